@@ -36,7 +36,7 @@ from detector.networks.trace_graphs import traced, traced_judge
 TOLERANCE = 1e-3
 """Largest difference of a logit, or of a feature, from torch's; refused above it."""
 
-Run = Callable[[NDArray[Any]], NDArray[np.float32]]
+RunNetwork = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _of_features(model: LoadedModel) -> bytes:
     return graphs.bound(traced_judge(network), model.card.input.mean, model.card.input.std, model.tensors())
 
 
-def _onnx(network: bytes, stem: Path) -> tuple[list[Path], Run]:
+def _onnx(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
     from detector.backends.onnxruntime import imported
 
     path = stem.with_name(f"{stem.name}.onnx")
@@ -171,7 +171,7 @@ def _onnx(network: bytes, stem: Path) -> tuple[list[Path], Run]:
     return [path], run
 
 
-def _openvino(network: bytes, stem: Path) -> tuple[list[Path], Run]:
+def _openvino(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
     from detector.backends.openvino import core, imported
 
     path = stem.with_name(f"{stem.name}.xml")

@@ -21,7 +21,7 @@ from detector.sandbox.limits import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.joint_rule import JointRule
 
-Write = Callable[[Analysis, Path], None]
+WriteResult = Callable[[Analysis, Path], None]
 _RESULT = "analysis.json"
 
 
@@ -32,7 +32,7 @@ def analyze_confined(
     name: str | None = None,
     parameters: Parameters | None = None,
     model: str | None = None,
-    write: Write | None = None,
+    write: WriteResult | None = None,
     get_ready: Callable[[], None] | None = None,
     progress: Progress | None = None,
     also: Sequence[str] = (),
@@ -78,7 +78,7 @@ def _analyzed(
     models: Sequence[str | None],
     joint: JointRule,
     backend: str | None,
-    write: Write | None,
+    write: WriteResult | None,
     get_ready: Callable[[], None] | None,
     progress: Progress,
 ) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError
 
 from detector.errors import ParameterError
 from reports.plain_http import is_confidential
-from webapp.url_allowlist import place
+from webapp.url_allowlist import parse_url
 
 ROLES = ("reader", "reviewer", "examiner", "administrator")
 QUEUES = ("cpu", "gpu")
@@ -137,7 +137,7 @@ def webhooks(text: str) -> tuple[str, ...]:
     """Addresses that messages may be sent to."""
     for address in text.split():
         try:
-            place(address)
+            parse_url(address)
             if address.count("://") > 1:
                 raise ValueError("more than one address")
             if address.endswith(","):
@@ -238,7 +238,7 @@ def issuer(text: str) -> str | None:
     if not url:
         return None
     try:
-        place(url)
+        parse_url(url)
     except ValueError as problem:
         raise ValueError(f"={url} is no issuer: {problem}.") from None
     if not is_confidential(url):
@@ -254,7 +254,7 @@ def time_authority(text: str) -> str | None:
     if not url:
         return None
     try:
-        place(url)
+        parse_url(url)
     except ValueError:  # not repeated: what stands before an @ may be a password
         raise ValueError(" must be like https://tsa.example/timestamps, without a user.") from None
     if not is_confidential(url):

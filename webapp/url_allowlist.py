@@ -18,7 +18,7 @@ _MOST_DECODED = 4
 
 
 @dataclass(frozen=True)
-class Place:
+class ParsedUrl:
     """Where a URL leads: what an allowance and a request must agree in."""
 
     scheme: str
@@ -26,14 +26,14 @@ class Place:
     port: int
     path: str
 
-    def covers(self, other: Place) -> bool:
-        """Whether ``other`` lies at or below this place."""
+    def covers(self, other: ParsedUrl) -> bool:
+        """Whether ``other`` lies at or below this one."""
         if (self.scheme, self.host, self.port) != (other.scheme, other.host, other.port):
             return False
         return other.path == self.path or other.path.startswith(self.path.rstrip("/") + "/")
 
 
-def place(url: str) -> Place:
+def parse_url(url: str) -> ParsedUrl:
     """Take a URL apart; raises ``ValueError`` for one that is none, or that hides something."""
     if not url.isascii() or any(ord(char) <= 32 for char in url):
         raise ValueError("characters no URL has")
@@ -44,7 +44,7 @@ def place(url: str) -> Place:
     path = parts.path or "/"
     if parts.fragment or "\\" in url or _leads_back(path):
         raise ValueError("a fragment, or a path that leads back")
-    return Place(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80), path)
+    return ParsedUrl(parts.scheme, host.lower(), port or (443 if parts.scheme == "https" else 80), path)
 
 
 def _leads_back(path: str) -> bool:
@@ -63,16 +63,16 @@ def _leads_back(path: str) -> bool:
 def is_confidential(url: str) -> bool:
     """Whether it is by https or on this machine, and hides nothing of where it leads."""
     try:
-        place(url)
+        parse_url(url)
     except ValueError:
         return False
     return plain_http.is_confidential(url)
 
 
-def allowing(allowed: Sequence[str], url: str) -> Place | None:
+def allowing(allowed: Sequence[str], url: str) -> ParsedUrl | None:
     """The allowance a URL lies in; none if an administrator allowed no such address."""
     try:
-        wanted = place(url)
+        wanted = parse_url(url)
     except ValueError:
         return None
-    return next((each for each in map(place, allowed) if each.covers(wanted)), None)
+    return next((each for each in map(parse_url, allowed) if each.covers(wanted)), None)

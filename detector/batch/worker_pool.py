@@ -22,9 +22,10 @@ from types import FrameType
 from typing import Any
 
 from detector.backends import selection as backends
-from detector.batch.confined_file import MODULES, Asked, Line, More, Work, line_of, loaded
+from detector.batch.confined_file import MODULES, Asked, More, Work, line_of, loaded
 from detector.batch.input_files import File
 from detector.batch.other_model_names import ALONE, OtherModelNames, with_absolute_path
+from detector.batch.result_line import ResultLine
 from detector.models.loaded import LoadedModel
 from detector.process.gc_pause import gc_paused
 from detector.process.native_threads import native_threads, no_openblas_pool
@@ -52,7 +53,7 @@ def score_files(
     workers: int | None = None,
     more: More | None = None,
     others: OtherModelNames = ALONE,
-) -> Generator[tuple[File, Line]]:
+) -> Generator[tuple[File, ResultLine]]:
     """Analyse ``files`` in ``workers`` processes (default: one a core); lines come as they are finished.
 
     Of ``files`` only as many are taken at a time as there are processes. Unpacked copies are removed.
@@ -91,7 +92,7 @@ class _Worker:
         with contextlib.suppress(OSError):  # it is dead, which is seen when its line is taken
             self.pipe.send(file)
 
-    def take(self) -> tuple[File, Line | None]:
+    def take(self) -> tuple[File, ResultLine | None]:
         """The file it had and its line, None if the worker itself was killed."""
         assert self.file is not None
         file, self.file = self.file, None
@@ -116,7 +117,7 @@ class _WorkerPool:
         self._workers: list[_Worker] = []
         self._most = most
 
-    def lines(self, files: Iterator[File]) -> Iterator[tuple[File, Line]]:
+    def lines(self, files: Iterator[File]) -> Iterator[tuple[File, ResultLine]]:
         """A line for each of ``files``."""
         for _ in range(self._most):
             self._workers.append(_Worker(self._context, self._work))

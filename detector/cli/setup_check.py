@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from detector.files import hashed
 from detector.paths import FILES
 
-State = Literal["ok", "missing", "optional"]
+CheckState = Literal["ok", "missing", "optional"]
 
 SETUP = "Run: make setup"
 
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
     """One thing looked at. ``optional`` is missing too, but an analysis and its report do without."""
 
     name: str
-    state: State
+    state: CheckState
     words: str
     remedy: str
 
@@ -96,7 +96,7 @@ def _packages(requirements: Path) -> Iterator[Finding]:
             "packages", "missing", f"{requirements} cannot be read", "Fetch the whole of Reelproof again."
         )
         return
-    state: State = "missing"
+    state: CheckState = "missing"
     fitting = pins = 0
     for line in lines:
         if line == DEVELOPERS_PART:

@@ -4,7 +4,7 @@
 
 - :mod:`~detector.comparison.strips`: small grey pictures of both files, by which the rest is found.
 - ``alignment``: which part of the reference is shown, when and where in the picture. How one picture lies in
-  the other is a *view* (:mod:`~detector.comparison.views`).
+  the other is a *view* (:mod:`~detector.comparison.affine_view`).
 - :mod:`~detector.comparison.frame_pairs`: frames of both that show the same moment, at full size.
 - :mod:`~detector.comparison.persons`: faces followed through these, each pair measured
   (:mod:`~detector.comparison.difference`, :mod:`~detector.comparison.explained_difference`);

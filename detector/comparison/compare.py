@@ -14,6 +14,7 @@ import numpy as np
 
 from detector import timestamps
 from detector.comparison import statements
+from detector.comparison.affine_view import AffineView
 from detector.comparison.alignment.best_way import NOWHERE
 from detector.comparison.alignment.locate import Located, locate
 from detector.comparison.alignment.refine import FramePair, Refined, reduced, refine_view
@@ -25,7 +26,6 @@ from detector.comparison.pictures import write_peaks
 from detector.comparison.regions import find_regions
 from detector.comparison.result import facts, gaps, region, time_pieces, transform
 from detector.comparison.strips import Strip, read_strip
-from detector.comparison.views import View
 from detector.environment import libraries
 from detector.errors import MediaError
 from detector.faces.search.centerface import FaceDetector
@@ -271,7 +271,7 @@ def _with_frames(strip: Strip) -> Strip:
     return strip
 
 
-def _refined(matched: _Matched, view: View) -> Refined | None:
+def _refined(matched: _Matched, view: AffineView) -> Refined | None:
     """The refined view, by a few pairs of frames spread over what is shown; None without one."""
     exhibit, reference, places = matched.exhibit, matched.reference, matched.times.places
     shown = np.flatnonzero(places != NOWHERE)

@@ -16,9 +16,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from detector.comparison.explained_difference import Mask, Picture, expected, remainder
-from detector.comparison.strips import Floats
-from detector.comparison.views import View
+from detector.comparison.affine_view import AffineView
+from detector.comparison.explained_difference import Mask, expected, remainder
+from detector.comparison.strips import Floats, GreyLevels
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 
@@ -54,7 +54,7 @@ CONSTANT = 2.1926
 def measure_face(
     exhibit: Image,
     reference: Image,
-    view: View,
+    view: AffineView,
     box: Box,
     others: Sequence[Box] = (),
     shown: Box | None = None,
@@ -96,10 +96,10 @@ class _Grid:
     top: float
     scale: float
     size: int
-    view: View
+    view: AffineView
 
     @classmethod
-    def around(cls, box: Box, view: View) -> _Grid:
+    def around(cls, box: Box, view: AffineView) -> _Grid:
         x0, y0, x1, y1 = box
         width = max(1.0, x1 - x0)
         # No finer than either file.
@@ -108,7 +108,7 @@ class _Grid:
         size = max(16, round(side * scale))
         return cls((x0 + x1) / 2 - side / 2, (y0 + y1) / 2 - side / 2, scale, size, view)
 
-    def brought(self, exhibit: Image, reference: Image) -> tuple[Picture, Picture, Mask]:
+    def brought(self, exhibit: Image, reference: Image) -> tuple[GreyLevels, GreyLevels, Mask]:
         """The brightness of both on the grid, and where both have any."""
         to_exhibit = np.array([[1 / self.scale, 0, self.left], [0, 1 / self.scale, self.top]])
         chained = np.vstack([to_exhibit, [0, 0, 1]])
@@ -153,7 +153,7 @@ class _Grid:
         )
 
 
-def _sampled(image: Image, matrix: Floats, size: int) -> tuple[Picture, Mask]:
+def _sampled(image: Image, matrix: Floats, size: int) -> tuple[GreyLevels, Mask]:
     """The brightness of ``image`` on a grid that ``matrix`` takes to it, averaged, and where it has any."""
     height, width = image.shape[:2]
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ matrix.T
@@ -176,7 +176,7 @@ def _sampled(image: Image, matrix: Floats, size: int) -> tuple[Picture, Mask]:
     return np.asarray(picture, np.float32), np.asarray(cv2.erode(there, np.ones((3, 3))) > 0.99)
 
 
-def _log_ratio(energy: Picture, usual: Picture, mask: Mask) -> float:
+def _log_ratio(energy: GreyLevels, usual: GreyLevels, mask: Mask) -> float:
     return math.log(float(energy[mask].mean()) / float(usual[mask].mean()) + 1e-6)
 
 
@@ -198,7 +198,7 @@ def _second(values: Iterable[float]) -> float:
     return ordered[-2] if len(ordered) > 1 else ordered[-1]
 
 
-def _decorrelation(bands: tuple[Picture, Picture], mask: Mask) -> float:
+def _decorrelation(bands: tuple[GreyLevels, GreyLevels], mask: Mask) -> float:
     """Log of what the structure of both lacks of full correlation; low where there is hardly any."""
     seen, known = (band[mask] - band[mask].mean() for band in bands)
     lengths = float(np.linalg.norm(seen) * np.linalg.norm(known))
@@ -206,6 +206,6 @@ def _decorrelation(bands: tuple[Picture, Picture], mask: Mask) -> float:
     return math.log(1.001 - min(1.0, (float(seen @ known) + noise) / (lengths + noise)))
 
 
-def _band(picture: Picture) -> Picture:
+def _band(picture: GreyLevels) -> GreyLevels:
     fine, coarse = (cv2.GaussianBlur(picture, (0, 0), blur) for blur in _BAND)
     return np.asarray(fine - coarse, np.float32)

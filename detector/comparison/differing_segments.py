@@ -66,10 +66,10 @@ def _smoothed(faces: list[ComparedFace], parameters: ComparisonParameters) -> ru
 
 def _intervals(
     faces: list[ComparedFace], smoothed: rules.Floats, rule: Parameters, kind: MediaKind
-) -> list[rules.Interval]:
+) -> list[rules.IndexRange]:
     if kind is MediaKind.IMAGE:
         over = np.flatnonzero(smoothed >= rule.enter_threshold).tolist()
-        return [rules.Interval(at, at) for at in over]
+        return [rules.IndexRange(at, at) for at in over]
     times = np.array([face.at.time for face in faces])
     tracks = np.array([face.track for face in faces])
     along = []
@@ -88,7 +88,7 @@ def _stands_out(faces: list[ComparedFace]) -> bool:
 
 
 def _segment(
-    name: str, person: str, faces: list[ComparedFace], smoothed: rules.Floats, interval: rules.Interval
+    name: str, person: str, faces: list[ComparedFace], smoothed: rules.Floats, interval: rules.IndexRange
 ) -> ComparedSegment:
     inside = faces[interval.first : interval.last + 1]
     times = np.array([face.at.time for face in faces])

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-Picture = NDArray[np.float32]  # (height, width), levels of 0 to 255
+from detector.comparison.strips import GreyLevels
+
 Mask = NDArray[np.bool_]
 
 _BLURS = (1.0, 2.0)  # px
@@ -26,7 +27,7 @@ _TRIMMED = 0.95  # quantile of squared differences beyond which they are no nois
 _FLOOR = 0.05  # squared levels: rounding alone leaves as much
 
 
-def remainder(seen: Picture, known: Picture, background: Mask) -> Picture:
+def remainder(seen: GreyLevels, known: GreyLevels, background: Mask) -> GreyLevels:
     """``seen`` less the mixture of ``known`` that explains it best on ``background``, outliers aside."""
     blurred = [cv2.GaussianBlur(known, (0, 0), blur) for blur in _BLURS]
     layers = [known, *blurred, np.ones_like(known)]
@@ -51,7 +52,7 @@ def remainder(seen: Picture, known: Picture, background: Mask) -> Picture:
     return np.asarray(seen - mixture, np.float32)
 
 
-def expected(energy: Picture, known: Picture, background: Mask) -> Picture:
+def expected(energy: GreyLevels, known: GreyLevels, background: Mask) -> GreyLevels:
     """The square of a remainder to be expected everywhere, from ``energy`` on the background."""
     window = (_STRUCTURE, _STRUCTURE)
     mean = cv2.blur(known, window)

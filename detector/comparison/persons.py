@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detector.comparison import statements
+from detector.comparison.affine_view import AffineView
 from detector.comparison.difference import FaceMeasure, measure_face
 from detector.comparison.regions import FrameGrid, compare_frame
-from detector.comparison.views import View
 from detector.faces.crop import Face
 from detector.faces.persons import group_tracks
 from detector.faces.search.search import FaceSearch
@@ -77,7 +77,12 @@ class PersonTracker:
     """
 
     def __init__(
-        self, view: View, shown: Box, parameters: ComparisonParameters, kind: MediaKind, beside: Executor
+        self,
+        view: AffineView,
+        shown: Box,
+        parameters: ComparisonParameters,
+        kind: MediaKind,
+        beside: Executor,
     ) -> None:
         self._view, self._shown = view, shown
         self._parameters = parameters

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.comparison.affine_view import AffineView
 from detector.comparison.frame_pairs import frame_pairs
-from detector.comparison.views import View
 from detector.explain.colours import heat_colours
 from detector.explain.overlays import draw_box, write_png
 from detector.media.frame import Image
@@ -27,7 +27,7 @@ _SMOOTH = 1.5  # px: grain and the edges of blocks are no difference worth a loo
 
 
 def write_peaks(
-    comparison: Comparison, exhibit: MediaReader, reference: MediaReader, view: View, folder: Path
+    comparison: Comparison, exhibit: MediaReader, reference: MediaReader, view: AffineView, folder: Path
 ) -> Comparison:
     """``comparison`` with pictures of its peaks, which are written below ``folder``."""
     named = {
@@ -72,7 +72,7 @@ def write_peaks(
     return comparison.model_copy(update=updated)
 
 
-def draw(path: Path, exhibit: Image, reference: Image, view: View, box: Box) -> None:
+def draw(path: Path, exhibit: Image, reference: Image, view: AffineView, box: Box) -> None:
     """``PATH.png`` side by side, ``PATH-difference.png`` and ``PATH-overlay.png``."""
     scale = min(1.0, _WIDEST / exhibit.shape[1])
     size = max(1, round(exhibit.shape[1] * scale)), max(1, round(exhibit.shape[0] * scale))
@@ -91,7 +91,7 @@ def draw(path: Path, exhibit: Image, reference: Image, view: View, box: Box) -> 
 
 
 def as_shown(
-    reference: Image, view: View, exhibit: tuple[int, int], size: tuple[int, int]
+    reference: Image, view: AffineView, exhibit: tuple[int, int], size: tuple[int, int]
 ) -> tuple[Image, NDArray[np.bool_]]:
     """The reference as the exhibit (width, height) shows it, at ``size``, and where it shows any of it."""
     wanted = np.array(size) / np.array(exhibit)

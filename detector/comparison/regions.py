@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from detector.comparison.explained_difference import Mask, Picture, expected, remainder
-from detector.comparison.strips import Floats, small_size
-from detector.comparison.tones import Colours, Tones
-from detector.comparison.views import View
+from detector.comparison.affine_view import AffineView
+from detector.comparison.explained_difference import Mask, expected, remainder
+from detector.comparison.strips import ColourLevels, Floats, GreyLevels, small_size
+from detector.comparison.tones import Tones
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 
@@ -40,7 +40,7 @@ _ROUNDS = 4  # of estimating without what differs
 _FACE_ROOM = 0.25  # of a face's box on each side that is the face's, not the picture's
 _BLOCK = np.ones((3, 3, 3))
 
-Part = tuple[slice, slice, slice]  # of the grids: from when to when, rows, columns
+GridPart = tuple[slice, slice, slice]  # of the grids: from when to when, rows, columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class FoundRegion:
 
 
 def compare_frame(
-    time: float, exhibit: Image, reference: Image, view: View, faces: Sequence[Box]
+    time: float, exhibit: Image, reference: Image, view: AffineView, faces: Sequence[Box]
 ) -> FrameGrid:
     """The grid of one pair of frames."""
     height, width = exhibit.shape[:2]
@@ -95,7 +95,7 @@ def compare_frame(
     return FrameGrid(time, excess)
 
 
-def _excess(seen: Picture, known: Picture, compared: Mask, background: Mask) -> NDArray[np.float32]:
+def _excess(seen: GreyLevels, known: GreyLevels, compared: Mask, background: Mask) -> NDArray[np.float32]:
     """How much more each cell differs than compression explains, which is estimated on ``background``."""
     # What is not compared, as a bar added beside the picture, must not be blurred into what is.
     there = compared.astype(np.float32)
@@ -147,7 +147,7 @@ def find_regions(
     return sorted(out, key=lambda one: -one.level * (one.last - one.first + 1))
 
 
-def _joined(parts: Sequence[Part], times: Sequence[float], gap: float) -> list[Part]:
+def _joined(parts: Sequence[GridPart], times: Sequence[float], gap: float) -> list[GridPart]:
     """``parts`` with those made one that are neighbours in the picture and at most ``gap`` seconds apart.
 
     The words of a caption, and what it says one after the other, are one region; so is a bar that is hard to
@@ -169,7 +169,7 @@ def _joined(parts: Sequence[Part], times: Sequence[float], gap: float) -> list[P
     return out
 
 
-def _are_near(one: Part, other: Part, times: Sequence[float], gap: float) -> bool:
+def _are_near(one: GridPart, other: GridPart, times: Sequence[float], gap: float) -> bool:
     early, late = sorted((one[0], other[0]), key=lambda part: part.start)
     return times[late.start] - times[early.stop - 1] <= gap and all(
         a.start - b.stop <= _APART and b.start - a.stop <= _APART
@@ -177,7 +177,7 @@ def _are_near(one: Part, other: Part, times: Sequence[float], gap: float) -> boo
     )
 
 
-def _are_line(one: Part, other: Part, times: Sequence[float], gap: float) -> bool:
+def _are_line(one: GridPart, other: GridPart, times: Sequence[float], gap: float) -> bool:
     """Whether both come and go together, side by side, as words of one line do."""
     if any(
         abs(times[a] - times[b]) > gap
@@ -190,7 +190,7 @@ def _are_line(one: Part, other: Part, times: Sequence[float], gap: float) -> boo
     return shared >= _SAME_ROWS * min(heights) and apart <= _LETTERS * max(heights)
 
 
-def _around(parts: Sequence[Part]) -> Part:
+def _around(parts: Sequence[GridPart]) -> GridPart:
     """The smallest part that holds all of ``parts``."""
     seconds, rows, columns = (
         slice(min(one.start for one in axis), max(one.stop for one in axis))
@@ -200,8 +200,8 @@ def _around(parts: Sequence[Part]) -> Part:
 
 
 def aligned(
-    exhibit: Image, reference: Image, view: View, size: tuple[int, int]
-) -> tuple[Colours, Colours, Mask]:
+    exhibit: Image, reference: Image, view: AffineView, size: tuple[int, int]
+) -> tuple[ColourLevels, ColourLevels, Mask]:
     """Both at ``size``, the reference as the exhibit shows it, and where it shows any of it."""
     seen = _reduced(exhibit, size)
     scale: Floats = np.array(size) / (exhibit.shape[1], exhibit.shape[0])
@@ -216,7 +216,7 @@ def aligned(
     return seen, np.asarray(there, np.float32), cv2.erode(inside, np.ones((3, 3))) > 0.99
 
 
-def _reduced(image: Image, size: tuple[int, int]) -> Colours:
+def _reduced(image: Image, size: tuple[int, int]) -> ColourLevels:
     # Halving is several times as fast as averaging over parts of pixels.
     while min(image.shape[1] / size[0], image.shape[0] / size[1]) >= 4:
         half = image.shape[1] // 2, image.shape[0] // 2
@@ -226,7 +226,7 @@ def _reduced(image: Image, size: tuple[int, int]) -> Colours:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _grey(colours: Colours) -> Picture:
+def _grey(colours: ColourLevels) -> GreyLevels:
     return np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.float32)
 
 

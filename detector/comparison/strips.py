@@ -7,7 +7,7 @@ rest need not be decoded (:mod:`detector.comparison.alignment.locate`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import av
@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.media.reader import MediaReader
+from detector.progress import ReportShare
 from detector.schema.analysis import MediaKind
 
 Grey = NDArray[np.uint8]  # (height, width)
+GreyLevels = NDArray[np.float32]  # (height, width), 0 to 255
+ColourLevels = NDArray[np.float32]  # (height, width, 3), 0 to 255
 Floats = NDArray[np.float64]
 
 SIDE = 128  # px, the longer side of a small picture
@@ -32,8 +35,6 @@ _MOST_RATE = 12.0  # small pictures a second of a longer one
 _BRIGHTNESS_FIRST = frozenset(
     {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
 )
-
-Report = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Strip:
         return np.array([self.pictures.shape[2] / self.size[0], self.pictures.shape[1] / self.size[1]])
 
 
-def read_strip(reader: MediaReader, report: Report) -> Strip:
+def read_strip(reader: MediaReader, report: ReportShare) -> Strip:
     """The strip of a whole file; of a long one some frames a second."""
     if reader.kind is MediaKind.IMAGE:
         return _of_photo(reader)
@@ -115,7 +116,7 @@ def _gathered(
     frames: Iterable[tuple[av.VideoFrame, int]],
     interval: float,
     expected: float,
-    report: Report,
+    report: ReportShare,
     *,
     size: tuple[int, int] = (0, 0),
 ) -> Strip:

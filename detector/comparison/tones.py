@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.explained_difference import Mask
+from detector.comparison.strips import ColourLevels, Floats
 from detector.media.frame import Image
-
-Colours = NDArray[np.float32]  # (height, width, 3), levels of 0 to 255
-Levels = NDArray[np.float64]
 
 _BLACK, _WHITE = 6.0, 249.0  # levels beyond which a channel is cut off, give or take compression
 _SHARE, _LEVELS = 0.0005, 3.0  # share of pixels, and levels, from which on a difference of tones counts
@@ -36,12 +34,12 @@ class Tones:
     reference has lost levels that the exhibit still has.
     """
 
-    curves: Levels
+    curves: Floats
     changed: bool
     reference_cut: bool
 
     @classmethod
-    def between(cls, seen: Colours, known: Colours, background: Mask) -> Tones:
+    def between(cls, seen: ColourLevels, known: ColourLevels, background: Mask) -> Tones:
         """Estimated on ``background`` of two aligned pictures, without the levels either has cut off."""
         x, y = known[background], seen[background]
         if not x.size or (np.abs(y - x) <= _ALIKE).mean(axis=0).min() > _KEPT:
@@ -64,11 +62,11 @@ class Tones:
         return _changed(image, np.arange(256.0)[:, None].clip(self.curves[0], self.curves[-1]))
 
 
-def _changed(image: Image, levels: Levels) -> Image:
+def _changed(image: Image, levels: Floats) -> Image:
     return np.asarray(cv2.LUT(image, levels.round().clip(0, 255).astype(np.uint8)[None]), np.uint8)
 
 
-def _curve(x: NDArray[np.float32], y: NDArray[np.float32]) -> Levels:
+def _curve(x: NDArray[np.float32], y: NDArray[np.float32]) -> Floats:
     """What becomes of each of 256 levels: the rising curve from ``x`` to ``y`` that most pixels lie near."""
     step = max(1, len(x) // _MOST)
     levels, wanted = x[::step].astype(np.float64), y[::step].astype(np.float64)

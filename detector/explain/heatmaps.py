@@ -35,7 +35,7 @@ _HIDDEN_SIDE, _PLACES = 0.25, 8
 _AT_ONCE = 16  # changed crops scored together
 
 Heat = NDArray[np.float32]  # (size, size), not negative
-Logits = Callable[[Sequence[Image]], NDArray[np.float64]]
+CropLogits = Callable[[Sequence[Image]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _in_common(maps: Sequence[Heat]) -> Heat:
     return common if common.any() else maps[0]
 
 
-def occlusion_map(crop: Image, logits: Logits) -> Heat:
+def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
     """By how much the logit of ``crop`` falls where a part of it is hidden; the rest is 0.
 
     Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down, as the check hides

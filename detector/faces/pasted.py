@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from detector.media.frame import Image
 from detector.schema.analysis import Box
 
-Bounds = tuple[int, int, int, int]  # left, top, right, bottom, px
+PixelBounds = tuple[int, int, int, int]  # left, top, right, bottom, px
 
 _BESIDE = 0.3  # of the face's size, before and after it, along which an edge runs
 _INSIDE = 0.08  # of the face's size, inside its box, from where on edges are looked for
@@ -29,7 +29,7 @@ _SOFT = 3  # px over which a step goes, at most
 _SPARED = 2  # px inside an edge that are left out as well: compression blurs it
 
 
-def bounds_of_photo(image: Image, box: Box, reach: float) -> Bounds:
+def bounds_of_photo(image: Image, box: Box, reach: float) -> PixelBounds:
     """The part of ``image`` (RGB) that the photograph with the face in ``box`` fills.
 
     Edges are looked for up to ``reach`` px from the face; without one, that is where the image ends.

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-Pictures = NDArray[np.uint8]  # (n, side, side)
+GreyPictures = NDArray[np.uint8]  # (n, side, side)
 Codes = NDArray[np.uint64]  # (n, 4)
 Floats = NDArray[np.float64]
 

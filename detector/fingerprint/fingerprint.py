@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import FingerprintError
-from detector.fingerprint.codes import LEAST_CONTRAST, Codes, Pictures, codes, distances
+from detector.fingerprint.codes import LEAST_CONTRAST, Codes, GreyPictures, codes, distances
 
 VERSION = 2  # of pictures and codes; fingerprints of another version are made anew
 RATE = 2  # pictures a second
@@ -32,7 +32,7 @@ class Fingerprint:
     ``size`` is width and height of the upright frames they were made of.
     """
 
-    pictures: Pictures
+    pictures: GreyPictures
     size: tuple[int, int]
     still: bool
 

@@ -18,7 +18,7 @@ from detector.media.exhibit.isobmff import Layout, read_layout
 from detector.media.exhibit.text import MOST_TAGS, clean, location_of, tags_of
 from detector.media.reader import MediaReader
 from detector.metadata.formats.photo import read_photo
-from detector.metadata.formats.texts import Text, texts_of
+from detector.metadata.formats.texts import EmbeddedText, texts_of
 from detector.metadata.formats.xmp import xmp_tags, xmp_texts
 from detector.schema.analysis import MediaKind
 from detector.schema.metadata import Details, Moment, Picture, Stream, Tag
@@ -39,7 +39,7 @@ class Collected:
     """Facts for publishing, and the texts that their tags were cut from."""
 
     details: Details
-    texts: tuple[Text, ...]
+    texts: tuple[EmbeddedText, ...]
 
 
 def collect(reader: MediaReader, path: Path) -> Collected:
@@ -76,7 +76,7 @@ def collect(reader: MediaReader, path: Path) -> Collected:
     return Collected(details, tuple(texts))
 
 
-def _container_texts(reader: MediaReader) -> list[Text]:
+def _container_texts(reader: MediaReader) -> list[EmbeddedText]:
     texts = texts_of("file", reader.metadata)
     for stream in list(reader.streams)[:_MOST_STREAMS]:
         texts += texts_of(f"stream {stream.index}", stream.metadata)

@@ -148,15 +148,18 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     return model
 
 
-def _wanted(architecture: str) -> dict[str, graphs.Kind]:
+def _wanted(architecture: str) -> dict[str, graphs.TensorKind]:
     from detector.networks.base import create
 
     return kinds_of(create(architecture).state_dict())
 
 
-def kinds_of(state: Mapping[str, Tensor]) -> dict[str, graphs.Kind]:
+def kinds_of(state: Mapping[str, Tensor]) -> dict[str, graphs.TensorKind]:
     """What a network's tensors are, by name."""
-    return {name: graphs.Kind(tuple(value.shape), value.is_floating_point()) for name, value in state.items()}
+    return {
+        name: graphs.TensorKind(tuple(value.shape), value.is_floating_point())
+        for name, value in state.items()
+    }
 
 
 def _network(card: Card, weights: bytes) -> Network:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from detector.networks.graphs import Kind
+    from detector.networks.graphs import TensorKind
 
 _KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
           "U8": "|u1", "BOOL": "|b1"}  # fmt: skip
@@ -58,7 +58,7 @@ def read_arrays(data: bytes) -> dict[str, NDArray[np.generic]]:
     return {name: tensor.array() for name, tensor in read_tensors(data).items()}
 
 
-def mismatch(wanted: Mapping[str, Kind], given: Mapping[str, StoredTensor]) -> str:
+def mismatch(wanted: Mapping[str, TensorKind], given: Mapping[str, StoredTensor]) -> str:
     """Why tensors ``given`` cannot be those ``wanted``, by name, shape and kind; empty when they can."""
     for names, words in (
         (wanted.keys() - given.keys(), "is missing"),

@@ -27,7 +27,7 @@ CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std"
 PREFIX = "network."
 
 
-class Kind(NamedTuple):
+class TensorKind(NamedTuple):
     """What a graph wants a tensor to be."""
 
     shape: tuple[int, ...]
@@ -50,7 +50,7 @@ def read(path: Path) -> ModelProto:
     return onnx.load_model_from_string(path.read_bytes())
 
 
-def wanted(graph: ModelProto) -> dict[str, Kind]:
+def wanted(graph: ModelProto) -> dict[str, TensorKind]:
     """Every tensor of the network, by its own name, as ``graph`` wants it."""
     from onnx import TensorProto
 
@@ -59,7 +59,7 @@ def wanted(graph: ModelProto) -> dict[str, Kind]:
         if given.name.startswith(PREFIX):
             kind = given.type.tensor_type
             shape = tuple(dimension.dim_value for dimension in kind.shape.dim)
-            found[given.name.removeprefix(PREFIX)] = Kind(shape, kind.elem_type == TensorProto.FLOAT)
+            found[given.name.removeprefix(PREFIX)] = TensorKind(shape, kind.elem_type == TensorProto.FLOAT)
     return found
 
 

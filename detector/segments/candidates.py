@@ -59,7 +59,7 @@ def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> ru
 
 def track_intervals(
     usable: Detections, smoothed: rules.Floats, parameters: Parameters
-) -> dict[int, list[rules.Interval]]:
+) -> dict[int, list[rules.IndexRange]]:
     """Candidates of each track by their places in ``usable``, whose probabilities are ``smoothed``."""
     times = usable.rows["time"]
     return {

@@ -23,7 +23,7 @@ _ROUNDING = 1e-9  # of times, which are fractions stored as the nearest float, a
 
 
 @dataclass(frozen=True)
-class Interval:
+class IndexRange:
     """Entries ``first`` to ``last``, both inside, of the arrays it was found in."""
 
     first: int
@@ -51,7 +51,9 @@ def sliding_median(times: Floats, values: Floats, window: float, weights: Floats
     return out
 
 
-def hysteresis(times: Floats, values: Floats, enter: float, leave: float, most_gap: float) -> list[Interval]:
+def hysteresis(
+    times: Floats, values: Floats, enter: float, leave: float, most_gap: float
+) -> list[IndexRange]:
     """Runs at or above ``leave`` that somewhere reach ``enter``; a gap over ``most_gap`` ends a run."""
     intervals = []
     start: int | None = None
@@ -59,28 +61,28 @@ def hysteresis(times: Floats, values: Floats, enter: float, leave: float, most_g
     for i, value in enumerate(values):
         if start is not None and (value < leave or times[i] - times[i - 1] > most_gap):
             if reached:
-                intervals.append(Interval(start, i - 1))
+                intervals.append(IndexRange(start, i - 1))
             start, reached = None, False
         if value >= leave and start is None:
             start = i
         reached = reached or (start is not None and value >= enter)
     if start is not None and reached:
-        intervals.append(Interval(start, len(values) - 1))
+        intervals.append(IndexRange(start, len(values) - 1))
     return intervals
 
 
-def merged(times: Floats, intervals: Sequence[Interval], gap: float) -> list[Interval]:
+def merged(times: Floats, intervals: Sequence[IndexRange], gap: float) -> list[IndexRange]:
     """Intervals less than ``gap`` seconds apart become one."""
-    out: list[Interval] = []
+    out: list[IndexRange] = []
     for interval in intervals:
         if out and times[interval.first] - times[out[-1].last] < gap:
-            out[-1] = Interval(out[-1].first, interval.last)
+            out[-1] = IndexRange(out[-1].first, interval.last)
         else:
             out.append(interval)
     return out
 
 
-def find_reaching(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
+def find_reaching(times: Floats, smoothed: Floats, parameters: Parameters) -> list[IndexRange]:
     """Intervals of one track that reach the threshold for a finding, however short."""
     # Frames that are themselves far apart are neighbours all the same; how far is measured between the
     # first ones of sampling intervals, as if no others had been judged.
@@ -93,7 +95,7 @@ def find_reaching(times: Floats, smoothed: Floats, parameters: Parameters) -> li
     return merged(times, found, parameters.merge_gap)
 
 
-def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[Interval]:
+def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[IndexRange]:
     """Intervals of one track that reach the threshold for long enough, from smoothed probabilities."""
     found = find_reaching(times, smoothed, parameters)
     return [i for i in found if is_long_enough(times[i.first], times[i.last], parameters)]
@@ -101,10 +103,10 @@ def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> l
 
 def find_in_track(
     times: Floats, smoothed: Floats, track: NDArray[np.intp], parameters: Parameters
-) -> list[Interval]:
+) -> list[IndexRange]:
     """The same of the track whose entries are ``track``, by their entries in ``times``."""
     return [
-        Interval(int(track[one.first]), int(track[one.last]))
+        IndexRange(int(track[one.first]), int(track[one.last]))
         for one in find_intervals(times[track], smoothed[track], parameters)
     ]
 
@@ -119,7 +121,7 @@ def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:
 
 def find_in_pieces(
     times: Floats, smoothed: Floats, tracks: Iterable[NDArray[np.intp]], parameters: Parameters
-) -> list[Interval]:
+) -> list[IndexRange]:
     """What reaches the threshold in ``tracks`` of one person, each too short to hold an interval by itself.
 
     Frequent cuts make such tracks. Laid end to end they are smoothed and judged as one track is; what is
@@ -144,26 +146,26 @@ def find_in_pieces(
     for one in find_intervals(line, heights, parameters):
         inside = places[one.first : one.last + 1]
         pieces = (np.intersect1d(inside, track, assume_unique=True) for track in short)
-        found += [Interval(int(piece[0]), int(piece[-1])) for piece in pieces if len(piece) > 1]
+        found += [IndexRange(int(piece[0]), int(piece[-1])) for piece in pieces if len(piece) > 1]
     return found
 
 
 def find_in_person(
     times: Floats, smoothed: Floats, tracks: Sequence[NDArray[np.intp]], parameters: Parameters, still: bool
-) -> list[Interval]:
+) -> list[IndexRange]:
     """Intervals of one person that reach it: found track by track, in short ones together, then joined.
 
     ``tracks`` are the entries of each in the other arrays. Of a ``still`` each face over the
     threshold is one.
     """
     if still:
-        return [Interval(i, i) for i in np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()]
+        return [IndexRange(i, i) for i in np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()]
     along = [one for track in tracks for one in find_in_track(times, smoothed, track, parameters)]
     along += find_in_pieces(times, smoothed, tracks, parameters)
     return merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
 
 
-def peaks(times: Floats, smoothed: Floats, raw: Floats, interval: Interval) -> list[int]:
+def peaks(times: Floats, smoothed: Floats, raw: Floats, interval: IndexRange) -> list[int]:
     """Entries of at most three local maxima of ``smoothed`` in ``interval``, 0.5 s apart, in order of time.
 
     On a plateau the frame with the highest score of its own stands for it.

@@ -30,7 +30,7 @@ RATE = 2e-3  # at most; rises over the first steps, then falls as a cosine to no
 _RISING = 200  # steps
 _SAVED_EVERY = 250  # steps
 
-Draw = Callable[[Any, np.random.Generator], Any]
+DrawExample = Callable[[Any, np.random.Generator], Any]
 """An example by chance, of what the examples are made from."""
 
 _TERMS = (
@@ -42,7 +42,7 @@ _TERMS = (
 class _Endless(IterableDataset[Any]):
     """Examples without an end, each drawn from what ``load`` gives; ``seed`` says which."""
 
-    def __init__(self, load: Callable[[], Any], draw: Draw, seed: int) -> None:
+    def __init__(self, load: Callable[[], Any], draw: DrawExample, seed: int) -> None:
         self._load, self._draw, self._seed = load, draw, seed
 
     def __iter__(self) -> Iterator[Any]:
@@ -54,7 +54,7 @@ class _Endless(IterableDataset[Any]):
 def learn(
     make: Callable[[], nn.Module],
     load: Callable[[], Any],
-    draw: Draw,
+    draw: DrawExample,
     loss: Callable[[nn.Module, Any], Tensor],
     out: Path,
     steps: int,

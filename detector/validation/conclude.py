@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from detector import timestamps
+from detector.batch.result_line import ResultLine
 from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
@@ -32,7 +33,7 @@ from detector.validation import other_models, rates
 from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
-from detector.validation.measuring import Line, Measurements, Run, measure
+from detector.validation.measuring import Measurements, Run, measure
 from detector.validation.model_used import validated_model, why_not_comparable
 from detector.validation.versions import versions_of
 from detector.verdict.validated_domain import YES_OR_NO
@@ -118,7 +119,7 @@ def concluded(
     )
 
 
-def _item(labelled: LabelledFile, line: Line | None, numbers: Mapping[str, int]) -> ValidationItem:
+def _item(labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str, int]) -> ValidationItem:
     told: dict[str, Any] = dict(line or {"error": N_("It was not analysed.")})
     known: dict[str, Any] = {
         "file": labelled.name,
@@ -267,7 +268,7 @@ def _codecs(items: Sequence[ValidationItem]) -> tuple[CoveredCodec, ...]:
     return tuple(sorted(found, key=lambda each: (-each.items, each.name)))
 
 
-def _backends(lines: Mapping[str, Line]) -> list[str]:
+def _backends(lines: Mapping[str, ResultLine]) -> list[str]:
     """Names of the back ends that ran the network."""
     return sorted({str(line["backend"]) for line in lines.values() if "backend" in line})
 

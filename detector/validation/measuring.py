@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.backends import selection as backends
-from detector.batch.confined_file import verdict_fields
 from detector.batch.input_files import File
 from detector.batch.other_model_names import ALONE, OtherModelNames
+from detector.batch.result_line import ResultLine, verdict_fields
 from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.worker_pool import score_files
 from detector.errors import ParameterError
@@ -26,7 +26,6 @@ from detector.validation.other_models import of_other
 from detector.verdict.persons.flagged import flagged_segments
 from detector.verdict.validated_domain import criteria, measured
 
-Line = dict[str, object]
 MEASURED = "measured.jsonl"
 AGAIN = "again.jsonl"
 OTHER = "other-backend.jsonl"
@@ -48,13 +47,13 @@ class Run:
 class Measurements:
     """The line of each file by its path; of those repeated, with the back end of each pass."""
 
-    first: dict[str, Line]
-    again: dict[str, Line]
-    other: dict[str, Line]
+    first: dict[str, ResultLine]
+    again: dict[str, ResultLine]
+    other: dict[str, ResultLine]
     other_backend: str | None
 
 
-def told(analysis: Analysis) -> Line:
+def told(analysis: Analysis) -> ResultLine:
     """What a validation wants of an analysis beside what ``score`` prints; runs in the confined process."""
     values, _ = measured(analysis)
     software = analysis.software
@@ -70,7 +69,7 @@ def told(analysis: Analysis) -> Line:
     }
 
 
-def line_of(analysis: Analysis) -> Line:
+def line_of_finished(analysis: Analysis) -> ResultLine:
     """The line of an analysis that is there already, without the name of its file."""
     return {**verdict_fields(analysis), **told(analysis)}
 
@@ -87,7 +86,7 @@ def measure(material: Material, out: Path, run: Run, card: str, progress: Progre
     first = _pass(material.files, out / MEASURED, run, card, "files", progress, others)
     some = _some(material.files, first, run.repeated)
     again = _pass(some, out / AGAIN, run, card, "files again", progress)
-    other: dict[str, Line] = {}
+    other: dict[str, ResultLine] = {}
     name = _other_backend() if some else None
     if name is not None:
         with _backend(name):
@@ -103,7 +102,7 @@ def _pass(
     what: str,
     progress: Progress,
     others: OtherModelNames = ALONE,
-) -> dict[str, Line]:
+) -> dict[str, ResultLine]:
     by = run_key(run.model, run.parameters, purpose=f"{_PURPOSE} {made}", others=others)
     waiting = [File(str(each.path), each.path, each.path, sha256=each.sha256) for each in files]
     with ResultsFile(path, by) as kept:
@@ -121,7 +120,7 @@ def _pass(
     return {name: line for name, line in known.items() if line is not None}
 
 
-def _some(files: Sequence[LabelledFile], lines: dict[str, Line], count: int) -> list[LabelledFile]:
+def _some(files: Sequence[LabelledFile], lines: dict[str, ResultLine], count: int) -> list[LabelledFile]:
     """Of each kind of media the first ``count`` by SHA-256, which has nothing to do with what they show."""
     chosen: list[LabelledFile] = []
     for kind in ("video", "image"):

@@ -16,7 +16,7 @@ from detector.schema.laboratory.validation import Curve, CurvePoint, Level, Outc
 from detector.schema.translatable import N_
 from detector.training.evaluation.figures.metrics import Scored, measure
 from detector.training.publish.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR
-from detector.validation.shares import Chosen, Share, shares
+from detector.validation.shares import Selection, Share, shares
 
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
 UNITS = {MediaKind.VIDEO: N_("clips"), MediaKind.IMAGE: N_("photographs")}
@@ -202,7 +202,7 @@ def _rates(kind: MediaKind, scored: Scored, threshold: float, data: str) -> tupl
 
 def _wrong_by_threshold(
     scored: Scored, thresholds: Sequence[float]
-) -> tuple[tuple[Chosen, Chosen], tuple[Chosen, Chosen]]:
+) -> tuple[tuple[Selection, Selection], tuple[Selection, Selection]]:
     """Of unmanipulated and of manipulated ones: which they are (n,), and which are wrong (n, thresholds)."""
     flagged, is_fake = scored.probabilities[:, None] >= np.array(thresholds), scored.labels == 1
     return (~is_fake, flagged), (is_fake, ~flagged)

@@ -18,7 +18,7 @@ from detector.training.evaluation.figures.metrics import Scored, draws, interval
 from detector.training.publish.error_rates import EXACT, clopper_pearson
 
 WIDER = N_("the wider of Clopper–Pearson and bootstrap, both over sources, at either end")
-Chosen = NDArray[np.bool_]
+Selection = NDArray[np.bool_]
 _Ends = tuple[float | None, float | None]
 
 
@@ -37,7 +37,7 @@ class Share:
         return round(self.events / self.items, 4)
 
 
-def shares(scored: Scored, of_class: Chosen, wrong: Chosen) -> list[Share]:
+def shares(scored: Scored, of_class: Selection, wrong: Selection) -> list[Share]:
     """The share of wrong ones (n, t) in a class (n,), t times.
 
     Groups are drawn as :func:`~detector.training.evaluation.figures.metrics.measure` draws them: all of them,
@@ -58,7 +58,7 @@ def shares(scored: Scored, of_class: Chosen, wrong: Chosen) -> list[Share]:
     return found
 
 
-def _drawn(groups: NDArray[np.int_], of_class: Chosen, wrong: Chosen) -> list[_Ends]:
+def _drawn(groups: NDArray[np.int_], of_class: Selection, wrong: Selection) -> list[_Ends]:
     """Intervals of each share over draws of groups."""
     inside = groups[of_class]
     size = int(groups.max()) + 1

@@ -15,7 +15,7 @@ from reports.exports.scores import scores_csv, scores_parquet
 from reports.exports.segments import segments_csv, segments_json, segments_webvtt
 from reports.text.translation.language import DEFAULT, speaking
 
-Write = Callable[[Analysis, Path, BinaryIO], None]
+WriteExport = Callable[[Analysis, Path, BinaryIO], None]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Format:
     ending: str
     mimetype: str
     what: str
-    writer: Write
+    writer: WriteExport
     link: str | None = None
     photo_link: str | None = None
     timed: bool = False
@@ -45,7 +45,7 @@ class Format:
             self.writer(analysis, folder, out)
 
 
-def _of(make: Callable[[Analysis], bytes]) -> Write:
+def _of(make: Callable[[Analysis], bytes]) -> WriteExport:
     def write(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
         out.write(make(analysis))
 

@@ -28,14 +28,14 @@ COLUMNS = (
     "segment",
     "interpolated",
 )
-Row = tuple[
+ScoreRow = tuple[
     float, str, int, str, int, float, float, float, float, bool, float | None, float | None, str | None, bool
 ]
 
 
-def score_rows(analysis: Analysis) -> Iterator[Row]:
+def score_rows(analysis: Analysis) -> Iterator[ScoreRow]:
     """The rows, by time and then by person, in the order of :data:`COLUMNS`."""
-    found: list[tuple[float, int, Row]] = []
+    found: list[tuple[float, int, ScoreRow]] = []
     for rank, person in enumerate(analysis.persons):
         own = sorted(
             (segment for segment in analysis.segments if segment.person == person.id),

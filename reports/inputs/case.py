@@ -51,7 +51,9 @@ def _known_zone(name: str) -> str:
     return name
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST), AfterValidator(_one_line)]
+OneLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=LONGEST), AfterValidator(_one_line)
+]
 Paper = Literal["A4", "Letter"]
 
 
@@ -62,10 +64,10 @@ class CaseDetails(Value):
     report is first written (:meth:`with_time_zone`). :mod:`reports.inputs.case_fields` names each field.
     """
 
-    case_number: Line = ""
-    exhibit_number: Line = ""
-    examiner: Line = ""
-    organisation: Line = ""
+    case_number: OneLine = ""
+    exhibit_number: OneLine = ""
+    examiner: OneLine = ""
+    organisation: OneLine = ""
     paper: Paper = "A4"
     time_zone: Annotated[str, AfterValidator(_known_zone)] = ""
 

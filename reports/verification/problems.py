@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["changed", "missing", "not listed", "cannot be read", "does not fit", "not repeated"]
+ProblemKind = Literal["changed", "missing", "not listed", "cannot be read", "does not fit", "not repeated"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class FileProblem:
     """One file, what is wrong with it in a word or three, and why that is said."""
 
     file: str
-    kind: Kind
+    kind: ProblemKind
     why: str
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class CheckResults:
     signed: list[str] = field(default_factory=list)  # names of files with a signature that holds
     files: int = 0  # whose SHA-256 was compared
 
-    def add(self, file: str, kind: Kind, why: str) -> None:
+    def add(self, file: str, kind: ProblemKind, why: str) -> None:
         """Record a problem, once."""
         problem = FileProblem(file, kind, why)
         if problem not in self.problems:

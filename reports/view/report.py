@@ -64,7 +64,7 @@ class ReportView:
     verdict_sentence: str
     reason: str
     declared: DeclarationsView
-    answers: tuple[summary.Answer, ...]
+    answers: tuple[summary.KeyAnswer, ...]
     next_steps: str  # as a page says it; a report has it among its answers
     figure: FigureView
     exhibit: tuple[Fact, ...]
@@ -224,7 +224,7 @@ def _answers(
     own: LaboratoryView | None,
     reviewed: SecondReviewView | None,
     references: Sequence[ComparisonView],
-) -> tuple[summary.Answer, ...]:
+) -> tuple[summary.KeyAnswer, ...]:
     """The questions of the first page with their answers, in reading order."""
     found = [*summary.key_answers(analysis, sections)]
     if own and own.decision:

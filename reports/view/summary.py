@@ -23,13 +23,13 @@ from reports.view.contents import OTHERS, REFERENCE, Section
 from reports.view.validation.measured_errors import outside_of
 
 MOST_TIMES = 4  # segments whose times stand on the first page
-Answer = tuple[str, str]
+KeyAnswer = tuple[str, str]
 
 
-def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[Answer, ...]:
+def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[KeyAnswer, ...]:
     """Questions and answers; ``sections`` gives the numbers of the sections they refer to."""
     still = analysis.media.still
-    found: list[Answer] = [(gettext("Grounds"), analysis.reason)]
+    found: list[KeyAnswer] = [(gettext("Grounds"), analysis.reason)]
     if segments := flagged_segments(analysis.persons, analysis.segments):
         if not still:
             found.append((gettext("When"), _when(segments, sections["segments"].number)))
@@ -66,7 +66,7 @@ def rule_and_verdicts(analysis: Analysis) -> str:
     return " ".join((gettext(_RULES[analysis.joint.rule]), *said))
 
 
-def models_answer(analysis: Analysis, sections: dict[str, Section]) -> Answer:
+def models_answer(analysis: Analysis, sections: dict[str, Section]) -> KeyAnswer:
     """What several models amount to together."""
     assert analysis.joint is not None
     verdict = gettext(str(analysis.joint.verdict))
@@ -79,7 +79,7 @@ def models_answer(analysis: Analysis, sections: dict[str, Section]) -> Answer:
     return gettext("%(count)s models together", count=len(analysis.others) + 1), said
 
 
-def references_answer(titles: Sequence[str], sections: dict[str, Section]) -> Answer:
+def references_answer(titles: Sequence[str], sections: dict[str, Section]) -> KeyAnswer:
     """What comparisons with references found, each in a few words."""
     said = gettext(
         "%(found)s. Section %(number)s says what that proves.",

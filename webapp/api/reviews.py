@@ -101,7 +101,7 @@ def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
         case = _case(session, case_id)
         first, second = (_account(session, name) for name in (body.first, body.second))
         third = _account(session, body.third) if body.third is not None else None
-        chosen = reviewer_service.Chosen(first, second, third, body.blind)
+        chosen = reviewer_service.ChosenReviewers(first, second, third, body.blind)
         reviewer_service.name_reviewers(session, current(), case, chosen)
         session.flush()
         return _reviewers(session, case)

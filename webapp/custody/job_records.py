@@ -30,7 +30,7 @@ _FINISHED = ("analysis finished", "comparison finished")
 
 
 @dataclass
-class Standing:
+class LoggedJob:
     """What the entries about one job say of whether it is there."""
 
     made: bool = False  # it was queued for the first time since the log began
@@ -57,9 +57,9 @@ class Standing:
         return None if self.known or may_be_older else gettext(_ADDED[noun])
 
 
-def refuse_unknown(session: Session, row: AnalysisRow | ComparisonRow) -> Standing:
+def refuse_unknown(session: Session, row: AnalysisRow | ComparisonRow) -> LoggedJob:
     """What the log says of a job; raises :class:`AlteredRecord` where there should be no row of it."""
-    standing = Standing()
+    standing = LoggedJob()
     about = CustodyRow.action.in_((*_QUEUED, *_FINISHED, "deletion"))
     for entry in custody_log.entries_where(session, CustodyRow.analysis == row.id, about):
         refuse_forged(session, entry)

@@ -30,7 +30,7 @@ from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import CustodyRow, now
 
 ONE_VIEW = timedelta(minutes=15)  # in which somebody opens the page of an analysis again
-Details = Mapping[str, str | int | None]
+EntryDetails = Mapping[str, str | int | None]
 
 _LONGEST = 4000  # characters of one detail
 _AT_ONCE = 500  # exhibits in one question
@@ -49,7 +49,7 @@ class Head:
 def append(
     session: Session,
     action: Action,
-    details: Details | None = None,
+    details: EntryDetails | None = None,
     *,
     exhibit: str | None = None,
     analysis: str | None = None,
@@ -67,7 +67,7 @@ def append(
 def append_all(
     session: Session,
     action: Action,
-    details: Sequence[Details],
+    details: Sequence[EntryDetails],
     *,
     exhibit: str | None = None,
     analysis: str | None = None,
@@ -78,7 +78,7 @@ def append_all(
 
 
 def append_about(
-    session: Session, action: Action, details: Details, about: Iterable[tuple[str, str]]
+    session: Session, action: Action, details: EntryDetails, about: Iterable[tuple[str, str]]
 ) -> None:
     """Append the same about each of many analyses, given as SHA-256 of the exhibit and id."""
     _append(session, action, [(details, *each) for each in about], None)
@@ -87,7 +87,7 @@ def append_about(
 def _append(
     session: Session,
     action: Action,
-    acts: Sequence[tuple[Details, str | None, str | None]],
+    acts: Sequence[tuple[EntryDetails, str | None, str | None]],
     actor: str | None,
 ) -> list[Entry]:
     """Append an entry for each of ``acts``: details, exhibit, analysis."""

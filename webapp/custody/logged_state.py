@@ -31,7 +31,7 @@ class LoggedState:
 
     def __init__(self) -> None:
         self.before: Mapping[str, int] = {}  # how many analyses and exhibits there were when the log began
-        self.jobs: dict[str, job_records.Standing] = defaultdict(job_records.Standing)
+        self.jobs: dict[str, job_records.LoggedJob] = defaultdict(job_records.LoggedJob)
         self.exhibits: set[str] = set()  # taken in since the log began
         self.deleted_exhibits: set[str] = set()
         self.older_exhibits = 0  # of those, that were not taken in since the log began

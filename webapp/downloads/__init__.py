@@ -3,7 +3,7 @@
 - :mod:`~webapp.downloads.reports` hands out a report, which :mod:`~webapp.downloads.kept_reports` keeps until
   more is said; :mod:`~webapp.downloads.report_process` renders it, one at a time for an analysis
   (:mod:`~webapp.downloads.report_lock`). Only a few requests may wait for that
-  (:mod:`~webapp.downloads.places`). How a report is made is in `reports`.
+  (:mod:`~webapp.downloads.concurrency_limit`). How a report is made is in `reports`.
 - :mod:`~webapp.downloads.bundles` takes that report and puts beside it what plays of the exhibit, the page
   (:mod:`~webapp.downloads.offline_page`) and :mod:`~webapp.downloads.bundle_readme`;
   :mod:`~webapp.downloads.signing` signs the report and gives the key for the manifest.

@@ -28,8 +28,8 @@ from webapp.custody import integrity
 from webapp.custody import log as custody_log
 from webapp.custody.integrity import Condition
 from webapp.downloads import bundles
+from webapp.downloads.concurrency_limit import ConcurrencyLimit
 from webapp.downloads.exhibits import refuse_altered_exhibit, sound_exhibit
-from webapp.downloads.places import Places
 from webapp.errors import UserError
 from webapp.queries import cases as case_queries
 from webapp.queries.results import refuse_altered, result_folder
@@ -42,7 +42,7 @@ from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 NAME, SUMS = "case.json", "sha256sums.txt"
 # Each holds one of the server's threads until it is read, however slowly.
 _MOST_AT_ONCE, _MOST_OF_ONE = 4, 2
-_EXPORTS = Places(
+_EXPORTS = ConcurrencyLimit(
     _MOST_AT_ONCE,
     _MOST_OF_ONE,
     lambda: UserError(

@@ -23,9 +23,9 @@ from reports.text.translation.language import gettext
 from reports.text.translation.languages import DEFAULT
 from webapp import this_app
 from webapp.downloads import custody_access, kept_reports, report_lock
+from webapp.downloads.concurrency_limit import ConcurrencyLimit
 from webapp.downloads.download_record import record_download
 from webapp.downloads.kept_reports import KeptReport
-from webapp.downloads.places import Places
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries import reference_comparisons
@@ -62,7 +62,7 @@ class ReportBeingMade(UserError):
         super().__init__(503, error, gettext("Try again in a minute."))
 
 
-_LINE = Places(
+_LINE = ConcurrencyLimit(
     _MOST_WAITING,
     _MOST_OF_ONE,
     lambda: ReportBeingMade(gettext("Other reports are being rendered at the moment.")),

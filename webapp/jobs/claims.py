@@ -75,7 +75,7 @@ class RecordedResult:
     duration: float | None = None  # of the exhibit, in seconds
     frame_rate: str | None = None  # of the exhibit, a fraction; none: a photo
     summary: str | None = None  # JSON of a `detector.schema.summary.Summary`
-    made_of: custody_log.Details = field(default_factory=dict)  # what else the log is to say
+    made_of: custody_log.EntryDetails = field(default_factory=dict)  # what else the log is to say
 
 
 def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:

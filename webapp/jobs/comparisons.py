@@ -62,7 +62,7 @@ def claim(database: Database, comparison_id: str) -> ComparisonClaim | None:
 
 
 def finish(
-    database: Database, held: ComparisonClaim, comparison: Comparison, made_of: custody_log.Details
+    database: Database, held: ComparisonClaim, comparison: Comparison, made_of: custody_log.EntryDetails
 ) -> None:
     """Mark the comparison done; its result must be in place already. Raises ``LostClaim``.
 

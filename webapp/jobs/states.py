@@ -142,7 +142,7 @@ def retry(session: Session, analysis_id: str) -> bool:
     return True
 
 
-def record(session: Session, row: JobRow, what: str, details: custody_log.Details | None = None) -> None:
+def record(session: Session, row: JobRow, what: str, details: custody_log.EntryDetails | None = None) -> None:
     """Put into the custody log what became of a job, in the chain of the exhibit it is about."""
     action = cast(Action, f"{row.noun} {what}")
     assert isinstance(row, AnalysisRow | ComparisonRow)

@@ -137,7 +137,7 @@ def name(case_id: int) -> Response:
                     gettext("Choose it in the form."),
                     field="blind",
                 )
-            chosen = reviewer_service.Chosen(first, second, third, cast(Hidden, blind))
+            chosen = reviewer_service.ChosenReviewers(first, second, third, cast(Hidden, blind))
             reviewer_service.name_reviewers(session, current(), case, chosen)
     return redirect(url_for("cases.show", case_id=case_id, _anchor="second-review"), 303)
 

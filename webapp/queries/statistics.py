@@ -44,7 +44,7 @@ _LENGTHS = (
 )
 _LONGEST = N_("1 h and longer")
 
-Opinion = tuple[str, WithVerdict]
+OpinionInAnalysis = tuple[str, WithVerdict]
 """The id of an analysis, and a standing annotation of a finding in it."""
 
 
@@ -179,7 +179,7 @@ def over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
     return tuple(found)
 
 
-def agreement(session: Session, opinions: Iterable[Opinion]) -> AgreementWithMachine:
+def agreement(session: Session, opinions: Iterable[OpinionInAnalysis]) -> AgreementWithMachine:
     """What reviewers say, each once on each thing, where it was not withdrawn."""
     judged_ones = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
@@ -214,7 +214,7 @@ def agreement(session: Session, opinions: Iterable[Opinion]) -> AgreementWithMac
     )
 
 
-def _opinions(session: Session) -> Iterator[Opinion]:
+def _opinions(session: Session) -> Iterator[OpinionInAnalysis]:
     """Standing annotations of findings by verified authors (others anybody may have written), by analysis."""
     query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
     for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
@@ -223,7 +223,7 @@ def _opinions(session: Session) -> Iterator[Opinion]:
                 yield analysis_id, each
 
 
-def reviews(session: Session, opinions: Iterable[Opinion]) -> AgreementOfReviewers:
+def reviews(session: Session, opinions: Iterable[OpinionInAnalysis]) -> AgreementOfReviewers:
     """How far reviewers agree with one another, of what who asks may see."""
     both = second_reviews.both_in(session)
     alone = [each for each in both if each.alone]

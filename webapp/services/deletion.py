@@ -136,7 +136,7 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: i
         if alone:
             forget_fingerprint(session, exhibit.id)
             session.delete(exhibit)
-        details: custody_log.Details = {
+        details: custody_log.EntryDetails = {
             "name": row.file,
             "bytes": exhibit.bytes,
             "state": row.state,
@@ -170,7 +170,7 @@ def delete_comparison(database: Database, folders: Folders, comparison_id: str) 
         exhibit, name, reference = row.exhibit.sha256, row.file, row.reference.sha256
         session.delete(row)
         session.flush()
-        details: custody_log.Details = {"what": "comparison", "name": name, "reference": reference}
+        details: custody_log.EntryDetails = {"what": "comparison", "name": name, "reference": reference}
         custody_log.append(session, "deletion", details, exhibit=exhibit, analysis=comparison_id)
     try:
         _finish(database, folders, note)
@@ -265,7 +265,7 @@ def _comparisons(session: Session, exhibit: Exhibit) -> Sequence[ComparisonRow]:
 
 def _record_comparisons(session: Session, gone: Sequence[ComparisonRow], exhibit: Exhibit) -> None:
     for each in gone:
-        details: custody_log.Details = {
+        details: custody_log.EntryDetails = {
             "what": "comparison",
             "name": each.file,
             "reference": each.reference.sha256,

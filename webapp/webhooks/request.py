@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from webapp import url_allowlist
-from webapp.url_allowlist import Place
+from webapp.url_allowlist import ParsedUrl
 
 STEP = 10.0  # seconds for each of: connecting, sending, the answer's next bytes
 DEADLINE = 30  # seconds for all of one request, whatever drips in
@@ -35,7 +35,7 @@ class NotSent(Exception):
         self.status = status
 
 
-def send(url: str, allowed: Place, body: bytes, headers: dict[str, str]) -> int:
+def send(url: str, allowed: ParsedUrl, body: bytes, headers: dict[str, str]) -> int:
     """POST ``body``; the status of an answer that is 2xx. Raises :class:`NotSent` for all else.
 
     ``allowed`` is what an administrator listed that covers ``url``.
@@ -44,9 +44,9 @@ def send(url: str, allowed: Place, body: bytes, headers: dict[str, str]) -> int:
         return _send(url, allowed, body, headers)
 
 
-def _send(url: str, allowed: Place, body: bytes, headers: dict[str, str]) -> int:
+def _send(url: str, allowed: ParsedUrl, body: bytes, headers: dict[str, str]) -> int:
     parts = urlsplit(url)
-    wanted = url_allowlist.place(url)
+    wanted = url_allowlist.parse_url(url)
     address = _checked_address(wanted, allowed)
     connection = _Pinned(wanted, address)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -62,7 +62,7 @@ def _send(url: str, allowed: Place, body: bytes, headers: dict[str, str]) -> int
     return answer.status
 
 
-def _checked_address(wanted: Place, allowed: Place) -> str:
+def _checked_address(wanted: ParsedUrl, allowed: ParsedUrl) -> str:
     """The address of the host; one of a private network only where the allowance names it literally."""
     try:
         found = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)
@@ -99,7 +99,7 @@ def _is_address(host: str) -> bool:
 class _Pinned(http.client.HTTPConnection):
     """A connection to one address, under the name it was looked up for."""
 
-    def __init__(self, wanted: Place, address: str) -> None:
+    def __init__(self, wanted: ParsedUrl, address: str) -> None:
         super().__init__(wanted.host, wanted.port, timeout=STEP)
         self._wanted, self._address = wanted, address
         self.default_port = 443 if wanted.scheme == "https" else 80

@@ -145,7 +145,7 @@ def _fetched_exhibit(
         raise DamagedExhibit from problem
 
 
-def made_of(folders: Folders, held: claims.AnalysisClaim, analysis: Analysis) -> custody_log.Details:
+def made_of(folders: Folders, held: claims.AnalysisClaim, analysis: Analysis) -> custody_log.EntryDetails:
     """What the custody log says of a finished analysis, so that its result can be told from any other."""
     manifest = (folders.result(held.analysis_id) / "manifest.json").read_bytes()
     return {

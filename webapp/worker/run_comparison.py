@@ -63,7 +63,7 @@ def compare(
     )
 
 
-def made_of(folders: Folders, held: ComparisonClaim) -> custody_log.Details:
+def made_of(folders: Folders, held: ComparisonClaim) -> custody_log.EntryDetails:
     """What the custody log says of a finished comparison, so that its result can be told from any other."""
     place = folders.comparison(held.job_id)
     return {

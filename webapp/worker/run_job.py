@@ -125,7 +125,7 @@ def _compare(settings: Settings, database: Database, folders: Folders, held: Com
     times.log_done(held)
 
 
-def _remove_fetched(folders: Folders, held: next_job.Claim) -> None:
+def _remove_fetched(folders: Folders, held: next_job.JobClaim) -> None:
     """Remove what was fetched from the store for this job.
 
     A machine on which the exhibit had to be fetched serves no pages, so nothing else would remove it.
@@ -140,7 +140,7 @@ def _remove_fetched(folders: Folders, held: next_job.Claim) -> None:
     shutil.rmtree(fetched, ignore_errors=True)
 
 
-def _remove_unwanted(database: Database, folders: Folders, held: next_job.Claim, name: str) -> None:
+def _remove_unwanted(database: Database, folders: Folders, held: next_job.JobClaim, name: str) -> None:
     """Remove what a lost attempt published of the job ``name``, cancelled, paused or deleted meanwhile."""
     try:
         if isinstance(held, ComparisonClaim):

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.comparison.affine_view import SAME_PICTURE, AffineView, Places, textures, warped
 from detector.comparison.strips import Floats, Strip
-from detector.comparison.views import SAME_PICTURE, Places, View, textures, warped
 
 Matrix = NDArray[np.float32]
 
@@ -20,7 +20,7 @@ _MOTION_SHARE = 0.5  # of motion in the agreement of two pictures; the rest is t
 
 
 def comparable(
-    exhibit: Strip, reference: Strip, view: View, seen_at: Places, known_at: Places, reduced: int
+    exhibit: Strip, reference: Strip, view: AffineView, seen_at: Places, known_at: Places, reduced: int
 ) -> tuple[Matrix, Matrix]:
     """Pictures of both as rows of numbers, the exhibit's where the view puts them, alike outside it."""
     height, width = reference.pictures.shape[1:]

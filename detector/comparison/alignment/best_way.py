@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from detector.comparison.affine_view import Places
 from detector.comparison.alignment.agreements import Matrix
 from detector.comparison.strips import Floats
-from detector.comparison.views import Places
 
 NOWHERE = -1
 _SHARPNESS = 30.0  # of agreements, on the scale of the costs below

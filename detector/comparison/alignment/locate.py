@@ -13,22 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.comparison.affine_view import SAME_PICTURE, SURE_VIEW, AffineView, guess_view, shown_of
 from detector.comparison.alignment.best_way import NOWHERE
 from detector.comparison.alignment.time_map import MappedStretch, TimeMap, first_way, map_times
 from detector.comparison.strips import (
     Floats,
-    Report,
     Strip,
     expected_length,
     read_key_frames,
     read_spans,
     read_strip,
 )
-from detector.comparison.views import SAME_PICTURE, SURE_VIEW, View, guess_view, shown_of
 from detector.media.reader import MediaReader
+from detector.progress import ReportShare
 from detector.schema.analysis import MediaKind
 
-Span = tuple[int, int]  # from a PTS to another
+PtsRange = tuple[int, int]  # from a PTS to another
 
 _AROUND = 1.0  # seconds before and after what the exhibit shows in which each frame of the reference is read
 _MOST_READ = 20_000  # frames of a long reference that are read one by one
@@ -46,11 +46,11 @@ class Located:
     """``strip`` is the reference's, every frame around what is shown; without ``times`` nothing is."""
 
     strip: Strip
-    view: View | None
+    view: AffineView | None
     times: TimeMap | None
 
 
-def locate(exhibit: Strip, reference: MediaReader, report: Report) -> Located:
+def locate(exhibit: Strip, reference: MediaReader, report: ReportShare) -> Located:
     """Find what ``exhibit`` shows of ``reference``, which has not been read yet.
 
     ``report`` is called with the share of the reference that was read. Its strip is empty where not one
@@ -101,7 +101,7 @@ def _by_key_frames(exhibit: Strip, reference: MediaReader) -> Located | None:
 
 def _between_keys(
     exhibit: Strip, keys: Strip, shown: NDArray[np.bool_], moments: Floats, end: int
-) -> list[Span]:
+) -> list[PtsRange]:
     """From the key frame before each that is shown to the one after it, where the exhibit reaches so far."""
     per_second = (keys.pts[-1] - keys.pts[0]) / (keys.times[-1] - keys.times[0])
     spans = []
@@ -131,9 +131,9 @@ def _every_frame(reference: MediaReader, known: Strip, way: Iterable[MappedStret
     return read_spans(reference, joined, known.size) if seconds * rate <= _MOST_READ else known
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
+def _joined(spans: Iterable[PtsRange]) -> list[PtsRange]:
     """``spans`` in order, those that touch made one."""
-    out: list[Span] = []
+    out: list[PtsRange] = []
     for start, end in sorted(spans):
         if out and start <= out[-1][1]:
             out[-1] = (out[-1][0], max(end, out[-1][1]))

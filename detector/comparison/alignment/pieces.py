@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from detector.comparison.affine_view import Places
 from detector.comparison.alignment.agreements import Matrix
 from detector.comparison.alignment.best_way import LEAST_AGREEMENT
 from detector.comparison.strips import Floats
-from detector.comparison.views import Places
 
 MOST_SPEED = 2.1
 """How many times faster or slower a piece may run: beyond, its frames do not find their own moments."""

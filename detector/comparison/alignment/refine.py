@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.comparison.affine_view import AffineView, mirrored, textures, warped
 from detector.comparison.strips import Floats, Grey, small_size
-from detector.comparison.views import View, mirrored, textures, warped
 from detector.schema.analysis import Box
 
 SIDE = 640  # px, the longer side of the pictures that are compared
@@ -66,13 +66,13 @@ class Refined:
     ``shown`` is the part of the exhibit that no bar at its edge covers, in px.
     """
 
-    view: View
+    view: AffineView
     error: float
     agreement: float
     shown: Box
 
 
-def refine_view(view: View, pairs: Sequence[FramePair]) -> Refined:
+def refine_view(view: AffineView, pairs: Sequence[FramePair]) -> Refined:
     """The view that most of ``pairs`` agree on, starting at ``view``."""
     candidates = [view]
     if agreement(view, pairs) < _NEAR:
@@ -84,7 +84,7 @@ def refine_view(view: View, pairs: Sequence[FramePair]) -> Refined:
     best, error = start, 0.0
     if single:
         matrices = np.array([one.matrix for one in single])
-        middle = View(np.median(matrices, axis=0))
+        middle = AffineView(np.median(matrices, axis=0))
         error = float(np.median([_corner_distance(one, middle, pairs[0].sizes[0]) for one in single]))
         both = (start, middle)
         if agreement(middle, pairs, both) > agreement(start, pairs, both) + _GAIN:
@@ -92,7 +92,7 @@ def refine_view(view: View, pairs: Sequence[FramePair]) -> Refined:
     return Refined(best, error, agreement(best, pairs), uncovered(best, pairs))
 
 
-def agreement(view: View, pairs: Sequence[FramePair], others: Sequence[View] = ()) -> float:
+def agreement(view: AffineView, pairs: Sequence[FramePair], others: Sequence[AffineView] = ()) -> float:
     """The median correlation of the pairs' structure where they overlap, hidden places left out.
 
     Only where they overlap under ``others`` as well: what is compared has to be the same.
@@ -113,7 +113,7 @@ def agreement(view: View, pairs: Sequence[FramePair], others: Sequence[View] = (
     return float(np.median(values))
 
 
-def uncovered(view: View, pairs: Sequence[FramePair]) -> Box:
+def uncovered(view: AffineView, pairs: Sequence[FramePair]) -> Box:
     """The exhibit's picture without bars, of captions or of nothing, that cover the reference's at its edges.
 
     A bar differs over most of its length in every pair.
@@ -158,7 +158,7 @@ def _overlap(pair: FramePair, matrix: Floats) -> NDArray[np.bool_]:
     return (cv2.erode(inside, np.ones((5, 5))) > 0.99) & ~pair.hidden
 
 
-def _by_ecc(view: View, pair: FramePair) -> View | None:
+def _by_ecc(view: AffineView, pair: FramePair) -> AffineView | None:
     """The affine view that maximises the correlation; None where there is none nearby."""
     scales = pair.scales
     matrix = view.between(*scales).astype(np.float32)
@@ -180,14 +180,14 @@ def _by_ecc(view: View, pair: FramePair) -> View | None:
             )
         except cv2.error:  # the pictures do not agree enough to go anywhere
             return None
-    return View.of_small(np.asarray(matrix, np.float64), *scales)
+    return AffineView.of_small(np.asarray(matrix, np.float64), *scales)
 
 
-def _from_features(pairs: Sequence[FramePair]) -> View | None:
+def _from_features(pairs: Sequence[FramePair]) -> AffineView | None:
     """A similarity through SIFT features (Lowe, 2004) of all pairs together, by RANSAC; mirrored ones too."""
     sift = cv2.SIFT.create(nfeatures=_FEATURES)
     matcher = cv2.BFMatcher(cv2.NORM_L2)
-    best: tuple[int, View] | None = None
+    best: tuple[int, AffineView] | None = None
     for flipped in (False, True):
         here, there = [], []
         for pair in pairs[:4]:
@@ -214,15 +214,15 @@ def _from_features(pairs: Sequence[FramePair]) -> View | None:
         if matrix is None or (count := int(inliers.sum())) < _LEAST_INLIERS:
             continue
         scales = pairs[0].scales
-        view = View.of_small(matrix, *scales)
+        view = AffineView.of_small(matrix, *scales)
         if flipped:
-            view = View(mirrored(view.matrix, pairs[0].sizes[0][0]))
+            view = AffineView(mirrored(view.matrix, pairs[0].sizes[0][0]))
         if best is None or count > best[0]:
             best = count, view
     return best[1] if best else None
 
 
-def _corner_distance(one: View, other: View, size: tuple[int, int]) -> float:
+def _corner_distance(one: AffineView, other: AffineView, size: tuple[int, int]) -> float:
     width, height = size
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
     apart = corners @ one.matrix.T - corners @ other.matrix.T

@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.comparison.affine_view import Places
 from detector.comparison.alignment.agreements import Matrix
 from detector.comparison.alignment.best_way import NOWHERE
 from detector.comparison.alignment.pieces import KEPT, MOST_SPEED, fit_piece
 from detector.comparison.strips import Floats, Strip
-from detector.comparison.views import Places
 
 _LACKS = 0.06  # agreement below that of most frames, from which on a frame may be a stray
 _LACKS_ALONE = 0.04  # likewise, where all of a run may be one

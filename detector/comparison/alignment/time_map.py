@@ -16,12 +16,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.comparison.affine_view import AffineView, Places
 from detector.comparison.alignment.agreements import agreement_matrix, comparable
 from detector.comparison.alignment.best_way import NOWHERE, best_way
 from detector.comparison.alignment.pieces import KEPT, StripPiece, fit_piece
 from detector.comparison.alignment.strays import same_as_before, without_strays
 from detector.comparison.strips import Floats, Strip
-from detector.comparison.views import Places, View
 
 _RATE = 8.0  # steps a second of the first way
 _COARSE = 2  # small pictures are halved for it
@@ -60,7 +60,7 @@ class TimeMap:
     places: Places
 
 
-def first_way(exhibit: Strip, reference: Strip, view: View) -> list[MappedStretch]:
+def first_way(exhibit: Strip, reference: Strip, view: AffineView) -> list[MappedStretch]:
     """The stretches that are shown, by a few pictures a second."""
     rate = _RATE
     while rate > 1 and len(_ticks(exhibit, rate)) * len(_ticks(reference, rate)) > _MOST_CELLS:
@@ -86,7 +86,7 @@ def first_way(exhibit: Strip, reference: Strip, view: View) -> list[MappedStretc
     return out
 
 
-def map_times(exhibit: Strip, reference: Strip, view: View, way: Sequence[MappedStretch]) -> TimeMap:
+def map_times(exhibit: Strip, reference: Strip, view: AffineView, way: Sequence[MappedStretch]) -> TimeMap:
     """Frame by frame along ``way`` (:func:`first_way`); ``reference`` holds every frame around it."""
     count = len(exhibit)
     places = np.full(count, NOWHERE, np.intp)

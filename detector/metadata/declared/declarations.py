@@ -13,7 +13,7 @@ from detector.metadata.declared import known_programs
 from detector.metadata.declared.c2pa import Claim, IngredientRole
 from detector.metadata.declared.generation_texts import recognised
 from detector.metadata.declared.source_types import source_type
-from detector.metadata.formats.texts import Text
+from detector.metadata.formats.texts import EmbeddedText
 from detector.metadata.formats.thumbnail import LEAST_LIKENESS, MOST_DIFFERENCE
 from detector.schema.declarations import (
     LONGEST_DECLARED,
@@ -57,7 +57,7 @@ _MAKES = frozenset(make for make, _ in _CAMERAS)
 
 
 def declarations_of(
-    texts: Iterable[Text], photo: Photo | None, credentials: Credentials, claims: Iterable[Claim]
+    texts: Iterable[EmbeddedText], photo: Photo | None, credentials: Credentials, claims: Iterable[Claim]
 ) -> tuple[Declaration, ...]:
     """All declarations, most telling first; what says the same of the same program is one."""
     texts = list(texts)
@@ -92,7 +92,7 @@ def _declared(
     )
 
 
-def _of_texts(texts: list[Text]) -> Iterator[Declaration]:
+def _of_texts(texts: list[EmbeddedText]) -> Iterator[Declaration]:
     for text in texts:
         source = f"{text.place}, {text.name}"
         if text.name.lower() == "digitalsourcetype":
@@ -111,13 +111,13 @@ def _of_texts(texts: list[Text]) -> Iterator[Declaration]:
             yield from _software(text, source)
 
 
-def _is_made_by_generator(text: Text) -> bool:
+def _is_made_by_generator(text: EmbeddedText) -> bool:
     """Whether a generator stands where a camera's maker belongs."""
     makers = known_programs.GENERATORS_AS_MAKERS
     return text.name in _MAKES and known_programs.name_in(text.value, makers) is not None
 
 
-def _software(text: Text, source: str) -> Iterator[Declaration]:
+def _software(text: EmbeddedText, source: str) -> Iterator[Declaration]:
     value = text.value[:1000]
     kind = DeclarationKind.SOFTWARE
     if name := known_programs.name_in(value, known_programs.FACE_SWAPPERS):
@@ -140,7 +140,7 @@ def _software(text: Text, source: str) -> Iterator[Declaration]:
         yield _declared(kind, source, value, told, Meaning.SCREEN_CAPTURE, name)
 
 
-def _cameras(texts: list[Text]) -> Iterator[Declaration]:
+def _cameras(texts: list[EmbeddedText]) -> Iterator[Declaration]:
     by_place: dict[str, dict[str, str]] = {}
     for text in texts:
         by_place.setdefault(text.place, {}).setdefault(text.name, text.value)
@@ -148,7 +148,7 @@ def _cameras(texts: list[Text]) -> Iterator[Declaration]:
         for make, model in _CAMERAS:
             # ComfyUI keeps its graph in these tags of WebP files.
             values = [named[name] for name in (make, model) if name in named and "{" not in named[name]]
-            by_generator = make in named and _is_made_by_generator(Text(place, make, named[make]))
+            by_generator = make in named and _is_made_by_generator(EmbeddedText(place, make, named[make]))
             if model in named and values and not by_generator:
                 told = N_("A camera or phone is named as having recorded the picture.")
                 device = values[-1] if values[-1].startswith(values[0]) else " ".join(values)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from detector.metadata.declared.known_programs import is_about_making
 from detector.metadata.formats.png_text import PLACE as PNG_TEXT
-from detector.metadata.formats.texts import Text
+from detector.metadata.formats.texts import EmbeddedText
 from detector.schema.declarations import DeclarationKind, Meaning
 from detector.schema.translatable import N_
 
@@ -60,7 +60,7 @@ class Recognised:
     means: str
 
 
-def recognised(text: Text, everything: Iterable[Text]) -> Recognised | None:
+def recognised(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> Recognised | None:
     """What ``text`` declares, if a generator wrote it; ``everything`` are all texts of the file."""
     for reader in _LABELS:
         if found := reader(text):
@@ -80,7 +80,7 @@ def recognised(text: Text, everything: Iterable[Text]) -> Recognised | None:
     )
 
 
-def _web_ui(text: Text, _: Iterable[Text]) -> str | None:
+def _web_ui(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     has_steps = _STEPS.search(text.value) is not None
     has_settings = any(name in text.value for name in _SETTINGS)
     by_name = text.name.lower() == "parameters" and (
@@ -98,7 +98,7 @@ def _web_ui(text: Text, _: Iterable[Text]) -> str | None:
     )
 
 
-def _comfy(text: Text, _: Iterable[Text]) -> str | None:
+def _comfy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     value = text.value
     # In WebP the name stands before the value, in the EXIF tags of camera and maker.
     begun = "{" in value[:20]
@@ -114,34 +114,34 @@ def _comfy(text: Text, _: Iterable[Text]) -> str | None:
     return N_("ComfyUI, model %(model)s") % {"model": model[1]} if model else "ComfyUI"
 
 
-def _invoke(text: Text, _: Iterable[Text]) -> str | None:
+def _invoke(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     return "InvokeAI" if _INVOKE.fullmatch(text.name) else None
 
 
-def _swarm(text: Text, _: Iterable[Text]) -> str | None:
+def _swarm(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     return "SwarmUI" if '"sui_image_params"' in text.value else None
 
 
-def _fooocus(text: Text, _: Iterable[Text]) -> str | None:
+def _fooocus(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     return "Fooocus" if text.name.lower() == "fooocus_scheme" else None
 
 
-def _easy(text: Text, _: Iterable[Text]) -> str | None:
+def _easy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     return "Easy Diffusion" if text.name.lower() == "use_stable_diffusion_model" else None
 
 
-def _novel(text: Text, everything: Iterable[Text]) -> str | None:
+def _novel(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> str | None:
     if text.name.lower() not in ("comment", "usercomment") or not _is_json_of_parameters(text.value):
         return None
     return "NovelAI" if any(each.value.startswith("NovelAI") for each in everything) else None
 
 
-def _midjourney(text: Text, _: Iterable[Text]) -> str | None:
+def _midjourney(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     is_job = "Job ID:" in text.value and _JOB.search(text.value)
     return N_("Midjourney, by the form of its job number") if is_job else None
 
 
-def _unnamed(text: Text, _: Iterable[Text]) -> str | None:
+def _unnamed(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     name = text.name.lower()
     is_prompt = name in ("prompt", "negative_prompt", "negative prompt") and text.place == PNG_TEXT
     holds_json = name in ("comment", "usercomment", "description", "generation_data")
@@ -154,12 +154,12 @@ def _is_json_of_parameters(value: str) -> bool:
     return value[:1] == "{" and all(pattern.search(value) for pattern in _JSON_PARAMETERS)
 
 
-_PROGRAMS: tuple[Callable[[Text, Iterable[Text]], str | None], ...] = (
+_PROGRAMS: tuple[Callable[[EmbeddedText, Iterable[EmbeddedText]], str | None], ...] = (
     _invoke, _swarm, _fooocus, _comfy, _web_ui, _easy, _novel, _midjourney, _unnamed,
 )  # fmt: skip
 
 
-def _ai_system(text: Text) -> Recognised | None:
+def _ai_system(text: EmbeddedText) -> Recognised | None:
     """IPTC Photo Metadata 2025.1."""
     if text.place != "XMP" or not text.name.startswith(("AISystem", "AIPrompt")):
         return None
@@ -171,7 +171,7 @@ def _ai_system(text: Text) -> Recognised | None:
     )
 
 
-def _aigc(text: Text) -> Recognised | None:
+def _aigc(text: EmbeddedText) -> Recognised | None:
     """China's implicit label of generated media (GB 45438-2025): 1 generated, 2 perhaps, 3 suspected."""
     holds_label = any(name in text.value for name in _AIGC_NAMES) and _AIGC.search(text.value)
     if text.name.upper() != "AIGC" and not holds_label:
@@ -188,7 +188,7 @@ def _aigc(text: Text) -> Recognised | None:
     )
 
 
-def _google(text: Text) -> Recognised | None:
+def _google(text: EmbeddedText) -> Recognised | None:
     found = _GOOGLE.match(text.value) if text.name == "Credit" else None
     if not found:
         return None
@@ -202,7 +202,7 @@ def _google(text: Text) -> Recognised | None:
     )
 
 
-def _said_outright(text: Text) -> Recognised | None:
+def _said_outright(text: EmbeddedText) -> Recognised | None:
     """As the programs of FLUX begin the name of the software; captions may say so of anything."""
     if not is_about_making(text.name) or not _SAID_OUTRIGHT.match(text.value):
         return None
@@ -211,4 +211,9 @@ def _said_outright(text: Text) -> Recognised | None:
     )
 
 
-_LABELS: tuple[Callable[[Text], Recognised | None], ...] = (_ai_system, _aigc, _google, _said_outright)
+_LABELS: tuple[Callable[[EmbeddedText], Recognised | None], ...] = (
+    _ai_system,
+    _aigc,
+    _google,
+    _said_outright,
+)

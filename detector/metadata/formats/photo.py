@@ -22,7 +22,7 @@ from detector.media.pictures.photo_file import exif_of, open_photo
 from detector.metadata.formats.behind_picture import behind_picture
 from detector.metadata.formats.jpeg_tables import nearest_table
 from detector.metadata.formats.png_text import png_texts
-from detector.metadata.formats.texts import Text, texts_of, user_comment
+from detector.metadata.formats.texts import EmbeddedText, texts_of, user_comment
 from detector.metadata.formats.thumbnail import compared
 from detector.metadata.formats.xmp import xmp_tags, xmp_texts
 from detector.schema.metadata import Photo, Table, Tag, Thumbnail
@@ -70,15 +70,15 @@ _MOST_PAGES = 1000
 
 
 @dataclass
-class Read:
+class PhotoFacts:
     """A photo's encoding, its tags, and the texts that these were cut from."""
 
     photo: Photo | None = None
     tags: list[Tag] = field(default_factory=list)
-    texts: list[Text] = field(default_factory=list)
+    texts: list[EmbeddedText] = field(default_factory=list)
 
 
-def read_photo(file: BinaryIO) -> Read:
+def read_photo(file: BinaryIO) -> PhotoFacts:
     """Facts of an open image file; what is damaged is left out."""
     png = png_texts(file)
     in_png = list(png.texts)
@@ -126,13 +126,16 @@ def _pictures(image: PIL.Image.Image) -> int:
 
 
 def _read(
-    exif: PIL.Image.Exif | None, values: dict[str, object], xmp: list[Text], others: list[Text]
-) -> Read:
+    exif: PIL.Image.Exif | None,
+    values: dict[str, object],
+    xmp: list[EmbeddedText],
+    others: list[EmbeddedText],
+) -> PhotoFacts:
     shown = [text for text in others if text.name != _XMP_KEYWORD]
     tags = [*tags_of("EXIF", values), *_gps_tags(exif), *xmp_tags(xmp)]
     for text in shown:
         tags += tags_of(text.place, {text.name: text.value})
-    return Read(tags=tags, texts=[*texts_of("EXIF", values), *xmp, *shown])
+    return PhotoFacts(tags=tags, texts=[*texts_of("EXIF", values), *xmp, *shown])
 
 
 def _exif(image: PIL.Image.Image, in_png: bytes | None) -> PIL.Image.Exif | None:
@@ -192,12 +195,12 @@ def _gps(gps: dict[int, Any]) -> str:
         return "a GPS block without a readable position"
 
 
-def _xmp(image: PIL.Image.Image, in_png: list[Text]) -> list[Text]:
+def _xmp(image: PIL.Image.Image, in_png: list[EmbeddedText]) -> list[EmbeddedText]:
     packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
     return xmp_texts(packet or image.info.get("xmp") or b"")
 
 
-def _comment(image: PIL.Image.Image) -> list[Text]:
+def _comment(image: PIL.Image.Image) -> list[EmbeddedText]:
     """The comment of a JPEG or GIF."""
     comment = image.info.get("comment") if image.format != "PNG" else None
     return texts_of(f"{image.format} comment", {"comment": comment}) if comment else []

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from detector.metadata.formats.texts import LONGEST_TEXT, MOST_TEXTS, Text
+from detector.metadata.formats.texts import LONGEST_TEXT, MOST_TEXTS, EmbeddedText
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 1 << 16
@@ -25,7 +25,7 @@ PLACE = "PNG text"
 class PngTexts:
     """Texts in order of the file, and the EXIF block."""
 
-    texts: tuple[Text, ...] = ()
+    texts: tuple[EmbeddedText, ...] = ()
     exif: bytes | None = None
 
 
@@ -34,7 +34,7 @@ def png_texts(file: BinaryIO) -> PngTexts:
     file.seek(0)
     if file.read(8) != _SIGNATURE:
         return PngTexts()
-    found: list[Text] = []
+    found: list[EmbeddedText] = []
     exif = None
     size = 0
     for kind, data in _chunks(file):
@@ -63,7 +63,7 @@ def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + length
 
 
-def _text(kind: bytes, data: bytes) -> Text | None:
+def _text(kind: bytes, data: bytes) -> EmbeddedText | None:
     name, zero, rest = data.partition(b"\0")
     if not zero or not 0 < len(name) <= _LONGEST_KEYWORD:
         return None
@@ -80,7 +80,7 @@ def _text(kind: bytes, data: bytes) -> Text | None:
     if value is None:
         return None
     text = _decoded(value[: 4 * LONGEST_TEXT], latin=kind != b"iTXt")[:LONGEST_TEXT].strip("\0 \t\r\n")
-    return Text(PLACE, name.decode("latin-1"), text) if text else None
+    return EmbeddedText(PLACE, name.decode("latin-1"), text) if text else None
 
 
 def _inflated(data: bytes) -> bytes | None:

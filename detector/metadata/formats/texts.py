@@ -11,7 +11,7 @@ MOST_TEXTS = 64
 
 
 @dataclass(frozen=True)
-class Text:
+class EmbeddedText:
     """``value`` stands in the file at ``place`` under ``name``. Nothing vouches for any of them."""
 
     place: str
@@ -19,14 +19,14 @@ class Text:
     value: str
 
 
-def texts_of(place: str, written: Mapping[str, object]) -> list[Text]:
+def texts_of(place: str, written: Mapping[str, object]) -> list[EmbeddedText]:
     """Texts of one place, bounded; empty ones are left out."""
-    found: list[Text] = []
+    found: list[EmbeddedText] = []
     for name, value in written.items():
         whole = value[: 4 * LONGEST_TEXT].decode(errors="replace") if isinstance(value, bytes) else str(value)
         text = whole[:LONGEST_TEXT].strip("\0 \t\r\n")
         if text and len(found) < MOST_TEXTS:
-            found.append(Text(place, str(name)[:200], text))
+            found.append(EmbeddedText(place, str(name)[:200], text))
     return found
 
 

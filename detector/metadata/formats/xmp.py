@@ -7,7 +7,7 @@ import re
 from itertools import islice
 
 from detector.media.exhibit.text import clean
-from detector.metadata.formats.texts import LONGEST_TEXT, Text
+from detector.metadata.formats.texts import LONGEST_TEXT, EmbeddedText
 from detector.schema.metadata import Tag
 
 _MOST_BYTES = 1 << 20
@@ -33,20 +33,20 @@ _PROPERTY = re.compile(
 )
 
 
-def xmp_texts(xmp: bytes | str) -> list[Text]:
+def xmp_texts(xmp: bytes | str) -> list[EmbeddedText]:
     """What a packet says of the making, each once, in order of the packet."""
     data = xmp[:_MOST_BYTES].decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp[:_MOST_BYTES]
-    found: dict[Text, None] = {}
+    found: dict[EmbeddedText, None] = {}
     for match in islice(_PROPERTY.finditer(data), _MOST_MATCHES):
         value = next((group for group in match.groups()[1:] if group), "")
         value = html.unescape(value)[:LONGEST_TEXT].strip("\0 \t\r\n")
         if value:
-            found.setdefault(Text("XMP", _SPELLING[match[1].lower()], value))
+            found.setdefault(EmbeddedText("XMP", _SPELLING[match[1].lower()], value))
         if len(found) == _MOST:
             break
     return list(found)
 
 
-def xmp_tags(texts: list[Text]) -> list[Tag]:
+def xmp_tags(texts: list[EmbeddedText]) -> list[Tag]:
     """The same for showing."""
     return [Tag(place=text.place, name=text.name, value=clean(text.value)) for text in texts[:_MOST_TAGS]]

@@ -51,7 +51,7 @@ class Cover(NamedTuple):
         )
 
 
-Draw = Callable[[Image, Image, np.random.Generator], Cover]
+DrawCover = Callable[[Image, Image, np.random.Generator], Cover]
 """Of a crop and a piece of another picture, by chance."""
 
 _FONTS = (
@@ -199,7 +199,7 @@ def censored(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
     return Cover(np.full((SIDE, SIDE, 3), rng.integers(0, 40), np.uint8), opacity)
 
 
-DRAWN: tuple[tuple[Draw, float], ...] = (
+DRAWN: tuple[tuple[DrawCover, float], ...] = (
     (caption, 0.26), (letters, 0.06), (mask, 0.2), (scarf, 0.1), (hand, 0.12), (thing, 0.12), (sticker, 0.1),
     (censored, 0.04),
 )  # fmt: skip

@@ -39,7 +39,7 @@ from detector.training.synthesis.sequence_degradations import degrade_sequence
 _KEPT_SIDE = 224  # px at which crops are held in memory, as JPEG
 _KEPT_QUALITY = 98
 
-Example = tuple[torch.Tensor, float]
+LabelledTensor = tuple[torch.Tensor, float]
 
 
 class CroppedItem(NamedTuple):
@@ -168,7 +168,7 @@ def _crops(items: Sequence[CroppedItem], config: Config, seen: int) -> Examples:
     return Examples(samples, mix, config.size, config.seed, seen, config.samples, config.hidden)
 
 
-class _Faces(Dataset[Example]):
+class _Faces(Dataset[LabelledTensor]):
     """Crops undegraded, uint8 (3, size, size), and their labels."""
 
     def __init__(self, items: Sequence[CroppedItem], size: int) -> None:
@@ -178,13 +178,13 @@ class _Faces(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._crops)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> LabelledTensor:
         data, label = self._crops[index]
         crop = _at_size(decode(data), self._size)
         return torch.from_numpy(stacked([crop])[0]), label
 
 
-class _Undegraded(Dataset[Example]):
+class _Undegraded(Dataset[LabelledTensor]):
     """Whole sequences as they are, uint8 (t, 3, size, size), and their labels."""
 
     def __init__(self, items: Sequence[CroppedItem], size: int) -> None:
@@ -193,13 +193,13 @@ class _Undegraded(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._items)
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> LabelledTensor:
         item = self._items[index]
         crops = [_at_size(decode(data), self._size) for data in item.crops]
         return torch.from_numpy(stacked(crops)), float(item.label)
 
 
-class _Sequences(Dataset[Example]):
+class _Sequences(Dataset[LabelledTensor]):
     """Sequences drawn at the recipe's share of manipulated ones, mirrored and degraded as a whole."""
 
     def __init__(self, items: Sequence[CroppedItem], config: Config, seen: int) -> None:
@@ -211,7 +211,7 @@ class _Sequences(Dataset[Example]):
     def __len__(self) -> int:
         return self._last - self._first
 
-    def __getitem__(self, index: int) -> Example:
+    def __getitem__(self, index: int) -> LabelledTensor:
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self._seed, self._first + index))
         items = self._by_label[int(rng.random() < self._share)]
@@ -224,7 +224,7 @@ class _Sequences(Dataset[Example]):
         return torch.from_numpy(np.ascontiguousarray(stacked(crops))), float(item.label)
 
 
-class _Streamed(IterableDataset[Example]):
+class _Streamed(IterableDataset[LabelledTensor]):
     """Epoch after epoch of :class:`StreamedVideos`, until the recipe's number of examples is reached.
 
     A run that resumes begins its videos anew, in another order.
@@ -235,10 +235,10 @@ class _Streamed(IterableDataset[Example]):
         self._videos = StreamedVideos(items, config.size, config.seed + seen, most=config.set.frames)
         self._left = config.samples - seen
 
-    def __iter__(self) -> Iterator[Example]:
+    def __iter__(self) -> Iterator[LabelledTensor]:
         return islice(self._all(), self._left)
 
-    def _all(self) -> Iterator[Example]:
+    def _all(self) -> Iterator[LabelledTensor]:
         for epoch in range(self._left):
             self._videos.set_epoch(epoch)
             empty = True

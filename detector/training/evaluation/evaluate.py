@@ -17,6 +17,7 @@ import numpy as np
 from detector.errors import ParameterError
 from detector.models.card_files import load_card
 from detector.models.loaded import load_model
+from detector.progress import ReportText
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.data.file_marks import learnt_from
@@ -32,7 +33,7 @@ from detector.training.evaluation.material.own_set_split import (
     own_set_part,
     unmarked,
 )
-from detector.training.evaluation.outcome.evaluation_result import Measured, Report
+from detector.training.evaluation.outcome.evaluation_result import Measured
 from detector.training.evaluation.outcome.failures import clip_failures, crop_failures, write_failures
 from detector.training.publish.error_rates import measured_rates
 from detector.training.publish.origin import measured_limits
@@ -56,7 +57,7 @@ def evaluate(
     quick: bool = False,
     crops: bool = False,
     split: str | None = None,
-    report: Report = lambda text: None,
+    report: ReportText = lambda text: None,
 ) -> Measured:
     """Measure ``model`` on ``data`` and write ``metrics.json``, a page, pictures and failures to ``out``.
 
@@ -102,7 +103,7 @@ def evaluate(
 
 
 def _research(
-    measured: Measured, scorer: Scorer, data: Path, out: Path, faces: Path, quick: bool, report: Report
+    measured: Measured, scorer: Scorer, data: Path, out: Path, faces: Path, quick: bool, report: ReportText
 ) -> None:
     for name in ("dfdc-val", "dfdc-test"):
         report(f"{name} crops")
@@ -131,7 +132,7 @@ def _research(
     _heatmaps(measured, scorer, data, report)
 
 
-def _heatmaps(measured: Measured, scorer: Scorer, data: Path, report: Report) -> None:
+def _heatmaps(measured: Measured, scorer: Scorer, data: Path, report: ReportText) -> None:
     from detector.training.evaluation.figures.heatmap_metrics import explanation, figures_of
 
     report("heatmaps")
@@ -140,7 +141,13 @@ def _heatmaps(measured: Measured, scorer: Scorer, data: Path, report: Report) ->
 
 
 def _own_set(
-    measured: Measured, scorer: Scorer, part: OwnSetPart, out: Path, faces: Path, crops: bool, report: Report
+    measured: Measured,
+    scorer: Scorer,
+    part: OwnSetPart,
+    out: Path,
+    faces: Path,
+    crops: bool,
+    report: ReportText,
 ) -> None:
     measured.notes += part.notes
     if crops:

@@ -20,7 +20,7 @@ _LEAST = 12.0  # px; of narrower faces nothing is learnt
 _VISIBLE = 0.75  # share of a face that must be in its piece to be learnt
 _HIDDEN = 0.35  # and that may be there without its being a face
 
-Source = tuple[Image, NDArray[np.float32], NDArray[np.float32]]
+LabelledImage = tuple[Image, NDArray[np.float32], NDArray[np.float32]]
 """A picture, the boxes (n, 4) of its faces and their confidence (n,)."""
 
 
@@ -33,7 +33,7 @@ class ProposalExample(NamedTuple):
     boxes: NDArray[np.float32]
 
 
-def example(sources: Sequence[Source], rng: np.random.Generator) -> ProposalExample:
+def example(sources: Sequence[LabelledImage], rng: np.random.Generator) -> ProposalExample:
     """A canvas of pieces of random ``sources``."""
     canvas = np.full((SIDE, SIDE, 3), rng.integers(0, 256, 3), np.uint8)
     found: list[NDArray[np.float64]] = []  # rows: box, confidence, share that can be seen
@@ -98,7 +98,7 @@ def _pieces(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
 
 
 def _fill(
-    piece: Image, at: tuple[int, int], source: Source, rng: np.random.Generator
+    piece: Image, at: tuple[int, int], source: LabelledImage, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
     """Show part of a source in ``piece`` of the canvas; its faces in pixels of the canvas."""
     image, boxes, confidence = source
@@ -121,7 +121,7 @@ def _fill(
     return found
 
 
-def _chosen(source: Source, width: int, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
+def _chosen(source: LabelledImage, width: int, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
     """How large a source is shown in a piece so wide, and which of its points is put somewhere in it."""
     image, boxes, _ = source
     size = np.array(image.shape[1::-1], np.float64)
@@ -149,7 +149,7 @@ def _show(piece: Image, image: Image, matrix: NDArray[np.float64], scale: float)
     np.copyto(piece, shown, where=covered[..., None] > 0)
 
 
-def _ground(source: Source, rng: np.random.Generator) -> Image | None:
+def _ground(source: LabelledImage, rng: np.random.Generator) -> Image | None:
     """A part of a source without a face, if one is found soon."""
     image, boxes, _ = source
     for _ in range(6):

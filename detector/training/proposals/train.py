@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from detector.faces.patch import decode
-from detector.training.proposals.examples import Source, example
+from detector.training.proposals.examples import LabelledImage, example
 from detector.training.proposals.network import ProposalNetwork, loss
 from detector.training.proposals.pictures import load
 from detector.training.small_networks import learn
@@ -22,7 +22,7 @@ def train(out: Path, steps: int) -> Path:
     return learn(ProposalNetwork, partial(_sources, out), example, _loss, out, steps, BATCH)
 
 
-def _sources(out: Path) -> list[Source]:
+def _sources(out: Path) -> list[LabelledImage]:
     return [(decode(picture.data), picture.boxes, picture.confidence) for picture in load(out)]
 
 

@@ -7,7 +7,7 @@ upper blocks are tuned once more, on tokens of the distilled ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from detector.files import atomic_path
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
+from detector.progress import ReportText
 from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens
 from detector.training.second_look.linear_heads import fit_linear_heads
 from detector.training.second_look.scan_loop import head_loss
@@ -37,8 +38,6 @@ _AVERAGE = 0.99  # share of the average that stays at a step
 # Of the lower half.
 _FEW = 50  # pieces of stored tokens by whose every fourth their spread is measured
 _FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
         network.judge.bias.zero_()
 
 
-def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: Report) -> None:
+def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: ReportText) -> None:
     """Tune heads and blocks above the ``kept`` tokens; the average is kept.
 
     Heads that say nothing yet are first fitted on the kept features.
@@ -164,7 +163,7 @@ def _tap_width(network: ViTSmall14) -> int:
     return 3 * network.shape.width
 
 
-def distil_lower(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: Report) -> None:
+def distil_lower(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: ReportText) -> None:
     """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
     blocks, width = range(_LOWER), _tap_width(network)
     of_token, of_feature = _spread(kept, width)

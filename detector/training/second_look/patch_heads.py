@@ -12,7 +12,7 @@ face cut from its picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +27,12 @@ from detector.media.frame import Image
 from detector.networks.readings import ALTERED, HEADS
 from detector.networks.vit_small_14 import PATCH, ViTSmall14, pooled
 from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
+from detector.progress import ReportText
 from detector.training.second_look.examples.blend_pairs import BlendPair, blend_pairs
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.features import batched, taps_of
 
-Report = Callable[[str], None]
 Patches = NDArray[np.float16]
 Masks = NDArray[np.float32]
 
@@ -78,7 +78,7 @@ def fit_patch_heads(
     pairs: Sequence[BlendPair],
     unmanipulated: Sequence[Patch],
     folder: Path,
-    report: Report,
+    report: ReportText,
     training: PatchTraining | None = None,
 ) -> None:
     """Let inner faces' *altered* say what single patches show of blends as well.
@@ -104,7 +104,7 @@ def fit_patch_heads(
 
 
 def _kept(
-    network: ViTSmall14PatchHeads, pairs: Sequence[BlendPair], path: Path, report: Report
+    network: ViTSmall14PatchHeads, pairs: Sequence[BlendPair], path: Path, report: ReportText
 ) -> tuple[Patches, Masks]:
     """Patches (2 n, patches, f) of ``pairs`` in a file, without and with a blend in turn; and their masks."""
     side = network.size // PATCH
@@ -130,7 +130,7 @@ def _kept(
 
 
 def _trained(
-    network: ViTSmall14PatchHeads, patches: Patches, masks: Masks, training: PatchTraining, report: Report
+    network: ViTSmall14PatchHeads, patches: Patches, masks: Masks, training: PatchTraining, report: ReportText
 ) -> nn.Linear:
     """Train the network's perceptron and the one unit above it that is given back."""
     torch.manual_seed(training.seed)

@@ -24,7 +24,7 @@ from detector.verdict.reproducibility.agreement import (
 from detector.verdict.reproducibility.segments import chosen_otherwise
 from reports.bundle.manifest import ANALYSIS
 from reports.errors import ReportError
-from reports.verification.problems import CheckResults, Kind
+from reports.verification.problems import CheckResults, ProblemKind
 from reports.verification.repeated.pictures import compare_pictures
 from reports.verification.sources import Source
 
@@ -147,7 +147,7 @@ def _tell_differences(
             f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
             "another frame was chosen here in its place."
         )
-    kind: Kind = "not repeated" if made_otherwise else "does not fit"
+    kind: ProblemKind = "not repeated" if made_otherwise else "does not fit"
     for problem in agreement.problems:
         results.add("analysis.json", kind, f"analysed again, {problem}")
     same_libraries = recorded.software.libraries == made.software.libraries

@@ -21,7 +21,8 @@ import pytest
 from clips import numbered
 
 from detector import Parameters
-from detector.batch.run import BatchRun, Line
+from detector.batch.result_line import ResultLine
+from detector.batch.run import BatchRun
 from detector.faces.crop import CropSquare, crop_square, square_for_face
 from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
@@ -74,7 +75,7 @@ def zipped(path: Path, entries: dict[str, bytes], method: int = zipfile.ZIP_STOR
     return path
 
 
-def crops(*files: Path, parameters: Parameters = DEFAULT) -> list[Line]:
+def crops(*files: Path, parameters: Parameters = DEFAULT) -> list[ResultLine]:
     return list(BatchRun(files, None, parameters, crops=True).lines())
 
 

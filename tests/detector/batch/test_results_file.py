@@ -18,7 +18,8 @@ from batch_files import PHOTO, files
 from detector import Parameters
 from detector.batch.input_files import File
 from detector.batch.other_model_names import OtherModelNames
-from detector.batch.results_file import Line, ResultsFile, read_lines, run_key
+from detector.batch.result_line import ResultLine
+from detector.batch.results_file import ResultsFile, read_lines, run_key
 from detector.batch.run import BatchRun
 from detector.errors import ParameterError
 from detector.models.card_files import MODELS, SECOND_LOOKS
@@ -182,7 +183,7 @@ class TestKept:
 class Told(BatchRun):
     """A run whose networks say of each file what follows the photo in it."""
 
-    def _scored(self, files: Iterator[File]) -> Generator[tuple[File, Line]]:
+    def _scored(self, files: Iterator[File]) -> Generator[tuple[File, ResultLine]]:
         for file in files:
             yield file, {"file": file.name, "verdict": file.path.read_bytes()[len(PHOTO) :].decode()}
 

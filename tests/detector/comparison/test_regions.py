@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from detector import demo_clip
+from detector.comparison.affine_view import AffineView
 from detector.comparison.regions import FoundRegion, compare_frame, find_regions
-from detector.comparison.views import View
 from detector.media.frame import Image
 
-SAME = View(np.array([[1.0, 0, 0], [0, 1.0, 0]]))
+SAME = AffineView(np.array([[1.0, 0, 0], [0, 1.0, 0]]))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_what_was_painted_in_or_out_is(picture: Image, level: int, brighter: flo
 def test_bars_beside_the_picture_are_no_region(picture: Image, level: int, down: int, across: int) -> None:
     """A letterbox shows nothing of the reference; its edges are not counted as if they did."""
     barred = cv2.copyMakeBorder(picture, down, down, across, across, cv2.BORDER_CONSTANT, value=(level,) * 3)
-    view = View(np.array([[1.0, 0, -across], [0, 1.0, -down]]))
+    view = AffineView(np.array([[1.0, 0, -across], [0, 1.0, -down]]))
     grid = compare_frame(0.0, saved(barred), saved(picture), view, [])
     assert find_regions([grid], (barred.shape[1], barred.shape[0]), 0.5) == []
 

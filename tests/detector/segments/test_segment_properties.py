@@ -11,7 +11,7 @@ from detector.schema.analysis import Parameters
 from detector.segments.rules import (
     MOST_PEAKS,
     PEAK_DISTANCE,
-    Interval,
+    IndexRange,
     find_intervals,
     is_long_enough,
     peaks,
@@ -48,7 +48,7 @@ def any_parameters(draw: st.DrawFn) -> Parameters:
     )
 
 
-def flagged(intervals: list[Interval]) -> set[int]:
+def flagged(intervals: list[IndexRange]) -> set[int]:
     return {i for interval in intervals for i in range(interval.first, interval.last + 1)}
 
 
@@ -164,7 +164,7 @@ def test_peaks_are_few_apart_inside_and_local_maxima(
 ) -> None:
     times, smooth = given_series
     first = data.draw(st.integers(0, len(times) - 1))
-    interval = Interval(first, data.draw(st.integers(first, len(times) - 1)))
+    interval = IndexRange(first, data.draw(st.integers(first, len(times) - 1)))
     raw = np.array(data.draw(st.lists(probabilities, min_size=len(times), max_size=len(times))))
     found = peaks(times, smooth, raw, interval)
     assert 1 <= len(found) <= MOST_PEAKS

@@ -6,7 +6,7 @@ import numpy as np
 
 from detector.schema.analysis import Parameters
 from detector.segments.rules import (
-    Interval,
+    IndexRange,
     find_in_pieces,
     find_intervals,
     hysteresis,
@@ -83,7 +83,7 @@ class TestFindIntervals:
     def test_half_a_second_at_frames_that_fit_no_eighths(self) -> None:
         """Of 25 frames a second, those sampled from 0.52 s on are 0.36 s apart, first and last."""
         times = np.array([0.52, 0.64, 0.76, 0.88])
-        assert find_intervals(times, np.full(4, 0.98), DEFAULT) == [Interval(0, 3)]
+        assert find_intervals(times, np.full(4, 0.98), DEFAULT) == [IndexRange(0, 3)]
 
     def test_one_sample_alone_is_nothing_however_sparse(self) -> None:
         assert find_intervals(np.array([0.0]), np.array([0.98]), Parameters(sample_rate=1.0)) == []
@@ -102,11 +102,11 @@ class TestFindIntervals:
     def test_a_long_gap_in_the_series_ends_a_run(self) -> None:
         times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 3]
         found = find_intervals(times, np.full(16, 0.9), DEFAULT)
-        assert found == [Interval(0, 7), Interval(8, 15)]
+        assert found == [IndexRange(0, 7), IndexRange(8, 15)]
 
     def test_a_gap_that_is_bridged_ends_no_run(self) -> None:
         times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 7 / 8 + 0.75]
-        assert find_intervals(times, np.full(16, 0.9), DEFAULT) == [Interval(0, 15)]
+        assert find_intervals(times, np.full(16, 0.9), DEFAULT) == [IndexRange(0, 15)]
 
     def test_a_gap_is_one_between_samples(self) -> None:
         """Many scores close together do not make a gap of seconds between the others."""
@@ -119,12 +119,12 @@ class TestFindIntervals:
 
     def test_a_run_opens_at_the_upper_threshold_and_holds_down_to_the_lower(self) -> None:
         values = series("0587 5405 5055 7")
-        assert hysteresis(EIGHTHS[:13], values, 0.7, 0.5, 0.75) == [Interval(1, 4), Interval(10, 12)]
+        assert hysteresis(EIGHTHS[:13], values, 0.7, 0.5, 0.75) == [IndexRange(1, 4), IndexRange(10, 12)]
 
     def test_intervals_exactly_the_merge_gap_apart_stay_apart(self) -> None:
-        intervals = [Interval(0, 4), Interval(7, 9), Interval(13, 20)]
-        assert merged(EIGHTHS, intervals, 0.5) == [Interval(0, 9), Interval(13, 20)]
-        assert merged(EIGHTHS, intervals, 0.51) == [Interval(0, 20)]
+        intervals = [IndexRange(0, 4), IndexRange(7, 9), IndexRange(13, 20)]
+        assert merged(EIGHTHS, intervals, 0.5) == [IndexRange(0, 9), IndexRange(13, 20)]
+        assert merged(EIGHTHS, intervals, 0.51) == [IndexRange(0, 20)]
         assert merged(EIGHTHS, [], 0.5) == []
 
 
@@ -136,8 +136,8 @@ class TestFindInPieces:
 
     def test_together_they_are_long_enough(self) -> None:
         assert find_in_pieces(self.TIMES, np.full(6, 0.98), self.TRACKS, DEFAULT) == [
-            Interval(0, 2),
-            Interval(3, 5),
+            IndexRange(0, 2),
+            IndexRange(3, 5),
         ]
 
     def test_a_single_high_one_among_others_is_not(self) -> None:
@@ -149,26 +149,26 @@ class TestFindInPieces:
         times = np.concatenate([EIGHTHS[:8], self.TIMES + 10])
         tracks = (np.arange(8), *(track + 8 for track in self.TRACKS))
         found = find_in_pieces(times, np.full(14, 0.98), tracks, DEFAULT)
-        assert found == [Interval(8, 10), Interval(11, 13)]
+        assert found == [IndexRange(8, 10), IndexRange(11, 13)]
 
 
 class TestPeaks:
     def test_the_three_highest_apart_in_order_of_time(self) -> None:
         values = series("7987 7777 8777 7797 7776 7777 8")
-        whole = Interval(0, len(values) - 1)
+        whole = IndexRange(0, len(values) - 1)
         assert peaks(EIGHTHS[: len(values)], values, values, whole) == [1, 8, 14]
 
     def test_too_near_ones_give_way_to_the_higher(self) -> None:
         values = series("7879 7777")
-        assert peaks(EIGHTHS[:8], values, values, Interval(0, 7)) == [3, 7]
+        assert peaks(EIGHTHS[:8], values, values, IndexRange(0, 7)) == [3, 7]
 
     def test_a_plateau_is_shown_by_its_own_strongest_frame(self) -> None:
         smooth, raw = series("8888 8"), series("6697 8")
-        assert peaks(EIGHTHS[:5], smooth, raw, Interval(0, 4))[0] == 2
+        assert peaks(EIGHTHS[:5], smooth, raw, IndexRange(0, 4))[0] == 2
 
     def test_what_is_higher_outside_the_interval_is_no_peak(self) -> None:
         values = series("9977 8779 9")
-        assert peaks(EIGHTHS[:9], values, values, Interval(2, 6)) == [4]
+        assert peaks(EIGHTHS[:9], values, values, IndexRange(2, 6)) == [4]
 
     def test_the_only_frame_of_a_still_is_its_peak(self) -> None:
-        assert peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), Interval(0, 0)) == [0]
+        assert peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), IndexRange(0, 0)) == [0]

@@ -16,7 +16,7 @@ from detector.faces.crop import crop_square, square_for_face
 from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.training.covered_faces import bare, train
-from detector.training.covered_faces.covers import DRAWN, SIDE, Cover, Draw, composed, letters
+from detector.training.covered_faces.covers import DRAWN, SIDE, Cover, DrawCover, composed, letters
 from detector.training.covered_faces.examples import CoveredFaceExample, example
 from detector.training.covered_faces.network import CoveredNetwork
 from detector.training.covered_faces.pictures import Crops, load
@@ -52,7 +52,7 @@ def test_what_hides_mouth_or_eyes_covers(crops: Crops) -> None:
 
 
 @pytest.mark.parametrize("draw", [draw for draw, _ in DRAWN], ids=lambda draw: draw.__name__)
-def test_each_is_drawn_within_its_opacity_and_covers_at_times(crops: Crops, draw: Draw) -> None:
+def test_each_is_drawn_within_its_opacity_and_covers_at_times(crops: Crops, draw: DrawCover) -> None:
     face, piece = crops.faces[0], crops.pieces[0]
     told = set()
     for seed in range(60):

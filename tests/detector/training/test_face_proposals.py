@@ -17,14 +17,14 @@ from detector.faces.search.centerface import FaceDetector
 from detector.faces.search.proposals import STRIDE
 from detector.media.frame import Image
 from detector.training.proposals import train
-from detector.training.proposals.examples import SIDE, ProposalExample, Source, example
+from detector.training.proposals.examples import SIDE, LabelledImage, ProposalExample, example
 from detector.training.proposals.network import ProposalNetwork, loss
 from detector.training.proposals.pictures import load, picture_of, prepare
 from detector.training.proposals.ship import onnx_of
 
 
 @pytest.fixture(scope="module")
-def source(astronaut: Image) -> Source:
+def source(astronaut: Image) -> LabelledImage:
     kept = picture_of(astronaut, FaceDetector(0.2))
     assert len(kept.boxes) and max(cv2.imdecode(np.frombuffer(kept.data, np.uint8), 1).shape) <= 448
     return cv2.resize(astronaut, (448, 448)), kept.boxes, kept.confidence
@@ -34,7 +34,7 @@ def learnt(one: ProposalExample) -> list[tuple[int, int]]:
     return [(int(row), int(column)) for row, column in zip(*np.nonzero(one.wanted[0] == 1), strict=True)]
 
 
-def test_what_is_wanted_lies_on_the_faces(source: Source) -> None:
+def test_what_is_wanted_lies_on_the_faces(source: LabelledImage) -> None:
     """CenterFace finds nearly all faces of the canvases where they are said to be."""
     rng, detect = np.random.default_rng(5), FaceDetector(0.3)
     there, found = 0, 0
@@ -57,7 +57,7 @@ def test_what_is_wanted_lies_on_the_faces(source: Source) -> None:
     assert there >= 15 and found >= 0.8 * there
 
 
-def test_faces_that_are_unsure_or_cut_teach_nothing(source: Source) -> None:
+def test_faces_that_are_unsure_or_cut_teach_nothing(source: LabelledImage) -> None:
     image, boxes, _ = source
     unsure = [(image, boxes, np.full(len(boxes), 0.3, np.float32))]
     made = [example(unsure, np.random.default_rng(seed)) for seed in range(12)]
@@ -66,7 +66,7 @@ def test_faces_that_are_unsure_or_cut_teach_nothing(source: Source) -> None:
     assert all(one.canvas.shape == (SIDE, SIDE, 3) and one.canvas.dtype == np.uint8 for one in made)
 
 
-def test_it_learns(source: Source) -> None:
+def test_it_learns(source: LabelledImage) -> None:
     """A few steps on one batch bring the loss down by far."""
     torch.manual_seed(0)
     rng = np.random.default_rng(1)

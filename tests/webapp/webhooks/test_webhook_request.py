@@ -46,17 +46,17 @@ def answering(monkeypatch, *addresses: str) -> None:
 )
 def test_a_name_that_leads_into_a_private_network_is_refused(monkeypatch, address):
     answering(monkeypatch, address)
-    allowed = url_allowlist.place("https://lab.example/in")
+    allowed = url_allowlist.parse_url("https://lab.example/in")
     with pytest.raises(request.NotSent, match="private network"):
-        request._checked_address(url_allowlist.place("https://lab.example/in"), allowed)
+        request._checked_address(url_allowlist.parse_url("https://lab.example/in"), allowed)
 
 
 def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatch):
-    listed = url_allowlist.place("http://10.1.2.3/in")
+    listed = url_allowlist.parse_url("http://10.1.2.3/in")
     answering(monkeypatch, "10.1.2.3")
     assert request._checked_address(listed, listed) == "10.1.2.3"
     answering(monkeypatch, "93.184.215.14")
-    named = url_allowlist.place("https://lab.example/in")
+    named = url_allowlist.parse_url("https://lab.example/in")
     assert request._checked_address(named, named) == "93.184.215.14"
     answering(monkeypatch, "2606:2800:21f::1")
     assert request._checked_address(named, named) == "2606:2800:21f::1"
@@ -64,7 +64,7 @@ def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatc
 
 def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):
     """A second look at the name server, with another answer, would find nothing to answer it."""
-    named = url_allowlist.place(f"http://lab.example:{receiver.server_address[1]}/in")
+    named = url_allowlist.parse_url(f"http://lab.example:{receiver.server_address[1]}/in")
     monkeypatch.setattr(request, "_public", lambda _address: True)
     answers = iter([("127.0.0.1",)])
     monkeypatch.setattr(
@@ -90,7 +90,7 @@ def test_nobody_there(lab, receiver):
     receiver.shutdown()
     receiver.server_close()
     with pytest.raises(request.NotSent):
-        request.send(place, url_allowlist.place(place), b"{}", {})
+        request.send(place, url_allowlist.parse_url(place), b"{}", {})
     receiver.shutdown = lambda: None  # the fixture's end finds it closed
 
 
@@ -99,7 +99,7 @@ def test_a_receiver_that_says_nothing_is_cut_off(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes what is sent, and does not answer
         place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
         with pytest.raises(request.NotSent, match="TimeoutError"):
-            request.send(place, url_allowlist.place(place), b"{}", {})
+            request.send(place, url_allowlist.parse_url(place), b"{}", {})
 
 
 def test_both_descriptions_say_how_long_is_waited():
@@ -132,7 +132,7 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch):
     monkeypatch.setattr(request, "DEADLINE", 1)
     place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
     with pytest.raises(request.NotSent, match="longer than"):
-        request.send(place, url_allowlist.place(place), b"{}", {})
+        request.send(place, url_allowlist.parse_url(place), b"{}", {})
     stop.set()
     server.close()
 
@@ -158,6 +158,6 @@ def test_what_a_receiver_says_after_its_status_is_not_read(head):
         thread = threading.Thread(target=answer)
         thread.start()
         place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
-        assert request.send(place, url_allowlist.place(place), b"{}", {}) == 200
+        assert request.send(place, url_allowlist.parse_url(place), b"{}", {}) == 200
         thread.join()
     assert len(taken) < 64

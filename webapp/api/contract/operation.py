@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PREFIX = "/api/v1"
 JSON = "application/json"
 
-View = Callable[..., Any]
+ViewFunction = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Operation:
     method: str
     path: str  # Flask's rule below the prefix
     area: str
-    view: View
+    view: ViewFunction
     permission: Permission | None
     answers: Mapping[int, Answer]
     errors: tuple[int, ...]
@@ -113,14 +113,14 @@ def operation(
     headers: tuple[str, ...] = (),
     keyed: bool = False,
     secret: Callable[[str], str] | None = None,
-) -> Callable[[View], View]:
+) -> Callable[[ViewFunction], ViewFunction]:
     """Make a view an operation. It is called with the path's fields and, if declared, ``query`` and ``body``.
 
     It returns a model, or a pair of a model and a status, or a response. Its docstring becomes the
     description, the first line the summary. ``secret`` derives the one in the answer, which is not kept.
     """
 
-    def declare(view: View) -> View:
+    def declare(view: ViewFunction) -> ViewFunction:
         declared = Operation(
             method=method,
             path=path,
@@ -143,7 +143,7 @@ def operation(
     return declare
 
 
-def _answering(declared: Operation, secret: Callable[[str], str] | None) -> View:
+def _answering(declared: Operation, secret: Callable[[str], str] | None) -> ViewFunction:
     """The view as Flask calls it: given the path's fields alone, it answers with a response."""
     view = declared.view
 

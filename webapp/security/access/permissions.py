@@ -139,7 +139,7 @@ class Need:
     first: bool = False
 
 
-View = TypeVar("View", bound=Callable[..., Any])
+ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
 _NEED = "__reelproof_need__"
 # Flask's own endpoint has no view of ours to mark.
 _OTHERS = {"static": Need(Asker.ANYBODY, first=True)}
@@ -147,23 +147,23 @@ _OTHERS = {"static": Need(Asker.ANYBODY, first=True)}
 
 def require(
     permission: Permission, *, takes_files: bool = False, confirmed: bool = False
-) -> Callable[[View], View]:
+) -> Callable[[ViewFunction], ViewFunction]:
     """Mark a view as one that needs ``permission``."""
     return _marked(Need(Asker.PERMITTED, permission, takes_files, confirmed))
 
 
-def public(view: View) -> View:
+def public(view: ViewFunction) -> ViewFunction:
     """Mark a view as open to anybody, signed in or not."""
     return _marked(Need(Asker.ANYBODY, first=True))(view)
 
 
-def signed_in(*, first: bool = False, confirmed: bool = False) -> Callable[[View], View]:
+def signed_in(*, first: bool = False, confirmed: bool = False) -> Callable[[ViewFunction], ViewFunction]:
     """Mark a view as open to whoever is signed in, about nothing but themselves."""
     return _marked(Need(Asker.SIGNED_IN, first=first, confirmed=confirmed))
 
 
-def _marked(need: Need) -> Callable[[View], View]:
-    def mark(view: View) -> View:
+def _marked(need: Need) -> Callable[[ViewFunction], ViewFunction]:
+    def mark(view: ViewFunction) -> ViewFunction:
         setattr(view, _NEED, need)
         return view
 

@@ -95,7 +95,7 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
         files=tuple(copying.finish()),
     )
     manifest.write(place)
-    details: custody_log.Details = {
+    details: custody_log.EntryDetails = {
         "files": len(manifest.files),
         "bytes": sum(each.bytes for each in manifest.files),
         "missing": len(manifest.missing),

@@ -129,7 +129,7 @@ def _forget(copied: Database, sha256: str, manifest: BackupManifest) -> None:
     with copied.alone() as session:
         for table in (SessionRow, SignInFailure, UploadRow, WorkerRow):
             session.execute(delete(table))
-        details: custody_log.Details = {
+        details: custody_log.EntryDetails = {
             "made": manifest.made,
             "files": len(manifest.files),
             "missing": len(manifest.missing),

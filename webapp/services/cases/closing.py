@@ -80,7 +80,7 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
         comparing.refuse_deleting_with(session, _own_exhibits(case), purging=case_id)
         means = consequences(session, case)
         ids = session.scalars(select(AnalysisRow.id).where(AnalysisRow.case_id == case_id)).all()
-        details: custody_log.Details = {
+        details: custody_log.EntryDetails = {
             "what": "case",
             "case": case.id,
             "name": case.name,

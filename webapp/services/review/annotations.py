@@ -198,7 +198,7 @@ def log_annotations(
     )
 
 
-def _details(made: Annotation) -> custody_log.Details:
+def _details(made: Annotation) -> custody_log.EntryDetails:
     said = to_json(made)
     return {
         "kind": made.kind,

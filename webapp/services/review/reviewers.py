@@ -30,7 +30,7 @@ from webapp.storage.tables import (
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenReviewers:
     """Who is to review the exhibits of a case, by numbers of accounts, and what is hidden from the second."""
 
     first: int
@@ -43,7 +43,7 @@ class Chosen:
         return {"first": self.first, "second": self.second, "third": self.third}[part]
 
 
-def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chosen) -> CaseReview:
+def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: ChosenReviewers) -> CaseReview:
     """Say who reviews the exhibits of a case, and what the second does not see until then.
 
     They become members of the case. Whoever has given a judgement stays, and so does what was hidden. The
@@ -181,7 +181,7 @@ _JUDGED: dict[Part, str] = {
 }
 
 
-def _refuse_replacing(session: Session, was: CaseReview, chosen: Chosen) -> None:
+def _refuse_replacing(session: Session, was: CaseReview, chosen: ChosenReviewers) -> None:
     given = _parts_done(session, was.case_id)
     before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
     for part in given:

@@ -115,7 +115,7 @@ def _make(
         _run_process(given, aside)
         sign(aside)
         made = hashlib.sha256((aside / "validation.json").read_bytes()).hexdigest()
-        details: custody_log.Details = {"what": choice_records.MADE, "validation": new, "title": title}
+        details: custody_log.EntryDetails = {"what": choice_records.MADE, "validation": new, "title": title}
         with this_app.database().alone() as session:
             custody_log.append(session, "configuration", {**details, "validation sha256": made})
             publish(aside, place)  # last: once its entry is as good as written

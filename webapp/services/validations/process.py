@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from detector.batch.result_line import ResultLine
 from detector.errors import ReelproofError
 from detector.process.parent import end_with_starter
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
@@ -23,7 +24,7 @@ from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.translatable import N_
 from detector.validation.conclude import concluded
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
-from detector.validation.measuring import Line, Measurements, Run, line_of
+from detector.validation.measuring import Measurements, Run, line_of_finished
 from detector.validation.model_used import validated_model, why_not_the_same
 from detector.validation.quoted import quoted
 from detector.validation.versions import remarks_on
@@ -58,7 +59,7 @@ class _Labelled:
 
     remarks: list[str]
     files: list[LabelledFile]
-    lines: dict[str, Line]  # by the path of each file
+    lines: dict[str, ResultLine]  # by the path of each file
     made_with: list[Software]
     parameters: Parameters | None = None
 
@@ -70,7 +71,7 @@ def _write(given: dict[str, Any], card: Path, out: Path) -> None:
     if labelled.parameters is None:
         raise MaterialError(_NOTHING_DONE)
     model = validated_model(card, labelled.parameters)
-    nothing: dict[str, Line] = {}
+    nothing: dict[str, ResultLine] = {}
     validation = concluded(
         material,
         Measurements(labelled.lines, nothing, nothing, None),
@@ -113,7 +114,7 @@ def _labelled(given: dict[str, Any], card: Path) -> _Labelled:
         if why := why_not_the_same(model, labelled.parameters, analysis):
             raise MaterialError(_NOT_THE_SAME % {"name": row.name, "why": why})
         labelled.files.append(replace(row, path=path, **known))
-        labelled.lines[str(path)] = line_of(analysis)
+        labelled.lines[str(path)] = line_of_finished(analysis)
         labelled.made_with.append(analysis.software)
     return labelled
 

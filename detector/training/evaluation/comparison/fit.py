@@ -25,8 +25,8 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from detector.comparison.affine_view import AffineView
 from detector.comparison.difference import FEATURES, measure_face
-from detector.comparison.views import View
 from detector.faces.search.centerface import FaceDetector
 from detector.media.encode import h264_round_trip
 from detector.media.frame import Image
@@ -63,7 +63,7 @@ def rows(data: Path, role: str) -> Iterator[FrameRow]:
             for scale, crf in _CHANGES:
                 changed = _changed(frames, scale, crf)
                 (height, width), (there, across) = changed[0].shape[:2], original[0].shape[:2]
-                view = View(np.diag([across / width, there / height, 0])[:2])
+                view = AffineView(np.diag([across / width, there / height, 0])[:2])
                 for at, box in boxes.items():
                     if at >= len(changed):
                         continue

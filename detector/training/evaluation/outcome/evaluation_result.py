@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +9,6 @@ from detector.models.card import Card
 from detector.schema.analysis import Parameters
 from detector.training.evaluation.figures.metrics import Scored
 from detector.training.evaluation.outcome.failures import WrongJudgement
-
-Report = Callable[[str], None]
 
 
 @dataclass

@@ -30,7 +30,7 @@ _NAMES = {"dfdc": "dfdc-test crops", "ffpp": "ffpp-crops test"}
 _BATCH = 100
 _NOTE = "calibrated on validation crops of the same sets"
 
-Scores = tuple[Floats, NDArray[np.bool_]]
+LabelledLogits = tuple[Floats, NDArray[np.bool_]]
 """Logits (n,) and labels (n,)."""
 
 
@@ -70,7 +70,7 @@ def crops_card(
     return card.model_copy(update={"crops": platt, "figures": figures, "rates": tuple(rates)})
 
 
-def calibrated(sets: Sequence[Scores]) -> Platt:
+def calibrated(sets: Sequence[LabelledLogits]) -> Platt:
     """A Platt scaling in which all ``sets``, and both classes of each, count alike."""
     weights = [np.where(fake, 0.5 / fake.mean(), 0.5 / (~fake).mean()) / len(fake) for _, fake in sets]
     logits, labels = (np.concatenate(part) for part in zip(*sets, strict=True))
@@ -79,7 +79,7 @@ def calibrated(sets: Sequence[Scores]) -> Platt:
     return Platt(scale=float(model.coef_[0, 0]), offset=float(model.intercept_[0]))
 
 
-def _scores(scorer: CropScorer, patches: Sequence[Patch]) -> Scores:
+def _scores(scorer: CropScorer, patches: Sequence[Patch]) -> LabelledLogits:
     pieces = [patches[i : i + _BATCH] for i in range(0, len(patches), _BATCH)]
     logits = np.concatenate([scorer.logits([decode(p.data) for p in some]) for some in pieces])
     return logits, np.array([patch.fake for patch in patches])

@@ -30,7 +30,7 @@ from detector.scoring.scorer import Scorer, run_in_batches
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.patches import Patch, load
 
-Logits = Callable[[Sequence[Sequence[Image]]], NDArray[np.float64]]
+MomentLogits = Callable[[Sequence[Sequence[Image]]], NDArray[np.float64]]
 
 _BATCH = 8
 _TOGETHER = "inner face, scan and transformer"
@@ -116,7 +116,7 @@ def _checked_together(model: LoadedModel, patch: Patch) -> HideAndRescore:
     return _check(model, seen, altered)
 
 
-def _check(model: LoadedModel, seen: tuple[Seen, ...], logits: Logits) -> HideAndRescore:
+def _check(model: LoadedModel, seen: tuple[Seen, ...], logits: MomentLogits) -> HideAndRescore:
     as_it_is = float(logits([[one.crop] for one in seen])[0])
     nowhere = CropSquare(0.0, 0.0, 1.0, 0.0)  # of no frame
     face = Explainable(nowhere, seen, as_it_is, logits)

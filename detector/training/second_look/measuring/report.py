@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.files import atomic_path, hashed
+from detector.progress import ReportText
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.patches import Patch, load
 from detector.training.second_look.examples.source_probe import clip_covariates, matched_auc
@@ -22,8 +22,6 @@ from detector.training.second_look.fitting.patch_scores import (
     clip_aucs,
     every_nth_frame,
 )
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Inputs:
         return self.weights.with_name(name)
 
 
-def report_checkpoint(inputs: Inputs, report: Report) -> None:
+def report_checkpoint(inputs: Inputs, report: ReportText) -> None:
     """Report AUC by input, fusion and family, and decisions with a fusion fitted on the same patches."""
     clips = inputs.clips("clips")
     for number, name in enumerate(fusion.INPUTS):
@@ -83,7 +81,7 @@ def flagged(said: NDArray[np.bool_], fake: NDArray[np.bool_]) -> str:
     return f"flagged {real}, {said[fake].sum()} of {fake.sum()} fake"
 
 
-def _report_extremes(clips: ClipScores, scores: NDArray[np.float64], report: Report) -> None:
+def _report_extremes(clips: ClipScores, scores: NDArray[np.float64], report: ReportText) -> None:
     """The clips that are judged worst, to be looked at frame by frame."""
     ranked = sorted(zip(scores.round(2).tolist(), clips.files, clips.fake, strict=True), reverse=True)
     report(f"real, highest: {[(file, score) for score, file, fake in ranked if not fake][:8]}")
@@ -91,7 +89,7 @@ def _report_extremes(clips: ClipScores, scores: NDArray[np.float64], report: Rep
 
 
 def _report_matched(
-    patches: list[Patch], clips: ClipScores, scores: NDArray[np.float64], report: Report
+    patches: list[Patch], clips: ClipScores, scores: NDArray[np.float64], report: ReportText
 ) -> None:
     covariates, of = clip_covariates(patches, clips.files), np.array(clips.family)
     for name, kinds in FAMILIES.items():

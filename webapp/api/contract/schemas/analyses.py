@@ -85,7 +85,7 @@ class FormParameters(Parameters):
     model_config = ConfigDict(strict=True)
 
 
-OtherModels = Annotated[
+OtherModelNames = Annotated[
     tuple[Annotated[Text, Field(min_length=1, max_length=60)], ...], Field(max_length=MOST_OTHERS)
 ]
 _ALSO = "names of other models that judge the same faces beside the first"
@@ -101,7 +101,7 @@ class NewAnalysis(RequestModel):
     parameters: Json[FormParameters] | None = Field(
         default=None, description="JSON: the parameters that are not to have their defaults"
     )
-    also: Json[OtherModels] = Field(default=(), description=f"JSON: {_ALSO}")
+    also: Json[OtherModelNames] = Field(default=(), description=f"JSON: {_ALSO}")
     joint: JointRule = Field(default=JointRule.FIRST, description=_JOINT)
     case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(
         default=None, description="id of a case you are in"
@@ -114,6 +114,6 @@ class Again(RequestModel):
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = None
     parameters: Parameters | None = None
-    also: OtherModels = Field(default=(), description=_ALSO)
+    also: OtherModelNames = Field(default=(), description=_ALSO)
     joint: JointRule = Field(default=JointRule.FIRST, description=_JOINT)
     priority: PriorityName = "normal"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from webapp.errors import UserError
 
 
-class Places:
+class ConcurrencyLimit:
     """So many places ``in_all``, and ``of_one`` account; ``refusal`` makes what others are told."""
 
     def __init__(self, in_all: int, of_one: int, refusal: Callable[[], UserError]) -> None:

@@ -16,10 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.comparison.strips import Floats, Grey, Strip
+from detector.comparison.strips import Floats, Grey, GreyLevels, Strip
 from detector.scoring.first_pass.moments import evenly
 
-Picture = NDArray[np.float32]  # (height, width)
 Places = NDArray[np.intp]  # of pictures in a strip
 
 SAME_PICTURE = 0.5
@@ -40,7 +39,7 @@ _TEMPLATE_PROBES, _TEMPLATE_PLACES = 3, 12
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class AffineView:
     """``matrix`` (2, 3) takes places in the exhibit to places in the reference, in px of the upright frames.
 
     Whole numbers are the edges of pixels; OpenCV, whose are their centres, is given :meth:`between`.
@@ -70,7 +69,7 @@ class View:
         return np.column_stack([linear, shift])
 
     @classmethod
-    def of_small(cls, matrix: Floats, exhibit: Floats, reference: Floats) -> View:
+    def of_small(cls, matrix: Floats, exhibit: Floats, reference: Floats) -> AffineView:
         """The view whose :meth:`between` these factors is ``matrix``."""
         linear = np.diag(1 / reference) @ matrix[:, :2] @ np.diag(exhibit)
         shift = (matrix[:, 2] + 0.5 - matrix[:, :2] @ np.array([0.5, 0.5])) / reference
@@ -81,7 +80,7 @@ class View:
 class Guess:
     """A view and its agreement, -1 to 1: the median of the best probes', at their best moments."""
 
-    view: View
+    view: AffineView
     agreement: float
 
 
@@ -102,7 +101,7 @@ def guess_view(exhibit: Strip, reference: Strip) -> Guess | None:
     best: Guess | None = None
     for guesses in (_simple, _by_features, _by_templates):
         for matrix in guesses(exhibit, reference):
-            found = judge.guess(View(matrix))
+            found = judge.guess(AffineView(matrix))
             if found is not None and (best is None or found.agreement > best.agreement):
                 best = found
         if best is not None and best.agreement >= SURE_VIEW:
@@ -125,7 +124,7 @@ def shown_of(exhibit: Strip, reference: Strip) -> tuple[NDArray[np.bool_], Float
     judge = _Judge(exhibit, reference, moments, evenly(len(reference), len(reference)))
     for guesses in (_simple, _by_features):
         for matrix in guesses(exhibit, reference):
-            agreements = judge.agreements(View(matrix))
+            agreements = judge.agreements(AffineView(matrix))
             if agreements is not None and agreements.max() >= SURE_VIEW:
                 times = exhibit.times[moments[agreements.argmax(axis=0)]]
                 return agreements.max(axis=0) >= SAME_PICTURE, times
@@ -143,7 +142,7 @@ class _Judge:
         self._known = known.reshape(len(known), -1)
         self._squared = self._known**2
 
-    def agreements(self, view: View) -> Floats | None:
+    def agreements(self, view: AffineView) -> Floats | None:
         """(probes, places), or None for a view that covers next to nothing."""
         matrix = view.between(self._exhibit.scale, self._reference.scale)
         height, width = self._shape
@@ -156,14 +155,14 @@ class _Judge:
         power = np.sqrt((seen**2).sum(1)[:, None] * (self._squared @ mask.ravel())[None])
         return np.asarray(seen @ self._known.T / (power + 1e-6), np.float64)
 
-    def guess(self, view: View) -> Guess | None:
+    def guess(self, view: AffineView) -> Guess | None:
         agreements = self.agreements(view)
         if agreements is None:
             return None
         return Guess(view, float(np.median(np.sort(agreements.max(axis=1))[-_SHOWING:])))
 
 
-def warped(picture: Picture, matrix: Floats, size: tuple[int, int]) -> Picture:
+def warped(picture: GreyLevels, matrix: Floats, size: tuple[int, int]) -> GreyLevels:
     """``picture`` where ``matrix`` takes it, in one of ``size`` (width, height); 0 around it."""
     return np.asarray(cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR), np.float32)
 
@@ -258,7 +257,7 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
                     np.array([one.shape[1] / strip.size[0], one.shape[0] / strip.size[1]])
                     for one, strip in ((picture, exhibit), (reference.large[number], reference))
                 ]
-                full = View.of_small(matrix, *scales).matrix
+                full = AffineView.of_small(matrix, *scales).matrix
                 yield mirrored(full, exhibit.size[0]) if flipped else full
 
 
