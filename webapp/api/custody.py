@@ -11,7 +11,7 @@ from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.custody import CustodyEntries, CustodyExport, CustodySearch
 from webapp.api.exhibits import latest_or_404
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.downloads import custody_access
 from webapp.downloads.download_record import record_download
 from webapp.errors import UserError
@@ -39,7 +39,7 @@ def of_exhibit(sha256: str) -> Response:
         row = latest_or_404(session, sha256)
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), sha256)
-        text = custody_log.export(session, sha256)
+        text = log_queries.export(session, sha256)
     record_download(row, NAME, text, log=text)
     return Response(text, content_type="application/json")
 
@@ -56,11 +56,11 @@ def of_exhibit(sha256: str) -> Response:
 def listing(query: CustodySearch) -> CustodyEntries:
     """The custody log as a whole, oldest first."""
     with this_app.database().begin() as session:
-        last = custody_log.head(session)
+        last = log_queries.head(session)
         numbers = select(CustodyRow.number).where(CustodyRow.number > query.after).order_by(CustodyRow.number)
         wanted = session.scalars(numbers.limit(query.limit)).all()
         try:
-            items = tuple(custody_log.entries(session, after=query.after, until=wanted[-1])) if wanted else ()
+            items = tuple(log_queries.entries(session, after=query.after, until=wanted[-1])) if wanted else ()
         except CustodyError as problem:
             raise UserError(
                 409, str(problem), "The log must be looked at by whoever runs Reelproof."

@@ -27,9 +27,9 @@ from reports.signing.keys import SigningError
 from reports.text.numbers import plural
 from webapp.cli.existing_database import existing
 from webapp.custody import log as custody_log
-from webapp.custody import self_check
+from webapp.custody import log_queries, self_check
 from webapp.custody.audit import Audit
-from webapp.custody.log import Head
+from webapp.custody.log_queries import Head
 from webapp.custody.lost_database import refuse_lost
 from webapp.errors import UserError
 from webapp.services.validations import stored as stored_validations
@@ -99,8 +99,8 @@ def _checked(
 ) -> _Checked:
     """Check the log from its first entry to its last; without its ``key`` only the chain of hashes."""
     with database.snapshot() as session:
-        last, audit, clock = custody_log.head(session), Audit(), ClockCheck()
-        problems = check_log(clock.noting(audit.noting(custody_log.rows(session))), key, earlier)
+        last, audit, clock = log_queries.head(session), Audit(), ClockCheck()
+        problems = check_log(clock.noting(audit.noting(log_queries.rows(session))), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
         differing = list(audit.problems(session)) if last.count else []
@@ -225,8 +225,8 @@ def _refuse_place(out: Path, stamp: Path, settings: Settings) -> None:
 def _write_recorded(database: Database, exhibit: str | None, place: Path) -> int:
     """Write the entries to ``place`` and record that; how many they are."""
     with database.alone() as session:
-        last = custody_log.head(session)
-        number = _write(custody_log.export_parts(session, exhibit, last), place)
+        last = log_queries.head(session)
+        number = _write(log_queries.export_parts(session, exhibit, last), place)
         if exhibit is not None and not number:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
         details = {

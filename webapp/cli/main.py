@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.cli import accounts, backup, custody, object_store, settings_doc, tokens
 from webapp.cli.existing_database import existing, existing_or_new
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
 from webapp.settings import SettingError, read_settings, tell_unknown_variables
@@ -48,7 +48,7 @@ def _done(asked: argparse.Namespace) -> int:
     try:
         with open_database(settings) as database:
             with database.begin() as session:
-                begun = custody_log.head(session).count > 0
+                begun = log_queries.head(session).count > 0
             if not begun:  # the first command comes before the first start
                 custody_startup.begin(database, settings)
             asked.with_database(database, asked)

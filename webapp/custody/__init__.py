@@ -1,6 +1,7 @@
 """The custody log's rows and key, who acts, and checks: of exhibits' bytes, and of what else is kept.
 
-- :mod:`~webapp.custody.log` appends and reads entries; :mod:`~webapp.custody.actors` says who acts.
+- :mod:`~webapp.custody.log` appends entries, :mod:`~webapp.custody.log_queries` reads them;
+  :mod:`~webapp.custody.actors` says who acts.
   :mod:`~webapp.custody.startup` opens the log when the app starts, or begins it, unless the database was lost
   (:mod:`~webapp.custody.lost_database`).
 - What is kept is compared with the entries when it is read, and refused where it differs

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
 from reports.text.translation.language import gettext
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.altered import AlteredRecord
 from webapp.storage.tables import CustodyRow, User
 
@@ -31,8 +31,8 @@ def refuse_altered_account(session: Session, user: User) -> None:
         )
     )
     accounts = Accounts()
-    for entry in custody_log.entries_where(session, CustodyRow.action == "account", about, acts):
-        if custody_log.is_own(session, entry):
+    for entry in log_queries.entries_where(session, CustodyRow.action == "account", about, acts):
+        if log_queries.is_own(session, entry):
             accounts.note(entry)
     if user.name in accounts.roles and (problem := accounts.problem(user)):
         raise AlteredRecord(problem)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Action, Entry
 from reports.text.translation.language import gettext, translated
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.errors import UserError
 from webapp.storage.tables import CustodyRow
 
@@ -67,7 +67,7 @@ def _newest_said(session: Session, analysis_id: str) -> int:
 
 def refuse_forged(session: Session, entry: Entry) -> None:
     """Raise :class:`AlteredRecord` for an entry that was not written with the log's key."""
-    if not custody_log.is_own(session, entry):
+    if not log_queries.is_own(session, entry):
         raise AlteredRecord(
             gettext("Entry %(number)s of the custody log was not written with its key.", number=entry.number)
         )

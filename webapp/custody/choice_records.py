@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.altered import refuse_forged
 from webapp.storage.tables import CustodyRow
 
@@ -52,7 +52,7 @@ def chosen_validation(session: Session, *, keyed: bool) -> tuple[str, str] | Non
 def _said(session: Session, *whats: str, keyed: bool) -> Iterator[Mapping[str, str | int]]:
     """The details of the entries that say one of these, in order."""
     about = or_(*(CustodyRow.details.contains(f'"what": "{what}"', autoescape=True) for what in whats))
-    for entry in custody_log.entries_where(session, CustodyRow.action == "configuration", about):
+    for entry in log_queries.entries_where(session, CustodyRow.action == "configuration", about):
         if keyed:
             refuse_forged(session, entry)
         yield entry.details

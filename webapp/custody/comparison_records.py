@@ -16,8 +16,7 @@ from sqlalchemy.orm import Session
 from detector.files import hashed
 from reports.custody.format import Entry
 from reports.text.translation.language import gettext
-from webapp.custody import job_records
-from webapp.custody import log as custody_log
+from webapp.custody import job_records, log_queries
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.tables import ComparisonRow
 
@@ -64,7 +63,7 @@ def sums_text(folder: Path) -> bytes:
 def finished(session: Session, row: ComparisonRow) -> FinishedComparison:
     """What the log says of a finished comparison; raises :class:`AlteredRecord` where the row differs."""
     job_records.refuse_unknown(session, row)
-    entry = custody_log.latest(session, row.id, "comparison finished")
+    entry = log_queries.latest(session, row.id, "comparison finished")
     if entry is None:
         raise AlteredRecord(gettext("The custody log does not say that this comparison was finished."))
     refuse_forged(session, entry)

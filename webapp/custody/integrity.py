@@ -25,7 +25,7 @@ from detector.errors import ReelproofError
 from reports.inputs.exhibit_check import ExhibitCheck
 from reports.text.translation.language import gettext
 from webapp.custody import log as custody_log
-from webapp.custody import self_check
+from webapp.custody import log_queries, self_check
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -152,9 +152,9 @@ def is_due(session: Session, settings: Settings) -> bool:
     """Whether the last run is long enough ago, and there is something to check."""
     if settings.integrity_every is None:
         return False
-    last = custody_log.latest_integrity_check(session)
+    last = log_queries.latest_integrity_check(session)
     # One that lies ahead was made by a clock that ran ahead, and says nothing.
-    if last is not None and timedelta() <= now() - custody_log.made_at(last) < settings.integrity_every:
+    if last is not None and timedelta() <= now() - log_queries.made_at(last) < settings.integrity_every:
         return False
     return session.scalar(select(Exhibit.id).limit(1)) is not None
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry
 from reports.text.translation.language import N_, gettext
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow
 
@@ -61,7 +61,7 @@ def refuse_unknown(session: Session, row: AnalysisRow | ComparisonRow) -> Logged
     """What the log says of a job; raises :class:`AlteredRecord` where there should be no row of it."""
     standing = LoggedJob()
     about = CustodyRow.action.in_((*_QUEUED, *_FINISHED, "deletion"))
-    for entry in custody_log.entries_where(session, CustodyRow.analysis == row.id, about):
+    for entry in log_queries.entries_where(session, CustodyRow.analysis == row.id, about):
         refuse_forged(session, entry)
         standing.note(entry)
     if standing.deleted and not session.scalar(select(exists().where(type(row).id == row.id))):
@@ -74,7 +74,7 @@ def refuse_unknown(session: Session, row: AnalysisRow | ComparisonRow) -> Logged
 
 def may_be_from_before_the_log(session: Session, analysis_id: str) -> bool:
     """Whether an analysis may have been there before the log began, so that the log lacks what was said."""
-    if custody_log.latest(session, analysis_id, "analysis queued") is not None:
+    if log_queries.latest(session, analysis_id, "analysis queued") is not None:
         return False
     row = session.get(AnalysisRow, analysis_id)
     return row is None or _may_be_older(session, row.exhibit.sha256)
@@ -82,7 +82,7 @@ def may_be_from_before_the_log(session: Session, analysis_id: str) -> bool:
 
 def _may_be_older(session: Session, exhibit: str) -> bool:
     """Whether an analysis of this exhibit may be older than the log: there were some, and it may be too."""
-    begun = custody_log.begun(session)
+    begun = log_queries.begun(session)
     if begun is None or not int(begun.details.get("analyses", 0)):
         return False
     refuse_forged(session, begun)

@@ -17,8 +17,7 @@ from detector.files import hashed
 from reports.bundle import manifest
 from reports.custody.format import Entry
 from reports.text.translation.language import gettext
-from webapp.custody import job_records
-from webapp.custody import log as custody_log
+from webapp.custody import job_records, log_queries
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.tables import AnalysisRow
 
@@ -66,7 +65,7 @@ def probability(value: float | None) -> str:
 def finished(session: Session, row: AnalysisRow) -> Finished:
     """What the log says of a finished analysis; raises :class:`AlteredRecord` where the row differs."""
     standing = job_records.refuse_unknown(session, row)
-    entry = custody_log.latest(session, row.id, "analysis finished")
+    entry = log_queries.latest(session, row.id, "analysis finished")
     if entry is None:
         if standing.known:
             raise AlteredRecord(gettext("The custody log does not say that this analysis was finished."))

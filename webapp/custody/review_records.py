@@ -17,7 +17,7 @@ from reports.inputs.case import CaseDetails
 from reports.inputs.case_fields import FIELDS
 from reports.review.annotation_file import checksum
 from reports.text.translation.language import gettext, ngettext, translated
-from webapp.custody import job_records
+from webapp.custody import job_records, log_queries
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord, refuse_forged
 from webapp.storage.database import CUSTODY_KEY
@@ -115,7 +115,7 @@ def refuse_altered_review(
         return
     about = CustodyRow.details.contains(f'"case": {case_id},', autoescape=True)
     named: str | int | None = naming(None)
-    for entry in custody_log.entries_where(session, CustodyRow.action == "reviewers named", about):
+    for entry in log_queries.entries_where(session, CustodyRow.action == "reviewers named", about):
         refuse_forged(session, entry)
         named = entry.details.get("named")
     if named != naming(review):
@@ -186,7 +186,7 @@ def _about(analysis_id: str, action: Action) -> tuple[ColumnElement[bool], ...]:
 def _logged(session: Session, *own: ColumnElement[bool]) -> list[Entry]:
     """The entries that say something of what there still is: none of an analysis deleted meanwhile."""
     found: list[Entry] = []
-    for entry in custody_log.entries_where(session, *own):
+    for entry in log_queries.entries_where(session, *own):
         refuse_forged(session, entry)
         if entry.action == "deletion":
             found.clear()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from reports.custody.chain import check_log
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.storage.database import CUSTODY_KEY, Database
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import Milestone, now
@@ -60,7 +60,7 @@ def run_if_due(database: Database) -> None:
         if before.fits is not None and timedelta() <= now() - before.fits < EVERY:
             return
         key: CustodyKey = session.info[CUSTODY_KEY]
-        problem = next(iter(check_log(custody_log.rows(session), key.read(), [])), None)
+        problem = next(iter(check_log(log_queries.rows(session), key.read(), [])), None)
     if problem is not None:
         log.error("the custody log is not as it was written: %s Run python -m webapp verify-log.", problem)
     with database.begin() as session:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from detector.version import __version__
 from reports.custody.format import mac
 from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.lost_database import refuse_lost
 from webapp.settings import Settings
 from webapp.storage import key_files
@@ -28,7 +29,7 @@ def begin(database: Database, settings: Settings) -> None:
     :class:`~webapp.custody.lost_database.LostDatabaseError` where the whole database was lost.
     """
     with database.begin() as session:
-        begun = custody_log.head(session).count > 0
+        begun = log_queries.head(session).count > 0
         if not begun:  # before a key is made, which would be in the way of the one to put back
             refuse_lost(session, settings)
     existed = settings.custody_key.exists()
@@ -36,7 +37,7 @@ def begin(database: Database, settings: Settings) -> None:
         key_files.create(settings.custody_key)
     check_key(database, settings)
     with database.alone() as session:
-        if not custody_log.head(session).count:
+        if not log_queries.head(session).count:
             there = _counts_before(session)
             if existed and any(there.values()):
                 raise _emptied(settings.custody_key, there)
@@ -57,7 +58,7 @@ def check_key(database: Database, settings: Settings) -> None:
     """Raise :class:`CustodyKeyError` unless the key is the one that the log was written with."""
     file = settings.custody_key
     with database.begin() as session:
-        last = custody_log.head(session)
+        last = log_queries.head(session)
     if last.count and mac(key_files.read(file), last.sha256) != last.mac:
         raise CustodyKeyError(
             f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
@@ -74,7 +75,7 @@ def _counts_before(session: Session) -> dict[str, int]:
 def _note_settings(session: Session, settings: Settings) -> None:
     """Record the settings if one differs from the last start, or was not recorded then."""
     values = _values(settings)
-    last = custody_log.latest_settings(session)
+    last = log_queries.latest_settings(session)
     before = last.details if last else {}
     changed = [name for name, value in values.items() if name in before and before[name] != value]
     added = [name for name in values if name not in before]

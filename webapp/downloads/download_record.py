@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from webapp import this_app
 from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.storage.tables import AnalysisRow
 
 
@@ -31,6 +32,6 @@ def record_download(
     # What was asked for says nothing: many a file is sent whole whatever part is asked for.
     goes_on = answer is not None and answer.status_code == 206 and answer.content_range.start != 0
     with this_app.database().begin() as session:
-        if goes_on and custody_log.has_exported(session, row.exhibit.sha256, row.id, str(details["sha256"])):
+        if goes_on and log_queries.has_exported(session, row.exhibit.sha256, row.id, str(details["sha256"])):
             return
         custody_log.append(session, "export", details, exhibit=row.exhibit.sha256, analysis=row.id)

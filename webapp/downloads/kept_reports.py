@@ -32,8 +32,7 @@ from reports.review.annotation_file import canonical, parse, to_json
 from reports.review.annotations import Annotation
 from reports.text.translation.language import gettext
 from reports.text.translation.languages import DEFAULT
-from webapp.custody import integrity
-from webapp.custody import log as custody_log
+from webapp.custody import integrity, log_queries
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
@@ -82,7 +81,7 @@ def log_beside(session: Session, sha256: str, place: Path) -> bytes:
     told = CustodyHead.model_validate_json((place / CUSTODY).read_bytes()).count
     since = CustodyRow.exhibit == sha256, CustodyRow.number > told, CustodyRow.action.not_in(_PASSING)
     first = session.scalar(select(func.min(CustodyRow.number)).where(*since))
-    return custody_log.export(session, sha256, until=None if first is None else first - 1)
+    return log_queries.export(session, sha256, until=None if first is None else first - 1)
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class KeptReport:
         # Not before the check, which may have found something. As of one moment: the log holds what is said.
         with self.database.snapshot() as session:
             inputs = self._inputs(session)
-            known = custody_log.export(session, row.exhibit.sha256) if self.with_log else None
+            known = log_queries.export(session, row.exhibit.sha256) if self.with_log else None
         place = self._place(inputs)
         kept = {
             "annotations": inputs.annotations,

@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from detector.version import __version__
-from webapp.custody import log as custody_log
-from webapp.custody import self_check
+from webapp.custody import log_queries, self_check
 from webapp.custody.self_check import LastCheck
 from webapp.jobs import heartbeat
 from webapp.jobs import queue as job_queue
@@ -59,11 +58,11 @@ def gather(settings: Settings, database: Database) -> Operations:
         exhibits, size = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
         waiting = select(func.count()).select_from(Delivery).where(Delivery.due.is_not(None))
         not_so = Exhibit.condition.is_not(None) & (Exhibit.condition != "fits")
-        backup, run = custody_log.latest_backup(session), custody_log.latest_integrity_check(session)
+        backup, run = log_queries.latest_backup(session), log_queries.latest_integrity_check(session)
         found = {
             "messages": session.scalar(waiting) or 0,
             "damaged": session.scalar(select(func.count()).select_from(Exhibit).where(not_so)) or 0,
-            "entries": custody_log.head(session).count,
+            "entries": log_queries.head(session).count,
         }
         custody = self_check.last(session)
     disk = shutil.disk_usage(settings.data)
@@ -76,8 +75,8 @@ def gather(settings: Settings, database: Database) -> Operations:
         disk_size=disk.total,
         exhibits=exhibits,
         exhibit_bytes=size or 0,
-        backup=custody_log.made_at(backup) if backup else None,
-        integrity=custody_log.made_at(run) if run else None,
+        backup=log_queries.made_at(backup) if backup else None,
+        integrity=log_queries.made_at(run) if run else None,
         custody=custody,
         **found,
     )

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from reports.custody.chain import check_export
 from reports.custody.format import NAME, CustodyError, read_export
 from webapp import this_app
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.downloads import custody_access
 from webapp.downloads.download_record import record_download
 from webapp.queries import analyses as analysis_queries
@@ -28,8 +28,8 @@ def show(analysis_id: str) -> str:
     row = analysis_queries.get_or_404(analysis_id)
     viewed(row)
     with this_app.database().begin() as session:
-        text = custody_log.export(session, row.exhibit.sha256)
-        head = custody_log.head(session)
+        text = log_queries.export(session, row.exhibit.sha256)
+        head = log_queries.head(session)
         hidden = custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     try:
         entries = read_export(text).entries
@@ -55,7 +55,7 @@ def as_json(analysis_id: str) -> Response:
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), row.exhibit.sha256)
-        text = custody_log.export(session, row.exhibit.sha256)
+        text = log_queries.export(session, row.exhibit.sha256)
     record_download(row, NAME, text, log=text)
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=_name(row))

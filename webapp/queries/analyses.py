@@ -15,7 +15,7 @@ from detector.timestamps import iso_milliseconds
 from reports.text import dates
 from reports.text.translation.language import gettext
 from webapp import this_app
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.security.access import blinding, permissions, visibility
@@ -60,7 +60,7 @@ def still_there(session: Session, analysis_id: str) -> AnalysisRow:
 
 def gone(session: Session, analysis_id: str) -> UserError:
     """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
-    tombstone = custody_log.tombstone(session, analysis_id)
+    tombstone = log_queries.tombstone(session, analysis_id)
     if tombstone is None:
         return UserError(
             404,
@@ -79,7 +79,7 @@ def gone(session: Session, analysis_id: str) -> UserError:
         gettext(
             "This analysis%(of)s was deleted on %(when)s.",
             of=of,
-            when=dates.moment(custody_log.made_at(tombstone)),
+            when=dates.moment(log_queries.made_at(tombstone)),
         ),
         gettext(
             "Entry %(number)s of the custody log says so. To analyse the file again, hand it in again.",

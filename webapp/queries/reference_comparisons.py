@@ -16,8 +16,7 @@ from detector.schema.comparison import Comparison
 from reports.text import dates
 from reports.text.translation.language import gettext
 from webapp import this_app
-from webapp.custody import comparison_records
-from webapp.custody import log as custody_log
+from webapp.custody import comparison_records, log_queries
 from webapp.custody.altered import AlteredRecord
 from webapp.custody.comparison_records import RESULT, FinishedComparison
 from webapp.errors import NotReady, UserError
@@ -74,7 +73,7 @@ def get_or_404(comparison_id: str) -> ComparisonRow:
 
 
 def _gone(session: Session, comparison_id: str) -> UserError:
-    tombstone = custody_log.tombstone(session, comparison_id)
+    tombstone = log_queries.tombstone(session, comparison_id)
     if tombstone is None or tombstone.details.get("what") != "comparison":
         return UserError(
             404,
@@ -86,7 +85,7 @@ def _gone(session: Session, comparison_id: str) -> UserError:
         410,
         gettext(
             "This comparison was deleted on %(when)s%(reason)s.",
-            when=dates.moment(custody_log.made_at(tombstone)),
+            when=dates.moment(log_queries.made_at(tombstone)),
             reason=(gettext(", with one of its exhibits") if with_exhibit else ""),
         ),
         gettext("Entry %(number)s of the custody log says so. To compare again, ", number=tombstone.number)

@@ -16,6 +16,7 @@ from warm import Script
 from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
 from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.jobs import claims, recovery, states
 from webapp.jobs.failures import CRASHED
 from webapp.services import deletion
@@ -29,12 +30,12 @@ def key(app) -> bytes:
 
 def log(database):
     with database.begin() as session:
-        return list(custody_log.entries(session))
+        return list(log_queries.entries(session))
 
 
 def actions(database, exhibit=None) -> list[str]:
     with database.begin() as session:
-        return [entry.action for entry in custody_log.entries(session, exhibit)]
+        return [entry.action for entry in log_queries.entries(session, exhibit)]
 
 
 def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
@@ -142,7 +143,7 @@ def test_a_deletion_leaves_a_tombstone(app, database):
     deletion.delete(database, Folders.local(app.extensions["settings"].data), row.id)
     with database.begin() as session:
         assert session.get(AnalysisRow, row.id) is None and session.query(Exhibit).count() == 0
-        tombstone = custody_log.tombstone(session, row.id)
+        tombstone = log_queries.tombstone(session, row.id)
     assert (tombstone.exhibit, tombstone.analysis) == (sha256, row.id)
     assert tombstone.details["name"] == row.file and tombstone.details["exhibit"] == "deleted with it"
     assert tombstone.details["bytes"] == row.exhibit.bytes
@@ -174,8 +175,8 @@ def test_exports_hold_the_exhibit_s_own_chain(app, database):
     one, other = hand_in(app, b"one"), hand_in(app, b"other")
     states.cancel(database, one.id)
     with database.begin() as session:
-        mine, everything = custody_log.export(session, one.exhibit.sha256), custody_log.export(session, None)
-        head = custody_log.head(session)
+        mine, everything = log_queries.export(session, one.exhibit.sha256), log_queries.export(session, None)
+        head = log_queries.head(session)
     assert check_export(mine) == [] == check_export(everything)
     export = read_export(mine)
     assert (export.count, export.head, export.head_mac) == (head.count, head.sha256, head.mac)
@@ -197,6 +198,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.storage.database import connect
 from webapp.settings import read_settings
 settings = read_settings({"REELPROOF_DATA": sys.argv[1]})

@@ -16,8 +16,7 @@ from sqlalchemy import URL, text
 from reports.custody.chain import check_log
 from reports.signing.keys import read_key
 from webapp import create_app
-from webapp.custody import log as custody_log
-from webapp.custody import startup
+from webapp.custody import log_queries, startup
 from webapp.settings import Settings, read_settings
 from webapp.storage.database import _MIGRATIONS, Database
 from webapp.storage.key_files import CustodyKeyError
@@ -26,7 +25,7 @@ from webapp.storage.key_files import CustodyKeyError
 def start(tmp_path, **settings):
     app = create_app({"REELPROOF_DATA": tmp_path / "data", "SEND": lambda _id: None} | settings)
     with app.extensions["database"].begin() as session:
-        entries = list(custody_log.entries(session))
+        entries = list(log_queries.entries(session))
     app.extensions["database"].close()
     return app, entries
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Action, entry_sha256, to_json
 from reports.review.annotation_file import checksum
-from webapp.custody import choice_records, result_records, review_records
+from webapp.custody import choice_records, log_queries, result_records, review_records
 from webapp.custody import log as custody_log
 from webapp.security.access.permissions import Role
 from webapp.storage.tables import (
@@ -43,7 +43,7 @@ Forger = Callable[[Session], None]
 def forge(session: Session, action: str, **changed: str | int) -> None:
     """Write the last entry of an action anew, as who has the database's file can."""
     session.execute(text("DROP TRIGGER IF EXISTS custody_no_update"))
-    *_, entry = (each for each in custody_log.entries(session) if each.action == action)
+    *_, entry = (each for each in log_queries.entries(session) if each.action == action)
     forged = to_json(entry) | {"details": entry.details | changed}
     session.execute(
         update(CustodyRow)

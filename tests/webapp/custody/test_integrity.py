@@ -10,7 +10,7 @@ from made_results import hand_in, made_result
 from made_rows import retry
 from sqlalchemy import update
 
-from webapp.custody import integrity
+from webapp.custody import integrity, log_queries
 from webapp.custody import log as custody_log
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
@@ -19,7 +19,7 @@ from webapp.worker import run_analysis, run_job
 
 def checks(database):
     with database.begin() as session:
-        return [entry for entry in custody_log.entries(session) if entry.action == "integrity check"]
+        return [entry for entry in log_queries.entries(session) if entry.action == "integrity check"]
 
 
 def place(app, row):
@@ -114,7 +114,7 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
     run_job.work(settings)
     with database.begin() as session:
         failed = session.get_one(AnalysisRow, row.id)
-        *_, last = custody_log.entries(session)
+        *_, last = log_queries.entries(session)
     assert failed.state == "failed" and "no longer has the bytes" in failed.error
     assert last.action == "analysis failed" and not Folders.local(settings.data).result(row.id).exists()
     assert retry(database, row.id)

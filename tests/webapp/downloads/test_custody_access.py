@@ -8,7 +8,7 @@ import pytest
 from people import PASSWORD, sign_in, signed_in, with_accounts
 
 from reports.custody.chain import check_export
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.downloads import custody_access
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import Role
@@ -91,7 +91,7 @@ def test_no_notice_of_having_been_handed_in_before_by_somebody_else(app, sent):
 
 def told(app) -> list[tuple[str, str, str]]:
     with app.extensions["database"].begin() as session:
-        entries = [entry for entry in custody_log.entries(session) if entry.action == "account"]
+        entries = [entry for entry in log_queries.entries(session) if entry.action == "account"]
     return [(entry.actor, entry.details["what"], entry.details.get("account", "")) for entry in entries]
 
 
@@ -138,7 +138,7 @@ def test_no_password_is_on_record(app):
         "/account/password", data={"old": PASSWORD, "new": "marble kettle 48", "again": "marble kettle 48"}
     )
     with app.extensions["database"].begin() as session:
-        text = custody_log.export(session, None).decode()
+        text = log_queries.export(session, None).decode()
     assert "password changed" in text
     for secret in (PASSWORD, "a wrong password", "marble kettle", client.get_cookie("reelproof").value):
         assert secret not in text

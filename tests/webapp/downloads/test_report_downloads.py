@@ -16,7 +16,7 @@ from pypdf import PdfReader
 
 from reports.custody.chain import check_export
 from reports.custody.format import read_export
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.downloads import reports as report_downloads
 from webapp.security.access.permissions import Role
 from webapp.services import deletion
@@ -54,7 +54,7 @@ def check_log(app, row, report: bytes) -> None:
     assert held.exhibit == row.exhibit.sha256
     assert {"intake", "analysis queued"} <= {entry.action for entry in held.entries}
     with app.extensions["database"].begin() as session:
-        *_, last = custody_log.entries(session, row.exhibit.sha256)
+        *_, last = log_queries.entries(session, row.exhibit.sha256)
     assert (last.action, last.details["file"]) == ("export", "report.pdf")
     assert (last.details["log count"], last.details["log head"]) == (held.count, held.head)
 

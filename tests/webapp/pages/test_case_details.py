@@ -10,7 +10,7 @@ import pytest
 from made_results import finished
 
 from reports.inputs.case_fields import ASKED
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.services.cases import details as case_details
 from webapp.storage.tables import CaseDetailsRow
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 def log(database):
     with database.begin() as session:
-        return list(custody_log.entries(session, None))
+        return list(log_queries.entries(session, None))
 
 
 def test_case_details_from_an_older_page_erase_nothing_newer(app, client, database):

@@ -6,7 +6,7 @@ import pytest
 from made_comparisons import comparison_rows, queued
 
 from detector.models.card_files import DEFAULT
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.audit import Audit
 from webapp.jobs import states
 from webapp.services import deletion
@@ -48,7 +48,7 @@ class TestDeletion:
         assert client.get(f"/analyses/{pair[0].id}/custody").status_code == 200
         log = Audit()
         with app.extensions["database"].snapshot() as session:
-            list(log.noting(custody_log.rows(session)))
+            list(log.noting(log_queries.rows(session)))
             assert not [each for each in log.problems(session) if "omparison" in each]
 
     def test_a_comparison_of_a_closed_case_offers_nothing_that_is_refused(self, app, client, done, pair):

@@ -18,7 +18,7 @@ from reports.custody.chain import check_export
 from reports.custody.format import Action, read_export
 from reports.text.translation import language
 from reports.text.translation.words import CUSTODY_ACTIONS
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.storage.tables import AnalysisRow, Exhibit, State
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 def log(database, exhibit=None):
     with database.begin() as session:
-        return list(custody_log.entries(session, exhibit))
+        return list(log_queries.entries(session, exhibit))
 
 
 def upload(client, content=b"bytes", file="clip.mp4", **fields):

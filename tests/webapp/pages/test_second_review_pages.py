@@ -13,7 +13,7 @@ from sqlalchemy import select
 from statements import counted
 
 from webapp.cli import main as cli
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.audit import Audit
 from webapp.security.access import blinding
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview, ReviewStatement, State, now
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 def entries(made: Review, action: str) -> list[dict[str, str | int]]:
     with made.app.extensions["database"].begin() as session:
-        return [entry.details for entry in custody_log.entries(session) if entry.action == action]
+        return [entry.details for entry in log_queries.entries(session) if entry.action == action]
 
 
 def waiting(made: Review, name: str) -> str:
@@ -337,7 +337,7 @@ def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str, t
     assert what != "removal" or lab.clients["ben"].get(of_exhibit).status_code == 500
     audit = Audit()
     with lab.app.extensions["database"].snapshot() as session:
-        list(audit.noting(custody_log.rows(session)))
+        list(audit.noting(log_queries.rows(session)))
         problems = list(audit.problems(session))
     assert problems == [told.format(row=lab.row.id, case=lab.case)]
 

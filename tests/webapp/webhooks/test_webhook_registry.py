@@ -10,7 +10,7 @@ import pytest
 from made_results import finished
 from made_webhooks import API, hook, trip
 
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.storage.tables import CustodyRow, now
 from webapp.webhooks import delivery
 from webapp.webhooks.signature import secret
@@ -64,9 +64,9 @@ def test_making_and_removing_are_in_the_custody_log_without_what_may_be_secret(l
     assert client.delete(f"{API}/webhooks/{made['id']}").status_code == 404
     with database.begin() as session:
         said = [
-            each.details for each in custody_log.entries_where(session, CustodyRow.action == "configuration")
+            each.details for each in log_queries.entries_where(session, CustodyRow.action == "configuration")
         ]
-        assert "hidden" not in (text := custody_log.export(session, None).decode())
+        assert "hidden" not in (text := log_queries.export(session, None).decode())
         assert made["secret"] not in text
     whole = hashlib.sha256(url.encode()).hexdigest()
     of = {

@@ -12,7 +12,7 @@ from made_results import hand_in
 from sqlalchemy.exc import OperationalError
 
 from detector.errors import MediaError
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.audit import Audit
 from webapp.custody.comparison_records import SUMS
 from webapp.jobs import claims, comparisons, failures, next_job, recovery, states
@@ -206,7 +206,7 @@ def test_a_database_that_restarts_fails_nothing(app, database, waiting, monkeypa
 def problems(database, folders) -> list[str]:
     audit = Audit()
     with database.snapshot() as session:
-        list(audit.noting(custody_log.rows(session)))
+        list(audit.noting(log_queries.rows(session)))
         rows = list(audit.problems(session))
     return [*rows, *audit.file_problems(database, folders)]
 

@@ -24,6 +24,7 @@ from detector.files import flush_file, hashed
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.lost_database import refuse_lost
 from webapp.errors import DamagedFile, UserError
 from webapp.services.backups import backup_manifest
@@ -83,7 +84,7 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
     copying, copied = _Copying(Folders.of(settings), place, earlier, known), place / DATABASE
     moment = _copy_consistently(database, settings, copying, copied)
     with closing(database_copy.file(copied)) as rows, rows.begin() as session:
-        head = custody_log.head(session)
+        head = log_queries.head(session)
     manifest = BackupManifest(
         made=iso_milliseconds(moment),
         version=__version__,

@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import hashed, write_atomically
 from reports.custody.format import mac
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.errors import UserError
 from webapp.storage import database_copy
 
@@ -122,10 +122,10 @@ def problems(place: Path, manifest: BackupManifest, keys: Path | None) -> Iterat
                 head = _head(path)
 
 
-def _head(database: Path) -> custody_log.Head | None:
+def _head(database: Path) -> log_queries.Head | None:
     """Where the custody log of a backup stands; None where that cannot be read."""
     try:
         with closing(database_copy.file(database)) as rows, rows.begin() as session:
-            return custody_log.head(session)
+            return log_queries.head(session)
     except SQLAlchemyError:
         return None

@@ -16,7 +16,7 @@ from detector.models.card_files import MODELS
 from detector.schema.laboratory.quoted import Laboratory
 from detector.validation.model_used import validated_model
 from webapp.cli import main as cli
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.services.validations import making, quoted_extract
 from webapp.services.validations import stored as stored_validations
 from webapp.storage.data_folder import Folders
@@ -181,7 +181,7 @@ def test_a_crash_while_a_validation_is_made(app, shipped, monkeypatch, capsys):
             make(app, case_id)
     assert list(folders.validations.iterdir()) == [] and cli.run(["verify-log"]) == 0
     with app.extensions["database"].begin() as session:
-        said = [entry.details.get("what") for entry in custody_log.entries(session)]
+        said = [entry.details.get("what") for entry in log_queries.entries(session)]
     assert "validation made" not in said
     publish = making.publish
 

@@ -17,7 +17,7 @@ from detector.schema.method.parameters import Parameters
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 from webapp import create_app
-from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.security.access.permissions import Role
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
@@ -46,7 +46,7 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, t
     assert f"validation of {found.created[:10]}" in report
     assert f"From {own.thresholds[0].threshold:g}, chosen by a measured false positive rate" in report
     with app.extensions["database"].begin() as session:
-        said = [e.details for e in custody_log.entries(session) if "validation" in e.details]
+        said = [e.details for e in log_queries.entries(session) if "validation" in e.details]
     said = [each for each in said if "file" not in each]
     assert [each["what"] for each in said] == ["validation made", "own thresholds", "validation in reports"]
     assert said[1]["thresholds"].startswith("video 0.2")
