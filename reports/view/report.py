@@ -23,27 +23,27 @@ from reports.text.procedure.videos import procedure
 from reports.text.translation import language
 from reports.text.translation.language import UNTRANSLATED, gettext
 from reports.text.verdict_sentence import verdict_sentence
-from reports.view import summary
 from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
 from reports.view.custody import CustodyView, custody_view
-from reports.view.declarations import DeclarationsView, declarations_view
-from reports.view.exhibit import exhibit_facts, recording_facts
+from reports.view.exhibit.declarations import DeclarationsView, declarations_view
+from reports.view.exhibit.exhibit import exhibit_facts, recording_facts
+from reports.view.exhibit.head import HeadView, head_view
 from reports.view.facts import Fact
-from reports.view.figure import FigureView, figure_view
-from reports.view.head import HeadView, head_view
-from reports.view.meaning import MeaningView, meaning_view
+from reports.view.finding import summary
+from reports.view.finding.figure import FigureView, figure_view
+from reports.view.finding.meaning import MeaningView, meaning_view
+from reports.view.finding.not_examined import NotExaminedView, not_examined_view
+from reports.view.finding.other_models import OtherModelsView, other_models_view
+from reports.view.finding.persons import PersonView, person_view
+from reports.view.finding.segments import PeakView, SegmentView, segment_view
 from reports.view.metadata.view import MetadataView, metadata_view
-from reports.view.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views
-from reports.view.not_examined import NotExaminedView, not_examined_view
-from reports.view.other_models import OtherModelsView, other_models_view
-from reports.view.persons import PersonView, person_view
+from reports.view.method.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views
+from reports.view.method.reproduction import ReproductionView, reproduction_view
 from reports.view.reader import ReaderView, reader_view
 from reports.view.report_inputs import ALONE, ReportInputs
-from reports.view.reproduction import ReproductionView, reproduction_view
-from reports.view.reviewers import ReviewerView, reviewer_view
-from reports.view.second_review import SecondReviewView, second_review_view
-from reports.view.segments import PeakView, SegmentView, segment_view
+from reports.view.review.reviewers import ReviewerView, reviewer_view
+from reports.view.review.second_review import SecondReviewView, second_review_view
 from reports.view.timeline.drawing import Timeline, draw_timeline
 from reports.view.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.view.validation.measured_errors import MeasuredErrors, measured_errors

@@ -19,7 +19,7 @@ from detector.media.pictures.orientation import UPRIGHT, photo_orientation
 from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
 from detector.schema.translatable import N_
-from reports.view.exhibit import CONTAINERS
+from reports.view.exhibit.exhibit import CONTAINERS
 from webapp.media.jpeg_orientation import browsers_turn
 from webapp.media.playback import Playback
 

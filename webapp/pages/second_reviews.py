@@ -149,7 +149,7 @@ def _row(analysis_id: str) -> AnalysisRow:
 
 def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     """The page of the review ``row`` belongs to; ``problem`` is that of a form, which is shown as sent."""
-    from reports.view.second_review import HIDDEN, judgement_view, second_review_view
+    from reports.view.review.second_review import HIDDEN, judgement_view, second_review_view
 
     who = current()
     with this_app.database().begin() as session:

@@ -10,8 +10,8 @@ from detector.verdict.persons.flagged import flagged_segments
 from reports.text.numbers import probability, shown, timecode
 from reports.text.translation.language import gettext
 from reports.view.facts import Fact
-from reports.view.method import ParameterView, parameter_views
-from reports.view.reproduction import decided_by
+from reports.view.method.method import ParameterView, parameter_views
+from reports.view.method.reproduction import decided_by
 
 _SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
 

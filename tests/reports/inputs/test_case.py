@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from reports.cli.case_options import add_case_options
 from reports.inputs.case import CaseDetails, CaseError, case_details, read_case
 from reports.inputs.case_fields import FIELDS, STATED
-from reports.view import head
+from reports.view.exhibit import head
 
 
 def test_blank_by_default_and_frozen() -> None:

@@ -28,7 +28,7 @@ from reports.review.second_review import (
 from reports.verification.verify import verify
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
-from reports.view.second_review import second_review_view
+from reports.view.review.second_review import second_review_view
 
 MOMENT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 WORDS = {"first": "Ada Lovelace", "second": "Ben Nowak", "third": "Cleo Martín"}

@@ -12,7 +12,7 @@ from detector.schema.analysis import MediaKind
 from reports.text.glossary import general_glossary, glossary
 from reports.text.heatmaps import TRANSFORMERS, maps_of
 from reports.text.procedure.videos import procedure
-from reports.view.segments import segment_view
+from reports.view.finding.segments import segment_view
 
 
 def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_path: Path) -> None:

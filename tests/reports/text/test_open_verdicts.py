@@ -16,7 +16,7 @@ from detector.verdict.verdict import decide
 from reports.text.meaning import verdict_meaning
 from reports.text.translation import language
 from reports.text.translation.languages import LANGUAGES
-from reports.view.summary import next_steps
+from reports.view.finding.summary import next_steps
 
 # Of what only a video, or only a photograph, can be.
 OF_VIDEOS = {

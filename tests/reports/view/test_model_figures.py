@@ -8,7 +8,7 @@ from analyses import build
 
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, MediaKind
-from reports.view.method import model_view
+from reports.view.method.method import model_view
 from reports.view.validation.measured_errors import measured_errors
 
 

@@ -26,7 +26,7 @@ from reports.bundle import packing, returned
 from reports.bundle.manifest import new_manifest
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, checksum, file_text, to_json
 from reports.review.annotations import ANNOTATION, References, current
-from reports.view.reviewers import reviewer_view
+from reports.view.review.reviewers import reviewer_view
 from webapp.queries.results import load
 from webapp.security.access.permissions import Role
 from webapp.services.review import annotation_import

@@ -66,7 +66,7 @@ def _of_any(row: AnalysisRow) -> dict[str, Any]:
 
 def _of_result(row: AnalysisRow) -> dict[str, Any]:
     """What the page of a finished one shows besides."""
-    from reports.view.second_review import second_review_view
+    from reports.view.review.second_review import second_review_view
 
     view = load(_folder(row)).view
     with this_app.database().begin() as session:

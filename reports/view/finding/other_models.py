@@ -13,9 +13,9 @@ from reports.inputs.pictures import ShownPicture
 from reports.text import numbers
 from reports.text.translation.language import UNTRANSLATED, gettext, translated
 from reports.view.facts import Fact
-from reports.view.method import ModelView, model_view
-from reports.view.segments import PeakView, SegmentView, segment_view
-from reports.view.summary import rule_and_verdicts
+from reports.view.finding.segments import PeakView, SegmentView, segment_view
+from reports.view.finding.summary import rule_and_verdicts
+from reports.view.method.method import ModelView, model_view
 
 _SHOWN_PERSONS = 4  # as many columns as a page has room for
 

@@ -12,8 +12,8 @@ from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
 from reports.text.certainty.uncertainty import exhibit_interval, segment_interval
 from reports.text.verdict_sentence import figure_name
 from reports.view.contents import contents
+from reports.view.finding.summary import MOST_TIMES, interval_words, key_answers, segment_meaning
 from reports.view.report import ReportInputs, report_view
-from reports.view.summary import MOST_TIMES, interval_words, key_answers, segment_meaning
 
 
 def said(tmp_path: Path, **choices: object) -> dict[str, str]:

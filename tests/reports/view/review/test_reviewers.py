@@ -24,7 +24,7 @@ from reports.review.annotations import Annotation
 from reports.text.free_text import direction, readable
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
-from reports.view.reviewers import reviewer_view
+from reports.view.review.reviewers import reviewer_view
 
 ARABIC = "هذا الوجه يبدو متلاعبا به: حافة الفك"
 CHINESE = "这张脸看起来被篡改过。"

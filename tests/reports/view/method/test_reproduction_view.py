@@ -15,8 +15,8 @@ from detector.cli.engine_options import add_engine_options, parameters_from
 from detector.models.card_files import DEFAULT, load_card
 from detector.schema.analysis import Analysis, Parameters, Rate, Software
 from detector.schema.method.parameters import LACKING
+from reports.view.method.reproduction import DEFAULT_WEIGHTS, EARLIER_DEFAULTS, _command, reproduction_view
 from reports.view.report import report_view
-from reports.view.reproduction import DEFAULT_WEIGHTS, EARLIER_DEFAULTS, _command, reproduction_view
 
 
 def with_card(analysis: Analysis) -> Analysis:

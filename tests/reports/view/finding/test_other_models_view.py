@@ -9,7 +9,7 @@ from analyses import build, with_stability
 
 from detector.schema.analysis import Analysis, Joint, MediaKind, OtherModel, Ran, Verdict
 from detector.schema.joint_rule import JointRule
-from reports.view.other_models import other_models_view
+from reports.view.finding.other_models import other_models_view
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 

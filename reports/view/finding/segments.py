@@ -17,8 +17,8 @@ from reports.text.heatmaps import SEQUENCES, check_words, is_confirmed
 from reports.text.numbers import grouped, shown, time_span, timecode
 from reports.text.translation.language import gettext, ngettext, translated
 from reports.text.verdict_sentence import segment_name
-from reports.view import summary
 from reports.view.facts import Fact
+from reports.view.finding import summary
 
 _ROOM = 2.0  # side of what a report shows of a photo around a face, in sizes of the face
 

@@ -9,7 +9,7 @@ from reports.text import numbers, photographs
 from reports.text.certainty.verbal_scale import Strength, strength
 from reports.text.translation.language import capitalize_first
 from reports.text.verdict_sentence import figure_name
-from reports.view.summary import figure_interval, outside_words
+from reports.view.finding.summary import figure_interval, outside_words
 
 
 @dataclass(frozen=True)
