@@ -42,10 +42,20 @@ class Input(Value):
     std: tuple[Positive, Positive, Positive]
 
 
+FUSION_INPUTS = (
+    "fast",  # the scan, by its name in stored cards
+    "inner altered",
+    "inner synthesised",
+    "head altered",
+    "head synthesised",
+)
+"""What scan and second look give the fusion: the scan's logit, then all of the second network's."""
+
+
 class FusionHalf(Value):
     """Logistic regression on standardised logits: ``weight`` · (logit − ``centre``) / ``spread`` + ``bias``.
 
-    ``inputs`` are of :data:`detector.scoring.fusion.INPUTS`.
+    ``inputs`` are of :data:`FUSION_INPUTS`, in any order.
     """
 
     inputs: tuple[str, ...]
@@ -58,6 +68,8 @@ class FusionHalf(Value):
     def _of_one_length(self) -> Self:
         if len({len(self.inputs), len(self.centre), len(self.spread), len(self.weight)}) != 1:
             raise ValueError("inputs, centre, spread and weight differ in length")
+        if unknown := [name for name in self.inputs if name not in FUSION_INPUTS]:
+            raise ValueError(f"no input of the fusion: {unknown[0]!r}. Those are {', '.join(FUSION_INPUTS)}")
         return self
 
 

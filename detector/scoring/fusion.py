@@ -27,45 +27,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
-from detector.models.card import Bound, Contrast, FusionHalf, SecondLookCard
+from detector.models.card import FUSION_INPUTS, Bound, Contrast, FusionHalf, SecondLookCard
 from detector.networks.readings import outputs_of
 
 Floats = NDArray[np.float64]
 
-# The columns of what is called inputs (n, 5): the first is the scan's, the others the second network's.
-INPUTS = (
-    "fast",  # the scan, by its name in stored cards
-    "inner altered",
-    "inner synthesised",
-    "head altered",
-    "head synthesised",
-)
-SCAN = 0  # of INPUTS
-SECOND_LOGITS = len(INPUTS) - 1
-"""How many inputs are the second network's: its logits (m, 4) of a face are all those after the scan's."""
-_SAME_QUESTION = (0, 1)  # of INPUTS: is the inner face altered?
+# What is called inputs (n, 5) has a column for each of FUSION_INPUTS.
+SCAN = 0
+"""The scan's column of inputs."""
+SECOND_NETWORK = slice(SCAN + 1, len(FUSION_INPUTS))
+"""The second network's columns of inputs, all after the scan's: its logits (m, 4) of a face, in order."""
+SECOND_LOGITS = len(FUSION_INPUTS[SECOND_NETWORK])
+_SAME_QUESTION = (SCAN, FUSION_INPUTS.index("inner altered"))  # is the inner face altered?
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
 _HELD = 0.05  # slope of what a bound holds back
+
+
+def fusion_inputs(scan: Floats, second: Floats) -> Floats:
+    """The scan's logits (n,) and the second network's (n, 4), or one row (4,) of these, as inputs (n, 5)."""
+    out = np.empty((len(scan), len(FUSION_INPUTS)))
+    out[:, SCAN], out[:, SECOND_NETWORK] = scan, second
+    return out
 
 
 def second_logits_of(framing: int) -> tuple[int, ...]:
     """Which of the second network's logits (m, 4) are read from ``framing``.
 
-    They lie as the network gives them for footage; among :data:`INPUTS` they lie one further on.
+    They lie as the network gives them for footage; among the inputs they are :data:`SECOND_NETWORK`.
     """
     return outputs_of(framing)
 
 
 def inputs_of(framing: int) -> tuple[int, ...]:
-    """Which of :data:`INPUTS` are read from ``framing`` by the second network."""
-    return tuple(SCAN + 1 + column for column in second_logits_of(framing))
+    """Which columns of the inputs are read from ``framing`` by the second network."""
+    return tuple(SECOND_NETWORK.start + column for column in second_logits_of(framing))
 
 
 @dataclass(frozen=True)
 class Half:
     """Constants of one half of the formula: inputs are standardised, weighted, added."""
 
-    columns: tuple[int, ...]  # of INPUTS
+    columns: tuple[int, ...]  # of the inputs
     centre: Floats
     spread: Floats
     weight: Floats
@@ -74,7 +76,7 @@ class Half:
     @classmethod
     def of(cls, card: FusionHalf) -> Self:
         """What a card says."""
-        columns = tuple(map(INPUTS.index, card.inputs))
+        columns = tuple(map(FUSION_INPUTS.index, card.inputs))
         return cls(columns, np.array(card.centre), np.array(card.spread), np.array(card.weight), card.bias)
 
     def logit(self, inputs: Floats) -> Floats:
@@ -136,7 +138,7 @@ class Fusion:
     @property
     def neutral(self) -> Floats:
         """Inputs (5,) that say nothing: those of unmanipulated faces on average."""
-        out = np.zeros(len(INPUTS))
+        out = np.zeros(len(FUSION_INPUTS))
         for half in (self.synthesised, self.altered):
             out[list(half.columns)] = half.centre
         return out
@@ -152,7 +154,7 @@ class Fusion:
     @property
     def altered_framings(self) -> tuple[int, ...]:
         """The framings that the altered half's inputs are read from."""
-        heads = any(INPUTS[column].startswith("head") for column in self.altered.columns)
+        heads = any(FUSION_INPUTS[column].startswith("head") for column in self.altered.columns)
         return (INNER, HEAD) if heads else (INNER,)
 
     def lead(self, inputs: Floats) -> Floats:

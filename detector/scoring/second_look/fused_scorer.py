@@ -16,7 +16,7 @@ from detector.schema import analysis as schema
 from detector.schema.logistic import sigmoid
 from detector.scoring.explainable import Explainable, NetworkPart, explainable_of_fused
 from detector.scoring.first_pass.moments import KeptMoment
-from detector.scoring.fusion import SCAN, Floats, inputs_of, second_logits_of
+from detector.scoring.fusion import SCAN, SECOND_NETWORK, Floats, fusion_inputs, inputs_of, second_logits_of
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
@@ -115,7 +115,7 @@ class FusedScorer(Scorer):
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
         """The fusion's inputs (n, 5) at ``time`` of ``track``; ``scanned`` are the scan's logits (n,)."""
         fusion = self._networks.fusion
-        out = np.column_stack([scanned, np.tile(fusion.neutral[1:], (len(time), 1))])
+        out = fusion_inputs(scanned, fusion.neutral[SECOND_NETWORK])
         for look in self._looks:
             mine = np.isin(track, look.tracks)
             if mine.any():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.scoring.first_pass.moments import KeptMoment
-from detector.scoring.fusion import Floats, Fusion
+from detector.scoring.fusion import Floats, Fusion, fusion_inputs
 from detector.scoring.second_look.contrast import Raised, raised_intervals
 
 _TELLING = 1.5  # of the scan's logit: from one moment to the next, it says where something changed
@@ -22,7 +22,7 @@ class PersonLook:
     """What the second look found of one person, at ``times`` of ``track``, both (m,).
 
     ``second_logits`` (m, 4) are those of the second network: the columns of
-    :data:`~detector.scoring.fusion.INPUTS` but for the first, the scan's.
+    :data:`~detector.models.card.FUSION_INPUTS` but for the first, the scan's.
     Where the whole head was not looked at (``headed`` (m,) is false) its logits lie between those beside it.
     """
 
@@ -89,15 +89,13 @@ class PersonLook:
     def inputs_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats, within: float) -> Floats:
         """The inputs (n, 5) of the fusion; the scan's are the share ``within`` of the way from their mean."""
         levelled = self.scan_level + within * (scanned - self.scan_level)
-        return np.column_stack([levelled, self.second_logits_at(track, times, scanned)])
+        return fusion_inputs(levelled, self.second_logits_at(track, times, scanned))
 
     def altered(
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, scanned: Floats
     ) -> Iterator[tuple[int, Floats, Floats]]:
         """Each track with its times (n,) and the altered half's logits (n,); ``scanned`` are the scan's."""
-        logits = fusion.altered.logit(
-            np.column_stack([scanned, self.second_logits_at(track, times, scanned)])
-        )
+        logits = fusion.altered.logit(fusion_inputs(scanned, self.second_logits_at(track, times, scanned)))
         for number in np.unique(track).tolist():
             yield number, times[track == number], logits[track == number]
 
@@ -114,7 +112,7 @@ class PersonLook:
     @property
     def inputs(self) -> Floats:
         """The inputs (1, 5) of the fusion, means over the person's time."""
-        return np.array([[self.scan_level, *self.second_logits.mean(axis=0)]])
+        return fusion_inputs(np.array([self.scan_level]), self.second_logits.mean(axis=0))
 
 
 def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
+from detector.models.card import FUSION_INPUTS
 from detector.scoring.first_pass.moments import KeptMoment, evenly, spread
-from detector.scoring.fusion import INPUTS, SCAN, SECOND_LOGITS, Floats, second_logits_of
+from detector.scoring.fusion import SCAN, SECOND_LOGITS, SECOND_NETWORK, Floats, second_logits_of
 from detector.scoring.scorer import logit_of
 from detector.scoring.second_look.contrast import outliers
 from detector.scoring.second_look.person_look import PersonLook
@@ -141,12 +142,14 @@ class PersonLooker:
         as_they_are = self._with_heads(look, chosen, [HEAD in each for each in shown])
         scan = self._networks.scan
         size = scan.card.input.size
-        seen = np.empty((len(views), len(moments), len(INPUTS)))
+        seen = np.empty((len(views), len(moments), len(FUSION_INPUTS)))
         for view, into in zip(views, seen, strict=True):
             into[:, SCAN] = scan.logits([crop_in_view(moment, view, INNER, size) for moment in moments])
-            into[:, 1:] = as_they_are
+            into[:, SECOND_NETWORK] = as_they_are
             if view is not AS_IT_IS:
-                into[:, 1:] += _mended(self._networks.second.of_moments(moments, view, shown) - as_they_are)
+                into[:, SECOND_NETWORK] += _mended(
+                    self._networks.second.of_moments(moments, view, shown) - as_they_are
+                )
         return seen
 
     def _with_heads(self, look: PersonLook, chosen: Sequence[int], wanted: Sequence[bool]) -> Floats:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from detector.faces.framing import HEAD, INNER
+from detector.models.card import FUSION_INPUTS
 from detector.schema.measurements.second_look import NEAR_THRESHOLD
 from detector.scoring.first_pass.moments import evenly
-from detector.scoring.fusion import INPUTS, Floats, Fusion
+from detector.scoring.fusion import SECOND_NETWORK, Floats, Fusion
 from detector.scoring.scorer import logit_of
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
@@ -69,7 +70,7 @@ class StabilityCheck:
         decides = self.fusion.logit(mean[None])[0] - threshold if self.still else np.median(distances)
         return replace(
             look,
-            second_logits=look.second_logits + (mean[1:] - look.inputs[0, 1:]),
+            second_logits=look.second_logits + (mean[SECOND_NETWORK] - look.inputs[0, SECOND_NETWORK]),
             stability=float(np.mean((distances >= 0) == (decides >= 0))),
         )
 
@@ -119,7 +120,7 @@ class StabilityCheck:
     ) -> Floats:
         """What ``logit`` makes of ``chosen`` moments (m,) as they are and in every other view: (v, m)."""
         seen = self.see(look, chosen, framings, (AS_IT_IS, *OTHER_VIEWS))
-        return logit(seen.reshape(-1, len(INPUTS))).reshape(seen.shape[:2])
+        return logit(seen.reshape(-1, len(FUSION_INPUTS))).reshape(seen.shape[:2])
 
     def _check_contrast(self, look: PersonLook) -> PersonLook:
         """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from second_looks import HALVES, card
 
 from detector.faces.framing import HEAD, INNER
 from detector.models.card import Bound, Contrast, FusionHalf, PhotographFusion
 from detector.schema.model import Platt
-from detector.scoring.fusion import Fusion
+from detector.scoring.fusion import Fusion, fusion_inputs, inputs_of
 
 
 def test_fused_is_a_soft_maximum_of_both_halves() -> None:
@@ -107,6 +108,19 @@ def test_a_card_says_more_of_the_altered_half() -> None:
     contrast = Contrast(least=1.5, gain=0.5)
     fusion = Fusion.of(card().model_copy(update={"contrast": contrast, "within": 0.25}))
     assert (fusion.contrast, fusion.within) == (contrast, 0.25)
+
+
+def test_a_card_with_an_input_that_no_fusion_has_is_refused() -> None:
+    with pytest.raises(
+        ValidationError, match="no input of the fusion: 'outer altered'. Those are fast, inner"
+    ):
+        FusionHalf(inputs=("fast", "outer altered"), centre=(0, 0), spread=(1, 1), weight=(1, 1), bias=0)
+
+
+def test_inputs_are_the_scans_logit_and_all_of_the_second_networks() -> None:
+    inputs = fusion_inputs(np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0, 6.0]))
+    assert inputs.tolist() == [[1.0, 3.0, 4.0, 5.0, 6.0], [2.0, 3.0, 4.0, 5.0, 6.0]]
+    assert inputs[0, list(inputs_of(HEAD))].tolist() == [5.0, 6.0]
 
 
 def without_head() -> FusionHalf:

@@ -21,7 +21,7 @@ from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.first_pass import FirstPass
 from detector.scoring.first_pass.moments import MomentKeeper
-from detector.scoring.fusion import Floats, Fusion
+from detector.scoring.fusion import SECOND_NETWORK, Floats, Fusion, fusion_inputs
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
@@ -53,8 +53,7 @@ class PersonRecord:
     def fused(self, formula: Fusion) -> Floats:
         """Fused logits (n,)."""
         if self.look is None:
-            strong = np.tile(formula.neutral[1:], (len(self.time), 1))
-            return formula.logit(np.column_stack([self.scan, strong]))
+            return formula.logit(fusion_inputs(self.scan, formula.neutral[SECOND_NETWORK]))
         inputs = self.look.inputs_at(self.track, self.time, self.scan, formula.within)
         outlying = self.look.outlying(formula, self.track, self.time, self.scan)
         added = amounts(outlying, self.track, self.time)

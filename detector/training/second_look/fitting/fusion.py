@@ -17,17 +17,17 @@ from scipy.optimize import brentq, minimize
 from scipy.special import ndtr
 from sklearn.linear_model import LogisticRegression
 
-from detector.models.card import Contrast, FusionHalf
+from detector.models.card import FUSION_INPUTS, Contrast, FusionHalf
 from detector.schema.model import Platt
-from detector.scoring.fusion import INPUTS, Floats, Fusion, Half, standardised
+from detector.scoring.fusion import Floats, Fusion, Half, standardised
 
 _FURTHER = 1.1
 _SMOOTHED = 0.4  # logits
 _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
-# Columns of INPUTS, and what is taken from the second half; chosen on generators that nothing has learnt from
-# and on the develop clips, whose generators are all learnt (docs/experiments.md).
+# Columns of FUSION_INPUTS, and what is taken from the second half; chosen on generators that nothing has
+# learnt from and on the develop clips, whose generators are all learnt (docs/experiments.md).
 _ALTERED, _SYNTHESISED, RESERVE = (0, 1), (4,), 2.0
 # The scan tells generators that it learnt from best and others hardly; the inner face's head tells both.
 _COUNTS = (1.0, 1.5)  # of _ALTERED
@@ -38,7 +38,7 @@ CONTRAST = Contrast(least=2.8, gain=2.0)
 def half_of_card(half: Half) -> FusionHalf:
     """Constants of a half as a card has them."""
     return FusionHalf(
-        inputs=tuple(INPUTS[column] for column in half.columns),
+        inputs=tuple(FUSION_INPUTS[column] for column in half.columns),
         centre=tuple(half.centre.tolist()),
         spread=tuple(half.spread.tolist()),
         weight=tuple(half.weight.tolist()),

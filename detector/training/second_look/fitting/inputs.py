@@ -20,6 +20,7 @@ from detector.networks.base import create
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
+from detector.scoring.fusion import fusion_inputs
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.fitting.patch_scores import logits, scan_logits
@@ -74,4 +75,4 @@ def fusion_columns(
 ) -> NDArray[np.float64]:
     """The inputs (n, 5) of the fusion for each patch, the whole head as the reading ``head`` has it."""
     seen = [logits(network, patches, reading) for reading in (INNER, head)]
-    return np.column_stack([scan_logits(scorer, patches), *seen]).astype(np.float64)
+    return fusion_inputs(scan_logits(scorer, patches), np.column_stack(seen))

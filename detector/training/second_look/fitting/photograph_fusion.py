@@ -36,7 +36,7 @@ from detector.training.second_look.fitting.fusion import Flags
 from detector.training.second_look.fitting.inputs import fusion_columns
 from detector.training.second_look.fitting.thresholds import DOUBTED
 
-ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of INPUTS
+ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of FUSION_INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
 _FLAGGED = 0.02  # of the unmanipulated pictures; other photographs differ more than other clips
 TEST, HANDED_ON = "stills test", "stills test at half size, JPEG 60"

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from detector.models.card import SecondLookCard
+from detector.models.card import FUSION_INPUTS, SecondLookCard
 from detector.schema.analysis import Parameters, Platt, Rate
-from detector.scoring.fusion import INPUTS, Floats, Fusion
+from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.scorer import logit_of
 from detector.segments import rules
 from detector.segments.sampling_intervals import sample_weights
@@ -132,7 +132,7 @@ def measured_card(
     Every clip is judged by a fusion and thresholds that have not seen its group.
     """
     clips = clip_inputs(records)
-    for number, name in enumerate(INPUTS):
+    for number, name in enumerate(FUSION_INPUTS):
         report(f"{name:20} {clip_aucs(clips, clips.scores[:, number])}")
     scores = fusion.left_out_logits(clips.scores, clips.fake, clips.talking, clips.group)
     report(f"{'fused, left out':20} {clip_aucs(clips, scores)}")

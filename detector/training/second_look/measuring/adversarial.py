@@ -27,7 +27,7 @@ from detector.media.frame import Image
 from detector.models.card import SecondLookCard
 from detector.networks.framings import FramingNetwork
 from detector.schema.analysis import Parameters
-from detector.scoring.fusion import Fusion
+from detector.scoring.fusion import SCAN, SECOND_NETWORK, Fusion, fusion_inputs
 from detector.scoring.scorer import Scorer, logit_of
 from detector.training.second_look.examples.crops import square_of
 from detector.training.second_look.examples.patches import Patch
@@ -113,7 +113,7 @@ def attacked_card(
         if attack is not None:
             patches = [_attacked_patch(scorer, patch, attack) for patch in chosen]
             name, inputs = attack.name, fusion_columns(network, scorer, patches)
-        alone = np.column_stack([as_it_is[:, 0], inputs[:, 1:]])
+        alone = fusion_inputs(as_it_is[:, SCAN], inputs[:, SECOND_NETWORK])
         contradicted = fusion.contradicts(inputs)
         figures[f"{FACES} faces, {name}, contradicted"] = round(float(contradicted.mean()), 3)
         report(f"{name}: contradicted {contradicted[fake].sum()} and {contradicted[~fake].sum()}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.files import atomic_path, hashed
+from detector.models.card import FUSION_INPUTS
 from detector.progress import ReportText
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.patches import Patch, load
@@ -59,7 +60,7 @@ class Inputs:
 def report_checkpoint(inputs: Inputs, report: ReportText) -> None:
     """Report AUC by input, fusion and family, and decisions with a fusion fitted on the same patches."""
     clips = inputs.clips("clips")
-    for number, name in enumerate(fusion.INPUTS):
+    for number, name in enumerate(FUSION_INPUTS):
         report(f"{name:20} {clip_aucs(clips, clips.scores[:, number])}")
     fitted = fusion.fit(clips.scores, clips.fake, clips.talking)
     fused = fitted.logit(clips.scores)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.models.card import FusionHalf
-from detector.scoring.fusion import INPUTS, SCAN, Fusion, Half
+from detector.models.card import FUSION_INPUTS, FusionHalf
+from detector.scoring.fusion import SCAN, Fusion, Half
 from detector.training.second_look.fitting import fusion
 from detector.training.second_look.fitting.photograph_fusion import ALTERED
 
-MISLEADING = INPUTS.index("head altered")
+MISLEADING = FUSION_INPUTS.index("head altered")
 
 
 def clip_inputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     rng = np.random.default_rng(seed)
     fake = np.arange(60) % 2 == 1
     talking = np.arange(60) % 4 == 1
-    inputs = rng.normal(0, 1, (60, len(INPUTS)))
+    inputs = rng.normal(0, 1, (60, len(FUSION_INPUTS)))
     inputs[:, SCAN] += 2 * (fake & ~talking)
-    inputs[:, INPUTS.index("head synthesised")] += 3 * talking
+    inputs[:, FUSION_INPUTS.index("head synthesised")] += 3 * talking
     inputs[:, MISLEADING] -= 2 * fake  # without the bound its weight would be negative
     return inputs, fake, talking, [f"group {i // 6}" for i in range(60)]
 
@@ -29,7 +29,9 @@ def test_weights_are_not_negative_whatever_an_input_says() -> None:
     fitted = fusion.fit_half(ALTERED, inputs, fake)  # as of photographs
     of = dict(zip(ALTERED, fitted.weight, strict=True))
     assert of[SCAN] > 0.3 and of[MISLEADING] == 0
-    told = fusion.fit_half(ALTERED, inputs * np.where(np.arange(len(INPUTS)) == MISLEADING, -1, 1), fake)
+    told = fusion.fit_half(
+        ALTERED, inputs * np.where(np.arange(len(FUSION_INPUTS)) == MISLEADING, -1, 1), fake
+    )
     assert dict(zip(ALTERED, told.weight, strict=True))[MISLEADING] > 0.3, "where it says the truth it counts"
 
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 from second_look_cases import SmallFramings, patch
 
+from detector.models.card import FUSION_INPUTS
 from detector.models.loaded import load_model
 from detector.networks.framings import FramingNetwork
-from detector.scoring.fusion import INPUTS, SCAN
+from detector.scoring.fusion import SCAN
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.patches import store
 from detector.training.second_look.fitting.inputs import fusion_columns, read_network
@@ -39,6 +40,6 @@ def test_scores_kept_for_other_weights_are_not_used(tmp_path: Path, monkeypatch:
     first, again, other = (clips.scores for clips in found)
     assert [clips.files for clips in found] == [[each.file for each in develop]] * 3
     assert len(read) == 2, "scores of the same weights are kept"
-    assert np.array_equal(first, again) and first.shape == (4, len(INPUTS))
+    assert np.array_equal(first, again) and first.shape == (4, len(FUSION_INPUTS))
     assert np.array_equal(first[:, SCAN], other[:, SCAN]) and (first[:, 1:] != other[:, 1:]).all()
     np.testing.assert_array_equal(other, fusion_columns(read[1], scorer, develop))
