@@ -23,6 +23,7 @@ from detector.batch.results_file import ResultsFile, run_key
 from detector.errors import ParameterError
 from detector.files import hashed
 from detector.schema.analysis import Parameters
+from detector.schema.formatting import with_noun
 
 _MOST_ENDINGS = 8  # named one by one
 
@@ -95,12 +96,12 @@ class BatchRun:
         """What a whole run has to say beside its lines, one sentence each."""
         said = []
         if self._before:
-            said.append(f"{_files(self._before)} done before, by {self.out}.")
+            said.append(f"{with_noun(self._before, 'file')} done before, by {self.out}.")
         if self._taken_over:
-            known = _files(self._taken_over)
+            known = with_noun(self._taken_over, "file")
             said.append(f"{known} known by their bytes from other names; their results were taken over.")
         if self._left_out:
-            named = [f"{number:,} {_plural(ending, number)}" for ending, number in self._left_out.items()]
+            named = [_endings(ending, number) for ending, number in self._left_out.items()]
             if len(named) > _MOST_ENDINGS:
                 named[_MOST_ENDINGS:] = ["others"]
             total = sum(self._left_out.values())
@@ -133,9 +134,6 @@ def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[ResultLine
             file.path.unlink(missing_ok=True)
 
 
-def _plural(ending: str, number: int) -> str:
-    return f"{ending}s" if ending == LINKED_FOLDER and number > 1 else ending
-
-
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number:,} files"
+def _endings(ending: str, number: int) -> str:
+    """So many files with one ending, which takes no s; folders are no ending."""
+    return with_noun(number, ending) if ending == LINKED_FOLDER else f"{number:,} {ending}"

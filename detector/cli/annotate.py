@@ -8,6 +8,7 @@ from typing import Any
 
 from detector.cli.progress import progress_bar
 from detector.errors import ParameterError
+from detector.schema.formatting import with_noun
 
 
 def add_commands(commands: Any) -> None:
@@ -35,7 +36,7 @@ def _annotate(options: argparse.Namespace) -> int:
     maps = kept_maps(analysis, options.analysis.parent)
     with progress_bar() as show:
         made = annotate_confined(options.file, analysis, out, maps, show)
-    frames = "1 frame" if made["frames"] == 1 else f"{made['frames']:,} frames"
+    frames = with_noun(made["frames"], "frame")
     print(f"{out}: {frames}, {made['heatmaps']} with a heatmap. Sound: {made['sound']}.")
     if made["heatmaps_missing"]:
         print(f"Heatmaps that were not kept or cannot be read: {made['heatmaps_missing']}.")

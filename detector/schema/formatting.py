@@ -1,4 +1,4 @@
-"""Times, probabilities and persons' letters as they are printed, one way in pictures, pages and reports.
+"""Times, probabilities, counts and persons' letters as they are printed, everywhere in one way.
 
 Imports nothing heavy: lists of analyses need it too.
 """
@@ -69,6 +69,11 @@ def probability(value: float | None, *further: float) -> str:
     if any(value < threshold <= near for threshold in (*THRESHOLDS, *_SET.get(), *further)):
         return f"{math.floor(1000 * value) / 1000:.3f}"
     return f"{value:.2f}"
+
+
+def with_noun(number: int, noun: str) -> str:
+    """A number with what it counts, as a shell is told: ``1 file``, ``1,234 files``; ``noun`` takes an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def printable(text: str) -> str:

@@ -13,5 +13,8 @@ def who(names: Sequence[str]) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with what it counts, a noun that takes an s."""
+    """A number with what it counts, a noun that takes an s.
+
+    Without separators of thousands: kept results have these words.
+    """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,4 +1,4 @@
-"""The shell writes a probability as reports do: as no certainty, and not lifted to a threshold."""
+"""The shell writes a probability as reports do, as no certainty and not lifted, and counts with their noun."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from made_comparison_results import comparison_of
 
 from detector.cli import analyze, compare
 from detector.schema.analysis import OtherModel, Ran
+from detector.schema.formatting import with_noun
 
 
 def test_of_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,3 +43,10 @@ def test_of_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     sure = segment.model_copy(update={"confidence": 0.999})
     compare._print_words(made.model_copy(update={"segments": (sure,)}), tmp_path)
     assert "  confidence > 0.99\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("number", "printed"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (1234, "1,234 files")]
+)
+def test_counts_have_a_noun_in_number_and_separators(number: int, printed: str) -> None:
+    assert with_noun(number, "file") == printed
