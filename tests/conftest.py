@@ -87,6 +87,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test marked ``fresh`` has its processes started by a new interpreter each."""
     warm.server.begin(fresh=item.get_closest_marker("fresh") is not None)
+    if not item.config.getoption("write_durations"):
+        return (yield)
     item.stash[_SHARED] = Counter()
     _times[_name(item)] += 1
     with durations.measured(_name(item), _measured):
@@ -100,7 +102,7 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
 ) -> Iterator[None]:
     """What all share is no part of the time of the test that happens to ask first."""
-    if fixturedef.argname not in durations.COSTLY:
+    if fixturedef.argname not in durations.COSTLY or not request.config.getoption("write_durations"):
         return (yield)
     item = request._pyfuncitem
     with durations.measured(_name(item), item.stash[_SHARED]):
