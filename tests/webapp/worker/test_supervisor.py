@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from time import sleep
 from types import SimpleNamespace
 
 import pytest
@@ -65,16 +66,22 @@ def started(app, monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> Iterato
         worker.stop()
 
 
-def replaced(app, worker: Worker, clock: list[float], seconds: int) -> bool:
-    """Whether a worker was ended within so many seconds of looking at it."""
+def replaced(app, worker: Worker, clock: list[float], seconds: int, computes: float = 0) -> bool:
+    """Whether a worker was ended within so many seconds, between whose looks its children ``computes``."""
     for _ in range(0, seconds, 5):
         worker.restart_if_unresponsive(app.extensions["database"])
         if worker._process is None:
             return True
-        before, clock[0] = supervisor.time.process_time(), clock[0] + 5
-        while supervisor.time.process_time() - before < 0.15:  # what works meanwhile gets on
-            pass
+        before, clock[0] = computed(worker), clock[0] + 5
+        while computes and computed(worker) - before <= computes:
+            sleep(0.02)
     return False
+
+
+def computed(worker: Worker) -> float:
+    """Seconds of processor time of a worker's children."""
+    assert worker._process is not None
+    return sum(supervisor.processor_time_below(worker._process.pid).values())
 
 
 def test_a_worker_that_still_loads_is_left_alone(app, started, clock):
@@ -88,7 +95,7 @@ def test_a_worker_that_takes_nothing_is_replaced(app, started, clock):
 
 def test_a_worker_that_makes_the_sample_is_left_alone(app, started, clock):
     """Or fingerprints: no row says that it is at work."""
-    assert not replaced(app, started(BUSY), clock, 60)
+    assert not replaced(app, started(BUSY), clock, 30, computes=0.1)
 
 
 def test_stopping_without_a_database_ends_in_words(app, database, started, monkeypatch, caplog):
