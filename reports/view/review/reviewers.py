@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, assert_never
 
@@ -31,8 +30,9 @@ from reports.review.marked_stretches import Flagged, flagged_of
 from reports.text import dates
 from reports.text.free_text import direction, one_line, readable
 from reports.text.numbers import plural, time_span
-from reports.text.translation.language import N_, UNTRANSLATED, gettext, ngettext
+from reports.text.translation.language import N_, UNTRANSLATED, gettext
 from reports.text.verdict_sentence import segment_name
+from reports.view.review.counts import counts_in_words
 
 _OPINION = {
     "agree": N_("Agrees with the machine"),
@@ -112,7 +112,7 @@ def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> Revi
     fates = _fates(said)
     unverified = _unverified(analysis, said)
     return ReviewerView(
-        summary=_summary(analysis, opinions, len(unverified)),
+        summary=counts_in_words(analysis, opinions, len(unverified)),
         annotations=tuple(_in_words(analysis, each) for each in sorted(opinions, key=place)),
         persons=tuple(_in_words(analysis, each) for each in acts),
         unverified=unverified,
@@ -248,92 +248,3 @@ def _fates(said: Sequence[Annotation]) -> dict[str, str]:
                 )
             newer[subject(each)] = each
     return fates
-
-
-def _summary(analysis: Analysis, opinions: Sequence[Annotation], unverified: int) -> tuple[str, ...]:
-    """How many said what: of the exhibit, of segments, of stretches of their own."""
-    lines = [_reviewers_counted(opinions)]
-    if exhibit := [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]:
-        verdict = gettext(analysis.verdict.value)
-        lines.append(
-            gettext("The verdict “%(verdict)s”: %(counts)s.", verdict=verdict, counts=_counts(exhibit))
-        )
-    if segments := [each for each in opinions if isinstance(each, SegmentAnnotation)]:
-        lines += _segments_counted(analysis, segments)
-    lines += _marked(analysis, [each for each in opinions if isinstance(each, SpanAnnotation)])
-    if unverified:
-        words = plural(unverified, "annotation", "annotations")
-        lines.append(
-            gettext("Not counted: %(words)s imported for authors who are not verified.", words=words)
-        )
-    return tuple(lines)
-
-
-def _marked(analysis: Analysis, spans: Sequence[SpanAnnotation]) -> Iterator[str]:
-    """How many stretches were marked as manipulated, by how much of them the machine flagged."""
-    flagged = flagged_segments(analysis.persons, analysis.segments)
-    counted = Counter(flagged_of(each, flagged) for each in spans if each.verdict == "manipulated")
-    if missed := counted[Flagged.NOTHING]:
-        yield gettext(
-            "Marked as manipulated and not flagged by the machine: %(stretches)s.",
-            stretches=plural(missed, "stretch", "stretches"),
-        )
-    if also := counted[Flagged.PART] + counted[Flagged.ALL]:
-        yield gettext(
-            "Marked as manipulated and flagged by the machine as well, at least in part: %(stretches)s.",
-            stretches=plural(also, "stretch", "stretches"),
-        )
-
-
-def _reviewers_counted(opinions: Sequence[Annotation]) -> str:
-    if not opinions:
-        return gettext("No reviewer has annotated this analysis.")
-    reviewers = plural(len({each.author for each in opinions}), "reviewer", "reviewers")
-    return gettext("%(reviewers)s annotated this analysis.", reviewers=reviewers)
-
-
-def _segments_counted(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> list[str]:
-    """What was said of flagged segments, and apart from that of those looked at and not flagged."""
-    still = analysis.media.still
-    unflagged = {each.id for each in unflagged_segments(analysis.persons, analysis.segments)}
-    lines = []
-    if of_flagged := [each for each in annotated if each.segment not in unflagged]:
-        count = len(analysis.segments) - len(unflagged)
-        names = ("flagged face", "flagged faces") if still else ("segment", "segments")
-        lines.append(
-            gettext(
-                "Of %(segments)s, %(annotated)s annotated: %(counts)s.",
-                segments=plural(count, *names),
-                annotated=len({each.segment for each in of_flagged}),
-                counts=_counts(each.verdict for each in of_flagged),
-            )
-        )
-    if of_others := [each for each in annotated if each.segment in unflagged]:
-        names = ("face", "faces") if still else ("segment", "segments")
-        lines.append(
-            gettext(
-                "Looked at, not flagged: of %(segments)s, %(annotated)s annotated: %(counts)s.",
-                segments=plural(len(unflagged), *names),
-                annotated=len({each.segment for each in of_others}),
-                counts=_counts((each.verdict for each in of_others), flagged=False),
-            )
-        )
-    return lines
-
-
-def _counts(verdicts: Iterable[str], *, flagged: bool = True) -> str:
-    """How many said what, of the machine's findings or of what was not ``flagged``."""
-    given = Counter(verdicts)
-    agree, disagree, unsure = given["agree"], given["disagree"], given["unsure"]
-    if flagged:
-        for_it = ngettext("%(num)s agrees", "%(num)s agree", agree)
-        against = ngettext("%(num)s disagrees", "%(num)s disagree", disagree)
-    else:
-        for_it = ngettext("%(num)s sees manipulation", "%(num)s see manipulation", agree)
-        against = ngettext("%(num)s sees no manipulation", "%(num)s see no manipulation", disagree)
-    words = (
-        for_it if agree else "",
-        against if disagree else "",
-        ngettext("%(num)s is unsure", "%(num)s are unsure", unsure) if unsure else "",
-    )
-    return ", ".join(filter(None, words))
