@@ -71,9 +71,9 @@ def annotate(
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
     with atomic_path(out) as temporary, not_rounded_up_to(*analysis.parameters.thresholds):
         try:
-            return _make(exhibit, analysis, temporary, maps, True, progress)
+            return _make(exhibit, analysis, temporary, maps, progress, with_sound=True)
         except SoundRefused:
-            return _make(exhibit, analysis, temporary, maps, False, progress)
+            return _make(exhibit, analysis, temporary, maps, progress, with_sound=False)
 
 
 def _check(exhibit: Path, analysis: Analysis) -> None:
@@ -93,8 +93,9 @@ def _make(
     analysis: Analysis,
     to: Path,
     maps: Mapping[str, Path],
-    with_sound: bool,
     progress: Callable[[float], None] | None,
+    *,
+    with_sound: bool,
 ) -> Annotated:
     with ExitStack() as stack:
         reader = stack.enter_context(open_media(exhibit))

@@ -87,13 +87,17 @@ def _analyze(options: argparse.Namespace) -> int:
         if options.out:
             shutil.rmtree(made / _COMPARISONS, ignore_errors=True)  # the same that are there still
             put(made, options.out, pictures="overlays", earlier=_earlier(options.out))
-    if options.format == "json":
+    _print(analysis, options.format, options.out)
+    return 0
+
+
+def _print(analysis: Analysis, form: str, out: Path | None) -> None:
+    if form == "json":
         print_json(analysis.to_json())
-    elif options.format == "summary":
+    elif form == "summary":
         print(json.dumps(older_form(analysis)))
     else:
-        _print_words(analysis, options.out)
-    return 0
+        _print_words(analysis, out)
 
 
 def _copy_comparisons(earlier: Path, made: Path, exhibit: Path) -> None:

@@ -105,7 +105,7 @@ class OnlineSegments:
         self._last = time
         if height >= parameters.exit_threshold:
             if self._run is None:
-                self._run = _Run(time, time, before, self._total, time, height, False)
+                self._run = _Run(time, time, before, self._total, time, height, reached=False)
             run = self._run
             run.end, run.after = time, self._total
             run.reached = run.reached or height >= parameters.enter_threshold

@@ -71,20 +71,14 @@ def learn(
     torch.manual_seed(0)
     network = make().to(memory_format=torch.channels_last)  # a quarter faster on a processor
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
-    done = 0
-    if path.is_file():
-        state = torch.load(path, weights_only=True)
-        for part, name in ((network, "network"), (optimizer, "optimizer")):
-            part.load_state_dict(state[name])
-        done = state["step"]
+    done = _restore(path, network, optimizer) if path.is_file() else 0
     batches = iter(
         DataLoader(_Endless(load, draw, done), batch, num_workers=1, multiprocessing_context="spawn")
     )
     told = 0.0
     for step in range(done, steps):
-        share = min((step + 1) / _RISING, 0.5 * (1 + math.cos(math.pi * step / steps)))
         for group in optimizer.param_groups:
-            group["lr"] = RATE * share
+            group["lr"] = _rate(step, steps)
         value = loss(network, next(batches))
         optimizer.zero_grad()
         value.backward()
@@ -94,10 +88,28 @@ def learn(
         if (step + 1) % 50 == 0:
             print(f"step {step + 1} of {steps}: loss {told:.3f}", flush=True)
         if (step + 1) % _SAVED_EVERY == 0 or step + 1 == steps:
-            kept = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            with atomic_path(path) as part_path:
-                torch.save(kept, part_path)
+            _save(path, network, optimizer, step + 1)
     return path
+
+
+def _rate(step: int, steps: int) -> float:
+    """The learning rate of a step: it rises for a while, then falls along a cosine."""
+    return RATE * min((step + 1) / _RISING, 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+
+def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Write a checkpoint, whole or not at all."""
+    kept = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    with atomic_path(path) as part_path:
+        torch.save(kept, part_path)
+
+
+def _restore(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """Put back what a checkpoint holds; returns the steps that are done."""
+    state = torch.load(path, weights_only=True)
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
             )
         )
     if found and nobody_moves_in(analysis):
-        found.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, False, _MOVING))
+        found.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, inside=False, basis=_MOVING))
     return tuple(found)
 
 

@@ -75,23 +75,31 @@ def _answer(url: str, body: bytes) -> bytes:
 
     headers = {"Content-Type": "application/timestamp-query", "Accept-Encoding": "identity"}
     asking: dict[str, Any] = {"timeout": _TIME_OUT, "allow_redirects": False, "stream": True}
-    ends, data, why = time.monotonic() + _TIME_OUT, b"", ""
+    ends = time.monotonic() + _TIME_OUT
     try:
         with requests.Session() as session:
             session.trust_env = False
             with session.post(url, body, headers=headers, **asking) as asked:
                 if asked.status_code != 200:
-                    why = f"it answered {asked.status_code}"
-                while not why and (more := asked.raw.read1(_LARGEST, decode_content=False)):
-                    data += more
-                    if len(data) > _LARGEST:
-                        why = "its answer is too long"
-                    elif time.monotonic() > ends:
-                        why = _LATE
+                    raise TimestampRequestError(f"it answered {asked.status_code}")
+                return _read(asked.raw, ends)
+    except TimestampRequestError:  # an OSError as well
+        raise
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
-        why = type(problem).__name__
-    if why:
-        raise TimestampRequestError(why)
+        raise TimestampRequestError(type(problem).__name__) from None
+
+
+def _read(answer: Any, ends: float) -> bytes:
+    """The bytes of an answer, if they are not too many and are there when time ``ends``."""
+    from pyhanko.sign.timestamps.common_utils import TimestampRequestError
+
+    data = b""
+    while more := answer.read1(_LARGEST, decode_content=False):
+        data += more
+        if len(data) > _LARGEST:
+            raise TimestampRequestError("its answer is too long")
+        if time.monotonic() > ends:
+            raise TimestampRequestError(_LATE)
     return data
 
 

@@ -137,7 +137,7 @@ class _Statements:
         given = [_Said(each.id, each.author, each.made, checksum([to_json(each)])) for each in said]
         missing = self._compared(given, "annotation", f"{came.below}{ANNOTATIONS}")
         if all_of_it and missing:
-            self._say_missing(missing, f"{came.below}{ANNOTATIONS}", came.annotations is not None)
+            self._say_missing(missing, f"{came.below}{ANNOTATIONS}", there=came.annotations is not None)
         if came.second_review is None:
             return
         given = [
@@ -147,7 +147,7 @@ class _Statements:
         name = f"{came.below}{SECOND_REVIEW}"
         missing = self._compared(given, "second review", name)
         if all_of_it and missing and given:  # else one judgement awaits the other
-            self._say_missing(missing, name, True)
+            self._say_missing(missing, name, there=True)
 
     def _compared(self, given: Iterable[_Said], action: str, name: str) -> list[Entry]:
         """Name what differs and what the log lacks; returns the entries of which nothing is there."""
@@ -174,7 +174,7 @@ class _Statements:
                 )
         return list(told.values())
 
-    def _say_missing(self, missing: list[Entry], name: str, there: bool) -> None:
+    def _say_missing(self, missing: list[Entry], name: str, *, there: bool) -> None:
         numbers = ", ".join(str(entry.number) for entry in missing[:_NAMED]) + ", …" * (len(missing) > _NAMED)
         entries = f"entry {numbers} of the custody log holds"
         if len(missing) > 1:

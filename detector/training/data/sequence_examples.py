@@ -162,7 +162,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
             image, landmarks = _reduced(image, landmarks, small)
         moments = frame_order(count, count + _SPARE, after)
         length = int(moments.max()) + 1
-        squares = _trembling(image, sample.framed, length, after)
+        squares = _trembling(image, length, after, framed=sample.framed)
         # A photograph is blended before it is animated (a perfect fake, it moves with the skin)
         # or after, frame by frame, with jitter. The latter samples pixels twice, and so do as many
         # of the real ones.
@@ -196,7 +196,7 @@ class Sequences(Dataset[tuple[torch.Tensor, float]]):
         moments = frame_order(min(count, len(clip)), len(clip), after)
         used = slice(int(moments.min()), int(moments.max()) + 1)
         footage = _footage(clip, used, small)
-        squares = _trembling(footage.frames[0], False, len(footage.frames), after)
+        squares = _trembling(footage.frames[0], len(footage.frames), after, framed=False)
         carried = None
         if kind == "clip_blend":
             carried = self_blended(footage, rng)
@@ -269,7 +269,7 @@ def _cut_all(
     return crops, fake
 
 
-def _trembling(image: Image, framed: bool, count: int, rng: np.random.Generator) -> list[CropSquare]:
+def _trembling(image: Image, count: int, rng: np.random.Generator, *, framed: bool) -> list[CropSquare]:
     """A framing for the sequence, and a detector's tremble around it for each of ``count`` moments."""
     shared = framed_square(image, framed, rng)
     level = rng.uniform(0.3, 1.7)

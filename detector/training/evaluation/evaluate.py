@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.errors import ParameterError
+from detector.models.card import Card
 from detector.models.card_files import load_card
 from detector.models.loaded import load_model
 from detector.progress import ReportText
@@ -95,11 +96,16 @@ def evaluate(
     report("drawing")
     write_page(measured, out)
     if update_card:
-        rates = measured_rates(measured.levels, learnt)
-        limits = scorer.card.limits if learnt or not rates else measured_limits(scorer.card.limits)
-        told = {"figures": measured.figures, "rates": rates, "limits": limits}
-        write_card(scorer.card.model_copy(update=told), weights.parent)
+        _write_on_card(scorer.card, measured, learnt, weights.parent)
     return measured
+
+
+def _write_on_card(card: Card, measured: Measured, learnt: bool, folder: Path) -> None:
+    """Put the figures on the model's card; if any of the material was ``learnt`` from, its limits stay."""
+    rates = measured_rates(measured.levels, learnt)
+    limits = card.limits if learnt or not rates else measured_limits(card.limits)
+    told = {"figures": measured.figures, "rates": rates, "limits": limits}
+    write_card(card.model_copy(update=told), folder)
 
 
 def _research(
@@ -217,7 +223,7 @@ def _temporal(measured: Measured, clips: Sequence[Clip]) -> None:
     partly = [c for c in clips if c.truth]
     controls = [c for c in clips if not c.generator]
     whole = [c for c in clips if c.whole]
-    raw, smoothed = clips_.inner_auc(partly, False), clips_.inner_auc(partly, True)
+    raw, smoothed = clips_.inner_auc(partly, smoothed=False), clips_.inner_auc(partly, smoothed=True)
     timed = clips_.timed(spliced)
     delay = temporal_metrics.detection_delay(clips_.timed(partly))
     figures = {

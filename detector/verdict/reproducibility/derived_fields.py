@@ -28,15 +28,15 @@ def contradictions(analysis: Analysis, this_version: bool) -> Iterator[str]:
     """
     if analysis.software.source_sha256 is None:
         return
-    yield from _of_one_model(analysis, True, this_version)
+    yield from _of_one_model(analysis, told=True, this_version=this_version)
     for number, other in enumerate(analysis.others, start=2):
         # Earlier versions told the calibration of the scan alone, whatever fused logits were made by.
         told = this_version or other.model.second_look is None
-        found = _of_one_model(analysis.by(other), told, this_version)
+        found = _of_one_model(analysis.by(other), told=told, this_version=this_version)
         yield from (f"by model {number}, {each}" for each in found)
 
 
-def _of_one_model(analysis: Analysis, told: bool, this_version: bool) -> Iterator[str]:
+def _of_one_model(analysis: Analysis, *, told: bool, this_version: bool) -> Iterator[str]:
     for person in analysis.persons:
         scores = person.scores
         segments = [each for each in analysis.segments if each.person == person.id]

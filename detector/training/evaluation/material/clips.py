@@ -206,7 +206,7 @@ def timed(clips: Sequence[Clip]) -> list[Timed]:
     return out
 
 
-def inner_auc(clips: Sequence[Clip], smoothed: bool) -> dict[str, float]:
+def inner_auc(clips: Sequence[Clip], *, smoothed: bool) -> dict[str, float]:
     """AUC over the frames within each partly manipulated clip, by file; the manipulated person's only."""
     out = {}
     for clip in clips:

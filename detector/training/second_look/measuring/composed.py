@@ -137,7 +137,7 @@ def measure_composed(
     figures["controls flagged"] = flagged([clip for clip in clips if not clip.truth])
     duos = write_duos(pairs, folder)
     duos += [
-        Duo(clip.path, clip.split_x, True)
+        Duo(clip.path, clip.split_x, right_is_manipulated=True)
         for clip in listed_clips(data / "videos")
         if clip.split_x is not None
     ]

@@ -97,7 +97,7 @@ def map_of(model: LoadedModel, detector: FaceDetector, image: NDArray[np.uint8],
     networks = BothNetworks.of(Scorer(model.alone, still=True), model)
     moment = KeptMoment(0, 0.0, 0, cut_photo_patch(image, face.box), roll(face))
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-    peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), 0.0, 0.0)
+    peak = Detection(0, 0.0, 0, 0, usable=True, box=face.box, roll=roll(face), logit=0.0, smoothed=0.0)
     look = PersonLooker(networks).look([0], rows, [moment], 1)
     assert look is not None
     explainable = FusedScorer(networks, [look]).explainable(image, peak)
