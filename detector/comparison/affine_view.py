@@ -9,8 +9,9 @@ agree best, as most of it may show something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -230,7 +231,6 @@ def _placed(across: float, down: float, seen: tuple[float, ...], corner: tuple[f
 def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     """Similarities through ORB features of the larger pictures, the exhibit's also mirrored."""
     orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=7, scaleFactor=1.2, nlevels=8)
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     known = [orb.detectAndCompute(picture, None) for picture in reference.large]
     for place in evenly(len(exhibit.large), _FEWEST_PROBES // 2):
         picture = exhibit.large[place]
@@ -238,27 +238,38 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
             points, words = orb.detectAndCompute(picture[:, ::-1].copy() if flipped else picture, None)
             if words is None:
                 continue
-            found = []
-            for number, (_, there) in enumerate(known):
-                pairs = [] if there is None else matcher.match(words, there)
-                found.append((sum(pair.distance < 50 for pair in pairs), number, pairs))
-            for count, number, pairs in sorted(found, key=lambda one: -one[0])[:2]:
-                if count < _LEAST_INLIERS:
-                    continue
-                near = [pair for pair in pairs if pair.distance < 64]
-                here = np.array([points[pair.queryIdx].pt for pair in near], np.float32)
-                there = np.array([known[number][0][pair.trainIdx].pt for pair in near], np.float32)
-                matrix, inliers = cv2.estimateAffinePartial2D(
-                    here, there, method=cv2.RANSAC, ransacReprojThreshold=3.0, maxIters=4000
-                )
-                if matrix is None or int(inliers.sum()) < _LEAST_INLIERS:
-                    continue
+            for number, matrix in _similarities(points, words, known):
                 scales = [
                     np.array([one.shape[1] / strip.size[0], one.shape[0] / strip.size[1]])
                     for one, strip in ((picture, exhibit), (reference.large[number], reference))
                 ]
                 full = AffineView.of_small(matrix, *scales).matrix
                 yield mirrored(full, exhibit.size[0]) if flipped else full
+
+
+def _similarities(
+    points: Sequence[Any], words: Any, known: Sequence[tuple[Sequence[Any], Any]]
+) -> Iterator[tuple[int, Floats]]:
+    """The two pictures of ``known`` that share most features with one, where they do: which, and a matrix.
+
+    Key points and descriptors are as OpenCV gives them.
+    """
+    matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
+    found = []
+    for number, (_, there) in enumerate(known):
+        pairs = [] if there is None else matcher.match(words, there)
+        found.append((sum(pair.distance < 50 for pair in pairs), number, pairs))
+    for count, number, pairs in sorted(found, key=lambda one: -one[0])[:2]:
+        if count < _LEAST_INLIERS:
+            continue
+        near = [pair for pair in pairs if pair.distance < 64]
+        here = np.array([points[pair.queryIdx].pt for pair in near], np.float32)
+        there = np.array([known[number][0][pair.trainIdx].pt for pair in near], np.float32)
+        matrix, inliers = cv2.estimateAffinePartial2D(
+            here, there, method=cv2.RANSAC, ransacReprojThreshold=3.0, maxIters=4000
+        )
+        if matrix is not None and int(inliers.sum()) >= _LEAST_INLIERS:
+            yield number, np.asarray(matrix, np.float64)
 
 
 def _by_templates(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
@@ -277,20 +288,25 @@ def _by_templates(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
                 if flipped
                 else seen[y0:y1, x0:x1]
             )
-            for scale in _TEMPLATE_SCALES:
-                size = round(middle.shape[1] * scale), round(middle.shape[0] * scale)
-                if min(size) < 16 or size[0] > known.shape[2] or size[1] > known.shape[1]:
-                    continue
-                template = cv2.resize(
-                    middle, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-                )
-                for picture in known:
-                    _, agreement, _, (x, y) = cv2.minMaxLoc(
-                        cv2.matchTemplate(picture, template, cv2.TM_CCOEFF_NORMED)
-                    )
-                    found.append((agreement, flipped, size[0] / middle.shape[1], x, y))
+            found += [
+                (agreement, flipped, scale, x, y) for agreement, scale, x, y in _found_in(known, middle)
+            ]
     for _, flipped, scale, x, y in sorted(found, reverse=True)[:6]:
         corner = seen.shape[1] - x1 if flipped else x0
         small = np.array([[scale, 0, x - scale * corner], [0, scale, y - scale * y0]])
         full = np.diag(1 / reference.scale) @ small @ np.diag([*exhibit.scale, 1.0])
         yield mirrored(full, exhibit.size[0]) if flipped else full
+
+
+def _found_in(
+    known: NDArray[np.float32], template: NDArray[np.float32]
+) -> Iterator[tuple[float, float, int, int]]:
+    """Where ``template`` fits best in each of ``known``, at each size: agreement, scale, left and top."""
+    for scale in _TEMPLATE_SCALES:
+        size = round(template.shape[1] * scale), round(template.shape[0] * scale)
+        if min(size) < 16 or size[0] > known.shape[2] or size[1] > known.shape[1]:
+            continue
+        scaled = cv2.resize(template, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        for picture in known:
+            _, agreement, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(picture, scaled, cv2.TM_CCOEFF_NORMED))
+            yield agreement, size[0] / template.shape[1], x, y

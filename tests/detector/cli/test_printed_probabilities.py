@@ -1,4 +1,4 @@
-"""The shell writes a probability as reports do, as no certainty and not lifted, and counts with their noun."""
+"""The shell writes a probability as reports do, as no certainty and not lifted; counts have their noun."""
 
 from __future__ import annotations
 

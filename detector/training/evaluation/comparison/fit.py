@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -20,6 +20,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -53,26 +54,29 @@ def rows(data: Path, role: str) -> Iterator[FrameRow]:
     detect = FaceDetector()
     for name, (real, fakes) in aligned_sets(data / "clips", role).items():
         original = _frames(real)
-        boxes = {}
-        for at in range(_FIRST, len(original), _STEP):
-            faces = detect(original[at])
-            if faces:
-                boxes[at] = np.array(faces[0].box)
+        found = {at: detect(original[at]) for at in range(_FIRST, len(original), _STEP)}
+        boxes = {at: np.array(faces[0].box) for at, faces in found.items() if faces}
         for path in (real, *fakes):
             frames = _frames(path)
             for scale, crf in _CHANGES:
-                changed = _changed(frames, scale, crf)
-                (height, width), (there, across) = changed[0].shape[:2], original[0].shape[:2]
-                view = AffineView(np.diag([across / width, there / height, 0])[:2])
-                for at, box in boxes.items():
-                    if at >= len(changed):
-                        continue
-                    x0, y0, x1, y1 = (box * width / across).tolist()
-                    measured = measure_face(changed[at], original[at], view, (x0, y0, x1, y1))
-                    if measured is not None:
-                        clip = f"{path.name} {scale:g} crf {crf}"
-                        yield FrameRow(name, clip, path != real, measured.features)
+                clip = f"{path.name} {scale:g} crf {crf}"
+                for features in _features(_changed(frames, scale, crf), original, boxes):
+                    yield FrameRow(name, clip, path != real, features)
         print(name, file=sys.stderr, flush=True)
+
+
+def _features(
+    changed: Sequence[Image], original: Sequence[Image], boxes: Mapping[int, NDArray[np.float64]]
+) -> Iterator[tuple[float, ...]]:
+    """Features of the face in each frame with a box, of the original's pixels, that ``changed`` has too."""
+    (height, width), (there, across) = changed[0].shape[:2], original[0].shape[:2]
+    view = AffineView(np.diag([across / width, there / height, 0])[:2])
+    for at, box in boxes.items():
+        if at < len(changed):
+            x0, y0, x1, y1 = (box * width / across).tolist()
+            measured = measure_face(changed[at], original[at], view, (x0, y0, x1, y1))
+            if measured is not None:
+                yield measured.features
 
 
 def fit(found: list[FrameRow]) -> tuple[list[float], float, dict[str, float]]:
