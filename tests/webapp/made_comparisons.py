@@ -10,7 +10,7 @@ from made_comparison_results import comparison_of
 
 from detector.files import write_atomically
 from detector.schema.comparison import Comparison
-from webapp.custody.comparison_records import RESULT, SUMS, sums_text
+from webapp.custody.records.comparison_records import RESULT, SUMS, sums_text
 from webapp.jobs import comparisons
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit

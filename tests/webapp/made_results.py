@@ -15,7 +15,7 @@ from detector.schema.analysis import Analysis
 from detector.schema.summary import summary_of
 from reports.bundle import manifest
 from webapp.custody import log as custody_log
-from webapp.custody import result_records
+from webapp.custody.records import result_records
 from webapp.intake import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders

@@ -4,13 +4,9 @@
   :mod:`~webapp.custody.actors` says who acts.
   :mod:`~webapp.custody.startup` opens the log when the app starts, or begins it, unless the database was lost
   (:mod:`~webapp.custody.lost_database`).
-- What is kept is compared with the entries when it is read, and refused where it differs
-  (:mod:`~webapp.custody.altered`): :mod:`~webapp.custody.job_records` knows whether a job may be there at
-  all; :mod:`~webapp.custody.result_records`, :mod:`~webapp.custody.comparison_records`,
-  :mod:`~webapp.custody.review_records` and :mod:`~webapp.custody.account_records` compare what rows and
-  folders hold. :mod:`~webapp.custody.audit` has these compare everything that is kept with all that the log
-  says (:mod:`~webapp.custody.logged_state`), for ``verify-log``.
-  :mod:`~webapp.custody.choice_records` says which validations there are, and which reports quote.
+- What is kept is compared with the entries when it is read (``records``), and refused where it differs
+  (:mod:`~webapp.custody.altered`). :mod:`~webapp.custody.audit` compares everything that is kept with all
+  that the log says (:mod:`~webapp.custody.logged_state`), for ``verify-log``.
 - :mod:`~webapp.custody.integrity` hashes exhibits again, on a schedule and before reports; daily it has
   :mod:`~webapp.custody.self_check` go through the log's chain.
 

@@ -4,9 +4,8 @@ Whoever can write to the data folder or the database can change what the app sho
 beside it, but cannot write the log's entry anew without its key. So what is kept is compared with the entry,
 when it is loaded and before it is handed out. What differs is refused and never repaired.
 
-Each of :mod:`webapp.custody.job_records`, ``result_records``, ``comparison_records``, ``review_records`` and
-``account_records`` compares one thing when it is loaded, ``choice_records`` says which validations there are
-and which one reports quote; :mod:`webapp.custody.audit` compares everything.
+Each module of ``records`` beside this one compares one thing when it is loaded (``choice_records`` says
+which validations there are and which one reports quote); :mod:`webapp.custody.audit` compares everything.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Entry, UnreadableEntry
 from reports.inputs.case import CaseDetails
-from webapp.custody import comparison_records, result_records, review_records
-from webapp.custody.comparison_records import FinishedComparison
 from webapp.custody.logged_state import LoggedState
+from webapp.custody.records import comparison_records, result_records, review_records
+from webapp.custody.records.comparison_records import FinishedComparison
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import (

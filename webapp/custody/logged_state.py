@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Literal, assert_never, cast, get_args
 
 from reports.custody.format import Action, Entry
-from webapp.custody import account_records, job_records, result_records
-from webapp.custody.comparison_records import FinishedComparison
+from webapp.custody.records import account_records, job_records, result_records
+from webapp.custody.records.comparison_records import FinishedComparison
 
 _OfJob = Literal[
     "analysis queued",

@@ -25,7 +25,7 @@ from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.translation import language
 from reports.text.translation.language import DEFAULT, N_, gettext
 from webapp import this_app
-from webapp.custody.comparison_records import RESULT, SUMS
+from webapp.custody.records.comparison_records import RESULT, SUMS
 from webapp.downloads import custody_access, kept_reports, offline_page, signing
 from webapp.downloads.bundle_readme import readme
 from webapp.downloads.download_record import record_download

@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from detector.schema.analysis import Parameters
 from detector.schema.translatable import N_
 from detector.timestamps import compact
-from webapp.custody import actors, result_records
+from webapp.custody import actors
 from webapp.custody import log as custody_log
+from webapp.custody.records import result_records
 from webapp.jobs import parameters, states
 from webapp.jobs.failures import JobFailure, failure_of
 from webapp.jobs.parameters import AskedOthers

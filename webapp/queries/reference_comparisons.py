@@ -16,9 +16,10 @@ from detector.schema.comparison import Comparison
 from reports.text import dates
 from reports.text.translation.language import gettext
 from webapp import this_app
-from webapp.custody import comparison_records, log_queries
+from webapp.custody import log_queries
 from webapp.custody.altered import AlteredRecord
-from webapp.custody.comparison_records import RESULT, FinishedComparison
+from webapp.custody.records import comparison_records
+from webapp.custody.records.comparison_records import RESULT, FinishedComparison
 from webapp.errors import NotReady, UserError
 from webapp.queries import copies, library
 from webapp.queries.analyses import job_json

@@ -19,8 +19,8 @@ from reports.text.translation import language
 from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
-from webapp.custody import result_records
 from webapp.custody.altered import AlteredRecord
+from webapp.custody.records import result_records
 from webapp.errors import NotReady, UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.security.access.blinding import Discloses

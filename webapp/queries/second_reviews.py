@@ -25,7 +25,8 @@ from reports.review.second_review import (
     outcome,
 )
 from reports.text.translation.language import gettext
-from webapp.custody import altered, review_records
+from webapp.custody import altered
+from webapp.custody.records import review_records
 from webapp.errors import UserError
 from webapp.security.access import permissions
 from webapp.security.access.permissions import Permission

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from detector.schema.joiners import compared
 from reports.text.translation.language import gettext
-from webapp.custody import account_records, log
+from webapp.custody import log
+from webapp.custody.records import account_records
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import Role

@@ -10,8 +10,8 @@ from detector.files import publish, write_atomically
 from detector.progress import Progress
 from detector.schema.comparison import Comparison
 from webapp.custody import log as custody_log
-from webapp.custody.comparison_records import RESULT, SUMS, sums_text
 from webapp.custody.integrity import DamagedExhibit
+from webapp.custody.records.comparison_records import RESULT, SUMS, sums_text
 from webapp.errors import DamagedFile
 from webapp.jobs import claims
 from webapp.jobs.comparisons import ComparisonClaim

@@ -10,7 +10,7 @@ from made_results import finished
 from sqlalchemy import delete, update
 
 from webapp.cli import main as cli
-from webapp.custody.comparison_records import RESULT, SUMS, sums_text
+from webapp.custody.records.comparison_records import RESULT, SUMS, sums_text
 from webapp.storage.tables import ComparisonRow
 
 pytestmark = pytest.mark.usefixtures("quick_reports")

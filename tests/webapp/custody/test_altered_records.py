@@ -13,8 +13,8 @@ from sqlalchemy import update
 
 from reports.bundle import manifest
 from webapp.custody import log as custody_log
-from webapp.custody import review_records
 from webapp.custody.audit import Audit
+from webapp.custody.records import review_records
 from webapp.pages.analysis import desk
 from webapp.queries import results
 from webapp.security.access.permissions import Role

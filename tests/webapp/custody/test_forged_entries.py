@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Action, entry_sha256, to_json
 from reports.review.annotation_file import checksum
-from webapp.custody import choice_records, log_queries, result_records, review_records
 from webapp.custody import log as custody_log
+from webapp.custody import log_queries
+from webapp.custody.records import choice_records, result_records, review_records
 from webapp.security.access.permissions import Role
 from webapp.storage.tables import (
     AnalysisRow,

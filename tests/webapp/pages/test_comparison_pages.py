@@ -12,7 +12,7 @@ from made_copies import matched
 from made_results import finished, hand_in
 
 from detector.schema.analysis import MediaKind
-from webapp.custody.comparison_records import RESULT, SUMS
+from webapp.custody.records.comparison_records import RESULT, SUMS
 from webapp.downloads import reports as report_downloads
 from webapp.jobs import claims, comparisons
 from webapp.media import playback

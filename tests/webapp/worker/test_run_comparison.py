@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from detector.errors import MediaError
 from webapp.custody import log_queries
 from webapp.custody.audit import Audit
-from webapp.custody.comparison_records import SUMS
+from webapp.custody.records.comparison_records import SUMS
 from webapp.jobs import claims, comparisons, failures, next_job, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 
 from reports.text.translation.language import N_, gettext
 from webapp import this_app
-from webapp.custody import account_records, log
+from webapp.custody import log
+from webapp.custody.records import account_records
 from webapp.http.client_address import plain_address
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import login_is_on, public, signed_in

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from reports.inputs.case import CaseDetails, CaseError, case_details
 from reports.inputs.case_fields import ASKED, FIELDS
 from reports.text.translation.language import gettext, translated
-from webapp.custody import altered, review_records
+from webapp.custody import altered
 from webapp.custody import log as custody_log
+from webapp.custody.records import review_records
 from webapp.errors import UserError
 from webapp.services.case_rules import changing
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now

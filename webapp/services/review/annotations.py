@@ -24,8 +24,9 @@ from reports.review.annotations import (
 from reports.text.numbers import grouped
 from reports.text.translation.language import gettext, translated
 from webapp import this_app
-from webapp.custody import altered, review_records
+from webapp.custody import altered
 from webapp.custody import log as custody_log
+from webapp.custody.records import review_records
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries.results import LoadedResult, load, result_folder

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from reports.review.second_review import Hidden, Part
 from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
-from webapp.custody import review_records
+from webapp.custody.records import review_records
 from webapp.errors import UserError
 from webapp.queries import second_reviews
 from webapp.security.access.permissions import PERMISSIONS, Permission, Principal, Role

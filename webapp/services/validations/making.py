@@ -26,8 +26,8 @@ from detector.process.parent import environment_of_child
 from reports.text.translation import language
 from reports.text.translation.language import gettext, translated
 from webapp import this_app
-from webapp.custody import choice_records
 from webapp.custody import log as custody_log
+from webapp.custody.records import choice_records
 from webapp.errors import UserError
 from webapp.queries import results
 from webapp.services import models as model_service

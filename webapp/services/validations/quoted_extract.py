@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from detector.schema.laboratory.quoted import NAME as LABORATORY
 from reports.text.translation.language import gettext
-from webapp.custody import choice_records
 from webapp.custody.altered import AlteredRecord
+from webapp.custody.records import choice_records
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Choice, now
 

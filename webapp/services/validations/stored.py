@@ -24,9 +24,9 @@ from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
 from reports.text.translation.language import gettext, translated
 from webapp import this_app
-from webapp.custody import choice_records
 from webapp.custody import log as custody_log
 from webapp.custody.altered import AlteredRecord
+from webapp.custody.records import choice_records
 from webapp.errors import UserError
 from webapp.services import models as model_service
 from webapp.services.validations import quoted_extract

@@ -1,4 +1,4 @@
-"""Whether the kept result of a comparison is still what the custody log says of it (:mod:`.altered`).
+"""Whether the kept result of a comparison is still what the custody log says of it.
 
 Beside ``comparison.json`` and its pictures lies ``sha256sums.txt`` over all of them, whose own SHA-256 the
 log's entry holds, as it holds that of ``comparison.json``.
@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from detector.files import hashed
 from reports.custody.format import Entry
 from reports.text.translation.language import gettext
-from webapp.custody import job_records, log_queries
+from webapp.custody import log_queries
 from webapp.custody.altered import AlteredRecord, refuse_forged
+from webapp.custody.records import job_records
 from webapp.storage.tables import ComparisonRow
 
 RESULT = "comparison.json"

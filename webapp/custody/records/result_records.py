@@ -1,4 +1,4 @@
-"""Whether the kept result of an analysis is still what the custody log says of it (:mod:`.altered`).
+"""Whether the kept result of an analysis is still what the custody log says of it.
 
 The log's entry holds the SHA-256 of ``manifest.json``, which holds those of all other files, and what the row
 holds of its summary.
@@ -17,8 +17,9 @@ from detector.files import hashed
 from reports.bundle import manifest
 from reports.custody.format import Entry
 from reports.text.translation.language import gettext
-from webapp.custody import job_records, log_queries
+from webapp.custody import log_queries
 from webapp.custody.altered import AlteredRecord, refuse_forged
+from webapp.custody.records import job_records
 from webapp.storage.tables import AnalysisRow
 
 _MANIFEST = "manifest sha256"

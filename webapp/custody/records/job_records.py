@@ -1,4 +1,4 @@
-"""Whether the custody log knows what the database holds: analyses, comparisons, exhibits (:mod:`.altered`).
+"""Whether the custody log knows what the database holds: analyses, comparisons, exhibits.
 
 Each comes with an entry and goes with one. Who puts a row in, or a deleted one back, cannot write the first,
 nor take the second away. Of what was there before the log began it says only how many there were.

@@ -1,4 +1,4 @@
-"""Whether an account's role, second factor and being usable are still as logged (:mod:`.altered`)."""
+"""Whether an account's role, second factor and being usable are still as logged."""
 
 from __future__ import annotations
 

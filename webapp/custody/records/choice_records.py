@@ -1,4 +1,4 @@
-"""Which validations there are, and which one reports quote, as the custody log says (:mod:`.altered`)."""
+"""Which validations there are, and which one reports quote, as the custody log says."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ from reports.inputs.case import CaseDetails
 from reports.inputs.case_fields import FIELDS
 from reports.review.annotation_file import checksum
 from reports.text.translation.language import gettext, ngettext, translated
-from webapp.custody import job_records, log_queries
 from webapp.custody import log as custody_log
+from webapp.custody import log_queries
 from webapp.custody.altered import AlteredRecord, refuse_forged
+from webapp.custody.records import job_records
 from webapp.storage.database import CUSTODY_KEY
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import AnnotationRow, CaseReview, CustodyRow, ReviewStatement
