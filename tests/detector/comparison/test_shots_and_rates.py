@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from detector.media.open import open_media
 RATE = 25
 SHOTS = (0, 60, 150, 240)  # where each begins, and where the reference ends
 SIZE = (240, 136)
+Take = Callable[..., Path]
 _OPTIONS = {"crf": "23", "preset": "veryfast"}
 
 
@@ -44,8 +46,9 @@ def talking(number: int, shot: int) -> np.ndarray:
     return picture
 
 
+@cache
 def edited(number: int) -> np.ndarray:
-    """A frame of the reference: three shots."""
+    """A frame of the reference: three shots. Nobody changes it."""
     return talking(number, int(np.searchsorted(SHOTS, number, side="right")))
 
 
@@ -132,8 +135,9 @@ def test_other_pictures_that_stand_still_are_nowhere(tmp_path: Path, reference: 
 TAKE = 260  # frames of one take, which never comes back to where it was
 
 
+@cache
 def swaying(number: int) -> np.ndarray:
-    """Somebody before a fixed background who moves as by chance."""
+    """Somebody before a fixed background who moves as by chance. Nobody changes it."""
     rng = np.random.default_rng(5)
     picture = cv2.resize(rng.integers(0, 255, (9, 15, 3), np.uint8), SIZE, interpolation=cv2.INTER_CUBIC)
     steps = np.convolve(rng.normal(size=(5, TAKE + 40)).ravel(), np.ones(12) / 12, "same").reshape(5, -1)
@@ -152,20 +156,25 @@ def swaying(number: int) -> np.ndarray:
     return picture
 
 
-def of_one_take(folder: Path, shown: Sequence[int], known: Sequence[int], fake: range = range(0)) -> TimeMap:
-    """What an exhibit of the frames ``shown``, ``fake`` ones altered, is said to show of those ``known``."""
+@pytest.fixture(scope="module")
+def take(tmp_path_factory: pytest.TempPathFactory) -> Take:
+    """A clip of these frames of the take, ``fake`` ones altered; encoded once for all tests."""
+    folder = tmp_path_factory.mktemp("takes")
 
-    def frame(number: int) -> np.ndarray:
+    def frame(number: int, fake: range) -> np.ndarray:
         picture = swaying(number)
         if number in fake:
+            picture = picture.copy()
             middle = picture[30:105, 95:150]
             middle[:] = cv2.GaussianBlur(middle, (0, 0), 5) // 2 + 60
         return picture
 
-    exhibit, reference = folder / "exhibit.mp4", folder / "known.mp4"
-    write_clip(exhibit, map(frame, shown), rate=RATE, options=_OPTIONS)
-    write_clip(reference, map(swaying, known), rate=RATE, options=_OPTIONS)
-    return mapped(exhibit, reference)[2]
+    @cache
+    def made(numbers: tuple[int, ...], fake: range) -> Path:
+        frames = (frame(number, fake) for number in numbers)
+        return write_clip(folder / f"{made.cache_info().misses}.mp4", frames, rate=RATE, options=_OPTIONS)
+
+    return lambda numbers, fake=range(0): made(tuple(numbers), fake)
 
 
 def beyond(times: TimeMap, shown: Sequence[int], known: Sequence[int]) -> tuple[int, int]:
@@ -187,35 +196,36 @@ WHOLE = list(range(TAKE))
     [WHOLE[:190], WHOLE[:225], WHOLE[70:], WHOLE[50:200], WHOLE[:90] + WHOLE[150:]],
     ids=["runs on", "runs on a little", "begins earlier", "both", "something inserted"],
 )
-def test_more_of_a_take_than_the_reference_has(tmp_path: Path, known: list[int]) -> None:
+def test_more_of_a_take_than_the_reference_has(take: Take, known: list[int]) -> None:
     """It resembles the reference, as all of the take does, and shows nothing of it."""
-    wrong, lost = beyond(of_one_take(tmp_path, WHOLE, known), WHOLE, known)
+    wrong, lost = beyond(mapped(take(WHOLE), take(known))[2], WHOLE, known)
     assert wrong <= 20 and lost <= 5  # of 35 to 110
 
 
 @pytest.mark.parametrize("first", [0, 60, 180])
-def test_most_of_a_take_is_more_than_the_reference_has(tmp_path: Path, first: int) -> None:
+def test_most_of_a_take_is_more_than_the_reference_has(take: Take, first: int) -> None:
     """How well frames agree that show it is not told by most frames, which only resemble it."""
     known = WHOLE[first : first + 80]
-    times = of_one_take(tmp_path, WHOLE, known)
+    times = mapped(take(WHOLE), take(known))[2]
     wrong, lost = beyond(times, WHOLE, known)
     assert len(times.pieces) == 1 and wrong <= 10 and lost <= 8  # of 180
 
 
 @pytest.mark.parametrize("shown", [WHOLE[:180] + WHOLE[50:130], WHOLE[130:] + WHOLE[:130]])
-def test_a_take_edited_anew_is_shown_throughout(tmp_path: Path, shown: list[int]) -> None:
-    times = of_one_take(tmp_path, shown, WHOLE)
+def test_a_take_edited_anew_is_shown_throughout(take: Take, shown: list[int]) -> None:
+    times = mapped(take(shown), take(WHOLE))[2]
     assert len(times.pieces) == 2
     wrong, lost = beyond(times, shown, WHOLE)
     assert wrong <= 3 and lost <= 3
 
 
 @pytest.mark.parametrize("fake", [range(90, 170), range(180, TAKE), range(80), range(TAKE)])
-def test_another_face_is_compared_in_its_own_moment(tmp_path: Path, fake: range) -> None:
-    times = of_one_take(tmp_path, WHOLE, WHOLE, fake)
+def test_another_face_is_compared_in_its_own_moment(take: Take, fake: range) -> None:
+    times = mapped(take(WHOLE, fake), take(WHOLE))[2]
     assert len(times.pieces) == 1 and np.abs(times.places - WHOLE).max() <= 3
 
 
-def test_a_last_frame_that_is_held_on_is_shown(tmp_path: Path) -> None:
+def test_a_last_frame_that_is_held_on_is_shown(take: Take) -> None:
     shown = [*WHOLE[:150], *[149] * 8]
-    assert beyond(of_one_take(tmp_path, shown, WHOLE[:150]), shown, WHOLE[:150]) == (0, 0)
+    times = mapped(take(shown), take(WHOLE[:150]))[2]
+    assert beyond(times, shown, WHOLE[:150]) == (0, 0)
