@@ -35,9 +35,10 @@ def begin(database: Database, settings: Settings) -> None:
     existed = settings.custody_key.exists()
     if not begun:
         key_files.create(settings.custody_key)
-    check_key(database, settings)
     with database.alone() as session:
-        if not log_queries.head(session).count:
+        last = log_queries.head(session)
+        _refuse_other_key(last, settings)
+        if not last.count:
             there = _counts_before(session)
             if existed and any(there.values()):
                 raise _emptied(settings.custody_key, there)
@@ -56,9 +57,13 @@ def _emptied(key: Path, there: dict[str, int]) -> CustodyKeyError:
 
 def check_key(database: Database, settings: Settings) -> None:
     """Raise :class:`CustodyKeyError` unless the key is the one that the log was written with."""
-    file = settings.custody_key
     with database.begin() as session:
         last = log_queries.head(session)
+    _refuse_other_key(last, settings)
+
+
+def _refuse_other_key(last: log_queries.Head, settings: Settings) -> None:
+    file = settings.custody_key
     if last.count and mac(key_files.read(file), last.sha256) != last.mac:
         raise CustodyKeyError(
             f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
@@ -69,7 +74,8 @@ def check_key(database: Database, settings: Settings) -> None:
 def _counts_before(session: Session) -> dict[str, int]:
     """How much there was before the log began."""
     tables = {"exhibits": Exhibit, "analyses": AnalysisRow, "judgements": AnnotationRow}
-    return {name: session.scalar(select(func.count()).select_from(t)) or 0 for name, t in tables.items()}
+    counts = (select(func.count()).select_from(table).scalar_subquery() for table in tables.values())
+    return dict(zip(tables, session.execute(select(*counts)).one(), strict=True))
 
 
 def _note_settings(session: Session, settings: Settings) -> None:
