@@ -29,7 +29,7 @@ from detector.model_findings import judge
 from detector.models.loaded import LoadedModel, load_model
 from detector.other_models import OtherModels, OtherVerdicts
 from detector.process.memory import give_back, share_arenas
-from detector.progress import Progress
+from detector.progress import Progress, ReportShare
 from detector.schema.analysis import (
     Analysis,
     Media,
@@ -212,7 +212,7 @@ def _opened(job: _Job) -> Iterator[MediaReader]:
         yield reader
 
 
-def _of_stage(progress: Progress, stage: str, start: float, end: float) -> Callable[[float], None]:
+def _of_stage(progress: Progress, stage: str, start: float, end: float) -> ReportShare:
     """What is told the share of ``stage``, which goes from ``start`` to ``end`` of the whole."""
     return lambda share: progress(stage, start + (end - start) * share)
 

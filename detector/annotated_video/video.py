@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,6 +32,7 @@ from detector.media.encode import BT709, H264Writer, clock_of
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.reader import MediaReader
+from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Peak, Segment
 from detector.schema.formatting import not_rounded_up_to, timecode
 
@@ -56,7 +57,7 @@ def annotate(
     analysis: Analysis,
     out: Path,
     maps: Mapping[str, Path],
-    progress: Callable[[float], None] | None = None,
+    progress: ReportShare | None = None,
 ) -> Annotated:
     """Draw ``analysis`` into a copy of ``exhibit``, an MP4 at ``out``.
 
@@ -93,7 +94,7 @@ def _make(
     analysis: Analysis,
     to: Path,
     maps: Mapping[str, Path],
-    progress: Callable[[float], None] | None,
+    progress: ReportShare | None,
     *,
     with_sound: bool,
 ) -> Annotated:
@@ -136,7 +137,7 @@ class _Making:
         self._inset: Inset | None = None
         self._drawn = 0
 
-    def run(self, progress: Callable[[float], None] | None) -> Annotated:
+    def run(self, progress: ReportShare | None) -> Annotated:
         first: int | None = None
         count = 0
         for frame, pts in self._reader.every_frame():

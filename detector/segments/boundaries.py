@@ -12,7 +12,7 @@ added there is dropped.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from detector.faces.search.place_search import PlaceSearch
 from detector.media.frame import Frame, Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
+from detector.progress import ReportShare
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.first_pass import BATCH, FirstPassResult
 from detector.scoring.scorer import Scorer
@@ -52,7 +53,7 @@ def refine_boundaries(
     reader: MediaReader,
     scorer: Scorer,
     parameters: Parameters,
-    progress: Callable[[float], None],
+    progress: ReportShare,
 ) -> Detections:
     """The detections of ``first_pass`` and those in all frames near the ends of its candidates.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from detector.faces.detections import Detection
 from detector.media.frame import Image
 from detector.media.prefetch import ahead
 from detector.media.reader import MediaReader
+from detector.progress import ReportShare
 from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
 from detector.schema.boxes import rounded
 from detector.scoring.scorer import Scorer
@@ -26,7 +27,7 @@ def explain_peaks(
     scorer: Scorer,
     images: Path | None,
     seed: int,
-    progress: Callable[[float], None],
+    progress: ReportShare,
     prefix: str = "",
 ) -> tuple[Segment, ...]:
     """The segments of what was ``found``; their peaks are read again, explained, and drawn on one scale.

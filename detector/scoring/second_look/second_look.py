@@ -13,7 +13,7 @@ at in further views (:mod:`detector.scoring.second_look.stability`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from detector.faces.detections import Detections
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportShare
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.first_pass.moments import KeptMoment, MomentKeeper
@@ -63,7 +64,7 @@ def look_again(
     first_pass: FirstPassResult,
     keeper: MomentKeeper,
     parameters: Parameters,
-    progress: Callable[[float], None],
+    progress: ReportShare,
 ) -> Scorer:
     """Look at every person of ``first_pass`` in the moments kept; ``progress`` is told the share done.
 

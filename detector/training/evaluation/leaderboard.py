@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from detector.models.card import Card, SecondLookCard
 from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS, known_models, load_card
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.onnx_file import read_onnx
+from detector.progress import ReportText
 from detector.schema.analysis import Sha256, Value
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.evaluate import evaluate
@@ -75,7 +76,7 @@ def leaderboard(
     models: Sequence[str],
     data: Path,
     out: Path,
-    report: Callable[[str], None] = lambda text: None,
+    report: ReportText = lambda text: None,
     folder: Path = MODELS,
 ) -> Path:
     """Measure ``models`` (default: all in ``folder``), add them to the record, and write the table.
@@ -204,7 +205,7 @@ def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
     return {name: _BATCHES * _FACES / seconds for name, seconds in fastest.items()}
 
 
-def _speeds(loaded: Sequence[LoadedModel], report: Callable[[str], None]) -> dict[str, Speed]:
+def _speeds(loaded: Sequence[LoadedModel], report: ReportText) -> dict[str, Speed]:
     report("measuring speed")
     cpu = torch.device("cpu")
     # Other back ends than torch have threads of their own: an ONNX file's speed would compare with none.

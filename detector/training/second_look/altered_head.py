@@ -11,13 +11,14 @@ network said before is kept, which knows the generators of the clips better. No 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from detector.faces.framing import INNER
 from detector.networks.readings import ALTERED
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.progress import ReportText
 from detector.training.second_look.examples.blend_pairs import blend_pairs
 from detector.training.second_look.examples.pairs import pair_crops
 from detector.training.second_look.examples.patches import Patch
@@ -43,7 +44,7 @@ _STRENGTH = 8.0  # C of the one with blends, for weights that add up to one
 _SEED = 41
 
 
-def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Callable[[str], None]) -> None:
+def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: ReportText) -> None:
     """Let the head *altered* of inner faces be mostly the mean of one on examples and one on blends as well.
 
     ``patches`` are those of role ``train``.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from detector.faces.framing import HEAD
 from detector.media.frame import Image
 from detector.networks.readings import SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.progress import ReportText
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import UNASKED, targets
 from detector.training.second_look.examples.pairs import Pair, pair_crops
@@ -53,7 +54,7 @@ def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
 
 
 def fit_clip_head(
-    network: ViTSmall14, patches: Sequence[Patch], pairs: Sequence[Pair], report: Callable[[str], None]
+    network: ViTSmall14, patches: Sequence[Patch], pairs: Sequence[Pair], report: ReportText
 ) -> None:
     """Set the head *synthesised* of whole heads anew, from ``patches`` as they are and degraded once each.
 

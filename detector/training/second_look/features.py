@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,15 +12,14 @@ from torch import Tensor
 from detector.backends.openvino import knows_bfloat16
 from detector.media.frame import Image
 from detector.networks.vit_small_14 import ViTSmall14, pooled
+from detector.progress import ReportText
 
 _BATCH = 8
 _REPORT_EVERY = 50  # batches
 
 
 @torch.inference_mode()
-def features_of(
-    network: ViTSmall14, crops: Iterable[Image], report: Callable[[str], None]
-) -> NDArray[np.float32]:
+def features_of(network: ViTSmall14, crops: Iterable[Image], report: ReportText) -> NDArray[np.float32]:
     """Features (n, f) of crops of the network's size, not standardised."""
     network.eval()
     out: list[NDArray[np.float32]] = []

@@ -6,7 +6,7 @@ blocks can be tuned without the lower ones, and other lower ones distilled witho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,6 +20,7 @@ from detector.errors import ParameterError
 from detector.faces.framing import HEAD
 from detector.files import atomic_path
 from detector.networks.vit_small_14 import PATCH, ViTSmall14
+from detector.progress import ReportText
 from detector.training.second_look.examples.sampling import Sampler
 from detector.training.second_look.scan_loop import Drawn
 
@@ -65,9 +66,7 @@ def head_examples(sampler: Sampler, count: int, seed: int) -> list[Drawn]:
 
 
 @torch.inference_mode()
-def keep_tokens(
-    network: ViTSmall14, examples: Sequence[Drawn], folder: Path, report: Callable[[str], None]
-) -> None:
+def keep_tokens(network: ViTSmall14, examples: Sequence[Drawn], folder: Path, report: ReportText) -> None:
     """Write crops, tokens and features of ``examples`` to ``folder``."""
     network.eval()
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ weights to the last (WiSE-FT, Wortsman et al., CVPR 2022), on footage of people 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 from detector.errors import ParameterError
 from detector.faces.framing import INNER
 from detector.networks.framings import FramingNetwork
+from detector.progress import ReportText
 from detector.training.data.face_samples import Sample
 from detector.training.second_look.examples.kinds import LIP_SYNC, REENACTMENT, SWAP
 from detector.training.second_look.examples.patches import TRAIN, Patch, is_of, load, require_training
@@ -38,7 +39,7 @@ def train_without(
     generators: Sequence[str],
     recipe: Recipe,
     folder: Path,
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> Path:
     """Train a copy of ``start`` on ``patches`` but fakes of ``generators``; its weights, in a folder of their
     own below ``folder``.
@@ -61,7 +62,7 @@ def train_without(
 
 
 def measure_shares(
-    start: ScanNetwork, last: Path, out: Path, generators: Sequence[str], report: Callable[[str], None]
+    start: ScanNetwork, last: Path, out: Path, generators: Sequence[str], report: ReportText
 ) -> dict[float, dict[str, float]]:
     """AUC over clips for each share of the way from ``start`` to ``last``: of each of ``generators``, of all
     of them (``left out``), and of other altered faces of role ``develop`` (``learnt``).

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from detector.faces.framing import HEAD
 from detector.media.frame import Image
 from detector.networks.readings import HEADS, PHOTOGRAPH
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.progress import ReportText
 from detector.training.second_look.examples.crops import plain_crop, resaved_crop
 from detector.training.second_look.examples.kinds import targets
 from detector.training.second_look.examples.patches import Patch, require_training
@@ -65,7 +66,7 @@ def photograph_examples(patches: Iterable[Patch]) -> list[PhotographPatch]:
 
 
 def fit_photograph_heads(
-    network: ViTSmall14, pictures: Sequence[PhotographPatch], report: Callable[[str], None]
+    network: ViTSmall14, pictures: Sequence[PhotographPatch], report: ReportText
 ) -> None:
     """Set the heads of ``network`` for photographs, which say nothing yet; its other heads stay."""
     features = features_of(network, (picture.crop(network.size) for picture in pictures), report)

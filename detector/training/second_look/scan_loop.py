@@ -23,6 +23,7 @@ from detector.errors import ParameterError
 from detector.files import atomic_path
 from detector.media.frame import Image
 from detector.networks.framings import FramingNetwork
+from detector.progress import ReportText
 from detector.training.data.crop_examples import UNKNOWN
 from detector.training.losses import local_contrast
 
@@ -189,7 +190,7 @@ def tune(
     source: ExampleSource,
     folder: Path,
     measure: Callable[[FramingNetwork], tuple[float, Figures]],
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> None:
     """Train to the recipe's end, with checkpoints, averaged weights (``best.pt``) and a log in ``folder``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from detector.models.loaded import LoadedModel
 from detector.models.weights import refuse_wrong_weights
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
+from detector.progress import ReportText
 from detector.schema.model import Platt
 from detector.training.publish.publish import in_half_precision, write_second_look
 from detector.training.second_look.card_text import DATA, DOMAIN, LEARNT, LIMITS
@@ -82,7 +83,7 @@ def _network_file(weights: Path, architecture: str | None) -> tuple[NetworkFile,
     return NetworkFile(architecture=network.architecture, sha256=digest, input=given), data
 
 
-def require_trained(data: bytes, start: Path, report: Callable[[str], None]) -> None:
+def require_trained(data: bytes, start: Path, report: ReportText) -> None:
     """Raise :class:`NotTrainedError` where the transformer's matrices are still those of its start."""
     distances = moved(load(data), pretrained_state(start))
     least = min(distances, key=lambda key: distances[key])
@@ -102,7 +103,7 @@ def ship(
     models: Path,
     model: str,
     recipe: Sequence[str],
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> Path:
     """Write the checkpoint and what was ``fitted`` to ``models``/second-look, under the name of ``model``.
 

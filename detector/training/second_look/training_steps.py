@@ -19,6 +19,7 @@ from detector.models.card import is_name
 from detector.models.card_files import load_card
 from detector.networks.framings import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
+from detector.progress import ReportText
 from detector.training.data.face_samples import harvest
 from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
@@ -105,7 +106,7 @@ def lower(options: argparse.Namespace) -> None:
 
 def _train_blocks(
     options: argparse.Namespace,
-    train: Callable[[ViTSmall14, KeptTokens, BlockTraining, Callable[[str], None]], None],
+    train: Callable[[ViTSmall14, KeptTokens, BlockTraining, ReportText], None],
     recipe: BlockTraining,
     name: str,
 ) -> None:

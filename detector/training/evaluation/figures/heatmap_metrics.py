@@ -10,7 +10,7 @@ relevant ones, pixels being removed by noisy linear imputation.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from detector.faces.crop import crop_square, square_for_face
 from detector.faces.patch import decode
 from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
+from detector.progress import ReportText
 from detector.scoring.explainable import Seen
 from detector.scoring.scorer import Scorer
 from detector.training.data.labelled_sets import opened_zip
@@ -164,7 +165,7 @@ def road(scorer: Scorer, crops: Sequence[Image], maps: Maps, seed: int = 0) -> N
 def explanation(
     archive: Path,
     scorer: Scorer,
-    report: Callable[[str], None],
+    report: ReportText,
     count: int = FACES,
     methods: Sequence[str] = tuple(METHODS),
 ) -> list[dict[str, Any]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from detector.progress import ReportText
 from detector.schema.analysis import Analysis, Parameters, Person, Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.data.clip_table import clip_rows, identity_pairs
@@ -84,7 +85,7 @@ def analysed(
     clips: Sequence[Listed],
     scorer: Scorer,
     faces: Path,
-    report: Callable[[str], None],
+    report: ReportText,
     distortion: Distortion | None = None,
     thumbnails: Path | None = None,
     parameters: Parameters | None = None,

@@ -23,6 +23,7 @@ from detector.media.encode import H264Writer
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
+from detector.progress import ReportText
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.material.clips import Clip, Listed, analysed, scored_clips, scored_frames
@@ -110,7 +111,7 @@ def robustness(
     clips: Sequence[Listed],
     scorer: Scorer,
     faces: Path,
-    report: Callable[[str], None],
+    report: ReportText,
     chosen: Sequence[str] | None = None,
 ) -> list[dict[str, object]]:
     """One row a distortion: AUC over clips and frames, shares flagged and inconclusive, and the costs.

@@ -19,6 +19,7 @@ from detector.faces.framing import Box
 from detector.faces.patch import cut_patch, decode, encode
 from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
+from detector.progress import ReportText
 from detector.training.data.clip_table import clip_rows
 from detector.training.data.face_samples import read_csv
 from detector.training.data.labelled_sets import opened_zip
@@ -54,7 +55,7 @@ class _Known:
         )  # fmt: skip
 
 
-def prepare(data: Path, out: Path, sources: Sequence[str], report: Callable[[str], None]) -> None:
+def prepare(data: Path, out: Path, sources: Sequence[str], report: ReportText) -> None:
     """Cut the patches of ``sources`` from the research folder ``data`` and keep them below ``out``."""
     for source in sources:
         made = list(_MAKERS[source](data))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from detector.faces.framing import FRAMINGS, HEAD, INNER
 from detector.media.frame import Image
+from detector.progress import ReportText
 from detector.training.second_look.examples.crops import augmented_crop, plain_crop, square_of
 from detector.training.second_look.examples.patches import Patch
 
@@ -65,7 +66,7 @@ def matched_auc(
     return float(np.mean(out))
 
 
-def probe_sources(patches: Sequence[Patch], report: Callable[[str], None]) -> None:
+def probe_sources(patches: Sequence[Patch], report: ReportText) -> None:
     """Report the probe's AUC by source and framing, as stored and as trained on (0.5 is the aim)."""
     rng = np.random.default_rng(_SEED)
     pools: dict[str, list[Patch]] = defaultdict(list)

@@ -5,7 +5,7 @@ It is calibrated on the validation crops of DFDC and FaceForensics++ and measure
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from detector.faces.patch import decode
 from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.schema.analysis import Parameters
 from detector.schema.logistic import sigmoid
 from detector.schema.model import Platt
@@ -39,7 +40,7 @@ def crops_card(
     card: SecondLookCard,
     out: Path,
     parameters: Parameters,
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> SecondLookCard:
     """``card`` with the calibration of ``model`` for crops and its figures; patches lie below ``out``."""
     scorer = CropScorer(model)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from detector.files import open_atomically
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.first_pass import FirstPass
 from detector.scoring.first_pass.moments import MomentKeeper
@@ -76,7 +77,7 @@ def record_shares(
     model: LoadedModel,
     beside: Path,
     share: tuple[int, int],
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> list[ClipRecord] | None:
     """Records of all develop clips below ``data``; kept ``beside`` that file.
 
@@ -98,9 +99,7 @@ def record_shares(
     return sorted(records, key=lambda clip: clip.file)
 
 
-def _recorded(
-    data: Path, model: LoadedModel, share: tuple[int, int], report: Callable[[str], None]
-) -> list[ClipRecord]:
+def _recorded(data: Path, model: LoadedModel, share: tuple[int, int], report: ReportText) -> list[ClipRecord]:
     clips = develop_clips(data)[share[0] :: share[1]]
     records = []
     for number, (path, row) in enumerate(clips):

@@ -9,7 +9,7 @@ frequent; it is held back only where unmanipulated pictures would reach a thresh
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -23,6 +23,7 @@ from detector.faces.patch import decode
 from detector.models.card import Bound, PhotographFusion, SecondLookCard
 from detector.networks.framings import FramingNetwork
 from detector.networks.readings import PHOTOGRAPH
+from detector.progress import ReportText
 from detector.schema.analysis import Parameters
 from detector.schema.logistic import sigmoid
 from detector.scoring.fusion import Floats, Fusion, Half
@@ -70,7 +71,7 @@ def photographs_card(
     card: SecondLookCard,
     out: Path,
     parameters: Parameters,
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> SecondLookCard:
     """``card`` with the fusion for photographs and its figures; patches lie below ``out``."""
     stills, clips = load(out, "stills"), load(out, "clips") + load(out, "videos")
@@ -98,7 +99,7 @@ def measured_photographs(
     pictures: Pictures,
     name: str,
     parameters: Parameters,
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> SecondLookCard:
     """``card`` with the figures of its rule for photographs on ``pictures``, called ``name``."""
     formula, figures, real = Fusion.of(card, still=True), dict(card.figures), ~pictures.fake

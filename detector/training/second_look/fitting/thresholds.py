@@ -6,7 +6,7 @@ How many clips are flagged or left in doubt is decided here: the fused logits ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from detector.models.card import FUSION_INPUTS, SecondLookCard
+from detector.progress import ReportText
 from detector.schema.analysis import Parameters, Platt, Rate
 from detector.scoring.fusion import Floats, Fusion
 from detector.scoring.scorer import logit_of
@@ -125,7 +126,7 @@ def _left_out_verdicts(
 
 
 def measured_card(
-    records: Sequence[ClipRecord], card: SecondLookCard, parameters: Parameters, report: Callable[[str], None]
+    records: Sequence[ClipRecord], card: SecondLookCard, parameters: Parameters, report: ReportText
 ) -> SecondLookCard:
     """``card`` with its figures over the develop clips, which are reported as well.
 

@@ -9,7 +9,7 @@ the same pictures tells whether such changes carry over.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -26,6 +26,7 @@ from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.models.card import SecondLookCard
 from detector.networks.framings import FramingNetwork
+from detector.progress import ReportText
 from detector.schema.analysis import Parameters
 from detector.scoring.fusion import SCAN, SECOND_NETWORK, Fusion, fusion_inputs
 from detector.scoring.scorer import Scorer, logit_of
@@ -97,7 +98,7 @@ def attacked_card(
     card: SecondLookCard,
     develop: Sequence[Patch],
     parameters: Parameters,
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> SecondLookCard:
     """``card`` with figures under every attack on faces of ``develop``.
 

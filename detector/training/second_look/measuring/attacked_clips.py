@@ -9,7 +9,7 @@ and views, so the verdict is the one a reader gets.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from detector.faces.framing import inner_square
 from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.schema.analysis import Verdict
 from detector.scoring.scorer import Scorer
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
@@ -32,7 +33,7 @@ _WHOLE = (ATTACKS[0], ATTACKS[2], ATTACKS[3])
 
 
 def measure_attacked_clips(
-    data: Path, model: LoadedModel, folder: Path, count: int, report: Callable[[str], None]
+    data: Path, model: LoadedModel, folder: Path, count: int, report: ReportText
 ) -> dict[str, dict[bool, Counter[Verdict]]]:
     """Verdicts of ``count`` develop clips, half of them manipulated, by attack and by truth.
 

@@ -7,7 +7,7 @@ raise what they say of alteration, of unmanipulated clips too, and which stay wh
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from detector.engine import analyze
 from detector.models.card import SecondLookCard, deciding_sha256
 from detector.models.card_files import load_card, second_look_path
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.schema.analysis import Analysis, Verdict
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import logit_of
@@ -56,7 +57,7 @@ class Encoded:
 
 
 def measure_codecs(
-    data: Path, model: LoadedModel, folder: Path, every: int, manipulated: bool, report: Callable[[str], None]
+    data: Path, model: LoadedModel, folder: Path, every: int, manipulated: bool, report: ReportText
 ) -> dict[str, float]:
     """By codec, how much higher the altered half's logit is of unmanipulated clips encoded by it, on average.
 

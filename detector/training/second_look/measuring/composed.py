@@ -7,7 +7,7 @@ drawn depends on the seed alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 from detector.engine import analyze
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.schema.analysis import Verdict
 from detector.training.data.face_samples import read_csv
 from detector.training.evaluation.figures.temporal_metrics import Span, average_precision
@@ -111,9 +112,7 @@ def write_duos(pairs: Sequence[ClipPair], folder: Path) -> list[Duo]:
     return out
 
 
-def measure_composed(
-    data: Path, model: LoadedModel, folder: Path, report: Callable[[str], None]
-) -> dict[str, float]:
+def measure_composed(data: Path, model: LoadedModel, folder: Path, report: ReportText) -> dict[str, float]:
     """AP of segments over the splices of ``data`` and new ones; of duos, whom a finding is of.
 
     New clips are written to ``folder``.
@@ -150,7 +149,7 @@ def measure_composed(
     return figures
 
 
-def _flagged_sides(duo: Duo, model: LoadedModel, report: Callable[[str], None]) -> set[bool]:
+def _flagged_sides(duo: Duo, model: LoadedModel, report: ReportText) -> set[bool]:
     """For everyone who is flagged: whether that person is the manipulated one."""
     analysis = analyze(duo.path, model=model)
     who = {segment.person for segment in analysis.segments}

@@ -7,7 +7,7 @@ other composites, which takes into account that networks look at eyes and mouths
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from detector.faces.detections import Detection
 from detector.faces.patch import cut_photo_patch, decode
 from detector.faces.search.centerface import FaceDetector
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look.fused_scorer import FusedScorer
@@ -60,9 +61,7 @@ class Placed:
         return float(self.heat[mask].sum() / max(self.heat.sum(), 1e-9) / max(mask.mean(), 1e-9))
 
 
-def measure_composite_maps(
-    data: Path, out: Path, model: LoadedModel, report: Callable[[str], None]
-) -> dict[str, float]:
+def measure_composite_maps(data: Path, out: Path, model: LoadedModel, report: ReportText) -> dict[str, float]:
     """Hits and energy over composites of roles ``val`` and ``test`` of which some parts were not replaced."""
     parts = {row["file"]: row["parts"] for row in read_csv(data / "stills.csv")}
     detector, placed = FaceDetector(_LEAST_CONFIDENCE), []

@@ -23,6 +23,7 @@ from detector.faces.framing import HEAD, INNER
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks.readings import HEADS
+from detector.progress import ReportText
 from detector.schema.analysis import HideAndRescore
 from detector.scoring.explainable import Explainable, Seen
 from detector.scoring.fusion import Fusion
@@ -52,9 +53,7 @@ class Falls:
         )
 
 
-def measure_heatmaps(
-    out: Path, model: LoadedModel, every: int, report: Callable[[str], None]
-) -> dict[str, Falls]:
+def measure_heatmaps(out: Path, model: LoadedModel, every: int, report: ReportText) -> dict[str, Falls]:
     """Falls by framing, of every ``every``-th manipulated develop clip whose patches lie below ``out``."""
     chosen = middle_of_fakes(load(out, "clips"))[::every]
     falls = {}

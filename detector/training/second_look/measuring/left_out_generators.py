@@ -23,6 +23,7 @@ from detector.files import atomic_path
 from detector.media.frame import Image
 from detector.networks.readings import ALTERED, SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.progress import ReportText
 from detector.training.second_look.altered_head import BLENDED, BLENDS, EXAMPLES_STRENGTH
 from detector.training.second_look.clip_heads import MOVED
 from detector.training.second_look.examples.blend_pairs import blend_pairs
@@ -85,7 +86,7 @@ class _FeatureStore:
 
     network: ViTSmall14
     folder: Path
-    report: Callable[[str], None]
+    report: ReportText
 
     def patches(self, name: str, patches: Sequence[Patch], framing: int) -> Known:
         """Those of the set of patches that is called ``name``, in one framing."""
@@ -111,7 +112,7 @@ def measure_left_out(
     faces: Sequence[Patch],
     network: ViTSmall14,
     folder: Path,
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> dict[str, tuple[float, int]]:
     """AUC of each generator when left out, and how many pictures or clips of it were told.
 
@@ -146,7 +147,7 @@ def _each_left_out(
     generators: Sequence[str],
     learnt: Known,
     held_out: Known,
-    report: Callable[[str], None],
+    report: ReportText,
     pairs: Pairs | None = None,
     strength: float = STRENGTH,
 ) -> dict[str, tuple[float, int]]:

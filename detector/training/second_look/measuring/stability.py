@@ -12,6 +12,7 @@ import numpy as np
 from detector.engine import analyze
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 from detector.training.second_look.fitting.exhibits import develop_clips
 
@@ -56,7 +57,7 @@ def measure_stability(
     model: LoadedModel,
     folder: Path,
     every: int,
-    report: Callable[[str], None],
+    report: ReportText,
 ) -> dict[str, float]:
     """The share of changed copies of develop clips, every ``every``-th, whose verdict is another.
 

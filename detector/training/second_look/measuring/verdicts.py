@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from detector.engine import analyze
 from detector.models.card import deciding_sha256
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
 from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
 from detector.training.second_look.examples.kinds import targets
 from detector.training.second_look.fitting.exhibits import develop_clips
@@ -40,7 +41,7 @@ class ClipVerdict:
 
 
 def measure_verdicts(
-    data: Path, model: LoadedModel, folder: Path, every: int, report: Callable[[str], None]
+    data: Path, model: LoadedModel, folder: Path, every: int, report: ReportText
 ) -> dict[str, list[ClipVerdict]]:
     """Answers for every ``every``-th develop clip, both ways.
 
