@@ -31,19 +31,20 @@ def test_how_many_wrong_tries_are_free_and_how_long_the_longest_wait_is() -> Non
 
 
 def test_how_many_requests_a_minute() -> None:
-    (row,) = re.findall(r"^\| requests \| ([^|]+) \|", _TEXT, re.MULTILINE)
+    (table,) = re.findall(r"^\| requests \| a minute \|\n\|---\|---\|\n((?:\|.+\n)+)", _TEXT, re.MULTILINE)
     told = {
         name: RateLimitItemPerMinute(_number(number))
-        for name, number in re.findall(r"(downloads|starting work|models|accounts|password) ([\d,]+)", row)
+        for name, number in re.findall(
+            r"^\| (?:changes of one's )?([a-z ]+?)(?: \(.+\))? \| ([\d,]+) \|$", table, re.MULTILINE
+        )
     }
     dear = {permission: parse(text) for permission, text in rate_limits._DEAR.items()}
     assert told.pop("password") == parse(rate_limits._DEAR_FORMS["account.password"])
     assert told == {
+        "in all": parse(rate_limits._ANYTHING),
         "downloads": dear.pop(Permission.EXPORT),
         "starting work": dear.pop(Permission.ANALYSE),
         "models": dear.pop(Permission.CONFIGURE),
         "accounts": dear.pop(Permission.ADMINISTER),
     }
     assert not dear and len(rate_limits._DEAR_FORMS) == 1
-    (anything,) = re.findall(r"^([\d,]+) a minute a person", row)
-    assert RateLimitItemPerMinute(_number(anything)) == parse(rate_limits._ANYTHING)
