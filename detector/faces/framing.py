@@ -1,4 +1,4 @@
-"""The two squares the second look sees of a face: the inner face, and the head with its surroundings.
+"""The two squares the second look sees of a face: the inner face, and the whole head with its surroundings.
 
 The inner square is that of the scan (:func:`detector.faces.crop.square_for_box`). The head's square
 is upright, has its centre at that of the detector's box and 1.8 times the box's side (geometric mean of

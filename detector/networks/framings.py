@@ -1,7 +1,7 @@
 """Base of the networks of the second look: a face in two framings, two questions about each.
 
 Unlike other networks they give six logits a crop: each reading (:mod:`detector.networks.readings`) has two
-heads, *altered* and *synthesised*. Those of readings that the crop is not meant for mean nothing.
+outputs, *altered* and *synthesised*. Those of readings that the crop is not meant for mean nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from detector.networks.readings import HEADS, READINGS
 
 
 class FramingNetwork(Network):
-    """Crops (n, 3, size, size), normalised, to logits (n, readings · heads), a reading's heads together.
+    """Crops (n, 3, size, size), normalised, to logits (n, readings · heads), a reading's outputs together.
 
     One of another architecture than the shipped one is fitted and shipped alike (docs/training.md): it is
     registered under its ``architecture``, and has ``forward`` and, for heatmaps, ``cam_layers``.

@@ -1,8 +1,9 @@
 """What the network of the second look reads of a crop, without torch: which of its logits are which.
 
-Each reading has two heads, *altered* and *synthesised*. The first two readings are the framings of footage,
-inner face and whole head; the third is the whole head of a photograph, which has heads of its own because no
-video codec has passed over it: what tells a generated picture there is gone from most footage.
+Each reading has two outputs of linear heads, *altered* and *synthesised*. The first two readings are the
+framings of footage, inner face and whole head; the third is the whole head of a photograph, which has outputs
+of its own because no video codec has passed over it: what tells a generated picture there is gone from most
+footage.
 """
 
 from __future__ import annotations
@@ -13,5 +14,5 @@ ALTERED, SYNTHESISED = range(HEADS)
 
 
 def outputs_of(reading: int) -> tuple[int, ...]:
-    """Which of the network's logits (n, readings · heads) are those of ``reading``: its heads together."""
+    """Which of the network's logits (n, readings · heads) are those of ``reading``: its outputs together."""
     return tuple(range(HEADS * reading, HEADS * (reading + 1)))

@@ -2,7 +2,7 @@
 
 It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab et
 al., 2023), of 12 blocks: the lower eight are distilled here into seven, the upper four tuned, once more
-above the distilled ones. The heads read the class token, and mean and standard deviation of the patches,
+above the distilled ones. Linear heads read the class token, and mean and standard deviation of the patches,
 after blocks 5, 8 and 11: traces of generated pictures are strongest in the middle blocks.
 """
 
@@ -28,7 +28,7 @@ CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual
 
 @dataclass(frozen=True)
 class Shape:
-    """What the network is built with. The heads read after the blocks ``taps``, counted from one."""
+    """What the network is built with. Linear heads read after the blocks ``taps``, counted from one."""
 
     size: int = 224
     taps: tuple[int, ...] = (5, 8, 11)
@@ -67,7 +67,7 @@ class ViTSmall14(FramingNetwork):
             depth=self.shape.depth,
             num_heads=self.shape.attention_heads,
         )
-        # Mean and standard deviation of the start's features, set once, before the heads are fitted.
+        # Mean and standard deviation of the start's features, set once, before linear heads are fitted.
         self.centre: Tensor
         self.spread: Tensor
         self.register_buffer("centre", torch.zeros(self.shape.features))

@@ -1,4 +1,4 @@
-"""The vision transformer with heads that judge each patch, beside those that read the whole crop.
+"""The vision transformer with outputs for each patch, beside the linear heads that read the whole crop.
 
 A small perceptron reads one patch's tokens after all taps and says whether something was made *there*; a
 crop's logit is that of its linear head plus the mean over its patches. It learns from faces of which it is

@@ -1,8 +1,8 @@
 """What a heatmap has to explain: the crops of a face that the deciding networks saw.
 
 A fused score answers two questions, *altered* and *synthesised*, about two squares, the inner face and the
-head. What counts is the question and the square without whose answers the score would fall most. The inner
-face's *altered* is answered by two networks, the others by one.
+whole head. What counts is the question and the square without whose answers the score would fall most. The
+inner face's *altered* is answered by two networks, the others by one.
 """
 
 from __future__ import annotations

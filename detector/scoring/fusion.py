@@ -1,7 +1,7 @@
 """One logit from the scan and the second look.
 
     altered     = logit of (scan, inner altered)
-    synthesised = logit of (head synthesised)
+    synthesised = logit of (whole head synthesised)
     fused       = log(exp(altered) + exp(synthesised - reserve)), a soft maximum
 
 Which inputs each half has stands on the card; these are the shipped ones. Each is a logistic regression on
@@ -14,8 +14,8 @@ of a clip more than in others: what they add stands on the card by the name of t
 stretches that stand out are not raised.
 
 Of a photograph the larger of two halves of its own counts: a composite and a generated portrait have little
-in common with each other, and with what video leaves of a face. The head's logits are those of the heads for
-photographs (:mod:`detector.networks.readings`).
+in common with each other, and with what video leaves of a face. The whole head's logits are those of the
+outputs for photographs (:mod:`detector.networks.readings`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The network on batches of crops: uint8 squares in, logits and calibrated probabilities out.
 
 Which back end computes them, :mod:`detector.backends.selection` says. Torch, which takes seconds to import,
-is needed here only for what other back ends do not do: gradients, and the heads of sequence networks.
+is needed here only for what other back ends do not do: gradients, and the last layers of sequence networks.
 """
 
 from __future__ import annotations

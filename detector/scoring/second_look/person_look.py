@@ -48,7 +48,7 @@ class PersonLook:
     ) -> Self:
         """Of the person of the tracks ``group``, from ``second_logits`` (m, 4) of ``moments`` in order.
 
-        Those of heads are no numbers where only the inner face was looked at. ``faces`` are the rows of
+        Those of whole heads are no numbers where only the inner face was looked at. ``faces`` are the rows of
         the person's usable faces, with the scan's logits.
         """
         track = np.array([moment.track for moment in moments], np.int32)

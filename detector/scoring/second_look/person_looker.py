@@ -79,7 +79,7 @@ class PersonLooker:
         return StabilityCheck(self._fusion, self._in_views, self._networks.still).check(look, enter, sparing)
 
     def _completed(self, logits: Floats, moments: Sequence[KeptMoment]) -> Floats:
-        """``logits`` (m, 4) with what they lack: inner faces, and heads of every other moment."""
+        """``logits`` (m, 4) with what they lack: inner faces, and whole heads of every other moment."""
         tracks = [moment.track for moment in moments]
         framings: list[list[int]] = []
         for i, track in enumerate(tracks):
@@ -134,7 +134,7 @@ class PersonLooker:
         """The fusion's inputs (v, m, 5) of ``chosen`` moments of ``look`` in ``views``.
 
         Of other framings than these the second network says in other views what it said as they are. The
-        heads of every other moment stand for all: from view to view these move as they do on average.
+        whole heads of every other moment stand for all: from view to view these move as they do on average.
         """
         moments = [look.moments[i] for i in chosen]
         but_heads = [framing for framing in framings if framing != HEAD or not self._alternate_heads]
@@ -153,7 +153,7 @@ class PersonLooker:
         return seen
 
     def _with_heads(self, look: PersonLook, chosen: Sequence[int], wanted: Sequence[bool]) -> Floats:
-        """What the second network says of ``chosen`` moments (m, 4), with the heads that are ``wanted``.
+        """What the second network says of ``chosen`` moments (m, 4), of whole heads where ``wanted``.
 
         Of every other moment ``look`` has the inner face alone.
         """

@@ -42,7 +42,7 @@ class SecondNetwork:
     def of_moments(
         self, moments: Sequence[KeptMoment], view: MomentView, framings: Sequence[Sequence[int]]
     ) -> Floats:
-        """The logits (m, 4): altered and synthesised of the inner face, then of the head.
+        """The logits (m, 4): altered and synthesised of the inner face, then of the whole head.
 
         ``framings`` are those of each moment that are looked at; logits of others are no numbers, and
         cost nothing.

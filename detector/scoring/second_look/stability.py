@@ -31,7 +31,9 @@ See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[MomentView]],
 
 _FIRST_VIEWS = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
 _SURE = 0.5  # of the logit, so far from it
-_LEADS = 1.5  # of the logit, by which the altered half exceeds the other: what the head says decides nothing
+_LEADS = (
+    1.5  # of the logit, by which the altered half exceeds the other: what the whole head says decides nothing
+)
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
 _ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
 

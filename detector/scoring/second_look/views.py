@@ -35,7 +35,7 @@ OTHER_VIEWS = (
 
 
 def crop_in_view(moment: KeptMoment, view: MomentView, framing: int, size: int) -> Image:
-    """The inner face or the head, by its ``framing``, as ``view`` has it: (size, size, 3)."""
+    """The inner face or the whole head, by its ``framing``, as ``view`` has it: (size, size, 3)."""
     crop = crop_square(moment.patch.image, squares(moment, view)[framing], size)
     if view.quality is not None:
         _, data = cv2.imencode(

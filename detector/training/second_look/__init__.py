@@ -4,7 +4,7 @@
 ``fitting`` and ``measuring`` lie below. In the order of docs/training.md:
 
 - :mod:`.kept_tokens` keeps what the transformer makes of examples; :mod:`.halves` trains its blocks on that.
-- :mod:`.linear_heads` has the regressions by which heads are fitted: on what was kept, and then, on
+- :mod:`.linear_heads` has the regressions by which outputs are fitted: on what was kept, and then, on
   :mod:`.features` of the finished blocks, :mod:`.photograph_heads`, :mod:`.clip_heads` and
   :mod:`.altered_head`. :mod:`.patch_heads` trains the perceptron that reads single patches.
 - After the step ``fit``, :mod:`.ship` writes weights and card, with the sentences of :mod:`.card_text`.

@@ -47,7 +47,7 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     step = commands.add_parser("prepare", help="cut the patches of every source")
     step.add_argument("sources", nargs="*", default=SOURCES, metavar="SOURCE")
     step.set_defaults(step=training_steps.prepare)
-    step = commands.add_parser("tokens", help="keep what the pretrained transformer makes of heads")
+    step = commands.add_parser("tokens", help="keep what the pretrained transformer makes of whole heads")
     step.add_argument("--count", type=int, default=6400, metavar="N")
     step.add_argument("--of", type=Path, metavar="FILE", help="a trained network, not the pretrained one")
     step.add_argument("--inner", action="store_true", help="of inner faces and blends as well")
@@ -58,11 +58,11 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         step.add_argument("--of", type=Path, metavar="FILE", help="train on from these weights")
         step.set_defaults(step=train)
     for name, fit, does in (
-        ("heads", training_steps.heads, "fit heads that say nothing yet on kept features"),
+        ("heads", training_steps.heads, "fit linear heads that say nothing yet on kept features"),
         (
             "photographs",
             training_steps.photographs,
-            "fit the heads for photographs on features of the finished network",
+            "fit the linear heads for photographs on features of the finished network",
         ),
         ("clips", training_steps.clips, "fit what whole heads of footage say of synthesis, on clips alone"),
         (

@@ -1,6 +1,6 @@
-"""Fit what whole heads of footage say of synthesis on clips alone, after the blocks and the other heads.
+"""Fit what whole heads of footage say of synthesis on clips alone, after the blocks and other outputs.
 
-Photographs have heads of their own. While the blocks were tuned, this head learnt from stills as well, half
+Photographs have outputs of their own. While the blocks were tuned, this one learnt from stills as well, half
 of them pictures by generators of portraits. What gives those away is gone from most footage: talking heads of
 other people are told from unmanipulated clips better by a head that has learnt from clips alone
 (docs/experiments.md). Generators that animate one picture and that nobody learnt from are told better by a

@@ -1,4 +1,4 @@
-"""The finished transformer's features of crops, on which heads are fitted."""
+"""The finished transformer's features of crops, on which linear heads are fitted."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Train the transformer's blocks in two halves, each without the other, on tokens kept between them.
 
-The upper blocks, with the heads, are tuned on the pretrained network's tokens. The lower ones are a copy of
-the pretrained network's with one block left out, distilled until their tokens are like its own. Then the
-upper blocks are tuned once more, on tokens of the distilled ones.
+The upper blocks, with their linear heads, are tuned on the pretrained network's tokens. The lower ones are a
+copy of the pretrained network's with one block left out, distilled until their tokens are like its own. Then
+the upper blocks are tuned once more, on tokens of the distilled ones.
 """
 
 from __future__ import annotations

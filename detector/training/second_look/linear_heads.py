@@ -1,4 +1,4 @@
-"""Fit the transformer's heads on features of its blocks, which stay as they are."""
+"""Fit the transformer's linear heads on features of its blocks, which stay as they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fit the heads for photographs on the finished transformer's features of whole heads.
+"""Fit the linear heads for photographs on the finished transformer's features of whole heads.
 
 Like the inner face's they are logistic regressions; no block is tuned for them. Examples are the stills of
 role ``train``, each as it is and once more as a platform would hand it on, and one frame of each training

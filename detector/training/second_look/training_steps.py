@@ -78,7 +78,7 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def tokens(options: argparse.Namespace) -> None:
-    """Keep what the transformer makes of heads, or of inner faces and blends as well."""
+    """Keep what the transformer makes of whole heads, or of inner faces and blends as well."""
     if options.of is None:
         network, seed = ViTSmall14(PRETRAINED), Recipe().seed
         network.load_pretrained(pretrained(options.data))
@@ -118,7 +118,7 @@ def _train_blocks(
 
 
 def heads(options: argparse.Namespace) -> None:
-    """Fit heads that say nothing yet on kept features."""
+    """Fit linear heads that say nothing yet on kept features."""
     folder = run_folder(options)
     kept, network = KeptTokens.read(folder / TOKENS), _network_of(options.of)
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
@@ -126,7 +126,7 @@ def heads(options: argparse.Namespace) -> None:
 
 
 def photographs(options: argparse.Namespace) -> None:
-    """Fit the heads for photographs on features of the finished network."""
+    """Fit the linear heads for photographs on features of the finished network."""
     network = _network_of(options.of)
     without_photograph_heads(network)
     fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
@@ -164,7 +164,7 @@ def join(options: argparse.Namespace) -> None:
 
 
 def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
-    """AUC over develop clips: of the larger head in each framing, and of their sum."""
+    """AUC over develop clips: of the larger output in each framing, and of their sum."""
     patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], WHILE_TRAINING)
     both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
     clips = by_clip(patches, np.column_stack(both))

@@ -1,7 +1,7 @@
-"""The family of manipulation a generator's name stands for, and the targets of the two heads.
+"""The family of manipulation a generator's name stands for, and the targets of the two outputs.
 
-Heads: ``altered`` (a face replaced or altered in real footage) and ``synthesised`` (the whole face is
-generated). A target of -1 means that the head is not trained on the example.
+Outputs: ``altered`` (a face replaced or altered in real footage) and ``synthesised`` (the whole face is
+generated). A target of -1 means that the output is not trained on the example.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def family(generator: str, fake: bool) -> str:
 
 
 def targets(generator: str, fake: bool) -> tuple[int, int]:
-    """Targets of the heads (altered, synthesised)."""
+    """Targets of the outputs (altered, synthesised)."""
     kind = family(generator, fake)
     if kind == REAL:
         return 0, 0
