@@ -231,6 +231,7 @@ def _placed(across: float, down: float, seen: tuple[float, ...], corner: tuple[f
 def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
     """Similarities through ORB features of the larger pictures, the exhibit's also mirrored."""
     orb = cv2.ORB.create(nfeatures=_FEATURES, fastThreshold=7, scaleFactor=1.2, nlevels=8)
+    matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     known = [orb.detectAndCompute(picture, None) for picture in reference.large]
     for place in evenly(len(exhibit.large), _FEWEST_PROBES // 2):
         picture = exhibit.large[place]
@@ -238,7 +239,7 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
             points, words = orb.detectAndCompute(picture[:, ::-1].copy() if flipped else picture, None)
             if words is None:
                 continue
-            for number, matrix in _similarities(points, words, known):
+            for number, matrix in _similarities(matcher, points, words, known):
                 scales = [
                     np.array([one.shape[1] / strip.size[0], one.shape[0] / strip.size[1]])
                     for one, strip in ((picture, exhibit), (reference.large[number], reference))
@@ -248,13 +249,12 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
 
 
 def _similarities(
-    points: Sequence[Any], words: Any, known: Sequence[tuple[Sequence[Any], Any]]
+    matcher: cv2.BFMatcher, points: Sequence[Any], words: Any, known: Sequence[tuple[Sequence[Any], Any]]
 ) -> Iterator[tuple[int, Floats]]:
     """The two pictures of ``known`` that share most features with one, where they do: which, and a matrix.
 
     Key points and descriptors are as OpenCV gives them.
     """
-    matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
     found = []
     for number, (_, there) in enumerate(known):
         pairs = [] if there is None else matcher.match(words, there)
