@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detector.media.frame import Image
 from detector.schema.logistic import sigmoid
-from detector.training.covered_faces.covers import SIDE, by_share
+from detector.training.covered_faces.covers import SIDE, by_share, laid_over
 
 _EYES, _MOUTH = 0.38, 0.76  # of the height, about
 _LEFT, _RIGHT = 0.32, 0.68  # of the width: the eyes
@@ -130,5 +130,5 @@ def _over(face: Image, layer: Image, share: NDArray[np.floating], rng: np.random
     move[:, 2] += rng.normal(0, 3, 2)
     layer = cv2.warpAffine(layer, move, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
     share = cv2.warpAffine(share.astype(np.float32), move, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
-    share = cv2.GaussianBlur(share, (0, 0), float(rng.uniform(0.3, 1.0)))[..., None]
-    return _seen(face * (1 - share) + layer * share)
+    share = cv2.GaussianBlur(share, (0, 0), float(rng.uniform(0.3, 1.0)))
+    return laid_over(face, layer, share)

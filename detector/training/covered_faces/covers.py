@@ -219,8 +219,14 @@ def by_share(shares: Sequence[tuple[_T, float]], rng: np.random.Generator) -> _T
 
 def composed(picture: Image, cover: Cover, rng: np.random.Generator) -> Image:
     """``cover`` over a ``picture`` of its size, its edge as sharp as pictures have them."""
-    share = cv2.GaussianBlur(cover.opacity, (0, 0), float(rng.uniform(0.3, 1.2)))[..., None] / np.float32(255)
-    return (picture * (1 - share) + cover.layer * share).astype(np.uint8)
+    share = cv2.GaussianBlur(cover.opacity, (0, 0), float(rng.uniform(0.3, 1.2))) / np.float32(255)
+    return laid_over(picture, cover.layer, share)
+
+
+def laid_over(picture: Image, layer: Image, share: NDArray[np.floating]) -> Image:
+    """``layer`` over a ``picture`` (h, w, 3), as opaque as ``share`` (h, w), 0 to 1, says."""
+    both = picture * (1 - share[..., None]) + layer * share[..., None]
+    return both.clip(0, 255).astype(np.uint8)
 
 
 def _share(
