@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,16 @@ Floats = NDArray[np.float64]
 _WINDOWS = 256  # judged at once
 QUALITY_SIZE = 128
 """px; of the crops for which the thresholds of quality were measured."""
+
+
+class FusedLogits(NamedTuple):
+    """What a scorer that decides says of n faces."""
+
+    logit: Floats
+    """The logits (n,) that decide."""
+    altered: Floats
+    """Those of both answers of a second look (n,): ``logit`` is the larger; no numbers without one."""
+    synthesised: Floats
 
 
 class Scorer:
@@ -184,14 +194,10 @@ class Scorer:
         """The same of a person, from that of the strongest segment or all frames: calibrated on exhibits."""
         return self._of_mean(mean_logit, self.card.exhibit)
 
-    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
-        """The logits (n,) that decide, from this network's ``logits`` at ``time`` of ``track``: the same."""
-        return logits
-
-    def halves(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> tuple[Floats, Floats]:
-        """Likewise both answers of a second look, *altered* and *synthesised*; no numbers without one."""
+    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> FusedLogits:
+        """What decides, from this network's ``logits`` (n,) at ``time`` of ``track``: the same."""
         unknown = np.full(len(logits), np.nan)
-        return unknown, unknown
+        return FusedLogits(logits, unknown, unknown)
 
     def second_look_of(self, track: int) -> SecondLook | None:
         """What a second look found of the person of ``track``; without one, none."""

@@ -17,7 +17,7 @@ from detector.schema.logistic import sigmoid
 from detector.scoring.explainable import Explainable, NetworkPart, explainable_of_fused
 from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import SCAN, SECOND_NETWORK, Floats, fusion_inputs, inputs_of, second_logits_of
-from detector.scoring.scorer import Scorer
+from detector.scoring.scorer import FusedLogits, Scorer
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.second_network import BothNetworks
@@ -34,13 +34,13 @@ class FusedScorer(Scorer):
         self._networks = networks
         self._looks = tuple(looks)
 
-    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> Floats:
-        """See :meth:`Scorer.fuse`. For people who were not looked at, the second network says nothing."""
-        return self._networks.fusion.logit(self._inputs_at(track, time, logits), self._raised(track, time))
+    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> FusedLogits:
+        """See :meth:`Scorer.fuse`; with what is raised of *altered*.
 
-    def halves(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> tuple[Floats, Floats]:
-        """See :meth:`Scorer.halves`; with what is raised of *altered*."""
-        return self._networks.fusion.halves(self._inputs_at(track, time, logits), self._raised(track, time))
+        For people who were not looked at, the second network says nothing.
+        """
+        halves = self._networks.fusion.halves(self._inputs_at(track, time, logits), self._raised(track, time))
+        return FusedLogits(np.maximum(*halves), *halves)
 
     def second_look_of(self, track: int) -> schema.SecondLook | None:
         look = self._look_of(track)

@@ -92,6 +92,6 @@ def fill_in_fused(detections: Detections, scorer: Scorer) -> None:
     """
     usable, rows = detections.scored, detections.rows
     judged = ~np.isnan(rows["logit"])
-    told = usable["track"], usable["time"], usable["logit"]
-    rows["logit"][judged] = scorer.fuse(*told)
-    rows["altered"][judged], rows["synthesised"][judged] = scorer.halves(*told)
+    fused = scorer.fuse(usable["track"], usable["time"], usable["logit"])
+    rows["logit"][judged] = fused.logit
+    rows["altered"][judged], rows["synthesised"][judged] = fused.altered, fused.synthesised

@@ -81,7 +81,7 @@ def test_calm_is_who_lies_below_the_threshold_of_doubt_by_0_3_of_the_logit(
 ) -> None:
     faces = _faces()
     scorer = FusedScorer(calm._networks, [_look(calm, kept)])
-    logit = scorer.fuse(faces["track"], faces["time"], faces["logit"]).mean()
+    logit = scorer.fuse(faces["track"], faces["time"], faces["logit"]).logit.mean()
     assert len(_look(calm, kept, doubt=sigmoid(logit + below)).moments) == moments
 
 

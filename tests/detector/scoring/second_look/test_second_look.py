@@ -75,7 +75,7 @@ def test_the_map_is_of_what_the_deciding_network_sees(
         sides[name] = explainable.square.side
         crops[name] = [seen.crop.shape[0] for seen in explainable.seen]
         of_scan = scan_scorer.logits([crop_square(astronaut, peak.square, scan_scorer.card.input.size)])
-        deciding = scorer.fuse(np.array([0]), np.zeros(1), of_scan)
+        deciding = scorer.fuse(np.array([0]), np.zeros(1), of_scan).logit
         as_they_are = [[seen.crop] for seen in explainable.seen]
         assert explainable.logits(as_they_are) == pytest.approx(deciding, abs=1e-6)
     scan_side, second_side = scan_scorer.card.input.size, 32

@@ -82,11 +82,12 @@ def test_what_stands_out_is_raised_if_other_views_agree(
     assert checked.stability == 1.0 and len(checked.raised) == 1
     scorer = FusedScorer(networks, [checked])
     at = [np.zeros(2, np.int32), np.array([2.75, 0.5]), np.full(2, -6.0)]
-    inside, outside = scorer.fuse(*at) - networks.fusion.logit(
+    fused_at = scorer.fuse(*at)
+    inside, outside = fused_at.logit - networks.fusion.logit(
         np.column_stack([at[2], checked.second_logits_at(*at)])
     )
     assert inside > 0.02 and outside == 0.0
-    both = np.array(scorer.halves(*at)) - networks.fusion.halves(
+    both = np.array(fused_at[1:]) - networks.fusion.halves(
         np.column_stack([at[2], checked.second_logits_at(*at)])
     )
     assert both[0, 0] > 0.02 and (both[0, 1], both[1, 1]) == (0.0, 0.0), "of the altered half alone"
