@@ -33,7 +33,7 @@ DECODERS = {
     "MJPEG": ("mjpeg",),
 }
 # Families the reports ask for, as setup.sh installs them.
-FONTS = ("DejaVu Sans", "Liberation", "Droid")
+FONTS = ("DejaVu Sans", "Liberation", "Droid", "Noto Color Emoji")
 # What stands below this line of requirements.txt is needed by developers only.
 DEVELOPERS_PART = "# Tests and checks"
 
@@ -178,7 +178,7 @@ def _fonts() -> Iterator[Finding]:
         return
     lacking = [family for family in FONTS if family not in listed]
     if lacking:
-        words = f"not installed: {', '.join(lacking)}; reports would show boxes for some letters"
+        words = f"not installed: {', '.join(lacking)}; reports would show codes or names for some letters"
         yield Finding("fonts", "missing", words, SETUP)
     else:
         yield Finding("fonts", "ok", ", ".join(FONTS), "")

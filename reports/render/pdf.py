@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from reports.render.html import document_date, fill_template
 from reports.render.markup import Markup
 from reports.render.pdf_conformance import finish
 from reports.render.pdf_digest import PLACEHOLDER, with_digest
+from reports.render.unprintable import Finisher, with_every_letter
 from reports.text.translation import language
 from reports.text.translation.language import capitalize_first
 from reports.view.report import ReportView
@@ -51,18 +52,11 @@ class SuppliedOnly(URLFetcher):
         return URLFetcherResponse(url, self._supplied[url], {"Content-Type": "image/jpeg"})
 
 
-class _Unprintable(Exception):
-    """No installed font has a glyph for these characters."""
-
-    def __init__(self, codes: Collection[int]) -> None:
-        self.codes = codes
-
-
 def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Attachment] = ()) -> bytes:
     """The PDF's bytes, equal for equal input and fonts; ``pictures`` as for ``render_html``.
 
     Follows PDF/A-3a and PDF/UA-1, with bookmarks; ``enclosed`` are attached. Characters that no
-    installed font can show are printed as ``\\u6620``, since PDF/A allows no empty boxes. Raises
+    installed font can show stand in words (:mod:`reports.render.unprintable`). Raises
     :class:`ReportError` when the markup asks for anything but the pictures given.
     """
     # Numbered addresses: a path from an analysis.json never becomes part of a URL.
@@ -91,12 +85,12 @@ def render_document(
     another address.
     """
     fetcher = SuppliedOnly(supplied)
+
+    def write(markup: str, refuse_boxes: Finisher) -> bytes:
+        return _typeset(markup, fetcher, enclosed, date, places, refuse_boxes)
+
     try:
-        try:
-            return _typeset(markup, fetcher, enclosed, date, places)
-        except _Unprintable as problem:
-            escapes = {code: chr(code).encode("unicode_escape").decode() for code in problem.codes}
-            return _typeset(markup.translate(escapes), fetcher, enclosed, date, places)
+        return with_every_letter(markup, write)
     except RefusedAddress as error:
         raise ReportError(f"{error} Its template must only show pictures of the analysis.") from error
 
@@ -107,11 +101,10 @@ def _typeset(
     enclosed: Sequence[Attachment],
     date: str,
     places: Mapping[str, str],
+    refuse_boxes: Finisher,
 ) -> bytes:
     def finisher(document: Any, pdf: Any) -> None:
-        missing = {code for font in document.fonts.values() for code in font.missing}
-        if missing:
-            raise _Unprintable(missing)
+        refuse_boxes(document, pdf)
         finish(pdf, places)
         _write(pdf)
 

@@ -32,6 +32,7 @@ from detector import timestamps
 from detector.version import __version__
 from reports.render.pdf import SuppliedOnly
 from reports.render.pdf_digest import covered_length
+from reports.render.unprintable import Finisher, with_every_letter
 from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
 from reports.signing.pdf_structure import tag_field
 
@@ -154,7 +155,11 @@ def _appearance(words: list[str], box: tuple[int, int, int, int]) -> bytes:
     size = (box[2] - box[0], box[3] - box[1])
     lines = [f"<p><b>{escape(words[0])}</b></p>", *(f"<p>{escape(line)}</p>" for line in words[1:])]
     markup = f"<style>{_STYLE % (*size, size[1])}</style><div>{''.join(lines)}</div>"
-    return bytes(HTML(string=markup, url_fetcher=SuppliedOnly({})).write_pdf())
+
+    def write(markup: str, refuse_boxes: Finisher) -> bytes:
+        return bytes(HTML(string=markup, url_fetcher=SuppliedOnly({})).write_pdf(finisher=refuse_boxes))
+
+    return with_every_letter(markup, write)
 
 
 def _free_place(data: bytes) -> _Place:

@@ -1,0 +1,68 @@
+"""What stands in a PDF for characters that no installed font can show."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pikepdf
+import pypdfium2
+import pytest
+from analyses import build
+from pdf_rules import broken
+from pypdf import PdfReader
+
+from reports.inputs.case import CaseDetails
+from reports.render.pdf import render_pdf
+from reports.render.unprintable import in_words, with_every_letter
+from reports.signing.pdf import _appearance
+from reports.view.report import report_view
+from reports.view.report_inputs import ReportInputs
+
+
+@pytest.mark.parametrize(
+    ("character", "words"),
+    [
+        ("\N{CLAPPER BOARD}", "[clapper board]"),
+        ("\N{EMOJI MODIFIER FITZPATRICK TYPE-4}", "[emoji modifier fitzpatrick type-4]"),
+        ("映", r"\u6620"),
+        ("\U000e0041", r"\U000e0041"),  # a tag, which nobody sees
+    ],
+)
+def test_pictures_have_a_name_and_letters_a_code(character: str, words: str) -> None:
+    assert in_words(character) == words
+
+
+def test_only_what_would_be_a_box_is_put_in_words() -> None:
+    def write(markup: str, finish: Callable[[Any, Any], None]) -> bytes:
+        lacking = {ord(letter) for letter in markup if letter == "\N{CLAPPER BOARD}"}
+        finish(SimpleNamespace(fonts={"a": SimpleNamespace(missing=lacking)}), None)
+        return markup.encode()
+
+    assert (
+        with_every_letter("\N{CLAPPER BOARD} \N{BLACK STAR}", write).decode()
+        == "[clapper board] \N{BLACK STAR}"
+    )
+
+
+def test_emoji_in_names_and_case_details_are_pictures_or_names(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=0, kept=False, file="\N{CLAPPER BOARD} clip.mp4")
+    case = CaseDetails(
+        examiner="Seen by \N{WOMAN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}\u200d\N{PERSONAL COMPUTER}."
+    )
+    data = render_pdf(report_view(analysis, tmp_path, ReportInputs(case=case)), {})
+    # Not PDFium, which leaves out letters that are drawn as pictures.
+    text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+    for character in "\N{CLAPPER BOARD}\N{WOMAN}\N{PERSONAL COMPUTER}":
+        assert character in text or in_words(character) in text.replace("\n", " ")
+    (tmp_path / "report.pdf").write_bytes(data)
+    with pikepdf.open(tmp_path / "report.pdf") as pdf:
+        assert broken(pdf) == []
+
+
+def test_the_stamp_of_a_signature_has_no_boxes() -> None:
+    with pypdfium2.PdfDocument(_appearance(["Signed by \U0001b1b1", "x"], (0, 0, 300, 60))) as document:
+        assert "\\U0001b1b1" in document[0].get_textpage().get_text_bounded()
