@@ -18,6 +18,7 @@ from typing import BinaryIO
 import av
 
 from detector.errors import MediaError
+from detector.media.exhibit.asf import stated_seconds
 from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
 from detector.media.exhibit.isobmff import read_layout
 from detector.media.exhibit.limits import Bounds
@@ -80,6 +81,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             place = file.tell()  # FFmpeg reads on from there
             colours = to_srgb(file, _colour_code(container))
             played = read_layout(file).played if _waits(container) else {}
+            stated = stated_seconds(file)
             file.seek(place)
             by_pillow = is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk
             opening: AbstractContextManager[MediaReader] = (
@@ -89,6 +91,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             )
             with opening as reader:
                 reader.to_srgb, reader.has_transparency = colours, transparency
+                reader.stated_seconds = stated
                 if colours.of_cmyk or not by_pillow:
                     reader.is_whole = partial(is_whole, file)
                 if not by_pillow:

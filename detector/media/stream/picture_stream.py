@@ -47,6 +47,8 @@ class PictureStream:
 
         FFmpeg counts the wait to the duration of a stream whose edit list plays less than there is.
         """
+        self.stated_seconds: float | None = None
+        """For how long the whole file plays as it states where FFmpeg does not tell; to be set."""
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     @property
@@ -74,7 +76,7 @@ class PictureStream:
         """Seconds stated for the whole file."""
         stated = self._container.duration
         seconds = (stated or 0) / av.time_base - (self._excess() if self.played else 0.0)
-        return seconds if seconds > 0 else None
+        return seconds if seconds > 0 else self.stated_seconds
 
     def duration_of(self, stream: av.stream.Stream) -> float | None:
         """Seconds stated for a stream, no more than its edit list plays."""
@@ -108,7 +110,7 @@ class PictureStream:
         """Seconds the container claims; 0 if it claims nothing."""
         if self._stream.duration:
             return self.duration_of(self._stream) or 0.0
-        return (self._container.duration or 0) / av.time_base
+        return (self._container.duration or 0) / av.time_base or self.stated_seconds or 0.0
 
     @property
     def states_whole_duration(self) -> bool:

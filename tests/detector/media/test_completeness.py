@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from clips import HEIGHT, WIDTH, box, number_of, numbered, packets, write_clip
 
 from detector.media.completeness import lost_frames, missing_seconds
+from detector.media.exhibit.asf import stated_seconds
 from detector.media.open import open_media
 from detector.metadata.anomalies.video import of_video
 from detector.metadata.collect import collect
@@ -99,6 +101,23 @@ def test_what_lies_in_the_file_and_cannot_be_decoded_is_not_missing_at_its_end(t
     (said,) = not_seen(media, missing)
     assert "the last 2.2 s cannot be decoded" in said and "missing" not in said
     assert facts_of(whole)[0].lost_at_end == 0
+
+
+def test_a_windows_media_file_cut_short_lacks_its_end(tmp_path: Path) -> None:
+    """FFmpeg tells no duration of a file that is another size than its header says."""
+    whole = write_clip(tmp_path / "a.wmv", map(numbered, range(60)), codec="wmv2", options={"g": "12"})
+    assert facts_of(whole)[1] == 0
+    cut = whole.with_stem("cut")
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    media, missing, shown = facts_of(cut)
+    assert missing == pytest.approx((60 - len(shown)) / 25, abs=0.1) and missing > 0.8
+    (said,) = not_seen(media, missing)
+    assert "missing" in said
+    # A header that breaks off, or with a length that no file has, says nothing.
+    data = bytearray(whole.read_bytes())
+    assert stated_seconds(io.BytesIO(data[:100])) is None
+    data[46:54] = b"\xff" * 8
+    assert stated_seconds(io.BytesIO(data)) is None
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.flv"])
