@@ -2,7 +2,8 @@
 
 :mod:`~detector.media.stream.picture_stream` chooses the stream and says what is known before a frame is
 decoded; :mod:`~detector.media.stream.decoder` yields frames in order, each with its time, and counts in
-:mod:`~detector.media.stream.tally` what it met. Beside it packets are measured
+:mod:`~detector.media.stream.tally` what it met; at a damaged end it takes frames from
+:mod:`~detector.media.stream.last_packets`. Beside it packets are measured
 (:mod:`~detector.media.stream.packet_stats`), clocks that begin anew are carried on
 (:mod:`~detector.media.stream.restarted_clock`), and headers read (:mod:`~detector.media.stream.nal_units`,
 :mod:`~detector.media.stream.references`): to tell which frames rest on damaged ones

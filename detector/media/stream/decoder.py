@@ -14,6 +14,7 @@ from av.codec.codec import Capabilities
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import MP4
 from detector.media.stream.damage import Damage, key_of
+from detector.media.stream.last_packets import LastPackets
 from detector.media.stream.nal_units import length_size_of
 from detector.media.stream.picture_stream import PictureStream
 from detector.media.stream.references import reference_reader
@@ -23,6 +24,7 @@ from detector.media.stream.unreferenced import PICTURE_PACKETS, NeededPackets
 from detector.schema.analysis import MediaKind
 
 _MOST_THREADS = 64  # of a decoder
+_REFUSED = "a packet the decoder refused"
 _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
 
 
@@ -138,6 +140,7 @@ class FrameDecoder(PictureStream):
 
     def _raw(self, tally: Tally, needed: NeededPackets | None) -> Iterator[av.VideoFrame]:
         fed: deque[int | None] = deque(maxlen=_MOST_THREADS)
+        last = LastPackets(self._stream.codec_context)
         for packet in self._packets(tally):
             tally.packets.add(packet, self.codec)
             tally.damage.add(packet)
@@ -146,9 +149,11 @@ class FrameDecoder(PictureStream):
                 continue
             if needed is not None and (tally.undecodable or tally.out_of_order or tally.damage.is_met):
                 needed.distrust()
-            yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally, fed)
+            yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally, fed, last)
         if needed is not None:
-            yield from self._frames_of(needed.flush(), tally, fed)
+            yield from self._frames_of(needed.flush(), tally, fed, last)
+        if self.kind is MediaKind.VIDEO:
+            yield from last.left(lambda key: self._refuse(key, _REFUSED, tally))
 
     def _packets(self, tally: Tally) -> Iterator[av.Packet]:
         """Those of the pictures, in the order of the file; of a photo that of the first picture alone.
@@ -184,20 +189,26 @@ class FrameDecoder(PictureStream):
                 tally.others_end = max(tally.others_end, end)
 
     def _frames_of(
-        self, packets: Iterable[av.Packet], tally: Tally, fed: deque[int | None]
+        self, packets: Iterable[av.Packet], tally: Tally, fed: deque[int | None], last: LastPackets
     ) -> Iterator[av.VideoFrame]:
         """The frames that come when ``packets`` are given to the decoder after those in ``fed``."""
         for packet in packets:
             fed.append(key_of(packet))
+            last.add(packet)
             try:
-                yield from packet.decode()
+                for frame in packet.decode():
+                    last.came(frame)
+                    yield frame
             except av.error.EOFError:
                 return
             except MemoryError:  # of this machine, not of the file; FFmpeg's own is one of both
                 raise
             except av.FFmpegError:
+                if not packet.size and last.are_left:  # which are decoded anew
+                    continue
                 refused = self._refused_of(fed) if packet.size else None
-                self._refuse(refused, "a packet the decoder refused", tally)
+                last.refused(refused)
+                self._refuse(refused, _REFUSED, tally)
                 self._bounds.refuse_count(tally.frames + tally.undecodable)
 
     def _is_cut_off(self, packet: av.Packet) -> bool:
