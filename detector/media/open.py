@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -89,7 +89,8 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                 if by_pillow
                 else nullcontext(MediaReader(container, photo, bounds))
             )
-            with opening as reader:
+            with opening as reader, ExitStack() as others:
+                reader.open_again = partial(_open_again, file, others)
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.stated_seconds = stated
                 if colours.of_cmyk or not by_pillow:
@@ -113,6 +114,13 @@ def _colour_code(container: av.container.InputContainer) -> tuple[int, int]:
         if stream.codec_context is not None:
             return stream.codec_context.color_primaries, stream.codec_context.color_trc
     return 2, 2
+
+
+def _open_again(file: BinaryIO, others: ExitStack) -> av.container.InputContainer:
+    """The file as a container that stands at its first byte, in the place of the one in ``others``."""
+    others.close()
+    file.seek(0)
+    return others.enter_context(open_container(file))
 
 
 def open_container(file: BinaryIO) -> av.container.InputContainer:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from detector.errors import MediaError
 from detector.media.completeness import seconds_after
 from detector.media.exhibit.limits import Bounds
+from detector.media.exhibit.signatures import MATROSKA
 from detector.media.frame import Frame, Image
 from detector.media.pictures import hdr
 from detector.media.pictures.colour_profile import ToSrgb
@@ -251,6 +252,8 @@ class MediaReader(FrameDecoder):
     def _sought(self, pts: int | None) -> bool:
         """Go to the key frame before ``pts``, or to the first byte; whether the container could."""
         try:
+            if pts is None and self.container_format == MATROSKA:
+                return self._opened_again()  # its demuxer reads nothing after another way to the first byte
             if pts is None:
                 self._container.seek(0, unsupported_byte_offset=True)
             else:

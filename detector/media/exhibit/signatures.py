@@ -139,6 +139,8 @@ def _is_animated_png(head: bytes) -> bool:
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 """What FFmpeg calls its demuxer of MP4, QuickTime and their relatives."""
+MATROSKA = "matroska,webm"
+"""Likewise, of Matroska and WebM."""
 CONTAINERS = (
     Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",), endings=(".jpg", ".jpeg")),
     Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",), endings=(".png",)),
@@ -188,7 +190,7 @@ CONTAINERS = (
     Container(
         N_("a Matroska or WebM video"),
         False,
-        ("matroska,webm",),
+        (MATROSKA,),
         starts=(b"\x1a\x45\xdf\xa3",),
         endings=(".mkv", ".webm"),
     ),

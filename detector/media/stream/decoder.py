@@ -12,8 +12,9 @@ import av
 from av.codec.codec import Capabilities
 
 from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import MP4
+from detector.media.exhibit.signatures import MATROSKA, MP4
 from detector.media.stream.damage import Damage, key_of
+from detector.media.stream.early_packets import read_ahead
 from detector.media.stream.last_packets import LastPackets
 from detector.media.stream.nal_units import length_size_of
 from detector.media.stream.picture_stream import PictureStream
@@ -37,13 +38,9 @@ class FrameDecoder(PictureStream):
         self._keys = array("q")  # PTS of key frames
         self.clock_restarts = False
         """Whether the clock was met to begin anew: then PTS are known from the first byte on only."""
+        self._begins: int | None = None  # PTS of the first frame, where its packet has no time
         self.whole_pictures: int | None = None
         """How many frames come before one that breaks off without the decoder's saying so; to be set."""
-        self._others = [
-            stream
-            for stream in container.streams
-            if stream.type in ("audio", "subtitle", "video") and stream is not self._stream
-        ]
 
     @property
     def duration(self) -> Fraction:
@@ -125,13 +122,14 @@ class FrameDecoder(PictureStream):
                 tally.damage.is_whole(key_of(frame))
             # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
+            if pts is None and not begun:
+                pts = self._begins
             most = min(_MOST_HELD, _HELD_BYTES // max(1, 3 * frame.width * frame.height))
             if pts is None and not begun and len(held) < most:
                 held.append(frame)
                 continue
             begun = True
-            rate = self._stream.average_rate
-            step = frame.duration or max(1, round(1 / rate / self.time_base) if rate else 1)
+            step = frame.duration or self._step()
             for rank, early in enumerate(held):
                 yield early, None if pts is None else pts - step * (len(held) - rank)
             held = []
@@ -141,7 +139,11 @@ class FrameDecoder(PictureStream):
     def _raw(self, tally: Tally, needed: NeededPackets | None) -> Iterator[av.VideoFrame]:
         fed: deque[int | None] = deque(maxlen=_MOST_THREADS)
         last = LastPackets(self._stream.codec_context)
-        for packet in self._packets(tally):
+        packets = self._packets(tally)
+        self._begins = None
+        if self.container_format == MATROSKA:
+            packets = read_ahead(packets, self._step(), self._begin)
+        for packet in packets:
             tally.packets.add(packet, self.codec)
             tally.damage.add(packet)
             if self._is_cut_off(packet):
@@ -155,13 +157,29 @@ class FrameDecoder(PictureStream):
         if self.kind is MediaKind.VIDEO:
             yield from last.left(lambda key: self._refuse(key, _REFUSED, tally))
 
+    def _begin(self, pts: int) -> None:
+        self._begins = pts
+
+    def _step(self) -> int:
+        """Ticks from frame to frame, on average."""
+        rate = self._stream.average_rate
+        return max(1, round(1 / rate / self.time_base)) if rate else 1
+
+    def _others(self) -> list[av.stream.Stream]:
+        """The other streams, which are not decoded."""
+        return [
+            stream
+            for stream in self._container.streams
+            if stream.type in ("audio", "subtitle", "video") and stream is not self._stream
+        ]
+
     def _packets(self, tally: Tally) -> Iterator[av.Packet]:
         """Those of the pictures, in the order of the file; of a photo that of the first picture alone.
 
         FFmpeg reads pictures that lie behind one another in a photo file as frames. Viewers show the first.
         """
         # Other tracks are not decoded; where they end tells whether the file does too early.
-        others = self._others if self.states_whole_duration else ()
+        others = self._others() if self.states_whole_duration else ()
         packets = self._container.demux(self._stream, *others)
         clock = RestartedClock(self.time_base) if self.container_format in FORMATS else None
         begun = False

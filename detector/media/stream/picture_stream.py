@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import av
@@ -10,11 +10,11 @@ import av
 from detector.errors import MediaError
 from detector.media.exhibit.file import UNREADABLE
 from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import ACCEPTED, PHOTO_DEMUXERS
+from detector.media.exhibit.signatures import ACCEPTED, MATROSKA, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
-WHOLE_DURATION = frozenset({"matroska,webm", "asf", "flv"})
+WHOLE_DURATION = frozenset({MATROSKA, "asf", "flv"})
 """Containers that state a duration of the whole file alone."""
 
 
@@ -25,10 +25,10 @@ class PictureStream:
         self._container = container
         self._bounds = bounds
         self._stream = _picture_stream(container)
-        self._stream.thread_type = "AUTO"
+        self.open_again: Callable[[], av.container.InputContainer] | None = None
+        """Opens the same file once more, for a container that finds no way back; to be set."""
         bounds.refuse_picture(self._stream.codec_context.width, self._stream.codec_context.height)
-        # FFmpeg itself refuses frames that are larger than what the file said of itself.
-        self._stream.codec_context.options = {"max_pixels": str(bounds.pixels)}
+        self._prepare()
         if self._stream.time_base is None:
             raise MediaError(N_("The file gives its frames no times. Convert it to mp4 and try again."))
         self.time_base: Fraction = self._stream.time_base
@@ -50,6 +50,21 @@ class PictureStream:
         self.stated_seconds: float | None = None
         """For how long the whole file plays as it states where FFmpeg does not tell; to be set."""
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
+
+    def _prepare(self) -> None:
+        self._stream.thread_type = "AUTO"
+        # FFmpeg itself refuses frames that are larger than what the file said of itself.
+        self._stream.codec_context.options = {"max_pixels": str(self._bounds.pixels)}
+
+    def _opened_again(self) -> bool:
+        """Be at the first byte of the file opened once more; False where that cannot be."""
+        if self.open_again is None:
+            return False
+        number = self._stream.index  # the one before is closed
+        self._container = self.open_again()
+        (self._stream,) = (stream for stream in self._container.streams.video if stream.index == number)
+        self._prepare()
+        return True
 
     @property
     def stream(self) -> av.VideoStream:

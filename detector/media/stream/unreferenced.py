@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 import av
 
-from detector.media.exhibit.signatures import MP4
+from detector.media.exhibit.signatures import MATROSKA, MP4
 from detector.media.stream.nal_units import unreferenced_kind
 
 # A picture may be shown at most 16 pictures later than it is decoded (H.264 A.3.1), each at most two fields.
 _HELD = 32
-PICTURE_PACKETS = frozenset({MP4, "matroska,webm"})
+PICTURE_PACKETS = frozenset({MP4, MATROSKA})
 """Containers in which a packet is a whole picture."""
 
 
