@@ -34,13 +34,17 @@ const BROKE_AFTER = [
   _("Check that Reelproof is running and whether the library lists the file before you hand it in again."),
 ];
 
-function refusal(request) {
+function contentOf(request) {
   try {
-    const { error, remedy } = JSON.parse(request.responseText);
-    if (error) return [error, remedy ?? ""];
+    return JSON.parse(request.responseText);
   } catch {
-    // not said in JSON
+    return {}; // not said in JSON
   }
+}
+
+function refusal(request) {
+  const { error, remedy } = contentOf(request);
+  if (error) return [error, remedy ?? ""];
   return [_("Reelproof refused the file."), _("Reload this page and try again.")];
 }
 
@@ -70,7 +74,8 @@ export function send(action, body, tell) {
   });
   request.addEventListener("load", () => {
     const seconds = Number(request.getResponseHeader("retry-after"));
-    if (request.status === 200) tell.onTaken(request.responseURL); // the redirect to the analysis was followed
+    const { address } = contentOf(request);
+    if (address) tell.onTaken(new URL(address, action).href);
     else if (request.status === TOO_OFTEN && seconds > 0) tell.onTooOften(seconds);
     else if (request.status === UNFIT) tell.onUnfit(...refusal(request));
     else tell.onRefused(...refusal(request));

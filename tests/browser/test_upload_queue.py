@@ -76,6 +76,15 @@ def test_a_batch_of_five_that_is_dropped(idle: Served, page: Page, seen, five):
     assert seen.console == []
 
 
+def test_the_queue_opens_no_page_that_nobody_looks_at(idle: Served, page: Page, photos):
+    opened: list[str] = []
+    page.on("request", lambda request: opened.append(request.url))
+    hand_in(page, idle.address, photos[:2])
+    for path in photos[:2]:
+        expect(item(page, path.name)).to_contain_text("Queued")
+    assert [url for url in opened if re.search(r"/analyses/[0-9a-f]{32}(\?|$)", url)] == []
+
+
 def test_a_name_that_would_read_backwards_is_shown_escaped(idle: Served, page: Page, tmp_path: Path):
     turned = tmp_path / "clip\u202egpj.mp4"
     turned.touch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from detector import timestamps
@@ -14,6 +14,7 @@ from reports.inputs.case import CaseDetails
 from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import IntakeError, UserError
+from webapp.http.error_pages import wants_json
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import Incoming
 from webapp.intake.upload_request import this_request
@@ -59,7 +60,10 @@ def form(problem: UserError | None = None) -> str:
 @require(Permission.ANALYSE, takes_files=True)
 @form_again(form)
 def create() -> Response:
-    """Take in one file and queue its analysis; answers with a redirect to its page."""
+    """Take in one file and queue its analysis; answers with its page's address.
+
+    To scripts as JSON: one that followed a redirect would open the page, and the log say that a person did.
+    """
     settings = this_app.settings()
     this_request().upload_limit = upload_limit(settings, current())
     part = request.files.get("file")
@@ -92,7 +96,8 @@ def create() -> Response:
     known: dict[str, Any] = (
         {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}
     )
-    return redirect(url_for("show.show", analysis_id=row.id, **known), 303)
+    address = url_for("show.show", analysis_id=row.id, **known)
+    return jsonify(address=address) if wants_json() else redirect(address, 303)
 
 
 @blueprint.post("/sample")

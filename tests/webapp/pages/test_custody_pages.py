@@ -162,6 +162,19 @@ def test_annotations_are_recorded_under_their_author(app, client, database):
     assert last.details["verdict"] == "agree" and last.details["about"] == "A1"
 
 
+def test_a_script_that_hands_in_a_file_has_looked_at_nothing(app, client, database):
+    upload(client)
+    sent = {"file": (io.BytesIO(b"bytes"), "again.mp4")}
+    answer = client.post(
+        "/analyses", data=sent, headers={"Accept": "application/json"}, follow_redirects=True
+    )
+    assert answer.status_code == 200
+    assert re.fullmatch(r"/analyses/[0-9a-f]{32}\?known=1&since=\d{4}-\d\d-\d\d", answer.json["address"])
+    assert [entry.action for entry in log(database)][-1] == "analysis queued"
+    client.get(answer.json["address"])
+    assert [entry.action for entry in log(database)][-1] == "view"
+
+
 def test_a_file_handed_in_before_is_said_to_be(app, client, database):
     first = upload(client, file="first.mp4").location
     assert "known" not in first
