@@ -16,6 +16,7 @@ from webapp.http.row_numbers import RowNumber
 from webapp.intake import upload_request
 from webapp.monitoring import metrics
 from webapp.pages import template_filters
+from webapp.queries import deleted_meanwhile
 from webapp.security.requests import request_guard
 from webapp.security.sign_in.passwords import Passwords
 from webapp.settings import Settings, read_settings
@@ -44,7 +45,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     security_headers.install(app, settings)
     request_guard.install(app)
     nul_characters.install(app)
-    error_pages.install(app)
+    error_pages.install(app, deleted_meanwhile.told)
     template_filters.install(app)
     _register_pages(app)
     api.install(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
@@ -74,14 +75,27 @@ _NO_CHANGES = (
 )
 
 
-def install(app: Flask) -> None:
+# That what a request is about was deleted while it was answered, if so.
+DeletedMeanwhile = Callable[[], UserError | None]
+
+
+def install(app: Flask, deleted_meanwhile: DeletedMeanwhile) -> None:
     """Answer every error in words; of the handlers that fit, Flask takes the one of the narrowest class."""
-    app.register_error_handler(UserError, _user_error)
+
+    def user_error(problem: UserError) -> Response:
+        # Files that are missing or do not fit may be those of an analysis that is being deleted.
+        return _user_error((problem.status == 500 and deleted_meanwhile()) or problem)
+
+    def unexpected(problem: Exception) -> Response:
+        gone = deleted_meanwhile()
+        return _user_error(gone) if gone is not None else _unexpected(problem)
+
+    app.register_error_handler(UserError, user_error)
     app.register_error_handler(problem_details.FieldsError, _fields_at_fault)
     app.register_error_handler(413, _request_too_large)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OperationalError, _no_database)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, unexpected)
 
 
 def _user_error(problem: UserError) -> Response:

@@ -8,5 +8,6 @@ Rows as somebody may see them: :mod:`~webapp.queries.analyses`; the library, whi
 :mod:`~webapp.queries.reference_comparisons`, :mod:`~webapp.queries.copies`. Results from their folders:
 :mod:`~webapp.queries.results`, for the desk :mod:`~webapp.queries.review_data` and
 :mod:`~webapp.queries.review_scores`, two of one exhibit :mod:`~webapp.queries.two_analyses`,
-:mod:`~webapp.queries.live_sessions`. All of them counted: :mod:`~webapp.queries.statistics`.
+:mod:`~webapp.queries.live_sessions`. All of them counted: :mod:`~webapp.queries.statistics`. What is said of
+one deleted while a request about it is answered: :mod:`~webapp.queries.deleted_meanwhile`.
 """

@@ -69,11 +69,12 @@ def get_or_404(comparison_id: str) -> ComparisonRow:
     with visible_session() as session:
         row = session.get(ComparisonRow, comparison_id)
         if row is None:
-            raise _gone(session, comparison_id)
+            raise gone(session, comparison_id)
     return row
 
 
-def _gone(session: Session, comparison_id: str) -> UserError:
+def gone(session: Session, comparison_id: str) -> UserError:
+    """What to say of a comparison that is not there: that it was deleted, and when, or never was."""
     tombstone = log_queries.tombstone(session, comparison_id)
     if tombstone is None or tombstone.details.get("what") != "comparison":
         return UserError(

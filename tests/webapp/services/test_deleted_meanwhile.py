@@ -6,16 +6,20 @@ import io
 from collections.abc import Callable, Iterator
 
 import pytest
+from made_comparisons import compared
 from made_results import finished, hand_in
 from second_review_case import Review, review
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from webapp.custody.records import result_records
+from webapp.downloads import exports
 from webapp.jobs import states
+from webapp.queries import reference_comparisons, results
 from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
-from webapp.storage.tables import AnalysisRow, State
+from webapp.storage.tables import AnalysisRow, ComparisonRow, State
 
 SAID = {"kind": "exhibit", "verdict": "agree", "note": "x", "author": "Ada"}
 
@@ -55,6 +59,47 @@ def test_what_is_done_to_a_finished_analysis(app, client, deleted_before, act):
         answer = client.post(f"{one}/annotations/import", data=form, content_type=kind)
     else:
         answer = client.post(f"{one}/assign", data={"case": ""})
+    assert answer.status_code == 410 and "was deleted on" in answer.text, answer.text
+
+
+@pytest.mark.parametrize(
+    ("of", "name"),
+    [(result_records, "manifest_problem"), (results, "analysis_text"), (exports, "send")],
+    ids=["before its manifest is read", "before its findings are read", "before they are handed out"],
+)
+@pytest.mark.parametrize("prefix", ["", "/api/v1"], ids=["page", "API"])
+def test_what_is_read_of_a_finished_analysis(app, client, deleted_before, of, name, prefix):
+    row = finished(app)
+    results.result_cache.clear()
+    deleted_before(of, name, row.id)
+    app.testing = False
+    answer = client.get(f"{prefix}/analyses/{row.id}/exports/csv")
+    assert answer.status_code == 410 and "was deleted on" in answer.text, answer.text
+
+
+def test_an_error_about_an_analysis_that_is_there_is_told_as_before(app, client, monkeypatch):
+    row = finished(app)
+    results.result_cache.clear()
+    (Folders.local(app.extensions["settings"].data).result(row.id) / "manifest.json").unlink()
+    app.testing = False
+    answer = client.get(f"/analyses/{row.id}/exports/csv")
+    assert answer.status_code == 500 and "The manifest of this analysis is missing." in answer.text
+    monkeypatch.setattr(exports, "send", lambda *_: 1 / 0)
+    assert client.get(f"/analyses/{finished(app, file='b').id}/exports/csv").status_code == 500
+    assert client.get(f"/analyses/{'0' * 32}/exports/csv").status_code == 404
+
+
+def test_a_comparison_that_is_read(app, client, monkeypatch):
+    comparison = compared(app, finished(app, file="a"), finished(app, file="b"))
+    folders, real = Folders.local(app.extensions["settings"].data), reference_comparisons.result
+
+    def first(row: ComparisonRow) -> object:
+        deletion.delete_comparison(app.extensions["database"], folders, row.id)
+        return real(row)
+
+    monkeypatch.setattr(reference_comparisons, "result", first)
+    app.testing = False
+    answer = client.get(f"/comparisons/{comparison.id}/comparison.json")
     assert answer.status_code == 410 and "was deleted on" in answer.text, answer.text
 
 
