@@ -4,11 +4,12 @@
 into the folder ``OUT``, which holds ``custody.json``. On standard input, as JSON: annotations,
 case details, what hashing the kept exhibit again showed, the ids of comparisons with references, the
 texts of a ``laboratory.json`` and of a ``second-review.json`` where there are any, and the code of the
-language of the report.
+language of the report. It ends with the status ``errno.ENOSPC`` where the disk is full.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -44,6 +45,17 @@ def main(analysis: Path, out: Path) -> None:
     render_report(analysis, given, out)
 
 
+def status(analysis: Path, out: Path) -> int:
+    """Render one report; the status to end with."""
+    try:
+        main(analysis, out)
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return errno.ENOSPC
+        raise
+    return 0
+
+
 def render_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
     """Write ``report.html`` and ``report.pdf`` into ``out``, in this process, which should be confined."""
     check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
@@ -67,4 +79,4 @@ def _data(analysis: Path) -> Path:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.exit(status(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -6,7 +6,9 @@ worker may have rendered the first one already (:mod:`webapp.worker.prepared_rep
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -122,6 +124,8 @@ def _render(analysis: Path, given: dict[str, object], known: bytes | None, place
             )
         except subprocess.TimeoutExpired:
             raise _render_error() from None
+        if ended.returncode == errno.ENOSPC:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if ended.returncode:
             raise _render_error()
 

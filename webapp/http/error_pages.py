@@ -75,6 +75,11 @@ _NO_CHANGES = (
 )
 
 
+_NO_ROOM = (
+    N_("The disk that holds Reelproof's data is full, so what you asked for could not be written."),
+    _WORDS[507][1],
+)
+
 # That what a request is about was deleted while it was answered, if so.
 DeletedMeanwhile = Callable[[], UserError | None]
 
@@ -158,6 +163,8 @@ def _unexpected(problem: Exception) -> Response:
     log.error("%s %s failed", request.method, _route(), exc_info=problem)
     if isinstance(problem, OSError) and problem.errno == errno.EROFS:
         return _no_changes()
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return answer(507, *_NO_ROOM)
     return answer(500, *_WORDS[500])
 
 

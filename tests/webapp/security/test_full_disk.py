@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
+import subprocess
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from made_results import finished
 from people import account, age, rows, signed_in, with_login
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from webapp.downloads import report_process
 from webapp.security import api_tokens
 from webapp.security.access.permissions import Role
 from webapp.security.accounts import principal
@@ -73,6 +78,27 @@ def test_so_it_is_where_a_file_cannot_be_written(app, monkeypatch):
     monkeypatch.setattr("webapp.pages.library.render_template", refused)
     answer = client.get("/analyses")
     assert answer.status_code == 503 and "takes no changes: it is read-only" in answer.text
+
+
+@pytest.mark.parametrize("prefix", ["", "/api/v1"])
+@pytest.mark.parametrize("asked", ["exports/csv", "report.pdf", "bundle.zip"])
+def test_what_has_to_be_written_to_be_handed_out(app, monkeypatch, prefix, asked):
+    def full(*_args: object, **_more: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    def rendering(*_args: object, **_more: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess([], report_process.status(Path("a"), Path("b")))
+
+    ada = account(app, "ada", Role.ADMINISTRATOR)
+    client, row = signed_in(app, "ada"), finished(app)
+    monkeypatch.setattr("webapp.downloads.exports.load", full)
+    monkeypatch.setattr(report_process, "main", full)
+    monkeypatch.setattr("webapp.downloads.reports.subprocess.run", rendering)
+    with app.extensions["database"].alone() as session:
+        token = api_tokens.make(session, principal(ada), "script", ["export"]).token
+    named = {"Authorization": f"Bearer {token}"} if prefix else {}
+    answer = client.get(f"{prefix}/analyses/{row.id}/{asked}", headers=named)
+    assert answer.status_code == 507 and "what you asked for could not be written" in answer.text
 
 
 def test_sqlite_says_so(app):

@@ -180,7 +180,7 @@ def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
         found["responses"][str(status)] = _answer(answer, refs, each.keyed)
         if status == 200 and "ETag" in answer.headers:
             found["responses"]["304"] = {"description": "Nothing changed since the ETag that was sent."}
-    always = (400, 500, 503) if each.permission is None else (400, 401, 403, 429, 500, 503)
+    always = (400, 500, 503) if each.permission is None else (400, 401, 403, 429, 500, 503, 507)
     # What was deleted leaves a tombstone in the custody log.
     gone = (410,) if "<analysis_id>" in each.path or "<comparison_id>" in each.path else ()
     for status in sorted({*always, *gone, *each.errors, *((409, 413, 422) if each.keyed else ())} | {422}):
