@@ -144,7 +144,7 @@ def _described(analysis: Analysis, segment: Segment) -> str:
     return file_name(
         f"Segment {segment.id}, person {segment.person}, {timecode(segment.start)} to "
         f"{timecode(segment.end)} from the first frame, probability {probability(segment.confidence)} "
-        f"({strength}), {segment.frames} frames scored"
+        f"({strength}), {segment.frames} {'frame' if segment.frames == 1 else 'frames'} scored"
     )
 
 

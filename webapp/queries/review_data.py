@@ -146,7 +146,7 @@ def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures:
         "from": shown.start,
         "to": shown.end,
         "length": shown.duration,
-        "frames": shown.frames,
+        "scored": shown.scored,
         "confidence": segment.confidence,
         "confidence_words": shown.confidence,
         "flagged": shown.flagged,

@@ -81,6 +81,7 @@ class SegmentView:
     strength: str
     between: str
     frames: str
+    scored: str  # how many these are, as part of a sentence
     bounds: tuple[BoundingFrame, ...]
     figures: tuple[Fact, ...]
     meaning: str
@@ -106,6 +107,9 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         strength=words,
         between=_ends(doubt),
         frames=grouped(segment.frames),
+        scored=ngettext(
+            "%(num)s frame scored", "%(num)s frames scored", segment.frames, num=grouped(segment.frames)
+        ),
         bounds=() if still else _bounds(analysis, segment),
         figures=_figures(analysis, segment, doubt, words),
         meaning=summary.segment_meaning(analysis, segment) if flagged else _why_not(analysis, segment),

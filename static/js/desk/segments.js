@@ -83,7 +83,7 @@ export class Inspector {
           : _("Segment %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })),
         el("div", { class: "inspector-tools" }, byId("heat-legend").content.cloneNode(true), whole)),
       el("p", { class: "muted" },
-        desk.data.still ? _("One face of the photo.") : _("%(from)s to %(to)s, %(length)s long, %(frames)s frames scored.", segment), " ",
+        desk.data.still ? _("One face of the photo.") : _("%(from)s to %(to)s, %(length)s long, %(scored)s.", segment), " ",
         _("Confidence %(confidence)s: %(strength)s.", { confidence: segment.confidence_words, strength: segment.strength }), " ",
         el("span", {}, segment.meaning)),
       this.#judge(segment),

@@ -73,6 +73,14 @@ def test_an_edl_comes_back(tmp_path: Path, rate: str, variable: bool) -> None:
     assert ("variable" in comments(clips[0])) == variable
 
 
+@pytest.mark.parametrize(("frames", "words"), [(1, ", 1 frame scored"), (23, ", 23 frames scored")])
+def test_one_scored_frame_is_counted_in_the_singular(tmp_path: Path, frames: int, words: str) -> None:
+    analysis = build(tmp_path, segments=1, kept=False)
+    only = analysis.segments[0].model_copy(update={"frames": frames})
+    (clip,) = edl(analysis.model_copy(update={"segments": (only,)}))
+    assert words in comments(clip)
+
+
 @pytest.mark.parametrize("rate", [*RATES, "15/1", "25/2", "120/1", "240000/1001", "18/1", "17/1"])
 @pytest.mark.parametrize("variable", [False, True])
 def test_an_otio_comes_back(tmp_path: Path, rate: str, variable: bool) -> None:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from made_results import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
+from reports.text.translation.language import speaking
 from webapp.media.playback import Playback
 from webapp.queries import review_data
 from webapp.queries.results import load
@@ -49,6 +50,24 @@ def test_it_says_whom_other_views_confirm(tmp_path: Path) -> None:
     assert confirmed["flagged"] and "such faces" in confirmed["meaning"]
     assert not not_confirmed["flagged"] and not_confirmed["strength"] == "not flagged"
     assert not_confirmed["meaning"].startswith("Person B: ")
+
+
+@pytest.mark.parametrize(
+    ("code", "one", "many"),
+    [
+        ("en", "1 frame scored", "1,204 frames scored"),
+        ("de", "1 Bild bewertet", "1.204 Bilder bewertet"),
+        ("es", "1 fotograma puntuado", "1.204 fotogramas puntuados"),
+    ],
+)
+def test_scored_frames_are_counted_in_words(tmp_path: Path, code: str, one: str, many: str) -> None:
+    analysis = build(tmp_path, segments=2, persons=1)
+    counted = zip(analysis.segments, (1, 1204), strict=True)
+    segments = tuple(segment.model_copy(update={"frames": frames}) for segment, frames in counted)
+    (tmp_path / "analysis.json").write_text(analysis.model_copy(update={"segments": segments}).to_json())
+    with speaking(code):
+        shown = review_data.document("a" * 32, load(tmp_path))["segments"]
+    assert [each["scored"] for each in shown] == [one, many]
 
 
 def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
