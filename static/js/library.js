@@ -1,10 +1,11 @@
-// Keeps rows of unfinished analyses up to date, closes menus, and gathers two analyses to compare.
+// Keeps rows of unfinished analyses up to date, and gathers two analyses to compare.
 // Without this module the page works as it stands: links and forms do the rest.
 import { askToDelete } from "./deleting.js";
 import { byId } from "./dom.js";
 import { follow } from "./follow.js";
 import { _, percentDone } from "./language.js";
 import { moveOn } from "./leaving.js";
+import "./menus.js";
 
 const LOOK_AGAIN = 3000;
 const QUEUED = {
@@ -53,19 +54,6 @@ function keepUpToDate(row) {
 }
 
 document.querySelectorAll("tr[data-analysis]").forEach(keepUpToDate);
-
-// Menus close like menus: by Escape, and by a click anywhere else.
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
-  }
-});
-document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
 
 document.addEventListener("click", async (event) => {
   const link = event.target.closest("a[data-delete]");

@@ -1,6 +1,7 @@
 // The review desk on a page of the app.
 
 import { byId } from "../dom.js";
+import "../menus.js";
 import { open } from "./main.js";
 import { AppStore } from "./store.js";
 
