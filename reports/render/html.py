@@ -115,7 +115,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     language.install(made)
-    made.filters["figure"] = numbers.number
+    made.filters["figure"] = language.at_each_rendering(numbers.number)
     return made
 
 

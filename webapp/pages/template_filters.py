@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from flask import Flask, url_for
 from markupsafe import Markup
@@ -36,7 +37,7 @@ def install(app: Flask) -> None:
     icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
     app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=recovery.MOST_ATTEMPTS)
     app.jinja_env.globals["priorities"] = [each.words for each in Priority]
-    app.jinja_env.filters.update(
+    filters: dict[str, Callable[..., Any]] = dict(
         size=short_size,
         moment=moment,
         ago=ago,
@@ -57,6 +58,7 @@ def install(app: Flask) -> None:
         parameters_in_words=parameters.in_words,
         damage=damage,
     )
+    app.jinja_env.filters.update({name: language.at_each_rendering(each) for name, each in filters.items()})
     place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
     app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED)

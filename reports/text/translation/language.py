@@ -7,15 +7,17 @@ English; what they hold in words is translated where it is shown, by :func:`tran
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass, replace
+from functools import wraps
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from babel import Locale
-from jinja2 import Environment
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
 
 from detector.schema.translatable import N_ as N_
 from reports.text.translation.catalogues import SCRIPTS, catalogue, locale_of
@@ -139,7 +141,18 @@ def install(environment: Environment) -> None:
     environment.globals.update(
         language=current, languages=LANGUAGES, text_direction=lambda: locale().text_direction
     )
-    environment.filters.update(translated=translated, capitalize_first=capitalize_first)
+    environment.filters.update(translated=at_each_rendering(translated), capitalize_first=capitalize_first)
+
+
+def at_each_rendering(words: Callable[..., Any]) -> Callable[..., Any]:
+    """``words`` as a filter that Jinja does not apply to a constant once, in the language first asked for."""
+
+    @pass_context
+    @wraps(words)
+    def filtered(_context: Context, *values: Any, **named: Any) -> Any:
+        return words(*values, **named)
+
+    return filtered
 
 
 def capitalize_first(text: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analyses import build
+from jinja2 import Environment
 
 from reports.text.translation import language
 from reports.text.translation.language import UNTRANSLATED, translated_view
@@ -46,3 +47,12 @@ def test_a_file_named_like_a_message_keeps_its_name(tmp_path: Path) -> None:
     named = analysis.model_copy(update={"media": analysis.media.model_copy(update={"file": "Model"})})
     head = report_view(named, tmp_path, ReportInputs(language_code="de")).head
     assert (head.file, head.file_short) == ("Model", "Model")
+
+
+def test_a_constant_in_a_template_is_not_translated_once_for_all_languages() -> None:
+    made = Environment()
+    language.install(made)
+    template = made.from_string('{{ "Model"|translated }}')
+    with language.speaking("de"):
+        assert template.render() == "Modell"
+    assert template.render() == "Model"
