@@ -1,13 +1,19 @@
-"""What the result page shows has room in it: on a phone, in a side panel, and where a menu opens."""
+"""The result page has room for what it shows and says what it does: on a phone, by keyboard, in German."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import desk as served_desk
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from review_desk import ready, sign
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "webapp"))
+
+from made_results import finished
 
 pytestmark = pytest.mark.browser
 
@@ -63,3 +69,37 @@ def test_the_history_has_room_in_its_panel(desk: Page) -> None:
     panel = desk.locator("#panel-annotations")
     assert panel.evaluate("(panel) => panel.scrollWidth <= panel.clientWidth")
     entry.get_by_role("button", name="Withdraw").click()
+
+
+def test_names_of_facts_are_not_cut_in_two(phone: Page) -> None:
+    cut = """() => [...document.querySelectorAll(".about > .panel > .facts dt")].filter((name) => {
+        name.style.overflowWrap = "normal";
+        return name.scrollWidth > name.clientWidth;
+    }).map((name) => name.textContent)"""
+    assert phone.evaluate(cut) == []
+
+
+def test_without_segments_there_is_no_slider_for_heatmaps(idle: served_desk.Served, page: Page) -> None:
+    row = finished(idle.app, segments=0)
+    page.goto(f"{idle.address}/analyses/{row.id}")
+    controls = page.locator(".player .controls")
+    expect(controls).to_contain_text("No segment is flagged: no heatmap.")
+    expect(page.locator("#heat")).to_be_hidden()
+
+
+def test_keys_pressed_together_are_listed_as_one(desk: Page) -> None:
+    desk.keyboard.press("?")
+    row = desk.locator("#keys-table tr").filter(has_text="One second back or on")
+    expect(row.locator("kbd")).to_have_text(["Shift+←", "Shift+→"])
+
+
+def test_a_speed_chosen_by_mouse_leaves_the_keyboard_to_the_player(desk: Page) -> None:
+    rate, focused = desk.locator("#rate"), "document.activeElement.id"
+    rate.focus()
+    rate.select_option("2")
+    assert desk.evaluate(focused) == "rate"
+    rate.dispatch_event("pointerdown")
+    rate.select_option("0.5")
+    assert desk.evaluate(focused) == "play"
+    desk.keyboard.press("Space")
+    desk.wait_for_function("() => !document.getElementById('video').paused")

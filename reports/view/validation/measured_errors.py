@@ -171,8 +171,8 @@ def _of_photographs(measured: bool) -> str:
     if not measured:
         return ranges
     rates = gettext(
-        "What was measured on photographs are the error rates above. Photographs unlike the measured ones, "
-        "of other generators, cameras, people or compression, are not covered by them."
+        "What was measured on photographs are the error rates stated for them. Photographs unlike the "
+        "measured ones, of other generators, cameras, people or compression, are not covered by them."
     )
     return f"{ranges} {rates}"
 

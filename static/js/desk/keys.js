@@ -5,7 +5,7 @@ import { _ } from "../language.js";
 export const KEYS = [
   [_("Space"), _("Play or pause")],
   ["← →", _("Previous or next analysed frame")],
-  [_("Shift + ← →"), _("One second back or on")],
+  [_("Shift+← Shift+→"), _("One second back or on")],
   ["J K L", _("Backwards, stop, play (again: faster)")],
   ["N P", _("Next or previous segment")],
   ["A D U", _("Agree, disagree or unsure about the chosen segment")],

@@ -22,7 +22,19 @@ export function wirePlayback(player, timeline) {
   press("zoom-in", () => timeline?.zoom(0.5));
   press("zoom-out", () => timeline?.zoom(2));
   press("zoom-fit", () => timeline?.fit());
-  byId("rate").addEventListener("change", (event) => { player.video.playbackRate = Number(event.target.value); });
+  wireSpeed(player);
+}
+
+/** The speed. Chosen by mouse or finger, it leaves the keyboard to the player; by key, the next key may choose on. */
+function wireSpeed(player) {
+  const rate = byId("rate");
+  let pointed = false;
+  rate.addEventListener("pointerdown", () => { pointed = true; });
+  rate.addEventListener("keydown", () => { pointed = false; });
+  rate.addEventListener("change", () => {
+    player.video.playbackRate = Number(rate.value);
+    if (pointed) byId("play").focus();
+  });
 }
 
 /** What keys do, for `listen`. */
