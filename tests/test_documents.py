@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 import detector
 from detector.paths import ROOT
@@ -90,6 +91,18 @@ def exists(module: str) -> bool:
             return True
         return re.search(rf"\b{re.escape(parts[length])}\b", text(source)) is not None
     return False
+
+
+def test_labels_of_the_review_desk_are_those_of_the_pages():
+    """What the page for people who are no programmers sets in italics stands on the pages, word for word."""
+    labels = re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", text(DOCS / "review-desk.md"))
+    shown = set()
+    for catalogue in sorted((ROOT / "translations" / "de").rglob("*.po")):
+        with catalogue.open("rb") as file:
+            shown |= {message.id for message in read_po(file) if isinstance(message.id, str)}
+    shown |= {words[:1].upper() + words[1:] for words in shown}  # as verdicts are set
+    assert len(labels) > 50
+    assert set(labels) - shown - {"+", "−", "?"} == set()
 
 
 def test_no_conflict_of_a_merge_was_left_in():
