@@ -13,6 +13,7 @@ from made_results import finished, hand_in
 
 from detector.models.loaded import load_model
 from detector.schema.analysis import KEPT_WIDTH, Analysis, MediaKind, Verdict
+from reports.text.translation.language import gettext, speaking
 from reports.text.translation.languages import LANGUAGES
 from reports.view.reader import reader_view_of_model
 from webapp.jobs import claims, failures
@@ -39,6 +40,16 @@ def test_health(client):
 def test_help_says_what_it_cannot_tell(client):
     text = client.get("/help").text
     assert "What it cannot tell" in text and "very strong indication" in text.lower()
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_steps_in_the_help_call_things_as_the_pages_do(client, code):
+    text = html.unescape(client.get("/help", headers={"Accept-Language": code}).text)
+    steps = text[text.index('<ol class="steps">') : text.index("</ol>")]
+    with speaking(code):
+        for label in ("More", "Compare with a reference…", "Annotations", "Inconclusive"):
+            assert gettext(label) in steps
+    assert steps.count("<li>") == 6
 
 
 def test_help_states_the_error_rates_of_scan_and_second_look_together(client):
