@@ -110,12 +110,14 @@ def _append(
     return made
 
 
-def append_account_event(
+def append_access_event(
     session: Session, what: str, *, actor: str | None = None, **details: str | int
 ) -> None:
-    """Record ``what`` was done to an account, token or case, in the transaction that does it, and last in it.
+    """Record what was done about who gets in and who sees what, in the transaction that does it, last in it.
 
-    ``actor`` is somebody who is not signed in yet; otherwise it is who asks.
+    Sign-ins and refusals, accounts, roles, tokens, cases and their members: all are entries of the one action
+    ``account``, which ``what`` tells apart. ``actor`` is somebody who is not signed in yet; otherwise it is
+    who asks.
     """
     plain = {name: str(value) if isinstance(value, str) else value for name, value in details.items()}
     append(session, "account", {"what": what, **plain}, actor=actor)

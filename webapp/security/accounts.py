@@ -65,7 +65,7 @@ def add(
     )
     session.add(user)
     session.flush()
-    custody_log.append_account_event(session, "account made", account=user.name, role=user.role, **how)
+    custody_log.append_access_event(session, "account made", account=user.name, role=user.role, **how)
     return user
 
 
@@ -121,7 +121,7 @@ def set_role(session: Session, user: User, role: Role, **how: str) -> None:
         )
     user.role = role
     sessions.end_of_user(session, user.id)
-    custody_log.append_account_event(session, "role changed", account=user.name, role=user.role, **how)
+    custody_log.append_access_event(session, "role changed", account=user.name, role=user.role, **how)
 
 
 def disable(session: Session, user: User) -> None:
@@ -129,13 +129,13 @@ def disable(session: Session, user: User) -> None:
     _keep_an_administrator(session, user)
     user.disabled = now()
     sessions.end_of_user(session, user.id)
-    custody_log.append_account_event(session, "account disabled", account=user.name)
+    custody_log.append_access_event(session, "account disabled", account=user.name)
 
 
 def enable(session: Session, user: User) -> None:
     """Let its owner sign in again."""
     user.disabled = None
-    custody_log.append_account_event(session, "account enabled", account=user.name)
+    custody_log.append_access_event(session, "account enabled", account=user.name)
 
 
 def reset_password(
@@ -143,7 +143,7 @@ def reset_password(
 ) -> int:
     """Give somebody else's account another password; returns how many API tokens ended."""
     ended = set_password(session, passwords, user, password, one_time=one_time)
-    custody_log.append_account_event(session, "password reset", account=user.name, tokens=ended)
+    custody_log.append_access_event(session, "password reset", account=user.name, tokens=ended)
     return ended
 
 
@@ -151,7 +151,7 @@ def reset_second_factor(session: Session, user: User) -> None:
     """Forget the second factor of an account, whose owner lost it."""
     second_factor.remove(session, user)
     sessions.end_of_user(session, user.id)
-    custody_log.append_account_event(session, "second factor reset", account=user.name)
+    custody_log.append_access_event(session, "second factor reset", account=user.name)
 
 
 def set_password(

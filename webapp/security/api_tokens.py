@@ -80,7 +80,7 @@ def make(
         expires=expires,
     )
     session.add(row)
-    custody_log.append_account_event(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
+    custody_log.append_access_event(session, "token made", token=row.id, name=row.name, scopes=row.scopes)
     return NewToken(token, row)
 
 
@@ -139,7 +139,7 @@ def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | 
     if row is None or row.user_id != principal.user_id:
         return None
     row.revoked = row.revoked or now()
-    custody_log.append_account_event(session, "token revoked", token=row.id, name=row.name)
+    custody_log.append_access_event(session, "token revoked", token=row.id, name=row.name)
     return row
 
 

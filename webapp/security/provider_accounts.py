@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from detector.schema.joiners import compared
 from reports.text.translation.language import gettext
-from webapp.custody import log
+from webapp.custody import log as custody_log
 from webapp.custody.records import account_records
 from webapp.errors import UserError
 from webapp.security import accounts as account_store
@@ -81,7 +81,7 @@ def link(session: Session, settings: Settings, user: User, sub: str) -> None:
             gettext("First link that account to another SUBJECT."),
         )
     user.subject = known
-    log.append_account_event(session, "account linked", account=user.name, subject=user.subject)
+    custody_log.append_access_event(session, "account linked", account=user.name, subject=user.subject)
 
 
 def end_sessions(session: Session, settings: Settings, sub: str) -> tuple[str, int]:

@@ -44,7 +44,7 @@ def _complete_log(data: Path) -> None:
     """Put in what the app logs, and what made the archive's account and made-up finding did not."""
     database = connect(read_settings({"REELPROOF_DATA": data}))
     with database.begin() as session:
-        custody_log.append_account_event(session, "account made", account="ada", role="administrator")
+        custody_log.append_access_event(session, "account made", account="ada", role="administrator")
         query = text(
             "SELECT a.id, e.sha256 FROM analyses a JOIN exhibits e ON e.id = a.exhibit_id WHERE file = :f"
         )

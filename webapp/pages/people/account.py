@@ -59,7 +59,7 @@ def password() -> Response:
         return later
     if user is None:
         with this_app.database().begin() as session:
-            custody_log.append_account_event(session, "password change refused", account=row.user.name)
+            custody_log.append_access_event(session, "password change refused", account=row.user.name)
         raise AccountError(gettext("This is not your password."), "", field="old")
     if new != request.form.get("again", ""):
         raise AccountError(gettext("The two new passwords differ."), "", field="again")
@@ -71,7 +71,7 @@ def password() -> Response:
         ended = account_store.set_password(
             session, kept, user, new, one_time=False, but=row.id, keep_tokens=keep
         )
-        custody_log.append_account_event(session, "password changed", account=row.user.name, tokens=ended)
+        custody_log.append_access_event(session, "password changed", account=row.user.name, tokens=ended)
     response = redirect(url_for("account.show", changed=1), 303)
     cookies.set_session_cookie(response, row.user, renewed(row))
     return response
@@ -85,7 +85,7 @@ def end_all() -> Response:
     keep = "but" in request.form
     with this_app.database().begin() as session:
         ended = sessions.end_of_user(session, row.user_id, row.id if keep else "")
-        custody_log.append_account_event(session, "sign-out", account=row.user.name, sessions=ended)
+        custody_log.append_access_event(session, "sign-out", account=row.user.name, sessions=ended)
     if keep:
         return redirect(url_for("account.show"), 303)
     response = redirect(url_for("login.form"), 303)
@@ -104,7 +104,7 @@ def end_one(session_id: str) -> Response:
             raise UserError(
                 404, gettext("There is no such session."), gettext("It may have ended meanwhile.")
             )
-        custody_log.append_account_event(session, "sign-out", account=row.user.name, sessions=1)
+        custody_log.append_access_event(session, "sign-out", account=row.user.name, sessions=1)
     return redirect(url_for("account.show"), 303)
 
 

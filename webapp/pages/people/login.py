@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from reports.text.translation.language import N_, gettext
 from webapp import this_app
-from webapp.custody import log
+from webapp.custody import log as custody_log
 from webapp.custody.records import account_records
 from webapp.http.client_address import plain_address
 from webapp.security import accounts as account_store
@@ -49,7 +49,7 @@ def sign_in() -> Response:
         return _too_early(wait, name)
     if user is None:
         with this_app.database().begin() as session:
-            log.append_account_event(session, "sign-in refused", account=name)
+            custody_log.append_access_event(session, "sign-in refused", account=name)
         return page(401, name=name, problem=_WRONG)
     if user.factor_since is not None:
         response = redirect(url_for("second_factor.ask", next=request.form.get("next")), 303)
@@ -68,7 +68,7 @@ def sign_out() -> Response:
             onwards = url_for("login.form", left="provider")
         with this_app.database().begin() as session:
             sessions.end(session, SessionRow.id == g.session.id)
-            log.append_account_event(session, "sign-out", account=g.principal.name)
+            custody_log.append_access_event(session, "sign-out", account=g.principal.name)
     response = redirect(onwards, 303)
     cookies.clear_session_cookie(response)
     return response
@@ -93,7 +93,7 @@ def confirmed() -> Response:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
         with this_app.database().begin() as session:
-            log.append_account_event(session, "sign-in refused", account=row.user.name)
+            custody_log.append_access_event(session, "sign-in refused", account=row.user.name)
         return page(401, again=True, problem=gettext("This is not your password."))
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
     cookies.set_session_cookie(response, user, renewed(row))
@@ -112,7 +112,7 @@ def begin_session(
         kept = session.get_one(User, user.id)
         token = sessions.start(session, kept, _address(), request.user_agent.string, moment, way)
         details = {"account": kept.name, "address": _address(), "factor": factor, "by": way}
-        log.append_account_event(session, "sign-in", actor=kept.name, **details)
+        custody_log.append_access_event(session, "sign-in", actor=kept.name, **details)
     response = redirect(request_guard.own_address(onwards or request.values.get("next")), 303)
     cookies.set_session_cookie(response, user, token)
     return response

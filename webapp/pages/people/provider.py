@@ -80,9 +80,7 @@ def back_channel_logout() -> Response:
     with this_app.database().begin() as session:
         name, number = provider_accounts.end_sessions(session, this_app.settings(), who)
         if number:
-            custody_log.append_account_event(
-                session, "sign-out", account=name, by="provider", sessions=number
-            )
+            custody_log.append_access_event(session, "sign-out", account=name, by="provider", sessions=number)
     return jsonify(ended=number)
 
 

@@ -50,7 +50,7 @@ def give() -> Response:
         return response
     if way is None:
         with this_app.database().begin() as session:
-            custody_log.append_account_event(session, "second factor refused", account=user.name)
+            custody_log.append_access_event(session, "second factor refused", account=user.name)
         return _code_page(_WRONG, 401)
     response = begin_session(user, factor=way)
     pending_sign_in.clear_cookie(response)
@@ -87,7 +87,7 @@ def confirm() -> Response:
         user = session.get_one(User, row.user_id)
         codes = second_factor.confirm(session, user)
         ended = sessions.end_of_user(session, user.id, row.id)
-        custody_log.append_account_event(session, "second factor set up", account=user.name, sessions=ended)
+        custody_log.append_access_event(session, "second factor set up", account=user.name, sessions=ended)
     token = renewed(row)
     with this_app.database().begin() as session:  # forms of the page belong to the new session
         g.session = session.get_one(SessionRow, sessions.hashed(token))
@@ -105,7 +105,7 @@ def codes() -> Response:
         return _page(problem)
     with this_app.database().alone() as session:
         made = second_factor.new_codes(session, session.get_one(User, row.user_id))
-        custody_log.append_account_event(session, "recovery codes made", account=row.user.name)
+        custody_log.append_access_event(session, "recovery codes made", account=row.user.name)
     return _page(codes=made)
 
 
@@ -123,7 +123,7 @@ def remove() -> Response:
     with this_app.database().alone() as session:
         user = session.get_one(User, row.user_id)
         second_factor.remove(session, user)
-        custody_log.append_account_event(session, "second factor removed", account=user.name)
+        custody_log.append_access_event(session, "second factor removed", account=user.name)
     return redirect(url_for("second_factor.show"), 303)
 
 
@@ -136,7 +136,7 @@ def _refusal(user: User, *, first: bool = False) -> str:
         return waiting(wait, N_("codes"))[0]
     if way is None:
         with this_app.database().begin() as session:
-            custody_log.append_account_event(session, "second factor refused", account=user.name)
+            custody_log.append_access_event(session, "second factor refused", account=user.name)
         return _WRONG
     return ""
 

@@ -158,7 +158,7 @@ def record_refusal(what: str, **details: str) -> None:
     if times > 1:
         details["times"] = f"{times:,} within an hour"
     with this_app.database().begin() as session:
-        custody_log.append_account_event(
+        custody_log.append_access_event(
             session, what, **details, method=request.method, path=request.path[:200]
         )
 

@@ -25,6 +25,6 @@ def assign(session: Session, row: AnalysisRow, case_id: int | None) -> None:
         if row.case_id is not None:
             ownership.hand_on(session, row)
     before, row.case_id = row.case_id, case_id
-    custody_log.append_account_event(
+    custody_log.append_access_event(
         session, "case assigned", analysis=row.id, case=case_id or 0, before=before or 0
     )

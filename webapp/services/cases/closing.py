@@ -51,14 +51,14 @@ def close(session: Session, case: CaseRow, *, with_open_reviews: bool = False) -
         )
     if case.closed is None:
         case.closed = now()
-        custody_log.append_account_event(session, "case closed", case=case.id, name=case.name)
+        custody_log.append_access_event(session, "case closed", case=case.id, name=case.name)
 
 
 def reopen(session: Session, case: CaseRow) -> None:
     """Let things be added and changed again."""
     if case.closed is not None:
         case.closed = None
-        custody_log.append_account_event(session, "case reopened", case=case.id, name=case.name)
+        custody_log.append_access_event(session, "case reopened", case=case.id, name=case.name)
 
 
 def consequences(session: Session, case: CaseRow) -> Purged:
@@ -99,7 +99,7 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
             _delete_emptied(session, case_id)
     except deletion.PurgeStopped as stopped:
         with database.alone() as session:
-            custody_log.append_account_event(session, "purge stopped", case=case_id, name=name, analyses=gone)
+            custody_log.append_access_event(session, "purge stopped", case=case_id, name=name, analyses=gone)
         deleted = ngettext(
             "The purge stopped; it had deleted %(number)s analysis.",
             "The purge stopped; it had deleted %(number)s analyses.",

@@ -24,7 +24,7 @@ def make(session: Session, who: Principal, name: str, description: str) -> CaseR
     session.flush()
     if who.user_id is not None:
         session.add(CaseMember(case_id=case.id, user_id=who.user_id))
-    custody_log.append_account_event(session, "case made", case=case.id, name=case.name)
+    custody_log.append_access_event(session, "case made", case=case.id, name=case.name)
     return case
 
 
@@ -32,7 +32,7 @@ def change(session: Session, case: CaseRow, name: str, description: str) -> None
     """Name and describe a case anew. Raises :class:`UserError` for words that it cannot have."""
     changing.refuse_closed(session, case.id)
     _describe(case, name, description)
-    custody_log.append_account_event(session, "case changed", case=case.id, name=case.name)
+    custody_log.append_access_event(session, "case changed", case=case.id, name=case.name)
 
 
 def _describe(case: CaseRow, name: str, description: str) -> None:

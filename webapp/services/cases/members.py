@@ -23,7 +23,7 @@ def admit(session: Session, case: CaseRow, user_id: int) -> None:
             400, gettext("There is no such account, or it is disabled."), gettext("Choose one from the list.")
         )
     session.merge(CaseMember(case_id=case.id, user_id=user_id))
-    custody_log.append_account_event(session, "case member added", case=case.id, account=user.name)
+    custody_log.append_access_event(session, "case member added", case=case.id, account=user.name)
 
 
 def dismiss(session: Session, case: CaseRow, user_id: int) -> None:
@@ -36,4 +36,4 @@ def dismiss(session: Session, case: CaseRow, user_id: int) -> None:
         raise UserError(404, gettext("There is no such account."), gettext("Go back to the case."))
     session.execute(delete(CaseMember).where(CaseMember.case_id == case.id, CaseMember.user_id == user_id))
     ownership.leave(session, case.id, user)
-    custody_log.append_account_event(session, "case member removed", case=case.id, account=user.name)
+    custody_log.append_access_event(session, "case member removed", case=case.id, account=user.name)
