@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webapp.pages.people import login
+from webapp.security import authentication
 from webapp.storage.tables import now
 
 
@@ -12,4 +12,4 @@ from webapp.storage.tables import now
 def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """All tries to sign in are made at one moment: on a busy machine the first wait would end meanwhile."""
     moment = now()
-    monkeypatch.setattr(login, "now", lambda: moment)
+    monkeypatch.setattr(authentication, "now", lambda: moment)

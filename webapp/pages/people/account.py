@@ -10,9 +10,9 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.pages.form_again import form_again
-from webapp.pages.people.login import renewed, tried, waiting
+from webapp.pages.people.login import waiting
 from webapp.security import accounts as account_store
-from webapp.security import api_tokens
+from webapp.security import api_tokens, authentication
 from webapp.security.access.permissions import MEANINGS, PERMISSIONS, current, signed_in
 from webapp.security.accounts import AccountError
 from webapp.security.sign_in import cookies, sessions
@@ -51,7 +51,7 @@ def password() -> Response:
     row = own_session()
     kept: Passwords = current_app.extensions["passwords"]
     old, new = request.form.get("old", ""), request.form.get("new", "")
-    user, wait = tried(row.user.name, old)
+    user, wait = authentication.check_password(row.user.name, old)
     if wait:
         words, seconds = waiting(wait)
         later = make_response(show(UserError(429, words, "")), 429)
@@ -73,7 +73,7 @@ def password() -> Response:
         )
         custody_log.append_access_event(session, "password changed", account=row.user.name, tokens=ended)
     response = redirect(url_for("account.show", changed=1), 303)
-    cookies.set_session_cookie(response, row.user, renewed(row))
+    cookies.set_session_cookie(response, row.user, authentication.renew_session(row))
     return response
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from datetime import timedelta
 
-from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.custody import log as custody_log
-from webapp.custody.records import account_records
-from webapp.http.client_address import plain_address
 from webapp.security import accounts as account_store
+from webapp.security import authentication
 from webapp.security.access.permissions import login_is_on, public, signed_in
 from webapp.security.requests import request_guard
-from webapp.security.sign_in import cookies, login_throttle, pending_sign_in, sessions
-from webapp.security.sign_in.passwords import Passwords
-from webapp.storage.tables import SessionRow, User, now
+from webapp.security.sign_in import cookies, pending_sign_in, sessions
+from webapp.storage.tables import SessionRow, User
 
 blueprint = Blueprint("login", __name__)
 
@@ -44,7 +42,7 @@ def sign_in() -> Response:
     if not login_is_on():
         return redirect(url_for("upload.form"), 303)
     name = account_store.shortened(request.form.get("name", ""))
-    user, wait = tried(name, request.form.get("password", ""))
+    user, wait = authentication.check_password(name, request.form.get("password", ""))
     if wait:
         return _too_early(wait, name)
     if user is None:
@@ -55,7 +53,7 @@ def sign_in() -> Response:
         response = redirect(url_for("second_factor.ask", next=request.form.get("next")), 303)
         pending_sign_in.set_cookie(response, user)
         return response
-    return begin_session(user)
+    return signed_in_response(user)
 
 
 @blueprint.post("/logout")
@@ -88,7 +86,7 @@ def confirmed() -> Response:
     row: SessionRow | None = g.session
     if row is None:
         return redirect(request_guard.own_address(request.form.get("next")), 303)
-    user, wait = tried(row.user.name, request.form.get("password", ""))
+    user, wait = authentication.check_password(row.user.name, request.form.get("password", ""))
     if wait:
         return _too_early(wait, row.user.name, again=True)
     if user is None:
@@ -96,63 +94,18 @@ def confirmed() -> Response:
             custody_log.append_access_event(session, "sign-in refused", account=row.user.name)
         return page(401, again=True, problem=gettext("This is not your password."))
     response = redirect(request_guard.own_address(request.form.get("next")), 303)
-    cookies.set_session_cookie(response, user, renewed(row))
+    cookies.set_session_cookie(response, user, authentication.renew_session(row))
     return response
 
 
-def begin_session(
+def signed_in_response(
     user: User, *, factor: str = "none", way: str = "password", onwards: str | None = None
 ) -> Response:
-    """Sign somebody in who has shown who they are; whatever session the browser had ends."""
-    moment = now()
-    with this_app.database().begin() as session:
-        if g.session is not None:
-            sessions.end(session, SessionRow.id == g.session.id)
-        sessions.forget_ended(session, this_app.settings(), moment)
-        kept = session.get_one(User, user.id)
-        token = sessions.start(session, kept, _address(), request.user_agent.string, moment, way)
-        details = {"account": kept.name, "address": _address(), "factor": factor, "by": way}
-        custody_log.append_access_event(session, "sign-in", actor=kept.name, **details)
+    """Begin a session of somebody who has shown who they are, and go on to where they were bound."""
+    token = authentication.begin_session(user, factor, way)
     response = redirect(request_guard.own_address(onwards or request.values.get("next")), 303)
     cookies.set_session_cookie(response, user, token)
     return response
-
-
-def renewed(row: SessionRow) -> str:
-    """Another token for a session just confirmed: whoever knew the old one is out."""
-    moment = now()
-    with this_app.database().begin() as session:
-        sessions.end(session, SessionRow.id == row.id)
-        user = session.get_one(User, row.user_id)
-        token = sessions.start(session, user, _address(), request.user_agent.string, moment, row.way)
-        fresh = session.get_one(SessionRow, sessions.hashed(token))
-        fresh.started = row.started  # it grows no younger
-        fresh.confirmed = moment
-    return token
-
-
-def tried(name: str, password: str) -> tuple[User | None, timedelta]:
-    """The account, if name and password belong together; or how long until the next try.
-
-    Whatever checks a password uses this: all tries at an account are counted together, under its own name.
-    Names that can be nobody's are counted as one.
-    """
-    passwords: Passwords = current_app.extensions["passwords"]
-    with this_app.database().alone() as session:
-        user = account_store.find(session, name)
-        own = user.name if user is not None else account_store.possible(name)
-        counted = login_throttle.buckets(own, _address(), cookies.known_device(own))
-        if wait := login_throttle.try_now(session, counted, now()):
-            return None, wait
-    right = passwords.verify(user.password if user is not None else None, password)
-    if user is None or not right or not account_store.usable(user, now()):
-        return None, timedelta()
-    with this_app.database().alone() as session:
-        account_records.refuse_altered_account(session, session.get_one(User, user.id))
-        login_throttle.forget(session, counted)
-        if passwords.outdated(user.password):
-            session.get_one(User, user.id).password = passwords.hash(password)
-    return user, timedelta()
 
 
 def _too_early(wait: timedelta, name: str, *, again: bool = False) -> Response:
@@ -196,7 +149,3 @@ def page(status: int, *, again: bool = False, name: str = "", problem: str = "")
 
 def _offers_provider() -> bool:
     return this_app.settings().oidc_issuer is not None
-
-
-def _address() -> str:
-    return plain_address(request.remote_addr or "")

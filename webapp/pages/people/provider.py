@@ -15,9 +15,9 @@ from reports.text.translation.language import DEFAULT, gettext, speaking, transl
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.pages.people.login import begin_session, page, renewed
+from webapp.pages.people.login import page, signed_in_response
 from webapp.security import accounts as account_store
-from webapp.security import provider_accounts
+from webapp.security import authentication, provider_accounts
 from webapp.security.access.permissions import login_is_on, public
 from webapp.security.requests import request_guard
 from webapp.security.sign_in import cookies
@@ -99,11 +99,11 @@ def _signed_in(attempt: Attempt) -> Response:
                 403, gettext("Somebody else signed in at the provider."), gettext("Sign in anew.")
             )
         response = redirect(request_guard.own_address(attempt.onwards), 303)
-        cookies.set_session_cookie(response, user, renewed(row))
+        cookies.set_session_cookie(response, user, authentication.renew_session(row))
         return response
     amr = claims.get("amr")
     factor = " ".join(map(str, amr))[:60] if isinstance(amr, list) and amr else "not told"
-    return begin_session(user, factor=factor, way="provider", onwards=attempt.onwards)
+    return signed_in_response(user, factor=factor, way="provider", onwards=attempt.onwards)
 
 
 def _provider() -> Provider:

@@ -13,7 +13,8 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.pages.people.account import own_session
-from webapp.pages.people.login import begin_session, renewed, waiting
+from webapp.pages.people.login import signed_in_response, waiting
+from webapp.security import authentication
 from webapp.security.access.permissions import public, signed_in
 from webapp.security.sign_in import cookies, pending_sign_in, second_factor, sessions
 from webapp.storage.tables import SessionRow, User, now
@@ -52,7 +53,7 @@ def give() -> Response:
         with this_app.database().begin() as session:
             custody_log.append_access_event(session, "second factor refused", account=user.name)
         return _code_page(_WRONG, 401)
-    response = begin_session(user, factor=way)
+    response = signed_in_response(user, factor=way)
     pending_sign_in.clear_cookie(response)
     return response
 
@@ -88,7 +89,7 @@ def confirm() -> Response:
         codes = second_factor.confirm(session, user)
         ended = sessions.end_of_user(session, user.id, row.id)
         custody_log.append_access_event(session, "second factor set up", account=user.name, sessions=ended)
-    token = renewed(row)
+    token = authentication.renew_session(row)
     with this_app.database().begin() as session:  # forms of the page belong to the new session
         g.session = session.get_one(SessionRow, sessions.hashed(token))
     response = _page(codes=codes, user=user)
