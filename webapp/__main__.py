@@ -21,10 +21,8 @@ from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
 from webapp.security import accounts as account_store
 from webapp.server import listen
-from webapp.services import backfill_durations, deletion
+from webapp.services import deletion, older_rows
 from webapp.services import models as model_service
-from webapp.services.cases import ownership
-from webapp.services.review import unflagged
 from webapp.services.sample import sample_missing
 from webapp.services.validations import stored as stored_validations
 from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected, tell_unknown_variables
@@ -81,7 +79,7 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
-        for fill in (backfill_durations.fill, unflagged.fill, ownership.fill):
+        for fill in older_rows.FILLS:
             threading.Thread(target=fill, args=(database, folders), name="older rows", daemon=True).start()
         if not is_loopback(settings.host) and not settings.proxy:
             print(

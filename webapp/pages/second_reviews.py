@@ -27,7 +27,7 @@ from webapp.queries.second_reviews import Reviewed
 from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current, require
-from webapp.services import frame_rates
+from webapp.services import older_rows
 from webapp.services.case_rules import changing
 from webapp.services.review import annotations as annotation_service
 from webapp.services.review import reviewers as reviewer_service
@@ -226,7 +226,7 @@ def _step(row: AnalysisRow, plays: Playback | None) -> float:
     """Seconds from one frame to the next in the player; 0 without one."""
     if not row.duration or plays is None or plays.source == "none":
         return 0.0
-    return 1 / playback.frames_a_second(frame_rates.of(row))
+    return 1 / playback.frames_a_second(older_rows.frame_rate(row))
 
 
 def _conclusion() -> dict[str, Any]:

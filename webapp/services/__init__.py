@@ -9,7 +9,6 @@ Both have what else people do with them until they end; :mod:`~webapp.services.d
 What people do with a case is in ``cases``, what is refused for its sake in ``case_rules``, what they say of
 its analyses in ``review``. ``validations`` are the laboratory's own; ``backups`` are of everything.
 
-For workers: :mod:`~webapp.services.fingerprints`, kept and compared. Of rows from before a column:
-:mod:`~webapp.services.backfill_durations` fills all at start, :mod:`~webapp.services.frame_rates` one when it
-is asked for.
+For workers: :mod:`~webapp.services.fingerprints`, kept and compared. Rows of earlier versions get what they
+lack by :mod:`~webapp.services.older_rows`.
 """

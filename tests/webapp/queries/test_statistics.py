@@ -22,7 +22,7 @@ from webapp.jobs import claims, states
 from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
 from webapp.queries.statistics import Count
-from webapp.services import backfill_durations
+from webapp.services import older_rows
 from webapp.services.review import unflagged
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, now
@@ -93,7 +93,7 @@ def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, o
     assert "2 analyses were made before" in client.get("/statistics").text
     folders = Folders.local(app.extensions["settings"].data)
     (folders.result(lost.id) / "analysis.json").write_text("{}")
-    backfill_durations.fill(database, folders)
+    older_rows.fill_durations(database, folders)
     assert (overview().unmeasured, overview().seconds) == (1, 90.0)
 
 
@@ -168,10 +168,10 @@ def test_what_was_not_flagged_is_no_flagged_segment_to_agree_with(app, client, d
         assert [(each.label, each.total) for each in seen.reviewers] == [("Ada", 1)]
         # Annotated before rows said which segments are flagged.
         change(row.id, unflagged=None)
-        unflagged.fill(database, Folders.local(app.extensions["settings"].data))
+        unflagged.fill_older_rows(database, Folders.local(app.extensions["settings"].data))
     change(row.id, unflagged=None)
     (Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json").write_text("{}")
-    unflagged.fill(database, Folders.local(app.extensions["settings"].data))
+    unflagged.fill_older_rows(database, Folders.local(app.extensions["settings"].data))
     assert overview().agreement.segments.parts == Counter(agree=2)
 
 

@@ -64,7 +64,7 @@ def _hand_on(session: Session, case_id: int, owner_id: int, rows: Sequence[Analy
         row.owner_id = first.get(row.exhibit_id)
 
 
-def fill(database: Database, _folders: Folders) -> None:
+def hand_on_older_rows(database: Database, _folders: Folders) -> None:
     """The same for those who left a case by a version that did not hand their analyses on."""
     inside = select(CaseMember.user_id).where(
         CaseMember.case_id == AnalysisRow.case_id, CaseMember.user_id == AnalysisRow.owner_id

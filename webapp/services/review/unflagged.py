@@ -31,7 +31,7 @@ def keep(session: Session, analysis_id: str, analysis: Analysis) -> None:
     )
 
 
-def fill(database: Database, folders: Folders) -> None:
+def fill_older_rows(database: Database, folders: Folders) -> None:
     """Complete rows annotated before they kept it; a result that cannot be read leaves its row as it is."""
     annotated = select(AnnotationRow.analysis_id).where(AnnotationRow.kind == "segment")
     with database.begin() as session:

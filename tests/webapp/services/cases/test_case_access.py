@@ -235,7 +235,7 @@ def test_who_left_a_case_before_analyses_were_handed_on_keeps_no_more(lab):
     with lab.database.begin() as session:
         session.delete(session.get_one(CaseMember, (lab.case, lab.ids["eve"])))
     assert lab.eve.get(f"/analyses/{again}").status_code == 200
-    ownership.fill(lab.database, Folders.local(lab.app.extensions["settings"].data))
+    ownership.hand_on_older_rows(lab.database, Folders.local(lab.app.extensions["settings"].data))
     owners = [lab.row(each).owner_id for each in (first, again, own, elsewhere)]
     assert owners == [lab.ids[name] for name in ("ada", "ada", "eve", "eve")]
     assert lab.eve.get(f"/analyses/{again}").status_code == 404
