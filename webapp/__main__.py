@@ -75,7 +75,7 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
         deletion.finish_deletions(database, folders)
         stored_validations.finish_interrupted(database, folders)
         if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
-            recovery.recover(database, count_attempt=True)
+            recovery.requeue_running(database, count_attempt=True)
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
@@ -132,7 +132,7 @@ def resend(settings: Settings, app: Any) -> None:
     try:
         if not settings.shared:
             broker.empty(settings)
-            for job_id in job_queue.lost_messages(database, settings.workers, at_start=True):
+            for job_id in job_queue.all_messages(database):
                 sender(job_id)
         if sample_missing(database):
             sender.app.send_task(broker.SAMPLE)

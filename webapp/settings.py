@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Number(0, 64)] = _setting(
         "REELPROOF_WORKERS", "1", "analyses that run at the same time; 0: pages only, workers run elsewhere"
     )
-    ready: Annotated[int, Number(0, 1_000_000)] = _setting(
+    ready_seconds: Annotated[int, Number(0, 1_000_000)] = _setting(
         "REELPROOF_READY_SECONDS",
         "300",
         "seconds for which each worker keeps a process with the networks loaded for the next analysis, which "

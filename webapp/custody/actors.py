@@ -32,9 +32,9 @@ def current() -> Actor:
 
 def process_name(process: int | None = None) -> str:
     """Which process on which machine: this one, or another one of the same instance."""
-    return f"{instance()}{process or os.getpid()}"
+    return f"{name_prefix()}{process or os.getpid()}"
 
 
-def instance(started_by: str | None = None) -> str:
+def name_prefix(started_by: str | None = None) -> str:
     """How the names of all worker processes begin that one supervisor started: this one's, or another's."""
     return f"{socket.gethostname()}/{started_by or os.environ.get(STARTED_BY, '')}:"

@@ -181,7 +181,7 @@ _NOT_RECORDED = {
     "broker": "it carries ids alone: what is analysed, and for whom, stands in the database",
     "queues": "which machine analyses: each analysis records its worker, device and back end",
     "gpu_from": "likewise",
-    "ready": "how soon an analysis begins, not what it finds",
+    "ready_seconds": "how soon an analysis begins, not what it finds",
     "oidc_secret_file": "proves this app to the provider: who may sign in hangs on issuer, client and roles",
     "signing_password_file": "opens the signing key, whose certificate is recorded",
     "log_json": "the form of the log of the process, which is another than this one",

@@ -9,9 +9,9 @@ from webapp.jobs import queue as job_queue
 from webapp.storage.database import Database
 from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow
 
-JobClaim = claims.AnalysisClaim | comparisons.ComparisonClaim
+AnyClaim = claims.AnalysisClaim | comparisons.ComparisonClaim
 
-_CLAIM_OF: dict[type[AnalysisRow] | type[ComparisonRow], Callable[[Database, str], JobClaim | None]] = {
+_CLAIM_OF: dict[type[AnalysisRow] | type[ComparisonRow], Callable[[Database, str], AnyClaim | None]] = {
     AnalysisRow: claims.claim,
     ComparisonRow: comparisons.claim,
 }
@@ -19,7 +19,7 @@ _CLAIM_OF: dict[type[AnalysisRow] | type[ComparisonRow], Callable[[Database, str
 _CLAIMS = tuple(_CLAIM_OF[table] for table in JOBS)
 
 
-def claim_first(database: Database, queues: Collection[str]) -> JobClaim | None:
+def claim_first(database: Database, queues: Collection[str]) -> AnyClaim | None:
     """Take the job that comes first in these queues to work on it; None where nothing waits there."""
     while (job_id := job_queue.next_id(database, queues)) is not None:
         for claim in _CLAIMS:

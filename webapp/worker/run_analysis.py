@@ -33,7 +33,7 @@ from webapp.worker.ready_engine import ENGINE_SHARE, EngineJob, ReadyEngine, run
 log = logging.getLogger(__name__)
 
 
-def result(
+def ensure_result(
     settings: Settings,
     database: Database,
     held: claims.AnalysisClaim,

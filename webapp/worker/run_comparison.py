@@ -24,7 +24,9 @@ from webapp.worker.database_retries import retry_while_unreachable
 log = logging.getLogger(__name__)
 
 
-def result(settings: Settings, database: Database, held: ComparisonClaim, progress: Progress) -> Comparison:
+def ensure_result(
+    settings: Settings, database: Database, held: ComparisonClaim, progress: Progress
+) -> Comparison:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
     folders = Folders.of(settings)
     place = folders.comparison(held.job_id)

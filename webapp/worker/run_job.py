@@ -101,7 +101,7 @@ def _analyse(
     ready: ReadyEngine | None,
 ) -> None:
     times = StageTimes(reporter(database, held))
-    analysis = run_analysis.result(settings, database, held, times, ready)
+    analysis = run_analysis.ensure_result(settings, database, held, times, ready)
     result = claims.RecordedResult(
         analysis.verdict,
         analysis.probability,
@@ -118,14 +118,14 @@ def _analyse(
 
 def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:
     times = StageTimes(reporter(database, held))
-    comparison = run_comparison.result(settings, database, held, times)
+    comparison = run_comparison.ensure_result(settings, database, held, times)
     made_of = run_comparison.made_of(folders, held)
     _remove_fetched(folders, held)
     retry_while_unreachable(lambda: comparisons.finish(database, held, comparison, made_of))
     times.log_done(held)
 
 
-def _remove_fetched(folders: Folders, held: next_job.JobClaim) -> None:
+def _remove_fetched(folders: Folders, held: next_job.AnyClaim) -> None:
     """Remove what was fetched from the store for this job.
 
     A machine on which the exhibit had to be fetched serves no pages, so nothing else would remove it.
@@ -140,7 +140,7 @@ def _remove_fetched(folders: Folders, held: next_job.JobClaim) -> None:
     shutil.rmtree(fetched, ignore_errors=True)
 
 
-def _remove_unwanted(database: Database, folders: Folders, held: next_job.JobClaim, name: str) -> None:
+def _remove_unwanted(database: Database, folders: Folders, held: next_job.AnyClaim, name: str) -> None:
     """Remove what a lost attempt published of the job ``name``, cancelled, paused or deleted meanwhile."""
     try:
         if isinstance(held, ComparisonClaim):

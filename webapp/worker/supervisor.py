@@ -105,20 +105,20 @@ class Worker(ChildProcess):
         super().__init__(settings, WORKER, wanted=settings.workers > 0)
         self._settings = settings
         # With a broker of its own this is the only instance: whatever runs, runs here.
-        self.names = actors.instance(self.started_by) if settings.shared else None
+        self.name_prefix = actors.name_prefix(self.started_by) if settings.shared else None
         self._heard = float("-inf")
         self._work: dict[int, float] = {}  # of its children, when it was last heard
 
     def note_presence(self, database: Database) -> None:
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
-            heartbeat.record_worker(database, f"{actors.instance(self.started_by)}{self._process.pid}")
+            heartbeat.record_worker(database, f"{actors.name_prefix(self.started_by)}{self._process.pid}")
 
     def stop_and_requeue(self, database: Database) -> None:
         """End it and queue again what it was at; without a database that is found later."""
         self.stop()
         try:
-            recovery.recover(database, count_attempt=False, workers=self.names)
+            recovery.requeue_running(database, count_attempt=False, name_prefix=self.name_prefix)
         except SQLAlchemyError as problem:
             log.warning(
                 "what the worker was at is queued again once the database can be written: %s",
@@ -131,10 +131,10 @@ class Worker(ChildProcess):
         After a restart of Redis a Celery worker may be connected again and yet get no messages. One that
         still loads, or makes what no row tells of, the sample or fingerprints, is left alone.
         """
-        if self.names is None or self._process is None or self._process.poll() is not None:
+        if self.name_prefix is None or self._process is None or self._process.poll() is not None:
             return
         there = messages_waiting(self._settings, self._settings.queues)
-        if recovery.running(database, self.names) or not any(there.values()) or self._works():
+        if recovery.count_running(database, self.name_prefix) or not any(there.values()) or self._works():
             self._heard = time.monotonic()
         elif time.monotonic() - max(self._heard, self._started) > _UNRESPONSIVE_AFTER:
             log.warning("the worker takes nothing though analyses wait; starting another one")
@@ -212,7 +212,7 @@ def watch_worker(worker: Worker, database: Database, stopping: Callable[[], bool
         time.sleep(_LOOK_EVERY)
         try:
             if worker.keep_running():
-                recovery.recover(database, count_attempt=True, workers=worker.names)
+                recovery.requeue_running(database, count_attempt=True, name_prefix=worker.name_prefix)
             if time.monotonic() - last >= _SWEEP_EVERY:
                 last = time.monotonic()
                 worker.note_presence(database)
@@ -237,7 +237,7 @@ def watch(
         with _kept_going("looking after the worker"):
             sender.keep_running()
             if worker.keep_running():
-                recovery.recover(database, count_attempt=True, workers=worker.names)
+                recovery.requeue_running(database, count_attempt=True, name_prefix=worker.name_prefix)
         elapsed = time.time() - last_sweep
         if 0 <= elapsed < _SWEEP_EVERY:
             continue
@@ -275,8 +275,11 @@ def sweep(
     idempotency.expire(database)
     live_sessions.remove_old(folders.live)
     # Last: while the broker cannot be reached this raises, and nothing could be sent.
-    messages = messages_waiting(settings) if settings.shared else None
-    for job_id in job_queue.lost_messages(database, settings.workers, messages=messages):
+    if settings.shared:
+        lost = job_queue.lost_shared_messages(database, messages_waiting(settings))
+    else:
+        lost = job_queue.lost_messages(database, settings.workers)
+    for job_id in lost:
         send(job_id)
 
 

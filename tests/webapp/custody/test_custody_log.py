@@ -91,7 +91,7 @@ def test_lost_workers_are_recorded(app, database):
     row = hand_in(app)
     for _ in range(recovery.MOST_ATTEMPTS):
         claims.claim(database, row.id)
-        recovery.recover(database, count_attempt=True)
+        recovery.requeue_running(database, count_attempt=True)
     assert actions(database, row.exhibit.sha256)[2:] == [
         *("analysis started", "analysis queued"),
         *("analysis started", "analysis queued"),

@@ -146,7 +146,7 @@ def test_all_that_is_done_to_analyses_leaves_the_log_fitting(app, client, folder
     again = client.post(f"/api/v1/analyses/{row.id}/again", json={}).json["id"]
     assert states.cancel(database, again) and client.post(f"/analyses/{again}/retry").status_code == 303
     assert claims.claim(database, again) is not None
-    recovery.recover(database, count_attempt=True)
+    recovery.requeue_running(database, count_attempt=True)
     assert states.pause(database, again) and states.resume(database, again)
     assert verify(folders.data, capsys)[0] == 0
     assert states.cancel(database, again) and client.post(f"/analyses/{again}/delete").status_code == 303

@@ -67,7 +67,7 @@ def test_progress_and_end(app, database):
 def test_a_lost_attempt_cannot_touch_its_successor(app, database):
     queued = hand_in(app)
     first = claims.claim(database, queued.id)
-    recovery.recover(database, count_attempt=True)
+    recovery.requeue_running(database, count_attempt=True)
     second = claims.claim(database, queued.id)
     assert second.attempt == 2
     with pytest.raises(claims.LostClaim):

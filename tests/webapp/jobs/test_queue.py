@@ -77,7 +77,7 @@ class TestOrder:
             done.append(held.analysis_id)
             raise MemoryError  # any end will do
 
-        monkeypatch.setattr(run_analysis, "result", result)
+        monkeypatch.setattr(run_analysis, "ensure_result", result)
         for _message in [*three, three[0]]:  # one too many, as after a lost acknowledgement
             run_job.work(app.extensions["settings"])
         assert done == three[::-1]
@@ -148,22 +148,22 @@ class TestLostMessages:
         for each in three:
             change(database, each, sent=now() - timedelta(minutes=1))
         assert job_queue.lost_messages(database, 2) == three[:0:-1]
-        assert job_queue.lost_messages(database, 1, at_start=True) == three[::-1]
+        assert job_queue.all_messages(database) == three[::-1]
 
     def test_each_queue_is_counted_by_itself(self, app, database, three):
         """Messages of paused and cancelled ones stay in their queue, and stand in for none of another."""
         low, normal, high = three
         for each, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
             change(database, each, sent=now() - timedelta(minutes=1), queue=queue)
-        assert job_queue.lost_messages(database, 1, messages={"cpu": 2, "gpu": 5}) == []
-        assert job_queue.lost_messages(database, 1, messages={"cpu": 1, "gpu": 5}) == [normal]
-        assert job_queue.lost_messages(database, 1, messages={"cpu": 0, "gpu": 0}) == [low, high]
+        assert job_queue.lost_shared_messages(database, {"cpu": 2, "gpu": 5}) == []
+        assert job_queue.lost_shared_messages(database, {"cpu": 1, "gpu": 5}) == [normal]
+        assert job_queue.lost_shared_messages(database, {"cpu": 0, "gpu": 0}) == [low, high]
 
     def test_at_start_every_one_is_sent_whose_worker_ended_as_well(self, app, database):
         ids = [hand_in(app, bytes([number])).id for number in range(3)]
         claims.claim(database, ids[1])
-        recovery.recover(database, count_attempt=True)
-        assert job_queue.lost_messages(database, 1, at_start=True) == ids
+        recovery.requeue_running(database, count_attempt=True)
+        assert job_queue.all_messages(database) == ids
 
 
 class TestPause:
@@ -173,8 +173,8 @@ class TestPause:
         change(database, first, sent=now() - timedelta(hours=1))
         sent: list[str] = []
         sweep(database, app.extensions["settings"], sent.append)
-        recovery.recover(database, count_attempt=True)
-        assert sent == [] and job_queue.lost_messages(database, 1, at_start=True) == [second]
+        recovery.requeue_running(database, count_attempt=True)
+        assert sent == [] and job_queue.all_messages(database) == [second]
         assert claims.claim(database, first) is None
         with app.app_context():
             assert count_ahead(row(database, second)) == 0
@@ -211,7 +211,7 @@ class TestPause:
     def test_lost_attempts_before_it_still_count(self, app, database):
         queued = hand_in(app).id
         claims.claim(database, queued)
-        recovery.recover(database, count_attempt=True)
+        recovery.requeue_running(database, count_attempt=True)
         states.pause(database, queued)
         states.resume(database, queued)
         assert claims.claim(database, queued).attempt == 2
@@ -234,7 +234,7 @@ class TestPause:
             states.pause(database, held.analysis_id)
             raise claims.LostClaim(held.analysis_id)
 
-        monkeypatch.setattr(run_analysis, "result", late)
+        monkeypatch.setattr(run_analysis, "ensure_result", late)
         run_job.work(app.extensions["settings"])
         assert row(database, queued).state == "paused" and list(folders.analyses.iterdir()) == []
 

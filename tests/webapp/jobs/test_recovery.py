@@ -65,7 +65,7 @@ def test_an_orderly_stop_is_no_attempt(app, database):
     queued = hand_in(app)
     for _ in range(5):
         assert claims.claim(database, queued.id).attempt == 1
-        recovery.recover(database, count_attempt=False)
+        recovery.requeue_running(database, count_attempt=False)
     assert row(database, queued.id).state == "queued"
 
 

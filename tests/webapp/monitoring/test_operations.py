@@ -124,7 +124,7 @@ def test_a_job_waits_from_when_it_was_queued_last(app, client, database, monkeyp
     elif act == "resumed":
         assert states.resume(database, analysis_id)
     else:
-        recovery.recover(database, count_attempt=True)
+        recovery.requeue_running(database, count_attempt=True)
     found = operations.gather(app.extensions["settings"], database)
     assert found.states["analyses"]["queued"] == 1 and timedelta() <= found.waited < timedelta(minutes=5)
     assert look(app) == {} and "just now" in client.get("/operations").text

@@ -300,8 +300,8 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
     queued = hand_in(app)
     states.cancel(database, queued.id)
     assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
-    recovery.recover(database, count_attempt=True)
-    assert job_queue.lost_messages(database, 1, at_start=True) == []
+    recovery.requeue_running(database, count_attempt=True)
+    assert job_queue.all_messages(database) == []
     assert row(database, queued.id).state == "cancelled"
 
 

@@ -145,11 +145,11 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
     os.kill(first.pid, signal.SIGKILL)  # the parent alone: its child must not go on by itself
     first.wait()
     wait_until_gone(first.pid)
-    recovery.recover(app.extensions["database"], count_attempt=True)
+    recovery.requeue_running(app.extensions["database"], count_attempt=True)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, analysis_id).file = "quick.mp4"
     start()
-    for again in job_queue.lost_messages(app.extensions["database"], 1, at_start=True):
+    for again in job_queue.all_messages(app.extensions["database"]):
         app.extensions["send"](again)
     done = wait(app, analysis_id, "done")
     assert done.attempt == 2

@@ -87,7 +87,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     folder.mkdir()
     write_result(build(folder, segments=1), folder)
     claims.claim(database, analysis_id)  # published, and lost before it was marked
-    recovery.recover(database, count_attempt=True)
+    recovery.requeue_running(database, count_attempt=True)
     monkeypatch.setattr(run_analysis, "make_result", lambda *_: pytest.fail("it was done already"))
     run_job.work(settings)
     done = row(database, analysis_id)
@@ -96,7 +96,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
 
 def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
     def slow(job, folder, _progress, limits, _ready):
-        recovery.recover(database, count_attempt=True)
+        recovery.requeue_running(database, count_attempt=True)
         return engine(job, folder, lambda *_: None, limits)
 
     monkeypatch.setattr(run_analysis, "make_result", slow)
@@ -146,7 +146,7 @@ def test_progress_is_written_a_few_times_a_second(app, database):
     clock += 1
     report("scoring", 0.99)  # nothing new, but alive
     assert row(database, held.analysis_id).heartbeat > before
-    recovery.recover(database, count_attempt=True)
+    recovery.requeue_running(database, count_attempt=True)
     clock += 1
     with pytest.raises(claims.LostClaim):
         report("scoring", 1.0)

@@ -87,7 +87,7 @@ def test_jobs_of_both_kinds_wait_in_one_queue(app, database, both):
     with database.begin() as session:
         assert job_queue.count_ahead(session, last) == 2
         assert job_queue.count_ahead(session, stored(database, comparison.id)) == 1
-    assert job_queue.lost_messages(database, 1, at_start=True) == [first.id, comparison.id, last.id]
+    assert job_queue.all_messages(database) == [first.id, comparison.id, last.id]
     states.prioritise(database, last.id, Priority.HIGH)
     order = []
     while held := next_job.claim_first(database, QUEUES):
@@ -152,7 +152,7 @@ def test_a_lost_worker_is_followed_by_another(app, database, waiting):
 
 def test_an_orderly_stop_does_not_count(app, database, waiting):
     comparisons.claim(database, waiting.id)
-    recovery.recover(database, count_attempt=False)
+    recovery.requeue_running(database, count_attempt=False)
     row = stored(database, waiting.id)
     assert (row.state, row.attempt) == ("queued", 0)
 
@@ -160,8 +160,8 @@ def test_an_orderly_stop_does_not_count(app, database, waiting):
 def test_a_whole_result_of_a_lost_attempt_is_kept(app, database, folders, waiting, monkeypatch):
     monkeypatch.setattr(run_comparison, "compare", engine)
     held = comparisons.claim(database, waiting.id)
-    run_comparison.result(app.extensions["settings"], database, held, lambda *_: None)
-    recovery.recover(database, count_attempt=True)
+    run_comparison.ensure_result(app.extensions["settings"], database, held, lambda *_: None)
+    recovery.requeue_running(database, count_attempt=True)
     monkeypatch.setattr(run_comparison, "compare", lambda *_: pytest.fail("it was done already"))
     work(app)
     assert stored(database, waiting.id).state == "done"

@@ -104,7 +104,7 @@ def test_stopping_without_a_database_ends_in_words(app, database, started, monke
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("", {}, Exception("database or disk is full"))
 
-    monkeypatch.setattr(recovery, "recover", gone)
+    monkeypatch.setattr(recovery, "requeue_running", gone)
     worker.stop_and_requeue(database)
     assert worker._process.poll() is not None and "database or disk is full" in caplog.text
 
@@ -119,7 +119,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     claims.claim(database, first.id)
     sweep(database, settings, sent.append)
     assert sent == []  # the only worker is busy: waiting is what they should do
-    recovery.recover(database, count_attempt=False)
+    recovery.requeue_running(database, count_attempt=False)
     sweep(database, settings, sent.append)
     assert sent == [first.id]  # as many as there is room for; the gap between two analyses is no loss
     sweep(database, settings, sent.append)

@@ -100,7 +100,7 @@ def test_under_load_and_without_the_source(tmp_path, monkeypatch, capsys):
     settings = put_back(tmp_path / "kept", tmp_path / "again")
     folders = Folders.local(settings.data)
     with opened(settings) as database:
-        recovery.recover(database, count_attempt=True)
+        recovery.requeue_running(database, count_attempt=True)
         with database.begin() as session:
             analyses = session.scalars(select(AnalysisRow)).all()
         states = [row.state for row in analyses]
