@@ -28,7 +28,7 @@ from webapp.queries import cases as case_queries
 from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
 from webapp.queries.analyses import status_json
-from webapp.queries.results import finished, refuse_altered_row
+from webapp.queries.results import get_finished, refuse_altered_row
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current
 from webapp.security.access.visibility import visible_session
@@ -93,7 +93,7 @@ def require_finished(
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise UserError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
-    return finished(analysis_id, discloses)
+    return get_finished(analysis_id, discloses)
 
 
 def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -> AskedAnalysis:

@@ -117,7 +117,7 @@ def delete(comparison_id: str) -> None:
 )
 def result(comparison_id: str) -> Response:
     """The whole result of a comparison, as it is stored."""
-    _row, found = comparison_queries.finished(comparison_id)
+    _row, found = comparison_queries.get_finished(comparison_id)
     response = Response(found.content(RESULT), content_type="application/json")
     response.set_etag(found.sums[RESULT])
     return response
@@ -133,7 +133,7 @@ def result(comparison_id: str) -> Response:
 )
 def picture(comparison_id: str, picture_name: str) -> Response:
     """A picture that the result of a comparison names."""
-    _row, found = comparison_queries.finished(comparison_id)
+    _row, found = comparison_queries.get_finished(comparison_id)
     name = f"pictures/{picture_name}"
     response = Response(found.content(name), content_type="image/png")
     response.set_etag(found.sums[name])

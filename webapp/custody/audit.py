@@ -181,7 +181,7 @@ class _AnalysisResult:
     table: ClassVar[type[JobRow]] = AnalysisRow
 
     id: str
-    told: result_records.Finished
+    told: result_records.FinishedAnalysis
 
     def folder(self, folders: Folders) -> Path:
         return folders.result(self.id)

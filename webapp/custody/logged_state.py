@@ -36,7 +36,7 @@ class LoggedState:
         self.deleted_exhibits: set[str] = set()
         self.older_exhibits = 0  # of those, that were not taken in since the log began
         self.analyses: set[str] = set()  # queued since the log began, and not deleted
-        self.finished_analyses: dict[str, result_records.Finished] = {}
+        self.finished_analyses: dict[str, result_records.FinishedAnalysis] = {}
         self.comparisons: set[str] = set()
         self.finished_comparisons: dict[str, FinishedComparison] = {}
         # By analysis, the checksums of each by id; None where its entry has none.
@@ -118,7 +118,7 @@ class LoggedState:
             case "analysis queued":
                 self.analyses.add(about)
             case "analysis finished":
-                self.finished_analyses[about] = result_records.Finished.of(entry)
+                self.finished_analyses[about] = result_records.FinishedAnalysis.of(entry)
             case "comparison queued":
                 self.comparisons.add(about)
             case "comparison finished":

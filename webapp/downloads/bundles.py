@@ -38,7 +38,7 @@ from webapp.media import playback
 from webapp.media.playback import SUFFIXES, Playback
 from webapp.queries import reference_comparisons, review_data
 from webapp.queries.reference_comparisons import ComparisonResult
-from webapp.queries.results import LoadedResult, download_name, load, refuse_altered
+from webapp.queries.results import LoadedResult, download_name, load, refuse_altered_files
 from webapp.security.access.permissions import current
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -207,7 +207,7 @@ def make(row: AnalysisRow, folder: Path, *, video: bool, language_code: str, in_
     it is handed out is recorded. Whoever asks removes the zip.
     """
     settings, database, folders = this_app.settings(), this_app.database(), this_app.folders()
-    refuse_altered(folder)
+    refuse_altered_files(folder)
     with database.begin() as session:
         with_log = not custody_access.hidden_analyses(session, current(), row.exhibit.sha256)
     reports = current_report(

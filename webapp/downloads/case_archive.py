@@ -32,7 +32,7 @@ from webapp.downloads.concurrency_limit import ConcurrencyLimit
 from webapp.downloads.exhibits import refuse_altered_exhibit, sound_exhibit
 from webapp.errors import UserError
 from webapp.queries import cases as case_queries
-from webapp.queries.results import refuse_altered, result_folder
+from webapp.queries.results import refuse_altered_files, result_folder
 from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import current
@@ -89,7 +89,7 @@ def _refuse_incomplete(folders: Folders, rows: list[AnalysisRow]) -> None:
             seen = integrity.check(this_app.database(), folders, row.exhibit)
             refuse_altered_exhibit(this_app.database(), folders, row, seen.sha256)
         if row.state == State.DONE:
-            refuse_altered(result_folder(this_app.database(), folders, row))
+            refuse_altered_files(result_folder(this_app.database(), folders, row))
 
 
 def _about(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from webapp import this_app
 from webapp.downloads.download_record import record_download
 from webapp.errors import UserError
 from webapp.http.range_responses import send_and_forget
-from webapp.queries.results import download_name, load, refuse_altered
+from webapp.queries.results import download_name, load, refuse_altered_files
 from webapp.storage.tables import AnalysisRow
 
 
@@ -35,7 +35,7 @@ def send(row: AnalysisRow, folder: Path, name: str) -> Response:
             gettext("There is no export of this name."),
             gettext("There are %(names)s; docs/exports.md says more.", names=", ".join(FORMATS)),
         )
-    refuse_altered(folder)
+    refuse_altered_files(folder)
     chosen = FORMATS[name]
     place = this_app.folders().incoming / secrets.token_hex(16)
     try:

@@ -31,7 +31,7 @@ from webapp.downloads.kept_reports import KeptReport
 from webapp.errors import UserError
 from webapp.http.security_headers import REPORT_POLICY
 from webapp.queries import reference_comparisons
-from webapp.queries.results import download_name, refuse_altered
+from webapp.queries.results import download_name, refuse_altered_files
 from webapp.security.access.permissions import current
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -146,7 +146,7 @@ def send(row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT
 
     ``folder`` is that of its result. Reports come with what reviewers said until now.
     """
-    refuse_altered(folder)
+    refuse_altered_files(folder)
     log = None
     if name in REPORTS:
         folders = this_app.folders()

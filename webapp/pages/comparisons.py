@@ -136,7 +136,7 @@ def delete(comparison_id: str) -> Response:
 @require(Permission.EXPORT)
 def as_json(comparison_id: str) -> Response:
     """The result as data, byte for byte as it is kept."""
-    _row, found = comparison_queries.finished(comparison_id)
+    _row, found = comparison_queries.get_finished(comparison_id)
     return send_file(
         io.BytesIO(found.content(RESULT)),
         mimetype="application/json",
@@ -149,7 +149,7 @@ def as_json(comparison_id: str) -> Response:
 @require(Permission.READ)
 def picture(comparison_id: str, name: str) -> Response:
     """A picture that the result names, and no other file."""
-    _row, found = comparison_queries.finished(comparison_id)
+    _row, found = comparison_queries.get_finished(comparison_id)
     return send_file(io.BytesIO(found.content(f"pictures/{name}")), mimetype="image/png")
 
 

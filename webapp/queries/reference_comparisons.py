@@ -109,8 +109,8 @@ def listed(exhibit_id: int, *, as_reference: bool = False) -> tuple[ComparisonRo
         return tuple(session.scalars(newest).all())
 
 
-def finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
-    """A finished comparison and its result, or an answer that says why there is none (yet)."""
+def get_finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
+    """A finished comparison and its result; raises an answer (404, 409) that says why there is none (yet)."""
     row = get_or_404(comparison_id)
     state = State(row.state)
     match state:
@@ -136,7 +136,7 @@ def result(row: ComparisonRow) -> ComparisonResult:
     folders = this_app.folders()
     folder = folders.comparison(row.id)
     with this_app.database().begin() as session:
-        told = comparison_records.finished(session, row)
+        told = comparison_records.refuse_altered_row(session, row)
     if not folder.exists():
         folders.store.fetch_folder(folder, lambda fetched: _refuse_damaged(fetched, told))
     sums = comparison_records.sums(folder, told)

@@ -51,7 +51,7 @@ def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Pat
     """
     folder = folders.result(row.id)
     with database.begin() as session:
-        told = result_records.finished(session, row)
+        told = result_records.refuse_altered_row(session, row)
     if not folder.exists():
         folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, told))
     if problem := result_records.manifest_problem(folder, told):
@@ -63,10 +63,10 @@ def refuse_altered_row(row: AnalysisRow) -> None:
     """Before a verdict is told: raise :class:`AlteredRecord` where a finished row is not the log's."""
     if row.state == State.DONE:
         with this_app.database().begin() as session:
-            result_records.finished(session, row)
+            result_records.refuse_altered_row(session, row)
 
 
-def refuse_altered(folder: Path) -> None:
+def refuse_altered_files(folder: Path) -> None:
     """Before a hand-out: raise :class:`AlteredRecord` where a file is not what the manifest says."""
     for problem in result_records.file_problems(folder):
         raise AlteredRecord(problem)
@@ -91,7 +91,7 @@ def _refuse_unlike(sums: Mapping[str, str], path: str, sha256: str) -> None:
         raise AlteredRecord(gettext("%(path)s of this analysis is not the one that was made.", path=path))
 
 
-def refuse_damaged(folder: Path, told: result_records.Finished | None = None) -> None:
+def refuse_damaged(folder: Path, told: result_records.FinishedAnalysis | None = None) -> None:
     """Of what the store handed out: raise ``ValueError`` where it is not as made, by log and manifest.
 
     ``told`` is what the log says where that is known. Raises ``FileNotFoundError`` without a manifest.
@@ -183,10 +183,12 @@ def picture(folder: Path, name: str) -> bytes | None:
     return content
 
 
-def finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> tuple[AnalysisRow, Path]:
-    """The row of a finished analysis and the folder of its result, or an answer that says why not.
+def get_finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) -> tuple[AnalysisRow, Path]:
+    """The row of a finished analysis and the folder of its result.
 
-    ``discloses`` as of :func:`webapp.queries.analyses.get_or_404`.
+    ``discloses`` as of :func:`webapp.queries.analyses.get_or_404`, which raises for an analysis that is not
+    there. Raises :class:`UserError` (404) for one that failed or was cancelled, :class:`NotReady` (409) for
+    one that has not ended, and what :func:`result_folder` raises.
     """
     row = analysis_queries.get_or_404(analysis_id, discloses)
     state = State(row.state)

@@ -61,8 +61,8 @@ def sums_text(folder: Path) -> bytes:
     return "".join(f"{hashed(path)[1]}  {path.relative_to(folder).as_posix()}\n" for path in files).encode()
 
 
-def finished(session: Session, row: ComparisonRow) -> FinishedComparison:
-    """What the log says of a finished comparison; raises :class:`AlteredRecord` where the row differs."""
+def refuse_altered_row(session: Session, row: ComparisonRow) -> FinishedComparison:
+    """Raise :class:`AlteredRecord` where a finished row is not the log's; returns what the log says of it."""
     job_records.refuse_unknown(session, row)
     entry = log_queries.latest(session, row.id, "comparison finished")
     if entry is None:

@@ -28,7 +28,7 @@ SUMMARY = "finding sha256"  # called so since the first log
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedAnalysis:
     """What the log says of a finished analysis; nothing of one that was finished before the log began."""
 
     manifest: str | None = None  # SHA-256
@@ -37,7 +37,7 @@ class Finished:
     summary: str | None = None  # SHA-256
 
     @classmethod
-    def of(cls, entry: Entry) -> Finished:
+    def of(cls, entry: Entry) -> FinishedAnalysis:
         """What an entry that an analysis finished says."""
         said = {name: entry.details.get(name) for name in (_MANIFEST, "verdict", "probability", SUMMARY)}
         return cls(*(None if value is None else str(value) for value in said.values()))
@@ -63,22 +63,22 @@ def probability(value: float | None) -> str:
     return "none" if value is None else repr(float(value))
 
 
-def finished(session: Session, row: AnalysisRow) -> Finished:
-    """What the log says of a finished analysis; raises :class:`AlteredRecord` where the row differs."""
+def refuse_altered_row(session: Session, row: AnalysisRow) -> FinishedAnalysis:
+    """Raise :class:`AlteredRecord` where a finished row is not the log's; returns what the log says of it."""
     standing = job_records.refuse_unknown(session, row)
     entry = log_queries.latest(session, row.id, "analysis finished")
     if entry is None:
         if standing.known:
             raise AlteredRecord(gettext("The custody log does not say that this analysis was finished."))
-        return Finished()
+        return FinishedAnalysis()
     refuse_forged(session, entry)
-    told = Finished.of(entry)
+    told = FinishedAnalysis.of(entry)
     if problem := told.row_problem(row):
         raise AlteredRecord(problem)
     return told
 
 
-def manifest_problem(folder: Path, told: Finished) -> str | None:
+def manifest_problem(folder: Path, told: FinishedAnalysis) -> str | None:
     """How the manifest of a result differs from what the log says; its files are not looked at."""
     if told.manifest is None:
         return None

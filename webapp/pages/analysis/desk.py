@@ -15,7 +15,7 @@ from webapp import this_app
 from webapp.errors import UserError
 from webapp.media.playback import Playback, playback
 from webapp.queries import review_data, review_scores
-from webapp.queries.results import finished, load
+from webapp.queries.results import get_finished, load
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, require
 
@@ -26,7 +26,7 @@ blueprint = Blueprint("desk", __name__, url_prefix="/analyses/<analysis_id>")
 @require(Permission.READ)
 def data(analysis_id: str) -> Response:
     """The analysis as the review desk reads it; ``scores=all`` for all of them at once, however many."""
-    row, folder = finished(analysis_id, Discloses.FINDINGS)
+    row, folder = get_finished(analysis_id, Discloses.FINDINGS)
     plays = playback(this_app.folders(), row)
     text = _text(folder, row.id, plays, language.current(), whole=request.args.get("scores") == "all")
     return Response(text, mimetype="application/json")
@@ -36,7 +36,7 @@ def data(analysis_id: str) -> Response:
 @require(Permission.READ)
 def scores(analysis_id: str) -> Response:
     """All scores of each person ``from`` a second, up to but without another (``to``)."""
-    _row, folder = finished(analysis_id, Discloses.FINDINGS)
+    _row, folder = get_finished(analysis_id, Discloses.FINDINGS)
     start, end = _second("from"), _second("to")
     people = [
         {"id": person, **review_scores.stretch(columns, start, end)}

@@ -17,7 +17,7 @@ from webapp.http.interface_language import of_download
 from webapp.http.range_responses import send_part
 from webapp.http.security_headers import MEDIA_POLICY
 from webapp.media import playback
-from webapp.queries.results import finished, picture
+from webapp.queries.results import get_finished, picture
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, require
 
@@ -28,35 +28,35 @@ blueprint = Blueprint("downloads", __name__, url_prefix="/analyses/<analysis_id>
 @require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
     """The evidence report as PDF, with what reviewers said until now."""
-    return report_downloads.send(*finished(analysis_id), "report.pdf", of_download())
+    return report_downloads.send(*get_finished(analysis_id), "report.pdf", of_download())
 
 
 @blueprint.get("/report.html")
 @require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
     """The same as one HTML page: its own style sheet works, and nothing in it can run."""
-    return report_downloads.send(*finished(analysis_id), "report.html", of_download())
+    return report_downloads.send(*get_finished(analysis_id), "report.html", of_download())
 
 
 @blueprint.get("/analysis.json")
 @require(Permission.EXPORT)
 def analysis_json(analysis_id: str) -> Response:
     """The analysis as data."""
-    return report_downloads.send(*finished(analysis_id, Discloses.FINDINGS), "analysis.json")
+    return report_downloads.send(*get_finished(analysis_id, Discloses.FINDINGS), "analysis.json")
 
 
 @blueprint.get("/manifest.json")
 @require(Permission.EXPORT)
 def manifest_json(analysis_id: str) -> Response:
     """SHA-256 of the exhibit and of each file of the result."""
-    return report_downloads.send(*finished(analysis_id, Discloses.FINDINGS), "manifest.json")
+    return report_downloads.send(*get_finished(analysis_id, Discloses.FINDINGS), "manifest.json")
 
 
 @blueprint.get("/overlays/<name>")
 @require(Permission.READ)
 def overlay(analysis_id: str, name: str) -> Response:
     """A picture the analysis names, and no other file."""
-    _row, folder = finished(analysis_id, Discloses.FINDINGS)
+    _row, folder = get_finished(analysis_id, Discloses.FINDINGS)
     content = picture(folder, f"overlays/{name}")
     if content is None:
         raise UserError(
@@ -69,7 +69,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 @require(Permission.READ)
 def media(analysis_id: str) -> Response:
     """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
-    row, _folder = finished(analysis_id, Discloses.EXHIBIT)
+    row, _folder = get_finished(analysis_id, Discloses.EXHIBIT)
     found = playback.media(this_app.folders(), row)
     if found is None:
         raise UserError(
@@ -87,7 +87,7 @@ def media(analysis_id: str) -> Response:
 @require(Permission.EXPORT)
 def bundle(analysis_id: str) -> Response:
     """Everything needed to review offline and to check it; ``video=no`` and ``language`` may be asked for."""
-    row, folder = finished(analysis_id)
+    row, folder = get_finished(analysis_id)
     video = request.args.get("video", "yes")
     if video not in ("yes", "no"):
         raise UserError(
@@ -102,4 +102,4 @@ def bundle(analysis_id: str) -> Response:
 @require(Permission.EXPORT)
 def export(analysis_id: str, name: str) -> Response:
     """One of the formats of ``docs/exports.md``, by its name."""
-    return export_downloads.send(*finished(analysis_id, Discloses.FINDINGS), name)
+    return export_downloads.send(*get_finished(analysis_id, Discloses.FINDINGS), name)

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request, url_for
 from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.queries import two_analyses
-from webapp.queries.results import finished, load
+from webapp.queries.results import get_finished, load
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current, require
 from webapp.storage.tables import AnalysisRow
@@ -46,7 +46,7 @@ def show() -> str:
             gettext("A comparison needs two analyses."),
             gettext("Choose two analyses of one exhibit in the library."),
         )
-    (row_a, folder_a), (row_b, folder_b) = (finished(one, Discloses.FINDINGS) for one in ids)
+    (row_a, folder_a), (row_b, folder_b) = (get_finished(one, Discloses.FINDINGS) for one in ids)
     if row_a.exhibit_id != row_b.exhibit_id:
         raise DifferentExhibits(row_a, row_b)
     first, second = load(folder_a), load(folder_b)
