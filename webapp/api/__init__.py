@@ -9,8 +9,9 @@ themselves, and with their help: :mod:`~webapp.api.comparisons`, :mod:`~webapp.a
 :mod:`~webapp.api.custody`. About the installation: :mod:`~webapp.api.models`, :mod:`~webapp.api.webhooks`,
 :mod:`~webapp.api.about`.
 
-What operations have in common is in ``contract``. What they do is mostly in `services`, `queries` and
-`downloads`, which pages call as well.
+What those about an analysis share is in :mod:`~webapp.api.analysis_requests`, what all operations have in
+common in ``contract``. What they do is mostly in `services`, `queries` and `downloads`, which pages call as
+well.
 """
 
 from flask import Flask

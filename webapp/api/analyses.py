@@ -2,113 +2,37 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from flask import Blueprint, url_for
+from flask import Blueprint
 from sqlalchemy import select, tuple_
 from werkzeug.wrappers import Response
 
-from detector.schema.joint_rule import JointRule
-from detector.schema.summary import NOTHING_TOLD
 from webapp import this_app
+from webapp.api.analysis_requests import QUEUED, accepted_response, asked_analysis, asked_case, to_status
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Form, operation, uploaded
 from webapp.api.contract.schemas.analyses import Again, AnalysisStatus, Listing, NewAnalysis, Search
 from webapp.api.contract.schemas.jobs import Prioritised
-from webapp.api.contract.schemas.uploads import OfUpload
-from webapp.downloads import report_lock
-from webapp.errors import UserError
-from webapp.http.problem_details import FieldProblem, FieldsError
 from webapp.intake.exhibits import clean_name
 from webapp.intake.incoming import UploadLimit
 from webapp.queries import analyses as analysis_queries
-from webapp.queries import cases as case_queries
-from webapp.queries import copies as copy_queries
 from webapp.queries import library as library_search
-from webapp.queries.analyses import status_json
-from webapp.queries.results import get_finished, refuse_altered_row
+from webapp.queries.results import refuse_altered_row
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current
 from webapp.security.access.visibility import visible_session
 from webapp.services import analyses as analysis_service
 from webapp.services import deletion
-from webapp.services.analyses import AskedAnalysis
 from webapp.services.quota import upload_limit
 from webapp.settings import Settings
-from webapp.storage.tables import AnalysisRow, State
+from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("api_analyses", __name__)
-
-NOTHING_FOUND: dict[str, Any] = {"verdict": None, "probability": None, **NOTHING_TOLD}
-QUEUED = Answer("It waits to be analysed.", AnalysisStatus, headers=("Location",))
 
 
 def one_exhibit(settings: Settings) -> UploadLimit:
     """What who asks may hand in at once."""
     return upload_limit(settings, current())
-
-
-def case_of(asked: NewAnalysis | OfUpload) -> int | None:
-    """The case a request names. What is wrong with the request must not look like a missing address."""
-    if asked.case is None:
-        return None
-    try:
-        with this_app.database().begin() as session:
-            return case_queries.find(session, current(), asked.case).id
-    except UserError:
-        raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
-
-
-def accepted_response(row: AnalysisRow) -> Response:
-    """202 with where the new analysis stands and its address.
-
-    A request that is sent again may find it done; a second reviewer is not told what is hidden from them.
-    """
-    status = to_status(row)
-    if analysis_queries.are_findings_hidden(row):
-        status = status.model_copy(update=NOTHING_FOUND)
-    response = Response(
-        status.model_dump_json(exclude_unset=True) + "\n", status=202, content_type="application/json"
-    )
-    response.headers["Location"] = url_for("api_analyses.get", analysis_id=row.id)
-    return response
-
-
-def to_status(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
-    """A row as the API tells of it; without ``ahead``, what takes a question to the database is left out."""
-    known = status_json(row, ahead=ahead) | {"case": row.case_id}
-    if ahead:
-        known["copies"] = copy_queries.count(row.exhibit_id)
-        known["report"] = report_lock.status(this_app.folders(), row)
-    return AnalysisStatus.model_validate(known)
-
-
-def require_finished(
-    analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS
-) -> tuple[AnalysisRow, Path]:
-    """The row of a finished analysis and the folder of its result; 409 where there is none (yet)."""
-    row = analysis_queries.get_or_404(analysis_id, discloses)
-    if row.state in (State.FAILED, State.CANCELLED):
-        ended = "failed" if row.state == State.FAILED else "was cancelled"
-        raise UserError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
-    return get_finished(analysis_id, discloses)
-
-
-def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -> AskedAnalysis:
-    """How a request has an exhibit analysed; ``identity`` is the id the analysis is to have."""
-    where = "form" if isinstance(body, NewAnalysis) else "body"
-    if body.joint != JointRule.FIRST and not body.also:
-        problem = "It is for several models: “also” names them."
-        raise FieldsError((FieldProblem(where=f"{where}.joint", problem=problem),))
-    if body.parameters and body.parameters.crossed:
-        name, other = body.parameters.crossed
-        problem = f"It must not be above {other}, {getattr(body.parameters, other):g}."
-        raise FieldsError((FieldProblem(where=f"{where}.parameters.{name}", problem=problem),))
-    given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
-    changes = given | analysis_service.asked_others(body.also, body.model, body.joint)
-    return AskedAnalysis(body.model, changes, analysis_service.priority_of(body.priority), identity)
 
 
 @operation(
@@ -129,7 +53,7 @@ def create(body: NewAnalysis) -> Response:
     """
     stream, name = uploaded("file")
     analysis_service.refuse_unknown_model(body.model)
-    file, case_id = clean_name(name), case_of(body)
+    file, case_id = clean_name(name), asked_case(body)
     asked = asked_analysis(body, identity())
     return accepted_response(analysis_service.submit(stream, file, asked, case_id=case_id))
 

@@ -6,7 +6,7 @@ from flask import Blueprint, url_for
 from werkzeug.wrappers import Response
 
 from reports.exports.formats import suited
-from webapp.api.analyses import require_finished
+from webapp.api.analysis_requests import require_finished
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.downloads import BundleSearch, Export, Exports, ReportSearch
 from webapp.downloads import bundles as bundle_downloads

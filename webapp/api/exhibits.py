@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from webapp.api.analyses import QUEUED, accepted_response, asked_analysis
+from webapp.api.analysis_requests import QUEUED, accepted_response, asked_analysis
 from webapp.api.contract import pagination
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, operation

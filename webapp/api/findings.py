@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from detector.schema.analysis import Analysis, Person
 from detector.verdict.persons.flagged import flagged_segments
-from webapp.api.analyses import require_finished
+from webapp.api.analysis_requests import require_finished
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.findings import FoundSegment, PersonScore, Scores, ScoreSearch, Segments

@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
 from webapp.api import tus_headers
-from webapp.api.analyses import QUEUED, accepted_response, asked_analysis, case_of
+from webapp.api.analysis_requests import QUEUED, accepted_response, asked_analysis, asked_case
 from webapp.api.contract.idempotency import identity
 from webapp.api.contract.operation import Answer, Bytes, operation
 from webapp.api.contract.schemas.base import moment
@@ -185,7 +185,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     """
     row = _find(upload_id)
     analysis_service.refuse_unknown_model(body.model)
-    case_id = case_of(body)
+    case_id = asked_case(body)
 
     def start(path: Path, upload: UploadRow) -> str:
         whole = AssembledFile(this_app.folders(), path)
