@@ -144,7 +144,7 @@ def _page(*, problem: UserError | None = None, done: str = "", handed_over: _Han
     with this_app.database().begin() as session:
         users = account_store.listed(session)
     return render_template(
-        "pages/people/users.html",
+        "pages/people/accounts.html",
         users=users,
         roles={str(role): [each for each in MEANINGS if each in PERMISSIONS[role]] for role in Role},
         meanings=MEANINGS,

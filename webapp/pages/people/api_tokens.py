@@ -79,7 +79,7 @@ def _page(*, token: str = "", problem: UserError | None = None) -> str:
     with this_app.database().begin() as session:
         own = api_tokens.listed(session, who)
     return render_template(
-        "pages/people/tokens.html",
+        "pages/people/api_tokens.html",
         tokens=own,
         now=now(),
         token=token,
