@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -14,7 +15,6 @@ from webapp.custody import log as custody_log
 from webapp.security import accounts as account_store
 from webapp.security import authentication
 from webapp.security.access.permissions import login_is_on, public, signed_in
-from webapp.security.requests import request_guard
 from webapp.security.sign_in import cookies, pending_sign_in, sessions
 from webapp.storage.tables import SessionRow, User
 
@@ -31,7 +31,7 @@ _WRONG = N_(
 def form() -> Response:
     """The form to sign in."""
     if g.principal is not None:
-        return redirect(request_guard.own_address(request.args.get("next")))
+        return redirect(own_address(request.args.get("next")))
     return page(200)
 
 
@@ -85,7 +85,7 @@ def confirmed() -> Response:
     """Note that the password was given again; the session gets another token."""
     row: SessionRow | None = g.session
     if row is None:
-        return redirect(request_guard.own_address(request.form.get("next")), 303)
+        return redirect(own_address(request.form.get("next")), 303)
     user, wait = authentication.check_password(row.user.name, request.form.get("password", ""))
     if wait:
         return _too_early(wait, row.user.name, again=True)
@@ -93,7 +93,7 @@ def confirmed() -> Response:
         with this_app.database().begin() as session:
             custody_log.append_access_event(session, "sign-in refused", account=row.user.name)
         return page(401, again=True, problem=gettext("This is not your password."))
-    response = redirect(request_guard.own_address(request.form.get("next")), 303)
+    response = redirect(own_address(request.form.get("next")), 303)
     cookies.set_session_cookie(response, user, authentication.renew_session(row))
     return response
 
@@ -103,7 +103,7 @@ def signed_in_response(
 ) -> Response:
     """Begin a session of somebody who has shown who they are, and go on to where they were bound."""
     token = authentication.begin_session(user, factor, way)
-    response = redirect(request_guard.own_address(onwards or request.values.get("next")), 303)
+    response = redirect(own_address(onwards or request.values.get("next")), 303)
     cookies.set_session_cookie(response, user, token)
     return response
 
@@ -145,6 +145,16 @@ def page(status: int, *, again: bool = False, name: str = "", problem: str = "")
         by_provider=g.session is not None and g.session.way == "provider",
     )
     return make_response(text, status)
+
+
+def own_address(text: str | None) -> str:
+    """An address of this app to go on to, or the start page: never one of another site."""
+    address = text or ""
+    plain = address.startswith("/") and not address.startswith(("//", "/\\"))
+    if not plain or any(ord(char) < 32 for char in address):  # urlsplit normalises a host, however long
+        return url_for("upload.form")
+    parts = urlsplit(address)
+    return url_for("upload.form") if parts.scheme or parts.netloc else address
 
 
 def _offers_provider() -> bool:

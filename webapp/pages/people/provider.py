@@ -15,7 +15,7 @@ from reports.text.translation.language import DEFAULT, gettext, speaking, transl
 from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
-from webapp.pages.people.login import page, signed_in_response
+from webapp.pages.people.login import own_address, page, signed_in_response
 from webapp.security import accounts as account_store
 from webapp.security import authentication, provider_accounts
 from webapp.security.access.permissions import login_is_on, public
@@ -98,7 +98,7 @@ def _signed_in(attempt: Attempt) -> Response:
             raise UserError(
                 403, gettext("Somebody else signed in at the provider."), gettext("Sign in anew.")
             )
-        response = redirect(request_guard.own_address(attempt.onwards), 303)
+        response = redirect(own_address(attempt.onwards), 303)
         cookies.set_session_cookie(response, user, authentication.renew_session(row))
         return response
     amr = claims.get("amr")

@@ -66,10 +66,14 @@ def install(app: Flask) -> None:
 
 
 def _check() -> Answer | None:
+    """Find out who asks, kept as ``g.principal`` and ``g.session``; None where the view may run.
+
+    Otherwise the answer instead, or :class:`UserError` is raised: see the module's docstring.
+    """
     g.principal = g.session = None
     if request.endpoint == "static":
         return None
-    g.principal, g.session = _identify()
+    g.principal, g.session = _who_asks()
     if g.session is not None:
         interface_language.choose_of(g.session.user)
     if request.endpoint is None:
@@ -79,8 +83,8 @@ def _check() -> Answer | None:
         raise UserError(
             403, gettext("This address is open to nobody."), gettext("It does not say whom it is for.")
         )
-    if (elsewhere := _deny(need)) is not None:
-        return elsewhere
+    if (instead := _refuse_unless_met(need)) is not None:
+        return instead
     if request.method not in SAFE and g.session is not None:
         this_request().on_form = _check_form
         if request.headers.get(csrf.CSRF_HEADER) is not None or not need.takes_files:
@@ -92,22 +96,28 @@ def _check() -> Answer | None:
     return None
 
 
-def _deny(need: Need) -> Answer | None:
+def _refuse_unless_met(need: Need) -> Answer | None:
+    """None where who asks has what an endpoint needs.
+
+    Otherwise the way to what is to be done first (sign in, change the password, set up a second factor, give
+    the password again). Raises :class:`UserError` (403) where no such step helps: the role or token does not
+    allow it, which goes into the custody log, or a token asks for what takes a password.
+    """
     who: Principal | None = g.principal
     if need.asker == Asker.ANYBODY:
         return None
     if who is None:
-        return sign_in_first(need)
+        return _sign_in_first(need)
     row: SessionRow | None = g.session
     if row is not None and row.user.one_time and not need.first:
-        return _redirect(
+        return _go_first_to(
             "account.show",
             403,
             gettext("Your password was given to you by somebody else."),
             gettext("Change it first."),
         )
     if row is not None and not need.first and _lacks_factor(row):
-        return _redirect(
+        return _go_first_to(
             "second_factor.show",
             403,
             gettext("Your role needs a second factor."),
@@ -123,7 +133,7 @@ def _deny(need: Need) -> Answer | None:
             gettext("Sign in with a browser."),
         )
     if need.confirmed and row is not None and now() - row.confirmed > sessions.CONFIRMED_FOR:
-        return _redirect(
+        return _go_first_to(
             "login.confirm",
             403,
             gettext("This needs your password again."),
@@ -163,7 +173,7 @@ def record_refusal(what: str, **details: str) -> None:
         )
 
 
-def sign_in_first(need: Need) -> Answer:
+def _sign_in_first(need: Need) -> Answer:
     """What somebody gets who is not signed in: the page to do so or, for a program, 401."""
     if is_api():
         words = "No token came with this request, or one that does not work (any more)."
@@ -175,7 +185,7 @@ def sign_in_first(need: Need) -> Answer:
             gettext("Sign in in another tab, then reload this page and try again."),
         )
     elif request.method in SAFE or need.first:
-        response = _redirect(
+        response = _go_first_to(
             "login.form", 401, gettext("You are not signed in."), gettext("Sign in, then try again.")
         )
     else:
@@ -200,7 +210,8 @@ def _nothing_saved() -> Answer:
     )
 
 
-def _redirect(endpoint: str, status: int, error: str, remedy: str) -> Answer:
+def _go_first_to(endpoint: str, status: int, error: str, remedy: str) -> Answer:
+    """Redirect to where something is to be done first, and from there back; for a program say it instead."""
     if wants_json() or is_api():
         return answer(status, error, remedy)
     back = request.full_path.rstrip("?") if request.method in SAFE else _page_of_form()
@@ -211,7 +222,7 @@ def _page_of_form() -> str | None:
     return urlsplit(request.referrer or "").path or None
 
 
-def _identify() -> tuple[Principal | None, SessionRow | None]:
+def _who_asks() -> tuple[Principal | None, SessionRow | None]:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     authorization = request.headers.get("Authorization", "")
     used = _scheme(authorization) == _BEARER or not request.path.endswith(_ASKED_BY_PAGES)
@@ -251,13 +262,3 @@ def identify(
 
 def _scheme(authorization: str) -> str:
     return authorization.strip().partition(" ")[0].lower()
-
-
-def own_address(text: str | None) -> str:
-    """An address of this app to go on to, or the start page: never one of another site."""
-    address = text or ""
-    plain = address.startswith("/") and not address.startswith(("//", "/\\"))
-    if not plain or any(ord(char) < 32 for char in address):  # urlsplit normalises a host, however long
-        return url_for("upload.form")
-    parts = urlsplit(address)
-    return url_for("upload.form") if parts.scheme or parts.netloc else address
