@@ -17,7 +17,7 @@ from webapp.queries import cases as case_queries
 from webapp.queries import second_reviews as review_queries
 from webapp.security.access import blinding
 from webapp.security.access.permissions import Permission, current, login_is_on, require
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.services.cases import assignment, closing
 from webapp.services.cases import making as case_making
 from webapp.services.cases import members as case_members
@@ -65,7 +65,7 @@ def show(case_id: int, problem: UserError | None = None) -> str:
         who = current()
         case = case_queries.find(session, who, case_id)
         if problem and case.closed:
-            raise changing.closed_case_error()
+            raise write_access.closed_case_error()
         naming = session.get(CaseReview, case_id)
         able = case_queries.able_to_review(session) if who.may(Permission.ARRANGE) else []
         names_reviewers = who.may(Permission.ARRANGE) and not (naming and naming.second_id == who.user_id)
@@ -82,7 +82,7 @@ def show(case_id: int, problem: UserError | None = None) -> str:
             able=able,
             names_reviewers=names_reviewers,
             members=case_queries.members(session, case),
-            others=case_queries.others(session, case) if who.may(Permission.ARRANGE) else [],
+            others=case_queries.possible_members(session, case) if who.may(Permission.ARRANGE) else [],
             analyses=case_queries.analyses(session, case),
             people=login_is_on(),
             problem=problem,
@@ -134,7 +134,7 @@ def ask(analysis_id: str) -> str:
     """The form to put an analysis into a case, another one, or none."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        changing.refuse_changes(session, row.case_id)
+        write_access.refuse_changes(session, row.case_id)
         reviewer_service.refuse_taking_out(session, row)
         known = case_queries.listed(session, current())
     return render_template("pages/cases/assign.html", row=row, cases=known)

@@ -64,7 +64,10 @@ def start(analysis_id: str) -> Response:
 def show(comparison_id: str) -> str:
     """The page of a comparison, whatever its state."""
     row = comparison_queries.get_or_404(comparison_id)
-    sides = comparison_queries.side(row.exhibit_id), comparison_queries.side(row.reference_id)
+    sides = (
+        comparison_queries.analysis_standing_for(row.exhibit_id),
+        comparison_queries.analysis_standing_for(row.reference_id),
+    )
     with this_app.database().begin() as session:
         offered = {
             "closed": comparing.is_in_closed(session, row.exhibit_id),
@@ -125,7 +128,9 @@ def ask_to_delete(comparison_id: str) -> str:
 @require(Permission.DELETE)
 def delete(comparison_id: str) -> Response:
     """Delete a comparison that has ended, and go to its exhibit."""
-    exhibit = comparison_queries.side(comparison_queries.get_or_404(comparison_id).exhibit_id)
+    exhibit = comparison_queries.analysis_standing_for(
+        comparison_queries.get_or_404(comparison_id).exhibit_id
+    )
     comparison_service.delete(comparison_id)
     if wants_json():
         return jsonify(deleted=comparison_id)

@@ -28,7 +28,7 @@ from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission, current, require
 from webapp.services import older_rows
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.services.review import annotations as annotation_service
 from webapp.services.review import reviewers as reviewer_service
 from webapp.services.review import second_reviews as review_service
@@ -164,7 +164,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     own, review, length = found.own_judgement(part), found.disclosed, row.duration or 0.0
     forms = _forms_for(found, part)
     if problem is not None and not forms.have_the_sent_one():
-        raise changing.closed_case_error() if found.case.closed else problem
+        raise write_access.closed_case_error() if found.case.closed else problem
     plays = playback.playback(this_app.folders(), row)
     return render_template(
         "pages/second_reviews/second_review.html",

@@ -58,7 +58,7 @@ def members(session: Session, case: CaseRow) -> list[User]:
     return list(session.scalars(query.order_by(User.name)))
 
 
-def others(session: Session, case: CaseRow) -> list[User]:
+def possible_members(session: Session, case: CaseRow) -> list[User]:
     """Who could be added to it."""
     known = select(CaseMember.user_id).where(CaseMember.case_id == case.id)
     query = select(User).where(User.disabled.is_(None), User.id.not_in(known))

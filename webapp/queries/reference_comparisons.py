@@ -179,7 +179,7 @@ def _parsed(sha256: str) -> Comparison:
     return Comparison.from_json(_texts[sha256])
 
 
-def side(exhibit_id: int) -> AnalysisRow:
+def analysis_standing_for(exhibit_id: int) -> AnalysisRow:
     """The analysis that stands for an exhibit: the latest finished one, or else the latest."""
     own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit_id)
     done_first = case((AnalysisRow.state == State.DONE, 0), else_=1)

@@ -26,7 +26,7 @@ from webapp.queries import analyses as analysis_queries
 from webapp.security.access.permissions import current
 from webapp.services import deletion, quota
 from webapp.services import models as model_service
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.services.cases import details as case_details
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
@@ -147,7 +147,7 @@ def _start(
     with this_app.database().alone() as session:
         row = session.get(AnalysisRow, asked.identity) if asked.identity else None
         if row is None:
-            changing.refuse_changes(session, case_id)
+            write_access.refuse_changes(session, case_id)
             reviewer_service.refuse_from_second(session, case_id, current().user_id)
             model = asked.model or model_service.default(session, folders)
             exhibit, details = find(session)
@@ -179,7 +179,7 @@ def retry(analysis_id: str) -> None:
     analysis_queries.get_or_404(analysis_id)
     with this_app.database().alone() as session:
         row = analysis_queries.still_there(session, analysis_id)
-        changing.refuse_changes(session, row.case_id)
+        write_access.refuse_changes(session, row.case_id)
         queued = states.retry(session, analysis_id)
     if queued:
         tell_workers(analysis_id)
@@ -255,7 +255,7 @@ def _of_own_case(analysis_id: str) -> AnalysisRow:
     """The row of an analysis that who asks may stop or move: in no case, or in one that they may see."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        changing.refuse_outsiders(session, row.case_id)
+        write_access.refuse_outsiders(session, row.case_id)
     return row
 
 

@@ -24,7 +24,7 @@ from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
-from webapp.services.case_rules import changing, comparing
+from webapp.services.case_rules import comparing, write_access
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -105,7 +105,7 @@ def refuse_kept(session: Session, row: AnalysisRow, *, purging: int | None = Non
     """
     refuse_unfinished(row)
     if purging is None and row.case_id is not None:
-        changing.refuse_changes(session, row.case_id)
+        write_access.refuse_changes(session, row.case_id)
         reviewer_service.refuse_deleting(session, row)
     if not _others(session, row):
         own = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
@@ -123,7 +123,7 @@ def delete(database: Database, folders: Folders, analysis_id: str, *, purging: i
         row = session.get(AnalysisRow, analysis_id)
         if purging is not None:
             inside = row is not None and row.case_id == purging
-            if not (inside and changing.is_closed(session, purging)):
+            if not (inside and write_access.is_closed(session, purging)):
                 raise PurgeStopped
         if row is None:
             raise analysis_queries.gone(session, analysis_id)

@@ -13,7 +13,7 @@ from webapp.http.error_pages import wants_json
 from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
 from webapp.security.access.permissions import Permission, require
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.services.cases import details as case_details
 from webapp.services.cases.details import ConflictError
 from webapp.storage.tables import AnalysisRow
@@ -25,7 +25,7 @@ def _form(analysis_id: str, problem: UserError) -> str:
     """The form alone, with what was typed; where somebody else changed the same meanwhile, with that too."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        changing.refuse_changes(session, row.case_id)
+        write_access.refuse_changes(session, row.case_id)
     conflict = problem if isinstance(problem, ConflictError) else None
     return render_template(
         "pages/analysis/case_details.html",

@@ -22,7 +22,7 @@ from webapp.services import analyses as analysis_service
 from webapp.services import deletion
 from webapp.services import models as model_service
 from webapp.services.analyses import AskedAnalysis
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 
 blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -98,7 +98,7 @@ def ask_again(analysis_id: str, problem: UserError | None = None) -> str:
     """The form to analyse the exhibit with another model or other settings."""
     row = analysis_queries.get_or_404(analysis_id)
     with this_app.database().begin() as session:
-        changing.refuse_changes(session, row.case_id)
+        write_access.refuse_changes(session, row.case_id)
     known, kept = model_service.listed(), parameters.read(row.changed_parameters)
     wanted = request.form.get("model") or row.model
     return render_template(

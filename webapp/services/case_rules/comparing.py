@@ -18,7 +18,7 @@ from webapp.errors import UserError
 from webapp.jobs import states
 from webapp.security.access.permissions import current
 from webapp.security.access.visibility import reachable, reachable_by_members, visible
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.storage.tables import AnalysisRow, CaseRow, ComparisonRow
 
 _Row = TypeVar("_Row", AnalysisRow, ComparisonRow)
@@ -45,9 +45,9 @@ def is_in_closed(session: Session, exhibit_id: int) -> bool:
 
 def refuse_starting(session: Session, row: AnalysisRow) -> None:
     """Raise :class:`UserError` where the exhibit of an analysis is not to be compared by who asks."""
-    changing.refuse_changes(session, row.case_id)
+    write_access.refuse_changes(session, row.case_id)
     if is_in_closed(session, row.exhibit_id):
-        raise changing.closed_case_error()
+        raise write_access.closed_case_error()
 
 
 def refuse_outsiders(session: Session, row: ComparisonRow) -> None:
@@ -73,7 +73,7 @@ def refuse_deleting(session: Session, row: ComparisonRow) -> None:
     if keeping is None:
         return
     if keeping.seen:
-        raise changing.closed_case_error()
+        raise write_access.closed_case_error()
     raise UserError(
         409,
         gettext("This comparison has to be kept, so it cannot be deleted."),

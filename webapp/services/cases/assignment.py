@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from webapp.custody import log as custody_log
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.services.cases import ownership
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.tables import AnalysisRow
@@ -18,7 +18,7 @@ def assign(session: Session, row: AnalysisRow, case_id: int | None) -> None:
     or not theirs, or a second reviewer of theirs would no longer review blind.
     """
     for concerned in (row.case_id, case_id):
-        changing.refuse_changes(session, concerned)
+        write_access.refuse_changes(session, concerned)
     if case_id != row.case_id:
         reviewer_service.refuse_taking_out(session, row)
         reviewer_service.refuse_from_second(session, case_id, row.owner_id, row.id)

@@ -18,7 +18,7 @@ from webapp.errors import NotReady, UserError
 from webapp.jobs import states
 from webapp.queries import second_reviews
 from webapp.services import deletion
-from webapp.services.case_rules import changing, comparing
+from webapp.services.case_rules import comparing, write_access
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, now
@@ -112,7 +112,7 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
 
 def _delete_emptied(session: Session, case_id: int) -> None:
     left = select(AnalysisRow.id).where(AnalysisRow.case_id == case_id).limit(1)
-    if not changing.is_closed(session, case_id) or session.scalar(left) is not None:
+    if not write_access.is_closed(session, case_id) or session.scalar(left) is not None:
         raise deletion.PurgeStopped
     session.execute(delete(CaseReview).where(CaseReview.case_id == case_id))
     session.execute(delete(CaseMember).where(CaseMember.case_id == case_id))

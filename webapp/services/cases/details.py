@@ -13,7 +13,7 @@ from webapp.custody import altered
 from webapp.custody import log as custody_log
 from webapp.custody.records import review_records
 from webapp.errors import UserError
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
 SHOWN = "shown_"
@@ -97,7 +97,7 @@ def keep(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:
     changed = {name: value for name, value in after.items() if before[name] != value}
     if not changed:
         return False
-    changing.refuse_changes(session, row.case_id)
+    write_access.refuse_changes(session, row.case_id)
     session.merge(CaseDetailsRow(analysis_id=row.id, body=details.model_dump_json(), changed=now()))
     said = {name.replace("_", " "): value or "removed" for name, value in changed.items()}
     custody_log.append(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)

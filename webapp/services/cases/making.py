@@ -10,7 +10,7 @@ from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.security import names
 from webapp.security.access.permissions import Principal
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.storage.tables import CaseMember, CaseRow, now
 
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 120, 2000
@@ -30,7 +30,7 @@ def make(session: Session, who: Principal, name: str, description: str) -> CaseR
 
 def change(session: Session, case: CaseRow, name: str, description: str) -> None:
     """Name and describe a case anew. Raises :class:`UserError` for words that it cannot have."""
-    changing.refuse_closed(session, case.id)
+    write_access.refuse_closed(session, case.id)
     _describe(case, name, description)
     custody_log.append_access_event(session, "case changed", case=case.id, name=case.name)
 

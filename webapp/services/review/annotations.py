@@ -1,4 +1,4 @@
-"""What reviewers said of an analysis, as rows: listed, shown, added. Never changed."""
+"""What reviewers said of an analysis, as rows: listed, shown, recorded. Never changed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from webapp.queries.results import LoadedResult, load, result_folder
 from webapp.security.access import blinding
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Principal, current, login_is_on
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.services.review import unflagged
 from webapp.services.review.times import later_than
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State
@@ -79,7 +79,7 @@ def find_annotatable(analysis_id: str) -> AnalysisRow:
 def refuse_annotating(session: Session, row: AnalysisRow) -> None:
     """Raise :class:`UserError` where who asks annotates nothing: in a case not to be changed, or before
     the first reviewer has judged what they review second."""
-    changing.refuse_changes(session, row.case_id)
+    write_access.refuse_changes(session, row.case_id)
     blinding.refuse_telling_first(session, current().user_id, row.exhibit_id)
 
 
@@ -88,8 +88,10 @@ def record(
 ) -> tuple[Annotation, tuple[Annotation, ...]]:
     """Record what somebody says now; the annotation that became of it, and all there are.
 
-    ``annotation_id`` is its id, if not a new one. Where there is one of this id nothing is recorded: the
-    request that made it was cut off.
+    ``said`` is an annotation without what Reelproof gives it. ``annotation_id`` is its id, if not a new one;
+    where there is one of this id nothing is recorded: the request that made it was cut off. Raises
+    :class:`UserError` where ``said`` is no annotation, speaks of nothing in the analysis, or who asks
+    annotates nothing in it.
     """
     if login_is_on():  # nobody annotates under somebody else's name
         said = {**said, "author": current().display}
@@ -101,27 +103,24 @@ def record(
             return ANNOTATION.validate_json(kept.body), shown(session, row, current())
         refuse_annotating(session, row)
         seen = shown(session, row, current())
-        made = add(session, row.id, result.analysis, said, seen, annotation_id)
+        made = _add(session, row.id, result.analysis, said, seen, annotation_id)
         unflagged.keep(session, row.id, result.analysis)
         log_annotations(session, row, [made], None if login_is_on() else made.author)
         everything = shown(session, row, current())
     return made, everything
 
 
-def add(
+def _add(
     session: Session,
     analysis_id: str,
     analysis: Analysis,
     said: Mapping[str, object],
-    seen: Sequence[Annotation] | None = None,
-    annotation_id: str | None = None,
+    seen: Sequence[Annotation],
+    annotation_id: str | None,
 ) -> Annotation:
-    """Record what somebody says now; ``said`` is an annotation without what Reelproof gives it.
+    """Add the row of what somebody says, which is an annotation without what Reelproof gives it.
 
-    ``seen`` are those it may refer to, if not all there are, ``annotation_id`` is its id, if not a new one.
-    The session must be alone
-    (:meth:`webapp.storage.database.Database.alone`). Raises :class:`UserError`
-    where it is no annotation or speaks of nothing in the analysis.
+    ``seen`` are those it may refer to. The session must be alone.
     """
     if {"id", "made", "imported_by"} & set(said):
         raise UserError(
@@ -143,7 +142,7 @@ def add(
         annotation = parse({**said, **own})
     except AnnotationFileError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
-    _refuse_unfit(analysis, annotation, known if seen is None else seen)
+    _refuse_unfit(analysis, annotation, seen)
     session.add(annotation_row(analysis_id, annotation))
     return annotation
 

@@ -15,7 +15,7 @@ from webapp.custody.records import review_records
 from webapp.errors import UserError
 from webapp.queries import second_reviews
 from webapp.security.access.permissions import PERMISSIONS, Permission, Principal, Role
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.storage.reviewed_analyses import begun, subjects
 from webapp.storage.tables import (
     AnalysisRow,
@@ -49,7 +49,7 @@ def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chos
     They become members of the case. Whoever has given a judgement stays, and so does what was hidden. The
     session must be alone. Raises :class:`UserError`.
     """
-    changing.refuse_closed(session, case.id)
+    write_access.refuse_closed(session, case.id)
     _refuse_while_blind(session, who, case.id)
     ids = {part: each for part in second_reviews.PARTS if (each := chosen.account(part)) is not None}
     if len(set(ids.values())) < len(ids):
@@ -83,7 +83,7 @@ def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chos
 
 def end_review(session: Session, who: Principal, case: CaseRow) -> None:
     """Name nobody any more; raises :class:`~webapp.errors.UserError` once a judgement is in."""
-    changing.refuse_closed(session, case.id)
+    write_access.refuse_closed(session, case.id)
     _refuse_while_blind(session, who, case.id)
     naming = session.get(CaseReview, case.id)
     if naming is None:

@@ -37,7 +37,7 @@ from webapp.queries import second_reviews
 from webapp.queries.analyses import still_there
 from webapp.queries.second_reviews import Reviewed
 from webapp.security.access.permissions import Principal
-from webapp.services.case_rules import changing
+from webapp.services.case_rules import write_access
 from webapp.services.review.times import later_than
 from webapp.storage.tables import AnalysisRow, ReviewStatement
 
@@ -153,7 +153,7 @@ def decide(
 
 def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
     found = second_reviews.find_or_404(session, still_there(session, row.id))
-    changing.refuse_closed(session, row.case_id)
+    write_access.refuse_closed(session, row.case_id)
     part = found.part_of(who.user_id)
     if part is None:
         raise UserError(403, gettext("You are no reviewer of this case."), gettext("Its page says who is."))

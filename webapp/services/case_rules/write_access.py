@@ -1,4 +1,4 @@
-"""What is not changed in a case: anything by who is not in it, and by anybody once it is closed."""
+"""Who may change what is in a case: nobody who is not in it, and nobody at all once it is closed."""
 
 from __future__ import annotations
 
