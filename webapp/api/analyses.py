@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from webapp import this_app
 from webapp.api.analysis_requests import QUEUED, accepted_response, asked_analysis, asked_case, to_status
 from webapp.api.contract import pagination
-from webapp.api.contract.idempotency import identity
+from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, Form, operation, uploaded
 from webapp.api.contract.schemas.analyses import Again, AnalysisStatus, Listing, NewAnalysis, Search
 from webapp.api.contract.schemas.jobs import Prioritised
@@ -54,7 +54,7 @@ def create(body: NewAnalysis) -> Response:
     stream, name = uploaded("file")
     analysis_service.refuse_unknown_model(body.model)
     file, case_id = clean_name(name), asked_case(body)
-    asked = asked_analysis(body, identity())
+    asked = asked_analysis(body, id_to_create())
     return accepted_response(analysis_service.submit(stream, file, asked, case_id=case_id))
 
 
@@ -208,7 +208,7 @@ def again(analysis_id: str, body: Again) -> Response:
     """Analyse the exhibit of an analysis again, with another model or other parameters."""
     row = analysis_queries.get_or_404(analysis_id)
     analysis_service.refuse_unknown_model(body.model)
-    return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, identity())))
+    return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, id_to_create())))
 
 
 @operation(

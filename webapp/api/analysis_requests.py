@@ -36,8 +36,8 @@ NOTHING_FOUND: dict[str, Any] = {"verdict": None, "probability": None, **NOTHING
 QUEUED = Answer("It waits to be analysed.", AnalysisStatus, headers=("Location",))
 
 
-def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -> AskedAnalysis:
-    """How a request has an exhibit analysed; ``identity`` is the id the analysis is to have.
+def asked_analysis(body: NewAnalysis | OfUpload | Again, wanted_id: str | None) -> AskedAnalysis:
+    """How a request has an exhibit analysed; ``wanted_id`` is the id the analysis is to have.
 
     Raises :class:`FieldsError` for fields that contradict each other, :class:`UserError` for models or a
     priority that there are not.
@@ -52,7 +52,7 @@ def asked_analysis(body: NewAnalysis | OfUpload | Again, identity: str | None) -
         raise FieldsError((FieldProblem(where=f"{where}.parameters.{name}", problem=problem),))
     given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
     changes = given | analysis_service.asked_others(body.also, body.model, body.joint)
-    return AskedAnalysis(body.model, changes, analysis_service.priority_of(body.priority), identity)
+    return AskedAnalysis(body.model, changes, analysis_service.priority_of(body.priority), wanted_id)
 
 
 def asked_case(asked: NewAnalysis | OfUpload) -> int | None:

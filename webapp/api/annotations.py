@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from reports.review.annotation_file import to_json
 from webapp import this_app
-from webapp.api.contract.idempotency import identity
+from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, Form, operation, uploaded
 from webapp.api.contract.schemas.annotations import (
     Added,
@@ -55,7 +55,7 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     its place, and a withdrawal takes one out of what stands.
     """
     row = annotation_service.find_annotatable(analysis_id)
-    made, everything = annotation_service.record(row, body.root, identity())
+    made, everything = annotation_service.record(row, body.root, id_to_create())
     said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
     return Added.model_validate(said | {"annotation": to_json(made)}), 201
 

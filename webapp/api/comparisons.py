@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, url_for
 
 from detector.schema.comparison import Comparison
-from webapp.api.contract.idempotency import identity
+from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.comparisons import Comparisons, ComparisonStatus, NewComparison
 from webapp.api.exhibits import find
@@ -41,7 +41,7 @@ def create(sha256: str, body: NewComparison) -> Response:
     if exhibit is None or reference is None:
         # What is wrong with the request must not look like a missing address.
         raise UserError(400, "There is no exhibit with the reference's SHA-256.", "Hand that file in.")
-    row = comparison_service.start(exhibit, reference, identity(), priority_of(body.priority))
+    row = comparison_service.start(exhibit, reference, id_to_create(), priority_of(body.priority))
     text = _to_status(row).model_dump_json(exclude_unset=True) + "\n"
     response = Response(text, status=202, content_type="application/json")
     response.headers["Location"] = url_for("api_comparisons.get", comparison_id=row.id)

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from webapp.api.analysis_requests import QUEUED, accepted_response, asked_analysis
 from webapp.api.contract import pagination
-from webapp.api.contract.idempotency import identity
+from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.analyses import Again
 from webapp.api.contract.schemas.base import Paged, moment
@@ -82,7 +82,7 @@ def analyse(sha256: str, body: Again) -> Response:
     with visible_session() as session:
         row = latest_or_404(session, sha256)
     analysis_service.refuse_unknown_model(body.model)
-    return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, identity())))
+    return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, id_to_create())))
 
 
 def find(session: Session, sha256: str) -> Exhibit:

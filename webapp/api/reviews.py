@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from reports.review.second_review import outcome
 from webapp import this_app
-from webapp.api.contract.idempotency import identity
+from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.base import moment
 from webapp.api.contract.schemas.reviews import (
@@ -236,7 +236,7 @@ def decide(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
 
 
 def _recorded(analysis_id: str, record: Callable[[AnalysisRow, str], Reviewed]) -> tuple[ReviewShape, int]:
-    row, made_id = _row(analysis_id), identity()
+    row, made_id = _row(analysis_id), id_to_create()
     return _shape(review_service.recorded(row, made_id) or record(row, made_id)), 201
 
 

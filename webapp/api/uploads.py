@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as Answered
 from webapp import this_app
 from webapp.api import tus_headers
 from webapp.api.analysis_requests import QUEUED, accepted_response, asked_analysis, asked_case
-from webapp.api.contract.idempotency import identity
+from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, Bytes, operation
 from webapp.api.contract.schemas.base import moment
 from webapp.api.contract.schemas.uploads import OfUpload, UploadShape
@@ -78,7 +78,7 @@ def create() -> Response:
         this_app.database(),
         this_app.settings(),
         lambda session: quota.upload_limit_in(session, this_app.settings(), current()),
-        resumable.Announced(current().name, file, length, sha256.lower() or None, identity()),
+        resumable.Announced(current().name, file, length, sha256.lower() or None, id_to_create()),
     )
     response = _json(_shape(row))
     response.status_code = 201

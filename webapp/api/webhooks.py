@@ -6,7 +6,7 @@ from flask import Blueprint
 from sqlalchemy import select
 
 from webapp import this_app
-from webapp.api.contract.idempotency import identity
+from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.base import moment
 from webapp.api.contract.schemas.webhooks import (
@@ -51,7 +51,7 @@ def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
     """
     allowed = this_app.settings().webhooks
     with this_app.database().alone() as session:
-        row = webhook_registry.add(session, allowed, body.url, body.events, current().name, identity())
+        row = webhook_registry.add(session, allowed, body.url, body.events, current().name, id_to_create())
         made = _plain(row)
     return MadeWebhook.model_validate(made | {"secret": _secret(row.id)}), 201
 

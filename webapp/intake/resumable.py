@@ -45,7 +45,7 @@ class Announced:
     file: str  # what it is called
     size: int  # in bytes
     sha256: str | None  # of the whole file, where that was told
-    identity: str  # the id the upload is to have; where it is there already nothing is done again
+    wanted_id: str  # the id the upload is to have; where it is there already nothing is done again
 
 
 def begin(
@@ -62,7 +62,7 @@ def begin(
         )
     folders = Folders.local(settings.data)
     with database.alone() as session:
-        if (known := session.get(UploadRow, announced.identity)) is not None:
+        if (known := session.get(UploadRow, announced.wanted_id)) is not None:
             return known
         allowed = limit(session)
         if size > allowed.bytes:
@@ -70,7 +70,7 @@ def begin(
         _refuse_without_room(session, settings, folders, announced.who, size)
         moment = now()
         row = UploadRow(
-            id=announced.identity,
+            id=announced.wanted_id,
             who=announced.who,
             file=announced.file,
             size=size,

@@ -33,12 +33,12 @@ def create(
     reference: Exhibit,
     files: tuple[str, str],
     asked_by: str,
-    identity: str | None = None,
+    wanted_id: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> ComparisonRow:
-    """Queue a comparison. ``files`` are what the two are called; ``identity`` is the id it is to have."""
+    """Queue a comparison. ``files`` are what the two are called; ``wanted_id`` is the id it is to have."""
     row = ComparisonRow(
-        **states.fresh(identity, priority),
+        **states.fresh(wanted_id, priority),
         exhibit=exhibit,
         reference=reference,
         file=files[0],

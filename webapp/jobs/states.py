@@ -31,17 +31,17 @@ def create(
     file: str,
     model: str | None = None,
     changes: Mapping[str, Any] | None = None,
-    identity: str | None = None,
+    wanted_id: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> AnalysisRow:
     """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts).
 
     ``changes`` are parameters that are not to have their defaults; raises
-    ``pydantic.ValidationError`` when the engine could not use them. ``identity`` is the id it is to
+    ``pydantic.ValidationError`` when the engine could not use them. ``wanted_id`` is the id it is to
     have, 32 hexadecimal digits nobody can guess; none: a new one.
     """
     row = AnalysisRow(
-        **fresh(identity, priority),
+        **fresh(wanted_id, priority),
         exhibit=exhibit,
         file=file,
         model=model,
@@ -53,11 +53,11 @@ def create(
     return row
 
 
-def fresh(identity: str | None, priority: Priority) -> dict[str, Any]:
-    """What the row of any new job begins with; ``identity`` is the id it is to have, none: a new one."""
+def fresh(wanted_id: str | None, priority: Priority) -> dict[str, Any]:
+    """What the row of any new job begins with; ``wanted_id`` is the id it is to have, none: a new one."""
     moment = now()
     return {
-        "id": identity or secrets.token_hex(16),
+        "id": wanted_id or secrets.token_hex(16),
         "state": State.QUEUED,
         "priority": priority,
         "stage": "",

@@ -42,7 +42,7 @@ class AskedAnalysis:
     # Parameters that are not to have their defaults, and what :func:`asked_others` gives
     changes: Mapping[str, Any] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
-    identity: str | None = None  # the id it is to have; where it is there already nothing is done again
+    wanted_id: str | None = None  # the id it is to have; where it is there already nothing is done again
 
 
 def refuse_unknown_model(name: str | None) -> None:
@@ -103,7 +103,7 @@ def submit(
 
     def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
         # Others of theirs may have arrived since the limit was set for this one.
-        quota.refuse_beyond(session, stream.sha256, stream.bytes, asked.identity)
+        quota.refuse_beyond(session, stream.sha256, stream.bytes, asked.wanted_id)
         return take_in(session, stream, file), details
 
     try:
@@ -127,7 +127,7 @@ def reanalyse(earlier: AnalysisRow, asked: AskedAnalysis) -> AnalysisRow:
                 404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
             )
         # It becomes theirs as well, whoever handed it in first.
-        quota.refuse_beyond(session, row.exhibit.sha256, row.exhibit.bytes, asked.identity)
+        quota.refuse_beyond(session, row.exhibit.sha256, row.exhibit.bytes, asked.wanted_id)
         return row.exhibit, case_details.stored(session, earlier.id)
 
     return _start(known, earlier.file, asked, earlier.case_id)
@@ -145,13 +145,13 @@ def _start(
     """
     folders = this_app.folders()
     with this_app.database().alone() as session:
-        row = session.get(AnalysisRow, asked.identity) if asked.identity else None
+        row = session.get(AnalysisRow, asked.wanted_id) if asked.wanted_id else None
         if row is None:
             write_access.refuse_changes(session, case_id)
             reviewer_service.refuse_from_second(session, case_id, current().user_id)
             model = asked.model or model_service.default(session, folders)
             exhibit, details = find(session)
-            row = states.create(session, exhibit, file, model, asked.changes, asked.identity, asked.priority)
+            row = states.create(session, exhibit, file, model, asked.changes, asked.wanted_id, asked.priority)
             row.owner_id, row.case_id = current().user_id, case_id
             case_details.keep(session, row, details)
     tell_workers(row.id)

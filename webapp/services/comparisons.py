@@ -22,12 +22,12 @@ from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority,
 def start(
     exhibit: AnalysisRow,
     reference: AnalysisRow,
-    identity: str | None = None,
+    wanted_id: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> ComparisonRow:
     """Queue a comparison of the exhibits of two analyses, which give the names of both.
 
-    ``identity`` is the id it is to have; where it is there already nothing is done again. Raises
+    ``wanted_id`` is the id it is to have; where it is there already nothing is done again. Raises
     :class:`~webapp.errors.UserError` where both have the same bytes, or the exhibit is in a closed case or in
     one of others.
     """
@@ -38,12 +38,12 @@ def start(
             gettext("Choose another exhibit as the reference."),
         )
     with this_app.database().alone() as session:
-        row = session.get(ComparisonRow, identity) if identity else None
+        row = session.get(ComparisonRow, wanted_id) if wanted_id else None
         if row is None:
             comparing.refuse_starting(session, exhibit)
             files = exhibit.file, reference.file
             both = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
-            row = comparisons.create(session, *both, files, current().name, identity, priority)
+            row = comparisons.create(session, *both, files, current().name, wanted_id, priority)
     tell_workers(row.id)
     return row
 

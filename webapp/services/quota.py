@@ -55,10 +55,10 @@ def upload_limit_in(
     )
 
 
-def refuse_beyond(session: Session, sha256: str, size: int, identity: str | None) -> None:
+def refuse_beyond(session: Session, sha256: str, size: int, wanted_id: str | None) -> None:
     """Raise :class:`~webapp.errors.IntakeError` for an exhibit of more bytes (``size``) than they have.
 
-    One of theirs is counted already. ``identity`` is the id of the upload, if it came in parts.
+    One of theirs is counted already. ``wanted_id`` is the id of the upload, if it came in parts.
     """
     settings, who = this_app.settings(), current()
     if settings.quota is None or who.user_id is None:
@@ -66,6 +66,6 @@ def refuse_beyond(session: Session, sha256: str, size: int, identity: str | None
     own = select(AnalysisRow.id).join(AnalysisRow.exhibit).where(AnalysisRow.owner_id == who.user_id)
     if session.scalar(own.where(Exhibit.sha256 == sha256).limit(1)) is not None:
         return
-    limit = upload_limit_in(session, settings, who, identity)
+    limit = upload_limit_in(session, settings, who, wanted_id)
     if size > limit.bytes:
         raise limit.too_large()

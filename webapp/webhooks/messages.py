@@ -60,16 +60,16 @@ def queue_alert(session: Session, event: str, name: str, words: str, happened: d
     for hook in session.scalars(select(WebhookRow)):
         if event not in hook.events.split():
             continue
-        identity = secrets.token_hex(16)
+        message_id = secrets.token_hex(16)
         body = {
-            "id": identity,
+            "id": message_id,
             "event": event,
             "happened": timestamps.iso_milliseconds(happened),
             "alert": name,
             "words": words,
             "href": "/operations",
         }
-        session.add(_message(hook, identity, name, event, happened, body))
+        session.add(_message(hook, message_id, name, event, happened, body))
 
 
 def _queue_jobs(
@@ -119,9 +119,9 @@ def _of_job(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, wit
     ``withheld``: who reviews it second is not to know the finding, and may read what the webhook feeds.
     """
     assert row.finished is not None, "by when it ended it was found"
-    identity, event, happened = secrets.token_hex(16), f"{row.noun}.{row.state}", row.finished
+    message_id, event, happened = secrets.token_hex(16), f"{row.noun}.{row.state}", row.finished
     body: dict[str, Any] = {
-        "id": identity,
+        "id": message_id,
         "event": event,
         "happened": timestamps.iso_milliseconds(happened),
         "state": str(row.state),
@@ -147,14 +147,14 @@ def _of_job(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, wit
         }
     if withheld:
         body["withheld"] = True
-    return _message(hook, identity, row.id, event, happened, body)
+    return _message(hook, message_id, row.id, event, happened, body)
 
 
 def _message(
-    hook: WebhookRow, identity: str, about: str, event: str, happened: datetime, body: dict[str, Any]
+    hook: WebhookRow, message_id: str, about: str, event: str, happened: datetime, body: dict[str, Any]
 ) -> Delivery:
     return Delivery(
-        id=identity,
+        id=message_id,
         webhook_id=hook.id,
         about=about,
         event=event,

@@ -27,10 +27,10 @@ MOST = 50
 
 
 def add(
-    session: Session, allowed: Sequence[str], url: str, events: Sequence[str], who: str, identity: str
+    session: Session, allowed: Sequence[str], url: str, events: Sequence[str], who: str, wanted_id: str
 ) -> WebhookRow:
     """Make a webhook, and record it; raises :class:`UserError` for an address that is not allowed."""
-    if (known := session.get(WebhookRow, identity)) is not None:
+    if (known := session.get(WebhookRow, wanted_id)) is not None:
         return known
     if allowing(allowed, url) is None:
         raise UserError(
@@ -47,7 +47,7 @@ def add(
             gettext("There are %(most)s webhooks, the most there can be.", most=MOST),
             gettext("Delete one of them."),
         )
-    row = WebhookRow(id=identity, url=url, events=" ".join(dict.fromkeys(events)), who=who, made=now())
+    row = WebhookRow(id=wanted_id, url=url, events=" ".join(dict.fromkeys(events)), who=who, made=now())
     session.add(row)
     _record(session, "webhook made", row)
     return row

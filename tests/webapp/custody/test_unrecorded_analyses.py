@@ -158,11 +158,11 @@ def test_an_id_that_comes_again_after_a_deletion_is_known(app, client, folders, 
     row, database = finished(app), app.extensions["database"]
     with database.begin() as session:
         exhibit = session.get_one(Exhibit, row.exhibit_id)
-        made = states.create(session, exhibit, "clip.mp4", identity="c" * 32)
+        made = states.create(session, exhibit, "clip.mp4", wanted_id="c" * 32)
     assert states.cancel(database, made.id)
     assert client.post(f"/analyses/{made.id}/delete").status_code == 303
     with database.begin() as session:
-        states.create(session, session.get_one(Exhibit, row.exhibit_id), "clip.mp4", identity="c" * 32)
+        states.create(session, session.get_one(Exhibit, row.exhibit_id), "clip.mp4", wanted_id="c" * 32)
     assert verify(folders.data, capsys)[0] == 0
 
 

@@ -76,7 +76,7 @@ def once(act: Callable[[], Answered], secret: Callable[[str], str] | None = None
             row = KeyedRequest(who=who, key=key, fingerprint=fingerprint, identity=secrets.token_hex(16))
             session.add(row)
         row.started = now()
-        g.identity = row.identity
+        g.id_to_create = row.identity
     try:
         answered = act()
     except BaseException:
@@ -99,9 +99,9 @@ def expire(database: Database) -> None:
             session.execute(delete(KeyedRequest).where(old))
 
 
-def identity() -> str:
+def id_to_create() -> str:
     """Id for what this request creates: the same one when the request is sent again under its key."""
-    return g.get("identity") or secrets.token_hex(16)
+    return g.get("id_to_create") or secrets.token_hex(16)
 
 
 def _known(row: KeyedRequest, fingerprint: str, secret: Callable[[str], str] | None) -> Answered | None:

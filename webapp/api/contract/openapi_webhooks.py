@@ -74,7 +74,7 @@ def _of_job(noun: str, findings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(
-    identity: str, summary: str, events: tuple[str, ...], of_event: dict[str, Any]
+    operation_id: str, summary: str, events: tuple[str, ...], of_event: dict[str, Any]
 ) -> dict[str, Any]:
     """One message: when it is sent, how it is signed, and what it holds beside its id, event and moment."""
     properties = {
@@ -94,7 +94,7 @@ def _message(
     }
     return {
         "post": {
-            "operationId": identity,
+            "operationId": operation_id,
             "summary": summary,
             "parameters": [signature],
             "requestBody": {"content": {JSON: {"schema": schema}}},
