@@ -26,9 +26,9 @@ from webapp.services import models as model_service
 from webapp.services.sample import sample_missing
 from webapp.services.validations import stored as stored_validations
 from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected, tell_unknown_variables
-from webapp.storage.data_folder import Folders
-from webapp.storage.database import unusable
-from webapp.worker.supervisor import Worker, lock, noted_signals, watch, webhook_sender
+from webapp.storage.data_folder import Folders, lock_for_this_process
+from webapp.storage.database import Database, unusable
+from webapp.worker.supervisor import Worker, noted_signals, watch, webhook_sender
 
 log = logging.getLogger("webapp")  # by its name this module is __main__
 
@@ -45,7 +45,7 @@ def main() -> int:
         logs.prepare(as_json=settings.log_json)
         folders = Folders.of(settings)
         folders.create()
-        held = lock(settings.data)
+        held = lock_for_this_process(settings.data)
         folders.store.check()
         model_service.fetch_all(folders)
         app = create_app()
@@ -81,19 +81,7 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
         for fill in older_rows.FILLS:
             threading.Thread(target=fill, args=(database, folders), name="older rows", daemon=True).start()
-        if not is_loopback(settings.host) and not settings.proxy:
-            print(
-                "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
-                "certificate in front and set REELPROOF_PROXY: docs/security.md",
-                file=sys.stderr,
-            )
-        if not settings.login and (accounts := _accounts(database)):
-            print(
-                f"reelproof: REELPROOF_LOGIN is off although there are accounts ({accounts}): whoever "
-                "reaches this address may do everything, unnamed. Set REELPROOF_LOGIN=on so that people "
-                "sign in.",
-                file=sys.stderr,
-            )
+        _warn_of_openness(settings, database)
         # The address is for scripts too: it must appear at once even where output is a pipe.
         address = f"http://{settings.host}:{server.effective_port}"
         print(f"Reelproof is at {address}  (Ctrl-C stops it)", flush=True)
@@ -109,12 +97,29 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
             worker.stop_and_requeue(database)
 
 
+def _warn_of_openness(settings: Settings, database: Database) -> None:
+    """Say on stderr where what is sent can be read on the way, or whoever comes may do everything."""
+    if not is_loopback(settings.host) and not settings.proxy:
+        print(
+            "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
+            "certificate in front and set REELPROOF_PROXY: docs/security.md",
+            file=sys.stderr,
+        )
+    if not settings.login and (accounts := _accounts(database)):
+        print(
+            f"reelproof: REELPROOF_LOGIN is off although there are accounts ({accounts}): whoever "
+            "reaches this address may do everything, unnamed. Set REELPROOF_LOGIN=on so that people "
+            "sign in.",
+            file=sys.stderr,
+        )
+
+
 def _administrators(app: Any) -> int:
     with app.extensions["database"].begin() as session:
         return account_store.administrators(session)
 
 
-def _accounts(database: Any) -> int:
+def _accounts(database: Database) -> int:
     with database.begin() as session:
         return len(account_store.listed(session))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import logging
 import os
 import shutil
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from webapp.settings import DATABASE, SettingError, Settings
 from webapp.storage.object_store import NONE, Store, opened
@@ -223,6 +225,26 @@ class Folders:
     def _remove_unfinished(self, newest: float) -> None:
         for path in _older((*self.analyses.glob(".*"), *self.ready.glob(".*")), newest):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def lock_for_this_process(data: Path) -> TextIO:
+    """Keep other apps from a data folder until the file that is returned is closed, or this process ends.
+
+    Raises :class:`SettingError` if another one has it, and where the lock cannot be written.
+    """
+    place = data / "lock"
+    try:
+        file = place.open("a+")
+    except OSError as problem:  # of another user, who ran this before
+        raise unusable_folder(data, f"{place} cannot be opened ({problem.strerror})") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise SettingError(
+            f"Another Reelproof already uses {data}. Stop it, or set REELPROOF_DATA to another folder."
+        ) from None
+    return file
 
 
 def unusable_folder(data: Path, why: str) -> SettingError:

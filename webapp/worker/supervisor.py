@@ -7,7 +7,6 @@ at the end stops everything it started.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import signal
@@ -16,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,8 +27,8 @@ from webapp.jobs import heartbeat, recovery
 from webapp.jobs import queue as job_queue
 from webapp.monitoring import alerts
 from webapp.queries import live_sessions
-from webapp.settings import QUEUES, SettingError, Settings
-from webapp.storage.data_folder import Folders, unusable_folder
+from webapp.settings import QUEUES, Settings
+from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -172,26 +170,6 @@ def processor_time_below(process: int) -> dict[int, float]:
         found[number] = times[number]
         waiting += below.get(number, ())
     return found
-
-
-def lock(data: Path) -> TextIO:
-    """Hold the data folder for this process.
-
-    Raises :class:`SettingError` if another one has it, and where the lock cannot be written.
-    """
-    place = data / "lock"
-    try:
-        file = place.open("a+")
-    except OSError as problem:  # of another user, who ran this before
-        raise unusable_folder(data, f"{place} cannot be opened ({problem.strerror})") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise SettingError(
-            f"Another Reelproof already uses {data}. Stop it, or set REELPROOF_DATA to another folder."
-        ) from None
-    return file
 
 
 def noted_signals() -> list[int]:

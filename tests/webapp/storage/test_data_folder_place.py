@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from webapp.settings import SettingError, read_settings
-from webapp.storage.data_folder import Folders
-from webapp.worker.supervisor import lock
+from webapp.storage.data_folder import Folders, lock_for_this_process
 
 
 def test_a_place_that_takes_no_folders_is_refused_by_the_name_of_the_setting() -> None:
@@ -42,4 +41,4 @@ def test_a_folder_that_takes_no_files_is_refused_before_an_upload_fails(
 def test_a_lock_that_cannot_be_opened_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(SettingError, match=f"^REELPROOF_DATA={tmp_path} cannot be .*lock cannot be opened"):
-        lock(tmp_path)
+        lock_for_this_process(tmp_path)
