@@ -62,6 +62,7 @@ def judge(path: Path, media: Media) -> Playback:
 
 
 def _judge(path: Path, media: Media) -> Playback:
+    """As :func:`judge`; also raises what reading the file raises. Each check raises what it objects to."""
     if media.turned:
         raise NotPlayable(N_("it was examined turned, because its faces stand upright only so"))
     if media.still:

@@ -73,6 +73,10 @@ def _photo(reader: MediaReader, to: Path) -> tuple[int, int]:
 def _video(
     reader: MediaReader, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> tuple[int, int]:
+    """A video of the upright pictures, each at its time from the first one; its width and height.
+
+    Raises :class:`NoPreview` where the disk or the file does not do.
+    """
     first: int | None = None
     changes = bool(media.picture and media.picture.sizes)
     next_key = Fraction(0)
@@ -92,13 +96,8 @@ def _video(
                     colours=BT709 if changes or reader.is_converted(frame) else _colours(frame),
                 )
             moment = (pts - first) * reader.time_base
-            if changes:
-                frame = av.VideoFrame.from_ndarray(reader.upright(frame, size), format="rgb24")
-            elif reader.is_converted(frame):  # as analysed: 8 bits of standard range, on a plain ground
-                frame = av.VideoFrame.from_ndarray(
-                    reader.rgb(frame, frame.width, frame.height), format="rgb24"
-                )
-            picture = _upright(frame, size, UPRIGHT if changes else turn, reformatter)
+            shown = _as_analysed(reader, frame, size if changes else None)
+            picture = _upright(shown, size, UPRIGHT if changes else turn, reformatter)
             if moment >= next_key:
                 picture.pict_type = av.video.frame.PictureType.I
                 next_key = moment + _KEY_FRAME_EVERY
@@ -112,6 +111,15 @@ def _video(
             raise NoPreview(N_("No frame can be decoded."))
         writer.finish()
     return size
+
+
+def _as_analysed(reader: MediaReader, frame: av.VideoFrame, upright: tuple[int, int] | None) -> av.VideoFrame:
+    """A frame whose colours are those that were examined; of this size if it is to be ``upright`` already."""
+    if upright is not None:
+        return av.VideoFrame.from_ndarray(reader.upright(frame, upright), format="rgb24")
+    if reader.is_converted(frame):  # 8 bits of standard range, on a plain ground
+        return av.VideoFrame.from_ndarray(reader.rgb(frame, frame.width, frame.height), format="rgb24")
+    return frame
 
 
 def _colours(frame: av.VideoFrame) -> Colours:

@@ -105,6 +105,10 @@ def name_of(claims: Mapping[str, Any]) -> str:
 def _new_account(
     session: Session, passwords: Passwords, claims: Mapping[str, Any], known: str, role: Role
 ) -> User:
+    """An account made for somebody who signs in for the first time.
+
+    Raises :class:`UserError` where an account of their name is somebody's here already.
+    """
     name = name_of(claims)
     if account_store.find(session, name) is not None:
         raise _refused(

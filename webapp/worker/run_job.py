@@ -100,6 +100,7 @@ def _analyse(
     around_finish: Callable[[Settings, Database, Folders, str], Around],
     ready: ReadyEngine | None,
 ) -> None:
+    """Have the result made, then mark the analysis done; raises whatever goes wrong."""
     times = StageTimes(reporter(database, held))
     analysis = run_analysis.ensure_result(settings, database, held, times, ready)
     result = claims.RecordedResult(

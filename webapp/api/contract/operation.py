@@ -174,6 +174,7 @@ def _request_arguments(declared: Operation) -> dict[str, Any]:
 
 
 def _query(model: type[BaseModel] | None) -> BaseModel | None:
+    """What an address asks for; raises :class:`FieldsError` for what it cannot. None: it asks for nothing."""
     values: dict[str, str] = {}
     for name, given in request.args.lists():
         if len(given) > 1:
@@ -196,6 +197,7 @@ def _doubled(where: str) -> FieldProblem:
 
 
 def _json(model: type[BaseModel]) -> BaseModel:
+    """The JSON of a body; raises :class:`UserError` for another kind of body, and as :func:`checked` does."""
     if request.mimetype != JSON:  # no form of another site can send this type
         raise UserError(415, "This operation takes JSON.", f"Set Content-Type to {JSON}.")
     data = small_body()
@@ -203,6 +205,10 @@ def _json(model: type[BaseModel]) -> BaseModel:
 
 
 def _form(form: Form) -> BaseModel:
+    """The text fields of a multipart form, which is read here, its file (:func:`uploaded`) with it.
+
+    Raises :class:`FieldsError` for fields that cannot be used or come twice, and for files too many.
+    """
     if request.mimetype != "multipart/form-data":
         raise UserError(
             415, "This operation takes a form with a file.", "Send multipart/form-data, as curl --form does."

@@ -85,6 +85,7 @@ def back_channel_logout() -> Response:
 
 
 def _signed_in(attempt: Attempt) -> Response:
+    """A new session of whom the provider names, or the one there is, confirmed; raises ``UserError``."""
     claims = _provider().claims(attempt, request.args, _redirect_uri())
     with this_app.database().alone() as session:
         user = provider_accounts.account(

@@ -68,6 +68,7 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annot
 
 
 def _import(row: AnalysisRow, stream: Incoming) -> tuple[Merged, tuple[Annotation, ...]]:
+    """As :func:`import_file`, for who has the turn."""
     try:
         text, saved = _annotation_file(stream)
     except WrongFileError as problem:

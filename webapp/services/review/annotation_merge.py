@@ -168,6 +168,7 @@ def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
 
 
 def _refuse_others(analysis_id: str, result: LoadedResult, saved: SavedAnnotations) -> None:
+    """Raise :class:`UserError` for annotations of another exhibit, analysis, or ``analysis.json``."""
     if saved.exhibit_sha256 != result.analysis.media.sha256:
         raise _refused(
             gettext("These annotations are about another exhibit."),

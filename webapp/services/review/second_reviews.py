@@ -152,6 +152,10 @@ def decide(
 
 
 def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[Reviewed, Part]:
+    """The review and one's part in it.
+
+    Raises :class:`UserError` where there is no review, its case is closed, one has no part, or it is full.
+    """
     found = second_reviews.find_or_404(session, still_there(session, row.id))
     write_access.refuse_closed(session, row.case_id)
     part = found.part_of(who.user_id)
@@ -189,6 +193,7 @@ def _parsed(
     statement_id: str | None,
     **more: str,
 ) -> Statement:
+    """What somebody says as the statement to be kept; raises :class:`UserError` where it is none."""
     own = {
         "id": statement_id or secrets.token_hex(16),
         "author": who.display,
@@ -205,6 +210,7 @@ def _parsed(
 
 
 def _keep(session: Session, found: Reviewed, made: Statement) -> Reviewed:
+    """Add a statement and its entry in the custody log; the review as it is then, read anew."""
     values = statement_json(made)
     session.add(
         ReviewStatement(

@@ -142,6 +142,10 @@ def _for_validation(folders: Folders, row: AnalysisRow) -> dict[str, object]:
 
 
 def _run_process(given: dict[str, object], out: Path) -> None:
+    """Have :mod:`webapp.services.validations.process` write a validation of what is ``given`` into ``out``.
+
+    Raises :class:`UserError`: 400 for labels that cannot be used, which its exit status 2 says, else 500.
+    """
     command = [sys.executable, "-m", "webapp.services.validations.process", str(out)]
     try:
         ended = subprocess.run(
