@@ -11,7 +11,7 @@ from webapp.api.contract.schemas.comparisons import Comparisons, ComparisonStatu
 from webapp.api.exhibits import find
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
-from webapp.queries import reference_comparisons as comparison_queries
+from webapp.queries import reference_comparisons
 from webapp.queries.reference_comparisons import RESULT, status_json
 from webapp.security.access.permissions import Permission
 from webapp.security.access.visibility import visible_session
@@ -63,7 +63,7 @@ def listing(sha256: str) -> Comparisons:
     """
     with visible_session() as session:
         exhibit = find(session, sha256).id
-    return Comparisons(comparisons=tuple(_to_status(row) for row in comparison_queries.listed(exhibit)))
+    return Comparisons(comparisons=tuple(_to_status(row) for row in reference_comparisons.listed(exhibit)))
 
 
 @operation(
@@ -76,7 +76,7 @@ def listing(sha256: str) -> Comparisons:
 )
 def get(comparison_id: str) -> ComparisonStatus:
     """Where a comparison stands."""
-    return _to_status(comparison_queries.get_or_404(comparison_id))
+    return _to_status(reference_comparisons.get_or_404(comparison_id))
 
 
 @operation(
@@ -91,7 +91,7 @@ def get(comparison_id: str) -> ComparisonStatus:
 def cancel(comparison_id: str) -> ComparisonStatus:
     """Take a comparison out of the queue, or stop it."""
     comparison_service.cancel(comparison_id)
-    return _to_status(comparison_queries.get_or_404(comparison_id))
+    return _to_status(reference_comparisons.get_or_404(comparison_id))
 
 
 @operation(
@@ -117,7 +117,7 @@ def delete(comparison_id: str) -> None:
 )
 def result(comparison_id: str) -> Response:
     """The whole result of a comparison, as it is stored."""
-    _row, found = comparison_queries.get_finished(comparison_id)
+    _row, found = reference_comparisons.get_finished(comparison_id)
     response = Response(found.content(RESULT), content_type="application/json")
     response.set_etag(found.sums[RESULT])
     return response
@@ -133,7 +133,7 @@ def result(comparison_id: str) -> Response:
 )
 def picture(comparison_id: str, picture_name: str) -> Response:
     """A picture that the result of a comparison names."""
-    _row, found = comparison_queries.get_finished(comparison_id)
+    _row, found = reference_comparisons.get_finished(comparison_id)
     name = f"pictures/{picture_name}"
     response = Response(found.content(name), content_type="image/png")
     response.set_etag(found.sums[name])

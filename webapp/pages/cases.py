@@ -14,7 +14,7 @@ from webapp.http.row_numbers import row_number
 from webapp.pages.form_again import form_again
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import cases as case_queries
-from webapp.queries import second_reviews as review_queries
+from webapp.queries import second_reviews
 from webapp.security.access import blinding
 from webapp.security.access.permissions import Permission, current, login_is_on, require
 from webapp.services.case_rules import write_access
@@ -76,8 +76,8 @@ def show(case_id: int, problem: UserError | None = None) -> str:
             "pages/cases/case.html",
             case=case,
             naming=naming,
-            reviewers=review_queries.reviewers(session, naming) if naming else {},
-            reviews={each.row.id: each for each in review_queries.in_case(session, case)} if naming else {},
+            reviewers=second_reviews.reviewers(session, naming) if naming else {},
+            reviews={each.row.id: each for each in second_reviews.in_case(session, case)} if naming else {},
             hidden=blinding.hidden_from(session, None if who.sees_all else who.user_id),
             able=able,
             names_reviewers=names_reviewers,

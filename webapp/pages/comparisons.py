@@ -19,7 +19,7 @@ from webapp.http.error_pages import wants_json
 from webapp.media import playback
 from webapp.pages.job_words import in_words
 from webapp.queries import analyses as analysis_queries
-from webapp.queries import reference_comparisons as comparison_queries
+from webapp.queries import reference_comparisons
 from webapp.queries.reference_comparisons import RESULT, ComparisonResult
 from webapp.security.access.permissions import Permission, require
 from webapp.services import comparisons as comparison_service
@@ -41,7 +41,7 @@ def ask(analysis_id: str) -> str:
     with this_app.database().begin() as session:
         comparing.refuse_starting(session, row)
     text = request.args.get("q", "")[:200]
-    offered = comparison_queries.references(row, text)
+    offered = reference_comparisons.references(row, text)
     return render_template("pages/comparisons/choose_reference.html", row=row, offered=offered, text=text)
 
 
@@ -63,10 +63,10 @@ def start(analysis_id: str) -> Response:
 @require(Permission.READ)
 def show(comparison_id: str) -> str:
     """The page of a comparison, whatever its state."""
-    row = comparison_queries.get_or_404(comparison_id)
+    row = reference_comparisons.get_or_404(comparison_id)
     sides = (
-        comparison_queries.analysis_standing_for(row.exhibit_id),
-        comparison_queries.analysis_standing_for(row.reference_id),
+        reference_comparisons.analysis_standing_for(row.exhibit_id),
+        reference_comparisons.analysis_standing_for(row.reference_id),
     )
     with this_app.database().begin() as session:
         offered = {
@@ -76,11 +76,11 @@ def show(comparison_id: str) -> str:
             "deletes": comparing.allowed(comparing.refuse_deleting, session, row),
         }
     if row.state != State.DONE:
-        ahead = comparison_queries.status_json(row).get("ahead")
+        ahead = reference_comparisons.status_json(row).get("ahead")
         return render_template(
             "pages/comparisons/comparison_progress.html", row=row, sides=sides, ahead=ahead, **offered
         )
-    found = comparison_queries.result(row)
+    found = reference_comparisons.result(row)
     view, data = found.view, _players(found, sides)
     return render_template(
         "pages/comparisons/comparison.html",
@@ -100,7 +100,9 @@ def show(comparison_id: str) -> str:
 @require(Permission.READ)
 def state(comparison_id: str) -> Response:
     """Where a comparison stands, for the page that waits for it."""
-    return jsonify(in_words(comparison_queries.status_json(comparison_queries.get_or_404(comparison_id))))
+    return jsonify(
+        in_words(reference_comparisons.status_json(reference_comparisons.get_or_404(comparison_id)))
+    )
 
 
 @blueprint.post("/comparisons/<comparison_id>/cancel")
@@ -117,7 +119,7 @@ def cancel(comparison_id: str) -> Response:
 @require(Permission.DELETE)
 def ask_to_delete(comparison_id: str) -> str:
     """What deleting a comparison means."""
-    row = comparison_queries.get_or_404(comparison_id)
+    row = reference_comparisons.get_or_404(comparison_id)
     deletion.refuse_unfinished(row)
     with this_app.database().begin() as session:
         comparing.refuse_deleting(session, row)
@@ -128,8 +130,8 @@ def ask_to_delete(comparison_id: str) -> str:
 @require(Permission.DELETE)
 def delete(comparison_id: str) -> Response:
     """Delete a comparison that has ended, and go to its exhibit."""
-    exhibit = comparison_queries.analysis_standing_for(
-        comparison_queries.get_or_404(comparison_id).exhibit_id
+    exhibit = reference_comparisons.analysis_standing_for(
+        reference_comparisons.get_or_404(comparison_id).exhibit_id
     )
     comparison_service.delete(comparison_id)
     if wants_json():
@@ -141,7 +143,7 @@ def delete(comparison_id: str) -> Response:
 @require(Permission.EXPORT)
 def as_json(comparison_id: str) -> Response:
     """The result as data, byte for byte as it is kept."""
-    _row, found = comparison_queries.get_finished(comparison_id)
+    _row, found = reference_comparisons.get_finished(comparison_id)
     return send_file(
         io.BytesIO(found.content(RESULT)),
         mimetype="application/json",
@@ -154,7 +156,7 @@ def as_json(comparison_id: str) -> Response:
 @require(Permission.READ)
 def picture(comparison_id: str, name: str) -> Response:
     """A picture that the result names, and no other file."""
-    _row, found = comparison_queries.get_finished(comparison_id)
+    _row, found = reference_comparisons.get_finished(comparison_id)
     return send_file(io.BytesIO(found.content(f"pictures/{name}")), mimetype="image/png")
 
 

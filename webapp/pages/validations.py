@@ -19,7 +19,7 @@ from webapp.pages.form_again import form_again
 from webapp.queries import cases as case_queries
 from webapp.security.access.permissions import Permission, current, require
 from webapp.services.validations import making
-from webapp.services.validations import stored as validation_service
+from webapp.services.validations import stored as stored_validations
 from webapp.storage.tables import AnalysisRow, CaseRow
 
 blueprint = Blueprint("validations", __name__, url_prefix="/validations")
@@ -36,7 +36,7 @@ def listing() -> str:
         exhibits = case_queries.finished_exhibits(session, cases)
     return render_template(
         "pages/validations/validations.html",
-        validations=validation_service.listed(),
+        validations=stored_validations.listed(),
         cases=cases,
         exhibits=exhibits,
     )
@@ -78,7 +78,7 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
     from reports.view.validation.levels import KINDS, full_level_name, level_row
     from reports.view.validation.other_models import other_models_tables
 
-    found = validation_service.find(validation_id)
+    found = stored_validations.find(validation_id)
     about = found.about
     tables = [
         (
@@ -95,7 +95,7 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
         others=other_models_tables(about.model.title, about.levels, about.others, about.joint),
         problem=problem,
         typed=request.form,
-        files=[name for name in validation_service.FILES if _has_file(validation_id, name)],
+        files=[name for name in stored_validations.FILES if _has_file(validation_id, name)],
     )
 
 
@@ -103,13 +103,13 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
 @require(Permission.CONFIGURE)
 def download(validation_id: str, name: str) -> Response:
     """One of its files."""
-    path = validation_service.file(validation_id, name)
+    path = stored_validations.file(validation_id, name)
     with this_app.database().begin() as session:
         details = {"file": name, "validation": validation_id}
         custody_log.append(session, "export", details)
     page = name.endswith(".html")
     response = send_file(
-        path, mimetype=validation_service.FILES[name], as_attachment=not page, download_name=name
+        path, mimetype=stored_validations.FILES[name], as_attachment=not page, download_name=name
     )
     if page:
         response.headers["Content-Security-Policy"] = REPORT_POLICY
@@ -125,7 +125,7 @@ def thresholds(validation_id: str) -> Response:
     rate = _number("rate") / 100 if by == "rate" else None
     cost = _number("cost") if by == "cost" else None
     share = _number("share") / 100 if by == "cost" else 0.5
-    validation_service.set_thresholds(validation_id, rate, cost, share)
+    stored_validations.set_thresholds(validation_id, rate, cost, share)
     return redirect(url_for("validations.show", validation_id=validation_id, _anchor="thresholds"), 303)
 
 
@@ -133,7 +133,7 @@ def thresholds(validation_id: str) -> Response:
 @require(Permission.CONFIGURE)
 def quote(validation_id: str) -> Response:
     """Let reports quote it, or with an empty ``quoted`` none any more."""
-    validation_service.quote(validation_id if request.form.get("quoted") else None)
+    stored_validations.quote(validation_id if request.form.get("quoted") else None)
     return redirect(url_for("validations.show", validation_id=validation_id), 303)
 
 
@@ -141,13 +141,13 @@ def quote(validation_id: str) -> Response:
 @require(Permission.CONFIGURE)
 def remove(validation_id: str) -> Response:
     """Delete one that reports do not quote."""
-    validation_service.remove(validation_id)
+    stored_validations.remove(validation_id)
     return redirect(url_for("validations.listing"), 303)
 
 
 def _has_file(validation_id: str, name: str) -> bool:
     try:
-        return validation_service.file(validation_id, name).is_file()
+        return stored_validations.file(validation_id, name).is_file()
     except UserError:
         return False
 

@@ -21,7 +21,8 @@ from webapp.custody.altered import AlteredRecord
 from webapp.custody.records import comparison_records
 from webapp.custody.records.comparison_records import RESULT, FinishedComparison
 from webapp.errors import NotReady, UserError
-from webapp.queries import copies, library
+from webapp.queries import copies as copy_queries
+from webapp.queries import library as library_search
 from webapp.queries.analyses import job_json
 from webapp.security.access.visibility import visible_session
 from webapp.storage.tables import AnalysisRow, ComparisonRow, State
@@ -208,7 +209,7 @@ def references(row: AnalysisRow, text: str) -> ReferenceChoices:
     searched for as in the library. What could not be analysed could not be compared either, and a video
     cannot be compared with a photo.
     """
-    others = library.fitting(select(AnalysisRow), library.LibrarySearch(text=text))
+    others = library_search.fitting(select(AnalysisRow), library_search.LibrarySearch(text=text))
     others = others.where(AnalysisRow.exhibit_id != row.exhibit_id, AnalysisRow.state != State.FAILED)
     if row.duration:  # a video, whose reference cannot be a photo
         others = others.where(or_(AnalysisRow.duration.is_(None), AnalysisRow.duration > 0))
@@ -216,7 +217,7 @@ def references(row: AnalysisRow, text: str) -> ReferenceChoices:
     if row.case_id is not None:
         order.insert(0, case((AnalysisRow.case_id == row.case_id, 0), else_=1))
     with visible_session() as session:
-        alike = copies.others(session, row.exhibit_id)
+        alike = copy_queries.others(session, row.exhibit_id)
         order.insert(0, case((AnalysisRow.exhibit_id.in_(alike), 0), else_=1))
         rows = session.scalars(others.order_by(*order).limit(_MOST_SEEN)).all()
     found: dict[int, AnalysisRow] = {}

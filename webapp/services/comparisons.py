@@ -12,7 +12,7 @@ from webapp import this_app
 from webapp.errors import UserError
 from webapp.jobs import comparisons, states
 from webapp.jobs.queue import tell_workers
-from webapp.queries import reference_comparisons as comparison_queries
+from webapp.queries import reference_comparisons
 from webapp.security.access.permissions import current
 from webapp.services import deletion
 from webapp.services.case_rules import comparing
@@ -53,12 +53,12 @@ def cancel(comparison_id: str) -> None:
 
     Raises :class:`~webapp.errors.UserError` where it has ended.
     """
-    row = comparison_queries.get_or_404(comparison_id)
+    row = reference_comparisons.get_or_404(comparison_id)
     with this_app.database().begin() as session:
         comparing.refuse_outsiders(session, row)
     if (
         not states.cancel(this_app.database(), comparison_id, ComparisonRow)
-        and comparison_queries.get_or_404(comparison_id).state != State.CANCELLED
+        and reference_comparisons.get_or_404(comparison_id).state != State.CANCELLED
     ):
         raise UserError(
             409, gettext("This comparison has ended already."), gettext("There is nothing left to cancel.")
@@ -67,7 +67,7 @@ def cancel(comparison_id: str) -> None:
 
 def delete(comparison_id: str) -> None:
     """Delete a comparison that has ended; both exhibits stay."""
-    comparison_queries.get_or_404(comparison_id)
+    reference_comparisons.get_or_404(comparison_id)
     folders = this_app.folders()
     deletion.delete_comparison(this_app.database(), folders, comparison_id)
 
