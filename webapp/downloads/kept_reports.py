@@ -46,7 +46,7 @@ from webapp.storage.key_files import mac
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
 
 Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
-"""Renders a report from ``analysis.json``, what is given beside it and the text of the log, at a place."""
+"""Renders a report, given ``analysis.json``, what stands beside it, the text of the log, and the place."""
 
 _SUMS = "macs.json"
 _INPUTS = "inputs.json"
@@ -134,7 +134,7 @@ class KeptReport:
         # Not before the check, which may have found something. As of one moment: the log holds what is said.
         with self.database.snapshot() as session:
             inputs = self._inputs(session)
-            known = log_queries.export(session, row.exhibit.sha256) if self.with_log else None
+            log_text = log_queries.export(session, row.exhibit.sha256) if self.with_log else None
         place = self._place(inputs)
         kept = {
             "annotations": inputs.annotations,
@@ -149,7 +149,7 @@ class KeptReport:
         }
         if place.exists():
             shutil.rmtree(place)
-        render(self.folders.result(row.id) / "analysis.json", given, known, place)
+        render(self.folders.result(row.id) / "analysis.json", given, log_text, place)
         (place / _INPUTS).write_text(json.dumps(kept))
         (place / _SUMS).write_text(json.dumps(self._sums(place)))
         self._refuse_deleted()
@@ -216,7 +216,7 @@ class KeptReport:
 
 
 @contextlib.contextmanager
-def unfinished(known: bytes | None, place: Path) -> Iterator[Path]:
+def unfinished(log_text: bytes | None, place: Path) -> Iterator[Path]:
     """A folder to render a report in, with the log's text; at the end it becomes ``place``, and others go.
 
     But for those that somebody asked for a moment ago, perhaps in another language, and still reads.
@@ -224,8 +224,8 @@ def unfinished(known: bytes | None, place: Path) -> Iterator[Path]:
     aside = place.parent / f".{secrets.token_hex(8)}"
     aside.mkdir(mode=0o700, parents=True)
     try:
-        if known is not None:
-            (aside / CUSTODY).write_bytes(known)
+        if log_text is not None:
+            (aside / CUSTODY).write_bytes(log_text)
         yield aside
         publish(aside, place)
     finally:

@@ -112,8 +112,8 @@ def current_report(
             _RENDERING.release()
 
 
-def _render(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
-    with kept_reports.unfinished(known, place) as aside:
+def _render(analysis: Path, given: dict[str, object], log_text: bytes | None, place: Path) -> None:
+    with kept_reports.unfinished(log_text, place) as aside:
         try:
             ended = subprocess.run(
                 [sys.executable, "-m", "webapp.downloads.report_process", str(analysis), str(aside)],

@@ -61,11 +61,6 @@ class AnalysisClaim(JobClaim):
     parameters: Parameters
     others: AskedOthers = AskedOthers()
 
-    @property
-    def analysis_id(self) -> str:
-        """Id of the analysis."""
-        return self.job_id
-
 
 @dataclass(frozen=True)
 class RecordedResult:
@@ -150,8 +145,8 @@ def finish(database: Database, held: AnalysisClaim, result: RecordedResult) -> N
             )
         )
         if not states.changed(done):
-            raise LostClaim(held.analysis_id)
-        row = session.get_one(AnalysisRow, held.analysis_id)
+            raise LostClaim(held.job_id)
+        row = session.get_one(AnalysisRow, held.job_id)
         details = {
             "attempt": held.attempt,
             "verdict": str(result.verdict),

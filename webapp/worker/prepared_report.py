@@ -75,8 +75,8 @@ def _prepare(settings: Settings, database: Database, folders: Folders, analysis_
         if waits():
             raise _JobWaits
 
-    def render(analysis: Path, given: dict[str, object], known: bytes | None, place: Path) -> None:
-        with kept_reports.unfinished(known, place) as aside:
+    def render(analysis: Path, given: dict[str, object], log_text: bytes | None, place: Path) -> None:
+        with kept_reports.unfinished(log_text, place) as aside:
             _render_confined(analysis, given, aside, look)
 
     KeptReport(database, folders, settings.custody_key, row).make(render, waits)

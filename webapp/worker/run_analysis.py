@@ -42,7 +42,7 @@ def ensure_result(
 ) -> Analysis:
     """The finished result in its place, made now or found whole from an attempt that was lost after it."""
     folders = Folders.of(settings)
-    place, exhibit = folders.result(held.analysis_id), folders.data / held.exhibit
+    place, exhibit = folders.result(held.job_id), folders.data / held.exhibit
     if folders.store.elsewhere:
         exhibit = _fetched_exhibit(settings, database, held, exhibit.name, progress)
     if not place.exists():
@@ -52,7 +52,7 @@ def ensure_result(
         analysis,
         place,
         exhibit,
-        folders.thumbnail(held.analysis_id),
+        folders.thumbnail(held.job_id),
         settings.limits,
         lambda *_: progress("making a thumbnail", ENGINE_SHARE),
     )
@@ -65,7 +65,7 @@ def ensure_result(
     if folders.store.elsewhere:
         store_transfer.put_result(
             settings,
-            held.analysis_id,
+            held.job_id,
             exhibit.name,
             lambda: progress("putting the result into the store", 1.0),
         )
@@ -82,7 +82,7 @@ def _make_and_publish(
 ) -> None:
     """Run the engine beside the result's place, keep the fingerprint, and put the result there."""
     folders = Folders.of(settings)
-    unfinished = folders.unfinished(held.analysis_id, held.name)
+    unfinished = folders.unfinished(held.job_id, held.name)
     unfinished.mkdir(mode=0o700, parents=True)
     model = model_service.card_path(folders, _model(database, folders, held))
     others = tuple(model_service.card_path(folders, name) for name in held.others.names)
@@ -94,7 +94,7 @@ def _make_and_publish(
         raise DamagedExhibit
     # A lost claim ends here, not with somebody else's place taken.
     retry_while_unreachable(lambda: claims.beat(database, held))
-    publish(unfinished, folders.result(held.analysis_id))
+    publish(unfinished, folders.result(held.job_id))
 
 
 def _model(database: Database, folders: Folders, held: claims.AnalysisClaim) -> str:
@@ -129,12 +129,12 @@ def _fetched_exhibit(
 ) -> Path:
     """The exhibit, from the store unless the data folder has it."""
     folders = Folders.of(settings)
-    to = folders.fetched(held.analysis_id, held.name) / sha256
+    to = folders.fetched(held.job_id, held.name) / sha256
     model = ",".join((_model(database, folders, held), *held.others.names))
     try:
         return store_transfer.fetch_inputs(
             settings,
-            held.analysis_id,
+            held.job_id,
             sha256,
             to,
             model,
@@ -147,7 +147,7 @@ def _fetched_exhibit(
 
 def made_of(folders: Folders, held: claims.AnalysisClaim, analysis: Analysis) -> custody_log.EntryDetails:
     """What the custody log says of a finished analysis, so that its result can be told from any other."""
-    manifest = (folders.result(held.analysis_id) / "manifest.json").read_bytes()
+    manifest = (folders.result(held.job_id) / "manifest.json").read_bytes()
     return {
         "model": analysis.model.name,
         "model sha256": analysis.model.sha256,

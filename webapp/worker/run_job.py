@@ -112,7 +112,7 @@ def _analyse(
         run_analysis.made_of(folders, held, analysis),
     )
     _remove_fetched(folders, held)
-    with around_finish(settings, database, folders, held.analysis_id):
+    with around_finish(settings, database, folders, held.job_id):
         retry_while_unreachable(lambda: claims.finish(database, held, result))
         times.log_done(held)
 
@@ -137,7 +137,7 @@ def _remove_fetched(folders: Folders, held: next_job.AnyClaim) -> None:
     if isinstance(held, ComparisonClaim):
         shutil.rmtree(folders.comparison(held.job_id), ignore_errors=True)
     else:
-        folders.forget(held.analysis_id, Path(held.exhibit).name)
+        folders.forget(held.job_id, Path(held.exhibit).name)
     shutil.rmtree(fetched, ignore_errors=True)
 
 

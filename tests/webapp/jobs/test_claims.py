@@ -54,12 +54,12 @@ def test_what_is_not_queued_cannot_be_claimed(app, database):
 def test_progress_and_end(app, database):
     held = claims.claim(database, hand_in(app).id)
     claims.beat(database, held, "scoring", 0.5)
-    found = row(database, held.analysis_id)
+    found = row(database, held.job_id)
     assert (found.stage, found.progress) == ("scoring", 0.5)
     claims.beat(database, held, "scoring", 7.0)
-    assert row(database, held.analysis_id).progress == 1.0
+    assert row(database, held.job_id).progress == 1.0
     claims.finish(database, held, claims.RecordedResult("inconclusive", None))
-    done = row(database, held.analysis_id)
+    done = row(database, held.job_id)
     assert (done.state, done.verdict, done.probability) == ("done", "inconclusive", None)
     assert done.finished >= done.started
 

@@ -35,7 +35,7 @@ def three(app, database) -> list[str]:
 
 def claimed(database: Database, *queues: str) -> str | None:
     held = next_job.claim_first(database, queues or QUEUES)
-    return held.analysis_id if held else None
+    return held.job_id if held else None
 
 
 def acts(database: Database, analysis_id: str) -> list[tuple[str, str]]:
@@ -74,7 +74,7 @@ class TestOrder:
         done = []
 
         def result(_settings, _database, held, _progress, _ready):
-            done.append(held.analysis_id)
+            done.append(held.job_id)
             raise MemoryError  # any end will do
 
         monkeypatch.setattr(run_analysis, "ensure_result", result)
@@ -230,9 +230,9 @@ class TestPause:
         queued = hand_in(app).id
 
         def late(_settings, _database, held, _progress, _ready):
-            folders.result(held.analysis_id).mkdir()
-            states.pause(database, held.analysis_id)
-            raise claims.LostClaim(held.analysis_id)
+            folders.result(held.job_id).mkdir()
+            states.pause(database, held.job_id)
+            raise claims.LostClaim(held.job_id)
 
         monkeypatch.setattr(run_analysis, "ensure_result", late)
         run_job.work(app.extensions["settings"])

@@ -140,12 +140,12 @@ def test_progress_is_written_a_few_times_a_second(app, database):
     for step in range(100):
         clock = step / 50
         report("scoring", step / 100)
-        written.append(row(database, held.analysis_id).progress)
+        written.append(row(database, held.job_id).progress)
     assert len(set(written)) == 5
-    before = row(database, held.analysis_id).heartbeat
+    before = row(database, held.job_id).heartbeat
     clock += 1
     report("scoring", 0.99)  # nothing new, but alive
-    assert row(database, held.analysis_id).heartbeat > before
+    assert row(database, held.job_id).heartbeat > before
     recovery.requeue_running(database, count_attempt=True)
     clock += 1
     with pytest.raises(claims.LostClaim):
