@@ -26,7 +26,7 @@ class GapView:
     """Time of one file that the other does not show."""
 
     file: str
-    interval: str
+    time_span: str
     reason: str
 
 
@@ -88,7 +88,7 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
         return None
 
     # A frame is shown until the next one.
-    last = [_interval(file.frame_rate) for file in (comparison.exhibit, comparison.reference)]
+    last = [_frame_interval(file.frame_rate) for file in (comparison.exhibit, comparison.reference)]
 
     def extent(start: float, end: float, whole: float) -> Extent:
         return Extent(*(round(100 * min(1.0, max(0.0, value / whole)), 3) for value in (start, end)))
@@ -116,7 +116,7 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
     )
 
 
-def _interval(frame_rate: str | None) -> float:
+def _frame_interval(frame_rate: str | None) -> float:
     """Seconds from one frame to the next, 0 where the file does not say."""
     rate = ratio(frame_rate or "")
     return 1 / rate if rate and rate > 0 else 0.0

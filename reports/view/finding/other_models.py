@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Model, Segment
+from detector.schema.joint_rule import JointRule
 from detector.schema.onnx_network import OnnxNetwork
 from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.pictures import ShownPicture
 from reports.text import numbers
-from reports.text.translation.language import UNTRANSLATED, gettext, translated
+from reports.text.translation.language import N_, UNTRANSLATED, capitalize_first, gettext, translated
 from reports.view.facts import Fact
 from reports.view.finding.segments import PeakView, SegmentView, segment_view
-from reports.view.finding.summary import rule_and_verdicts
 from reports.view.method.method import ModelView, model_view
 
 _SHOWN_PERSONS = 4  # as many columns as a page has room for
@@ -101,6 +101,27 @@ def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | Non
         rows=tuple(_row(number, one) for number, one in enumerate(told, start=1)),
         models=tuple(_other(number, one, folder) for number, one in enumerate(told[1:], start=2)),
     )
+
+
+_RULES = {
+    JointRule.FIRST: N_("Rule: the first model decides; the others are shown."),
+    JointRule.ANY: N_("Rule: manipulated if any model says so."),
+    JointRule.MAJORITY: N_("Rule: what more than half of the models say; else inconclusive."),
+    JointRule.ALL: N_("Rule: what all models say; else inconclusive."),
+}
+
+
+def rule_and_verdicts(analysis: Analysis) -> str:
+    """By which rule several models decide together, and what each says."""
+    assert analysis.joint is not None
+    by_verdict: dict[str, list[str]] = {}
+    told = [(analysis.model.title, analysis.verdict)]
+    told += [(other.model.title, other.verdict) for other in analysis.others]
+    for title, verdict in told:
+        by_verdict.setdefault(capitalize_first(gettext(str(verdict))), []).append(title)
+    # Titles have commas of their own.
+    said = [f"{verdict}: {'; '.join(titles)}." for verdict, titles in by_verdict.items()]
+    return " ".join((gettext(_RULES[analysis.joint.rule]), *said))
 
 
 def _row(number: int, one: Analysis) -> ModelRow:

@@ -12,13 +12,12 @@ from detector.verdict.reasons import doubt
 from reports.inputs.pictures import ShownPicture, find_picture
 from reports.text import numbers
 from reports.text.certainty.uncertainty import ProbabilityInterval, segment_interval
-from reports.text.certainty.verbal_scale import segment_phrase
+from reports.text.certainty.verbal_scale import segment_phrase, strength
 from reports.text.heatmaps import SEQUENCES, check_words, is_confirmed
-from reports.text.numbers import grouped, shown, time_span, timecode
+from reports.text.numbers import grouped, plural, shown, time_span, timecode
 from reports.text.translation.language import gettext, ngettext, translated
 from reports.text.verdict_sentence import segment_name
 from reports.view.facts import Fact
-from reports.view.finding import summary
 
 _ROOM = 2.0  # side of what a report shows of a photo around a face, in sizes of the face
 
@@ -76,10 +75,10 @@ class SegmentView:
     start: str
     end: str
     duration: str
-    interval: str
+    time_span: str
     confidence: str
+    interval: str  # of the confidence
     strength: str
-    between: str
     frames: str
     scored: str  # how many these are, as part of a sentence
     bounds: tuple[BoundingFrame, ...]
@@ -91,7 +90,7 @@ class SegmentView:
 def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
     """Put one segment into words; ``folder`` holds its pictures."""
     still = analysis.media.still
-    doubt = segment_interval(analysis, segment)
+    interval = segment_interval(analysis, segment)
     flagged = is_flagged(analysis.persons, segment)
     words = segment_phrase(analysis, segment)
     return SegmentView(
@@ -102,20 +101,41 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         start=timecode(segment.start),
         end=timecode(segment.end),
         duration=timecode(segment.end - segment.start),
-        interval=gettext("photograph") if still else time_span(segment.start, segment.end),
+        time_span=gettext("photograph") if still else time_span(segment.start, segment.end),
         confidence=numbers.probability(segment.confidence),
+        interval=_ends(interval),
         strength=words,
-        between=_ends(doubt),
         frames=grouped(segment.frames),
         scored=ngettext(
             "%(num)s frame scored", "%(num)s frames scored", segment.frames, num=grouped(segment.frames)
         ),
         bounds=() if still else _bounds(analysis, segment),
-        figures=_figures(analysis, segment, doubt, words),
-        meaning=summary.segment_meaning(analysis, segment) if flagged else _why_not(analysis, segment),
+        figures=_figures(analysis, segment, interval, words),
+        meaning=segment_meaning(analysis, segment) if flagged else _why_not(analysis, segment),
         peaks=tuple(
             _peak(analysis, segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)
         ),
+    )
+
+
+def segment_meaning(analysis: Analysis, segment: Segment) -> str:
+    """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
+    phrase, figure = strength(analysis, segment.confidence).phrase, numbers.probability(segment.confidence)
+    if analysis.media.still:
+        where, frames = gettext("In this photograph"), gettext("one picture")
+    else:
+        where = gettext("From %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
+        frames = plural(segment.frames, "frame", "frames")
+    return gettext(
+        "%(where)s the face of person %(person)s resembles, to the model, the "
+        "manipulated faces it was trained on: %(phrase)s (calibrated probability "
+        "%(figure)s, from %(frames)s). The finding does not say what was changed, by "
+        "whom or to what end, and does not by itself prove that anything was.",
+        where=where,
+        person=segment.person,
+        phrase=phrase,
+        figure=figure,
+        frames=frames,
     )
 
 

@@ -9,18 +9,16 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Coverage, Media, Segment, Verdict
-from detector.schema.joint_rule import JointRule
 from detector.verdict.persons.flagged import flagged_segments
-from detector.verdict.persons.whose_figure import figured_segment
 from reports.text import inconclusive, numbers, photographs
-from reports.text.certainty.uncertainty import ProbabilityInterval, exhibit_interval
 from reports.text.certainty.verbal_scale import strength
 from reports.text.not_examined import was_judged_from_damaged
 from reports.text.numbers import plural, shown, timecode
-from reports.text.translation.language import N_, capitalize_first, gettext, translated
+from reports.text.translation.language import capitalize_first, gettext, translated
 from reports.text.verdict_sentence import MOST_NAMED, figure_name, person_list
 from reports.view.contents import OTHERS, REFERENCE, Section
-from reports.view.validation.measured_errors import outside_of
+from reports.view.finding.figure import figure_interval, outside_words
+from reports.view.finding.other_models import rule_and_verdicts
 
 MOST_TIMES = 4  # segments whose times stand on the first page
 KeyAnswer = tuple[str, str]
@@ -43,27 +41,6 @@ def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[KeyAn
     found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
     found.append((gettext("What to do next"), next_steps(analysis, sections["segments"].number)))
     return tuple(found)
-
-
-_RULES = {
-    JointRule.FIRST: N_("Rule: the first model decides; the others are shown."),
-    JointRule.ANY: N_("Rule: manipulated if any model says so."),
-    JointRule.MAJORITY: N_("Rule: what more than half of the models say; else inconclusive."),
-    JointRule.ALL: N_("Rule: what all models say; else inconclusive."),
-}
-
-
-def rule_and_verdicts(analysis: Analysis) -> str:
-    """By which rule several models decide together, and what each says."""
-    assert analysis.joint is not None
-    by_verdict: dict[str, list[str]] = {}
-    told = [(analysis.model.title, analysis.verdict)]
-    told += [(other.model.title, other.verdict) for other in analysis.others]
-    for title, verdict in told:
-        by_verdict.setdefault(capitalize_first(gettext(str(verdict))), []).append(title)
-    # Titles have commas of their own.
-    said = [f"{verdict}: {'; '.join(titles)}." for verdict, titles in by_verdict.items()]
-    return " ".join((gettext(_RULES[analysis.joint.rule]), *said))
 
 
 def models_answer(analysis: Analysis, sections: dict[str, Section]) -> KeyAnswer:
@@ -163,36 +140,6 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     )
 
 
-def outside_words(analysis: Analysis) -> str:
-    """What follows where error rates do not speak for the exhibit; empty where nothing was judged."""
-    outside = outside_of(analysis)
-    if not outside or not analysis.coverage.frames_with_usable_face:
-        return ""
-    return gettext(
-        "The exhibit lies outside what the model was validated on (%(outside)s): the measured error rates do "
-        "not speak for it.",
-        outside=", ".join(outside),
-    )
-
-
-def figure_interval(analysis: Analysis) -> str:
-    """How far the exhibit's probability could be off, as it stands in a sentence; empty where not known."""
-    of = figured_segment(analysis)
-    interval = exhibit_interval(analysis, of) if of else None
-    return interval_words(interval) if interval else ""
-
-
-def interval_words(interval: ProbabilityInterval) -> str:
-    """The ends of an interval as they stand in a sentence, or why it has none worth the name."""
-    if interval.says_nothing:
-        return gettext("too few independent moments for an interval")
-    return gettext(
-        "interval %(low)s to %(high)s",
-        low=numbers.probability(interval.low),
-        high=numbers.probability(interval.high),
-    )
-
-
 def _not_examined(analysis: Analysis, section: int) -> str:
     """What was not examined, in one sentence; ``section`` has the whole list."""
     coverage, media = analysis.coverage, analysis.media
@@ -274,24 +221,3 @@ def next_steps(analysis: Analysis, section: int | None = None) -> str:
             return inconclusive.next_steps(analysis)
         case _:
             assert_never(analysis.verdict)
-
-
-def segment_meaning(analysis: Analysis, segment: Segment) -> str:
-    """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
-    phrase, figure = strength(analysis, segment.confidence).phrase, numbers.probability(segment.confidence)
-    if analysis.media.still:
-        where, frames = gettext("In this photograph"), gettext("one picture")
-    else:
-        where = gettext("From %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
-        frames = plural(segment.frames, "frame", "frames")
-    return gettext(
-        "%(where)s the face of person %(person)s resembles, to the model, the "
-        "manipulated faces it was trained on: %(phrase)s (calibrated probability "
-        "%(figure)s, from %(frames)s). The finding does not say what was changed, by "
-        "whom or to what end, and does not by itself prove that anything was.",
-        where=where,
-        person=segment.person,
-        phrase=phrase,
-        figure=figure,
-        frames=frames,
-    )

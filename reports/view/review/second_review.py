@@ -56,7 +56,7 @@ class StretchView:
 
     start: str = field(metadata=UNTRANSLATED)
     end: str = field(metadata=UNTRANSLATED)
-    interval: str
+    time_span: str
     note: str = field(metadata=UNTRANSLATED)
     left: float
     width: float
@@ -252,8 +252,9 @@ def _stretch(stretch: Stretch, duration: float) -> StretchView:
     width = max(3.0, min((stretch.end - stretch.start) * scale, _WIDTH - left))
     note = one_line(stretch.note)
     start, end = timecode(stretch.start), timecode(stretch.end)
-    interval = time_span(stretch.start, stretch.end)
-    return StretchView(start, end, interval, note, round(left, 1), round(width, 1))
+    return StretchView(
+        start, end, time_span(stretch.start, stretch.end), note, round(left, 1), round(width, 1)
+    )
 
 
 def _difference(each: ReviewDifference) -> DisagreementView:

@@ -12,7 +12,9 @@ from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
 from reports.text.certainty.uncertainty import exhibit_interval, segment_interval
 from reports.text.verdict_sentence import figure_name
 from reports.view.contents import contents
-from reports.view.finding.summary import MOST_TIMES, interval_words, key_answers, segment_meaning
+from reports.view.finding.figure import interval_words
+from reports.view.finding.segments import segment_meaning
+from reports.view.finding.summary import MOST_TIMES, key_answers
 from reports.view.report import ReportInputs, report_view
 
 
@@ -141,15 +143,15 @@ def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
     view = report_view(made, tmp_path)
     said = "too few independent moments for an interval"
     assert f"0.97, {said}. It is not the odds" in dict(view.answers)["How surely"]
-    assert view.figure.between == said.capitalize()
+    assert view.figure.interval == said.capitalize()
     (segment,) = view.segments
-    assert segment.between == "not known"
+    assert segment.interval == "not known"
     (doubt,) = (fact for fact in segment.figures if fact.name == "Interval")
     assert doubt.value == "not known" and doubt.note.startswith(said)
     known = report_view(built, tmp_path).figure
-    assert re.fullmatch(r"Interval 0\.\d\d to >\s0\.99", known.between)
+    assert re.fullmatch(r"Interval 0\.\d\d to >\s0\.99", known.interval)
     other = built.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
-    assert not report_view(other, tmp_path).figure.between
+    assert not report_view(other, tmp_path).figure.interval
 
 
 def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from detector.schema.analysis import Analysis, FaceQuality, Spread
 from detector.training.publish.error_rates import VALIDATED
 from detector.validation.quoted import quoted
 from reports.render.html import render_html
-from reports.view.finding.summary import outside_words
+from reports.view.finding.figure import outside_words
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 from reports.view.validation.laboratory import laboratory_view
