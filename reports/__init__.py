@@ -3,8 +3,9 @@
 from reports import write_report
 write_report(analysis, folder)
 
-What the folders hold is in docs/ARCHITECTURE.md. Beside them, :mod:`~reports.errors` has what can go
-wrong, :mod:`~reports.plain_http` says where http does in place of https.
+What the folders hold is in docs/ARCHITECTURE.md. Beside them, :mod:`~reports.file_names` says what files of
+a result, a report and a bundle are called, :mod:`~reports.errors` has what can go wrong,
+:mod:`~reports.plain_http` says where http does in place of https.
 """
 
 from __future__ import annotations

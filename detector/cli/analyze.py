@@ -116,9 +116,13 @@ def _copy_comparisons(earlier: Path, made: Path, exhibit: Path) -> None:
 
 def _earlier(folder: Path) -> list[str]:
     """Files of an earlier result there, and its signature; comparisons with the exhibit stay."""
-    from reports.bundle.manifest import SIGNATURE, listed_in
+    from reports.bundle.manifest import listed_in
+    from reports.file_names import MANIFEST_SIGNATURE
 
-    return [SIGNATURE, *(path for path in listed_in(folder) if not path.startswith(f"{_COMPARISONS}/"))]
+    return [
+        MANIFEST_SIGNATURE,
+        *(path for path in listed_in(folder) if not path.startswith(f"{_COMPARISONS}/")),
+    ]
 
 
 def _laboratory(options: argparse.Namespace) -> bytes | None:

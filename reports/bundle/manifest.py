@@ -17,16 +17,12 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from detector.files import hashed
 from detector.schema.analysis import Analysis, Sha256, Value
 from reports.errors import ReportError, first_problem
+from reports.file_names import MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM
 from reports.inputs.crowded_json import is_crowded
 from reports.inputs.paths import escapes_folder
 
 VERSION = "2.0"
-NAME = "manifest.json"
-SUM = "manifest.sha256"
-SIGNATURE = "manifest.sig"
-OWN = (NAME, SUM, SIGNATURE)  # those no manifest lists
-ANALYSIS = "analysis.json"
-FILES = (ANALYSIS, "report.html", "report.pdf")
+OWN = (MANIFEST, MANIFEST_SUM, MANIFEST_SIGNATURE)  # those no manifest lists
 LARGEST_MANIFEST = 10_000_000
 # What tells a manifest of before 2.0: the key of its version, and what kind it is of.
 _OLDER: dict[str, Literal["result", "bundle"]] = {"bundle_version": "bundle", "manifest_version": "result"}
@@ -175,14 +171,16 @@ def manifest_files(
         "case": json.loads(case) if case else None,
         "custody": CustodyHead.model_validate_json(custody) if custody else None,
         "signature": signer
-        and SignedBy(file=SIGNATURE, signer=signer.name, certificate_sha256=signer.certificate_sha256),
+        and SignedBy(
+            file=MANIFEST_SIGNATURE, signer=signer.name, certificate_sha256=signer.certificate_sha256
+        ),
     }
     values = manifest.model_copy(update=said).model_dump(mode="json")
     text = (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
-    made = {NAME: text}
+    made = {MANIFEST: text}
     if signer:
-        made[SIGNATURE] = signer.sign(text)
-    return {NAME: text, SUM: sums(made), **made}
+        made[MANIFEST_SIGNATURE] = signer.sign(text)
+    return {MANIFEST: text, MANIFEST_SUM: sums(made), **made}
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:
@@ -208,7 +206,7 @@ def holds_bundle(folder: Path) -> bool:
 def manifest_in(folder: Path) -> Manifest | None:
     """The manifest there; None without one to be read."""
     try:
-        return read_manifest((folder / NAME).read_bytes())
+        return read_manifest((folder / MANIFEST).read_bytes())
     except (OSError, ManifestError):
         return None
 
@@ -216,13 +214,13 @@ def manifest_in(folder: Path) -> Manifest | None:
 def read_manifest(data: bytes) -> Manifest:
     """Understand a manifest, of versions 1.0 too; raises :class:`ManifestError` with the reason why not."""
     if len(data) > LARGEST_MANIFEST or is_crowded(data):
-        raise ManifestError(f"{NAME} is too large for what it is.")
+        raise ManifestError(f"{MANIFEST} is too large for what it is.")
     try:
         values = json.loads(data, object_pairs_hook=_once)
         kind = next((kind for key, kind in _OLDER.items() if key in values), None)
         version = str(values[next(key for key in _OLDER if key in values)])
     except (ValueError, TypeError, KeyError, StopIteration, RecursionError):
-        raise ManifestError(f"This holds no {NAME} of Reelproof that can be read.") from None
+        raise ManifestError(f"This holds no {MANIFEST} of Reelproof that can be read.") from None
     if version.partition(".")[0] == "1" and kind:
         values = _of_version_1(values, kind)
     elif version.partition(".")[0] != VERSION.partition(".")[0]:
@@ -230,10 +228,10 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         manifest = Manifest.model_validate(values)
     except ValidationError as error:
-        raise ManifestError(f"{NAME} is malformed at {first_problem(error, 'its top level')}.") from None
+        raise ManifestError(f"{MANIFEST} is malformed at {first_problem(error, 'its top level')}.") from None
     paths = [entry.path for entry in manifest.files]
     if len(set(paths)) != len(paths):
-        raise ManifestError(f"{NAME} lists a file twice.")
+        raise ManifestError(f"{MANIFEST} lists a file twice.")
     return manifest
 
 

@@ -15,14 +15,9 @@ from reports.bundle.manifest import (
     Signer,
     manifest_files,
 )
-from reports.custody.format import NAME as CUSTODY
-from reports.inputs.case import NAME as CASE
-from reports.review import annotation_file
+from reports.file_names import CASE, CHECKSUMS, CUSTODY, VERIFIER
 
-SUMS = "sha256sums.txt"
-VERIFIER = "verify.py"
 _VERIFIER = FILES / "docs" / "verify_bundle.py"
-ANNOTATIONS = annotation_file.NAME
 
 
 def write(
@@ -42,7 +37,7 @@ def write(
         everything = {**files, VERIFIER: _VERIFIER}
         for name in sorted(everything):
             add(name, everything[name])
-        add(SUMS, sums_of(listed))
+        add(CHECKSUMS, sums_of(listed))
         case, custody = (_bytes(files[name]) if name in files else None for name in (CASE, CUSTODY))
         whole = manifest.model_copy(update={"files": tuple(listed)})
         for name, data in manifest_files(whole, case=case, custody=custody, signer=signer).items():

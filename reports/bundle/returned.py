@@ -11,15 +11,13 @@ from pathlib import Path
 
 from reports.bundle.archive import BundleError, NoBundleError, hashed_entry, open_zip
 from reports.bundle.manifest import (
-    ANALYSIS,
     LARGEST_MANIFEST,
-    NAME,
     OWN,
     ManifestEntry,
     ManifestError,
     read_manifest,
 )
-from reports.bundle.packing import ANNOTATIONS
+from reports.file_names import ANALYSIS, ANNOTATIONS, MANIFEST
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, SavedAnnotations, read_file
 from reports.text.translation.language import N_
 
@@ -48,9 +46,11 @@ def annotations_in(path: Path) -> tuple[bytes, SavedAnnotations]:
 def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
     """What the manifest lists, once all files are as it says."""
     try:
-        listed = {entry.path: entry for entry in read_manifest(_text(archive, NAME, LARGEST_MANIFEST)).files}
+        listed = {
+            entry.path: entry for entry in read_manifest(_text(archive, MANIFEST, LARGEST_MANIFEST)).files
+        }
     except KeyError:
-        words = N_("The zip holds no %(name)s of a Reelproof bundle.") % {"name": NAME}
+        words = N_("The zip holds no %(name)s of a Reelproof bundle.") % {"name": MANIFEST}
         raise NoBundleError(words) from None
     except ManifestError as problem:
         raise BundleError(str(problem)) from None

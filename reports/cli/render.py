@@ -6,14 +6,13 @@ import argparse
 from pathlib import Path
 
 from detector.result_folder import refuse_occupied
-from reports.bundle.manifest import NAME, holds_bundle, read_manifest
+from reports.bundle.manifest import holds_bundle, read_manifest
 from reports.cli.case_options import add_case_options, given_case
-from reports.custody.format import NAME as CUSTODY
 from reports.errors import ReportError
+from reports.file_names import ANNOTATIONS, CUSTODY, MANIFEST
 from reports.inputs.analysis_file import parse_analysis, read_analysis
 from reports.inputs.paths import kept
 from reports.render.write import write_files
-from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.review.annotation_file import annotations_of
 from reports.view.report_inputs import ReportInputs
 
@@ -75,9 +74,9 @@ def _refuse_other_things(out: Path, folder: Path, exhibit_sha256: str) -> None:
     """Raise for an ``out`` other than ``folder`` that is neither empty nor a result of the same exhibit."""
     if out.resolve() == folder.resolve():
         return
-    refuse_occupied(out, NAME, "earlier result")
-    if (out / NAME).is_file():
-        there = read_manifest((out / NAME).read_bytes()).exhibit
+    refuse_occupied(out, MANIFEST, "earlier result")
+    if (out / MANIFEST).is_file():
+        there = read_manifest((out / MANIFEST).read_bytes()).exhibit
         if there.sha256 != exhibit_sha256:
             raise ReportError(
                 f"{out} holds the result of another exhibit, {there.file}. Name another folder."

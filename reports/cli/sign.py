@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.files import write_atomically
+from reports.file_names import CASE, CHECKSUMS, CUSTODY, MANIFEST, REPORT_PDF
 
 if TYPE_CHECKING:
     from reports.signing.keys import SigningKey
-
-_REPORT = "report.pdf"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         if options.out:
             raise SigningError("A folder is signed where it is: leave out --out.")
         _sign_folder(path, key, options.reason, options.place)
-        print(f"{path / _REPORT} and the manifest are signed by {key.name}.")
+        print(f"{path / REPORT_PDF} and the manifest are signed by {key.name}.")
     else:
         out = options.out or path.with_name(f"{path.stem}-signed.pdf")
         if not out.parent.is_dir():
@@ -67,10 +66,8 @@ def run(options: argparse.Namespace) -> None:
 
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
     """Sign report and manifest of a result, or of an unpacked bundle, that still is as it was made."""
-    from reports.bundle.manifest import NAME, entry_of, manifest_files, read_manifest
-    from reports.bundle.packing import SUMS, sums_of
-    from reports.custody.format import NAME as CUSTODY
-    from reports.inputs.case import NAME as CASE
+    from reports.bundle.manifest import entry_of, manifest_files, read_manifest
+    from reports.bundle.packing import sums_of
     from reports.signing.keys import SigningError
     from reports.signing.pdf import sign_pdf
     from reports.verification.verify import verify
@@ -78,12 +75,14 @@ def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None
     found = verify(folder).results
     if found.problems:
         raise SigningError(f"Nothing was signed: {folder} is not as it was made. {found.problems[0]}.")
-    manifest = read_manifest((folder / NAME).read_bytes())
-    changed = {_REPORT: sign_pdf((folder / _REPORT).read_bytes(), key, reason=reason, place=place)}
-    listed = {entry.path: entry for entry in manifest.files} | {_REPORT: entry_of(_REPORT, changed[_REPORT])}
-    if listed.pop(SUMS, None):
-        changed[SUMS] = sums_of(listed.values())
-        listed[SUMS] = entry_of(SUMS, changed[SUMS])
+    manifest = read_manifest((folder / MANIFEST).read_bytes())
+    changed = {REPORT_PDF: sign_pdf((folder / REPORT_PDF).read_bytes(), key, reason=reason, place=place)}
+    listed = {entry.path: entry for entry in manifest.files} | {
+        REPORT_PDF: entry_of(REPORT_PDF, changed[REPORT_PDF])
+    }
+    if listed.pop(CHECKSUMS, None):
+        changed[CHECKSUMS] = sums_of(listed.values())
+        listed[CHECKSUMS] = entry_of(CHECKSUMS, changed[CHECKSUMS])
     case, custody = ((folder / name).read_bytes() if name in listed else None for name in (CASE, CUSTODY))
     whole = manifest.model_copy(update={"files": tuple(listed.values())})
     own = manifest_files(whole, case=case, custody=custody, signer=key)

@@ -24,7 +24,6 @@ from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 
 VERSION = "1.0"
-NAME = "custody.json"
 ZEROS = "0" * 64  # stands for the hash of an entry before the first
 _MARK = "reelproof_custody"
 _WHOLE = 2**53 - 1  # beyond it, JSON's numbers are not the same in every language

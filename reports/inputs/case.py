@@ -20,9 +20,9 @@ from pydantic import AfterValidator, StringConstraints, ValidationError
 from detector.schema.analysis import Value
 from detector.schema.translatable import N_
 from reports.errors import ReportError
+from reports.file_names import CASE
 from reports.inputs.case_fields import FIELDS
 
-NAME = "case.json"
 LONGEST = 200
 NOT_STATED = "not stated"
 MOST_BYTES = 100_000
@@ -97,7 +97,7 @@ def read_case(folder: Path) -> CaseDetails:
 
     Raises :class:`CaseError` when the file holds anything else.
     """
-    path = folder / NAME
+    path = folder / CASE
     try:
         with path.open("rb") as stream:
             data = stream.read(MOST_BYTES + 1)

@@ -8,19 +8,14 @@ from datetime import datetime
 from typing import Literal
 
 from detector.schema.analysis import Analysis
-from detector.schema.laboratory.quoted import NAME as LABORATORY
-from reports.bundle.manifest import ANALYSIS
-from reports.custody.format import NAME as CUSTODY
 from reports.exports.scores import scores_csv
-from reports.review.annotation_file import NAME as ANNOTATIONS
+from reports.file_names import ANALYSIS, ANNOTATIONS, CUSTODY, LABORATORY, SCORES, SECOND_REVIEW
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
-from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.numbers import plural
 from reports.text.translation.language import N_
 from reports.view.report_inputs import ALONE, ReportInputs
 
-SCORES = "scores.csv"
 COMPARISON = "comparison-%d.json"  # counted from 1
 HOLDS = {
     ANALYSIS: N_("all figures of this report"),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from detector.files import write_atomically
 from detector.schema.analysis import Analysis
-from reports.bundle.manifest import ANALYSIS, file_entries, manifest_files, new_manifest
-from reports.inputs.case import NAME as CASE
+from reports.bundle.manifest import file_entries, manifest_files, new_manifest
+from reports.file_names import ANALYSIS, CASE
 from reports.inputs.case import CaseDetails
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs

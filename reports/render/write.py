@@ -8,10 +8,18 @@ from pathlib import Path
 
 from detector.files import write_atomically
 from detector.schema.analysis import Analysis
-from detector.schema.laboratory.quoted import NAME as LABORATORY
-from reports.bundle.manifest import FILES, SIGNATURE, file_entries, listed_in, manifest_files, new_manifest
-from reports.custody.format import NAME as CUSTODY
-from reports.inputs.case import NAME as CASE
+from reports.bundle.manifest import file_entries, listed_in, manifest_files, new_manifest
+from reports.file_names import (
+    ANALYSIS,
+    ANNOTATIONS,
+    CASE,
+    CUSTODY,
+    LABORATORY,
+    MANIFEST_SIGNATURE,
+    REPORT_HTML,
+    REPORT_PDF,
+    SECOND_REVIEW,
+)
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.comparisons import KeptComparison, kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
@@ -20,8 +28,6 @@ from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
-from reports.review.annotation_file import NAME as ANNOTATIONS
-from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.translation.languages import DEFAULT
 from reports.view.report import ReportView, report_view
 from reports.view.report_inputs import ReportInputs
@@ -67,15 +73,15 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
     if out.resolve() != folder.resolve():
         earlier = listed_in(out)
         _copy((*view.kept, *view.beside), folder, out)
-    beside_it = {"analysis.json": text, CASE: case.to_json().encode(), **_stored_inputs(inputs)}
-    _write_all(beside_it | {"report.html": page, "report.pdf": document}, out)
-    listed = file_entries(out, {*FILES, *beside_it, *view.kept, *view.beside})
+    beside_it = {ANALYSIS: text, CASE: case.to_json().encode(), **_stored_inputs(inputs)}
+    _write_all(beside_it | {REPORT_HTML: page, REPORT_PDF: document}, out)
+    listed = file_entries(out, {ANALYSIS, REPORT_HTML, REPORT_PDF, *beside_it, *view.kept, *view.beside})
     stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
     manifest = manifest_files(stated, case=beside_it[CASE], custody=inputs.custody)
     for name in set(earlier) - {entry.path for entry in listed}:
         (out / name).unlink(missing_ok=True)
-    if SIGNATURE not in manifest:  # an earlier result's says nothing of this one
-        (out / SIGNATURE).unlink(missing_ok=True)
+    if MANIFEST_SIGNATURE not in manifest:  # an earlier result's says nothing of this one
+        (out / MANIFEST_SIGNATURE).unlink(missing_ok=True)
     _write_all(dict(reversed(manifest.items())), out)
 
 
@@ -94,7 +100,7 @@ def write_reports_alone(
     view = report_view(analysis, folder, inputs)
     page, document = _rendered(view, folder, attachments(analysis, text, inputs), inputs.comparisons)
     beside_it = {name: data for name, data in _stored_inputs(inputs).items() if name != CUSTODY}
-    _write_all(beside_it | {"report.html": page, "report.pdf": document}, out)
+    _write_all(beside_it | {REPORT_HTML: page, REPORT_PDF: document}, out)
 
 
 def _rendered(

@@ -19,11 +19,11 @@ from pydantic import ValidationError
 from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError, WrongFileError
+from reports.file_names import ANNOTATIONS
 from reports.inputs.crowded_json import is_crowded
 from reports.review.annotations import ANNOTATION, Annotation, sort_key
 from reports.review.value_problems import problem_sentence
 
-NAME = "annotations.json"
 VERSION = "1.0"
 LARGEST_ANNOTATION_FILE = 10_000_000  # bytes of a file that is taken in, alone or in a bundle
 _MARK = "reelproof_judgements"
@@ -163,7 +163,7 @@ def annotations_of(text: bytes | None, analysis: bytes) -> tuple[Annotation, ...
         if saved.analysis_sha256 != hashlib.sha256(analysis).hexdigest():
             raise AnnotationFileError("It is about another analysis.json.")
     except AnnotationFileError as problem:
-        raise AnnotationFileError(f"{NAME} beside the analysis: {problem}") from None
+        raise AnnotationFileError(f"{ANNOTATIONS} beside the analysis: {problem}") from None
     return saved.annotations
 
 

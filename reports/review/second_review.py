@@ -17,10 +17,10 @@ from detector.schema.analysis import Sha256, Value
 from detector.schema.translatable import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
+from reports.file_names import SECOND_REVIEW
 from reports.review.annotations import LONGEST_NOTE, Annotation, Id, Name, Note, Seconds
 from reports.review.value_problems import problem_sentence
 
-NAME = "second-review.json"
 MOST_STRETCHES = 100
 
 Conclusion = Literal["manipulated", "no manipulation found", "inconclusive"]
@@ -218,7 +218,7 @@ def read_review(text: bytes) -> SecondReview:
         return SecondReview.model_validate_json(text)
     except ValidationError as error:
         raise SecondReviewError(
-            N_("%(file)s cannot be read: %(problem)s") % {"file": NAME, "problem": _problem(error)}
+            N_("%(file)s cannot be read: %(problem)s") % {"file": SECOND_REVIEW, "problem": _problem(error)}
         ) from None
 
 
@@ -228,7 +228,7 @@ def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
         return None
     review = read_review(text)
     if review.exhibit_sha256 != exhibit_sha256:
-        raise SecondReviewError(N_("%(name)s is about another exhibit.") % {"name": NAME})
+        raise SecondReviewError(N_("%(name)s is about another exhibit.") % {"name": SECOND_REVIEW})
     return review
 
 

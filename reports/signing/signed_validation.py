@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from detector.files import write_atomically
-from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.laboratory.validation import Validation
 from reports.bundle.manifest import sums
+from reports.file_names import LABORATORY
 from reports.render.validation import DOCUMENT, RESULT, validation_files
 from reports.signing.keys import SigningKey
 from reports.text.translation.languages import DEFAULT

@@ -15,14 +15,11 @@ from datetime import datetime
 from detector import timestamps
 from detector.schema.analysis import Analysis
 from detector.timestamps import iso_milliseconds
-from reports.bundle.manifest import ANALYSIS
-from reports.bundle.packing import ANNOTATIONS
-from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import Entry, ExportedLog
+from reports.file_names import ANALYSIS, ANNOTATIONS, CUSTODY, SECOND_REVIEW
 from reports.inputs.comparisons import FOLDER, RESULT
 from reports.review.annotation_file import SavedAnnotations, checksum, to_json
 from reports.review.annotations import CLOCK_SKEW
-from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.review.second_review import SecondReview, statement_json
 from reports.verification.problems import CheckResults
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
+from reports.file_names import REPORT_PDF
 from reports.inputs.comparisons import FOLDER, RESULT, ComparisonFileError, files_of, parse_comparison
 from reports.verification.comparison_words import contradictions
 from reports.verification.problems import CheckResults
@@ -37,7 +38,7 @@ def check_comparisons(
                 results.add(whole, "missing", f"it is a picture of {name}")
     due = {hashlib.sha256(text).digest() for text in texts}
     if attached and {hashlib.sha256(data).digest() for data in carried(attached).values()} != due:
-        results.add("report.pdf", "does not fit", f"it carries other comparisons than those in {FOLDER}/")
+        results.add(REPORT_PDF, "does not fit", f"it carries other comparisons than those in {FOLDER}/")
     return found
 
 

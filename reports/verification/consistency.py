@@ -13,22 +13,29 @@ from detector.environment import source_sha256
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict.persons.flagged import flagged_persons
 from detector.verdict.reproducibility.derived_fields import contradictions
-from reports.bundle.manifest import ANALYSIS, SIGNATURE, CustodyHead, Manifest
-from reports.bundle.packing import ANNOTATIONS, SUMS, sums_of
+from reports.bundle.manifest import CustodyHead, Manifest
+from reports.bundle.packing import sums_of
 from reports.custody.chain import check_export, export_notes
-from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import ExportedLog, read_export
 from reports.errors import first_problem
 from reports.exports.scores import scores_csv
-from reports.inputs.case import NAME as CASE
-from reports.render.attachments import SCORES
+from reports.file_names import (
+    ANALYSIS,
+    ANNOTATIONS,
+    CASE,
+    CHECKSUMS,
+    CUSTODY,
+    MANIFEST_SIGNATURE,
+    REPORT_HTML,
+    SCORES,
+    SECOND_REVIEW,
+)
 from reports.review.annotation_file import (
     LARGEST_ANNOTATION_FILE,
     AnnotationFileError,
     SavedAnnotations,
     read_file,
 )
-from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.review.second_review import SecondReview, SecondReviewError, read_review
 from reports.verification import comparisons
 from reports.verification.against_log import Enclosed, check_against_log
@@ -63,10 +70,10 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
     check_beside(read, analysis, results, manifest=manifest, compared=comparisons.names(source))
     if manifest:
         _against_custody(read(CUSTODY), manifest, results)
-        _case_and_sums(read(CASE), read(SUMS), manifest, results)
-    page = read("report.html")
+        _case_and_sums(read(CASE), read(CHECKSUMS), manifest, results)
+    page = read(REPORT_HTML)
     if page is not None and text is not None and hashlib.sha256(text).hexdigest().encode() not in page:
-        results.add("report.html", "does not fit", f"it was made of another {ANALYSIS}")
+        results.add(REPORT_HTML, "does not fit", f"it was made of another {ANALYSIS}")
     return analysis
 
 
@@ -74,9 +81,9 @@ def _case_and_sums(case: bytes | None, sums: bytes | None, manifest: Manifest, r
     """What the manifest says again of the case, and what the sums do of its files."""
     if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
         results.add(CASE, "does not fit", "the manifest gives other details of the case")
-    due = sums_of(entry for entry in manifest.files if entry.path != SUMS)
-    if sums is not None and sums != due and not results.wrong(SUMS):
-        results.add(SUMS, "does not fit", "its sums are not those of the manifest")
+    due = sums_of(entry for entry in manifest.files if entry.path != CHECKSUMS)
+    if sums is not None and sums != due and not results.wrong(CHECKSUMS):
+        results.add(CHECKSUMS, "does not fit", "its sums are not those of the manifest")
 
 
 def check_beside(
@@ -190,7 +197,7 @@ def _what_is_seen(manifest: Manifest, results: CheckResults) -> None:
                 f"{entry.path} is a preview, no evidence: it was not compared with the exhibit."
             )
     shown = [name for name in _PAGES if name in {entry.path for entry in manifest.files}]
-    if shown and SIGNATURE not in results.signed:
+    if shown and MANIFEST_SIGNATURE not in results.signed:
         results.notes.append(
             f"Not compared with {ANALYSIS}, and not signed: {', '.join(shown)}. A change of their words "
             f"may go unseen. What counts is {ANALYSIS}."

@@ -19,11 +19,7 @@ import numpy as np
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
-from detector.schema.laboratory.quoted import NAME as LABORATORY
-from reports.bundle.manifest import ANALYSIS
-from reports.bundle.packing import ANNOTATIONS
-from reports.custody.format import NAME as CUSTODY
-from reports.inputs.case import NAME as CASE
+from reports.file_names import ANALYSIS, ANNOTATIONS, CASE, CUSTODY, LABORATORY, REPORT_HTML, SECOND_REVIEW
 from reports.inputs.case import read_case
 from reports.inputs.comparisons import kept_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck
@@ -32,14 +28,12 @@ from reports.inputs.pictures import COMPARISONS, embed
 from reports.render.attachments import attachments
 from reports.render.html import RENDERER, render_html, renderer
 from reports.review.annotation_file import read_file
-from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.translation.languages import DEFAULT
 from reports.verification.problems import CheckResults
 from reports.verification.sources import Source
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
-PAGE = "report.html"
 _BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY, SECOND_REVIEW)
 _PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
 _DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*"/>')
@@ -59,16 +53,21 @@ def check_page(
     One of another version of Reelproof is not compared, which a note says. Pictures are decoded: only where
     that runs confined.
     """
-    if PAGE not in source.names or analysis is None or results.wrong(PAGE) or results.wrong(ANALYSIS):
+    if (
+        REPORT_HTML not in source.names
+        or analysis is None
+        or results.wrong(REPORT_HTML)
+        or results.wrong(ANALYSIS)
+    ):
         return
     try:
-        page = source.read(PAGE)
+        page = source.read(REPORT_HTML)
         if f'<meta name="{RENDERER}" content="{renderer()}"/>'.encode() not in page:
             results.notes.append(_OTHER)
             return
         if sys.platform != "linux":
             results.notes.append(
-                f"{PAGE} was not compared: it is rendered again in a confined process of Linux."
+                f"{REPORT_HTML} was not compared: it is rendered again in a confined process of Linux."
             )
             return
         with tempfile.TemporaryDirectory() as place:
@@ -81,12 +80,12 @@ def check_page(
         said = str(error).strip().splitlines()[-1:] or [""]
         found = [f"it cannot be rendered again to compare it ({said[0][:160]})"]
     for why in found:
-        results.add(PAGE, "does not fit", why)
+        results.add(REPORT_HTML, "does not fit", why)
 
 
 _OTHER = (
-    f"{PAGE} was rendered by another version of Reelproof and was not compared with {ANALYSIS}: a change of "
-    "it may go unseen. What counts is analysis.json, or the report of a signed bundle."
+    f"{REPORT_HTML} was rendered by another version of Reelproof and was not compared with {ANALYSIS}: "
+    "a change of it may go unseen. What counts is analysis.json, or the report of a signed bundle."
 )
 
 
@@ -105,7 +104,7 @@ def _put_there(
             files[name] = data
         elif not attached and name in source.names:
             files[name] = source.read(name)
-    for name, data in (files | {PAGE: page}).items():
+    for name, data in (files | {REPORT_HTML: page}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
 
@@ -113,7 +112,7 @@ def _put_there(
 def _differing(folder: Path) -> list[str]:
     """How the page differs from what the other files make of it."""
     kept = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).exists()}
-    given, text = (folder / PAGE).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
+    given, text = (folder / REPORT_HTML).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
     analysis, spoken = Analysis.from_json(text), _LANGUAGE.search(given)
     inputs = ReportInputs(
         annotations=read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else (),

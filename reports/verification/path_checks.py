@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, lists_whole, open_zip
-from reports.bundle.manifest import ANALYSIS, NAME, OWN, SIGNATURE, SUM, Manifest
+from reports.bundle.manifest import OWN, Manifest
 from reports.custody.chain import export_notes
-from reports.custody.format import NAME as CUSTODY
 from reports.custody.format import is_export
+from reports.file_names import ANALYSIS, CUSTODY, MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM, REPORT_PDF
 from reports.signing.timestamps import SUFFIX
 from reports.text.numbers import plural
 from reports.verification.comparisons import check_attached, check_comparisons
@@ -77,7 +77,7 @@ def _refuse_others(path: Path, names: Collection[str]) -> None:
     """Raise :class:`VerifyError` for what has not one file of a manifest: it is something else."""
     if not set(OWN).isdisjoint(names):
         return
-    what, to_do = f"holds no {NAME}", "Name another one."
+    what, to_do = f"holds no {MANIFEST}", "Name another one."
     if any(fnmatchcase(name, _OF_CASE) for name in names):
         what, to_do = "is a whole case", "Verify each bundle of its folder analyses/."
     made_by = "it is no review bundle and no folder that analyze --out wrote"
@@ -101,7 +101,7 @@ def _verify_zip(done: Verified, trust: Trust) -> None:
 def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, results: CheckResults) -> None:
     """Every byte of the zip that is no file's: headers, list of files, end."""
     names = [entry.path for entry in manifest.files]
-    names += [NAME, SUM, *([SIGNATURE] if manifest.signature else [])]
+    names += [MANIFEST, MANIFEST_SUM, *([MANIFEST_SIGNATURE] if manifest.signature else [])]
     if set(names) != {entry.filename for entry in archive.infolist()}:
         if not results.problems:  # folders have entries of their own
             results.add(path.name, "changed", "the zip holds entries that are no files")
@@ -146,10 +146,10 @@ def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | No
             return None
 
     attached: Mapping[str, bytes] = {}
-    if (report := beside("report.pdf")) is not None:
+    if (report := beside(REPORT_PDF)) is not None:
         old = manifest is not None and manifest.manifest_version == "1.0"
-        attached = check_pdf("report.pdf", report, trust, results, beside, without_digest=old)
-        check_scores("report.pdf", attached, done.analysis, results)
+        attached = check_pdf(REPORT_PDF, report, trust, results, beside, without_digest=old)
+        check_scores(REPORT_PDF, attached, done.analysis, results)
     done.comparisons = check_comparisons(source, done.analysis, attached, results)
     check_page(source, done.analysis, attached, results)
     return manifest

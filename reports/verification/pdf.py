@@ -13,13 +13,11 @@ from collections.abc import Callable, Mapping
 import pikepdf
 import pypdfium2
 
-from reports.bundle.manifest import ANALYSIS
 from reports.custody.chain import compare_exports
-from reports.custody.format import NAME as CUSTODY
+from reports.file_names import ANALYSIS, ANNOTATIONS, CUSTODY
 from reports.render import pdf_digest
 from reports.render.attachments import COMPARISON, HOLDS
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE
-from reports.review.annotation_file import NAME as ANNOTATIONS
 from reports.verification.problems import CheckResults
 from reports.verification.signatures.checks import check_embedded
 from reports.verification.signatures.trust import Trust

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
-from reports.bundle.manifest import SIGNATURE
 from reports.errors import ReportError
+from reports.file_names import MANIFEST_SIGNATURE
 from reports.verification.problems import CheckResults
 
 if TYPE_CHECKING:
@@ -48,6 +48,6 @@ class Verified:
         signed = self.results.signed
         if not signed:
             return "It is not signed: whoever could change all of it could make it fit again."
-        if self.what in ("bundle", "result") and SIGNATURE not in signed:
+        if self.what in ("bundle", "result") and MANIFEST_SIGNATURE not in signed:
             return f"Only {' and '.join(signed)} is signed; all other files could have been changed."
         return ""

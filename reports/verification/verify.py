@@ -24,7 +24,7 @@ from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from reports.bundle.archive import open_zip
-from reports.bundle.manifest import ANALYSIS
+from reports.file_names import ANALYSIS
 from reports.verification.path_checks import check_path, kind_of, stamp_of
 from reports.verification.problems import CheckResults, FileProblem
 from reports.verification.signatures.trust import Trust

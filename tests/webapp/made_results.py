@@ -14,6 +14,7 @@ from detector.progress import Progress
 from detector.schema.analysis import Analysis
 from detector.schema.summary import summary_of
 from reports.bundle import manifest
+from reports.file_names import MANIFEST
 from webapp.custody import log as custody_log
 from webapp.custody.records import result_records
 from webapp.intake import exhibits
@@ -35,7 +36,7 @@ def write_result(analysis: Analysis, folder: Path) -> None:
     listed = manifest.new_manifest(analysis, "result").model_copy(
         update={"files": manifest.file_entries(folder, names)}
     )
-    (folder / manifest.NAME).write_bytes(manifest.manifest_files(listed)[manifest.NAME])
+    (folder / MANIFEST).write_bytes(manifest.manifest_files(listed)[MANIFEST])
 
 
 def made_result(path: Path, file: str, folder: Path, **changes: Any) -> Analysis:
@@ -97,7 +98,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
                 "verdict": analysis.verdict.value,
                 "probability": result_records.probability(analysis.probability),
                 result_records.SUMMARY: result_records.sha256_of(stored.summary),
-                "manifest sha256": digest((folder / manifest.NAME).read_bytes()),
+                "manifest sha256": digest((folder / MANIFEST).read_bytes()),
             },
             exhibit=row.exhibit.sha256,
             analysis=row.id,

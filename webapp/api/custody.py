@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from sqlalchemy import select
 
-from reports.custody.format import NAME, CustodyError
+from reports.custody.format import CustodyError
+from reports.file_names import CUSTODY
 from webapp import this_app
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
@@ -40,7 +41,7 @@ def of_exhibit(sha256: str) -> Response:
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), sha256)
         text = log_queries.export(session, sha256)
-    record_download(row, NAME, text, log=text)
+    record_download(row, CUSTODY, text, log=text)
     return Response(text, content_type="application/json")
 
 

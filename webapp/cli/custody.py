@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import atomic_path, replaced
 from reports.custody.chain import ClockCheck, check_log
-from reports.custody.format import NAME, CustodyError, ExportedLog, read_export
+from reports.custody.format import CustodyError, ExportedLog, read_export
+from reports.file_names import CUSTODY
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
 from reports.text.numbers import plural
@@ -230,7 +231,7 @@ def _write_recorded(database: Database, exhibit: str | None, place: Path) -> int
         if exhibit is not None and not number:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
         details = {
-            **custody_log.export_details(NAME, place, log=None),
+            **custody_log.export_details(CUSTODY, place, log=None),
             "log count": last.count,
             "log head": last.sha256,
         }

@@ -15,13 +15,10 @@ from pathlib import Path
 
 from werkzeug.wrappers import Response
 
-from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.timestamps import iso_milliseconds
 from reports.bundle import manifest, packing
-from reports.custody.format import NAME as CUSTODY
-from reports.inputs.case import NAME as CASE
+from reports.file_names import ANNOTATIONS, CASE, CUSTODY, LABORATORY, MANIFEST, SECOND_REVIEW
 from reports.review.annotation_file import file_text
-from reports.review.second_review import NAME as SECOND_REVIEW
 from reports.text.translation import language
 from reports.text.translation.language import DEFAULT, N_, gettext
 from webapp import this_app
@@ -53,10 +50,10 @@ _LINKED = {
     "report.pdf": N_("PDF report"),
     "report.html": N_("HTML report"),
     "analysis.json": "analysis.json",
-    packing.ANNOTATIONS: "annotations.json",
+    ANNOTATIONS: "annotations.json",
     SECOND_REVIEW: N_("Second review"),
     CUSTODY: N_("Custody log"),
-    manifest.NAME: N_("Manifest"),
+    MANIFEST: N_("Manifest"),
     "README.txt": N_("Read me"),
 }
 _NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
@@ -92,7 +89,7 @@ def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str
     for each in compared:
         below = each.folder.relative_to(folders.data)
         files |= {f"{below}/{name}": each.folder / name for name in (*each.sums, SUMS)}
-    files[packing.ANNOTATIONS] = file_text(
+    files[ANNOTATIONS] = file_text(
         bundle.said.annotations,
         analysis=row.id,
         analysis_sha256=result.sha256,

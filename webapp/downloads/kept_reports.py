@@ -25,7 +25,7 @@ from detector.files import hashed, publish
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from reports.bundle.manifest import CustodyHead
-from reports.custody.format import NAME as CUSTODY
+from reports.file_names import CUSTODY
 from reports.inputs.case import CaseDetails
 from reports.inputs.case import case_details as parsed_case
 from reports.review.annotation_file import canonical, parse, to_json

@@ -21,7 +21,7 @@ from detector import timestamps
 from detector.process.parent import end_with_starter
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis
-from reports.custody.format import NAME as CUSTODY
+from reports.file_names import CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.comparisons import read_comparisons
 from reports.inputs.exhibit_check import ExhibitCheck

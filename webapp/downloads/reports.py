@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 
 from detector.paths import ROOT
 from detector.process.parent import environment_of_child
-from reports.custody.format import NAME as CUSTODY
+from reports.file_names import CUSTODY
 from reports.text.translation.language import gettext
 from reports.text.translation.languages import DEFAULT
 from webapp import this_app

@@ -6,7 +6,8 @@ from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
 from reports.custody.chain import check_export
-from reports.custody.format import NAME, CustodyError, read_export
+from reports.custody.format import CustodyError, read_export
+from reports.file_names import CUSTODY
 from webapp import this_app
 from webapp.custody import log_queries
 from webapp.downloads import custody_access
@@ -56,11 +57,11 @@ def as_json(analysis_id: str) -> Response:
     with this_app.database().begin() as session:
         custody_access.require_full_log(session, current(), row.exhibit.sha256)
         text = log_queries.export(session, row.exhibit.sha256)
-    record_download(row, NAME, text, log=text)
+    record_download(row, CUSTODY, text, log=text)
     response = Response(text, mimetype="application/json")
     response.headers.set("Content-Disposition", "attachment", filename=_name(row))
     return response
 
 
 def _name(row: AnalysisRow) -> str:
-    return f"reelproof-{row.exhibit.sha256[:8]}-{NAME}"
+    return f"reelproof-{row.exhibit.sha256[:8]}-{CUSTODY}"

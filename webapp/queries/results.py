@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 from detector.process.gc_pause import gc_paused
 from detector.schema.analysis import Analysis
 from reports.bundle import manifest
+from reports.file_names import ANALYSIS, MANIFEST
 from reports.text.translation import language
 from reports.text.translation.language import gettext
 from webapp import this_app
@@ -74,8 +75,8 @@ def refuse_altered_files(folder: Path) -> None:
 
 def analysis_text(folder: Path) -> bytes:
     """The ``analysis.json`` of a result as it was made; raises :class:`AlteredRecord` for another one."""
-    text = (folder / manifest.ANALYSIS).read_bytes()
-    _refuse_unlike(_sums(folder), manifest.ANALYSIS, hashlib.sha256(text).hexdigest())
+    text = (folder / ANALYSIS).read_bytes()
+    _refuse_unlike(_sums(folder), ANALYSIS, hashlib.sha256(text).hexdigest())
     return text
 
 
@@ -96,8 +97,8 @@ def refuse_damaged(folder: Path, told: result_records.FinishedAnalysis | None = 
 
     ``told`` is what the log says where that is known. Raises ``FileNotFoundError`` without a manifest.
     """
-    if not (folder / manifest.NAME).exists():
-        raise FileNotFoundError(manifest.NAME)
+    if not (folder / MANIFEST).exists():
+        raise FileNotFoundError(MANIFEST)
     if told is not None and (problem := result_records.manifest_problem(folder, told)):
         raise ValueError(problem)
     for problem in result_records.file_problems(folder):

@@ -22,8 +22,8 @@ from detector.verdict.reproducibility.agreement import (
     same_arithmetic,
 )
 from detector.verdict.reproducibility.segments import chosen_otherwise
-from reports.bundle.manifest import ANALYSIS
 from reports.errors import ReportError
+from reports.file_names import ANALYSIS
 from reports.verification.problems import CheckResults, ProblemKind
 from reports.verification.repeated.pictures import compare_pictures
 from reports.verification.sources import Source
@@ -149,10 +149,10 @@ def _tell_differences(
         )
     kind: ProblemKind = "not repeated" if made_otherwise else "does not fit"
     for problem in agreement.problems:
-        results.add("analysis.json", kind, f"analysed again, {problem}")
+        results.add(ANALYSIS, kind, f"analysed again, {problem}")
     same_libraries = recorded.software.libraries == made.software.libraries
     for problem in agreement.of_file:
-        results.add("analysis.json", kind if same_libraries else "not repeated", f"read again, {problem}")
+        results.add(ANALYSIS, kind if same_libraries else "not repeated", f"read again, {problem}")
     if agreement.of_file and not same_libraries:
         results.notes.append(
             "Other versions of libraries, such as FFmpeg, read the file here than when the analysis was "

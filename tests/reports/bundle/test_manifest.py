@@ -11,13 +11,13 @@ from analyses import EXHIBIT_SHA256, MODEL_SHA256, Written, build
 
 from detector.files import write_atomically
 from reports.bundle.manifest import (
-    FILES,
     ManifestError,
     file_entries,
     manifest_files,
     new_manifest,
     read_manifest,
 )
+from reports.file_names import ANALYSIS, REPORT_HTML, REPORT_PDF
 
 
 def test_manifest_lists_every_other_file_with_its_fingerprint(written: Written) -> None:
@@ -46,9 +46,10 @@ def test_manifest_names_exhibit_versions_and_model(written: Written) -> None:
 
 
 def test_other_files_in_the_folder_are_left_out(tmp_path: Path) -> None:
-    for name in (*FILES, "a.png", "notes.txt", ".report.pdf.1.part"):
+    files = (ANALYSIS, REPORT_HTML, REPORT_PDF)
+    for name in (*files, "a.png", "notes.txt", ".report.pdf.1.part"):
         (tmp_path / name).write_text("x")
-    assert [entry.path for entry in file_entries(tmp_path, {*FILES, "a.png"})] == ["a.png", *FILES]
+    assert [entry.path for entry in file_entries(tmp_path, {*files, "a.png"})] == ["a.png", *files]
 
 
 def test_the_manifest_has_a_sum_of_its_own(written: Written) -> None:

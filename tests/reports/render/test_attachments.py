@@ -11,6 +11,8 @@ from evidence import small_pdf
 from made_annotations import say
 
 from detector.paths import FILES
+from detector.schema.laboratory import quoted
+from reports.file_names import LABORATORY
 from reports.render.attachments import HOLDS, attachments
 from reports.verification.verify import verify
 from reports.view.report_inputs import ReportInputs
@@ -23,6 +25,10 @@ def test_the_list_names_all_that_a_report_carries(tmp_path: Path) -> None:
     inputs = ReportInputs(annotations=[SAID], custody=b"{}", laboratory=b"{}", second_review=b"{}")
     enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
     assert {each.name: each.holds for each in enclosed} == HOLDS
+
+
+def test_the_engine_calls_the_extract_of_a_validation_the_same() -> None:
+    assert LABORATORY == quoted.NAME
 
 
 def test_the_document_names_them_too() -> None:

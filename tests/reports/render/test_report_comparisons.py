@@ -20,6 +20,7 @@ from detector.schema.comparison import Comparison, Region
 from reports import write_report
 from reports.bundle import manifest, packing
 from reports.cli.main import main
+from reports.file_names import MANIFEST
 from reports.inputs.comparisons import ComparisonFileError, kept_comparisons
 from reports.inputs.pictures import embed
 from reports.render.attachments import attachments
@@ -133,7 +134,7 @@ class TestVerified:
         assert done.results.problems == [] and list(done.comparisons) == [
             "comparisons/original/comparison.json"
         ]
-        listed = manifest.read_manifest((folder / manifest.NAME).read_bytes()).files
+        listed = manifest.read_manifest((folder / MANIFEST).read_bytes()).files
         assert "comparisons/original/pictures/A1-1.png" in {entry.path for entry in listed}
 
     def test_what_was_changed_is_named(self, folder):
@@ -148,7 +149,7 @@ class TestVerified:
         path = folder / "comparisons" / "original" / "comparison.json"
         files: dict[str, bytes | Path] = {
             entry.path: folder / entry.path
-            for entry in manifest.read_manifest((folder / manifest.NAME).read_bytes()).files
+            for entry in manifest.read_manifest((folder / MANIFEST).read_bytes()).files
         }
         changed = path.read_bytes().replace(b'"confidence": 0.97', b'"confidence": 0.50')
         files[path.relative_to(folder).as_posix()] = changed

@@ -14,10 +14,10 @@ from pdf_rules import broken
 
 from detector.schema.analysis import Analysis
 from reports import write_report
+from reports.file_names import SECOND_REVIEW
 from reports.render.html import render_html
 from reports.review.annotations import ExhibitAnnotation
 from reports.review.second_review import (
-    NAME,
     SecondReview,
     SecondReviewError,
     outcome,
@@ -76,7 +76,7 @@ def analysis(tmp_path: Path) -> Analysis:
 def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: Path) -> None:
     text = whole(analysis).to_json().encode()
     assert read_review(text) == whole(analysis)
-    (tmp_path / NAME).write_bytes(text)
+    (tmp_path / SECOND_REVIEW).write_bytes(text)
     write_report(analysis, tmp_path)
     page = (tmp_path / "report.html").read_text()
     section = page.split('<h2 id="second-review">')[1].split("</section>")[0]
@@ -92,17 +92,17 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
     assert "Joint conclusion" not in section
     assert "the third reviewer decided: manipulated" in page.split('id="contents"')[0]
     with pikepdf.open(tmp_path / "report.pdf") as document:
-        assert document.attachments[NAME].get_file().read_bytes() == text
+        assert document.attachments[SECOND_REVIEW].get_file().read_bytes() == text
         assert broken(document) == []
     assert verify(tmp_path).results.problems == []
     changed = text.replace(b"No seams.", b"Seams seen.")
-    (tmp_path / NAME).write_bytes(changed)
-    assert {each.file for each in verify(tmp_path).results.problems} >= {NAME}
+    (tmp_path / SECOND_REVIEW).write_bytes(changed)
+    assert {each.file for each in verify(tmp_path).results.problems} >= {SECOND_REVIEW}
 
 
 def test_long_names_stay_within_the_page(analysis: Analysis, tmp_path: Path) -> None:
     long = [each | {"author": "W" * 80} for each in whole(analysis).model_dump()["statements"]]
-    (tmp_path / NAME).write_bytes(review(analysis, *long).to_json().encode())
+    (tmp_path / SECOND_REVIEW).write_bytes(review(analysis, *long).to_json().encode())
     write_report(analysis, tmp_path)
     with pypdfium2.PdfDocument(tmp_path / "report.pdf") as document:
         for page in document:

@@ -8,7 +8,8 @@ import pytest
 from evidence import ANALYSIS_ID, logged, small_analysis, small_result
 from keys import make_key
 
-from reports.bundle.manifest import NAME, SIGNATURE, SUM, file_entries, manifest_files, read_manifest, sums
+from reports.bundle.manifest import file_entries, manifest_files, read_manifest, sums
+from reports.file_names import MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM
 from reports.signing.keys import read_key
 from reports.verification.consistency import check_analysis
 from reports.verification.problems import CheckResults
@@ -25,7 +26,7 @@ def test_a_log_that_ends_elsewhere_than_the_manifest_says(tmp_path: Path) -> Non
     acts = (("intake", None, {}), ("analysis queued", ANALYSIS_ID, {}))
     folder = small_result(tmp_path / "result", annotations=(), entries=acts)
     assert whys(folder) == []
-    made = read_manifest((folder / NAME).read_bytes())
+    made = read_manifest((folder / MANIFEST).read_bytes())
     (folder / "custody.json").write_bytes(logged(made.exhibit.sha256, *acts, ("view", ANALYSIS_ID, {})))
     entries = file_entries(folder, [entry.path for entry in made.files])
     changed, case = made.model_copy(update={"files": entries}), (folder / "case.json").read_bytes()
@@ -43,10 +44,10 @@ def test_a_signature_of_somebody_else_than_the_manifest_names(tmp_path: Path) ->
     folder = small_result(tmp_path / "result", read_key(*keys[0][:2]))
     trusted = [each[2] for each in keys]
     assert whys(folder, *trusted) == []
-    text = (folder / NAME).read_bytes()
+    text = (folder / MANIFEST).read_bytes()
     signature = read_key(*keys[1][:2]).sign(text)
-    (folder / SIGNATURE).write_bytes(signature)
-    (folder / SUM).write_bytes(sums({NAME: text, SIGNATURE: signature}))
+    (folder / MANIFEST_SIGNATURE).write_bytes(signature)
+    (folder / MANIFEST_SUM).write_bytes(sums({MANIFEST: text, MANIFEST_SIGNATURE: signature}))
     for trust in ((), trusted):
         assert whys(folder, *trust) == [
             "manifest.sig: does not fit: manifest.json does not name this certificate as the signer's"

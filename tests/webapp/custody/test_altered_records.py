@@ -12,6 +12,7 @@ from made_results import finished, hand_in
 from sqlalchemy import update
 
 from reports.bundle import manifest
+from reports.file_names import MANIFEST
 from webapp.custody import log as custody_log
 from webapp.custody.audit import Audit
 from webapp.custody.records import review_records
@@ -59,10 +60,10 @@ def test_a_changed_result_is_neither_shown_nor_handed_out(app, client, folders, 
     picture.write_bytes(picture.read_bytes() + b"\0")
     altered([f"{address}/overlays/{picture.name}", *out])
     (folder / "analysis.json").write_text(text.replace(": ", ":").replace(figure, '"probability":0.01'))
-    made = manifest.read_manifest((folder / manifest.NAME).read_bytes())
+    made = manifest.read_manifest((folder / MANIFEST).read_bytes())
     entries = manifest.file_entries(folder, [entry.path for entry in made.files])
     made = made.model_copy(update={"files": entries})
-    (folder / manifest.NAME).write_bytes(manifest.manifest_files(made)[manifest.NAME])
+    (folder / MANIFEST).write_bytes(manifest.manifest_files(made)[MANIFEST])
     altered(shown + out)
     assert {client.get(each).status_code for each in shown + out} == {200}
 
@@ -228,5 +229,5 @@ def test_what_is_altered_is_said_in_the_readers_language(app, client, folders):
         body = json.dumps({"case_number": "ST/2", "paper": "A4"})
         session.get_one(CaseDetailsRow, row.id).body = body
     assert "Aktenzeichen: In der Datenbank steht etwas anderes als" in said()
-    (folders.result(row.id) / manifest.NAME).unlink()
+    (folders.result(row.id) / MANIFEST).unlink()
     assert "Das Manifest dieser Analyse fehlt." in said()

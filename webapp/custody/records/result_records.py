@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from detector.files import hashed
 from reports.bundle import manifest
 from reports.custody.format import Entry
+from reports.file_names import MANIFEST
 from reports.text.translation.language import gettext
 from webapp.custody import log_queries
 from webapp.custody.altered import AlteredRecord, refuse_forged
@@ -83,7 +84,7 @@ def manifest_problem(folder: Path, told: FinishedAnalysis) -> str | None:
     if told.manifest is None:
         return None
     try:
-        text = (folder / manifest.NAME).read_bytes()
+        text = (folder / MANIFEST).read_bytes()
     except FileNotFoundError:
         return gettext("The manifest of this analysis is missing.")
     if hashlib.sha256(text).hexdigest() != told.manifest:
@@ -97,7 +98,7 @@ def file_sums(folder: Path) -> dict[str, str]:
     Raises :class:`~reports.bundle.manifest.ManifestError` for one that cannot be read.
     """
     try:
-        text = (folder / manifest.NAME).read_bytes()
+        text = (folder / MANIFEST).read_bytes()
     except FileNotFoundError:
         return {}
     return {entry.path: entry.sha256 for entry in manifest.read_manifest(text).files}

@@ -20,7 +20,6 @@ from detector.errors import ReelproofError
 from detector.process.parent import end_with_starter
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis, Parameters, Software
-from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.translatable import N_
 from detector.validation.conclude import concluded
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
@@ -28,6 +27,7 @@ from detector.validation.measuring import Measurements, Run, line_of_finished
 from detector.validation.model_used import validated_model, why_not_the_same
 from detector.validation.quoted import quoted
 from detector.validation.versions import remarks_on
+from reports.file_names import LABORATORY
 from reports.signing.signed_validation import write_validation
 
 _NONE = N_("%(name)s is no exhibit here.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from detector.schema.laboratory.quoted import NAME as LABORATORY
+from reports.file_names import LABORATORY
 from reports.text.translation.language import gettext
 from webapp.custody.altered import AlteredRecord
 from webapp.custody.records import choice_records

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from detector.errors import ModelError, ReelproofError
 from detector.files import flush_folder, write_atomically
-from detector.schema.laboratory.quoted import NAME as LABORATORY
 from detector.schema.laboratory.quoted import Laboratory, OwnThreshold
 from detector.validation.model_used import validated_model, why_not_of_model
+from reports.file_names import LABORATORY
 from reports.text.translation.language import gettext, translated
 from webapp import this_app
 from webapp.custody import log as custody_log
