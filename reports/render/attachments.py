@@ -64,12 +64,7 @@ def attachments(analysis: Analysis, text: bytes, inputs: ReportInputs = ALONE) -
     said = sorted(inputs.annotations, key=sort_key)
     if said:
         found.append(_supplement(ANNOTATIONS, _annotation_file(analysis, text, said, said[-1].made)))
-    if inputs.custody is not None:
-        found.append(_supplement(CUSTODY, inputs.custody))
-    if inputs.laboratory is not None:
-        found.append(_supplement(LABORATORY, inputs.laboratory))
-    if inputs.second_review is not None:
-        found.append(_supplement(SECOND_REVIEW, inputs.second_review))
+    found += [_supplement(name, data) for name, data in inputs.files().items() if name != ANNOTATIONS]
     for number, each in enumerate(inputs.comparisons, start=1):
         holds = N_("the comparison with %(sha256)s…") % {"sha256": each.comparison.reference.sha256[:12]}
         found.append(_supplement(COMPARISON % number, each.text, holds))

@@ -11,7 +11,6 @@ from detector.schema.analysis import Analysis
 from reports.bundle.manifest import file_entries, listed_in, manifest_files, new_manifest
 from reports.file_names import (
     ANALYSIS,
-    ANNOTATIONS,
     CASE,
     CUSTODY,
     LABORATORY,
@@ -72,10 +71,12 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
     earlier: tuple[str, ...] = ()
     if out.resolve() != folder.resolve():
         earlier = listed_in(out)
-        _copy((*view.kept, *view.beside), folder, out)
-    beside_it = {ANALYSIS: text, CASE: case.to_json().encode(), **_stored_inputs(inputs)}
+        _copy((*view.kept, *view.comparison_files), folder, out)
+    beside_it = {ANALYSIS: text, CASE: case.to_json().encode(), **inputs.files()}
     _write_all(beside_it | {REPORT_HTML: page, REPORT_PDF: document}, out)
-    listed = file_entries(out, {ANALYSIS, REPORT_HTML, REPORT_PDF, *beside_it, *view.kept, *view.beside})
+    listed = file_entries(
+        out, {ANALYSIS, REPORT_HTML, REPORT_PDF, *beside_it, *view.kept, *view.comparison_files}
+    )
     stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
     manifest = manifest_files(stated, case=beside_it[CASE], custody=inputs.custody)
     for name in set(earlier) - {entry.path for entry in listed}:
@@ -99,7 +100,7 @@ def write_reports_alone(
     inputs = replace(_with_kept(inputs, folder), case=case.with_time_zone(), custody=custody)
     view = report_view(analysis, folder, inputs)
     page, document = _rendered(view, folder, attachments(analysis, text, inputs), inputs.comparisons)
-    beside_it = {name: data for name, data in _stored_inputs(inputs).items() if name != CUSTODY}
+    beside_it = {name: data for name, data in inputs.files().items() if name != CUSTODY}
     _write_all(beside_it | {REPORT_HTML: page, REPORT_PDF: document}, out)
 
 
@@ -122,17 +123,6 @@ def _with_kept(inputs: ReportInputs, folder: Path) -> ReportInputs:
         laboratory=kept(folder, LABORATORY) if inputs.laboratory is None else inputs.laboratory,
         second_review=kept(folder, SECOND_REVIEW) if inputs.second_review is None else inputs.second_review,
     )
-
-
-def _stored_inputs(inputs: ReportInputs) -> dict[str, bytes]:
-    """The inputs that are files beside the report, by their names."""
-    texts = {
-        ANNOTATIONS: inputs.annotation_file,
-        CUSTODY: inputs.custody,
-        LABORATORY: inputs.laboratory,
-        SECOND_REVIEW: inputs.second_review,
-    }
-    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _copy(paths: Iterable[str], folder: Path, out: Path) -> None:

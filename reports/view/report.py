@@ -17,6 +17,7 @@ from detector.schema.formatting import not_rounded_up_to
 from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import files_of
+from reports.inputs.exhibit_check import ExhibitCheck
 from reports.inputs.pictures import ShownPicture, find_picture, heat_scale
 from reports.text.glossary import glossary
 from reports.text.procedure.videos import procedure
@@ -92,8 +93,8 @@ class ReportView:
     custody: CustodyView
     reader: ReaderView
     # What hashing the exhibit again showed, for programs: SHA-256, bytes, moment
-    check: str = field(metadata=UNTRANSLATED)
-    beside: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths of the files of comparisons
+    exhibit_check: str = field(metadata=UNTRANSLATED)
+    comparison_files: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths
 
     @property
     def flagged(self) -> int:
@@ -183,9 +184,15 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         references=references,
         custody=custody_view(inputs.custody, media.sha256),
         reader=reader_view(analysis),
-        check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}" if check else "",
-        beside=tuple(f"{one.below}{path}" for one in inputs.comparisons for path in files_of(one.comparison)),
+        exhibit_check=_for_programs(check) if check else "",
+        comparison_files=tuple(
+            f"{one.below}{path}" for one in inputs.comparisons for path in files_of(one.comparison)
+        ),
     )
+
+
+def _for_programs(check: ExhibitCheck) -> str:
+    return f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}"
 
 
 def _sections(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detector.schema.laboratory.quoted import Laboratory
+from reports.file_names import ANNOTATIONS, CUSTODY, LABORATORY, SECOND_REVIEW
 from reports.inputs.case import CaseDetails
 from reports.inputs.comparisons import KeptComparison
 from reports.inputs.exhibit_check import ExhibitCheck
@@ -34,6 +35,16 @@ class ReportInputs:
     laboratory: bytes | None = None
     second_review: bytes | None = None
     language_code: str = DEFAULT
+
+    def files(self) -> dict[str, bytes]:
+        """Those that are texts of files, by the names under which they lie beside the report."""
+        texts = {
+            ANNOTATIONS: self.annotation_file,
+            CUSTODY: self.custody,
+            LABORATORY: self.laboratory,
+            SECOND_REVIEW: self.second_review,
+        }
+        return {name: text for name, text in texts.items() if text is not None}
 
     def quoted_laboratory(self) -> Laboratory | None:
         """The value of ``laboratory``; raises :class:`~reports.inputs.laboratory.LaboratoryError`."""
