@@ -20,8 +20,8 @@ HOURS, COUNT = 2, 24_000
 HELD = """async (address) => {
     const d = await import('/static/js/desk/data.js');
     const whole = d.prepare(await (await fetch(`${address}/review.json?scores=all`)).json());
-    const text = (data) => JSON.stringify([[...data.frames], [...data.lanes].map(([id, lane]) =>
-        [id, ...Object.keys(lane).sort().map((name) => [...lane[name]])])]);
+    const text = (data) => JSON.stringify([[...data.frames], [...data.scores].map(([id, scores]) =>
+        [id, ...Object.keys(scores).sort().map((name) => [...scores[name]])])]);
     return [text(document.getElementById('review').desk.data), text(whole)];
 }"""
 

@@ -259,7 +259,7 @@ def test_a_press_on_a_face_chooses_it(photo: Page) -> None:
     other = next(each for each in ("A", "B") if each != chosen)
     middle = of_desk(
         photo,
-        f"""(() => {{ const lane = desk.faces.find((one) => one.id === '{other}').lane; const b = lane.box;
+        f"""(() => {{ const b = desk.faces.find((one) => one.id === '{other}').scores.box;
         const {{ scale, x, y }} = desk.player.photo.place(desk.player.stage.getBoundingClientRect());
         return [x + scale * (b[0] + b[2]) / 2, y + scale * (b[1] + b[3]) / 2]; }})()""",
     )
@@ -291,10 +291,10 @@ def test_labels_of_a_row_of_faces_do_not_bury_one_another(photo: Page, apart: in
         photo,
         f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ faces, flagged }} = view;
         const [face] = view.faces(); const step = {apart} / desk.player.photo.scale;
-        const lane = (k, score) => ({{ ...face.lane, smooth: face.lane.smooth.map(() => score),
-            box: face.lane.box.map((_value, at) => [10 + k * step, 200, 40 + k * step, 240][at % 4]) }});
+        const scores = (k, score) => ({{ ...face.scores, smooth: face.scores.smooth.map(() => score),
+            box: face.scores.box.map((_value, at) => [10 + k * step, 200, 40 + k * step, 240][at % 4]) }});
         view.faces = () => [["X", 0, 0.1], ["Y", 1, 0.1], ["Z", 2, 0.9]].map(([id, k, score]) =>
-            ({{ ...face, id, name: `Person ${{id}}`, lane: lane(k, score) }}));
+            ({{ ...face, id, name: `Person ${{id}}`, scores: scores(k, score) }}));
         view.flagged = () => new Set(["Z"]);
         desk.player.draw();
         const found = [overlay.drawn.filter((one) => one.state).map((one) => one.words), overlay.labels];
@@ -313,8 +313,8 @@ def test_the_label_of_a_close_up_is_not_cut_off(photo: Page, top: int, bottom: i
         photo,
         f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ faces }} = view;
         const [face] = view.faces();
-        const box = face.lane.box.map((_value, at) => [300, {top}, 600, {bottom}][at % 4]);
-        view.faces = () => [{{ ...face, lane: {{ ...face.lane, box }} }}];
+        const box = face.scores.box.map((_value, at) => [300, {top}, 600, {bottom}][at % 4]);
+        view.faces = () => [{{ ...face, scores: {{ ...face.scores, box }} }}];
         desk.player.draw();
         const [one] = overlay.drawn.filter((each) => each.state);
         const stage = overlay.canvas.height / (window.devicePixelRatio || 1);

@@ -95,9 +95,9 @@ def test_the_timeline_tells_scores_in_between_from_those_of_the_network(desk: Pa
         x = of_desk(
             desk,
             f"""(() => {{
-                const {{ lane }} = desk.lanes[0];
-                const wanted = (value, i) => value >= 0 && lane.interpolated[i] === {between};
-                return desk.timeline.x(lane.time[lane.smooth.findIndex(wanted)]);
+                const {{ scores }} = desk.lanes[0];
+                const wanted = (value, i) => value >= 0 && scores.interpolated[i] === {between};
+                return desk.timeline.x(scores.time[scores.smooth.findIndex(wanted)]);
             }})()""",
         )
         desk.mouse.move(box["x"] + x, box["y"] + of_desk(desk, "desk.timeline.laneHeight"))

@@ -119,7 +119,7 @@ def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
         "const s = await import('/static/js/desk/annotations.js');"
         "return given.cases.map((said) => [s.current(said).map((a) => a.id), "
         "m.faces(m.prepare(structuredClone(given.data)), said)"
-        ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.lane.time.length])]);",
+        ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.scores.time.length])]);",
         {"data": data, "cases": [annotations for annotations, _ in cases]},
     )
     changed = 0
@@ -166,7 +166,7 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
             modules,
             "desk/explore.js",
             "const d = await import('/static/js/desk/data.js'); const p = d.prepare(given.data);"
-            "return m.wouldFlag(p.lanes.get('A'), given.data.rules, given.enter);",
+            "return m.wouldFlag(p.scores.get('A'), given.data.rules, given.enter);",
             {"data": document(analysis, tmp_path), "enter": enter},
         )
         result_cache.clear()

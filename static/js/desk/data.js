@@ -16,30 +16,30 @@ const FIELDS = [["time", Float64Array], ["track", Int32Array], ["box", Float32Ar
  */
 function arrays(person, rules, outline) {
   const numbers = (values) => Float64Array.from(values, (value) => (value === null ? NaN : value));
-  const one = {
+  const scores = {
     time: numbers(person.time), track: Int32Array.from(person.track), box: Float32Array.from(person.box),
     score: numbers(person.score), smooth: numbers(person.smooth), interpolated: Uint8Array.from(person.interpolated),
   };
-  one.reach = new Float32Array(one.time.length).fill(Math.max(rules.bridge_gap, outline ? 2.5 * outline.bucket : 0));
-  if (outline) Object.assign(one, { low: numbers(person.low), high: numbers(person.high) });
-  else spread(one, rules.median_window);
-  return one;
+  scores.reach = new Float32Array(scores.time.length).fill(Math.max(rules.bridge_gap, outline ? 2.5 * outline.bucket : 0));
+  if (outline) Object.assign(scores, { low: numbers(person.low), high: numbers(person.high) });
+  else spread(scores, rules.median_window);
+  return scores;
 }
 
-const momentsOf = (lanes) => {
+const momentsOf = (byPerson) => {
   const moments = new Set();
-  for (const one of lanes.values()) for (const time of one.time) moments.add(time);
+  for (const scores of byPerson.values()) for (const time of scores.time) moments.add(time);
   return Float64Array.from(moments).sort();
 };
 
 /** What `review.json` holds, ready to be looked up by time. Of a long analysis it is an outline, for `fillStretch`. */
 export function prepare(raw) {
-  const lanes = new Map(raw.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)]));
-  const data = { raw, lanes, frames: momentsOf(lanes), still: raw.media.kind === "image", pieces: new Map() };
-  data.outline = { lanes, frames: data.frames };
+  const scores = new Map(raw.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)]));
+  const data = { raw, scores, frames: momentsOf(scores), still: raw.media.kind === "image", pieces: new Map() };
+  data.outline = { scores, frames: data.frames };
   data.others = (raw.others ?? []).map((other) => ({
     ...other,
-    lanes: new Map(other.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)])),
+    scores: new Map(other.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)])),
   }));
   data.stretches = raw.outline ? Math.max(1, Math.ceil(raw.media.duration / raw.outline.stretch)) : 0;
   return data;
@@ -48,10 +48,10 @@ export function prepare(raw) {
 /** Puts stretch number `index`, with some more on either side, in the place of its outline. */
 export function fillStretch(data, index, persons) {
   const [from, to] = bounds(data, index);
-  const lanes = new Map(persons.map((person) => [person.id, part(arrays(person, data.raw.rules), from, to)]));
-  data.pieces.set(index, { lanes, frames: momentsOf(lanes) });
+  const scores = new Map(persons.map((person) => [person.id, part(arrays(person, data.raw.rules), from, to)]));
+  data.pieces.set(index, { scores, frames: momentsOf(scores) });
   const order = Array.from({ length: data.stretches }, (_, k) => data.pieces.get(k) ?? cutOut(data, k));
-  data.lanes = new Map(data.raw.persons.map(({ id }) => [id, together(order.map((piece) => piece.lanes.get(id)))]));
+  data.scores = new Map(data.raw.persons.map(({ id }) => [id, together(order.map((piece) => piece.scores.get(id)))]));
   data.frames = joinedArrays(Float64Array, order.map((piece) => piece.frames));
 }
 
@@ -64,16 +64,16 @@ function cutOut(data, index) {
   const [from, to] = bounds(data, index);
   const { frames } = data.outline;
   return {
-    lanes: new Map([...data.outline.lanes].map(([id, one]) => [id, part(one, from, to)])),
+    scores: new Map([...data.outline.scores].map(([id, whole]) => [id, part(whole, from, to)])),
     frames: frames.subarray(lowerBound(frames, from), lowerBound(frames, to)),
   };
 }
 
-function part(one, from, to) {
-  const [first, last] = [lowerBound(one.time, from), lowerBound(one.time, to)];
+function part(scores, from, to) {
+  const [first, last] = [lowerBound(scores.time, from), lowerBound(scores.time, to)];
   return Object.fromEntries(FIELDS.map(([name]) => {
     const wide = name === "box" ? 4 : 1;
-    return [name, one[name].subarray(wide * first, wide * last)];
+    return [name, scores[name].subarray(wide * first, wide * last)];
   }));
 }
 
@@ -92,34 +92,34 @@ function joinedArrays(Kind, parts) {
 }
 
 /** The middle half of the scores around each one, as wide as the median looks: how unsure the line is. */
-function spread(one, window) {
-  const count = one.time.length;
-  one.low = new Float64Array(count).fill(NaN);
-  one.high = new Float64Array(count).fill(NaN);
-  for (const indices of usableByTrack(one).values()) {
+function spread(scores, window) {
+  const count = scores.time.length;
+  scores.low = new Float64Array(count).fill(NaN);
+  scores.high = new Float64Array(count).fill(NaN);
+  for (const indices of usableByTrack(scores).values()) {
     const near = [];
     let first = 0;
     let last = 0;
     for (let i = 0; i < indices.length; i += 1) {
-      const middle = one.time[indices[i]];
-      while (last < indices.length && one.time[indices[last]] <= middle + window / 2 + 1e-9) last += 1;
-      while (one.time[indices[first]] < middle - window / 2 - 1e-9) first += 1;
+      const middle = scores.time[indices[i]];
+      while (last < indices.length && scores.time[indices[last]] <= middle + window / 2 + 1e-9) last += 1;
+      while (scores.time[indices[first]] < middle - window / 2 - 1e-9) first += 1;
       near.length = 0;
-      for (let j = first; j < last; j += 1) near.push(one.score[indices[j]]);
+      for (let j = first; j < last; j += 1) near.push(scores.score[indices[j]]);
       near.sort((a, b) => a - b);
-      one.low[indices[i]] = near[Math.floor((near.length - 1) / 4)];
-      one.high[indices[i]] = near[Math.ceil(3 * (near.length - 1) / 4)];
+      scores.low[indices[i]] = near[Math.floor((near.length - 1) / 4)];
+      scores.high[indices[i]] = near[Math.ceil(3 * (near.length - 1) / 4)];
     }
   }
 }
 
 /** Indices of judged scores, in order, by the machine's track. */
-export function usableByTrack(one) {
+export function usableByTrack(scores) {
   const tracks = new Map();
-  for (let i = 0; i < one.time.length; i += 1) {
-    if (Number.isNaN(one.smooth[i])) continue;
-    if (!tracks.has(one.track[i])) tracks.set(one.track[i], []);
-    tracks.get(one.track[i]).push(i);
+  for (let i = 0; i < scores.time.length; i += 1) {
+    if (Number.isNaN(scores.smooth[i])) continue;
+    if (!tracks.has(scores.track[i])) tracks.set(scores.track[i], []);
+    tracks.get(scores.track[i]).push(i);
   }
   return tracks;
 }
@@ -138,7 +138,7 @@ export const personName = (person) => _("Person %(person)s", { person });
  * The persons after what reviewers renamed, merged and split. Reports keep the machine's letters and list what
  * reviewers said; by the same rules annotations are checked, by `_tracks` in `reports/review/annotations.py`, and
  * `tests/reports/reviewed_persons.py` holds the two together.
- * Each has an id, a name, the tracks it consists of, and its lane. Acts whose author is not verified change nothing.
+ * Each has an id, a name, the tracks it consists of, and its scores as arrays. Acts whose author is not verified change nothing.
  */
 export function faces(data, annotations) {
   const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
@@ -161,16 +161,16 @@ export function faces(data, annotations) {
     }
   }
   for (const act of acts) if (act.kind === "rename" && tracks.has(act.person)) names.set(act.person, act.name);
-  return [...tracks].map(([id, own]) => ({ id, name: names.get(id), tracks: own, lane: laneOf(data, id, own) }));
+  return [...tracks].map(([id, own]) => ({ id, name: names.get(id), tracks: own, scores: scoresOf(data, id, own) }));
 }
 
-function laneOf(data, id, tracks) {
+function scoresOf(data, id, tracks) {
   const machine = data.raw.persons.find((person) => person.id === id);
   if (machine && machine.tracks.length === tracks.size && machine.tracks.every((track) => tracks.has(track))) {
-    return data.lanes.get(id);
+    return data.scores.get(id);
   }
   const picked = [];
-  for (const one of data.lanes.values()) {
+  for (const one of data.scores.values()) {
     for (let i = 0; i < one.time.length; i += 1) if (tracks.has(one.track[i])) picked.push([one, i]);
   }
   picked.sort(([a, i], [b, j]) => a.time[i] - b.time[j]);
@@ -180,29 +180,29 @@ function laneOf(data, id, tracks) {
 }
 
 /** Where a face is at a time, between two scores in a straight line; null where it is not seen. */
-export function boxAt(one, time) {
-  const after = lowerBound(one.time, time - 1e-6);
-  const at = (i) => one.box.subarray(4 * i, 4 * i + 4);
-  if (after < one.time.length && one.time[after] - time < 1e-3) return { index: after, box: at(after) };
+export function boxAt(scores, time) {
+  const after = lowerBound(scores.time, time - 1e-6);
+  const at = (i) => scores.box.subarray(4 * i, 4 * i + 4);
+  if (after < scores.time.length && scores.time[after] - time < 1e-3) return { index: after, box: at(after) };
   const before = after - 1;
   if (before < 0) return null;
-  if (after >= one.time.length || one.track[before] !== one.track[after] || one.time[after] - one.time[before] > STALE) {
-    return time - one.time[before] < STALE / 2 ? { index: before, box: at(before) } : null;
+  if (after >= scores.time.length || scores.track[before] !== scores.track[after] || scores.time[after] - scores.time[before] > STALE) {
+    return time - scores.time[before] < STALE / 2 ? { index: before, box: at(before) } : null;
   }
-  const share = (time - one.time[before]) / (one.time[after] - one.time[before]);
+  const share = (time - scores.time[before]) / (scores.time[after] - scores.time[before]);
   const from = at(before);
   const to = at(after);
   return { index: share < 0.5 ? before : after, box: from.map((value, k) => value + share * (to[k] - value)) };
 }
 
 /** The sample nearest to a time, or -1 beyond `reach` seconds. */
-export function nearest(one, time, reach) {
-  const after = lowerBound(one.time, time);
+export function nearest(scores, time, reach) {
+  const after = lowerBound(scores.time, time);
   let best = -1;
   for (const i of [after - 1, after]) {
-    if (i < 0 || i >= one.time.length) continue;
-    const away = Math.abs(one.time[i] - time);
-    if (away <= reach && (best < 0 || away < Math.abs(one.time[best] - time))) best = i;
+    if (i < 0 || i >= scores.time.length) continue;
+    const away = Math.abs(scores.time[i] - time);
+    if (away <= reach && (best < 0 || away < Math.abs(scores.time[best] - time))) best = i;
   }
   return best;
 }

@@ -87,13 +87,13 @@ function inPieces(tracks, rules, enter) {
   });
 }
 
-/** Intervals [start, end] in seconds that would be flagged in one lane if segments opened at `enter`. */
-export function wouldFlag(lane, rules, enter) {
+/** Intervals [start, end] in seconds that would be flagged of one person's scores, as arrays, if segments opened at `enter`. */
+export function wouldFlag(scores, rules, enter) {
   const all = [];
   const short = [];
-  for (const indices of usableByTrack(lane).values()) {
-    const times = indices.map((i) => lane.time[i]);
-    const values = indices.map((i) => lane.smooth[i]);
+  for (const indices of usableByTrack(scores).values()) {
+    const times = indices.map((i) => scores.time[i]);
+    const values = indices.map((i) => scores.smooth[i]);
     all.push(...intervals(times, values, rules, enter).map(([first, last]) => [times[first], times[last]]));
     if (times.length > 1 && !isLongEnough(times[0], times[times.length - 1], rules)) short.push({ times, values });
   }

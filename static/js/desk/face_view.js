@@ -14,7 +14,7 @@ export class FaceView {
   constructor(desk) {
     this.desk = desk;
     this.times = null; // null: as it fits
-    const score = ({ lane }) => (Number.isNaN(lane.smooth[0]) ? -1 : lane.smooth[0]);
+    const score = ({ scores }) => (Number.isNaN(scores.smooth[0]) ? -1 : scores.smooth[0]);
     this.chosen = [...desk.faces].sort((a, b) => score(b) - score(a))[0]?.id ?? null;
     byId("face-choice").addEventListener("change", (event) => this.choose(event.target.value));
     byId("face-times").addEventListener("change", (event) => {
@@ -44,8 +44,8 @@ export class FaceView {
 
   /** The face at a pixel of the photo is chosen, and its finding if it has one; of several the smallest. */
   #press({ x, y }) {
-    const size = (face) => face.lane.box[2] - face.lane.box[0];
-    const [hit] = this.desk.faces.filter(({ lane }) => x >= lane.box[0] && y >= lane.box[1] && x <= lane.box[2] && y <= lane.box[3])
+    const size = (face) => face.scores.box[2] - face.scores.box[0];
+    const [hit] = this.desk.faces.filter(({ scores }) => x >= scores.box[0] && y >= scores.box[1] && x <= scores.box[2] && y <= scores.box[3])
       .sort((a, b) => size(a) - size(b));
     if (!hit) return;
     this.choose(hit.id);
@@ -55,7 +55,7 @@ export class FaceView {
 
   #face() { return this.desk.faces.find((one) => one.id === this.chosen) ?? this.desk.faces[0]; }
 
-  #box() { return [...this.#face().lane.box.subarray(0, 4)]; }
+  #box() { return [...this.#face().scores.box.subarray(0, 4)]; }
 
   draw() {
     const { desk } = this;

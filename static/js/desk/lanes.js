@@ -17,17 +17,17 @@ export function lanesOf(desk) {
     selected: desk.chosen,
     segments: desk.segments.filter((segment) => desk.faceOf(segment)?.id === face.id),
     spans: spans.filter((span) => span.person === face.id || !span.person),
-    explored: desk.explored === null ? [] : wouldFlag(face.lane, rules, desk.explored),
+    explored: desk.explored === null ? [] : wouldFlag(face.scores, rules, desk.explored),
   }, ...byOthers(desk.data, face)]);
 }
 
 /** Those of other models: of the machine's own persons, which no reviewer changed. */
 function byOthers(data, face) {
-  return data.others.filter((other) => other.lanes.has(face.id)).map((other) => ({
+  return data.others.filter((other) => other.scores.has(face.id)).map((other) => ({
     id: `${face.id}-${other.number}`,
     name: `${face.name}, ${other.title}`,
     model: other,
-    lane: other.lanes.get(face.id),
+    scores: other.scores.get(face.id),
     selected: null,
     segments: other.segments.filter((segment) => segment.person === face.id),
     spans: [],

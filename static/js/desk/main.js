@@ -21,6 +21,10 @@ import { reviewer } from "./store.js";
 import { Timeline } from "./timeline.js";
 import { say } from "./toast.js";
 
+/**
+ * `data` is what the machine recorded. `faces` are its persons as reviewers see them, `persons` is the panel that shows
+ * these. `lanes` are the rows of the timeline. `annotations` are all there are, `current` those that stand.
+ */
 class Desk {
   constructor(raw, store, annotations) {
     this.store = store;
@@ -67,7 +71,7 @@ class Desk {
 
   /** The face most of a segment's samples belong to, now that persons may have been merged or split. */
   #owner(segment) {
-    const machine = this.data.lanes.get(segment.person);
+    const machine = this.data.scores.get(segment.person);
     const counts = new Map();
     const { rules } = this.data.raw;
     let last = null;

@@ -163,10 +163,10 @@ export class Overlay {
 
   // Returns what names it.
   #drawBox(pen, face, x, y, scale, time) {
-    const found = boxAt(face.lane, time);
+    const found = boxAt(face.scores, time);
     if (!found) return null;
     const [left, top, right, bottom] = [...found.box].map((value, k) => value * scale + (k % 2 ? y : x));
-    const score = face.lane.smooth[found.index];
+    const score = face.scores.smooth[found.index];
     const { enter, exit } = this.view.rules;
     // A face of a photo is flagged or it is not: one that something speaks against is not, however high it is.
     const high = this.photo ? this.view.flagged().has(face.id) : score >= enter;

@@ -40,15 +40,15 @@ export class Persons {
   #key(face) { return [...face.tracks].sort((a, b) => a - b).join(" "); }
 
   #wanted(face, canvas) {
-    const { lane } = face;
+    const { scores } = face;
     let best = -1;
-    for (let i = 0; i < lane.time.length; i += 1) {
-      const size = (j) => lane.box[4 * j + 2] - lane.box[4 * j];
-      if (!Number.isNaN(lane.smooth[i]) && (best < 0 || size(i) > 1.05 * size(best))) best = i;
+    for (let i = 0; i < scores.time.length; i += 1) {
+      const size = (j) => scores.box[4 * j + 2] - scores.box[4 * j];
+      if (!Number.isNaN(scores.smooth[i]) && (best < 0 || size(i) > 1.05 * size(best))) best = i;
     }
-    if (best < 0) best = lane.time.length >> 1;
-    if (!lane.time.length) return;
-    this.queue.push({ face, canvas, time: lane.time[best], box: [...lane.box.subarray(4 * best, 4 * best + 4)] });
+    if (best < 0) best = scores.time.length >> 1;
+    if (!scores.time.length) return;
+    this.queue.push({ face, canvas, time: scores.time[best], box: [...scores.box.subarray(4 * best, 4 * best + 4)] });
     this.#next();
   }
 
@@ -129,7 +129,7 @@ export class Persons {
     const thumb = this.thumb(face);
     thumb.dataset.face = face.id;
     const flagged = desk.segments.filter((segment) => (segment.flagged || !desk.data.still) && desk.faceOf(segment)?.id === face.id).length;
-    const scored = ngettext("%(num)s scored frame", "%(num)s scored frames", judged(face.lane));
+    const scored = ngettext("%(num)s scored frame", "%(num)s scored frames", judged(face.scores));
     const flags = desk.data.still
       ? ngettext("%(num)s flag", "%(num)s flags", flagged)
       : ngettext("%(num)s segment", "%(num)s segments", flagged);
@@ -163,11 +163,11 @@ export class Persons {
 
   #split(face) {
     const { desk } = this;
-    const { lane } = face;
+    const { scores } = face;
     const tracks = new Map();
-    lane.track.forEach((track, i) => {
-      if (!tracks.has(track)) tracks.set(track, [lane.time[i], lane.time[i]]);
-      tracks.get(track)[1] = lane.time[i];
+    scores.track.forEach((track, i) => {
+      if (!tracks.has(track)) tracks.set(track, [scores.time[i], scores.time[i]]);
+      tracks.get(track)[1] = scores.time[i];
     });
     const boxes = [...tracks].map(([track, [start, end]]) => {
       const check = el("input", { type: "checkbox", value: track, id: `track-${face.id}-${track}` });

@@ -11,7 +11,7 @@ const CLICK = 4; // px; a pointer that moves less has not dragged
 export const ROOMY = 6; // more lanes than this get low ones, in reports.view.timeline too; a test compares
 
 /**
- * `view` gives `lanes()` (id, name, lane, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`
+ * `view` gives `lanes()` (id, name, scores, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`
  * and hears `onSeek`, `onSelect` and, where it likes, `onShow`.
  */
 export class Timeline {
@@ -140,14 +140,14 @@ export class Timeline {
     const lane = this.#laneAt(y);
     const lines = [timecode(time)];
     if (lane) {
-      const index = nearest(lane.lane, time, Math.max(0.1, 3 * this.#pixel()));
+      const index = nearest(lane.scores, time, Math.max(0.1, 3 * this.#pixel()));
       lines.unshift(lane.name);
       if (index < 0) lines.push(_("no face seen"));
-      else if (Number.isNaN(lane.lane.smooth[index])) lines.push(_("face found, not scored"));
+      else if (Number.isNaN(lane.scores.smooth[index])) lines.push(_("face found, not scored"));
       else {
-        const [smooth, score] = [lane.lane.smooth[index], lane.lane.score[index]].map((value) => decimal(value, 2));
+        const [smooth, score] = [lane.scores.smooth[index], lane.scores.score[index]].map((value) => decimal(value, 2));
         lines.push(_("smoothed %(smooth)s, this frame %(score)s", { smooth, score }));
-        if (lane.lane.interpolated[index]) lines.push(_("this frame's score lies between those beside it"));
+        if (lane.scores.interpolated[index]) lines.push(_("this frame's score lies between those beside it"));
       }
       const segment = lane.segments.find((one) => time >= one.start && time <= one.end);
       if (segment) lines.push(_("segment %(segment)s", { segment: segment.id }));
@@ -196,5 +196,5 @@ export class Timeline {
   }
 }
 
-/** How much of a lane was judged, for its label. */
-export const judged = (lane) => [...usableByTrack(lane).values()].reduce((sum, one) => sum + one.length, 0);
+/** How many of a person's scores are judged ones. */
+export const judged = (scores) => [...usableByTrack(scores).values()].reduce((sum, one) => sum + one.length, 0);

@@ -66,13 +66,13 @@ export class TimelineDrawing {
     pen.fillRect(0, plot.top, width, plot.bottom - plot.top);
     for (const gap of view.gaps) this.#blank(gap, plot);
     for (const one of lane.segments) this.#band(one, plot, lane);
-    this.#spread(lane.lane, y);
+    this.#spread(lane.scores, y);
     this.#thresholds(y, lane.rules ?? view.rules);
-    this.#curve(lane.lane, y);
+    this.#curve(lane.scores, y);
     this.#names(lane.segments, plot.top);
     for (const [start, end] of lane.explored ?? []) this.#explored(start, end, plot);
     for (const span of lane.spans ?? []) this.#span(span, plot);
-    this.#strip(lane.lane, plot.bottom + 3);
+    this.#strip(lane.scores, plot.bottom + 3);
     pen.strokeStyle = this.colours.rule;
     pen.beginPath();
     pen.moveTo(0, top + laneHeight - 0.5);
@@ -156,21 +156,21 @@ export class TimelineDrawing {
   }
 
   /** Calls `draw(i, x, fresh)` for visible samples; `fresh` where the line must not come from the one before. */
-  #visible(lane, draw) {
+  #visible(scores, draw) {
     const { timeline } = this;
-    const first = Math.max(0, lowerBound(lane.time, timeline.from) - 1);
-    const last = Math.min(lane.time.length, lowerBound(lane.time, timeline.to) + 1);
+    const first = Math.max(0, lowerBound(scores.time, timeline.from) - 1);
+    const last = Math.min(scores.time.length, lowerBound(scores.time, timeline.to) + 1);
     let before = -1;
     for (let i = first; i < last; i += 1) {
-      if (Number.isNaN(lane.smooth[i])) continue;
-      const fresh = before < 0 || lane.track[before] !== lane.track[i]
-        || lane.time[i] - lane.time[before] > Math.max(lane.reach[before], lane.reach[i]);
-      draw(i, timeline.x(lane.time[i]), fresh);
+      if (Number.isNaN(scores.smooth[i])) continue;
+      const fresh = before < 0 || scores.track[before] !== scores.track[i]
+        || scores.time[i] - scores.time[before] > Math.max(scores.reach[before], scores.reach[i]);
+      draw(i, timeline.x(scores.time[i]), fresh);
       before = i;
     }
   }
 
-  #spread(lane, y) {
+  #spread(scores, y) {
     const { pen } = this;
     pen.fillStyle = this.colours.band;
     let column = null;
@@ -178,21 +178,21 @@ export class TimelineDrawing {
       if (column) pen.fillRect(column.x, y(column.high), column.wide, Math.max(1, y(column.low) - y(column.high)));
     };
     let last = null;
-    this.#visible(lane, (i, x, fresh) => {
+    this.#visible(scores, (i, x, fresh) => {
       if (column && !fresh && x - column.x < 1) {
-        column.low = Math.min(column.low, lane.low[i]);
-        column.high = Math.max(column.high, lane.high[i]);
+        column.low = Math.min(column.low, scores.low[i]);
+        column.high = Math.max(column.high, scores.high[i]);
         return;
       }
       if (column && !fresh) column.wide = Math.max(1, x - column.x);
       flush();
-      column = { x, low: lane.low[i], high: lane.high[i], wide: 1 };
+      column = { x, low: scores.low[i], high: scores.high[i], wide: 1 };
       last = x;
     });
     if (last !== null) flush();
   }
 
-  #curve(lane, y) {
+  #curve(scores, y) {
     const { pen } = this;
     pen.strokeStyle = this.colours.line;
     pen.fillStyle = this.colours.line;
@@ -207,8 +207,8 @@ export class TimelineDrawing {
       pen.fillRect(column.x - 0.5, y(column.high) - 0.9, 1.75, y(column.low) - y(column.high) + 1.8);
       pen.moveTo(column.x, y(column.last));
     };
-    this.#visible(lane, (i, x, fresh) => {
-      const value = lane.smooth[i];
+    this.#visible(scores, (i, x, fresh) => {
+      const value = scores.smooth[i];
       seen += 1;
       if (column && !fresh && x - column.x < 1) {
         column.low = Math.min(column.low, value);
@@ -231,13 +231,13 @@ export class TimelineDrawing {
     pen.lineWidth = 1;
     if (seen > DOTS) return;
     pen.fillStyle = this.colours.muted;
-    this.#visible(lane, (i, x) => pen.fillRect(x - 1, y(lane.score[i]) - 1, 2, 2));
+    this.#visible(scores, (i, x) => pen.fillRect(x - 1, y(scores.score[i]) - 1, 2, 2));
   }
 
-  #strip(lane, top) {
+  #strip(scores, top) {
     const { pen, timeline } = this;
-    const first = Math.max(0, lowerBound(lane.time, timeline.from) - 1);
-    const last = Math.min(lane.time.length, lowerBound(lane.time, timeline.to) + 1);
+    const first = Math.max(0, lowerBound(scores.time, timeline.from) - 1);
+    const last = Math.min(scores.time.length, lowerBound(scores.time, timeline.to) + 1);
     const wide = Math.max(1, (SAMPLE * timeline.width) / (timeline.to - timeline.from));
     // Neighbours of one kind are one stroke.
     let run = null;
@@ -247,8 +247,8 @@ export class TimelineDrawing {
       pen.fillRect(run.x, run.unusable ? top : top + 1, run.end - run.x, run.unusable ? 4 : 2);
     };
     for (let i = first; i < last; i += 1) {
-      const x = timeline.x(lane.time[i]);
-      const unusable = Number.isNaN(lane.smooth[i]);
+      const x = timeline.x(scores.time[i]);
+      const unusable = Number.isNaN(scores.smooth[i]);
       if (run && run.unusable === unusable && x < run.end + 1 + wide / 2) {
         run.end = x + wide;
         continue;
