@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reports.verification.verified import Verified
 
 _SPACES = re.compile(r"\s{2,}")
-_WHAT = {
+_KINDS = {
     "bundle": "review bundle",
     "result": "result of an analysis",
     "report": "report",
@@ -82,29 +82,31 @@ def run(options: argparse.Namespace) -> int:
 
     if options.reference and not options.reanalyse:
         raise ReanalysisError("--reference needs the exhibit as well: name it with --reanalyse EXHIBIT.")
-    done = verify(options.path, read_trust(options.trust), read_trust(options.trust_time))
+    verified = verify(options.path, read_trust(options.trust), read_trust(options.trust_time))
     refused: ReelproofError | None = None
     try:
-        verify_against(done, options.model, options.reanalyse, options.reference)
+        verify_against(verified, options.model, options.reanalyse, options.reference)
     except ReelproofError as error:  # that it cannot be repeated must not hide what was found before
         refused = error
-    print((_as_json if options.format == "json" else _in_words)(done, refused))
+    print((_as_json if options.format == "json" else _in_words)(verified, refused))
     if refused is None:
-        return 1 if done.results.problems else 0
-    if not done.results.problems:
+        return 1 if verified.results.problems else 0
+    if not verified.results.problems:
         raise refused
     print(_plain(f"reports: {refused}"), file=sys.stderr)
     return 1
 
 
-def _in_words(done: Verified, refused: ReelproofError | None) -> str:
-    results = done.results
-    lines = [_plain(f"{done.path}: {_WHAT[done.what]}, {plural(results.files, 'file', 'files')} compared")]
+def _in_words(verified: Verified, refused: ReelproofError | None) -> str:
+    results = verified.results
+    lines = [
+        _plain(f"{verified.path}: {_KINDS[verified.kind]}, {plural(results.files, 'file', 'files')} compared")
+    ]
     facts = [(_plain(name), _plain(value)) for name, value in results.facts.items()]
     width = max((len(name) for name, _ in facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in facts]
-    lines += [_plain(line) for line in done.again.lines()] if done.again else []
-    lines += [_plain(each.line()) for each in done.compared]
+    lines += [_plain(line) for line in verified.reanalysis.lines()] if verified.reanalysis else []
+    lines += [_plain(each.line()) for each in verified.recomparisons]
     lines += [_plain(f"Note: {note}") for note in dict.fromkeys(results.notes)]
     if results.problems:
         word = "NOT REPEATED" if results.only_not_repeated else "DOES NOT FIT"
@@ -112,7 +114,7 @@ def _in_words(done: Verified, refused: ReelproofError | None) -> str:
         lines += [f"  {_plain(str(problem))}" for problem in results.problems]
     else:
         lines.append("What could be checked fits." if refused else "Everything fits.")
-        lines += [done.unsigned] if done.unsigned else []
+        lines += [verified.unsigned] if verified.unsigned else []
     return "\n".join(lines)
 
 
@@ -123,15 +125,20 @@ def _plain(text: str) -> str:
     return _SPACES.sub(" ", file_name(text))
 
 
-def _as_json(done: Verified, refused: ReelproofError | None) -> str:
-    values = {"path": str(done.path), "what": done.what, **done.results.as_json(), "reanalysis": None}
+def _as_json(verified: Verified, refused: ReelproofError | None) -> str:
+    values = {
+        "path": str(verified.path),
+        "what": verified.kind,
+        **verified.results.as_json(),
+        "reanalysis": None,
+    }
     values["refused"] = str(refused) if refused else None
-    values["notes"] = [*done.results.notes, *([done.unsigned] if done.unsigned else [])]
+    values["notes"] = [*verified.results.notes, *([verified.unsigned] if verified.unsigned else [])]
     values["comparisons"] = [
         {"file": each.name, "agree": not each.problems, "problems": list(each.problems)}
-        for each in done.compared
+        for each in verified.recomparisons
     ]
-    if again := done.again:
+    if again := verified.reanalysis:
         values["reanalysis"] = {
             "agree": again.agreement.agree and again.fits,
             "scores": again.agreement.scores,

@@ -20,7 +20,7 @@ def check_comparisons(
     """Each ``comparison.json``, what it says, its pictures, those in the report; the readable by name."""
     found: dict[str, Comparison] = {}
     texts: list[bytes] = []
-    for name in names(source):
+    for name in names_in(source):
         try:
             text = source.read(name)
             comparison = parse_comparison(text, name)
@@ -68,7 +68,7 @@ def carried(attached: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in attached.items() if name.startswith("comparison-")}
 
 
-def names(source: Source) -> list[str]:
+def names_in(source: Source) -> list[str]:
     """Names of the files ``comparison.json``, in the order in which a report has them."""
     return sorted(
         name

@@ -64,20 +64,22 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
     text = read(ANALYSIS)
     analysis = check_analysis(ANALYSIS, text, results) if text is not None else None
     if analysis and manifest:
-        _against_manifest(analysis, manifest, source, results)
+        _check_against_manifest(analysis, manifest, source, results)
     if manifest:
-        _what_is_seen(manifest, results)
-    check_beside(read, analysis, results, manifest=manifest, compared=comparisons.names(source))
+        _check_what_is_seen(manifest, results)
+    check_beside(read, analysis, results, manifest=manifest, compared=comparisons.names_in(source))
     if manifest:
-        _against_custody(read(CUSTODY), manifest, results)
-        _case_and_sums(read(CASE), read(CHECKSUMS), manifest, results)
+        _check_against_custody(read(CUSTODY), manifest, results)
+        _check_case_and_sums(read(CASE), read(CHECKSUMS), manifest, results)
     page = read(REPORT_HTML)
     if page is not None and text is not None and hashlib.sha256(text).hexdigest().encode() not in page:
         results.add(REPORT_HTML, "does not fit", f"it was made of another {ANALYSIS}")
     return analysis
 
 
-def _case_and_sums(case: bytes | None, sums: bytes | None, manifest: Manifest, results: CheckResults) -> None:
+def _check_case_and_sums(
+    case: bytes | None, sums: bytes | None, manifest: Manifest, results: CheckResults
+) -> None:
     """What the manifest says again of the case, and what the sums do of its files."""
     if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
         results.add(CASE, "does not fit", "the manifest gives other details of the case")
@@ -108,7 +110,7 @@ def check_beside(
         enclosed = Enclosed(
             analysis,
             said or None,
-            second_review(read(SECOND_REVIEW)),
+            _readable_review(read(SECOND_REVIEW)),
             {name: comparison for name, comparison in texts if comparison is not None},
             manifest.analysis if manifest else None,
             manifest is not None and manifest.contents == "bundle",
@@ -166,7 +168,9 @@ def _verdict_fits(analysis: Analysis) -> bool:
     return analysis.verdict is not Verdict.MANIPULATED
 
 
-def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, results: CheckResults) -> None:
+def _check_against_manifest(
+    analysis: Analysis, manifest: Manifest, source: Source, results: CheckResults
+) -> None:
     media, model = analysis.media, analysis.model
     exhibit = manifest.exhibit
     if (media.file, media.bytes, media.sha256) != (exhibit.file, exhibit.bytes, exhibit.sha256):
@@ -183,7 +187,7 @@ def _against_manifest(analysis: Analysis, manifest: Manifest, source: Source, re
             results.add(path, "missing", f"it is a picture {of_what}")
 
 
-def _what_is_seen(manifest: Manifest, results: CheckResults) -> None:
+def _check_what_is_seen(manifest: Manifest, results: CheckResults) -> None:
     """What plays as the exhibit must be it; of what cannot be compared a note says so.
 
     :mod:`webapp.downloads` makes the page and the read-me of a bundle, so they cannot be rendered here.
@@ -239,7 +243,7 @@ def check_annotations(
     return saved
 
 
-def second_review(text: bytes | None) -> SecondReview | None:
+def _readable_review(text: bytes | None) -> SecondReview | None:
     """The second review in a file, if it can be read: else the report that prints it does not fit."""
     try:
         return None if text is None else read_review(text)
@@ -268,7 +272,7 @@ def unbroken_log(file: str, data: bytes, results: CheckResults) -> ExportedLog |
     return None if results.wrong(file) else read_export(data)
 
 
-def _against_custody(custody: bytes | None, manifest: Manifest, results: CheckResults) -> None:
+def _check_against_custody(custody: bytes | None, manifest: Manifest, results: CheckResults) -> None:
     if custody is None:
         if manifest.custody is not None and not results.wrong(CUSTODY):
             results.add(CUSTODY, "missing", "the manifest gives the head of the custody log")

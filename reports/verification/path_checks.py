@@ -33,13 +33,13 @@ from reports.verification.problems import CheckResults
 from reports.verification.signatures.trust import Trust
 from reports.verification.signatures.trusted_time import check_token
 from reports.verification.sources import Folder, Source, Unreadable, Zip
-from reports.verification.verified import Verified, VerifyError, What
+from reports.verification.verified import PathKind, Verified, VerifyError
 
 _NAMED = 12
 _OF_CASE = "analyses/*.zip"  # in the export of a whole case
 
 
-def kind_of(path: Path) -> What:
+def kind_of(path: Path) -> PathKind:
     """What is at a path, by its first bytes and its name; raises :class:`VerifyError` for none of these."""
     if path.is_dir():
         return "result"
@@ -60,17 +60,17 @@ def kind_of(path: Path) -> What:
     )
 
 
-def check_path(done: Verified, trust: Trust) -> None:
-    """Add to ``done`` what its path shows by itself; raises :class:`VerifyError` for something else."""
-    if done.what == "report":
-        _verify_pdf(done, trust)
-    elif done.what == "log":
-        _verify_log(done, trust)
-    elif done.what == "result":
-        _refuse_others(done.path, Folder(done.path).names)
-        _verify_files(done, Folder(done.path), trust)
+def check_path(verified: Verified, trust: Trust) -> None:
+    """Add to ``verified`` what its path shows by itself; raises :class:`VerifyError` for something else."""
+    if verified.kind == "report":
+        _verify_pdf(verified, trust)
+    elif verified.kind == "log":
+        _verify_log(verified, trust)
+    elif verified.kind == "result":
+        _refuse_others(verified.path, Folder(verified.path).names)
+        _verify_files(verified, Folder(verified.path), trust)
     else:
-        _verify_zip(done, trust)
+        _verify_zip(verified, trust)
 
 
 def _refuse_others(path: Path, names: Collection[str]) -> None:
@@ -84,18 +84,20 @@ def _refuse_others(path: Path, names: Collection[str]) -> None:
     raise VerifyError(f"{path} {what}: {made_by}. {to_do}")
 
 
-def _verify_zip(done: Verified, trust: Trust) -> None:
+def _verify_zip(verified: Verified, trust: Trust) -> None:
     try:
-        with open_zip(done.path) as archive:
-            if lists_whole(done.path, archive):
-                _refuse_others(done.path, archive.namelist())
-            manifest = _verify_files(done, Zip(archive), trust)
+        with open_zip(verified.path) as archive:
+            if lists_whole(verified.path, archive):
+                _refuse_others(verified.path, archive.namelist())
+            manifest = _verify_files(verified, Zip(archive), trust)
             if manifest and manifest.manifest_version != "1.0":
-                _check_container(done.path, archive, manifest, done.results)
+                _check_container(verified.path, archive, manifest, verified.results)
             elif manifest:
-                done.results.notes.append("Made before the bytes of a zip were all determined by its files.")
+                verified.results.notes.append(
+                    "Made before the bytes of a zip were all determined by its files."
+                )
     except BundleError as error:
-        done.results.add(done.path.name, "cannot be read", str(error))
+        verified.results.add(verified.path.name, "cannot be read", str(error))
 
 
 def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, results: CheckResults) -> None:
@@ -123,11 +125,11 @@ def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, r
         results.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
 
 
-def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | None:
-    results = done.results
+def _verify_files(verified: Verified, source: Source, trust: Trust) -> Manifest | None:
+    results = verified.results
     manifest = check_files(source, trust, results)
     if manifest:
-        done.what = manifest.contents
+        verified.kind = manifest.contents
         results.facts |= {
             "made": f"{manifest.made} by Reelproof {manifest.software.get('reelproof', '')}",
             "exhibit": f"{manifest.exhibit.file}, {manifest.exhibit.bytes:,} bytes, "
@@ -137,7 +139,7 @@ def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | No
         if manifest.custody:
             head = manifest.custody
             results.facts["custody log"] = _entries(head.count, head.head)
-    done.analysis = check_consistency(source, manifest, results)
+    verified.analysis = check_consistency(source, manifest, results)
 
     def beside(name: str) -> bytes | None:
         try:
@@ -149,23 +151,23 @@ def _verify_files(done: Verified, source: Source, trust: Trust) -> Manifest | No
     if (report := beside(REPORT_PDF)) is not None:
         old = manifest is not None and manifest.manifest_version == "1.0"
         attached = check_pdf(REPORT_PDF, report, trust, results, beside, without_digest=old)
-        check_scores(REPORT_PDF, attached, done.analysis, results)
-    done.comparisons = check_comparisons(source, done.analysis, attached, results)
-    check_page(source, done.analysis, attached, results)
+        check_scores(REPORT_PDF, attached, verified.analysis, results)
+    verified.comparisons = check_comparisons(source, verified.analysis, attached, results)
+    check_page(source, verified.analysis, attached, results)
     return manifest
 
 
-def _verify_log(done: Verified, trust: Trust) -> None:
+def _verify_log(verified: Verified, trust: Trust) -> None:
     """An exported custody log, and the timestamp beside it: if there is one, with ``trust`` in any case."""
-    results, name = done.results, done.path.name
-    text = done.path.read_bytes()
+    results, name = verified.results, verified.path.name
+    text = verified.path.read_bytes()
     results.files = 1
     told = unbroken_log(name, text, results)
     if told is None:
         return
     results.notes.extend(export_notes(told))
     results.facts["custody log"] = _entries(told.count, told.head)
-    stamp = stamp_of(done.path)
+    stamp = stamp_of(verified.path)
     if stamp.exists():
         check_token(stamp.name, text, stamp.read_bytes(), trust, results)
     elif asked_by := trust.time_asked_by or trust.asked_by:
@@ -177,17 +179,17 @@ def stamp_of(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
-def _verify_pdf(done: Verified, trust: Trust) -> None:
-    results, name = done.results, done.path.name
-    attached = check_pdf(name, done.path.read_bytes(), trust, results, alone=True)
+def _verify_pdf(verified: Verified, trust: Trust) -> None:
+    results, name = verified.results, verified.path.name
+    attached = check_pdf(name, verified.path.read_bytes(), trust, results, alone=True)
     text = attached.get(ANALYSIS)
     if text is not None:
-        done.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
-    check_scores(name, attached, done.analysis, results)
-    check_beside(attached.get, done.analysis, results, below=f"{name}/")
-    check_attached(name, attached, done.analysis, results)
-    if done.analysis:
-        media, model = done.analysis.media, done.analysis.model
+        verified.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
+    check_scores(name, attached, verified.analysis, results)
+    check_beside(attached.get, verified.analysis, results, below=f"{name}/")
+    check_attached(name, attached, verified.analysis, results)
+    if verified.analysis:
+        media, model = verified.analysis.media, verified.analysis.model
         results.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"
         results.facts["model"] = f"{model.name}, SHA-256 {model.sha256}"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reports.verification.repeated.reanalysis import Reanalysis
     from reports.verification.repeated.recomparison import Recomparison
 
-What = Literal["bundle", "result", "report", "log"]
+PathKind = Literal["bundle", "result", "report", "log"]
 
 
 class VerifyError(ReportError):
@@ -27,16 +27,17 @@ class VerifyError(ReportError):
 class Verified:
     """What was looked at and what was found; ``analysis`` and ``comparisons`` where they could be read.
 
-    ``again`` and ``compared`` are what :func:`~reports.verification.verify.verify_against` repeated.
+    ``reanalysis`` and ``recomparisons`` are what :func:`~reports.verification.verify.verify_against`
+    repeated.
     """
 
     path: Path
-    what: What
+    kind: PathKind
     results: CheckResults = field(default_factory=CheckResults)
     analysis: Analysis | None = None
     comparisons: dict[str, Comparison] = field(default_factory=dict)  # by name of their file
-    again: Reanalysis | None = None
-    compared: list[Recomparison] = field(default_factory=list)
+    reanalysis: Reanalysis | None = None
+    recomparisons: list[Recomparison] = field(default_factory=list)
 
     @property
     def unsigned(self) -> str:
@@ -48,6 +49,6 @@ class Verified:
         signed = self.results.signed
         if not signed:
             return "It is not signed: whoever could change all of it could make it fit again."
-        if self.what in ("bundle", "result") and MANIFEST_SIGNATURE not in signed:
+        if self.kind in ("bundle", "result") and MANIFEST_SIGNATURE not in signed:
             return f"Only {' and '.join(signed)} is signed; all other files could have been changed."
         return ""

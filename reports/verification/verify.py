@@ -29,7 +29,7 @@ from reports.verification.path_checks import check_path, kind_of, stamp_of
 from reports.verification.problems import CheckResults, FileProblem
 from reports.verification.signatures.trust import Trust
 from reports.verification.sources import Folder, Source, Zip
-from reports.verification.verified import Verified, VerifyError, What
+from reports.verification.verified import PathKind, Verified, VerifyError
 
 _LARGEST_PDF = 1_000_000_000
 
@@ -44,72 +44,81 @@ def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[C
     """
     if not path.exists():
         raise VerifyError(f"{path}: there is no such file or folder.")
-    done = Verified(path, kind_of(path))
-    if done.what == "report" and path.stat().st_size > _LARGEST_PDF:
+    verified = Verified(path, kind_of(path))
+    if verified.kind == "report" and path.stat().st_size > _LARGEST_PDF:
         raise VerifyError(f"{path} is too large for a report.")
     if sys.platform == "linux":
-        _check_confined(done, Trust(trust, trust_time))
+        _check_confined(verified, Trust(trust, trust_time))
     else:
-        check_path(done, Trust(trust, trust_time))
-    return done
+        check_path(verified, Trust(trust, trust_time))
+    return verified
 
 
-def _check_confined(done: Verified, trust: Trust) -> None:
+def _check_confined(verified: Verified, trust: Trust) -> None:
     """The same in a confined process; what it found comes back as JSON, nothing else of it is read here."""
-    path = done.path.absolute()
+    path = verified.path.absolute()
     limits = limits_of_environment()
-    signers, authorities = ([each.public_bytes(Encoding.DER) for each in told] for told in trust.both)
+    signers, authorities = (
+        [each.public_bytes(Encoding.DER) for each in certificates] for certificates in trust.both
+    )
     with tempfile.TemporaryDirectory(prefix="reelproof-") as place:
         out = Path(place)
         places = AllowedPaths(readable=(path, stamp_of(path)), writable=(out,))
-        what = (_checked, path, done.what, signers, authorities, out)
+        call = (_check_here, path, verified.kind, signers, authorities, out)
         try:
             with Sandbox(
-                *what, limits=limits, places=places, modules=("reports.verification.verify",)
+                *call, limits=limits, places=places, modules=("reports.verification.verify",)
             ) as confined:
-                told = confined.result()
+                found = confined.result()
             refuse_links(out)
-            if "refused" in told:
-                raise VerifyError(told["refused"])
-            _take(done, told, out)
+            if "refused" in found:
+                raise VerifyError(found["refused"])
+            _take_over(verified, found, out)
         except VerifyError:
             raise
         except LimitError:
             why = "reading it takes more memory, time or disk than allowed (docs/confinement.md, Limits)"
-            done.results.add(path.name, "cannot be read", why)
+            verified.results.add(path.name, "cannot be read", why)
         except (ReelproofError, UnexpectedError) as error:
-            done.results.add(path.name, "cannot be read", f"what reads it failed ({last_line(error)[:300]})")
+            verified.results.add(
+                path.name, "cannot be read", f"what reads it failed ({last_line(error)[:300]})"
+            )
 
 
-def _checked(
-    path: Path, what: What, signers: list[bytes], authorities: list[bytes], out: Path, _report: Progress
+def _check_here(
+    path: Path, kind: PathKind, signers: list[bytes], authorities: list[bytes], out: Path, _report: Progress
 ) -> dict[str, Any]:
-    """What :func:`_take` takes. Runs confined."""
-    done = Verified(path, what)
-    trust = Trust(*([load_der_x509_certificate(each) for each in told] for told in (signers, authorities)))
+    """The checks themselves, run confined; returns and leaves in ``out`` what :func:`_take_over` reads."""
+    verified = Verified(path, kind)
+    trust = Trust(*([load_der_x509_certificate(each) for each in given] for given in (signers, authorities)))
     try:
-        check_path(done, trust)
+        check_path(verified, trust)
     except VerifyError as error:
         return {"refused": str(error)}
-    if done.analysis:
-        (out / ANALYSIS).write_text(done.analysis.to_json(), encoding="utf-8")
-    for number, comparison in enumerate(done.comparisons.values()):
+    if verified.analysis:
+        (out / ANALYSIS).write_text(verified.analysis.to_json(), encoding="utf-8")
+    for number, comparison in enumerate(verified.comparisons.values()):
         (out / f"{number}.json").write_text(comparison.to_json(), encoding="utf-8")
-    return {"what": done.what, "results": asdict(done.results), "comparisons": list(done.comparisons)}
+    return {
+        "kind": verified.kind,
+        "results": asdict(verified.results),
+        "comparisons": list(verified.comparisons),
+    }
 
 
-def _take(done: Verified, told: dict[str, Any], out: Path) -> None:
-    done.what, found = told["what"], told["results"]
-    problems = [FileProblem(**each) for each in found.pop("problems")]
-    done.results = CheckResults(problems, **found)
+def _take_over(verified: Verified, found: dict[str, Any], out: Path) -> None:
+    """Add to ``verified`` what the confined process returned, and left in ``out``."""
+    verified.kind, results = found["kind"], found["results"]
+    problems = [FileProblem(**each) for each in results.pop("problems")]
+    verified.results = CheckResults(problems, **results)
     if (analysis := out / ANALYSIS).exists():
-        done.analysis = Analysis.from_json(analysis.read_bytes())
-    for number, name in enumerate(told["comparisons"]):
-        done.comparisons[name] = Comparison.from_json((out / f"{number}.json").read_bytes())
+        verified.analysis = Analysis.from_json(analysis.read_bytes())
+    for number, name in enumerate(found["comparisons"]):
+        verified.comparisons[name] = Comparison.from_json((out / f"{number}.json").read_bytes())
 
 
 def verify_against(
-    done: Verified,
+    verified: Verified,
     models: Sequence[Path] = (),
     exhibit: Path | None = None,
     references: Sequence[Path] = (),
@@ -118,40 +127,44 @@ def verify_against(
 
     Weights are compared without ``models`` too, with those installed: the first one named is to hold the
     model that judged, all may hold the others. A reference is compared with ``exhibit`` only. Adds to
-    ``done``. Raises :class:`~reports.verification.repeated.reanalysis.ReanalysisError` where the work cannot
-    be repeated, :class:`~reports.verification.model_weights.ModelFileError` for a model that is not there,
-    and :class:`~detector.errors.MediaError`.
+    ``verified``. Raises :class:`~reports.verification.repeated.reanalysis.ReanalysisError` where the work
+    cannot be repeated, :class:`~reports.verification.model_weights.ModelFileError` for a model that is not
+    there, and :class:`~detector.errors.MediaError`.
     """
     from reports.verification.model_weights import check_model, other_weights
     from reports.verification.repeated.reanalysis import ReanalysisError, reanalyse
     from reports.verification.repeated.recomparison import recompare
 
-    if done.analysis is None:
+    if verified.analysis is None:
         if exhibit is not None or models:
             raise ReanalysisError(
-                f"{done.path} holds no analysis.json that can be read: nothing to compare with."
+                f"{verified.path} holds no analysis.json that can be read: nothing to compare with."
             )
         return
-    if (surplus := models[1:]) and not (exhibit is not None and done.analysis.others):
+    if (surplus := models[1:]) and not (exhibit is not None and verified.analysis.others):
         why = "with --reanalyse, of an analysis by several models, more than one is looked at"
-        done.results.notes.append(f"--model {', '.join(map(str, surplus))} was not looked at: only {why}.")
-    weights = check_model(done.analysis, next(iter(models), None), done.results)
+        verified.results.notes.append(
+            f"--model {', '.join(map(str, surplus))} was not looked at: only {why}."
+        )
+    weights = check_model(verified.analysis, next(iter(models), None), verified.results)
     if exhibit is None:
         return
-    others = other_weights(done.analysis, models)
-    with _files_of(done) as pictures:
-        done.again = reanalyse(done.analysis, exhibit, weights, done.results, others, pictures)
-    if done.again is not None:  # else it is another file
-        done.compared = recompare(done.comparisons, exhibit, references, done.results)
+    others = other_weights(verified.analysis, models)
+    with _files_of(verified) as pictures:
+        verified.reanalysis = reanalyse(
+            verified.analysis, exhibit, weights, verified.results, others, pictures
+        )
+    if verified.reanalysis is not None:  # else it is another file
+        verified.recomparisons = recompare(verified.comparisons, exhibit, references, verified.results)
 
 
 @contextmanager
-def _files_of(done: Verified) -> Iterator[Source | None]:
+def _files_of(verified: Verified) -> Iterator[Source | None]:
     """The files that were verified; None of a PDF."""
-    if done.path.is_dir():
-        yield Folder(done.path)
-    elif done.what == "report":
+    if verified.path.is_dir():
+        yield Folder(verified.path)
+    elif verified.kind == "report":
         yield None
     else:
-        with open_zip(done.path) as archive:
+        with open_zip(verified.path) as archive:
             yield Zip(archive)

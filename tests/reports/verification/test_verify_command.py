@@ -149,4 +149,4 @@ def test_a_damaged_log_is_a_log(tmp_path: Path) -> None:
     for name, data in (("custody.json", b"{}"), ("log.json", custody("d" * 64)[:-9])):
         (tmp_path / name).write_bytes(data)
         done = verify(tmp_path / name)
-        assert done.what == "log" and [problem.kind for problem in done.results.problems] == ["changed"]
+        assert done.kind == "log" and [problem.kind for problem in done.results.problems] == ["changed"]

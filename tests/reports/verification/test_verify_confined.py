@@ -85,9 +85,9 @@ def test_the_checks_run_where_nothing_else_can_be_read_or_written(
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "3000")
     path = small_bundle(tmp_path)
     done = verify(path)
-    assert done.results.problems == [] and done.analysis is not None and done.what == "bundle"
+    assert done.results.problems == [] and done.analysis is not None and done.kind == "bundle"
     ((target, places, limits),) = started
-    assert target is verification._checked and limits.memory == 3_000_000_000
+    assert target is verification._check_here and limits.memory == 3_000_000_000
     assert set(places.readable) == {path, path.with_name("bundle.zip.tsr")}
     assert len(places.writable) == 1 and not places.writable[0].exists()
 
