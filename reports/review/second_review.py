@@ -170,7 +170,7 @@ class ReviewOutcome:
 
     conclusion: Conclusion
     way: Literal["agreement", "conversation", "decision"]
-    ended: Judgement | Acceptance | Decision  # the statement that ended it
+    last_statement: Judgement | Acceptance | Decision  # which ended it
     reasons: str = ""
 
 

@@ -140,20 +140,20 @@ def second_review_view(
     """
     first, second = review.judgement("first"), review.judgement("second")
     apart = differences(first, second) if first and second else ()
-    ended, alone = outcome(review), judged_alone(review, annotations)
+    resolved, alone = outcome(review), judged_alone(review, annotations)
     both = (
         _judgement(review, "first", first, duration),
         _judgement(review, "second", second, duration),
     )
     return SecondReviewView(
         facts=_facts(review),
-        summary=_summary(review, ended, alone),
+        summary=_summary(review, resolved, alone),
         alone=alone,
         both=both,
         timed=any(each.stretches for each in both),
         differences=tuple(map(_difference, apart)),
         conversation=tuple(_statement(e) for e in review.statements if not isinstance(e, Judgement)),
-        outcome=_outcome(ended, alone) if ended else None,
+        outcome=_outcome(resolved, alone) if resolved else None,
         sha256=checksum([statement_json(each) for each in review.statements]) if review.statements else "",
     )
 
@@ -215,27 +215,19 @@ _ENDED = {
     "decision": N_("Both reviewers differed, and the third reviewer decided: %(conclusion)s."),
     "conversation": N_("Both reviewers differed, and they agreed in conversation: %(conclusion)s."),
 }
+_ENDED_NOT_ALONE = N_(
+    "Both reviewers concluded the same: %(conclusion)s. The first could read before what the second had "
+    "annotated."
+)
 
 
-_NOT_ALONE = {
-    "ended": N_(
-        "Both reviewers concluded the same: %(conclusion)s. The first could read before what the second had "
-        "annotated."
-    ),
-    "way": N_(
-        "Both concluded the same; the later judgement came on %(when)s. The first could read before what the "
-        "second had annotated."
-    ),
-}
-
-
-def _summary(review: SecondReview, ended: ReviewOutcome | None, alone: bool) -> str:
+def _summary(review: SecondReview, resolved: ReviewOutcome | None, alone: bool) -> str:
     if len(review.given) < 2:
         return gettext(_AWAITED[review.given])
-    if ended is None:
+    if resolved is None:
         return gettext("Both judgements are in and differ. The difference is not resolved yet.")
-    words = _ENDED[ended.way] if alone or ended.way != "agreement" else _NOT_ALONE["ended"]
-    return gettext(words, conclusion=gettext(ended.conclusion))
+    words = _ENDED[resolved.way] if alone or resolved.way != "agreement" else _ENDED_NOT_ALONE
+    return gettext(words, conclusion=gettext(resolved.conclusion))
 
 
 def _judgement(
@@ -301,8 +293,10 @@ _WAYS = {
     "conversation": N_("Both agreed on it in the conversation below; %(who)s accepted it on %(when)s."),
     "decision": N_("%(who)s decided it as third reviewer on %(when)s."),
 }
-
-
+_WAY_NOT_ALONE = N_(
+    "Both concluded the same; the later judgement came on %(when)s. The first could read before what the "
+    "second had annotated."
+)
 _HEADINGS = {
     "agreement": N_("Joint conclusion"),
     "conversation": N_("Joint conclusion"),
@@ -310,10 +304,10 @@ _HEADINGS = {
 }
 
 
-def _outcome(ended: ReviewOutcome, alone: bool) -> OutcomeView:
-    who, when = one_line(ended.ended.author), dates.moment(ended.ended.made)
-    words = _WAYS[ended.way] if alone or ended.way != "agreement" else _NOT_ALONE["way"]
+def _outcome(resolved: ReviewOutcome, alone: bool) -> OutcomeView:
+    who, when = one_line(resolved.last_statement.author), dates.moment(resolved.last_statement.made)
+    words = _WAYS[resolved.way] if alone or resolved.way != "agreement" else _WAY_NOT_ALONE
     way = gettext(words, who=who, when=when)
-    reasons = readable(ended.reasons)
-    heading, mark = gettext(_HEADINGS[ended.way]), MARKS[ended.conclusion]
-    return OutcomeView(heading, ended.conclusion, mark, way, reasons, direction(reasons))
+    reasons = readable(resolved.reasons)
+    heading, mark = gettext(_HEADINGS[resolved.way]), MARKS[resolved.conclusion]
+    return OutcomeView(heading, resolved.conclusion, mark, way, reasons, direction(reasons))
