@@ -15,7 +15,7 @@ from reports.text.translation.language import gettext
 
 
 def procedure(analysis: Analysis) -> str:
-    """How the finding came about, in the order of the work; that about a photograph likewise."""
+    """How the finding came about, in the order of the work; photographs are left to the module beside it."""
     if analysis.media.still:
         return photographs.procedure(analysis)
     given = analysis.parameters
