@@ -28,6 +28,7 @@ _SECTIONS = (
     ("reproduction", N_("Reproduction"), ""),
     ("custody", N_("Custody log"), ""),
     ("glossary", N_("Glossary"), ""),
+    # `reports.verification.pdf` finds the SHA-256 of enclosed files between the headings of these two.
     ("signature", N_("Integrity and signature"), ""),
     ("reader", N_("For the reader of this report"), ""),
 )
