@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -191,93 +192,131 @@ def build(
     count: int | None = None,
     picture: tuple[int, int] = (160, 90),
 ) -> Analysis:
-    """An analysis with ``segments`` dealt out over ``persons``, its pictures written to ``folder``."""
+    """An analysis with ``segments`` dealt out over ``persons``, its pictures written to ``folder``.
+
+    Persons are called A, B and so on, the segments of A are A1, A2 …, each with so many ``peaks``, a photo's
+    with one. Unless a ``verdict`` is given it is *manipulated* where there are segments. Of an inconclusive
+    one nobody could be judged. Pictures have the size ``picture`` in px; none where they are not ``kept``.
+    ``count`` is how many scores each person has, else :data:`RATE` a second.
+    """
     still = kind is MediaKind.IMAGE
     names = [person_name(index) for index in range(persons)]
-    hot: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-    found = []
-    rounds = max(1, math.ceil(segments / max(persons, 1)))
-    for index in range(segments if persons else 0):
-        name = names[index % persons]
-        slot = duration / rounds
-        start = 0.0 if still else (index // persons) * slot + 0.2 * slot
-        end = start if still else start + 0.4 * slot
-        hot[name].append((start, end))
-        label = f"{name}{len(hot[name])}"
-        chosen = [
-            peak(label, number, start + (end - start) * number / (peaks + 1), kept, confirmed=number != 2)
-            for number in range(1, (1 if still else peaks) + 1)
-        ]
-        for each in chosen if kept else ():
-            files = (each.frame, each.overlay, each.map)
-            for file_name, data in zip(files, pictures(index * 3 + len(label), *picture), strict=True):
-                path = folder / str(file_name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-        found.append(
-            Segment(
-                id=label,
-                person=name,
-                start=start,
-                end=end,
-                confidence=max(0.55, 0.97 - 0.09 * (index % 5)),
-                frames=1 if still else 24,
-                peaks=tuple(chosen),
-            )
-        )
+    found = _segments(names, segments, 1 if still else peaks, duration, still=still, kept=kept)
+    if kept:
+        for index, segment in enumerate(found):
+            _write_pictures(folder, segment, index, picture)
     if verdict is None:
         verdict = Verdict.MANIPULATED if found else Verdict.NOT_FOUND
     judged = verdict is not Verdict.INCONCLUSIVE
-
-    def probability(name: str) -> float | None:
-        confidences = [segment.confidence for segment in found if segment.person == name]
-        return max(confidences, default=0.06) if judged else None
-
     people = tuple(
-        Person(
-            id=name,
-            median_box=(412, 120, 596, 340),
-            screen_time=0.0 if still else duration * 0.9,
-            tracks=(2 * index, 2 * index + 1),
-            usable_frames=(1 if still else 440) if judged else 0,
-            probability=probability(name),
-            scores=tuple(
-                scores(index, duration, tuple(hot[name]), 1 if still else count)
-                if judged
-                else [Score(time=1.0, pts=12800, track=0, box=(5, 5, 20, 24), usable=False)]
-            ),
+        _person(
+            index,
+            [each for each in found if each.person == name],
+            duration,
+            count,
+            still=still,
+            judged=judged,
         )
         for index, name in enumerate(names)
     )
-    reason = {
-        Verdict.MANIPULATED: f"{len(found)} segments reached the threshold of 0.7 for at least 0.5 s.",
-        Verdict.NOT_FOUND: "No smoothed score reached 0.7.",
-        Verdict.INCONCLUSIVE: "Only 3 usable face frames were found; 8 are needed.",
-    }[verdict]
     return Analysis(
         verdict=verdict,
-        reason=reason,
+        reason=_reason(verdict, len(found)),
         probability=exhibit_probability(kind, Parameters(), verdict, people, found),
         segments=tuple(found),
         persons=people,
         media=media(kind, duration, sha256=sha256, **({"file": file} if file else {})),
         model=model(),
         parameters=Parameters(enter_threshold=0.75),
-        coverage=Coverage(
-            frames_sampled=1 if still else int(duration * RATE),
-            frames_with_face=1 if still else 460,
-            frames_with_usable_face=1 if still else 440,
-            faces_found=900 if persons else 0,
-            faces_unusable=41 if persons else 0,
-            faces_discarded=3 if persons else 0,
-            cuts=() if still else (duration * 0.31, duration * 0.66),
-            not_examined=()
-            if still
-            else (Span(start=duration * 0.7, end=duration * 0.76, reason="no usable face: blurred"),),
-        ),
+        coverage=_coverage(persons, duration, still=still),
         software=Software(
             reelproof="0.1.0", torch="2.14.1", device="cpu: AMD EPYC", created="2025-11-20T08:41:02Z"
         ),
+    )
+
+
+def _segments(
+    names: Sequence[str], count: int, peaks: int, duration: float, *, still: bool, kept: bool
+) -> list[Segment]:
+    """``count`` segments, one a person in turn; a person's lie apart in equal parts of the time."""
+    found: list[Segment] = []
+    rounds = max(1, math.ceil(count / max(len(names), 1)))
+    part = duration / rounds
+    for index in range(count if names else 0):
+        turn, place = divmod(index, len(names))
+        start = 0.0 if still else turn * part + 0.2 * part
+        end = start if still else start + 0.4 * part
+        label = f"{names[place]}{turn + 1}"
+        found.append(
+            Segment(
+                id=label,
+                person=names[place],
+                start=start,
+                end=end,
+                confidence=max(0.55, 0.97 - 0.09 * (index % 5)),
+                frames=1 if still else 24,
+                peaks=tuple(
+                    peak(
+                        label,
+                        number,
+                        start + (end - start) * number / (peaks + 1),
+                        kept,
+                        confirmed=number != 2,
+                    )
+                    for number in range(1, peaks + 1)
+                ),
+            )
+        )
+    return found
+
+
+def _write_pictures(folder: Path, segment: Segment, index: int, size: tuple[int, int]) -> None:
+    """The three pictures of each peak, others for each segment."""
+    for each in segment.peaks:
+        files = (each.frame, each.overlay, each.map)
+        for name, data in zip(files, pictures(index * 3 + len(segment.id), *size), strict=True):
+            path = folder / str(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def _person(
+    index: int, own: Sequence[Segment], duration: float, count: int | None, *, still: bool, judged: bool
+) -> Person:
+    """Person number ``index`` with their ``own`` segments, inside which scores are high."""
+    unusable = [Score(time=1.0, pts=12800, track=0, box=(5, 5, 20, 24), usable=False)]
+    hot = tuple((segment.start, segment.end) for segment in own)
+    return Person(
+        id=person_name(index),
+        median_box=(412, 120, 596, 340),
+        screen_time=0.0 if still else duration * 0.9,
+        tracks=(2 * index, 2 * index + 1),
+        usable_frames=(1 if still else 440) if judged else 0,
+        probability=max((segment.confidence for segment in own), default=0.06) if judged else None,
+        scores=tuple(scores(index, duration, hot, 1 if still else count) if judged else unusable),
+    )
+
+
+def _reason(verdict: Verdict, segments: int) -> str:
+    return {
+        Verdict.MANIPULATED: f"{segments} segments reached the threshold of 0.7 for at least 0.5 s.",
+        Verdict.NOT_FOUND: "No smoothed score reached 0.7.",
+        Verdict.INCONCLUSIVE: "Only 3 usable face frames were found; 8 are needed.",
+    }[verdict]
+
+
+def _coverage(persons: int, duration: float, *, still: bool) -> Coverage:
+    """Of a video with two cuts, and a stretch in which nobody could be judged."""
+    blurred = Span(start=duration * 0.7, end=duration * 0.76, reason="no usable face: blurred")
+    return Coverage(
+        frames_sampled=1 if still else int(duration * RATE),
+        frames_with_face=1 if still else 460,
+        frames_with_usable_face=1 if still else 440,
+        faces_found=900 if persons else 0,
+        faces_unusable=41 if persons else 0,
+        faces_discarded=3 if persons else 0,
+        cuts=() if still else (duration * 0.31, duration * 0.66),
+        not_examined=() if still else (blurred,),
     )
 
 
