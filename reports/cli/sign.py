@@ -35,7 +35,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Sign, and say where the result is."""
+    """Sign, and say where the result is.
+
+    Raises :class:`~reports.signing.keys.SigningError` for what cannot be signed, by this key, to that place.
+    """
     # pyHanko takes a second to load; other commands go without.
     from reports.signing.keys import SigningError, read_key
     from reports.signing.pdf import sign_pdf

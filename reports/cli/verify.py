@@ -74,7 +74,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verify and print; returns the exit status."""
+    """Verify and print; returns the exit status, 1 where something does not fit.
+
+    Raises :class:`~detector.errors.ReelproofError` where not all that is asked can be done, and nothing was
+    found that does not fit.
+    """
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
     from reports.verification.repeated.reanalysis import ReanalysisError
     from reports.verification.signatures.trust import read_trust

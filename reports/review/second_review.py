@@ -160,7 +160,7 @@ class SecondReview(Value):
         return json.dumps(review_json(self), indent=2, ensure_ascii=False) + "\n"
 
     def judgement(self, part: str) -> Judgement | None:
-        """The disclosed judgement of the first or second."""
+        """The judgement of the first or second; None unless it is disclosed."""
         return judgement_of(self.statements, part)
 
 
@@ -275,7 +275,7 @@ def judged_alone(review: SecondReview, annotations: Iterable[Annotation]) -> boo
 
 
 def open_proposal(review: SecondReview) -> Proposal | None:
-    """The newest proposal, while nothing is resolved."""
+    """The newest proposal while nothing is resolved; else None, as where there is none."""
     if outcome(review) is not None:
         return None
     made = [each for each in review.statements if isinstance(each, Proposal)]

@@ -128,7 +128,7 @@ def _readable(source: Source, name: str) -> bool:
 
 
 def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | None:
-    """An ``analysis.json`` against its schema and against itself."""
+    """An ``analysis.json`` against its schema and against itself; None where it cannot be read."""
     try:
         analysis = Analysis.from_json(text)
     except ValidationError as error:

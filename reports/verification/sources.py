@@ -31,7 +31,10 @@ class Source(Protocol):
 
 
 class Folder:
-    """The files below a folder, hidden ones too. Links are not followed: they would lead elsewhere later."""
+    """A :class:`Source`: the files below a folder, hidden ones too.
+
+    Links are not followed: they would lead elsewhere later.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,7 +51,7 @@ class Folder:
         return place.open("rb")
 
     def measured(self, name: str) -> tuple[int, str]:
-        """Bytes and SHA-256 of a file."""
+        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
         try:
             with self._open(name) as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
@@ -57,7 +60,7 @@ class Folder:
             raise Unreadable(error.strerror or str(error)) from None
 
     def read(self, name: str) -> bytes:
-        """A whole file."""
+        """A whole file; raises :class:`Unreadable`."""
         try:
             with self._open(name) as stream:
                 return _bounded(stream)
@@ -66,21 +69,21 @@ class Folder:
 
 
 class Zip:
-    """The files in an opened zip."""
+    """A :class:`Source`: the files in an opened zip."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self.names = frozenset(entry.filename for entry in archive.infolist() if not entry.is_dir())
 
     def measured(self, name: str) -> tuple[int, str]:
-        """Bytes and SHA-256 of a file."""
+        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
         try:
             return hashed_entry(self._archive, name)
         except UNREADABLE_IN_ZIP as error:
             raise Unreadable(_reason(error)) from None
 
     def read(self, name: str) -> bytes:
-        """A whole file."""
+        """A whole file; raises :class:`Unreadable`."""
         try:
             with self._archive.open(name) as stream:
                 return _bounded(stream)

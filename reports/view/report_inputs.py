@@ -47,14 +47,16 @@ class ReportInputs:
         return {name: text for name, text in texts.items() if text is not None}
 
     def quoted_laboratory(self) -> Laboratory | None:
-        """The value of ``laboratory``; raises :class:`~reports.inputs.laboratory.LaboratoryError`."""
+        """The value of ``laboratory``, if given.
+
+        Raises :class:`~reports.inputs.laboratory.LaboratoryError`.
+        """
         return parse_laboratory(self.laboratory) if self.laboratory is not None else None
 
     def parsed_review(self, exhibit_sha256: str) -> SecondReview | None:
-        """The value of ``second_review``.
+        """The value of ``second_review``, if given.
 
-        Raises :class:`~reports.review.second_review.SecondReviewError`, also for one about
-        another exhibit.
+        Raises :class:`~reports.review.second_review.SecondReviewError`, also for one about another exhibit.
         """
         return review_of(self.second_review, exhibit_sha256)
 

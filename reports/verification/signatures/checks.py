@@ -56,7 +56,10 @@ Status = TypeVar("Status", bound=StandardCMSSignatureStatus)
 def check_detached(
     file: str, data: bytes, signature: bytes, trust: Trust, results: CheckResults
 ) -> str | None:
-    """Check the detached signature in ``file`` over ``data``; returns the certificate's SHA-256."""
+    """Check the detached signature in ``file`` over ``data``; returns the certificate's SHA-256.
+
+    None where it does not hold, which is added to ``results``.
+    """
     try:
         signed = _signed_data(signature)
 

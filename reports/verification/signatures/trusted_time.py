@@ -20,7 +20,10 @@ _ODD = "its timestamp holds bytes that none has"
 
 
 def token_in(signed: cms.SignedData) -> cms.SignedData | None:
-    """The timestamp in a signature; raises ``ValueError`` for anything else that is not signed."""
+    """The timestamp in a signature, None where it has none.
+
+    Raises ``ValueError`` for anything else that is not signed.
+    """
     attributes = list(signed["signer_infos"][0]["unsigned_attrs"] or ())
     if not attributes:
         return None
@@ -32,7 +35,7 @@ def token_in(signed: cms.SignedData) -> cms.SignedData | None:
 
 
 def stamped_at(signed: cms.SignedData) -> datetime | None:
-    """When the authority says to have seen the signature."""
+    """When the authority says to have seen the signature; None without a timestamp that can be read."""
     try:
         token = token_in(signed)
         return None if token is None else token["encap_content_info"]["content"].parsed["gen_time"].native
@@ -41,7 +44,7 @@ def stamped_at(signed: cms.SignedData) -> datetime | None:
 
 
 def trusted_moment(stamp: TimestampSignatureStatus | None) -> datetime | None:
-    """The time of a timestamp that fits and that a trusted authority made."""
+    """The time of a timestamp that fits and that a trusted authority made; None of any other."""
     fits = stamp is not None and stamp.intact and stamp.valid and stamp.trusted
     return stamp.timestamp if stamp is not None and fits else None
 
@@ -55,7 +58,10 @@ def refuse_odd_token(token: cms.SignedData) -> None:
 
 
 def check_token(file: str, data: bytes, token: bytes, trust: Trust, results: CheckResults) -> None:
-    """Check a timestamp token in a file of its own, over ``data``; where there is ``trust``, by it."""
+    """Check a timestamp token in a file of its own, over ``data``; where there is ``trust``, by it.
+
+    What is wrong with it is added to ``results``, never raised.
+    """
     try:
         content = cms.ContentInfo.load(token, strict=True)
         signed: cms.SignedData = content["content"]
