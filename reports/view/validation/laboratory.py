@@ -120,16 +120,15 @@ def _rows(laboratory: Laboratory, analysis: Analysis) -> tuple[LevelRow, ...]:
 
 def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
     """What follows from the laboratory's own threshold, beside the verdict; empty where there is none."""
-    if why_not_of_analysis(laboratory, analysis):
+    own = next(iter(_own(laboratory, analysis)), None)
+    if own is None or why_not_of_analysis(laboratory, analysis):
         return ""
-    for own in _own(laboratory, analysis):
-        if analysis.probability is None:
-            return gettext(
-                "%(threshold)s: nothing was judged, so nothing follows from it.",
-                threshold=shown(own.threshold, "g"),
-            )
-        return _follows(own, analysis, analysis.probability)
-    return ""
+    if analysis.probability is None:
+        return gettext(
+            "%(threshold)s: nothing was judged, so nothing follows from it.",
+            threshold=shown(own.threshold, "g"),
+        )
+    return _follows(own, analysis, analysis.probability)
 
 
 def _follows(own: OwnThreshold, analysis: Analysis, probability: float) -> str:
