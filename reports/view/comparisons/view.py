@@ -44,7 +44,6 @@ class DifferenceView:
     confidence: str  # of a segment
     difference: str
     surroundings: str  # of a segment
-    statement: str
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,6 @@ class ComparisonView:
     triples: tuple[Triple, ...]
     drawing: TimeMapView | None
     not_compared: tuple[str, ...]
-    created: str
-    reelproof: str
     sha256: str = field(metadata=UNTRANSLATED)  # of comparison.json
     # Path of comparison.json, from the folder that holds the report's pictures
     path: str = field(metadata=UNTRANSLATED)
@@ -129,8 +126,6 @@ def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> Comp
         triples=tuple(picture_triples(comparison, folder, below)),
         drawing=time_map_view(comparison),
         not_compared=comparison.not_compared,
-        created=comparison.created,
-        reelproof=comparison.reelproof,
         sha256=sha256,
         path=f"{below}comparison.json",
     )
@@ -188,7 +183,6 @@ def _segment(segment: ComparedSegment, still: bool) -> DifferenceView:
         confidence=probability(segment.confidence),
         difference=_times(segment.difference),
         surroundings=_times(segment.surroundings),
-        statement=segment.statement,
     )
 
 
@@ -203,5 +197,4 @@ def _region(region: Region, still: bool) -> DifferenceView:
         confidence="",
         difference=_times(region.difference),
         surroundings="",
-        statement=region.statement,
     )

@@ -22,7 +22,6 @@ class PersonView:
     ``segments`` are those flagged.
     """
 
-    id: str
     name: str
     screen_time: str
     usable_frames: str
@@ -50,7 +49,6 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
             verbal_scale.strength(analysis, person.probability).phrase if flagged else gettext("not flagged")
         )
     return PersonView(
-        id=person.id,
         name=gettext("Person %(id)s", id=person.id),
         screen_time=timecode(person.screen_time),
         usable_frames=numbers.grouped(person.usable_frames),

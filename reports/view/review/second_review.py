@@ -105,7 +105,6 @@ class OutcomeView:
 
     heading: str
     conclusion: str
-    mark: str = field(metadata=UNTRANSLATED)
     way: str
     reasons: str = field(metadata=UNTRANSLATED)
     direction: str = field(metadata=UNTRANSLATED)
@@ -309,5 +308,5 @@ def _outcome(resolved: ReviewOutcome, alone: bool) -> OutcomeView:
     words = _WAYS[resolved.way] if alone or resolved.way != "agreement" else _WAY_NOT_ALONE
     way = gettext(words, who=who, when=when)
     reasons = readable(resolved.reasons)
-    heading, mark = gettext(_HEADINGS[resolved.way]), MARKS[resolved.conclusion]
-    return OutcomeView(heading, resolved.conclusion, mark, way, reasons, direction(reasons))
+    heading = gettext(_HEADINGS[resolved.way])
+    return OutcomeView(heading, resolved.conclusion, way, reasons, direction(reasons))

@@ -67,7 +67,6 @@ class DomainRow:
     value: str
     range: str
     state: str
-    inside: bool | None
     basis: str
 
 
@@ -83,7 +82,6 @@ class MeasuredErrors:
     meanings: tuple[tuple[str, str], ...]
     domain: tuple[DomainRow, ...]
     sentence: str
-    outside: tuple[str, ...]
 
 
 def measured_errors(analysis: Analysis) -> MeasuredErrors:
@@ -107,7 +105,6 @@ def measured_errors(analysis: Analysis) -> MeasuredErrors:
         meanings=MEANINGS,
         domain=tuple(_row(each) for each in found),
         sentence=sentence,
-        outside=outside,
     )
 
 
@@ -261,6 +258,5 @@ def _row(each: Criterion) -> DomainRow:
         value=value,
         range=wanted,
         state={True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}[each.inside],
-        inside=each.inside,
         basis=each.basis,
     )

@@ -80,23 +80,22 @@ class _Axes:
     def path(self, points: Sequence[Point]) -> str:
         return "".join(f"{'L' if i else 'M'}{self.across(x)} {self.up(y)}" for i, (x, y) in enumerate(points))
 
-    def steps(self, points: Sequence[Point]) -> str:
-        """As :meth:`path`, with each value kept until the next point."""
-        parts = [f"M{self.across(points[0][0])} {self.up(points[0][1])}"] if points else []
-        parts += [f"H{self.across(x)}V{self.up(y)}" for x, y in points[1:]]
-        return "".join(parts)
-
 
 def error_curves(curve: Curve, used: float) -> Plot:
     """Both error rates by threshold, with their intervals; ``used`` is that of the verdict."""
     axes = _Axes((0.0, 1.0), (0.0, 1.0))
-    falses = [(p.threshold, p.false_positive_rate) for p in curve.points]
-    around = [(p.threshold, p.false_positive_low, p.false_positive_high) for p in curve.points]
-    misses = [(p.threshold, p.false_negative_rate) for p in curve.points]
-    beside = [(p.threshold, p.false_negative_low, p.false_negative_high) for p in curve.points]
+    false_positives = [(p.threshold, p.false_positive_rate) for p in curve.points]
+    around_these = [(p.threshold, p.false_positive_low, p.false_positive_high) for p in curve.points]
+    false_negatives = [(p.threshold, p.false_negative_rate) for p in curve.points]
+    around_those = [(p.threshold, p.false_negative_low, p.false_negative_high) for p in curve.points]
     lines = (
-        _line(0, gettext("unmanipulated, flagged all the same"), axes.path(falses), _band(axes, around)),
-        _line(1, gettext("manipulated, not flagged"), axes.path(misses), _band(axes, beside)),
+        _line(
+            0,
+            gettext("unmanipulated, flagged all the same"),
+            axes.path(false_positives),
+            _band(axes, around_these),
+        ),
+        _line(1, gettext("manipulated, not flagged"), axes.path(false_negatives), _band(axes, around_those)),
     )
     words = N_("shipped %(threshold)s") if is_shipped_threshold(used) else N_("used %(threshold)s")
     mark = PlotTick(axes.across(used), gettext(words, threshold=shown(used, "g")))

@@ -54,7 +54,7 @@ def test_the_domain_in_words(tmp_path: Path) -> None:
     large = analysis.media.model_copy(update={"width": 7680, "height": 4320})
     view = report_view(analysis.model_copy(update={"media": large}), tmp_path)
     outside = view.measured_errors
-    assert "shorter side" in outside.outside and "lies outside" in outside.sentence
+    assert "lies outside what the model was validated on: shorter side" in outside.sentence
     assert {row.state for row in outside.domain} == {"inside", "outside", "not known"}
     said = "outside what the model was validated on (shorter side)"
     assert said in dict(view.answers)["How surely"] and said in view.figure.outside
