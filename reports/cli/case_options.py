@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.inputs.case_fields import STATED
+from reports.inputs.case_fields import PAPERS, STATED
 from reports.text.translation.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
     for name in STATED:
         option = f"--{name.replace('_', '-')}"
         group.add_argument(option, metavar="TEXT", help='printed as "not stated" when blank')
-    group.add_argument("--paper", choices=["A4", "Letter"], help="size of the PDF's pages (default A4)")
+    group.add_argument("--paper", choices=PAPERS, help="size of the PDF's pages (default A4)")
     group.add_argument(
         "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en); not kept"
     )

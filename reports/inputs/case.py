@@ -11,7 +11,7 @@ import json
 import os
 import unicodedata
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import tzlocal
@@ -21,7 +21,7 @@ from detector.schema.analysis import Value
 from detector.schema.translatable import N_
 from reports.errors import ReportError
 from reports.file_names import CASE
-from reports.inputs.case_fields import FIELDS
+from reports.inputs.case_fields import FIELDS, Paper
 
 LONGEST = 200
 NOT_STATED = "not stated"
@@ -54,7 +54,6 @@ def _known_zone(name: str) -> str:
 OneLine = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=LONGEST), AfterValidator(_one_line)
 ]
-Paper = Literal["A4", "Letter"]
 
 
 class CaseDetails(Value):

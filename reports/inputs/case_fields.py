@@ -7,6 +7,7 @@ every command are built from it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from detector.schema.translatable import N_
 
@@ -33,3 +34,6 @@ STATED = {name: field.label for name, field in FIELDS.items() if field.stated}
 """The labels of those that an examiner states."""
 ASKED = tuple(name for name, field in FIELDS.items() if field.label)
 """What forms ask for; the time zone is the server's."""
+Paper = Literal["A4", "Letter"]
+PAPERS: tuple[Paper, ...] = get_args(Paper)
+"""Sizes of the PDF's pages, by their names in CSS."""

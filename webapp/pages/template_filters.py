@@ -10,7 +10,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.paths import FILES
-from reports.inputs.case_fields import ASKED, STATED
+from reports.inputs.case_fields import ASKED, PAPERS, STATED
 from reports.review.second_review import PART_NAMES
 from reports.text import dates, numbers
 from reports.text.certainty.verbal_scale import flagged_phrase
@@ -61,7 +61,7 @@ def install(app: Flask) -> None:
     app.jinja_env.filters.update({name: language.at_each_rendering(each) for name, each in filters.items()})
     place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: live_sessions.has_sessions(place)
-    app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED)
+    app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED, papers=PAPERS)
     app.jinja_env.globals.update(review_hides=_HIDES, part_names=PART_NAMES)
 
     def reviews_waiting() -> int | None:
