@@ -35,6 +35,8 @@ _UNNAMED = {
 }
 """Folders whose ``__init__`` names no modules, and why."""
 _MODULE = re.compile(r"(?<![\w./-])((?:detector|reports|webapp|tests)(?:\.[a-z_]\w*)+)\b")
+_BARE_FILE = re.compile(r"`(\w+\.(?:py|js|html|css))`")
+_FOLDER = re.compile(r"`((?:detector|reports|webapp|tests|templates|static)/[\w/]+?)/?`")
 
 
 def name(path: Path) -> str:
@@ -156,6 +158,28 @@ def test_what_it_says_is_in_a_file_is_there(document: Path):
         if not re.search(rf"\b{found[1]}\b", text(ROOT / found[2]))
     ]
     assert not wrong, f"{name(document)} names what is not there: {', '.join(wrong)}"
+
+
+@pytest.mark.parametrize("document", [DOCS / "where.md", DOCS / "extending.md"], ids=name)
+def test_a_file_named_without_its_folder_lies_in_one_that_its_section_names(document: Path):
+    """As in “beside it”: a module that was renamed must not leave the name of another one there."""
+    astray = []
+    for section in re.split(r"^## ", text(document), flags=re.MULTILINE):
+        folders = {ROOT / path for path in _FOLDER.findall(section)}
+        folders |= {(ROOT / path).parent for path in _PATH.findall(section) if "." in path}
+        folders |= {ROOT / place for place in ("tests", "docs", "detector")}
+        below = {
+            folder / part
+            for folder in folders
+            for part in re.findall(r"`([a-z]\w+)/\w+\.py`", section)
+            if (folder / part).is_dir()
+        }
+        astray += [
+            file
+            for file in _BARE_FILE.findall(section)
+            if file != "__init__.py" and not any((folder / file).exists() for folder in folders | below)
+        ]
+    assert astray == []
 
 
 def test_the_front_door_stays_short():
