@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from detector.networks.base import Network
-from detector.networks.readings import HEADS, READINGS
+from detector.networks.readings import QUESTIONS, READINGS
 
 
 class FramingNetwork(Network):
-    """Crops (n, 3, size, size), normalised, to logits (n, readings · heads), a reading's outputs together.
+    """Crops (n, 3, size, size), normalised, to logits (n, readings · questions), a reading's together.
 
     One of another architecture than the shipped one is fitted and shipped alike (docs/training.md): it is
     registered under its ``architecture``, and has ``forward`` and, for heatmaps, ``cam_layers``.
@@ -26,8 +26,8 @@ class FramingNetwork(Network):
     std: tuple[float, float, float]
 
     def of_reading(self, logits: Tensor, reading: Tensor) -> Tensor:
-        """The logits (n, heads) of the reading (n,) each crop is meant for."""
-        by_reading = logits.view(-1, READINGS, HEADS)
+        """The logits (n, questions) of the reading (n,) each crop is meant for."""
+        by_reading = logits.view(-1, READINGS, QUESTIONS)
         return by_reading[torch.arange(len(reading), device=reading.device), reading]
 
     def normalised(self, crops: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ footage.
 from __future__ import annotations
 
 INNER, HEAD, PHOTOGRAPH = range(3)
-READINGS, HEADS = 3, 2
-ALTERED, SYNTHESISED = range(HEADS)
+READINGS, QUESTIONS = 3, 2
+ALTERED, SYNTHESISED = range(QUESTIONS)
 
 
 def outputs_of(reading: int) -> tuple[int, ...]:
-    """Which of the network's logits (n, readings · heads) are those of ``reading``: its outputs together."""
-    return tuple(range(HEADS * reading, HEADS * (reading + 1)))
+    """Which of the network's logits (n, readings · questions) are the outputs of ``reading``."""
+    return tuple(range(QUESTIONS * reading, QUESTIONS * (reading + 1)))

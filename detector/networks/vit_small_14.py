@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from detector.networks.base import register
 from detector.networks.framings import FramingNetwork
-from detector.networks.readings import HEADS, READINGS
+from detector.networks.readings import QUESTIONS, READINGS
 
 PATCH = 14  # px
 CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
@@ -73,7 +73,7 @@ class ViTSmall14(FramingNetwork):
         self.register_buffer("centre", torch.zeros(self.shape.features))
         self.register_buffer("spread", torch.ones(self.shape.features))
         self.dropout = nn.Dropout(self.shape.dropout)
-        self.judge = nn.Linear(self.shape.features, READINGS * HEADS)
+        self.judge = nn.Linear(self.shape.features, READINGS * QUESTIONS)
 
     def load_pretrained(self, weights: Path) -> None:
         """Start from the pretrained encoder in ``weights``, position embeddings resampled to this size."""
@@ -117,7 +117,7 @@ class ViTSmall14(FramingNetwork):
         return tuple(block.norm1 for block in self.backbone.blocks[-4:])
 
     def judged(self, features: Tensor) -> Tensor:
-        """Features to logits (n, readings · heads)."""
+        """Features to logits (n, readings · questions)."""
         standardised = ((features - self.centre) / self.spread).clamp(-CLIPPED, CLIPPED)
         logits: Tensor = self.judge(self.dropout(standardised))
         return logits

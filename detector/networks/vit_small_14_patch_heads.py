@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from detector.networks.base import register
-from detector.networks.readings import HEADS, READINGS
+from detector.networks.readings import QUESTIONS, READINGS
 from detector.networks.vit_small_14 import CLIPPED, Shape, ViTSmall14, pooled
 
 HIDDEN = 256
@@ -38,7 +38,7 @@ class ViTSmall14PatchHeads(ViTSmall14):
         self.register_buffer("patch_centre", torch.zeros(width))
         self.register_buffer("patch_spread", torch.ones(width))
         self.patch_hidden = nn.Linear(width, HIDDEN)
-        self.patch_judge = nn.Linear(HIDDEN, READINGS * HEADS)
+        self.patch_judge = nn.Linear(HIDDEN, READINGS * QUESTIONS)
         nn.init.zeros_(self.patch_judge.weight)
         nn.init.zeros_(self.patch_judge.bias)
 

@@ -33,7 +33,7 @@ _REPORT_EVERY = 400
 @dataclass(frozen=True)
 class KeptTokens:
     """``count`` examples: crops (n, s, s, 3), tokens below the upper blocks (n, t, d), features (n, f),
-    framings (n,), targets (n, heads)."""
+    framings (n,), targets (n, questions)."""
 
     crops: NDArray[np.uint8]
     tokens: NDArray[np.float16]

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from detector.networks.readings import HEADS, READINGS
+from detector.networks.readings import QUESTIONS, READINGS, outputs_of
 from detector.networks.vit_small_14 import ViTSmall14
 
 STRENGTH = 0.001
@@ -21,12 +21,12 @@ def fit_linear_heads(
     framings: NDArray[np.int64],
     targets: NDArray[np.float32],
 ) -> None:
-    """Set heads that say nothing yet, from features (n, f) of ``framings`` (n,) and targets (n, heads).
+    """Set heads that say nothing yet, from features (n, f) of ``framings`` (n,) and targets (n, questions).
 
     With the first ones the standardisation is set. The heads of a framing without examples stay as they are.
     """
     weights, biases = (
-        part.detach().view(READINGS, HEADS, -1) for part in (network.judge.weight, network.judge.bias)
+        part.detach().view(READINGS, QUESTIONS, -1) for part in (network.judge.weight, network.judge.bias)
     )
     if not weights.any():
         network.centre.copy_(torch.from_numpy(features.mean(axis=0)))
@@ -52,15 +52,17 @@ def as_read(network: ViTSmall14, features: NDArray[np.float32]) -> NDArray[np.fl
     return standardised(features, network.centre.numpy(), network.spread.numpy())
 
 
-def head_of(network: ViTSmall14, reading: int, head: int) -> tuple[NDArray[np.float32], float]:
+def head_of(network: ViTSmall14, reading: int, question: int) -> tuple[NDArray[np.float32], float]:
     """Weights (f,) and bias of one head of ``network``, for standardised features."""
-    row = HEADS * reading + head
+    row = outputs_of(reading)[question]
     return network.judge.weight[row].detach().numpy().copy(), network.judge.bias[row].item()
 
 
-def set_head(network: ViTSmall14, reading: int, head: int, weight: NDArray[np.float32], bias: float) -> None:
+def set_head(
+    network: ViTSmall14, reading: int, question: int, weight: NDArray[np.float32], bias: float
+) -> None:
     """Let one head of ``network`` say what weights (f,) and ``bias`` make of standardised features."""
-    row = HEADS * reading + head
+    row = outputs_of(reading)[question]
     with torch.no_grad():
         network.judge.weight[row] = torch.from_numpy(weight)
         network.judge.bias[row] = bias
@@ -69,11 +71,12 @@ def set_head(network: ViTSmall14, reading: int, head: int, weight: NDArray[np.fl
 def linear_heads(
     features: NDArray[np.float32], targets: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights (heads, f) and biases of a logistic regression for each head."""
-    weight, bias = np.zeros((HEADS, features.shape[1]), np.float32), np.zeros(HEADS, np.float32)
-    for head in range(HEADS):
-        asked = targets[:, head] >= 0
-        weight[head], bias[head] = linear_head(features[asked], targets[asked, head])
+    """Weights (questions, f) and biases of a logistic regression for each question."""
+    weight = np.zeros((QUESTIONS, features.shape[1]), np.float32)
+    bias = np.zeros(QUESTIONS, np.float32)
+    for question in range(QUESTIONS):
+        asked = targets[:, question] >= 0
+        weight[question], bias[question] = linear_head(features[asked], targets[asked, question])
     return weight, bias
 
 

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from detector.faces.framing import INNER
 from detector.media.frame import Image
-from detector.networks.readings import ALTERED, HEADS
+from detector.networks.readings import ALTERED, outputs_of
 from detector.networks.vit_small_14 import PATCH, ViTSmall14, pooled
 from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
 from detector.progress import ReportText
@@ -41,7 +41,7 @@ _BLENDED = {"clips": 1000, "videos": 216, "ffpp": 1133, "dfdc": 833, "lfw": 316,
 _SEED = 77
 SHARE = 0.5
 """Spread of what the patches add, over unmanipulated faces, in that of the logit to which it is added."""
-_ROW = HEADS * INNER + ALTERED  # of the network's logits
+_ROW = outputs_of(INNER)[ALTERED]  # of the network's logits
 _REPORT_EVERY = 50  # batches
 _MOSTLY = 0.3  # blended share of a patch from which on it is taken for blended
 _TOUCHED = 0.05  # from which on its weight is that of blended ones: both kinds count alike

@@ -17,7 +17,7 @@ import torch
 
 from detector.faces.framing import HEAD
 from detector.media.frame import Image
-from detector.networks.readings import HEADS, PHOTOGRAPH
+from detector.networks.readings import PHOTOGRAPH, outputs_of
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.progress import ReportText
 from detector.training.second_look.examples.crops import plain_crop, resaved_crop
@@ -76,7 +76,7 @@ def fit_photograph_heads(
 
 def without_photograph_heads(network: ViTSmall14) -> None:
     """Let the heads for photographs say nothing, to fit them anew."""
-    own = slice(HEADS * PHOTOGRAPH, HEADS * (PHOTOGRAPH + 1))
+    own = list(outputs_of(PHOTOGRAPH))
     with torch.no_grad():
         network.judge.weight[own] = 0.0
         network.judge.bias[own] = 0.0

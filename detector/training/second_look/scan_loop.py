@@ -67,7 +67,7 @@ class Drawn(Protocol):
 
     @property
     def targets(self) -> tuple[int, ...]:
-        """One a head."""
+        """One a question."""
 
     def crop(self, size: int) -> Image:
         """What the network sees."""
@@ -80,7 +80,7 @@ class ExampleSource(Protocol):
 
 
 def head_loss(given: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy over the heads that are trained on an example; their targets are not negative."""
+    """Cross-entropy over the questions that are asked of an example; their targets are not negative."""
     asked = (wanted >= 0).float()
     smooth = wanted.clamp(min=0) * (1 - 2 * smoothing) + smoothing
     each = F.binary_cross_entropy_with_logits(given, smooth, reduction="none")

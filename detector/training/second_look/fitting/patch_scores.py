@@ -31,7 +31,7 @@ _SCAN_BATCH = 32
 
 @torch.inference_mode()
 def logits(network: FramingNetwork, patches: Sequence[Patch], reading: int) -> NDArray[np.float32]:
-    """Logits (n, heads) of plain crops."""
+    """Logits (n, questions) of plain crops."""
     network.eval()
     framing = HEAD if reading == PHOTOGRAPH else reading
     out = []

@@ -22,7 +22,7 @@ from detector.faces.crop import CropSquare
 from detector.faces.framing import HEAD, INNER
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
-from detector.networks.readings import HEADS
+from detector.networks.readings import outputs_of
 from detector.progress import ReportText
 from detector.schema.analysis import HideAndRescore
 from detector.scoring.explainable import Explainable, Seen
@@ -88,10 +88,8 @@ def _checked(model: LoadedModel, patch: Patch, framing: int) -> HideAndRescore:
     size = second.card.input.size
     crop = plain_crop(patch, framing, size)
     run = partial(run_in_batches, scorer.backend, batch=_BATCH)
-    first = HEADS * framing
-    answers = run([crop])[0, first : first + HEADS]
-    output = first + int(np.argmax(answers))
-
+    outputs = outputs_of(framing)
+    output = outputs[int(np.argmax(run([crop])[0, outputs]))]
     seen = Seen(crop, second.network, second.card.input, output)
     return _check(model, (seen,), lambda changed: run(changed[0])[:, output])
 

@@ -204,5 +204,5 @@ def _by_source(patches: Sequence[Patch], labels: NDArray[np.int64]) -> NDArray[n
     return weights
 
 
-def _target(patch: Patch, head: int) -> int:
-    return targets(patch.generator, patch.fake)[head]
+def _target(patch: Patch, question: int) -> int:
+    return targets(patch.generator, patch.fake)[question]

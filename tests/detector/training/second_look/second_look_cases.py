@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from detector.faces.patch import encode
 from detector.models.card import FusionHalf, Input, SecondLookCard
 from detector.networks.framings import FramingNetwork
-from detector.networks.readings import HEADS, READINGS
+from detector.networks.readings import QUESTIONS, READINGS
 from detector.networks.vit_small_14 import Shape, ViTSmall14
 from detector.schema.model import Platt
 from detector.scoring.second_look.person_look import PersonLook
@@ -40,7 +40,7 @@ class SmallFramings(FramingNetwork):
     def __init__(self) -> None:
         super().__init__()
         self.look = nn.Conv2d(3, 8, 3, stride=2, padding=1)
-        self.judge = nn.Linear(8, READINGS * HEADS)
+        self.judge = nn.Linear(8, READINGS * QUESTIONS)
 
     @property
     def cam_layers(self) -> tuple[nn.Module, ...]:
@@ -56,7 +56,9 @@ def state_of(network: ViTSmall14) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def assert_only_heads_changed(network: ViTSmall14, before: dict[str, torch.Tensor], own: int | slice) -> None:
+def assert_only_heads_changed(
+    network: ViTSmall14, before: dict[str, torch.Tensor], own: int | list[int]
+) -> None:
     """The heads of the rows ``own`` differ from the state ``before``, and nothing else does."""
     for name, value in network.state_dict().items():
         kept = value.clone()

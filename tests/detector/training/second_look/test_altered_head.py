@@ -11,7 +11,7 @@ import torch
 from second_look_cases import assert_only_heads_changed, patch, state_of, tiny_network
 
 from detector.faces.framing import INNER
-from detector.networks.readings import ALTERED, HEADS
+from detector.networks.readings import ALTERED, outputs_of
 from detector.training.second_look import altered_head
 from detector.training.second_look.altered_head import fit_altered_head
 from detector.training.second_look.examples.blend_pairs import BlendPair, blend_pairs
@@ -66,7 +66,7 @@ def test_the_head_becomes_mostly_the_mean_of_two_that_learnt_from_the_same_examp
     ]
     before = state_of(network)
     fit_altered_head(network, real + fake, lambda line: None)
-    row = HEADS * INNER + ALTERED
+    row = outputs_of(INNER)[ALTERED]
     assert_only_heads_changed(network, before, row)
     assert np.array_equal(*of_examples)
     (weight, bias), (weight_of_both, bias_of_both) = learnt["linear_head"], learnt["head_with_pairs"]

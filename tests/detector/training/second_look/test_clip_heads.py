@@ -7,7 +7,7 @@ import pytest
 import torch
 from second_look_cases import assert_only_heads_changed, patch, state_of, tiny_network
 
-from detector.networks.readings import HEAD, HEADS, SYNTHESISED
+from detector.networks.readings import HEAD, SYNTHESISED, outputs_of
 from detector.training.second_look.clip_heads import clip_frames, fit_clip_head
 from detector.training.second_look.examples.motion_pairs import MotionPair
 from detector.training.second_look.examples.patches import Patch, RoleError
@@ -45,7 +45,7 @@ def test_it_is_fitted_and_nothing_else_is() -> None:
     fake = [one for seed in range(20, 24) for one in clip(seed, 3, **TALKING)]
     before = state_of(network)
     fit_clip_head(network, real + fake, PAIRS, lambda line: None)
-    row = HEADS * HEAD + SYNTHESISED
+    row = outputs_of(HEAD)[SYNTHESISED]
     assert_only_heads_changed(network, before, row)
     told = [logits(network, some, HEAD)[:, SYNTHESISED] for some in (real, fake)]
     assert told[1].min() > told[0].max()
@@ -60,7 +60,7 @@ def test_it_does_not_depend_on_how_often_a_place_was_filmed() -> None:
     real, fake = clip(1, 3), [one for seed in (20, 21) for one in clip(seed, 3, **TALKING)]
     fit_clip_head(networks[0], real + fake, PAIRS, lambda line: None)
     fit_clip_head(networks[1], [*real, *real, *real] + fake, PAIRS, lambda line: None)
-    row = HEADS * HEAD + SYNTHESISED
+    row = outputs_of(HEAD)[SYNTHESISED]
     assert np.allclose(*(network.judge.weight[row].detach().numpy() for network in networks), atol=1e-3)
 
 

@@ -13,7 +13,7 @@ from second_look_cases import patch
 
 from detector.errors import ParameterError
 from detector.faces.framing import HEAD, INNER
-from detector.networks.readings import HEADS
+from detector.networks.readings import QUESTIONS
 from detector.networks.vit_small_14 import PRETRAINED, Shape, ViTSmall14
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.sampling import HEAD_SHARES, Sampler
@@ -158,10 +158,10 @@ def test_heads_that_say_something_stay_as_they_are(first: ViTSmall14, tmp_path: 
     assert kept.framings.tolist() == [example.framing for example in examples]
     network = started(first)
     with torch.no_grad():
-        network.judge.weight[HEADS:] = 0.5
+        network.judge.weight[QUESTIONS:] = 0.5
     centre = network.centre.clone()
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
-    assert torch.equal(network.centre, centre) and bool((network.judge.weight[HEADS:] == 0.5).all())
-    assert bool(network.judge.weight[:HEADS].any())
+    assert torch.equal(network.centre, centre) and bool((network.judge.weight[QUESTIONS:] == 0.5).all())
+    assert bool(network.judge.weight[:QUESTIONS].any())
     real, fake = (logits(network, patches, INNER) for patches in (REALS, FAKES))
     assert (fake.mean(axis=0) > real.mean(axis=0)).all()

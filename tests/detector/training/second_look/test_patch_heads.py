@@ -10,7 +10,7 @@ import torch
 from second_look_cases import SIZE, TINY, patch, state_of, tiny_network
 
 from detector.faces.framing import INNER
-from detector.networks.readings import ALTERED, HEADS
+from detector.networks.readings import ALTERED, outputs_of
 from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
 from detector.training.second_look.examples.blend_pairs import BlendPair, blend_pairs
 from detector.training.second_look.examples.crops import handed_on_with_mask, plain_crop
@@ -22,7 +22,7 @@ from detector.training.second_look.patch_heads import (
     with_patch_heads,
 )
 
-ROW = HEADS * INNER + ALTERED
+ROW = outputs_of(INNER)[ALTERED]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from second_look_cases import SIZE, assert_only_heads_changed, patch, state_of, 
 
 from detector.faces.framing import HEAD
 from detector.faces.patch import decode
-from detector.networks.readings import HEADS, PHOTOGRAPH
+from detector.networks.readings import PHOTOGRAPH, outputs_of
 from detector.training.second_look.examples.crops import resaved_crop
 from detector.training.second_look.examples.patches import Patch, RoleError
 from detector.training.second_look.fitting.patch_scores import logits
@@ -67,7 +67,7 @@ def test_they_are_fitted_and_nothing_else_is() -> None:
     without_photograph_heads(network)
     before = state_of(network)
     fit_photograph_heads(network, photograph_examples(real + fake), lambda line: None)
-    own = slice(HEADS * PHOTOGRAPH, HEADS * (PHOTOGRAPH + 1))
+    own = list(outputs_of(PHOTOGRAPH))
     assert bool(network.judge.weight[own].any(dim=1).all())
     assert_only_heads_changed(network, before, own)
     told = [logits(network, some, PHOTOGRAPH).mean(axis=0) for some in (real, fake)]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from second_look_cases import SIZE, patch, tiny_network
 
-from detector.networks.readings import HEADS, READINGS
+from detector.networks.readings import QUESTIONS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.training.second_look import measuring_steps
 from detector.training.second_look.__main__ import main
@@ -82,5 +82,5 @@ def test_older_names_of_the_scan_and_of_stability_still_work(
 
 
 def test_the_tiny_network_is_built_like_the_large_one() -> None:
-    assert tiny_network().judge.out_features == READINGS * HEADS
+    assert tiny_network().judge.out_features == READINGS * QUESTIONS
     assert ViTSmall14().shape.features == 3 * 3 * 384
