@@ -51,7 +51,7 @@ def judge(
     persons = published_persons.published_persons(
         people, found, scorer, parameters.sample_rate, first_pass, seconds
     )
-    threshold = scorer.person_probability(scorer.logit(parameters.enter_threshold))
+    threshold = scorer.person_probability(scorer.frame_logit(parameters.enter_threshold))
     over = {one.person for one in found}
     if outweighed := is_outweighed(media.kind, parameters, persons, over, threshold):
         found = []

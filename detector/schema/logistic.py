@@ -27,7 +27,12 @@ def sigmoid(logits: float | Sequence[float] | NDArray[Any]) -> float | NDArray[n
     return out if isinstance(out, np.ndarray) else float(out)
 
 
+def logit_of(probability: float) -> float:
+    """The logit of a ``probability`` between 0 and 1, such as a threshold's."""
+    return float(np.log(probability / (1 - probability)))
+
+
 def finite_logit(probability: float) -> float:
-    """The logit of a ``probability``, a finite one also where it is rounded to 0 or 1."""
+    """The same of a ``probability`` that was computed, a finite one also where it is rounded to 0 or 1."""
     inside = min(max(probability, _LEAST), 1 - _LEAST)
     return math.log(inside / (1 - inside))

@@ -20,7 +20,7 @@ from detector.faces.detections import Detection
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Box, Platt, SecondLook
-from detector.schema.logistic import sigmoid
+from detector.schema.logistic import logit_of, sigmoid
 from detector.scoring.explainable import Explainable, Seen
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ class Scorer:
         """Calibrated probability that one frame was manipulated (temperature scaling, Guo et al., 2017)."""
         return sigmoid(logit / self.card.temperature)
 
-    def logit(self, probability: float) -> float:
-        """The logit of a frame that has this calibrated probability."""
+    def frame_logit(self, probability: float) -> float:
+        """The logit of a frame that has this calibrated probability: what :meth:`probability` undoes."""
         return logit_of(probability) * self.card.temperature
 
     def segment_probability(self, mean_logit: float) -> float:
@@ -224,8 +224,3 @@ def run_in_batches(backend: backends.Backend, crops: Sequence[Image], batch: int
     pieces = [np.stack(crops[i : i + batch]) for i in range(0, len(crops), batch)]
     out: Floats = np.concatenate([backend.run(piece) for piece in pieces]).astype(np.float64)
     return out
-
-
-def logit_of(probability: float) -> float:
-    """The logit of a probability."""
-    return float(np.log(probability / (1 - probability)))

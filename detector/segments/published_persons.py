@@ -11,8 +11,9 @@ from detector.faces.detections import Detection, Detections
 from detector.schema.analysis import Answers, Person, Score, Scores, is_mostly_covered
 from detector.schema.boxes import rounded
 from detector.schema.formatting import name_of
+from detector.schema.logistic import sigmoid
 from detector.scoring.first_pass.first_pass import FirstPassResult
-from detector.scoring.scorer import Scorer, sigmoid
+from detector.scoring.scorer import Scorer
 from detector.segments import rules
 from detector.segments.candidates import Candidate
 from detector.segments.judged_means import mean_logit, mean_of

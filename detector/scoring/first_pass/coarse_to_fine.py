@@ -44,7 +44,7 @@ class Sparing(NamedTuple):
         apart = min(faces, int(seconds * parameters.sample_rate))
         if not parameters.interpolate_below or scorer.is_sequence or apart < 2:
             return None
-        return cls(scorer.logit(parameters.interpolate_below), apart, parameters.sample_rate)
+        return cls(scorer.frame_logit(parameters.interpolate_below), apart, parameters.sample_rate)
 
     def slow(self, seconds: float, frames: int) -> bool:
         """Whether so many seconds are too long to spare a face, since the file has few of the ``frames``.

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from detector.faces.framing import HEAD, INNER
 from detector.models.card import FUSION_INPUTS
+from detector.schema.logistic import logit_of
 from detector.scoring.first_pass.moments import KeptMoment, evenly, spread
 from detector.scoring.fusion import SCAN, SECOND_LOGITS, SECOND_NETWORK, Floats, second_logits_of
-from detector.scoring.scorer import logit_of
 from detector.scoring.second_look.contrast import outliers
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.second_network import BothNetworks

@@ -18,10 +18,10 @@ import numpy as np
 
 from detector.faces.framing import HEAD, INNER
 from detector.models.card import FUSION_INPUTS
+from detector.schema.logistic import logit_of
 from detector.schema.measurements.second_look import NEAR_THRESHOLD
 from detector.scoring.first_pass.moments import evenly
 from detector.scoring.fusion import SECOND_NETWORK, Floats, Fusion
-from detector.scoring.scorer import logit_of
 from detector.scoring.second_look.contrast import amounts
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.views import AS_IT_IS, OTHER_VIEWS, MomentView

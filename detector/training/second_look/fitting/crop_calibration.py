@@ -18,10 +18,9 @@ from detector.models.card import SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters
-from detector.schema.logistic import sigmoid
+from detector.schema.logistic import logit_of, sigmoid
 from detector.schema.model import Platt
 from detector.scoring.fusion import Floats
-from detector.scoring.scorer import logit_of
 from detector.scoring.single_crops import CropScorer
 from detector.training.publish.calibration import expected_calibration_error
 from detector.training.publish.error_rates import counted_rate

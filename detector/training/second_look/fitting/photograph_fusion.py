@@ -25,9 +25,9 @@ from detector.networks.framings import FramingNetwork
 from detector.networks.readings import PHOTOGRAPH
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters
-from detector.schema.logistic import sigmoid
+from detector.schema.logistic import logit_of, sigmoid
 from detector.scoring.fusion import Floats, Fusion, Half
-from detector.scoring.scorer import Scorer, logit_of
+from detector.scoring.scorer import Scorer
 from detector.training.publish.calibration import expected_calibration_error
 from detector.training.publish.error_rates import counted_rate
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, TALKING_HEAD

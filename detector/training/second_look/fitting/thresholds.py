@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from detector.models.card import FUSION_INPUTS, SecondLookCard
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters, Platt, Rate
+from detector.schema.logistic import logit_of
 from detector.scoring.fusion import Floats, Fusion
-from detector.scoring.scorer import logit_of
 from detector.segments import rules
 from detector.segments.sampling_intervals import sample_weights
 from detector.training.publish.error_rates import counted_rate

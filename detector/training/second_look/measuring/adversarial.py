@@ -28,8 +28,9 @@ from detector.models.card import SecondLookCard
 from detector.networks.framings import FramingNetwork
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters
+from detector.schema.logistic import logit_of
 from detector.scoring.fusion import SCAN, SECOND_NETWORK, Fusion, fusion_inputs
-from detector.scoring.scorer import Scorer, logit_of
+from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.crops import square_of
 from detector.training.second_look.examples.patches import Patch
 from detector.training.second_look.fitting.inputs import fusion_columns

@@ -20,8 +20,8 @@ from detector.models.card_files import load_card, second_look_path
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportText
 from detector.schema.analysis import Analysis, Verdict
+from detector.schema.logistic import logit_of
 from detector.scoring.fusion import Fusion
-from detector.scoring.scorer import logit_of
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip
 from detector.training.publish.publish import write_second_look
 from detector.training.second_look.fitting.exhibits import develop_clips

@@ -7,8 +7,8 @@ import pytest
 from second_look_cases import clip_record, idle_card
 
 from detector.schema.analysis import Parameters
+from detector.schema.logistic import logit_of
 from detector.scoring.fusion import Fusion
-from detector.scoring.scorer import logit_of
 from detector.training.second_look.fitting.thresholds import fitted_card, measured_card, peak, probability_for
 
 

@@ -8,8 +8,8 @@ from second_look_cases import idle_card, patch
 from detector.faces.framing import HEAD
 from detector.faces.patch import decode
 from detector.schema.analysis import Parameters
+from detector.schema.logistic import logit_of
 from detector.scoring.fusion import Fusion
-from detector.scoring.scorer import logit_of
 from detector.training.second_look.examples.crops import plain_crop
 from detector.training.second_look.examples.kinds import COMPOSITE, PICTURE, REAL
 from detector.training.second_look.fitting.fusion import smooth_threshold_for
