@@ -71,11 +71,13 @@ class _Gap(NamedTuple):
 
 @dataclass
 class _Track:
-    scored: int  # number of the last face that is scored
-    since: float  # its time
-    frame: int  # the number of its frame
-    time: float  # of the last face
-    latest: int  # the number of its frame
+    """A track since its last scored face, after which others may wait."""
+
+    scored: int  # number of that face
+    scored_time: float  # seconds
+    scored_frame: int  # the number of its frame
+    last_time: float  # of the last face, be it that one or one that waits
+    last_frame: int
     waiting: list[NumberedCrop] = field(default_factory=list)
 
 
@@ -90,35 +92,40 @@ class CoarseToFine:
 
     def offer(self, face: NumberedCrop, track: int, time: float, frame: int) -> Iterator[NumberedCrop]:
         """Take the next ``face`` of ``track``, in the sampled frame of this number."""
-        yield from self._lost(time)
-        last = self._tracks.get(track)
-        if last is not None and frame == last.latest + 1 and self._sparing.slow(time - last.time, 1):
-            yield from self._ended(last)  # for so long its picture stood
+        yield from self._end_lost(time)
+        known = self._tracks.get(track)
         if (
-            last is not None
-            and len(last.waiting) < self._sparing.apart - 1
-            and not self._sparing.slow(time - last.since, frame - last.frame)
+            known is not None
+            and frame == known.last_frame + 1
+            and self._sparing.slow(time - known.last_time, 1)
         ):
-            last.waiting.append(face)
-            last.time, last.latest = time, frame
+            yield from self._end(known)  # for so long its picture stood
+        if (
+            known is not None
+            and len(known.waiting) < self._sparing.apart - 1
+            and not self._sparing.slow(time - known.scored_time, frame - known.scored_frame)
+        ):
+            known.waiting.append(face)
+            known.last_time, known.last_frame = time, frame
             return
-        if last is not None:
-            self._gaps.append(_Gap(last.scored, last.waiting, face.number))
+        if known is not None:
+            self._gaps.append(_Gap(known.scored, known.waiting, face.number))
         self._tracks[track] = _Track(face.number, time, frame, time, frame)
         yield face
 
-    def _lost(self, now: float) -> Iterator[NumberedCrop]:
+    def _end_lost(self, now: float) -> Iterator[NumberedCrop]:
         """The last faces of tracks that were lost, where they wait."""
-        for number in [number for number, track in self._tracks.items() if now - track.time > _LOST]:
-            yield from self._ended(self._tracks.pop(number))
+        for number in [number for number, track in self._tracks.items() if now - track.last_time > _LOST]:
+            yield from self._end(self._tracks.pop(number))
 
-    def _ended(self, track: _Track) -> Iterator[NumberedCrop]:
-        """The last face of a track, where it waits: now it is the last one scored."""
+    def _end(self, track: _Track) -> Iterator[NumberedCrop]:
+        """The last face of ``track``, where it waits: from now on it is the last one scored."""
         if track.waiting:
-            *waiting, end = track.waiting
-            self._gaps.append(_Gap(track.scored, waiting, end.number))
-            track.scored, track.since, track.frame, track.waiting = end.number, track.time, track.latest, []
-            yield end
+            *waiting, last = track.waiting
+            self._gaps.append(_Gap(track.scored, waiting, last.number))
+            track.scored, track.waiting = last.number, []
+            track.scored_time, track.scored_frame = track.last_time, track.last_frame
+            yield last
 
     def scored(self, numbers: Iterable[int], logits: NDArray[np.floating]) -> Iterator[NumberedCrop]:
         """Take the ``logits`` (n,) of the faces of these ``numbers``; gives back what is not calm."""
@@ -141,7 +148,7 @@ class CoarseToFine:
 
     def flush(self) -> Iterator[NumberedCrop]:
         """The last faces of all tracks, after which no other comes."""
-        yield from self._lost(np.inf)
+        yield from self._end_lost(np.inf)
 
 
 def spared(
