@@ -84,23 +84,23 @@ class _Answer(NamedTuple):
 def explainable_of_fused(
     fusion: Fusion,
     inputs: Floats,
-    added: Floats,
+    raised: Floats,
     parts: Sequence[NetworkPart],
     crop: Callable[[NetworkPart], tuple[Image, CropSquare]],
 ) -> Explainable:
     """What was seen of a face whose fusion's ``inputs`` are (1, 5), by each network that raised its score.
 
-    The one that raised it most comes first. ``added`` (1,) is added to the altered half where something
-    stands out from the rest of the track, ``crop`` gives what a part sees and where. What is told of other
+    The one that raised it most comes first. By ``raised`` (1,) the altered half is raised where something
+    stands out from the rest of the track; ``crop`` gives what a part sees and where. What is told of other
     squares stays as it is.
     """
-    logit = float(fusion.logit(inputs, added)[0])
+    logit = float(fusion.logit(inputs, raised)[0])
 
     def without(*columns: int) -> float:
         """The fused logit if the inputs of ``columns`` said nothing."""
         silent = inputs.copy()
         silent[0, columns] = fusion.neutral[list(columns)]
-        return float(fusion.logit(silent, added)[0])
+        return float(fusion.logit(silent, raised)[0])
 
     by_column = {column: part for part in parts for column in part.columns}
     decided = min(_questions(fusion, by_column), key=lambda columns: without(*columns))
@@ -114,7 +114,7 @@ def explainable_of_fused(
         for one, before, copies in zip(answers, as_they_are, changed, strict=True):
             counts = fusion.within if one.column == SCAN else 1.0
             rows[:, one.part.columns] += counts * (one.part.run(copies) - before)
-        return fusion.logit(rows, added)
+        return fusion.logit(rows, raised)
 
     return Explainable(answers[0].square, tuple(one.seen() for one in answers), logit, logits)
 

@@ -36,8 +36,8 @@ class Outlier:
 
 
 @dataclass(frozen=True)
-class Raised:
-    """What is added to the altered half's logit of ``track`` from ``start`` to ``end``, in seconds."""
+class RaisedInterval:
+    """The altered half's logit of ``track`` is raised by ``amount`` from ``start`` to ``end``, in seconds."""
 
     track: int
     start: float
@@ -45,20 +45,22 @@ class Raised:
     contrast: float
     amount: float
 
-    def moved(self, by: float, constants: Contrast) -> Raised:
+    def moved(self, by: float, constants: Contrast) -> RaisedInterval:
         """The same where the contrast is another."""
         contrast = self.contrast + by
         return replace(self, contrast=contrast, amount=constants.amount(contrast))
 
 
-def raised_intervals(track: int, times: Floats, logits: Floats, constants: Contrast | None) -> list[Raised]:
+def raised_intervals(
+    track: int, times: Floats, logits: Floats, constants: Contrast | None
+) -> list[RaisedInterval]:
     """Where ``track`` is raised, with samples (n,) at ``times`` (n,)."""
     if constants is None:
         return []
     # An end lies halfway between the last sample inside and the first outside.
     sides = np.concatenate([times[:1], (times[1:] + times[:-1]) / 2, times[-1:]])
     return [
-        Raised(
+        RaisedInterval(
             track,
             float(sides[one.first]),
             float(sides[one.last + 1]),
@@ -69,8 +71,8 @@ def raised_intervals(track: int, times: Floats, logits: Floats, constants: Contr
     ]
 
 
-def amounts(intervals: Sequence[Raised], track: NDArray[np.int32], time: Floats) -> Floats:
-    """What ``intervals`` add to each logit (n,), at ``time`` of ``track``."""
+def raised_by(intervals: Sequence[RaisedInterval], track: NDArray[np.int32], time: Floats) -> Floats:
+    """By how much ``intervals`` raise each of the altered half's logits (n,), at ``time`` of ``track``."""
     out = np.zeros(len(time))
     for one in intervals:
         out[(track == one.track) & (time >= one.start) & (time <= one.end)] += one.amount

@@ -18,7 +18,7 @@ from detector.scoring.explainable import Explainable, NetworkPart, explainable_o
 from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import SCAN, SECOND_NETWORK, Floats, fusion_inputs, inputs_of, second_logits_of
 from detector.scoring.scorer import FusedLogits, Scorer
-from detector.scoring.second_look.contrast import amounts
+from detector.scoring.second_look.contrast import raised_by
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.second_network import BothNetworks
 from detector.scoring.second_look.views import AS_IT_IS, crop_in_view, in_frame, squares
@@ -39,7 +39,8 @@ class FusedScorer(Scorer):
 
         For people who were not looked at, the second network says nothing.
         """
-        halves = self._networks.fusion.halves(self._inputs_at(track, time, logits), self._raised(track, time))
+        raised = self._raised_by(track, time)
+        halves = self._networks.fusion.halves(self._inputs_at(track, time, logits), raised)
         return FusedLogits(np.maximum(*halves), *halves)
 
     def second_look_of(self, track: int) -> schema.SecondLook | None:
@@ -68,11 +69,11 @@ class FusedScorer(Scorer):
         scan = self._networks.scan
         scanned = scan.logits([crop_square(image, peak.square, scan.card.input.size)])
         look = self._look_of(peak.track)
-        added = amounts(look.raised if look else (), track, time)
+        raised = raised_by(look.raised if look else (), track, time)
         return explainable_of_fused(
             self._networks.fusion,
             self._inputs_at(track, time, scanned),
-            added,
+            raised,
             self._parts(image, peak),
             partial(self._crop, image, peak),
         )
@@ -108,9 +109,9 @@ class FusedScorer(Scorer):
             return crop_in_view(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
         return crop_square(image, part.square, size), part.square
 
-    def _raised(self, track: NDArray[np.int32], time: Floats) -> Floats:
-        """What is added (n,) to the altered half at ``time`` of ``track``."""
-        return amounts([one for look in self._looks for one in look.raised], track, time)
+    def _raised_by(self, track: NDArray[np.int32], time: Floats) -> Floats:
+        """By how much (n,) the altered half is raised at ``time`` of ``track``."""
+        return raised_by([one for look in self._looks for one in look.raised], track, time)
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
         """The fusion's inputs (n, 5) at ``time`` of ``track``; ``scanned`` are the scan's logits (n,)."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.scoring.first_pass.moments import KeptMoment
 from detector.scoring.fusion import Floats, Fusion, fusion_inputs
-from detector.scoring.second_look.contrast import Raised, raised_intervals
+from detector.scoring.second_look.contrast import RaisedInterval, raised_intervals
 
 _TELLING = 1.5  # of the scan's logit: from one moment to the next, it says where something changed
 _AROUND = 0.3  # seconds on either side of a moment
@@ -36,7 +36,7 @@ class PersonLook:
     headed: NDArray[np.bool_]
     stability: float | None = None
     contradiction: bool = False  # the two networks lie too far apart
-    raised: tuple[Raised, ...] = ()
+    raised: tuple[RaisedInterval, ...] = ()
 
     @classmethod
     def of(
@@ -99,9 +99,9 @@ class PersonLook:
         for number in np.unique(track).tolist():
             yield number, times[track == number], logits[track == number]
 
-    def outlying(
+    def raised_intervals(
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, scanned: Floats
-    ) -> tuple[Raised, ...]:
+    ) -> tuple[RaisedInterval, ...]:
         """Where its tracks are raised; ``scanned`` are the scan's logits (n,) at ``times`` of ``track``."""
         return tuple(
             one

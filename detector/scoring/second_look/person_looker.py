@@ -71,8 +71,8 @@ class PersonLooker:
             logits = np.concatenate([logits, self._networks.second.of_moments(more, AS_IT_IS, framings)])
             order = sorted(range(len(logits)), key=[moment.time for moment in (*moments, *more)].__getitem__)
             look = PersonLook.of(group, [(*moments, *more)[i] for i in order], logits[order], faces)
-        outlying = look.outlying(self._fusion, faces["track"], faces["time"], faces["logit"])
-        return replace(look, raised=outlying)
+        raised = look.raised_intervals(self._fusion, faces["track"], faces["time"], faces["logit"])
+        return replace(look, raised=raised)
 
     def check_stability(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """See :meth:`detector.scoring.second_look.stability.StabilityCheck.check`."""

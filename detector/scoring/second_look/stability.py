@@ -22,7 +22,7 @@ from detector.schema.logistic import logit_of
 from detector.schema.measurements.second_look import NEAR_THRESHOLD
 from detector.scoring.first_pass.moments import evenly
 from detector.scoring.fusion import SECOND_NETWORK, Floats, Fusion
-from detector.scoring.second_look.contrast import amounts
+from detector.scoring.second_look.contrast import raised_by
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.views import AS_IT_IS, OTHER_VIEWS, MomentView
 
@@ -127,7 +127,7 @@ class StabilityCheck:
     def _check_contrast(self, look: PersonLook) -> PersonLook:
         """``look`` with the contrast that is the mean over views; without what no longer stands out in it."""
         assert self.fusion.contrast is not None
-        standing_out = amounts(look.raised, look.track, look.times) > 0
+        standing_out = raised_by(look.raised, look.track, look.times) > 0
         if standing_out.all() or not standing_out.any():
             return look
         inside, outside = (

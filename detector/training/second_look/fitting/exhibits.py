@@ -24,7 +24,7 @@ from detector.scoring.first_pass.first_pass import FirstPass
 from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.fusion import SECOND_NETWORK, Floats, Fusion, fusion_inputs
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look.contrast import amounts
+from detector.scoring.second_look.contrast import raised_by
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.person_looker import PersonLooker
 from detector.scoring.second_look.second_look import kept_of_persons
@@ -56,9 +56,8 @@ class PersonRecord:
         if self.look is None:
             return formula.logit(fusion_inputs(self.scan, formula.neutral[SECOND_NETWORK]))
         inputs = self.look.inputs_at(self.track, self.time, self.scan, formula.within)
-        outlying = self.look.outlying(formula, self.track, self.time, self.scan)
-        added = amounts(outlying, self.track, self.time)
-        return formula.logit(inputs, added)
+        intervals = self.look.raised_intervals(formula, self.track, self.time, self.scan)
+        return formula.logit(inputs, raised_by(intervals, self.track, self.time))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detector.models.card import Contrast
-from detector.scoring.second_look.contrast import Raised, amounts, outliers, raised_intervals
+from detector.scoring.second_look.contrast import RaisedInterval, outliers, raised_by, raised_intervals
 
 RATE = 8.0  # samples a second
 NOISE = np.random.default_rng(5).normal(0, 0.5, 2400)
@@ -92,11 +92,11 @@ def test_logits_are_raised_inside_alone_by_what_exceeds_the_least() -> None:
     assert one.contrast == pytest.approx(4.0, abs=0.4)
     assert one.amount == pytest.approx(0.5 * (one.contrast - 2.0))
     asked = np.array([0.5, 1.0, 2.375, 2.6, 1.5])
-    added = amounts([one], np.array([3, 3, 3, 3, 4], np.int32), asked)
+    added = raised_by([one], np.array([3, 3, 3, 3, 4], np.int32), asked)
     assert added == pytest.approx([0, one.amount, one.amount, 0, 0])
     assert raised_intervals(3, times, logits, None) == []
 
 
 def test_another_contrast_is_another_amount() -> None:
-    one = Raised(0, 1.0, 2.0, contrast=3.0, amount=2.0).moved(-0.5, Contrast(least=2.0, gain=2.0))
+    one = RaisedInterval(0, 1.0, 2.0, contrast=3.0, amount=2.0).moved(-0.5, Contrast(least=2.0, gain=2.0))
     assert (one.contrast, one.amount) == (2.5, 1.0)
