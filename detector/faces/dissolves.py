@@ -29,14 +29,14 @@ _ALTOGETHER = 0.4  # correlation of whole pictures, below which the scene is ano
 _ALIKE_THEN = 0.55  # correlation of a face after that with before, at least: it may have turned
 _LATELY = 4  # samples whose mean is what is seen now; as many there are before them, at least
 
-_Look = NDArray[np.float32]  # (d,), such that the product of two is their correlation
+_Picture = NDArray[np.float32]  # (d,), of :func:`picture`: the product of two is their correlation
 
 
 class SceneMemory:
     """What the last sampled frames looked like as a whole."""
 
     def __init__(self) -> None:
-        self._frames: deque[_Look] = deque(maxlen=max(_SPANS) + 1)
+        self._frames: deque[_Picture] = deque(maxlen=max(_SPANS) + 1)
 
     def add(self, image: Image) -> None:
         """The next frame."""
@@ -67,7 +67,7 @@ class Sighting(NamedTuple):
     """A face of a track in one sampled frame."""
 
     time: float
-    look: _Look
+    picture: _Picture
     thumbnail: NDArray[np.float32] | None
     """What of it went into the track's mean picture."""
 
@@ -79,8 +79,8 @@ class Change(NamedTuple):
     others: list[Sighting]
 
 
-def look_of(image: Image, box: Box) -> _Look:
-    """What a face looks like, with hair and neck, which tell people apart as well."""
+def wide_picture(image: Image, box: Box) -> _Picture:
+    """The picture of a face with hair and neck, which tell people apart as well."""
     return picture(image, grown(box))
 
 
@@ -89,7 +89,7 @@ class TrackMemory:
 
     def __init__(self, seen: Sequence[Sighting] = ()) -> None:
         """``seen`` are the first sightings, which are not told apart any more."""
-        self._before: _Look = np.array([one.look for one in seen], np.float32).sum(axis=0)
+        self._before: _Picture = np.array([one.picture for one in seen], np.float32).sum(axis=0)
         self._count = len(seen)  # of what is added up there
         self._kept: deque[Sighting] = deque()
         self._likeness = 1.0  # of what is seen lately with what was seen before
@@ -97,7 +97,7 @@ class TrackMemory:
     def add(self, sighting: Sighting) -> None:
         """The next one."""
         if len(self._kept) == max(_SPANS):
-            self._before = self._before + self._kept.popleft().look
+            self._before = self._before + self._kept.popleft().picture
             self._count += 1
         self._kept.append(sighting)
 
@@ -109,17 +109,17 @@ class TrackMemory:
         kept = list(self._kept)
         if self._count + len(kept) < 2 * _LATELY or len(kept) <= _LATELY:
             return None
-        looks = np.array([one.look for one in kept])
-        before = _unit(self._before + looks[:-_LATELY].sum(axis=0))
-        now = _unit(looks[-_LATELY:].sum(axis=0))
+        pictures = np.array([one.picture for one in kept])
+        before = _unit(self._before + pictures[:-_LATELY].sum(axis=0))
+        now = _unit(pictures[-_LATELY:].sum(axis=0))
         falling, self._likeness = self._likeness, float(before @ now)
         if self._likeness >= needed or self._likeness < falling:
             return None
-        older = np.flatnonzero(looks @ before >= looks @ now)
+        older = np.flatnonzero(pictures @ before >= pictures @ now)
         first = int(older[-1]) + 1 if len(older) else 1
         return Change(kept[first - 1].time, kept[first:]) if first < len(kept) else None
 
 
-def _unit(look: _Look) -> _Look:
-    length = np.linalg.norm(look)
-    return look / length if length else look
+def _unit(total: _Picture) -> _Picture:
+    length = np.linalg.norm(total)
+    return total / length if length else total

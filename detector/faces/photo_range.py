@@ -28,8 +28,8 @@ _DETAIL_WIDTH = 32  # px
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
-class PhotoLooks(NamedTuple):
-    """What a face in a photograph shows, as the module says."""
+class PhotoMeasures(NamedTuple):
+    """What is measured of a face in a photograph, as the module says."""
 
     colour: float
     detail: float
@@ -38,21 +38,21 @@ class PhotoLooks(NamedTuple):
 
 def flaw_of_photo(image: Image, box: Box, parameters: Parameters) -> str | None:
     """Which flaw of photographs the face in ``box`` of one (RGB) has; None if it is judged."""
-    looks = looks_of_photo(image, box)
-    if looks.colour < parameters.minimum_colour:
+    measured = measure_photo(image, box)
+    if measured.colour < parameters.minimum_colour:
         return WITHOUT_COLOUR
-    if looks.detail < parameters.minimum_detail:
+    if measured.detail < parameters.minimum_detail:
         return WITHOUT_DETAIL
-    if parameters.maximum_flatness and looks.flatness > parameters.maximum_flatness:
+    if parameters.maximum_flatness and measured.flatness > parameters.maximum_flatness:
         return DRAWN
     return None
 
 
-def looks_of_photo(image: Image, box: Box) -> PhotoLooks:
+def measure_photo(image: Image, box: Box) -> PhotoMeasures:
     """Colour, detail and flatness of the face in ``box`` of ``image`` (RGB), of the pixels as they are."""
     face = within_box(image, box)
     grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
-    return PhotoLooks(colour_of(face, _COLOUR_SIZE), _detail(grey, box[2] - box[0]), _flatness(grey))
+    return PhotoMeasures(colour_of(face, _COLOUR_SIZE), _detail(grey, box[2] - box[0]), _flatness(grey))
 
 
 def _detail(grey: Image, width: float) -> float:

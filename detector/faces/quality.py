@@ -1,6 +1,6 @@
-"""Whether a crop shows enough to be judged: contrast and sharpness.
+"""Whether a face is judged: by its width, the detector's confidence, and what its crop shows.
 
-Both are of the grey crop at the network's size. Contrast is the standard deviation, in
+Contrast and sharpness are of the grey crop at the network's size. Contrast is the standard deviation, in
 grey levels of 255. Sharpness is the mean absolute difference from the crop blurred by
 1.5 pixels, divided by the contrast: blur and strong video compression lower it, noise and
 the block edges of JPEG raise it, brightness does not change it. The thresholds in
@@ -52,9 +52,9 @@ def assess_face(image: Image, face: Face, size: int, parameters: Parameters) -> 
     if flaw is not None:
         return Assessment(flaw)
     crop = crop_square(image, square_for_face(face), size)
-    looks = quality(crop)
-    flaw = flaw_of(looks, parameters)
-    return Assessment(flaw, looks, is_grey(crop), crop if flaw is None else None)
+    measured = quality(crop)
+    flaw = flaw_of(measured, parameters)
+    return Assessment(flaw, measured, is_grey(crop), crop if flaw is None else None)
 
 
 def quality(crop: Image) -> Quality:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
-from detector.faces.dissolves import Change, SceneMemory, Sighting, TrackMemory, look_of
+from detector.faces.dissolves import Change, SceneMemory, Sighting, TrackMemory, wide_picture
 from detector.faces.search.matching import correlating
 from detector.media.frame import Image
 from detector.schema.analysis import Box
@@ -100,7 +100,7 @@ class Tracker:
         track.box, track.last = face.box, time
         track.detections += 1
         memory = self._memories[track.number]
-        memory.add(Sighting(time, look_of(image, face.box), thumbnail))
+        memory.add(Sighting(time, wide_picture(image, face.box), thumbnail))
         change = memory.change(needed)
         return track if change is None else self._split(track, change, image, face)
 

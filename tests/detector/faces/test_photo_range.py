@@ -12,7 +12,7 @@ from PIL import Image
 from detector import Parameters, Verdict, analyze, engine
 from detector.faces import photo_range
 from detector.faces.flaws import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL
-from detector.faces.photo_range import flaw_of_photo, looks_of_photo
+from detector.faces.photo_range import flaw_of_photo, measure_photo
 from detector.faces.search.centerface import FaceDetector
 from detector.faces.search.turned import turn_with_faces
 from detector.models.loaded import LoadedModel
@@ -72,7 +72,7 @@ def test_each_kind_is_named(astronaut: np.ndarray, box: tuple[float, float, floa
 
 def test_a_face_at_the_edge_or_beyond_it(astronaut: np.ndarray) -> None:
     for box in ((-30.0, -30.0, 80.0, 90.0), (480.0, 500.0, 540.0, 560.0), (511.5, 511.5, 512.5, 512.5)):
-        assert np.isfinite(looks_of_photo(astronaut, box).colour)
+        assert np.isfinite(measure_photo(astronaut, box).colour)
 
 
 def test_the_photo_shown_stays_upright_where_turning_it_did_not_help(
