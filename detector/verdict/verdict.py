@@ -10,7 +10,7 @@ from detector.verdict.left_open import left_open
 from detector.verdict.persons import averaged_odds
 from detector.verdict.persons.finding_basis import weighed_faces
 from detector.verdict.persons.flagged import covered_alone, flagged_persons, flagged_segments, who_reaches
-from detector.verdict.persons.who_counts import who_counts
+from detector.verdict.persons.whose_figure import who_counts
 from detector.verdict.reasons import doubt, finding, no_finding, unjudged
 from detector.verdict.reasons.why_open import Undecided, names_of
 

@@ -14,9 +14,8 @@ from detector.schema.analysis import (
     Verdict,
 )
 from detector.verdict.examined.judged_share import is_judged_enough
-from detector.verdict.persons.averaged_odds import persons_averaged
 from detector.verdict.persons.flagged import flagged_segments
-from detector.verdict.persons.whose_figure import figured_segment
+from detector.verdict.persons.whose_figure import figured_segment, persons_averaged
 from reports.text.numbers import plural, probability, shown, time_span, timecode
 from reports.text.translation.language import N_, gettext
 

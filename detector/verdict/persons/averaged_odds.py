@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import MediaKind, Parameters, Person, Segment
 from detector.verdict.persons.finding_basis import weighed_faces
 from detector.verdict.persons.flagged import who_reaches
-from detector.verdict.persons.who_counts import who_counts
 
 _ALMOST_SURE = 1 - 1e-9
 
@@ -49,18 +48,3 @@ def outweighed_faces(
     if segments or not applies(kind, parameters):
         return []
     return who_reaches(weighed_faces(persons), parameters)
-
-
-def persons_averaged(analysis: Analysis) -> list[Person]:
-    """The faces of a photo over whose odds its figures are averaged; none where the highest one counts.
-
-    Where it was asked whether some face is a finding, they are those that could be one, else all.
-    """
-    kind, parameters = analysis.media.kind, analysis.parameters
-    if not applies(kind, parameters):
-        return []
-    alone = outweighed_faces(kind, parameters, analysis.persons, analysis.segments)
-    verdict = Verdict.MANIPULATED if alone else analysis.verdict
-    counting = who_counts(kind, parameters, verdict, analysis.persons, analysis.segments)
-    judged = [face for face in counting if face.probability is not None]
-    return judged if len(judged) > 1 else []

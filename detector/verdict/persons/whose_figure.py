@@ -1,10 +1,57 @@
-"""Whose figure the exhibit's probability is: the segment, and the person."""
+"""Out of whose figures those of the exhibit are made, so that they say the same as its verdict.
+
+:func:`who_counts` says it while the verdict is made. Of a finished analysis :func:`figured_person` and
+:func:`figured_segment` tell whose figure the exhibit's probability is, :func:`persons_averaged` of how many.
+"""
 
 from __future__ import annotations
 
-from detector.schema.analysis import Analysis, Person, Segment
-from detector.verdict.persons.averaged_odds import persons_averaged
-from detector.verdict.persons.finding_basis import is_covered
+from collections.abc import Sequence
+
+from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
+from detector.verdict.examined.judged_share import is_judged_enough
+from detector.verdict.persons.averaged_odds import applies, outweighed_faces
+from detector.verdict.persons.finding_basis import is_covered, weighed_faces
+from detector.verdict.persons.flagged import flagged_persons
+
+
+def who_counts(
+    kind: MediaKind,
+    parameters: Parameters,
+    verdict: Verdict,
+    persons: Sequence[Person],
+    segments: Sequence[Segment],
+) -> list[Person]:
+    """The persons who count in probability and answers of an exhibit.
+
+    Of a video beside a finding those on whom it rests; else who could be judged in enough frames or has a
+    segment, which other views do not confirm, and all only where there is nobody else: who is seen too
+    briefly raises no doubt either. Of a photo all faces, beside a finding all that were asked for one.
+    """
+    finding = verdict is Verdict.MANIPULATED
+    if kind is MediaKind.IMAGE:
+        return weighed_faces(persons) if finding else list(persons)
+    if finding:
+        flagged = flagged_persons(persons, segments)
+        return [person for person in persons if person.id in flagged]
+    found = {segment.person for segment in segments}
+    known = [person for person in persons if is_judged_enough(parameters, person) or person.id in found]
+    return known or list(persons)
+
+
+def persons_averaged(analysis: Analysis) -> list[Person]:
+    """The faces of a photo over whose odds its figures are averaged; none where the highest one counts.
+
+    Where it was asked whether some face is a finding, they are those that could be one, else all.
+    """
+    kind, parameters = analysis.media.kind, analysis.parameters
+    if not applies(kind, parameters):
+        return []
+    alone = outweighed_faces(kind, parameters, analysis.persons, analysis.segments)
+    verdict = Verdict.MANIPULATED if alone else analysis.verdict
+    counting = who_counts(kind, parameters, verdict, analysis.persons, analysis.segments)
+    judged = [face for face in counting if face.probability is not None]
+    return judged if len(judged) > 1 else []
 
 
 def figured_segment(analysis: Analysis) -> Segment | None:

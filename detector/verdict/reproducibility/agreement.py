@@ -22,8 +22,9 @@ from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.segments.sampling_intervals import interval_index, is_sampled
-from detector.verdict.persons.averaged_odds import could_be, persons_averaged
+from detector.verdict.persons.averaged_odds import could_be
 from detector.verdict.persons.kinds import is_near_border
+from detector.verdict.persons.whose_figure import persons_averaged
 from detector.verdict.reproducibility import grounds
 from detector.verdict.reproducibility.tolerance import TOLERANCE as TOLERANCE
 from detector.verdict.reproducibility.tolerance import Tolerance as Tolerance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Parameters
-from detector.verdict.persons.averaged_odds import persons_averaged
+from detector.verdict.persons.whose_figure import persons_averaged
 from reports.text import covered
 from reports.text.heatmaps import SEQUENCES, maps_of
 from reports.text.made_since import made_since
