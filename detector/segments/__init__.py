@@ -6,6 +6,5 @@ nothing else; :mod:`~detector.segments.candidates` smooths tracks and applies th
 :mod:`~detector.segments.explained_peaks` makes published segments of it, with their peak frames, and
 :mod:`~detector.segments.published_persons` says who is seen, for how long, and with which figures.
 :mod:`~detector.segments.sampling_intervals` tells which scores are of sampled frames, of which each interval
-counts once, :mod:`~detector.segments.judged_means` has the means of which figures are made, and
-:mod:`~detector.segments.frame_seconds` tells for how long each sampled frame stands.
+counts once, and :mod:`~detector.segments.frame_seconds` tells for how long each sampled frame stands.
 """

@@ -16,15 +16,14 @@ from detector.faces.detections import Detection, Detections
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 from detector.segments import rules
-from detector.segments.judged_means import mean_logit
-from detector.segments.sampling_intervals import sample_weights
+from detector.segments.sampling_intervals import mean_per_interval, sample_weights
 
 
 @dataclass(frozen=True)
 class Candidate:
     """An interval of a person that reaches the threshold for a finding, before its peaks are explained.
 
-    ``level`` is its mean logit.
+    ``level`` is its :func:`mean_logit`.
     """
 
     name: str
@@ -82,6 +81,20 @@ def candidates_of(name: str, group: Detections, parameters: Parameters, kind: Me
             Candidate(f"{name}{rank}", name, inside, peaks, mean_logit(inside, parameters.sample_rate))
         )
     return found
+
+
+def mean_logit(detections: Detections, rate: float) -> float:
+    """The mean logit of the judged ones; each 1/``rate`` seconds in which any was judged counts alike.
+
+    So frames around boundaries, all of which are judged, weigh no more than sampled ones.
+    """
+    return mean_of(detections, "logit", rate)
+
+
+def mean_of(detections: Detections, name: str, rate: float) -> float:
+    """The same of the field ``name``."""
+    judged = detections.rows[~np.isnan(detections.rows["logit"])]
+    return float(np.mean(mean_per_interval(judged["time"], judged[name], rate)))
 
 
 def candidates_of_all(

@@ -15,8 +15,7 @@ from detector.schema.logistic import sigmoid
 from detector.scoring.first_pass.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import rules
-from detector.segments.candidates import Candidate
-from detector.segments.judged_means import mean_logit, mean_of
+from detector.segments.candidates import Candidate, mean_logit, mean_of
 
 
 def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[str, Detections]:
