@@ -245,9 +245,9 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
 
 
 def _run_first_pass(
-    job: _Job, reader: MediaReader, first_pass: FirstPass, parameters: Parameters, progress: Progress
+    job: _Job, reader: MediaReader, first: FirstPass, parameters: Parameters, progress: Progress
 ) -> tuple[Image | None, list[FirstPassResult]]:
-    """Put all sampled frames through the first pass and the fingerprint; a photo is kept, and returned.
+    """Put all sampled frames through ``first`` and the fingerprint; a photo is kept, and returned.
 
     Beside it, what the first pass leaves: by the first model, then by each of the others.
     """
@@ -256,16 +256,16 @@ def _run_first_pass(
     sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
     photo = None
     sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
-    with ahead(first_pass.with_cuts(sampled), _depth(reader)) as frames:
+    with ahead(first.with_cuts(sampled), _depth(reader)) as frames:
         for frame, is_cut in frames:
-            first_pass.process_frame(frame, is_cut)
+            first.process_frame(frame, is_cut)
             if sampler is not None:
                 sampler.process_frame(frame)
             if still and job.images:
                 photo = write_photo(job.images, frame.image)
             done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
             progress("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
-    results = first_pass.post_process()
+    results = first.post_process()
     if job.fingerprint and sampler is not None and (made := sampler.finish(reader)):
         write_atomically(job.fingerprint, made.to_bytes(), durable=False)
     return photo, results
@@ -305,9 +305,9 @@ def _turn_wanted(first_pass: FirstPassResult, reader: MediaReader, parameters: P
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:
     """About six of the sampled frames, read again."""
-    first = reader.tally.first_pts or 0
+    first_pts = reader.tally.first_pts or 0
     chosen = times[:: max(1, len(times) // _TRIED)]
-    wanted = {first + round(Fraction(time) / reader.time_base) for time in chosen}
+    wanted = {first_pts + round(Fraction(time) / reader.time_base) for time in chosen}
     return (frame.image for frame in reader.at(wanted))
 
 

@@ -94,7 +94,7 @@ class Detections:
         return self.only(~self.rows["between"])
 
     @property
-    def scored(self) -> NDArray[np.void]:
+    def scored_rows(self) -> NDArray[np.void]:
         """Those with a logit, as rows (n,) of ``track``, ``time`` and ``logit`` alone, a fifth as large."""
         judged = ~np.isnan(self.rows["logit"])
         out = np.empty(int(judged.sum()), _SCORED)

@@ -25,7 +25,7 @@ def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[st
     """
     by_track = first_pass.detections.by_track()
     groups = []
-    for group in first_pass.persons:
+    for group in first_pass.person_tracks:
         theirs = np.zeros(len(first_pass.detections), np.bool_)
         for number in group:
             theirs[by_track[number]] = True

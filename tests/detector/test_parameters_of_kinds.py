@@ -105,7 +105,7 @@ def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Pat
             for frame, is_cut in first_pass.with_cuts(reader.frames(8.0)):
                 first_pass.process_frame(frame, is_cut)
             (left,) = first_pass.post_process()
-        assert len(left.detections.scored)
+        assert len(left.detections.scored_rows)
     assert asked == OF_FIRST_PASS
 
 

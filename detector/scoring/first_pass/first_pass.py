@@ -41,7 +41,7 @@ class FirstPassResult:
     """
 
     detections: Detections
-    persons: list[list[int]]  # numbers of their tracks
+    person_tracks: list[list[int]]  # of each person the numbers of their tracks
     times: Sequence[float]  # of all sampled frames, in seconds from the first
     cuts: Sequence[float]  # likewise
     discarded: int  # faces that turned out to be none
@@ -167,7 +167,7 @@ class FirstPass:
         faces = taken.only(kept)
         discarded = len(taken) - len(faces)
         left = set(faces.rows["track"].tolist())
-        persons = group_tracks([track for track in self._tracker.tracks if track.number in left])
+        person_tracks = group_tracks([track for track in self._tracker.tracks if track.number in left])
         copies = [Detections(faces.rows.copy()) for _ in self._queues[1:]]
         from_damaged = self._reader.tally.not_sampled if self._reader is not None else 0
         motionless = self._stillness.motionless() if self._stillness is not None else None
@@ -176,7 +176,7 @@ class FirstPass:
             _fill_in_logits(detections, queue, own, feature_of)
             results.append(
                 FirstPassResult(
-                    detections, persons, self._times, self._cuts, discarded, from_damaged, motionless
+                    detections, person_tracks, self._times, self._cuts, discarded, from_damaged, motionless
                 )
             )
         return results

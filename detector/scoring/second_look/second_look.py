@@ -51,8 +51,8 @@ def kept_of_persons(
     first_pass: FirstPassResult, keeper: MomentKeeper, parameters: Parameters
 ) -> Iterator[KeptOfPerson]:
     """Everyone in ``first_pass`` with the moments kept of them, also those of whom there are none."""
-    usable = first_pass.detections.scored
-    for group in first_pass.persons:
+    usable = first_pass.detections.scored_rows
+    for group in first_pass.person_tracks:
         faces = usable[np.isin(usable["track"], group)]
         most = min(parameters.second_look, -(-len(faces) // _USABLE_PER_MOMENT))
         yield KeptOfPerson(group, faces, keeper.of(group), most)
@@ -71,14 +71,14 @@ def look_again(
     Returns the scorer that decides from here on: ``scan`` where there is nothing to look at. Logits of
     ``first_pass`` are still those of the scan (:func:`fill_in_fused`).
     """
-    if not len(first_pass.detections.scored):
+    if not len(first_pass.detections.scored_rows):
         return scan
     networks = BothNetworks.of(scan, model)
     looker = PersonLooker(networks, parameters.alternate_heads)
-    sparing = scan.still and len(first_pass.persons) > _MANY
+    sparing = scan.still and len(first_pass.person_tracks) > _MANY
     looks = []
     for done, person in enumerate(kept_of_persons(first_pass, keeper, parameters)):
-        progress(done / len(first_pass.persons))
+        progress(done / len(first_pass.person_tracks))
         look = looker.look(person.group, person.faces, person.kept, person.most, parameters.doubt_threshold)
         if look is not None:
             looks.append(looker.check_stability(look, parameters.enter_threshold, sparing))
@@ -90,7 +90,7 @@ def fill_in_fused(detections: Detections, scorer: Scorer) -> None:
 
     Logits of a scan stay as they are.
     """
-    usable, rows = detections.scored, detections.rows
+    usable, rows = detections.scored_rows, detections.rows
     judged = ~np.isnan(rows["logit"])
     fused = scorer.fuse(usable["track"], usable["time"], usable["logit"])
     rows["logit"][judged] = fused.logit

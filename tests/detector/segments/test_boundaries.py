@@ -285,7 +285,7 @@ def test_letters_go_by_screen_time_all_the_same() -> None:
     longer["track"], longer["logit"] = 1, -FLAGGED
     rows = np.concatenate([briefly, longer])
     both = Detections(rows[np.argsort(rows["time"], kind="stable")])
-    first_pass = replace(first_pass, detections=both, persons=[[0], [1]])
+    first_pass = replace(first_pass, detections=both, person_tracks=[[0], [1]])
     refined = refine_boundaries(first_pass, cast(MediaReader, footage), judge, PARAMETERS, lambda share: None)
     assert np.count_nonzero(refined.rows["track"] == 0) > np.count_nonzero(refined.rows["track"] == 1)
     people = group_persons(replace(first_pass, detections=refined), np.ones(len(first_pass.times)))

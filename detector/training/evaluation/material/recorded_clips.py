@@ -245,7 +245,7 @@ def _first_pass(
         (left,) = first_pass.post_process()
         recording = Recording(
             faces=[_recorded(one, *found[one.pts, one.box]) for one in left.detections],
-            persons=left.persons,
+            persons=left.person_tracks,
             times=times,
             cuts=list(left.cuts),
             discarded=left.discarded,

@@ -81,7 +81,7 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
     (left,) = first.post_process()
     assert settled == [(number * 100, [0, 1, 2, 3]) for number in range(count)]
     assert list(left.times) == [number / 8 for number in range(count)]
-    assert left.discarded == count and sorted(sum(left.persons, [])) == [0, 1, 2]
+    assert left.discarded == count and sorted(sum(left.person_tracks, [])) == [0, 1, 2]
     seen = list(left.detections)
     assert [(one.index, one.track) for one in seen] == [(n, t) for n in range(count) for t in range(3)]
     for one in seen:
