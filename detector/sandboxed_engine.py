@@ -58,7 +58,7 @@ def analyze_confined(
             readable.append(Path(one).parent)
         named.append(one)
     places = AllowedPaths(readable=tuple(readable), writable=(folder,))
-    what = (_analyzed, path, folder, name, parameters, named, joint, backend, write, get_ready)
+    what = (_analyze_inside, path, folder, name, parameters, named, joint, backend, write, get_ready)
     with Sandbox(
         *what,
         limits=limits_of_environment(),
@@ -70,7 +70,7 @@ def analyze_confined(
     return Analysis.from_json((folder / _RESULT).read_bytes())
 
 
-def _analyzed(
+def _analyze_inside(
     path: Path,
     folder: Path,
     name: str | None,
@@ -82,6 +82,7 @@ def _analyzed(
     get_ready: Callable[[], None] | None,
     progress: Progress,
 ) -> None:
+    """What :func:`analyze_confined` has done in the confined process; ``models`` has the first one first."""
     from detector.engine import analyze
 
     if backend:
@@ -123,7 +124,7 @@ def annotate_confined(
     with temporary_folder(".annotated-", beside, out) as folder:
         made = Path(folder, "annotated.mp4")
         places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(made.parent,))
-        what = (_annotated, exhibit, analysis.to_json(), made, maps)
+        what = (_annotate_inside, exhibit, analysis.to_json(), made, maps)
         modules = ("detector.annotated_video",)
         with Sandbox(*what, limits=limits_of_environment(), places=places, modules=modules) as confined:
             told: dict[str, Any] = confined.result(progress)
@@ -132,9 +133,10 @@ def annotate_confined(
     return told
 
 
-def _annotated(
+def _annotate_inside(
     exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], progress: Progress
 ) -> dict[str, Any]:
+    """What :func:`annotate_confined` has done there; ``analysis`` is its JSON."""
     from detector.annotated_video import annotate
 
     made = annotate(
