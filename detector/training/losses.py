@@ -1,4 +1,4 @@
-"""What a batch is and what is asked of it."""
+"""What a batch is and what is asked of it; losses that the second look's training shares."""
 
 from __future__ import annotations
 
@@ -77,6 +77,19 @@ def loss_of(network: Network, batch: Batch, config: Config, soft_targets: Tensor
         # Distillation (Hinton et al., 2015): half of the loss is against them.
         loss = (loss + nn.functional.binary_cross_entropy_with_logits(logits, soft_targets)) / 2
     return loss
+
+
+def question_loss(given: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy of logits ``given`` (n, questions) over the questions that are asked of each example.
+
+    Their targets ``wanted`` (n, questions) are 0 and 1, moved towards each other by ``smoothing``, half of a
+    recipe's ``label_smoothing``; targets of questions that are not asked are negative
+    (:mod:`detector.training.second_look.examples.kinds`).
+    """
+    asked = (wanted >= 0).float()
+    smooth = wanted.clamp(min=0) * (1 - 2 * smoothing) + smoothing
+    each = nn.functional.binary_cross_entropy_with_logits(given, smooth, reduction="none")
+    return (each * asked).sum() / asked.sum().clamp(min=1)
 
 
 def local_contrast(local: Tensor, where: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ from torch.nn import functional as F
 from detector.files import atomic_path
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.progress import ReportText
+from detector.training.losses import question_loss
 from detector.training.second_look.kept_tokens import UPPER_BLOCKS, KeptTokens
 from detector.training.second_look.linear_heads import fit_linear_heads
-from detector.training.second_look.scan_loop import head_loss
 
 LEFT_OUT = 4
 """The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
@@ -111,7 +111,7 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
         _, high = network.through(_some_patches(tokens), blocks)
         judged = network.judged(torch.cat([low, high], dim=1))
         given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
-        loss = head_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
+        loss = question_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
         _step(optimiser, trained, loss, recipe.rate_at(step))
         average.add(step)
         losses = [*losses, float(loss.detach())][-_REPORT_EVERY:]

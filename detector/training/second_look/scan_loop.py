@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from detector.errors import ParameterError
 from detector.files import atomic_path
@@ -25,7 +24,7 @@ from detector.media.frame import Image
 from detector.networks.framings import FramingNetwork
 from detector.progress import ReportText
 from detector.training.data.crop_examples import UNKNOWN
-from detector.training.losses import local_contrast
+from detector.training.losses import local_contrast, question_loss
 
 LAST, LOG = "last.pt", "log.jsonl"
 _LOSSES_KEPT = 100
@@ -77,14 +76,6 @@ class ExampleSource(Protocol):
     """Where examples come from."""
 
     def batch(self, rng: np.random.Generator, count: int) -> Sequence[Drawn]: ...
-
-
-def head_loss(given: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy over the questions that are asked of an example; their targets are not negative."""
-    asked = (wanted >= 0).float()
-    smooth = wanted.clamp(min=0) * (1 - 2 * smoothing) + smoothing
-    each = F.binary_cross_entropy_with_logits(given, smooth, reduction="none")
-    return (each * asked).sum() / asked.sum().clamp(min=1)
 
 
 def parameter_groups(network: FramingNetwork, recipe: Recipe) -> list[dict[str, Any]]:
@@ -146,7 +137,7 @@ class Trainer:
         given, local = network.forward_local(network.normalised(crops))
         unknown = np.full(local.shape[1:], UNKNOWN, np.float32)
         where = np.stack([unknown if example.where is None else example.where for example in drawn])
-        return head_loss(given[:, None], wanted, recipe.smoothing) + recipe.where * local_contrast(
+        return question_loss(given[:, None], wanted, recipe.smoothing) + recipe.where * local_contrast(
             local, torch.from_numpy(where)
         )
 

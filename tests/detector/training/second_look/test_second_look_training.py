@@ -12,10 +12,10 @@ from second_look_cases import SIZE, patch, tiny_network
 
 from detector.networks.readings import QUESTIONS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.training.losses import question_loss
 from detector.training.second_look import measuring_steps
 from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
-from detector.training.second_look.scan_loop import head_loss
 
 pytestmark = pytest.mark.usefixtures("one_seed")
 
@@ -35,8 +35,8 @@ def test_one_logit_for_each_head_by_reading() -> None:
 def test_heads_that_are_not_asked_count_for_nothing() -> None:
     given = torch.tensor([[2.0, 50.0], [-1.0, -50.0]])
     wanted = torch.tensor([[1.0, -1.0], [0.0, -1.0]])
-    one_head = head_loss(given[:, :1], wanted[:, :1], 0.0)
-    torch.testing.assert_close(head_loss(given, wanted, 0.0), one_head)
+    one_head = question_loss(given[:, :1], wanted[:, :1], 0.0)
+    torch.testing.assert_close(question_loss(given, wanted, 0.0), one_head)
 
 
 def test_matching_takes_away_what_sharpness_explains() -> None:
