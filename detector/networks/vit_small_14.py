@@ -19,7 +19,7 @@ from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
 from detector.networks.base import register
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.networks.readings import QUESTIONS, READINGS
 
 PATCH = 14  # px
@@ -48,7 +48,7 @@ PRETRAINED = Shape(depth=12, taps=(6, 9, 12))
 
 @register("vit_small_14")
 class ViTSmall14(FramingNetwork):
-    """See :class:`~detector.networks.framings.FramingNetwork`."""
+    """See :class:`~detector.networks.framing_network.FramingNetwork`."""
 
     architecture = "vit_small_14"
     gives_tokens = True

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from detector.errors import ParameterError
 from detector.faces.framing import INNER
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.progress import ReportText
 from detector.training.data.face_samples import Sample
 from detector.training.second_look.examples.kinds import LIP_SYNC, REENACTMENT, SWAP

@@ -26,7 +26,7 @@ from detector.media.frame import Image
 from detector.models.card import Card
 from detector.models.loaded import LoadedModel
 from detector.networks.efficientnet_lite0 import EfficientNetLite0
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.training.data.face_samples import Sample
 from detector.training.publish.calibration import fit_temperature
 from detector.training.publish.error_rates import VALIDATED

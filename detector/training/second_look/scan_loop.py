@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from detector.errors import ParameterError
 from detector.files import atomic_path
 from detector.media.frame import Image
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.progress import ReportText
 from detector.training.data.crop_examples import UNKNOWN
 from detector.training.losses import local_contrast, question_loss

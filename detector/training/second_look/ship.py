@@ -16,7 +16,7 @@ from detector.models.card import FusionHalf, Input, NetworkFile, SecondLookCard
 from detector.models.card_files import load_card, second_look_path
 from detector.models.loaded import LoadedModel
 from detector.models.weights import refuse_wrong_weights
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
 from detector.progress import ReportText
 from detector.schema.model import Platt

@@ -17,7 +17,7 @@ from detector.faces.framing import HEAD, INNER
 from detector.files import atomic_path
 from detector.models.card import is_name
 from detector.models.card_files import load_card
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.progress import ReportText
 from detector.training.data.face_samples import harvest

@@ -17,7 +17,7 @@ from detector.faces.framing import HEAD, INNER
 from detector.models.loaded import kinds_of
 from detector.models.weights import StoredTensor, mismatch
 from detector.networks.base import create
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
 from detector.scoring.fusion import fusion_inputs

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from detector.faces.framing import HEAD, INNER
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.networks.readings import PHOTOGRAPH
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.crops import plain_crop

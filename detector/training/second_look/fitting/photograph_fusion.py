@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from detector.faces.framing import Box
 from detector.faces.patch import decode
 from detector.models.card import Bound, PhotographFusion, SecondLookCard
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.networks.readings import PHOTOGRAPH
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters

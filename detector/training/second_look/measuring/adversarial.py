@@ -25,7 +25,7 @@ from detector.faces.framing import INNER
 from detector.faces.patch import decode
 from detector.media.frame import Image
 from detector.models.card import SecondLookCard
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters
 from detector.schema.logistic import logit_of

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from detector.faces.patch import encode
 from detector.models.card import FusionHalf, Input, SecondLookCard
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.networks.readings import QUESTIONS, READINGS
 from detector.networks.vit_small_14 import Shape, ViTSmall14
 from detector.schema.model import Platt

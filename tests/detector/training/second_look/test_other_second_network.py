@@ -16,7 +16,7 @@ from detector import analyze
 from detector.errors import ModelError
 from detector.models.card_files import MODELS
 from detector.models.loaded import LoadedModel, load_model
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.schema.analysis import MediaKind
 from detector.training.second_look import measuring_steps
 from detector.training.second_look.__main__ import main

@@ -11,7 +11,7 @@ from second_look_cases import SmallFramings, patch
 
 from detector.models.card import FUSION_INPUTS
 from detector.models.loaded import load_model
-from detector.networks.framings import FramingNetwork
+from detector.networks.framing_network import FramingNetwork
 from detector.scoring.fusion import SCAN
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.examples.patches import store
