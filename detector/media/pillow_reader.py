@@ -22,7 +22,7 @@ from detector.media.frame import Image
 from detector.media.pictures import hdr
 from detector.media.pictures.orientation import UPRIGHT, photo_orientation
 from detector.media.pictures.photo_file import open_photo, strictly
-from detector.media.reader import PICTURE_DAMAGED, Decoded, MediaReader, first_at
+from detector.media.reader import PICTURE_DAMAGED, MediaReader, WithPts, first_at
 from detector.media.stream.tally import Tally
 from detector.media.stream.unreferenced import NeededPackets
 from detector.schema.analysis import MediaKind
@@ -107,7 +107,7 @@ class PillowReader(MediaReader):
         pixels = _rgb(picture, self._transfer)
         return pixels if self._transfer in hdr.NAMES else self.to_srgb(pixels)
 
-    def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
+    def _seek(self, pts: int) -> tuple[WithPts, av.VideoFrame | None]:
         running = self._decoded(counting=False)
         return running, first_at(running, pts)
 

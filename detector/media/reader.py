@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from fractions import Fraction
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import av
 import numpy as np
@@ -33,7 +33,7 @@ from detector.media.stream.decoder import FrameDecoder
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
-Decoded = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
+WithPts = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 _MOST_SIZES = 16
 _ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
 _SEEK_EARLIER = 1  # seconds
@@ -49,6 +49,14 @@ class PictureGrowsError(Exception):
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.size = size
+
+
+class _Decoded(NamedTuple):
+    """A frame as the decoder gives it, with its PTS and its number from 0, in order of presentation."""
+
+    frame: av.VideoFrame
+    pts: int
+    number: int
 
 
 class MediaReader(FrameDecoder):
@@ -90,10 +98,10 @@ class MediaReader(FrameDecoder):
         """
         rate = Fraction(sample_rate).limit_denominator(1_000_000)
         none = True
-        for frame, pts, index in self._sampled(rate, all_decoded):
+        for frame, pts, number in self._sampled(rate, all_decoded):
             none = False
             self._note_size(frame)
-            yield self._frame(frame, pts, index)
+            yield self._frame(frame, pts, number)
         if self.kind is MediaKind.IMAGE:
             if none:
                 raise MediaError(PICTURE_DAMAGED)
@@ -108,17 +116,18 @@ class MediaReader(FrameDecoder):
                 )
             )
 
-    def _sampled(self, rate: Fraction, all_decoded: bool) -> Iterator[tuple[av.VideoFrame, int, int]]:
-        """The frames of :meth:`frames` as the decoder gives them, each with its PTS and its number."""
+    def _sampled(self, rate: Fraction, all_decoded: bool) -> Iterator[_Decoded]:
+        """The frames of :meth:`frames`, not yet upright."""
+        # Of sampling, the last interval with a sampled frame, and the last with one that rests on damage.
         tally, last_interval, spoilt_interval = self.tally, -1, -1
         # The last frame, where it is not sampled so far: how long it is shown tells the next one.
-        passed: tuple[av.VideoFrame, int, int] | None = None
+        passed: _Decoded | None = None
         # Chosen, but shown before others on which they may rest.
-        waiting: deque[tuple[av.VideoFrame, int, int]] = deque()
+        waiting: deque[_Decoded] = deque()
         for frame, pts in self._decoded(rate=None if all_decoded else rate):
-            if passed and tally.before_last == passed[1] and (pts - passed[1]) * self.time_base > 1 / rate:
+            if passed and tally.before_last == passed.pts and (pts - passed.pts) * self.time_base > 1 / rate:
                 waiting.append(passed)
-            this = frame, pts, tally.frames - 1
+            this = _Decoded(frame, pts, tally.frames - 1)
             interval = int(self._time(pts) * rate)
             passed = None
             if tally.damage.rests:
@@ -131,20 +140,18 @@ class MediaReader(FrameDecoder):
             else:
                 passed = this
             yield from self._undamaged(waiting)
-        if self.kind is MediaKind.VIDEO and passed and tally.last_pts == passed[1]:
-            shown = self.duration - self._time(passed[1]) + Fraction(seconds_after(self))
+        if self.kind is MediaKind.VIDEO and passed and tally.last_pts == passed.pts:
+            shown = self.duration - self._time(passed.pts) + Fraction(seconds_after(self))
             if shown > 1 / rate:
                 waiting.append(passed)
         yield from self._undamaged(waiting)
 
-    def _undamaged(
-        self, waiting: deque[tuple[av.VideoFrame, int, int]]
-    ) -> Iterator[tuple[av.VideoFrame, int, int]]:
+    def _undamaged(self, waiting: deque[_Decoded]) -> Iterator[_Decoded]:
         """Those of which it is known by now that they rest on nothing damaged; they are taken from there."""
         damage = self.tally.damage
-        while waiting and damage.is_known(waiting[0][1]):
+        while waiting and damage.is_known(waiting[0].pts):
             one = waiting.popleft()
-            if damage.rests_at(one[1]):
+            if damage.rests_at(one.pts):
                 self.tally.not_sampled += 1
             else:
                 yield one
@@ -207,7 +214,7 @@ class MediaReader(FrameDecoder):
 
     def decoded_spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[tuple[av.VideoFrame, int]]:
         """The frames of :meth:`spans` as the decoder gives them, each with its PTS."""
-        running: Decoded = iter(())
+        running: WithPts = iter(())
         here: int | None = None
         for first, last in wanted:
             found = None
@@ -233,7 +240,7 @@ class MediaReader(FrameDecoder):
         number = bisect_right(self._keys, pts)
         return self._keys[number - 1] if number else math.inf
 
-    def _seek(self, pts: int) -> tuple[Decoded, av.VideoFrame | None]:
+    def _seek(self, pts: int) -> tuple[WithPts, av.VideoFrame | None]:
         """The frame at ``pts``, and those that follow."""
         # Some containers cannot seek, or land behind the frame or (transport streams) between two key
         # frames: the next tries go to before its key frame, and then to the start of the file.
@@ -354,7 +361,7 @@ class MediaReader(FrameDecoder):
         return Frame(pts, self._time(pts), self.upright(frame, canvas), index, shown)
 
 
-def first_at(frames: Decoded, pts: int) -> av.VideoFrame | None:
+def first_at(frames: WithPts, pts: int) -> av.VideoFrame | None:
     """The frame at ``pts``, if ``frames`` come to it."""
     for frame, at in frames:
         if at >= pts:
