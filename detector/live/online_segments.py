@@ -18,7 +18,7 @@ from detector.segments.rules import is_long_enough
 
 
 @dataclass(frozen=True)
-class Closed:
+class ClosedInterval:
     """A flagged interval that nothing can be added to. Times in seconds."""
 
     start: float
@@ -64,23 +64,23 @@ class OnlineSegments:
                 return run.start, run.end
         return None
 
-    def add(self, time: float, logit: float) -> list[tuple[float, float] | Closed]:
+    def add(self, time: float, logit: float) -> list[tuple[float, float] | ClosedInterval]:
         """One more score. Returns, in order, smoothed scores (time, probability) and closed segments."""
         self._kept.append((time, logit))
-        out: list[tuple[float, float] | Closed] = []
+        out: list[tuple[float, float] | ClosedInterval] = []
         while self._next < len(self._kept) - 1 and time >= self._kept[self._next][0] + self._half:
             out += self._smooth()
         return out
 
-    def end(self) -> list[tuple[float, float] | Closed]:
+    def end(self) -> list[tuple[float, float] | ClosedInterval]:
         """There will be no more."""
-        out: list[tuple[float, float] | Closed] = []
+        out: list[tuple[float, float] | ClosedInterval] = []
         while self._next < len(self._kept):
             out += self._smooth()
         self._end_run()
         return out + self._closed(None)
 
-    def _smooth(self) -> list[tuple[float, float] | Closed]:
+    def _smooth(self) -> list[tuple[float, float] | ClosedInterval]:
         time, logit = self._kept[self._next]
         # One neighbour on either side at least, and all within the window; see segments.rules.
         near = [
@@ -96,7 +96,7 @@ class OnlineSegments:
         found = self._follow(time, logit, height)
         return [(time, height), *found]
 
-    def _follow(self, time: float, logit: float, height: float) -> list[Closed]:
+    def _follow(self, time: float, logit: float, height: float) -> list[ClosedInterval]:
         parameters = self._parameters
         before, (total, number) = self._total, self._total
         self._total = (total + logit, number + 1)
@@ -126,7 +126,7 @@ class OnlineSegments:
         else:
             self._waiting = run
 
-    def _closed(self, time: float | None) -> list[Closed]:
+    def _closed(self, time: float | None) -> list[ClosedInterval]:
         """What waits, if nothing can be joined to it after ``time``, or at the end of the track."""
         waiting = self._waiting
         if waiting is None:
@@ -139,4 +139,4 @@ class OnlineSegments:
             return []
         frames = waiting.after[1] - waiting.before[1]
         level = (waiting.after[0] - waiting.before[0]) / frames
-        return [Closed(waiting.start, waiting.end, frames, level, waiting.peak, waiting.height)]
+        return [ClosedInterval(waiting.start, waiting.end, frames, level, waiting.peak, waiting.height)]

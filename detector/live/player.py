@@ -106,7 +106,7 @@ def play(
         reader.join(timeout=15)
     if reader.problem is not None:
         # What had been scored before a broken source is worth reporting.
-        if not (session.frames and isinstance(reader.problem, ReelproofError)):
+        if not (session.frames_scored and isinstance(reader.problem, ReelproofError)):
             raise reader.problem
         ended = str(reader.problem)
     for segment in session.finish():
@@ -114,9 +114,9 @@ def play(
     middle, late = (float(np.percentile(delays, share)) for share in (50, 95)) if delays else (None, None)
     return Played(
         latest.put_in,
-        session.frames,
+        session.frames_scored,
         latest.dropped,
-        session.segments,
+        session.segments_closed,
         time.monotonic() - started,
         middle,
         late,

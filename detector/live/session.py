@@ -9,7 +9,7 @@ from typing import Any
 
 from detector.errors import ParameterError
 from detector.faces.detections import Detections
-from detector.live.online_segments import Closed, OnlineSegments
+from detector.live.online_segments import ClosedInterval, OnlineSegments
 from detector.live.state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
@@ -64,7 +64,7 @@ class LiveSession:
         self._picture: Image | None = None
         self._recent: deque[tuple[int, float, float]] = deque()
         self._segments: deque[LiveSegment] = deque(maxlen=MOST_SEGMENTS)
-        self.frames = self.segments = 0
+        self.frames_scored = self.segments_closed = 0
 
     def process_frame(self, frame: Frame) -> list[LiveSegment]:
         """Score one frame; returns the segments that closed with it."""
@@ -96,23 +96,23 @@ class LiveSession:
             opened = [(track, online.open) for track, online in list(self._tracks.items())]
             state = {
                 "time": self._time,
-                "frames": self.frames,
+                "frames": self.frames_scored,
                 "faces": [asdict(face) for face in self._faces],
                 "lanes": [{"track": track, "scores": scores} for track, scores in lanes.items()],
                 "open": [{"track": t, "start": s[0], "end": s[1]} for t, s in opened if s],
                 "segments": [asdict(segment) for segment in self._segments],
-                "segments_in_all": self.segments,
+                "segments_in_all": self.segments_closed,
             }
             return state, self._picture
 
     def _online(self) -> OnlineSegments:
         return OnlineSegments(self._parameters, self._scorer.probability)
 
-    def _noted(self, track: int, found: list[tuple[float, float] | Closed]) -> list[LiveSegment]:
+    def _noted(self, track: int, found: list[tuple[float, float] | ClosedInterval]) -> list[LiveSegment]:
         closed = []
         with self._lock:
             for one in found:
-                if isinstance(one, Closed):
+                if isinstance(one, ClosedInterval):
                     confidence = self._scorer.segment_probability(one.level)
                     closed.append(
                         LiveSegment(track, one.start, one.end, confidence, one.frames, one.peak, one.height)
@@ -120,14 +120,14 @@ class LiveSession:
                 else:
                     self._recent.append((track, *one))
             self._segments.extend(closed)
-            self.segments += len(closed)
+            self.segments_closed += len(closed)
         return closed
 
     def _show(self, frame: Frame, detections: Detections) -> None:
         with self._lock:
             self._time = float(frame.time)
             self._picture = frame.image
-            self.frames += 1
+            self.frames_scored += 1
             self._faces = [
                 LiveFace(
                     one.track,

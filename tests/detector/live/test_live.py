@@ -44,7 +44,7 @@ def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
         assert (one.start, one.end) == pytest.approx((other.start, other.end), abs=1.5 / 8)
         assert abs(one.frames - other.frames) <= 2
         assert one.confidence == pytest.approx(other.confidence, abs=0.03)
-    assert session.segments == len(found) and played.ended == "the source ended"
+    assert session.segments_closed == len(found) and played.ended == "the source ended"
 
 
 def test_a_snapshot(sample: Path, scanned_alone: Analysis, scorer: Scorer):
@@ -68,13 +68,13 @@ class Slow:
     """Takes its time with each frame, as a machine would that is too slow."""
 
     def __init__(self, seconds: float) -> None:
-        self.frames = self.segments = 0
+        self.frames_scored = self.segments_closed = 0
         self.times: list[float] = []
         self._seconds = seconds
 
     def process_frame(self, frame: Frame) -> list:
         time.sleep(self._seconds)
-        self.frames += 1
+        self.frames_scored += 1
         self.times.append(float(frame.time))
         return []
 
@@ -111,7 +111,9 @@ def test_pace_is_the_files_own(clip):
 
 def test_it_stops_when_told_to(clip):
     slow = Slow(0.01)
-    played = play(LiveSource("file", str(clip)), slow, 8.0, pace=True, stopping=lambda: slow.frames >= 3)
+    played = play(
+        LiveSource("file", str(clip)), slow, 8.0, pace=True, stopping=lambda: slow.frames_scored >= 3
+    )
     assert played.ended == "stopped" and 3 <= played.scored <= 5
 
 

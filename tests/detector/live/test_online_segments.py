@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from detector.live.online_segments import Closed, OnlineSegments
+from detector.live.online_segments import ClosedInterval, OnlineSegments
 from detector.schema.analysis import Parameters
 from detector.segments.rules import find_intervals, sliding_median
 
@@ -18,16 +18,16 @@ def probability(logit: float) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
-def online(times, logits, parameters) -> tuple[list[tuple[float, float]], list[Closed], list[float]]:
+def online(times, logits, parameters) -> tuple[list[tuple[float, float]], list[ClosedInterval], list[float]]:
     """Smoothed scores, closed segments, and when each was known."""
     track = OnlineSegments(parameters, probability)
     smoothed, closed, known = [], [], []
     for time, logit in zip(times, logits, strict=True):
         for one in track.add(float(time), float(logit)):
-            (closed if isinstance(one, Closed) else smoothed).append(one)
-            known += [float(time)] * isinstance(one, Closed)
+            (closed if isinstance(one, ClosedInterval) else smoothed).append(one)
+            known += [float(time)] * isinstance(one, ClosedInterval)
     for one in track.end():
-        (closed if isinstance(one, Closed) else smoothed).append(one)
+        (closed if isinstance(one, ClosedInterval) else smoothed).append(one)
     return smoothed, closed, known
 
 
