@@ -12,7 +12,7 @@ added there is dropped.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +39,7 @@ _EYES = 0.45  # of a face's width: how far they are apart, about
 
 
 _ByTrack = dict[int, list[tuple[float, float]]]  # start and end of intervals, in seconds
+_Pair = tuple[int, int]  # PTS of the frames of two neighbouring detections
 
 
 class _Gap(NamedTuple):
@@ -63,25 +64,37 @@ def refine_boundaries(
     detections = first_pass.detections
     if not parameters.edge_window or scorer.is_sequence:
         return detections
-    sampled = _intervals(detections, scorer, parameters)
-    found = {track: here for track, here in sampled.items() if here}
-    gaps: dict[tuple[int, int], list[_Gap]] = defaultdict(list)
+    found = {track: here for track, here in _intervals(detections, scorer, parameters).items() if here}
     reach = parameters.edge_window + 1 / parameters.sample_rate
+    gaps: dict[_Pair, list[_Gap]] = defaultdict(list)
     for gap in _gaps(detections, first_pass.times, found, reach):
         first, last = detections.rows["pts"][[gap.before, gap.after]].tolist()
         if not reader.tally.damage.is_between(first, last):
             gaps[first, last].append(gap)
     if not gaps:
         return detections
-    wanted = sorted(gaps)
     scoring = _GapScorer(detections, scorer, parameters)
+    _judge_between(gaps, reader, scoring, progress)
+    return _supported(scoring.post_process(), found, reach, scorer, parameters)
+
+
+def _judge_between(
+    gaps: Mapping[_Pair, Sequence[_Gap]], reader: MediaReader, scoring: _GapScorer, progress: ReportShare
+) -> None:
+    """Read the frames of all ``gaps`` once, in order, and have each gap judged in them."""
+    wanted = sorted(gaps)
     with ahead(reader.spans(_joined(wanted)), 1) as frames:
         for pair, shown in _by_pair(frames, wanted):
             progress((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
             for gap in gaps[pair]:
                 scoring.process_gap(gap, shown)
             del shown  # or they would be held while the next are gathered
-    refined = scoring.post_process()
+
+
+def _supported(
+    refined: Detections, found: _ByTrack, reach: float, scorer: Scorer, parameters: Parameters
+) -> Detections:
+    """``refined`` without what was added where all frames do not bear out what sampled ones ``found``."""
     while True:  # what is dropped may leave less of another interval
         holding = refined.only(np.isin(refined.rows["track"], list(found)))
         unsupported = _unsupported(refined, found, _intervals(holding, scorer, parameters), reach)
@@ -144,9 +157,9 @@ def _without(
     ]
 
 
-def _joined(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _joined(pairs: Sequence[_Pair]) -> list[_Pair]:
     """Pairs in order, those made one in which one begins where the other ends."""
-    out: list[tuple[int, int]] = []
+    out: list[_Pair] = []
     for first, last in pairs:
         if out and out[-1][1] == first:
             first = out.pop()[0]
@@ -154,9 +167,7 @@ def _joined(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return out
 
 
-def _by_pair(
-    frames: Iterator[Frame], pairs: Sequence[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int], list[Frame]]]:
+def _by_pair(frames: Iterator[Frame], pairs: Sequence[_Pair]) -> Iterator[tuple[_Pair, list[Frame]]]:
     """The frames of each pair, from the one to the other; not of one that breaks off or fills the memory."""
     held: list[Frame] = []
     left = iter(pairs)
