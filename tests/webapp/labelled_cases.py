@@ -45,7 +45,7 @@ def make(app, case_id: int) -> str:
     """The address of a validation made of a case by the labels that names say."""
     client = app.test_client()
     with app.extensions["database"].begin() as session:
-        case = cases.find(session, LOCAL, case_id)
+        case = cases.find_or_404(session, LOCAL, case_id)
         table = making.empty_table(making.offered(cases.analyses(session, case)))
     form = {"case": str(case_id), "title": "Reference", "laboratory": "Lab", "table": labelled(table)}
     answer = client.post("/validations", data=form)

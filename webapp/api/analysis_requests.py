@@ -64,7 +64,7 @@ def asked_case(asked: NewAnalysis | OfUpload) -> int | None:
         return None
     try:
         with this_app.database().begin() as session:
-            return case_queries.find(session, current(), asked.case).id
+            return case_queries.find_or_404(session, current(), asked.case).id
     except UserError:
         raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 

@@ -8,7 +8,7 @@ from detector.schema.comparison import Comparison
 from webapp.api.contract.idempotency import id_to_create
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.comparisons import Comparisons, ComparisonStatus, NewComparison
-from webapp.api.exhibits import find
+from webapp.api.exhibits import find_or_404
 from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import reference_comparisons
@@ -35,7 +35,7 @@ blueprint = Blueprint("api_comparisons", __name__)
 def create(sha256: str, body: NewComparison) -> Response:
     """Compare an exhibit with a reference, another exhibit that is here."""
     with visible_session() as session:
-        find(session, sha256)
+        find_or_404(session, sha256)
         exhibit = analysis_queries.latest_of(session, sha256)
         reference = analysis_queries.latest_of(session, body.reference)
     if exhibit is None or reference is None:
@@ -62,7 +62,7 @@ def listing(sha256: str) -> Comparisons:
     Those whose reference you may not see are left out.
     """
     with visible_session() as session:
-        exhibit = find(session, sha256).id
+        exhibit = find_or_404(session, sha256).id
     return Comparisons(comparisons=tuple(_to_status(row) for row in reference_comparisons.listed(exhibit)))
 
 

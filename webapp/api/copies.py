@@ -8,7 +8,7 @@ from detector.schema.analysis import Verdict
 from webapp.api.contract.operation import Answer, operation
 from webapp.api.contract.schemas.base import moment
 from webapp.api.contract.schemas.copies import Copies, CopyShape
-from webapp.api.exhibits import find
+from webapp.api.exhibits import find_or_404
 from webapp.queries import copies as copy_queries
 from webapp.queries.copies import Copy
 from webapp.security.access.permissions import Permission
@@ -32,7 +32,7 @@ def listing(sha256: str) -> Copies:
     Those you may not see are left out. They are known once an analysis has seen all pictures.
     """
     with visible_session() as session:
-        exhibit = find(session, sha256).id
+        exhibit = find_or_404(session, sha256).id
     return Copies(copies=tuple(_shape(copy) for copy in copy_queries.of_exhibit(exhibit)))
 
 

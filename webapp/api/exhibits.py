@@ -64,7 +64,7 @@ def listing(query: Paged) -> Exhibits:
 def get(sha256: str) -> ExhibitShape:
     """One exhibit and its analyses."""
     with visible_session() as session:
-        return _shapes(session, [find(session, sha256)])[0]
+        return _shapes(session, [find_or_404(session, sha256)])[0]
 
 
 @operation(
@@ -85,7 +85,7 @@ def analyse(sha256: str, body: Again) -> Response:
     return accepted_response(analysis_service.reanalyse(row, asked_analysis(body, id_to_create())))
 
 
-def find(session: Session, sha256: str) -> Exhibit:
+def find_or_404(session: Session, sha256: str) -> Exhibit:
     """An exhibit that who asks may see; ``session`` is of :mod:`webapp.security.access.visibility`."""
     row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
     if row is None:

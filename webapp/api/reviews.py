@@ -245,7 +245,7 @@ def _row(analysis_id: str) -> AnalysisRow:
 
 
 def _case(session: Session, case_id: str) -> CaseRow:
-    return case_queries.find(session, current(), row_number(case_id) or 0)
+    return case_queries.find_or_404(session, current(), row_number(case_id) or 0)
 
 
 def _account(session: Session, name: str) -> int:

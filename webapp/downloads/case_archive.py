@@ -61,7 +61,7 @@ def send(case_id: int, language_code: str = language.DEFAULT) -> Response:
     """
     folders = this_app.folders()
     with this_app.database().begin() as session:
-        case = case_queries.find(session, current(), case_id)
+        case = case_queries.find_or_404(session, current(), case_id)
         rows = case_queries.analyses(session, case)
         if not current().sees_all:
             for exhibit_id in {row.exhibit_id for row in rows}:

@@ -63,7 +63,7 @@ def show(case_id: int, problem: UserError | None = None) -> str:
     """A case: what it is, who may see it, what is in it."""
     with this_app.database().begin() as session:
         who = current()
-        case = case_queries.find(session, who, case_id)
+        case = case_queries.find_or_404(session, who, case_id)
         if problem and case.closed:
             raise write_access.closed_case_error()
         naming = session.get(CaseReview, case_id)
@@ -97,7 +97,7 @@ def show(case_id: int, problem: UserError | None = None) -> str:
 def change(case_id: int) -> Response:
     """Name and describe it anew."""
     with this_app.database().alone() as session:
-        case = case_queries.find(session, current(), case_id)
+        case = case_queries.find_or_404(session, current(), case_id)
         case_making.change(session, case, _said("name", case.name), _said("description", case.description))
     return _to(case_id)
 
@@ -110,7 +110,7 @@ def admit(case_id: int) -> Response:
     if chosen is None:
         raise UserError(400, gettext("Nobody was chosen."), gettext("Choose somebody from the list."))
     with this_app.database().alone() as session:
-        case = case_queries.find(session, current(), case_id)
+        case = case_queries.find_or_404(session, current(), case_id)
         case_members.admit(session, case, chosen)
     return _to(case_id)
 
@@ -120,7 +120,7 @@ def admit(case_id: int) -> Response:
 def dismiss(case_id: int, user_id: int) -> Response:
     """Let somebody see it no longer."""
     with this_app.database().alone() as session:
-        case = case_queries.find(session, current(), case_id)
+        case = case_queries.find_or_404(session, current(), case_id)
         reviewer_service.refuse_dismissing(session, case.id, user_id)
         case_members.dismiss(session, case, user_id)
     if user_id == current().user_id:
@@ -161,7 +161,7 @@ def close(case_id: int) -> Response:
     """Close it: nothing in it is changed any more; open second reviews stay open if ``with_open_reviews``."""
     anyway = request.form.get("with_open_reviews") == "yes"
     with this_app.database().alone() as session:
-        found = case_queries.find(session, current(), case_id)
+        found = case_queries.find_or_404(session, current(), case_id)
         closing.close(session, found, with_open_reviews=anyway)
     return _to(case_id)
 
@@ -171,7 +171,7 @@ def close(case_id: int) -> Response:
 def reopen(case_id: int) -> Response:
     """Open it again."""
     with this_app.database().alone() as session:
-        closing.reopen(session, case_queries.find(session, current(), case_id))
+        closing.reopen(session, case_queries.find_or_404(session, current(), case_id))
     return _to(case_id)
 
 
@@ -187,7 +187,7 @@ def export(case_id: int) -> Response:
 def ask_to_purge(case_id: int) -> str:
     """Say what purging a closed case means, and ask."""
     with this_app.database().begin() as session:
-        case = case_queries.find(session, current(), case_id)
+        case = case_queries.find_or_404(session, current(), case_id)
         consequences = closing.consequences(session, case)
     return render_template("pages/cases/purge.html", case=case, consequences=consequences)
 
@@ -197,7 +197,7 @@ def ask_to_purge(case_id: int) -> str:
 def purge(case_id: int) -> Response:
     """Delete a closed case with all that is in it."""
     with this_app.database().begin() as session:
-        case_queries.find(session, current(), case_id)
+        case_queries.find_or_404(session, current(), case_id)
     closing.purge(this_app.database(), this_app.folders(), case_id)
     return redirect(url_for("cases.listing"), 303)
 

@@ -117,7 +117,7 @@ def exhibit(analysis_id: str) -> Response:
 def name(case_id: int) -> Response:
     """Name the reviewers of a case: ``first``, ``second``, ``third`` and what is ``blind``; none: nobody."""
     with this_app.database().alone() as session:
-        case = case_queries.find(session, current(), case_id)
+        case = case_queries.find_or_404(session, current(), case_id)
         first, second, third = (row_number(request.form.get(part, "")) for part in second_reviews.PARTS)
         if not (first or second or third):
             reviewer_service.end_review(session, current(), case)
@@ -154,7 +154,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
     who = current()
     with this_app.database().begin() as session:
         found = second_reviews.find_or_404(session, row)
-        hiding = None if who.sees_all else blinding.blind(session, who.user_id, row.exhibit_id)
+        hiding = None if who.sees_all else blinding.awaited_judgement(session, who.user_id, row.exhibit_id)
         annotations = annotation_service.listed(session, found.row.id)
     if found.row.id != row.id:
         if problem is None:

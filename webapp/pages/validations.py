@@ -78,7 +78,7 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
     from reports.view.validation.levels import KINDS, full_level_name, level_row
     from reports.view.validation.other_models import other_models_tables
 
-    found = stored_validations.find(validation_id)
+    found = stored_validations.find_or_404(validation_id)
     about = found.about
     tables = [
         (
@@ -160,7 +160,7 @@ def _offered(chosen: str) -> tuple[CaseRow, list[AnalysisRow]]:
             400, gettext("No case was chosen."), gettext("Choose the case whose exhibits are to be labelled.")
         )
     with this_app.database().begin() as session:
-        case = case_queries.find(session, current(), number)
+        case = case_queries.find_or_404(session, current(), number)
         return case, making.offered(case_queries.analyses(session, case))
 
 

@@ -16,8 +16,8 @@ from webapp.security.access.visibility import visible
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User
 
 
-def find(session: Session, who: Principal, case_id: int) -> CaseRow:
-    """A case they may see, or a 404 page that says there is none."""
+def find_or_404(session: Session, who: Principal, case_id: int) -> CaseRow:
+    """A case they may see; raises :class:`UserError` (404) where there is none."""
     case = session.scalar(visible(select(CaseRow).where(CaseRow.id == case_id), who))
     if case is None:
         raise UserError(
@@ -88,4 +88,4 @@ def chosen(session: Session, who: Principal, text: str | None) -> int | None:
     number = row_number(text)
     if number is None:
         raise UserError(400, gettext("There is no such case."), gettext("Choose one from the list."))
-    return find(session, who, number).id
+    return find_or_404(session, who, number).id

@@ -40,7 +40,7 @@ class Discloses(IntEnum):
 
 
 @dataclass(frozen=True)
-class Blind:
+class AwaitedJudgement:
     """A judgement that is awaited: of which exhibit in which case, and what is hidden until then."""
 
     case_id: int
@@ -56,8 +56,8 @@ class Blind:
 class Blinded(UserError):
     """What was asked for would tell a second reviewer what they are not to see yet."""
 
-    def __init__(self, session: Session, blind: Blind) -> None:
-        reviewed = subject(session, blind.case_id, blind.exhibit_id)
+    def __init__(self, session: Session, awaited: AwaitedJudgement) -> None:
+        reviewed = subject(session, awaited.case_id, awaited.exhibit_id)
         self.analysis_id = None if reviewed is None else reviewed.id  # of the analysis under review
         super().__init__(
             403,
@@ -66,7 +66,7 @@ class Blinded(UserError):
                 "you until "
                 "your own judgement is in."
             )
-            if blind.hidden == "judgements"
+            if awaited.hidden == "judgements"
             else gettext(
                 "You are the second reviewer of this exhibit. What was found in it is not shown to you until "
                 "your own judgement is in."
@@ -81,19 +81,22 @@ class Blinded(UserError):
             self.link = "/reviews", gettext("Reviews")
 
 
-def blind(session: Session, user_id: int | None, exhibit_id: int) -> Blind | None:
-    """What is hidden of an exhibit from somebody; None: nothing. Of several, what hides most."""
+def awaited_judgement(session: Session, user_id: int | None, exhibit_id: int) -> AwaitedJudgement | None:
+    """The judgement of an exhibit that somebody owes, so that what is ``hidden`` is not for them; None: none.
+
+    Of several, the one that hides most.
+    """
     if user_id is None:
         return None
     found = session.execute(awaited_judgements(user_id, exhibit_id)).first()
-    return Blind(found.case_id, exhibit_id, cast(Hidden, found.blind)) if found else None
+    return AwaitedJudgement(found.case_id, exhibit_id, cast(Hidden, found.blind)) if found else None
 
 
 def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, discloses: Discloses) -> None:
     """Raise :class:`Blinded` where an answer would tell somebody more of an exhibit than they are to see."""
-    hiding = blind(session, user_id, exhibit_id)
-    if hiding is not None and discloses > hiding.sees:
-        raise Blinded(session, hiding)
+    awaited = awaited_judgement(session, user_id, exhibit_id)
+    if awaited is not None and discloses > awaited.sees:
+        raise Blinded(session, awaited)
 
 
 def tells_first(session: Session, user_id: int | None, exhibit_id: int) -> bool:

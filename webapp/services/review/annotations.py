@@ -59,7 +59,7 @@ def listed(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
 def shown(session: Session, row: AnalysisRow, who: Principal) -> tuple[Annotation, ...]:
     """The annotations of an analysis that somebody may see: of what they have yet to judge, their own."""
     said = listed(session, row.id)
-    if blinding.blind(session, who.user_id, row.exhibit_id) is None:
+    if blinding.awaited_judgement(session, who.user_id, row.exhibit_id) is None:
         return said
     return tuple(each for each in said if who.display == (each.imported_by or each.author))
 

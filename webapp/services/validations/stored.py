@@ -63,8 +63,8 @@ def listed() -> list[ListedValidation]:
     return sorted(found, key=lambda each: each.about.created, reverse=True)
 
 
-def find(validation_id: str) -> ListedValidation:
-    """One of them, or a 404 page."""
+def find_or_404(validation_id: str) -> ListedValidation:
+    """One of them; raises :class:`UserError` (404) where there is none."""
     folders = this_app.folders()
     found = _listed(folders, validation_id) if _NAME.fullmatch(validation_id) else None
     if found is None:
@@ -75,8 +75,8 @@ def find(validation_id: str) -> ListedValidation:
 
 
 def file(validation_id: str, name: str) -> Path:
-    """One of its files, or a 404 page."""
-    find(validation_id)
+    """One of its files; raises :class:`UserError` (404) where there is none."""
+    find_or_404(validation_id)
     path = this_app.folders().validation(validation_id) / name
     if name not in FILES or not path.is_file():
         raise UserError(
@@ -95,7 +95,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     from detector.schema.laboratory.validation import Validation
     from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
 
-    folders, was = this_app.folders(), find(validation_id)
+    folders, was = this_app.folders(), find_or_404(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
     if sha256_of(text) != was.about.validation_sha256:
         raise AlteredRecord(gettext("The validation is not the one its extract was made of."))
@@ -120,7 +120,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     place = folders.validation(validation_id) / LABORATORY
     written = quoted_extract.beside(place, sha256_of(extract))
     with this_app.database().alone() as session:  # nobody removes it or has it quoted meanwhile
-        find(validation_id)
+        find_or_404(validation_id)
         _finish_interrupted(session, place)
         chosen = session.get(Choice, quoted_extract.CHOICE)
         if chosen is not None and chosen.value.startswith(validation_id):
@@ -156,7 +156,7 @@ def quote(validation_id: str | None) -> None:
             none = {"what": choice_records.CHOSEN, "validation": "none"}
             custody_log.append(session, "configuration", none)
             return
-        find(validation_id)
+        find_or_404(validation_id)
         if not choice_records.made_validations(session, keyed=True).get(validation_id):
             raise AlteredRecord(
                 gettext("The custody log does not hold this validation as one that was made.")
@@ -177,7 +177,7 @@ def remove(validation_id: str) -> None:
     """
     folders = this_app.folders()
     with this_app.database().alone() as session:  # nobody has it quoted meanwhile
-        was = find(validation_id)
+        was = find_or_404(validation_id)
         if was.quoted:
             raise UserError(
                 409,
