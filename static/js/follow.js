@@ -7,6 +7,7 @@ const EAGER_FOR = 5000; // a photograph takes about a second
 const QUICK = 600;
 const SLOW = 5000;
 const ENDS = new Set(["done", "failed", "cancelled"]);
+const GONE = new Set([404, 410]); // not to be seen (any more), or deleted
 
 /**
  * @param {string} address of the analysis's state as JSON
@@ -25,7 +26,7 @@ export function follow(address, tell, eager = false) {
     if (stopped) return;
     const { status, content } = await askState(address);
     if (stopped) return;
-    if (status === 404 && tell.onGone) {
+    if (GONE.has(status) && tell.onGone) {
       tell.onGone();
       return;
     }

@@ -65,4 +65,5 @@ follow(address, {
     byId("announce").textContent = ENDED[status.state];
     moveOn(() => window.location.reload());
   },
+  onGone: () => moveOn(() => window.location.reload()), // to be told when it was deleted
 }, true);

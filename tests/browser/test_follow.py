@@ -48,6 +48,7 @@ _QUEUED, _RUNNING, _DONE = ({"state": state} for state in ("queued", "running", 
     [
         ([_QUEUED, _RUNNING, _DONE], ["queued", "running", "done"]),
         ([None, 502, _RUNNING, 404], ["silence", "silence", "running", "gone"]),
+        ([_QUEUED, 410], ["queued", "gone"]),
     ],
 )
 def test_listeners_hear_states_and_silence(modules: Page, answers: list[Any], heard: list[str]) -> None:

@@ -145,6 +145,17 @@ def test_a_paused_file_is_not_done_and_is_followed_on(idle: Served, page: Page, 
     expect(page.locator("#upload-status")).to_contain_text("All files are done: 2 cancelled.")
 
 
+def test_what_is_deleted_elsewhere_leaves_the_queue(idle: Served, page: Page, photos):
+    hand_in(page, idle.address, photos[:2])
+    coffee = item(page, "coffee.png")
+    expect(coffee).to_contain_text("Queued")
+    address = coffee.locator("[data-part=open]").get_attribute("href")
+    page.request.post(f"{address}/pause")
+    expect(coffee).to_contain_text("Paused")
+    page.request.post(f"{address}/delete")
+    expect(page.locator(".queue-item")).to_have_count(1, timeout=15_000)
+
+
 def test_a_batch_of_five(without_sample, page: Page, seen, five):
     page.goto(without_sample.address)
     page.set_input_files("#file", five)
