@@ -98,7 +98,9 @@ def change(case_id: int) -> Response:
     """Name and describe it anew."""
     with this_app.database().alone() as session:
         case = case_queries.find_or_404(session, current(), case_id)
-        case_making.change(session, case, _said("name", case.name), _said("description", case.description))
+        shown = {field: request.form.get(f"{SHOWN}{field}") for field in ("name", "description")}
+        said = _said("name", case.name), _said("description", case.description)
+        case_making.change(session, case, *said, shown)
     return _to(case_id)
 
 

@@ -34,8 +34,8 @@ def hand_in(client, content: bytes, **fields):
     return client.post("/analyses", data={"file": (io.BytesIO(content), "clip.mp4"), **fields})
 
 
-def make(client, name="K-17/26"):
-    answer = client.post("/cases", data={"name": name, "description": "what it is about"})
+def make(client, name="K-17/26", description="what it is about"):
+    answer = client.post("/cases", data={"name": name, "description": description})
     assert answer.status_code == 303
     return answer.location
 
@@ -60,6 +60,23 @@ def test_a_page_opened_earlier_changes_only_what_was_changed_there(ada):
     ada.post(place, data=shown | {"name": "K-17/26", "description": "something else"})
     page = ada.get(place).text
     assert "K-18/26" in page and "something else" in page and "K-17/26" not in page
+
+
+def test_who_has_not_seen_a_new_name_or_description_does_not_replace_it(ada):
+    place = make(ada, description="one\r\ntwo")
+    shown = {"shown_name": "K-17/26", "shown_description": "one\r\ntwo"}
+    assert ada.post(place, data=shown | {"name": "K-18/26", "description": "three"}).status_code == 303
+    late = {"name": "K-19/26", "description": "one\r\ntwo"}
+    answer = ada.post(place, data=shown | late)
+    assert answer.status_code == 409 and "another name meanwhile: “K-18/26”" in answer.text
+    assert 'required value="K-19/26"' in answer.text and 'name="shown_name" value="K-18/26"' in answer.text
+    seen = {"shown_name": "K-18/26", "shown_description": "three"}
+    assert ada.post(place, data=seen | {"name": "K-19/26", "description": "three"}).status_code == 303
+    answer = ada.post(place, data=shown | {"name": "K-17/26", "description": "four"})
+    assert answer.status_code == 409 and "described the case anew meanwhile: “three”" in answer.text
+    assert ada.post(place, data=shown | {"name": "K-19/26", "description": "three"}).status_code == 303
+    page = ada.get(place).text
+    assert "K-19/26" in page and "three" in page and "four" not in page
 
 
 def test_no_case_is_no_case_in_german(ada):
