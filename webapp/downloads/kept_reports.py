@@ -30,10 +30,8 @@ from reports.inputs.case import CaseDetails
 from reports.inputs.case import case_details as parsed_case
 from reports.review.annotation_file import canonical, parse, to_json
 from reports.review.annotations import Annotation
-from reports.text.translation.language import gettext
 from reports.text.translation.languages import DEFAULT
 from webapp.custody import integrity, log_queries
-from webapp.errors import UserError
 from webapp.queries import analyses as analysis_queries
 from webapp.queries import second_reviews
 from webapp.services.cases import details as case_details
@@ -198,12 +196,9 @@ class KeptReport:
         with self.database.begin() as session:
             if session.get(AnalysisRow, self.row.id) is not None:
                 return
+            gone = analysis_queries.gone(session, self.row.id)
         shutil.rmtree(self.folders.reports_of(self.row.id), ignore_errors=True)
-        raise UserError(
-            404,
-            gettext("There is no analysis at this address."),
-            gettext("Check the address, or look for the analysis in the library."),
-        )
+        raise gone
 
     def _sums(self, place: Path) -> dict[str, str]:
         """A MAC of each file of a folder of reports, by name; to change one unseen takes the key."""

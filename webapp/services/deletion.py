@@ -24,6 +24,7 @@ from reports.text.translation.language import N_, gettext
 from webapp.custody import log as custody_log
 from webapp.errors import StoreError, UserError
 from webapp.queries import analyses as analysis_queries
+from webapp.queries import reference_comparisons
 from webapp.services.case_rules import comparing, write_access
 from webapp.services.review import reviewers as reviewer_service
 from webapp.storage.data_folder import Folders
@@ -159,11 +160,7 @@ def delete_comparison(database: Database, folders: Folders, comparison_id: str) 
     with database.alone() as session:
         row = session.get(ComparisonRow, comparison_id)
         if row is None:
-            raise UserError(
-                404,
-                gettext("This comparison was deleted meanwhile."),
-                gettext("There is nothing left to delete."),
-            )
+            raise reference_comparisons.gone(session, comparison_id)
         refuse_unfinished(row)
         comparing.refuse_deleting(session, row)
         _write(note, row.exhibit.sha256, [comparison_id])

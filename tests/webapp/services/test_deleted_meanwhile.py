@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from made_comparisons import compared
@@ -13,7 +14,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from webapp.custody.records import result_records
-from webapp.downloads import exports
+from webapp.downloads import exports, reports
+from webapp.errors import UserError
 from webapp.jobs import states
 from webapp.queries import reference_comparisons, results
 from webapp.services import deletion
@@ -42,7 +44,7 @@ def deleted_before(app, monkeypatch) -> Callable[[object, str, str], None]:
     return before
 
 
-@pytest.mark.parametrize("act", ["annotate", "import", "assign"])
+@pytest.mark.parametrize("act", ["annotate", "import", "assign", "case details"])
 @pytest.mark.usefixtures("quick_reports")
 def test_what_is_done_to_a_finished_analysis(app, client, deleted_before, act):
     row = finished(app)
@@ -57,8 +59,10 @@ def test_what_is_done_to_a_finished_analysis(app, client, deleted_before, act):
         boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(saved), "bundle.zip")})
         kind = f"multipart/form-data; boundary={boundary}"
         answer = client.post(f"{one}/annotations/import", data=form, content_type=kind)
-    else:
+    elif act == "assign":
         answer = client.post(f"{one}/assign", data={"case": ""})
+    else:
+        answer = client.post(f"{one}/case", data={"case_number": "7"})
     assert answer.status_code == 410 and "was deleted on" in answer.text, answer.text
 
 
@@ -75,6 +79,32 @@ def test_what_is_read_of_a_finished_analysis(app, client, deleted_before, of, na
     app.testing = False
     answer = client.get(f"{prefix}/analyses/{row.id}/exports/csv")
     assert answer.status_code == 410 and "was deleted on" in answer.text, answer.text
+
+
+@pytest.mark.usefixtures("quick_reports")
+def test_a_report_that_is_rendered(app, client, monkeypatch):
+    row, render = finished(app), reports._render
+    folders = Folders.local(app.extensions["settings"].data)
+
+    def rendering(*given: object) -> None:
+        render(*given)
+        deletion.delete(app.extensions["database"], folders, row.id)
+        assert isinstance(given[3], Path)
+        given[3].mkdir(parents=True)  # as one that is rendered a moment longer
+
+    monkeypatch.setattr(reports, "_render", rendering)
+    answer = client.get(f"/api/v1/analyses/{row.id}/report.pdf")
+    assert answer.status_code == 410 and "was deleted on" in answer.text, answer.text
+    assert not folders.reports_of(row.id).exists()
+
+
+def test_a_comparison_that_is_deleted_twice(app, client):
+    comparison = compared(app, finished(app, file="a"), finished(app, file="b"))
+    folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
+    deletion.delete_comparison(database, folders, comparison.id)
+    with pytest.raises(UserError, match="was deleted on") as told, app.test_request_context():
+        deletion.delete_comparison(database, folders, comparison.id)
+    assert told.value.status == 410
 
 
 def test_an_error_about_an_analysis_that_is_there_is_told_as_before(app, client, monkeypatch):

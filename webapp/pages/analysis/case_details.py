@@ -6,7 +6,6 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from werkzeug.wrappers import Response
 
 from reports.inputs.case_fields import ASKED
-from reports.text.translation.language import gettext
 from webapp import this_app
 from webapp.errors import UserError
 from webapp.http.error_pages import wants_json
@@ -16,7 +15,6 @@ from webapp.security.access.permissions import Permission, require
 from webapp.services.case_rules import write_access
 from webapp.services.cases import details as case_details
 from webapp.services.cases.details import ConflictError
-from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -45,11 +43,7 @@ def keep(analysis_id: str) -> Response:
     row = analysis_queries.get_or_404(analysis_id)
     details = case_details.from_form(request.form)
     with this_app.database().alone() as session:
-        stored = session.get(AnalysisRow, row.id)
-        if stored is None:
-            raise UserError(
-                404, gettext("This analysis was deleted meanwhile."), gettext("Nothing was stored.")
-            )
+        stored = analysis_queries.still_there(session, row.id)
         details = case_details.merged(details, _shown(), case_details.stored(session, row.id))
         changed = case_details.keep(session, stored, details)
     if wants_json():
