@@ -29,6 +29,7 @@ from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
 from detector.files import atomic_path, hashed
 from detector.media.encode import BT709, H264Writer, clock_of
+from detector.media.exhibit.file import opened
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.reader import MediaReader
@@ -78,10 +79,8 @@ def annotate(
 
 
 def _check(exhibit: Path, analysis: Analysis) -> None:
-    try:
+    with opened(exhibit):
         _, found = hashed(exhibit)
-    except OSError as error:
-        raise MediaError(f"The file cannot be opened: {error.strerror}.") from None
     if found != analysis.media.sha256:
         raise MediaError(
             f"This is not the exhibit of the analysis: its SHA-256 starts with {found[:16]}, the "

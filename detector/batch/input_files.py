@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from detector.errors import MediaError
 from detector.files import open_file
+from detector.media.exhibit.file import opened
 from detector.media.exhibit.signatures import (
     HEAD,
     PHOTO_ENDINGS,
@@ -130,8 +131,8 @@ class InputFiles:
 
     def _one(self, path: Path) -> Iterator[File]:
         try:
-            if not path.is_file():
-                raise MediaError("No such file." if not path.exists() else "Not a file.")
+            with opened(path):  # is there, and is a file
+                pass
             if path.suffix.lower() != _ZIP:
                 yield File(str(path), path, path)
                 return

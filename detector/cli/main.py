@@ -13,6 +13,7 @@ from detector.process.native_threads import stay_forkable
 from detector.process.parent import end_with_starter
 from detector.process.sigterm import exit_status, sigterm_interrupts
 from detector.process.standard_files import prepare_standard_files
+from detector.process.system_errors import told
 from detector.schema.formatting import printable
 
 
@@ -40,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReelproofError as error:
         _refuse(str(error))
     except OSError as error:
-        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        _refuse(f"{where}{error.strerror or error}")
+        _refuse(told(error))
     except KeyboardInterrupt as stopped:
         print("reelproof: stopped", file=sys.stderr)
         return exit_status(stopped)

@@ -8,5 +8,6 @@
 - :mod:`~detector.process.ending_signals`: signals of a crash, and those sent by somebody else.
 - :mod:`~detector.process.parent`: processes that end when the one that started them does.
 - :mod:`~detector.process.standard_files`: standard output that is closed, or lacks letters.
+- :mod:`~detector.process.system_errors`: what a shell is told of an error of the system.
 - :mod:`~detector.process.without_modules`: packages imported without what nothing here uses of them.
 """

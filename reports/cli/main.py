@@ -11,6 +11,7 @@ from detector.process.native_threads import stay_forkable
 from detector.process.parent import end_with_starter
 from detector.process.sigterm import exit_status, sigterm_interrupts
 from detector.process.standard_files import prepare_standard_files
+from detector.process.system_errors import told
 from reports.cli import export, render, sign, verify
 from reports.text.numbers import file_name
 
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReelproofError as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or 'reading or writing'}: {error.strerror}")
+        return _refuse(told(error))
     except KeyboardInterrupt as stopped:
         print("reports: stopped", file=sys.stderr)
         return exit_status(stopped)

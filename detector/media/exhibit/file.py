@@ -28,8 +28,25 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         file = open_file(path)
-    except (IsADirectoryError, shutil.SpecialFileError) as error:
-        raise MediaError(N_("The file cannot be opened: %(what)s.") % {"what": error.strerror}) from None
+    except IsADirectoryError:
+        raise MediaError(
+            N_("The file cannot be opened: it is a folder. Name one of the files in it.")
+        ) from None
+    except shutil.SpecialFileError:
+        raise MediaError(
+            N_(
+                "The file cannot be opened: it is a device or a pipe. Save what comes out of it as a file, "
+                "and name that."
+            )
+        ) from None
+    except FileNotFoundError:
+        raise NotOpenedError(
+            N_("The file cannot be opened: it is not there. Look for a mistake in its name or folder.")
+        ) from None
+    except PermissionError:
+        raise NotOpenedError(
+            N_("The file cannot be opened: it may not be read. Allow that, or copy it to where it may.")
+        ) from None
     except OSError as error:
         raise NotOpenedError(
             N_("The file cannot be opened: %(problem)s.") % {"problem": os.strerror(error.errno or 0)}

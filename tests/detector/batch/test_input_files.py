@@ -47,7 +47,11 @@ class TestFolders:
     def test_a_file_given_by_name_is_taken_whatever_it_is(self, tmp_path: Path, folder: Path) -> None:
         found, handed_in = self.found(tmp_path, folder / "notes.txt", folder / "gone.mp4")
         assert [(file.path.name, file.error) for file in found] == [
-            ("notes.txt", ""), ("gone.mp4", "No such file.")
+            ("notes.txt", ""),
+            (
+                "gone.mp4",
+                "The file cannot be opened: it is not there. Look for a mistake in its name or folder.",
+            ),
         ]  # fmt: skip
         assert not handed_in.left_out
 

@@ -47,10 +47,10 @@ class TestBrokenFiles:
         assert "copied only in part" in refusal(path)
 
     def test_missing(self, tmp_path: Path) -> None:
-        assert "cannot be opened: No such file" in refusal(tmp_path / "gone.mp4")
+        assert "cannot be opened: it is not there. Look for" in refusal(tmp_path / "gone.mp4")
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        assert "cannot be opened: Is a directory" in refusal(tmp_path)
+        assert "cannot be opened: it is a folder. Name one" in refusal(tmp_path)
 
     @pytest.mark.parametrize("name", ["empty.mp4", "empty.jpg"])
     def test_zero_bytes(self, tmp_path: Path, name: str) -> None:
