@@ -13,6 +13,17 @@ _NAMES = {
     "mpeg4": "MPEG-4 part 2",
     "prores": "ProRes",
     "mjpeg": "motion JPEG",
+    "mpeg1video": "MPEG-1",
+    "h263": "H.263",
+    "flv1": "Sorenson H.263",
+    "msmpeg4v3": "Microsoft MPEG-4 version 3",
+    "wmv1": "Windows Media Video 7",
+    "wmv2": "Windows Media Video 8",
+    "wmv3": "Windows Media Video 9",
+    "vc1": "VC-1",
+    "dvvideo": "DV",
+    "gif": "GIF",
+    "webp": "WebP",
 }
 
 
