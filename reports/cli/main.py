@@ -12,15 +12,6 @@ from detector.process.parent import end_with_starter
 from detector.process.sigterm import exit_status, sigterm_interrupts
 from detector.process.standard_files import prepare_standard_files
 from detector.process.system_errors import told
-from reports.cli import export, render, sign, verify
-from reports.text.numbers import file_name
-
-_COMMANDS = {
-    "render": (render, "write report.html, report.pdf and manifest.json again"),
-    "export": (export, "write segments, scores or pictures for other programs"),
-    "verify": (verify, "check a bundle, the folder of a result, or a PDF"),
-    "sign": (sign, "sign a report, or the folder of a result"),
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,16 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     end_with_starter()
     prepare_standard_files()
-    parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (command, what) in _COMMANDS.items():
-        of_command = commands.add_parser(name, help=what)
-        command.add_options(of_command)
-        of_command.set_defaults(run=command.run)
-    options = parser.parse_args(arguments)
     stay_forkable()  # what is confined is forked, and need not import again what is here
     try:
         with sigterm_interrupts():
+            options = _parser().parse_args(arguments)
             return int(options.run(options) or 0)
     except ReelproofError as error:
         return _refuse(str(error))
@@ -50,6 +35,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_status(stopped)
 
 
+def _parser() -> argparse.ArgumentParser:
+    # Here, since to import them takes so long that somebody may press Ctrl-C.
+    from reports.cli import export, render, sign, verify
+
+    parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, what in (
+        ("render", render, "write report.html, report.pdf and manifest.json again"),
+        ("export", export, "write segments, scores or pictures for other programs"),
+        ("verify", verify, "check a bundle, the folder of a result, or a PDF"),
+        ("sign", sign, "sign a report, or the folder of a result"),
+    ):
+        of_command = commands.add_parser(name, help=what)
+        command.add_options(of_command)
+        of_command.set_defaults(run=command.run)
+    return parser
+
+
 def _refuse(message: str) -> int:
+    from reports.text.numbers import file_name
+
     print(file_name(" ".join(f"reports: {message}".split())), file=sys.stderr)
     return 2

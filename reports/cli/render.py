@@ -12,9 +12,7 @@ from reports.errors import ReportError
 from reports.file_names import ANNOTATIONS, CUSTODY, MANIFEST
 from reports.inputs.analysis_file import parse_analysis, read_analysis
 from reports.inputs.paths import kept
-from reports.render.write import write_files
 from reports.review.annotation_file import annotations_of
-from reports.view.report_inputs import ReportInputs
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +44,10 @@ def run(options: argparse.Namespace) -> None:
     Raises :class:`~reports.errors.ReportError` where it would take the place of a bundle's or of another
     exhibit's, and :class:`~detector.errors.ParameterError` among other things.
     """
+    # WeasyPrint takes seconds to load; other commands go without.
+    from reports.render.write import write_files
+    from reports.view.report_inputs import ReportInputs
+
     text = read_analysis(options.analysis)
     folder = options.analysis.parent
     if holds_bundle(options.out or folder):

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from analyses import Written, build
 from evidence import EXHIBIT, custody, small_bundle
 
+from detector.paths import ROOT
 from reports.bundle.manifest import new_manifest
 from reports.cli import render
 from reports.cli.main import main
@@ -172,3 +175,22 @@ def test_bad_input_is_one_line_and_exit_2(
     assert out == "" and err.startswith("reports: ") and err.count("\n") == 1
     assert "Traceback" not in err
     assert not (path.parent / "report.html").exists()
+
+
+@pytest.mark.fresh
+def test_commands_are_imported_where_ctrl_c_is_told_and_without_what_renders() -> None:
+    code = """
+import sys, reports.cli.main as main
+early = [name for name in sys.modules if name.startswith(("reports.cli.", "numpy", "pydantic."))]
+assert early == ["reports.cli.main"], early
+main._parser()
+assert "reports.cli.render" in sys.modules and "weasyprint" not in sys.modules
+def interrupted():
+    raise KeyboardInterrupt
+main._parser = interrupted
+sys.exit(main.main([]))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert (ended.returncode, ended.stderr) == (130, "reports: stopped\n")
