@@ -33,9 +33,7 @@ class TestCancel:
     def test_a_running_one_is_taken_away_and_never_done(self, app, client, database):
         held = claims.claim(database, hand_in(app).id)
         claims.beat(database, held, "scoring", 0.4)
-        state = client.post(
-            f"/analyses/{held.analysis_id}/cancel", headers={"Accept": "application/json"}
-        ).json
+        state = client.post(f"/analyses/{held.job_id}/cancel", headers={"Accept": "application/json"}).json
         assert (state["state"], state["progress"]) == ("cancelled", 0.4)
         for act in (
             lambda: claims.beat(database, held),
@@ -45,7 +43,7 @@ class TestCancel:
             with pytest.raises(claims.LostClaim):
                 act()
         claims.fail(database, held, failures.UNEXPECTED)
-        stopped = row(database, held.analysis_id)
+        stopped = row(database, held.job_id)
         assert (stopped.state, stopped.verdict, stopped.error) == ("cancelled", None, None)
 
     def test_what_has_ended_cannot_be(self, app, client, database):
@@ -171,8 +169,8 @@ class TestPause:
     def test_a_running_one_is_taken_away(self, app, client, database):
         held = claims.claim(database, hand_in(app).id)
         claims.beat(database, held, "scoring", 0.4)
-        assert "A pause keeps nothing" in client.get(f"/analyses/{held.analysis_id}").text
-        said = client.post(f"/analyses/{held.analysis_id}/pause", headers={"Accept": "application/json"})
+        assert "A pause keeps nothing" in client.get(f"/analyses/{held.job_id}").text
+        said = client.post(f"/analyses/{held.job_id}/pause", headers={"Accept": "application/json"})
         assert (said.json["state"], said.json["progress"], said.json["attempt"]) == ("paused", 0.0, 0)
         with pytest.raises(claims.LostClaim):
             claims.beat(database, held)

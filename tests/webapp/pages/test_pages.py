@@ -120,8 +120,8 @@ def test_a_queued_analysis(app, client):
 def test_a_running_analysis(app, client, database):
     held = claims.claim(database, hand_in(app).id)
     claims.beat(database, held, "finding faces", 0.25)
-    assert "Finding faces" in client.get(f"/analyses/{held.analysis_id}").text
-    status = client.get(f"/analyses/{held.analysis_id}.json").json
+    assert "Finding faces" in client.get(f"/analyses/{held.job_id}").text
+    status = client.get(f"/analyses/{held.job_id}.json").json
     assert (status["state"], status["stage"], status["progress"]) == ("running", "finding faces", 0.25)
     assert status["started"].endswith("Z")
 
@@ -129,11 +129,11 @@ def test_a_running_analysis(app, client, database):
 def test_a_failed_analysis_says_what_to_do(app, client, database):
     held = claims.claim(database, hand_in(app).id)
     claims.fail(database, held, failures.CRASHED)
-    text = client.get(f"/analyses/{held.analysis_id}").text
+    text = client.get(f"/analyses/{held.job_id}").text
     assert failures.CRASHED.error in text and "Upload again" in text
-    status = client.get(f"/analyses/{held.analysis_id}.json").json
+    status = client.get(f"/analyses/{held.job_id}.json").json
     assert (status["state"], status["error"], status["remedy"]) == ("failed", *failures.CRASHED)
-    assert client.get(f"/analyses/{held.analysis_id}/report.pdf").status_code == 404
+    assert client.get(f"/analyses/{held.job_id}/report.pdf").status_code == 404
 
 
 def test_a_finished_analysis(app, client):
