@@ -25,7 +25,7 @@ from detector.media.stream.tally import Tally
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.first_pass.first_pass import FirstPassResult
-from detector.scoring.scorer import Scorer
+from detector.scoring.scorer import FusedLogits, Scorer
 from detector.segments import boundaries
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.published_persons import group_persons
@@ -97,8 +97,7 @@ def scorer(is_sequence: bool = False) -> Scorer:
             is_sequence=is_sequence,
             logits=logits,
             probability=lambda logit: float(1 / (1 + np.exp(-logit))),
-            fuse=lambda track, time, logits: logits,
-            halves=lambda track, time, logits: (np.full(len(logits), np.nan),) * 2,
+            fuse=lambda track, time, logits: FusedLogits(logits, *(np.full(len(logits), np.nan),) * 2),
         ),
     )
 
