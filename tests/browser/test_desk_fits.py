@@ -103,3 +103,20 @@ def test_a_speed_chosen_by_mouse_leaves_the_keyboard_to_the_player(desk: Page) -
     assert desk.evaluate(focused) == "play"
     desk.keyboard.press("Space")
     desk.wait_for_function("() => !document.getElementById('video').paused")
+
+
+def test_the_list_of_keys_begins_at_its_top_on_a_phone(phone: Page) -> None:
+    phone.locator("#show-keys").click()
+    expect(phone.locator("#keys-title")).to_be_in_viewport()
+    phone.keyboard.press("Escape")
+    expect(phone.locator("#show-keys")).to_be_focused()
+
+
+def test_what_was_recorded_is_said_across_a_phone(phone: Page) -> None:
+    phone.locator("#tab-annotations").click()
+    phone.get_by_role("button").filter(has=phone.locator("kbd", has_text="I")).click()
+    expect(phone.locator("#span-start")).not_to_have_value("")
+    said = phone.locator("#toast span")
+    expect(said).not_to_be_empty()
+    height, line = said.evaluate("(said) => [said.clientHeight || said.getBoundingClientRect().height, 24]")
+    assert height <= 2 * line
