@@ -8,12 +8,15 @@ const QUICK = 600;
 const SLOW = 5000;
 const ENDS = new Set(["done", "failed", "cancelled"]);
 const GONE = new Set([404, 410]); // not to be seen (any more), or deleted
+const SIGNED_OUT = new Set([401, 403]);
 
 /**
  * @param {string} address of the analysis's state as JSON
- * @param {{onStatus: Function, onEnd: Function, onPause?: Function, onSilence?: Function, onGone?: Function}} tell
+ * @param {{onStatus: Function, onEnd: Function, onPause?: Function, onSilence?: Function, onGone?: Function,
+ *   onSignedOut?: Function}} tell
  *   onPause is called while the analysis is paused; without it that counts as its end. onGone is called once when
- *   the analysis is there no longer; without it that counts as silence.
+ *   the analysis is there no longer, onSignedOut when whoever looks is not signed in any more; without them that
+ *   counts as silence.
  * @param {boolean} eager for a page about this one alone: in the first seconds it asks more often
  * @returns {Function} stops asking
  */
@@ -28,6 +31,10 @@ export function follow(address, tell, eager = false) {
     if (stopped) return;
     if (GONE.has(status) && tell.onGone) {
       tell.onGone();
+      return;
+    }
+    if (SIGNED_OUT.has(status) && tell.onSignedOut) {
+      tell.onSignedOut();
       return;
     }
     const paused = content?.state === "paused";

@@ -74,7 +74,7 @@ document.addEventListener("click", async (event) => {
 
 // On a small screen the filters are out of the way unless one is set.
 const filters = document.querySelector(".filters-more");
-if (filters && window.matchMedia("(max-width: 640px)").matches) {
+if (filters && window.matchMedia("(max-width: 40em)").matches) {
   filters.open = [...filters.querySelectorAll("select, input")].some((field) => (field.type === "checkbox" ? field.checked : field.value));
 }
 

@@ -66,4 +66,5 @@ follow(address, {
     moveOn(() => window.location.reload());
   },
   onGone: () => moveOn(() => window.location.reload()), // to be told when it was deleted
+  onSignedOut: () => moveOn(() => window.location.reload()), // to sign in, and come back
 }, true);

@@ -120,3 +120,21 @@ def test_what_was_recorded_is_said_across_a_phone(phone: Page) -> None:
     expect(said).not_to_be_empty()
     height, line = said.evaluate("(said) => [said.clientHeight || said.getBoundingClientRect().height, 24]")
     assert height <= 2 * line
+
+
+@pytest.mark.parametrize("path", ["/", "/analyses", "/statistics", "/analyses/{analysis}"])
+def test_text_twice_as_large_is_followed_and_has_room(
+    browser: Browser, reviewed: tuple[served_desk.Served, str], path: str
+) -> None:
+    """Somebody who set it so in their browser (WCAG 2.2, 1.4.4)."""
+    app, analysis = reviewed
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    page.goto(app.address + path.format(analysis=analysis))
+    expect(page.locator("h1")).to_be_visible()
+    size, beyond = page.evaluate("""() => [getComputedStyle(document.documentElement).fontSize,
+        document.documentElement.scrollWidth - innerWidth]""")
+    assert size == "30px"
+    assert beyond <= 0
+    context.close()

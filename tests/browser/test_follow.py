@@ -32,6 +32,7 @@ _FOLLOWED = """async ([answers, breaks]) => {
             },
             onSilence: () => heard.push("silence"),
             onGone: () => { heard.push("gone"); settle(); },
+            onSignedOut: () => { heard.push("signed out"); settle(); },
             onEnd: (status) => { heard.push(status.state); settle(); },
         }, true);
     });
@@ -49,6 +50,7 @@ _QUEUED, _RUNNING, _DONE = ({"state": state} for state in ("queued", "running", 
         ([_QUEUED, _RUNNING, _DONE], ["queued", "running", "done"]),
         ([None, 502, _RUNNING, 404], ["silence", "silence", "running", "gone"]),
         ([_QUEUED, 410], ["queued", "gone"]),
+        ([_RUNNING, 401], ["running", "signed out"]),
     ],
 )
 def test_listeners_hear_states_and_silence(modules: Page, answers: list[Any], heard: list[str]) -> None:
