@@ -5,7 +5,7 @@ import { byId } from "./dom.js";
 import { follow } from "./follow.js";
 import { _, percentDone } from "./language.js";
 import { moveOn } from "./leaving.js";
-import "./menus.js";
+import { closeMenus } from "./menus.js";
 
 const LOOK_AGAIN = 3000;
 const QUEUED = {
@@ -13,6 +13,7 @@ const QUEUED = {
 };
 const ENDED = { done: _("Done"), failed: _("Failed"), cancelled: _("Cancelled") };
 document.documentElement.classList.add("scripted");
+closeMenus();
 
 /** A row as the server would show it now, put in place of the one on the page and returned, if there is one. */
 async function renew(row) {

@@ -1,13 +1,16 @@
-// Menus close like menus: by Escape, by a click anywhere else, and once a file was chosen in one.
+// Menus close like menus.
 
-document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll(".menu[open]")) {
-    if (!menu.contains(event.target) || event.target.closest("a[download]")) menu.open = false;
-  }
-});
-document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && document.querySelector(".menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
+/** From now on by Escape, by a click anywhere else, and once a file was chosen in one. */
+export function closeMenus() {
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll(".menu[open]")) {
+      if (!menu.contains(event.target) || event.target.closest("a[download]")) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}

@@ -1,11 +1,13 @@
 // The review desk on a page of the app.
 
 import { byId } from "../dom.js";
-import "../menus.js";
+import { closeMenus } from "../menus.js";
 import { open } from "./main.js";
 import { AppStore } from "./store.js";
 
 const { address, author, silent } = byId("desk").dataset;
+
+closeMenus();
 
 try {
   const answer = await fetch(`${address}/review.json`, { headers: { Accept: "application/json" } });

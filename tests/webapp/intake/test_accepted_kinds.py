@@ -87,7 +87,7 @@ def test_every_place_that_names_the_kinds_names_all(client):
     assert kinds == exhibits.ACCEPTED
     page = client.get("/").text
     assert f"{kinds}; at most" in page
-    assert f"| {kinds} by their first bytes |" in (ROOT / "docs" / "security.md").read_text()
+    assert f"| by first bytes: {kinds} |" in (ROOT / "docs" / "security.md").read_text()
     # What a browser's window offers: not every kind does it know by image/* and video/*.
     offered = re.search(r'id="file"[^>]*accept="([^"]*)"', page)
     assert offered and set(offered[1].split(",")) >= signatures.VIDEO_ENDINGS | signatures.PHOTO_ENDINGS
