@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from desk import BROKEN, Served
 from library_page import hand_in, item, row
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 pytestmark = pytest.mark.browser
 
@@ -129,13 +129,19 @@ def test_what_the_server_does_not_answer_is_said_in_the_row(idle: Served, page: 
     expect(page.get_by_role("dialog", name="coffee.png")).to_be_visible()
 
 
-def test_a_paused_file_is_not_done_and_is_followed_on(idle: Served, page: Page, photos):
+def one_of_two_paused(idle: Served, page: Page, photos) -> tuple[Locator, str]:
+    """Two photos in the queue, the second of them paused: its row, and the address of its analysis."""
     hand_in(page, idle.address, photos[:2])
     coffee = item(page, "coffee.png")
     expect(coffee).to_contain_text("Queued")
     address = coffee.locator("[data-part=open]").get_attribute("href")
     page.request.post(f"{address}/pause")
     expect(coffee).to_contain_text("Paused")
+    return coffee, address
+
+
+def test_a_paused_file_is_not_done_and_is_followed_on(idle: Served, page: Page, photos):
+    coffee, address = one_of_two_paused(idle, page, photos)
     page.get_by_role("button", name="Cancel astronaut.png").click()
     expect(page.locator("#queue-summary")).to_have_text("1 of 2 files are done: 1 cancelled")
     expect(page.locator("#upload-status")).not_to_contain_text("All files are done")
@@ -146,12 +152,7 @@ def test_a_paused_file_is_not_done_and_is_followed_on(idle: Served, page: Page, 
 
 
 def test_what_is_deleted_elsewhere_leaves_the_queue(idle: Served, page: Page, photos):
-    hand_in(page, idle.address, photos[:2])
-    coffee = item(page, "coffee.png")
-    expect(coffee).to_contain_text("Queued")
-    address = coffee.locator("[data-part=open]").get_attribute("href")
-    page.request.post(f"{address}/pause")
-    expect(coffee).to_contain_text("Paused")
+    _, address = one_of_two_paused(idle, page, photos)
     page.request.post(f"{address}/delete")
     expect(page.locator(".queue-item")).to_have_count(1, timeout=15_000)
 
