@@ -233,8 +233,9 @@ class TestHighDynamicRange:
             black, grey, bright, beyond = shown[:, 0].tolist()
             assert black == 0 and 20 < grey < 150 and 215 < bright < 250 < beyond
 
-    def test_a_video_is_converted(self, tmp_path: Path) -> None:
-        path = tmp_path / "a.mp4"
+    @staticmethod
+    def film(path: Path) -> None:
+        """One white frame in PQ, of 10 bits."""
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx265", rate=25)
             stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p10le"
@@ -246,6 +247,13 @@ class TestHighDynamicRange:
             white = np.full((96, 128, 3), round(0.58 * 65535), np.uint16)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(white, format="rgb48le")))
             container.mux(stream.encode())
+
+    def test_a_video_is_converted(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.mp4"
+        try:
+            self.film(path)
+        except av.error.PatchWelcomeError:  # met once: FFmpeg's muxer did not read libx265's parameter sets
+            self.film(path)
         with open_media(path) as reader:
             (frame,) = reader.frames(EVERY_FRAME)
             assert 215 < frame.image.mean() < 250
