@@ -18,6 +18,11 @@ _OF_WRITING = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG})
 _LONGEST_NAME = 255  # bytes, of Linux's file systems
 
 
+def is_disk_full(problem: BaseException) -> bool:
+    """Whether nothing more could be written since the disk, or somebody's share of it, is full."""
+    return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def hashed(path: Path) -> tuple[int, str]:
     """Bytes and SHA-256 of a file, read a piece at a time; raises ``OSError`` where it cannot be read.
 

@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 
 from detector import errors
 from detector.errors import ReelproofError
+from detector.files import is_disk_full
 from detector.process.gc_pause import gc_paused
 from detector.process.native_threads import NO_OPENBLAS_POOL, native_threads
 from detector.process.parent import end_with
@@ -302,6 +303,6 @@ def _described(problem: BaseException) -> dict[str, str]:
         return {"error": "memory", "words": ""}
     if isinstance(problem, OSError) and problem.errno == errno.EFBIG:
         return {"error": "size", "words": ""}
-    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(problem):
         return {"error": "disk", "words": ""}
     return {"error": "unexpected", "words": "".join(traceback.format_exception(problem))[-8000:]}

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
 import shutil
 from collections.abc import Container, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from werkzeug.wrappers import Response
 
+from detector.files import is_disk_full
 from detector.timestamps import iso_milliseconds
 from reports.bundle import manifest, packing
 from reports.file_names import ANNOTATIONS, CASE, CUSTODY, LABORATORY, MANIFEST, SECOND_REVIEW
@@ -181,7 +181,7 @@ def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path])
             packing.write(place, whole, about, key)
     except BaseException as problem:
         place.unlink(missing_ok=True)
-        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(problem):
             raise _no_room() from problem
         raise
     return place

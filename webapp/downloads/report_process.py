@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from detector import timestamps
+from detector.files import is_disk_full
 from detector.process.parent import end_with_starter
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis
@@ -50,7 +51,7 @@ def status(analysis: Path, out: Path) -> int:
     try:
         main(analysis, out)
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(problem):
             return errno.ENOSPC
         raise
     return 0

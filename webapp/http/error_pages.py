@@ -11,6 +11,7 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from detector.files import is_disk_full
 from reports.text.translation import language
 from reports.text.translation.language import N_, gettext
 from webapp.errors import UserError
@@ -163,7 +164,7 @@ def _unexpected(problem: Exception) -> Response:
     log.error("%s %s failed", request.method, _route(), exc_info=problem)
     if isinstance(problem, OSError) and problem.errno == errno.EROFS:
         return _no_changes()
-    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(problem):
         return answer(507, *_NO_ROOM)
     return answer(500, *_WORDS[500])
 

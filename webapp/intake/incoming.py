@@ -9,7 +9,6 @@ SHA-256; anything else is removed.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import secrets
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from detector.files import flush_file, flush_folder, hashed
+from detector.files import flush_file, flush_folder, hashed, is_disk_full
 from detector.timestamps import compact
 from reports.text.numbers import plural, shown
 from reports.text.translation.language import N_, gettext
@@ -236,7 +235,7 @@ def disk_full_in_words() -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(problem):
             raise no_space() from problem
         raise
 

@@ -6,6 +6,7 @@ import errno
 from typing import NamedTuple
 
 from detector.errors import MediaError, ReelproofError
+from detector.files import is_disk_full
 from detector.sandbox import CrashError, LimitError
 from detector.schema.translatable import N_
 from webapp.errors import StoreError
@@ -116,7 +117,7 @@ def explain(problem: Exception) -> JobFailure:
         return JobFailure(str(problem), N_("Once that is put right, hand the file in again."))
     if isinstance(problem, MemoryError):
         return OUT_OF_MEMORY
-    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(problem):
         return DISK_FULL
     if isinstance(problem, OSError) and problem.errno == errno.EROFS:
         return DISK_READ_ONLY
