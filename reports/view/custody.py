@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from reports.custody.chain import check_export, export_clock, exported_too_early
 from reports.custody.format import CustodyError, Entry, ExportedLog, read_export
+from reports.text.actors import actor_name
 from reports.text.dates import in_utc
 from reports.text.free_text import one_line
 from reports.text.numbers import plural, shown
@@ -137,7 +138,7 @@ def _line(entry: Entry) -> CustodyLine:
     return CustodyLine(
         number=shown(entry.number, ","),
         made=_moment(entry.made),
-        actor=one_line(entry.actor),
+        actor=actor_name(entry.actor),
         action=translated(entry.action),
         details=one_line(details),
     )

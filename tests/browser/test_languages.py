@@ -35,7 +35,7 @@ _TEXTS = """
 # The same in German: names, what counts them, and words both languages have.
 _SAME = re.compile(
     r"(Person|Segment|Segmente) ?[A-Z]?\d*(, Person [A-Z])?|[A-Z]\d|Video|Name|Start|Person|Heatmap|Original"
-    r"|HH:MM:SS.mmm|two people.mp4|local user|Ada"
+    r"|HH:MM:SS.mmm|two people.mp4|Ada"
 )
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from flask import g, has_request_context
 
-NOBODY = "somebody not signed in"
+from reports.text.actors import NOBODY
+
 SOFTWARE = "reelproof"
 # Set by a supervisor for the workers it starts: its process and its start, so that no other has the same.
 STARTED_BY = "REELPROOF_STARTED_BY"

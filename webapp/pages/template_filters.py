@@ -13,6 +13,7 @@ from detector.paths import FILES
 from reports.inputs.case_fields import ASKED, PAPERS, STATED
 from reports.review.second_review import PART_NAMES
 from reports.text import dates, numbers
+from reports.text.actors import actor_name
 from reports.text.certainty.verbal_scale import flagged_phrase
 from reports.text.numbers import shown
 from reports.text.translation import language
@@ -42,6 +43,7 @@ def install(app: Flask) -> None:
         moment=moment,
         ago=ago,
         file_name=numbers.file_name,
+        actor_name=actor_name,
         shortened=numbers.shortened,
         probability=numbers.probability,
         flagged_phrase=flagged_phrase,

@@ -14,15 +14,18 @@ from analyses import EXHIBIT_SHA256, Written, build
 from reports.cli.main import main
 from reports.custody.format import ZEROS, entry_body, export_parts, sign_entry
 from reports.text.dates import in_utc, in_zone
+from reports.text.translation import language
 from reports.view.custody import MOST_ROWS, custody_view
 
 
-def exported(exhibit: str = EXHIBIT_SHA256, count: int = 3, **details: str) -> bytes:
+def exported(
+    exhibit: str = EXHIBIT_SHA256, count: int = 3, actor: str = "Ida\u202e", **details: str
+) -> bytes:
     entries = []
     previous = ZEROS
     for number in range(1, count + 1):
         moment = datetime(2026, 11, 20, 9, 0, number % 60, tzinfo=UTC)
-        done = entry_body(moment, "Ida\u202e", "view", exhibit=exhibit, details=details)
+        done = entry_body(moment, actor, "view", exhibit=exhibit, details=details)
         entries.append(sign_entry(done, number, previous, previous, b"k" * 32))
         previous = entries[-1].sha256
     moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -45,6 +48,16 @@ def test_entries_count_and_head() -> None:
     facts = {fact.name: fact.value for fact in view.facts}
     assert facts["Head, SHA-256 of its last entry"] == json.loads(data)["head"]
     assert facts["Exported"] == "2026-11-20 10:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("actor", "named"),
+    [("local user", "Benutzer vor Ort"), ("somebody not signed in", "nicht angemeldet"), ("model", "model")],
+)
+def test_names_that_reelproof_gives_are_in_the_readers_language(actor: str, named: str) -> None:
+    with language.speaking("de"):
+        view = language.translated_view(custody_view(exported(actor=actor), EXHIBIT_SHA256))
+    assert view.rows[0].actor == named
 
 
 def test_a_changed_log_is_shown_with_what_is_wrong() -> None:

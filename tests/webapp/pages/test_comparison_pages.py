@@ -58,6 +58,8 @@ class TestChoosing:
         (row,) = comparison_rows(app)
         assert answer.status_code == 303 and answer.location == f"/comparisons/{row.id}"
         assert (row.file, row.reference_file, row.asked_by) == ("altered.mp4", "original.mp4", "local user")
+        page = client.get(answer.location, headers={"Accept-Language": "es"}).text
+        assert "usuario local" in page and "local user" not in page
         assert sent == [row.id]
 
     def test_what_cannot_be_compared(self, app, client, pair):

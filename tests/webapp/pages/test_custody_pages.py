@@ -46,6 +46,7 @@ def test_the_page_says_what_was_done_in_its_language(app, client):
     page = client.get(f"/analyses/{row.id}/custody", headers={"Accept-Language": "de"}).text
     assert "<strong>Annahme</strong>" in page and "<strong>Analyse abgeschlossen</strong>" in page
     assert "Analysis finished" not in page
+    assert "<td>Benutzer vor Ort</td>" in page and "local user" not in page
 
 
 def test_the_page_shows_each_entry_and_that_the_chain_is_whole(app, client):

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, g, has_request_context
 
+from reports.text.actors import LOCAL_USER
 from reports.text.translation.language import N_, gettext
 from webapp import this_app
 from webapp.errors import UserError
@@ -110,7 +111,7 @@ class Principal:
         return self.role == Role.ADMINISTRATOR
 
 
-LOCAL = Principal("local user", "local user", Role.ADMINISTRATOR, None)
+LOCAL = Principal(LOCAL_USER, LOCAL_USER, Role.ADMINISTRATOR, None)
 # The app itself, where nobody asks: workers, the start, commands on the machine.
 SYSTEM = Principal("reelproof", "Reelproof", Role.ADMINISTRATOR, None)
 
