@@ -82,6 +82,15 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
             assert_never(analysis.verdict)
 
 
+def on_desk(analysis: Analysis) -> str:
+    """The first sentence of :func:`verdict_meaning` for the review desk, which is no report; "" for none."""
+    if analysis.verdict == Verdict.NOT_FOUND:
+        if analysis.media.still:
+            return photographs.nothing_flagged(analysis, in_report=False)
+        return gettext("No face that could be judged was flagged at the thresholds of this analysis.")
+    return next(iter(verdict_meaning(analysis)), "")
+
+
 def _flagged(analysis: Analysis) -> tuple[str, ...]:
     return (
         gettext("The flagged faces look to the model like the manipulated faces it was trained on."),

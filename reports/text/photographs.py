@@ -90,15 +90,28 @@ def flagged(analysis: Analysis) -> tuple[str, ...]:
     )
 
 
+def nothing_flagged(analysis: Analysis, *, in_report: bool) -> str:
+    """That no face reached the threshold, which a report gives and the review desk does not."""
+    asked = analysis.model.second_look is not None
+    if in_report:
+        return (
+            gettext(
+                "No face that could be judged reached the threshold given in this report, for either question."
+            )
+            if asked
+            else gettext("No face that could be judged reached the threshold given in this report.")
+        )
+    return (
+        gettext("No face that could be judged reached the threshold of this analysis, for either question.")
+        if asked
+        else gettext("No face that could be judged reached the threshold of this analysis.")
+    )
+
+
 def nothing_found(analysis: Analysis) -> tuple[str, ...]:
     """What it says that no manipulation was found."""
-    asked = analysis.model.second_look is not None
     return (
-        gettext(
-            "No face that could be judged reached the threshold given in this report, for either question."
-        )
-        if asked
-        else gettext("No face that could be judged reached the threshold given in this report."),
+        nothing_flagged(analysis, in_report=True),
         gettext("It covers the faces counted in this report, and nothing else in the photograph."),
     )
 

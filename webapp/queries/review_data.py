@@ -70,7 +70,7 @@ def document(
         "persons": [_person(person, bucket) for person in analysis.persons],
         "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
         "others": [_other(number, other, bucket) for number, other in enumerate(analysis.others, start=2)],
-        "words": {"meaning": view.meaning.verdict_meaning[0] if view.meaning.verdict_meaning else ""},
+        "words": {"meaning": view.meaning.on_desk},
     }
 
 

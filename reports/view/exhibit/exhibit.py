@@ -123,7 +123,7 @@ def _decoded(media: Media) -> str:
 def _offset(media: Media) -> tuple[Fact, ...]:
     if (offset := numbers.player_offset(media)) is None:
         return ()
-    note = gettext("times in this report count from the first frame; add this to find them in a player")
+    note = gettext("times count from the first frame; add this to find them in a player")
     return (Fact(gettext("First frame on a player's clock"), timecode(offset), note),)
 
 

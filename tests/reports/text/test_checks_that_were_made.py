@@ -15,7 +15,7 @@ from reports.render.html import render_html
 from reports.text.glossary import glossary
 from reports.text.heatmaps import SEQUENCES
 from reports.text.made_since import made_since
-from reports.text.meaning import verdict_limits, verdict_meaning
+from reports.text.meaning import on_desk, verdict_limits, verdict_meaning
 from reports.text.not_examined import not_examined
 from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
@@ -157,6 +157,7 @@ def test_both_questions_were_asked_or_were_not(photo: Analysis, tmp_path: Path) 
         assert ("answered two questions" in procedure(made)) is looked
         assert ("one of both answers" in verdict_meaning(made)[0]) is looked
         assert ("for either question" in verdict_meaning(calm)[0]) is looked
+        assert ("for either question" in on_desk(calm)) is looked
         assert ("face swap or edit, generated face" in dict(glossary(made, 5))) is looked
         page = render_html(report_view(made, tmp_path), {})
         assert ("the larger of the two answers" in page) is looked

@@ -337,3 +337,13 @@ def test_the_library_survives_a_restart(app, sent):
     again = create_app({"REELPROOF_DATA": app.extensions["settings"].data, "SEND": sent.append})
     assert row.id in again.test_client().get("/analyses").text
     again.extensions["database"].close()
+
+
+@pytest.mark.parametrize("kind", list(MediaKind))
+def test_the_desk_does_not_speak_of_itself_as_a_report(app, client, kind):
+    row = finished(app, kind=kind, verdict=Verdict.NOT_FOUND, segments=0)
+    shown = (
+        client.get(f"/analyses/{row.id}").text,
+        json.dumps(client.get(f"/analyses/{row.id}/review.json").json),
+    )
+    assert all("of this analysis" in text and "this report" not in text for text in shown)
