@@ -96,7 +96,8 @@ def nothing_flagged(analysis: Analysis, *, in_report: bool) -> str:
     if in_report:
         return (
             gettext(
-                "No face that could be judged reached the threshold given in this report, for either question."
+                "No face that could be judged reached the threshold given in this report, for either "
+                "question."
             )
             if asked
             else gettext("No face that could be judged reached the threshold given in this report.")

@@ -127,8 +127,7 @@ def _request_too_large(_problem: HTTPException) -> Response:
             gettext("The form holds too many parts or too long a text."),
             gettext("Hand in one file alone."),
         )
-    words = this_request().allowed().too_large()
-    return answer(words.status, words.error, words.remedy)
+    return _user_error(this_request().allowed().too_large())
 
 
 def _http_error(problem: HTTPException) -> Response:

@@ -31,11 +31,15 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class UploadLimit:
-    """What one form may bring: how many files, how many bytes in each, and what to do when it is more."""
+    """What one form may bring: how many files, how many bytes in each, and what to do when it is more.
+
+    ``larger`` says in which limit a file has no room, where that is not the usual one of each file.
+    """
 
     files: int
     bytes: int
     fewer: str = N_("Hand in one file at a time.")
+    larger: str = ""
     smaller: str = N_(
         "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."
     )
@@ -50,11 +54,13 @@ class UploadLimit:
     def too_large(self) -> IntakeError:
         """What to say of a file above the size limit."""
         limit = f"{shown(self.bytes / 1e6, ',.10g')} MB"
-        return IntakeError(
-            413,
-            gettext("The file is larger than %(limit)s, the most this Reelproof accepts.", limit=limit),
-            gettext(self.smaller),
+        error = self.larger or gettext(
+            "The file is larger than %(limit)s, the most this Reelproof accepts.", limit=limit
         )
+        problem = IntakeError(413, error, gettext(self.smaller))
+        if self.larger:
+            problem.title = N_("No room in your quota")
+        return problem
 
 
 class Incoming:

@@ -193,6 +193,15 @@ def analysis_standing_for(exhibit_id: int) -> AnalysisRow:
     return row
 
 
+def is_photo(session: Session, exhibit_id: int) -> bool | None:
+    """Whether an exhibit is a photo; None as long as no analysis of it has finished."""
+    own = select(AnalysisRow.duration).where(
+        AnalysisRow.exhibit_id == exhibit_id, AnalysisRow.duration.is_not(None)
+    )
+    duration = session.scalar(own.limit(1))
+    return None if duration is None else duration == 0
+
+
 @dataclass(frozen=True)
 class ReferenceChoices:
     """What may be chosen as a reference; ``alike`` are the exhibits known to show the same."""

@@ -28,8 +28,8 @@ def start(
     """Queue a comparison of the exhibits of two analyses, which give the names of both.
 
     ``wanted_id`` is the id it is to have; where it is there already nothing is done again. Raises
-    :class:`~webapp.errors.UserError` where both have the same bytes, or the exhibit is in a closed case or in
-    one of others.
+    :class:`~webapp.errors.UserError` where both have the same bytes, a video is to be compared with a photo,
+    or the exhibit is in a closed case or in one of others.
     """
     if exhibit.exhibit_id == reference.exhibit_id:
         raise UserError(
@@ -41,6 +41,7 @@ def start(
         row = session.get(ComparisonRow, wanted_id) if wanted_id else None
         if row is None:
             comparing.refuse_starting(session, exhibit)
+            _refuse_photo_as_reference(session, exhibit, reference)
             files = exhibit.file, reference.file
             both = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
             row = comparisons.create(session, *both, files, current().name, wanted_id, priority)
@@ -70,6 +71,24 @@ def delete(comparison_id: str) -> None:
     reference_comparisons.get_or_404(comparison_id)
     folders = this_app.folders()
     deletion.delete_comparison(this_app.database(), folders, comparison_id)
+
+
+def _refuse_photo_as_reference(session: Session, exhibit: AnalysisRow, reference: AnalysisRow) -> None:
+    """Raise :class:`UserError` for a photo as the reference of a video.
+
+    The kinds are known where each has a finished analysis; otherwise the job finds out.
+    """
+    video = reference_comparisons.is_photo(session, exhibit.exhibit_id) is False
+    if video and reference_comparisons.is_photo(session, reference.exhibit_id):
+        raise UserError(
+            400,
+            gettext(
+                "%(photo)s is a photo and %(video)s is a video, which cannot be compared with a photo.",
+                photo=reference.file,
+                video=exhibit.file,
+            ),
+            gettext("Compare the photo with the video as its reference, or choose another video."),
+        )
 
 
 def _exhibit_of(session: Session, row: AnalysisRow) -> Exhibit:

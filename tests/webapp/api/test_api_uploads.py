@@ -219,7 +219,7 @@ def test_announced_files_count_towards_the_quota(lab, sent):
     _app, ada, _ben = lab(REELPROOF_QUOTA_MB="0.025")
     places = [begin(ada).headers["Location"] for _ in range(2)]
     over = begin(ada)
-    assert over.status_code == 413 and "unfinished uploads included" in over.json["remedy"]
+    assert over.status_code == 413 and "Unfinished uploads count" in over.json["remedy"]
     for number, place in enumerate(places):
         assert send(ada, place, 0, bytes([number]) * len(CONTENT)).status_code == 204
         assert ada.post(f"{place}/analysis", json={}).status_code == 202, "it is not counted twice"

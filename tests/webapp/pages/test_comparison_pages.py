@@ -50,6 +50,22 @@ class TestChoosing:
         assert "original.mp4" in offered and "photo.png" not in offered and "with other videos" in offered
         assert "original.mp4" in client.get(f"/analyses/{photo.id}/compare").text
 
+    def test_a_photo_is_refused_as_the_reference_of_a_video(self, app, client, pair):
+        photo = finished(app, kind=MediaKind.IMAGE, file="photo.png", segments=0)
+        # What was asked of first need not have a result itself.
+        again = client.post(f"/analyses/{pair[0].id}/again").location.rsplit("/", 1)[1]
+        for analysis in (pair[0].id, again):
+            answer = client.post(f"/analyses/{analysis}/compare", data={"reference": photo.id}, headers=HTML)
+            assert (
+                answer.status_code == 400 and "photo.png is a photo and altered.mp4 is a video" in answer.text
+            )
+        answer = client.post(
+            f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons", json={"reference": photo.exhibit.sha256}
+        )
+        assert answer.status_code == 400 and "cannot be compared with a photo" in answer.json["detail"]
+        assert not comparison_rows(app)
+        assert client.post(f"/analyses/{photo.id}/compare", data={"reference": pair[0].id}).status_code == 303
+
     def test_the_page_of_an_exhibit_offers_it(self, client, pair):
         assert f'href="/analyses/{pair[0].id}/compare"' in client.get(f"/analyses/{pair[0].id}").text
 

@@ -26,7 +26,9 @@ def test_quota(tmp_path, sent, monkeypatch):
     assert hand_in(b"a" * 600_000).status_code == 303
     answer = hand_in(b"b" * 600_000)
     assert answer.status_code == 413
-    assert "0.4 MB" in answer.text and "left of the 1 MB you may use in all" in answer.text
+    assert "of 1 MB for all your exhibits, 0.6 MB are used and 0.4 MB are left" in answer.text
+    assert "No room in your quota" in answer.text and "too large" not in answer.text
+    assert "Delete analyses you need no longer" in answer.text and "accepts" not in answer.text
     assert hand_in(b"b" * 300_000).status_code == 303
     assert hand_in(b"b" * 300_000).status_code == 413  # each file counts on its way in
     # Two that are let in at once, each while the other has not arrived: the second is looked at again.
@@ -44,7 +46,7 @@ def test_quota(tmp_path, sent, monkeypatch):
         row.case_id = case.id
         session.add(CaseMember(case_id=case.id, user_id=find(session, "ada").id))
     answer = client.post(f"{seen}/again")
-    assert answer.status_code == 413 and "you may use in all" in answer.text
+    assert answer.status_code == 413 and "0.9 MB are used and 0.1 MB are left" in answer.text
     monkeypatch.undo()
     assert sign_in(client, "nobody").status_code == 401
     app.extensions["database"].close()
