@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from typing import NamedTuple
 
-from detector.errors import MediaError, ReelproofError
+from detector.errors import MediaError, NotOpenedError, ReelproofError
 from detector.files import is_disk_full
 from detector.sandbox import CrashError, LimitError
 from detector.schema.translatable import N_
@@ -109,7 +109,7 @@ def explain(problem: Exception) -> JobFailure:
         return OUT_OF_TIME if problem.of_time else JobFailure(problem.error, problem.remedy)
     if isinstance(problem, CrashError):
         return CRASHED
-    if isinstance(problem, MediaError):
+    if isinstance(problem, MediaError) and not isinstance(problem, NotOpenedError):
         return JobFailure(str(problem), "")
     if isinstance(problem, StoreError):
         return JobFailure(problem.error, problem.remedy)

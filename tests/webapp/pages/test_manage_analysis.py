@@ -13,6 +13,7 @@ from made_results import finished, hand_in
 from made_rows import count, retry, row
 from sqlalchemy import select
 
+from detector.errors import MediaError, NotOpenedError
 from detector.models.card_files import DEFAULT
 from webapp.jobs import claims, failures, recovery, states
 from webapp.jobs import queue as job_queue
@@ -313,3 +314,11 @@ def test_a_file_that_cannot_be_read_is_not_offered_to_be_tried_again(app, client
     page, library = client.get(f"/analyses/{failed.id}").text, client.get("/analyses").text
     assert ("Retry" in page) is ("attempt 1 of" in page) is ("Retry" in library) is offered
     assert "Upload again" in page
+    assert ("Analyse again…" in page) is ("Analyse again…" in library) is offered
+    assert ("After an update of Reelproof" in page) is not offered
+    assert client.get(f"/analyses/{failed.id}/again").status_code == 200
+
+
+def test_a_file_that_was_away_for_a_while_can_be_tried_again():
+    away, broken = NotOpenedError("It is not there."), MediaError("It holds no picture.")
+    assert failures.explain(away).remedy and not failures.explain(broken).remedy
