@@ -21,7 +21,7 @@ class ManipulationKind(StrEnum):
 
 
 class SecondLookMoment(Value):
-    """One face in one frame by the second look: logits of two framings, two heads each."""
+    """One face in one frame by the second look: logits of two framings, two outputs each."""
 
     time: Seconds
     pts: int

@@ -75,13 +75,14 @@ DATA = (
     CLIPS,
     "The start: the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab "
     "et al., 2023), Apache-2.0; every matrix has moved by more than 2 %",
-    "Blends of unmanipulated faces of these: every tenth example of the inner face's heads; 1,164, each "
-    "beside the same face without the blend, for half of what the inner face as a whole says of alteration; "
-    "3,814 others, likewise, for what its single patches say",
+    "Blends of unmanipulated faces of these: every tenth example of the inner face's linear heads; 1,164, "
+    "each beside the same face without the blend, for half of what the inner face as a whole says of "
+    "alteration; 3,814 others, likewise, for what its single patches say",
     STILLS,
-    "Photographs' heads: the stills, each twice, and a frame of each training clip",
-    "What whole heads of footage say of synthesis: six frames of each training clip, each twice, and 1,362 "
-    "frames of unmanipulated ones, each beside the same frame made from another one of its clip; no stills",
+    "Linear heads for photographs: the stills, each twice, and a frame of each training clip",
+    "Linear head for the whole head in footage, synthesised: six frames of each training clip, each twice, "
+    "and 1,362 frames of unmanipulated ones, each beside the same frame made from another one of its clip; "
+    "no stills",
     "Photographs' rule: 161 stills of role val, other pictures, as they are and at half size as JPEG of "
     "quality 60, and a frame of each develop clip",
     "Fusion and thresholds: 126 develop clips of 57 groups of people, 62 of them manipulated; "
