@@ -17,10 +17,10 @@ from detector.schema.comparison import (
     Comparison,
     ComparisonParameters,
     FaceDifference,
-    Gap,
     Interval,
     TimePiece,
     Transform,
+    UnmatchedInterval,
 )
 
 WIDTH, HEIGHT = 320, 180
@@ -110,7 +110,7 @@ def comparison_of(
         exhibit=file_of(names[0], sums[0], still=still, duration=6.0),
         reference=file_of(names[1], sums[1], still=still and found_at is None, duration=8.0),
         time_map=_pieces(still, found_at) if related else (),
-        gaps=(Gap(file="exhibit", start=5.0, end=6.0, reason="shows nothing of the reference"),)
+        gaps=(UnmatchedInterval(file="exhibit", start=5.0, end=6.0, reason="shows nothing of the reference"),)
         if related and not still
         else (),
         transform=_TRANSFORM if related else None,

@@ -43,10 +43,10 @@ from detector.schema.comparison import (
     ComparedSegment,
     Comparison,
     ComparisonParameters,
-    Gap,
     Region,
     TimePiece,
     Transform,
+    UnmatchedInterval,
 )
 from detector.schema.translatable import N_
 from detector.version import __version__
@@ -92,7 +92,7 @@ class _Found:
     """What two related files have in common, and what differs."""
 
     time_map: tuple[TimePiece, ...] = ()
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[UnmatchedInterval, ...] = ()
     transform: Transform | None = None
     persons: tuple[ComparedPerson, ...] = ()
     segments: tuple[ComparedSegment, ...] = ()

@@ -18,7 +18,7 @@ from detector.files import hashed
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind
 from detector.schema.boxes import rounded
-from detector.schema.comparison import ComparedFile, Gap, Interval, Region, TimePiece, Transform
+from detector.schema.comparison import ComparedFile, Interval, Region, TimePiece, Transform, UnmatchedInterval
 from detector.schema.formatting import printable_name
 from detector.schema.translatable import N_
 
@@ -66,7 +66,7 @@ def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece
 
 def gaps(
     seen_file: ComparedFile, known_file: ComparedFile, seen: Strip, known: Strip, times: TimeMap
-) -> Iterator[Gap]:
+) -> Iterator[UnmatchedInterval]:
     """What one file has and the other does not, where it is more than a frame or two."""
     if seen_file.kind is MediaKind.IMAGE:
         return
@@ -78,7 +78,9 @@ def gaps(
     starts = [*(one.exhibit.start for one in pieces), seen_file.duration]
     for first, last, start, end in zip(firsts, lasts, ends, starts, strict=True):
         if first - last > _FRAMES * seen.interval:
-            yield Gap(file="exhibit", start=start, end=end, reason=N_("shows nothing of the reference"))
+            yield UnmatchedInterval(
+                file="exhibit", start=start, end=end, reason=N_("shows nothing of the reference")
+            )
     shown = sorted((one.reference.start, one.reference.end) for one in pieces)
     least = _FRAMES * max(seen.interval, known.interval)
     at = 0.0
@@ -89,7 +91,7 @@ def gaps(
                 reason = N_("comes before what the exhibit shows")
             elif start == known_file.duration:
                 reason = N_("comes after what the exhibit shows")
-            yield Gap(file="reference", start=at, end=start, reason=reason)
+            yield UnmatchedInterval(file="reference", start=at, end=start, reason=reason)
         at = max(at, end)
 
 

@@ -11,7 +11,4 @@ How values are written and compared, one way everywhere: :mod:`~detector.schema.
 probabilities, names), :mod:`~detector.schema.joiners` (characters that nobody sees),
 :mod:`~detector.schema.codec_names`, :mod:`~detector.schema.boxes`, :mod:`~detector.schema.logistic`.
 :mod:`~detector.schema.translatable` marks words of results for translation. No stage of the engine is here.
-
-The API's OpenAPI document names ``model.Model``, ``metadata.Gap`` and ``comparison.Gap`` with their modules,
-since each name is there twice: these three modules stay where they are.
 """

@@ -49,7 +49,7 @@ class TimePiece(Value):
     agreement: float = Field(ge=-1, le=1, description="of matched frames' structure, median; 1: the same")
 
 
-class Gap(Value):
+class UnmatchedInterval(Value):
     """Time of one file that the other does not show, between or around the pieces."""
 
     file: str = Field(pattern="^(exhibit|reference)$")
@@ -182,7 +182,7 @@ class Comparison(Value):
     exhibit: ComparedFile
     reference: ComparedFile
     time_map: tuple[TimePiece, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[UnmatchedInterval, ...]
     transform: Transform | None = Field(description="null: not related")
     persons: tuple[ComparedPerson, ...]
     segments: tuple[ComparedSegment, ...]

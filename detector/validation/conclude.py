@@ -18,10 +18,10 @@ from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
 from detector.schema.laboratory.validation import (
     CoveredCodec,
+    CoveredRange,
     LabelledSegment,
     LikelihoodRatios,
     Repetition,
-    Spread,
     ValidatedModel,
     Validation,
     ValidationItem,
@@ -240,7 +240,7 @@ def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) 
     )
 
 
-def _covered(items: Sequence[ValidationItem]) -> tuple[Spread, ...]:
+def _covered(items: Sequence[ValidationItem]) -> tuple[CoveredRange, ...]:
     units = {"face width": "px", "contrast": "levels", "tilt": "°", "shorter side": "px",
              "frame rate": "frames/s", "duration": "s"}  # fmt: skip
     found = []
@@ -256,7 +256,7 @@ def _covered(items: Sequence[ValidationItem]) -> tuple[Spread, ...]:
             ends = np.percentile(values, [0, 10, 50, 90, 100])
             least, tenth, median, ninetieth, most = (round(float(each), 4) for each in ends)
             found.append(
-                Spread(kind=kind, name=name, unit=units.get(name, ""), items=len(values), least=least,
+                CoveredRange(kind=kind, name=name, unit=units.get(name, ""), items=len(values), least=least,
                        tenth=tenth, median=median, ninetieth=ninetieth, most=most)
             )  # fmt: skip
     return tuple(found)

@@ -13,7 +13,7 @@ from detector.verdict.persons.flagged import flagged_segments
 from webapp.api.analysis_requests import require_finished
 from webapp.api.contract import pagination
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas.findings import FoundSegment, PersonScore, Scores, ScoreSearch, Segments
+from webapp.api.contract.schemas.findings import FoundSegment, PersonScore, ScorePage, ScoreSearch, Segments
 from webapp.queries.results import analysis_text, load, viewed
 from webapp.security.access.blinding import Discloses
 from webapp.security.access.permissions import Permission
@@ -66,10 +66,10 @@ def segments(analysis_id: str) -> Segments:
     "/analyses/<analysis_id>/scores",
     permission=Permission.READ,
     query=ScoreSearch,
-    answers={200: Answer("Some of the scores.", Scores, headers=("ETag",))},
+    answers={200: Answer("Some of the scores.", ScorePage, headers=("ETag",))},
     errors=(404, 409, 422),
 )
-def scores(analysis_id: str, query: ScoreSearch) -> Scores:
+def scores(analysis_id: str, query: ScoreSearch) -> ScorePage:
     """The scores of an analysis, by person and time.
 
     All of them at once are better had as an export, ``scores-csv`` or ``scores-parquet``.
@@ -87,7 +87,7 @@ def scores(analysis_id: str, query: ScoreSearch) -> Scores:
         PersonScore(person=person.id, **dict(person.scores[place])) for person, place in found[: query.limit]
     )
     more = len(found) > query.limit
-    return Scores(items=items, next=pagination.following(query.cursor + query.limit) if more else None)
+    return ScorePage(items=items, next=pagination.following(query.cursor + query.limit) if more else None)
 
 
 def _within(person: Person, query: ScoreSearch) -> list[int]:

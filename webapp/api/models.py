@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from webapp.api.contract.operation import Answer, operation
-from webapp.api.contract.schemas import Model, Models
+from webapp.api.contract.schemas import AvailableModel, Models
 from webapp.security.access.permissions import Permission
 from webapp.services import models as model_service
 
@@ -22,7 +22,9 @@ blueprint = Blueprint("api_models", __name__)
 def listing() -> Models:
     """The models with their cards: measured figures, domain and limits."""
     found = (
-        Model(name=each.name, default=each.default, shipped=each.shipped, bytes=each.bytes, card=each.card)
+        AvailableModel(
+            name=each.name, default=each.default, shipped=each.shipped, bytes=each.bytes, card=each.card
+        )
         for each in model_service.listed()
     )
     return Models(models=tuple(found))

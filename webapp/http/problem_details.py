@@ -21,7 +21,7 @@ class FieldProblem(Value):
     problem: str
 
 
-class Problem(Value):
+class ProblemDetails(Value):
     """What went wrong and what to do about it (RFC 9457)."""
 
     type: str = Field(default="about:blank", description="the status says all there is to its kind")
@@ -39,7 +39,7 @@ def is_api() -> bool:
 
 def response(status: int, detail: str, remedy: str = "", errors: tuple[FieldProblem, ...] = ()) -> Response:
     """The answer that says it."""
-    problem = Problem(title=title(status), status=status, detail=detail, remedy=remedy, errors=errors)
+    problem = ProblemDetails(title=title(status), status=status, detail=detail, remedy=remedy, errors=errors)
     # Words may quote what was sent: a half of a surrogate pair has no UTF-8.
     text = problem.model_dump_json(exclude_defaults=True, ensure_ascii=True)
     answer = Response(text + "\n", status=status, content_type=MEDIA_TYPE)

@@ -13,9 +13,9 @@ from detector.schema.laboratory.validation import (
     ByOther,
     ByRule,
     CoveredCodec,
+    CoveredRange,
     Level,
     LikelihoodRatios,
-    Spread,
     ValidatedModel,
 )
 from detector.schema.method.parameters import Parameters, with_what_it_lacks
@@ -52,7 +52,7 @@ class Laboratory(Value):
     others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
     joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
     likelihood_ratios: tuple[LikelihoodRatios, ...] = Field(description="without their plots")
-    covered: tuple[Spread, ...]
+    covered: tuple[CoveredRange, ...]
     codecs: tuple[CoveredCodec, ...] = Field(
         default=(), description="of the videos, the most frequent first; empty also before 1.2"
     )

@@ -224,7 +224,7 @@ class Repetition(Value):
     largest_edge: Seconds = Field(description="by which an edge of a segment moved")
 
 
-class Spread(Value):
+class CoveredRange(Value):
     """What the material covered of a property: all of it, and the middle eight tenths."""
 
     kind: MediaKind
@@ -266,7 +266,7 @@ class Validation(Value):
         default_factory=dict, description="when within a clip, of clips with labelled segments"
     )
     repetitions: tuple[Repetition, ...]
-    covered: tuple[Spread, ...]
+    covered: tuple[CoveredRange, ...]
     codecs: tuple[CoveredCodec, ...] = Field(
         default=(), description="of the videos, the most frequent first; empty also before 1.2"
     )

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from detector.files import hashed
 from detector.schema.analysis import Box
-from detector.schema.comparison import ComparedFile, ComparedSegment, Comparison, Gap, Region, Transform
+from detector.schema.comparison import (
+    ComparedFile,
+    ComparedSegment,
+    Comparison,
+    Region,
+    Transform,
+    UnmatchedInterval,
+)
 from detector.schema.formatting import timecode
 from reports.verification.problems import CheckResults
 from reports.verification.repeated.reanalysis import ReanalysisError
@@ -120,7 +127,7 @@ def _of_stretches(recorded: Comparison, made: Comparison, frame: float) -> Itera
                 yield f"that the {gap.file} {gap.reason} from {timecode(gap.start)} on is {word}"
 
 
-def _same_gap(one: Gap, other: Gap, room: float) -> bool:
+def _same_gap(one: UnmatchedInterval, other: UnmatchedInterval, room: float) -> bool:
     same = (one.file, one.reason) == (other.file, other.reason)
     return same and max(abs(one.start - other.start), abs(one.end - other.end)) <= room
 

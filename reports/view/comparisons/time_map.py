@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.comparison import Comparison, Gap, TimePiece
+from detector.schema.comparison import Comparison, TimePiece, UnmatchedInterval
 from reports.text.numbers import ratio, shown, time_span, timecode
 from reports.text.translation.language import gettext
 
@@ -76,7 +76,7 @@ def piece_view(piece: TimePiece) -> PieceView:
     )
 
 
-def gap_view(gap: Gap) -> GapView:
+def gap_view(gap: UnmatchedInterval) -> GapView:
     """Likewise, of what the other file does not show."""
     return GapView(gap.file, time_span(gap.start, gap.end), gap.reason)
 

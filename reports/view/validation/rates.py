@@ -8,7 +8,7 @@ from itertools import groupby
 
 from detector.schema.analysis import MediaKind
 from detector.schema.codec_names import codec_name
-from detector.schema.laboratory.validation import CurvePoint, Level, Outcomes, Spread, Validation
+from detector.schema.laboratory.validation import CoveredRange, CurvePoint, Level, Outcomes, Validation
 from detector.schema.method.parameters import is_shipped_threshold
 from detector.verdict.validated_domain import YES_OR_NO
 from reports.text import numbers
@@ -132,12 +132,12 @@ def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
     return OutcomeRow(label, *map(grouped, figures))
 
 
-def _covered(spread: Spread) -> CoveredRow:
-    name = translated(spread.name)
-    if spread.unit:
-        name += f", {translated(spread.unit)}"
-    values = (spread.least, spread.tenth, spread.median, spread.ninetieth, spread.most)
-    return CoveredRow(name, grouped(spread.items), *map(numbers.number, values))
+def _covered(covered: CoveredRange) -> CoveredRow:
+    name = translated(covered.name)
+    if covered.unit:
+        name += f", {translated(covered.unit)}"
+    values = (covered.least, covered.tenth, covered.median, covered.ninetieth, covered.most)
+    return CoveredRow(name, grouped(covered.items), *map(numbers.number, values))
 
 
 def _threshold(point: CurvePoint, used: float) -> ThresholdRow:

@@ -15,10 +15,20 @@ from webapp.api.contract.idempotency import HEADER, REPLAYED
 from webapp.api.contract.openapi_webhooks import webhooks
 from webapp.api.contract.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
 from webapp.api.contract.schemas.uploads import LONGEST_METADATA, METADATA
-from webapp.http.problem_details import MEDIA_TYPE, Problem, title
+from webapp.http.problem_details import MEDIA_TYPE, ProblemDetails, title
 from webapp.security.access.permissions import Permission
 
 _REF = "#/components/schemas/{model}"
+# Schemas whose classes had other names when the document was first published: code that is generated from it
+# keeps its names.
+_PUBLISHED_NAMES = {
+    "AvailableModel": "webapp__api__contract__schemas__Model",
+    "Gap": "detector__schema__metadata__Gap",
+    "Model": "detector__schema__model__Model",
+    "ProblemDetails": "Problem",
+    "ScorePage": "Scores",
+    "UnmatchedInterval": "detector__schema__comparison__Gap",
+}
 _INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \
 was found, record annotations. docs/api.md has examples. Every error is a problem of RFC 9457 that says \
 what to do. A POST may carry an Idempotency-Key."""
@@ -149,7 +159,7 @@ _Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]]
 
 
 def _schemas() -> tuple[dict[str, Any], _Refs]:
-    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDetails, "serialization"): None}
     for each in OPERATIONS:
         for model in (each.query, each.body):
             if isinstance(model, Form):
@@ -160,7 +170,24 @@ def _schemas() -> tuple[dict[str, Any], _Refs]:
             if answer.model is not None:
                 wanted[answer.model, "serialization"] = None
     refs, definitions = models_json_schema(list(wanted), by_alias=True, ref_template=_REF)
-    return definitions["$defs"], refs  # type: ignore[return-value]
+    schemas = {}
+    for name, schema in definitions["$defs"].items():
+        published = _PUBLISHED_NAMES.get(name, name)
+        title_then = {} if published == name else {"title": published.rpartition("__")[2]}
+        schemas[published] = _published(schema) | title_then
+    return schemas, {each: _published(ref) for each, ref in refs.items()}  # type: ignore[misc]
+
+
+def _published(schema: Any) -> Any:
+    """``schema`` with the published names in what it refers to."""
+    if isinstance(schema, list):
+        return [_published(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(ref := schema.get("$ref"), str):
+        name = ref.rpartition("/")[2]
+        return schema | {"$ref": _REF.format(model=_PUBLISHED_NAMES.get(name, name))}
+    return {key: _published(value) for key, value in schema.items()}
 
 
 def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
@@ -186,7 +213,7 @@ def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
     for status in sorted({*always, *gone, *each.errors, *((409, 413, 422) if each.keyed else ())} | {422}):
         found["responses"][str(status)] = {
             "description": f"{title(status)}. {_ERRORS[status]}",
-            "content": {MEDIA_TYPE: {"schema": refs[Problem, "serialization"]}},
+            "content": {MEDIA_TYPE: {"schema": refs[ProblemDetails, "serialization"]}},
         }
         if status in (429, 503):
             found["responses"][str(status)]["headers"] = {"Retry-After": _RETRY_AFTER}

@@ -18,9 +18,7 @@ from detector.models.card import Card
 from detector.schema.analysis import Value
 
 
-# The engine has a `Model` too, so openapi.json names this one by its module: it stays in this one, and code
-# that programs generated from the document keeps its names.
-class Model(Value):
+class AvailableModel(Value):
     """A model that can be chosen."""
 
     name: str
@@ -33,4 +31,4 @@ class Model(Value):
 class Models(Value):
     """All models."""
 
-    models: tuple[Model, ...]
+    models: tuple[AvailableModel, ...]

@@ -31,7 +31,7 @@ class PersonScore(Score):
     person: str
 
 
-class Scores(Value):
+class ScorePage(Value):
     """Scores in order of person and time."""
 
     items: tuple[PersonScore, ...]
