@@ -16,6 +16,7 @@ import pikepdf
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.xref import ObjStreamRef
 
 PAINTS = {"Tj", "TJ", "'", '"', "f", "F", "f*", "B", "B*", "b", "b*", "S", "s", "sh", "Do", "EI"}
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -36,12 +37,29 @@ def misplaced(data: bytes) -> list[int]:
     Most readers look them up by number; pyHanko, which is strict about it, and others by their place.
     """
     reader, found = PdfFileReader(io.BytesIO(data)), []
+    in_streams: dict[int, list[int]] = {}
     for number in range(1, int(reader.trailer["/Size"])):
+        reference = generic.Reference(number, 0, reader)
+        place = reader.xrefs[reference]
+        if isinstance(place, ObjStreamRef):
+            # pyHanko reads the list of all objects in a stream again for each of them, thousands of times.
+            stream = place.obj_stream_id
+            if stream not in in_streams:
+                in_streams[stream] = _numbers(reader.get_object(generic.Reference(stream, 0, reader)))
+            if in_streams[stream][place.ix_in_stream : place.ix_in_stream + 1] != [number]:
+                found.append(number)
+            continue
         try:
-            reader.get_object(generic.Reference(number, 0, reader))
+            reader.get_object(reference)
         except PdfReadError:
             found.append(number)
     return found
+
+
+def _numbers(stream: Any) -> list[int]:
+    """Those of the objects in an object stream, in its order (ISO 32000-1, 7.5.7)."""
+    pairs = stream.data[: int(stream["/First"])].split()
+    return [int(number) for number in pairs[::2]]
 
 
 def elements(pdf: pikepdf.Pdf) -> Iterator[Any]:
