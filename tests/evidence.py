@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from analyses import build
@@ -85,9 +86,18 @@ def small_pdf(attached: dict[str, bytes], quoted: str = "", **stated: str) -> by
 
     ``quoted`` stands before them, as what others said does in a report, behind them and above the page.
     """
+    return _one_page(tuple(attached.items()), quoted, tuple(stated.items()))
+
+
+@cache
+def _one_page(
+    attached: tuple[tuple[str, bytes], ...], quoted: str, stated: tuple[tuple[str, str], ...]
+) -> bytes:
+    """Hundreds of tests ask for the same few."""
+    given = dict(stated)
     rows = "".join(
-        f"<p>{name}: <code>{stated.get(name.partition('.')[0], hashlib.sha256(data).hexdigest())}</code></p>"
-        for name, data in attached.items()
+        f"<p>{name}: <code>{given.get(name.partition('.')[0], hashlib.sha256(data).hexdigest())}</code></p>"
+        for name, data in attached
     )
     style = f"<style>@page {{ margin: 20mm; @top-left {{ content: '{quoted}' }} }}</style>"
     linked = "".join(f'<a href="#{name}">{name}</a>' for name in ("signature", "reader"))
@@ -95,7 +105,7 @@ def small_pdf(attached: dict[str, bytes], quoted: str = "", **stated: str) -> by
         f"<html lang=en><title>t</title>{style}<h1>Report</h1><p>{quoted}</p>{linked}"
         f"<h2 id=signature>Integrity</h2>{rows}<h2 id=reader>Annex</h2><p>{quoted}</p>"
     )
-    files = [Attachment(string=data, name=name) for name, data in attached.items()]
+    files = [Attachment(string=data, name=name) for name, data in attached]
     made = HTML(string=page).write_pdf(
         pdf_variant="pdf/ua-1", pdf_identifier=PLACEHOLDER, attachments=files, full_fonts=False
     )
