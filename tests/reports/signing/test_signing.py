@@ -30,6 +30,8 @@ from reports.verification.signatures.checks import check_embedded
 from reports.verification.signatures.trust import Trust, read_trust
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 Keys = tuple[Path, Path, Path]
 
 

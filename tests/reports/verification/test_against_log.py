@@ -21,6 +21,8 @@ from reports.verification.against_log import Enclosed, check_against_log
 from reports.verification.problems import CheckResults
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 ADA = said("disagree")
 BEN = ADA.model_copy(update={"id": "b" * 32, "author": "Ben"})
 TAKEN_IN = ("intake", None, {})

@@ -16,6 +16,8 @@ from reports.verification.problems import CheckResults
 from reports.verification.signatures.trust import read_trust
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 
 def whys(path: Path, *trusted: Path) -> list[str]:
     return [str(problem) for problem in verify(path, read_trust(trusted)).results.problems]

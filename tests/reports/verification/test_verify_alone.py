@@ -23,6 +23,8 @@ from reports.review.annotations import Annotation
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 PROGRAM = ROOT / "docs" / "verify_bundle.py"
 
 

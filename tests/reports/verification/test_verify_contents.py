@@ -23,6 +23,8 @@ from reports.verification.consistency import check_analysis
 from reports.verification.problems import CheckResults
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 
 def consistent(folder: Path, name: str, data: bytes) -> None:
     """Put ``data`` in the place of a file and make manifest and sums fit, as a forger would."""

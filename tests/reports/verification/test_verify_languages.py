@@ -19,6 +19,8 @@ from reports.cli.main import main
 from reports.text.translation.languages import LANGUAGES
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 CSV = b"time,score\n"
 
 

@@ -33,6 +33,8 @@ from reports.verification.verify import verify
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 HELD = ExhibitCheck("5" * 64, 9, MOMENT)  # the kept file is another one
 
 

@@ -26,6 +26,8 @@ from reports.verification.signatures.checks import check_detached, check_embedde
 from reports.verification.signatures.trust import Trust, context, read_trust
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 DATA = b'{"a": "manifest"}'
 
 
