@@ -64,7 +64,7 @@ def test_small_faces_are_found_once_each() -> None:
 
 
 def test_a_large_face_stays_as_the_whole_search_gives_it() -> None:
-    picture = crowd([(2000, 300)], large=(300, 500))
+    picture = crowd(PLACES[:1], large=(300, 500))[:1600, :1280]
     (of_whole,) = [face for face in faces_of(picture, still=False) if face.width > 300]
     of_whole_and_tiles = faces_of(picture)
     assert len(of_whole_and_tiles) == 2
@@ -80,7 +80,7 @@ def test_nothing_more_is_searched_where_the_whole_shows_every_face(shape: tuple[
 
 
 def test_the_surer_of_two_finds_counts_unless_the_whole_search_was_sure() -> None:
-    picture = crowd(PLACES[:1], large=(300, 500))
+    picture = crowd(PLACES[:1], large=(300, 500))[:1600, :1280]
     (large,) = [face for face in faces_of(picture, still=False) if face.width > 300]
     unsure = Face(large.box, 0.55, large.landmarks)
     for given, kept in ((large, True), (unsure, False)):
@@ -94,11 +94,14 @@ def test_the_surer_of_two_finds_counts_unless_the_whole_search_was_sure() -> Non
 
 @pytest.mark.parametrize("width", [128, 300, 2000])
 def test_tiles_are_as_large_whatever_the_width_of_whole_searches(width: int) -> None:
-    found = faces_of(crowd(PLACES[:2]), detection_width=width)
+    found = faces_of(crowd(PLACES[:2])[:800, :1300], detection_width=width)
     assert len([face for face in found if face.confidence >= 0.7]) == 2
 
 
 @pytest.mark.parametrize("turned", [1, 2, 3])
 def test_a_large_photograph_of_small_faces_is_turned(turned: int) -> None:
-    picture = np.ascontiguousarray(np.rot90(crowd(PLACES), turned))
-    assert turn_with_faces([picture], Parameters(), still=True) == turned
+    """Searched whole at such a width, its faces are too small to be found."""
+    picture = np.rot90(crowd(PLACES[:2])[:500, :1150], turned)
+    parameters = Parameters(detection_width=300, minimum_face=36)
+    assert turn_with_faces([picture], parameters) == 0
+    assert turn_with_faces([picture], parameters, still=True) == turned

@@ -17,7 +17,7 @@ def two_people() -> np.ndarray:
     picture = np.full((520, 900, 3), (96, 120, 150), np.uint8)
     for number, head in enumerate((collins[0:220, 150:330], hopper[20:400, 110:420])):
         picture[60:460, 60 + 440 * number : 400 + 440 * number] = cv2.resize(head, (340, 400))
-    return picture
+    return cv2.resize(picture, (450, 260), interpolation=cv2.INTER_AREA)
 
 
 @pytest.mark.parametrize("turned", range(4))
