@@ -211,9 +211,11 @@ def test_a_long_reference_without_frames_to_leave_out(
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
 
 
-@pytest.mark.parametrize("count", [90, LENGTH])
-@pytest.mark.parametrize("speed", [Fraction(102, 100), Fraction(25, 24), Fraction(24, 25), Fraction(5, 4)])
-def test_a_changed_speed(tmp_path: Path, reference: Path, count: int, speed: Fraction) -> None:
+@pytest.mark.parametrize(
+    ("speed", "count"),
+    [(Fraction(102, 100), LENGTH), (Fraction(25, 24), 90), (Fraction(24, 25), LENGTH), (Fraction(5, 4), 90)],
+)
+def test_a_changed_speed(tmp_path: Path, reference: Path, speed: Fraction, count: int) -> None:
     """The same frames at a rate 2 % higher, as films are shown on television and back, and much higher."""
     found = mapped(exhibit(tmp_path, range(count), RATE * speed), reference)
     assert len(found.time_map) == 1
