@@ -75,9 +75,17 @@ def test_a_photo_saved_again(original: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def short_samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, tuple[float, float]]:
-    """The demonstration clip in two seconds, the same without its manipulation, and when that is."""
-    folder, inside = tmp_path_factory.mktemp("short"), (0.5, 1.5)
+    """The demonstration clip in two seconds and half its size, the same as it was, and when it is another."""
+    folder, inside, view = tmp_path_factory.mktemp("short"), (0.5, 1.5), demo_clip._view
+    half = np.array([0.5, 0.5, 1, 1])
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(demo_clip, "SIZE", (640, 360))
+        patched.setattr(demo_clip, "_BIT_RATE", 900_000)
+        patched.setattr(
+            demo_clip,
+            "_view",
+            lambda photo, centre, zoom, drift: view(photo, centre, zoom / 2, drift * half),
+        )
         patched.setattr(demo_clip, "SECONDS", 2)
         patched.setattr(demo_clip, "MANIPULATED", inside)
         demo_clip.make_sample(folder / "sample.mp4")
@@ -93,7 +101,7 @@ def test_the_sample_against_its_original(short_samples: tuple[Path, Path, tuple[
     assert segment.start == pytest.approx(inside[0], abs=0.15)
     assert segment.end == pytest.approx(inside[1], abs=0.15)
     (person,) = (one for one in found.persons if one.id == segment.person)
-    assert person.median_box[2] < demo_clip.SIZE[0] / 2  # the person on the left
+    assert person.median_box[2] < 640 / 2  # the person on the left
     assert len(found.persons) == 2
     (piece,) = found.time_map
     assert piece.reference.start == pytest.approx(piece.exhibit.start, abs=0.02)
