@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from detector.errors import ParameterError
+from detector.training import small_networks
 
 Train = Callable[[Path, int], Path]
 
@@ -26,6 +28,17 @@ def losses(network: nn.Module, loss: Callable[[], Tensor], steps: int) -> list[f
         optimizer.step()
         values.append(value.item())
     return values
+
+
+@contextmanager
+def drawn_here() -> Iterator[None]:
+    """Examples are drawn in this process, which is spared the start of one that imports torch."""
+    with pytest.MonkeyPatch.context() as patched:
+        loader = small_networks.DataLoader
+        patched.setattr(
+            small_networks, "DataLoader", lambda examples, batch, **_process: loader(examples, batch)
+        )
+        yield
 
 
 def goes_on(train: Train, out: Path, weight: str) -> tuple[dict[str, Any], dict[str, Any]]:
