@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,17 @@ from detector.networks.trace_graphs import traced
 from detector.scoring.scorer import Scorer
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _found_once() -> Iterator[None]:
+    """The faces that every export is checked on."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(exporting, "faces", cache(faces))
+        yield
+
+
 @pytest.fixture(scope="module")
-def crops() -> np.ndarray:
-    return faces(128)
+def crops(_found_once: None) -> np.ndarray:
+    return exporting.faces(128)
 
 
 def expected(model: LoadedModel, crops: np.ndarray) -> np.ndarray:
