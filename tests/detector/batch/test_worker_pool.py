@@ -306,20 +306,15 @@ class TestFromAProcessWithThreads:
 
         assert not multiprocessing.active_children()
 
-    def test_hands_are_started_afresh(self, tmp_path: Path, astronaut: np.ndarray) -> None:
+    def test_workers_are_started_afresh(self, tmp_path: Path, astronaut: np.ndarray) -> None:
         """As here, where torch has computed: a fork would take one thread along and all locks."""
         path = tmp_path / "astronaut.png"
         assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
-        given = [File(str(path), path, path), File("x", tmp_path / "gone.mp4", tmp_path / "gone.mp4")]
-        lines = [line for _, line in score_files(given, None, SCAN, workers=1)]
-        assert lines[0]["faces"] == 1 and "error" in lines[1]
-
-    def test_other_models_judge_the_same_faces(self, tmp_path: Path, astronaut: np.ndarray) -> None:
-        path = tmp_path / "astronaut.png"
-        assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
         tiny = put(tmp_path, "tiny")
-        run = BatchRun([path], None, SCAN, workers=1, others=OtherModelNames([str(tiny)], JointRule.ALL))
-        (line,) = run.lines()
+        others = OtherModelNames([str(tiny)], JointRule.ALL)
+        (line, gone) = BatchRun([path, tmp_path / "gone.mp4"], None, SCAN, workers=1, others=others).lines()
+        assert line["faces"] == 1 and "error" in gone
+        # Other models judge the same faces.
         (said,) = line["others"]  # type: ignore[attr-defined]
         assert said["model"] == "tiny" and 0 <= said["probability"] <= 1
         assert line["joint"] == {"rule": "all", "verdict": line["joint"]["verdict"]}  # type: ignore[index]
