@@ -8,10 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import pytest
@@ -20,7 +23,7 @@ from clips import numbered, write_clip
 from detector.errors import MediaError, ParameterError
 from detector.live import sources
 from detector.live.player import play
-from detector.live.session import LiveSession
+from detector.live.session import LiveSegment, LiveSession
 from detector.live.sources import LiveSource, open_source, source_of
 from detector.media.frame import Frame
 from detector.paths import ROOT
@@ -30,12 +33,42 @@ from detector.scoring.scorer import Scorer
 DEFAULT = Parameters()
 
 
-def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
-    sample: Path, scanned_alone: Analysis, scorer: Scorer
-):
+class Watched(LiveSession):
+    """Keeps what it shows once it has come to the time ``at``."""
+
+    def __init__(self, scorer: Scorer, at: float) -> None:
+        super().__init__(scorer, DEFAULT)
+        self._at, self._seen = at, 0
+        self.shown: tuple[dict[str, Any], Any, Frame, int] | None = None
+
+    def process_frame(self, frame: Frame) -> list[LiveSegment]:
+        closed = super().process_frame(frame)
+        self._seen += 1
+        if self.shown is None and frame.time >= self._at:
+            self.shown = (*self.snapshot(), frame, self._seen)
+        return closed
+
+
+@dataclass
+class Played:
+    """The demonstration clip, played as a live source that waits."""
+
+    session: Watched
+    found: list[LiveSegment]
+    how: Any
+
+
+@pytest.fixture(scope="module")
+def live(sample: Path, scanned_alone: Analysis, scorer: Scorer) -> Played:
+    """It is looked at two seconds into its first segment."""
+    session = Watched(scorer, min(segment.start for segment in scanned_alone.segments) + 2)
+    found: list[LiveSegment] = []
+    return Played(session, found, play(source_of(str(sample)), session, 8.0, closed=found.append))
+
+
+def test_a_file_without_dropping_gives_the_segments_of_its_analysis(live: Played, scanned_alone: Analysis):
     """As its sampled frames give them, but for a sample at an end whose score lies at the threshold."""
-    session, found = LiveSession(scorer, DEFAULT), []
-    played = play(source_of(str(sample)), session, 8.0, closed=found.append)
+    session, found, played = live.session, live.found, live.how
     expected = scanned_alone.segments
     assert expected and played.dropped == 0
     assert played.sampled == played.scored == scanned_alone.coverage.frames_sampled
@@ -47,21 +80,16 @@ def test_a_file_without_dropping_gives_the_segments_of_its_analysis(
     assert session.segments_closed == len(found) and played.ended == "the source ended"
 
 
-def test_a_snapshot(sample: Path, scanned_alone: Analysis, scorer: Scorer):
-    # From a second before the first segment to a second into it.
+def test_a_snapshot(live: Played, scanned_alone: Analysis):
     first = min(segment.start for segment in scanned_alone.segments)
-    session = LiveSession(scorer, DEFAULT)
-    with open_source(source_of(str(sample)), 8.0) as frames:
-        near = [frame for frame in frames if first - 1 <= frame.time <= first + 2]
-    for frame in near:
-        session.process_frame(frame)
-    shown, picture = session.snapshot()
+    assert live.session.shown is not None
+    shown, picture, latest, count = live.session.shown
     json.dumps(shown)
-    assert shown["frames"] == len(near) and shown["time"] == float(near[-1].time)
+    assert shown["frames"] == count and shown["time"] == float(latest.time)
     (span,) = shown["open"]
     assert first - 1 <= span["start"] <= first + 1 and span["end"] > span["start"]
     assert shown["lanes"] and shown["faces"][0]["box"]
-    assert picture is near[-1].image
+    assert picture is latest.image
 
 
 class Slow:
@@ -120,7 +148,7 @@ def test_it_stops_when_told_to(clip):
 def test_memory_does_not_grow_with_time(sample: Path, scorer: Scorer):
     """The sample over and over as one endless recording: what a session holds stays as it is."""
     with open_source(source_of(str(sample)), 2.0) as frames:
-        pictures = [frame.image for frame in frames][:3]
+        pictures = [cv2.resize(frame.image, (640, 360)) for frame in islice(frames, 3)]
     session = LiveSession(scorer, Parameters(sample_rate=2.0))
     sizes = []
     for round_ in range(8):
