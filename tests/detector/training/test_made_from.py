@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from detector.errors import ParameterError
 from detector.models.card_files import load_card
 from detector.networks import base
-from detector.networks.base import Network
+from detector.networks.base import FeatureNetwork, Network
 from detector.schema.analysis import Platt
 from detector.training.config import CONFIGS, FeaturesConfig, read_config
 from detector.training.data.file_marks import learnt_from, marks
@@ -40,11 +40,30 @@ class FewTensors(Network):
         return logits[:, 0]
 
 
+class FewFeatures(FeatureNetwork):
+    """The same in two parts."""
+
+    width = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole = FewTensors()
+
+    def features(self, crops: Tensor) -> Tensor:
+        features: Tensor = self.whole.look(crops).mean(dim=(2, 3))
+        return features
+
+    def judge(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.whole.judge(features)
+        return logits[:, 0]
+
+
 @pytest.fixture(autouse=True)
 def few_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is registered; curves, which take longer than its training, are drawn by one test."""
+    """Both are registered; curves, which take longer than its training, are drawn by one test."""
     monkeypatch.setattr(base, "_ARCHITECTURES", dict(base._ARCHITECTURES))
     base.register("few_tensors")(FewTensors)
+    base.register("few_features")(FewFeatures)
     monkeypatch.setattr("detector.training.train.draw", lambda *_given: None)
 
 
@@ -173,7 +192,7 @@ def test_one_whose_patience_had_run_out_does_not_go_on(pictures: Path, tmp_path:
 def test_kept_features_serve_a_run_that_goes_on(pictures: Path, tmp_path: Path) -> None:
     """With other words and more patience, and where somebody removed them."""
     kept = FeaturesConfig(examples=8)
-    config = recipe(**TINY | {"architecture": "resnet18_features_mlp", "features": kept})
+    config = recipe(**TINY | {"architecture": "few_features", "features": kept})
     train(config, pictures, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.glob("*.npy")}
     assert len(before) == 2
