@@ -33,7 +33,7 @@ def given(tmp_path_factory: pytest.TempPathFactory, still: Path) -> dict[str, Pa
 
 @pytest.fixture(scope="module")
 def done(given: dict[str, Path]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "detector", "score", *map(str, given.values())]
+    command = [sys.executable, "-m", "detector", "score", *map(str, given.values()), "--set", "second_look=0"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 

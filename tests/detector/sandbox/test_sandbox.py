@@ -106,7 +106,7 @@ class TestLimits:
                 time.sleep(0.01)
 
         with pytest.raises(LimitError, match="more memory"):
-            run(target, limits=Limits(memory=2000 * MB))
+            run(target, limits=Limits(memory=1200 * MB))
 
     def test_memory_that_a_library_asks_for(self, run):
         def target(_report):
