@@ -57,11 +57,12 @@ def reelproof(tmp_path: Path, model: str) -> Iterator[App]:
     yield from running(tmp_path / "data")
 
 
-@pytest.fixture
-def without_sample(tmp_path: Path) -> Iterator[App]:
-    """In a data folder that had its sample, so that nothing else is in the queue."""
-    skip_sample(tmp_path / "data")
-    yield from running(tmp_path / "data")
+@pytest.fixture(scope="module")
+def without_sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """In a data folder that had its sample, so that nothing else is in the queue; one for all of a file."""
+    data = tmp_path_factory.mktemp("without-sample") / "data"
+    skip_sample(data)
+    yield from running(data)
 
 
 @pytest.fixture(scope="session")

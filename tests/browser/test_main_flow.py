@@ -114,7 +114,7 @@ def test_a_file_that_is_no_video(without_sample, page: Page, tmp_path: Path):
 
 def test_without_scripts_the_form_still_works(without_sample, browser, tmp_path: Path):
     text = tmp_path / "plain form.mp4"
-    text.write_bytes(BROKEN)
+    text.write_bytes(BROKEN + b"in a plain form")  # the app knows the other tests' file
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(without_sample.address)
@@ -152,7 +152,7 @@ def test_checks_before_sending_and_a_dropped_file(without_sample, page: Page, se
 
 def test_what_is_sent_cannot_be_cancelled(without_sample, page: Page, tmp_path: Path):
     clip = tmp_path / "small.mp4"
-    clip.write_bytes(BROKEN)
+    clip.write_bytes(BROKEN + b"once sent")
     page.goto(without_sample.address)
     page.set_input_files("#file", clip)
     without_sample.process.send_signal(signal.SIGSTOP)  # the system takes the bytes; nobody answers yet

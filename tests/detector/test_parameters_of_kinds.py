@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from engine_clips import ALL_FLAGGED, NONE_FLAGGED
+from clips import write_clip
+from engine_clips import ALL_FLAGGED, NONE_FLAGGED, room
 
 from detector import Analysis, Parameters, analyze, environment
 from detector.media.open import open_media
@@ -52,6 +54,13 @@ def test_the_description_says_which_are_of_photographs_alone() -> None:
     told = {name: str(field.description) for name, field in Parameters.model_fields.items()}
     assert {name for name in told if told[name].startswith("photos:")} == OF_PHOTOS
     assert {name for name in told if told[name].startswith("videos:")} <= OF_VIDEOS
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> Path:
+    """A second of one usable face that moves a little."""
+    path = tmp_path_factory.mktemp("talking") / "talking.mp4"
+    return write_clip(path, [room(portrait, side=200, x=40 + i // 2) for i in range(30)])
 
 
 def _found(analysis: Analysis) -> dict[str, Any]:

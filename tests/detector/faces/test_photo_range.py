@@ -103,5 +103,5 @@ def test_the_analysis_says_so_instead_of_guessing(
     assert found.verdict is Verdict.INCONCLUSIVE and found.probability is None and found.answers is None
     assert "black and white" in found.reason and "no figure" in found.reason
     assert found.coverage.flaws == {photo_range.WITHOUT_COLOUR: 1}
-    any_colour = analyze(tmp_path / "grey.png", model=model, parameters=Parameters(minimum_colour=0))
+    any_colour = analyze(tmp_path / "grey.png", model=model.alone, parameters=Parameters(minimum_colour=0))
     assert any_colour.probability is not None
