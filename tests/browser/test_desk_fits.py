@@ -20,12 +20,12 @@ pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 800}
 
 
-@pytest.fixture(params=["en", "de", "es"])
+@pytest.fixture(scope="module", params=["en", "de", "es"])
 def phone(
-    request: pytest.FixtureRequest, browser: Browser, reviewed: tuple[served_desk.Served, str]
+    request: pytest.FixtureRequest, browser: Browser, workbench: served_desk.Workbench
 ) -> Iterator[Page]:
-    """The result of the sample on a phone, in each language."""
-    app, analysis = reviewed
+    """The result of the sample on a phone, in each language; tests leave nothing open."""
+    app, analysis = workbench.app, workbench.first
     context = browser.new_context(viewport=PHONE, locale=request.param)
     page = context.new_page()
     page.goto(f"{app.address}/analyses/{analysis}")
@@ -39,6 +39,7 @@ def test_the_menu_opens_within_a_phone(phone: Page) -> None:
     box = phone.locator(".result-head .menu > ul").bounding_box()
     assert box is not None
     assert box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+    phone.keyboard.press("Escape")
 
 
 def test_the_menu_closes_like_one(desk: Page) -> None:

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from detector.paths import ROOT
 
 pytestmark = pytest.mark.browser
+_RATE = ("--sample-rate", "4")
 _TIMES, _SECONDS = 3, 7  # a second more than until the manipulated stretch ends
 
 
@@ -71,11 +72,11 @@ def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(app: Served, clip: Path) -> Iterator[tuple[subprocess.Popen, Path]]:
-    """``detector live`` on the sample at its own pace, shared with the app."""
+    """``detector live`` on the sample at its own pace, at half the usual rate, shared with the app."""
     place = app.folders.live
     before = set(place.iterdir())
     process = subprocess.Popen(
-        [sys.executable, "-m", "detector", "live", str(clip), "--pace", "--share", str(place)],
+        [sys.executable, "-m", "detector", "live", str(clip), "--pace", "--share", str(place), *_RATE],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
