@@ -119,9 +119,9 @@ class TestStill:
         assert analysis.coverage.not_examined == ()
 
     def test_flagged_is_a_segment_of_zero_length_with_heatmaps(
-        self, still: Path, model: LoadedModel, tmp_path: Path
+        self, still: Path, fused: LoadedModel, tmp_path: Path
     ) -> None:
-        analysis = analyze(still, model=model, parameters=Parameters(**ALL_FLAGGED), images=tmp_path)
+        analysis = analyze(still, model=fused, parameters=Parameters(**ALL_FLAGGED), images=tmp_path)
         assert analysis.verdict is Verdict.MANIPULATED
         (segment,) = analysis.segments
         assert (segment.start, segment.end, segment.frames) == (0.0, 0.0, 1)

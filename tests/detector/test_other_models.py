@@ -135,13 +135,13 @@ def test_a_photograph(tmp_path: Path, astronaut: np.ndarray, model: LoadedModel,
 
 
 def test_another_with_a_second_look_tells_the_calibration_of_its_figures(
-    tmp_path: Path, astronaut: np.ndarray, model: LoadedModel, other: LoadedModel
+    tmp_path: Path, astronaut: np.ndarray, fused: LoadedModel, other: LoadedModel
 ) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
-    found = analyze(photo, model=other, also=[model])
+    found = analyze(photo, model=other, also=[fused])
     (judged,) = found.others
-    assert judged.model == model.card.fused.as_model() != model.card.as_model()
+    assert judged.model == fused.card.fused.as_model() != fused.card.as_model()
     assert judged.persons[0].second_look is not None
     assert list(contradictions(found, this_version=True)) == []
 
