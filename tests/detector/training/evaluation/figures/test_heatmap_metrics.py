@@ -86,7 +86,7 @@ def test_road_rewards_the_right_place(scorer: Scorer, crops: list[np.ndarray]) -
 
 
 def test_on_photographs(data: Path, scorer: Scorer) -> None:
-    rows = explanation(data / "photos-real.zip", scorer, lambda text: None, 3, ["Grad-CAM"])
+    rows = explanation(data / "photos-real.zip", scorer, lambda text: None, 2, ["Grad-CAM"])
     assert rows[0]["method"] == ENGINE
     assert [row["method"] for row in rows[-3:]] == [RANDOM, CENTRE, PERFECT]
     assert rows[-1]["pointing"] == 1.0
