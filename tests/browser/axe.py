@@ -10,8 +10,10 @@ _AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8
 _OF_COLOURS = ("color-contrast", "link-in-text-block")
 
 
-def complaints(page: Page, theme: str = "light") -> list[str]:
-    """What it finds: of the dark theme, which is the same page in other colours, by the rules for colours.
+def complaints(page: Page, theme: str = "light", part: str = "html") -> list[str]:
+    """What it finds in the elements of the selector ``part``.
+
+    Of the dark theme, which is the same page in other colours, by the rules for colours.
 
     The context of ``page`` needs ``bypass_csp``: pages forbid scripts from elsewhere, and this is one.
     """
@@ -20,7 +22,7 @@ def complaints(page: Page, theme: str = "light") -> list[str]:
         options["runOnly"] = {"type": "rule", "values": _OF_COLOURS}
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_AXE)
-    found = page.evaluate("async (options) => (await axe.run(document, options)).violations", options)
+    found = page.evaluate("async (given) => (await axe.run(...given)).violations", [part, options])
     return [
         f"{one['id']}: {one['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
         for one in found
@@ -28,11 +30,11 @@ def complaints(page: Page, theme: str = "light") -> list[str]:
     ]
 
 
-def complaints_in_both(page: Page) -> list[str]:
+def complaints_in_both(page: Page, part: str = "html") -> list[str]:
     """What it finds in the light theme and in the dark one, of a page that is light and is so afterwards."""
-    found = complaints(page)
+    found = complaints(page, part=part)
     page.emulate_media(color_scheme="dark")
-    found += complaints(page, "dark")
+    found += complaints(page, "dark", part)
     page.emulate_media(color_scheme="light")
     return found
 
