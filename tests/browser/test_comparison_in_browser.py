@@ -18,8 +18,8 @@ from clips import write_clip
 from desk import Seen, Served, served
 from made_comparisons import compared, queued
 from made_results import write_result
+from pdf_text import pdf_text
 from playwright.sync_api import Page, expect
-from pypdf import PdfReader
 from unconfined import Unconfined
 
 from detector import demo_clip
@@ -148,9 +148,7 @@ def test_from_two_uploads_to_the_pdf(
     with page.expect_download() as download:
         page.get_by_role("link", name="PDF report").click()
     download.value.save_as(tmp_path / "report.pdf")
-    text = re.sub(
-        r"\s+", "", "".join(sheet.extract_text() for sheet in PdfReader(tmp_path / "report.pdf").pages)
-    )
+    text = re.sub(r"\s+", "", pdf_text(tmp_path / "report.pdf"))
     assert "8Comparisonwithareference" in text and hashed(clips[1])[1] in text
     assert "Onefacediffersfromthereference" in text
     assert seen.console == []
