@@ -8,6 +8,7 @@ from pathlib import Path
 
 import desk as served_desk
 import pytest
+from axe import horizontal_overflow
 from playwright.sync_api import Browser, Page, expect
 from review_desk import ready, sign
 
@@ -138,4 +139,25 @@ def test_text_twice_as_large_is_followed_and_has_room(
         document.documentElement.scrollWidth - innerWidth]""")
     assert size == "30px"
     assert beyond <= 0
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        *((path, "de") for path in ("/analyses/{analysis}", "/statistics", "/help", "/operations")),
+        ("/analyses", "es"),
+    ],
+)
+def test_text_twice_as_large_has_room_on_a_phone(
+    browser: Browser, reviewed: tuple[served_desk.Served, str], path: str, code: str
+) -> None:
+    """In languages whose words or dates are long. Nothing scrolls sideways (WCAG 2.2, 1.4.10)."""
+    app, analysis = reviewed
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale=code)
+    page = context.new_page()
+    context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    page.goto(app.address + path.format(analysis=analysis))
+    expect(page.locator("h1")).to_be_visible()
+    assert horizontal_overflow(page) <= 0
     context.close()
