@@ -29,6 +29,7 @@ from detector.schema.analysis import (
     Span,
     Verdict,
 )
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.verdict import exhibit_probability
 
 EXHIBIT_SHA256 = "3f" * 32
@@ -219,16 +220,18 @@ def build(
         )
         for index, name in enumerate(names)
     )
+    parameters, coverage = Parameters(enter_threshold=0.75), _coverage(persons, duration, still=still)
+    exhibit = JudgedExhibit(kind, parameters, coverage, people, found)
     return Analysis(
         verdict=verdict,
         reason=_reason(verdict, len(found)),
-        probability=exhibit_probability(kind, Parameters(), verdict, people, found),
+        probability=exhibit_probability(exhibit, verdict),
         segments=tuple(found),
         persons=people,
         media=media(kind, duration, sha256=sha256, **({"file": file} if file else {})),
         model=model(),
-        parameters=Parameters(enter_threshold=0.75),
-        coverage=_coverage(persons, duration, still=still),
+        parameters=parameters,
+        coverage=coverage,
         software=Software(
             reelproof="0.1.0", torch="2.14.1", device="cpu: AMD EPYC", created="2025-11-20T08:41:02Z"
         ),

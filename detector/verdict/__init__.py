@@ -2,6 +2,7 @@
 
 :mod:`detector.model_findings` asks for it, for each model of an analysis. In the order of the work:
 
+- :mod:`~detector.verdict.judged_exhibit`: what one model said of an exhibit, of which all rules are asked.
 - :mod:`~detector.verdict.examined`: what was examined, and whether that is enough.
 - :mod:`~detector.verdict.persons`: on whom a finding may rest, who is flagged, and whose figures are the
   exhibit's.

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import assert_never
 
-from detector.schema.analysis import Analysis, Coverage, MediaKind, Parameters, Person, Segment
+from detector.schema.analysis import Analysis, MediaKind, Parameters, Person
 from detector.verdict.examined.judged_share import (
     high_if_hardly_judged,
     is_judged_enough,
@@ -20,6 +20,7 @@ from detector.verdict.examined.judged_share import (
     mostly_whole,
 )
 from detector.verdict.examined.motion import nobody_moves
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.persons.averaged_odds import outweighed_faces
 from detector.verdict.persons.finding_basis import is_colourless, is_covered, is_unstable
 from detector.verdict.persons.flagged import flagged_persons
@@ -75,15 +76,10 @@ def whatever_the_scores(cause: LeftOpen) -> bool:
             assert_never(cause)
 
 
-def left_open(
-    kind: MediaKind,
-    parameters: Parameters,
-    coverage: Coverage,
-    persons: Sequence[Person],
-    segments: Sequence[Segment],
-) -> LeftOpen | None:
+def left_open(exhibit: JudgedExhibit) -> LeftOpen | None:
     """The first of :class:`LeftOpen` that is so; None where somebody is flagged, or nothing is in the way."""
-    image = kind is MediaKind.IMAGE
+    kind, parameters, coverage = exhibit.kind, exhibit.parameters, exhibit.coverage
+    persons, segments = exhibit.persons, exhibit.segments
     if not coverage.faces_found:
         return LeftOpen.NO_FACE
     if coverage.faces_found == coverage.faces_unusable:
@@ -96,11 +92,11 @@ def left_open(
         if all(map(is_colourless, found)):
             return LeftOpen.COLOURLESS
         return LeftOpen.UNCONFIRMED if any(map(is_unstable, found)) else LeftOpen.COVERED
-    if not image and most_frames(persons) < parameters.minimum_usable_frames:
+    if not exhibit.is_photo and most_frames(persons) < parameters.minimum_usable_frames:
         return LeftOpen.TOO_FEW_FRAMES
     if not mostly_whole(coverage):
         return LeftOpen.MOSTLY_DAMAGED
-    if outweighed_faces(kind, parameters, persons, segments):
+    if outweighed_faces(exhibit):
         return LeftOpen.OUTWEIGHED
     if not mostly_judged(coverage):
         return LeftOpen.MOSTLY_NOT_JUDGED
@@ -124,9 +120,7 @@ def all_covered(kind: MediaKind, parameters: Parameters, persons: Sequence[Perso
 
 def why(analysis: Analysis) -> LeftOpen | None:
     """The same of a finished analysis; None also where it is inconclusive by what is not among them."""
-    return left_open(
-        analysis.media.kind, analysis.parameters, analysis.coverage, analysis.persons, analysis.segments
-    )
+    return left_open(JudgedExhibit.of(analysis))
 
 
 def doubtful_persons(kind: MediaKind, parameters: Parameters, persons: Sequence[Person]) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from detector.schema.analysis import Answers, Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Answers, Person, Segment, Verdict
 from detector.verdict.examined.judged_share import hardly_judged, high_if_hardly_judged
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.left_open import left_open
 from detector.verdict.persons import averaged_odds
 from detector.verdict.persons.finding_basis import weighed_faces
@@ -15,34 +16,22 @@ from detector.verdict.reasons import doubt, finding, no_finding, unjudged
 from detector.verdict.reasons.why_open import Undecided, names_of
 
 
-def exhibit_probability(
-    kind: MediaKind,
-    parameters: Parameters,
-    verdict: Verdict,
-    persons: Sequence[Person],
-    segments: Sequence[Segment],
-) -> float | None:
+def exhibit_probability(exhibit: JudgedExhibit, verdict: Verdict) -> float | None:
     """That some face was manipulated, by the persons who count; None where nobody was judged."""
-    counting = who_counts(kind, parameters, verdict, persons, segments)
+    counting = who_counts(exhibit, verdict)
     figures = [each.probability for each in counting if each.probability is not None]
-    return _together(kind, parameters, figures) if figures else None
+    return _together(exhibit, figures) if figures else None
 
 
-def answers(
-    kind: MediaKind,
-    parameters: Parameters,
-    verdict: Verdict,
-    persons: Sequence[Person],
-    segments: Sequence[Segment],
-) -> Answers | None:
+def answers(exhibit: JudgedExhibit, verdict: Verdict) -> Answers | None:
     """What the second look says of the persons who count together; None without one."""
-    counting = who_counts(kind, parameters, verdict, persons, segments)
+    counting = who_counts(exhibit, verdict)
     looks = [person.second_look for person in counting if person.second_look is not None]
     if not looks:
         return None
     return Answers(
-        altered=_together(kind, parameters, [look.altered for look in looks]),
-        synthesised=_together(kind, parameters, [look.synthesised for look in looks]),
+        altered=_together(exhibit, [look.altered for look in looks]),
+        synthesised=_together(exhibit, [look.synthesised for look in looks]),
     )
 
 
@@ -56,37 +45,25 @@ def exhibit_stability(
     return min((look.stability for look in looks if look and look.stability is not None), default=None)
 
 
-def _together(kind: MediaKind, parameters: Parameters, figures: Sequence[float]) -> float:
+def _together(exhibit: JudgedExhibit, figures: Sequence[float]) -> float:
     """What figures of persons amount to: the highest, in photos that of their averaged odds."""
-    return averaged_odds.averaged(figures) if averaged_odds.applies(kind, parameters) else max(figures)
+    averages = averaged_odds.applies(exhibit.kind, exhibit.parameters)
+    return averaged_odds.averaged(figures) if averages else max(figures)
 
 
-def is_outweighed(
-    kind: MediaKind,
-    parameters: Parameters,
-    persons: Sequence[Person],
-    over: Collection[str],
-    threshold: float,
-) -> bool:
+def is_outweighed(exhibit: JudgedExhibit, over: Collection[str], threshold: float) -> bool:
     """Whether the persons ``over`` the threshold are no finding among the other faces of their photo.
 
     ``threshold`` is a probability of an exhibit. Some persons are no finding in any case
     (:func:`~detector.verdict.persons.finding_basis.weighed_faces`).
     """
-    weighed = {person.id for person in weighed_faces(persons)}
-    figure = exhibit_probability(kind, parameters, Verdict.MANIPULATED, persons, ())
-    applies = averaged_odds.applies(kind, parameters) and bool(weighed & set(over))
+    weighed = {person.id for person in weighed_faces(exhibit.persons)}
+    figure = exhibit_probability(exhibit, Verdict.MANIPULATED)
+    applies = averaged_odds.applies(exhibit.kind, exhibit.parameters) and bool(weighed & set(over))
     return applies and figure is not None and figure < threshold
 
 
-def decide(
-    kind: MediaKind,
-    parameters: Parameters,
-    coverage: Coverage,
-    persons: Sequence[Person],
-    segments: Sequence[Segment],
-    in_few_frames: Mapping[str, int],
-) -> tuple[Verdict, str]:
+def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Verdict, str]:
     """Verdict and reason. Nothing usable is inconclusive, never "no manipulation found".
 
     What leaves it open is one of :class:`~detector.verdict.left_open.LeftOpen`, or ``in_few_frames``: who
@@ -94,12 +71,13 @@ def decide(
     (:func:`~detector.segments.candidates.reaching_in_few_frames`). That can be neither flagged nor passed
     over.
     """
-    image = kind is MediaKind.IMAGE
+    image, parameters = exhibit.is_photo, exhibit.parameters
+    persons, segments = exhibit.persons, exhibit.segments
     if flagged_persons(persons, segments):
         found = finding.manipulated(image, persons, flagged_segments(persons, segments))
         return Verdict.MANIPULATED, " ".join([found, *doubt.covered(covered_alone(persons, segments))])
-    cause = left_open(kind, parameters, coverage, persons, segments)
-    undecided = Undecided(kind, parameters, coverage, persons, segments, in_few_frames)
+    cause = left_open(exhibit)
+    undecided = Undecided(exhibit, in_few_frames)
     sentences, named = undecided.why_open(cause)
     high = [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
     if high:
@@ -109,6 +87,6 @@ def decide(
     if cause or in_few_frames:
         sentences = [*sentences, *doubt.reached(parameters, reaching, in_few_frames)]
         return Verdict.INCONCLUSIVE, " ".join(sentences)
-    found = no_finding.nothing_found(image, parameters, coverage, persons, reaching)
-    unsaid = no_finding.hardly_judged(parameters, hardly_judged(parameters, persons))
+    found = no_finding.nothing_found(exhibit, reaching)
+    unsaid = no_finding.nothing_said_of(parameters, hardly_judged(parameters, persons))
     return Verdict.NOT_FOUND, " ".join([found, *unsaid])

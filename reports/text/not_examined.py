@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Coverage, Media
 from detector.schema.method.parameters import SURELY_FOUND
-from detector.verdict.examined.motion import motionless
+from detector.verdict.examined.motion import motionless_persons
 from reports.text import photographs
 from reports.text.made_since import made_since
 from reports.text.numbers import plural, shown
@@ -227,7 +227,7 @@ def _without_score(analysis: Analysis) -> tuple[str, ...]:
 
 def _stills(analysis: Analysis) -> tuple[str, ...]:
     """Of somebody who is shown by a picture that does not move; unknown before schema 1.20."""
-    shown_so = motionless(analysis.parameters, analysis.persons)
+    shown_so = motionless_persons(analysis.parameters, analysis.persons)
     if not shown_so:
         return ()
     return (

@@ -7,6 +7,7 @@ from typing import Any
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import verdict as rules
+from detector.verdict.judged_exhibit import JudgedExhibit
 
 DEFAULT = Parameters()
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
@@ -41,6 +42,13 @@ def person(
     )
 
 
+def exhibit(
+    kind: MediaKind, parameters: Parameters, persons: Sequence[Person], segments: Sequence[Segment]
+) -> JudgedExhibit:
+    """One of which it does not matter how much was judged."""
+    return JudgedExhibit(kind, parameters, coverage(), persons, segments)
+
+
 def decide(
     kind: MediaKind,
     parameters: Parameters,
@@ -49,7 +57,7 @@ def decide(
     segments: Sequence[Segment],
     few: Mapping[str, int] | None = None,
 ) -> tuple[Verdict, str]:
-    return rules.decide(kind, parameters, seen, persons, segments, few or {})
+    return rules.decide(JudgedExhibit(kind, parameters, seen, persons, segments), few or {})
 
 
 def segment(who: str = "A", start: float = 2.0, end: float = 4.5) -> Segment:

@@ -8,7 +8,7 @@ from detector.schema.analysis import Analysis, Parameters, Person
 from detector.verdict.examined.judged_share import is_judged_enough
 
 
-def motionless(parameters: Parameters, persons: Sequence[Person]) -> list[str]:
+def motionless_persons(parameters: Parameters, persons: Sequence[Person]) -> list[str]:
     """Names of those judged in enough frames of a video whose face is one picture that does not move."""
     return [each.id for each in persons if each.motionless and is_judged_enough(parameters, each)]
 
@@ -16,7 +16,7 @@ def motionless(parameters: Parameters, persons: Sequence[Person]) -> list[str]:
 def nobody_moves(parameters: Parameters, persons: Sequence[Person]) -> bool:
     """Whether that is so of everybody who was judged in enough frames."""
     judged = sum(is_judged_enough(parameters, each) for each in persons)
-    return judged > 0 and len(motionless(parameters, persons)) == judged
+    return judged > 0 and len(motionless_persons(parameters, persons)) == judged
 
 
 def nobody_moves_in(analysis: Analysis) -> bool:

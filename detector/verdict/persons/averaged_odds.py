@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import MediaKind, Parameters, Person, Segment
+from detector.schema.analysis import MediaKind, Parameters
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.persons.finding_basis import weighed_faces
 from detector.verdict.persons.flagged import who_reaches
 
@@ -41,10 +42,8 @@ def applies(kind: MediaKind, parameters: Parameters) -> bool:
     return kind is MediaKind.IMAGE and parameters.average_odds
 
 
-def outweighed_faces(
-    kind: MediaKind, parameters: Parameters, persons: Sequence[Person], segments: Sequence[Segment]
-) -> list[str]:
+def outweighed_faces(exhibit: JudgedExhibit) -> list[str]:
     """Names of the faces of a photo that reach the threshold alone, but are no finding among the others."""
-    if segments or not applies(kind, parameters):
+    if exhibit.segments or not applies(exhibit.kind, exhibit.parameters):
         return []
-    return who_reaches(weighed_faces(persons), parameters)
+    return who_reaches(weighed_faces(exhibit.persons), exhibit.parameters)

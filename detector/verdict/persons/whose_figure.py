@@ -6,36 +6,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from detector.schema.analysis import Analysis, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.analysis import Analysis, Person, Segment, Verdict
 from detector.verdict.examined.judged_share import is_judged_enough
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.persons.averaged_odds import applies, outweighed_faces
 from detector.verdict.persons.finding_basis import is_covered, weighed_faces
 from detector.verdict.persons.flagged import flagged_persons
 
 
-def who_counts(
-    kind: MediaKind,
-    parameters: Parameters,
-    verdict: Verdict,
-    persons: Sequence[Person],
-    segments: Sequence[Segment],
-) -> list[Person]:
+def who_counts(exhibit: JudgedExhibit, verdict: Verdict) -> list[Person]:
     """The persons who count in probability and answers of an exhibit.
 
     Of a video beside a finding those on whom it rests; else who could be judged in enough frames or has a
     segment, which other views do not confirm, and all only where there is nobody else: who is seen too
     briefly raises no doubt either. Of a photo all faces, beside a finding all that were asked for one.
     """
-    finding = verdict is Verdict.MANIPULATED
-    if kind is MediaKind.IMAGE:
+    finding, persons, segments = verdict is Verdict.MANIPULATED, exhibit.persons, exhibit.segments
+    if exhibit.is_photo:
         return weighed_faces(persons) if finding else list(persons)
     if finding:
         flagged = flagged_persons(persons, segments)
         return [person for person in persons if person.id in flagged]
     found = {segment.person for segment in segments}
-    known = [person for person in persons if is_judged_enough(parameters, person) or person.id in found]
+    known = [
+        person for person in persons if is_judged_enough(exhibit.parameters, person) or person.id in found
+    ]
     return known or list(persons)
 
 
@@ -44,12 +39,11 @@ def persons_averaged(analysis: Analysis) -> list[Person]:
 
     Where it was asked whether some face is a finding, they are those that could be one, else all.
     """
-    kind, parameters = analysis.media.kind, analysis.parameters
-    if not applies(kind, parameters):
+    if not applies(analysis.media.kind, analysis.parameters):
         return []
-    alone = outweighed_faces(kind, parameters, analysis.persons, analysis.segments)
-    verdict = Verdict.MANIPULATED if alone else analysis.verdict
-    counting = who_counts(kind, parameters, verdict, analysis.persons, analysis.segments)
+    exhibit = JudgedExhibit.of(analysis)
+    verdict = Verdict.MANIPULATED if outweighed_faces(exhibit) else analysis.verdict
+    counting = who_counts(exhibit, verdict)
     judged = [face for face in counting if face.probability is not None]
     return judged if len(judged) > 1 else []
 

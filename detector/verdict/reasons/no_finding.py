@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from detector.schema.analysis import Coverage, Parameters, Person
+from detector.schema.analysis import Parameters, Person
 from detector.schema.translatable import N_
 from detector.verdict.examined.judged_share import is_judged_enough
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.reasons.words import counted, who
 
 _MOST_NAMED = 4  # persons of whom nothing is said
 
 
-def nothing_found(
-    image: bool,
-    parameters: Parameters,
-    coverage: Coverage,
-    persons: Sequence[Person],
-    briefly: Sequence[str],
-) -> str:
+def nothing_found(exhibit: JudgedExhibit, briefly: Sequence[str]) -> str:
     """Enough was judged and nothing flagged; ``briefly`` names who reached the threshold too briefly."""
-    if image:
+    parameters, coverage = exhibit.parameters, exhibit.coverage
+    if exhibit.is_photo:
         usable = coverage.faces_found - coverage.faces_unusable
         if usable == 1:
             return N_("1 usable face was judged; it did not reach the threshold for a finding.")
         return N_("%(usable)s usable faces were judged; none reached the threshold for a finding.") % {
             "usable": usable
         }
-    judged = sum(is_judged_enough(parameters, each) for each in persons)
+    judged = sum(is_judged_enough(parameters, each) for each in exhibit.persons)
     frames = counted(coverage.frames_with_usable_face, "sampled frame")
     if briefly:
         seen = (
@@ -51,7 +47,7 @@ def nothing_found(
     return said % {"judged": judged, "frames": frames}
 
 
-def hardly_judged(parameters: Parameters, unjudged: Sequence[Person]) -> list[str]:
+def nothing_said_of(parameters: Parameters, unjudged: Sequence[Person]) -> list[str]:
     """What follows a reason that found nothing where people were to be seen of whom that does not hold."""
     if not unjudged:
         return []

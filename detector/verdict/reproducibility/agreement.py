@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from detector.backends.base import kind_of_numbers
-from detector.schema.analysis import Analysis, MediaKind, Score, Segment, Software
+from detector.schema.analysis import Analysis, Score, Segment, Software
 from detector.schema.boxes import overlap
 from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
 from detector.segments.sampling_intervals import interval_index, is_sampled
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.persons.averaged_odds import could_be
 from detector.verdict.persons.kinds import is_near_border
 from detector.verdict.persons.whose_figure import persons_averaged
@@ -176,11 +177,11 @@ def _compared_findings(
 
 def _as_counted_now(recorded: Analysis) -> float:
     """The figure of the whole exhibit; where it is that of one person, that of who counts by now."""
-    kind, parameters, verdict = recorded.media.kind, recorded.parameters, recorded.verdict
     assert recorded.probability is not None
-    if kind is MediaKind.IMAGE or recorded.probability not in {one.probability for one in recorded.persons}:
+    exhibit = JudgedExhibit.of(recorded)
+    if exhibit.is_photo or recorded.probability not in {one.probability for one in recorded.persons}:
         return recorded.probability
-    now = exhibit_probability(kind, parameters, verdict, recorded.persons, recorded.segments)
+    now = exhibit_probability(exhibit, recorded.verdict)
     return recorded.probability if now is None else now
 
 

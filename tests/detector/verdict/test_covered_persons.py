@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import made_persons
 import pytest
-from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide
+from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit
 
 from detector.schema.analysis import MediaKind, Person, Score, Scores, Segment, Verdict
 from detector.verdict.left_open import LeftOpen, left_open
@@ -63,7 +63,7 @@ GREY = FREE.model_copy(update={"grey": 0.9})
 def test_what_covered_faces_leave_open(
     kind: MediaKind, persons: Sequence[Person], segments: Sequence[Segment], cause: LeftOpen | None
 ) -> None:
-    assert left_open(kind, DEFAULT, coverage(), persons, segments) is cause
+    assert left_open(exhibit(kind, DEFAULT, persons, segments)) is cause
     verdict, _ = decide(kind, DEFAULT, coverage(), persons, segments)
     assert (verdict is Verdict.INCONCLUSIVE) is (cause is not None)
 
@@ -97,12 +97,14 @@ def test_a_covered_face_of_a_photograph_is_not_weighed_against_others() -> None:
     """Neither does it make a finding of somebody else, nor unmake one."""
     swap = reaching(person("A", 0.0, usable=1, probability=0.9))
     masked = [reaching(person(name, 1.0, usable=1, probability=0.3), 0.3) for name in "BCDEFG"]
-    assert not is_outweighed(IMAGE, DEFAULT, [swap, *masked], ["A"], DEFAULT.enter_threshold)
-    assert exhibit_probability(IMAGE, DEFAULT, Verdict.MANIPULATED, [swap, *masked], ()) == 0.9
+    assert not is_outweighed(exhibit(IMAGE, DEFAULT, [swap, *masked], ()), ["A"], DEFAULT.enter_threshold)
+    assert exhibit_probability(exhibit(IMAGE, DEFAULT, [swap, *masked], ()), Verdict.MANIPULATED) == 0.9
     calm = [person(name, 0.0, usable=1, probability=0.05) for name in "BCDEFG"]
     high = reaching(person("H", 1.0, usable=1, probability=0.99))
-    assert is_outweighed(IMAGE, DEFAULT, [swap, *calm, high], ["A", "H"], DEFAULT.enter_threshold)
-    assert not is_outweighed(IMAGE, DEFAULT, [*calm, high], ["H"], DEFAULT.enter_threshold)
+    assert is_outweighed(
+        exhibit(IMAGE, DEFAULT, [swap, *calm, high], ()), ["A", "H"], DEFAULT.enter_threshold
+    )
+    assert not is_outweighed(exhibit(IMAGE, DEFAULT, [*calm, high], ()), ["H"], DEFAULT.enter_threshold)
     _, reason = decide(IMAGE, DEFAULT, coverage(), [swap, *calm, high], [])
     assert reason.startswith("Person A: above") and "6" not in reason[:9]
     assert "of 7 faces on which views agree and that are not covered" in reason

@@ -10,6 +10,7 @@ from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segmen
 from detector.faces.flaws import TOO_SMALL
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.measurements.second_look import SecondLook, SecondLookContrast
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.left_open import LeftOpen, left_open
 
 
@@ -87,7 +88,7 @@ def still(probability: float = 0.1, name: str = "A", usable: int = 80) -> Person
 def test_the_first_cause_that_leaves_it_open_counts(
     seen: Coverage, persons: Sequence[Person], segments: Sequence[Segment], cause: LeftOpen | None
 ) -> None:
-    assert left_open(VIDEO, DEFAULT, seen, persons, segments) is cause
+    assert left_open(JudgedExhibit(VIDEO, DEFAULT, seen, persons, segments)) is cause
     verdict, _ = decide(VIDEO, DEFAULT, seen, persons, segments)
     assert (verdict is Verdict.INCONCLUSIVE) is (cause is not None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segment
+from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit, person, segment
 
 from detector.schema.analysis import Parameters, Person, Score, Scores, Verdict
 from detector.schema.measurements.second_look import SecondLook
@@ -29,7 +29,7 @@ def reaching(name: str, probability: float, stability: float | None = None) -> P
 def outweighed(*faces: Person, average_odds: bool = True) -> bool:
     parameters = Parameters(average_odds=average_odds)
     over = who_reaches(faces, parameters)
-    return is_outweighed(IMAGE, parameters, faces, over, parameters.enter_threshold)
+    return is_outweighed(exhibit(IMAGE, parameters, faces, ()), over, parameters.enter_threshold)
 
 
 def test_of_many_faces_of_a_photo_one_alone_is_no_finding() -> None:
@@ -39,7 +39,7 @@ def test_of_many_faces_of_a_photo_one_alone_is_no_finding() -> None:
     assert not outweighed(reaching("A", 0.9))
     assert not outweighed(reaching("A", 0.9), *calm, average_odds=False)
     assert not outweighed(reaching("A", 0.6), *calm), "nobody is over the threshold"
-    assert not is_outweighed(VIDEO, DEFAULT, [reaching("A", 0.9), *calm], {"A"}, 0.65)
+    assert not is_outweighed(exhibit(VIDEO, DEFAULT, [reaching("A", 0.9), *calm], ()), {"A"}, 0.65)
 
 
 def test_who_is_unstable_neither_makes_a_finding_of_a_photo_nor_outweighs_one() -> None:
@@ -60,10 +60,11 @@ def test_who_is_unstable_neither_makes_a_finding_of_a_photo_nor_outweighs_one() 
 
 def test_answers_are_averaged_over_who_was_looked_at() -> None:
     unseen = person("B", usable=1, probability=0.9)
-    told = answers(IMAGE, DEFAULT, Verdict.MANIPULATED, [reaching("A", 0.9), unseen], [])
+    told = answers(exhibit(IMAGE, DEFAULT, [reaching("A", 0.9), unseen], []), Verdict.MANIPULATED)
     assert told is not None and told.altered == pytest.approx(0.9)
     nobody = person("C", usable=0)
-    assert exhibit_probability(IMAGE, DEFAULT, Verdict.NOT_FOUND, [reaching("A", 0.3), nobody], []) == 0.3
+    beside = exhibit(IMAGE, DEFAULT, [reaching("A", 0.3), nobody], [])
+    assert exhibit_probability(beside, Verdict.NOT_FOUND) == 0.3
 
 
 def test_a_photo_outside_the_range_says_of_what_kind_it_is() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segment
+from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit, person, segment
 
 from detector.schema.analysis import Answers, MediaKind, Person, Segment, Verdict
 from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
@@ -50,15 +50,15 @@ def test_only_those_whom_other_views_confirm_count_in_a_finding() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [stable, unstable], found)
     assert verdict is Verdict.MANIPULATED
     assert reason == "Person A: 2 segments flagged as manipulated."
-    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, unstable], found) == 0.8
-    assert answers(VIDEO, DEFAULT, verdict, [stable, unstable], found) is None
+    assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], found), verdict) == 0.8
+    assert answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found), verdict) is None
     for open_ in (Verdict.INCONCLUSIVE, Verdict.NOT_FOUND):
-        assert exhibit_probability(VIDEO, DEFAULT, open_, [stable, unstable], found[2:]) == 0.95
-        told = answers(VIDEO, DEFAULT, open_, [stable, unstable], found[2:])
+        assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], found[2:]), open_) == 0.95
+        told = answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found[2:]), open_)
         assert told is not None and told.altered == 0.95
     calm = person("C", probability=0.9)  # over the whole video, and no stretch of it is flagged
-    assert exhibit_probability(VIDEO, DEFAULT, verdict, [stable, calm], found[:2]) == 0.8
-    assert exhibit_probability(VIDEO, DEFAULT, Verdict.INCONCLUSIVE, [person(usable=0)], []) is None
+    assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, calm], found[:2]), verdict) == 0.8
+    assert exhibit_probability(exhibit(VIDEO, DEFAULT, [person(usable=0)], []), Verdict.INCONCLUSIVE) is None
 
 
 def test_who_is_seen_too_briefly_to_be_judged_does_not_count() -> None:
@@ -70,8 +70,8 @@ def test_who_is_seen_too_briefly_to_be_judged_does_not_count() -> None:
     def figures(
         kind: MediaKind, verdict: Verdict, persons: list[Person], found: list[Segment]
     ) -> list[float]:
-        told = answers(kind, DEFAULT, verdict, persons, found)
-        figure = exhibit_probability(kind, DEFAULT, verdict, persons, found)
+        told = answers(exhibit(kind, DEFAULT, persons, found), verdict)
+        figure = exhibit_probability(exhibit(kind, DEFAULT, persons, found), verdict)
         assert told is not None and figure is not None
         return [figure, told.altered, told.synthesised]
 

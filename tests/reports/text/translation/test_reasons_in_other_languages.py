@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from detector.schema.analysis import Coverage, Parameters, Person
+from detector.schema.analysis import Coverage, MediaKind, Parameters, Person
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.reasons import beside, no_finding
 from reports.text.translation import language
 
@@ -247,7 +248,8 @@ def test_reasons_say_what_is_translated() -> None:
             not_examined=(),
         )
         persons = [Person.model_construct(id=f"P{number}", usable_frames=40) for number in range(judged)]
-        return no_finding.nothing_found(image, Parameters(), coverage, persons, briefly)
+        kind = MediaKind.IMAGE if image else MediaKind.VIDEO
+        return no_finding.nothing_found(JudgedExhibit(kind, Parameters(), coverage, persons, ()), briefly)
 
     said = {told(True, 1), told(True, 18), told(False, 20), told(False, 1, ("A",))}
     assert said < {english for english, *_ in JUDGED}
