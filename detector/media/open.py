@@ -22,7 +22,14 @@ from detector.media.exhibit.asf import stated_seconds
 from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
 from detector.media.exhibit.isobmff import read_layout
 from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import DEMUXERS, is_animated_webp, is_boxed_picture, refuse_mismatch
+from detector.media.exhibit.signatures import (
+    DEMUXERS,
+    HEAD,
+    container_of,
+    is_animated_webp,
+    is_boxed_picture,
+    refuse_mismatch,
+)
 from detector.media.pictures.colour_profile import to_srgb
 from detector.media.pictures.gif_file import has_uncontrolled_pictures, whole_pictures
 from detector.media.pictures.orientation import photo_orientation
@@ -35,6 +42,8 @@ from detector.media.pictures.photo_file import (
 from detector.media.pillow_reader import UNREAD, open_with_pillow
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind
+
+_MISSED = frozenset({"jpeg_pipe", "mpegts"})
 
 
 class _Nameless:
@@ -128,14 +137,28 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
 
     Raises :class:`MediaError` when none of them can read it.
     """
-    try:
-        # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
-        # Tags that are no UTF-8 must not keep a file from being examined.
-        return av.open(
-            _Nameless(file),
-            mode="r",
-            options={"format_whitelist": ",".join(DEMUXERS)},
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, ValueError):
-        raise MediaError(UNREADABLE) from None
+    start = file.tell()
+    for demuxer in (None, *_missed_by_ffmpeg(file)):
+        file.seek(start)
+        try:
+            # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
+            # Tags that are no UTF-8 must not keep a file from being examined.
+            return av.open(
+                _Nameless(file),
+                mode="r",
+                format=demuxer,
+                options={"format_whitelist": ",".join(DEMUXERS)},
+                metadata_errors="replace",
+            )
+        except (av.FFmpegError, ValueError):
+            continue
+    raise MediaError(UNREADABLE)
+
+
+def _missed_by_ffmpeg(file: BinaryIO) -> tuple[str, ...]:
+    """The demuxer to be named where FFmpeg finds none: what begins as one kind may soon look like others.
+
+    So do small JPEGs with something behind them, and M2TS files that begin within a packet.
+    """
+    container = container_of(file.read(HEAD))
+    return () if container is None else tuple(_MISSED.intersection(container.demuxers))

@@ -55,6 +55,7 @@ _PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2"
 _SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")
 _RAW_BRANDS = (b"crx ",)
 _TS_PACKET, _TS_SYNC = 188, 0x47  # ISO/IEC 13818-1
+_TS_MARKS = 8  # in a row, that are no chance
 TIFF = (b"II*\0", b"MM\0*")
 _IS_DNG, _SUBFILE, _REDUCED = 0xC612, 0x00FE, 1  # tags of TIFF 6.0 and DNG
 
@@ -92,11 +93,15 @@ class Container:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Packets of 188 bytes that begin with a mark; in M2TS with four bytes before each."""
-    for start, length in ((0, _TS_PACKET), (4, _TS_PACKET + 4)):
-        marks = head[start::length]
-        if len(marks) > 2 and set(marks) == {_TS_SYNC}:
-            return True
+    """Packets of 188 bytes that begin with a mark; in M2TS with four bytes before each.
+
+    A capture may begin within a packet: more marks are asked for then.
+    """
+    for length, first in ((_TS_PACKET, 0), (_TS_PACKET + 4, 4)):
+        for start in range(length):
+            marks = head[start::length]
+            if len(marks) >= (3 if start == first else _TS_MARKS) and set(marks) == {_TS_SYNC}:
+                return True
     return False
 
 

@@ -21,6 +21,7 @@ from media_files import (
 )
 
 from detector.errors import MediaError
+from detector.media.completeness import lost_at_start
 from detector.media.exhibit.signatures import (
     CONTAINERS,
     HEAD,
@@ -107,6 +108,39 @@ def test_frames_of_streams_are_found_again(tmp_path: Path, name: str, codec: str
         assert [number_of(frame.image) for frame in frames] == list(range(60))
         again = reader.at({frames[number].pts for number in (1, 30, 59)})
         assert [number_of(frame.image) for frame in again] == [1, 30, 59]
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.m2ts"])
+@pytest.mark.parametrize(("start", "first"), [(1, 0), (187, 0), (614, 25)])
+def test_a_transport_stream_that_begins_within_a_packet(
+    tmp_path: Path, name: str, start: int, first: int
+) -> None:
+    """What was captured, or carved out of a disk, begins anywhere."""
+    options = {"crf": "12", "preset": "veryfast", "g": "25"}
+    path = write_clip(tmp_path / name, map(numbered, range(60)), options=options)
+    path.write_bytes(path.read_bytes()[start:])
+    with open_media(path) as reader:
+        frames = list(reader.frames(25))
+        assert [number_of(frame.image) for frame in frames] == list(range(first, 60))
+        assert [float(frame.time) for frame in frames] == pytest.approx([n / 25 for n in range(60 - first)])
+        assert [number_of(frame.image) for frame in reader.at({frames[30].pts})] == [first + 30]
+        assert bool(lost_at_start(reader)) is bool(first)
+
+
+@pytest.mark.parametrize("behind", ["video", "other picture"])
+def test_a_small_photo_with_something_behind_it(tmp_path: Path, behind: str) -> None:
+    """FFmpeg looks at 2 KB or more, and takes what begins twice for no JPEG."""
+    path, picture = tmp_path / "a.jpg", PIL.Image.fromarray(cornered())
+    picture.save(path, quality=95)
+    if behind == "video":
+        video = write_clip(tmp_path / "a.mp4", map(numbered, range(5)))
+        path.write_bytes(path.read_bytes() + video.read_bytes())
+    else:
+        picture.save(path, "MPO", save_all=True, append_images=[picture.rotate(180)], quality=95)
+    with open_media(path) as reader:
+        (frame,) = reader.frames(5)
+        assert reader.kind is MediaKind.IMAGE and not reader.tally.undecodable
+        assert corners(frame.image) == UPRIGHT
 
 
 @pytest.mark.parametrize("lenient", [False, True])
