@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from detector.errors import MediaError
 from detector.media.completeness import seconds_after
 from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import MATROSKA
+from detector.media.exhibit.signatures import MATROSKA, MP4
 from detector.media.frame import Frame, Image
 from detector.media.pictures import hdr
 from detector.media.pictures.colour_profile import ToSrgb
@@ -176,7 +176,7 @@ class MediaReader(FrameDecoder):
         first = self.tally.first_pts or 0
         # As in :meth:`_seek`: not every container goes where it is told to.
         targets = (first, int(first - _SEEK_EARLIER / self.time_base), None)
-        for target in (None,) if self.clock_restarts else targets:
+        for target in (None,) if self._reads_from_start() else targets:
             if not self._sought(target):
                 continue
             _, at = next(self._decoded(counting=False), (None, None))
@@ -218,7 +218,7 @@ class MediaReader(FrameDecoder):
         here: int | None = None
         for first, last in wanted:
             found = None
-            if here is not None and (self.clock_restarts or here >= self._key_before(first)):
+            if here is not None and (self._reads_from_start() or here >= self._key_before(first)):
                 found = first_at(running, first)
             if found is None:
                 running, found = self._seek(first)
@@ -247,7 +247,7 @@ class MediaReader(FrameDecoder):
         key = self._key_before(pts)
         early = [int(key - _SEEK_EARLIER / self.time_base)] if math.isfinite(key) else []
         targets = (pts, *early, self.tally.first_pts or 0, None)
-        for target in (None,) if self.clock_restarts else targets:
+        for target in (None,) if self._reads_from_start() else targets:
             if not self._sought(target):
                 continue
             running = self._decoded(counting=False)
@@ -256,11 +256,15 @@ class MediaReader(FrameDecoder):
                 return running, found
         return iter(()), None
 
+    def _reads_from_start(self) -> bool:
+        """Whether a frame is found again from the first byte on only."""
+        return self.clock_restarts or self.index_goes_back
+
     def _sought(self, pts: int | None) -> bool:
         """Go to the key frame before ``pts``, or to the first byte; whether the container could."""
         try:
-            if pts is None and self.container_format == MATROSKA:
-                return self._opened_again()  # its demuxer reads nothing after another way to the first byte
+            if pts is None and self.container_format in (MATROSKA, MP4):
+                return self._opened_again()  # whose demuxers find it in no other way
             if pts is None:
                 self._container.seek(0, unsupported_byte_offset=True)
             else:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
 
 import av
 
 from detector.errors import MediaError
 from detector.media.exhibit.file import UNREADABLE
 from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import ACCEPTED, MATROSKA, PHOTO_DEMUXERS
+from detector.media.exhibit.signatures import ACCEPTED, MATROSKA, MP4, PHOTO_DEMUXERS
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
@@ -65,6 +67,17 @@ class PictureStream:
         (self._stream,) = (stream for stream in self._container.streams.video if stream.index == number)
         self._prepare()
         return True
+
+    @cached_property
+    def index_goes_back(self) -> bool:
+        """Whether times in the table of an MP4 go back: its edit list plays several stretches.
+
+        FFmpeg searches that table by halves, and would go to another stretch, whose frames have the same PTS.
+        """
+        if self.container_format != MP4:
+            return False
+        times = [entry.timestamp for entry in self._stream.index_entries]
+        return any(later < earlier for earlier, later in pairwise(times))
 
     @property
     def stream(self) -> av.VideoStream:

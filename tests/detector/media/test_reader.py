@@ -356,3 +356,27 @@ def test_the_file_is_closed_afterwards(tmp_path: Path) -> None:
         assert isinstance(reader, MediaReader) and is_open()
         list(reader.frames(8))
     assert not is_open()
+
+
+def test_frames_of_several_edits_are_found_again(tmp_path: Path) -> None:
+    """FFmpeg gives frames before a stretch that are not shown the times of those shown in another."""
+    options = {"crf": "12", "preset": "veryfast", "g": "25", "bf": "2"}
+    path = write_clip(tmp_path / "a.mov", map(numbered, range(75)), options=options)
+    data = bytearray(path.read_bytes())
+    at = box(data, b"elst") + 4
+    (first,) = struct.unpack_from(">i", data, at + 8)  # delay of the B frames, in ticks of 1/12800 s
+    edits = [(400, first + 10 * 512), (800, first + 40 * 512)]
+    table = struct.pack(">I", len(edits)) + b"".join(struct.pack(">IiI", *edit, 1 << 16) for edit in edits)
+    data[at : at + 16] = table
+    for kind in (b"elst", b"edts", b"trak", b"moov"):
+        start = box(data, kind) - 8
+        struct.pack_into(">I", data, start, int.from_bytes(data[start : start + 4], "big") + 12)
+    path.write_bytes(data)
+    with open_media(path) as reader:
+        frames = {frame.pts: number_of(frame.image) for frame in reader.frames(1000)}
+        assert {10, 19, 41, 59} <= set(frames.values())
+        assert {frame.pts: number_of(frame.image) for frame in reader.at(set(frames))} == frames
+        for pts, number in frames.items():
+            assert [number_of(frame.image) for frame in reader.at({pts})] == [number]
+        reader.rewind()
+        assert len(list(reader.frames(1000))) == len(frames)
