@@ -33,7 +33,7 @@ def long_clip(tmp_path_factory) -> Path:
     """One that takes more than a moment to encode."""
     picture = np.zeros((720, 1280, 3), np.uint8)
     path = tmp_path_factory.mktemp("long") / "long.mkv"
-    return write_clip(path, [picture] * 1000, options={"preset": "ultrafast"})
+    return write_clip(path, [picture] * 300, options={"preset": "ultrafast"})
 
 
 LIMITS = Limits()
