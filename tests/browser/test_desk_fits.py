@@ -161,3 +161,10 @@ def test_text_twice_as_large_has_room_on_a_phone(
     expect(page.locator("h1")).to_be_visible()
     assert horizontal_overflow(page) <= 0
     context.close()
+
+
+def test_the_icon_of_a_verdict_stands_beside_its_name_on_a_phone(phone: Page) -> None:
+    expect(phone.locator("#verdict")).to_be_visible()
+    apart = phone.evaluate("""() => document.querySelector(".banner > .icon").getBoundingClientRect().top
+        - document.querySelector("#verdict").getBoundingClientRect().top""")
+    assert abs(apart) < 16
