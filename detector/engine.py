@@ -22,7 +22,7 @@ from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.media.pictures.letterbox import Size
-from detector.media.prefetch import ahead
+from detector.media.prefetch import prefetched
 from detector.media.reader import MediaReader, PictureGrowsError
 from detector.metadata.exhibit import media_facts, with_metadata
 from detector.model_findings import judge
@@ -256,7 +256,7 @@ def _run_first_pass(
     sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
     photo = None
     sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
-    with ahead(first.with_cuts(sampled), _depth(reader)) as frames:
+    with prefetched(first.with_cuts(sampled), _depth(reader)) as frames:
         for frame, is_cut in frames:
             first.process_frame(frame, is_cut)
             if sampler is not None:

@@ -32,7 +32,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.media.exhibit.limits import Bounds
 from detector.media.frame import Frame
 from detector.media.open import open_media
-from detector.media.prefetch import ahead
+from detector.media.prefetch import prefetched
 from detector.media.reader import MediaReader
 from detector.progress import Progress
 from detector.schema.analysis import MediaKind
@@ -213,7 +213,7 @@ class _Comparing:
         breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
         with (
             ThreadPoolExecutor(_BESIDE, thread_name_prefix="measuring") as beside,
-            ahead(frame_pairs(matched.exhibit, matched.reference, wanted), 2) as pairs,
+            prefetched(frame_pairs(matched.exhibit, matched.reference, wanted), 2) as pairs,
         ):
             kind = matched.exhibit.kind
             tracker = PersonTracker(refined.view, refined.shown, self.parameters, kind, beside)

@@ -18,7 +18,7 @@ class _End:
 
 
 @contextmanager
-def ahead(items: Generator[T], depth: int) -> Iterator[Iterator[T]]:
+def prefetched(items: Generator[T], depth: int) -> Iterator[Iterator[T]]:
     """``items`` in their order, made in a thread of its own; ``depth`` wait at most, and one for its place.
 
     What making them raises is raised where they are used. On leaving the context the thread

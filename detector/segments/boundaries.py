@@ -24,7 +24,7 @@ from detector.faces.quality import assess_face
 from detector.faces.search.interpolation import faces_between
 from detector.faces.search.place_search import PlaceSearch
 from detector.media.frame import Frame, Image
-from detector.media.prefetch import ahead
+from detector.media.prefetch import prefetched
 from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import Parameters
@@ -83,7 +83,7 @@ def _judge_between(
 ) -> None:
     """Read the frames of all ``gaps`` once, in order, and have each gap judged in them."""
     wanted = sorted(gaps)
-    with ahead(reader.spans(_joined(wanted)), 1) as frames:
+    with prefetched(reader.spans(_joined(wanted)), 1) as frames:
         for pair, shown in _by_pair(frames, wanted):
             progress((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
             for gap in gaps[pair]:

@@ -12,7 +12,7 @@ from detector.explain.boxed_photo import PHOTO
 from detector.explain.occlusion_check import random_places
 from detector.faces.detections import Detection
 from detector.media.frame import Image
-from detector.media.prefetch import ahead
+from detector.media.prefetch import prefetched
 from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
@@ -43,7 +43,7 @@ def explain_peaks(
     faces = len(found) if still else 1
     pictures = _PeakPictures(images, still) if images else None
     maps: dict[str, heatmaps.Explained] = {}
-    with ahead(reader.at(set(wanted)), 1) as frames:
+    with prefetched(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             progress(done / len(wanted))
             for name, peak in wanted[frame.pts]:

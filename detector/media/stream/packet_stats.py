@@ -30,7 +30,7 @@ _NOTICED = 0.2
 _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
-class Packets:
+class PacketStats:
     """Fed by :class:`~detector.media.stream.decoder.FrameDecoder` with each packet of pictures, and by
     :class:`~detector.media.stream.tally.Tally` with each frame."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.media.stream.damage import Damage
-from detector.media.stream.packet_stats import Packets
+from detector.media.stream.packet_stats import PacketStats
 
 
 @dataclass
@@ -21,11 +21,11 @@ class Tally:
     last_pts: int | None = None
     before_last: int | None = None  # PTS of the frame shown before that
     end_pts: int | None = None
-    shortest: int | None = None  # interval; figures of intervals that are published: `Packets.timing`
+    shortest: int | None = None  # interval; figures of intervals that are published: `PacketStats.timing`
     longest: int | None = None
     broke_off: bool = False  # the container could not be read to its end
     others_end: float = 0.0  # of other tracks, seconds on the container's own clock
-    packets: Packets = field(default_factory=Packets)
+    packets: PacketStats = field(default_factory=PacketStats)
     damage: Damage = field(default_factory=Damage)  # and which frames rest on it, of those that can be shown
 
     @property

@@ -37,18 +37,12 @@ class Undecided:
         """What is to be said of ``cause``; nothing where it is none, or is said with who scored high."""
         if cause is LeftOpen.ALL_COVERED and (seen := self._seen_all_the_same()):
             cause = seen
+        image, coverage = self.exhibit.is_photo, self.exhibit.coverage
         match cause:
             case LeftOpen.NO_FACE:
-                return Said([unjudged.no_face(self.exhibit.is_photo, self.exhibit.coverage)], [])
+                return Said([unjudged.no_face(image, coverage)], [])
             case LeftOpen.NONE_USABLE:
-                return Said(
-                    [
-                        unjudged.none_usable(
-                            self.exhibit.is_photo, self.exhibit.parameters, self.exhibit.coverage
-                        )
-                    ],
-                    [],
-                )
+                return Said([unjudged.none_usable(image, self.exhibit.parameters, coverage)], [])
             case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS | LeftOpen.COVERED:
                 return self._flawed_segments()
             case LeftOpen.UNSTABLE:
@@ -56,11 +50,11 @@ class Undecided:
             case LeftOpen.TOO_FEW_FRAMES:
                 return self._too_few_frames()
             case LeftOpen.MOSTLY_DAMAGED:
-                return Said([unjudged.mostly_damaged(self.exhibit.coverage)], [])
+                return Said([unjudged.mostly_damaged(coverage)], [])
             case LeftOpen.OUTWEIGHED:
                 return self._outweighed()
             case LeftOpen.MOSTLY_NOT_JUDGED:
-                return Said([unjudged.mostly_not_judged(self.exhibit.is_photo, self.exhibit.coverage)], [])
+                return Said([unjudged.mostly_not_judged(image, coverage)], [])
             case LeftOpen.DOUBTFUL:
                 return self._doubtful()
             case LeftOpen.MOTIONLESS | LeftOpen.ALL_COVERED:

@@ -16,7 +16,7 @@ from clips import box, numbered, write_clip
 from detector.media.exhibit.isobmff import read_layout
 from detector.media.exhibit.text import clean
 from detector.media.open import open_media
-from detector.media.stream.packet_stats import Packets
+from detector.media.stream.packet_stats import PacketStats
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import collect
 from detector.metadata.exhibit import media_facts
@@ -117,7 +117,7 @@ class TestTiming:
         assert all(time is not None and 0.5 <= time <= 1.0 for time in times)
 
     def test_memory_is_bounded(self) -> None:
-        measured = Packets()
+        measured = PacketStats()
         for i in range(20_000):
             measured.shown(2, 10**9 + i * i, i or None)
             measured.failed(i, "a packet the decoder refused")
