@@ -27,7 +27,7 @@ PICTURE_PACKETS = frozenset({MP4, MATROSKA})
 """Containers in which a packet is a whole picture."""
 
 
-class PassedOver(NamedTuple):
+class SkippedPicture(NamedTuple):
     """A picture that is not decoded."""
 
     pts: int
@@ -61,7 +61,7 @@ class NeededPackets:
         self._window: deque[_Held] = deque()
         # By interval, the PTS of its first and its last picture among those read.
         self._ends: dict[int, tuple[int, int]] = {}
-        self._over: list[PassedOver] = []  # a heap
+        self._over: list[SkippedPicture] = []  # a heap
         self._trusted = True
 
     def offer(self, packet: av.Packet) -> list[av.Packet]:
@@ -91,7 +91,7 @@ class NeededPackets:
         """From now on every picture is needed: something of the file turned out to be damaged."""
         self._trusted = False
 
-    def passed_over(self, before: float) -> Iterator[PassedOver]:
+    def passed_over(self, before: float) -> Iterator[SkippedPicture]:
         """The pictures kept back that are shown before PTS ``before``, in their order."""
         for held in self._window:
             if held.packet.pts is not None and held.packet.pts < before:
@@ -118,7 +118,7 @@ class NeededPackets:
         if self._is_sampled(pts, duration):
             return
         held.passed_over = True
-        heapq.heappush(self._over, PassedOver(pts, held.kind, duration))
+        heapq.heappush(self._over, SkippedPicture(pts, held.kind, duration))
         oldest = self._interval(pts) - 2 * _HELD
         for old in [each for each in self._ends if each < oldest]:
             del self._ends[old]

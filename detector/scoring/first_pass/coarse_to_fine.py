@@ -24,7 +24,7 @@ _APART = 4, 0.5  # from one scored face to the next where the network is calm: f
 _LOST = 2.0  # seconds without another face of a track, after which it begins anew
 
 
-class Sparing(NamedTuple):
+class InterpolationRule(NamedTuple):
     """Where faces are spared: both scored ones around lie below ``calm``, a logit, ``apart`` faces apart.
 
     ``rate`` is that of sampling, a second.
@@ -84,7 +84,7 @@ class _Track:
 class CoarseToFine:
     """Offer it the faces of all tracks in order of time; it gives back those to be scored now."""
 
-    def __init__(self, sparing: Sparing) -> None:
+    def __init__(self, sparing: InterpolationRule) -> None:
         self._sparing = sparing
         self._tracks: dict[int, _Track] = {}
         self._gaps: list[_Gap] = []
@@ -152,7 +152,10 @@ class CoarseToFine:
 
 
 def spared(
-    times: NDArray[np.float64], frames: NDArray[np.intp], logits: NDArray[np.float64], sparing: Sparing
+    times: NDArray[np.float64],
+    frames: NDArray[np.intp],
+    logits: NDArray[np.float64],
+    sparing: InterpolationRule,
 ) -> NDArray[np.bool_]:
     """Which faces (n,) of a track :class:`CoarseToFine` would not have scored, where all of them are.
 

@@ -24,7 +24,12 @@ from detector.media.frame import Frame, Image
 from detector.media.pictures.cuts import CutDetector
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind, Parameters
-from detector.scoring.first_pass.coarse_to_fine import CoarseToFine, NumberedCrop, Sparing, fill_between
+from detector.scoring.first_pass.coarse_to_fine import (
+    CoarseToFine,
+    InterpolationRule,
+    NumberedCrop,
+    fill_between,
+)
 from detector.scoring.first_pass.crop_queue import CropQueue
 from detector.scoring.first_pass.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
@@ -96,7 +101,7 @@ class FirstPass:
         """None where every face is scored: of what is live or a photo, and with some networks."""
         if reader is None or reader.kind is MediaKind.IMAGE:
             return None
-        sparing = Sparing.of(self._scorer, self._parameters)
+        sparing = InterpolationRule.of(self._scorer, self._parameters)
         return None if sparing is None else CoarseToFine(sparing)
 
     def with_cuts(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, bool]]:

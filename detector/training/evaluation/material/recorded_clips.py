@@ -34,7 +34,7 @@ from detector.media.reader import MediaReader
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
 from detector.schema.method.parameters import OF_FIRST_PASS
-from detector.scoring.first_pass.coarse_to_fine import Sparing, fill_between, spared
+from detector.scoring.first_pass.coarse_to_fine import InterpolationRule, fill_between, spared
 from detector.scoring.first_pass.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
@@ -156,7 +156,7 @@ def replay(
     """
     parameters = parameters.model_copy(update={"edge_window": 0.0, "second_look": 0})
     detections = _judgeable(recording, crops, parameters)
-    sparing = Sparing.of(scorer, parameters)
+    sparing = InterpolationRule.of(scorer, parameters)
     _score(detections, recording, crops if seen is None else seen, scorer, sparing)
     times = list(map(float, recording.times))
     first_pass = FirstPassResult(detections, recording.persons, times, recording.cuts, recording.discarded)
@@ -185,7 +185,7 @@ def _score(
     recording: Recording,
     crops: NDArray[np.uint8],
     scorer: Scorer,
-    sparing: Sparing | None,
+    sparing: InterpolationRule | None,
 ) -> None:
     """Fill in ``logit`` of what is usable, track by track, as the first pass does: coarse to fine."""
     usable = [

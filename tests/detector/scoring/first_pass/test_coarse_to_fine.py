@@ -11,15 +11,15 @@ from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.coarse_to_fine import (
     CoarseToFine,
+    InterpolationRule,
     NumberedCrop,
-    Sparing,
     fill_between,
     spared,
 )
 from detector.scoring.scorer import Scorer
 
 CALM = -1.0
-SPARING = Sparing(CALM, 4, 8.0)
+SPARING = InterpolationRule(CALM, 4, 8.0)
 LOW, HIGH = -3.0, 2.0
 
 
@@ -157,5 +157,5 @@ def test_beyond_what_is_known_of_a_split_track_it_is_as_the_nearest() -> None:
 def test_scored_faces_are_never_half_a_second_apart(
     scan_scorer: Scorer, rate: float, apart: int | None
 ) -> None:
-    sparing = Sparing.of(scan_scorer, Parameters(sample_rate=rate))
+    sparing = InterpolationRule.of(scan_scorer, Parameters(sample_rate=rate))
     assert (None if sparing is None else sparing.apart) == apart
