@@ -11,6 +11,7 @@ from analyses import build
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
 from detector.verdict import left_open
+from detector.verdict.judged_exhibit import JudgedExhibit
 from detector.verdict.left_open import LeftOpen
 from detector.verdict.verdict import decide
 from reports.text.meaning import verdict_meaning
@@ -78,10 +79,9 @@ def test_no_kind_is_told_by_the_sentences_of_another_cause(
 def decided(analysis: Analysis, **of_persons: object) -> Analysis:
     """``analysis`` with its persons changed, and the verdict that they leave."""
     persons = tuple(each.model_copy(update=of_persons) for each in analysis.persons)
-    verdict, reason = decide(
-        analysis.media.kind, analysis.parameters, analysis.coverage, persons, analysis.segments, {}
-    )
-    return analysis.model_copy(update={"persons": persons, "verdict": verdict, "reason": reason})
+    changed = analysis.model_copy(update={"persons": persons})
+    verdict, reason = decide(JudgedExhibit.of(changed), {})
+    return changed.model_copy(update={"verdict": verdict, "reason": reason})
 
 
 @pytest.mark.parametrize(
