@@ -137,9 +137,7 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
 
     Raises :class:`MediaError` when none of them can read it.
     """
-    start = file.tell()
-    for demuxer in (None, *_missed_by_ffmpeg(file)):
-        file.seek(start)
+    for demuxer in _demuxers(file):
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
             # Tags that are no UTF-8 must not keep a file from being examined.
@@ -155,10 +153,16 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
     raise MediaError(UNREADABLE)
 
 
-def _missed_by_ffmpeg(file: BinaryIO) -> tuple[str, ...]:
-    """The demuxer to be named where FFmpeg finds none: what begins as one kind may soon look like others.
+def _demuxers(file: BinaryIO) -> Iterator[str | None]:
+    """FFmpeg's own choice, and where it finds none, one by name: what begins as one kind may soon look like
+    others.
 
     So do small JPEGs with something behind them, and M2TS files that begin within a packet.
     """
+    start = file.tell()
+    yield None
+    file.seek(start)
     container = container_of(file.read(HEAD))
-    return () if container is None else tuple(_MISSED.intersection(container.demuxers))
+    file.seek(start)
+    if container is not None:
+        yield from _MISSED.intersection(container.demuxers)

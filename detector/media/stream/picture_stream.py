@@ -76,7 +76,7 @@ class PictureStream:
         """
         if self.container_format != MP4:
             return False
-        times = [entry.timestamp for entry in self._stream.index_entries]
+        times = (entry.timestamp for entry in self._stream.index_entries)  # hundreds of thousands
         return any(later < earlier for earlier, later in pairwise(times))
 
     @property

@@ -16,6 +16,7 @@ import pytest
 from analyses import EXHIBIT_SHA256, build
 from made_annotations import say
 from pdf_rules import broken, elements, misplaced
+from pdf_text import pdf_text
 from run_cache import made_anywhere
 
 from detector.schema.analysis import MediaKind
@@ -80,11 +81,6 @@ def made_before(name: str, choices: dict[str, Any]) -> tuple[bytes, tuple[Attach
     return pickle.loads((made_anywhere(f"report-{name}", make) / "made.pickle").read_bytes())
 
 
-def text_of(data: bytes) -> str:
-    with pypdfium2.PdfDocument(data) as document:
-        return "\n".join(page.get_textpage().get_text_bounded() for page in document)
-
-
 @pytest.fixture(scope="module")
 def whole() -> tuple[bytes, tuple[Attachment, ...]]:
     """A report with everything in it."""
@@ -139,7 +135,7 @@ def test_carries_its_files_with_their_hashes_in_the_text(whole: tuple[bytes, tup
         "custody.json",
         "scores.csv",
     ]
-    text = "".join(text_of(data).split())
+    text = "".join(pdf_text(data).split())
     with pikepdf.open(io.BytesIO(data)) as document:
         assert sorted(document.attachments) == [each.name for each in enclosed]
         for each in enclosed:
@@ -212,6 +208,6 @@ def test_names_of_all_scripts(tmp_path: Path, name: str, caplog: pytest.LogCaptu
     with pikepdf.open(io.BytesIO(data)) as document:
         assert broken(document) == []
         assert str(document.docinfo["/Title"]).startswith("Reelproof report: ")
-    text = text_of(data)
+    text = pdf_text(data)
     if "᭚" in name:
         assert r"\u1b5a" in text

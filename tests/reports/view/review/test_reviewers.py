@@ -13,6 +13,7 @@ import pytest
 from analyses import build, with_stability
 from html_page import Page
 from made_annotations import say
+from pdf_text import pdf_text
 from pypdf import PdfReader
 
 from detector.schema.analysis import MediaKind, Verdict
@@ -264,8 +265,7 @@ def test_readable_keeps_lines_and_joiners() -> None:
 
 
 def text_of(data: bytes) -> str:
-    with pypdfium2.PdfDocument(data) as pages:
-        return " ".join(" ".join(page.get_textpage().get_text_bounded() for page in pages).split())
+    return " ".join(pdf_text(data).split())
 
 
 def test_the_pdf_says_the_same(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pypdfium2
 
 
-def pdf_text(path: Path) -> str:
+def pdf_text(pdf: Path | bytes) -> str:
     """The text of all pages, one after the other."""
-    with pypdfium2.PdfDocument(path) as document:
-        return "\n".join(page.get_textpage().get_text_range() for page in document)
+    with pypdfium2.PdfDocument(pdf) as document:
+        return "\n".join(page.get_textpage().get_text_bounded() for page in document)
