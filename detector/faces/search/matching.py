@@ -21,7 +21,7 @@ from detector.schema.analysis import Box
 _WIDTH = 32  # px of a face's picture
 _AROUND = 10  # px of these: how far beside the line a face is looked for, three tenths of its width
 _SMALL = 16  # px of a picture that only says whether something changed
-_LIKE = 0.75  # correlation with its pictures at both ends, at least
+_LIKE = 0.75  # correlation with its pictures at both ends, at least; at 0.7 one half covered would pass
 
 Grey = NDArray[np.uint8]
 
