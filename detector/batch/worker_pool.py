@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from importlib import import_module
 from itertools import chain, islice
@@ -38,7 +39,7 @@ from detector.schema.analysis import Parameters
 # For heatmaps: torch and more, a second or two that is worth it before several files.
 _FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
 _STOPPING = {signal.SIGINT, signal.SIGTERM}
-_PATIENCE = 5.0  # seconds a worker is given to end its confined process and remove its folder
+_PATIENCE = 5.0  # seconds all workers are given to end their confined processes and remove their folders
 
 
 def cores() -> int:
@@ -101,8 +102,8 @@ class _Worker:
         except (EOFError, OSError):
             return file, None
 
-    def close(self) -> None:
-        self.process.join(_PATIENCE)
+    def close(self, until: float) -> None:
+        self.process.join(max(0.0, until - time.monotonic()))
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -137,7 +138,7 @@ class _WorkerPool:
                 worker = busy[pipe]
                 file, line = worker.take()
                 if line is None:
-                    worker.close()
+                    worker.close(time.monotonic() + _PATIENCE)
                     self._workers.remove(worker)
                     worker = _Worker(self._context, self._work)
                     self._workers.append(worker)
@@ -153,8 +154,9 @@ class _WorkerPool:
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.process.terminate()
+        until = time.monotonic() + _PATIENCE
         for worker in self._workers:
-            worker.close()
+            worker.close(until)
         remove_abandoned(None)  # of those that had to be killed
 
 
