@@ -1,6 +1,7 @@
 """`python -m detector validate`: what it writes, that it goes on where it was, and what it refuses.
 
-Analyses are replaced by what a file's name says, in a process of its own.
+Analyses are replaced by what a file's name says, in the process of a worker: what confines them is tested with
+`score` (tests/detector/batch/test_worker_pool.py).
 """
 
 from __future__ import annotations
@@ -21,18 +22,20 @@ from detector.schema.laboratory.validation import Validation
 from detector.validation.model_used import validated_model, why_not_of_model
 from tests.detector.models.onnx_models import put
 
-# A name is `LABEL-PROBABILITY-NUMBER`; what it gives in the confined process stands in for an analysis.
+# A name is `LABEL-PROBABILITY-NUMBER`; what it gives stands in for an analysis.
 ACTING = Script("""
 import sys
 from types import SimpleNamespace
 from detector.batch import confined_file, worker_pool
 from detector.cli.main import main
+from detector.sandbox import UnexpectedError
+from tests.unconfined import Unconfined
 
 def scored(path, name, asked, threads, report, more=None):
     _, figure, _ = name.split(".")[0].split("-")
     probability = int(figure) / 100
     if probability == 0.99:
-        raise KeyError("nobody thought of this")
+        raise UnexpectedError("nobody thought of this")
     more = {}
     if asked.others.models:  # one more, that flags from 0.5 on
         said = "manipulated" if probability >= 0.5 else "no manipulation found"
@@ -43,7 +46,7 @@ def scored(path, name, asked, threads, report, more=None):
             "segments": [[0.5, 1.5, probability]] if probability >= 0.65 else [], "outside": [],
             "codec": "h264", "values": {"face width": 90.0}, "backend": "OpenVINO"}
 
-confined_file._scored = scored
+confined_file._scored, confined_file.Sandbox = scored, Unconfined
 confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
 worker_pool._make_networks = lambda loaded: None
 worker_pool._one_thread = lambda: None
