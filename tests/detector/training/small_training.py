@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,9 +36,11 @@ def drawn_here() -> Iterator[None]:
     """Examples are drawn in this process, which is spared the start of one that imports torch."""
     with pytest.MonkeyPatch.context() as patched:
         loader = small_networks.DataLoader
-        patched.setattr(
-            small_networks, "DataLoader", lambda examples, batch, **_process: loader(examples, batch)
-        )
+
+        def here(examples: Any, batch: int, **_process: Any) -> Any:
+            return loader(pickle.loads(pickle.dumps(examples)), batch)  # as they would get there
+
+        patched.setattr(small_networks, "DataLoader", here)
         yield
 
 

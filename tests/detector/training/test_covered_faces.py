@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from small_training import goes_on, losses, names_the_step_before
+from small_training import drawn_here, goes_on, losses, names_the_step_before
 
 from detector.faces.covered import SEEN, SURE, CoverNet
 from detector.faces.crop import crop_square, square_for_face
@@ -118,7 +118,8 @@ def test_training_goes_on_where_it_ended_and_what_is_shipped_gives_what_was_trai
 ) -> None:
     monkeypatch.setattr(train, "BATCH", 2)
     np.savez(tmp_path / "crops.npz", **crops._asdict())
-    _, again = goes_on(train.train, tmp_path, "answer.weight")
+    with drawn_here():  # in a process of their own: test_face_proposals.py
+        _, again = goes_on(train.train, tmp_path, "answer.weight")
     (tmp_path / "network.onnx").write_bytes(onnx_of(tmp_path / "checkpoint.pt"))
     network = CoveredNetwork()
     network.load_state_dict(again["network"])
