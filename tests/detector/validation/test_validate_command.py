@@ -1,7 +1,7 @@
 """`python -m detector validate`: what it writes, that it goes on where it was, and what it refuses.
 
-Analyses are replaced by what a file's name says, in the process of a worker: what confines them is tested with
-`score` (tests/detector/batch/test_worker_pool.py).
+Analyses are replaced by what a file's name says, in the process of a worker: what confines them is tested
+with `score` (tests/detector/batch/test_worker_pool.py).
 """
 
 from __future__ import annotations
