@@ -92,9 +92,9 @@ def test_a_stretch_cut_out(tmp_path: Path, reference: Path) -> None:
     assert between[0].end == pytest.approx(110 / RATE, abs=0.06)
 
 
-@pytest.mark.parametrize("rate", [24, 30])
-def test_another_frame_rate(tmp_path: Path, reference: Path, rate: int) -> None:
-    numbers = [min(LENGTH - 1, int(at * RATE / rate)) for at in range(rate * 7)]
+def test_another_frame_rate(tmp_path: Path, reference: Path) -> None:
+    rate = 30
+    numbers = [int(at * RATE / rate) for at in range(rate * 4)]
     found = mapped(exhibit(tmp_path, numbers, rate), reference)
     assert len(found.time_map) == 1
     assert error_in_frames(found, lambda t: t) <= 1
@@ -212,11 +212,10 @@ def test_a_long_reference_without_frames_to_leave_out(
 
 
 @pytest.mark.parametrize(
-    ("speed", "count"),
-    [(Fraction(102, 100), LENGTH), (Fraction(25, 24), 90), (Fraction(24, 25), LENGTH), (Fraction(5, 4), 90)],
+    ("speed", "count"), [(Fraction(102, 100), LENGTH), (Fraction(24, 25), 90), (Fraction(5, 4), 90)]
 )
 def test_a_changed_speed(tmp_path: Path, reference: Path, speed: Fraction, count: int) -> None:
-    """The same frames at a rate 2 % higher, as films are shown on television and back, and much higher."""
+    """The same frames at a rate 2 % higher, lower as television is shown as film, and much higher."""
     found = mapped(exhibit(tmp_path, range(count), RATE * speed), reference)
     assert len(found.time_map) == 1
     assert found.time_map[0].speed == pytest.approx(float(speed), abs=0.002)
@@ -229,7 +228,7 @@ def test_a_changed_speed(tmp_path: Path, reference: Path, speed: Fraction, count
 @pytest.mark.parametrize("speed", [0.5, 2.0])
 def test_half_and_twice_as_fast(tmp_path: Path, reference: Path, speed: float) -> None:
     """Every other frame left out, or each shown twice."""
-    found = mapped(exhibit(tmp_path, [int(at * speed) for at in range(round(190 / speed))]), reference)
+    found = mapped(exhibit(tmp_path, [int(at * speed) for at in range(round(120 / speed))]), reference)
     assert len(found.time_map) == 1
     assert found.time_map[0].speed == pytest.approx(speed, abs=0.01)
     assert error_in_frames(found, lambda t: speed * t) <= 1.5
@@ -238,7 +237,7 @@ def test_half_and_twice_as_fast(tmp_path: Path, reference: Path, speed: float) -
 
 def test_a_quarter_as_fast_is_not_found(tmp_path: Path, reference: Path) -> None:
     """Its frames would not find their own moments."""
-    found = mapped(exhibit(tmp_path, [at // 4 for at in range(300)]), reference)
+    found = mapped(exhibit(tmp_path, [at // 4 for at in range(200)]), reference)
     assert not found.related
     assert "more than twice as fast or as slowly" in found.limits
 
@@ -274,7 +273,7 @@ def test_letterboxed_and_turned(tmp_path: Path, reference: Path) -> None:
         turned = cv2.warpAffine(picture, turn, SIZE, borderMode=cv2.BORDER_REPLICATE)
         return cv2.copyMakeBorder(turned, 20, 20, 0, 0, cv2.BORDER_CONSTANT)
 
-    found = mapped(exhibit(tmp_path, range(0, 100), change=change), reference)
+    found = mapped(exhibit(tmp_path, range(60), change=change), reference)
     assert found.transform is not None
     assert found.transform.rotation == pytest.approx(3.0, abs=0.3)
     assert found.transform.scale == pytest.approx(1.0, abs=0.01)
@@ -282,7 +281,7 @@ def test_letterboxed_and_turned(tmp_path: Path, reference: Path) -> None:
 
 
 def test_unrelated(tmp_path: Path, reference: Path) -> None:
-    frames = (scene(n, seed=7) for n in range(100))
+    frames = (scene(n, seed=7) for n in range(60))
     other = write_clip(tmp_path / "other.mp4", frames, rate=RATE)
     found = compare(other, reference)
     assert not found.related
@@ -300,7 +299,7 @@ def test_something_painted_out(tmp_path: Path, reference: Path) -> None:
             picture[90:120, 150:200] = picture[88:90, 150:200].mean(axis=(0, 1)).astype(np.uint8)
         return picture
 
-    path = write_clip(tmp_path / "exhibit.mp4", map(frame, range(LENGTH)), rate=RATE)
+    path = write_clip(tmp_path / "exhibit.mp4", map(frame, range(150)), rate=RATE)
     found = compare(path, reference)
     (region,) = found.regions
     assert region.start == pytest.approx(2.0, abs=0.3)
@@ -309,8 +308,9 @@ def test_something_painted_out(tmp_path: Path, reference: Path) -> None:
     assert found.segments == ()
 
 
-def test_the_same_file_differs_nowhere(reference: Path) -> None:
-    found = compare(reference, reference)
+def test_the_same_file_differs_nowhere(tmp_path: Path) -> None:
+    path = exhibit(tmp_path, range(60))
+    found = compare(path, path)
     assert found.regions == found.segments == found.gaps == ()
 
 
