@@ -102,7 +102,7 @@ def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
             f"There is no graph of {model.card.architecture} at {model.card.input.size} px that the back end "
             f"{name} could run. Choose --backend torch, or let Reelproof choose."
         )
-    ready = _READY.setdefault(model, {})
+    ready = _READY.setdefault(model.alone, {})
     if name not in ready:
         ready[name] = _create(name, model)
     return ready[name]
@@ -127,7 +127,7 @@ def _of_onnx_file(name: str | None, model: LoadedModel) -> str:
     names = [name] if name and name != "torch" else [each for each in available() if each != "torch"]
     if name == "torch":
         names.reverse()
-    ready, problem = _READY.setdefault(model, {}), None
+    ready, problem = _READY.setdefault(model.alone, {}), None
     size = model.card.input.size
     for each in names:
         if each in ready:

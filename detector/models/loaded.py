@@ -50,9 +50,11 @@ class LoadedModel:
 
     @property
     def alone(self) -> LoadedModel:
-        """The same without a second look."""
-        if self.second_look is None:
-            return self
+        """The same without a second look: the same object each time, for which what runs it is kept."""
+        return self if self.second_look is None else self._alone
+
+    @cached_property
+    def _alone(self) -> LoadedModel:
         return replace(self, card=self.card.alone, second_look=None)
 
     @cached_property

@@ -84,7 +84,9 @@ def with_second_look(
     second = card(platt).model_copy(update={"agreement": agreement})
     changed = model.card.model_copy(update={"second_look": second})
     looks = LoadedModel(second.as_card("says"), network)
-    return LoadedModel(changed, weights=model.weights, second_look=looks)
+    made = LoadedModel(changed, weights=model.weights, second_look=looks)
+    vars(made)["_alone"] = model.alone  # its network has been compiled
+    return made
 
 
 def judged(exhibit: Path, model: LoadedModel, network: Network, platt: Platt | None = None) -> Analysis:

@@ -188,6 +188,7 @@ class TestChoice:
 
     def test_made_once_for_a_model(self, model: LoadedModel) -> None:
         assert Scorer(model).backend is Scorer(model, still=True).backend
+        assert Scorer(model.alone).backend is Scorer(model).backend, "a second look changes nothing of it"
 
     def test_unknown(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(backends.SETTING, "tensorflow")
