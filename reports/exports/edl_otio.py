@@ -14,7 +14,7 @@ from urllib.parse import quote
 from detector.schema.analysis import Analysis, Segment
 from detector.schema.formatting import probability
 from detector.schema.translatable import N_
-from detector.verdict.persons.flagged import flagged_segments
+from detector.verdict.persons.flagged import flagged_segments, is_flagged
 from reports.errors import ExportError
 from reports.exports.segments import NOT_FLAGGED, in_order, refuse_still
 from reports.exports.timecode import Grid, named, own_grid, timecode_grid
@@ -122,7 +122,7 @@ def _time_range(grid: Grid, first: int, after: int) -> otio.opentime.TimeRange:
 def _marker(analysis: Analysis, segment: Segment, marked: otio.opentime.TimeRange) -> otio.schema.Marker:
     from opentimelineio.schema import Marker, MarkerColor
 
-    flagged = segment in flagged_segments(analysis.persons, analysis.segments)
+    flagged = is_flagged(analysis.persons, segment)
     return Marker(
         name=f"{file_name(segment.id)} person {file_name(segment.person)} {probability(segment.confidence)}",
         marked_range=marked,
@@ -139,7 +139,7 @@ def _span(segment: Segment, grid: Grid) -> tuple[int, int]:
 
 
 def _described(analysis: Analysis, segment: Segment) -> str:
-    flagged = segment in flagged_segments(analysis.persons, analysis.segments)
+    flagged = is_flagged(analysis.persons, segment)
     strength = segment_phrase(analysis, segment) if flagged else NOT_FLAGGED
     return file_name(
         f"Segment {segment.id}, person {segment.person}, {timecode(segment.start)} to "

@@ -31,7 +31,7 @@ from reports.signing.keys import PROGRAM, name_in, run, sha256_of_certificate
 from reports.signing.timestamps import APART
 from reports.verification.problems import CheckResults
 from reports.verification.signatures.incremental_updates import only_signatures_added
-from reports.verification.signatures.strict_cms import require_strict
+from reports.verification.signatures.strict_cms import is_der, require_strict
 from reports.verification.signatures.trust import Trust, context
 from reports.verification.signatures.trusted_time import (
     check_stamp,
@@ -180,7 +180,7 @@ def _signed_data(data: bytes) -> cms.SignedData:
     if content["content_type"].native != "signed_data":
         raise ValueError("it is no signed data")
     signed: cms.SignedData = content["content"]
-    if content.copy().dump(force=True) != data:
+    if not is_der(content, data):
         raise ValueError(_ODD)
     if (stamp := token_in(signed)) is not None:
         refuse_odd_token(stamp)

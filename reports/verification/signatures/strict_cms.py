@@ -34,6 +34,29 @@ def require_strict(signed: cms.SignedData, versions: tuple[str, str], odd: str) 
     _check_issuers([x509.load_der_x509_certificate(each.dump()) for each in certificates])
 
 
+def is_der(content: cms.ContentInfo, data: bytes) -> bool:
+    """Whether ``data``, which ``content`` was read from, is what DER makes of it, byte for byte."""
+    anew = content.copy()
+    _settle(anew)
+    return bool(anew.dump(force=True) == data)
+
+
+def _settle(value: core.Asn1Value) -> None:
+    """Have asn1crypto take ``value`` for what was read, and nothing in it for changed since.
+
+    What lacks a field that has a default counts as changed. It is encoded anew whenever its bytes are asked
+    for, which each level around it does twice: of a timestamp in a signature, thousands of times.
+    """
+    if isinstance(value, core.Choice):
+        _settle(value.chosen)
+    if not isinstance(value, core.Sequence | core.SequenceOf):
+        return
+    of_fields = isinstance(value, core.Sequence)
+    for each in value:
+        _settle(value[each] if of_fields else each)
+    value._mutated = False
+
+
 def _check_issuers(certificates: list[x509.Certificate]) -> None:
     """No certificate may have been damaged that another in the list, or itself, vouches for."""
     for certificate in certificates:

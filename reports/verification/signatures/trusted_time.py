@@ -13,7 +13,7 @@ from pyhanko.sign.validation.status import TimestampSignatureStatus
 from detector import timestamps
 from reports.signing.keys import name_in, run, sha256_of_certificate
 from reports.verification.problems import CheckResults
-from reports.verification.signatures.strict_cms import require_strict
+from reports.verification.signatures.strict_cms import is_der, require_strict
 from reports.verification.signatures.trust import Trust, context
 
 _ODD = "its timestamp holds bytes that none has"
@@ -65,7 +65,7 @@ def check_token(file: str, data: bytes, token: bytes, trust: Trust, results: Che
     try:
         content = cms.ContentInfo.load(token, strict=True)
         signed: cms.SignedData = content["content"]
-        if content.copy().dump(force=True) != token:
+        if not is_der(content, token):
             raise ValueError(_ODD)
         refuse_odd_token(signed)
         moment = signed["encap_content_info"]["content"].parsed["gen_time"].native

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from asn1crypto import cms, crl
+from asn1crypto import cms, core, crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
@@ -21,6 +21,7 @@ from reports.render import pdf_digest
 from reports.signing.keys import SigningKey, read_key
 from reports.verification.problems import CheckResults
 from reports.verification.signatures.checks import _hole, check_detached, check_embedded
+from reports.verification.signatures.strict_cms import is_der
 from reports.verification.signatures.trust import Trust
 
 Keys = tuple[Path, Path, Path]
@@ -90,3 +91,20 @@ def test_what_a_signature_covers_begins_with_the_file(key: SigningKey) -> None:
     assert _hole(data, [0, 8, behind, 5]) == signature
     with pytest.raises(ValueError, match="no signature of Reelproof"):
         _hole(data, [1, 8, behind, 5])
+
+
+def test_no_part_of_a_signature_is_encoded_twice(key: SigningKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each level that is would double what those inside it take."""
+    encoded: list[core.Asn1Value] = []
+    encode = core.SetOf._set_contents
+
+    def counted(each: core.SetOf, force: bool = False) -> None:
+        encoded.append(each)
+        encode(each, force)
+
+    monkeypatch.setattr(core.SetOf, "_set_contents", counted)
+    signature = key.sign(b"manifest")
+    content = cms.ContentInfo.load(signature, strict=True)
+    encoded.clear()
+    assert is_der(content, signature)
+    assert len(encoded) > 5 and len(encoded) == len({id(each) for each in encoded})
