@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from reports.custody.chain import check_export, export_clock, exported_too_early
 from reports.custody.format import CustodyError, Entry, ExportedLog, read_export
 from reports.text.actors import actor_name
+from reports.text.custody_details import details_in_words
 from reports.text.dates import in_utc
 from reports.text.free_text import one_line
 from reports.text.numbers import plural, shown
@@ -134,7 +135,7 @@ def _moment(made: str) -> str:
 
 
 def _line(entry: Entry) -> CustodyLine:
-    details = "; ".join(f"{name}: {value}" for name, value in entry.details.items())
+    details = "; ".join(f"{name}: {value}" for name, value in details_in_words(entry.details))
     return CustodyLine(
         number=shown(entry.number, ","),
         made=_moment(entry.made),

@@ -15,6 +15,7 @@ from reports.review.second_review import PART_NAMES
 from reports.text import dates, numbers
 from reports.text.actors import actor_name
 from reports.text.certainty.verbal_scale import flagged_phrase
+from reports.text.custody_details import details_in_words
 from reports.text.numbers import shown
 from reports.text.translation import language
 from reports.text.translation.language import N_, gettext, ngettext
@@ -44,6 +45,7 @@ def install(app: Flask) -> None:
         ago=ago,
         file_name=numbers.file_name,
         actor_name=actor_name,
+        details_in_words=details_in_words,
         shortened=numbers.shortened,
         probability=numbers.probability,
         flagged_phrase=flagged_phrase,

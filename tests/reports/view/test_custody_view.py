@@ -60,6 +60,13 @@ def test_names_that_reelproof_gives_are_in_the_readers_language(actor: str, name
     assert view.rows[0].actor == named
 
 
+def test_details_are_in_the_readers_language_but_for_what_somebody_wrote() -> None:
+    details = {"case number": "high", "priority": "high", "kept file": "", "reelproof": "1.0"}
+    with language.speaking("es"):
+        view = language.translated_view(custody_view(exported(**details), EXHIBIT_SHA256))
+    assert view.rows[0].details == "número de caso: high; prioridad: alta; reelproof: 1.0"
+
+
 def test_a_changed_log_is_shown_with_what_is_wrong() -> None:
     document = json.loads(exported())
     document["entries"][1]["actor"] = "Someone else"

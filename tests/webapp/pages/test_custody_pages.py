@@ -47,6 +47,13 @@ def test_the_page_says_what_was_done_in_its_language(app, client):
     assert "<strong>Annahme</strong>" in page and "<strong>Analyse abgeschlossen</strong>" in page
     assert "Analysis finished" not in page
     assert "<td>Benutzer vor Ort</td>" in page and "local user" not in page
+    assert '<span class="muted">Priorität</span> <span>normal</span>' in page
+    assert '<span class="muted">Ergebnis</span> <span>manipuliert</span>' in page
+    with language.speaking("de"):
+        told = {
+            name for entry in log(app.extensions["database"], row.exhibit.sha256) for name in entry.details
+        }
+        assert [name for name in told if language.translated(name) == name] == []
 
 
 def test_the_page_shows_each_entry_and_that_the_chain_is_whole(app, client):
