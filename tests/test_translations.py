@@ -200,7 +200,7 @@ def test_sentences_with_lists_are_found_again_one_by_one() -> None:
             "The exhibit shows one stretch of the reference, 7.8 seconds together, at 0.89 times the size, "
             "cropped to 79% of its picture. No face was found that could be compared."
         ) == (
-            "Das Asservat zeigt einen Abschnitt der Referenz, zusammen 7,8 Sekunden, auf das 0,89-Fache "
+            "Das Asservat zeigt einen Abschnitt der Referenz, 7,8 Sekunden, auf das 0,89-Fache "
             "skaliert, auf 79\u00a0% ihres Bildes beschnitten. "
             "Es wurde kein Gesicht gefunden, das sich vergleichen ließe."
         )

@@ -11,6 +11,7 @@ from detector.schema.model import LEARNT, PROGRAM
 from detector.validation.model_used import not_as_measured
 from reports.text.certainty.measured import concerns
 from reports.text.certainty.verbal_scale import Basis, basis
+from reports.text.model_titles import model_title
 from reports.text.numbers import grouped, plural, shown
 from reports.text.photographs import rates_of_one_person
 from reports.text.translation.language import gettext
@@ -52,7 +53,7 @@ def reader_view(analysis: Analysis) -> ReaderView:
         "How often such a decision is wrong is not known. The error rates on the card of the model that "
         "decided, %(model)s, were measured with the parameters as shipped; this analysis was made with "
         "others (%(names)s).",
-        model=analysis.model.title,
+        model=model_title(analysis.model.title),
         names=", ".join(names),
     )
     return replace(view, errors=(), apart=apart)
@@ -68,7 +69,7 @@ def reader_view_of_model(model: Model, still: bool) -> ReaderView:
     rates = [rate for rate in model.rates if concerns(model, rate.data, still) and rate.note != LEARNT]
     return ReaderView(
         probability=_probability(model, still),
-        model=model.title,
+        model=model_title(model.title),
         errors=tuple(
             _hundred(words, _rate(figure, rates))
             for figure, words in (

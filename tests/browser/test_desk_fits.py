@@ -114,6 +114,21 @@ def test_the_list_of_keys_begins_at_its_top_on_a_phone(phone: Page) -> None:
     expect(phone.locator("#show-keys")).to_be_focused()
 
 
+def test_buttons_name_no_keys_where_no_keyboard_is(phone: Page) -> None:
+    keys = phone.locator("button kbd").locator("visible=true")
+    expect(keys.first).to_be_visible()
+    screen = phone.context.new_cdp_session(phone)
+    metrics = {**PHONE, "deviceScaleFactor": 1, "mobile": True}
+    screen.send("Emulation.setDeviceMetricsOverride", metrics)
+    screen.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    expect(keys).to_have_count(0)
+    expect(phone.locator("#show-keys")).to_be_hidden()
+    screen.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    screen.send("Emulation.setDeviceMetricsOverride", metrics | {"mobile": False})
+    expect(keys.first).to_be_visible()
+    screen.detach()
+
+
 def test_what_was_recorded_is_said_across_a_phone(phone: Page) -> None:
     phone.locator("#tab-annotations").click()
     phone.get_by_role("button").filter(has=phone.locator("kbd", has_text="I")).click()

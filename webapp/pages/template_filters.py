@@ -16,6 +16,7 @@ from reports.text import dates, numbers
 from reports.text.actors import actor_name
 from reports.text.certainty.verbal_scale import flagged_phrase
 from reports.text.custody_details import details_in_words
+from reports.text.model_titles import model_title
 from reports.text.numbers import shown
 from reports.text.translation import language
 from reports.text.translation.language import N_, gettext, ngettext
@@ -45,6 +46,7 @@ def install(app: Flask) -> None:
         ago=ago,
         file_name=numbers.file_name,
         actor_name=actor_name,
+        model_title=model_title,
         details_in_words=details_in_words,
         shortened=numbers.shortened,
         probability=numbers.probability,

@@ -7,6 +7,7 @@ from functools import partial
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
+from reports.text.model_titles import model_title
 from reports.text.translation import language
 from reports.text.translation.language import N_, gettext
 from webapp import this_app
@@ -92,7 +93,7 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
         "pages/validations/validation.html",
         found=found,
         tables=tables,
-        others=other_models_tables(about.model.title, about.levels, about.others, about.joint),
+        others=other_models_tables(model_title(about.model.title), about.levels, about.others, about.joint),
         problem=problem,
         typed=request.form,
         files=[name for name in stored_validations.FILES if _has_file(validation_id, name)],

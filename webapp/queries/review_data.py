@@ -21,6 +21,7 @@ from detector.schema.analysis import (
     Segment,
 )
 from reports.text.certainty.verbal_scale import strength
+from reports.text.model_titles import model_title
 from reports.text.translation.language import gettext, translated
 from webapp.queries.results import LoadedResult
 from webapp.queries.review_scores import BUCKETS, columns_of, outline, stretch_length
@@ -126,7 +127,7 @@ def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, An
     return {
         "number": number,
         "name": other.model.name,
-        "title": other.model.title,
+        "title": model_title(other.model.title),
         "verdict": other.verdict.value,
         "persons": [_person(person, bucket) | {"box": []} for person in other.persons],
         "segments": [

@@ -12,6 +12,7 @@ from detector.schema.onnx_network import OnnxNetwork
 from detector.verdict.persons.flagged import flagged_segments
 from reports.inputs.pictures import ShownPicture
 from reports.text import numbers
+from reports.text.model_titles import model_title
 from reports.text.translation.language import N_, UNTRANSLATED, capitalize_first, gettext, translated
 from reports.view.facts import Fact
 from reports.view.finding.segments import PeakView, SegmentView, segment_view
@@ -115,8 +116,8 @@ def rule_and_verdicts(analysis: Analysis) -> str:
     """By which rule several models decide together, and what each says."""
     assert analysis.joint is not None
     by_verdict: dict[str, list[str]] = {}
-    told = [(analysis.model.title, analysis.verdict)]
-    told += [(other.model.title, other.verdict) for other in analysis.others]
+    told = [(model_title(analysis.model.title), analysis.verdict)]
+    told += [(model_title(other.model.title), other.verdict) for other in analysis.others]
     for title, verdict in told:
         by_verdict.setdefault(capitalize_first(gettext(str(verdict))), []).append(title)
     # Titles have commas of their own.
@@ -132,7 +133,7 @@ def _row(number: int, one: Analysis) -> ModelRow:
     ]
     return ModelRow(
         number=number,
-        title=one.model.title,
+        title=model_title(one.model.title),
         name=one.model.name,
         verdict=gettext(one.verdict.value),
         figure=numbers.probability(one.probability),

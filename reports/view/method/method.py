@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Analysis, Model, Parameters, Platt
 from reports.text import numbers, photographs
 from reports.text.certainty.measured import concerns
+from reports.text.model_titles import model_title
 from reports.text.numbers import shown
 from reports.text.translation.language import (
     DEFAULT,
@@ -99,7 +100,7 @@ def model_view(value: Model, still: bool) -> ModelView:
     """The model's card, as it was when the analysis was made; its figures of exhibits of the same kind."""
     figures = {name: figure for name, figure in value.figures.items() if concerns(value, name, still)}
     return ModelView(
-        title=value.title,
+        title=model_title(value.title),
         facts=(
             Fact(gettext("Name"), Quoted(value.name)),
             Fact(gettext("Architecture"), Quoted(value.architecture)),

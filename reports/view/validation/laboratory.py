@@ -21,6 +21,7 @@ from detector.verdict.validated_domain import (
     measured,
 )
 from reports.text import dates, numbers
+from reports.text.model_titles import model_title
 from reports.text.numbers import plural, shown
 from reports.text.translation.language import N_, Quoted, gettext, ngettext, translated
 from reports.view.validation.levels import LevelRow, RateCell, full_level_name, level_row, rate_cell
@@ -74,7 +75,7 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
             material=laboratory.title,
             laboratory=whose,
             files=shown(laboratory.files, ","),
-            model=laboratory.model.title,
+            model=model_title(laboratory.model.title),
         ),
         sha256=laboratory.validation_sha256,
         refused=refused,

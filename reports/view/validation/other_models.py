@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from detector.schema.analysis import MediaKind
 from detector.schema.joint_rule import JointRule
 from detector.schema.laboratory.validation import ByOther, ByRule, Level
+from reports.text.model_titles import model_title
 from reports.text.translation.language import N_, Quoted, gettext
 from reports.view.validation.levels import KINDS, LevelRow, level_row
 
@@ -38,7 +39,11 @@ def other_models_tables(
             KINDS[kind],
             (
                 *_rows(kind, gettext("%(model)s, validated here", model=first), levels),
-                *(row for each in others for row in _rows(kind, Quoted(each.model.title), each.levels)),
+                *(
+                    row
+                    for each in others
+                    for row in _rows(kind, Quoted(model_title(each.model.title)), each.levels)
+                ),
             ),
             tuple(row for each in joint for row in _rows(kind, gettext(_RULES[each.rule]), each.levels)),
         )

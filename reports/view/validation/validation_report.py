@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Parameters
 from detector.schema.laboratory.validation import Repetition, Validation, ValidationItem
 from reports.text import dates, numbers
+from reports.text.model_titles import model_title
 from reports.text.numbers import grouped, plural, shown
 from reports.text.translation import language
 from reports.text.translation.language import N_, UNTRANSLATED, Quoted, gettext, translated
@@ -112,7 +113,7 @@ def _view(validation: Validation) -> ValidationReport:
         running=gettext(
             "Validation of %(date)s, %(model)s",
             date=dates.day(validation.created),
-            model=validation.model.title,
+            model=model_title(validation.model.title),
         ),
         facts=_facts(validation, created),
         created=created,
@@ -125,10 +126,10 @@ def _view(validation: Validation) -> ValidationReport:
         meanings=MEANINGS,
         kinds=tuple(kind_view(validation, kind) for kind in KINDS if validation.level(kind)),
         others=other_models_tables(
-            validation.model.title, validation.levels, validation.others, validation.joint
+            model_title(validation.model.title), validation.levels, validation.others, validation.joint
         ),
         other_models=_other_models(validation),
-        model_title=validation.model.title,
+        model_title=model_title(validation.model.title),
         ratios=tuple(map(ratio_view, validation.likelihood_ratios)),
         time=_time(validation),
         repetitions=tuple(map(_repetition_row, validation.repetitions)),
@@ -157,7 +158,7 @@ def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
     return (
         Fact(N_("Laboratory"), Quoted(validation.laboratory or "") or gettext("not stated")),
         Fact(N_("Finished"), created),
-        Fact(N_("Model"), Quoted(f"{model.title} ({model.name})")),
+        Fact(N_("Model"), Quoted(f"{model_title(model.title)} ({model.name})")),
         Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
         Fact(N_("Files"), grouped(len(validation.items))),
     )
@@ -166,7 +167,7 @@ def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
 def _model(validation: Validation) -> tuple[Fact, ...]:
     model = validation.model
     found = [
-        Fact(N_("Name"), Quoted(f"{model.title} ({model.name})")),
+        Fact(N_("Name"), Quoted(f"{model_title(model.title)} ({model.name})")),
         Fact(N_("Architecture"), Quoted(model.architecture)),
         Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
     ]
@@ -179,7 +180,7 @@ def _model(validation: Validation) -> tuple[Fact, ...]:
 
 def _other_models(validation: Validation) -> tuple[Fact, ...]:
     return tuple(
-        Fact(Quoted(f"{each.model.title} ({each.model.name})"), each.model.sha256, exact=True)
+        Fact(Quoted(f"{model_title(each.model.title)} ({each.model.name})"), each.model.sha256, exact=True)
         for each in validation.others
     )
 

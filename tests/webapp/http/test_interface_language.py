@@ -13,19 +13,21 @@ from webapp.security.access.permissions import Role
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "words"),
+    ("asked", "code", "words", "model"),
     [
-        ("", "en", "Library"),
-        ("xx, yy;q=0.5", "en", "Library"),  # codes of no language
-        ("de-AT, en;q=0.5", "de", "Bibliothek"),
-        ("es;q=0.9, de;q=0.8, en;q=0.1", "es", "Biblioteca"),
-        ("en, de;q=0.9", "en", "Library"),
+        ("", "en", "Library", "fourth generation"),
+        ("xx, yy;q=0.5", "en", "Library", "fourth generation"),  # codes of no language
+        ("de-AT, en;q=0.5", "de", "Bibliothek", "vierte Generation"),
+        ("es;q=0.9, de;q=0.8, en;q=0.1", "es", "Biblioteca", "cuarta generación"),
+        ("en, de;q=0.9", "en", "Library", "fourth generation"),
     ],
 )
-def test_the_browsers_language_counts(client: FlaskClient, asked: str, code: str, words: str) -> None:
+def test_the_browsers_language_counts(
+    client: FlaskClient, asked: str, code: str, words: str, model: str
+) -> None:
     page = client.get("/", headers={"Accept-Language": asked}).text
     assert f'<html lang="{code}" dir="ltr">' in page
-    assert f">{words}</a>" in page
+    assert f">{words}</a>" in page and f">Reelproof, {model} (" in page
     with language.speaking(code):
         assert ('id="messages"' in page) == bool(language.of_scripts())
 

@@ -130,7 +130,7 @@ def test_a_failed_analysis_says_what_to_do(app, client, database):
     held = claims.claim(database, hand_in(app).id)
     claims.fail(database, held, failures.CRASHED)
     text = client.get(f"/analyses/{held.job_id}").text
-    assert failures.CRASHED.error in text and "Upload again" in text
+    assert failures.CRASHED.error in text and "Hand in another file" in text
     status = client.get(f"/analyses/{held.job_id}.json").json
     assert (status["state"], status["error"], status["remedy"]) == ("failed", *failures.CRASHED)
     assert client.get(f"/analyses/{held.job_id}/report.pdf").status_code == 404

@@ -9,6 +9,7 @@ from analyses import build, with_stability
 
 from detector.schema.analysis import Analysis, Joint, MediaKind, OtherModel, Ran, Verdict
 from detector.schema.joint_rule import JointRule
+from reports.text.translation import language
 from reports.view.finding.other_models import other_models_view
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
@@ -87,6 +88,13 @@ def test_titles_with_commas_of_their_own_are_kept_apart(tmp_path: Path) -> None:
     assert view is not None and view.reason.endswith(
         "Manipulated: Reelproof, fourth generation; Reelproof Lite0, first generation."
     )
+    with language.speaking("de"):
+        spoken = other_models_view(one, tmp_path)
+    assert spoken is not None and [row.title for row in spoken.rows] == [
+        "Reelproof, vierte Generation",
+        "Reelproof Lite0, erste Generation",
+    ]
+    assert spoken.reason.endswith("Reelproof, vierte Generation; Reelproof Lite0, erste Generation.")
     calm = other.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     view = other_models_view(one.model_copy(update={"others": (calm,)}), tmp_path)
     assert view is not None and view.reason.endswith(
