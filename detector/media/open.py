@@ -20,7 +20,7 @@ import av
 from detector.errors import MediaError
 from detector.media.exhibit.asf import stated_seconds
 from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
-from detector.media.exhibit.isobmff import read_layout
+from detector.media.exhibit.isobmff import cut_fragment, read_layout
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import (
     DEMUXERS,
@@ -47,12 +47,19 @@ _MISSED = frozenset({"jpeg_pipe", "mpegts"})
 
 
 class _Nameless:
-    """A file without its name: FFmpeg would choose demuxers by it, one of which opens files itself."""
+    """A file without its name: FFmpeg would choose demuxers by it, one of which opens files itself.
+
+    With an ``end`` it ends there.
+    """
 
     name = ""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.tell, self._seek = file.read, file.tell, file.seek
+    def __init__(self, file: BinaryIO, end: int | None = None) -> None:
+        self.tell, self._read, self._seek, self._end = file.tell, file.read, file.seek, end
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most ``size``."""
+        return self._read(size if self._end is None else max(0, min(size, self._end - self.tell())))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Where it then is; a number below 0, an error to FFmpeg, for a place that no file has.
@@ -60,6 +67,8 @@ class _Nameless:
         A damaged index leads there. PyAV would raise Python's error, where FFmpeg goes on otherwise.
         """
         try:
+            if whence == os.SEEK_END and self._end is not None:
+                return self._seek(self._end + offset)
             return self._seek(offset, whence)
         except (OSError, ValueError) as problem:
             if isinstance(problem, OSError) and problem.errno != errno.EINVAL:
@@ -106,6 +115,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                     reader.is_whole = partial(is_whole, file)
                 if not by_pillow:
                     reader.played = played
+                    reader.breaks_off = cut_fragment(file) is not None
                     reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
                 yield reader
 
@@ -135,14 +145,16 @@ def _open_again(file: BinaryIO, others: ExitStack) -> av.container.InputContaine
 def open_container(file: BinaryIO) -> av.container.InputContainer:
     """An open file as a container, which knows no name and only the demuxers of the accepted kinds.
 
-    Raises :class:`MediaError` when none of them can read it.
+    Of an MP4 that ends within the table of a fragment, what comes before that. Raises :class:`MediaError`
+    when none of them can read it.
     """
+    end = cut_fragment(file)
     for demuxer in _demuxers(file):
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
             # Tags that are no UTF-8 must not keep a file from being examined.
             return av.open(
-                _Nameless(file),
+                _Nameless(file, end),
                 mode="r",
                 format=demuxer,
                 options={"format_whitelist": ",".join(DEMUXERS)},

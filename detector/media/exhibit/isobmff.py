@@ -17,6 +17,7 @@ from detector.schema.metadata import Edit, Moment, Structure
 
 _INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta"}
 _MOST_BOXES = 4096
+_MOST_FRAGMENTS = 1 << 20
 _MOST_READ = 1 << 16
 _MOST_EDITS = 64
 _MOST_NAMED = 32
@@ -78,6 +79,41 @@ def read_layout(file: BinaryIO) -> Layout:
     return layout
 
 
+def cut_fragment(file: BinaryIO) -> int | None:
+    """Where the last fragment of an open file begins, if the file ends within its table (``moof``).
+
+    By where it ends, FFmpeg opens it without a word, or refuses all that comes before. Leaves the file where
+    it was.
+    """
+    place = file.tell()
+    try:
+        end = file.seek(0, 2)
+        at, fragmented = 0, False
+        for _ in range(_MOST_FRAGMENTS):
+            if at + 8 > end:  # not even its kind
+                return at if fragmented and at < end else None
+            size, kind, start = _header(file, at, end)
+            fragmented |= kind == b"moof"
+            if at + size > end:
+                return at if kind == b"moof" else None
+            if size < start - at:
+                break
+            at += size
+        return None
+    finally:
+        file.seek(place)
+
+
+def _header(file: BinaryIO, at: int, end: int) -> tuple[int, bytes, int]:
+    """Size and kind of the box at ``at``, and where its contents start; one of size 0 goes on to ``end``."""
+    file.seek(at)
+    header = file.read(16)
+    size, kind, start = int.from_bytes(header[:4], "big"), header[4:8], at + 8
+    if size == 1 and len(header) == 16:
+        return int.from_bytes(header[8:], "big"), kind, at + 16
+    return size or end - at, kind, start
+
+
 def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int, int]]:
     """Depth, kind, and where the contents start and stop, in order of the file."""
     stack, at, seen = [end], 0, 0
@@ -87,16 +123,7 @@ def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int, int]]:
             continue
         if (seen := seen + 1) > _MOST_BOXES:
             return
-        file.seek(at)
-        header = file.read(16)
-        if len(header) < 8:
-            return
-        size, kind = int.from_bytes(header[:4], "big"), header[4:8]
-        start = at + 8
-        if size == 1 and len(header) == 16:
-            size, start = int.from_bytes(header[8:], "big"), at + 16
-        elif size == 0:
-            size = stack[-1] - at
+        size, kind, start = _header(file, at, stack[-1])
         if size < start - at:
             at = stack.pop()
             continue

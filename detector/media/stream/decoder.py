@@ -41,6 +41,8 @@ class FrameDecoder(PictureStream):
         self._begins: int | None = None  # PTS of the first frame, where its packet has no time
         self.whole_pictures: int | None = None
         """How many frames come before one that breaks off without the decoder's saying so; to be set."""
+        self.breaks_off = False
+        """Whether the file breaks off, though its container can be read to an end; to be set."""
 
     @property
     def duration(self) -> Fraction:
@@ -187,11 +189,11 @@ class FrameDecoder(PictureStream):
             try:
                 packet = next(packets)
             except StopIteration:
+                if self.breaks_off:
+                    self._break_off(tally)
                 return
-            except av.FFmpegError:  # the container breaks off
-                tally.undecodable += 1
-                tally.broke_off = True
-                tally.packets.failed(tally.end_pts, "the container breaks off")
+            except av.FFmpegError:
+                self._break_off(tally)
                 return
             if packet.stream is self._stream:
                 if self.kind is MediaKind.IMAGE and packet.size:
@@ -205,6 +207,13 @@ class FrameDecoder(PictureStream):
             elif packet.pts is not None and packet.time_base is not None:
                 end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 tally.others_end = max(tally.others_end, end)
+
+    @staticmethod
+    def _break_off(tally: Tally) -> None:
+        """The container ends before what it holds does."""
+        tally.undecodable += 1
+        tally.broke_off = True
+        tally.packets.failed(tally.end_pts, "the container breaks off")
 
     def _frames_of(
         self, packets: Iterable[av.Packet], tally: Tally, fed: deque[int | None], last: LastPackets

@@ -191,6 +191,27 @@ def test_what_is_whole_of_an_mp4_cut_within_a_packet_is_examined(tmp_path: Path,
     assert media.frames_undecodable == 20 - whole
 
 
+@pytest.mark.parametrize("kept", [1, 40, 100, -1])
+def test_what_comes_before_a_fragment_whose_table_is_cut_is_examined(tmp_path: Path, kept: int) -> None:
+    """By where the table ends, FFmpeg refuses the whole file, or says nothing."""
+    fragments = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    options = {"g": "10", "sc_threshold": "0", "crf": "12", "preset": "veryfast"}
+    path = write_clip(
+        tmp_path / "a.mp4", map(numbered, range(30)), options=options, container_options=fragments
+    )
+    whole = path.read_bytes()
+    last = whole.rindex(b"moof") - 4
+    length = int.from_bytes(whole[last : last + 4])
+    path.write_bytes(whole[: last + kept % length])
+    media, _missing, shown = facts_of(path)
+    assert shown == list(range(20)) and media.frames_undecodable == 1
+    with open_media(path) as reader:
+        (pts,) = [frame.pts for frame in reader.frames(1000.0) if frame.index == 15]
+        assert [number_of(frame.image) for frame in reader.at({pts})] == [15]
+    path.write_bytes(whole)
+    assert facts_of(path)[0].frames_undecodable == 0
+
+
 def test_intact_frames_whose_time_repeats_are_no_damage(tmp_path: Path) -> None:
     encoder = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
