@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import fcntl
 import gc
 import importlib
@@ -22,6 +23,7 @@ import time
 import traceback
 import types
 import warnings
+from pathlib import Path
 from typing import Any, NoReturn
 
 # As the worker's list, with what pages and commands, training and signing import besides. Whatever
@@ -35,6 +37,7 @@ MODULES = (
 )  # fmt: skip
 # Modules and files that start the worker as a process of their own.
 _WITH_WORKERS = ("webapp", "webapp.worker.standalone", "fake_standalone.py")
+_COLLAPSE = 25  # MADV_COLLAPSE, of Linux 6.1
 _FIRST_HIGH = 500  # file descriptors handed over are kept from here on until the others are closed
 
 
@@ -56,7 +59,22 @@ def main(number: int) -> None:
                 environment().get_template(name)  # compiles it
     threads = len(os.listdir("/proc/self/task"))
     assert threads == 1, f"{threads} threads: one of MODULES started some"
+    into_huge_pages()
     serve(socket.socket(fileno=number))
+
+
+def into_huge_pages() -> None:
+    """Have the kernel move what was imported into pages of 2 MB, where it can.
+
+    A fork copies the table of pages, and the end of a process takes it apart: a third of the processor time
+    of a short command.
+    """
+    advise = ctypes.CDLL(None).madvise
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        place, may, *_, name = f"{line} ".split(" ", 5)
+        if may == "rw-p" and name.strip() in ("", "[heap]"):
+            first, end = (int(each, 16) for each in place.split("-"))
+            advise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), _COLLAPSE)
 
 
 def serve(asking: socket.socket) -> None:
