@@ -23,6 +23,7 @@ import time
 import traceback
 import types
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,6 +60,8 @@ def main(number: int) -> None:
                 environment().get_template(name)  # compiles it
     threads = len(os.listdir("/proc/self/task"))
     assert threads == 1, f"{threads} threads: one of MODULES started some"
+    for each in weakref.finalize._registry:  # type: ignore[attr-defined]
+        each.atexit = False  # torch takes its list of operators apart, which is half of what ending takes
     into_huge_pages()
     serve(socket.socket(fileno=number))
 
