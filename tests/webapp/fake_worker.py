@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import cv2
 import made_comparisons
 from made_results import made_result
 
@@ -86,5 +87,6 @@ if __name__ == "__main__":
     run_comparison.compare = compare
     prepared_report._render_confined = report
     celery_worker._HEAVY = ()
+    cv2.setNumThreads(1)  # a process with its threads cannot fork the confined ones, as a real worker does
     broker.GRACE = int(os.environ.get("REELPROOF_TEST_GRACE", broker.GRACE))
     celery_worker.main()

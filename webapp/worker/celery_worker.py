@@ -38,6 +38,7 @@ from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, opened
 from webapp.worker import fingerprint_jobs, prepared_report
+from webapp.worker.prompt_pool import PromptPool
 from webapp.worker.ready_engine import EngineSlot
 from webapp.worker.run_job import work
 
@@ -154,7 +155,7 @@ def main() -> None:
         with contextlib.suppress(Exception), gc_paused():
             importlib.import_module(module)
     worker = app.Worker(
-        pool="prefork", loglevel="WARNING", quiet=True, without_gossip=True, without_mingle=True
+        pool=PromptPool, loglevel="WARNING", quiet=True, without_gossip=True, without_mingle=True
     )
     worker.start()
     sys.exit(worker.exitcode or 0)
