@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import machines
@@ -17,6 +17,7 @@ from warm import Script
 
 from webapp import create_app
 from webapp.jobs import queue as job_queue
+from webapp.jobs import recovery
 from webapp.queries import statistics as library_statistics
 from webapp.queries.library import LibrarySearch, find
 from webapp.storage.data_folder import Folders
@@ -146,11 +147,14 @@ def age(database: Database) -> None:
         session.execute(update(AnalysisRow).values(sent=now() - 2 * job_queue.UNHEARD_AFTER))
 
 
-def test_workers_come_and_go(app, shared, postgresql, redis, tmp_path):
+def test_workers_come_and_go(app, shared, postgresql, redis, tmp_path, monkeypatch):
     """Four workers, a queue; one is killed with its supervisor, one alone, both servers start anew.
 
-    ``make test-faults`` does it with two hundred exhibits.
+    ``make test-faults`` does it with two hundred exhibits, and waits as long as the product does for what
+    went silent or unheard.
     """
+    monkeypatch.setattr(recovery, "STALE_AFTER", timedelta(seconds=10))
+    monkeypatch.setattr(job_queue, "UNHEARD_AFTER", timedelta(seconds=6))
     database, settings, send = (app.extensions[name] for name in ("database", "settings", "send"))
     ids = [hand_in(app, b"%d" % number, f"short-{number}.mp4").id for number in range(14)]
     for analysis_id in ids:
@@ -174,7 +178,7 @@ def test_workers_come_and_go(app, shared, postgresql, redis, tmp_path):
                 sweep(database, settings, send)
             except Exception as problem:  # as the supervisor of the pages does: it tries again
                 print("sweep:", problem)
-            time.sleep(1)
+            time.sleep(0.2)
     assert states(database) == {"done": len(ids)}
     results = Folders.local(settings.data).analyses
     assert sorted(path.name for path in results.iterdir() if path.name[0] != ".") == sorted(ids)
