@@ -9,15 +9,18 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from webapp import create_app
+from webapp.pages.people import login
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import Role
+from webapp.security.requests import csrf
+from webapp.security.sign_in import cookies, sessions
 from webapp.security.sign_in.passwords import Cost, Passwords
-from webapp.storage.tables import CustodyRow, SessionRow, User
+from webapp.storage.tables import CustodyRow, SessionRow, User, now
 
 CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))
 PASSWORD = "otter velvet ladder 93"
@@ -77,10 +80,23 @@ def token(client: FlaskClient) -> str:
 
 
 def signed_in(app: Flask, name: str) -> FlaskClient:
-    """A browser in which this account is signed in, and whose requests bring the token of forms."""
-    client = app.test_client()
-    assert sign_in(client, name).status_code == 303
-    client.environ_base["HTTP_X_CSRF_TOKEN"] = token(client)
+    """A browser in which this account is signed in, and whose requests bring the token of forms.
+
+    It is as after :func:`sign_in`, without the requests of that, which tests of signing in make.
+    """
+    client, database = app.test_client(), app.extensions["database"]
+    with app.test_request_context("/login", method="POST"):
+        g.principal = g.session = None
+        with database.begin() as session:
+            user = account_store.find(session, name)
+        assert user is not None, f"there is no account {name}"
+        answer, moment = login.signed_in_response(user), now()
+        for each in answer.headers.getlist("Set-Cookie"):
+            client.set_cookie(*each.partition(";")[0].split("=", 1))
+        with database.begin() as session:
+            cookie = client.get_cookie(cookies.SESSION)
+            g.session = sessions.find(session, app.extensions["settings"], cookie.value, moment)
+            client.environ_base["HTTP_X_CSRF_TOKEN"] = csrf.csrf_token()
     return client
 
 
