@@ -168,7 +168,7 @@ def test_a_photo_says_flagged_of_faces_with_a_finding_only(photo: Page) -> None:
     without = """(() => { const { view, overlay } = desk.player; const { flagged } = view;
         view.flagged = () => new Set([desk.segments[0].person]);
         desk.player.draw();
-        const drawn = overlay.drawn.filter((one) => one.state).map((one) => [one.face, one.state]);
+        const drawn = overlay.drawn.filter((one) => one.state).map((one) => [one.person, one.state]);
         view.flagged = flagged; desk.player.draw(); return [desk.segments[0].person, drawn]; })()"""
     flagged, drawn = of_desk(photo, without)
     assert {face for face, state in drawn if state == "high"} == {flagged}
@@ -259,7 +259,7 @@ def test_a_press_on_a_face_chooses_it(photo: Page) -> None:
     other = next(each for each in ("A", "B") if each != chosen)
     middle = of_desk(
         photo,
-        f"""(() => {{ const b = desk.faces.find((one) => one.id === '{other}').scores.box;
+        f"""(() => {{ const b = desk.persons.find((one) => one.id === '{other}').scores.box;
         const {{ scale, x, y }} = desk.player.photo.place(desk.player.stage.getBoundingClientRect());
         return [x + scale * (b[0] + b[2]) / 2, y + scale * (b[1] + b[3]) / 2]; }})()""",
     )
@@ -289,16 +289,16 @@ def test_labels_of_a_row_of_faces_do_not_bury_one_another(photo: Page, apart: in
     """Shortened, then below, then left out; that of the one with a finding stands."""
     drawn, labels = of_desk(
         photo,
-        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ faces, flagged }} = view;
-        const [face] = view.faces(); const step = {apart} / desk.player.photo.scale;
-        const scores = (k, score) => ({{ ...face.scores, smooth: face.scores.smooth.map(() => score),
-            box: face.scores.box.map((_value, at) => [10 + k * step, 200, 40 + k * step, 240][at % 4]) }});
-        view.faces = () => [["X", 0, 0.1], ["Y", 1, 0.1], ["Z", 2, 0.9]].map(([id, k, score]) =>
-            ({{ ...face, id, name: `Person ${{id}}`, scores: scores(k, score) }}));
+        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ persons, flagged }} = view;
+        const [person] = view.persons(); const step = {apart} / desk.player.photo.scale;
+        const scores = (k, score) => ({{ ...person.scores, smooth: person.scores.smooth.map(() => score),
+            box: person.scores.box.map((_value, at) => [10 + k * step, 200, 40 + k * step, 240][at % 4]) }});
+        view.persons = () => [["X", 0, 0.1], ["Y", 1, 0.1], ["Z", 2, 0.9]].map(([id, k, score]) =>
+            ({{ ...person, id, name: `Person ${{id}}`, scores: scores(k, score) }}));
         view.flagged = () => new Set(["Z"]);
         desk.player.draw();
         const found = [overlay.drawn.filter((one) => one.state).map((one) => one.words), overlay.labels];
-        Object.assign(view, {{ faces, flagged }}); desk.player.draw(); return found; }})()""",
+        Object.assign(view, {{ persons, flagged }}); desk.player.draw(); return found; }})()""",
     )
     assert drawn == words
     for one, other in itertools.combinations(labels, 2):
@@ -311,15 +311,15 @@ def test_the_label_of_a_close_up_is_not_cut_off(photo: Page, top: int, bottom: i
     """Neither where the face reaches from the upper edge to the lower, nor where it is at one of them."""
     words, labels, height, (upper, lower) = of_desk(
         photo,
-        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ faces }} = view;
-        const [face] = view.faces();
-        const box = face.scores.box.map((_value, at) => [300, {top}, 600, {bottom}][at % 4]);
-        view.faces = () => [{{ ...face, scores: {{ ...face.scores, box }} }}];
+        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ persons }} = view;
+        const [person] = view.persons();
+        const box = person.scores.box.map((_value, at) => [300, {top}, 600, {bottom}][at % 4]);
+        view.persons = () => [{{ ...person, scores: {{ ...person.scores, box }} }}];
         desk.player.draw();
         const [one] = overlay.drawn.filter((each) => each.state);
         const stage = overlay.canvas.height / (window.devicePixelRatio || 1);
         const found = [one.words, overlay.labels, stage, [one.screen[1], one.screen[3]]];
-        Object.assign(view, {{ faces }}); desk.player.draw(); return found; }})()""",
+        Object.assign(view, {{ persons }}); desk.player.draw(); return found; }})()""",
     )
     assert "flagged" in words
     (label,) = labels

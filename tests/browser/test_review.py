@@ -33,7 +33,7 @@ def test_boxes_are_on_the_right_faces_at_the_right_time(desk: Page) -> None:
     for time, state in ((1.0, "low"), (inside, "high"), (7.5, "low")):
         go_to(desk, time)
         assert now(desk) == pytest.approx(time, abs=0.1)
-        drawn = {one["face"]: one for one in of_desk(desk, "desk.player.overlay.drawn") if "face" in one}
+        drawn = {one["person"]: one for one in of_desk(desk, "desk.player.overlay.drawn") if "person" in one}
         assert drawn["A"]["state"] == state
         assert drawn["A"]["at"] == pytest.approx(time, abs=0.1)
         # Person A is the one on the left of the sample, B the one on the right.
@@ -149,7 +149,7 @@ def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
 def test_a_heatmap_lies_over_peak_frames_and_can_be_faded(desk: Page) -> None:
     desk.keyboard.press("n")
     heatmaps_drawn(desk, 1)
-    box = next(d for d in of_desk(desk, "desk.player.overlay.drawn") if d.get("face") == "A")["screen"]
+    box = next(d for d in of_desk(desk, "desk.player.overlay.drawn") if d.get("person") == "A")["screen"]
     inside = [
         (box[0] + across * (box[2] - box[0]), box[1] + down * (box[3] - box[1]))
         for across in (0.2, 0.35, 0.5, 0.65, 0.8)

@@ -118,7 +118,7 @@ def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
         "desk/data.js",
         "const s = await import('/static/js/desk/annotations.js');"
         "return given.cases.map((said) => [s.current(said).map((a) => a.id), "
-        "m.faces(m.prepare(structuredClone(given.data)), said)"
+        "m.reviewedPersons(m.prepare(structuredClone(given.data)), said)"
         ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.scores.time.length])]);",
         {"data": data, "cases": [annotations for annotations, _ in cases]},
     )

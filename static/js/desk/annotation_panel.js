@@ -73,8 +73,8 @@ export class AnnotationPanel {
     const choice = byId("span-person");
     const before = choice.value;
     choice.replaceChildren(el("option", { value: "" }, _("Nobody in particular")),
-      ...this.desk.faces.map((face) => el("option", { value: face.id }, face.name)));
-    choice.value = this.desk.faces.some((face) => face.id === before) ? before : "";
+      ...this.desk.persons.map(({ id, name }) => el("option", { value: id }, name)));
+    choice.value = this.desk.persons.some(({ id }) => id === before) ? before : "";
   }
 
   #span() {

@@ -140,7 +140,7 @@ export const personName = (person) => _("Person %(person)s", { person });
  * `tests/reports/reviewed_persons.py` holds the two together.
  * Each has an id, a name, the tracks it consists of, and its scores as arrays. Acts whose author is not verified change nothing.
  */
-export function faces(data, annotations) {
+export function reviewedPersons(data, annotations) {
   const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
   const names = new Map(data.raw.persons.map(({ id }) => [id, personName(id)]));
   const acts = current(annotations).filter(verified);

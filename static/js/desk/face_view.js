@@ -15,7 +15,7 @@ export class FaceView {
     this.desk = desk;
     this.times = null; // null: as it fits
     const score = ({ scores }) => (Number.isNaN(scores.smooth[0]) ? -1 : scores.smooth[0]);
-    this.chosen = [...desk.faces].sort((a, b) => score(b) - score(a))[0]?.id ?? null;
+    this.chosen = [...desk.persons].sort((a, b) => score(b) - score(a))[0]?.id ?? null;
     byId("face-choice").addEventListener("change", (event) => this.choose(event.target.value));
     byId("face-times").addEventListener("change", (event) => {
       this.times = Number(event.target.value) || null;
@@ -45,15 +45,15 @@ export class FaceView {
   /** The face at a pixel of the photo is chosen, and its finding if it has one; of several the smallest. */
   #press({ x, y }) {
     const size = (face) => face.scores.box[2] - face.scores.box[0];
-    const [hit] = this.desk.faces.filter(({ scores }) => x >= scores.box[0] && y >= scores.box[1] && x <= scores.box[2] && y <= scores.box[3])
+    const [hit] = this.desk.persons.filter(({ scores }) => x >= scores.box[0] && y >= scores.box[1] && x <= scores.box[2] && y <= scores.box[3])
       .sort((a, b) => size(a) - size(b));
     if (!hit) return;
     this.choose(hit.id);
-    const segment = this.desk.segments.find((one) => this.desk.faceOf(one)?.id === hit.id);
+    const segment = this.desk.segments.find((one) => this.desk.personOf(one)?.id === hit.id);
     if (segment) this.desk.choose(segment.id, false);
   }
 
-  #face() { return this.desk.faces.find((one) => one.id === this.chosen) ?? this.desk.faces[0]; }
+  #face() { return this.desk.persons.find((one) => one.id === this.chosen) ?? this.desk.persons[0]; }
 
   #box() { return [...this.#face().scores.box.subarray(0, 4)]; }
 
@@ -63,7 +63,7 @@ export class FaceView {
     const picture = desk.player.still;
     byId("face-panel").hidden = !face || !picture.naturalWidth;
     if (byId("face-panel").hidden) return;
-    byId("face-choice").replaceChildren(...desk.faces.map((one) => el("option", { value: one.id, selected: one.id === face.id }, one.name)));
+    byId("face-choice").replaceChildren(...desk.persons.map((one) => el("option", { value: one.id, selected: one.id === face.id }, one.name)));
     const { media } = desk.data.raw;
     const own = picture.naturalWidth / media.width; // pixels of what is shown for one of the exhibit's
     const part = this.#part(own, picture);

@@ -6,30 +6,30 @@ import { verified } from "./annotations.js";
 import { wouldFlag } from "./explore.js";
 import { ROOMY } from "./timeline.js";
 
-/** A lane a face, below it those of other models. */
+/** A lane a person, below it those of other models. */
 export function lanesOf(desk) {
   const { rules } = desk.data.raw;
   const spans = desk.current.filter((one) => one.kind === "span" && verified(one));
   const { start, end } = desk.annotationPanel.mark;
   if (start !== null || end !== null) spans.push({ start: start ?? end, end: end ?? start, person: null });
-  return desk.faces.flatMap((face) => [{
-    ...face,
+  return desk.persons.flatMap((person) => [{
+    ...person,
     selected: desk.chosen,
-    segments: desk.segments.filter((segment) => desk.faceOf(segment)?.id === face.id),
-    spans: spans.filter((span) => span.person === face.id || !span.person),
-    explored: desk.explored === null ? [] : wouldFlag(face.scores, rules, desk.explored),
-  }, ...byOthers(desk.data, face)]);
+    segments: desk.segments.filter((segment) => desk.personOf(segment)?.id === person.id),
+    spans: spans.filter((span) => span.person === person.id || !span.person),
+    explored: desk.explored === null ? [] : wouldFlag(person.scores, rules, desk.explored),
+  }, ...byOthers(desk.data, person)]);
 }
 
 /** Those of other models: of the machine's own persons, which no reviewer changed. */
-function byOthers(data, face) {
-  return data.others.filter((other) => other.scores.has(face.id)).map((other) => ({
-    id: `${face.id}-${other.number}`,
-    name: `${face.name}, ${other.title}`,
+function byOthers(data, person) {
+  return data.others.filter((other) => other.scores.has(person.id)).map((other) => ({
+    id: `${person.id}-${other.number}`,
+    name: `${person.name}, ${other.title}`,
     model: other,
-    scores: other.scores.get(face.id),
+    scores: other.scores.get(person.id),
     selected: null,
-    segments: other.segments.filter((segment) => segment.person === face.id),
+    segments: other.segments.filter((segment) => segment.person === person.id),
     spans: [],
     explored: [],
   }));
@@ -47,21 +47,21 @@ export class LaneList {
   }
 
   #names() {
-    const { lanes, faces, persons } = this.desk;
+    const { lanes, persons, personPanel } = this.desk;
     const named = lanes.map((lane) => `${lane.id} ${lane.name}`).join("\n");
     if (named === this.named) return;
     this.named = named;
     const low = lanes.length > ROOMY;
     byId("lane-names").classList.toggle("low", low);
-    byId("lane-names").replaceChildren(...lanes.map((face) => {
-      if (face.model) {
-        return el("li", { class: "by-other", title: face.name }, el("span", {}, `${face.model.number} ${face.model.name}`));
+    byId("lane-names").replaceChildren(...lanes.map((lane) => {
+      if (lane.model) {
+        return el("li", { class: "by-other", title: lane.name }, el("span", {}, `${lane.model.number} ${lane.model.name}`));
       }
-      const thumb = persons.thumb(face, 20);
-      thumb.dataset.face = face.id;
-      return el("li", { title: face.name }, low ? null : thumb, el("span", {}, face.name));
+      const thumb = personPanel.thumb(lane, 20);
+      thumb.dataset.face = lane.id;
+      return el("li", { title: lane.name }, low ? null : thumb, el("span", {}, lane.name));
     }));
-    if (!faces.length) byId("lane-names").append(el("li", {}, _("No face found")));
+    if (!persons.length) byId("lane-names").append(el("li", {}, _("No face found")));
   }
 
   #exploredWords() {

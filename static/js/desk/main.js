@@ -8,12 +8,12 @@ import { clamp, lowerBound } from "../numbers.js";
 import { AnnotationPanel } from "./annotation_panel.js";
 import { alreadySaid, current, flaggedOf } from "./annotations.js";
 import { wireControls } from "./controls.js";
-import { faces, nearest, personName, prepare } from "./data.js";
+import { nearest, personName, prepare, reviewedPersons } from "./data.js";
 import { Detail } from "./detail.js";
 import { sampleOf } from "./explore.js";
 import { FaceView } from "./face_view.js";
 import { LaneList, lanesOf } from "./lanes.js";
-import { Persons } from "./persons.js";
+import { PersonPanel } from "./persons.js";
 import { showFor } from "./playback.js";
 import { Player } from "./player.js";
 import { Inspector, SegmentList } from "./segments.js";
@@ -22,8 +22,7 @@ import { Timeline } from "./timeline.js";
 import { say } from "./toast.js";
 
 /**
- * `data` is what the machine recorded. `faces` are its persons as reviewers see them, `persons` is the panel that shows
- * these. `lanes` are the rows of the timeline. `annotations` are all there are, `current` those that stand.
+ * `data` is what the machine recorded. `persons` are its persons as reviewers see them. `lanes` are the rows of the timeline. `annotations` are all there are, `current` those that stand.
  */
 class Desk {
   constructor(raw, store, annotations) {
@@ -38,11 +37,11 @@ class Desk {
     this.explored = null;
     this.#take(annotations);
     const flagged = new Set(raw.segments.filter((segment) => segment.flagged).map((segment) => segment.person));
-    const view = { faces: () => this.faces, flagged: () => flagged, peaks: () => this.peaks, rules: raw.rules };
+    const view = { persons: () => this.persons, flagged: () => flagged, peaks: () => this.peaks, rules: raw.rules };
     this.player = new Player(this.data, view, (time) => this.#moved(time));
     this.list = new SegmentList(this);
     this.inspector = new Inspector(this);
-    this.persons = new Persons(this);
+    this.personPanel = new PersonPanel(this);
     this.laneList = new LaneList(this);
     this.annotationPanel = new AnnotationPanel(this);
     this.face = this.data.still ? new FaceView(this) : null;
@@ -65,11 +64,11 @@ class Desk {
   #take(annotations) {
     this.annotations = annotations;
     this.current = current(annotations);
-    this.faces = faces(this.data, annotations);
+    this.persons = reviewedPersons(this.data, annotations);
     this.owners = new Map(this.segments.map((segment) => [segment.id, this.#owner(segment)]));
   }
 
-  /** The face most of a segment's samples belong to, now that persons may have been merged or split. */
+  /** The person most of a segment's samples belong to, now that persons may have been merged or split. */
   #owner(segment) {
     const machine = this.data.scores.get(segment.person);
     const counts = new Map();
@@ -79,18 +78,18 @@ class Desk {
       const sample = sampleOf(machine.time[i], rules);
       if (sample === last) continue; // a frame between two samples
       last = sample;
-      const face = this.faces.find((one) => one.tracks.has(machine.track[i]));
-      if (face) counts.set(face, (counts.get(face) ?? 0) + 1);
+      const person = this.persons.find((one) => one.tracks.has(machine.track[i]));
+      if (person) counts.set(person, (counts.get(person) ?? 0) + 1);
     }
     if (!counts.size && this.detail) { // between two scores of an outline
       const near = nearest(machine, (segment.start + segment.end) / 2, Infinity);
-      return this.faces.find((one) => one.tracks.has(machine.track[near])) ?? null;
+      return this.persons.find((one) => one.tracks.has(machine.track[near])) ?? null;
     }
     return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? null;
   }
 
-  faceOf(segment) { return this.owners.get(segment.id); }
-  nameOf(segment) { return this.faceOf(segment)?.name ?? personName(segment.person); }
+  personOf(segment) { return this.owners.get(segment.id); }
+  nameOf(segment) { return this.personOf(segment)?.name ?? personName(segment.person); }
   annotationsOf(id) { return this.current.filter((one) => one.kind === "segment" && one.segment === id); }
   /** Whether a segment is flagged, or only looked at. */
   flags(id) { return this.segments.find((one) => one.id === id)?.flagged ?? true; }
@@ -109,7 +108,7 @@ class Desk {
     this.#take(this.annotations);
     if (this.detail.complete) {
       byId("review").dataset.complete = "";
-      this.persons.draw();
+      this.personPanel.draw();
       this.list.draw();
     }
     this.drawLanes();
@@ -122,7 +121,7 @@ class Desk {
     this.face?.draw();
     this.list.draw();
     this.inspector.draw();
-    this.persons.draw();
+    this.personPanel.draw();
     this.annotationPanel.draw();
     this.drawLanes();
     byId("rename-reviewer").hidden = Boolean(this.store.author);
@@ -153,7 +152,7 @@ class Desk {
     this.inspector.draw();
     this.drawLanes();
     if (seek && !this.data.still) this.player.seek(segment.peaks[0]?.time ?? segment.start);
-    this.face?.choose(this.faceOf(segment)?.id);
+    this.face?.choose(this.personOf(segment)?.id);
     if (scroll) this.tab("segments");
   }
 

@@ -12,7 +12,7 @@ const LABEL = 18; // px: height of a label
 
 export class Overlay {
   /**
-   * `view` says what is drawn of an analysis: `faces()`, `flagged()`, which is the set of their ids, `peaks()`, and
+   * `view` says what is drawn of an analysis: `persons()`, `flagged()`, which is the set of their ids, `peaks()`, and
    * `rules`. `photo` is where a photo is looked at, null for a video. `redraw` is called once a heatmap is there.
    */
   constructor(data, view, photo, redraw) {
@@ -61,8 +61,8 @@ export class Overlay {
       // Those with a finding last, so that no neighbour's box lies over theirs; but theirs are named first, since
       // in a group photo there is no room for all labels.
       const flagged = this.view.flagged();
-      const faces = [...this.view.faces()].sort((a, b) => flagged.has(a.id) - flagged.has(b.id));
-      const named = faces.map((face) => this.#drawBox(pen, face, x, y, scale, time)).reverse();
+      const persons = [...this.view.persons()].sort((a, b) => flagged.has(a.id) - flagged.has(b.id));
+      const named = persons.map((person) => this.#drawBox(pen, person, x, y, scale, time)).reverse();
       this.labels = [];
       for (const name of named) name?.();
     }
@@ -162,14 +162,14 @@ export class Overlay {
   }
 
   // Returns what names it.
-  #drawBox(pen, face, x, y, scale, time) {
-    const found = boxAt(face.scores, time);
+  #drawBox(pen, person, x, y, scale, time) {
+    const found = boxAt(person.scores, time);
     if (!found) return null;
     const [left, top, right, bottom] = [...found.box].map((value, k) => value * scale + (k % 2 ? y : x));
-    const score = face.scores.smooth[found.index];
+    const score = person.scores.smooth[found.index];
     const { enter, exit } = this.view.rules;
     // A face of a photo is flagged or it is not: one that something speaks against is not, however high it is.
-    const high = this.photo ? this.view.flagged().has(face.id) : score >= enter;
+    const high = this.photo ? this.view.flagged().has(person.id) : score >= enter;
     const state = Number.isNaN(score) ? "unusable" : high ? "high" : score >= exit ? "middle" : "low";
     const colour = { unusable: "#c3c9d1", low: "#7fb2ee", middle: "#f2c14e", high: "#ff7a5c" }[state];
     const dash = { unusable: [2, 4], low: [], middle: [8, 4], high: [] }[state];
@@ -181,11 +181,11 @@ export class Overlay {
     }
     pen.setLineDash([]);
     const screen = [left, top, right, bottom];
-    const drawn = { face: face.id, state, words: "", box: [...found.box], at: time, screen };
+    const drawn = { person: person.id, state, words: "", box: [...found.box], at: time, screen };
     this.drawn.push(drawn);
     return () => {
-      const brief = this.#boxWords(face.id, score, state, true);
-      drawn.words = this.#drawLabel(pen, face.name, (name) => this.#boxWords(name, score, state), brief, screen, colour);
+      const brief = this.#boxWords(person.id, score, state, true);
+      drawn.words = this.#drawLabel(pen, person.name, (name) => this.#boxWords(name, score, state), brief, screen, colour);
     };
   }
 }

@@ -10,7 +10,7 @@ import { judged } from "./timeline.js";
 
 const SIDE = 56; // px of a thumbnail
 
-export class Persons {
+export class PersonPanel {
   constructor(desk) {
     this.desk = desk;
     this.thumbs = new Map();
@@ -23,24 +23,24 @@ export class Persons {
     const place = byId("persons");
     const open = [...place.querySelectorAll("details[open]")].map((more) => more.closest("[data-person]").dataset.person);
     keepFocus(place, () => keepTyped(place, () => {
-      place.replaceChildren(...desk.faces.map((face) => this.#card(face, open.includes(face.id))));
-      if (!desk.faces.length) place.append(el("p", { class: "nothing" }, _("No face was found.")));
+      place.replaceChildren(...desk.persons.map((person) => this.#card(person, open.includes(person.id))));
+      if (!desk.persons.length) place.append(el("p", { class: "nothing" }, _("No face was found.")));
     }));
   }
 
   /** A picture of the face, drawn once there is one. */
-  thumb(face, side = SIDE) {
+  thumb(person, side = SIDE) {
     const canvas = el("canvas", { class: "face-thumb", width: 2 * side, height: 2 * side, "aria-hidden": "true" });
-    const known = this.thumbs.get(this.#key(face));
+    const known = this.thumbs.get(this.#key(person));
     if (known) canvas.getContext("2d").drawImage(known, 0, 0, 2 * side, 2 * side);
-    else this.#wanted(face, canvas);
+    else this.#wanted(person, canvas);
     return canvas;
   }
 
-  #key(face) { return [...face.tracks].sort((a, b) => a - b).join(" "); }
+  #key(person) { return [...person.tracks].sort((a, b) => a - b).join(" "); }
 
-  #wanted(face, canvas) {
-    const { scores } = face;
+  #wanted(person, canvas) {
+    const { scores } = person;
     let best = -1;
     for (let i = 0; i < scores.time.length; i += 1) {
       const size = (j) => scores.box[4 * j + 2] - scores.box[4 * j];
@@ -48,7 +48,7 @@ export class Persons {
     }
     if (best < 0) best = scores.time.length >> 1;
     if (!scores.time.length) return;
-    this.queue.push({ face, canvas, time: scores.time[best], box: [...scores.box.subarray(4 * best, 4 * best + 4)] });
+    this.queue.push({ person, canvas, time: scores.time[best], box: [...scores.box.subarray(4 * best, 4 * best + 4)] });
     this.#next();
   }
 
@@ -58,15 +58,15 @@ export class Persons {
     const { media } = desk.data.raw;
     if (this.busy || !this.queue.length) return;
     this.busy = true;
-    const { face, canvas, time, box } = this.queue.shift();
+    const { person, canvas, time, box } = this.queue.shift();
     const done = (picture) => {
-      if (picture) this.#paint(picture, face, canvas, box);
+      if (picture) this.#paint(picture, person, canvas, box);
       this.busy = false;
       this.#next();
     };
     if (desk.data.still || !media.source) {
       // Without what plays, only flagged persons have pictures: their peak frames.
-      const peak = desk.segments.find((segment) => desk.faceOf(segment)?.id === face.id)?.peaks.find((one) => one.frame);
+      const peak = desk.segments.find((segment) => desk.personOf(segment)?.id === person.id)?.peaks.find((one) => one.frame);
       const address = media.source ?? peak?.frame;
       if (!address) {
         done(null);
@@ -96,7 +96,7 @@ export class Persons {
     reader.currentTime = time + desk.data.raw.media.offset + 5e-4;
   }
 
-  #paint(picture, face, canvas, [left, top, right, bottom]) {
+  #paint(picture, person, canvas, [left, top, right, bottom]) {
     const { width, height } = this.desk.data.raw.media;
     const across = picture.videoWidth || picture.naturalWidth;
     const down = picture.videoHeight || picture.naturalHeight;
@@ -110,67 +110,67 @@ export class Persons {
     kept.width = canvas.width;
     kept.height = canvas.height;
     kept.getContext("2d").drawImage(canvas, 0, 0);
-    this.thumbs.set(this.#key(face), kept);
+    this.thumbs.set(this.#key(person), kept);
     // Others of the same face, drawn before this one was there.
-    for (const other of document.querySelectorAll(`canvas[data-face="${CSS.escape(face.id)}"]`)) {
+    for (const other of document.querySelectorAll(`canvas[data-face="${CSS.escape(person.id)}"]`)) {
       other.getContext("2d").drawImage(kept, 0, 0, other.width, other.height);
     }
   }
 
-  #card(face, open) {
+  #card(person, open) {
     const { desk } = this;
-    const name = el("input", { id: `name-${face.id}`, maxlength: 80, value: face.name, autocomplete: "off", spellcheck: "false" });
+    const name = el("input", { id: `name-${person.id}`, maxlength: 80, value: person.name, autocomplete: "off", spellcheck: "false" });
     const rename = el("form", { class: "inline", onsubmit: (event) => {
       event.preventDefault();
       const text = name.value.trim();
-      if (text && text !== face.name) desk.record({ kind: "rename", person: face.id, name: text }, _("Renamed to %(name)s.", { name: text }));
-    } }, el("label", { for: `name-${face.id}`, class: "visually-hidden" }, _("Name of person %(person)s", { person: face.id })), name, el("button", { type: "submit", "data-focus": `rename-${face.id}` }, _("Rename")));
-    const others = desk.faces.filter((other) => other.id !== face.id);
-    const thumb = this.thumb(face);
-    thumb.dataset.face = face.id;
-    const flagged = desk.segments.filter((segment) => (segment.flagged || !desk.data.still) && desk.faceOf(segment)?.id === face.id).length;
-    const scored = ngettext("%(num)s scored frame", "%(num)s scored frames", judged(face.scores));
+      if (text && text !== person.name) desk.record({ kind: "rename", person: person.id, name: text }, _("Renamed to %(name)s.", { name: text }));
+    } }, el("label", { for: `name-${person.id}`, class: "visually-hidden" }, _("Name of person %(person)s", { person: person.id })), name, el("button", { type: "submit", "data-focus": `rename-${person.id}` }, _("Rename")));
+    const others = desk.persons.filter((other) => other.id !== person.id);
+    const thumb = this.thumb(person);
+    thumb.dataset.face = person.id;
+    const flagged = desk.segments.filter((segment) => (segment.flagged || !desk.data.still) && desk.personOf(segment)?.id === person.id).length;
+    const scored = ngettext("%(num)s scored frame", "%(num)s scored frames", judged(person.scores));
     const flags = desk.data.still
       ? ngettext("%(num)s flag", "%(num)s flags", flagged)
       : ngettext("%(num)s segment", "%(num)s segments", flagged);
-    return el("article", { class: "person", "data-person": face.id },
+    return el("article", { class: "person", "data-person": person.id },
       el("div", { class: "person-top" }, thumb,
-        el("div", { class: "person-words" }, el("h3", {}, face.name, face.name === personName(face.id) ? null : el("span", { class: "muted" }, " ", _("(person %(person)s)", { person: face.id }))),
+        el("div", { class: "person-words" }, el("h3", {}, person.name, person.name === personName(person.id) ? null : el("span", { class: "muted" }, " ", _("(person %(person)s)", { person: person.id }))),
           el("p", {}, `${scored}, ${flags}`),
-          this.#merged(face))),
-      el("details", { class: "person-more", open }, el("summary", { "data-focus": `more-${face.id}` }, _("Rename, merge or split")),
+          this.#merged(person))),
+      el("details", { class: "person-more", open }, el("summary", { "data-focus": `more-${person.id}` }, _("Rename, merge or split")),
         rename,
-        others.length ? this.#merge(face, others) : null,
-        face.tracks.size > 1 ? this.#split(face) : el("p", { class: "muted" }, _("One unbroken track: nothing to split."))));
+        others.length ? this.#merge(person, others) : null,
+        person.tracks.size > 1 ? this.#split(person) : el("p", { class: "muted" }, _("One unbroken track: nothing to split."))));
   }
 
-  #merged(face) {
+  #merged(person) {
     const { desk } = this;
-    const acts = desk.current.filter((one) => one.kind === "merge" && verified(one) && one.into === face.id);
+    const acts = desk.current.filter((one) => one.kind === "merge" && verified(one) && one.into === person.id);
     return acts.length ? el("p", {}, acts.map((act) => el("span", { class: "tag" }, _("with person %(person)s", { person: act.person }), " ",
       act.author === desk.author() && !desk.store.silent ? el("button", { type: "button", class: "quiet", "data-focus": `undo-${act.id}`, onclick: () => desk.withdraw(act) }, _("undo")) : null))) : null;
   }
 
-  #merge(face, others) {
+  #merge(person, others) {
     const { desk } = this;
-    const choice = el("select", { id: `same-${face.id}` }, ...others.map((other) => el("option", { value: other.id }, other.name)));
+    const choice = el("select", { id: `same-${person.id}` }, ...others.map((other) => el("option", { value: other.id }, other.name)));
     return el("form", { class: "inline", onsubmit: (event) => {
       event.preventDefault();
-      const other = desk.faces.find((one) => one.id === choice.value).name;
-      desk.record({ kind: "merge", person: face.id, into: choice.value }, _("%(name)s is now shown with %(other)s.", { name: face.name, other }));
-    } }, el("label", { for: `same-${face.id}` }, _("Same face as")), choice, el("button", { type: "submit", "data-focus": `merge-${face.id}` }, _("Merge")));
+      const other = desk.persons.find((one) => one.id === choice.value).name;
+      desk.record({ kind: "merge", person: person.id, into: choice.value }, _("%(name)s is now shown with %(other)s.", { name: person.name, other }));
+    } }, el("label", { for: `same-${person.id}` }, _("Same face as")), choice, el("button", { type: "submit", "data-focus": `merge-${person.id}` }, _("Merge")));
   }
 
-  #split(face) {
+  #split(person) {
     const { desk } = this;
-    const { scores } = face;
+    const { scores } = person;
     const tracks = new Map();
     scores.track.forEach((track, i) => {
       if (!tracks.has(track)) tracks.set(track, [scores.time[i], scores.time[i]]);
       tracks.get(track)[1] = scores.time[i];
     });
     const boxes = [...tracks].map(([track, [start, end]]) => {
-      const check = el("input", { type: "checkbox", value: track, id: `track-${face.id}-${track}` });
+      const check = el("input", { type: "checkbox", value: track, id: `track-${person.id}-${track}` });
       return el("li", {}, check, el("label", { for: check.id, class: "time" }, `${timecode(start)} – ${timecode(end)}`),
         el("button", { type: "button", class: "quiet", "aria-label": _("Go to %(time)s", { time: timecode(start) }), onclick: () => desk.player.seek(start) }, icon("play")));
     });
@@ -178,7 +178,7 @@ export class Persons {
       event.preventDefault();
       const chosen = boxes.map((row) => row.querySelector("input")).filter((check) => check.checked).map((check) => Number(check.value));
       if (!chosen.length || chosen.length === boxes.length) desk.complain(_("Tick the stretches that show somebody else, but not all of them."));
-      else desk.record({ kind: "split", person: face.id, tracks: chosen }, _("Split off from %(name)s.", { name: face.name }));
-    } }, el("p", {}, _("Tick the stretches that show somebody else:")), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit", "data-focus": `split-${face.id}` }, _("Split off")));
+      else desk.record({ kind: "split", person: person.id, tracks: chosen }, _("Split off from %(name)s.", { name: person.name }));
+    } }, el("p", {}, _("Tick the stretches that show somebody else:")), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit", "data-focus": `split-${person.id}` }, _("Split off")));
   }
 }

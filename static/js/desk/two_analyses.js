@@ -3,7 +3,7 @@
 import { byId, el } from "../dom.js";
 import { timecode } from "../formats.js";
 import { _ } from "../language.js";
-import { faces, prepare } from "./data.js";
+import { prepare, reviewedPersons } from "./data.js";
 import { listen } from "./keys.js";
 import { playbackKeys, showFor, wirePlayback } from "./playback.js";
 import { Player } from "./player.js";
@@ -18,35 +18,35 @@ async function read(address) {
 }
 
 function lanesOf(both, pairs) {
-  const people = both.map((data) => faces(data, []));
-  const lane = (face, side) => ({
-    ...face,
-    name: SIDES[side](face.name),
+  const persons = both.map((data) => reviewedPersons(data, []));
+  const lane = (person, side) => ({
+    ...person,
+    name: SIDES[side](person.name),
     rules: both[side].raw.rules,
-    segments: both[side].raw.segments.filter((segment) => segment.person === face.id),
+    segments: both[side].raw.segments.filter((segment) => segment.person === person.id),
   });
   const lanes = [];
-  for (const face of people[0]) {
-    lanes.push(lane(face, 0));
-    const other = people[1].find((one) => one.id === pairs[face.id]);
+  for (const person of persons[0]) {
+    lanes.push(lane(person, 0));
+    const other = persons[1].find((one) => one.id === pairs[person.id]);
     if (other) lanes.push(lane(other, 1));
   }
   const paired = new Set(Object.values(pairs));
-  for (const face of people[1]) if (!paired.has(face.id)) lanes.push(lane(face, 1));
-  return { lanes, people };
+  for (const person of persons[1]) if (!paired.has(person.id)) lanes.push(lane(person, 1));
+  return { lanes, persons };
 }
 
 async function start() {
   const desk = byId("desk");
   const both = await Promise.all([read(desk.dataset.first), read(desk.dataset.second)]);
-  const { lanes, people } = lanesOf(both, JSON.parse(desk.dataset.pairs));
+  const { lanes, persons } = lanesOf(both, JSON.parse(desk.dataset.pairs));
   const { raw, still } = both[0];
   byId("review").hidden = false;
   showFor(raw.media.kind);
   let side = 0;
   const flagged = both.map((data) => new Set(data.raw.segments.filter((segment) => segment.flagged).map((segment) => segment.person)));
   const view = {
-    faces: () => people[side], flagged: () => flagged[side], peaks: () => [], get rules() { return both[side].raw.rules; },
+    persons: () => persons[side], flagged: () => flagged[side], peaks: () => [], get rules() { return both[side].raw.rules; },
   };
   let timeline = null;
   const player = new Player(both[0], view, (time) => {
