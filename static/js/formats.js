@@ -31,10 +31,14 @@ export function shortTimecode(seconds) {
 
 const DAY = LANGUAGE === "en" ? null : new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" });
 
-/** A moment in UTC as `reports.text.dates` writes it: in English as ISO 8601 does. */
+/** The day of a moment as `reports.text.dates` writes it: in English as ISO 8601 does. */
+export function day(iso) {
+  return DAY ? DAY.format(new Date(iso)) : iso.slice(0, 10);
+}
+
+/** A moment in UTC likewise. */
 export function moment(iso) {
-  const day = DAY ? `${DAY.format(new Date(iso))},` : iso.slice(0, 10);
-  return `${day} ${iso.slice(11, 19)} UTC`;
+  return `${day(iso)}${DAY ? "," : ""} ${iso.slice(11, 19)} UTC`;
 }
 
 /** A size as people read it. */

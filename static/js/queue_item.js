@@ -1,7 +1,7 @@
 // One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
 // knows; buttons say what is wanted and leave it to the batch.
 import { byId } from "./dom.js";
-import { fileSize, printable, probability } from "./formats.js";
+import { day, fileSize, printable, probability } from "./formats.js";
 import { _, ngettext, percentDone } from "./language.js";
 
 /** What became of a file, as it stands in a sentence, by verdict or state. */
@@ -137,7 +137,7 @@ export class Item {
       this.part("known-words").textContent = ngettext(
         "This file was handed in before, on %(since)s; %(num)s earlier analysis.",
         "This file was handed in before, on %(since)s; %(num)s earlier analyses.",
-        count, { since },
+        count, { since: day(since) },
       );
       this.part("known-link").href = `${this.address}?known=${count}`;
     }

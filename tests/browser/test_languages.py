@@ -80,6 +80,25 @@ def test_nothing_of_the_desk_stays_english(
     assert len(offline & spoken) > 50, "the same words as on the page"
 
 
+_HANDED_IN_BEFORE = """async () => {
+    const { Item } = await import("/static/js/queue_item.js");
+    const item = new Item(new File(["x"], "a.mp4"), () => {});
+    item.set({ address: "/analyses/1", known: { count: 1, since: "2026-11-09" } });
+    return item.part("known-words").textContent;
+}"""
+
+
+@pytest.mark.parametrize(("code", "day"), [("en", "2026-11-09"), ("de", "09.11.2026"), ("es", "9 nov 2026")])
+def test_the_day_of_an_earlier_upload_follows_the_language(
+    browser: Browser, workbench: Workbench, code: str, day: str
+) -> None:
+    context = browser.new_context(locale=code)
+    page = context.new_page()
+    page.goto(workbench.app.address)
+    assert day in page.evaluate(_HANDED_IN_BEFORE)
+    context.close()
+
+
 _COUNTED = """async (language) => {
     const element = document.createElement("script");
     element.id = "messages";

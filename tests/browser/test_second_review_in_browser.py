@@ -197,6 +197,9 @@ def test_a_judgement_is_kept_while_it_is_written_and_given_by_its_button_alone(l
         group = ben.get_by_role("group", name=f"Stretch {number}")
         expect(group.get_by_label("From")).to_have_value(start)
         expect(group.get_by_label("To")).to_have_value(end)
+    ben.set_viewport_size({"width": 390, "height": 844})
+    ben.context.new_cdp_session(ben).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    assert horizontal_overflow(ben) <= 0
     ben.get_by_role("button", name="Give this judgement").click()
     expect(ben.get_by_text("Awaited: the judgement of the first reviewer.")).to_be_visible()
     assert ben.evaluate("() => sessionStorage.length") == 0

@@ -182,6 +182,7 @@ def pages_of(house: House, page: Page) -> list[tuple[str, str]]:
         ("cases", "/cases"),
         ("case", case.removeprefix(house.address)),
         ("second factor", "/account/second-factor"),
+        ("tokens", "/account/tokens"),
         ("confirm", "/confirm?next=/users"),
         ("upload", "/"),
         ("error", "/cases/9999"),
@@ -215,7 +216,8 @@ def test_pages_of_accounts_and_cases(
     page.get_by_role("button", name="Sign in").click()
     look("refused")
     sign_in(page, house, "root")
-    for name, path in pages_of(house, page):
+    pages = pages_of(house, page)
+    for name, path in pages:
         page.goto(house.address + path)
         if name == "people":
             page.locator(".entries summary").first.click()
@@ -228,6 +230,14 @@ def test_pages_of_accounts_and_cases(
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator(".given")).to_be_visible()
     look("handed")
+    if size[0] == 390:  # with text twice as large, in a language of long words
+        context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+        context.set_extra_http_headers({"Accept-Language": "de"})
+        for name, path in [*pages, ("operations", "/operations"), ("validations", "/validations")]:
+            page.goto(house.address + path)
+            page.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            if (over := horizontal_overflow(page)) > 0:
+                problems[f"{name}, large"] = over
     context.close()
     assert problems == {}
 

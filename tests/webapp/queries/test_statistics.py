@@ -95,6 +95,7 @@ def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, o
     (folders.result(lost.id) / "analysis.json").write_text("{}")
     older_rows.fill_durations(database, folders)
     assert (overview().unmeasured, overview().seconds) == (1, 90.0)
+    assert "<dd>1.5 min</dd>" in client.get("/statistics").text
 
 
 def test_over_time(app, database, change):

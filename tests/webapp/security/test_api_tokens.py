@@ -157,6 +157,7 @@ def test_the_page_shows_a_token_once(lab):
     token = re.search(r"rp_[A-Za-z0-9_-]{43}", text)[0]
     assert ask(app.test_client(), token).json["scopes"] == ["read", "analyse"]
     later = client.get("/account/tokens").text
+    assert "lesen; erstellt" in client.get("/account/tokens", headers={"Accept-Language": "de"}).text
     assert token not in later and "night &lt;b&gt;" in later
     assert 'value="delete"' in later and 'value="administer"' not in later
     with app.extensions["database"].begin() as session:
