@@ -180,12 +180,12 @@ def _hdlr(layout: Layout, data: bytes) -> None:
 
 def _elst(layout: Layout, data: bytes) -> None:
     wide = data[0] == 1
-    form, step = (">QqHh", 20) if wide else (">IiHh", 12)
+    form, step = (">Qqi", 20) if wide else (">Iii", 12)
     (count,) = struct.unpack_from(">I", data, 4)
     layout.all_edits = count <= _MOST_EDITS
     for i in range(min(count, _MOST_EDITS)):
-        length, start, whole, part = struct.unpack_from(form, data, 8 + step * i)
-        layout.raw_edits.append((layout.track, length, start, whole + part / 65536))
+        length, start, rate = struct.unpack_from(form, data, 8 + step * i)
+        layout.raw_edits.append((layout.track, length, start, rate / 65536))
 
 
 def _stsd(layout: Layout, data: bytes) -> None:

@@ -141,11 +141,19 @@ def _edits(details: Details) -> Iterator[Anomaly]:
 
 def _edits_of_track(edits: Sequence[Edit], late: float) -> Iterator[str]:
     """What the edits of one track change; from ``late`` seconds on its material begins late."""
+    begun = False
     for edit in edits:
         if edit.media_start is None:
-            if edit.duration > _SAME_LENGTH:
-                yield N_("waits %(duration)s s") % {"duration": f"{edit.duration:.3f}"}
+            # FFmpeg plays the track's beginning for a wait after a stretch.
+            waits = (
+                N_("waits %(duration)s s after a stretch, for which its beginning was examined once more")
+                if begun
+                else N_("waits %(duration)s s")
+            )
+            if begun or edit.duration > _SAME_LENGTH:
+                yield waits % {"duration": f"{edit.duration:.3f}"}
             continue
+        begun = True
         if edit.media_start > late:
             yield N_("begins %(media_start)s s into its material") % {
                 "media_start": f"{edit.media_start:.3f}"

@@ -153,6 +153,21 @@ class TestLayout:
         told = anomalies_of(*facts(path), NOW)
         assert any("1.000 s into its material" in anomaly.observation for anomaly in told)
 
+    def test_a_wait_between_stretches_and_another_speed_are_named(self, tmp_path: Path) -> None:
+        """FFmpeg plays the beginning while a track waits, and all at its own speed."""
+        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
+        edits = [(400, 0, 1 << 16), (1000, -1, 1 << 16), (400, 512, 1 << 15)]
+        data = bytearray(path.read_bytes())
+        at = box(data, b"elst") + 4
+        data[at : at + 16] = struct.pack(">I", 3) + b"".join(struct.pack(">Iii", *edit) for edit in edits)
+        for kind in (b"elst", b"edts", b"trak", b"moov"):
+            start = box(data, kind) - 8
+            struct.pack_into(">I", data, start, int.from_bytes(data[start : start + 4]) + 24)
+        path.write_bytes(data)
+        (told,) = (each for each in anomalies_of(*facts(path), NOW) if each.kind == "edit list")
+        assert "track 0 waits 1.000 s after a stretch, for which its beginning was" in told.observation
+        assert "plays at rate 0.5, is put together of 2 stretches" in told.observation
+
     @pytest.mark.parametrize("cut", [0, 3, 9, 17, 40, 200])
     def test_broken_boxes_end_the_reading(self, tmp_path: Path, cut: int) -> None:
         path = tmp_path / "a.mp4"
