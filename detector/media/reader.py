@@ -85,6 +85,7 @@ class MediaReader(FrameDecoder):
         """Whether :class:`PictureGrowsError` is raised of sampled frames that are larger than that."""
         self.sizes: list[Size] = []
         """The sizes that sampled frames have in the file, upright; the first 16."""
+        self._sampled_frames = self._interlaced_frames = 0
         self._matrix: tuple[int, Orientation] | None = None  # the last rotation read, and what it meant
 
     def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
@@ -101,6 +102,8 @@ class MediaReader(FrameDecoder):
         for frame, pts, number in self._sampled(rate, all_decoded):
             none = False
             self._note_size(frame)
+            self._sampled_frames += 1
+            self._interlaced_frames += frame.interlaced_frame
             yield self._frame(frame, pts, number)
         if self.kind is MediaKind.IMAGE:
             if none:
@@ -155,6 +158,11 @@ class MediaReader(FrameDecoder):
                 self.tally.not_sampled += 1
             else:
                 yield one
+
+    @property
+    def interlaced(self) -> float:
+        """The share of sampled frames that are stored as two fields."""
+        return self._interlaced_frames / self._sampled_frames if self._sampled_frames else 0.0
 
     def every_frame(self) -> Iterator[tuple[av.VideoFrame, int]]:
         """All frames as the decoder gives them, neither upright nor RGB, each with its PTS."""

@@ -62,7 +62,7 @@ def collect(reader: MediaReader, path: Path) -> Collected:
     video, measured, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
         streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
-        picture=_picture(reader),
+        picture=_picture(reader, layout),
         groups=measured.groups() if video else None,
         timing=measured.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
         structure=layout.structure if layout else None,
@@ -105,9 +105,10 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
     )
 
 
-def _picture(reader: MediaReader) -> Picture:
+def _picture(reader: MediaReader, layout: Layout | None) -> Picture:
     stream = reader.stream
     context = stream.codec_context
+    shown = layout.shown.get(reader.stream_index) if layout else None
     level = -1 if context.level is None else context.level
     seconds, sent = float(reader.duration), reader.tally.packets.bytes
     video = reader.kind is MediaKind.VIDEO
@@ -124,6 +125,9 @@ def _picture(reader: MediaReader) -> Picture:
         sample_aspect_ratio=_fraction(stream.sample_aspect_ratio),
         transparent=reader.transparent or None,
         sizes=tuple(reader.sizes) if len(reader.sizes) > 1 else (),
+        interlaced=reader.interlaced or None,
+        shown=shown if shown and (shown[0] < context.width or shown[1] < context.height) else None,
+        dolby_vision=layout.dolby_vision.get(reader.stream_index) if layout else None,
         declared_frame_rate=_fraction(stream.base_rate) if video and has_rate else None,
         bit_rate=round(8 * sent / seconds) if video and seconds > 0 else None,
         declared_bit_rate=context.bit_rate if video and context.bit_rate and context.bit_rate > 0 else None,

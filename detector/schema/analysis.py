@@ -46,7 +46,7 @@ from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
 
-SCHEMA_VERSION = "1.23"
+SCHEMA_VERSION = "1.24"
 KEPT_WIDTH = 1280  # px: what frames, overlays and photographs are kept at is no wider
 FrameIndex = Annotated[
     int | None,

@@ -72,6 +72,22 @@ class Picture(Value):
         "where they change, at most 16; each was examined as large as it fits into the size of the media; "
         "since 1.16",
     )
+    interlaced: Probability | None = Field(
+        default=None,
+        description="the share of sampled frames that are stored as two fields; they were examined so; null: "
+        "none, or not looked for; since 1.24",
+    )
+    shown: tuple[Count, Count] | None = Field(
+        default=None,
+        description="width and height in stored pixels of the part of the picture that an MP4 or QuickTime "
+        "file has players show (clean aperture); all of it was examined; null: the whole picture, or not "
+        "looked for; since 1.24",
+    )
+    dolby_vision: str | None = Field(
+        default=None,
+        description="of an MP4 or QuickTime file, profile and compatibility, such as 8.4; not applied; null: "
+        "not stated, or not looked for; since 1.24",
+    )
     bit_rate: Count | None = Field(default=None, description="bits a second, measured from the packets")
     declared_bit_rate: Count | None = None
     container_duration: Seconds | None = Field(default=None, description="as stated for the whole file")

@@ -22,6 +22,10 @@ _MOST_READ = 1 << 16
 _MOST_EDITS = 64
 _MOST_NAMED = 32
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+_VISUAL = 86  # bytes of a sample description of pictures before the boxes in it
+_DOLBY_VISION = frozenset(
+    {b"dvcC", b"dvvC", b"dvwC"}
+)  # Dolby Vision Streams Within the ISO Base Media File Format
 # Adobe, XMP Specification Part 3: the box that carries XMP in MP4.
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
@@ -38,6 +42,10 @@ class Layout:
     descriptions: list[int] = field(default_factory=list)
     played: dict[int, float] = field(default_factory=dict)
     """By number of a track, how many seconds its edit list plays, from its first material to its last."""
+    shown: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Likewise, width and height of the part of the picture that players are to show, if one is named."""
+    dolby_vision: dict[int, str] = field(default_factory=dict)
+    """Likewise, profile and what its base layer is compatible with, such as 8.4."""
     xmp: bytes = b""
     movie_scale: int = 0
     track: int = -1
@@ -190,8 +198,25 @@ def _elst(layout: Layout, data: bytes) -> None:
 
 def _stsd(layout: Layout, data: bytes) -> None:
     (count,) = struct.unpack_from(">I", data, 4)
-    if layout.handler == b"vide" and len(layout.descriptions) < _MOST_NAMED:
-        layout.descriptions.append(count)
+    if layout.handler != b"vide" or len(layout.descriptions) >= _MOST_NAMED:
+        return
+    layout.descriptions.append(count)
+    for kind, contents in _extensions(data):
+        if kind == b"clap":
+            width, of_width, height, of_height = struct.unpack_from(">4I", contents)
+            if of_width and of_height and width >= of_width and height >= of_height:
+                layout.shown[layout.track] = round(width / of_width), round(height / of_height)
+        elif kind in _DOLBY_VISION:
+            layout.dolby_vision[layout.track] = f"{contents[2] >> 1}.{contents[4] >> 4}"
+
+
+def _extensions(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and contents of each box in the first sample description of a track of pictures."""
+    stop, at = min(8 + int.from_bytes(data[8:12]), len(data)), 8 + _VISUAL
+    while at + 8 <= stop:
+        end = at + max(8, int.from_bytes(data[at : at + 4]))
+        yield data[at + 4 : at + 8], data[at + 8 : min(end, stop)]
+        at = end
 
 
 def _uuid(layout: Layout, data: bytes) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from detector.schema.analysis import Media
 from detector.schema.formatting import timecode
-from detector.schema.metadata import Anomaly, Details, Edit
+from detector.schema.metadata import Anomaly, Details, Edit, Picture
 from detector.schema.translatable import N_
 
 # A frame's length and the rounding of containers.
 _SAME_LENGTH = 0.5
 _REORDERED = 2.5  # intervals between frames
+_WITHOUT_BASE = frozenset({"5.0", "10.0"})  # of Dolby Vision, whose base layer has colours of its own
 
 
 def of_video(media: Media, details: Details, before: float = 0.0) -> Iterator[Anomaly]:
@@ -21,6 +22,8 @@ def of_video(media: Media, details: Details, before: float = 0.0) -> Iterator[An
     """
     yield from _tracks(details)
     yield from _sizes(media, details)
+    if details.picture is not None:
+        yield from _seen_otherwise(details.picture)
     yield from _lengths(media, details, before)
     yield from _edits(details)
     yield from _joints(details)
@@ -49,6 +52,43 @@ def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
             "Calls and streams fit their pictures to the network; telephones are turned while they record."
         ),
     )
+
+
+def _seen_otherwise(picture: Picture) -> Iterator[Anomaly]:
+    """What players may show otherwise than it was examined."""
+    if picture.shown is not None:
+        yield Anomaly(
+            kind=N_("players are to crop the picture"),
+            observation=N_(
+                "The file has players show %(width)s×%(height)s px of each picture (clean aperture). All of "
+                "it was examined."
+            )
+            % {"width": picture.shown[0], "height": picture.shown[1]},
+            concern=N_("Faces that a player hides may have been examined; others show them."),
+            innocent=N_("Cameras and editors leave out edges that hold no picture."),
+        )
+    if picture.dolby_vision in _WITHOUT_BASE:
+        yield Anomaly(
+            kind=N_("colours of Dolby Vision"),
+            observation=N_(
+                "The pictures are Dolby Vision of profile %(profile)s, which only players for it show in "
+                "their colours. They were examined in others."
+            )
+            % {"profile": picture.dolby_vision},
+            concern=N_("Wrong colours may hide traces of manipulation, or look like some."),
+            innocent=N_("Streaming services deliver films so."),
+        )
+    if picture.interlaced:
+        yield Anomaly(
+            kind=N_("interlaced pictures"),
+            observation=N_(
+                "%(share)s %% of the sampled frames are stored as two fields, which may be of different "
+                "moments. They were examined as stored: what moves then has combed edges."
+            )
+            % {"share": f"{100 * picture.interlaced:.0f}"},
+            concern=N_("Combed edges on a moving face may hide traces of manipulation, or look like some."),
+            innocent=N_("Television, DVDs and many camcorders store pictures so; most players smooth them."),
+        )
 
 
 def _lengths(media: Media, details: Details, before: float) -> Iterator[Anomaly]:

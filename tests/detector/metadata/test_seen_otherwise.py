@@ -1,0 +1,95 @@
+"""What players show otherwise than it is examined: crops, Dolby Vision, interlaced pictures."""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import box, numbered, write_clip
+
+from detector.media.open import open_media
+from detector.metadata.anomalies.rules import anomalies_of
+from detector.metadata.collect import collect
+from detector.metadata.exhibit import media_facts
+from detector.schema.metadata import Picture
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+KINDS = {"players are to crop the picture", "colours of Dolby Vision", "interlaced pictures"}
+
+
+def read(path: Path) -> tuple[Picture, dict[str, str]]:
+    with open_media(path) as reader:
+        list(reader.frames(8))
+        media, details = media_facts(reader, path.name, 1, "0" * 64), collect(reader, path).details
+    assert details.picture is not None
+    found = {anomaly.kind: anomaly.observation for anomaly in anomalies_of(media, details, NOW)}
+    return details.picture, {kind: said for kind, said in found.items() if kind in KINDS}
+
+
+def described(path: Path, kind: bytes, contents: bytes) -> Path:
+    """A clip in whose sample description a box was put; its table of contents is the last of its parts."""
+    data = write_clip(path, map(numbered, range(4))).read_bytes()
+    added = struct.pack(">I4s", 8 + len(contents), kind) + contents
+    at = box(data, b"avcC") - 8
+    changed = bytearray(data[:at] + added + data[at:])
+    for around in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        start = data.index(around, data.index(b"moov")) - 4
+        struct.pack_into(">I", changed, start, int.from_bytes(data[start : start + 4]) + len(added))
+    path.write_bytes(changed)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_a_crop_that_players_are_to_make_is_told(tmp_path: Path, name: str) -> None:
+    clap = struct.pack(">8i", 100, 1, 160, 2, -10, 1, 0, 1)
+    picture, found = read(described(tmp_path / name, b"clap", clap))
+    assert picture.shown == (100, 80)
+    assert "show 100×80 px of each picture" in found["players are to crop the picture"]
+
+
+@pytest.mark.parametrize("clap", [(160, 1, 96, 1), (100, 0, 80, 1)])
+def test_a_crop_of_nothing_or_nonsense_is_none(tmp_path: Path, clap: tuple[int, ...]) -> None:
+    contents = struct.pack(">8i", *clap, 0, 1, 0, 1)
+    picture, found = read(described(tmp_path / "a.mp4", b"clap", contents))
+    assert (picture.shown, found) == (None, {})
+
+
+@pytest.mark.parametrize(("kind", "profile", "base"), [(b"dvcC", 5, 0), (b"dvvC", 8, 4), (b"dvvC", 10, 0)])
+def test_dolby_vision_is_told_where_only_its_players_show_its_colours(
+    tmp_path: Path, kind: bytes, profile: int, base: int
+) -> None:
+    flags = profile << 9 | 5 << 3 | 0b101
+    contents = struct.pack(">BBHB", 1, 0, flags, base << 4) + bytes(19)
+    picture, found = read(described(tmp_path / "a.mp4", kind, contents))
+    assert picture.dolby_vision == f"{profile}.{base}"
+    assert list(found) == ([] if base else ["colours of Dolby Vision"])
+
+
+@pytest.mark.parametrize("cut", [3, 10, 20])
+def test_a_description_that_breaks_off_says_nothing(tmp_path: Path, cut: int) -> None:
+    picture, found = read(described(tmp_path / "a.mp4", b"clap", bytes(cut)))
+    assert (picture.shown, found) == (None, {})
+
+
+@pytest.mark.parametrize("interlaced", [True, False])
+def test_fields_are_told(tmp_path: Path, interlaced: bool) -> None:
+    path = tmp_path / "a.ts"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        stream.options = {"crf": "12", "x264-params": "tff=1"} if interlaced else {"crf": "12"}
+        for number in range(25):
+            picture = numbered(number)
+            picture[1::2] = numbered(number + 1)[1::2]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    picture_facts, found = read(path)
+    assert picture_facts.interlaced == (1.0 if interlaced else None)
+    assert list(found) == (["interlaced pictures"] if interlaced else [])
+    assert not interlaced or "100 % of the sampled frames" in found["interlaced pictures"]
