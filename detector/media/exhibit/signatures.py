@@ -18,12 +18,26 @@ HEAD = 4096
 PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 """What Pillow may be asked to open: it knows many more kinds, and some of them run other programs."""
 
+
+def _bare_starts(code: bytes) -> tuple[bytes, ...]:
+    """How video elementary streams begin behind a start code: parameter sets or delimiters, or a sequence."""
+    h264, hevc = (b"\x09", b"\x27", b"\x47", b"\x67"), (b"\x40\x01", b"\x42\x01", b"\x46\x01")
+    return tuple(code + first for first in (*h264, *hevc, b"\xb3"))
+
+
 # Kinds that are not accepted, and what to do; by their first bytes, after white space for text.
 _TO_MP4, _TO_PNG = N_("Convert it to mp4."), N_("Convert it to png.")
+_BARE = N_("a bare stream of H.264, HEVC or MPEG-2, without times")
+_INTO_MP4 = N_("Put it into an mp4, at the rate at which it was recorded, and keep the original.")
+_EXPORT = N_("Export it as mp4 or avi with the recorder's program, and keep the original.")
 _OTHERS = (
     (b"OggS", N_("an Ogg file"), _TO_MP4),
     (b"\x06\x0e\x2b\x34", N_("an MXF video"), _TO_MP4),
     (b".RMF", N_("a RealMedia file"), _TO_MP4),
+    *((start, _BARE, _INTO_MP4) for code in (b"\0\0\1", b"\0\0\0\1") for start in _bare_starts(code)),
+    (b"\x1f\x07\x00", N_("a bare DV stream"), N_("Put it into an avi or mov, and keep the original.")),
+    (b"DHAV", N_("a Dahua recorder's own kind of file"), _EXPORT),
+    (b"DAHUA", N_("a Dahua recorder's own kind of file"), _EXPORT),
     (b"FWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
     (b"CWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
     (b"\x00\x00\x00\x0cjP  \r\n", N_("a JPEG 2000 picture"), _TO_PNG),
@@ -54,6 +68,7 @@ _TEXTS = (
 _PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf")
 _SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")
 _RAW_BRANDS = (b"crx ",)
+_SEGMENTS = (b"styp", b"moof", b"sidx", b"emsg", b"prft")  # boxes that begin a part of a stream
 _TS_PACKET, _TS_SYNC = 188, 0x47  # ISO/IEC 13818-1
 _TS_MARKS = 8  # in a row, that are no chance
 TIFF = (b"II*\0", b"MM\0*")
@@ -173,7 +188,7 @@ CONTAINERS = (
         N_("an MPEG program stream"),
         False,
         ("mpeg",),
-        starts=(b"\x00\x00\x01\xba",),
+        starts=(b"\x00\x00\x01\xba", b"IMKH"),  # Hikvision's recorders put a header before it
         endings=(".mpg", ".mpeg"),
     ),
     Container(
@@ -253,6 +268,14 @@ def refuse_others(head: bytes, accepted: str = ACCEPTED) -> None:
         raise MediaError(
             N_("The file is a sequence of AVIF or HEIF pictures. %(to_mp4)s %(accepted)s")
             % {"to_mp4": _TO_MP4, "accepted": accepted}
+        )
+    if head[4:8] in _SEGMENTS:
+        raise MediaError(
+            N_(
+                "The file is a part of a stream (DASH, HLS) without its beginning. Put the stream's "
+                "initialisation segment before it, and hand in both as one file. %(accepted)s"
+            )
+            % {"accepted": accepted}
         )
     if is_raw_photo(head):
         raise MediaError(

@@ -105,6 +105,13 @@ def test_a_length_below_the_bounds_is_no_matter(clip):
         (b"PK\x03\x04rest", "a zip archive"),
         (b"<!DOCTYPE html><html></html>", "a web page"),
         (b"\x7fELF\x02\x01", "a program"),
+        (b"\0\0\0\1\x67\x64\0\x1f", "a bare stream of H.264, HEVC or MPEG-2, without times"),
+        (b"\0\0\0\1\x40\x01\x0c", "a bare stream of H.264, HEVC or MPEG-2, without times"),
+        (b"\0\0\1\xb3\x2d\0", "a bare stream of H.264, HEVC or MPEG-2, without times"),
+        (b"\x1f\x07\0\x3f", "a bare DV stream"),
+        (b"DHAV\xfd\0", "a Dahua recorder's own kind of file"),
+        (b"\0\0\0\x18styp", "a part of a stream (DASH, HLS) without its beginning"),
+        (b"\0\0\1\0moof", "a part of a stream (DASH, HLS) without its beginning"),
     ],
 )
 def test_other_kinds_are_named(tmp_path, content, words):

@@ -127,6 +127,17 @@ def test_a_transport_stream_that_begins_within_a_packet(
         assert bool(lost_at_start(reader)) is bool(first)
 
 
+def test_a_recorders_header_before_a_program_stream(tmp_path: Path) -> None:
+    """As Hikvision's recorders write it, often in a file named mp4."""
+    options = {"b": "1M", "bf": "0"}
+    path = write_clip(tmp_path / "a.mpg", map(numbered, range(20)), codec="mpeg2video", options=options)
+    path = path.rename(tmp_path / "a.mp4")
+    path.write_bytes(b"IMKH\1\1\0\0" + bytes(32) + path.read_bytes())
+    with open_media(path) as reader:
+        assert [number_of(frame.image) for frame in reader.frames(1000)] == list(range(20))
+        assert reader.container_format == "mpeg"
+
+
 @pytest.mark.parametrize("behind", ["video", "other picture"])
 def test_a_small_photo_with_something_behind_it(tmp_path: Path, behind: str) -> None:
     """FFmpeg looks at 2 KB or more, and takes what begins twice for no JPEG."""
