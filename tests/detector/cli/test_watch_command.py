@@ -11,23 +11,33 @@ import sys
 import time
 
 import pytest
+from warm import Script
 
 from detector.batch.watch_folder import LOG
 from detector.cli.main import main
 from detector.paths import ROOT
+
+# As `python -m detector watch`, but for its patience: tests/detector/batch/test_watch_folder.py has that.
+IMPATIENT = Script("""
+import sys
+from detector.batch import watch_folder
+from detector.cli.main import main
+watch_folder.LOOK_EVERY, watch_folder.STILL_FOR = 0.05, 0.1
+sys.exit(main(["watch", *sys.argv[1:]]))
+""")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_ends_cleanly(tmp_path, sample, number):
     """Stopped while it analyses: nothing half-made stays, and the next start does it all."""
     shutil.copy(sample, tmp_path / "a.mp4")
-    command = [sys.executable, "-m", "detector", "watch", str(tmp_path)]
+    command = [sys.executable, "-c", IMPATIENT, str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     results = tmp_path / "reelproof-results"
     end = time.monotonic() + 300
     while not list(results.glob(".watch-*")):
         assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.05)
+        time.sleep(0.01)
     time.sleep(0.5)
     process.send_signal(number)
     out, error = process.communicate(timeout=200)
@@ -52,7 +62,7 @@ def test_the_command_once(tmp_path):
     name = os.fsdecode(b"text\xff.mp4")  # no UTF-8, as names of other systems may be
     (tmp_path / name).write_text("no video")
     ended = subprocess.run(
-        [sys.executable, "-m", "detector", "watch", str(tmp_path), "--once", "--out", str(tmp_path / "out")],
+        [sys.executable, "-c", IMPATIENT, str(tmp_path), "--once", "--out", str(tmp_path / "out")],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,8 +101,11 @@ def test_landmarks_of_real_crops_only(tmp_path: Path, astronaut: np.ndarray) -> 
 
 @pytest.fixture
 def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
+    return filled(tmp_path / "data", astronaut)
+
+
+def filled(data: Path, astronaut: np.ndarray) -> Path:
     """A data folder of one photo, one clip to train on and two that are not for training, no DFDC."""
-    data = tmp_path / "data"
     (data / "videos").mkdir(parents=True)
     tight = np.ascontiguousarray(astronaut[40:240, 130:330])
     with zipfile.ZipFile(data / "photos-real.zip", "w") as archive:
@@ -115,9 +119,27 @@ def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
     return data
 
 
-def test_faces_from_photos_and_clips(folder: Path, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Harvested:
+    data: Path
+    cache: Path
+    found: list[Sample]
+
+
+@pytest.fixture(scope="module")
+def harvested(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Harvested:
+    """What is gathered from such a folder, by a process that has analysed before.
+
+    The threads of OpenCV and torch do not survive a fork: workers begun by one would wait for ever.
+    """
+    folder = tmp_path_factory.mktemp("harvested")
+    data, cache = filled(folder / "data", astronaut), folder / "cache"
+    return Harvested(data, cache, gathered(data, cache, "after an analysis"))
+
+
+def test_faces_from_photos_and_clips(harvested: Harvested) -> None:
     """With a margin, the landmarks in the crop; nothing of role develop, nothing manipulated."""
-    found = gathered(folder, tmp_path / "cache")
+    found = harvested.found
     assert {s.group for s in found} == {"lfw/eileen.jpg", "train-me.mp4"}
     assert len(found) == 4
     for sample in found:
@@ -132,12 +154,11 @@ def test_faces_from_photos_and_clips(folder: Path, tmp_path: Path) -> None:
         assert np.abs(face.landmarks - 64 - from_margin).max() < 8
 
 
-def test_the_second_time_comes_from_the_cache(folder: Path, tmp_path: Path) -> None:
-    first = gathered(folder, tmp_path / "cache")
-    kept = {path: path.stat().st_ino for path in (tmp_path / "cache").iterdir()}
-    second = gathered(folder, tmp_path / "cache")
-    assert [s.data for s in second] == [s.data for s in first]
-    assert {path: path.stat().st_ino for path in (tmp_path / "cache").iterdir()} == kept
+def test_the_second_time_comes_from_the_cache(harvested: Harvested) -> None:
+    kept = {path: path.stat().st_ino for path in harvested.cache.iterdir()}
+    again = gathered(harvested.data, harvested.cache)
+    assert [s.data for s in again] == [s.data for s in harvested.found]
+    assert {path: path.stat().st_ino for path in harvested.cache.iterdir()} == kept
 
 
 def groups(folder: Path, cache: Path) -> list[str]:
@@ -180,11 +201,6 @@ def test_a_run_that_is_stopped_while_it_keeps_them_leaves_nothing_to_be_read(
         patched.setattr("detector.training.data.face_samples.pickle.dump", stopped)
         _cached(archive, tmp_path)
     assert [s.label for s in _cached(archive, tmp_path)] == [0, 1]
-
-
-def test_in_a_process_that_has_analysed_before(folder: Path, tmp_path: Path) -> None:
-    """The threads of OpenCV and torch do not survive a fork: workers begun by one would wait for ever."""
-    assert len(gathered(folder, tmp_path / "cache", "after an analysis")) == 4
 
 
 def test_csv(tmp_path: Path) -> None:
