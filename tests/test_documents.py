@@ -208,6 +208,15 @@ def test_the_front_door_says_what_the_card_says():
     flagged, inconclusive = of["unmanipulated ones flagged"], of["unmanipulated ones inconclusive"]
     said = table["the same: unmanipulated ones flagged; inconclusive"]
     assert said == f"{f'{64 * flagged:.0f}' if flagged else 'none'} of 64; {64 * inconclusive:.0f}"
+    precision = card["figures"]["whole program, 21 partly manipulated clips, AP at tIoU 0.5"]
+    assert table["21 partly manipulated clips: AP at tIoU 0.5"] == f"{precision:.2f}"
+    kinds = {"generated": 59, "composites": 20, "photographs": 80}
+    flagged = [
+        f"{count * card['figures'][f'stills test, flagged, {kind}']:.0f} of {count}"
+        for kind, count in kinds.items()
+    ]
+    said = table["159 photographs: generated ones flagged; retouched ones; unmanipulated ones"]
+    assert said == "; ".join(flagged)
 
 
 def test_pictures_are_small_and_used():
