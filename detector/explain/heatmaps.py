@@ -55,11 +55,11 @@ def explain(
     name: str,
     box: Box,
     seed: int,
-    places: Sequence[int] = range(RANDOM_AREAS),
+    areas: Sequence[int] = range(RANDOM_AREAS),
 ) -> Explained:
     """Map and check of ``face``, whose box in its frame is ``box``."""
     heat = heatmap_of(face)
-    return Explained(name, face.square, box, heat, occlusion_check(scorer, face, heat, seed, places))
+    return Explained(name, face.square, box, heat, occlusion_check(scorer, face, heat, seed, areas))
 
 
 def shared_maximum(explained: Iterable[Explained]) -> float:

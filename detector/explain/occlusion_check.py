@@ -22,14 +22,14 @@ HIDDEN_AREA = 0.15
 _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
 
 
-def random_places(number: int, faces: int) -> tuple[int, ...]:
-    """With which of the eight random places check ``number`` compares where ``faces`` are explained.
+def areas_compared(number: int, faces: int) -> tuple[int, ...]:
+    """Which of the eight random areas check ``number`` compares with where ``faces`` are explained.
 
     Each is one more crop for the slowest network, so that several faces of one photograph share what two
-    would take. They take turns, so that no place counts more than another over all of them.
+    would take. They take turns, so that no area counts more than another over all of them.
     """
     count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
-    return tuple((number * count + place) % RANDOM_AREAS for place in range(count))
+    return tuple((number * count + area) % RANDOM_AREAS for area in range(count))
 
 
 def occlusion_check(
@@ -37,11 +37,11 @@ def occlusion_check(
     face: Explainable,
     heat: NDArray[np.float32],
     seed: int,
-    places: Sequence[int] = range(RANDOM_AREAS),
+    areas: Sequence[int] = range(RANDOM_AREAS),
 ) -> HideAndRescore:
-    """Blur the hottest 15 % of what was seen of ``face``, and for comparison that shape at random places.
+    """Blur the hottest 15 % of what was seen of ``face``, and for comparison that shape in random areas.
 
-    ``places`` are numbers of those.
+    ``areas`` are the numbers of those (:func:`areas_compared`).
     """
     size = heat.shape[0]
     rng = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def occlusion_check(
     mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
     mask = mask.reshape(size, size)
     # Rolling wraps round the edge, so each random area has exactly the same size.
-    moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(places)]
+    moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(areas)]
     elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
     before, (hidden, *others) = face.logit, face.logits(_hidden_in(face, [mask, *elsewhere]))
     return HideAndRescore(
@@ -61,7 +61,7 @@ def occlusion_check(
         hidden_random=float(np.mean([scorer.probability(logit) for logit in others])),
         drop_highlight=float(before - hidden),
         drop_random=float(before - np.mean(others)),
-        areas=len(places),
+        areas=len(areas),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from detector.explain import heatmaps, overlays
 from detector.explain.boxed_photo import PHOTO
-from detector.explain.occlusion_check import random_places
+from detector.explain.occlusion_check import areas_compared
 from detector.faces.detections import Detection
 from detector.media.frame import Image
 from detector.media.prefetch import prefetched
@@ -53,7 +53,7 @@ def explain_peaks(
                     name,
                     rounded(peak.box),
                     seed,
-                    random_places(len(maps) % faces, faces),
+                    areas_compared(len(maps) % faces, faces),
                 )
                 if pictures is not None:
                     pictures.keep(maps[name], frame.image)

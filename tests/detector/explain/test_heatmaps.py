@@ -17,7 +17,7 @@ from detector.explain.heatmaps import (
     maps_of_crops,
     shared_maximum,
 )
-from detector.explain.occlusion_check import HIDDEN_AREA, occlusion_check, random_places
+from detector.explain.occlusion_check import HIDDEN_AREA, areas_compared, occlusion_check
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.vit_small_14 import Shape, ViTSmall14
@@ -166,9 +166,9 @@ class TestHideAndRescore:
         assert abs(check.drop_random) > 10 * abs(check.drop_highlight)
 
     def test_faces_of_a_photograph_share_what_two_would_take(self) -> None:
-        assert [len(random_places(0, n)) for n in (0, 1, 2, 3, 4, 8, 100)] == [8, 8, 8, 5, 4, 2, 2]
-        assert {random_places(number, 2) for number in range(2)} == {tuple(range(8))}
-        of_all = [place for number in range(20) for place in random_places(number, 20)]
+        assert [len(areas_compared(0, n)) for n in (0, 1, 2, 3, 4, 8, 100)] == [8, 8, 8, 5, 4, 2, 2]
+        assert {areas_compared(number, 2) for number in range(2)} == {tuple(range(8))}
+        of_all = [area for number in range(20) for area in areas_compared(number, 20)]
         assert {of_all.count(place) for place in range(8)} == {5}
 
     def test_fewer_areas_are_scored_and_said(self, scorer: Scorer, crop: np.ndarray) -> None:
@@ -180,7 +180,7 @@ class TestHideAndRescore:
             return scorer.logits(changed[0])
 
         face = dataclasses.replace(face_of(scorer, crop), logits=counted)
-        few, many = (occlusion_check(scorer, face, heat, 0, places) for places in ((0, 1), range(8)))
+        few, many = (occlusion_check(scorer, face, heat, 0, areas) for areas in ((0, 1), range(8)))
         assert asked == [3, 9] and (few.areas, many.areas) == (2, 8)
         assert few.drop_highlight == pytest.approx(many.drop_highlight, abs=1e-3)
 
