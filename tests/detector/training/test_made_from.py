@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,7 +16,6 @@ from detector.networks import base
 from detector.networks.base import FeatureNetwork, Network
 from detector.schema.analysis import Platt
 from detector.training.config import CONFIGS, FeaturesConfig, read_config
-from detector.training.data import sources
 from detector.training.data.file_marks import learnt_from, marks
 from detector.training.data.labelled_sets import read_set
 from detector.training.learning_curves import draw
@@ -61,18 +59,9 @@ class FewFeatures(FeatureNetwork):
 
 
 @pytest.fixture(autouse=True)
-def few_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both are registered; curves, which take longer than its training, are drawn by one test.
-
-    So do forks of this process, which is large: examples are made in it, not in one beside it.
-    """
+def few_tensors(monkeypatch: pytest.MonkeyPatch, examples_made_here: None) -> None:
+    """Both are registered; curves, which take longer than its training, are drawn by one test."""
     monkeypatch.setattr(base, "_ARCHITECTURES", dict(base._ARCHITECTURES))
-    loader = sources.DataLoader
-
-    def here(examples: Any, batch: int, *, num_workers: int, prefetch_factor: int, **how: Any) -> Any:
-        return loader(examples, batch, **how)
-
-    monkeypatch.setattr(sources, "DataLoader", here)
     base.register("few_tensors")(FewTensors)
     base.register("few_features")(FewFeatures)
     monkeypatch.setattr("detector.training.train.draw", lambda *_given: None)

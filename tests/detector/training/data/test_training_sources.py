@@ -87,11 +87,13 @@ class TestMixed:
         labels = torch.cat([batch.labels for batch in batches])
         assert set(labels.tolist()) == {0.0, 1.0}
 
+    @pytest.mark.usefixtures("examples_made_here")
     def test_the_rest_of_a_run(self, folder: Path, tmp_path: Path) -> None:
         whole, rest = list(self.opened(folder, tmp_path).batches), self.opened(folder, tmp_path, 4)
         for a, b in zip(whole[1:], rest.batches, strict=True):
             assert torch.equal(a.crops, b.crops) and torch.equal(a.labels, b.labels)
 
+    @pytest.mark.usefixtures("examples_made_here")
     def test_validation_is_the_archive_undegraded(self, folder: Path, tmp_path: Path) -> None:
         (batch,) = self.opened(folder, tmp_path).validation()
         assert batch.labels.tolist() == [0, 1] * 3 and batch.where is None
@@ -112,6 +114,7 @@ class TestMixed:
             self.opened(tmp_path, tmp_path)
 
 
+@pytest.mark.usefixtures("examples_made_here")
 class TestShared:
     """One stream for several recipes."""
 
@@ -140,6 +143,7 @@ class TestShared:
             assert (gap > 0).all() and (gap < 0.25).all(), "lit otherwise, and nothing else"
 
 
+@pytest.mark.usefixtures("examples_made_here")
 class TestSequences:
     def opened(self, folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> BatchSource:
         monkeypatch.setattr(sources, "_VALIDATION_SEQUENCES", 5)
@@ -199,6 +203,7 @@ class Reading(SequenceNetwork):
         return torch.stack(out)
 
 
+@pytest.mark.usefixtures("examples_made_here")
 def test_frames_of_padded_sequences_come_back_to_their_places() -> None:
     """All frames there are, one sequence after the other; padding never meets the backbone."""
     config = recipe(mean=(0.0,) * 3, std=(1.0,) * 3)
@@ -212,6 +217,7 @@ def test_frames_of_padded_sequences_come_back_to_their_places() -> None:
         batch.forward(Network())
 
 
+@pytest.mark.usefixtures("examples_made_here")
 class TestSet:
     def test_a_set_of_ones_own_and_its_failures(
         self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -247,6 +253,7 @@ def test_framed_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.cat([batch.labels for batch in batches]).tolist() == [0, 1, 0]
 
 
+@pytest.mark.usefixtures("examples_made_here")
 def test_shares_of_the_mix_reach_the_examples(folder: Path, tmp_path: Path) -> None:
     none = dict.fromkeys(MixConfig.model_fields, 0.0)
     config = recipe(mix=MixConfig(**none | {"dfdc_fake": 1.0}))
