@@ -15,6 +15,8 @@ from av.stream import Disposition
 from av.video import reformatter
 
 from detector.media.exhibit.isobmff import Layout, read_layout
+from detector.media.exhibit.matroska import shown_sizes
+from detector.media.exhibit.signatures import MATROSKA
 from detector.media.exhibit.text import MOST_TAGS, clean, location_of, tags_of
 from detector.media.reader import MediaReader
 from detector.metadata.formats.photo import read_photo
@@ -46,6 +48,7 @@ def collect(reader: MediaReader, path: Path) -> Collected:
     """Facts about the file at ``path``, which ``reader`` has read to the end. Decodes no video again."""
     tags, texts = _container_tags(reader), _container_texts(reader)
     layout = photo = None
+    shown: dict[int, tuple[int, int]] = {}
     with path.open("rb") as file:
         if reader.kind is MediaKind.IMAGE:
             read = read_photo(file)
@@ -58,11 +61,14 @@ def collect(reader: MediaReader, path: Path) -> Collected:
             layout = read_layout(file)
             xmp = xmp_texts(layout.xmp)
             tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
+            shown = layout.shown
+        elif reader.container_format == MATROSKA:
+            shown = shown_sizes(file)
     tags = list(dict.fromkeys(tags))
     video, measured, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
         streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
-        picture=_picture(reader, layout),
+        picture=_picture(reader, layout, shown.get(reader.stream_index)),
         groups=measured.groups() if video else None,
         timing=measured.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
         structure=layout.structure if layout else None,
@@ -105,10 +111,9 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
     )
 
 
-def _picture(reader: MediaReader, layout: Layout | None) -> Picture:
+def _picture(reader: MediaReader, layout: Layout | None, shown: tuple[int, int] | None) -> Picture:
     stream = reader.stream
     context = stream.codec_context
-    shown = layout.shown.get(reader.stream_index) if layout else None
     level = -1 if context.level is None else context.level
     seconds, sent = float(reader.duration), reader.tally.packets.bytes
     video = reader.kind is MediaKind.VIDEO

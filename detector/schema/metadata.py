@@ -79,9 +79,9 @@ class Picture(Value):
     )
     shown: tuple[Count, Count] | None = Field(
         default=None,
-        description="width and height in stored pixels of the part of the picture that an MP4 or QuickTime "
-        "file has players show (clean aperture); all of it was examined; null: the whole picture, or not "
-        "looked for; since 1.24",
+        description="width and height in stored pixels of the part of the picture that an MP4, QuickTime or "
+        "Matroska file has players show; all of it was examined; null: the whole picture, or not looked for; "
+        "since 1.24",
     )
     dolby_vision: str | None = Field(
         default=None,

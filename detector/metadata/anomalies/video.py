@@ -60,8 +60,7 @@ def _seen_otherwise(picture: Picture) -> Iterator[Anomaly]:
         yield Anomaly(
             kind=N_("players are to crop the picture"),
             observation=N_(
-                "The file has players show %(width)s×%(height)s px of each picture (clean aperture). All of "
-                "it was examined."
+                "The file has players show %(width)s×%(height)s px of each picture. All of it was examined."
             )
             % {"width": picture.shown[0], "height": picture.shown[1]},
             concern=N_("Faces that a player hides may have been examined; others show them."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from clips import box, numbered, write_clip
 
+from detector.media.exhibit.matroska import shown_sizes
 from detector.media.open import open_media
 from detector.metadata.anomalies.rules import anomalies_of
 from detector.metadata.collect import collect
@@ -49,6 +51,26 @@ def test_a_crop_that_players_are_to_make_is_told(tmp_path: Path, name: str) -> N
     picture, found = read(described(tmp_path / name, b"clap", clap))
     assert picture.shown == (100, 80)
     assert "show 100×80 px of each picture" in found["players are to crop the picture"]
+
+
+@pytest.mark.parametrize(("side", "shown"), [(b"\x54\xaa", (160, 66)), (b"\x54\xdd", (130, 96))])
+def test_so_is_one_of_matroska(tmp_path: Path, side: bytes, shown: tuple[int, int]) -> None:
+    path = write_clip(tmp_path / "a.mkv", map(numbered, range(4)))
+    data, unit = path.read_bytes(), b"\x54\xb2\x81\x04"  # an element beside the size, of no account here
+    assert data.count(unit) == 1 and read(path)[0].shown is None
+    path.write_bytes(data.replace(unit, side + b"\x81\x1e"))
+    picture, found = read(path)
+    assert picture.shown == shown and list(found) == ["players are to crop the picture"]
+
+
+def test_a_matroska_file_that_breaks_off_crops_nothing(tmp_path: Path) -> None:
+    data = write_clip(tmp_path / "a.mkv", map(numbered, range(4))).read_bytes()
+    data = data.replace(b"\x54\xb2\x81\x04", b"\x54\xaa\x81\x1e")
+    whole = shown_sizes(io.BytesIO(data))
+    assert whole == {0: (160, 66)}
+    assert all(shown_sizes(io.BytesIO(data[:cut])) in ({}, whole) for cut in range(600))
+    spoilt = data.replace(b"\xb0\x81\xa0", b"\xb0\x81\x00")
+    assert spoilt != data and shown_sizes(io.BytesIO(spoilt)) == {}
 
 
 @pytest.mark.parametrize("clap", [(160, 1, 96, 1), (100, 0, 80, 1)])
