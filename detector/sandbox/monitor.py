@@ -35,10 +35,11 @@ class LimitError(ReelproofError):
 
 
 class CrashError(ReelproofError):
-    """What read the file crashed."""
+    """What read the file crashed. Its traceback, as in a log, names the signal."""
 
     def __init__(self, signal_number: int = 0) -> None:
-        self.signal = signal_number
+        if signal_number:
+            self.add_note(f"It ended by signal {signal_number}, {signal.strsignal(signal_number)}.")
         super().__init__(
             N_(
                 "The file made the decoder crash. It is damaged or was built to do this. Play it in a video "

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -166,8 +167,10 @@ class TestLimits:
 class TestEnds:
     @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGILL])
     def test_a_crash(self, run, number):
-        with pytest.raises(CrashError, match="keep the original"):
+        with pytest.raises(CrashError, match="keep the original") as crash:
             run(lambda _report: os.kill(os.getpid(), number))
+        assert f"signal {number:d}, " in "".join(traceback.format_exception(crash.value))
+        assert "signal" not in str(crash.value)
 
     def test_a_wild_pointer(self, run):
         with pytest.raises(CrashError):
