@@ -73,7 +73,7 @@ def _add_training(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         (
             "patch-heads",
             training_steps.patch_heads,
-            "train the heads for single patches on blends, after the step altered",
+            "train the heads for single patches on blends, after the step altered or anew",
         ),
     ):
         step = commands.add_parser(name, help=does)

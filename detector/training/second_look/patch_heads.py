@@ -61,9 +61,10 @@ class PatchTraining:
 
 
 def with_patch_heads(network: ViTSmall14) -> ViTSmall14PatchHeads:
-    """``network`` with heads for patches that say nothing yet."""
+    """``network`` with heads for patches that say nothing yet, also in place of such as it has."""
     out = ViTSmall14PatchHeads(network.shape)
-    missing, unknown = out.load_state_dict(network.state_dict(), strict=False)
+    others = {name: kept for name, kept in network.state_dict().items() if not name.startswith("patch_")}
+    missing, unknown = out.load_state_dict(others, strict=False)
     assert not unknown and all(name.startswith("patch_") for name in missing)
     return out.eval()
 

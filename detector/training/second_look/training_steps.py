@@ -148,8 +148,13 @@ def altered(options: argparse.Namespace) -> None:
 
 
 def patch_heads(options: argparse.Namespace) -> None:
-    """Train the heads for single patches on blends, and let inner faces' *altered* say that as well."""
-    network, folder = with_patch_heads(_network_of(options.of)), run_folder(options)
+    """Train the heads for single patches on blends, and let inner faces' *altered* say that as well.
+
+    Of weights that have such heads, as the shipped ones, these alone are trained anew.
+    """
+    before = read_network(options.of)
+    assert isinstance(before, ViTSmall14)
+    network, folder = with_patch_heads(before), run_folder(options)
     pairs = drawn_pairs(training_patches(options.data, options.out))
     held_out = [patch for crops in _validation_crops(options.out).values() for patch in crops]
     fit_patch_heads(network, pairs, [patch for patch in held_out if not patch.fake], folder, say)

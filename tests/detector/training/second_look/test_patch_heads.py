@@ -44,6 +44,14 @@ def test_new_heads_add_nothing(network: ViTSmall14PatchHeads) -> None:
     assert torch.equal(network(crops), before(crops))
 
 
+def test_heads_that_were_trained_are_begun_anew(learnt: tuple[ViTSmall14PatchHeads, dict, list[str]]) -> None:
+    trained, before, _ = learnt
+    anew = with_patch_heads(trained).state_dict()
+    assert all(torch.equal(anew[name], kept) for name, kept in before.items() if "patch_" not in name)
+    assert trained.patch_centre.any() and not anew["patch_centre"].any()
+    assert trained.patch_judge.weight.any() and not anew["patch_judge.weight"].any()
+
+
 def test_a_mask_is_mirrored_as_its_crop_is() -> None:
     image, mask = np.zeros((96, 96, 3), np.uint8), np.zeros((12, 12), np.float32)
     image[:, :48], mask[:, :6] = 255, 1.0
