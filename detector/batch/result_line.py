@@ -1,6 +1,7 @@
 """A line of results: what is said of one file, by the names of its fields.
 
-Lines of `score` and `watch`, of whole files and of crops, and those that a validation counts from.
+Lines of `score` and those that a validation counts from begin with the same fields. Those of crops
+(:mod:`detector.batch.crops`) have them too, and those of `watch` some (:mod:`detector.batch.watch_folder`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ ResultLine = dict[str, object]
 
 
 def verdict_fields(analysis: Analysis) -> ResultLine:
-    """What the line of any analysis begins with: verdict and figures, and those of other models.
+    """What these lines of an analysis begin with: verdict and figures, and those of other models.
 
     The sentences of ``Analysis.reason`` are not among them, nor what
     :func:`~detector.schema.summary.summary_of` has beside.
