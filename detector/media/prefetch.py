@@ -46,7 +46,7 @@ def prefetched(items: Generator[T], depth: int) -> Iterator[Iterator[T]]:
         if item.raised is not None:
             raise item.raised
 
-    thread = threading.Thread(target=make, name="ahead", daemon=True)
+    thread = threading.Thread(target=make, name="decoding", daemon=True)
     thread.start()
     try:
         yield used()

@@ -31,7 +31,7 @@ class Source:
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "ahead"]
+    return [thread.name for thread in threading.enumerate() if thread.name == "decoding"]
 
 
 @pytest.mark.parametrize("count", [0, 1, 50])
@@ -39,7 +39,7 @@ def test_all_in_order(count: int) -> None:
     source = Source(count)
     with prefetched(source.items(), 3) as items:
         assert list(items) == list(range(count))
-    assert source.closed and source.thread == "ahead" and not threads()
+    assert source.closed and source.thread == "decoding" and not threads()
 
 
 def test_no_more_than_asked_for_ahead() -> None:
