@@ -39,7 +39,7 @@ _USES = (
     ),
     (
         known_programs.CONVERTERS,
-        "converted",
+        N_("converted"),
         N_("Tags name a converter rather than a camera: %(listed)s."),
         N_("The file is probably not the first recording; what was before cannot be told from it."),
         N_(

@@ -10,7 +10,7 @@ from analyses import build
 from detailed_analysis import detailed
 
 from detector.metadata.anomalies.clocks import of_times
-from detector.metadata.anomalies.programs import of_programs
+from detector.metadata.anomalies.programs import _USES, of_programs
 from detector.metadata.anomalies.video import of_video
 from detector.schema.analysis import MediaKind
 from detector.schema.metadata import (
@@ -97,6 +97,13 @@ def test_where_tags_and_times_stand_is_told_in_german(tmp_path: Path, place: str
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).metadata
     assert view.tags == ((told, "file", "“a” (file, b)"),)
     assert view.times[0][0] == f"{told}, file"
+
+
+@pytest.mark.parametrize("code", ["de", "es"])
+def test_every_use_of_programs_is_named_in_other_languages(code: str) -> None:
+    """Kinds of anomalies are headings; one that is not marked stays English without a word."""
+    with speaking(code):
+        assert [kind for _, kind, *_ in _USES if translated(kind) == kind] == []
 
 
 @pytest.mark.parametrize(("place", "told"), PLACES.items())
