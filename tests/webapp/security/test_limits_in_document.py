@@ -44,7 +44,7 @@ def test_how_many_requests_a_minute() -> None:
         "in all": parse(rate_limits._ANYTHING),
         "downloads": dear.pop(Permission.EXPORT),
         "starting work": dear.pop(Permission.ANALYSE),
-        "models": dear.pop(Permission.CONFIGURE),
-        "accounts": dear.pop(Permission.ADMINISTER),
+        "configuring": dear.pop(Permission.CONFIGURE),
+        "administering": dear.pop(Permission.ADMINISTER),
     }
     assert not dear and len(rate_limits._DEAR_FORMS) == 1

@@ -1,10 +1,10 @@
 """Finds out who asks, and refuses what they may not do, before any view runs.
 
 In this order: who it is (a token, a session's cookie or, without login, the person at this
-machine), whether the endpoint is open to them, whether they must first change a password they
-were given or give theirs again, whether the form came from a page of ours, and whether they
-ask too often. A form that is refused because its session has ended gets an answer with what was
-written into it.
+machine), what the endpoint needs, whether they must first change a password they were given or set
+up a second factor, whether role or token allow it, whether they must give their password again,
+whether the form came from a page of ours, and whether they ask too often. A form that is refused
+because its session has ended gets an answer with what was written into it.
 """
 
 from __future__ import annotations
