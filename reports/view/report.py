@@ -23,6 +23,7 @@ from reports.text.glossary import glossary
 from reports.text.procedure.videos import procedure
 from reports.text.translation import language
 from reports.text.translation.language import UNTRANSLATED, gettext
+from reports.text.verdict_marks import MARKS
 from reports.text.verdict_sentence import verdict_sentence
 from reports.view.comparisons.view import ComparisonView, comparison_view
 from reports.view.contents import Section, contents
@@ -95,6 +96,11 @@ class ReportView:
     # What hashing the exhibit again showed, for programs: SHA-256, bytes, moment
     exhibit_check: str = field(metadata=UNTRANSLATED)
     comparison_files: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths
+
+    @property
+    def verdict_mark(self) -> str:
+        """By which style sheets mark the verdict."""
+        return MARKS[self.verdict]
 
     @property
     def flagged(self) -> int:

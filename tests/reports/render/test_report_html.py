@@ -16,6 +16,7 @@ from jinja2 import Environment, Template
 from detector.schema.analysis import KEPT_WIDTH, MediaKind, Verdict
 from reports.errors import ReportError
 from reports.render.html import compile_templates, environment, render_html
+from reports.text.verdict_marks import MARKS
 from reports.view.report import report_view
 
 
@@ -128,7 +129,7 @@ def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object
     verdicts = [
         attributes["class"] for _, attributes in found.elements if "verdict " in attributes.get("class", "")
     ]
-    assert verdicts == [f"verdict verdict-{word.replace(' ', '-')}"]
+    assert verdicts == [f"verdict verdict-{MARKS[word]}"]
     assert found.text.count(word) >= 1
     assert not re.search(r"\b(authentic|genuine|fake)\b", found.text.lower())
 
