@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,15 @@ def refusal(path: Path) -> str:
 
 
 def clip(folder: Path, kind: str, count: int = 30) -> Path:
+    path = folder / KINDS[kind][0]
+    path.write_bytes(_encoded(kind, count))
+    return path
+
+
+@cache
+def _encoded(kind: str, count: int) -> bytes:
     name, codec, pix_fmt, options = KINDS[kind]
     pictures = (numbered(i) for i in range(count))
-    return write_clip(folder / name, pictures, codec=codec, pix_fmt=pix_fmt, options=options)
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_clip(Path(folder, name), pictures, codec=codec, pix_fmt=pix_fmt, options=options)
+        return path.read_bytes()

@@ -227,7 +227,7 @@ class TestSampling:
         assert self.numbers(path) == [0, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 
     @pytest.mark.parametrize("kind", KINDS)
-    @pytest.mark.parametrize("rate", [3.0, 7.3, 8.0, 12.0])
+    @pytest.mark.parametrize("rate", [7.3, 12.0])
     def test_of_a_constant_rate_the_first_frames_alone(self, tmp_path: Path, kind: str, rate: float) -> None:
         path = clip(tmp_path, kind)
         every, _ = read(path)
@@ -236,14 +236,14 @@ class TestSampling:
         assert [frame.index for frame in found] == sorted(frame.index or 0 for frame in firsts.values())
         assert tally.decoded == 30
 
-    @pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv", "clip.ts"])
-    @pytest.mark.parametrize("place", range(24, 30))
+    @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts"])
+    @pytest.mark.parametrize("place", range(14, 20))
     def test_a_frame_shown_for_long(self, tmp_path: Path, name: str, place: int) -> None:
         """Whether or not it is the first of its interval, or others refer to it."""
-        pts = [number + 50 * (number > place) for number in range(60)]
-        options = {"crf": "12", "g": "60", "bf": "3", "b-pyramid": "normal", "preset": "veryfast"}
-        path = write_clip(tmp_path / name, map(numbered, range(60)), pts=pts, options=options)
-        usual = {min(n for n in range(60) if 8 * pts[n] // 25 == slot) for slot in {8 * p // 25 for p in pts}}
+        pts = [number + 50 * (number > place) for number in range(30)]
+        options = {"crf": "12", "g": "30", "bf": "3", "b-pyramid": "normal", "preset": "veryfast"}
+        path = write_clip(tmp_path / name, map(numbered, range(30)), pts=pts, options=options)
+        usual = {min(n for n in range(30) if 8 * pts[n] // 25 == slot) for slot in {8 * p // 25 for p in pts}}
         for all_decoded in (True, False):
             with open_media(path) as reader:
                 found = list(reader.frames(8.0, all_decoded))
