@@ -146,7 +146,7 @@ class TestStill:
         assert segment == other.model_copy(update={"peaks": peaks})
         assert analysis.persons == with_pictures.persons
 
-    @pytest.mark.parametrize("degrees", [90, 180, 270])
+    @pytest.mark.parametrize("degrees", [90, 180])
     def test_one_that_lies_is_turned(
         self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray, degrees: int
     ) -> None:

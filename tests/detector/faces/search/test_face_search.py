@@ -275,9 +275,9 @@ def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest
     for module in (search, place_search):
         monkeypatch.setattr(module, "FaceDetector", FaceDetector)
     shown = []
-    for i in range(20):
-        matrix = cv2.getRotationMatrix2D((222, 120), 8 * np.sin(i / 3), 1.3 + 0.03 * i)
-        matrix[:, 2] += (200 + 6 * i, 60)
+    for i in range(12):
+        matrix = cv2.getRotationMatrix2D((222, 120), 8 * np.sin(i / 3), 1.3 + 0.05 * i)
+        matrix[:, 2] += (200 + 9 * i, 60)
         image = cv2.warpAffine(astronaut, matrix, (960, 540), borderMode=cv2.BORDER_REFLECT_101)
         shown.append(Frame(i, Fraction(i, 8), image, i))
     detect = FaceDetector()

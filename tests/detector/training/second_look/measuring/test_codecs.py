@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import pytest
+from clips import numbered, write_clip
 
 from detector.models.card import SecondLookCard
 from detector.models.card_files import MODELS
@@ -36,14 +37,13 @@ def test_what_is_added_is_the_mean_over_unmanipulated_clips() -> None:
     assert codecs._added(told, "av1") == 0, "nothing was measured"
 
 
-def test_clips_are_encoded_and_results_kept(
-    tmp_path: Path, talking: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clips_are_encoded_and_results_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", map(numbered, range(8)))
     for folder, label in (("clips", "fake"), ("videos", "real")):
         (tmp_path / folder).mkdir()
         with (tmp_path / folder / "labels.csv").open("w") as file:
             csv.writer(file).writerows([["file", "role", "label"], [f"{folder}.mp4", "develop", label]])
-        shutil.copy(talking, tmp_path / folder / f"{folder}.mp4")
+        shutil.copy(clip, tmp_path / folder / f"{folder}.mp4")
     seen: list[str] = []
 
     def told(file: str, codec: str, fake: bool, analysis: str, _: SecondLookCard) -> Encoded:
