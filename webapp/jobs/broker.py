@@ -77,6 +77,7 @@ def make_celery(settings: Settings) -> Celery:
             "socket_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 10,
+            "max_retries": 0,  # of one request, such as a page's; a worker connects again and again
         }
         return app
     root = Folders.local(settings.data).broker

@@ -28,7 +28,7 @@ from webapp.storage.data_folder import Folders
 
 BACK = 60.0  # seconds in which a store that cannot be reached should be there again
 _PAUSE = 3.0
-_LOOK_EVERY = 0.2
+_LOOK_EVERY = 0.05
 _REFUSED, _DAMAGED = 3, 4  # exit statuses that come with words; others are accidents
 
 

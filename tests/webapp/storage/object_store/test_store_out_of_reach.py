@@ -17,6 +17,7 @@ import servers
 from botocore.exceptions import ClientError
 from made_results import digest
 from object_store_server import CONTENT, kept, upload
+from s3fs import S3FileSystem
 from sqlalchemy import select
 
 from webapp.errors import StoreError
@@ -30,7 +31,14 @@ from webapp.worker import run_job, store_transfer
 
 
 @pytest.fixture
-def closed(monkeypatch, folders):
+def asked_once(monkeypatch):
+    """What does not answer is not asked fifteen times, which takes seconds."""
+    monkeypatch.setattr(S3FileSystem, "retries", 1)
+    monkeypatch.setattr(object_store, "_CONFIG", object_store._CONFIG | {"retries": {"max_attempts": 0}})
+
+
+@pytest.fixture
+def closed(monkeypatch, folders, asked_once):
     """The store's server is gone."""
     monkeypatch.setattr(folders.store, "_endpoint", f"http://127.0.0.1:{servers.free_port()}")
     folders.store.__dict__.pop("_files", None)
@@ -107,7 +115,9 @@ def test_the_store_is_asked_once_for_many(folders, monkeypatch):
     assert {later.problem() for _ in range(5)} == {""} and len(asked) == 6
 
 
-def test_a_result_that_cannot_be_fetched_is_there_later(app, client, bucket, worker, folders, monkeypatch):
+def test_a_result_that_cannot_be_fetched_is_there_later(
+    app, client, bucket, worker, folders, monkeypatch, asked_once
+):
     analysis_id = upload(client)
     run_job.work(worker)
     with monkeypatch.context() as gone:
