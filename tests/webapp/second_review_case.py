@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
 from made_results import finished
 from people import account, signed_in, with_login
+from run_cache import of_this_run
+from sqlalchemy import update
 
 from webapp.security.access.permissions import Role
-from webapp.storage.tables import AnalysisRow, User
+from webapp.security.sign_in import cookies
+from webapp.storage.tables import AnalysisRow, SessionRow, User, now
 
 # What only who may see it should ever read: the first reviewer's words, and the machine's figures.
 WORDS, MACHINE, FILE = "CANARY-OF-WORDS", 0.87654, "interview under review.mp4"
@@ -50,8 +54,37 @@ class Review:
         )
 
 
+_made: dict[str, tuple[Path, Review]] = {}
+"""Of this process, by what is hidden: its data folder and what was made in it."""
+
+
 def review(data: Path, sent: list[str], blind: str = "findings", **settings: object) -> Review:
-    """A review in which nobody has judged; Ben, the second, is an examiner and may do most things."""
+    """A review in which nobody has judged; Ben, the second, is an examiner and may do most things.
+
+    It is made once a process, if it has no settings of its own, and copied to ``data``.
+    """
+    if settings:
+        return _make(data, sent, blind, **settings)
+    if blind not in _made:
+        folder = of_this_run[0].mktemp("review") / "data"
+        _made[blind] = folder, _make(folder, [], blind)
+        _made[blind][1].app.extensions["database"].close()
+    folder, made = _made[blind]
+    shutil.copytree(folder, data)
+    app = with_login(data, sent)
+    with app.extensions["database"].begin() as session:
+        # They have just been signed in, however long ago that was done.
+        session.execute(update(SessionRow).values(started=now(), seen=now(), confirmed=now()))
+    clients = {name: app.test_client() for name in made.clients}
+    for name, client in clients.items():
+        cookie = made.clients[name].get_cookie(cookies.SESSION)
+        assert cookie is not None
+        client.set_cookie(cookies.SESSION, cookie.value)
+        client.environ_base["HTTP_X_CSRF_TOKEN"] = made.clients[name].environ_base["HTTP_X_CSRF_TOKEN"]
+    return replace(made, app=app, clients=clients)
+
+
+def _make(data: Path, sent: list[str], blind: str, **settings: object) -> Review:
     app = with_login(data, sent, **settings)
     roles = {
         "root": Role.ADMINISTRATOR,

@@ -15,12 +15,32 @@ from detector.files import write_atomically
 from detector.models.card_files import MODELS
 from detector.schema.laboratory.quoted import Laboratory
 from detector.validation.model_used import validated_model
+from webapp import create_app
 from webapp.cli import main as cli
 from webapp.custody import log_queries
 from webapp.services.validations import making, quoted_extract
 from webapp.services.validations import stored as stored_validations
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import Choice, now
+from webapp.storage.tables import AnalysisRow, Choice, now
+
+
+@pytest.fixture(scope="module")
+def made_before(tmp_path_factory, shipped) -> tuple[Path, list[AnalysisRow], str]:
+    """A data folder with a validation, the analyses it is made of, and its address."""
+    data = tmp_path_factory.mktemp("validated") / "data"
+    app = create_app({"TESTING": True, "REELPROOF_DATA": data, "SEND": lambda _id: None})
+    case_id, rows = fill(app, shipped)
+    address = make(app, case_id)
+    app.extensions["database"].close()
+    return data, rows, address
+
+
+@pytest.fixture
+def validated(made_before, tmp_path) -> tuple[list[AnalysisRow], str]:
+    """Analyses and address of a validation; tests ask for it before the app, which finds it there."""
+    data, rows, address = made_before
+    shutil.copytree(data, tmp_path / "data")
+    return rows, address
 
 
 def own_threshold(app) -> bool | None:
@@ -42,9 +62,8 @@ def killed(*_arguments: object) -> None:
     raise Killed
 
 
-def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
-    case_id, rows = fill(app, shipped)
-    address = make(app, case_id)
+def test_a_changed_model_or_file_is_noticed(validated, app, monkeypatch):
+    rows, address = validated
     client = app.test_client()
     client.post(f"{address}/quote", data={"quoted": "yes"})
     other = validated_model(MODELS / "reelproof-2.json")
@@ -59,11 +78,10 @@ def test_a_changed_model_or_file_is_noticed(app, shipped, monkeypatch):
     assert answer.status_code == 500 and "not the one that was chosen" in answer.text
 
 
-def test_a_choice_that_nobody_made_is_refused(app, shipped, monkeypatch, quick_reports, capsys):
+def test_a_choice_that_nobody_made_is_refused(validated, app, monkeypatch, quick_reports, capsys):
     """A validation that was put in, and a choice of it in the database: the log has none of either."""
-    case_id, rows = fill(app, shipped)
-    client, database = app.test_client(), app.extensions["database"]
-    address, other = make(app, case_id), "ab" * 16
+    rows, address = validated
+    client, database, other = app.test_client(), app.extensions["database"], "ab" * 16
     places = Folders.local(app.extensions["settings"].data)
     extract = (places.validation(address.rsplit("/", 1)[1]) / "laboratory.json").read_bytes()
     report = f"/analyses/{rows[0].id}/report.html"
@@ -100,10 +118,9 @@ def test_a_choice_that_nobody_made_is_refused(app, shipped, monkeypatch, quick_r
     assert client.get(report).status_code == 200 and cli.run(["verify-log"]) == 0
 
 
-def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, monkeypatch, quick_reports):
+def test_thresholds_whose_rows_cannot_be_written_change_nothing(validated, app, monkeypatch, quick_reports):
     """Reports quote the validation as before, and thresholds can be set again."""
-    case_id, rows = fill(app, shipped)
-    address = make(app, case_id)
+    rows, address = validated
     client, engine = app.test_client(), app.extensions["database"].engine
     client.post(f"{address}/quote", data={"quoted": "yes"})
     place = Folders.local(app.extensions["settings"].data).validations / address.rsplit("/", 1)[1]
@@ -129,10 +146,9 @@ def test_thresholds_whose_rows_cannot_be_written_change_nothing(app, shipped, mo
 
 
 @pytest.mark.parametrize("quoted", [True, False])
-def test_a_crash_while_thresholds_are_put_in_place(app, shipped, monkeypatch, quick_reports, quoted):
+def test_a_crash_while_thresholds_are_put_in_place(validated, app, monkeypatch, quick_reports, quoted):
     """Reports quote what the rows say, and the next start puts it in place."""
-    case_id, rows = fill(app, shipped)
-    address = make(app, case_id)
+    rows, address = validated
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
     if quoted:
         client.post(f"{address}/quote", data={"quoted": "yes"})

@@ -59,11 +59,15 @@ def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, mo
     arguments = ["fetch_inputs", "0" * 32, digest(CONTENT), str(folders.data / "to"), "reelproof"]
     assert store_transfer.main(arguments, patience=0) == 3
     assert json.loads(capsys.readouterr().out)[:2] == [503, "The store cannot be reached, or failed."]
-    for program in ("webapp", "webapp.worker.standalone"):
-        monkeypatch.setenv("REELPROOF_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
-        monkeypatch.setenv("REELPROOF_BROKER", "redis://127.0.0.1:1/0")
-        ended = subprocess.run([sys.executable, "-m", program], capture_output=True, text=True, timeout=200)
-        assert ended.returncode == 2 and "The store cannot be reached" in ended.stderr
+    monkeypatch.setenv("REELPROOF_DATABASE", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("REELPROOF_BROKER", "redis://127.0.0.1:1/0")
+    both = [
+        subprocess.Popen([sys.executable, "-m", program], stderr=subprocess.PIPE, text=True)
+        for program in ("webapp", "webapp.worker.standalone")
+    ]
+    for process in both:
+        _, errors = process.communicate(timeout=200)
+        assert process.returncode == 2 and "The store cannot be reached" in errors
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def hangs(monkeypatch, folders):
 
 def test_a_store_that_hangs_holds_nobody_for_long(client, folders, hangs, monkeypatch):
     monkeypatch.setattr(store_probe, "_WITHIN", 0.5)
-    monkeypatch.setattr(object_store, "_ANSWER_WITHIN", 1)
+    monkeypatch.setattr(object_store, "_ANSWER_WITHIN", 0.3)
     store_probe.probe_of.cache_clear()
     began = time.monotonic()
     answers = [client.get("/readyz") for _ in range(10)]
@@ -172,12 +176,3 @@ def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, mon
 def test_what_is_no_store(url):
     with pytest.raises(SettingError, match="s3://bucket/prefix"):
         read_settings({"REELPROOF_STORE": url})
-
-
-def test_without_a_store_nothing_of_it_is_loaded(tmp_path):
-    script = (
-        "import sys; from webapp import create_app; "
-        f"create_app({{'REELPROOF_DATA': {str(tmp_path)!r}, 'SEND': print}}); "
-        "assert not {'fsspec', 's3fs', 'botocore'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
