@@ -38,7 +38,7 @@ def collected_here() -> Iterator[None]:
 
 def test_no_answer_but_documented_ones(app, attack):
     sent = attack(app, examples=1, brief=True)
-    assert sent["coverage"] > 1000 and sent["fuzzing"] > 30 and sent["stateful"] > 3, sent
+    assert sent["coverage"] > 700 and sent["fuzzing"] > 30 and sent["stateful"] > 3, sent
 
 
 @pytest.mark.slow

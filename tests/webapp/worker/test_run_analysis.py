@@ -118,6 +118,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 def test_a_database_that_restarts_fails_nothing(app, settings, database, monkeypatch, where, name):
     monkeypatch.setattr(run_analysis, "make_result", engine)
     monkeypatch.setattr(database_retries.time, "sleep", lambda _: None)
+    monkeypatch.setattr(prepared_report, "_render_confined", lambda *_: None)
     analysis_id, ask, missed = hand_in(app).id, getattr(where, name), []
 
     def restarting(*asked):
