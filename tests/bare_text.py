@@ -17,7 +17,7 @@ ALLOWED = frozenset(
     {
         "Reelproof", "SHA-256", "PDF", "HTML", "JSON", "CSV", "EDL", "OTIO", "API", "px", "py", "logit",
         "PTS", "IPTC", "C2PA", "EXIF", "AUC", "Hz", "kB", "MB", "GB", "UTC", "HH:MM:SS.mmm", "analysis.json",
-        "manifest.json", "JPEG", "MP4", "WebVTT", "Parquet", "safetensors", "ms", "min", "fps", "Cllr",
+        "manifest.json", "JPEG", "MP4", "WebVTT", "Parquet", "safetensors", "ms", "fps", "Cllr",
         "true", "false", "still", "check-confirmed", "check-unconfirmed",  # in attributes
     }
 )  # fmt: skip

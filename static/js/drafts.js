@@ -15,7 +15,7 @@ export class Drafts {
   set(about, note) {
     if (note.trim()) this.notes.set(about, note);
     else this.notes.delete(about);
-    this.#write();
+    this.keep();
   }
 
   delete(about) { this.set(about, ""); }
@@ -30,8 +30,8 @@ export class Drafts {
     try { return Object.entries(JSON.parse(sessionStorage.getItem(this.key) ?? "{}")); } catch { return []; }
   }
 
-  // A browser that keeps nothing asks before it leaves the page instead.
-  #write() {
+  /** Keep what there is; a browser that keeps nothing asks before it leaves the page instead. */
+  keep() {
     try {
       if (this.notes.size) sessionStorage.setItem(this.key, JSON.stringify(Object.fromEntries(this.notes)));
       else sessionStorage.removeItem(this.key);

@@ -187,6 +187,23 @@ def test_a_held_key_or_a_second_press_records_nothing_twice(reviewed: tuple[Serv
     ]
 
 
+def test_what_keeps_an_annotation_from_being_recorded_is_told_and_the_note_stays(desk: Page) -> None:
+    desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Pia')")
+    desk.locator("#segment-note").fill("teeth run together")
+    desk.evaluate("sessionStorage.clear()")  # as signing out in another tab does
+    signed_out, silent = lambda route: route.fulfill(status=401, json={}), lambda route: route.abort()
+    for answer, words in (
+        (signed_out, "You are not signed in (any more), so nothing was recorded."),
+        (silent, "Reelproof does not respond, so nothing was recorded."),
+    ):
+        desk.route("**/annotations.json", answer, times=1)
+        desk.locator("#inspector [data-verdict=agree]").click()
+        expect(desk.locator("#complaint")).to_contain_text(words)
+        desk.locator("#complaint").get_by_role("button", name="Close").click()
+    desk.reload()
+    expect(desk.locator("#segment-note")).to_have_value("teeth run together")
+
+
 def test_a_name_being_typed_outlasts_other_annotations(desk: Page) -> None:
     desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Tom')")
     desk.get_by_role("tab", name="Persons").click()

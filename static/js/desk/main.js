@@ -214,6 +214,7 @@ class Desk {
       say(words, made && annotation.kind !== "withdrawal" ? { label: _("Undo"), run: () => this.withdraw(made) } : null);
       return true;
     } catch (problem) {
+      this.drafts.keep(); // signing out elsewhere empties what the browser keeps
       this.complain(problem.message);
       return false;
     }

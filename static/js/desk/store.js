@@ -1,11 +1,12 @@
 // Where annotations are kept: with the app, or, in a page opened from disk, in a file of one's own.
 
 import { _ } from "../language.js";
-import { post } from "../requests.js";
+import { askState, post } from "../requests.js";
 import { inOrder } from "./annotations.js";
 import { canonical, fingerprint } from "./checksum.js";
 
 const NAME_KEY = "reelproof-reviewer";
+const SILENT = () => _("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again.");
 
 /** The reviewer's name, kept in this browser alone. */
 export const reviewer = {
@@ -26,15 +27,17 @@ export class AppStore {
   }
 
   async load() {
-    const answer = await fetch(`${this.address}/annotations.json`, { headers: { Accept: "application/json" }, cache: "no-store" });
-    if (!answer.ok) throw new Error(_("The annotations could not be read. Reload the page."));
-    return inOrder((await answer.json()).annotations);
+    const { status, content } = await askState(`${this.address}/annotations.json`);
+    if (!status) throw new Error(SILENT());
+    if (status === 401) throw new Error(_("You are not signed in (any more), so nothing was recorded. Sign in in another tab, then reload this page and try again."));
+    if (!content) throw new Error(_("The annotations could not be read. Reload the page."));
+    return inOrder(content.annotations);
   }
 
   async add(annotation) {
     const { annotations } = await post(`${this.address}/annotations`, {
       body: annotation,
-      unanswered: _("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again."),
+      unanswered: SILENT(),
       refused: _("Nothing was recorded. Try again."),
     });
     return inOrder(annotations);
