@@ -49,19 +49,15 @@ def upload_limit_in(
         larger=gettext(
             "The file does not fit into your quota: of %(total)s MB for all your exhibits, %(used)s MB are "
             "used and %(left)s MB are left.",
-            total=_megabytes(settings.quota),
-            used=_megabytes(used),
-            left=_megabytes(left),
+            total=shown(settings.quota / 1e6, ",.10g"),
+            used=shown(-(-used // 100_000) / 10, ",.10g"),  # to a tenth, never less than it is
+            left=shown(left // 100_000 / 10, ",.10g"),  # never more
         ),
         smaller=gettext(
             "Unfinished uploads count with their whole size. Delete analyses you need no longer, or ask "
             "whoever runs this Reelproof to raise REELPROOF_QUOTA_MB."
         ),
     )
-
-
-def _megabytes(count: int) -> str:
-    return shown(count / 1e6, ",.10g")
 
 
 def refuse_beyond(session: Session, sha256: str, size: int, wanted_id: str | None) -> None:
