@@ -58,6 +58,13 @@ def test_the_menu_closes_like_one(desk: Page) -> None:
     expect(open_menu).to_have_count(0)
 
 
+def test_on_paper_nothing_is_pressed_or_gone_to(desk: Page) -> None:
+    desk.emulate_media(media="print")
+    expect(desk.locator("#verdict")).to_be_visible()
+    for pressed in (".bar nav", "#pdf-report", "#play", "#tab-persons", "#inspector .judge-agree"):
+        expect(desk.locator(pressed)).to_be_hidden()
+
+
 def test_the_history_has_room_in_its_panel(desk: Page) -> None:
     ready(desk)
     desk.keyboard.press("i")

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from reports.text.translation import language
 from webapp.cli import main as cli
+from webapp.pages.people.browser_names import browser_name
 from webapp.pages.people.login import waiting
 from webapp.security import accounts as account_store
 from webapp.security.access.permissions import Role
@@ -110,6 +111,21 @@ def test_where_one_is_signed_in(app):
     assert sessions_of(app, "ada") == 1
     assert here.post("/account/sessions/end").location == "/login"
     assert sessions_of(app, "ada") == 0 and sessions_of(app, "root") == 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/1 Firefox/140.0", "Firefox, Windows"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/5 Chrome/150.0 Safari/5 Edg/150.0", "Edge, Windows"),
+        ("Mozilla/5.0 (Linux; Android 10; K) Chrome/150.0 Mobile Safari/537.36", "Chrome, Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Mobile/1 Safari/604.1", "Safari, iPhone"),
+        ("curl/8.14.1", "curl/8.14.1"),
+        ("", ""),
+    ],
+)
+def test_a_session_is_named_by_browser_and_system(agent, name):
+    assert browser_name(agent) == name
 
 
 def test_the_page_never_shows_a_token(app):

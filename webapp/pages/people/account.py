@@ -10,6 +10,7 @@ from webapp import this_app
 from webapp.custody import log as custody_log
 from webapp.errors import UserError
 from webapp.pages.form_again import form_again
+from webapp.pages.people.browser_names import browser_name
 from webapp.pages.people.login import waiting
 from webapp.security import accounts as account_store
 from webapp.security import api_tokens, authentication
@@ -35,6 +36,7 @@ def show(problem: UserError | None = None) -> str:
         user=row.user,
         this_one=row.id,
         sessions=rows,
+        browser_name=browser_name,
         permissions=[each for each in MEANINGS if each in PERMISSIONS[current().role]],
         meanings=MEANINGS,
         problem=problem,
