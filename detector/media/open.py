@@ -25,6 +25,7 @@ from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import (
     DEMUXERS,
     HEAD,
+    MP4,
     container_of,
     is_animated_webp,
     is_boxed_picture,
@@ -42,7 +43,12 @@ from detector.media.pictures.photo_file import (
 from detector.media.pillow_reader import UNREAD, open_with_pillow
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind
+from detector.schema.translatable import N_
 
+_ENCRYPTED = N_(
+    "The pictures are encrypted, as copy protection does it: only programs that have the key can show them. "
+    "Ask whoever has it for an mp4 without encryption, and keep the original."
+)
 _MISSED = frozenset({"jpeg_pipe", "mpegts"})
 
 
@@ -98,7 +104,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
             refuse_mismatch(head, container.format.name)
             place = file.tell()  # FFmpeg reads on from there
             colours = to_srgb(file, _colour_code(container))
-            played = read_layout(file).played if _waits(container) else {}
+            layout = read_layout(file) if container.format.name == MP4 else None
             stated = stated_seconds(file)
             file.seek(place)
             by_pillow = is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk
@@ -113,18 +119,18 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                 reader.stated_seconds = stated
                 if colours.of_cmyk or not by_pillow:
                     reader.is_whole = partial(is_whole, file)
+                if layout and reader.stream_index in layout.encrypted:
+                    raise MediaError(_ENCRYPTED)
                 if not by_pillow:
-                    reader.played = played
+                    reader.played = layout.played if layout and _waits(container) else {}
                     reader.breaks_off = cut_fragment(file) is not None
                     reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
                 yield reader
 
 
 def _waits(container: av.container.InputContainer) -> bool:
-    """Whether something in an MP4 or QuickTime file begins later than the file."""
-    return container.format.name.startswith("mov") and any(
-        (each.start_time or 0) > 0 for each in container.streams
-    )
+    """Whether something in a file begins later than the file."""
+    return any((each.start_time or 0) > 0 for each in container.streams)
 
 
 def _colour_code(container: av.container.InputContainer) -> tuple[int, int]:

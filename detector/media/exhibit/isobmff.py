@@ -23,6 +23,7 @@ _MOST_EDITS = 64
 _MOST_NAMED = 32
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _VISUAL = 86  # bytes of a sample description of pictures before the boxes in it
+_ENCRYPTED = frozenset({b"encv", b"drmi"})  # sample descriptions: ISO/IEC 23001-7; of Apple's shop
 _DOLBY_VISION = frozenset(
     {b"dvcC", b"dvvC", b"dvwC"}
 )  # Dolby Vision Streams Within the ISO Base Media File Format
@@ -46,6 +47,8 @@ class Layout:
     """Likewise, width and height of the part of the picture that players are to show, if one is named."""
     dolby_vision: dict[int, str] = field(default_factory=dict)
     """Likewise, profile and what its base layer is compatible with, such as 8.4."""
+    encrypted: set[int] = field(default_factory=set)
+    """Tracks of pictures that are."""
     xmp: bytes = b""
     movie_scale: int = 0
     track: int = -1
@@ -201,6 +204,8 @@ def _stsd(layout: Layout, data: bytes) -> None:
     if layout.handler != b"vide" or len(layout.descriptions) >= _MOST_NAMED:
         return
     layout.descriptions.append(count)
+    if data[12:16] in _ENCRYPTED:
+        layout.encrypted.add(layout.track)
     for kind, contents in _extensions(data):
         if kind == b"clap":
             width, of_width, height, of_height = struct.unpack_from(">4I", contents)

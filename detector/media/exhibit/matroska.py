@@ -52,12 +52,14 @@ def _tracks(file: BinaryIO) -> bytes | None:
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and contents of each element of a row of them."""
+    """Number and contents of each whole element of a row of them."""
     at = 0
     while (read := _header(data, at)) is not None:
         kind, length, start = read
-        yield kind, data[start : start + length]
         at = start + length
+        if at > len(data):
+            return
+        yield kind, data[start:at]
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int] | None:

@@ -154,10 +154,16 @@ class PictureStream:
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
     cover = av.stream.Disposition.attached_pic
-    streams = [
-        s for s in container.streams.video if not s.disposition & cover and s.codec_context is not None
-    ]
+    pictures = [s for s in container.streams.video if not s.disposition & cover]
+    streams = [s for s in pictures if s.codec_context is not None]
     if not streams:
+        if pictures:
+            raise MediaError(
+                N_(
+                    "The file's pictures are in a codec that is not known here, such as the raw format of a "
+                    "camera. Export them as mp4 with a program that plays them, and keep the original."
+                )
+            )
         if container.streams.audio:
             raise MediaError(
                 N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s")

@@ -93,6 +93,21 @@ def test_a_length_below_the_bounds_is_no_matter(clip):
         assert len(list(reader.every_frame())) == 20
 
 
+def test_pictures_that_are_encrypted(tmp_path):
+    """FFmpeg says that the codec is the one below, and decodes noise or nothing."""
+    key = "0123456789abcdef" * 2
+    options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": key, "encryption_kid": key}
+    path = write_clip(tmp_path / "a.mp4", map(numbered, range(5)), container_options=options, sound=True)
+    assert "The pictures are encrypted" in refusal(path)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", b"avc1"), ("a.mkv", b"V_MPEG4/ISO/AVC")])
+def test_pictures_in_an_unknown_codec_are_no_lack_of_pictures(tmp_path, name, codec):
+    path = write_clip(tmp_path / name, map(numbered, range(5)), sound=True)
+    path.write_bytes(path.read_bytes().replace(codec, codec[:-3] + b"XYZ"))
+    assert "in a codec that is not known here" in refusal(path)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
