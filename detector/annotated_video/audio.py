@@ -83,7 +83,7 @@ class Sound:
         while True:
             try:
                 packet = next(self._packets, None)
-            except av.FFmpegError:  # the file breaks off
+            except (av.FFmpegError, IndexError):  # the file breaks off; other streams began within it
                 packet = None
             if packet is None or (packet.pts is not None and packet.size):
                 self._next = packet

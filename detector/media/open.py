@@ -163,7 +163,9 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
                 _Nameless(file, end),
                 mode="r",
                 format=demuxer,
-                options={"format_whitelist": ",".join(DEMUXERS)},
+                # A transport stream's pictures may go on under another number, as where advertisements were
+                # put in.
+                options={"format_whitelist": ",".join(DEMUXERS), "merge_pmt_versions": "1"},
                 metadata_errors="replace",
             )
         except (av.FFmpegError, ValueError):

@@ -33,6 +33,9 @@ _TIME = re.compile(
 )
 _ANIMATIONS = frozenset({"webp_pipe", "gif"})
 """They have tags of photos, of which FFmpeg hands out none, and no frame rate, which it makes up."""
+_IN_ORDER = frozenset({"mpegts", "flv"})
+"""Containers that are read from their start to their end."""
+_REST, _REST_SECONDS = 0.05, 1.0  # of a file, and of pictures that would have had room in it
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
@@ -68,7 +71,7 @@ def collect(reader: MediaReader, path: Path) -> Collected:
     video, measured, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
         streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
-        picture=_picture(reader, layout, shown.get(reader.stream_index)),
+        picture=_picture(reader, layout, shown.get(reader.stream_index), _ends_at(reader, path)),
         groups=measured.groups() if video else None,
         timing=measured.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
         structure=layout.structure if layout else None,
@@ -111,7 +114,20 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
     )
 
 
-def _picture(reader: MediaReader, layout: Layout | None, shown: tuple[int, int] | None) -> Picture:
+def _ends_at(reader: MediaReader, path: Path) -> float | None:
+    """At which share of the file its pictures end; None at its end, or just before, as sound may come later.
+
+    Streams that begin within a file, as where others were joined to it, are not read.
+    """
+    size, end = path.stat().st_size, reader.tally.packets.end_in_file
+    if reader.container_format not in _IN_ORDER or not 0 < end < (1 - _REST) * size:
+        return None
+    return end / size if float(reader.duration) * (size - end) / end > _REST_SECONDS else None
+
+
+def _picture(
+    reader: MediaReader, layout: Layout | None, shown: tuple[int, int] | None, ends_at: float | None
+) -> Picture:
     stream = reader.stream
     context = stream.codec_context
     level = -1 if context.level is None else context.level
@@ -132,6 +148,7 @@ def _picture(reader: MediaReader, layout: Layout | None, shown: tuple[int, int] 
         sizes=tuple(reader.sizes) if len(reader.sizes) > 1 else (),
         interlaced=reader.interlaced or None,
         shown=shown if shown and (shown[0] < context.width or shown[1] < context.height) else None,
+        ends_at=ends_at,
         dolby_vision=layout.dolby_vision.get(reader.stream_index) if layout else None,
         declared_frame_rate=_fraction(stream.base_rate) if video and has_rate else None,
         bit_rate=round(8 * sent / seconds) if video and seconds > 0 else None,

@@ -88,6 +88,11 @@ class Picture(Value):
         description="of an MP4 or QuickTime file, profile and compatibility, such as 8.4; not applied; null: "
         "not stated, or not looked for; since 1.24",
     )
+    ends_at: Probability | None = Field(
+        default=None,
+        description="of a transport stream or a Flash video, the share of the file at which its pictures "
+        "end, where that is well before its end; null: elsewhere, or not looked for; since 1.24",
+    )
     bit_rate: Count | None = Field(default=None, description="bits a second, measured from the packets")
     declared_bit_rate: Count | None = None
     container_duration: Seconds | None = Field(default=None, description="as stated for the whole file")

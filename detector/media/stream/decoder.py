@@ -188,7 +188,8 @@ class FrameDecoder(PictureStream):
         while True:
             try:
                 packet = next(packets)
-            except StopIteration:
+            except (StopIteration, IndexError):
+                # PyAV raises the latter once all is read, where streams began within a transport stream.
                 if self.breaks_off:
                     self._break_off(tally)
                 return

@@ -38,6 +38,7 @@ class PacketStats:
         self.count = self.bytes = self.keys = self.leading = 0
         self.order_breaks = self.without_time = self.not_shown = 0
         self.end: int | None = None  # of the last picture to be shown, in ticks
+        self.end_in_file = 0  # bytes from the file's start to the end of the last packet, where that is known
         self.begins_with_key: bool | None = None
         self._early = array("q")  # PTS of those that came before the first frame did
         self._begun = False
@@ -61,6 +62,7 @@ class PacketStats:
             return
         self.count += 1
         self.bytes += size
+        self.end_in_file = max(self.end_in_file, (packet.pos or 0) + size)
         pts, dts = packet.pts, packet.dts
         if pts is None:
             self.without_time += 1

@@ -21,6 +21,7 @@ def of_video(media: Media, details: Details, before: float = 0.0) -> Iterator[An
     ``before`` is as in :func:`~detector.metadata.anomalies.rules.anomalies_of`.
     """
     yield from _tracks(details)
+    yield from _rest(details)
     yield from _sizes(media, details)
     if details.picture is not None:
         yield from _seen_otherwise(details.picture)
@@ -28,6 +29,30 @@ def of_video(media: Media, details: Details, before: float = 0.0) -> Iterator[An
     yield from _edits(details)
     yield from _joints(details)
     yield from _time_stamps(media, details)
+
+
+def _rest(details: Details) -> Iterator[Anomaly]:
+    """What lies behind the pictures, in the file."""
+    observations = []
+    if details.picture and details.picture.ends_at is not None:
+        observations.append(
+            N_(
+                "The examined pictures end at %(share)s %% of the file. What follows was not examined: it is "
+                "sound, or other streams that begin there."
+            )
+            % {"share": f"{100 * details.picture.ends_at:.0f}"}
+        )
+    if details.structure and details.structure.boxes.count("moov") > 1:
+        observations.append(
+            N_("The file has more than one table of contents (moov). Pictures of the first were examined.")
+        )
+    for observation in observations:
+        yield Anomaly(
+            kind=N_("more behind the pictures"),
+            observation=observation,
+            concern=N_("Recordings may have been joined, of which players and this analysis show the first."),
+            innocent=N_("Downloads of streams with advertisements, and simple joining of parts, look alike."),
+        )
 
 
 def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:

@@ -47,6 +47,9 @@ def _other_pictures(media: Media) -> list[str]:
             else N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
             % {"others": len(others), "named": named}
         )
+    if media.details and media.details.picture and (end := media.details.picture.ends_at):
+        words = N_("Its pictures end at %(share)s %% of the file; what follows was not looked at.")
+        found.append(words % {"share": f"{100 * end:.0f}"})
     if media.still and media.details and (pages := media.details.other_pages):
         found.append(
             N_("The file holds %(count)s, not looked at.") % {"count": counted(pages, "more picture")}

@@ -1,0 +1,77 @@
+"""Files joined byte by byte: what of them is examined, and what is told of the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clips import number_of, numbered, write_clip
+
+from detector.media.open import open_media
+from detector.metadata.exhibit import media_facts, with_metadata
+from detector.schema.analysis import Media
+from detector.verdict.reasons.not_seen import not_seen
+
+X264 = {"crf": "12", "preset": "veryfast", "g": "25"}
+
+
+def read(path: Path) -> tuple[list[int], Media]:
+    with open_media(path) as reader:
+        shown = [number_of(frame.image) for frame in reader.frames(1000)]
+        media = media_facts(reader, path.name, path.stat().st_size, "0" * 64)
+        return shown, with_metadata(media, reader, path)[0]
+
+
+def joined(tmp_path: Path, ending: str, codec: str = "libx264", **second: str) -> Path:
+    """Frames 0 to 49, and behind them 500 to 549 of another file."""
+    options = X264 if codec == "libx264" else {}
+    one, other = (
+        write_clip(
+            tmp_path / f"{first}.{ending}",
+            map(numbered, range(first, first + 50)),
+            codec=codec,
+            options=options,
+            container_options=second if first else {},
+        )
+        for first in (0, 500)
+    )
+    path = tmp_path / f"joined.{ending}"
+    path.write_bytes(one.read_bytes() + other.read_bytes())
+    return path
+
+
+def test_pictures_that_go_on_under_another_number_are_examined(tmp_path: Path) -> None:
+    """FFmpeg hands out the last picture before the change at the end, where it is counted and left."""
+    shown, media = read(joined(tmp_path, "ts", mpegts_start_pid="0x200"))
+    assert shown == [*range(48), 49, *range(500, 550)]
+    assert media.details is not None and not media.details.other_pictures
+    assert media.frames_out_of_order == 1 and not not_seen(media, 0.0)
+
+
+def test_streams_of_another_program_are_told(tmp_path: Path) -> None:
+    """Where FFmpeg meets them late, PyAV ends in an error of its own."""
+    path = joined(tmp_path, "ts", mpegts_start_pid="0x200", mpegts_pmt_start_pid="0x1100")
+    shown, media = read(path)
+    assert shown == list(range(50))
+    assert media.details is not None and media.details.picture is not None
+    assert media.details.picture.ends_at == pytest.approx(0.5, abs=0.03)
+    (told,) = (each for each in media.anomalies if each.kind == "more behind the pictures")
+    assert "end at 49 % of the file" in told.observation or "end at 50 % of the file" in told.observation
+    assert "of the file; what follows was not looked at." in " ".join(not_seen(media, 0.0))
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mp4", "libx264"), ("flv", "flv")])
+def test_another_file_behind_one_is_told(tmp_path: Path, ending: str, codec: str) -> None:
+    path = joined(tmp_path, ending, codec)
+    shown, media = read(path)
+    assert shown == list(range(50))
+    assert [each.kind for each in media.anomalies].count("more behind the pictures") == 1
+    _, alone = read(tmp_path / f"0.{ending}")
+    assert "more behind the pictures" not in [each.kind for each in alone.anomalies]
+
+
+def test_sound_that_lags_behind_is_nothing_to_tell(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.ts", map(numbered, range(20)), options=X264, sound=True)
+    _, media = read(path)
+    assert media.details is not None and media.details.picture is not None
+    assert media.details.picture.ends_at is None
