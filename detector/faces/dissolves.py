@@ -3,8 +3,8 @@
 A face is followed by its place, and in a dissolve the next person's often is where the last one's was. In
 between, the whole picture is a mixture of what it was before and what it is after, which nothing that moves
 looks like: a head that turns, a camera that pans. Where the scene changes so, or altogether in some other
-way, what is seen of a track after that is compared with what was seen of it before. How the limits were
-measured is in docs/faces.md.
+way, what is seen of a track after that is compared with what was seen of it before. How much of this is
+found is in docs/faces.md.
 """
 
 from __future__ import annotations
