@@ -1,6 +1,6 @@
 """What runs the networks of the search, CenterFace and the one that proposes places: OpenCV, then OpenVINO.
 
-OpenVINO does a fifth to a quarter less work a frame, once it has compiled a network for frames of one size.
+OpenVINO does a sixth to a quarter less work a frame, once it has compiled a network for frames of one size.
 To full precision: in bfloat16 it takes 2.4 times less than OpenCV, but boxes move by up to 5 % of a face's
 width and with them every score (docs/experiments-speed.md).
 
