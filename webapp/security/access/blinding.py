@@ -5,6 +5,7 @@ exhibit are hidden from them and, if so chosen, the machine's findings too, in w
 only judgements are hidden, annotations of others are left out of what they see, and what cannot be cut
 (reports, bundles, the custody log) is refused. Where findings are hidden, the exhibit's analyses are not
 there for them at all: :func:`webapp.security.access.visibility.visible` leaves them out of every select.
+Which exhibits are awaited is asked with :mod:`webapp.storage.blind_exhibits`, by webhooks as well.
 
 Nor does the first judge with the second's words before their eyes. They see everything, so the second
 annotates nothing of an exhibit before the first has judged it (:func:`refuse_telling_first`).
