@@ -23,6 +23,7 @@ from webapp.storage.database import Database
 pytestmark = pytest.mark.browser
 
 _RESULT = 240_000  # milliseconds
+_ASKED_WITHIN = 5_000  # milliseconds: the longest that a page waits before it asks again
 
 
 def menu(page: Page, name: str, act: str) -> None:
@@ -82,6 +83,7 @@ def test_cancel_and_retry_a_running_analysis(without_sample, page: Page, sample:
 def test_pause_resume_and_priority_of_a_waiting_analysis(browser: Browser, page: Page, seen, tmp_path: Path):
     """With scripts by keyboard, and without them."""
     waiting, other = tmp_path / "waiting.mp4", tmp_path / "other.mp4"
+    page.clock.install()
     for file in (waiting, other):
         file.write_text(f"{file.name}\n" * 100)
     with served(tmp_path / "data") as app:
@@ -117,9 +119,11 @@ def test_pause_resume_and_priority_of_a_waiting_analysis(browser: Browser, page:
         expect(second.get_by_text("The analysis is paused")).to_be_visible()
         plain.get_by_role("button", name="Resume").click()
         expect(plain.locator("#stage")).to_have_text("Waiting: 1 job ahead")
+        page.clock.fast_forward(_ASKED_WITHIN)
         expect(second.locator("#stage")).to_have_text("Waiting: 1 job ahead")
         expect(row(page, "other.mp4")).to_contain_text("Queued, low priority")
         menu(page, "other.mp4", "Pause")
+        page.clock.fast_forward(_ASKED_WITHIN)
         expect(second.get_by_text("The analysis is paused")).to_be_visible()
         context.close()
 

@@ -20,7 +20,7 @@ from detector.paths import ROOT
 
 pytestmark = pytest.mark.browser
 _RATE = ("--sample-rate", "4")
-_TIMES, _SECONDS = 3, 7  # a second more than until the manipulated stretch ends
+_TIMES, _SECONDS = 2, 7  # a second more than until the manipulated stretch ends
 
 
 # What the page shows while a face is flagged, in one look: it changes twice a second.
@@ -50,7 +50,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample but for its end, three times, so that a busy machine opens the page while it still plays."""
+    """The sample but for its end, twice, so that a busy machine opens the page while it still plays."""
     path = tmp_path_factory.mktemp("clip") / "two people.mp4"
     with av.open(path, "w") as out:
         with av.open(sample) as given:
@@ -105,7 +105,7 @@ def test_it_is_seen_as_it_plays(
     assert 0 < flagged["left"] < flagged["right"] < 0.5
     assert (flagged["width"], flagged["lines"]) == (960, 2)
     assert re.fullmatch(r"Track \d · (> )?0\.\d\d, flagged", flagged["words"])
-    assert flagged["since"].startswith("flagged since 00:00:0")
+    assert re.match(r"flagged since 00:00:[01]\d", flagged["since"])  # the first time or the second
 
     closed = page.locator(".live-segments li")
     expect(closed.first).to_contain_text("00:00:0", timeout=120_000)

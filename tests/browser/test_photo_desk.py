@@ -277,54 +277,51 @@ def test_declarations_and_metadata_stand_beside_the_photo(photo: Page) -> None:
     assert "00:00:00" not in photo.evaluate("() => document.body.innerText")
 
 
-@pytest.mark.parametrize(
-    ("apart", "words"),
-    [
+def test_labels_of_a_row_of_faces_do_not_bury_one_another(photo: Page) -> None:
+    """Shortened, then below, then left out; that of the one with a finding stands."""
+    for apart, words in (
         (200, ["Person X: 0.10", "Person Y: 0.10", "Person Z: 0.90 flagged"]),
         (75, ["X 0.10", "Y 0.10", "Person Z: 0.90 flagged"]),
         (10, ["", "Y 0.10", "Person Z: 0.90 flagged"]),
-    ],
-)
-def test_labels_of_a_row_of_faces_do_not_bury_one_another(photo: Page, apart: int, words: list[str]) -> None:
-    """Shortened, then below, then left out; that of the one with a finding stands."""
-    drawn, labels = of_desk(
-        photo,
-        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ persons, flagged }} = view;
-        const [person] = view.persons(); const step = {apart} / desk.player.photo.scale;
-        const scores = (k, score) => ({{ ...person.scores, smooth: person.scores.smooth.map(() => score),
-            box: person.scores.box.map((_value, at) => [10 + k * step, 200, 40 + k * step, 240][at % 4]) }});
-        view.persons = () => [["X", 0, 0.1], ["Y", 1, 0.1], ["Z", 2, 0.9]].map(([id, k, score]) =>
-            ({{ ...person, id, name: `Person ${{id}}`, scores: scores(k, score) }}));
-        view.flagged = () => new Set(["Z"]);
-        desk.player.draw();
-        const found = [overlay.drawn.filter((one) => one.state).map((one) => one.words), overlay.labels];
-        Object.assign(view, {{ persons, flagged }}); desk.player.draw(); return found; }})()""",
-    )
-    assert drawn == words
-    for one, other in itertools.combinations(labels, 2):
-        apart_across = max(one["x"], other["x"]) >= min(one["x"] + one["wide"], other["x"] + other["wide"])
-        assert apart_across or abs(one["y"] - other["y"]) >= 18
+    ):
+        drawn, labels = of_desk(
+            photo,
+            f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ persons, flagged }} = view;
+            const [person] = view.persons(); const step = {apart} / desk.player.photo.scale;
+            const scores = (k, score) => ({{ ...person.scores, smooth: person.scores.smooth.map(() => score),
+                box: person.scores.box.map((_, at) => [10 + k * step, 200, 40 + k * step, 240][at % 4]) }});
+            view.persons = () => [["X", 0, 0.1], ["Y", 1, 0.1], ["Z", 2, 0.9]].map(([id, k, score]) =>
+                ({{ ...person, id, name: `Person ${{id}}`, scores: scores(k, score) }}));
+            view.flagged = () => new Set(["Z"]);
+            desk.player.draw();
+            const found = [overlay.drawn.filter((one) => one.state).map((one) => one.words), overlay.labels];
+            Object.assign(view, {{ persons, flagged }}); desk.player.draw(); return found; }})()""",
+        )
+        assert drawn == words
+        for one, other in itertools.combinations(labels, 2):
+            beside = max(one["x"], other["x"]) >= min(one["x"] + one["wide"], other["x"] + other["wide"])
+            assert beside or abs(one["y"] - other["y"]) >= 18
 
 
-@pytest.mark.parametrize(("top", "bottom"), [(0, 512), (5, 509), (-40, 560), (30, 512), (0, 480), (200, 512)])
-def test_the_label_of_a_close_up_is_not_cut_off(photo: Page, top: int, bottom: int) -> None:
+def test_the_label_of_a_close_up_is_not_cut_off(photo: Page) -> None:
     """Neither where the face reaches from the upper edge to the lower, nor where it is at one of them."""
-    words, labels, height, (upper, lower) = of_desk(
-        photo,
-        f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ persons }} = view;
-        const [person] = view.persons();
-        const box = person.scores.box.map((_value, at) => [300, {top}, 600, {bottom}][at % 4]);
-        view.persons = () => [{{ ...person, scores: {{ ...person.scores, box }} }}];
-        desk.player.draw();
-        const [one] = overlay.drawn.filter((each) => each.state);
-        const stage = overlay.canvas.height / (window.devicePixelRatio || 1);
-        const found = [one.words, overlay.labels, stage, [one.screen[1], one.screen[3]]];
-        Object.assign(view, {{ persons }}); desk.player.draw(); return found; }})()""",
-    )
-    assert "flagged" in words
-    (label,) = labels
-    assert 0 <= label["y"] <= height - 18
-    if upper >= 20:
-        assert label["y"] == upper - 20
-    elif lower <= height - 20:
-        assert label["y"] == lower + 2
+    for top, bottom in ((0, 512), (5, 509), (-40, 560), (30, 512), (0, 480), (200, 512)):
+        words, labels, height, (upper, lower) = of_desk(
+            photo,
+            f"""(() => {{ const {{ view, overlay }} = desk.player; const {{ persons }} = view;
+            const [person] = view.persons();
+            const box = person.scores.box.map((_value, at) => [300, {top}, 600, {bottom}][at % 4]);
+            view.persons = () => [{{ ...person, scores: {{ ...person.scores, box }} }}];
+            desk.player.draw();
+            const [one] = overlay.drawn.filter((each) => each.state);
+            const stage = overlay.canvas.height / (window.devicePixelRatio || 1);
+            const found = [one.words, overlay.labels, stage, [one.screen[1], one.screen[3]]];
+            Object.assign(view, {{ persons }}); desk.player.draw(); return found; }})()""",
+        )
+        assert "flagged" in words
+        (label,) = labels
+        assert 0 <= label["y"] <= height - 18
+        if upper >= 20:
+            assert label["y"] == upper - 20
+        elif lower <= height - 20:
+            assert label["y"] == lower + 2

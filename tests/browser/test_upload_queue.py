@@ -17,6 +17,7 @@ from detector.files import hashed
 pytestmark = pytest.mark.browser
 
 _RESULT = 240_000  # milliseconds
+_ASKED_WITHIN = 5_000  # milliseconds: the longest that a page waits before it asks again
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_batch_of_five_that_is_dropped(idle: Served, page: Page, seen, five):
     drop(page, five)
     chosen(page)
     page.get_by_role("button", name="Start 4 analyses").click()
-    for name in ("astronaut.png", "notes.mp4", "coffee.png", "cat.jpg"):
+    for name in ("rocket.png", "notes.mp4", "coffee.png", "cat.jpg"):
         expect(item(page, name)).to_contain_text(re.compile("Waiting|Queued", re.IGNORECASE))
     assert seen.console == []
 
@@ -138,21 +139,24 @@ def test_what_the_server_does_not_answer_is_said_in_the_row(idle: Served, page: 
 
 def one_of_two_paused(idle: Served, page: Page, photos) -> tuple[Locator, str]:
     """Two photos in the queue, the second of them paused: its row, and the address of its analysis."""
+    page.clock.install()
     hand_in(page, idle.address, photos[:2])
     coffee = item(page, "coffee.png")
     expect(coffee).to_contain_text("Queued")
     address = coffee.locator("[data-part=open]").get_attribute("href")
     page.request.post(f"{address}/pause")
+    page.clock.fast_forward(_ASKED_WITHIN)
     expect(coffee).to_contain_text("Paused")
     return coffee, address
 
 
 def test_a_paused_file_is_not_done_and_is_followed_on(idle: Served, page: Page, photos):
     coffee, address = one_of_two_paused(idle, page, photos)
-    page.get_by_role("button", name="Cancel astronaut.png").click()
+    page.get_by_role("button", name="Cancel rocket.png").click()
     expect(page.locator("#queue-summary")).to_have_text("1 of 2 files are done: 1 cancelled")
     expect(page.locator("#upload-status")).not_to_contain_text("All files are done")
     page.request.post(f"{address}/resume")
+    page.clock.fast_forward(_ASKED_WITHIN)
     expect(coffee).to_contain_text("Queued")
     page.get_by_role("button", name="Cancel coffee.png").click()
     expect(page.locator("#upload-status")).to_contain_text("All files are done: 2 cancelled.")
@@ -161,7 +165,8 @@ def test_a_paused_file_is_not_done_and_is_followed_on(idle: Served, page: Page, 
 def test_what_is_deleted_elsewhere_leaves_the_queue(idle: Served, page: Page, photos):
     _, address = one_of_two_paused(idle, page, photos)
     page.request.post(f"{address}/delete")
-    expect(page.locator(".queue-item")).to_have_count(1, timeout=15_000)
+    page.clock.fast_forward(_ASKED_WITHIN)
+    expect(page.locator(".queue-item")).to_have_count(1)
 
 
 def test_a_batch_of_five(without_sample, page: Page, seen, five):
@@ -170,9 +175,7 @@ def test_a_batch_of_five(without_sample, page: Page, seen, five):
     chosen(page)
     page.get_by_role("button", name="Start 4 analyses").click()
 
-    expect(item(page, "astronaut.png").locator(".verdict")).to_have_text(
-        re.compile("Manipulated|No manipulation found|Inconclusive"), timeout=_RESULT
-    )
+    expect(item(page, "rocket.png").locator(".verdict")).to_have_text("Inconclusive", timeout=_RESULT)
     expect(item(page, "notes.mp4")).to_contain_text("Failed", timeout=_RESULT)
     expect(item(page, "notes.mp4")).to_contain_text("The file cannot be read")
     for photo in ("coffee.png", "cat.jpg"):  # the bad ones held up no other
@@ -186,7 +189,7 @@ def test_a_batch_of_five(without_sample, page: Page, seen, five):
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     page.goto(f"{without_sample.address}/analyses")
     expect(page.locator("#shown")).to_have_text("4 analyses")  # it is the first of this app
-    picture = row(page, "astronaut.png").locator("img")
+    picture = row(page, "rocket.png").locator("img")
     expect(picture).to_have_js_property("complete", True)
     assert picture.evaluate("picture => picture.naturalWidth") > 0
 
@@ -196,11 +199,11 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     large = tmp_path / "large.mp4"
     with large.open("wb") as file:
         file.write(BROKEN)
-        file.truncate(40_000_000)
+        file.truncate(12_000_000)
     page.goto(without_sample.address)
     # A slow line, so that the upload can be met on its way.
     network = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 200_000}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
     network.send("Network.enable")
     network.send("Network.emulateNetworkConditions", slow)
     page.set_input_files("#file", [large, photos[1]])
