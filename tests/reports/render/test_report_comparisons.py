@@ -34,6 +34,8 @@ from reports.view.contents import contents
 from reports.view.report import report_view
 from reports.view.report_inputs import ReportInputs
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 REFERENCE = "ab" * 32
 
 

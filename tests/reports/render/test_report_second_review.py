@@ -33,6 +33,8 @@ from reports.view.review.second_review import second_review_view
 MOMENT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 WORDS = {"first": "Ada Lovelace", "second": "Ben Nowak", "third": "Cleo Martín"}
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 
 def said(number: int, kind: str, part: str, **more: object) -> dict[str, object]:
     own = {"id": f"{number:032x}", "author": WORDS[part], "part": part, "kind": kind}

@@ -21,6 +21,8 @@ from reports.verification.signatures.checks import check_detached
 from reports.verification.signatures.trust import Trust
 from reports.verification.verify import verify
 
+pytestmark = pytest.mark.usefixtures("unconfined")
+
 
 def test_what_is_as_it_was_made_fits(bundle: Path, folder: Path, tmp_path: Path) -> None:
     result = small_result(tmp_path / "result")
@@ -42,7 +44,6 @@ def places(data: bytes) -> Iterator[int]:
     yield from range(last, len(data))
 
 
-@pytest.mark.usefixtures("unconfined")
 def test_one_flipped_byte_anywhere_in_a_bundle(light: Path, tmp_path: Path) -> None:
     data, path = light.read_bytes(), tmp_path / "bundle.zip"
     with zipfile.ZipFile(light) as archive:
@@ -74,7 +75,6 @@ def test_every_byte_of_the_container_is_determined(light: Path, tmp_path: Path) 
     assert differences(path, names)
 
 
-@pytest.mark.usefixtures("unconfined")
 def test_one_flipped_byte_in_every_file_of_a_folder(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
@@ -157,7 +157,6 @@ def test_half_a_bundle(bundle: Path, tmp_path: Path, share: float) -> None:
     assert [problem.file for problem in problems(path)] == ["half.zip"]
 
 
-@pytest.mark.usefixtures("unconfined")
 def test_one_flipped_byte_in_a_report(tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     data = small_pdf({"scores.csv": b"time,score\n"})
