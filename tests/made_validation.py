@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import numpy as np
 
@@ -106,6 +107,12 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         items=of,
     )  # fmt: skip
     return made.model_copy(update=given)
+
+
+@cache
+def of_sixty() -> Validation:
+    """That of sixty files of either label, for tests that only read it."""
+    return validation(items(60))
 
 
 def of_analysis(validation_: Validation, analysis: Analysis) -> Validation:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from analyses import build
-from made_validation import items, of_analysis, validation
+from made_validation import items, of_analysis, of_sixty, validation
 
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread, Verdict
 from detector.schema.laboratory.quoted import Laboratory
@@ -23,7 +23,7 @@ from reports.view.validation.laboratory import THRESHOLD, fitting, laboratory_vi
 
 
 def laboratory_for(analysis: Analysis) -> Laboratory:
-    made = of_analysis(validation(items(60)), analysis)
+    made = of_analysis(of_sixty(), analysis)
     return quoted(made, made.to_json().encode(), by_false_positive_rate(made, 0.01))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from analyses import build
-from made_validation import items, of_analysis, validation
+from made_validation import of_analysis, of_sixty
 
 from detector.schema.analysis import Analysis, FaceQuality, Spread
 from detector.training.publish.error_rates import VALIDATED
@@ -102,7 +102,7 @@ def test_in_other_languages(tmp_path: Path, language: str, row: str, listed: str
 
 def test_a_laboratory_is_told_whose_faces_lie_outside_of_what_it_measured(tmp_path: Path) -> None:
     analysis = exhibit(tmp_path, faces(width=500), faces())
-    made = of_analysis(validation(items(60)), analysis)
+    made = of_analysis(of_sixty(), analysis)
     said = laboratory_view(quoted(made, made.to_json().encode()), analysis).outside
     assert said.startswith("This exhibit lies outside all that was measured there: face width of person A, ")
 
@@ -121,7 +121,7 @@ def test_rates_of_a_class_of_faces_name_the_person_whose_faces_are_of_it(
     of_two, of_one = exhibit(tmp_path, faces(width=100), faces()), exhibit(tmp_path, faces(width=100))
 
     def rows(analysis: Analysis) -> list[str]:
-        made = of_analysis(validation(items(60)), analysis)
+        made = of_analysis(of_sixty(), analysis)
         own = quoted(made, made.to_json().encode()).to_json().encode()
         inputs = ReportInputs(laboratory=own, language_code=language)
         view = report_view(analysis, tmp_path, inputs).laboratory
