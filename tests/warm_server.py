@@ -60,6 +60,12 @@ def main(number: int) -> None:
                 environment().get_template(name)  # compiles it
     threads = len(os.listdir("/proc/self/task"))
     assert threads == 1, f"{threads} threads: one of MODULES started some"
+    with contextlib.suppress(Exception):
+        from detector.environment import libraries, source_sha256
+        from detector.sandbox import capabilities
+
+        capabilities()  # tried out by a process of its own
+        libraries(), source_sha256()  # kept, as that is: else each command finds out for itself
     for each in weakref.finalize._registry:  # type: ignore[attr-defined]
         each.atexit = False  # torch takes its list of operators apart, which is half of what ending takes
     into_huge_pages()
