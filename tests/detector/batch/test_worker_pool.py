@@ -15,6 +15,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -25,7 +26,7 @@ from unconfined import Unconfined
 from warm import Script
 
 from detector import Parameters
-from detector.batch import confined_file
+from detector.batch import confined_file, worker_pool
 from detector.batch.input_files import File
 from detector.batch.other_model_names import OtherModelNames
 from detector.batch.run import BatchRun
@@ -302,6 +303,15 @@ def test_a_second_look_beside_a_model_elsewhere_may_be_read(
     assert {pair.with_suffix(ending) for pair in pairs for ending in (".json", ".safetensors")} < set(
         readable
     )
+
+
+def test_all_workers_are_given_the_same_time_to_end() -> None:
+    """Not one after the other: a machine may have a hundred of them."""
+    pool, given = object.__new__(worker_pool._WorkerPool), list[float]()
+    ended = SimpleNamespace(terminate=lambda: None)
+    pool._workers = [SimpleNamespace(process=ended, close=given.append) for _ in range(3)]
+    pool.__exit__()
+    assert len(given) == 3 and len(set(given)) == 1
 
 
 class TestFromAProcessWithThreads:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import av
@@ -70,11 +72,19 @@ def spoil(
 
 
 def written(tmp_path: Path, kind: str) -> Path:
+    path = tmp_path / STREAMS[kind][0]
+    path.write_bytes(_encoded(kind))
+    return path
+
+
+@cache
+def _encoded(kind: str) -> bytes:
     name, codec, options = STREAMS[kind]
     pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    return write_clip(
-        tmp_path / name, map(numbered, range(FRAMES)), codec=codec, options=options, pix_fmt=pix_fmt
-    )
+    pictures = map(numbered, range(FRAMES))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        return write_clip(path, pictures, codec=codec, options=options, pix_fmt=pix_fmt).read_bytes()
 
 
 def decoded(path: Path, threads: int = 3) -> tuple[dict[int, np.ndarray], Tally]:
