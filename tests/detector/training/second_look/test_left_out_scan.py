@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from made_faces import samples
 from second_look_cases import patch
 
 from detector.errors import ParameterError
-from detector.models.loaded import load_model
+from detector.models.loaded import LoadedModel, load_model
 from detector.training.second_look import left_out_scan, scan
 from detector.training.second_look.examples.patches import Patch, store
 from detector.training.second_look.left_out_scan import measure_shares, train_without
@@ -20,8 +21,13 @@ RECIPE = Recipe(examples=8, batch=4, warm_up=1)
 WAV2LIP = {"fake": True, "generator": "Wav2Lip + GFPGAN", "family": "lip-sync"}
 
 
+@cache
+def shipped() -> LoadedModel:
+    return load_model("reelproof").alone
+
+
 def network() -> scan.ScanNetwork:
-    return scan.ScanNetwork.from_model(load_model("reelproof").alone, 0.0)
+    return scan.ScanNetwork.from_model(shipped(), 0.0)
 
 
 def clips(role: str) -> list[Patch]:
@@ -77,6 +83,6 @@ def test_each_share_of_the_way_is_measured_on_what_was_left_out_and_on_what_was_
 
 def told(network: scan.ScanNetwork, shown: list[Patch], asked: list[float]) -> object:
     """Logits that know lip-sync alone; ``asked`` notes how far from the start the network is."""
-    start = load_model("reelproof").alone.network.state_dict()["backbone.classifier.bias"]
+    start = shipped().network.state_dict()["backbone.classifier.bias"]
     asked.append(float(network.state_dict()["backbone.classifier.bias"] - start))
     return torch.tensor([[float(one.family == "lip-sync")] for one in shown]).numpy()

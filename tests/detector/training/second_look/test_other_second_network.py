@@ -24,6 +24,7 @@ from detector.training.second_look.examples.kinds import family
 from detector.training.second_look.examples.patches import Patch, store
 from detector.training.second_look.fitting.exhibits import ClipRecord, persons_of
 from detector.training.second_look.fitting.inputs import read_network
+from detector.training.second_look.measuring import adversarial
 
 NAME = SmallFramings.architecture
 pytestmark = pytest.mark.usefixtures("one_seed", "small_framings")
@@ -110,6 +111,7 @@ def test_it_is_fitted_shipped_and_used(
         return [clip_record(n, n % 2 == 1) for n in range(40)]
 
     monkeypatch.setattr(measuring_steps, "record_shares", recorded)
+    monkeypatch.setattr(adversarial, "ATTACKS", adversarial.ATTACKS[:1])  # all: test_adversarial.py
     step = ["--data", str(tmp_path), "--out", str(out)]
     assert main([*step, "fit", str(weights), "--architecture", NAME]) == 0
     (model,) = seen
