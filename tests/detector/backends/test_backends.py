@@ -265,16 +265,16 @@ class TestFromAShell:
 
 
 @pytest.fixture(scope="module")
-def whole() -> bytes:
+def whole(model: LoadedModel) -> bytes:
     """The default network with its weights, as one ONNX file."""
-    model = load_model()
     path, given = graph_path(model), model.card.input
     assert path is not None
     return graphs.bound(graphs.read(path), given.mean, given.std, model.tensors())
 
 
-def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(crops: np.ndarray, whole: bytes) -> None:
-    model = load_model()
+def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(
+    model: LoadedModel, crops: np.ndarray, whole: bytes
+) -> None:
     path, given = graph_path(model), model.card.input
     assert path is not None
     apart = graphs.Unbound(path.read_bytes(), graphs.constants(given.mean, given.std, model.tensors()))
@@ -294,8 +294,8 @@ def test_networks_are_compiled_beside_each_other(crops: np.ndarray, whole: bytes
     assert np.array_equal(one, other)
 
 
-def test_large_crops_are_taken_two_at_a_time_and_none_is_left_out() -> None:
-    second = load_model().second_look
+def test_large_crops_are_taken_two_at_a_time_and_none_is_left_out(model: LoadedModel) -> None:
+    second = model.second_look
     assert second is not None
     crops = np.random.default_rng(5).integers(0, 256, (5, 224, 224, 3), np.uint8)
     backend = backends.open_backend(second, "openvino")

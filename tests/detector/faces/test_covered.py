@@ -117,14 +117,14 @@ def test_no_finding_rests_on_covered_faces(
 
 @pytest.mark.parametrize("draw", [None, banner])
 def test_a_photograph_of_a_covered_face_is_not_cleared(
-    tmp_path: Path, portrait: Image, draw: Draw | None
+    tmp_path: Path, portrait: Image, draw: Draw | None, model: LoadedModel
 ) -> None:
     picture = portrait.copy()
     if draw is not None:
         draw(picture)
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), room(picture, 640, 480, side=400)[..., ::-1])
-    analysis = analyze(path)
+    analysis = analyze(path, model=model)
     (person,) = analysis.persons
     assert person.covered == float(draw is not None)
     if draw is not None:

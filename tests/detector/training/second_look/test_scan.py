@@ -14,7 +14,7 @@ from second_look_cases import patch
 
 from detector.faces.framing import INNER
 from detector.models.card_files import load_card
-from detector.models.loaded import LoadedModel, load_model, load_pair
+from detector.models.loaded import LoadedModel, load_pair
 from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.blends import Blended, WithBlends
 from detector.training.second_look.examples.kinds import UNASKED
@@ -29,8 +29,8 @@ RECIPE = Recipe(examples=32, batch=4, rate=1e-3, head_rate=1e-2, warm_up=1, save
 
 
 @pytest.fixture(scope="module")
-def scan() -> LoadedModel:
-    return load_model("reelproof").alone
+def scan(model: LoadedModel) -> LoadedModel:
+    return model.alone
 
 
 @pytest.fixture

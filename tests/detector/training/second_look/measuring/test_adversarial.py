@@ -9,7 +9,7 @@ from second_look_cases import idle_card, patch, tiny_network
 from skimage.data import astronaut
 
 from detector.faces.crop import CropSquare, crop_square
-from detector.models.loaded import load_model
+from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.measuring.adversarial import (
@@ -25,8 +25,8 @@ FACE = CropSquare(226.0, 122.0, 150.0, 0.0)
 
 
 @pytest.fixture(scope="module")
-def scorer() -> Scorer:
-    return Scorer(load_model("reelproof").alone)
+def scorer(model: LoadedModel) -> Scorer:
+    return Scorer(model.alone)
 
 
 @pytest.mark.parametrize(

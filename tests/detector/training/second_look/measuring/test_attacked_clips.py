@@ -8,15 +8,15 @@ import numpy as np
 from skimage.data import astronaut
 
 from detector.faces.search.centerface import FaceDetector
-from detector.models.loaded import load_model
+from detector.models.loaded import LoadedModel
 from detector.scoring.scorer import Scorer
 from detector.training.second_look.measuring.adversarial import ATTACKS
 from detector.training.second_look.measuring.attacked_clips import attacked_frame, half_and_half
 
 
-def test_a_face_of_a_frame_is_attacked_within_the_budget_and_the_rest_is_left() -> None:
+def test_a_face_of_a_frame_is_attacked_within_the_budget_and_the_rest_is_left(model: LoadedModel) -> None:
     frame = np.asarray(astronaut())
-    scorer = Scorer(load_model("reelproof").alone)
+    scorer = Scorer(model.alone)
     changed = attacked_frame(scorer, FaceDetector(0.5), frame, False, ATTACKS[1])
     apart = np.abs(changed.astype(int) - frame)
     assert apart.max() == ATTACKS[1].budget

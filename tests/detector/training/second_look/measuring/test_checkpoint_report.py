@@ -10,7 +10,7 @@ import torch
 from second_look_cases import SmallFramings, patch
 
 from detector.models.card import FUSION_INPUTS
-from detector.models.loaded import load_model
+from detector.models.loaded import LoadedModel
 from detector.networks.framing_network import FramingNetwork
 from detector.scoring.fusion import SCAN
 from detector.scoring.scorer import Scorer
@@ -20,7 +20,9 @@ from detector.training.second_look.measuring import report
 
 
 @pytest.mark.usefixtures("one_seed", "small_framings")
-def test_scores_kept_for_other_weights_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_kept_for_other_weights_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: LoadedModel
+) -> None:
     develop = [patch(i, fake, role="develop") for i in range(2) for fake in (False, True)]
     store(tmp_path, "clips", [*develop, patch(9)])
     name, read = SmallFramings.architecture, []
@@ -30,7 +32,7 @@ def test_scores_kept_for_other_weights_are_not_used(tmp_path: Path, monkeypatch:
         return read[-1]
 
     monkeypatch.setattr(report, "read_network", noted)
-    scorer = Scorer(load_model("reelproof").alone)
+    scorer = Scorer(model.alone)
     inputs = report.Inputs(tmp_path / "best.pt", scorer, tmp_path, architecture=name)
     found = []
     for seed in (1, 1, 2):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.models.loaded import load_model
+from detector.models.loaded import LoadedModel
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip, write_short_clip
 from detector.training.second_look.measuring.composed import (
     ClipPair,
@@ -84,14 +84,14 @@ def test_of_two_people_one_is_the_fake(tmp_path: Path) -> None:
 
 
 def test_changed_copies_keep_their_rate_and_what_has_no_face_stays_inconclusive(
-    research: Path, tmp_path: Path
+    research: Path, tmp_path: Path, model: LoadedModel
 ) -> None:
     for name in ("none", "Deepfakes", "Face2Face"):
         for aligned in "ab":
             grey = ShortClip([np.full((SIDE, SIDE, 3), 90, np.uint8)] * 8, Fraction(30))
             write_short_clip(grey, research / "clips" / f"{name}-{aligned}.mp4", 20)
     said: list[str] = []
-    figures = measure_stability(research, load_model(), tmp_path / "copies", 6, said.append)
+    figures = measure_stability(research, model, tmp_path / "copies", 6, said.append)
     assert figures == {**{change.name: 0.0 for change in CHANGES}, "all": 0.0}
     assert said[-1] == "all: 0.0% of verdicts changed"
     assert read_short_clip(tmp_path / "copies" / "changed.mp4").rate == 30
