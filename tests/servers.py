@@ -54,6 +54,10 @@ class PostgreSQL:
     def empty(self) -> None:
         """Remove all tables, whoever uses them."""
         with create_engine(self.url, poolclass=NullPool).begin() as connection:
+            connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
             connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
 
     def close(self) -> None:

@@ -88,14 +88,21 @@ def folders(app: Flask) -> Folders:
     return Folders.local(app.extensions["settings"].data)
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[servers.PostgreSQL]:
-    """An empty database; a test that asks for it is skipped where Debian's server is not installed."""
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[servers.PostgreSQL]:
+    """That of :func:`postgresql`."""
     if missing := servers.missing():
         pytest.skip(f"not installed: {', '.join(missing)}; `make test` installs them")
     server = servers.PostgreSQL()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def postgresql(postgresql_server: servers.PostgreSQL) -> Iterator[servers.PostgreSQL]:
+    """An empty database; a test that asks for it is skipped where Debian's server is not installed."""
+    yield postgresql_server
+    postgresql_server.empty()
 
 
 @pytest.fixture

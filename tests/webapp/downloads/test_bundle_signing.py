@@ -11,7 +11,6 @@ from keys import make_key
 from made_results import finished
 from time_authority import TimeAuthority
 
-from reports.text.translation.languages import LANGUAGES
 from reports.verification.signatures.trust import read_trust
 from reports.verification.verify import verify
 from webapp.downloads import signing
@@ -80,7 +79,7 @@ def test_the_setting_is_checked_at_the_start(tmp_path):
         signing.check_key(read_settings({"REELPROOF_SIGNING_KEY": key}))
 
 
-@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("code", ["en", "de"])
 def test_a_bundle_as_it_is_handed_out_fits(client, row, tmp_path, code):
     """Reports rendered anew with an annotation, the custody log that has grown since, and all else."""
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
