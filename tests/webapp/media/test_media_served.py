@@ -90,7 +90,7 @@ def test_players_that_do_not_read_hold_no_thread(app, playing, folders):
     """Forty paused videos, twenty-four threads: others are still answered."""
     with app.extensions["database"].begin() as session:
         place = folders.data / session.get_one(AnalysisRow, playing).exhibit.path
-    place.write_bytes(bytes(64_000_000))
+    place.write_bytes(bytes(24_000_000))
     with served(app) as address, contextlib.ExitStack() as links:
 
         def ask(path: str, more: str = "") -> socket.socket:
@@ -105,5 +105,5 @@ def test_players_that_do_not_read_hold_no_thread(app, playing, folders):
         assert ask("/healthz").recv(12) == b"HTTP/1.1 200"
         assert time.monotonic() - began < 5
         rest = 0
-        while rest < 63_999_999:
+        while rest < 23_999_999:
             rest += len(stalled[0].recv(1 << 20))
