@@ -53,6 +53,10 @@ def main(number: int) -> None:
             with contextlib.suppress(Exception):  # fails again, in words, in the process that needs it
                 importlib.import_module(name)
     with contextlib.suppress(Exception):
+        from sqlalchemy.orm import configure_mappers
+
+        configure_mappers()  # or each process that asks a database does it
+    with contextlib.suppress(Exception):
         from reports.render.html import environment
 
         for name in environment().list_templates(["html"], None):
