@@ -80,12 +80,13 @@ def test_the_history_has_room_in_its_panel(desk: Page) -> None:
     entry.get_by_role("button", name="Withdraw").click()
 
 
-def test_names_of_facts_are_not_cut_in_two(phone: Page) -> None:
-    cut = """() => [...document.querySelectorAll(".about > .panel > .facts dt")].filter((name) => {
+def test_names_of_facts_and_lanes_are_not_cut_in_two(phone: Page) -> None:
+    names = ".about > .panel > .facts dt, #lane-names li > span"
+    cut = """(names) => [...document.querySelectorAll(names)].filter((name) => {
         name.style.overflowWrap = "normal";
         return name.scrollWidth > name.clientWidth;
     }).map((name) => name.textContent)"""
-    assert phone.evaluate(cut) == []
+    assert phone.evaluate(cut, names) == []
 
 
 def test_without_segments_there_is_no_slider_for_heatmaps(idle: served_desk.Served, page: Page) -> None:
