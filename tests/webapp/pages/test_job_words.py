@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
+from detector.paths import ROOT
 from reports.text.translation import language
 from webapp.pages.job_words import in_words
 
@@ -11,6 +16,26 @@ def test_words_are_in_the_language_of_the_page_and_the_rest_is_not() -> None:
     assert in_words(status) == status | {"words": {"stage": "Finding and scoring faces"}}
     with language.speaking("de"):
         assert in_words(status) == status | {"words": {"stage": "Gesichter werden gesucht und bewertet"}}
+
+
+@pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
+def test_every_stage_that_a_job_tells_of_has_a_translation(code: str) -> None:
+    folders = (
+        "detector/comparison",
+        "detector/sandbox",
+        "detector/scoring",
+        "detector/segments",
+        "webapp/worker",
+    )
+    sources = [
+        ROOT / "detector/engine.py",
+        *(each for name in folders for each in (ROOT / name).rglob("*.py")),
+    ]
+    told = re.compile(r'(?:progress|report)[(,]\s*"([a-z][^"]*)",')
+    stages = {stage for source in sources for stage in told.findall(source.read_text("utf-8"))}
+    assert {"getting ready", "finding and scoring faces", "looking again", "drawing"} <= stages
+    with language.speaking(code):
+        assert {stage for stage in stages if language.translated(stage) == stage} == set()
 
 
 def test_a_failure_without_a_remedy_has_an_empty_one() -> None:
