@@ -144,7 +144,20 @@ def test_deleting_by_dialog(house: House, page: Page, tmp_path: Path) -> None:
     row = page.locator("tr[data-id]")
     row.locator("summary").click()
     row.get_by_role("link", name="Delete…").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete the analysis").click()
+    asking = page.get_by_role("dialog")
+    expect(asking).to_be_visible()
+    lower_edges = [
+        asking.locator(words).evaluate(
+            """(words) => {
+                const range = document.createRange();
+                range.selectNodeContents(words);
+                return range.getClientRects()[0].bottom;
+            }"""
+        )
+        for words in (".verdict > span", "p:has(> .verdict) > .muted")
+    ]
+    assert lower_edges[0] == lower_edges[1], "what became of it stands on one line with the words beside it"
+    asking.get_by_role("button", name="Delete the analysis").click()
     expect(page.get_by_text("The analysis was deleted.")).to_be_visible()
 
 
