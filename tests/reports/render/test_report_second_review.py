@@ -15,7 +15,9 @@ from pdf_rules import broken
 from detector.schema.analysis import Analysis
 from reports import write_report
 from reports.file_names import SECOND_REVIEW
+from reports.inputs.case import CaseDetails
 from reports.render.html import render_html
+from reports.render.write import write_reports_alone
 from reports.review.annotations import ExhibitAnnotation
 from reports.review.second_review import (
     SecondReview,
@@ -102,10 +104,18 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
     assert {each.file for each in verify(tmp_path).results.problems} >= {SECOND_REVIEW}
 
 
-def test_long_names_stay_within_the_page(analysis: Analysis, tmp_path: Path) -> None:
-    long = [each | {"author": "W" * 80} for each in whole(analysis).model_dump()["statements"]]
-    (tmp_path / SECOND_REVIEW).write_bytes(review(analysis, *long).to_json().encode())
-    write_report(analysis, tmp_path)
+def test_long_names_and_days_stay_within_the_page(analysis: Analysis, tmp_path: Path) -> None:
+    """Of an annotation and its author; the days of Spanish are the longest."""
+    name = "W" * 80
+    long = [each | {"author": name} for each in whole(analysis).model_dump()["statements"]]
+    told = ExhibitAnnotation(id="f" * 32, author=name, made=MOMENT, kind="exhibit", verdict="agree", note="")
+    given = ReportInputs(
+        case=CaseDetails(),
+        annotations=[told],
+        second_review=review(analysis, *long).to_json().encode(),
+        language_code="es",
+    )
+    write_reports_alone(analysis, analysis.to_json().encode(), tmp_path, tmp_path, given)
     with pypdfium2.PdfDocument(tmp_path / "report.pdf") as document:
         for page in document:
             words = page.get_textpage()
