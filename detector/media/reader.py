@@ -192,6 +192,7 @@ class MediaReader(FrameDecoder):
                 break
         self.tally = self._new_tally()
         del self._keys[:]
+        del self._aspects[:]
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:
         """How a frame is turned upright."""
@@ -283,7 +284,7 @@ class MediaReader(FrameDecoder):
 
     def square_size(self, frame: av.VideoFrame) -> tuple[int, int]:
         """Width and height of a frame, not yet turned, in square pixels: none is left out."""
-        aspect = self.pixel_aspect
+        aspect = self.aspect_of(frame)
         if aspect >= 1:
             return round(frame.width * aspect), frame.height
         return frame.width, round(frame.height / aspect)

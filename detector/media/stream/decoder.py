@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from operator import itemgetter
 
 import av
 from av.codec.codec import Capabilities
@@ -17,7 +19,7 @@ from detector.media.stream.damage import Damage, key_of
 from detector.media.stream.early_packets import read_ahead
 from detector.media.stream.last_packets import LastPackets
 from detector.media.stream.nal_units import length_size_of
-from detector.media.stream.picture_stream import PictureStream
+from detector.media.stream.picture_stream import PictureStream, pixel_aspect
 from detector.media.stream.references import reference_reader
 from detector.media.stream.restarted_clock import FORMATS, RestartedClock
 from detector.media.stream.tally import Tally
@@ -36,6 +38,7 @@ class FrameDecoder(PictureStream):
         super().__init__(container, bounds)
         self.tally = self._new_tally()
         self._keys = array("q")  # PTS of key frames
+        self._aspects: list[tuple[int, Fraction]] = []  # PTS of key frames from which on pixels have others
         self.clock_restarts = False
         """Whether the clock was met to begin anew: then PTS are known from the first byte on only."""
         self._begins: int | None = None  # PTS of the first frame, where its packet has no time
@@ -93,12 +96,27 @@ class FrameDecoder(PictureStream):
             tally.damage.shown(pts, key_of(frame))
             if counting and frame.key_frame:
                 self._keys.append(pts)
+                self._note_aspect(pts)
             self._bounds.refuse_length(float((pts - (tally.first_pts or 0)) * self.time_base))
             yield frame, pts
         for over in needed.passed_over(math.inf) if needed else ():
             tally.shown(over.pts, over.kind, over.duration, decoded=False)
             tally.damage.shown(over.pts, over.pts)
         tally.damage.finish(tally.end_pts)
+
+    def _note_aspect(self, pts: int) -> None:
+        """What the codec states at a key frame; other containers state a shape for all of them."""
+        if self.container_format not in FORMATS:
+            return
+        aspect = pixel_aspect(self._stream.codec_context.sample_aspect_ratio)
+        if aspect != (self._aspects[-1][1] if self._aspects else self.pixel_aspect):
+            self._aspects.append((pts, aspect))
+
+    def aspect_of(self, frame: av.VideoFrame) -> Fraction:
+        """How much wider than high a stored pixel of a frame is: broadcasts change that."""
+        key = key_of(frame)
+        number = 0 if key is None else bisect_right(self._aspects, key, key=itemgetter(0))
+        return self._aspects[number - 1][1] if number else self.pixel_aspect
 
     def _needed(self, rate: Fraction, tally: Tally) -> NeededPackets | None:
         """What tells the packets to be decoded; None where nothing can be told."""

@@ -42,8 +42,10 @@ class PictureStream:
             self.container_format == "gif" and self._stream.frames == 1
         )
         self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
-        self.pixel_aspect = _pixel_aspect(self._stream) if self.kind is MediaKind.VIDEO else Fraction(1)
-        """How much wider than high a stored pixel is."""
+        self.pixel_aspect = Fraction(1)
+        """How much wider than high a stored pixel of the first frame is."""
+        if self.kind is MediaKind.VIDEO:
+            self.pixel_aspect = pixel_aspect(self._stream.sample_aspect_ratio)
         self.played: dict[int, float] = {}
         """By number of a stream, for how many seconds an edit list plays it; to be set where one waits.
 
@@ -180,7 +182,6 @@ def _seconds(stream: av.stream.Stream, ticks: int | None) -> float | None:
     return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
 
 
-def _pixel_aspect(stream: av.VideoStream) -> Fraction:
+def pixel_aspect(aspect: Fraction | None) -> Fraction:
     """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
-    aspect = stream.sample_aspect_ratio
     return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)

@@ -174,6 +174,50 @@ class TestShapes:
             assert (reader.width, reader.height) == size == frame.image.shape[1::-1]
             assert corners(frame.image) == UPRIGHT
 
+    @pytest.mark.parametrize(
+        ("codec", "options"),
+        [("mpeg2video", {"g": "20", "bf": "2", "b": "2M"}), ("libx264", {"g": "20", "bf": "2", "crf": "12"})],
+    )
+    def test_so_are_those_of_a_broadcast_that_changes_their_shape(
+        self, tmp_path: Path, codec: str, options: dict[str, str]
+    ) -> None:
+        path, whole = tmp_path / "a.ts", b""
+        for first, aspect in ((0, Fraction(1)), (25, Fraction(4, 3)), (50, Fraction(1))):
+            with av.open(str(path), "w") as container:
+                stream = container.add_stream(codec, rate=25)
+                stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+                stream.codec_context.sample_aspect_ratio, stream.options = aspect, options
+                for number in range(first, first + 25):
+                    frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+                    frame.pts = number - first
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode())
+            whole += path.read_bytes()
+        path.write_bytes(whole)
+        with open_media(path) as reader:
+            reader.canvas = 213, HEIGHT
+
+            def barred() -> dict[int, bool]:
+                """By number of a frame, whether bars stand beside it."""
+                images = {frame.pts: frame.image for frame in reader.frames(EVERY_FRAME)}
+                narrow = {pts: bool(image[:, :16].max() < 8) for pts, image in images.items()}
+                for pts in (min(images), max(pts for pts, bars in narrow.items() if not bars)):
+                    assert [np.array_equal(one.image, images[pts]) for one in reader.at({pts})] == [True]
+                return {
+                    number_of(
+                        image[:, 26:186] if narrow[pts] else cv2.resize(image, (WIDTH, HEIGHT))
+                    ): narrow[pts]
+                    for pts, image in images.items()
+                }
+
+            found = barred()
+            assert found.items() <= {number: not 25 <= number < 50 for number in range(75)}.items()
+            assert len(found) >= 73  # where streams are joined a picture of MPEG-2 may rest on damage
+            assert [size[1] for size in reader.sizes] == [HEIGHT] * 2
+            assert [size[0] for size in reader.sizes] == pytest.approx([WIDTH, 213], abs=1)
+            reader.rewind()
+            assert barred() == found
+
     def test_a_picture_that_changes_its_size_is_brought_to_that_of_the_first_frame(
         self, tmp_path: Path
     ) -> None:
