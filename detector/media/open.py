@@ -49,6 +49,10 @@ _ENCRYPTED = N_(
     "The pictures are encrypted, as copy protection does it: only programs that have the key can show them. "
     "Ask whoever has it for an mp4 without encryption, and keep the original."
 )
+_BROKE_OFF = N_(
+    "The file lacks its table of contents (moov): the recording broke off, or the file was copied only in "
+    "part. Copy it again; if it is so at its source, the recorder's maker or a repair program may restore it."
+)
 _MISSED = frozenset({"jpeg_pipe", "mpegts"})
 
 
@@ -170,7 +174,16 @@ def open_container(file: BinaryIO) -> av.container.InputContainer:
             )
         except (av.FFmpegError, ValueError):
             continue
-    raise MediaError(UNREADABLE)
+    raise MediaError(_BROKE_OFF if _lacks_table(file) else UNREADABLE)
+
+
+def _lacks_table(file: BinaryIO) -> bool:
+    """Whether an MP4 or QuickTime file has no table of contents, which recorders write last."""
+    file.seek(0)
+    kind = container_of(file.read(HEAD))
+    if kind is None or kind.is_photo or MP4 not in kind.demuxers:
+        return False
+    return "moov" not in read_layout(file).boxes
 
 
 def _demuxers(file: BinaryIO) -> Iterator[str | None]:

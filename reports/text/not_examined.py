@@ -108,13 +108,21 @@ def _shown_for_long(analysis: Analysis) -> tuple[str, ...]:
 
 
 def _other_tracks(media: Media) -> tuple[str, ...]:
-    others = media.details.other_pictures if media.details else ()
-    if not others:
-        return ()
-    listed = ", ".join(
-        gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=stream.codec) for stream in others
-    )
-    return (gettext("Other picture tracks: %(listed)s.", listed=listed),)
+    found = []
+    if others := media.details.other_pictures if media.details else ():
+        listed = ", ".join(
+            gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=stream.codec)
+            for stream in others
+        )
+        found.append(gettext("Other picture tracks: %(listed)s.", listed=listed))
+    if media.details and media.details.picture and (end := media.details.picture.ends_at):
+        found.append(
+            gettext(
+                "Behind the examined pictures: what follows them, from %(share)s %% of the file on.",
+                share=shown(100 * end, ".0f"),
+            )
+        )
+    return tuple(found)
 
 
 def _lost_at_start(media: Media) -> tuple[str, ...]:

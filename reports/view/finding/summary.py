@@ -190,6 +190,8 @@ def _other_pictures(media: Media) -> Iterator[str]:
     """What else of pictures the file holds, beside those examined."""
     if media.details and (others := media.details.other_pictures):
         yield plural(len(others), "other picture track", "other picture tracks")
+    if media.details and media.details.picture and media.details.picture.ends_at:
+        yield gettext("what follows the examined pictures in the file")
     if media.still and media.details and (pages := media.details.other_pages):
         yield gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))
     if media.details and media.details.photo and media.details.photo.appended_video:

@@ -288,6 +288,16 @@ def test_the_report_says_what_lies_under_transparency(tmp_path: Path, kind: Medi
     )
 
 
+def test_the_report_says_what_lies_behind_the_examined_pictures(tmp_path: Path) -> None:
+    analysis = build(tmp_path)
+    media = analysis.media.model_copy(update={"details": Details(picture=Picture(ends_at=0.491))})
+    joined = analysis.model_copy(update={"media": media})
+    (line,) = set(not_examined(joined)) - set(not_examined(analysis))
+    assert line == "Behind the examined pictures: what follows them, from 49 % of the file on."
+    told, before = (dict(report_view(each, tmp_path).answers)["Not looked at"] for each in (joined, analysis))
+    assert "what follows the examined pictures in the file" in told.lower() and told != before
+
+
 def test_what_was_not_examined(tmp_path: Path) -> None:
     view = report_view(build(tmp_path), tmp_path)
     text = " ".join(view.not_examined.lines)

@@ -93,6 +93,16 @@ def test_a_length_below_the_bounds_is_no_matter(clip):
         assert len(list(reader.every_frame())) == 20
 
 
+def test_a_recording_that_broke_off_before_its_table_was_written(tmp_path):
+    data = write_clip(tmp_path / "a.mp4", map(numbered, range(5))).read_bytes()
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(data[: data.rindex(b"moov") - 4])
+    assert "lacks its table of contents" in refusal(path)
+    for cut in (data[: data.rindex(b"moov") + 40], b"\0\0\0\x1cftypheic" + data[12:200]):
+        path.write_bytes(cut)
+        assert "lacks its table" not in refusal(path)
+
+
 def test_pictures_that_are_encrypted(tmp_path):
     """FFmpeg says that the codec is the one below, and decodes noise or nothing."""
     key = "0123456789abcdef" * 2
