@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, cast
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
@@ -37,6 +37,8 @@ WithPts = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 _MOST_SIZES = 16
 _ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
 _SEEK_EARLIER = 1  # seconds
+# From black at 16 and white at 235 (ITU-R BT.601) to 0 and 255.
+_FROM_LIMITED = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 PICTURE_DAMAGED = N_(
     "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
     "was made, or export it there as jpeg."
@@ -299,7 +301,7 @@ class MediaReader(FrameDecoder):
 
     def is_converted(self, frame: av.VideoFrame) -> bool:
         """Whether :meth:`rgb` shows a frame otherwise than its bare numbers do."""
-        return frame.color_trc in hdr.NAMES or self._may_be_transparent(frame)
+        return frame.color_trc in hdr.NAMES or self._may_be_transparent(frame) or _is_limited_grey(frame)
 
     def _may_be_transparent(self, frame: av.VideoFrame) -> bool:
         layout = frame.format
@@ -320,10 +322,11 @@ class MediaReader(FrameDecoder):
         return self.to_srgb(self._plain(frame, width, height))
 
     def _plain(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        return cast(
+        image = cast(
             Image,
             self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1).to_ndarray(),
         )
+        return _FROM_LIMITED[image] if _is_limited_grey(frame) else image
 
     def _time(self, pts: int) -> Fraction:
         return (pts - (self.tally.first_pts or 0)) * self.time_base
@@ -372,6 +375,11 @@ class MediaReader(FrameDecoder):
         canvas = self.width, self.height
         shown = None if size == canvas else size[::-1]
         return Frame(pts, self._time(pts), self.upright(frame, canvas), index, shown)
+
+
+def _is_limited_grey(frame: av.VideoFrame) -> bool:
+    """Whether a picture without colours is of limited range: FFmpeg takes all of them for full range."""
+    return bool(frame.color_range == ColorRange.MPEG) and frame.format.name.startswith("gray")
 
 
 def first_at(frames: WithPts, pts: int) -> av.VideoFrame | None:

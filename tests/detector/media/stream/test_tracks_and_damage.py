@@ -174,6 +174,25 @@ class TestShapes:
             assert (reader.width, reader.height) == size == frame.image.shape[1::-1]
             assert corners(frame.image) == UPRIGHT
 
+    @pytest.mark.parametrize(("limits", "name"), [((16, 235), "limited"), ((0, 255), "full")])
+    def test_pictures_without_colours_are_black_and_white_in_either_range(
+        self, tmp_path: Path, limits: tuple[int, int], name: str
+    ) -> None:
+        grey = np.repeat(np.array([limits], np.uint8), 48, axis=1).repeat(96, axis=0)
+        path = tmp_path / "a.mp4"
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream("libx265", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 96, 96, "gray"
+            stream.options = {"x265-params": f"log-level=none:crf=5:range={name}"}
+            stream.codec_context.color_range = 1 if name == "limited" else 2
+            frame = av.VideoFrame.from_ndarray(grey, format="gray")
+            frame.color_range = stream.codec_context.color_range
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        with open_media(path) as reader:
+            (shown,) = reader.frames(EVERY_FRAME)
+        assert (shown.image[:, :40] < 4).all() and (shown.image[:, 56:] > 251).all()
+
     @pytest.mark.parametrize(
         ("codec", "options"),
         [("mpeg2video", {"g": "20", "bf": "2", "b": "2M"}), ("libx264", {"g": "20", "bf": "2", "crf": "12"})],
