@@ -41,10 +41,11 @@ export function moment(iso) {
   return `${day(iso)}${DAY ? "," : ""} ${iso.slice(11, 19)} UTC`;
 }
 
-/** A size as people read it. */
+/** A size as people read it: as `size` of `reports.text.numbers`, but closer where a limit may be near. */
 export function fileSize(bytes) {
   if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
-  return bytes >= 1e5 ? `${decimal(bytes / 1e6, 1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
+  if (bytes >= 1e6) return `${decimal(bytes / 1e6, 1)} MB`;
+  return bytes >= 1e3 ? `${decimal(bytes / 1e3, 1)} kB` : `${Math.ceil(bytes / 1e3)} kB`;
 }
 
 // As in `detector.schema.joiners`: a joiner that belongs where it stands, after the letter or emoji before it.

@@ -59,6 +59,8 @@ def test_the_menu_closes_like_one(desk: Page) -> None:
 
 
 def test_on_paper_nothing_is_pressed_or_gone_to(desk: Page) -> None:
+    heard = desk.locator("#inspector").get_by_role("button", name="Agree", exact=True)
+    expect(heard).to_have_attribute("aria-keyshortcuts", "A")  # which is no part of its name
     desk.emulate_media(media="print")
     expect(desk.locator("#verdict")).to_be_visible()
     for pressed in (".bar nav", "#pdf-report", "#play", "#tab-persons", "#inspector .judge-agree"):

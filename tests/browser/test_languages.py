@@ -82,20 +82,28 @@ def test_nothing_of_the_desk_stays_english(
 
 _HANDED_IN_BEFORE = """async () => {
     const { Item } = await import("/static/js/queue_item.js");
-    const item = new Item(new File(["x"], "a.mp4"), () => {});
+    const item = new Item(new File(["x".repeat(306_000)], "a.mp4"), () => {});
     item.set({ address: "/analyses/1", known: { count: 1, since: "2026-11-09" } });
-    return item.part("known-words").textContent;
+    return [item.part("known-words").textContent, item.part("size").textContent];
 }"""
 
 
-@pytest.mark.parametrize(("code", "day"), [("en", "2026-11-09"), ("de", "09.11.2026"), ("es", "9 nov 2026")])
-def test_the_day_of_an_earlier_upload_follows_the_language(
-    browser: Browser, workbench: Workbench, code: str, day: str
+@pytest.mark.parametrize(
+    ("code", "day", "size"),
+    [
+        ("en", "2026-11-09", "306.0 kB"),
+        ("de", "09.11.2026", "306,0 kB"),
+        ("es", "9 nov 2026", "306,0 kB"),
+    ],
+)
+def test_a_file_handed_in_reads_as_in_the_library(
+    browser: Browser, workbench: Workbench, code: str, day: str, size: str
 ) -> None:
     context = browser.new_context(locale=code)
     page = context.new_page()
     page.goto(workbench.app.address)
-    assert day in page.evaluate(_HANDED_IN_BEFORE)
+    known, shown = page.evaluate(_HANDED_IN_BEFORE)
+    assert day in known and shown == size
     context.close()
 
 

@@ -98,7 +98,7 @@ export class Inspector {
     note.value = desk.drafts.get(segment.id) ?? "";
     note.addEventListener("input", () => desk.drafts.set(segment.id, note.value));
     const press = (verdict, words, key) => el("button", { type: "button", class: `judge judge-${verdict}`, "data-verdict": verdict, "data-focus": `judge-${verdict}`, "aria-keyshortcuts": key, onclick: () => desk.judgeSegment(verdict) },
-      icon(verdict), words, el("kbd", {}, key));
+      icon(verdict), words, el("kbd", { "aria-hidden": "true" }, key));
     return el("div", { class: "judging", role: "group", "aria-label": _("Your annotation of segment %(segment)s", { segment: segment.id }) },
       segment.flagged ? null : el("p", {}, desk.data.still ? _("Does this face show manipulation?") : _("Does this stretch show manipulation?")),
       el("div", { class: "judge-buttons" },
