@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -55,6 +56,9 @@ def test_the_page_says_how_it_stands(app, client, database, tmp_path, monkeypatc
     page = client.get("/operations").text
     assert "1 waiting" in page and "1 done" in page and "3 hours ago" in page and "here:1" in page
     assert page.count("never") == 3 and "Reelproof" in page
+    assert re.search(r"<dt>Exhibits</dt><dd>2 · [0-9.]+ ", page), (
+        "no comma, which is part of figures elsewhere"
+    )
     backup.make(database, app.extensions["settings"], tmp_path / "kept")
     self_check.run_if_due(database)
     page = client.get("/operations").text
