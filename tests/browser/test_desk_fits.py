@@ -88,7 +88,8 @@ def test_names_of_facts_and_lanes_are_not_cut_in_two(phone: Page) -> None:
         name.style.overflowWrap = "normal";
         return name.scrollWidth > name.clientWidth;
     }).map((name) => name.textContent)"""
-    assert phone.evaluate(cut, names) == []
+    # But for a name of 80 letters, which somebody gave in another file's test: that has to break.
+    assert [name for name in phone.evaluate(cut, names) if len(name) < 80] == []
 
 
 def test_without_segments_there_is_no_slider_for_heatmaps(idle: served_desk.Served, page: Page) -> None:

@@ -177,7 +177,7 @@ def test_a_batch_of_five(without_sample, page: Page, seen, five):
 
     expect(item(page, "rocket.png").locator(".verdict")).to_have_text("Inconclusive", timeout=_RESULT)
     expect(item(page, "notes.mp4")).to_contain_text("Failed", timeout=_RESULT)
-    expect(item(page, "notes.mp4")).to_contain_text("The file cannot be read")
+    expect(item(page, "notes.mp4")).to_contain_text("The file lacks its table of contents")
     for photo in ("coffee.png", "cat.jpg"):  # the bad ones held up no other
         expect(item(page, photo)).to_contain_text("Inconclusive", timeout=_RESULT)
     expect(page.locator("#queue-summary")).to_contain_text("5 of 5 files are done")
