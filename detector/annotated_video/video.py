@@ -30,6 +30,7 @@ from detector.errors import MediaError
 from detector.files import atomic_path, hashed
 from detector.media.encode import BT709, H264Writer, clock_of
 from detector.media.exhibit.file import opened
+from detector.media.exhibit.isobmff import cut_fragment
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.reader import MediaReader
@@ -101,7 +102,8 @@ def _make(
         reader = stack.enter_context(open_media(exhibit))
         reader.turned = analysis.media.turned // 90
         # A second look at the file: its sound is read beside the picture, each at its own pace.
-        beside = stack.enter_context(open_container(stack.enter_context(exhibit.open("rb"))))
+        file = stack.enter_context(exhibit.open("rb"))
+        beside = stack.enter_context(open_container(file, cut_fragment(file)))
         sound = Sound(beside, with_sound)
         container = stack.enter_context(
             av.open(str(to), "w", format="mp4", options={"movflags": "+faststart"})

@@ -104,7 +104,8 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
         beyond = is_tiff_beyond_ffmpeg(file) or has_uncontrolled_pictures(file)
         whole = whole_pictures(file)
         file.seek(0)
-        with open_container(file) as container:
+        end = cut_fragment(file)
+        with open_container(file, end) as container:
             refuse_mismatch(head, container.format.name)
             place = file.tell()  # FFmpeg reads on from there
             colours = to_srgb(file, _colour_code(container))
@@ -118,7 +119,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                 else nullcontext(MediaReader(container, photo, bounds))
             )
             with opening as reader, ExitStack() as others:
-                reader.open_again = partial(_open_again, file, others)
+                reader.open_again = partial(_open_again, file, end, others)
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.stated_seconds = stated
                 if colours.of_cmyk or not by_pillow:
@@ -127,7 +128,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                     raise MediaError(_ENCRYPTED)
                 if not by_pillow:
                     reader.played = layout.played if layout and _waits(container) else {}
-                    reader.breaks_off = cut_fragment(file) is not None
+                    reader.breaks_off = end is not None
                     reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
                 yield reader
 
@@ -145,20 +146,19 @@ def _colour_code(container: av.container.InputContainer) -> tuple[int, int]:
     return 2, 2
 
 
-def _open_again(file: BinaryIO, others: ExitStack) -> av.container.InputContainer:
+def _open_again(file: BinaryIO, end: int | None, others: ExitStack) -> av.container.InputContainer:
     """The file as a container that stands at its first byte, in the place of the one in ``others``."""
     others.close()
     file.seek(0)
-    return others.enter_context(open_container(file))
+    return others.enter_context(open_container(file, end))
 
 
-def open_container(file: BinaryIO) -> av.container.InputContainer:
+def open_container(file: BinaryIO, end: int | None) -> av.container.InputContainer:
     """An open file as a container, which knows no name and only the demuxers of the accepted kinds.
 
-    Of an MP4 that ends within the table of a fragment, what comes before that. Raises :class:`MediaError`
-    when none of them can read it.
+    It is read up to ``end``, the :func:`~detector.media.exhibit.isobmff.cut_fragment` of the file. Raises
+    :class:`MediaError` when none of them can read it.
     """
-    end = cut_fragment(file)
     for demuxer in _demuxers(file):
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.

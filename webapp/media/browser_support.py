@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 
 from detector.errors import MediaError
+from detector.media.exhibit.isobmff import cut_fragment
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import MP4
 from detector.media.open import open_container, open_media
@@ -71,7 +72,7 @@ def _judge(path: Path, media: Media) -> Playback:
             raise NotPlayable(N_("not every browser shows %(kind)s files") % {"kind": kind})
         _check_photo(path, mimetype)
         return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
-    with path.open("rb") as file, open_container(file) as container:
+    with path.open("rb") as file, open_container(file, cut_fragment(file)) as container:
         mimetype = _mimetype(path, media)
         _check_streams(container, media, mimetype)
         _check_key_frames(container, mimetype)
