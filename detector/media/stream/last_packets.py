@@ -69,13 +69,16 @@ class LastPackets:
         if not self.are_left:
             return
         context = self._single()
-        for packet in (*self._packets(), None):
+        packets = [*self._packets(), None]
+        for place, packet in enumerate(packets):
             try:
                 frames = context.decode(packet)
             except MemoryError:  # see FrameDecoder
                 raise
             except av.FFmpegError:
-                if packet is not None and self._is_left(packet):
+                # Damage may take a packet's times with it: then the next one's speak for it.
+                timed = next((each for each in packets[place:-1] if key_of(each) is not None), None)
+                if packet is not None and timed is not None and self._is_left(timed):
                     refuse(key_of(packet))
                 continue
             for frame in frames:

@@ -26,8 +26,8 @@ def read(path: Path, threads: int) -> tuple[list[int], int, int]:
         ("a.webm", "libvpx-vp9", {"g": "24", "deadline": "realtime", "cpu-used": "8"}),
     ],
 )
-# Pictures on which others rest: of any other FFmpeg's H.264 decoder may give the frame, from the thread of the
-# next packet, before the thread that decodes it has met the damage, and then does not mark it.
+# Pictures on which others rest: of any other, FFmpeg's H.264 decoder may give the frame from the thread of
+# the next packet, before the thread that decodes it has met the damage, and then does not mark it.
 @pytest.mark.parametrize("damaged", [40, 44])
 def test_frames_behind_a_damaged_one_that_threads_still_held(
     tmp_path: Path, name: str, codec: str, options: dict[str, str], damaged: int
