@@ -99,7 +99,7 @@ def serve(asking: socket.socket) -> None:
         if not head:
             os._exit(0)
         request = pickle.loads(_read(asking, struct.unpack("I", head)[0]))
-        forked = _orphan()
+        forked = _orphan(request["session"])
         if forked is None:
             _end_with(request, files)
         for file in files:
@@ -114,21 +114,23 @@ def _read(asking: socket.socket, size: int) -> bytes:
     return data
 
 
-def _orphan() -> int | None:
+def _orphan(session: bool) -> int | None:
     """The id of a process whose parent, an intermediate one, has ended; None in that process.
 
-    The kernel gives it to the process that asked, which has declared itself the reaper of orphans.
+    The kernel gives it to the process that asked, which has declared itself the reaper of orphans. It leads a
+    session of its own if it is to: whoever knows its id may send a signal to its group, as after ``exec``.
     """
     reader, writer = os.pipe()
     between = os.fork()
     if not between:
         mine = os.getpid()
-        forked = os.fork()
-        if forked:
-            os.write(writer, struct.pack("I", forked))
+        if os.fork():
             os._exit(0)
+        if session:
+            os.setsid()
         while os.getppid() == mine:
             time.sleep(0.0005)
+        os.write(writer, struct.pack("I", os.getpid()))
         os.close(reader)
         os.close(writer)
         return None
@@ -186,8 +188,6 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     time.tzset()
     tempfile.tempdir = None
     os.chdir(request["folder"])
-    if request["session"]:
-        os.setsid()
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
