@@ -15,6 +15,7 @@ from typing import Any
 from detector.backends.selection import SETTING as BACKEND_SETTING
 from detector.errors import MediaError, ParameterError
 from detector.files import put, replaced, temporary_folder
+from detector.models.card_files import with_absolute_path
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.limits import MEGABYTE
@@ -50,15 +51,10 @@ def analyze_confined(
     :mod:`detector.sandbox`'s errors for a file that takes too much or breaks what reads it.
     """
     path, folder = path.absolute(), folder.absolute()
-    readable = [path]
-    named = []
-    for one in (model, *also):
-        if one and Path(one).exists():
-            one = str(Path(one).absolute())
-            readable.append(Path(one).parent)
-        named.append(one)
-    places = AllowedPaths(readable=tuple(readable), writable=(folder,))
-    what = (_analyze_inside, path, folder, name, parameters, named, joint, backend, write, get_ready)
+    models = [with_absolute_path(one) for one in (model, *also)]
+    beside_models = (Path(one).parent for one in models if one and Path(one).is_absolute())
+    places = AllowedPaths(readable=(path, *beside_models), writable=(folder,))
+    what = (_analyze_inside, path, folder, name, parameters, models, joint, backend, write, get_ready)
     with Sandbox(
         *what,
         limits=limits_of_environment(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from detector.models.card_files import load_card
 from detector.models.together import refuse_names
@@ -27,8 +26,3 @@ class OtherModelNames:
 
 ALONE = OtherModelNames()
 """The first model alone."""
-
-
-def with_absolute_path(model: str | None) -> str | None:
-    """A model given as a file by its whole path, for processes in another folder."""
-    return str(Path(model).absolute()) if model and Path(model).suffix else model

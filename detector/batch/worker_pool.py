@@ -25,8 +25,9 @@ from typing import Any
 from detector.backends import selection as backends
 from detector.batch.confined_file import MODULES, Asked, More, Work, line_of, loaded
 from detector.batch.input_files import File
-from detector.batch.other_model_names import ALONE, OtherModelNames, with_absolute_path
+from detector.batch.other_model_names import ALONE, OtherModelNames
 from detector.batch.result_line import ResultLine
+from detector.models.card_files import with_absolute_path
 from detector.models.loaded import LoadedModel
 from detector.process.gc_pause import gc_paused
 from detector.process.native_threads import native_threads, no_openblas_pool

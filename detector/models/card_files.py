@@ -62,6 +62,11 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     return card, weights
 
 
+def with_absolute_path(model: str | None) -> str | None:
+    """A model given as a file by its whole path, for processes in another folder; a name as it is."""
+    return str(Path(model).absolute()) if model and Path(model).suffix else model
+
+
 def _require(needed: Path, given: Path, by_path: bool) -> None:
     if needed.is_file():
         return
