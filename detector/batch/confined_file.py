@@ -66,8 +66,12 @@ def line_of(file: File, work: Work) -> ResultLine:
     """The line of one file; whatever goes wrong with it is the line's ``error``."""
     path, started = file.path.absolute(), time.perf_counter()
     files = [Path(one) for one in work.asked.models if one and Path(one).suffix]
-    pairs = [*files, *map(second_look_path, files)]
-    models = [one.with_suffix(ending) for one in pairs for ending in (".json", *WEIGHTS)]
+    models = [
+        place
+        for one in files
+        for ending in (".json", *WEIGHTS)
+        for place in (one.with_suffix(ending), second_look_path(one, ending))
+    ]
     try:
         with Sandbox(
             partial(_scored, more=work.more) if work.more else _scored,

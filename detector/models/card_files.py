@@ -79,14 +79,14 @@ def _require(needed: Path, given: Path, by_path: bool) -> None:
     )
 
 
-def second_look_path(weights: Path) -> Path:
-    """Where the second look of the model with these ``weights`` would lie, without an ending."""
-    return weights.parent / SECOND_LOOKS / weights.stem
+def second_look_path(weights: Path, ending: str = "") -> Path:
+    """Where the file with this ``ending`` of the second look of the model with ``weights`` would lie."""
+    return weights.parent / SECOND_LOOKS / f"{weights.stem}{ending}"
 
 
 def second_look_weights(weights: Path) -> Path:
     """The weights of that second look; raises :class:`ModelError` where they are missing."""
-    path = second_look_path(weights).with_suffix(".safetensors")
+    path = second_look_path(weights, ".safetensors")
     if not path.is_file():
         raise ModelError(f"{SECOND_LOOKS}/{path.name} is missing beside its card. Fetch both again.")
     return path
@@ -102,7 +102,7 @@ def files_of(card: Card, weights: Path) -> dict[Path, str]:
 
 def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
     """The second look of a model, if there is one beside its ``weights``; raises :class:`ModelError`."""
-    path = second_look_path(weights).with_suffix(".json")
+    path = second_look_path(weights, ".json")
     if card.onnx or not path.is_file():
         return None
     try:

@@ -15,7 +15,15 @@ from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
 from detector.models.card import Card, is_name
-from detector.models.card_files import DEFAULT, MODELS, SHIPPED, known_models, load_card, read_second_look
+from detector.models.card_files import (
+    DEFAULT,
+    MODELS,
+    SECOND_LOOKS,
+    SHIPPED,
+    known_models,
+    load_card,
+    read_second_look,
+)
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.validate import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.networks.base import Network, create
@@ -93,6 +101,13 @@ class TestCard:
         assert not {figure for _, figure in of_crops} & {"Brier score", "accuracy at 0.5"}
         error = "dfdc-test crops, expected calibration error"
         assert told[error] == second.figures[error] != card.figures[error]
+
+    def test_a_second_look_is_found_where_the_weights_name_has_a_dot(self, tmp_path: Path) -> None:
+        card, weights = load_card()
+        (tmp_path / SECOND_LOOKS).mkdir()
+        shutil.copy(MODELS / SECOND_LOOKS / f"{DEFAULT}.json", tmp_path / SECOND_LOOKS / "mine.v2.json")
+        found = read_second_look(card, tmp_path / "mine.v2.safetensors")
+        assert found is not None and found == read_second_look(card, weights)
 
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_by_path_of_either_file(self, copied: Path, suffix: str) -> None:
