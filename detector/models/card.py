@@ -143,7 +143,7 @@ class SecondLookCard(NetworkFile):
     scale is ``beyond``.
     """
 
-    name: str = Field(pattern=_NAME.pattern)
+    name: str = Field(pattern=f"^{_NAME.pattern}$")
     of: Sha256
     altered: FusionHalf
     synthesised: FusionHalf

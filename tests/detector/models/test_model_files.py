@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
-from detector.models.card import Card, is_name
+from detector.models.card import Card, SecondLookCard, is_name
 from detector.models.card_files import (
     DEFAULT,
     MODELS,
@@ -108,6 +109,12 @@ class TestCard:
         shutil.copy(MODELS / SECOND_LOOKS / f"{DEFAULT}.json", tmp_path / SECOND_LOOKS / "mine.v2.json")
         found = read_second_look(card, tmp_path / "mine.v2.safetensors")
         assert found is not None and found == read_second_look(card, weights)
+
+    @pytest.mark.parametrize("name", ["../reelproof", "Reelproof", "reelproof\n"])
+    def test_a_second_look_is_named_as_models_are(self, name: str) -> None:
+        text = (MODELS / SECOND_LOOKS / f"{DEFAULT}.json").read_text()
+        with pytest.raises(ValidationError, match="pattern"):
+            SecondLookCard.model_validate({**json.loads(text), "name": name})
 
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_by_path_of_either_file(self, copied: Path, suffix: str) -> None:
