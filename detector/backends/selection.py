@@ -142,8 +142,8 @@ def _of_onnx_file(name: str | None, model: LoadedModel) -> str:
             continue
         ready[each] = tried
         return each
-    tried_all = " and ".join(names) or "any back end, as neither OpenVINO nor ONNX Runtime is installed"
-    raise ModelError(f"{model.card.name}.onnx cannot be run by {tried_all}: {problem}.")
+    why = f"by {' and '.join(names)}: {problem}" if names else "here: it takes OpenVINO or ONNX Runtime"
+    raise ModelError(f"{model.card.name}.onnx cannot be run {why}.")
 
 
 def processor_threads() -> int:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from detector.backends import selection
 from detector.backends.onnx_file import logits_of
 from detector.backends.selection import open_backend
 from detector.backends.trial import try_onnx_file
@@ -234,6 +235,11 @@ class TestRefused:
             weight.CopyFrom(numpy_helper.from_array(np.ones((1, 9), np.float32), weight.name))
 
         assert "cannot be run by openvino and onnxruntime" in refusal(changed(tmp_path, unfit))
+
+    def test_without_a_back_end_that_could_run_one(self, tmp_path: Path, monkeypatch) -> None:
+        monkeypatch.setattr(selection, "available", lambda: ("torch",))
+        message = refusal(put(tmp_path, "tiny"))
+        assert message.endswith("cannot be run here: it takes OpenVINO or ONNX Runtime.")
 
     def test_another_meaning_than_the_cards(self, tmp_path: Path) -> None:
         about = {"framing": {"box": 1}, "output": {"gives": "logits"}}
