@@ -102,6 +102,10 @@ class Sandbox:
         self._pipe, writer = os.pipe()
         try:
             self._process = _forked(job, writer) if native_threads() == 1 else _afresh(job, writer)
+        except BaseException:
+            os.close(self._pipe)
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
         finally:
             os.close(writer)
         self._status: int | None = None

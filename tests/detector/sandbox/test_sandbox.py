@@ -28,6 +28,8 @@ from detector.sandbox import (
     Limits,
     Sandbox,
     UnexpectedError,
+    capabilities,
+    process,
     refuse_links,
 )
 from detector.sandbox.scratch import folder_of_this_process, remove_abandoned
@@ -63,6 +65,19 @@ def test_progress_comes_again_while_there_is_none_and_may_end_it(run):
 
     with pytest.raises(Enough):
         run(silent, report=report)
+
+
+def test_what_cannot_be_started_leaves_nothing_open(tmp_path, monkeypatch):
+    def refused():
+        raise BlockingIOError
+
+    capabilities()  # found out once, by a fork
+    monkeypatch.setattr(process, "native_threads", lambda: 1)
+    monkeypatch.setattr(os, "fork", refused)
+    before = sorted(os.listdir("/proc/self/fd"))
+    with pytest.raises(BlockingIOError):
+        Sandbox(print, limits=Limits(), places=AllowedPaths(), scratch=tmp_path)
+    assert sorted(os.listdir("/proc/self/fd")) == before and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", [MediaError, ModelError])
