@@ -84,7 +84,9 @@ def _ports(address: str) -> tuple[int, ...]:
         parts = urlsplit(address)
         port = parts.port or _PORTS[parts.scheme.lower()]
     except ValueError:
-        raise ParameterError(f"{LiveSource('stream', address).label}: the port is no number.") from None
+        raise ParameterError(
+            f"{LiveSource('stream', address).label}: its host or port makes no sense."
+        ) from None
     return (port, _PORTS["https"]) if parts.scheme.lower() == "http" else (port,)
 
 

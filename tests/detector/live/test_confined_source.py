@@ -124,10 +124,12 @@ def test_a_camera_may_open_its_device_alone():
         assert (places.readable, places.writable, places.ports) == ((), (Path("/dev/video3"),), ())
 
 
-@pytest.mark.parametrize("address", ["rtsp://camera.example:many/1", "http://camera.example:99999/"])
-def test_an_address_whose_port_is_none(address):
+@pytest.mark.parametrize(
+    "address", ["rtsp://camera.example:many/1", "http://camera.example:99999/", "http://[camera.example/"]
+)
+def test_an_address_without_a_host_or_port_that_could_be(address):
     with (
-        pytest.raises(ParameterError, match=r"camera\.example.*no number"),
+        pytest.raises(ParameterError, match=r"camera\.example.*: its host or port makes no sense"),
         open_confined(LiveSource("stream", address), 8),
     ):
         pass
