@@ -117,7 +117,7 @@ def _stream(address: str) -> Iterator[MediaReader]:
         ) from None
     with container:
         reader = MediaReader(container, UPRIGHT, _ENDLESS)
-        reader.tally.damage.longest = int(_UNKEYED / reader.time_base)
+        reader.tally.damage.recovers_after = int(_UNKEYED / reader.time_base)
         yield reader
 
 

@@ -35,7 +35,7 @@ class _Shown:
 class Damage:
     """Give it all packets in the order of the file, what failed of them, and the frames as they are shown.
 
-    A ``key`` is that of :func:`key_of`; ``headers`` tell which pictures are missing, and which harm no other.
+    A ``key`` is that of :func:`key_of`. ``headers`` tell which pictures are missing, and which harm no other.
     """
 
     def __init__(self, headers: ReferenceReader | None = None) -> None:
@@ -43,7 +43,7 @@ class Damage:
         """How many rest on damaged or missing pictures; complete once :meth:`finish` was called."""
         self.rests = False
         """Whether the frame shown last does, as far as is known."""
-        self.longest: int | None = None
+        self.recovers_after: int | None = None
         """Ticks after which frames count as whole again though no key frame came; None: never."""
         self._headers = headers
         self._places: dict[int, int] = {}  # by PTS, where there is none by DTS
@@ -52,9 +52,9 @@ class Damage:
         self._next = 0
         self._latest = -1  # place of the frame shown last
         self._failed: list[int] = []  # places after which nothing is whole, in order
-        # Place of the start, PTS of the end.
+        # Of refreshes spread over several pictures: place of the first, PTS of the last.
         self._refreshed: deque[tuple[int, int]] = deque(maxlen=_REFRESHES)
-        self._refresh: int | None = None  # place where one began
+        self._refresh: int | None = None  # place where the latest one began
         self._waiting: deque[_Shown] = deque()
         self._starts: list[int] = []  # PTS of the first frame of each span
         self._ends: list[int] = []  # and of the first after it
@@ -86,11 +86,11 @@ class Damage:
             self._fail_unless_harmless(place)
 
     def refused(self, key: int | None) -> None:
-        """The decoder made no frame of a packet; None: of one after that of the frame shown last."""
+        """The decoder made no frame of the packet of this key; None: of one after the frame shown last."""
         self._fail_unless_harmless(self._latest if key is None else self._place(key, self._next - 1))
 
     def corrupt(self, key: int | None) -> None:
-        """A frame came with errors."""
+        """The frame of this key was decoded with errors."""
         place = self._place(key, self._next - 1)
         self._fail_unless_harmless(place)
         if place not in self._harmless:
@@ -99,20 +99,20 @@ class Damage:
         if key is not None:
             self._note_before(key)
 
-    def is_whole(self, key: int | None) -> None:
-        """A frame came that needs no other."""
+    def key_frame(self, key: int | None) -> None:
+        """The frame of this key was decoded, and needs no other."""
         self._forget_before(self._place(key, self._next - 1))
 
     def shown(self, pts: int, key: int | None) -> None:
-        """The next frame in order of presentation, decoded or passed over; ``pts`` is that it is given."""
+        """The next frame in order of presentation, decoded or passed over; ``pts`` is when it is shown."""
         place = self._latest = self._place(key, self._next - 1)
         until, self.rests = pts, False
         if key is not None:
             later = [self._pts.get(each, key) for each in range(max(0, place - _PLACES), place)]
             until = pts + max(0, max(later, default=key) - key)
         if self._failed:
-            if self.longest is not None and self._open is not None:
-                self._forget_before(self._next if pts - self._starts[-1] > self.longest else 0)
+            if self.recovers_after is not None and self._open is not None:
+                self._forget_before(self._next if pts - self._starts[-1] > self.recovers_after else 0)
             self.rests = self._is_spoilt(place, pts)
         self._waiting.append(_Shown(pts, place, until, self.rests))
         self._note_before(pts)
@@ -125,7 +125,7 @@ class Damage:
             self._ends[-1] = max(self._ends[-1], end)
 
     def is_known(self, pts: int) -> bool:
-        """Whether :meth:`rests_at` will stay as it is of the frame at ``pts``."""
+        """Whether what :meth:`rests_at` says of the frame at ``pts`` is final."""
         return not self._waiting or pts < self._waiting[0].pts
 
     def rests_at(self, pts: int) -> bool:
@@ -133,8 +133,8 @@ class Damage:
         number = bisect_right(self._starts, pts) - 1
         return number >= 0 and pts < self._ends[number]
 
-    def is_between(self, first: int, last: int) -> bool:
-        """Whether any frame from PTS ``first`` to ``last`` does."""
+    def rests_between(self, first: int, last: int) -> bool:
+        """Whether any frame from PTS ``first`` to ``last`` rests on it."""
         number = bisect_right(self._starts, last) - 1
         return number >= 0 and first < self._ends[number]
 
@@ -196,5 +196,5 @@ class Damage:
 
 
 def key_of(one: av.Packet | av.VideoFrame) -> int | None:
-    """By what a packet, or the frame that is made of it, is known: its PTS, or DTS where it has none."""
+    """What ties a frame to the packet it was decoded from: its PTS, or its DTS where it has none."""
     return one.dts if one.pts is None else one.pts

@@ -84,9 +84,7 @@ class FrameDecoder(PictureStream):
         for frame, pts in self._dated(tally, needed):
             if pts is None:
                 pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
-            for over in needed.passed_over(pts) if needed else ():
-                tally.shown(over.pts, over.kind, over.duration, decoded=False)
-                tally.damage.shown(over.pts, over.pts)
+            self._count_passed_over(needed, pts, tally)
             # A time that is repeated, or a clock that runs backwards.
             if tally.last_pts is not None and pts <= tally.last_pts:
                 tally.out_of_order += 1
@@ -99,10 +97,15 @@ class FrameDecoder(PictureStream):
                 self._note_aspect(pts)
             self._bounds.refuse_length(float((pts - (tally.first_pts or 0)) * self.time_base))
             yield frame, pts
-        for over in needed.passed_over(math.inf) if needed else ():
+        self._count_passed_over(needed, math.inf, tally)
+        tally.damage.finish(tally.end_pts)
+
+    @staticmethod
+    def _count_passed_over(needed: NeededPackets | None, before: float, tally: Tally) -> None:
+        """Count the frames shown before PTS ``before`` that are not decoded."""
+        for over in needed.passed_over(before) if needed else ():
             tally.shown(over.pts, over.kind, over.duration, decoded=False)
             tally.damage.shown(over.pts, over.pts)
-        tally.damage.finish(tally.end_pts)
 
     def _note_aspect(self, pts: int) -> None:
         """What the codec states at a key frame; other containers state a shape for all of them."""
@@ -139,7 +142,7 @@ class FrameDecoder(PictureStream):
                 tally.damage.corrupt(key_of(frame))
                 continue
             if frame.key_frame:
-                tally.damage.is_whole(key_of(frame))
+                tally.damage.key_frame(key_of(frame))
             # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
             if pts is None and not begun:

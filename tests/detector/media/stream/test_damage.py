@@ -248,7 +248,7 @@ def test_of_a_live_stream_frames_count_again_after_a_while(tmp_path: Path) -> No
         write_clip(tmp_path / "a.mp4", map(numbered, range(FRAMES)), options=_X264 | {"g": "250"}), {1}
     )
     with open_media(path) as reader:
-        reader.tally.damage.longest = int(2 / reader.time_base)
+        reader.tally.damage.recovers_after = int(2 / reader.time_base)
         list(reader.frames(25.0))
         assert 2 * 25 <= reader.tally.damage.frames <= 2 * 25 + 5
 
