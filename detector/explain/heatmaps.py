@@ -26,7 +26,7 @@ from detector.explain.occlusion_check import occlusion_check
 from detector.faces.crop import CropSquare
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
-from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.explainable import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
 _TOKEN_BLUR = 0.7  # tokens: standard deviation of the blur of a transformer's map
@@ -74,7 +74,7 @@ def heatmap_of(face: Explainable) -> Heat:
     return joined_map(face.seen)
 
 
-def joined_map(seen: Sequence[Seen]) -> Heat:
+def joined_map(seen: Sequence[SeenCrop]) -> Heat:
     """What all networks of ``seen`` rest on, at the size of the largest crop.
 
     Where they have nothing in common, the map of the first.
@@ -90,10 +90,10 @@ def maps_of_crops(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     """
     if scorer.card.onnx:
         return [occlusion_map(crop, scorer.logits) for crop in crops]
-    return [_of_network(Seen(crop, scorer.network, scorer.card.input)) for crop in crops]
+    return [_of_network(SeenCrop(crop, scorer.network, scorer.card.input)) for crop in crops]
 
 
-def _of_network(seen: Seen) -> Heat:
+def _of_network(seen: SeenCrop) -> Heat:
     """The map of one network, enlarged to its crop: from 4 × 4 places of the shipped scan, 16 × 16 of the
     second network."""
     # Imported here: few files have anything to explain, and torch takes seconds.

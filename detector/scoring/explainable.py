@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenCrop:
     """What one network saw of a face.
 
     ``network`` is None where it is in an ONNX file: only its scores can be had. ``output`` is that of the
@@ -47,7 +47,7 @@ class Explainable:
     """
 
     square: CropSquare
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenCrop, ...]
     logit: float
     logits: Callable[[Sequence[Sequence[Image]]], Floats]
 
@@ -76,9 +76,9 @@ class _Answer(NamedTuple):
     crop: Image
     square: CropSquare
 
-    def seen(self) -> Seen:
+    def seen(self) -> SeenCrop:
         card = self.part.model.card
-        return Seen(self.crop, self.part.model.network, card.input, self.part.output(self.column))
+        return SeenCrop(self.crop, self.part.model.network, card.input, self.part.output(self.column))
 
 
 def explainable_of_fused(

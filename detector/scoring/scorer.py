@@ -21,7 +21,7 @@ from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Box, Platt, SecondLook
 from detector.schema.logistic import logit_of, sigmoid
-from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.explainable import Explainable, SeenCrop
 
 if TYPE_CHECKING:
     import torch
@@ -210,7 +210,10 @@ class Scorer:
         network = None if self.card.onnx else self.network
         logit = float(self.logits([crop])[0])
         return Explainable(
-            square, (Seen(crop, network, self.card.input),), logit, lambda changed: self.logits(changed[0])
+            square,
+            (SeenCrop(crop, network, self.card.input),),
+            logit,
+            lambda changed: self.logits(changed[0]),
         )
 
     def _of_mean(self, mean_logit: float, platt: Platt | None) -> float:

@@ -21,14 +21,14 @@ from detector.explain.occlusion_check import HIDDEN_AREA, areas_compared, occlus
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.vit_small_14 import Shape, ViTSmall14
-from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.explainable import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
 
 def face_of(scorer: Scorer, crop: np.ndarray) -> Explainable:
     square = CropSquare(0, 0, crop.shape[0], 0)
     logit = float(scorer.logits([crop])[0])
-    seen = Seen(crop, scorer.network, scorer.card.input)
+    seen = SeenCrop(crop, scorer.network, scorer.card.input)
     return Explainable(square, (seen,), logit, lambda changed: scorer.logits(changed[0]))
 
 
@@ -109,7 +109,7 @@ class TestTransformers:
             network = ViTSmall14(Shape(size=56, taps=(1, 2), width=24, depth=2, attention_heads=2)).eval()
         crop = np.random.default_rng(0).integers(0, 256, (56, 56, 3), np.uint8)
         given = Input(size=56, mean=network.mean, std=network.std)
-        seen = Seen(crop, network, given, 1)
+        seen = SeenCrop(crop, network, given, 1)
         face = Explainable(CropSquare(28, 28, 56, 0), (seen,), 0.0, lambda changed: np.zeros(1))
         kept: list[torch.Tensor] = []
         hooks = [

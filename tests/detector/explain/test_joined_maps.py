@@ -15,7 +15,7 @@ from detector.explain.occlusion_check import occlusion_check
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.base import Network
-from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.explainable import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
 
@@ -43,7 +43,7 @@ class TestSeveralNetworks:
     """Where more than one network decided, on crops of its own size."""
 
     def face(self, scorer: Scorer, *crops: np.ndarray) -> Explainable:
-        seen = tuple(Seen(crop, scorer.network, scorer.card.input) for crop in crops)
+        seen = tuple(SeenCrop(crop, scorer.network, scorer.card.input) for crop in crops)
 
         def logits(changed: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
             assert len(changed) == len(crops)
@@ -63,7 +63,7 @@ class TestSeveralNetworks:
 
     def test_without_anything_in_common_the_first_counts(self, scorer: Scorer, crop: np.ndarray) -> None:
         alone = self.face(scorer, crop)
-        blind = Seen(crop, Blind().eval(), Input(size=crop.shape[0], mean=(0.0,) * 3, std=(1.0,) * 3))
+        blind = SeenCrop(crop, Blind().eval(), Input(size=crop.shape[0], mean=(0.0,) * 3, std=(1.0,) * 3))
         assert not heatmap_of(dataclasses.replace(alone, seen=(blind,))).any()
         together = dataclasses.replace(alone, seen=(*alone.seen, blind))
         assert np.array_equal(heatmap_of(together), heatmap_of(alone))

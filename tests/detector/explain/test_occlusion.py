@@ -14,7 +14,7 @@ from detector.explain.occlusion import hide
 from detector.explain.occlusion_check import occlusion_check
 from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
-from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.explainable import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 from tests.detector.models import onnx_models
 
@@ -111,7 +111,7 @@ class TestOcclusionMap:
         logit = float(scorer.logits([crop])[0])
         face = Explainable(
             CropSquare(0, 0, 1, 0),
-            (Seen(crop, None, scorer.card.input),),
+            (SeenCrop(crop, None, scorer.card.input),),
             logit,
             lambda changed: scorer.logits(changed[0]),
         )

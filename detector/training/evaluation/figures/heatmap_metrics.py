@@ -28,7 +28,7 @@ from detector.faces.patch import decode
 from detector.faces.search.centerface import FaceDetector
 from detector.media.frame import Image
 from detector.progress import ReportText
-from detector.scoring.explainable import Seen
+from detector.scoring.explainable import SeenCrop
 from detector.scoring.scorer import Scorer
 from detector.training.data.labelled_sets import opened_zip
 from detector.training.evaluation.figures.heatmap_methods import (
@@ -98,8 +98,8 @@ def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: 
     maps = []
     for crop, larger in zip(crops, blended_faces(archive, second.card.input.size, count).crops, strict=True):
         seen = (
-            Seen(crop, scorer.network, scorer.card.input),
-            Seen(larger, second.network, second.card.input, _INNER_ALTERED),
+            SeenCrop(crop, scorer.network, scorer.card.input),
+            SeenCrop(larger, second.network, second.card.input, _INNER_ALTERED),
         )
         maps.append(cv2.resize(joined_map(seen), (size, size), interpolation=cv2.INTER_AREA))
     return np.stack(maps)

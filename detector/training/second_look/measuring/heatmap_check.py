@@ -25,7 +25,7 @@ from detector.models.loaded import LoadedModel
 from detector.networks.readings import outputs_of
 from detector.progress import ReportText
 from detector.schema.analysis import HideAndRescore
-from detector.scoring.explainable import Explainable, Seen
+from detector.scoring.explainable import Explainable, SeenCrop
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import Scorer, run_in_batches
 from detector.training.second_look.examples.crops import plain_crop
@@ -90,7 +90,7 @@ def _checked(model: LoadedModel, patch: Patch, framing: int) -> HideAndRescore:
     run = partial(run_in_batches, scorer.backend, batch=_BATCH)
     outputs = outputs_of(framing)
     output = outputs[int(np.argmax(run([crop])[0, outputs]))]
-    seen = Seen(crop, second.network, second.card.input, output)
+    seen = SeenCrop(crop, second.network, second.card.input, output)
     return _check(model, (seen,), lambda changed: run(changed[0])[:, output])
 
 
@@ -107,13 +107,13 @@ def _checked_together(model: LoadedModel, patch: Patch) -> HideAndRescore:
         return fusion.altered.logit(inputs)
 
     seen = (
-        Seen(crops[0], scan.network, scan.card.input),
-        Seen(crops[1], second.network, second.card.input, 0),
+        SeenCrop(crops[0], scan.network, scan.card.input),
+        SeenCrop(crops[1], second.network, second.card.input, 0),
     )
     return _check(model, seen, altered)
 
 
-def _check(model: LoadedModel, seen: tuple[Seen, ...], logits: MomentLogits) -> HideAndRescore:
+def _check(model: LoadedModel, seen: tuple[SeenCrop, ...], logits: MomentLogits) -> HideAndRescore:
     as_it_is = float(logits([[one.crop] for one in seen])[0])
     nowhere = CropSquare(0.0, 0.0, 1.0, 0.0)  # of no frame
     face = Explainable(nowhere, seen, as_it_is, logits)
