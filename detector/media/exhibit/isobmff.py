@@ -24,9 +24,8 @@ _MOST_NAMED = 32
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _VISUAL = 86  # bytes of a sample description of pictures before the boxes in it
 _ENCRYPTED = frozenset({b"encv", b"drmi"})  # sample descriptions: ISO/IEC 23001-7; of Apple's shop
-_DOLBY_VISION = frozenset(
-    {b"dvcC", b"dvvC", b"dvwC"}
-)  # Dolby Vision Streams Within the ISO Base Media File Format
+# Dolby Vision Streams Within the ISO Base Media File Format.
+_DOLBY_VISION = frozenset({b"dvcC", b"dvvC", b"dvwC"})
 # Adobe, XMP Specification Part 3: the box that carries XMP in MP4.
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 

@@ -26,7 +26,7 @@ class Bounds:
     pixels: int = 16_384 * 8_192
     aspect: float = 64.0
     frames: int = 10_000_000
-    seconds: float = 24 * _HOUR
+    seconds: float = _DAY
 
     def refuse_picture(self, width: int, height: int) -> None:
         """Raise :class:`MediaError` for a picture that is too large or too narrow; 0 is not known yet."""

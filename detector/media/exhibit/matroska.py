@@ -24,16 +24,16 @@ def shown_sizes(file: BinaryIO) -> dict[int, tuple[int, int]]:
     for number, track in enumerate(each for kind, each in _elements(tracks) if kind == _TRACK):
         for kind, video in _elements(track):
             values = dict(_elements(video)) if kind == _VIDEO else {}
-            width, height = (_less(values, *of) for of in ((_WIDTH, _FROM_WIDTH), (_HEIGHT, _FROM_HEIGHT)))
+            width, height = (_cropped(values, *of) for of in ((_WIDTH, _FROM_WIDTH), (_HEIGHT, _FROM_HEIGHT)))
             if width > 0 and height > 0 and not values.keys().isdisjoint((*_FROM_WIDTH, *_FROM_HEIGHT)):
                 found[number] = width, height
     return found
 
 
-def _less(values: dict[int, bytes], side: int, cropped: tuple[int, ...]) -> int:
-    return int.from_bytes(values.get(side, b"")) - sum(
-        int.from_bytes(values.get(each, b"")) for each in cropped
-    )
+def _cropped(values: dict[int, bytes], side: int, ends: tuple[int, int]) -> int:
+    """What is left of a ``side`` without what is cropped at both its ``ends``, in px."""
+    length, *cut = (int.from_bytes(values.get(each, b"")) for each in (side, *ends))
+    return length - sum(cut)
 
 
 def _tracks(file: BinaryIO) -> bytes | None:

@@ -88,7 +88,6 @@ class Container:
     """Of a RIFF file: what bytes 8 to 12 say it holds."""
     boxes: tuple[bytes, ...] = ()
     """Of a row of boxes (ISO/IEC 14496-12, QuickTime): the types the first one may have."""
-
     brands: tuple[bytes, ...] = ()
     """Of a row of boxes that begins with `ftyp`: the brands it may name first."""
     test: Callable[[bytes], bool] | None = None
