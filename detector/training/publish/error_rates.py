@@ -36,8 +36,9 @@ _LEVELS = {
     "crops": "crops",
 }
 
-# What the validation data covered and where the tables of docs/models.md and docs/faces.md say that
-# the AUC over single faces falls by no more than 0.1 of what it is on undisturbed ones.
+# What the validation data covered and where the AUC over single faces falls by no more than 0.1, by the
+# figures of the cards and docs/faces.md. Said of the second generation and of models trained as it was; what
+# the shipped scan's card says is VALIDATED_WITH_SECOND_LOOK (detector/training/second_look/scan.py).
 VALIDATED = (
     Range(name="face width", unit="px", least=48, most=340,
           basis=N_("crops reduced to 48 px lose 0.04 of AUC; faces of the clips were 78 to 340 px wide")),

@@ -103,6 +103,14 @@ def test_shipped_cards_have_rates_that_agree_with_their_figures(name: str) -> No
     assert card.validated == (VALIDATED_WITH_SECOND_LOOK if name == DEFAULT else VALIDATED)
 
 
+@pytest.mark.parametrize("name", [DEFAULT, "reelproof-2"])
+def test_what_small_faces_lose_is_by_the_figures_of_the_card(name: str) -> None:
+    card, _ = load_card(name)
+    lost = card.figures["dfdc-val crops, AUC"] - card.figures["dfdc-val crops reduced to 48 px, AUC"]
+    (width,) = (one for one in card.validated if one.name == "face width")
+    assert f"lose {lost:.2f} of AUC" in width.basis
+
+
 def test_a_card_without_still_loads() -> None:
     card, _ = load_card()
     old = card.model_dump_json(exclude={"rates", "validated"})
