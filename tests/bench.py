@@ -38,6 +38,7 @@ from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass.first_pass import BATCH
 from detector.scoring.scorer import Scorer
+from tests import bench_options
 from tests.bench_clips import lengthen, make_clip
 
 ROUNDS = 3
@@ -70,6 +71,9 @@ _FEWER = 8
 
 def main() -> None:
     """Print the table with the machine's facts, beside the last committed run."""
+    parser = bench_options.parser(__doc__)
+    parser.add_argument("--long", action="store_true", help="with the clip of two hours")
+    asked = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
     figures: dict[str, float] = {}
     model = load_model()
@@ -88,7 +92,7 @@ def main() -> None:
             compared[f"{name}: "] = repeated
     for name, path in compared.items():
         figures |= {f"{name}{key}": value for key, value in against_the_open_pipeline(path, model).items()}
-    if "--long" in sys.argv:
+    if asked.long:
         figures |= long_clip()
     machine = {
         "processor": _processor(),

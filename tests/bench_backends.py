@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ from detector.backends import selection as backends
 from detector.model_export import faces
 from detector.models.loaded import LoadedModel, load_model
 from detector.scoring.scorer import Scorer
+from tests import bench_options
 
 ROUNDS = 15
 BATCH = 32
@@ -113,4 +113,8 @@ def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[s
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = bench_options.parser(__doc__)
+    parser.add_argument("model", nargs="?", default="reelproof", metavar="MODEL")
+    parser.add_argument("data", nargs="?", default="", metavar="DATA")
+    asked = parser.parse_args()
+    main(asked.model, asked.data)

@@ -10,7 +10,6 @@ where nothing else is done.
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +21,7 @@ from sqlalchemy import insert
 from detector.fingerprint.codes import codes
 from detector.fingerprint.fingerprint import SIDE, VERSION, Fingerprint
 from detector.fingerprint.index import search
-from tests import servers
+from tests import bench_options, servers
 from webapp.services import fingerprints
 from webapp.settings import Settings, read_settings
 from webapp.storage.database import Database, connect
@@ -122,7 +121,9 @@ def _settings(folder: Path, url: str | None) -> Settings:
 
 def main() -> None:
     """Print the figures and write ``out/bench-memory.json``."""
-    made = exhibits(int(sys.argv[1]) if len(sys.argv) > 1 else EXHIBITS)
+    parser = bench_options.parser(__doc__)
+    parser.add_argument("exhibits", nargs="?", type=int, default=EXHIBITS, metavar="EXHIBITS")
+    made = exhibits(parser.parse_args().exhibits)
     figures = {}
     with tempfile.TemporaryDirectory() as name:
         server = None if servers.missing() else servers.PostgreSQL()

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import detector.demo_clip as sample
+from tests import bench_options
 
 CLIPS, DISTINCT, SECONDS = 12, 4, 2
 
@@ -52,7 +53,9 @@ def score(folder: Path, cores: set[int]) -> tuple[float, float, float]:
 
 def main() -> None:
     """Print the figures and write ``out/bench-many.json``."""
-    clips = int(sys.argv[1]) if len(sys.argv) > 1 else CLIPS
+    parser = bench_options.parser(__doc__)
+    parser.add_argument("clips", nargs="?", type=int, default=CLIPS, metavar="CLIPS")
+    clips = parser.parse_args().clips
     cores = sorted(os.sched_getaffinity(0))[:2]
     with tempfile.TemporaryDirectory() as name:
         make_clips(Path(name), clips)

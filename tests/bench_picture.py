@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("svg")
 from matplotlib import pyplot as plt  # noqa: E402
 
+from tests import bench_options  # noqa: E402
 from tests.bench import COMMITTED, SECONDS, STAGES  # noqa: E402
 
 PICTURE = Path("docs/images/bench.svg")
@@ -19,6 +20,7 @@ _COLOURS = ("#35618f", "#5fa5c4", "#c8a24a", "#a4503c")
 
 def main() -> None:
     """One bar for each clip: its resolution and people, and each stage's processor time."""
+    bench_options.parser(__doc__).parse_args()
     figures = json.loads(COMMITTED.read_text())["figures"]
     last = f": {STAGES[-1]}, seconds of processor time"
     clips = [name.removesuffix(last) for name in figures if name.endswith(last)]

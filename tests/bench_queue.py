@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent / "webapp"))
 import machines
 import servers
 
+from tests import bench_options
 from tests.bench_many import make_clips
 from webapp import create_app
 from webapp.storage.tables import AnalysisRow, State
@@ -80,10 +81,12 @@ def analysed(exhibits: list[Path], folder: Path, workers: int) -> float:
 
 def main() -> None:
     """Print the figures and write ``out/bench-queue.json``."""
+    parser = bench_options.parser(__doc__)
+    parser.add_argument("clips", nargs="?", type=int, default=CLIPS, metavar="CLIPS")
+    clips = parser.parse_args().clips
     if missing := servers.missing():
         print(f"Not installed: {', '.join(missing)}; nothing is measured.")
         return
-    clips = int(sys.argv[1]) if len(sys.argv) > 1 else CLIPS
     figures: dict[str, float] = {"clips": clips, "cores": len(os.sched_getaffinity(0))}
     with tempfile.TemporaryDirectory() as name:
         exhibits = make_exhibits(Path(name), clips)

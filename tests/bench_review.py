@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from analyses import build
 from chromium import ARGUMENTS, CHROMIUM
 
+from tests import bench_options
 from webapp import create_app
 from webapp.downloads import offline_page
 from webapp.queries import review_data
@@ -98,6 +99,7 @@ def frames(page: Page, _box: dict[str, float]) -> None:
 
 
 def main() -> None:
+    bench_options.parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         app = create_app({"TESTING": True, "REELPROOF_DATA": folder / "data", "SEND": lambda _id: None})
