@@ -80,7 +80,7 @@ class ReportView:
     others: OtherModelsView | None
     photo: ShownPicture | None  # with each face boxed
     clean: ShownPicture | None  # the same without
-    procedure: str
+    procedure: tuple[str, ...]  # paragraphs
     coverage: tuple[Fact, ...]
     parameters: tuple[ParameterView, ...]
     reproduction: ReproductionView

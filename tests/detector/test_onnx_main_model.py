@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 from engine_clips import ALL_FLAGGED, room
+from told import procedure
 
 from detector import analyze
 from detector.batch.run import BatchRun
@@ -26,7 +27,6 @@ from detector.training.evaluation.material.clips import analysed
 from detector.training.evaluation.material.own_set_split import own_set_clips, own_set_part
 from detector.validation.model_used import validated_model
 from reports.text.glossary import glossary
-from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
 from tests.detector.models.onnx_models import put
 

@@ -12,25 +12,29 @@ from reports.text.photographs import told_apart
 from reports.text.translation.language import gettext
 
 
-def procedure(analysis: Analysis) -> str:
-    """How the finding came about, in the order of the work."""
+def procedure(analysis: Analysis) -> tuple[str, ...]:
+    """How the finding came about: paragraphs in the order of the work."""
     given = analysis.parameters
-    return gettext(
-        "%(declared)sFaces were found with CenterFace. %(left_out)s %(looked)sA face whose score reaches "
-        "%(enter_threshold)s is flagged; where none does, one of %(doubt_threshold)s or more leaves the "
-        "verdict inconclusive. %(averaged)sFor each flagged face %(maps)s shows which areas raised "
-        "the score; each map was then tested by hiding what it highlights and scoring "
-        "the face again.",
+    found = gettext(
+        "%(declared)sFaces were found with CenterFace. %(left_out)s",
         declared=gettext("What the file declares of its making was read first; it entered no score. ")
         if analysis.declarations is not None
         else "",
         left_out=_left_out(given),
-        looked=_looked(analysis),
+    )
+    decided = gettext(
+        "A face whose score reaches %(enter_threshold)s is flagged; where none does, one of "
+        "%(doubt_threshold)s or more leaves the verdict inconclusive. %(averaged)s",
         enter_threshold=shown(given.enter_threshold, "g"),
         doubt_threshold=shown(given.doubt_threshold, "g"),
         averaged=f"{_averaged(analysis)}{covered.procedure(analysis)}",
+    )
+    explained = gettext(
+        "For each flagged face %(maps)s shows which areas raised the score; each map was then tested by "
+        "hiding what it highlights and scoring the face again.",
         maps=maps_of(analysis.model),
     )
+    return tuple(paragraph.strip() for paragraph in (found, _looked(analysis), decided, explained))
 
 
 def _left_out(given: Parameters) -> str:
@@ -44,7 +48,7 @@ def _left_out(given: Parameters) -> str:
 
 
 def _looked(analysis: Analysis) -> str:
-    """How faces were scored, as sentences that others follow."""
+    """How faces were scored."""
     second = analysis.model.second_look
     if analysis.model.architecture in SEQUENCES:
         return gettext(

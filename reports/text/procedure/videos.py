@@ -14,20 +14,31 @@ from reports.text.procedure import photographs
 from reports.text.translation.language import gettext
 
 
-def procedure(analysis: Analysis) -> str:
-    """How the finding came about, in the order of the work; photographs are left to the module beside it."""
+def procedure(analysis: Analysis) -> tuple[str, ...]:
+    """How the finding came about: paragraphs in the order of the work.
+
+    Photographs are left to the module beside it.
+    """
     if analysis.media.still:
         return photographs.procedure(analysis)
     given = analysis.parameters
-    flagged = gettext(
+    seen = gettext(
+        "Frames were sampled at %(sample_rate)s a second; faces were found with "
+        "CenterFace and followed between scene cuts. %(search_words)s",
+        sample_rate=shown(given.sample_rate, "g"),
+        search_words=_search_words(analysis),
+    )
+    scored = gettext(
+        "%(scored)s Its output%(fused_words)s.",
+        scored=_scored_words(analysis),
+        fused_words=_fused_words(analysis),
+    )
+    segments = gettext(
         "Along each track the scores were smoothed by a median over %(median_window)s "
         "s. A segment opens where the smoothed score reaches %(enter_threshold)s and "
         "closes where it falls below %(exit_threshold)s; segments nearer than "
         "%(merge_gap)s s become one, those shorter than %(minimum_duration)s s are "
-        "dropped. %(together)s%(refined)sThe confidence of those that remain is that of the mean raw "
-        "score of their own frames, not the smoothed one. Where none remains, a person "
-        "whose mean raw score over all frames amounts to %(doubt_threshold)s or more "
-        "leaves the verdict inconclusive. %(few)s",
+        "dropped. %(together)s%(refined)s",
         median_window=shown(given.median_window, "g"),
         enter_threshold=shown(given.enter_threshold, "g"),
         exit_threshold=shown(given.exit_threshold, "g"),
@@ -35,25 +46,22 @@ def procedure(analysis: Analysis) -> str:
         minimum_duration=shown(given.minimum_duration, "g"),
         together=_together(analysis),
         refined=_refined(analysis),
+    )
+    decided = gettext(
+        "The confidence of the segments that remain is that of the mean raw "
+        "score of their own frames, not the smoothed one. Where none remains, a person "
+        "whose mean raw score over all frames amounts to %(doubt_threshold)s or more "
+        "leaves the verdict inconclusive. %(few)s",
         doubt_threshold=shown(given.doubt_threshold, "g"),
         few=f"{_in_few_frames(analysis)}{covered.procedure(analysis)}{_kind(analysis)}",
     )
-    seen = gettext(
-        "Frames were sampled at %(sample_rate)s a second; faces were found with "
-        "CenterFace and followed between scene cuts. %(search_words)s",
-        sample_rate=shown(given.sample_rate, "g"),
-        search_words=_search_words(analysis),
-    )
-    return gettext(
-        "%(seen)s %(scored)s Its output%(fused_words)s. %(flagged)sAt the peak frames %(maps)s shows which "
-        "areas of the face raised the score; each map was then tested by hiding what "
-        "it highlights and scoring the face again.",
-        seen=seen,
-        scored=_scored_words(analysis),
-        fused_words=_fused_words(analysis),
-        flagged=flagged,
+    explained = gettext(
+        "At the peak frames %(maps)s shows which areas of the face raised the score; each map was then "
+        "tested by hiding what it highlights and scoring the face again.",
         maps=maps_of(analysis.model),
     )
+    told = (seen, scored, _views_words(analysis), segments, decided, explained)
+    return tuple(paragraph.strip() for paragraph in told if paragraph)
 
 
 def _scored_words(analysis: Analysis) -> str:
@@ -86,6 +94,23 @@ def _fused_words(analysis: Analysis) -> str:
             "; a transformer, %(architecture)s, scored the whole head as well",
             architecture=second.transformer.architecture,
         )
+    return gettext(
+        " was fused with that of a second network, %(name)s, and became a probability. "
+        "The second network scored %(moments)s: %(framings)s, "
+        "each for a face that was replaced or altered and for one that was "
+        "synthesised%(transformer)s",
+        name=second.name,
+        moments=moments,
+        framings=framings,
+        transformer=transformer,
+    )
+
+
+def _views_words(analysis: Analysis) -> str:
+    """How what the second network said was held against other views; empty without one."""
+    second = analysis.model.second_look
+    if second is None:
+        return ""
     unsure = gettext("Where the fused score lay near the threshold")
     if made_since(analysis, "1.15"):
         unsure = gettext("Where the fused score lay near the threshold, or in a few moments above it")
@@ -95,17 +120,10 @@ def _fused_words(analysis: Analysis) -> str:
             ". So does one on whom the two networks lay further apart than on anyone they were measured on"
         )
     return gettext(
-        " was fused with that of a second network, %(name)s, and became a probability. "
-        "The second network scored %(moments)s: %(framings)s, "
-        "each for a face that was replaced or altered and for one that was "
-        "synthesised%(transformer)s. %(unsure)s, all networks scored the same moments mirrored, "
+        "%(unsure)s, all networks scored the same moments mirrored, "
         "shifted, scaled and re-encoded as well; the share of these views on the same side "
         "of the threshold is the stability, and a person of low stability is not flagged but leaves the "
-        "verdict inconclusive%(apart)s%(more)s%(raised)s",
-        name=second.name,
-        moments=moments,
-        framings=framings,
-        transformer=transformer,
+        "verdict inconclusive%(apart)s%(more)s%(raised)s.",
         unsure=unsure,
         apart=apart,
         more=_more_moments(analysis),

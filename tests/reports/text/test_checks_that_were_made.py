@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from analyses import build
+from told import procedure
 
 from detector.models.loaded import load_model
 from detector.networks.base import architectures, is_sequence
@@ -17,7 +18,6 @@ from reports.text.heatmaps import SEQUENCES
 from reports.text.made_since import made_since
 from reports.text.meaning import on_desk, verdict_limits, verdict_meaning
 from reports.text.not_examined import not_examined
-from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
 
 LOOKED = SecondLookModel(name="vit-small-14", architecture="vit_small_14", sha256="d" * 64)

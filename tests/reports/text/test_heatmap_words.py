@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from analyses import build, model
+from told import procedure
 
 from detector.models.loaded import load_model
 from detector.networks.base import create
 from detector.schema.analysis import MediaKind
 from reports.text.glossary import general_glossary, glossary
 from reports.text.heatmaps import TRANSFORMERS, maps_of
-from reports.text.procedure.videos import procedure
 from reports.view.finding.segments import segment_view
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from analyses import build, media, with_stability
+from told import procedure
 
 from detector.schema.analysis import Analysis, MediaKind, Range
 from detector.schema.metadata import Details, Groups, Picture, Stream, Timing
-from reports.text.procedure.photographs import procedure
 from reports.text.translation.language import speaking
 from reports.text.verdict_sentence import second_look
 from reports.view.metadata.view import metadata_view

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from analyses import build
+from told import procedure
 
 from detector.schema.analysis import (
     MediaKind,
@@ -14,7 +15,6 @@ from detector.schema.analysis import (
 from detector.schema.metadata import Details, Picture, Timing
 from reports.render.html import render_html
 from reports.text.not_examined import not_examined
-from reports.text.procedure.videos import procedure
 from reports.view.report import report_view
 
 
