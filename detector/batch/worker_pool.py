@@ -23,7 +23,7 @@ from types import FrameType
 from typing import Any
 
 from detector.backends import selection as backends
-from detector.batch.confined_file import MODULES, Asked, More, Work, line_of, loaded
+from detector.batch.confined_file import MODULES, AnalysisSettings, MoreFields, Work, line_of, loaded
 from detector.batch.input_files import File
 from detector.batch.other_model_names import ALONE, OtherModelNames
 from detector.batch.result_line import ResultLine
@@ -53,7 +53,7 @@ def score_files(
     model: str | None,
     parameters: Parameters,
     workers: int | None = None,
-    more: More | None = None,
+    more: MoreFields | None = None,
     others: OtherModelNames = ALONE,
 ) -> Generator[tuple[File, ResultLine]]:
     """Analyse ``files`` in ``workers`` processes (default: one a core); lines come as they are finished.
@@ -70,7 +70,7 @@ def score_files(
     if not first:
         return
     named = [str(with_absolute_path(one)) for one in others.models]
-    asked = Asked(with_absolute_path(model), parameters, OtherModelNames(named, others.rule))
+    asked = AnalysisSettings(with_absolute_path(model), parameters, OtherModelNames(named, others.rule))
     with _WorkerPool(asked, min(most, len(first)), len(first) > 1, more) as pool:
         yield from pool.lines(chain(first, waiting))
 
@@ -79,7 +79,7 @@ class _Worker:
     def __init__(self, context: Any, work: Work) -> None:
         self.pipe, theirs = context.Pipe()
         self.file: File | None = None
-        self.process = context.Process(target=_live, args=(theirs, work), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
         # A Ctrl-C goes to all processes of a terminal: a worker must not get one before it ignores them,
         # nor a SIGTERM before it heeds that in its own way; while it is forked, one would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
@@ -112,7 +112,7 @@ class _Worker:
 
 
 class _WorkerPool:
-    def __init__(self, asked: Asked, most: int, several: bool, more: More | None) -> None:
+    def __init__(self, asked: AnalysisSettings, most: int, several: bool, more: MoreFields | None) -> None:
         threads = max(1, cores() // most)
         self._work = Work(asked, limits_of_environment(), threads, os.getpid(), more)
         self._context = multiprocessing.get_context("fork" if _prepare(asked.models, several) else "spawn")
@@ -192,8 +192,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _live(pipe: Connection, work: Work) -> None:
-    """The whole life of a worker."""
+def _serve(pipe: Connection, work: Work) -> None:
+    """The whole life of a worker: a line for each file that comes through ``pipe``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)

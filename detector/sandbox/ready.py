@@ -58,7 +58,7 @@ class ReadySandbox:
         places = AllowedPaths((self._place / _GIVEN, *readable), (self._place / _RESULT,))
         reader, self._writer = os.pipe()
         try:
-            what = (_live, reader, prepare, prepare_more, work, given, patience)
+            what = (_wait_and_work, reader, prepare, prepare_more, work, given, patience)
             self._sandbox = Sandbox(*what, limits=limits, places=places, scratch=folder, files=(reader,))
         except BaseException:
             os.close(self._writer)
@@ -101,7 +101,7 @@ class ReadySandbox:
             shutil.rmtree(self._place, ignore_errors=True)
 
 
-def _live(
+def _wait_and_work(
     reader: int,
     prepare: Callable[..., Any],
     prepare_more: Callable[[Any], None],

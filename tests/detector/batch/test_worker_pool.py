@@ -296,7 +296,7 @@ def test_a_second_look_beside_a_model_elsewhere_may_be_read(
             super().__init__(lambda _report: {})
 
     monkeypatch.setattr(confined_file, "Sandbox", Noted)
-    asked = confined_file.Asked(str(tmp_path / "own.json"), DEFAULT, OtherModelNames())
+    asked = confined_file.AnalysisSettings(str(tmp_path / "own.json"), DEFAULT, OtherModelNames())
     work = confined_file.Work(asked, Limits(), 1, os.getpid())
     assert "error" not in confined_file.line_of(File("x", tmp_path / "x", tmp_path / "x"), work)
     pairs = tmp_path / "own", tmp_path / "second-look" / "own"

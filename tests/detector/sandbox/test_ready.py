@@ -85,7 +85,7 @@ def test_what_takes_longer_is_got_ready_when_nobody_waits(monkeypatch, jobs, num
         return prepared["number"], word
 
     what = (prepare, prepare_more, work, (21,), 600.0, lambda *_: None)
-    assert ready._live(reader, *what) == (True, (number, "word"))
+    assert ready._wait_and_work(reader, *what) == (True, (number, "word"))
     assert list(looks) == []
 
 
