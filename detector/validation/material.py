@@ -92,7 +92,10 @@ def read_material(data: Path) -> Material:
 
 
 def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str] = ()) -> Material:
-    """Material of hashed files; raises :class:`MaterialError` for files of one label only, or of two."""
+    """Material of hashed files.
+
+    Raises :class:`MaterialError` where all have the same label, and for the same bytes with different ones.
+    """
     if {each.manipulated for each in files} != {True, False}:
         if not files:
             raise MaterialError(

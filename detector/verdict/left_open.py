@@ -1,4 +1,4 @@
-"""Why nobody flagged does not mean that nothing was found: the one rule, for the verdict and its texts.
+"""What leaves a verdict open where nobody is flagged: one rule, for the verdict and for its texts.
 
 A cause is a :class:`LeftOpen`. What ``Analysis.reason`` says of it is in
 :mod:`detector.verdict.reasons.why_open`, what reports say beside that, and what may help, in

@@ -12,6 +12,28 @@ from detector.schema.translatable import N_
 from detector.verdict.examined.motion import nobody_moves_in
 from detector.verdict.persons.whose_figure import figured_person
 
+OTHER_CODECS = N_("other codecs")
+STILL_AS_VIDEO = N_("a still shown as a video")
+YES_OR_NO = frozenset({OTHER_CODECS, STILL_AS_VIDEO, "still images"})
+"""Properties that an exhibit has or has not: 1 or 0."""
+MEASURED_CODECS = frozenset({"h264", "mpeg4"})
+"""Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
+_MOVING = N_("the clips were footage of people, who move")
+# By the kind of an exhibit, the ranges that are of the other kind alone.
+_OTHER_KIND = {
+    MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
+    MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate"), OTHER_CODECS}),
+}
+_SPREAD_OF: dict[str, Callable[[FaceQuality], Spread]] = {
+    "face width": lambda faces: faces.width,
+    "contrast": lambda faces: faces.contrast,
+    "sharpness": lambda faces: faces.sharpness,
+    "tilt": lambda faces: faces.tilt,
+}
+_GREY = "grey faces"
+OF_FACES = frozenset({*_SPREAD_OF, _GREY})
+"""Properties of faces, each person's own; the others are of the whole exhibit."""
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -61,33 +83,6 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
     if found and nobody_moves_in(analysis):
         found.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, inside=False, basis=_MOVING))
     return tuple(found)
-
-
-OTHER_CODECS = N_("other codecs")
-STILL_AS_VIDEO = N_("a still shown as a video")
-YES_OR_NO = frozenset({OTHER_CODECS, STILL_AS_VIDEO, "still images"})
-"""Properties that an exhibit has or has not: 1 or 0."""
-
-_MOVING = N_("the clips were footage of people, who move")
-
-
-_OTHER_KIND = {
-    MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
-    MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate"), OTHER_CODECS}),
-}
-MEASURED_CODECS = frozenset({"h264", "mpeg4"})
-"""Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
-
-
-_SPREAD_OF: dict[str, Callable[[FaceQuality], Spread]] = {
-    "face width": lambda faces: faces.width,
-    "contrast": lambda faces: faces.contrast,
-    "sharpness": lambda faces: faces.sharpness,
-    "tilt": lambda faces: faces.tilt,
-}
-_GREY = "grey faces"
-OF_FACES = frozenset({*_SPREAD_OF, _GREY})
-"""Properties of faces, each person's own; the others are of the whole exhibit."""
 
 
 def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:

@@ -22,13 +22,13 @@ def mostly_whole(coverage: Coverage) -> bool:
 
 
 def mostly_discarded(coverage: Coverage) -> bool:
-    """Where most was not judged: whether only those taken for no faces make it so."""
+    """Where most faces were not judged: whether that is so only by those discarded as no faces."""
     usable, _ = usable_of_all(coverage)
     return usable >= _LEAST_USABLE_SHARE * coverage.faces_found
 
 
 def usable_of_all(coverage: Coverage) -> tuple[int, int]:
-    """How many faces could be judged, and how many detections there were, those taken for no faces too."""
+    """How many faces could be judged, of how many detections, those discarded as no faces included."""
     return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded
 
 

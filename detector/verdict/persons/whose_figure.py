@@ -1,4 +1,4 @@
-"""Out of whose figures those of the exhibit are made, so that they say the same as its verdict.
+"""Whose figures make those of the exhibit, chosen so that these agree with its verdict.
 
 :func:`who_counts` says it while the verdict is made. Of a finished analysis :func:`figured_person` and
 :func:`figured_segment` tell whose figure the exhibit's probability is, :func:`persons_averaged` of how many.
