@@ -27,7 +27,7 @@ _SECONDS = 1.8  # from the first of them to the last: for a second, some people 
 _Grey = NDArray[np.uint8]  # (16, 16)
 
 
-class _Seen(NamedTuple):
+class _PlaceLevels(NamedTuple):
     """What the place at which a track began looked like: its least and its greatest levels."""
 
     box: Box
@@ -48,14 +48,14 @@ class Stillness:
     """Give it the faces of each sampled frame, in order; a track that is too short is not called still."""
 
     def __init__(self) -> None:
-        self._tracks: dict[int, _Seen] = {}
+        self._tracks: dict[int, _PlaceLevels] = {}
 
     def add(self, track: int, time: float, image: Image, box: Box) -> None:
         """The face of ``track`` in ``box`` of a frame (RGB)."""
         seen = self._tracks.get(track)
         now = _picture(image, box if seen is None else seen.box)
         if seen is None:
-            seen = _Seen(box, time, time, 0, now, now)
+            seen = _PlaceLevels(box, time, time, 0, now, now)
         self._tracks[track] = seen._replace(
             end=time,
             sightings=seen.sightings + 1,

@@ -57,9 +57,8 @@ class Split(NamedTuple):
 class Tracker:
     """Gives each face of each sampled frame the number of its track.
 
-    ``splits`` are those made since they were emptied last, in order: numbers given before may be others now.
-
-    ``bridge_gap`` is for how many seconds a face may be lost and still keep its track.
+    ``bridge_gap`` is for how many seconds a face may be lost and still keep its track. ``splits`` are those
+    made since they were emptied last, in order: by them faces have other numbers than they were given.
     """
 
     def __init__(self, bridge_gap: float) -> None:
@@ -91,7 +90,7 @@ class Tracker:
         return [track.number for track in gone_on]
 
     def _seen(self, track: Track | None, time: float, image: Image, face: Face, needed: float) -> Track:
-        """The track that ``face`` goes on: ``track``, or a new one: none is there, or this is less alike."""
+        """The track that ``face`` goes on: ``track``, or a new one where that is None or too unlike."""
         if track is None:
             track = self._begun(Track(next(self._numbers), face.box, time, time), TrackMemory())
         thumbnail = _thumbnail(image, face) if track.detections % _EVERY == 0 else None

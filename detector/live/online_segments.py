@@ -3,8 +3,8 @@
 A score is smoothed as soon as those half a window later are there; a segment closes when none can
 be joined to it any more. What comes out is what :func:`detector.segments.rules.find_intervals` finds in
 the whole track, as long as half of its scores are no further apart than two thirds of
-``bridge_gap`` (0.5 s): beyond that the whole track is needed to know what counts as a gap. Tracks too
-short to hold a segment are not judged together, since that takes to know whose they are.
+``bridge_gap`` (by default 0.5 s): beyond that the whole track is needed to know what counts as a gap. Tracks
+too short to hold a segment are not judged together: whose they are is not known yet.
 """
 
 from __future__ import annotations

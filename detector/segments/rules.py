@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Parameters
+from detector.segments.sampling_intervals import Floats as Floats
 from detector.segments.sampling_intervals import interval_index, numbered_intervals, seconds_sampled
 
-Floats = NDArray[np.float64]
 # Peak frames of one segment: at most so many, at least so many seconds apart.
 MOST_PEAKS = 3
 PEAK_DISTANCE = 0.5
@@ -33,10 +33,9 @@ class IndexRange:
 def sliding_median(times: Floats, values: Floats, window: float, weights: Floats | None = None) -> Floats:
     """Median of ``values`` within ``window`` seconds around each time; of two in the middle, the lower.
 
-    With ``weights``, one for each value, it is the weighted one. All arrays have the shape (n,).
-
-    At least the nearest neighbour on either side is always taken in, however sparse the
-    sampling, so that one frame alone never stands out.
+    With ``weights``, one for each value, it is the weighted one. All arrays have the shape (n,). The nearest
+    neighbour on either side is always taken in, however sparse the sampling, so that one frame alone never
+    stands out.
     """
     starts = np.searchsorted(times, times - window / 2 - _ROUNDING, side="left")
     ends = np.searchsorted(times, times + window / 2 + _ROUNDING, side="right")
@@ -104,7 +103,7 @@ def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> l
 def find_in_track(
     times: Floats, smoothed: Floats, track: NDArray[np.intp], parameters: Parameters
 ) -> list[IndexRange]:
-    """The same of the track whose entries are ``track``, by their entries in ``times``."""
+    """:func:`find_intervals` of the track whose entries are ``track``, as entries of ``times``."""
     return [
         IndexRange(int(track[one.first]), int(track[one.last]))
         for one in find_intervals(times[track], smoothed[track], parameters)
@@ -153,9 +152,9 @@ def find_in_pieces(
 def find_in_person(
     times: Floats, smoothed: Floats, tracks: Sequence[NDArray[np.intp]], parameters: Parameters, still: bool
 ) -> list[IndexRange]:
-    """Intervals of one person that reach it: found track by track, in short ones together, then joined.
+    """Intervals of one person that reach the threshold: of each track, of short ones together, then merged.
 
-    ``tracks`` are the entries of each in the other arrays. Of a ``still`` each face over the
+    ``tracks`` are the entries of each in the other arrays. Of a ``still`` each face at or above the
     threshold is one.
     """
     if still:

@@ -53,10 +53,9 @@ class _Held:
 class FaceSearch:
     """Give it the sampled frames in order; each comes back once, in order, with its faces.
 
-    A picture that stood for longer than from one look to the next is looked at as the end of a scene is.
-
     Frames come back after the next look, or at once with ``hold`` false, when newcomers
     are not followed backwards and nothing is interpolated. :meth:`flush` gives back what is still held.
+    A picture that is shown for longer than the time between two looks is looked at like the end of a scene.
     A photograph (``still``) is also searched for faces that the whole shows too small.
     """
 
@@ -75,8 +74,8 @@ class FaceSearch:
 
     def process_frame(self, frame: Frame, is_cut: bool) -> list[FoundFaces]:
         """Take the next frame, which begins a new scene if ``is_cut``; returns the frames now settled."""
-        stood = self._held and frame.time - self._held[-1].frame.time > _LOOK_INTERVAL
-        settled = self.flush() if is_cut or stood else []
+        shown_long = self._held and frame.time - self._held[-1].frame.time > _LOOK_INTERVAL
+        settled = self.flush() if is_cut or shown_long else []
         last = None if is_cut else self._last
         if last is None or frame.time - self._searched_at >= self._search_interval(frame.image):
             found = self._searched(frame, last.faces if last and self._interval else [])

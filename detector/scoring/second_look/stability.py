@@ -26,14 +26,13 @@ from detector.scoring.second_look.contrast import raised_by
 from detector.scoring.second_look.person_look import PersonLook
 from detector.scoring.second_look.views import AS_IT_IS, OTHER_VIEWS, MomentView
 
-See = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[MomentView]], Floats]
+InputsInViews = Callable[[PersonLook, Sequence[int], Sequence[int], Sequence[MomentView]], Floats]
 """The fusion's inputs (v, m, 5) of chosen moments of a look, in some framings, in each of some views."""
 
-_FIRST_VIEWS = 2  # of the other views, which are enough where with them all lie on one side of the threshold,
-_SURE = 0.5  # of the logit, so far from it
-_LEADS = (
-    1.5  # of the logit, by which the altered half exceeds the other: what the whole head says decides nothing
-)
+# So many of the other views are enough where with them all lie on one side of the threshold, so far from it.
+_FIRST_VIEWS, _SURE = 2, 0.5  # views; of the logit
+# Of the logit, by which the altered half has to exceed the other for the whole head to decide nothing.
+_LEADS = 1.5
 _IN_VIEWS = 3  # moments inside an interval that stands out, and outside, that further views are of
 _ONE_OF_TWO = 0.5  # the stability of a person on whom the two networks contradict each other
 
@@ -43,7 +42,7 @@ class StabilityCheck:
     """Checks looks at persons by ``fusion`` and what ``see`` finds; ``still``: of a photograph."""
 
     fusion: Fusion
-    see: See
+    see: InputsInViews
     still: bool
 
     def check(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
