@@ -1,4 +1,4 @@
-"""What runs a network: torch, ONNX Runtime or OpenVINO, behind one small interface.
+"""Which back end runs a model: the one that is named, else the fastest that is here and can.
 
 A back end is given crops as they are cut, uint8 (n, size, size, 3) in RGB, and gives float32:
 logits (n,), or features (n, d) where the network is a :class:`~detector.networks.base.SequenceNetwork`.

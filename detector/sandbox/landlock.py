@@ -37,9 +37,8 @@ def version() -> int:
 def refuse_files(readable: Iterable[Path], writable: Iterable[Path], ports: Iterable[int] = ()) -> bool:
     """From now on this process opens nothing but these and what is below them; False if that cannot be.
 
-    Of TCP ports it connects to ``ports`` alone, where the kernel knows of them (version 4).
-
-    Needs ``PR_SET_NO_NEW_PRIVS``. What does not exist is left out.
+    What does not exist is left out. Of TCP ports it connects to ``ports`` alone, where the kernel knows of
+    them (version 4). Needs ``PR_SET_NO_NEW_PRIVS``.
     """
     newest = version()
     if not newest:

@@ -104,10 +104,8 @@ def too_much_written(limits: Limits) -> LimitError:
 class Monitor:
     """What a confined process uses from now on, held against its ``limits``.
 
-    ``writable`` are the files and folders whose sizes count together.
-
-    The kernel holds the process to most limits by itself. Seen from here are what it does not
-    count: memory shared with nobody, files taken together, and the clock.
+    The kernel holds the process to most limits by itself. Watched here is what it does not count: memory
+    shared with nobody, the sizes of the files and folders ``writable`` together, and the clock.
     """
 
     def __init__(self, process: int, limits: Limits, writable: tuple[Path, ...]) -> None:

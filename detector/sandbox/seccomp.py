@@ -164,9 +164,8 @@ class _Program(ctypes.Structure):
 def refuse_calls(*, network: bool = False) -> bool:
     """Refuse the calls above to this process and its threads from now on; False where that cannot be.
 
-    With ``network`` it may make sockets of TCP and UDP.
-
-    Needs ``PR_SET_NO_NEW_PRIVS`` to be set. A refused call fails with EPERM.
+    A refused call fails with EPERM. With ``network`` the process may make sockets of TCP and UDP. Needs
+    ``PR_SET_NO_NEW_PRIVS`` to be set.
     """
     program = _filter(network)
     if program is None:
