@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Container
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
+from reports.file_names import CUSTODY
 from reports.text.translation.language import N_, gettext, translated
+
+if TYPE_CHECKING:
+    from reports.view.report import ReportView
 
 _WIDTH = 104
 _COLUMN = 20  # where the meanings of the files begin
@@ -19,7 +25,7 @@ _MEANINGS = (
     ),
     ("analysis.json", N_("every figure, as data")),
     (
-        "custody.json",
+        CUSTODY,
         N_("who did what to the exhibit, and when: its custody log until this bundle was made"),
     ),
     ("case.json", N_("case number and the like, where they were given")),
@@ -46,12 +52,12 @@ _MEANINGS = (
 )
 
 
-def readme(file: str, sha256: str, verdict: str, made: datetime, media: str | None) -> str:
-    """The text; ``media`` is the path of the video or photo in the bundle, if it is there."""
+def readme(view: ReportView, sha256: str, made: datetime, media: str | None, files: Container[str]) -> str:
+    """The text; ``media`` is the path of the video or photo among the bundle's ``files``, if it is there."""
     return "\n".join(
         (
             *_heading(gettext("Reelproof review bundle"), "="),
-            *_about(file, sha256, verdict, made),
+            *_about(view, sha256, made),
             "",
             *_heading(gettext("To open it"), "-"),
             *_paragraph(
@@ -64,9 +70,14 @@ def readme(file: str, sha256: str, verdict: str, made: datetime, media: str | No
             ),
             "",
             *_heading(gettext("What is in it"), "-"),
-            *(line for name, meaning in _MEANINGS for line in _row(name, gettext(meaning))),
+            *(
+                line
+                for name, meaning in _MEANINGS
+                if name != CUSTODY or CUSTODY in files  # others say themselves that they may be missing
+                for line in _row(name, gettext(meaning))
+            ),
             "",
-            *_paragraph(_media(media)),
+            *_paragraph(_media(media, still=view.still)),
             "",
             *_heading(gettext("To check it"), "-"),
             *_checking(),
@@ -75,18 +86,22 @@ def readme(file: str, sha256: str, verdict: str, made: datetime, media: str | No
     )
 
 
-def _about(file: str, sha256: str, verdict: str, made: datetime) -> list[str]:
-    told = gettext("%(verdict)s (a machine's finding; a person must review it)", verdict=translated(verdict))
+def _about(view: ReportView, sha256: str, made: datetime) -> list[str]:
+    told = gettext(
+        "%(verdict)s (a machine's finding; a person must review it)", verdict=translated(view.verdict)
+    )
     when = gettext("%(made)s by Reelproof %(version)s", made=iso_milliseconds(made), version=__version__)
     return [
-        *_row(gettext("Exhibit"), file, wrapped=False),
+        *_row(gettext("Exhibit"), view.head.file, wrapped=False),
         *_row("SHA-256", sha256, wrapped=False),
         *_row(gettext("Verdict"), told, wrapped=False),
         *_row(gettext("Bundle made"), when, wrapped=False),
     ]
 
 
-def _media(media: str | None) -> str:
+def _media(media: str | None, *, still: bool) -> str:
+    if media is None and still:
+        return gettext("The photo is not in this bundle.")
     if media is None:
         return gettext("The video is not in this bundle.")
     if media.startswith("media/exhibit"):

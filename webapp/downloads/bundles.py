@@ -42,9 +42,11 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, now
 
-_WITHOUT = Playback(
-    "none", "", 0.0, 0, 0, N_("This bundle was made without the video; its kept frames are shown.")
-)
+_WITHOUT = {
+    False: N_("This bundle was made without the video; its kept frames are shown."),
+    True: N_("This bundle was made without the photo; its kept pictures are shown."),
+}
+"""Why nothing plays in a bundle without the video; without the photo, where it is ``True``."""
 # What index.html leads to, and the words for it.
 _LINKED = {
     "report.pdf": N_("PDF report"),
@@ -96,13 +98,15 @@ def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str
         exhibit_sha256=row.exhibit.sha256,
         saved=bundle.made,
     ).encode()
-    media = _media(database, folders, row) if bundle.video else _Media(_WITHOUT)
+    view = result.view
+    if bundle.video:
+        media = _media(database, folders, row)
+    else:
+        media = _Media(Playback("none", "", 0.0, 0, 0, _WITHOUT[view.still]))
     if media.name and media.path:
         files[media.name] = media.path
     files["index.html"] = _index_page(folders, bundle, compared, media, files)
-    files["README.txt"] = readme(
-        result.view.head.file, row.exhibit.sha256, result.view.verdict, bundle.made, media.name
-    ).encode()
+    files["README.txt"] = readme(view, row.exhibit.sha256, bundle.made, media.name, files).encode()
     return files
 
 

@@ -21,6 +21,7 @@ from detector.schema.analysis import MediaKind
 from reports.verification.verify import verify
 from webapp.custody import integrity
 from webapp.downloads import bundles as bundle_downloads
+from webapp.downloads import custody_access
 from webapp.downloads import reports as report_downloads
 from webapp.media import playback
 from webapp.media.playback import Playback
@@ -138,6 +139,14 @@ def test_the_readme_says_how_to_check_it(client, row):
     assert "media/exhibit.mp4 is the exhibit as it was handed in" in text
 
 
+def test_the_readme_names_the_custody_log_only_where_it_is_there(client, row, monkeypatch):
+    address = f"/analyses/{row.id}/bundle.zip"
+    assert b"\ncustody.json " in unpacked(client.get(address).data)["README.txt"]
+    monkeypatch.setattr(custody_access, "hidden_analyses", lambda *_: frozenset(("of somebody else",)))
+    files = unpacked(client.get(address).data)
+    assert "custody.json" not in files and b"custody.json" not in files["README.txt"]
+
+
 def test_the_readme_speaks_the_bundles_language(client, row):
     packed = client.get(f"/analyses/{row.id}/bundle.zip?language=de").data
     text = unpacked(packed)["README.txt"].decode()
@@ -180,6 +189,9 @@ def test_a_photo_comes_as_itself(app, client, folders):
     row = finished(app, kind=MediaKind.IMAGE, segments=1, peaks=1, file="photo.jpg")
     playback.save_playback(folders, row.exhibit.sha256, Playback("exhibit", "image/jpeg", 0.0, 4, 4, ""))
     assert "media/exhibit.jpg" in unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)
+    without = unpacked(client.get(f"/analyses/{row.id}/bundle.zip?video=no").data)
+    assert b"The photo is not in this bundle." in without["README.txt"]
+    assert "without the photo" in desk_data(without["index.html"])["media"]["reason"]
 
 
 def test_annotations_are_in_it_and_come_back(app, client, row):
