@@ -49,6 +49,7 @@ def test_the_page_says_what_was_done_in_its_language(app, client):
     assert "<td>Benutzer vor Ort</td>" in page and "local user" not in page
     assert '<span class="muted">Priorität</span> <span>normal</span>' in page
     assert '<span class="muted">Ergebnis</span> <span>manipuliert</span>' in page
+    assert re.search(r'<time datetime="(\d{4})-(\d\d)-(\d\d)T[^"]*">\3\.\2\.\1 <span>\d\d:\d\d:\d\d<', page)
     with language.speaking("de"):
         told = {
             name for entry in log(app.extensions["database"], row.exhibit.sha256) for name in entry.details
@@ -139,6 +140,15 @@ def test_a_part_is_recorded_unless_the_same_person_had_the_file(app, client, dat
         rows.execute("DROP TRIGGER custody_no_update")
         rows.execute("UPDATE custody SET actor = 'Ann' WHERE action = 'export'")
     assert recorded(Range="bytes=2-") == (206, 1)
+
+
+def test_that_a_file_is_still_the_same_is_no_export(app, client, database):
+    row = finished(app)
+    address = f"/analyses/{row.id}/analysis.json"
+    tag = client.get(address).headers["ETag"]
+    before = len(log(database))
+    answer = client.get(address, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.data, len(log(database))) == (304, b"", before)
 
 
 def test_what_pages_load_by_themselves_is_not_recorded(app, client, database):
