@@ -12,6 +12,7 @@ import logging
 from flask import Flask, Response, abort, request
 
 from reports.plain_http import is_loopback
+from reports.text.translation.language import N_
 from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,11 @@ def install(app: Flask, settings: Settings) -> None:
                 settings.proxy,
             )
         if host_name(request.host) not in allowed:
-            abort(400, "Reelproof does not answer to this host name. Use the address it printed at start.")
+            abort(
+                400, N_("Reelproof does not answer to this host name. Use the address it printed at start.")
+            )
         if request.method not in _SAFE and not same_origin():
-            abort(403, "This request came from another web site and was refused.")
+            abort(403, N_("This request came from another web site and was refused."))
 
     @app.after_request
     def add_headers(response: Response) -> Response:

@@ -16,12 +16,31 @@ from functools import cached_property
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from reports.text.translation.language import N_, gettext
+
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256  # characters
 # zxcvbn's scale of 0 to 4; 3 stands for more than a hundred million guesses.
 _STRONG_ENOUGH = 3
 # Characters that zxcvbn sees. It tries all ways in which symbols may stand for letters, and takes five
 # seconds for 72, its own most.
 _LOOKED_AT = 40
+# What zxcvbn says of a password.
+_WARNINGS = (
+    N_("Straight rows of keys are easy to guess."),
+    N_("Short keyboard patterns are easy to guess."),
+    N_('Repeats like "aaa" are easy to guess.'),
+    N_('Repeats like "abcabcabc" are only slightly harder to guess than "abc".'),
+    N_('Sequences like "abc" or "6543" are easy to guess.'),
+    N_("Recent years are easy to guess."),
+    N_("Dates are often easy to guess."),
+    N_("This is a top-10 common password."),
+    N_("This is a top-100 common password."),
+    N_("This is a very common password."),
+    N_("This is similar to a commonly used password."),
+    N_("A word by itself is easy to guess."),
+    N_("Names and surnames by themselves are easy to guess."),
+    N_("Common names and surnames are easy to guess."),
+)
 _AT_ONCE = 2  # hashes computed at a time: 64 MiB each, whoever asks
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else
 
@@ -70,22 +89,27 @@ class Passwords:
 
 
 def weakness(password: str, about: Iterable[str] = ()) -> str | None:
-    """Why this cannot be a password, in words; None if it can.
+    """Why this cannot be a password, in the language spoken now; None if it can.
 
     ``about`` are names of the person: a password made of them is guessed early.
     """
     if len(password) < SHORTEST_PASSWORD:
-        least = f"at least {SHORTEST_PASSWORD} characters"
-        return f"The password is too short: {least}, such as four unrelated words."
+        return gettext(
+            "The password is too short: at least %(least)s characters, such as four unrelated words.",
+            least=SHORTEST_PASSWORD,
+        )
     if len(password) > LONGEST_PASSWORD:
-        return f"The password is too long: at most {LONGEST_PASSWORD} characters."
+        return gettext("The password is too long: at most %(most)s characters.", most=LONGEST_PASSWORD)
     from zxcvbn import zxcvbn  # its word lists take a while to load
 
     known = [word for name in about for word in (name, "".join(name.split()), *name.split())]
     found = zxcvbn(password[:_LOOKED_AT], user_inputs=[*known, "reelproof"])
     if found["score"] < _STRONG_ENOUGH:
-        warning = found["feedback"]["warning"].rstrip(".")
-        return f"This password is guessed early{': ' + warning if warning else ''}. Choose another one."
+        if warning := found["feedback"]["warning"]:
+            return gettext(
+                "This password is guessed early: %(why)s Choose another one.", why=gettext(warning)
+            )
+        return gettext("This password is guessed early. Choose another one.")
     return None
 
 

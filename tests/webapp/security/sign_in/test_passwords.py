@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+
 import pytest
 import zxcvbn
+import zxcvbn.feedback
 from people import CHEAP
 from quick_apps import Quick
 
+from reports.text.translation import language
 from webapp.security.sign_in import passwords
 from webapp.security.sign_in.passwords import Cost, Passwords, generate, weakness
 
@@ -49,6 +54,24 @@ def test_what_is_one(password):
     assert CHEAP.verify(kept, password)
     assert not CHEAP.verify(kept, password.upper() if password != password.upper() else password + "x")
     assert not CHEAP.verify(kept, password.strip() + ".")
+
+
+@pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
+@pytest.mark.parametrize(
+    "password",
+    ["", "x" * 257, "password1234", "qwertyuiop123", "aaaaaaaaaaaaaa", "123456789012345", "reelproof2026"],
+)
+def test_why_it_is_none_is_said_in_the_language_spoken(code, password):
+    english = weakness(password)
+    with language.speaking(code):
+        said = weakness(password)
+    assert english != said and "easy to guess" not in said and "common" not in said
+
+
+def test_warnings_are_translated_as_zxcvbn_words_them():
+    tree = ast.walk(ast.parse(inspect.getsource(zxcvbn.feedback)))
+    said = {ast.unparse(node.args[0]) for node in tree if isinstance(node, ast.Call) and node.args}
+    assert {repr(warning) for warning in passwords._WARNINGS} <= said
 
 
 def test_a_long_password_is_cut_before_it_is_guessed(monkeypatch):
