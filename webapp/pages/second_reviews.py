@@ -43,7 +43,6 @@ _TASKS = {
     "decide": N_("Decide a difference"),
 }
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d{1,2}(?:[.,]\d+)?)")
-_ROWS = 100
 _OFFERED = 3  # rows of stretches in the empty form
 
 
@@ -239,7 +238,7 @@ def _text(name: str) -> str:
 
 def _typed(form: MultiDict[str, str]) -> list[tuple[str, str, str]]:
     """The rows of stretches as they were typed, but for empty ones."""
-    rows = zip(*(form.getlist(name)[:_ROWS] for name in ("start", "end", "note")), strict=False)
+    rows = zip(*(form.getlist(name) for name in ("start", "end", "note")), strict=False)
     return [row for row in rows if any(each.strip() for each in row)]
 
 

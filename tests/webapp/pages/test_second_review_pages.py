@@ -125,6 +125,7 @@ def test_stretches_that_do_not_meet_are_a_difference(lab: Review) -> None:
         ({"start": "3", "end": "2", "note": ""}, "ends before it starts"),
         ({"start": "1", "end": "9:00", "note": ""}, "ends after the exhibit does"),
         ({"conclusion": "no manipulation found", "start": "1", "end": "2", "note": ""}, "do not go with"),
+        ({"start": ["1"] * 101, "end": ["2"] * 101, "note": [""] * 101}, "more than 100 stretches"),
     ],
 )
 def test_a_judgement_that_cannot_be_is_given_back(lab: Review, form, words) -> None:
