@@ -64,7 +64,7 @@ def make(
         raise TokenError(
             gettext("The token would have expired already."), gettext("Choose a later day."), field="expires"
         )
-    if sum(row.revoked is None for row in listed(session, principal)) >= MOST:
+    if working(session, principal.user_id) >= MOST:
         raise TokenError(
             gettext("There are %(most)s tokens already.", most=MOST),
             gettext("Revoke those that nothing uses."),
@@ -138,13 +138,14 @@ def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | 
     row = session.get(ApiToken, token_id)
     if row is None or row.user_id != principal.user_id:
         return None
-    row.revoked = row.revoked or now()
-    custody_log.append_access_event(session, "token revoked", token=row.id, name=row.name)
+    if row.revoked is None:
+        row.revoked = now()
+        custody_log.append_access_event(session, "token revoked", token=row.id, name=row.name)
     return row
 
 
-def working(session: Session, user_id: int) -> int:
-    """How many tokens of an account are neither revoked nor expired."""
+def working(session: Session, user_id: int | None) -> int:
+    """How many tokens of an account, or of the user of a machine without login, still work."""
     own = select(ApiToken.expires).where(ApiToken.user_id == user_id, ApiToken.revoked.is_(None))
     return sum(expires is None or expires > now() for expires in session.scalars(own))
 

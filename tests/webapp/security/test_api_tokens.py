@@ -10,9 +10,10 @@ import pytest
 from made_results import finished
 from people import PASSWORD, account, signed_in, with_login
 from people import token as csrf
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from webapp.cli import main as cli
+from webapp.custody import log_queries
 from webapp.security import api_tokens
 from webapp.security.access.permissions import LOCAL, Permission, Role
 from webapp.security.accounts import principal
@@ -98,8 +99,10 @@ def test_it_ends(app, client):
     other = made(app)
     with database.begin() as session:
         found = next(row for row in api_tokens.listed(session, LOCAL) if row.expires is None)
-        assert api_tokens.revoke(session, LOCAL, found.id)
-    assert ask(client, other).status_code == 401
+        for _ in range(2):
+            assert api_tokens.revoke(session, LOCAL, found.id)
+        revoked = [each.details for each in log_queries.entries(session) if "revoked" in str(each.details)]
+    assert ask(client, other).status_code == 401 and len(revoked) == 1
 
 
 @pytest.mark.parametrize(
@@ -115,6 +118,16 @@ def test_it_ends(app, client):
 def test_what_cannot_be_made(app, name, scopes, words):
     with app.extensions["database"].alone() as session, pytest.raises(api_tokens.TokenError, match=words):
         api_tokens.make(session, LOCAL, name, scopes)
+
+
+def test_those_that_ended_leave_room_for_others(app, monkeypatch):
+    monkeypatch.setattr(api_tokens, "MOST", 1)
+    made(app, expires=now() + timedelta(days=1))
+    with pytest.raises(api_tokens.TokenError, match="tokens already"):
+        made(app)
+    with app.extensions["database"].begin() as session:
+        session.execute(update(ApiToken).values(expires=now()))
+    made(app)
 
 
 def test_with_login_a_token_is_needed_and_is_its_owners(lab):
