@@ -24,9 +24,10 @@ def record_download(
 
     ``log`` is the ``custody.json`` that the file holds: where the log stood then is recorded.
     ``answer`` is what sends the file, where that may be a part of it: a part beyond the start of a
-    file that the same person had before is no further export. Nor are requests for headers alone.
+    file that the same person had before is no further export. Nor are answers without content: to requests
+    for headers alone, and to who has the file already (304).
     """
-    if request.method == "HEAD":
+    if request.method == "HEAD" or (answer is not None and answer.status_code == 304):
         return
     details = custody_log.export_details(name, content, log)
     # What was asked for says nothing: many a file is sent whole whatever part is asked for.
