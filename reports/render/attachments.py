@@ -14,7 +14,7 @@ from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
 from reports.text.numbers import plural
 from reports.text.translation.language import N_
-from reports.view.report_inputs import ALONE, ReportInputs
+from reports.view.report_inputs import ReportInputs
 
 COMPARISON = "comparison-%d.json"  # counted from 1
 HOLDS = {
@@ -52,7 +52,7 @@ class Attachment:
         return plural(len(self.data), "byte", "bytes")
 
 
-def attachments(analysis: Analysis, text: bytes, inputs: ReportInputs = ALONE) -> tuple[Attachment, ...]:
+def attachments(analysis: Analysis, text: bytes, inputs: ReportInputs) -> tuple[Attachment, ...]:
     """What goes with the report of ``analysis``, sorted by name.
 
     ``text`` is the bytes of its ``analysis.json``.

@@ -119,9 +119,9 @@ def _take_over(verified: Verified, found: dict[str, Any], out: Path) -> None:
 
 def verify_against(
     verified: Verified,
-    models: Sequence[Path] = (),
-    exhibit: Path | None = None,
-    references: Sequence[Path] = (),
+    models: Sequence[Path],
+    exhibit: Path | None,
+    references: Sequence[Path],
 ) -> None:
     """Check what :func:`verify` read against weights, and repeat it with ``exhibit`` and ``references``.
 

@@ -56,9 +56,9 @@ def append_all(
     action: Action,
     details: Sequence[EntryDetails],
     *,
-    exhibit: str | None = None,
-    analysis: str | None = None,
-    actor: str | None = None,
+    exhibit: str | None,
+    analysis: str | None,
+    actor: str | None,
 ) -> list[Entry]:
     """Append one entry for each of ``details``, as :func:`append` does; quick for thousands."""
     return _append(session, action, [(each, exhibit, analysis) for each in details], actor)

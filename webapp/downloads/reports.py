@@ -76,8 +76,8 @@ def current_report(
     folders: Folders,
     row: AnalysisRow,
     *,
-    with_log: bool = True,
-    language_code: str = DEFAULT,
+    with_log: bool,
+    language_code: str,
     in_line: bool = True,
 ) -> Path:
     """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.

@@ -56,7 +56,7 @@ def refuse_unknown_model(name: str | None) -> None:
         )
 
 
-def asked_others(names: Sequence[str], first: str | None, rule: str | None = None) -> dict[str, Any]:
+def asked_others(names: Sequence[str], first: str | None, rule: str | None) -> dict[str, Any]:
     """Changes that ask for other models beside ``first``; raises :class:`UserError` for what cannot be."""
     known = {model.name: model for model in model_service.listed()}
     default = next((model.name for model in known.values() if model.default), None)

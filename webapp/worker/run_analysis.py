@@ -108,7 +108,7 @@ def _model(database: Database, folders: Folders, held: claims.AnalysisClaim) -> 
 
 
 def make_result(
-    job: EngineJob, folder: Path, progress: Progress, limits: Limits, ready: ReadyEngine | None = None
+    job: EngineJob, folder: Path, progress: Progress, limits: Limits, ready: ReadyEngine | None
 ) -> Analysis:
     """Run the engine over an exhibit and write everything the result consists of into ``folder``.
 

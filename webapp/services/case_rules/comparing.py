@@ -81,7 +81,7 @@ def refuse_deleting(session: Session, row: ComparisonRow) -> None:
     )
 
 
-def refuse_deleting_with(session: Session, exhibits: Select[int], *, purging: int | None = None) -> None:
+def refuse_deleting_with(session: Session, exhibits: Select[int], *, purging: int | None) -> None:
     """Raise :class:`UserError` where a comparison that goes with these exhibits belongs to a closed case.
 
     To one by either side, but for the case that is being purged.
