@@ -80,10 +80,9 @@ class Incoming:
         self._hash = hashlib.sha256()
         self.bytes = 0
         self.path = folders.incoming / secrets.token_hex(16)
-        self.newly_kept = (
-            False  # in the store or its place by this upload; not where another had the same bytes
-        )
-        self._file: BinaryIO = open(self.path, "xb", opener=_private)  # noqa: SIM115  (closed in close)
+        # In the store or its place by this upload; not where another had the same bytes.
+        self.newly_kept = False
+        self._file: BinaryIO = open(self.path, "xb", opener=private)  # noqa: SIM115  (closed in close)
 
     def write(self, data: bytes) -> int:
         """Add ``data``; raises :class:`IntakeError` beyond the size limit or a full disk."""
@@ -246,5 +245,6 @@ def disk_full_in_words() -> Iterator[None]:
         raise
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """Opens a file that is for this user alone, as the ``opener`` of :func:`open`."""
     return os.open(path, flags, 0o600)

@@ -24,7 +24,7 @@ from detector.files import flush_folder
 from reports.text.numbers import shown
 from reports.text.translation.language import gettext, ngettext
 from webapp.errors import UserError
-from webapp.intake.incoming import UploadLimit, disk_full_in_words, no_space
+from webapp.intake.incoming import CHUNK, UploadLimit, disk_full_in_words, no_space, private
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -34,7 +34,6 @@ LIFETIME = timedelta(days=1)  # after the last part; _too_many and documents say
 MOST_AT_A_TIME = 20  # unfinished ones of one person
 _SHARE = 4  # with login on, one person's may fill this part of the room, or be one file
 CHECKSUMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def begin(
         )
         session.add(row)
     place = folders.upload(row.id)
-    with open(place, "xb", opener=_private):
+    with open(place, "xb", opener=private):
         pass
     flush_folder(place.parent)
     return row
@@ -190,7 +189,7 @@ def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str,
     digest = CHECKSUMS[checksum[0]]() if checksum else None
     received = row.received
     with disk_full_in_words():
-        while chunk := body.read(_CHUNK):
+        while chunk := body.read(CHUNK):
             received += len(chunk)
             if received > row.size:
                 raise _too_long(row)
@@ -301,7 +300,3 @@ def _held(place: Path, mode: str = "r+b") -> Iterator[BinaryIO]:
                 gettext("Wait for it, then ask where to go on."),
             ) from None
         yield file
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
