@@ -9,6 +9,7 @@ charts draw nothing without a script. Matplotlib does draw the learning curves o
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -92,9 +93,9 @@ def stack(counts: Sequence[Count], kinds: Sequence[str], length: float) -> Stack
     return Stack(tuple(bars), tuple(kinds), length, ticks)
 
 
-def split(count: Count, kinds: Sequence[str], length: float, names: dict[str, str]) -> Stack:
-    """One bar for each kind, so that kinds can be compared; ``names`` are what they are called."""
-    apart = [Count(names.get(kind, kind), type(count.parts)({kind: count.parts[kind]})) for kind in kinds]
+def split(count: Count, kinds: Sequence[str], length: float) -> Stack:
+    """One bar for each kind, so that kinds can be compared."""
+    apart = [Count(kind, Counter({kind: count.parts[kind]})) for kind in kinds]
     return stack(apart, kinds, length)
 
 

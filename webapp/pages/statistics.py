@@ -14,7 +14,7 @@ from webapp.storage.tables import State, now
 blueprint = Blueprint("statistics", __name__)
 
 _BAR, _COLUMN, _CLOUD = 300.0, 150.0, 220.0  # lengths of axes, in units of the figures
-_STATES = {str(state): str(state) for state in State}
+_STATES = tuple(str(state) for state in State)
 
 
 @blueprint.get("/statistics")
@@ -31,8 +31,8 @@ def show() -> str:
         "pages/statistics.html",
         seen=seen,
         weekly=weekly,
-        verdicts=charts.split(seen.verdicts, library_statistics.VERDICTS, _BAR, {}),
-        states=charts.split(seen.states, tuple(_STATES), _BAR, {}),
+        verdicts=charts.split(seen.verdicts, library_statistics.VERDICTS, _BAR),
+        states=charts.split(seen.states, _STATES, _BAR),
         over_time=charts.stack(over_time, kinds, _COLUMN),
         models=charts.stack(seen.models, library_statistics.VERDICTS, _BAR),
         opinions=charts.stack(opinions, library_statistics.OPINIONS, _BAR),
