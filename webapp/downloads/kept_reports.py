@@ -41,7 +41,7 @@ from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.key_files import mac
-from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit
+from webapp.storage.tables import AnalysisRow, Condition, CustodyRow, Exhibit
 
 Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
 """Renders a report, given ``analysis.json``, what stands beside it, the text of the log, and the place."""
@@ -160,7 +160,8 @@ class KeptReport:
             annotations=[to_json(annotation) for annotation in annotation_service.listed(session, row.id)],
             case=case_details.stored(session, row.id).model_dump(),
             last_act=_last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
-            condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id)) or "fits",
+            condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id))
+            or Condition.FITS,
             laboratory=quoted_extract.in_reports(session, self.folders),
             second_review=_second_review(session, row),
         )

@@ -18,7 +18,7 @@ from webapp.jobs import queue as job_queue
 from webapp.jobs.heartbeat import AliveWorker
 from webapp.settings import Settings
 from webapp.storage.database import REVISION, Database
-from webapp.storage.tables import JOBS, Delivery, Exhibit, State, now
+from webapp.storage.tables import JOBS, Condition, Delivery, Exhibit, State, now
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def gather(settings: Settings, database: Database) -> Operations:
         oldest = job_queue.waiting_since(session)
         exhibits, size = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
         waiting = select(func.count()).select_from(Delivery).where(Delivery.due.is_not(None))
-        not_so = Exhibit.condition.is_not(None) & (Exhibit.condition != "fits")
+        not_so = Exhibit.condition.is_not(None) & (Exhibit.condition != Condition.FITS)
         backup, run = log_queries.latest_backup(session), log_queries.latest_integrity_check(session)
         found = {
             "messages": session.scalar(waiting) or 0,
