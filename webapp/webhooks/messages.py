@@ -92,11 +92,11 @@ def _queue_jobs(
     rows: Sequence[Any] = session.scalars(ended.order_by(table.finished).limit(most)).all()
     hidden = _hidden(session, {each for row in rows for each in _exhibits(row)})
     for row in rows:
-        session.add(_of_job(hook, row, _copies(session, row), not hidden.isdisjoint(_exhibits(row))))
+        session.add(_of_job(session, hook, row, not hidden.isdisjoint(_exhibits(row))))
     return len(rows)
 
 
-def _copies(session: Session, row: AnalysisRow | ComparisonRow) -> int:
+def _copies(session: Session, row: AnalysisRow) -> int:
     """How many other exhibits show the same as its exhibit, or a part of it."""
     either = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
     return session.scalar(select(func.count()).select_from(MatchRow).where(either)) or 0
@@ -113,7 +113,7 @@ def _hidden(session: Session, exhibits: Set[int]) -> Set[int]:
     return set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), hidden)))
 
 
-def _of_job(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, withheld: bool) -> Delivery:
+def _of_job(session: Session, hook: WebhookRow, row: AnalysisRow | ComparisonRow, withheld: bool) -> Delivery:
     """The message: what happened and where to look, and nothing of the exhibit but its SHA-256.
 
     ``withheld``: who reviews it second is not to know the finding, and may read what the webhook feeds.
@@ -142,7 +142,7 @@ def _of_job(hook: WebhookRow, row: AnalysisRow | ComparisonRow, copies: int, wit
             "href": f"/api/v1/analyses/{row.id}",
             "verdict": None if withheld else row.verdict,
             # Webhooks are made by administrators, who see everything.
-            "copies": copies,
+            "copies": _copies(session, row),
             "kind": json.loads(row.summary)["kind"] if row.summary and not withheld else None,
         }
     if withheld:
