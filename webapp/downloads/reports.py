@@ -47,9 +47,8 @@ MEDIA_TYPES = {
 }
 
 _TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machine
-_PATIENCE = (
-    30  # seconds to wait for another report that is being rendered; less than clients wait for an answer
-)
+# Seconds to wait for another report that is being rendered; less than clients wait for an answer.
+_PATIENCE = 30
 # Requests that wait so hold a thread of the server each (webapp/server.py).
 _MOST_WAITING, _MOST_OF_ONE = 8, 2
 _RENDERING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time

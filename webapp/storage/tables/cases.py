@@ -18,9 +18,7 @@ class CaseRow(Base):
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(
-        String(120)
-    )  # not unique: a refusal would tell of cases one may not see
+    name: Mapped[str] = mapped_column(String(120))  # not unique: a refusal would tell of cases not to be seen
     description: Mapped[str] = mapped_column(Text, default="")
     created: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(40))  # a principal's name

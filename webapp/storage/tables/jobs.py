@@ -86,15 +86,13 @@ class AnalysisRow(JobRow):
     probability: Mapped[float | None]
     # JSON of a `detector.schema.summary.Summary`, in a column with the name of earlier versions
     summary: Mapped[str | None] = mapped_column("finding", Text)
-    unflagged: Mapped[str | None] = mapped_column(
-        Text
-    )  # JSON: ids of its segments looked at, not flagged; none: nobody annotated a segment
+    # JSON: ids of its segments looked at, not flagged; none: nobody annotated a segment
+    unflagged: Mapped[str | None] = mapped_column(Text)
     model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
     changed_parameters: Mapped[str | None] = mapped_column("settings", Text)  # as JSON; none: the defaults
     duration: Mapped[float | None]  # of the exhibit, seconds
-    frame_rate: Mapped[str | None] = mapped_column(
-        Text
-    )  # as the analysis states it; none: a photo, or unknown
+    # as the analysis states it; none: a photo, or unknown
+    frame_rate: Mapped[str | None] = mapped_column(Text)
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # who handed it in
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
