@@ -146,7 +146,11 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
         print(f"reelproof: {emptied}", file=sys.stderr)
         return UNUSABLE
     print("Results, annotations, case details and roles are as the log says.")
-    held = f", and it fits {len(against)} earlier export{'s'[: len(against) != 1]}" if against else ""
+    held = (
+        f", and it fits {len(against)} earlier {'export' if len(against) == 1 else 'exports'}"
+        if against
+        else ""
+    )
     print(f"The chain is whole and every entry was written with this log's key{held}.")
     return FITS
 

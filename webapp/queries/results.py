@@ -214,8 +214,7 @@ def get_finished(analysis_id: str, discloses: Discloses = Discloses.JUDGEMENTS) 
 def download_name(row: AnalysisRow, file: str) -> str:
     """A name to save under that says what it belongs to, in plain ASCII."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", row.file.rsplit(".", 1)[0]).strip("-")[:60] or "exhibit"
-    kind, dot, suffix = file.partition(".")
-    return f"reelproof-{stem}-{row.exhibit.sha256[:8]}-{kind}{dot}{suffix}"
+    return f"reelproof-{stem}-{row.exhibit.sha256[:8]}-{file}"
 
 
 def viewed(row: AnalysisRow) -> None:

@@ -205,11 +205,8 @@ class Folders:
         for path in (*self.incoming.iterdir(), *_older(self.previews.glob(".*"), newest)):
             path.unlink(missing_ok=True)
         self._remove_unfinished(newest)
-        for path in self.models.glob(".*"):
-            shutil.rmtree(path, ignore_errors=True)
-        for path in self.validations.glob(".*"):
-            shutil.rmtree(path, ignore_errors=True)
-        for path in self.reports.glob("*/.*"):
+        half = (*self.models.glob(".*"), *self.validations.glob(".*"), *self.reports.glob("*/.*"))
+        for path in half:
             shutil.rmtree(path, ignore_errors=True)
 
     def forget(self, analysis_id: str, sha256: str) -> None:
