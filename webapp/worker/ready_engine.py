@@ -52,7 +52,7 @@ class EngineJob:
 
 
 class ReadyEngine:
-    """The process starts now, with the model that is the default now."""
+    """A waiting process; it starts when this is made, with the model that is then the default."""
 
     def __init__(self, settings: Settings) -> None:
         folders = Folders.local(settings.data)

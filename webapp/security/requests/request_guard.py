@@ -151,7 +151,7 @@ def _lacks_factor(row: SessionRow) -> bool:
 
 
 def _check_form() -> None:
-    """Abort with 403 unless the request brings its session's token."""
+    """Raise :class:`FormRefused` unless the request brings its session's token."""
     this_request().on_form = None
     if not csrf.brings_token():
         record_refusal("form refused")
