@@ -24,23 +24,15 @@ _STRONG_ENOUGH = 3
 # Characters that zxcvbn sees. It tries all ways in which symbols may stand for letters, and takes five
 # seconds for 72, its own most.
 _LOOKED_AT = 40
-# What zxcvbn says of a password.
-_WARNINGS = (
-    N_("Straight rows of keys are easy to guess."),
-    N_("Short keyboard patterns are easy to guess."),
-    N_('Repeats like "aaa" are easy to guess.'),
-    N_('Repeats like "abcabcabc" are only slightly harder to guess than "abc".'),
-    N_('Sequences like "abc" or "6543" are easy to guess.'),
-    N_("Recent years are easy to guess."),
-    N_("Dates are often easy to guess."),
-    N_("This is a top-10 common password."),
-    N_("This is a top-100 common password."),
-    N_("This is a very common password."),
-    N_("This is similar to a commonly used password."),
-    N_("A word by itself is easy to guess."),
-    N_("Names and surnames by themselves are easy to guess."),
-    N_("Common names and surnames are easy to guess."),
-)
+# By what zxcvbn calls the longest stretch of a password that it recognises.
+_WHY = {
+    "dictionary": N_("Common words, names and passwords, and what resembles them, are tried first."),
+    "spatial": N_("Keys that lie side by side are tried first."),
+    "repeat": N_("Characters that repeat add next to nothing."),
+    "sequence": N_("Letters and figures in their order are tried first."),
+    "regex": N_("Years and dates are tried first."),
+    "date": N_("Years and dates are tried first."),
+}
 _AT_ONCE = 2  # hashes computed at a time: 64 MiB each, whoever asks
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for something else
 
@@ -105,10 +97,9 @@ def weakness(password: str, about: Iterable[str] = ()) -> str | None:
     known = [word for name in about for word in (name, "".join(name.split()), *name.split())]
     found = zxcvbn(password[:_LOOKED_AT], user_inputs=[*known, "reelproof"])
     if found["score"] < _STRONG_ENOUGH:
-        if warning := found["feedback"]["warning"]:
-            return gettext(
-                "This password is guessed early: %(why)s Choose another one.", why=gettext(warning)
-            )
+        longest = max(found["sequence"], key=lambda part: len(part["token"]))
+        if why := _WHY.get(longest["pattern"]):
+            return gettext("This password is guessed early: %(why)s Choose another one.", why=gettext(why))
         return gettext("This password is guessed early. Choose another one.")
     return None
 
