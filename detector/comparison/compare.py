@@ -54,7 +54,7 @@ from detector.version import __version__
 RELATED = 0.5
 """Agreement of the surroundings at the refined view from which on two files show the same picture."""
 _FOUND, _REFINED, _COMPARED = 0.45, 0.5, 0.95
-_BESIDE = 2  # threads that measure pairs of frames
+_THREADS = 2  # that measure pairs of frames
 _PAIRS = 6  # frames by which the view is refined
 _FACE_ROOM = 0.15  # of a face's box on each side that is not used to find the view
 
@@ -212,11 +212,11 @@ class _Comparing:
         starts = [int(exhibit_strip.pts[piece.first]) for piece in times.pieces[1:]]
         breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
         with (
-            ThreadPoolExecutor(_BESIDE, thread_name_prefix="measuring") as beside,
+            ThreadPoolExecutor(_THREADS, thread_name_prefix="measuring") as executor,
             prefetched(frame_pairs(matched.exhibit, matched.reference, wanted), 2) as pairs,
         ):
             kind = matched.exhibit.kind
-            tracker = PersonTracker(refined.view, refined.shown, self.parameters, kind, beside)
+            tracker = PersonTracker(refined.view, refined.shown, self.parameters, kind, executor)
             for number, (here, there) in enumerate(pairs):
                 tracker.process(here, there, here.pts in breaks)
                 share = (_COMPARED - _REFINED) * number / len(wanted)

@@ -73,7 +73,7 @@ class PersonTracker:
     """Give it the pairs of frames in order, then :meth:`finish`. ``shown`` is what no bar covers.
 
     Frames are searched and followed one after the other; what is then measured of each needs no other, and
-    is done by ``beside``.
+    is done by ``executor``.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class PersonTracker:
         shown: Box,
         parameters: ComparisonParameters,
         kind: MediaKind,
-        beside: Executor,
+        executor: Executor,
     ) -> None:
         self._view, self._shown = view, shown
         self._parameters = parameters
@@ -92,7 +92,7 @@ class PersonTracker:
         self._tracker = Tracker(engine.bridge_gap)
         self._cuts = CutDetector(parameters.sample_rate)
         self._references: dict[int, Frame] = {}
-        self._beside = beside
+        self._executor = executor
         self._waiting: deque[Future[_Measured]] = deque()
         self.pairs: list[ComparedTimes] = []
         self.grids: list[FrameGrid] = []
@@ -147,11 +147,11 @@ class PersonTracker:
             yield statements.of_faces_not_shown(self._not_shown)
 
     def _follow(self, frame: Frame, cut: bool, faces: list[Face]) -> None:
-        """Tell the faces' tracks, and have them measured beside."""
+        """Find the tracks of the faces, and have these measured meanwhile."""
         reference = self._references.pop(frame.pts)
         tracks = self._tracker.process_frame(float(frame.time), frame.image, faces, cut)
         boxes = [face.box for face in faces]
-        self._waiting.append(self._beside.submit(self._measure, frame, reference, boxes, tracks))
+        self._waiting.append(self._executor.submit(self._measure, frame, reference, boxes, tracks))
         while len(self._waiting) > _MOST_WAITING:
             self._keep(self._waiting.popleft().result())
 

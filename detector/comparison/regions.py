@@ -30,9 +30,8 @@ THRESHOLD = 3.5
 _LEAST_LEVELS = 5.0  # levels by which it has to differ, in the mean
 _LEAST_CELLS = 6
 _APART = 3  # cells between two regions that are one
-_SAME_ROWS = (
-    0.5  # of the lower of two regions that has to be beside the other, for both to be one line of text
-)
+# Of the lower of two regions, that has to be beside the other for both to be one line of text.
+_SAME_ROWS = 0.5
 _LETTERS = 2.5  # heights of a line between two words of it
 _STANDS_OUT_A_LITTLE = 2.5  # what noise is not estimated on, where it is as large as a region
 _LEAST_PLAIN = 0.4  # of what is compared that has to be left to estimate on

@@ -103,7 +103,7 @@ def expected_length(reader: MediaReader) -> tuple[float, float]:
 
 
 def _of_photo(reader: MediaReader) -> Strip:
-    frame = next(iter(list(reader.frames(1.0))))
+    frame, *_ = reader.frames(1.0)  # read to the end, where a damaged one is noticed
     grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     large = _reduced(grey, small_size((width, height), LARGE_SIDE))
@@ -120,7 +120,7 @@ def _gathered(
     *,
     size: tuple[int, int] = (0, 0),
 ) -> Strip:
-    pts_: list[int] = []
+    kept: list[int] = []  # PTS
     pictures: list[Grey] = []
     large: list[Grey] = []
     next_large = next_small = 0.0
@@ -136,12 +136,12 @@ def _gathered(
             next_large = time + max(0.25, expected / _LARGE)
             large.append(picture)
             picture = _reduced(picture, small_size(size, SIDE))
-        pts_.append(pts)
+        kept.append(pts)
         pictures.append(picture)
         report(min(1.0, time / expected) if expected else 0.0)
     return Strip(
-        np.array(pts_, np.int64),
-        np.asarray((np.array(pts_) - (reader.tally.first_pts or 0)) * float(reader.time_base), np.float64),
+        np.array(kept, np.int64),
+        np.asarray((np.array(kept) - (reader.tally.first_pts or 0)) * float(reader.time_base), np.float64),
         np.array(pictures, np.uint8) if pictures else np.zeros((0, 1, 1), np.uint8),
         size,
         tuple(large),

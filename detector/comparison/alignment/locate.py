@@ -32,10 +32,8 @@ PtsRange = tuple[int, int]  # from a PTS to another
 
 _AROUND = 1.0  # seconds before and after what the exhibit shows in which each frame of the reference is read
 _MOST_READ = 20_000  # frames of a long reference that are read one by one
-_LONG, _LONGER = (
-    1500,
-    2.5,
-)  # frames of a reference, and times the exhibit's, from which on key frames come first
+# Frames of a reference, and times the exhibit's, from which on key frames come first.
+_LONG, _LONGER = 1500, 2.5
 _MOST_SHARE = 0.6  # of it that key frames may leave to be read
 _SPEED = 0.08  # by which an exhibit may run faster than what is read around key frames allows for
 _WHOLE = 0.97  # of the exhibit's frames that have to be found in what they leave

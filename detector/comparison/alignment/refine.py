@@ -21,11 +21,8 @@ _STEPS, _PRECISION = 150, 1e-6
 _SMOOTHED = (9, 5)  # px of the filter before each round of ECC
 _FEATURES, _LEAST_INLIERS, _RATIO = 1500, 16, 0.8
 _NEAR = 0.9  # agreement from which on ECC alone finds the way
-_COVERED_LEVELS, _COVERED, _WIDEST_BAR = (
-    18.0,
-    0.65,
-    0.35,
-)  # a bar: levels, share of its length, of the picture
+# Of a bar: by how many levels it differs, over what share of its length, and how much of the picture it is.
+_COVERED_LEVELS, _COVERED, _WIDEST_BAR = 18.0, 0.65, 0.35
 _GAIN = 0.002  # of agreement for which a refined view is taken
 
 
