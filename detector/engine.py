@@ -52,11 +52,11 @@ from detector.verdict.persons.kinds import manipulation_kind
 from detector.verdict.reasons.not_seen import not_seen
 from detector.verdict.verdict import exhibit_stability
 
-# Shares of the whole that the stages take, for the progress bar.
+# Share of the whole that is done at the end of a stage, for the progress bar.
 _READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
 _TRIED = 6  # frames in which turned faces are looked for, about
-_SHORT = 15.0  # seconds of a video during which networks are made ready
-# Frames decoded before they are looked at, at most: the search comes in bursts, once a second.
+_SHORT = 15.0  # seconds: of a longer video the second network is compiled only when it is needed
+# Frames decoded ahead of the search for faces, at most: that comes in bursts, once a second.
 _AHEAD, _AHEAD_BYTES = 16, 96 * 1024 * 1024
 
 
@@ -160,10 +160,12 @@ class _Job:
 
 
 def _analyzed(job: _Job, progress: Progress) -> Analysis:
-    """The analysis of frames in one size, turned one way; raises what says that these should be others.
+    """The analysis with frames of the size and turned the way that ``job`` says.
 
-    The stages in order. Each leaves ``first_pass`` with more: faces with logits, then fused ones in their
-    place, then those of the frames around the ends of segments, then smoothed probabilities.
+    Raises :class:`PictureGrowsError` or :class:`_OnTheirSideError` where these have to be others: then
+    :func:`analyze` begins again. The stages are in order. Each leaves ``first_pass`` with more: faces with
+    logits, then fused ones in their place, then those of the frames around the ends of segments, then
+    smoothed probabilities.
     """
     progress("reading", 0.0)
     with _opened(job) as reader:
@@ -213,7 +215,7 @@ def _opened(job: _Job) -> Iterator[MediaReader]:
 
 
 def _of_stage(progress: Progress, stage: str, start: float, end: float) -> ReportShare:
-    """What is told the share of ``stage``, which goes from ``start`` to ``end`` of the whole."""
+    """A callback for ``stage`` alone, which goes from ``start`` to ``end`` of the whole."""
     return lambda share: progress(stage, start + (end - start) * share)
 
 
@@ -247,9 +249,10 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
 def _run_first_pass(
     job: _Job, reader: MediaReader, first: FirstPass, parameters: Parameters, progress: Progress
 ) -> tuple[Image | None, list[FirstPassResult]]:
-    """Put all sampled frames through ``first`` and the fingerprint; a photo is kept, and returned.
+    """Put all sampled frames through ``first`` and the fingerprint.
 
-    Beside it, what the first pass leaves: by the first model, then by each of the others.
+    Returns the picture of a photo as it was kept, if it was, and the results of the first pass: by the first
+    model, then by each of the others.
     """
     still = reader.kind is MediaKind.IMAGE
     # The fingerprint is of the picture as the file means it, not as it was turned to find faces.
@@ -272,10 +275,10 @@ def _run_first_pass(
 
 
 def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Callable[[], None] | None:
-    """What makes the networks ready while faces are still looked for; None where that does not pay.
+    """What compiles the networks while faces are still looked for; None where that does not pay.
 
-    Of a photo or a short video the first pass takes no longer than that. Of a long one the time does not
-    count, and the second look's network would lie in memory beside the frames.
+    Of a photo or a short video the first pass takes no longer than compiling. Of a long one the time saved
+    does not count, and the second network would lie in memory beside the frames.
     """
     second = loaded.second_look
     if reader.expected_duration > _SHORT:
@@ -285,7 +288,7 @@ def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Ca
     of_second = open_backend(second, scorer.requested_backend)
 
     def get_ready() -> None:
-        # Beside this one, which is not to wait for it before it scores.
+        # In a thread of its own: this one goes on to score with the scan.
         threading.Thread(target=of_second.get_ready, name="second-network").start()
         scorer.backend.get_ready()
 
@@ -312,7 +315,7 @@ def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Imag
 
 
 def _depth(reader: MediaReader) -> int:
-    """How many frames may be decoded ahead: fewer of those that fill the memory."""
+    """How many frames may be decoded ahead: the larger they are, the fewer."""
     picture = reader.stream.codec_context
     return max(1, min(_AHEAD, _AHEAD_BYTES // max(1, 3 * picture.width * picture.height)))
 

@@ -52,7 +52,6 @@ def software(
     backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
 ) -> Software:
     """The published facts; ``backend`` ran the network, ``file`` and ``model`` are names."""
-
     return Software(
         reelproof=__version__,
         torch=torch_version(),
@@ -200,10 +199,9 @@ def commit(root: Path) -> str | None:
 def source_sha256(package: Path = ROOT / "detector") -> str:
     """SHA-256 over the engine's source: of each file its path, a NUL, its length, a NUL, its bytes.
 
-    Files are ``.py`` and the graphs, ``.onnx``.
-
-    Files are taken in order of their POSIX paths below ``package``; lengths are decimal. Two programs
-    with the same one are the same software, however they came to the machine.
+    Files are those ending in ``.py`` and the graphs, ``.onnx``, in order of their POSIX paths below
+    ``package``; lengths are decimal. Two programs with the same one are the same software, however they came
+    to the machine.
     """
     digest = hashlib.sha256()
     files = [*package.rglob("*.py"), *package.rglob("*.onnx")]

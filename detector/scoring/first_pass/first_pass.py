@@ -91,7 +91,7 @@ class FirstPass:
         self._usable = 0  # faces since they were taken last
         self._followed = 0  # sampled frames
         # A batch is scored while faces of later frames are looked for.
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="scoring")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
         self._batches: list[list[NumberedCrop]] = []  # being scored, one for each queue
         self._being_scored: Future[list[list[NDArray[np.float32]]]] | None = None
         self._times = array("d")
@@ -141,7 +141,7 @@ class FirstPass:
             shows = shows if flaw is None else shows._replace(flaw=flaw, crop=None)
         if shows.crop is not None:
             if self._on_first_face is not None:
-                self._beside.submit(self._on_first_face)
+                self._executor.submit(self._on_first_face)
                 self._on_first_face = None
             for queue in self._queues:
                 crop = queue.scorer.crop_of(frame.image, face, shows.crop)
@@ -226,7 +226,7 @@ class FirstPass:
                 (queue.scorer, [one.crop for one in batch])
                 for queue, batch in zip(self._queues, self._batches, strict=True)
             ]
-            self._being_scored = self._beside.submit(_features, crops)
+            self._being_scored = self._executor.submit(_features, crops)
 
 
 def _features(batches: Sequence[tuple[Scorer, list[Image]]]) -> list[list[NDArray[np.float32]]]:
