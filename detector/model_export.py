@@ -29,6 +29,7 @@ from detector.faces.search.centerface import FaceDetector
 from detector.files import hashed, temporary_folder
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel, load_model
+from detector.models.validate import refuse_other_name
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
 from detector.networks.trace_graphs import traced, traced_judge
@@ -45,10 +46,12 @@ def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[s
     Beside the files goes ``NAME.FORMAT.json``, which is returned: hashes, what the files take
     and give, and how far they were from torch. A sequence network becomes two parts, ``features``
     and ``judge``, the second of which takes features (n, t, d) of whole windows. Raises
-    :class:`ModelError` when the model cannot be loaded or what was written does not agree.
+    :class:`ModelError` when the model cannot be loaded, its card's name may not be that of a file, or what
+    was written does not agree.
     """
     loaded = load_model(model)
     card, size = loaded.card, loaded.card.input.size
+    refuse_other_name(card)
     folder.mkdir(parents=True, exist_ok=True)
     crops = faces(size)
     parts = _parts(loaded, crops)

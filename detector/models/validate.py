@@ -42,13 +42,7 @@ def check_card(data: bytes) -> Card:
     """The card in ``data``, if a stranger's card may be taken in; :class:`ModelError` if not."""
     refuse_long_card(len(data))
     card = read_card(data, N_("handed in"))
-    if not is_name(card.name):
-        raise ModelError(
-            N_(
-                "The model card's name cannot be used. A name has at most 60 small letters, digits "
-                "and hyphens and starts with a letter or digit; change it in the card."
-            )
-        )
+    refuse_other_name(card)
     for text in _texts(card.model_dump()):
         if invisible(text):
             raise ModelError(
@@ -58,6 +52,17 @@ def check_card(data: bytes) -> Card:
                 )
             )
     return card
+
+
+def refuse_other_name(card: Card) -> None:
+    """Raise :class:`ModelError` for a card whose name may not be that of a file."""
+    if not is_name(card.name):
+        raise ModelError(
+            N_(
+                "The model card's name cannot be used. A name has at most 60 small letters, digits "
+                "and hyphens and starts with a letter or digit; change it in the card."
+            )
+        )
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from detector.backends.openvino import core
 from detector.cli.main import main
 from detector.errors import ModelError
 from detector.model_export import TOLERANCE, export, faces
+from detector.models.card_files import DEFAULT, MODELS
 from detector.models.loaded import LoadedModel, load_model
 from detector.networks import graphs
 from detector.networks.base import Network, SequenceNetwork
@@ -49,6 +51,16 @@ def test_the_faces_it_is_checked_on(model: LoadedModel, crops: np.ndarray) -> No
     assert crops.shape == (24, 128, 128, 3) and crops.dtype == np.uint8
     assert len({crop.tobytes() for crop in crops}) == 24
     assert expected(model, crops).std() > 0.5
+
+
+def test_a_card_names_no_file_elsewhere(tmp_path: Path) -> None:
+    for ending in (".json", ".safetensors"):
+        shutil.copy(MODELS / f"{DEFAULT}{ending}", tmp_path / f"other{ending}")
+    card = tmp_path / "other.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "name": "../../elsewhere"}))
+    with pytest.raises(ModelError, match="name cannot be used"):
+        export(card, tmp_path / "new" / "one")
+    assert not list(tmp_path.rglob("elsewhere*"))
 
 
 def test_onnx(
