@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.text.numbers import shown
+from reports.text.numbers import localized, shown
 from webapp.queries.statistics import Count
 
 # Marks of an axis of seconds, in units people read.
@@ -109,7 +109,9 @@ def cloud(points: Sequence[tuple[float, float]], size: float) -> Cloud:
     def along(value: float) -> float:
         return math.log10(min(max(value, low), high) / low) * scale
 
-    ticks = tuple(ChartTick(round(along(mark), 2), label) for mark, label in _MARKS if low <= mark <= high)
+    ticks = tuple(
+        ChartTick(round(along(mark), 2), localized(label)) for mark, label in _MARKS if low <= mark <= high
+    )
     marks = tuple((round(along(x), 1), round(size - along(y), 1)) for x, y in points)
     return Cloud(marks, size, ticks)
 

@@ -18,6 +18,7 @@ from made_rows import say
 from second_review_case import review
 
 from detector.schema.analysis import MediaKind, Verdict
+from reports.text.translation import language
 from webapp.jobs import claims, states
 from webapp.pages import charts
 from webapp.queries import statistics as library_statistics
@@ -235,6 +236,8 @@ def test_points_lie_where_both_axes_say():
     assert x == pytest.approx(200.0 - y)  # on the diagonal
     assert chart.ticks[0].label == "1 s" and chart.ticks[-1].label == "10 min"
     assert charts.cloud([], 200.0).points == ()
+    with language.speaking("de"):
+        assert charts.cloud([(0.2, 2.0)], 200.0).ticks[0].label == "0,1 s"
     assert charts.cloud([(0.0001, 1e9)], 200.0).points == ((0.0, 0.0),)
 
 
