@@ -38,8 +38,6 @@ _TITLES = {
     503: N_("Busy at the moment"),
     507: N_("The disk is full"),
 }
-
-
 _WORDS = {
     404: (
         N_("There is no page at this address."),
@@ -65,8 +63,6 @@ _WORDS = {
         N_("Make room on it, then try again. Exhibits and results are untouched."),
     ),
 }
-
-
 _NO_CHANGES = (
     N_(
         "The disk that holds Reelproof's data takes no changes: it is read-only, or failed. "
@@ -74,8 +70,6 @@ _NO_CHANGES = (
     ),
     N_("Whoever runs Reelproof has to check that disk and make it writable; then try again."),
 )
-
-
 _NO_ROOM = (
     N_("The disk that holds Reelproof's data is full, so what you asked for could not be written."),
     _WORDS[507][1],
@@ -182,8 +176,7 @@ def answer(
 
     ``title`` is that of the page, if not that of every page of this status; ``link`` is where to go on and
     what that is called; ``texts`` are what somebody wrote that was not saved, each with its field's name,
-    by default those in the form of whoever is signed in;
-    ``sign_in`` is where to sign in.
+    by default those in the form of whoever is signed in; ``sign_in`` is where to sign in.
     """
     if problem_details.is_api():
         return problem_details.response(status, error, remedy)
