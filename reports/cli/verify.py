@@ -123,8 +123,10 @@ def _in_words(verified: Verified, refused: ReelproofError | None) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` as one line that is none of ours: names in it come from the file, which would say of itself
-    that it fits, by line feeds, by escapes of terminals, or by spaces up to the next line.
+    """``text`` as one line that cannot pass for one of ours.
+
+    Names in it come from the file, which could say of itself that it fits: by line feeds, escapes of
+    terminals, or spaces up to the next line.
     """
     return _SPACES.sub(" ", file_name(text))
 

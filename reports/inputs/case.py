@@ -71,8 +71,10 @@ class CaseDetails(Value):
     time_zone: Annotated[str, AfterValidator(_known_zone)] = ""
 
     def with_time_zone(self) -> CaseDetails:
-        """The same with a time zone: this machine's, or UTC where ``SOURCE_DATE_EPOCH`` asks for
-        output that depends on no machine."""
+        """The same with a time zone, by default this machine's.
+
+        It is UTC where ``SOURCE_DATE_EPOCH`` asks for output that depends on no machine.
+        """
         return self if self.time_zone else self.model_copy(update={"time_zone": _zone_here()})
 
     def to_json(self) -> str:

@@ -1,5 +1,7 @@
-"""What people wrote, safe to be kept and shown: short, and nothing that steers a terminal or makes other
-text read backwards."""
+"""What people wrote, safe to be kept and shown.
+
+It is short, and nothing in it steers a terminal or makes other text read backwards.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,10 @@ from reports.text.translation.language import N_, gettext
 
 @dataclass(frozen=True)
 class _Remedy:
-    """Marked for translation. ``first`` is to be done: before :func:`photographs.next_steps` of a photograph,
-    and empty where those are all."""
+    """What may help, and what is to be done; both are messages.
+
+    ``first`` comes before :func:`photographs.next_steps` of a photograph, and is empty where those are all.
+    """
 
     may_help: str
     first: str

@@ -160,8 +160,10 @@ def is_due(session: Session, settings: Settings) -> bool:
 
 
 def keep_checking(database: Database, settings: Settings, stopping: threading.Event) -> None:
-    """Run whenever that is due, and check the log daily, until told to stop. For a thread of its own, which
-    gets low priority."""
+    """Check exhibits whenever that is due, and the log daily, until ``stopping`` is set.
+
+    For a thread of its own, which gets low priority.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

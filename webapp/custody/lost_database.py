@@ -15,8 +15,9 @@ class LostDatabaseError(SettingError):
 
 
 def refuse_lost(session: Session, settings: Settings) -> None:
-    """Raise :class:`LostDatabaseError` where exhibits or results lie in the data folder of a database that
-    never had any. A new beginning would hide that, and a backup of it replace the ones that have the rows.
+    """Raise :class:`LostDatabaseError` where a database never had the exhibits or results of its data folder.
+
+    A new beginning would hide that, and a backup of it replace the ones that have the rows.
 
     What only a store has is not looked at: without rows nobody fetches it, and with them it was never lost.
     """

@@ -54,10 +54,10 @@ def _make(analysis: Analysis, folder: Path, exhibit: Path, to: Path, _report: ob
 
 
 def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) -> None:
-    """Write the thumbnail, a JPEG of at most 320 by 180: the first peak frame with its heatmap, a flagged one
-    before those looked at alone.
+    """Write the thumbnail, a JPEG of at most 320 by 180 px.
 
-    Where there is no segment it is a frame of the exhibit, one with a face if there is one early on.
+    It is the first peak frame with its heatmap, of a flagged segment where there is one. Without segments it
+    is a frame of the exhibit, one with a face if there is one early on.
     """
     segments = flagged_segments(analysis.persons, analysis.segments) or analysis.segments
     overlays = [peak.overlay for segment in segments for peak in segment.peaks if peak.overlay]

@@ -1,5 +1,6 @@
-"""What pages and API read. Nothing here changes a row; :func:`webapp.queries.results.viewed` appends to the
-custody log who looked.
+"""What pages and API read.
+
+Nothing here changes a row; :func:`webapp.queries.results.viewed` appends to the custody log who looked.
 
 Rows as somebody may see them: :mod:`~webapp.queries.analyses`; the library, which searches them
 (:mod:`~webapp.queries.library`) and tells more of each it shows (:mod:`~webapp.queries.library_rows`);

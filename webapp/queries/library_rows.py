@@ -18,8 +18,10 @@ _MOST_COMPARABLE = 5
 
 
 def in_read_only_cases(shown: Sequence[AnalysisRow]) -> frozenset[str]:
-    """Ids of the analyses among these in whose case who asks changes nothing: see
-    :class:`~webapp.queries.analyses.ItsCase`."""
+    """Ids of the analyses among ``shown`` in whose case who asks may change nothing.
+
+    See :class:`~webapp.queries.analyses.ItsCase`.
+    """
     cased = [row for row in shown if row.case_id is not None]
     theirs = select(CaseRow.id).where(
         CaseRow.id.in_({row.case_id for row in cased}), CaseRow.closed.is_(None)

@@ -26,8 +26,11 @@ _ABANDONED = 24 * 3600  # seconds; no analysis and no preview takes so long
 
 @dataclass(frozen=True)
 class Folders:
-    """Paths under the data folder. Nothing here is ever built from a name a user chose, but for names of
-    models, which are checked to be letters, digits and hyphens."""
+    """Paths under the data folder.
+
+    None is ever built from a name a user chose, but for names of models, which are checked to be letters,
+    digits and hyphens.
+    """
 
     data: Path
     store: Store

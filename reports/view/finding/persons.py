@@ -16,9 +16,9 @@ from reports.text.verdict_sentence import second_look
 
 @dataclass(frozen=True)
 class PersonView:
-    """One row of the person table; ``altered`` and ``synthesised`` are a photo's two figures, where the two
-    questions were ``answered``.
+    """One row of the person table.
 
+    ``altered`` and ``synthesised`` are a photo's two figures, where the two questions were ``answered``.
     ``segments`` are those flagged.
     """
 

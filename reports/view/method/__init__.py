@@ -1,3 +1,4 @@
-"""How an exhibit was analysed (:mod:`~reports.view.method.method`), and how that is repeated
-(:mod:`~reports.view.method.reproduction`).
+"""How an exhibit was analysed, and how that is repeated.
+
+The former is :mod:`~reports.view.method.method`, the latter :mod:`~reports.view.method.reproduction`.
 """

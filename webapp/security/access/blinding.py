@@ -106,7 +106,7 @@ def tells_first(session: Session, user_id: int | None, exhibit_id: int) -> bool:
 
 
 def refuse_telling_first(session: Session, user_id: int | None, exhibit_id: int) -> None:
-    """Raise :class:`UserError` for an annotation that would do that."""
+    """Raise :class:`UserError` where an annotation would tell the first reviewer, by :func:`tells_first`."""
     if tells_first(session, user_id, exhibit_id):
         raise UserError(
             409,

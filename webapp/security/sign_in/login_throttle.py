@@ -74,8 +74,11 @@ def try_now(session: Session, counted: tuple[Bucket, ...], moment: datetime) -> 
 
 
 def forget(session: Session, counted: tuple[Bucket, ...]) -> None:
-    """The try was right. Only the first count starts anew: one right password must not hide
-    thirty wrong ones for other accounts, so of the others only this try is taken back."""
+    """Take back a try that was right.
+
+    Only the first count starts anew: one right password must not hide thirty wrong ones for other accounts,
+    so of the others only this try is taken back.
+    """
     for bucket, row in ((b, session.get(SignInFailure, b.key)) for b in counted):
         if row is not None:
             row.count = 0 if bucket is counted[0] else max(0, row.count - 1)

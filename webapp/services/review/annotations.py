@@ -77,8 +77,11 @@ def find_annotatable(analysis_id: str) -> AnalysisRow:
 
 
 def refuse_annotating(session: Session, row: AnalysisRow) -> None:
-    """Raise :class:`UserError` where who asks annotates nothing: in a case not to be changed, or before
-    the first reviewer has judged what they review second."""
+    """Raise :class:`UserError` where who asks may not annotate.
+
+    Nobody may in a case not to be changed, nor a second reviewer before the first has judged, who could read
+    it.
+    """
     write_access.refuse_changes(session, row.case_id)
     blinding.refuse_telling_first(session, current().user_id, row.exhibit_id)
 
