@@ -34,9 +34,9 @@ CARD = (
     N_("dfdc-test crops"),
     N_("dfdc-val crops"),
     N_("crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 67 to 334 px wide, of two 608"),
-    N_(
+    N_(  # of cards before
         "crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 78 to 340 px wide"
-    ),  # of cards before
+    ),
     N_(
         "the clips had 0.0036 (FaceForensics++ c40) to 0.55, but for one; x264's crf 40 loses 0.09 of AUC "
         "over frames"
