@@ -24,6 +24,7 @@ from detector.scoring.fusion import Floats
 LEAST = 0.7  # seconds, of the interval and of what it is compared with
 WINDOW = 60.0  # seconds
 _MOST = 8  # intervals in one window
+_PAIRS = 1 << 18  # intervals weighed at once: sampled 60 times a second, a window has six million
 
 
 @dataclass(frozen=True)
@@ -115,18 +116,26 @@ def _clearest(times: Floats, logits: Floats, free: NDArray[np.bool_]) -> Outlier
     step = float(np.median(np.diff(times)))
     sums = np.concatenate([[0.0], np.cumsum(np.where(free, logits, 0.0))])
     counts = np.concatenate([[0], np.cumsum(free)])
-    first, last = np.triu_indices(count)
-    inside = last - first + 1
-    rest = counts[-1] - inside
-    allowed = (times[last] - times[first] + step >= LEAST) & (rest * step >= LEAST)
-    allowed &= counts[last + 1] - counts[first] == inside
-    if not allowed.any():
-        return None
-    first, last, inside, rest = first[allowed], last[allowed], inside[allowed], rest[allowed]
-    total = sums[last + 1] - sums[first]
-    contrast = total / inside - (sums[-1] - total) / rest
-    best = int(np.argmax(contrast * np.sqrt(inside * rest / (inside + rest))))
-    return Outlier(int(first[best]), int(last[best]), float(contrast[best]))
+    clearest, most = None, -np.inf
+    rows = max(1, _PAIRS // count)
+    for begin in range(0, count, rows):
+        first, last = np.triu_indices(min(rows, count - begin), 0, count - begin)
+        first, last = first + begin, last + begin
+        inside = last - first + 1
+        rest = counts[-1] - inside
+        allowed = (times[last] - times[first] + step >= LEAST) & (rest * step >= LEAST)
+        allowed &= counts[last + 1] - counts[first] == inside
+        if not allowed.any():
+            continue
+        first, last, inside, rest = first[allowed], last[allowed], inside[allowed], rest[allowed]
+        total = sums[last + 1] - sums[first]
+        contrast = total / inside - (sums[-1] - total) / rest
+        clear = contrast * np.sqrt(inside * rest / (inside + rest))
+        best = int(np.argmax(clear))
+        if clear[best] > most:
+            most = float(clear[best])
+            clearest = Outlier(int(first[best]), int(last[best]), float(contrast[best]))
+    return clearest
 
 
 def _apart(found: Sequence[Outlier]) -> list[Outlier]:

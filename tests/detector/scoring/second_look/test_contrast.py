@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from detector.models.card import Contrast
+from detector.scoring.second_look import contrast
 from detector.scoring.second_look.contrast import RaisedInterval, outliers, raised_by, raised_intervals
 
 RATE = 8.0  # samples a second
@@ -51,6 +52,13 @@ def test_an_hour_is_compared_by_the_minute() -> None:
     times, logits = track(280.0, (200.0, 201.5, 4.5))
     ((first, last),) = found(times, logits + times / 70)
     assert first == pytest.approx(200.0, abs=0.2) and last == pytest.approx(201.5, abs=0.2)
+
+
+def test_many_samples_are_weighed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    times, logits = track(60.0, (10.0, 12.0, 3.0), (40.0, 43.0, 4.0))
+    at_once = outliers(times, logits, 2.0)
+    monkeypatch.setattr(contrast, "_PAIRS", 1000)
+    assert outliers(times, logits, 2.0) == at_once and len(at_once) == 2
 
 
 def test_an_interval_across_the_border_of_two_minutes_is_found() -> None:
