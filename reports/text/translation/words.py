@@ -136,4 +136,7 @@ def counted(number: int) -> tuple[str, ...]:
         ngettext("photograph", "photographs", number),
         ngettext("more picture", "more pictures", number),
         ngettext("more picture track", "more picture tracks", number),
+        ngettext("day", "days", number),
+        ngettext("hour", "hours", number),
+        ngettext("second", "seconds", number),
     )

@@ -17,6 +17,7 @@ from detector.errors import MediaError
 from detector.media import open as media_open
 from detector.media.exhibit.limits import Bounds
 from detector.media.open import open_media
+from reports.text.translation import language
 
 
 def refusal(path: Path, bounds: Bounds | None = None) -> str:
@@ -169,3 +170,13 @@ def test_a_photograph_is_opened_as_what_is_accepted_only(tmp_path):
     Image.fromarray(cornered()).save(tmp_path / "good.jpg")
     with open_media(tmp_path / "good.jpg") as reader:
         assert len(list(reader.frames(8))) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(300 * 86_400, "300 Tage"), (100_000, "28 Stunden"), (7_000, "7000 Sekunden")]
+)
+def test_a_length_beyond_them_is_said_in_other_languages(seconds: float, said: str) -> None:
+    with pytest.raises(MediaError) as refused:
+        Bounds(seconds=10.0).refuse_length(seconds)
+    with language.speaking("de"):
+        assert f"{said}; höchstens 10 Sekunden" in language.translated(str(refused.value))
