@@ -166,6 +166,21 @@ def test_a_heatmap_lies_over_peak_frames_and_can_be_faded(desk: Page) -> None:
     desk.keyboard.press("Escape")
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_pictures_never_scrolled_to_are_there_to_print(desk: Page, whole: bool) -> None:
+    desk.set_viewport_size({"width": 390, "height": 300})
+    desk.reload()
+    ready(desk)
+    if whole:
+        desk.evaluate("document.getElementById('whole-frames').click()")  # Playwright would scroll there
+    expect(desk.locator("#inspector .peak-three img")).to_have_count(9 if whole else 0)
+    pictures = desk.locator(f"#inspector .peak-three {'img' if whole else 'image'}")
+    expect(pictures).to_have_count(9)
+    for picture in pictures.all():
+        expect(picture).to_have_attribute("src" if whole else "href", re.compile(r"/overlays/"))
+        assert picture.get_attribute("loading") is None
+
+
 def test_another_threshold_is_only_explored(desk: Page) -> None:
     recorded = desk.locator(".segment-row").count()
     desk.locator("#explore").fill("0.99")

@@ -5,7 +5,7 @@ import { _ } from "../language.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// Hundreds of segments have hundreds of pictures; only those in sight are fetched.
+// A list of hundreds of segments has hundreds of pictures; only those in sight are fetched.
 const inSight = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
@@ -14,17 +14,25 @@ const inSight = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "200px" });
 
-/** The face alone, cut out of one of a peak's pictures, which is a `frame`, `overlay` or `map`. Empty `alt`: decoration. */
-export function closeUp(peak, kind, media, alt) {
+/**
+ * The face alone, cut out of one of a peak's pictures, which is a `frame`, `overlay` or `map`. Empty `alt`: decoration.
+ * `lazy`: fetched once in sight. On paper it would be missing, because printing does not wait for it.
+ */
+export function closeUp(peak, kind, media, alt, lazy = false) {
   const [left, top, right, bottom] = peak.near?.part ?? [0, 0, media.width, media.height];
   const svg = document.createElementNS(SVG, "svg");
   const attributes = { viewBox: peak.close_up, ...(alt ? { role: "img", "aria-label": _("Close-up: %(picture)s", { picture: alt }) } : { "aria-hidden": "true" }) };
   for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
   const image = document.createElementNS(SVG, "image");
-  svg.dataset.picture = (peak.near ?? peak)[kind];
+  const address = (peak.near ?? peak)[kind];
   for (const [name, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) image.setAttribute(name, value);
   svg.append(image);
-  inSight.observe(svg);
+  if (lazy) {
+    svg.dataset.picture = address;
+    inSight.observe(svg);
+  } else {
+    image.setAttribute("href", address);
+  }
   return svg;
 }
 

@@ -34,7 +34,7 @@ export class SegmentList {
   #row(segment) {
     const peak = segment.peaks[0];
     const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, "data-focus": `row-${segment.id}`, onclick: () => this.desk.choose(segment.id, true) },
-      el("span", { class: "segment-thumb" }, peak ? closeUp(peak, "overlay", this.desk.data.raw.media, "") : icon("none")),
+      el("span", { class: "segment-thumb" }, peak ? closeUp(peak, "overlay", this.desk.data.raw.media, "", true) : icon("none")),
       el("span", { class: "segment-words" },
         el("span", { class: "segment-top" }, el("strong", !segment.flagged ? { class: "muted" } : {}, segment.id), ` ${this.desk.nameOf(segment)}`),
         this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
@@ -119,7 +119,7 @@ export class Inspector {
     const figure = (kind, caption, alt) => {
       const address = peak[kind];
       if (!address) return el("figure", {}, el("p", { class: "no-picture" }, _("This picture was not kept.")), el("figcaption", {}, caption));
-      const picture = this.near ? closeUp(peak, kind, media, alt) : el("img", { src: address, alt, loading: "lazy" });
+      const picture = this.near ? closeUp(peak, kind, media, alt) : el("img", { src: address, alt });
       const open = (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
