@@ -64,6 +64,7 @@ def test_it_allows_its_scopes_and_no_more(app, client):
 def test_a_token_that_does_not_work_is_not_taken_for_the_local_person(client, token):
     answer = client.get(f"{API}/me", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert "add-token" in answer.json["remedy"]  # without login there is no account page
     assert answer.content_type == "application/problem+json"
 
 
