@@ -37,7 +37,7 @@ _WORDS = (
     N_("segment"), N_("span"), N_("rename"), N_("merge"), N_("split"), N_("withdrawal"), N_("judgement"),
     N_("message"), N_("proposal"), N_("acceptance"), N_("decision"), N_("stretch"), N_("findings"),
     N_("unrelated"), N_("faces differ"), N_("shows more"), N_("no face compared"), N_("parts differ"),
-    N_("no difference"), N_("fits"), N_("changed"), N_("missing"), N_("unreadable"),
+    N_("no difference"), N_("fits"), N_("changed"), N_("missing"), N_("unreadable"), N_("nobody"),
 )  # fmt: skip
 """What Reelproof itself says in a detail, beside :data:`reports.text.translation.words.WORDS`."""
 
@@ -46,15 +46,20 @@ _IN_WORDS = frozenset(
     (
         "kept file", "state", "exhibit", "what", "reason", "priority", "before", "error", "verdict",
         "related", "outcome", "kind", "about", "hidden from the second", "part", "hidden until then",
-        "conclusion", "result",
+        "conclusion", "result", "named",
     )
 )  # fmt: skip
 
 
 def details_in_words(details: Mapping[str, str | int]) -> Iterator[tuple[str, str]]:
-    """Names and values of an entry's details in the language spoken now, without what is blank."""
+    """Names and values of an entry's details in the language spoken now, without what is blank.
+
+    Reviewers are told by their names; what the log is checked by holds numbers of accounts.
+    """
     for name, value in details.items():
         said = str(value)
+        if name == "named" and said != "nobody":
+            continue
         if name in _IN_WORDS or said == "removed":  # the latter of case details
             said = translated(said)
         if said:

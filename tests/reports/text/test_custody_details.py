@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from reports.inputs.case import CaseDetails
-from reports.text.custody_details import NAMES
+from reports.text.custody_details import NAMES, details_in_words
+from reports.text.translation import language
 
 
 def test_every_case_detail_is_among_the_names_that_are_translated() -> None:
     assert {name.replace("_", " ") for name in CaseDetails.model_fields} <= set(NAMES)
+
+
+def test_reviewers_are_told_by_their_names() -> None:
+    details = {"case": 4, "first": "ada", "second": "ben", "named": "2 3 0 judgements"}
+    assert dict(details_in_words(details)) == {"case": "4", "first": "ada", "second": "ben"}
+    with language.speaking("de"):
+        assert "niemand" in dict(details_in_words({"case": 4, "named": "nobody"})).values()
