@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -109,8 +110,7 @@ class App:
             },
         )
         with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
-            # A page leads there, the API says where it is.
-            there = answer.headers["Location"] or str(answer.url)
+            there: str = answer.headers["Location"] or json.load(answer)["address"]
             return there.partition("?")[0].rpartition("/")[2]
 
 
