@@ -69,15 +69,15 @@ class LastPackets:
         if not self.are_left:
             return
         context = self._single()
-        packets = [*self._packets(), None]
-        for place, packet in enumerate(packets):
+        packets = list(self._packets())
+        for place, packet in enumerate((*packets, None)):
             try:
                 frames = context.decode(packet)
             except MemoryError:  # see FrameDecoder
                 raise
             except av.FFmpegError:
                 # Damage may take a packet's times with it: then the next one's speak for it.
-                timed = next((each for each in packets[place:-1] if key_of(each) is not None), None)
+                timed = next((each for each in packets[place:] if key_of(each) is not None), None)
                 if packet is not None and timed is not None and self._is_left(timed):
                     refuse(key_of(packet))
                 continue

@@ -24,7 +24,7 @@ _STRONG_ENOUGH = 3
 # Characters that zxcvbn sees. It tries all ways in which symbols may stand for letters, and takes five
 # seconds for 72, its own most.
 _LOOKED_AT = 40
-# By what zxcvbn calls the longest stretch of a password that it recognises.
+# By what zxcvbn calls the longest stretch of a password; of one that it does not recognise nothing is said.
 _WHY = {
     "dictionary": N_("Common words, names and passwords, and what resembles them, are tried first."),
     "spatial": N_("Keys that lie side by side are tried first."),
