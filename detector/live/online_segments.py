@@ -3,7 +3,8 @@
 A score is smoothed as soon as those half a window later are there; a segment closes when none can
 be joined to it any more. What comes out is what :func:`detector.segments.rules.find_intervals` finds in
 the whole track, as long as half of its scores are no further apart than two thirds of
-``bridge_gap`` (by default 0.5 s): beyond that the whole track is needed to know what counts as a gap. Tracks
+``bridge_gap`` (by default 0.5 s). Beyond that, as on a machine too slow for the source, what counts as a gap
+follows from how far apart frames come at the moment, where the whole track is not there yet to tell. Tracks
 too short to hold a segment are not judged together: whose they are is not known yet.
 """
 
@@ -47,7 +48,8 @@ class OnlineSegments:
         self._parameters = parameters
         self._probability = probability
         self._half = parameters.median_window / 2 + 1e-9
-        self._most_gap = max(parameters.bridge_gap, 1.5 / parameters.sample_rate)
+        self._least_gap = max(parameters.bridge_gap, 1.5 / parameters.sample_rate)
+        self._most_gap = self._least_gap
         # Scores that are not smoothed yet, and those before them that are needed for it.
         self._kept: deque[tuple[float, float]] = deque()
         self._next = 0  # index in them of the first that is not smoothed
@@ -64,8 +66,14 @@ class OnlineSegments:
                 return run.start, run.end
         return None
 
-    def add(self, time: float, logit: float) -> list[tuple[float, float] | ClosedInterval]:
-        """One more score. Returns, in order, smoothed scores (time, probability) and closed segments."""
+    def add(
+        self, time: float, logit: float, spacing: float = 0.0
+    ) -> list[tuple[float, float] | ClosedInterval]:
+        """One more score. Returns, in order, smoothed scores (time, probability) and closed segments.
+
+        ``spacing`` is how many seconds apart frames come at the moment: scores that far apart are neighbours.
+        """
+        self._most_gap = max(self._least_gap, 1.5 * spacing)
         self._kept.append((time, logit))
         out: list[tuple[float, float] | ClosedInterval] = []
         while self._next < len(self._kept) - 1 and time >= self._kept[self._next][0] + self._half:

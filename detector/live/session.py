@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from detector.errors import ParameterError
@@ -16,6 +18,9 @@ from detector.schema.analysis import Box, Parameters
 from detector.schema.boxes import rounded
 from detector.scoring.first_pass.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
+
+_SPACINGS = 15
+"""Of so many frames the median distance tells how far apart they come: a short jam alone does not."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class LiveSession:
         self._tracks: dict[int, OnlineSegments] = {}
         self._lock = threading.Lock()
         self._time = 0.0
+        self._times: deque[float] = deque(maxlen=_SPACINGS + 1)
         self._faces: list[LiveFace] = []
         self._picture: Image | None = None
         self._recent: deque[tuple[int, float, float]] = deque()
@@ -70,11 +76,12 @@ class LiveSession:
         """Score one frame; returns the segments that closed with it."""
         self._first_pass.process_frame(frame, self._first_pass.is_cut(frame))
         detections, going_on = self._first_pass.take()
+        spacing = self._spacing(float(frame.time))
         closed = []
         for one in detections:
             if one.logit is not None:
                 online = self._tracks.setdefault(one.track, self._online())
-                closed += self._noted(one.track, online.add(one.time, one.logit))
+                closed += self._noted(one.track, online.add(one.time, one.logit, spacing))
         for track in [track for track in self._tracks if track not in going_on]:
             closed += self._noted(track, self._tracks.pop(track).end())
         self._show(frame, detections)
@@ -104,6 +111,12 @@ class LiveSession:
                 "segments_in_all": self.segments_closed,
             }
             return state, self._picture
+
+    def _spacing(self, time: float) -> float:
+        """How many seconds apart frames come at the moment; 0 for the first."""
+        self._times.append(time)
+        times = list(self._times)
+        return statistics.median(b - a for a, b in pairwise(times)) if len(times) > 1 else 0.0
 
     def _online(self) -> OnlineSegments:
         return OnlineSegments(self._parameters, self._scorer.probability)

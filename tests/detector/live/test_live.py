@@ -92,6 +92,22 @@ def test_a_snapshot(live: Played, scanned_alone: Analysis):
     assert picture is latest.image
 
 
+def test_a_machine_too_slow_for_the_source_finds_the_segment_all_the_same(
+    sample: Path, scanned_alone: Analysis, scorer: Scorer
+):
+    """Ten of eleven frames are dropped: those scored are further apart than a gap in a track may be."""
+    session = LiveSession(scorer, DEFAULT)
+    with open_source(source_of(str(sample)), DEFAULT.sample_rate) as frames:
+        scored = list(islice(frames, 0, None, 11))
+    apart = 11 / DEFAULT.sample_rate
+    assert apart > 1.5 * DEFAULT.bridge_gap
+    found = [segment for frame in scored for segment in session.process_frame(frame)] + session.finish()
+    expected = scanned_alone.segments
+    assert len(found) == len(expected)
+    for one, other in zip(found, sorted(expected, key=lambda s: s.start), strict=True):
+        assert (one.start, one.end) == pytest.approx((other.start, other.end), abs=apart)
+
+
 class Slow:
     """Takes its time with each frame, as a machine would that is too slow."""
 

@@ -18,12 +18,14 @@ def probability(logit: float) -> float:
     return float(1 / (1 + np.exp(-logit)))
 
 
-def online(times, logits, parameters) -> tuple[list[tuple[float, float]], list[ClosedInterval], list[float]]:
+def online(
+    times, logits, parameters, spacing=0.0
+) -> tuple[list[tuple[float, float]], list[ClosedInterval], list[float]]:
     """Smoothed scores, closed segments, and when each was known."""
     track = OnlineSegments(parameters, probability)
     smoothed, closed, known = [], [], []
     for time, logit in zip(times, logits, strict=True):
-        for one in track.add(float(time), float(logit)):
+        for one in track.add(float(time), float(logit), spacing):
             (closed if isinstance(one, ClosedInterval) else smoothed).append(one)
             known += [float(time)] * isinstance(one, ClosedInterval)
     for one in track.end():
@@ -37,9 +39,9 @@ def offline(times, logits, parameters):
     return heights, find_intervals(times, heights, parameters)
 
 
-def same(times, logits, parameters) -> None:
+def same(times, logits, parameters, spacing=0.0) -> None:
     heights, intervals = offline(times, logits, parameters)
-    smoothed, closed, _ = online(times, logits, parameters)
+    smoothed, closed, _ = online(times, logits, parameters, spacing)
     assert [time for time, _ in smoothed] == list(times)
     assert np.allclose([height for _, height in smoothed], heights)
     assert [(c.start, c.end) for c in closed] == [(times[i.first], times[i.last]) for i in intervals]
@@ -77,6 +79,15 @@ def test_any_track(steps, parameters):
 def test_runs_at_any_rate(logits, rate):
     parameters = Parameters(sample_rate=rate)
     same(np.arange(len(logits)) / rate, np.array(logits), parameters)
+
+
+@given(
+    st.lists(st.sampled_from([-2.0, 0.2, 0.3, 2.0]), min_size=5, max_size=60),
+    st.sampled_from([0.7, 1.4, 4.0]),
+)
+def test_frames_far_apart_are_neighbours(logits, spacing):
+    """As where a machine is too slow for the source, and most of its frames are dropped."""
+    same(np.arange(len(logits)) * spacing, np.array(logits), DEFAULT, spacing)
 
 
 @pytest.mark.parametrize(
