@@ -24,7 +24,7 @@ from detector.scoring.scorer import Scorer
 from detector.training.evaluation.material import clips as clips_
 from detector.training.evaluation.material.clips import Clip
 from detector.training.publish.calibration import expected_calibration_error, fit_platt
-from detector.training.publish.publish import write_card
+from detector.training.publish.card_writing import write_card
 
 WINDOW = 2.0  # seconds of a person's time that stand for a segment
 _LEAST_FRAMES = 6

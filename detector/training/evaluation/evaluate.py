@@ -36,9 +36,9 @@ from detector.training.evaluation.material.own_set_split import (
 )
 from detector.training.evaluation.outcome.evaluation_result import Measured
 from detector.training.evaluation.outcome.failures import clip_failures, crop_failures, write_failures
+from detector.training.publish.card_writing import write_card
 from detector.training.publish.error_rates import measured_rates
 from detector.training.publish.origin import measured_limits
-from detector.training.publish.publish import write_card
 
 # What of each level goes into the card; the rest is in metrics.json.
 _CARD_CROPS = (

@@ -29,8 +29,9 @@ from detector.networks.efficientnet_lite0 import EfficientNetLite0
 from detector.networks.framing_network import FramingNetwork
 from detector.training.data.face_samples import Sample
 from detector.training.publish.calibration import fit_temperature
+from detector.training.publish.card_writing import write_card
 from detector.training.publish.error_rates import VALIDATED
-from detector.training.publish.publish import in_half_precision, interpolated, write_card
+from detector.training.publish.publish import in_half_precision, interpolated
 from detector.training.second_look.card_text import CLIPS, CROPS, STILLS
 from detector.training.second_look.examples.blends import WithBlends
 from detector.training.second_look.examples.patches import Patch

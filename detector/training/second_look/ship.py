@@ -20,7 +20,8 @@ from detector.networks.framing_network import FramingNetwork
 from detector.networks.vit_small_14 import ViTSmall14, pretrained_state
 from detector.progress import ReportText
 from detector.schema.model import Platt
-from detector.training.publish.publish import in_half_precision, write_second_look
+from detector.training.publish.card_writing import write_second_look
+from detector.training.publish.publish import in_half_precision
 from detector.training.second_look.card_text import DATA, DOMAIN, LEARNT, LIMITS
 from detector.training.second_look.fitting.inputs import read_network
 from detector.training.second_look.run_files import pretrained

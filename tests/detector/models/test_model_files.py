@@ -73,7 +73,7 @@ class TestCard:
         assert card.data and card.terms and card.recipe and card.limits and card.domain
 
     def test_the_markdown_is_that_of_the_card(self, tmp_path: Path) -> None:
-        from detector.training.publish.publish import write_card
+        from detector.training.publish.card_writing import write_card
 
         card, _ = load_card()
         write_card(card, tmp_path)

@@ -20,7 +20,8 @@ from detector.training.data.file_marks import learnt_from, marks
 from detector.training.data.labelled_sets import read_set
 from detector.training.learning_curves import draw
 from detector.training.made_from import MadeFrom, OtherOriginError
-from detector.training.publish.publish import publish, write_card
+from detector.training.publish.card_writing import write_card
+from detector.training.publish.publish import publish
 from detector.training.train import train
 
 TINY = {"name": "lab", "title": "Lab", "architecture": "few_tensors", "start": "random", "samples": 8,

@@ -23,7 +23,7 @@ from detector.schema.analysis import Analysis, Verdict
 from detector.schema.logistic import logit_of
 from detector.scoring.fusion import Fusion
 from detector.training.evaluation.material.short_clips import ShortClip, read_short_clip
-from detector.training.publish.publish import write_second_look
+from detector.training.publish.card_writing import write_second_look
 from detector.training.second_look.fitting.exhibits import develop_clips
 
 Encoder = tuple[str, dict[str, str]]

@@ -11,8 +11,8 @@ from detector.schema.analysis import Verdict
 from detector.schema.model import PROGRAM
 from detector.training.evaluation.leaderboard import read_record, write_record
 from detector.training.publish.calibration import expected_calibration_error
+from detector.training.publish.card_writing import write_second_look
 from detector.training.publish.error_rates import NOTES, counted_rate
-from detector.training.publish.publish import write_second_look
 from detector.training.second_look.measuring.verdicts import ClipVerdict, auc_of
 
 
