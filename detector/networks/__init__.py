@@ -3,10 +3,11 @@
 :mod:`~detector.networks.base` registers them by name; :mod:`~detector.networks.without_compiler` is imported
 first, so that they load sooner. The shipped scan is :mod:`~detector.networks.efficientnet_lite0`, the second
 network :mod:`~detector.networks.vit_small_14_patch_heads`, which is :mod:`~detector.networks.vit_small_14`
-with heads for patches. Both are a :mod:`~detector.networks.framing_network`, which sees two framings and
-gives the logits that :mod:`~detector.networks.readings` names. The others are those of the leaderboard:
-:mod:`~detector.networks.efficientnet_b1`, :mod:`~detector.networks.resnet18`, a
-head on features of it (:mod:`~detector.networks.resnet18_features_mlp`), and two that read faces over time
+with heads for patches. These two transformers are a :mod:`~detector.networks.framing_network`, which sees two
+framings and gives the logits that :mod:`~detector.networks.readings` names. All others give one logit, and
+are those of the leaderboard: :mod:`~detector.networks.efficientnet_b1`,
+:mod:`~detector.networks.resnet18`, the shortest, a head on features of it
+(:mod:`~detector.networks.resnet18_features_mlp`), and two that read faces over time
 (:mod:`~detector.networks.efficientnet_lstm`, :mod:`~detector.networks.efficientnet_b3_transformer`) on a
 common base (:mod:`~detector.networks.efficientnet_sequence`).
 

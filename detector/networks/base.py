@@ -3,6 +3,9 @@
 A network takes crops (n, 3, size, size), normalised as its model card says, and gives
 logits (n,), positive for manipulated. ``cam_layers`` are where Grad-CAM looks. A
 :class:`SequenceNetwork` judges a face by the frames around it as well.
+
+A new one has to have ``forward`` and ``cam_layers``, as :mod:`detector.networks.resnet18`. The other methods
+of :class:`Network` are asked for by recipes that name them, and by default refuse.
 """
 
 from __future__ import annotations
@@ -107,8 +110,8 @@ def freeze_backbone(backbone: nn.Module, count: int) -> None:
 
 
 _ARCHITECTURES: dict[str, type[Network]] = {}
-# Each lies in a file of its own name, which is imported when the architecture is first asked for.
-_SHIPPED = frozenset(
+# Architectures in this folder, each in a module of its own name, which is imported when first asked for.
+_MODULES = frozenset(
     {
         "efficientnet_b1",
         "efficientnet_b3_transformer",
@@ -118,7 +121,7 @@ _SHIPPED = frozenset(
         "resnet18_features_mlp",
     }
 )
-# Of the second look: gives several logits a crop and decides nothing alone.
+# Likewise those of the second look, which give several logits a crop and decide nothing alone.
 _SECOND_LOOK = frozenset({"vit_small_14", "vit_small_14_patch_heads"})
 
 
@@ -134,11 +137,11 @@ def register(name: str) -> Callable[[type[Network]], type[Network]]:
 
 def architectures() -> list[str]:
     """Names of architectures that a model can have."""
-    return sorted((_SHIPPED | _ARCHITECTURES.keys()) - _SECOND_LOOK)
+    return sorted((_MODULES | _ARCHITECTURES.keys()) - _SECOND_LOOK)
 
 
 def _find(name: str) -> type[Network] | None:
-    if name not in _ARCHITECTURES and name in _SHIPPED | _SECOND_LOOK:
+    if name not in _ARCHITECTURES and name in _MODULES | _SECOND_LOOK:
         import_module(f"detector.networks.{name}")
     return _ARCHITECTURES.get(name)
 

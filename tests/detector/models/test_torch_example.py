@@ -1,0 +1,30 @@
+"""The example of docs/training.md: what it writes can be chosen, and the Models page takes it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detector.models.loaded import load_model
+from detector.paths import ROOT
+from detector.scoring.scorer import Scorer
+from webapp.services.model_check import refuse_unfit
+
+
+def test_the_example_of_the_document_makes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "training.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "docs/training.md", "exec"), {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "my-model.json",
+        "my-model.md",
+        "my-model.safetensors",
+    ]
+    scorer = Scorer(load_model(tmp_path / "my-model.json"))
+    crops = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8)
+    assert np.isfinite(scorer.logits(list(crops))).all()
+    refuse_unfit(tmp_path / "my-model.json")
