@@ -14,6 +14,7 @@ from typing import get_args
 import pytest
 from made_results import finished, hand_in
 
+from detector.paths import ROOT
 from reports.custody.chain import check_export
 from reports.custody.format import Action, read_export
 from reports.text.translation import language
@@ -39,6 +40,14 @@ def test_every_action_has_a_translation(code):
     with language.speaking(code):
         said = {action: language.translated(action) for action in get_args(Action)}
     assert not [action for action, words in said.items() if words == action]
+
+
+def test_the_document_says_when_each_action_is_recorded():
+    text = (ROOT / "docs" / "custody.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("| `action` | recorded when |\n|---|---|\n")
+    rows = [line.strip("| ").split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()]
+    named = [action for row in rows for action in re.findall(r"`([a-z ]+)`", row)]
+    assert sorted(named) == sorted(get_args(Action))
 
 
 def test_the_page_says_what_was_done_in_its_language(app, client):
