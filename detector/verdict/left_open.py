@@ -50,7 +50,11 @@ class LeftOpen(Enum):
 
 
 def whatever_the_scores(cause: LeftOpen) -> bool:
-    """Whether what could not be judged, or on what no finding rests, decides, and not how high scores are."""
+    """Whether a verdict is left open by what could not be judged, or by what no finding can rest on.
+
+    False: by how high scores are, so that another threshold could change it. It decides what reports say of a
+    laboratory's own threshold (:mod:`reports.view.validation.laboratory`).
+    """
     match cause:
         case (
             LeftOpen.NO_FACE
