@@ -1,6 +1,7 @@
 """Read video and photos: frames in order, each with its presentation time.
 
-Files are opened by :mod:`detector.media.open` and decoded by :mod:`detector.media.stream.decoder`. Times are
+Here is told which frames of a file come, and when. Files are opened by :mod:`detector.media.open` and decoded
+by :mod:`detector.media.stream.decoder`; :mod:`detector.media.upright` makes pictures of frames. Times are
 exact, ``pts * time_base`` as fractions, counted from the first frame; frame numbers and average rates are
 never turned into times. Whether a file held all it promised is told by :mod:`detector.media.completeness`.
 """
@@ -12,33 +13,24 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from fractions import Fraction
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import av
-import numpy as np
-from av.video.reformatter import ColorRange, VideoReformatter
-from numpy.typing import NDArray
 
 from detector.errors import MediaError
 from detector.media.completeness import seconds_after
 from detector.media.exhibit.limits import Bounds
 from detector.media.exhibit.signatures import MATROSKA, MP4
-from detector.media.frame import Frame, Image
-from detector.media.pictures import hdr
-from detector.media.pictures.colour_profile import ToSrgb
-from detector.media.pictures.letterbox import Size, fitted, on_canvas
-from detector.media.pictures.orientation import Orientation, display_orientation
-from detector.media.pictures.transparency import BLACK, WHITE, on_ground, transparent_share
-from detector.media.stream.decoder import FrameDecoder
+from detector.media.frame import Frame
+from detector.media.pictures.letterbox import Size
+from detector.media.pictures.orientation import Orientation
+from detector.media.upright import UprightPictures
 from detector.schema.analysis import MediaKind
 from detector.schema.translatable import N_
 
 WithPts = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 _MOST_SIZES = 16
-_ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
 _SEEK_EARLIER = 1  # seconds
-# From black at 16 and white at 235 (ITU-R BT.601) to 0 and 255.
-_FROM_LIMITED = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 PICTURE_DAMAGED = N_(
     "The picture cannot be read: it is damaged or was copied only in part. Copy it again from where it "
     "was made, or export it there as jpeg."
@@ -61,25 +53,13 @@ class _Decoded(NamedTuple):
     number: int
 
 
-class MediaReader(FrameDecoder):
+class MediaReader(UprightPictures):
     """An open exhibit. Use :func:`~detector.media.open.open_media`; read :meth:`frames` once, to the end."""
 
     def __init__(self, container: av.container.InputContainer, photo: Orientation, bounds: Bounds) -> None:
-        super().__init__(container, bounds)
-        self._photo = photo
-        # A frame would make one of its own, with its own threads, and take eight times as long.
-        self._rgb = VideoReformatter()
-        self._rgba = VideoReformatter()  # likewise
+        super().__init__(container, photo, bounds)
         self.is_whole: Callable[[], bool] = lambda: True
         """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
-        self.to_srgb = ToSrgb()
-        """What is done with its colours; to be set before frames are read."""
-        self.has_transparency = True
-        """Whether a channel beside the colours is transparency; to be set before frames are read."""
-        self.transparent = 0.0
-        """The largest share of a frame through which something is seen: the ground on which it is put."""
-        self.turned = 0
-        """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
         self.width = self.height = self.rotation = 0
         self.canvas: Size | None = None
         """Width and height of all frames, to be set before they are read; None: those of the first."""
@@ -88,7 +68,6 @@ class MediaReader(FrameDecoder):
         self.sizes: list[Size] = []
         """The sizes that sampled frames have in the file, upright; the first 16."""
         self._sampled_frames = self._interlaced_frames = 0
-        self._matrix: tuple[int, Orientation] | None = None  # the last rotation read, and what it meant
 
     def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
         """The first frame of each 1/``sample_rate`` seconds, and each that is shown for longer than that.
@@ -196,22 +175,6 @@ class MediaReader(FrameDecoder):
         del self._keys[:]
         del self._aspects[:]
 
-    def orientation(self, frame: av.VideoFrame) -> Orientation:
-        """How a frame is turned upright."""
-        turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else self._displayed(frame)
-        return (turns + self.turned) % 4, mirrored
-
-    def _displayed(self, frame: av.VideoFrame) -> Orientation:
-        """What the display matrix says; read again where its rotation is another than before.
-
-        In PyAV a frame whose matrix is read refers to itself and stays until Python looks for garbage: by
-        then 150 frames of 4K were held.
-        """
-        rotation = frame.rotation
-        if self._matrix is None or self._matrix[0] != rotation:
-            self._matrix = rotation, display_orientation(frame)
-        return self._matrix[1]
-
     def at(self, wanted: set[int]) -> Generator[Frame]:
         """The frames whose PTS are in ``wanted``, in order; after :meth:`frames` none is decoded twice."""
         return self.spans([(pts, pts) for pts in sorted(wanted)])
@@ -284,66 +247,8 @@ class MediaReader(FrameDecoder):
             return False
         return True
 
-    def square_size(self, frame: av.VideoFrame) -> tuple[int, int]:
-        """Width and height of a frame, not yet turned, in square pixels: none is left out."""
-        aspect = self.aspect_of(frame)
-        if aspect >= 1:
-            return round(frame.width * aspect), frame.height
-        return frame.width, round(frame.height / aspect)
-
-    def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        """A frame as it lies in the file, at this size, in sRGB, on a plain ground."""
-        image = self._colours(frame, width, height)
-        if not self._may_be_transparent(frame):
-            return image
-        whole = self._rgba.reformat(frame, width=width, height=height, format="rgba", threads=1).to_ndarray()
-        return self.opaque(image, cast(NDArray[np.uint8], whole[:, :, 3]))
-
-    def is_converted(self, frame: av.VideoFrame) -> bool:
-        """Whether :meth:`rgb` shows a frame otherwise than its bare numbers do."""
-        return frame.color_trc in hdr.NAMES or self._may_be_transparent(frame) or _is_limited_grey(frame)
-
-    def _may_be_transparent(self, frame: av.VideoFrame) -> bool:
-        layout = frame.format
-        return self.has_transparency and (
-            layout.has_palette or any(component.is_alpha for component in layout.components)
-        )
-
-    def opaque(self, image: Image, alpha: NDArray[np.uint8]) -> Image:
-        """``image`` on the ground on which viewers show such pictures: white, of a video black."""
-        self.transparent = max(self.transparent, transparent_share(alpha))
-        is_picture = self.kind is MediaKind.IMAGE or self.container_format in _ANIMATIONS
-        return on_ground(image, alpha, WHITE if is_picture else BLACK)
-
-    def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        if frame.color_trc in hdr.NAMES:
-            deep = self._rgb.reformat(frame, width=width, height=height, format="rgb48le", threads=1)
-            return hdr.to_standard_range(cast(NDArray[np.uint16], deep.to_ndarray()), frame.color_trc)
-        return self.to_srgb(self._plain(frame, width, height))
-
-    def _plain(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        image = cast(
-            Image,
-            self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1).to_ndarray(),
-        )
-        return _FROM_LIMITED[image] if _is_limited_grey(frame) else image
-
     def _time(self, pts: int) -> Fraction:
         return (pts - (self.tally.first_pts or 0)) * self.time_base
-
-    def upright_size(self, frame: av.VideoFrame) -> Size:
-        """Width and height of a frame as it is shown, in square pixels."""
-        width, height = self.square_size(frame)
-        return (height, width) if self.orientation(frame)[0] % 2 else (width, height)
-
-    def upright(self, frame: av.VideoFrame, canvas: Size) -> Image:
-        """A frame as it is shown, in RGB, as large as it fits on a canvas of this width and height."""
-        quarter_turns, mirrored = self.orientation(frame)
-        width, height = fitted(self.upright_size(frame), canvas)
-        image = self.rgb(frame, *((height, width) if quarter_turns % 2 else (width, height)))
-        if mirrored:
-            image = image[:, ::-1]
-        return on_canvas(np.ascontiguousarray(np.rot90(image, -quarter_turns)), canvas)
 
     def largest(self, size: Size) -> Size:
         """The least width and height that hold ``size`` and all key frames; reads the file to its end.
@@ -375,11 +280,6 @@ class MediaReader(FrameDecoder):
         canvas = self.width, self.height
         shown = None if size == canvas else size[::-1]
         return Frame(pts, self._time(pts), self.upright(frame, canvas), index, shown)
-
-
-def _is_limited_grey(frame: av.VideoFrame) -> bool:
-    """Whether a picture without colours is of limited range: FFmpeg takes all of them for full range."""
-    return bool(frame.color_range == ColorRange.MPEG) and frame.format.name.startswith("gray")
 
 
 def first_at(frames: WithPts, pts: int) -> av.VideoFrame | None:
