@@ -60,8 +60,11 @@ def _leads_back(path: str) -> bool:
     return True  # nothing is encoded so often in earnest
 
 
-def is_confidential(url: str) -> bool:
-    """Whether it is by https or on this machine, and hides nothing of where it leads."""
+def is_safe_endpoint(url: str) -> bool:
+    """Whether an address that another server gave may be used.
+
+    It has to be confidential (by https, or on this machine) and to hide nothing of where it leads.
+    """
     try:
         parse_url(url)
     except ValueError:

@@ -18,7 +18,7 @@ from typing import Any
 from reports.text.translation.language import gettext
 from webapp.errors import UserError
 from webapp.settings import Settings
-from webapp.url_allowlist import is_confidential
+from webapp.url_allowlist import is_safe_endpoint
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Provider:
             raise ProviderError(
                 gettext("The provider has no page to sign out."), gettext("Sign out there yourself.")
             )
-        if not is_confidential(there):
+        if not is_safe_endpoint(there):
             raise ProviderError(gettext("The provider's page to sign out is not https."))
         asked = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", redirect_uri)]
         return str(add_params_to_uri(there, asked))
@@ -240,7 +240,7 @@ class Provider:
                 if found.get("issuer") != self.issuer:
                     raise ValueError(f"its issuer is {found.get('issuer')}")
                 for name in _ENDPOINTS:
-                    if not is_confidential(str(found.get(name))):
+                    if not is_safe_endpoint(str(found.get(name))):
                         raise ValueError(f"its {name} is not https: {found.get(name)}")
                 return found | {"jwks": self._json(session, found["jwks_uri"])}
         except Exception as problem:
