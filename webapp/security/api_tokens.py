@@ -37,6 +37,9 @@ _USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each re
 # password a moment ago.
 SCOPES = tuple(each for each in Permission if each != Permission.ADMINISTER)
 
+MADE = "made on the account page or by “python -m webapp add-token”"
+"""Where tokens come from, for a program that has none that works."""
+
 
 class NewToken(NamedTuple):
     """A new token and its row; the text is nowhere else."""

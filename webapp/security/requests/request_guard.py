@@ -177,8 +177,7 @@ def _sign_in_first(need: Need) -> Answer:
     """What somebody gets who is not signed in: the page to do so or, for a program, 401."""
     if is_api():
         words = "No token came with this request, or one that does not work (any more)."
-        made = "made on the account page or by “python -m webapp add-token”"
-        return answer(401, words, f"Send “Authorization: Bearer …” with a token {made}.")
+        return answer(401, words, f"Send “Authorization: Bearer …” with a token {api_tokens.MADE}.")
     if request.method not in SAFE and wants_json() and not need.first:  # a script of a page that stayed open
         response: Answer = answer(
             401,

@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.errors import UserError
+from webapp.security import api_tokens
 from webapp.security.access.permissions import Permission
 from webapp.security.requests import request_guard
 from webapp.security.sign_in import cookies
@@ -35,14 +36,14 @@ _NOT_SIGNED_IN = "You are not signed in, or your token does not work (any more).
 NOT_SIGNED_IN = UserError(
     401,
     _NOT_SIGNED_IN,
-    "Sign in, or send a token of the account page; then hand the file in again.",
+    f"Sign in, or send a token {api_tokens.MADE}. Then hand the file in again.",
 )
 # Of a part of an upload: those that came before are kept.
 NOT_SIGNED_IN_FOR_PART = UserError(
     401,
     _NOT_SIGNED_IN,
-    "Send a token of the account page. The parts that arrived are kept for a day: ask with HEAD where to "
-    "go on, then send the part that starts there.",
+    f"Send a token {api_tokens.MADE}. The parts that arrived are kept for a day: ask with HEAD where to go "
+    "on, then send the part that starts there.",
 )
 NOT_ALLOWED = UserError(403, "Your role does not hand in files.", "Ask an administrator for another one.")
 TOO_MANY = _later(

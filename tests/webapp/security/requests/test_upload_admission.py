@@ -162,6 +162,8 @@ def test_who_sends_a_part_is_told_how_to_go_on(app, monkeypatch):
     assert whole.status == part.status == 401
     assert "hand the file in again" in whole.remedy and "hand the file in again" not in part.remedy
     assert "ask with HEAD where to go on" in part.remedy
+    for each in (whole, part):
+        assert "account page" in each.remedy and "python -m webapp add-token" in each.remedy
 
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("", {}, Exception("no server"))
