@@ -200,7 +200,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         if others:
             judging = OtherVerdicts(analysis, keeper, reader, job.images)
             added |= judging.fields(other_passes, other_scorers, job.others.rule)
-            added["software"] = repeated_with(analysis, [one.card.name for one in others], job.others.rule)
+            added["software"] = repeated_with(analysis, [one.told for one in others], job.others.rule)
         return analysis.model_copy(update=added)
 
 
@@ -354,7 +354,7 @@ def conclude(
             BATCH,
             timestamps.iso_seconds(datetime.now(UTC)),
             media.file,
-            scorer.card.name,
+            scorer.loaded.told,
             parameters,
         ),
     )

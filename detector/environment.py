@@ -51,7 +51,7 @@ def titled(backend: Backend) -> str:
 def software(
     backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
 ) -> Software:
-    """The published facts; ``backend`` ran the network, ``file`` and ``model`` are names."""
+    """The published facts; ``backend`` ran the network, ``file`` and ``model`` are as in :func:`command`."""
     return Software(
         reelproof=__version__,
         torch=torch_version(),
@@ -84,12 +84,13 @@ def command(
 ) -> str:
     """The line for a POSIX shell that repeats an analysis in the exhibit's folder.
 
-    ``backend`` is named only where another would give other findings; ``others`` are further models, which
-    decide together with the first one by ``rule``.
+    ``model`` is a name in ``models/``, or that of a file, which is looked for beside the exhibit. ``backend``
+    is named only where another would give other findings; ``others`` are further models, which decide
+    together with the first one by ``rule``.
     """
-    words = ["python", "-m", "detector", "analyze", no_option(file), "--model", model]
+    words = ["python", "-m", "detector", "analyze", no_option(file), "--model", no_option(model)]
     for other in others:
-        words += ["--also", other]
+        words += ["--also", no_option(other)]
     words += ["--joint", rule] if rule is not JointRule.FIRST else []
     for field in Parameters.model_fields:
         value = getattr(given, field)
@@ -105,10 +106,11 @@ def no_option(file: str) -> str:
 
 
 def repeated_with(analysis: Analysis, others: Sequence[str], rule: JointRule) -> Software:
-    """The facts of ``analysis`` with a command that asks further models as well."""
+    """The facts of ``analysis``, which have its command, with one that asks further models as well."""
     ran, words = analysis.software, shlex.split(analysis.software.command or "")
+    model = words[words.index("--model") + 1]
     backend = words[words.index("--backend") + 1] if "--backend" in words else None
-    told = (analysis.media.file, analysis.model.name, analysis.parameters)
+    told = (analysis.media.file, model, analysis.parameters)
     return ran.model_copy(update={"command": command(*told, backend, others, rule)})
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from detector.errors import ModelError
 from detector.models.card import Card
-from detector.models.card_files import load_card, read_second_look, second_look_weights
+from detector.models.card_files import MODELS, load_card, read_second_look, second_look_weights
 from detector.models.onnx_file import read_onnx, shape_of
 from detector.models.weights import (
     looks_pickled,
@@ -25,6 +25,7 @@ from detector.models.weights import (
     refuse_wrong_weights,
 )
 from detector.networks import graphs
+from detector.schema.formatting import printable_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,13 @@ class LoadedModel:
     """The whole safetensors file, its SHA-256 and its tensors checked."""
     second_look: LoadedModel | None = None
     """The network of the second look, if the card names one."""
+    file: str | None = None
+    """Name of the file of its weights, where ``models/`` does not hold it under the card's name."""
+
+    @property
+    def told(self) -> str:
+        """How a command names it: by its name, or by its file, as if that lay where the command runs."""
+        return self.file or self.card.name
 
     @property
     def alone(self) -> LoadedModel:
@@ -128,7 +136,8 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     if looks_pickled(data[:16], len(data)):
         raise pickled_error(weights.name)
     refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), card.sha256)
-    model = LoadedModel(card.alone, weights=data)
+    named = weights.resolve() == (MODELS / f"{card.name}{card.suffix}").resolve()
+    model = LoadedModel(card.alone, weights=data, file=None if named else printable_name(weights.name))
     if card.onnx:
         shape_of(read_onnx(data, weights.name), card.input.size, weights.name)
         return model

@@ -53,6 +53,13 @@ def test_the_command_parses_to_the_same_parameters(given: Parameters, file: str)
     assert parameters_from(options) == given
 
 
+@pytest.mark.parametrize("model", ["reelproof", "mine.safetensors", "-my $(net).onnx"])
+def test_a_model_is_named_so_that_it_is_taken_as_one(model: str) -> None:
+    words = shlex.split(command("clip.mp4", model, Parameters(), others=[model]))
+    options = argument_parser().parse_args(words[3:])
+    assert options.model.removeprefix("./") == model and options.also == [options.model]
+
+
 def test_defaults_are_not_spelled_out() -> None:
     assert command("a.mp4", "reelproof", Parameters()) == (
         "python -m detector analyze a.mp4 --model reelproof --out again"

@@ -114,7 +114,9 @@ def test_the_report_shows_all_and_keeps_their_pictures(several: Analysis, folder
 
 def test_as_json_and_back(several: Analysis) -> None:
     assert Analysis.from_json(several.to_json()) == several
-    assert "--also tiny --also reelproof-2 --joint all" in str(several.software.command)
+    assert "--model reelproof --also tiny.onnx --also reelproof-2 --joint all" in str(
+        several.software.command
+    )
 
 
 def test_a_difference_of_another_model_is_one(several: Analysis) -> None:

@@ -121,6 +121,12 @@ class TestCard:
         card, weights = load_card(copied.with_suffix(suffix))
         assert (card.name, weights) == (DEFAULT, weights_of(copied))
 
+    def test_a_command_names_one_that_lies_elsewhere_by_its_file(self, copied: Path) -> None:
+        """Its name alone finds the shipped one, or none."""
+        assert load_model(copied).told == weights_of(copied).name
+        assert load_model(MODELS / f"{DEFAULT}.json").told == load_model().told == DEFAULT
+        assert load_model(MODELS / f"{DEFAULT}.safetensors").alone.told == DEFAULT
+
     def test_by_name(self) -> None:
         assert load_card(DEFAULT) == load_card()
 
