@@ -51,6 +51,12 @@ def in_utc(text: str) -> tuple[str, str]:
     return moment(when), timestamps.iso_seconds(when)
 
 
+def exact_moment(text: str) -> str:
+    """A moment in UTC, to the millisecond and without its zone; text that is none is shown as it is."""
+    when = _moment(text)
+    return text if when is None else f"{_day_and_time(when)}.{when.microsecond // 1000:03}"
+
+
 def in_zone(text: str, zone: str) -> str:
     """The same moment in the zone of that IANA name, with its offset; empty where that says nothing."""
     when = _moment(text)

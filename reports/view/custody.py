@@ -9,7 +9,7 @@ from reports.custody.chain import check_export, export_clock, exported_too_early
 from reports.custody.format import CustodyError, Entry, ExportedLog, read_export
 from reports.text.actors import actor_name
 from reports.text.custody_details import details_in_words
-from reports.text.dates import in_utc
+from reports.text.dates import exact_moment, in_utc
 from reports.text.free_text import one_line
 from reports.text.numbers import plural, shown
 from reports.text.translation.language import N_, UNTRANSLATED, gettext, ngettext, translated
@@ -110,9 +110,9 @@ def _notes(log: ExportedLog) -> Iterator[str]:
             "Entry %(number)s was made on %(made)s, before entry %(before)s, which precedes it, on "
             "%(earlier)s: a clock was set back, or clocks differed.",
             number=shown(entry.number, ","),
-            made=_moment(entry.made),
+            made=exact_moment(entry.made),
             before=shown(before.number, ","),
-            earlier=_moment(before.made),
+            earlier=exact_moment(before.made),
         )
     if clock.more:
         yield ngettext(
@@ -124,21 +124,16 @@ def _notes(log: ExportedLog) -> Iterator[str]:
         yield gettext(
             "The log says that it was exported on %(exported)s, before its last entry was made, on %(made)s: "
             "a clock was set back, or the moment of the export was changed.",
-            exported=_moment(log.exported),
-            made=_moment(last.made),
+            exported=exact_moment(log.exported),
+            made=exact_moment(last.made),
         )
-
-
-def _moment(made: str) -> str:
-    """As the table of entries gives it."""
-    return made.replace("T", " ").removesuffix("Z")
 
 
 def _line(entry: Entry) -> CustodyLine:
     details = "; ".join(f"{name}: {value}" for name, value in details_in_words(entry.details))
     return CustodyLine(
         number=shown(entry.number, ","),
-        made=_moment(entry.made),
+        made=exact_moment(entry.made),
         actor=actor_name(entry.actor),
         action=translated(entry.action),
         details=one_line(details),

@@ -67,6 +67,19 @@ def test_details_are_in_the_readers_language_but_for_what_somebody_wrote() -> No
     assert view.rows[0].details == "número de caso: high; prioridad: alta; reelproof: 1.0"
 
 
+@pytest.mark.parametrize(
+    ("code", "day"), [("en", "2026-11-20 "), ("de", "20.11.2026, "), ("es", "20 nov 2026, ")]
+)
+def test_moments_are_written_as_elsewhere_in_the_report(code: str, day: str) -> None:
+    """To the millisecond, as the log has them; those of notes as those of the table."""
+    document = json.loads(exported()) | {"exported": "2026-11-20T08:00:00.000Z"}
+    with language.speaking(code):
+        view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
+    assert [row.made for row in view.rows] == [f"{day}09:00:0{number}.000" for number in (1, 2, 3)]
+    assert view.facts[0].value == f"{day}08:00:00 UTC"
+    assert f"{day}08:00:00.000" in view.notes[0] and f"{day}09:00:03.000" in view.notes[0]
+
+
 def test_a_changed_log_is_shown_with_what_is_wrong() -> None:
     document = json.loads(exported())
     document["entries"][1]["actor"] = "Someone else"
