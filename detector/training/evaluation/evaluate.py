@@ -37,7 +37,7 @@ from detector.training.evaluation.material.own_set_split import (
 from detector.training.evaluation.outcome.evaluation_result import Measured
 from detector.training.evaluation.outcome.failures import clip_failures, crop_failures, write_failures
 from detector.training.publish.card_writing import write_card
-from detector.training.publish.error_rates import measured_rates
+from detector.training.publish.error_rates import measured_rates, with_own_loss
 from detector.training.publish.origin import measured_limits
 
 # What of each level goes into the card; the rest is in metrics.json.
@@ -104,7 +104,8 @@ def _write_on_card(card: Card, measured: Measured, learnt: bool, folder: Path) -
     """Put the figures on the model's card; if any of the material was ``learnt`` from, its limits stay."""
     rates = measured_rates(measured.levels, learnt)
     limits = card.limits if learnt or not rates else measured_limits(card.limits)
-    told = {"figures": measured.figures, "rates": rates, "limits": limits}
+    validated = with_own_loss(card.validated, measured.figures)
+    told = {"figures": measured.figures, "rates": rates, "limits": limits, "validated": validated}
     write_card(card.model_copy(update=told), folder)
 
 

@@ -6,7 +6,8 @@ measured again to be told with their intervals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scipy.stats import beta
@@ -36,12 +37,12 @@ _LEVELS = {
     "crops": "crops",
 }
 
+_SMALL_CROPS = N_("crops reduced to 48 px lose %(lost)s of AUC; faces of the clips were 78 to 340 px wide")
 # What the validation data covered and where the AUC over single faces falls by no more than 0.1, by the
 # figures of the cards and docs/faces.md. Said of the second generation and of models trained as it was; what
 # the shipped scan's card says is VALIDATED_WITH_SECOND_LOOK (detector/training/second_look/scan.py).
 VALIDATED = (
-    Range(name="face width", unit="px", least=48, most=340,
-          basis=N_("crops reduced to 48 px lose 0.04 of AUC; faces of the clips were 78 to 340 px wide")),
+    Range(name="face width", unit="px", least=48, most=340, basis=_SMALL_CROPS % {"lost": "0.04"}),
     Range(name="contrast", unit="levels", least=16, most=75,
           basis=N_("half as bright (16) loses 0.05 of AUC, a quarter (8) 0.16; the clips had up to 74")),
     Range(name="sharpness", unit="", least=0.045, most=0.15,
@@ -62,6 +63,20 @@ VALIDATED = (
     Range(name="still images", unit="", least=None, most=None,
           basis=N_("crops of video frames were measured as stills; whole photographs were not")),
 )  # fmt: skip
+
+
+_LOST_BY_SMALL_CROPS = re.compile(r"(?<=^crops reduced to 48 px lose )[\d.]+")
+
+
+def with_own_loss(validated: Sequence[Range], figures: Mapping[str, float]) -> tuple[Range, ...]:
+    """``validated`` with what small crops lose of AUC by a model's own ``figures``, if these say it."""
+    whole, small = (figures.get(f"dfdc-val crops{reduced}, AUC") for reduced in ("", " reduced to 48 px"))
+    if whole is None or small is None:
+        return tuple(validated)
+    lost = f"{whole - small:.2f}"
+    return tuple(
+        each.model_copy(update={"basis": _LOST_BY_SMALL_CROPS.sub(lost, each.basis)}) for each in validated
+    )
 
 
 def measured_rates(levels: Mapping[str, Mapping[str, Any]], learnt: bool = False) -> tuple[Rate, ...]:

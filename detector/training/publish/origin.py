@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detector.schema.model import Range
+from detector.schema.translatable import N_
 from detector.training.config import Config
 from detector.training.data.labelled_sets import Item
 from detector.training.data.own_set_examples import Divided, divided
@@ -25,29 +26,27 @@ _TERMS = (
     "The data sets are for research; whoever trains or deploys on them is bound by their terms. "
     "These weights were trained by the Reelproof project and are shared under Apache-2.0."
 )
-_DOMAIN = (
+_DOMAIN = N_(
     "Faces at least as wide as the smallest face judged, roughly frontal, in video or photographs: face "
     "swaps and reenactment of the kinds in the Deepfake Detection Challenge and FaceForensics++."
 )
-_LIMITS = (
-    "Methods unlike those it was trained and measured on may go unseen.",
-    "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and mostly "
-    "missed where it fills only part of a strongly compressed clip.",
-    "Wholly synthetic faces (generated photographs of people who do not exist) were not measured.",
-    "Sound, lip-sync to altered sound, and anything outside the face are not examined.",
-    "Actors recur across the data set's videos, so its test figures flatter the model a little.",
-    "Figures for strong compression (FaceForensics++ c40) rest on few clips of few people.",
-    "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
-)
-
 # What holds whatever a model was trained on.
-_ALWAYS = (
-    "Methods unlike those it was trained and measured on may go unseen.",
-    "Sound, lip-sync to altered sound, and anything outside the face are not examined.",
-    "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
+_UNSEEN = N_("Methods unlike those it was trained and measured on may go unseen.")
+_NOT_EXAMINED = N_("Sound, lip-sync to altered sound, and anything outside the face are not examined.")
+_ALIKE = N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.")
+_LIMITS = (
+    _UNSEEN,
+    N_(
+        "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and mostly "
+        "missed where it fills only part of a strongly compressed clip."
+    ),
+    N_("Wholly synthetic faces (generated photographs of people who do not exist) were not measured."),
+    _NOT_EXAMINED,
+    N_("Actors recur across the data set's videos, so its test figures flatter the model a little."),
+    N_("Figures for strong compression (FaceForensics++ c40) rest on few clips of few people."),
+    _ALIKE,
 )
-
-_UNMEASURED = (
+_UNMEASURED = N_(
     "Its error rates are unknown until it is evaluated on labelled material that it did not learn from."
 )
 # How the cards of earlier versions ended the limit on thresholds.
@@ -80,13 +79,16 @@ def origin_of(config: Config, data: Path, failures: Path | None = None) -> Origi
     return Origin(
         data=described,
         terms="Not stated by the trainer.",
-        domain=(
-            f"Faces and manipulations of the kinds in the data set {name}, given by whoever trained the "
+        domain=N_(
+            "Faces and manipulations of the kinds in the data set %(data_set)s, given by whoever trained the "
             "model. What these are, its owner knows; no other kind was measured."
-        ),
+        )
+        % {"data_set": name},
         limits=(
-            *_ALWAYS,
-            f"Thresholds of the verdict were chosen on other data than {name}.",
+            _UNSEEN,
+            _NOT_EXAMINED,
+            _ALIKE,
+            N_("Thresholds of the verdict were chosen on other data than %(data_set)s.") % {"data_set": name},
             _UNMEASURED,
         ),
         validated=(),  # the shipped ranges are of other data

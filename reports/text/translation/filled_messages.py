@@ -48,6 +48,7 @@ _QUOTED_IN_LIST = re.compile(r"(?:^|(?<=, ))“(.*?)”(?= \()")
 _QUOTED_NAME = re.compile(r"^“(.*)”$")
 # Which quotation marks in values are ours, by the placeholder they stand for.
 _QUOTATIONS = {"listed": _QUOTED_IN_LIST, "what": _QUOTED_NAME}
+_AS_IT_IS = frozenset({"key", "data_set"})  # of a file that programs read; the name of somebody's folder
 _QUOTATION = N_("“%(text)s”")
 
 
@@ -211,7 +212,7 @@ def _length_of_clauses(code: str, text: str) -> int:
 
 def _value(code: str, name: str, value: str) -> str:
     """What stood for a placeholder: words translated, a figure with the separators of the language."""
-    if name == "key":  # of a file that programs read
+    if name in _AS_IT_IS:
         return value
     if name.endswith("flaws") and _OR.search(value):
         return _either(code, value)
