@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from desk import Served
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from review_desk import WORK, heatmaps_drawn, of_desk
 
 from detector.demo_clip import portraits
@@ -62,6 +62,30 @@ def pixel(page: Page, canvas: str, x: float, y: float) -> list[int]:
         "([id, x, y]) => [...document.getElementById(id).getContext('2d').getImageData(x, y, 1, 1).data]",
         [canvas, x, y],
     )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("code", ["en", "de", "es"])
+def test_the_words_of_tabs_stand_apart(
+    flagged: tuple[Served, str], browser: Browser, code: str, width: int
+) -> None:
+    app, analysis = flagged
+    context = browser.new_context(viewport={"width": width, "height": 800}, locale=code)
+    page = context.new_page()
+    page.goto(f"{app.address}/analyses/{analysis}")
+    expect(page.locator("#tab-file")).to_be_visible()
+    gaps = page.evaluate("""() => {
+        const words = [...document.querySelectorAll(".tabs button")].map((tab) => {
+            const range = document.createRange();
+            range.selectNodeContents(tab);
+            return range.getBoundingClientRect();
+        });
+        const pairs = words.slice(1).map((word, at) => [words[at], word]);
+        const inOneRow = pairs.filter(([before, word]) => before.top === word.top);
+        return inOneRow.map(([before, word]) => word.left - before.right);
+    }""")
+    assert gaps and min(gaps) >= 7
+    context.close()
 
 
 def test_what_is_transparent_is_seen_on_white_as_it_was_examined(

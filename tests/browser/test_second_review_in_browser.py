@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+import second_review_case
 from axe import complaints, horizontal_overflow
 from desk import Seen, Workbench
 from flask import Flask
@@ -93,6 +94,25 @@ def look(page: Page, name: str) -> None:
     assert horizontal_overflow(page) <= 0, name
     if _SHOTS:
         page.screenshot(path=f"{_SHOTS}/{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("code", ["en", "de", "es"])
+def test_the_table_of_reviews_has_room_on_a_phone(browser: Browser, tmp_path: Path, code: str) -> None:
+    made = second_review_case.review(tmp_path / "data", [])
+    for name in ("ada", "ben"):
+        assert made.judge(name, "inconclusive").status_code == 303
+    cookie = made.clients["ada"].get_cookie("reelproof")
+    assert cookie is not None
+    with served(made.app) as address:
+        context = browser.new_context(viewport={"width": 390, "height": 800}, locale=code)
+        context.add_cookies([{"name": "reelproof", "value": cookie.value, "url": address}])
+        page = context.new_page()
+        page.goto(f"{address}/cases/{made.case}")
+        table = page.locator("#second-review .scroll")
+        expect(table.locator(".verdict-inconclusive")).to_be_visible()
+        assert table.evaluate("(table) => table.scrollWidth - table.clientWidth") <= 0
+        context.close()
+    made.app.extensions["database"].close()
 
 
 def review_begun(lab: Lab) -> None:
