@@ -1,23 +1,25 @@
 """Files that come in parts: kept below ``uploads/`` until they are whole, or until they expire.
 
 A part is appended and flushed before its row says how far the file is; what a crash left
-beyond that is written over by the next parts. Rows and files outlive a restart.
+beyond that is written over by the next parts. Rows and files outlive a restart. Only the process that
+serves the pages works on them, so who does so is noted in its memory: not every file system keeps locks, and
+NFS gives none to who only reads.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from detector.files import flush_folder
@@ -34,6 +36,8 @@ LIFETIME = timedelta(days=1)  # after the last part; _too_many and documents say
 MOST_AT_A_TIME = 20  # unfinished ones of one person
 _SHARE = 4  # with login on, one person's may fill this part of the room, or be one file
 CHECKSUMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
+_HELD: set[str] = set()  # ids of uploads that a request works on
+_HOLDING = threading.Lock()  # for _HELD
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def append(
         if body.read(1):
             raise _too_long(row)
         return row
-    with _held(folders.upload(row.id)) as file:
+    with _held(row.id), _opened(folders.upload(row.id)) as file:
         row = _still_there(database, row.id)  # as it is now that nobody else writes
         _refuse_another_start(row, offset)
         if shutil.disk_usage(folders.uploads).free < settings.spare:  # it filled since
@@ -214,12 +218,12 @@ def finish(
     """Make an analysis of a whole file; its id, also when it was made before.
 
     ``start`` is given the file, which it may move away, and returns the id. Raises
-    :class:`~webapp.errors.UserError` where parts are missing.
+    :class:`~webapp.errors.UserError` where parts are missing, and where the upload is gone.
     """
     place = Folders.local(settings.data).upload(row.id)
     if row.analysis_id is not None:
         return row.analysis_id
-    with _held(place, "rb"):  # an attempt that was cut off may have made it read-only
+    with _held(row.id):
         row = _still_there(database, row.id)
         if row.analysis_id is not None:
             return row.analysis_id
@@ -235,7 +239,12 @@ def finish(
                 ),
                 gettext("Ask with HEAD where to go on, and send the rest."),
             )
-        analysis_id = start(place, row)
+        try:
+            analysis_id = start(place, row)
+        except FileNotFoundError:
+            if place.exists():
+                raise
+            raise _gone() from None  # it was deleted meanwhile
         with database.begin() as session:
             if (kept := session.get(UploadRow, row.id)) is not None:
                 kept.analysis_id = analysis_id
@@ -244,26 +253,33 @@ def finish(
 
 
 def remove(database: Database, folders: Folders, upload_id: str) -> None:
-    """Forget an upload and what came of it."""
+    """Forget an upload and what came of it; who works on it is told that it is gone."""
     with database.begin() as session:
-        row = session.get(UploadRow, upload_id)
-        if row is not None:
-            session.delete(row)
+        session.execute(delete(UploadRow).where(UploadRow.id == upload_id))
     folders.upload(upload_id).unlink(missing_ok=True)
 
 
 def expire(database: Database, folders: Folders) -> None:
-    """Remove what has expired, and files whose row is gone."""
+    """Remove what has expired and nobody works on, and files whose row is gone."""
     with database.begin() as session:
         old = session.scalars(select(UploadRow.id).where(UploadRow.expires < now())).all()
     for upload_id in old:
-        remove(database, folders, upload_id)
+        with contextlib.suppress(_Busy), _held(upload_id):
+            _remove_expired(database, folders, upload_id)
     for path in folders.uploads.iterdir():
         with database.begin() as session:
             known = _known(session, path.name)
         # A file appears a moment after its row; one with no row is left over from a removal.
         if not known:
             path.unlink(missing_ok=True)
+
+
+def _remove_expired(database: Database, folders: Folders, upload_id: str) -> None:
+    """Remove an upload, unless a part renewed it before it was held."""
+    with database.begin() as session:
+        row = session.get(UploadRow, upload_id)
+    if row is None or row.expires < now():
+        remove(database, folders, upload_id)
 
 
 def _known(session: Session, upload_id: str) -> bool:
@@ -283,20 +299,34 @@ def _gone() -> UserError:
     return UserError(404, gettext("There is no such upload any more."), gettext("Begin another one."))
 
 
+class _Busy(UserError):
+    """Another request works on the upload."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            423,
+            gettext("Another request is at work on this upload."),
+            gettext("Wait for it, then ask where to go on."),
+        )
+
+
 @contextlib.contextmanager
-def _held(place: Path, mode: str = "r+b") -> Iterator[BinaryIO]:
-    """The file, which no other request writes meanwhile."""
+def _held(upload_id: str) -> Iterator[None]:
+    """Hold an upload: no other request works on it, and it does not expire, for the ``with`` block."""
+    with _HOLDING:
+        if upload_id in _HELD:
+            raise _Busy
+        _HELD.add(upload_id)
     try:
-        file: BinaryIO = place.open(mode)  # type: ignore[assignment]
+        yield
+    finally:
+        with _HOLDING:
+            _HELD.discard(upload_id)
+
+
+def _opened(place: Path) -> BinaryIO:
+    """The file, to be written to."""
+    try:
+        return place.open("r+b")
     except FileNotFoundError:
         raise _gone() from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                423,
-                gettext("Another request is sending a part of this upload."),
-                gettext("Wait for it, then ask where to go on."),
-            ) from None
-        yield file

@@ -230,7 +230,7 @@ class Folders:
 def lock_for_this_process(data: Path) -> TextIO:
     """Keep other apps from a data folder until the file that is returned is closed, or this process ends.
 
-    Raises :class:`SettingError` if another one has it, and where the lock cannot be written.
+    Raises :class:`SettingError` if another one has it, and where there can be no lock.
     """
     place = data / "lock"
     try:
@@ -243,6 +243,13 @@ def lock_for_this_process(data: Path) -> TextIO:
         file.close()
         raise SettingError(
             f"Another Reelproof already uses {data}. Stop it, or set REELPROOF_DATA to another folder."
+        ) from None
+    except OSError as problem:
+        file.close()
+        raise SettingError(
+            f"REELPROOF_DATA={data} cannot be the data folder: its file system keeps no locks "
+            f"({problem.strerror}), so two Reelproofs could use it at once. Name a folder on a local disk, "
+            "or mount the share with locks."
         ) from None
     return file
 

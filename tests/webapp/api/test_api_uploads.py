@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
+import fcntl
 import hashlib
 import io
+import os
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
@@ -14,6 +17,7 @@ from people import account, signed_in, with_login
 from sqlalchemy import select, update
 
 from webapp import create_app
+from webapp.api import uploads
 from webapp.errors import UserError
 from webapp.intake import resumable
 from webapp.security.access.permissions import Role
@@ -243,10 +247,20 @@ def test_nobody_announces_all_the_room_there_is(lab, monkeypatch):
 
 def test_only_one_request_writes(app, client):
     place = begin(client).headers["Location"]
-    path = Folders.local(app.extensions["settings"].data).upload(place.rsplit("/", 1)[1])
-    with resumable._held(path):
+    with resumable._held(place.rsplit("/", 1)[1]):
         assert send(client, place, 0, b"x").status_code == 423
     assert send(client, place, 0, b"x").status_code == 204
+
+
+@pytest.mark.parametrize("problem", [errno.EBADF, errno.ENOLCK], ids=["NFS", "no locks"])
+def test_the_file_system_needs_to_keep_no_locks(client, sent, monkeypatch, problem):
+    def refused(*_: object) -> None:  # NFS locks nothing exclusively for who only reads
+        raise OSError(problem, os.strerror(problem))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    place = begin(client).headers["Location"]
+    assert send(client, place, 0, CONTENT).status_code == 204
+    assert client.post(f"{place}/analysis", json={}).status_code == 202 and len(sent) == 1
 
 
 def test_it_goes_on_after_a_restart_and_what_a_crash_left_is_written_over(app, client, sent):
@@ -290,6 +304,62 @@ def test_unfinished_ones_expire_a_day_after_their_last_part(app, client):
     resumable.expire(database, folders)
     assert client.get(old).status_code == 404 and client.get(new).status_code == 200
     assert [path.name for path in folders.uploads.iterdir()] == [new.rsplit("/", 1)[1]]
+
+
+@pytest.fixture
+def while_it_is_hashed(monkeypatch):
+    """Has something done once the exhibit that is made of an upload was hashed."""
+
+    def then(act) -> None:
+        real = uploads.AssembledFile
+
+        def hashed(*arguments: object):
+            whole = real(*arguments)
+            act()
+            return whole
+
+        monkeypatch.setattr(uploads, "AssembledFile", hashed)
+
+    return then
+
+
+def test_what_an_exhibit_is_made_of_does_not_expire(app, client, sent, while_it_is_hashed):
+    database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
+    place = begin(client).headers["Location"]
+    send(client, place, 0, CONTENT)
+    with database.begin() as session:
+        session.execute(update(UploadRow).values(expires=now() - timedelta(seconds=1)))
+    while_it_is_hashed(lambda: resumable.expire(database, folders))
+    assert client.post(f"{place}/analysis", json={}).status_code == 202 and len(sent) == 1
+    resumable.expire(database, folders)
+    assert client.get(place).status_code == 404
+
+
+def test_a_part_renews_the_day_of_what_is_about_to_expire(app, client, monkeypatch):
+    database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
+    place = begin(client).headers["Location"]
+    with database.begin() as session:
+        session.execute(update(UploadRow).values(expires=now() - timedelta(seconds=1)))
+    real = resumable._held
+
+    def held(upload_id: str):
+        monkeypatch.setattr(resumable, "_held", real)
+        assert send(client, place, 0, CONTENT).status_code == 204
+        return real(upload_id)
+
+    monkeypatch.setattr(resumable, "_held", held)
+    resumable.expire(database, folders)
+    assert client.get(place).json["offset"] == len(CONTENT)
+
+
+def test_one_that_is_deleted_while_its_exhibit_is_made(app, client, sent, while_it_is_hashed):
+    app.testing = False
+    place = begin(client).headers["Location"]
+    send(client, place, 0, CONTENT)
+    while_it_is_hashed(lambda: client.delete(place, headers=TUS))
+    gone = client.post(f"{place}/analysis", json={})
+    assert (gone.status_code, gone.json["detail"]) == (404, "There is no such upload any more.")
+    assert sent == []
 
 
 def test_each_part_renews_the_day(app, client):

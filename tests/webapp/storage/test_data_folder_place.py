@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -41,4 +42,15 @@ def test_a_folder_that_takes_no_files_is_refused_before_an_upload_fails(
 def test_a_lock_that_cannot_be_opened_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(SettingError, match=f"^REELPROOF_DATA={tmp_path} cannot be .*lock cannot be opened"):
+        lock_for_this_process(tmp_path)
+
+
+def test_a_file_system_without_locks_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(SettingError, match=r"keeps no locks \(No locks available\), so .*mount the share"):
         lock_for_this_process(tmp_path)
