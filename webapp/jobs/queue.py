@@ -17,7 +17,7 @@ from detector import timestamps
 from webapp.jobs.states import QUEUED_BY
 from webapp.settings import QUEUES
 from webapp.storage.database import Database
-from webapp.storage.tables import JOBS, CustodyRow, JobRow, State, now
+from webapp.storage.tables import AHEAD, JOBS, CustodyRow, JobRow, State, now
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,9 @@ def lost_shared_messages(database: Database, messages: Mapping[str, int]) -> lis
 
 
 def _unheard(rows: Iterable[JobRow], moment: datetime) -> list[JobRow]:
-    return [row for row in rows if row.sent is None or row.sent < moment - UNHEARD_AFTER]
+    """Those whose message should have been heard by now; one sent later than now is of a clock set back."""
+    early = moment - UNHEARD_AFTER
+    return [row for row in rows if row.sent is None or not early <= row.sent <= moment + AHEAD]
 
 
 def _marked_as_sent(rows: Iterable[JobRow], moment: datetime) -> list[str]:

@@ -150,6 +150,11 @@ class TestLostMessages:
         assert job_queue.lost_messages(database, 2) == three[:0:-1]
         assert job_queue.all_messages(database) == three[::-1]
 
+    def test_a_clock_that_was_set_back_keeps_none_waiting(self, app, database, three):
+        for each, ahead in zip(three, (timedelta(hours=1), timedelta(seconds=1), timedelta()), strict=True):
+            change(database, each, sent=now() + ahead)
+        assert job_queue.lost_messages(database, 3) == three[:1]
+
     def test_each_queue_is_counted_by_itself(self, app, database, three):
         """Messages of paused and cancelled ones stay in their queue, and stand in for none of another."""
         low, normal, high = three
