@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from detector.files import is_disk_full
 from webapp.cli.existing_database import existing
 from webapp.errors import UserError
 from webapp.services.backups import backup, backup_manifest, restore
@@ -51,9 +53,21 @@ def _run(act: Callable[[], int]) -> int:
     return UNUSABLE
 
 
+@contextlib.contextmanager
+def _full_disk_in_words(place: Path) -> Iterator[None]:
+    """Say what to do where there is no room for the folder that the block fills."""
+    try:
+        yield
+    except OSError as problem:
+        if not is_disk_full(problem):
+            raise
+        remedy = f"Make room on it, remove {place}, which is not whole, and begin again."
+        raise UserError(507, f"The disk of {place} is full.", remedy) from problem
+
+
 def _backup(folder: Path, earlier: Path | None) -> int:
     settings = read_settings()
-    with existing(settings) as database:
+    with existing(settings) as database, _full_disk_in_words(folder):
         made = backup.make(database, settings, folder, earlier)
     size = sum(each.bytes for each in made.files)
     print(f"{folder}: {len(made.files):,} files, {size / 1e6:,.1f} MB, as of {made.made}")
@@ -76,7 +90,8 @@ def _check(folder: Path, keys: Path | None) -> int:
 
 def _restore(folder: Path, keys: Path | None) -> int:
     settings = read_settings()
-    manifest = restore.restore(settings, folder, keys)
+    with _full_disk_in_words(settings.data):
+        manifest = restore.restore(settings, folder, keys)
     print(f"{settings.data}: {len(manifest.files):,} files of {manifest.made}. Everybody signs in anew.")
     for missing in manifest.missing[:_MOST]:
         print(f"It was missing when the backup was made: {missing}", file=sys.stderr)

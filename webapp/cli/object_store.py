@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import time
@@ -67,15 +68,17 @@ def _clear(_database: Database, asked: argparse.Namespace) -> None:
     """Remove what the store has, and nobody used lately, from the data folder."""
     folders, before, bytes_ = _folders(), time.time() - asked.days * 86400, 0
     for path in (*folders.exhibits.glob("*/*"), *folders.previews.glob("[!.]*.mp4")):
-        size = path.stat().st_size
-        if _last_used(path) < before and folders.store.size(path) == size:
-            path.unlink(missing_ok=True)
-            bytes_ += size
+        with contextlib.suppress(FileNotFoundError):  # an analysis is being deleted
+            size = path.stat().st_size
+            if _last_used(path) < before and folders.store.size(path) == size:
+                path.unlink()
+                bytes_ += size
     for folder in (*folders.analyses.glob("[!.]*"), *folders.comparisons.glob("[!.]*")):
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        if all(_last_used(path) < before for path in files) and folders.store.has_folder(folder):
-            bytes_ += sum(path.stat().st_size for path in files)
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            files = [path for path in folder.rglob("*") if path.is_file()]
+            if all(_last_used(path) < before for path in files) and folders.store.has_folder(folder):
+                bytes_ += sum(path.stat().st_size for path in files)
+                shutil.rmtree(folder, ignore_errors=True)
     print(f"{bytes_ / 1e6:,.0f} MB removed; the store has them.")
 
 

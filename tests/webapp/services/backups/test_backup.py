@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -24,7 +25,7 @@ from webapp import create_app
 from webapp.cli import main as cli
 from webapp.jobs import recovery
 from webapp.services import deletion
-from webapp.services.backups import backup_manifest
+from webapp.services.backups import backup, backup_manifest, restore
 from webapp.storage import database_copy
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import opened
@@ -216,6 +217,25 @@ def test_a_full_disk_is_told(app, tmp_path, monkeypatch, capsys, of_postgresql):
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
     assert cli.run(["backup", str(tmp_path / "kept")]) == 2
     words = f"cannot be copied to {tmp_path / 'kept' / 'database.sqlite3'}: database or disk is full. See"
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "name"), [("backup", backup, "_copied"), ("restore", restore, "_put")]
+)
+def test_a_disk_that_fills_with_files_is_told(app, tmp_path, monkeypatch, capsys, command, module, name):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
+    filled = tmp_path / "kept"
+    if command == "restore":
+        assert cli.run(["backup", str(tmp_path / "kept")]) == 0
+        filled = tmp_path / "again"
+        monkeypatch.setenv("REELPROOF_DATA", str(filled))
+    monkeypatch.setattr(module, name, full)
+    assert cli.run([command, str(tmp_path / "kept")]) == 2
+    words = f"The disk of {filled} is full. Make room on it, remove {filled}, which is not whole, and begin"
     assert words in capsys.readouterr().err
 
 

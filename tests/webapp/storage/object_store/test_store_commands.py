@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
+from pathlib import Path
 
 import pytest
 from made_results import digest
@@ -12,6 +13,7 @@ from made_rows import row_of
 from object_store_server import CONTENT, NAME, kept, upload
 
 from webapp.cli import main as cli
+from webapp.cli import object_store
 from webapp.errors import UserError
 from webapp.services.backups import backup, restore
 from webapp.settings import read_settings
@@ -39,6 +41,25 @@ def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, mo
         monkeypatch.delenv(name, raising=False)
     assert cli.run(["fill-store"]) == 2
     assert "REELPROOF_STORE names no store" in capsys.readouterr().err
+
+
+def test_clearing_the_cache_while_an_analysis_is_deleted(app, client, bucket, folders, monkeypatch):
+    for name, value in {"REELPROOF_DATA": str(folders.data), **bucket.settings}.items():
+        monkeypatch.setenv(name, value)
+    for content in (CONTENT, b"the bytes of another clip"):
+        upload(client, content)
+        run_job.work(app.extensions["settings"])
+    last_used, gone = object_store._last_used, []
+
+    def deleted(path: Path) -> float:
+        if path.parents[1] not in gone:  # the first exhibit, then the first result
+            gone.append(path.parents[1])
+            path.unlink()
+        return last_used(path)
+
+    monkeypatch.setattr(object_store, "_last_used", deleted)
+    assert cli.run(["clear-cache", "--days", "0"]) == 0
+    assert folders.exhibits in gone and folders.analyses in gone and kept(folders.exhibits) == []
 
 
 def test_a_backup_holds_what_the_store_has(
