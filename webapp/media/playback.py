@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -121,7 +122,7 @@ def recorded_with_age(folders: Folders, sha256: str) -> tuple[Playback | None, b
 def save_playback(folders: Folders, sha256: str, decided: Playback) -> None:
     """Write down what was decided, whole or not at all. A preview has to be in its place before."""
     place = folders.playback(sha256)
-    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    aside = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
     aside.write_text(json.dumps(asdict(decided) | {"version": _VERSION}) + "\n")
     flush_file(aside)
     os.replace(aside, place)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def prepare(
         known = None
     if known is not None and is_current:
         return known
-    aside = folders.previews / f".{media.sha256}.{os.getpid()}.part"
+    # Containers that share the folder may each have a process of this number, at work on the same exhibit.
+    aside = folders.previews / f".{media.sha256}.{secrets.token_hex(8)}.part"
 
     def start() -> Sandbox:
         from webapp.media.preview_encoder import decide_confined  # brings FFmpeg

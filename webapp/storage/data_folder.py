@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import logging
+import math
 import os
 import shutil
 import stat
@@ -204,7 +205,7 @@ class Folders:
         Where workers on other machines share the folder (not ``alone``), what they may be at work on
         stays until it is a day old; uploads are this process's own.
         """
-        newest = time.time() - (0 if alone else _ABANDONED)
+        newest = math.inf if alone else time.time() - _ABANDONED  # the clock may have been set back
         for path in (*self.incoming.iterdir(), *_older(self.previews.glob(".*"), newest)):
             path.unlink(missing_ok=True)
         self._remove_unfinished(newest)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -327,8 +329,10 @@ def test_leftovers_of_a_killed_app_are_removed_at_start(app):
     (folders.incoming / "half").write_bytes(b"x")
     (folders.analyses / ".abc.1").mkdir()
     (folders.analyses / "kept").mkdir()
+    (later := folders.previews / ".abc.part").write_bytes(b"x")
+    os.utime(later, (time.time() + 3600,) * 2)  # written before the clock was set back
     folders.remove_leftovers()
-    assert left_over(app) == []
+    assert left_over(app) == [] and not later.exists()
     assert [path.name for path in folders.analyses.iterdir()] == ["kept"]
 
 

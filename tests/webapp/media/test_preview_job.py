@@ -107,6 +107,19 @@ def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
     assert 0 <= shares[0] < 1 and list(folders.previews.iterdir()) == []
 
 
+def test_two_at_once_do_not_share_a_file(folders, long_clip):
+    """Containers that share the folder may each have a process of the same number, as these two have."""
+    media, others = described(long_clip), []
+
+    def another_meanwhile(_share: float) -> None:
+        if not others:
+            others.append(preview_job.prepare(folders, long_clip, media, 0, nothing, LIMITS))
+
+    made = preview_job.prepare(folders, long_clip, media, 0, another_meanwhile, LIMITS)
+    assert [made] == others and made.source == "preview"
+    assert moments(folders.preview(media.sha256)) == moments(long_clip) and not leftovers(folders)
+
+
 def dies(*_arguments):
     os.kill(os.getpid(), signal.SIGSEGV)
 
