@@ -2,8 +2,8 @@
 
 Kept for a day: who sent it, the key, a hash of the request and the answer, without the secret of
 what was created, which is derived again. What is created takes its id from the kept row, so that
-even a crash between creating and answering makes no second one. A request that failed changed
-nothing and is not kept: it may be sent again.
+even a crash, or an error, between creating and answering makes no second one. A request that was refused
+changed nothing and is not kept: another one may be sent under its key.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from datetime import timedelta
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from sqlalchemy import delete, select
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Answered
 
 from webapp import this_app
@@ -31,7 +33,9 @@ from webapp.storage.tables import KeyedRequest, now
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 KEPT = timedelta(days=1)
-_ABANDONED = timedelta(hours=1)
+# Requests that are being answered, by who sent them and their key. In memory, since one process answers: what
+# broke off with the database or with the process is not among them, and is done again.
+_UNDER_WAY: set[tuple[str, str]] = set()
 _KEY = re.compile(r"[!-~]{1,128}")
 _KEPT_HEADERS = ("Content-Type", "Location", "Upload-Offset", "Upload-Expires", "Tus-Resumable")
 
@@ -67,25 +71,28 @@ def once(act: Callable[[], Answered], secret: Callable[[str], str] | None = None
             "Send 1 to 128 visible ASCII characters, such as a UUID.",
         )
     who, fingerprint = current().name, _fingerprint()
-    with this_app.database().alone() as session:
-        session.execute(delete(KeyedRequest).where(KeyedRequest.started < now() - KEPT))
-        row = session.get(KeyedRequest, (who, key))
-        if row is not None and (known := _known(row, fingerprint, secret)) is not None:
-            return known
-        if row is None:
-            row = KeyedRequest(who=who, key=key, fingerprint=fingerprint, identity=secrets.token_hex(16))
-            session.add(row)
-        row.started = now()
-        g.id_to_create = row.identity
-    try:
-        answered = act()
-    except BaseException:
-        _forget(who, key)
-        raise
-    if answered.status_code >= 400:
-        _forget(who, key)
-    else:
-        _keep(who, key, answered, but=() if secret is None else ("secret",))
+    with ExitStack() as answering:
+        with this_app.database().alone() as session:
+            session.execute(delete(KeyedRequest).where(KeyedRequest.started < now() - KEPT))
+            row = session.get(KeyedRequest, (who, key))
+            if row is not None and (known := _known(row, fingerprint, secret)) is not None:
+                return known
+            if row is None:
+                row = KeyedRequest(who=who, key=key, fingerprint=fingerprint, identity=secrets.token_hex(16))
+                session.add(row)
+            row.started = now()
+            g.id_to_create = row.identity
+            _UNDER_WAY.add((who, key))
+            answering.callback(_UNDER_WAY.discard, (who, key))
+        try:
+            answered = act()
+        except (UserError, HTTPException):
+            _forget(who, key)
+            raise
+        if answered.status_code >= 400:
+            _forget(who, key)
+        else:
+            _keep(who, key, answered, but=() if secret is None else ("secret",))
     return answered
 
 
@@ -113,10 +120,9 @@ def _known(row: KeyedRequest, fingerprint: str, secret: Callable[[str], str] | N
             "Take a new key for each new request, and the same one only to send the same again.",
         )
     if row.status is None:
-        cut_off = row.started < max(current_app.extensions["started"], now() - _ABANDONED)
-        if cut_off:
-            return None
-        raise StillAnswered
+        if (row.who, row.key) in _UNDER_WAY:
+            raise StillAnswered
+        return None
     body = row.body
     if secret is not None:
         body = _json(json.loads(body or "{}") | {"secret": secret(row.identity)})

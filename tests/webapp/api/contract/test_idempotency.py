@@ -9,11 +9,16 @@ from api_requests import API, form, problem
 from made_results import finished
 from second_review_case import review
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
+from detector.models.card_files import DEFAULT
+from webapp.api import analyses
+from webapp.api.contract import idempotency
 from webapp.api.contract.request_body import LARGEST_JSON
 from webapp.security import api_tokens
 from webapp.security.accounts import principal
-from webapp.storage.tables import AnalysisRow, KeyedRequest, now
+from webapp.services import analyses as analysis_service
+from webapp.storage.tables import AnalysisRow, KeyedRequest
 
 
 def test_the_same_key_gives_the_same_answer(client, sent):
@@ -42,21 +47,57 @@ def test_a_request_cut_off_by_a_crash_makes_no_second_analysis(app, client, sent
     first = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
     with database.begin() as session:  # as if the process had died before the answer was kept
         session.execute(update(KeyedRequest).values(status=None, body=None))
-    still = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
-    problem(still, 409)
-    assert still.headers["Retry-After"] == "2"
-    app.extensions["started"] = now()  # it was started anew
     second = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
     assert second.json["id"] == first.json["id"]
     with database.begin() as session:
         assert len(session.scalars(select(AnalysisRow.id)).all()) == 1
 
 
+def away(*_: object, **__: object) -> None:
+    raise OperationalError("", {}, Exception("terminating connection due to administrator command"))
+
+
+def test_an_error_after_the_analysis_was_made_makes_no_second_one(app, client, sent, monkeypatch):
+    headers = {"Idempotency-Key": "one"}
+    with monkeypatch.context() as patched:
+        patched.setattr(analyses, "accepted_response", away)
+        problem(client.post(f"{API}/analyses", **form(b"a"), headers=headers), 503)
+    second = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
+    assert second.status_code == 202 and set(sent) == {second.json["id"]}
+    with app.extensions["database"].begin() as session:
+        assert session.scalars(select(AnalysisRow.id)).all() == [second.json["id"]]
+
+
+@pytest.mark.parametrize("name", ["_forget", "_keep"])
+def test_one_that_broke_off_with_the_database_is_not_waited_for(client, sent, monkeypatch, name):
+    headers, model = {"Idempotency-Key": "one"}, "nothing" if name == "_forget" else DEFAULT
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, name, away)
+        problem(client.post(f"{API}/analyses", **form(b"a", model=model), headers=headers), 503)
+    again = client.post(f"{API}/analyses", **form(b"a", model=model), headers=headers)
+    assert again.status_code == (400 if name == "_forget" else 202), again.text
+
+
+def test_the_same_key_while_the_first_is_answered(client, sent, monkeypatch):
+    headers, submit, meanwhile = {"Idempotency-Key": "one"}, analysis_service.submit, []
+
+    def sent_again(*arguments: object, **more: object) -> object:
+        monkeypatch.setattr(analysis_service, "submit", submit)
+        meanwhile.append(client.post(f"{API}/analyses", **form(b"a"), headers=headers))
+        return submit(*arguments, **more)
+
+    monkeypatch.setattr(analysis_service, "submit", sent_again)
+    first = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
+    problem(meanwhile[0], 409)
+    assert meanwhile[0].headers["Retry-After"] == "2"
+    assert client.post(f"{API}/analyses", **form(b"a"), headers=headers).json == first.json
+    assert sent == [first.json["id"]]
+
+
 def cut_off(app) -> None:
-    """As if the process had died before any answer was kept, and was started anew."""
+    """As if the process had died before any answer was kept."""
     with app.extensions["database"].begin() as session:
         session.execute(update(KeyedRequest).values(status=None, body=None))
-    app.extensions["started"] = now()
 
 
 def test_a_request_cut_off_by_a_crash_makes_no_second_annotation(app, client):
