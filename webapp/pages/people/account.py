@@ -62,21 +62,27 @@ def password() -> Response:
     if user is None:
         with this_app.database().begin() as session:
             custody_log.append_access_event(session, "password change refused", account=row.user.name)
-        raise AccountError(gettext("This is not your password."), "", field="old")
+        raise _not_theirs()
     if new != request.form.get("again", ""):
         raise AccountError(gettext("The two new passwords differ."), "", field="again")
     if new == old:
         raise AccountError(gettext("The new password is the old one."), "", field="new")
     keep = request.form.get("tokens") != "revoke"
-    with this_app.database().begin() as session:
-        user = session.get_one(User, row.user_id)
+    with this_app.database().alone() as session:
+        own = session.get_one(User, row.user_id)
+        if authentication.was_changed(user, own):
+            raise _not_theirs()
         ended = account_store.set_password(
-            session, kept, user, new, one_time=False, but=row.id, keep_tokens=keep
+            session, kept, own, new, one_time=False, but=row.id, keep_tokens=keep
         )
         custody_log.append_access_event(session, "password changed", account=row.user.name, tokens=ended)
     response = redirect(url_for("account.show", changed=1), 303)
     cookies.set_session_cookie(response, row.user, authentication.renew_session(row))
     return response
+
+
+def _not_theirs() -> AccountError:
+    return AccountError(gettext("This is not your password."), "", field="old")
 
 
 @blueprint.post("/sessions/end")
