@@ -1,8 +1,14 @@
-"""Trace architectures to ONNX graphs: ``python -m detector.networks.trace_graphs`` makes all anew."""
+"""Trace architectures to the ONNX graphs that ship: ``python -m detector.networks.trace_graphs [NAME...]``.
+
+The same versions of torch and ONNX give the same bytes. What is shipped, and at which size, is ``SHIPPED``.
+"""
 
 from __future__ import annotations
 
+import argparse
+import sys
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -125,14 +131,27 @@ def _forget_where_it_was_made(model: ModelProto) -> None:
     del model.graph.value_info[:], model.graph.metadata_props[:], model.metadata_props[:]
 
 
-def main() -> None:
-    """Write every shipped graph."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the shipped graphs of the architectures named, or all."""
+    parser = argparse.ArgumentParser(
+        prog="python -m detector.networks.trace_graphs",
+        description=f"Write ONNX graphs of architectures, without weights, to {FOLDER}.",
+    )
+    known = sorted(architecture for architecture, _ in SHIPPED)
+    names = f"of an architecture (default: all): {', '.join(known)}"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=names)
+    wanted = parser.parse_args(arguments).names or known
+    if unknown := sorted(set(wanted) - set(known)):
+        parser.error(f"{', '.join(unknown)}: name it with its size in SHIPPED of this module first.")
     FOLDER.mkdir(exist_ok=True)
     for architecture, size in SHIPPED:
+        if architecture not in wanted:
+            continue
         path = FOLDER / f"{architecture}-{size}.onnx"
         path.write_bytes(traced(create(architecture).eval(), size).SerializeToString(deterministic=True))
         print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -164,7 +164,10 @@ def _share(values: Iterable[bool]) -> TableFigure:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare all pairs of a role, print the table and write it to ``figures.json``; 2 where it cannot."""
-    parser = argparse.ArgumentParser(description="Measure comparisons on aligned research clips.")
+    parser = argparse.ArgumentParser(
+        prog="python -m detector.training.evaluation.comparison",
+        description="Measure comparisons on aligned research clips.",
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     parser.add_argument("--out", type=Path, default=Path("out/comparison"), metavar="DIR")
     parser.add_argument("--role", choices=["develop", "train"], default="develop")

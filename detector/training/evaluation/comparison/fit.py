@@ -116,7 +116,11 @@ def _changed(frames: list[Image], scale: float, crf: int) -> list[Image]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the weights; 2 where that cannot be done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m detector.training.evaluation.comparison.fit",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     data = parser.parse_args(arguments).data
     return run_step(partial(_print_fit, data), data)

@@ -207,7 +207,10 @@ def _of_libraries(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the tables and write them to ``figures.json``; 2 where that cannot be done."""
-    parser = argparse.ArgumentParser(description="Measure how well copies are found again.")
+    parser = argparse.ArgumentParser(
+        prog="python -m detector.training.evaluation.fingerprints",
+        description="Measure how well copies are found again.",
+    )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     parser.add_argument("--out", type=Path, default=Path("out/fingerprints"), metavar="DIR")
     parser.add_argument("--only", choices=["photographs", "parts", "clips"], help="one of the three tables")
