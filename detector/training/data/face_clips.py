@@ -27,7 +27,7 @@ from detector.files import hashed, open_atomically
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.media.pictures.cuts import CutDetector
-from detector.training.data.face_samples import MARGIN, read_csv
+from detector.training.data.face_samples import MARGIN, clip_names
 
 RATE = 8.0  # frames a second, as an analysis samples them
 SECONDS = 12.0  # of each clip at most; what is longer gives PIECES, evenly spread
@@ -62,10 +62,8 @@ def gather(data: Path, cache: Path) -> list[MovingFace]:
     Clips with role ``develop`` are never opened.
     """
     folder = data / "videos"
-    rows = read_csv(folder / "labels.csv")
-    names = [row["file"] for row in rows if row["role"] == "train" and row["label"] == "real"]
     # What was gathered by other rules, or from other clips, is not taken for this.
-    clips = [(name, hashed(folder / name)[1]) for name in names]
+    clips = [(name, hashed(folder / name)[1]) for name in clip_names(folder)]
     rules = repr((clips, RATE, SECONDS, PIECES, SHORTEST, LARGEST, MARGIN))
     kept = cache / f"moving-faces-{hashlib.sha256(rules.encode()).hexdigest()[:12]}.pickle"
     if kept.exists():  # this program's own, never a download
@@ -75,7 +73,7 @@ def gather(data: Path, cache: Path) -> list[MovingFace]:
     cache.mkdir(parents=True, exist_ok=True)
     # Spawned, because forked children wait for ever for the threads OpenCV has started.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        faces = [face for part in pool.map(follow, [folder / name for name in names]) for face in part]
+        faces = [face for part in pool.map(follow, [folder / name for name, _ in clips]) for face in part]
     with open_atomically(kept) as file:
         pickle.dump(faces, file)
     return faces

@@ -102,7 +102,7 @@ def _digest(source: Path) -> str:
     digest = hashlib.sha256(repr((FRAMES_A_CLIP, MARGIN, LARGEST)).encode())
     files = [source]
     if source.suffix != ".zip":
-        files = [source / name for name in _clip_names(source)]
+        files = [source / name for name in clip_names(source)]
     elif _is_dfdc(source):
         files.append(source.with_suffix(".csv"))
     for path in files:
@@ -127,14 +127,14 @@ def _photos(archive: Path) -> Iterator[tuple[str, Image]]:
                 yield name, cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
 
 
-def _clip_names(folder: Path) -> list[str]:
-    """Unmanipulated clips of role ``train``."""
+def clip_names(folder: Path) -> list[str]:
+    """Unmanipulated clips of role ``train`` in ``folder``, by their names."""
     rows = read_csv(folder / "labels.csv")
     return [row["file"] for row in rows if row["role"] == "train" and row["label"] == "real"]
 
 
 def _clips(folder: Path) -> Iterator[tuple[str, Image]]:
-    for name in _clip_names(folder):
+    for name in clip_names(folder):
         with av.open(str(folder / name)) as container:
             frames = [frame for frame in container.decode(video=0)]
         for number in np.unique(np.linspace(0, len(frames) - 1, FRAMES_A_CLIP).astype(int)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,17 +11,11 @@ from typing import NamedTuple
 from detector.schema.model import Range
 from detector.schema.translatable import N_
 from detector.training.config import Config
-from detector.training.data.labelled_sets import Item
+from detector.training.data.face_samples import FRAMES_A_CLIP, clip_names, read_csv
+from detector.training.data.labelled_sets import Item, opened_zip
 from detector.training.data.own_set_examples import Divided, divided
 from detector.training.publish.error_rates import VALIDATED
 
-_DATA = (
-    "Deepfake Detection Challenge training set: face crops of one frame a video, 12,360 unmanipulated and "
-    "20,400 manipulated; validation 600 and 600, test 1,000 and 1,000, split by source video",
-    "Labeled Faces in the Wild: 1,500 photographs, one a person",
-    "UTKFace: 2,200 photographs of adults",
-    "22 clips of real people talking (driving clips and others), presumed unmanipulated, 40 frames each",
-)
 _TERMS = (
     "The data sets are for research; whoever trains or deploys on them is bound by their terms. "
     "These weights were trained by the Reelproof project and are shared under Apache-2.0."
@@ -71,13 +65,10 @@ class Origin(NamedTuple):
 def origin_of(config: Config, data: Path, failures: Path | None = None) -> Origin:
     """What a card says of the data of ``config``, at ``data``, of which ``failures`` were gone over again."""
     if config.set is None:
-        return Origin(_DATA, _TERMS, _DOMAIN, _LIMITS, VALIDATED)
+        return Origin((*_research_data(data), *_before(config)), _TERMS, _DOMAIN, _LIMITS, VALIDATED)
     name = data.resolve().name
-    described = tuple(_described(data, divided(data, failures)))
-    if config.start not in _STARTS_WITHOUT_FACES:
-        described += (f"Before that, what the model {config.start} was trained on: its card says what",)
     return Origin(
-        data=described,
+        data=(*_described(data, divided(data, failures)), *_before(config)),
         terms="Not stated by the trainer.",
         domain=N_(
             "Faces and manipulations of the kinds in the data set %(data_set)s, given by whoever trained the "
@@ -98,6 +89,36 @@ def origin_of(config: Config, data: Path, failures: Path | None = None) -> Origi
 def measured_limits(limits: Sequence[str]) -> tuple[str, ...]:
     """``limits`` of a card without that the model was not measured."""
     return tuple(limit.replace(_UNMEASURED_BEFORE, ".") for limit in limits if limit != _UNMEASURED)
+
+
+def _before(config: Config) -> Iterator[str]:
+    """That the recipe goes on from a model which has learnt from faces itself, if it does."""
+    if config.start not in _STARTS_WITHOUT_FACES:
+        yield f"Before that, what the model {config.start} was trained on: its card says what"
+
+
+def _research_data(data: Path) -> Iterator[str]:
+    """What a recipe without a set of its own learns from in the folder ``data``, a line for each set."""
+    train, val = (_dfdc_crops(data.glob(f"dfdc-{split}.csv")) for split in ("train-*", "val"))
+    yield (
+        "Deepfake Detection Challenge training set: face crops of one frame a video, "
+        f"{train['real']:,} unmanipulated and {train['fake']:,} manipulated; validation {val['real']:,} and "
+        f"{val['fake']:,}, split by source video"
+    )
+    with opened_zip(data / "photos-real.zip") as photos:
+        names = Counter(name.split("/")[0] for name in photos.namelist() if name.endswith(".jpg"))
+    yield f"Labeled Faces in the Wild: {names['lfw']:,} photographs, one a person"
+    yield f"UTKFace: {names['utkface']:,} photographs of adults"
+    clips = len(clip_names(data / "videos"))
+    yield (
+        f"{clips} clips of real people talking (driving clips and others), presumed "
+        f"unmanipulated, {FRAMES_A_CLIP} frames each"
+    )
+
+
+def _dfdc_crops(listed: Iterable[Path]) -> Counter[str]:
+    """How many crops of each label there are in lists that lie beside their zips."""
+    return Counter(row["label"] for path in listed for row in read_csv(path))
 
 
 def _described(data: Path, parts: Divided) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,29 @@ def test_it_names_the_model_whose_weights_it_began_with(own_set: Path) -> None:
     assert "the model reelproof" in found.data[-1]
 
 
-def test_the_research_data_is_named_where_it_was_used(tmp_path: Path) -> None:
-    found = origin_of(read_config(CONFIGS / "reelproof-2.toml"), tmp_path)
-    assert "Deepfake Detection Challenge" in found.data[0] and "Deepfake Detection Challenge" in found.domain
+@pytest.fixture
+def research(tmp_path: Path) -> Path:
+    for name, real, fake in (("train-0", 3, 1200), ("train-1", 1, 40), ("val", 2, 1), ("test", 9, 9)):
+        labels = ["real"] * real + ["fake"] * fake
+        rows = [f"{number}.jpg,{label},{number}" for number, label in enumerate(labels)]
+        (tmp_path / f"dfdc-{name}.csv").write_text("\n".join(["file,label,source", *rows]) + "\n")
+    with zipfile.ZipFile(tmp_path / "photos-real.zip", "w") as photos:
+        for name in ("lfw/a.jpg", "lfw/b.jpg", "utkface/c.jpg"):
+            photos.writestr(name, "")
+    (tmp_path / "videos").mkdir()
+    rows = ["file,label,role", "a.mp4,real,train", "b.mp4,real,develop", "c.mp4,fake,develop"]
+    (tmp_path / "videos" / "labels.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_of_the_research_data_it_counts_what_was_there(research: Path) -> None:
+    """Whoever has less of it than the shipped models had must not publish their counts."""
+    config = read_config(CONFIGS / "reelproof-2.toml")
+    found = origin_of(config, research)
+    crops, *others, before = found.data
+    assert "Deepfake Detection Challenge" in crops and "Deepfake Detection Challenge" in found.domain
+    assert "4 unmanipulated and 1,240 manipulated; validation 2 and 1," in crops
+    assert [line.split(":")[-1].split()[0] for line in others] == ["2", "1", "1"]
+    assert "the model reelproof-lite0" in before
+    assert origin_of(config.model_copy(update={"start": "imagenet"}), research).data == found.data[:-1]
     assert found.validated
