@@ -2,7 +2,8 @@
 
 The upper blocks, with their linear heads, are tuned on the pretrained network's tokens. The lower ones are a
 copy of the pretrained network's with one block left out, distilled until their tokens are like its own. Then
-the upper blocks are tuned once more, on tokens of the distilled ones.
+the upper blocks are tuned once more, on tokens of the distilled ones, and kept part of the way there from
+where they began (WiSE-FT, Wortsman et al., CVPR 2022).
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class BlockTraining:
     falling: float = 1.0  # of the upper blocks' rates, from block to block towards the input
     warm_up: int = 40  # steps
     weight_decay: float = 0.02
+    share: float = 1.0  # of the way from the first weights of the upper half to the tuned ones is kept
     seed: int = 5
 
     @property
@@ -65,7 +67,10 @@ class BlockTraining:
 
 
 UPPER = BlockTraining(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
-UPPER_AGAIN = BlockTraining(examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95)
+# What the second tuning gains with reenactment it loses with talking heads (docs/experiments.md).
+UPPER_AGAIN = BlockTraining(
+    examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95, share=0.8
+)
 DISTILLED = BlockTraining(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
 
 
@@ -91,7 +96,7 @@ def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
 
 
 def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, report: ReportText) -> None:
-    """Tune heads and blocks above the ``kept`` tokens; the average is kept.
+    """Tune heads and blocks above the ``kept`` tokens; the average is kept, or the recipe's share of it.
 
     Heads that say nothing yet are first fitted on the kept features.
     """
@@ -117,7 +122,7 @@ def tune_upper(network: ViTSmall14, kept: KeptTokens, recipe: BlockTraining, rep
         losses = [*losses, float(loss.detach())][-_REPORT_EVERY:]
         if step % _REPORT_EVERY == 0:
             report(f"upper blocks: step {step} of {recipe.steps}, loss {np.mean(losses):.4f}")
-    average.give_back()
+    average.give_back(recipe.share)
 
 
 def _upper_groups(network: ViTSmall14, recipe: BlockTraining) -> list[dict[str, Any]]:
@@ -142,7 +147,8 @@ class _Average:
 
     def __init__(self, trained: Sequence[nn.Parameter]) -> None:
         self._trained = trained
-        self._means = [parameter.detach().clone() for parameter in trained]
+        self._first = [parameter.detach().clone() for parameter in trained]
+        self._means = [parameter.clone() for parameter in self._first]
 
     @torch.no_grad()
     def add(self, step: int) -> None:
@@ -152,10 +158,10 @@ class _Average:
             mean.lerp_(now, 1 - share)
 
     @torch.no_grad()
-    def give_back(self) -> None:
-        """Put the average in the parameters' place."""
-        for mean, now in zip(self._means, self._trained, strict=True):
-            now.copy_(mean)
+    def give_back(self, share: float) -> None:
+        """Put in the parameters' place what lies ``share`` of the way from the first ones to the average."""
+        for first, mean, now in zip(self._first, self._means, self._trained, strict=True):
+            now.copy_(mean.lerp(first, 1 - share))
 
 
 def _tap_width(network: ViTSmall14) -> int:

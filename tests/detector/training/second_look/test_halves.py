@@ -22,6 +22,7 @@ from detector.training.second_look.halves import (
     DISTILLED,
     LEFT_OUT,
     UPPER,
+    UPPER_AGAIN,
     distil_lower,
     join,
     start_from,
@@ -146,6 +147,24 @@ def test_tuning_again_gives_the_same(first: ViTSmall14, kept: KeptTokens) -> Non
         tune_upper(tuned[-1], kept, dataclasses.replace(UPPER, examples=32, batch=16), lambda line: None)
     once, again = (network.state_dict() for network in tuned)
     assert all(torch.equal(value, again[name]) for name, value in once.items())
+
+
+def test_part_of_the_way_to_the_tuned_blocks_is_kept(first: ViTSmall14, kept: KeptTokens) -> None:
+    recipe = dataclasses.replace(UPPER_AGAIN, examples=32, batch=16, rate=0.01, warm_up=1)
+    began = started(first)
+    fit_linear_heads(began, np.asarray(kept.features), kept.framings, kept.targets)
+    tuned = {}
+    for share in (1.0, 0.8):
+        network = narrow()
+        network.load_state_dict(began.state_dict())
+        tune_upper(network, kept, dataclasses.replace(recipe, share=share), lambda line: None)
+        tuned[share] = network.state_dict()
+    moved = 0.0
+    for name, value in began.state_dict().items():
+        wanted = value.lerp(tuned[1.0][name], 0.8) if value.is_floating_point() else value
+        assert torch.allclose(tuned[0.8][name], wanted, atol=1e-6), name
+        moved = max(moved, float((tuned[1.0][name] - value).abs().max()))
+    assert moved > 1e-3 and UPPER_AGAIN.share == 0.8 and UPPER.share == 1, "as the card of what ships says"
 
 
 def test_heads_that_say_something_stay_as_they_are(first: ViTSmall14, tmp_path: Path) -> None:
