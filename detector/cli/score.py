@@ -19,7 +19,8 @@ def add_commands(commands: Any) -> None:
         "files", type=Path, nargs="+", metavar="FILE", help="video, photo, zip of photos, or folder of these"
     )
     score.add_argument("--crops", action="store_true", help="each image is itself a crop of one face")
-    score.add_argument("--format", choices=["jsonl"], default="jsonl")
+    # There is one format; scripts of earlier versions name it.
+    score.add_argument("--format", choices=["jsonl"], help=argparse.SUPPRESS)
     score.add_argument("--workers", type=int, metavar="N", help="files at a time (default: one a core)")
     score.add_argument(
         "--out",

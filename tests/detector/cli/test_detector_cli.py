@@ -23,7 +23,7 @@ from unreadable_files import BAD, bad_files
 
 from detector import Analysis, engine
 from detector.cli.analyze import older_form
-from detector.cli.main import main
+from detector.cli.main import argument_parser, main
 from detector.errors import ParameterError
 from detector.models.card_files import DEFAULT
 from detector.models.loaded import LoadedModel
@@ -67,6 +67,14 @@ class TestHelp:
             main([*command, "--help"])
         assert left.value.code == 0
         assert "usage: python -m detector" in capsys.readouterr().out
+
+    def test_the_only_format_of_lines_is_taken_and_not_offered(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert argument_parser().parse_args(["score", "a.mp4", "--format", "jsonl"]).files == [Path("a.mp4")]
+        with pytest.raises(SystemExit):
+            main(["score", "--help"])
+        assert "--format" not in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         "arguments", [[], ["watch"], ["analyze"], ["analyze", "a.mp4", "--format", "xml"], ["score"]]
