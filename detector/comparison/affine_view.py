@@ -23,15 +23,15 @@ from detector.scoring.first_pass.moments import evenly
 Places = NDArray[np.intp]  # of pictures in a strip
 
 SAME_PICTURE = 0.5
-"""Agreement from which on two pictures may be one: other clips agree by at most 0.35 (28 tried)."""
+"""Similarity from which on two pictures may be one: of other clips it is 0.35 at most (28 tried)."""
 SURE_VIEW = 0.8
-"""Agreement from which on no other guess need be tried."""
+"""Similarity from which on no other guess need be tried."""
 _FEWEST_PROBES, _MOST_PROBES = 10, 120  # pictures of the exhibit
 _PROBES_APART = 0.25  # seconds, where so many do: of what is shown for one, more than _SHOWING are seen
 _SHOWING = 3  # probes that agree best, by which a guess is judged: those of what the exhibit shows
 _MOST = 600  # pictures of the reference
 _MOST_MOMENTS = 1000  # of the exhibit at which single pictures of the reference are looked for
-_LEAST_COVERED = 0.15  # of the reference's picture, for an agreement to mean anything
+_LEAST_COVERED = 0.15  # of the reference's picture, for a similarity to mean anything
 _AROUND = 25  # px, over which structure is made equally strong
 _FLAT = 4.0  # levels: a row that varies less, in every picture, may be of a bar
 _FEATURES, _LEAST_INLIERS = 400, 10
@@ -79,10 +79,10 @@ class AffineView:
 
 @dataclass(frozen=True, eq=False)
 class Guess:
-    """A view and its agreement, -1 to 1: the median of the best probes', at their best moments."""
+    """A view and its similarity, -1 to 1: the median of the best probes', at their best moments."""
 
     view: AffineView
-    agreement: float
+    similarity: float
 
 
 def textures(pictures: Grey) -> NDArray[np.float32]:
@@ -103,9 +103,9 @@ def guess_view(exhibit: Strip, reference: Strip) -> Guess | None:
     for guesses in (_simple, _by_features, _by_templates):
         for matrix in guesses(exhibit, reference):
             found = judge.guess(AffineView(matrix))
-            if found is not None and (best is None or found.agreement > best.agreement):
+            if found is not None and (best is None or found.similarity > best.similarity):
                 best = found
-        if best is not None and best.agreement >= SURE_VIEW:
+        if best is not None and best.similarity >= SURE_VIEW:
             break
     return best
 
@@ -125,15 +125,15 @@ def shown_of(exhibit: Strip, reference: Strip) -> tuple[NDArray[np.bool_], Float
     judge = _Judge(exhibit, reference, moments, evenly(len(reference), len(reference)))
     for guesses in (_simple, _by_features):
         for matrix in guesses(exhibit, reference):
-            agreements = judge.agreements(AffineView(matrix))
-            if agreements is not None and agreements.max() >= SURE_VIEW:
-                times = exhibit.times[moments[agreements.argmax(axis=0)]]
-                return agreements.max(axis=0) >= SAME_PICTURE, times
+            similarities = judge.similarities(AffineView(matrix))
+            if similarities is not None and similarities.max() >= SURE_VIEW:
+                times = exhibit.times[moments[similarities.argmax(axis=0)]]
+                return similarities.max(axis=0) >= SAME_PICTURE, times
     return None
 
 
 class _Judge:
-    """Agreement of pictures of the exhibit with those of the reference, under any view."""
+    """Similarity of pictures of the exhibit with those of the reference, under any view."""
 
     def __init__(self, exhibit: Strip, reference: Strip, probes: Places, places: Places) -> None:
         self._exhibit, self._reference = exhibit, reference
@@ -143,7 +143,7 @@ class _Judge:
         self._known = known.reshape(len(known), -1)
         self._squared = self._known**2
 
-    def agreements(self, view: AffineView) -> Floats | None:
+    def similarities(self, view: AffineView) -> Floats | None:
         """(probes, places), or None for a view that covers next to nothing."""
         matrix = view.between(self._exhibit.scale, self._reference.scale)
         height, width = self._shape
@@ -157,10 +157,10 @@ class _Judge:
         return np.asarray(seen @ self._known.T / (power + 1e-6), np.float64)
 
     def guess(self, view: AffineView) -> Guess | None:
-        agreements = self.agreements(view)
-        if agreements is None:
+        similarities = self.similarities(view)
+        if similarities is None:
             return None
-        return Guess(view, float(np.median(np.sort(agreements.max(axis=1))[-_SHOWING:])))
+        return Guess(view, float(np.median(np.sort(similarities.max(axis=1))[-_SHOWING:])))
 
 
 def warped(picture: GreyLevels, matrix: Floats, size: tuple[int, int]) -> GreyLevels:
@@ -239,7 +239,7 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
             points, words = orb.detectAndCompute(picture[:, ::-1].copy() if flipped else picture, None)
             if words is None:
                 continue
-            for number, matrix in _similarities(matcher, points, words, known):
+            for number, matrix in _similarity_transforms(matcher, points, words, known):
                 scales = [
                     np.array([one.shape[1] / strip.size[0], one.shape[0] / strip.size[1]])
                     for one, strip in ((picture, exhibit), (reference.large[number], reference))
@@ -248,7 +248,7 @@ def _by_features(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
                 yield mirrored(full, exhibit.size[0]) if flipped else full
 
 
-def _similarities(
+def _similarity_transforms(
     matcher: cv2.BFMatcher, points: Sequence[Any], words: Any, known: Sequence[tuple[Sequence[Any], Any]]
 ) -> Iterator[tuple[int, Floats]]:
     """The two pictures of ``known`` that share most features with one, where they do: which, and a matrix.
@@ -289,7 +289,7 @@ def _by_templates(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
                 else seen[y0:y1, x0:x1]
             )
             found += [
-                (agreement, flipped, scale, x, y) for agreement, scale, x, y in _found_in(known, middle)
+                (similarity, flipped, scale, x, y) for similarity, scale, x, y in _found_in(known, middle)
             ]
     for _, flipped, scale, x, y in sorted(found, reverse=True)[:6]:
         corner = seen.shape[1] - x1 if flipped else x0
@@ -301,12 +301,12 @@ def _by_templates(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
 def _found_in(
     known: NDArray[np.float32], template: NDArray[np.float32]
 ) -> Iterator[tuple[float, float, int, int]]:
-    """Where ``template`` fits best in each of ``known``, at each size: agreement, scale, left and top."""
+    """Where ``template`` fits best in each of ``known``, at each size: similarity, scale, left and top."""
     for scale in _TEMPLATE_SCALES:
         size = round(template.shape[1] * scale), round(template.shape[0] * scale)
         if min(size) < 16 or size[0] > known.shape[2] or size[1] > known.shape[1]:
             continue
         scaled = cv2.resize(template, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         for picture in known:
-            _, agreement, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(picture, scaled, cv2.TM_CCOEFF_NORMED))
-            yield agreement, size[0] / template.shape[1], x, y
+            _, similarity, _, (x, y) = cv2.minMaxLoc(cv2.matchTemplate(picture, scaled, cv2.TM_CCOEFF_NORMED))
+            yield similarity, size[0] / template.shape[1], x, y

@@ -15,7 +15,7 @@ import numpy as np
 from detector import timestamps
 from detector.comparison import statements
 from detector.comparison.affine_view import AffineView
-from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.best_path import NOWHERE
 from detector.comparison.alignment.locate import Located, locate
 from detector.comparison.alignment.refine import FramePair, Refined, reduced, refine_view
 from detector.comparison.alignment.time_map import TimeMap
@@ -52,7 +52,7 @@ from detector.schema.translatable import N_
 from detector.version import __version__
 
 RELATED = 0.5
-"""Agreement of the surroundings at the refined view from which on two files show the same picture."""
+"""Similarity of the surroundings at the refined view from which on two files show the same picture."""
 _FOUND, _REFINED, _COMPARED = 0.45, 0.5, 0.95
 _THREADS = 2  # that measure pairs of frames
 _PAIRS = 6  # frames by which the view is refined
@@ -179,7 +179,7 @@ class _Comparing:
         matched = _Matched(exhibit, reference, exhibit_strip, located.strip, times)
         self.progress("finding how its picture lies in the reference's", _FOUND)
         refined = _refined(matched, view)
-        if not times.pieces or refined is None or refined.agreement < RELATED:
+        if not times.pieces or refined is None or refined.similarity < RELATED:
             return self._finished(self._result(exhibit_file, reference_file, None))
         tracker = self._tracked(matched, refined)
         persons, segments = find_segments(tracker, self.parameters)

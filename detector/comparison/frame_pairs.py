@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 
-from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.best_path import NOWHERE
 from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.strips import Strip
 from detector.media.frame import Frame

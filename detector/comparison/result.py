@@ -60,7 +60,7 @@ def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece
             speed=piece.speed,
             uncertainty=piece.uncertainty,
             frames=len(here),
-            agreement=min(1.0, piece.agreement),
+            agreement=min(1.0, piece.similarity),  # as the published schema calls it
         )
 
 
@@ -111,7 +111,7 @@ def transform(refined: Refined, seen: tuple[int, int], known: tuple[int, int]) -
         crop=_shared(matrix, seen, known),
         shown=_within(_shared(back, known, seen), refined.shown),
         uncertainty=refined.error,
-        agreement=min(1.0, refined.agreement),
+        agreement=min(1.0, refined.similarity),
     )
 
 

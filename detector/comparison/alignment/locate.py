@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.affine_view import SAME_PICTURE, SURE_VIEW, AffineView, guess_view, shown_of
-from detector.comparison.alignment.best_way import NOWHERE
-from detector.comparison.alignment.time_map import MappedStretch, TimeMap, first_way, map_times
+from detector.comparison.alignment.best_path import NOWHERE
+from detector.comparison.alignment.time_map import MappedStretch, TimeMap, coarse_path, map_times
 from detector.comparison.strips import (
     Floats,
     Strip,
@@ -66,11 +66,11 @@ def locate(exhibit: Strip, reference: MediaReader, report: ReportShare) -> Locat
     if not len(known):
         return Located(known, None, None)
     guess = guess_view(exhibit, known)
-    way = first_way(exhibit, known, guess.view) if guess and guess.agreement >= SAME_PICTURE else []
-    if guess is None or not way:
+    coarse = coarse_path(exhibit, known, guess.view) if guess and guess.similarity >= SAME_PICTURE else []
+    if guess is None or not coarse:
         return Located(known, None, None)
-    known = _every_frame(reference, known, way)
-    return Located(known, guess.view, map_times(exhibit, known, guess.view, way))
+    known = _every_frame(reference, known, coarse)
+    return Located(known, guess.view, map_times(exhibit, known, guess.view, coarse))
 
 
 def _by_key_frames(exhibit: Strip, reference: MediaReader) -> Located | None:
@@ -89,9 +89,9 @@ def _by_key_frames(exhibit: Strip, reference: MediaReader) -> Located | None:
         return None
     known = read_spans(reference, spans, keys.size)
     guess = guess_view(exhibit, known) if len(known) else None
-    if guess is None or guess.agreement < SURE_VIEW:
+    if guess is None or guess.similarity < SURE_VIEW:
         return None
-    times = map_times(exhibit, known, guess.view, first_way(exhibit, known, guess.view))
+    times = map_times(exhibit, known, guess.view, coarse_path(exhibit, known, guess.view))
     if float((times.places != NOWHERE).mean()) < _WHOLE:
         return None
     return Located(known, guess.view, times)
@@ -114,13 +114,13 @@ def _between_keys(
     return _joined(spans)
 
 
-def _every_frame(reference: MediaReader, known: Strip, way: Iterable[MappedStretch]) -> Strip:
-    """``known``, or every frame of what ``way`` passes through where some of them were not decoded."""
+def _every_frame(reference: MediaReader, known: Strip, coarse: Iterable[MappedStretch]) -> Strip:
+    """``known``, or every frame of what ``coarse`` passes through where some of them were not decoded."""
     rate = float(reference.frame_rate or 25)
     if known.interval <= 1.5 / rate:
         return known
     spans = []
-    for one in way:
+    for one in coarse:
         first = int(np.searchsorted(known.times, one.reference_start - _AROUND).clip(0, len(known) - 1))
         last = int(np.searchsorted(known.times, one.reference_end + _AROUND).clip(0, len(known) - 1))
         spans.append((int(known.pts[first]), int(known.pts[last])))

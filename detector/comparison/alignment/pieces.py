@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.comparison.affine_view import Places
-from detector.comparison.alignment.agreements import Matrix
-from detector.comparison.alignment.best_way import LEAST_AGREEMENT
+from detector.comparison.alignment.best_path import LEAST_SIMILARITY
+from detector.comparison.alignment.similarity import Matrix
 from detector.comparison.strips import Floats
 
 MOST_SPEED = 2.1
 """How many times faster or slower a piece may run: beyond, its frames do not find their own moments."""
-KEPT = 8  # frames before and after the one matched whose agreement is kept
+KEPT = 8  # frames before and after the one matched whose similarity is kept
 _LEAST_DRIFT = 0.06  # seconds over a piece
 _NEARER = 0.5  # of how far its points lie from a line of another speed than 1, of how far from one without
 _ROUNDS = 3  # of fitting a line
@@ -23,7 +23,7 @@ _ROUNDS = 3  # of fitting a line
 class StripPiece:
     """Frames ``first`` to ``last`` of the exhibit's strip show the reference at ``speed * time + offset``.
 
-    ``uncertainty`` is in seconds of the reference; ``agreement`` is the median of its frames'.
+    ``uncertainty`` is in seconds of the reference; ``similarity`` is the median of its frames'.
     """
 
     first: int
@@ -31,7 +31,7 @@ class StripPiece:
     speed: float
     offset: float
     uncertainty: float
-    agreement: float
+    similarity: float
 
 
 def fit_piece(
@@ -39,13 +39,13 @@ def fit_piece(
 ) -> StripPiece | None:
     """The line along one stretch; None for one that is too short, too fast or slow, or does not agree.
 
-    ``around`` (n, 17) are the agreements of each row with its place and those around it.
+    ``around`` (n, 17) are the similarities of each row with its place and those around it.
     """
     rows = np.arange(first, last + 1)
     own = around[rows, KEPT].astype(np.float64)
-    agreement = float(np.median(own))
+    similarity = float(np.median(own))
     single = len(seen) == 1
-    if not single and (len(rows) < 3 or agreement < LEAST_AGREEMENT):
+    if not single and (len(rows) < 3 or similarity < LEAST_SIMILARITY):
         return None
     x, y = seen[rows], known[places[rows]]
     frame = float(np.median(np.diff(known))) if len(known) > 1 else 0.0
@@ -60,7 +60,7 @@ def fit_piece(
     if not 1 / MOST_SPEED <= line.speed <= MOST_SPEED:
         return None
     uncertainty = max(line.spread, line.apart(x, y))
-    return StripPiece(first, last, line.speed, line.offset, uncertainty, agreement)
+    return StripPiece(first, last, line.speed, line.offset, uncertainty, similarity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def _chance(gains: Floats) -> float:
 
 
 def _along(wanted: Floats, places: Places, known: Floats, around: Matrix) -> Floats:
-    """Agreement of each row at the time wanted, between the two frames around it."""
+    """Similarity of each row at the time wanted, between the two frames around it."""
     after = np.searchsorted(known, wanted).clip(1, len(known) - 1)
     gap = known[after] - known[after - 1]
     share = ((wanted - known[after - 1]) / np.where(gap > 0, gap, 1.0)).clip(0, 1)

@@ -20,10 +20,10 @@ SIDE = 640  # px, the longer side of the pictures that are compared
 _STEPS, _PRECISION = 150, 1e-6
 _SMOOTHED = (9, 5)  # px of the filter before each round of ECC
 _FEATURES, _LEAST_INLIERS, _RATIO = 1500, 16, 0.8
-_NEAR = 0.9  # agreement from which on ECC alone finds the way
+_NEAR = 0.9  # similarity from which on ECC alone finds the exact view
 # Of a bar: by how many levels it differs, over what share of its length, and how much of the picture it is.
 _COVERED_LEVELS, _COVERED, _WIDEST_BAR = 18.0, 0.65, 0.35
-_GAIN = 0.002  # of agreement for which a refined view is taken
+_GAIN = 0.002  # of similarity for which a refined view is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +65,18 @@ class Refined:
 
     view: AffineView
     error: float
-    agreement: float
+    similarity: float
     shown: Box
 
 
 def refine_view(view: AffineView, pairs: Sequence[FramePair]) -> Refined:
     """The view that most of ``pairs`` agree on, starting at ``view``."""
     candidates = [view]
-    if agreement(view, pairs) < _NEAR:
+    if similarity(view, pairs) < _NEAR:
         by_features = _from_features(pairs)
         if by_features is not None:
             candidates.append(by_features)
-    start = max(candidates, key=lambda one: agreement(one, pairs, candidates))
+    start = max(candidates, key=lambda one: similarity(one, pairs, candidates))
     single = [found for pair in pairs if (found := _by_ecc(start, pair)) is not None]
     best, error = start, 0.0
     if single:
@@ -84,12 +84,12 @@ def refine_view(view: AffineView, pairs: Sequence[FramePair]) -> Refined:
         middle = AffineView(np.median(matrices, axis=0))
         error = float(np.median([_corner_distance(one, middle, pairs[0].sizes[0]) for one in single]))
         both = (start, middle)
-        if agreement(middle, pairs, both) > agreement(start, pairs, both) + _GAIN:
+        if similarity(middle, pairs, both) > similarity(start, pairs, both) + _GAIN:
             best = middle
-    return Refined(best, error, agreement(best, pairs), uncovered(best, pairs))
+    return Refined(best, error, similarity(best, pairs), uncovered(best, pairs))
 
 
-def agreement(view: AffineView, pairs: Sequence[FramePair], others: Sequence[AffineView] = ()) -> float:
+def similarity(view: AffineView, pairs: Sequence[FramePair], others: Sequence[AffineView] = ()) -> float:
     """The median correlation of the pairs' structure where they overlap, hidden places left out.
 
     Only where they overlap under ``others`` as well: what is compared has to be the same.
@@ -181,7 +181,7 @@ def _by_ecc(view: AffineView, pair: FramePair) -> AffineView | None:
 
 
 def _from_features(pairs: Sequence[FramePair]) -> AffineView | None:
-    """A similarity through SIFT features (Lowe, 2004) of all pairs together, by RANSAC; mirrored ones too."""
+    """A similarity transform by SIFT features (Lowe, 2004) of all pairs and RANSAC; mirrored ones too."""
     sift = cv2.SIFT.create(nfeatures=_FEATURES)
     matcher = cv2.BFMatcher(cv2.NORM_L2)
     best: tuple[int, AffineView] | None = None

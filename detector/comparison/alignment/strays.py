@@ -3,7 +3,7 @@
 Where somebody sits before a fixed background, every moment resembles every other: a picture of what the
 reference does not hold (more of the scene before its start or behind its end, or between two of its frames)
 agrees with some moment of it better than a picture of another scene would. It agrees less well than frames
-that do show the reference, and with no moment much better than with those around it; and its way stands
+that do show the reference, and with no moment much better than with those around it; and its path stands
 still on the first or last frame, wanders, or goes through what other frames show. A face that was replaced
 agrees less well too, but in its own moment best of all.
 """
@@ -19,19 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.affine_view import Places
-from detector.comparison.alignment.agreements import Matrix
-from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.best_path import NOWHERE
 from detector.comparison.alignment.pieces import KEPT, MOST_SPEED, fit_piece
+from detector.comparison.alignment.similarity import Matrix
 from detector.comparison.strips import Floats, Strip
 
-_LACKS = 0.06  # agreement below that of most frames, from which on a frame may be a stray
+_LACKS = 0.06  # similarity below that of most frames, from which on a frame may be a stray
 _LACKS_ALONE = 0.04  # likewise, where all of a run may be one
 _LACKS_BESIDE_CUTS = 0.08  # likewise, where a stretch goes on in time as those beside it do
-_SMOOTHED = 0.3  # seconds over which agreement is averaged
-_EXACT = 2.0  # frames by which a way may be off and still be one
-_EDGE = 1  # frames from the reference's last one at which a way stands there
+_SMOOTHED = 0.3  # seconds over which similarity is averaged
+_EXACT = 2.0  # frames by which a path may be off and still be one
+_EDGE = 1  # frames from the reference's last one at which a path stands there
 _FEWEST = 3  # frames by which a stretch, or one beside it, is judged
-_STOPS = 0.4  # seconds for which a way may stand on one frame
+_STOPS = 0.4  # seconds for which a path may stand on one frame
 _NEIGHBOURS = 15  # frames beside a stretch by which its time would go on
 _HELD = 3  # levels by which a picture that is shown once more may change
 _SHOWN = 0.5  # of a stray's moments, that others show
@@ -59,9 +59,9 @@ def without_strays(
     sure = kept & ~low
     shown = np.zeros(len(known), bool)
     shown[places[sure]] = True
-    way = _Way(seen, known, around, places, sure, shown, level)
+    path = _Path(seen, known, around, places, sure, shown, level)
     for first, last in _stretches(low, runs):
-        if way.only_resembles(first, last):
+        if path.only_resembles(first, last):
             kept[first : last + 1] = False
     # A picture that is held on shows what it showed before, for longer.
     same = np.flatnonzero(same_as_before(exhibit) & found & np.roll(found, 1))
@@ -80,7 +80,7 @@ def _level(
     kept: NDArray[np.bool_],
     runs: list[tuple[int, int]],
 ) -> float:
-    """The agreement of most of the ``kept`` frames that show the reference.
+    """The similarity of most of the ``kept`` frames that show the reference.
 
     Where there are stretches with a time that is known exactly, of those: most of an exhibit may be strays.
     """
@@ -94,8 +94,8 @@ def _level(
 
 
 @dataclass(frozen=True, eq=False)
-class _Way:
-    """Times of both files (n,), (m,), with places and agreements as in :func:`without_strays`.
+class _Path:
+    """Times of both files (n,), (m,), with places and similarities as in :func:`without_strays`.
 
     ``sure`` (n,) are frames that agree as most do, at about ``level``; ``shown`` (m,) what they show.
     """
@@ -128,9 +128,9 @@ class _Way:
         wanders = 2 * float(np.median(off)) > exact
         return piece.uncertainty > exact and (wanders or float(self.shown[there].mean()) >= _SHOWN)
 
-    def _beside(self, row: int, way: int) -> Places:
+    def _beside(self, row: int, step: int) -> Places:
         """The frames next to ``row`` on one side that agree, up to the first that does not."""
-        rows = row + way * np.arange(1, _NEIGHBOURS + 1)
+        rows = row + step * np.arange(1, _NEIGHBOURS + 1)
         rows = rows[(rows >= 0) & (rows < len(self.sure))]
         return np.asarray(rows[np.cumprod(self.sure[rows], dtype=bool)], np.intp)
 
@@ -156,7 +156,7 @@ def _standing(seen: Floats, known: Floats, places: Places, runs: list[tuple[int,
 
 
 def _stopped(seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Frames of a way that stops on one of the reference's for long, but for the first."""
+    """Frames of a path that stops on one of the reference's for long, but for the first."""
     out = np.zeros(len(places), bool)
     most = _STOPS + MOST_SPEED * float(np.median(np.diff(known)))
     for first, last in runs:

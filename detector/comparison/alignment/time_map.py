@@ -1,9 +1,9 @@
 """Which moment of the reference each moment of the exhibit shows: pieces of straight lines.
 
-Pictures of both files are compared under one view (:mod:`.agreements`), and the most likely way through
-time is found (:mod:`.best_way`): time mostly runs on in both files alike; it may jump, where something was
+Pictures of both files are compared under one view (:mod:`.similarity`), and the most likely path through
+time is found (:mod:`.best_path`): time mostly runs on in both files alike; it may jump, where something was
 cut out or moved, and a stretch may show nothing of the reference. First at a few pictures a second, then
-frame by frame along that way. Frames that only resemble the reference are left out (:mod:`.strays`). To each
+frame by frame along that path. Frames that only resemble the reference are left out (:mod:`.strays`). To each
 piece a line is fitted, whose slope is the speed (:mod:`.pieces`).
 """
 
@@ -17,21 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.affine_view import AffineView, Places
-from detector.comparison.alignment.agreements import agreement_matrix, comparable
-from detector.comparison.alignment.best_way import NOWHERE, best_way
+from detector.comparison.alignment.best_path import NOWHERE, best_path
 from detector.comparison.alignment.pieces import KEPT, StripPiece, fit_piece
+from detector.comparison.alignment.similarity import comparable, similarity_matrix
 from detector.comparison.alignment.strays import same_as_before, without_strays
 from detector.comparison.strips import Floats, Strip
 
-_RATE = 8.0  # steps a second of the first way
+_RATE = 8.0  # steps a second of the coarse path
 _COARSE = 2  # small pictures are halved for it
 _AROUND = 1.5  # seconds: what stands still for so long says nothing of the time
-_FEWEST_STEPS = 4  # of a piece of the first way
+_FEWEST_STEPS = 4  # of a piece of the coarse path
 _SHORTEST = 0.5  # seconds of a piece that does not go on in time as its neighbour does
 _GOES_ON = 2.0  # frames of the reference by which it may be off and still do
-_SEARCHED = 0.45  # seconds before and after the first way in which frames are tried
+_SEARCHED = 0.45  # seconds before and after the coarse path in which frames are tried
 _BEYOND = 0.75  # seconds by which its stretches may go on
-_MOST_CELLS = 20_000_000  # pairs of pictures of the first way
+_MOST_CELLS = 20_000_000  # pairs of pictures of the coarse path
 _ROWS = 1500  # frames of the exhibit mapped at once
 
 
@@ -39,7 +39,7 @@ _ROWS = 1500  # frames of the exhibit mapped at once
 class MappedStretch:
     """Time of the exhibit, in seconds, and about the time of the reference that it shows.
 
-    ``path`` are moments of both on the way from start to end, whose speed may change.
+    ``path`` are moments of both on the path from start to end, whose speed may change.
     """
 
     start: float
@@ -60,7 +60,7 @@ class TimeMap:
     places: Places
 
 
-def first_way(exhibit: Strip, reference: Strip, view: AffineView) -> list[MappedStretch]:
+def coarse_path(exhibit: Strip, reference: Strip, view: AffineView) -> list[MappedStretch]:
     """The stretches that are shown, by a few pictures a second."""
     rate = _RATE
     while rate > 1 and len(_ticks(exhibit, rate)) * len(_ticks(reference, rate)) > _MOST_CELLS:
@@ -68,16 +68,16 @@ def first_way(exhibit: Strip, reference: Strip, view: AffineView) -> list[Mapped
     seen_at, known_at = _ticks(exhibit, rate), _ticks(reference, rate)
     seen, known = comparable(exhibit, reference, view, seen_at, known_at, _COARSE)
     moments = exhibit.times[seen_at], reference.times[known_at]
-    way = best_way(agreement_matrix(seen, known, *moments, _AROUND), None, None)
-    runs = _runs(way)
+    path = best_path(similarity_matrix(seen, known, *moments, _AROUND), None, None)
+    runs = _runs(path)
     for hole in reference.holes:
         column = int(np.searchsorted(known_at, hole, side="right")) - 1
-        runs = [part for run in runs for part in _cut(way, run, column)]
+        runs = [part for run in runs for part in _cut(path, run, column)]
     out = []
     for first, last in runs:
-        if last - first + 1 >= min(_FEWEST_STEPS, len(way)):
+        if last - first + 1 >= min(_FEWEST_STEPS, len(path)):
             here = exhibit.times[seen_at[first : last + 1]]
-            there = reference.times[known_at[way[first : last + 1]]]
+            there = reference.times[known_at[path[first : last + 1]]]
             out.append(
                 MappedStretch(
                     float(here[0]), float(here[-1]), float(there[0]), float(there[-1]), (here, there)
@@ -86,26 +86,26 @@ def first_way(exhibit: Strip, reference: Strip, view: AffineView) -> list[Mapped
     return out
 
 
-def map_times(exhibit: Strip, reference: Strip, view: AffineView, way: Sequence[MappedStretch]) -> TimeMap:
-    """Frame by frame along ``way`` (:func:`first_way`); ``reference`` holds every frame around it."""
+def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequence[MappedStretch]) -> TimeMap:
+    """Frame by frame along the ``coarse`` path; ``reference`` holds every frame around that."""
     count = len(exhibit)
     places = np.full(count, NOWHERE, np.intp)
     around = np.full((count, 2 * KEPT + 1), -1.0, np.float32)
     for start in range(0, count, _ROWS):
         rows = np.arange(start, min(count, start + _ROWS))
-        near = _near(exhibit.times[rows], reference.times, way)
+        near = _near(exhibit.times[rows], reference.times, coarse)
         columns = np.flatnonzero(near.any(axis=0))
         if not len(columns):
             continue
         seen, known = comparable(exhibit, reference, view, rows, columns, 1)
         moments = exhibit.times[rows], reference.times[columns]
-        agreements = agreement_matrix(seen, known, *moments, _AROUND)
-        found = best_way(np.where(near[:, columns], agreements, np.float32(-1)), *moments)
+        similarities = similarity_matrix(seen, known, *moments, _AROUND)
+        found = best_path(np.where(near[:, columns], similarities, np.float32(-1)), *moments)
         for row, at in zip(rows, found, strict=True):
             if at != NOWHERE:
                 places[row] = columns[at]
                 first, last = max(0, at - KEPT), min(len(columns), at + KEPT + 1)
-                around[row, first - at + KEPT : last - at + KEPT] = agreements[row - start, first:last]
+                around[row, first - at + KEPT : last - at + KEPT] = similarities[row - start, first:last]
     times = exhibit.times, reference.times
     places = without_strays(exhibit, reference.times, around, places, _runs(places, *times))
     pieces = [
@@ -156,10 +156,10 @@ def _within(piece: StripPiece, seen: Floats, known: Floats, held: NDArray[np.boo
     return replace(piece, first=int(left[0]), last=int(left[-1])) if len(left) else piece
 
 
-def _cut(way: Places, run: tuple[int, int], hole: int) -> list[tuple[int, int]]:
-    """``run``, rows of ``way``, in two where it passes from column ``hole`` over to the next."""
+def _cut(path: Places, run: tuple[int, int], hole: int) -> list[tuple[int, int]]:
+    """``run``, rows of ``path``, in two where it passes from column ``hole`` over to the next."""
     first, last = run
-    before = int((way[first : last + 1] <= hole).sum())
+    before = int((path[first : last + 1] <= hole).sum())
     return [run] if before in (0, last - first + 1) else [(first, first + before - 1), (first + before, last)]
 
 
@@ -176,34 +176,34 @@ def _ticks(strip: Strip, rate: float) -> Places:
     return np.asarray((after - earlier)[read], np.intp)
 
 
-def _near(seen: Floats, known: Floats, way: Sequence[MappedStretch]) -> NDArray[np.bool_]:
+def _near(seen: Floats, known: Floats, coarse: Sequence[MappedStretch]) -> NDArray[np.bool_]:
     """Which frames of the reference each of the exhibit is compared with.
 
-    Those around the way of a stretch, around the line from its first to its last picture, and around the
-    lines at the same speed through either: where little moves, the first way may end half a second early or
+    Those around the path of a stretch, around the line from its first to its last picture, and around the
+    lines at the same speed through either: where little moves, the coarse path may end half a second early or
     late.
     """
     out = np.zeros((len(seen), len(known)), bool)
-    for one in way:
+    for one in coarse:
         lasts = one.end - one.start
         speed = (one.reference_end - one.reference_start) / lasts if lasts > 0 else 1.0
         expected = one.reference_start + (seen - one.start) * speed
         alike = seen + one.reference_start - one.start, seen + one.reference_end - one.end
-        ways = np.stack([expected, np.interp(seen, *one.path), *alike])
-        least, most = ways.min(axis=0) - _SEARCHED, ways.max(axis=0) + _SEARCHED
+        lines = np.stack([expected, np.interp(seen, *one.path), *alike])
+        least, most = lines.min(axis=0) - _SEARCHED, lines.max(axis=0) + _SEARCHED
         row = (seen >= one.start - _BEYOND) & (seen <= one.end + _BEYOND)
         out |= row[:, None] & (known[None] >= least[:, None]) & (known[None] <= most[:, None])
     return out
 
 
-def _runs(way: Places, seen: Floats | None = None, known: Floats | None = None) -> list[tuple[int, int]]:
+def _runs(path: Places, seen: Floats | None = None, known: Floats | None = None) -> list[tuple[int, int]]:
     """First and last row of each stretch along which time runs on in both."""
     out: list[tuple[int, int]] = []
-    for row, at in enumerate(way):
+    for row, at in enumerate(path):
         if at == NOWHERE:
             continue
         if out and out[-1][1] == row - 1:
-            before = way[row - 1]
+            before = path[row - 1]
             if seen is None or known is None:
                 runs_on = 0 <= at - before <= 2
             else:

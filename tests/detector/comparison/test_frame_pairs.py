@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.best_path import NOWHERE
 from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.frame_pairs import sampled
 from detector.comparison.strips import Strip

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from detector.comparison.alignment.best_way import NOWHERE
+from detector.comparison.alignment.best_path import NOWHERE
 from detector.comparison.alignment.locate import locate
 from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.strips import Strip, read_strip

@@ -16,7 +16,7 @@ from moving_scenes import RATE, SIZE, mapped, scene
 
 from detector.comparison import strips
 from detector.comparison.alignment import locate
-from detector.comparison.alignment.best_way import NOWHERE, best_way
+from detector.comparison.alignment.best_path import NOWHERE, best_path
 from detector.comparison.alignment.time_map import MappedStretch
 from detector.comparison.compare import compare
 from detector.schema.comparison import Comparison
@@ -64,17 +64,17 @@ def test_another_start(tmp_path: Path, reference: Path) -> None:
     ]
 
 
-def test_a_first_way_that_ends_half_a_second_early(
+def test_a_coarse_path_that_ends_half_a_second_early(
     tmp_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where little moves it may be as far off as that; every frame's own place is tried all the same."""
-    first_way = locate.first_way
+    coarse_path = locate.coarse_path
 
     def too_slow(*given: Any) -> list[MappedStretch]:
-        (one,) = first_way(*given)
+        (one,) = coarse_path(*given)
         return [replace(one, reference_end=one.reference_end - 0.5)]
 
-    monkeypatch.setattr(locate, "first_way", too_slow)
+    monkeypatch.setattr(locate, "coarse_path", too_slow)
     found = mapped(exhibit(tmp_path, range(60, 160)), reference)
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
     assert found.time_map[0].uncertainty <= 2 / RATE
@@ -315,18 +315,18 @@ def test_the_same_file_differs_nowhere(tmp_path: Path) -> None:
 
 
 def test_the_way_jumps_where_it_has_to() -> None:
-    agreements = np.full((20, 60), 0.1, np.float32)
+    similarities = np.full((20, 60), 0.1, np.float32)
     truth = [*range(5, 15), *range(40, 50)]
     for row, column in enumerate(truth):
-        agreements[row, column] = 0.9
-    assert best_way(agreements, None, None).tolist() == truth
+        similarities[row, column] = 0.9
+    assert best_path(similarities, None, None).tolist() == truth
 
 
 def test_the_way_leaves_what_shows_nothing() -> None:
-    agreements = np.full((24, 30), 0.1, np.float32)
+    similarities = np.full((24, 30), 0.1, np.float32)
     for row in [*range(8), *range(16, 24)]:
-        agreements[row, row] = 0.9
-    way = best_way(agreements, None, None)
-    assert (way[9:15] == NOWHERE).all()
-    assert way[:8].tolist() == list(range(8))
-    assert way[16:].tolist() == list(range(16, 24))
+        similarities[row, row] = 0.9
+    path = best_path(similarities, None, None)
+    assert (path[9:15] == NOWHERE).all()
+    assert path[:8].tolist() == list(range(8))
+    assert path[16:].tolist() == list(range(16, 24))

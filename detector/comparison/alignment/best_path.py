@@ -1,34 +1,34 @@
-"""The most likely way through the times of two files, by dynamic programming (Viterbi)."""
+"""The most likely path through the times of two files, by dynamic programming (Viterbi)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from detector.comparison.affine_view import Places
-from detector.comparison.alignment.agreements import Matrix
+from detector.comparison.alignment.similarity import Matrix
 from detector.comparison.strips import Floats
 
 NOWHERE = -1
-_SHARPNESS = 30.0  # of agreements, on the scale of the costs below
+_SHARPNESS = 30.0  # of similarities, on the scale of the costs below
 _STEP_COST = 0.5  # for each step or frame by which two times do not run alike
 _JUMP_COST = 12.0  # of a jump within the reference; half of it for leaving it or coming back
-LEAST_AGREEMENT = 0.42  # below it a picture rather shows nothing of the reference
+LEAST_SIMILARITY = 0.42  # below it a picture rather shows nothing of the reference
 
 
-def best_way(agreements: Matrix, seen: Floats | None, known: Floats | None) -> Places:
-    """For each row of ``agreements`` (n, m) its place among the columns, or :data:`NOWHERE`.
+def best_path(similarities: Matrix, seen: Floats | None, known: Floats | None) -> Places:
+    """For each row of ``similarities`` (n, m) its place among the columns, or :data:`NOWHERE`.
 
     ``seen`` (n,) and ``known`` (m,) are the times of rows and columns; None for equal steps.
     """
-    count, width = agreements.shape
-    gains = _SHARPNESS * agreements.astype(np.float64)
-    idle = _SHARPNESS * LEAST_AGREEMENT
+    count, width = similarities.shape
+    gains = _SHARPNESS * similarities.astype(np.float64)
+    idle = _SHARPNESS * LEAST_SIMILARITY
     known_steps = np.ones(width) if known is None else np.diff(known, prepend=known[0])
     usual = float(np.median(known_steps[1:])) if width > 1 else 1.0
     usual = usual or 1.0
-    # The best sums so far: of ways that end at each column, and of those that end nowhere.
+    # The best sums so far: of paths that end at each column, and of those that end nowhere.
     score, lost = gains[0].copy(), idle
-    # Where each of these ways was a row before.
+    # Where each of these paths was a row before.
     came = np.empty((count, width), np.int32)
     came_lost = np.empty(count, np.int32)
     for row in range(1, count):
@@ -51,10 +51,10 @@ def best_way(agreements: Matrix, seen: Floats | None, known: Floats | None) -> P
         lost = max(stay, leave) + idle
         came[row] = from_
         score = best + gains[row]
-    way = np.empty(count, np.intp)
+    path = np.empty(count, np.intp)
     at = int(score.argmax()) if score.max() >= lost else NOWHERE
     for row in range(count - 1, -1, -1):
-        way[row] = at
+        path[row] = at
         if row:
             at = int(came_lost[row]) if at == NOWHERE else int(came[row, at])
-    return way
+    return path

@@ -1,4 +1,4 @@
-"""How well small pictures of the exhibit fit those of the reference, under one view."""
+"""How similar small pictures of the exhibit are to those of the reference, under one view."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Matrix = NDArray[np.float32]
 _NOISE = 0.06  # share of a picture's structure that compression changes, about
 _SAME_SHOT = 0.4  # correlation of neighbouring pictures below which there is a cut between them
 _SUMMED = 512  # columns of rows that are averaged at once
-_MOTION_SHARE = 0.5  # of motion in the agreement of two pictures; the rest is the whole picture's
+_MOTION_SHARE = 0.5  # of motion in the similarity of two pictures; the rest is the whole picture's
 
 
 def comparable(
@@ -41,7 +41,7 @@ def comparable(
     return seen[:, covered > 0], known[:, covered > 0]
 
 
-def agreement_matrix(
+def similarity_matrix(
     seen: Matrix, known: Matrix, seen_times: Floats, known_times: Floats, around: float
 ) -> Matrix:
     """How well each row of ``seen`` (n, k) fits each of ``known`` (m, k): as wholes, and in what moves.
