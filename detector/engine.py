@@ -163,9 +163,9 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
     """The analysis with frames of the size and turned the way that ``job`` says.
 
     Raises :class:`PictureGrowsError` or :class:`_OnTheirSideError` where these have to be others: then
-    :func:`analyze` begins again. The stages are in order. Each leaves ``first_pass`` with more: faces with
-    logits, then fused ones in their place, then those of the frames around the ends of segments, then
-    smoothed probabilities.
+    :func:`analyze` begins again. The stages are in order. Each leaves ``found`` with more: faces with logits,
+    then fused ones in their place, then those of the frames around the ends of segments, then smoothed
+    probabilities.
     """
     progress("reading", 0.0)
     with _opened(job) as reader:
@@ -176,30 +176,30 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         looking = any(one.second_look is not None for one in (loaded, *others))
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
         prepare = _preparation(reader, loaded, scorer)
-        first = FirstPass(
+        first_pass = FirstPass(
             reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare
         )
-        photo, (first_pass, *other_passes) = _run_first_pass(job, reader, first, parameters, progress)
-        if job.turn is None and (turn := _turn_wanted(first_pass, reader, parameters)):
+        photo, (found, *found_by_others) = _run_first_pass(job, reader, first_pass, parameters, progress)
+        if job.turn is None and (turn := _turn_wanted(found, reader, parameters)):
             raise _OnTheirSideError(turn)
         if keeper is not None and loaded.second_look is not None:
-            scorer = _look_at_persons(loaded, scorer, first_pass, keeper, parameters, progress)
+            scorer = _look_at_persons(loaded, scorer, found, keeper, parameters, progress)
         if not still:
             refine = _of_stage(progress, "finding where segments begin and end", _LOOKED, _REFINED)
-            refined = refine_boundaries(first_pass, reader, scorer, parameters, refine)
-            first_pass = replace(first_pass, detections=refined)
+            refined = refine_boundaries(found, reader, scorer, parameters, refine)
+            found = replace(found, detections=refined)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
         media, declared = with_metadata(facts, reader, job.path)
         show = _of_stage(progress, "explaining", _REFINED, 1.0)
 
-        def explained(found: Sequence[Candidate]) -> tuple[Segment, ...]:
-            return explain_peaks(found, reader, scorer, job.images, parameters.seed, show)
+        def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
+            return explain_peaks(candidates, reader, scorer, job.images, parameters.seed, show)
 
-        analysis = conclude(first_pass, media, missing_seconds(reader), scorer, parameters, explained)
+        analysis = conclude(found, media, missing_seconds(reader), scorer, parameters, explained)
         added: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
         if others:
             judging = OtherVerdicts(analysis, keeper, reader, job.images)
-            added |= judging.fields(other_passes, other_scorers, job.others.rule)
+            added |= judging.fields(found_by_others, other_scorers, job.others.rule)
             added["software"] = repeated_with(analysis, [one.told for one in others], job.others.rule)
         return analysis.model_copy(update=added)
 
@@ -222,16 +222,16 @@ def _of_stage(progress: Progress, stage: str, start: float, end: float) -> Repor
 def _look_at_persons(
     loaded: LoadedModel,
     scan: Scorer,
-    first_pass: FirstPassResult,
+    found: FirstPassResult,
     keeper: MomentKeeper,
     parameters: Parameters,
     progress: Progress,
 ) -> Scorer:
-    """The scorer that decides after the second look, whose logits are then those of ``first_pass``."""
+    """The scorer that decides after the second look, whose logits are then those of ``found``."""
     give_back()  # with the second network an analysis holds most: what it finds free is in pieces
     looked = _of_stage(progress, "looking again", _SCORED, _LOOKED)
-    scorer = look_again(loaded, scan, first_pass, keeper, parameters, looked)
-    fill_in_fused(first_pass.detections, scorer)
+    scorer = look_again(loaded, scan, found, keeper, parameters, looked)
+    fill_in_fused(found.detections, scorer)
     give_back()  # what compiling it took
     return scorer
 
@@ -247,9 +247,9 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
 
 
 def _run_first_pass(
-    job: _Job, reader: MediaReader, first: FirstPass, parameters: Parameters, progress: Progress
+    job: _Job, reader: MediaReader, first_pass: FirstPass, parameters: Parameters, progress: Progress
 ) -> tuple[Image | None, list[FirstPassResult]]:
-    """Put all sampled frames through ``first`` and the fingerprint.
+    """Put all sampled frames through ``first_pass`` and the fingerprint.
 
     Returns the picture of a photo as it was kept, if it was, and the results of the first pass: by the first
     model, then by each of the others.
@@ -259,16 +259,16 @@ def _run_first_pass(
     sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
     photo = None
     sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
-    with prefetched(first.with_cuts(sampled), _depth(reader)) as frames:
+    with prefetched(first_pass.with_cuts(sampled), _depth(reader)) as frames:
         for frame, is_cut in frames:
-            first.process_frame(frame, is_cut)
+            first_pass.process_frame(frame, is_cut)
             if sampler is not None:
                 sampler.process_frame(frame)
             if still and job.images:
                 photo = write_photo(job.images, frame.image)
             done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
             progress("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
-    results = first.post_process()
+    results = first_pass.post_process()
     if job.fingerprint and sampler is not None and (made := sampler.finish(reader)):
         write_atomically(job.fingerprint, made.to_bytes(), durable=False)
     return photo, results
@@ -295,15 +295,15 @@ def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Ca
     return get_ready
 
 
-def _turn_wanted(first_pass: FirstPassResult, reader: MediaReader, parameters: Parameters) -> int:
+def _turn_wanted(found: FirstPassResult, reader: MediaReader, parameters: Parameters) -> int:
     """By how many clockwise quarters the frames should be turned, so that their faces stand upright.
 
     0 where they do, or turning helps nothing.
     """
-    if not may_lie(first_pass.detections):
+    if not may_lie(found.detections):
         return 0
     still = reader.kind is MediaKind.IMAGE
-    return turn_with_faces(_spread_frames(reader, first_pass.times), parameters, still=still)
+    return turn_with_faces(_spread_frames(reader, found.times), parameters, still=still)
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:
@@ -321,20 +321,20 @@ def _depth(reader: MediaReader) -> int:
 
 
 def conclude(
-    first_pass: FirstPassResult,
+    found: FirstPassResult,
     media: Media,
     missing: float,
     scorer: Scorer,
     parameters: Parameters,
     explained: Callable[[Sequence[Candidate]], tuple[Segment, ...]],
 ) -> Analysis:
-    """What a first pass over an exhibit, already scored, amounts to.
+    """What a first pass ``found`` in an exhibit, already scored, amounts to.
 
     ``missing`` is the number of seconds its file breaks off early; ``explained`` makes segments
     of candidates.
     """
-    coverage = coverage_of(first_pass, media, missing, parameters.sample_rate)
-    judged = judge(first_pass, scorer, parameters, media, coverage, explained)
+    coverage = coverage_of(found, media, missing, parameters.sample_rate)
+    judged = judge(found, scorer, parameters, media, coverage, explained)
     verdict, persons, segments = judged.verdict, judged.persons, judged.segments
     return Analysis(
         answers=judged.answers,
