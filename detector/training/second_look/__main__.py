@@ -176,9 +176,12 @@ def _add_scan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     step.add_argument("to", type=Path, metavar="DIR", help="folder of the models")
     step.add_argument("model", metavar="NAME", help="of the new model, with small letters and digits")
     step.add_argument(
-        "--share", type=float, default=1.0, help="of the way from the first weights to the last"
+        "--share",
+        type=float,
+        default=1.0,
+        help="of the way from the first weights to the last (what ships: 0.85)",
     )
-    step.add_argument("--reserve", type=float, default=0.0, help="taken off every logit")
+    step.add_argument("--reserve", type=float, default=0.0, help="taken off every logit (what ships: 1.6)")
     step.add_argument("--recipe", action="append", default=[], metavar="LINE", help="a line of the card")
     step.set_defaults(step=training_steps.publish_scan)
     step = commands.add_parser(
@@ -196,7 +199,7 @@ def _add_start(step: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="LOGITS",
-        help="the reserve that was taken off the scan's logits",
+        help="the reserve that was taken off the logits of the model it begins with (reelproof: 1.6)",
     )
 
 

@@ -127,7 +127,7 @@ def heads(options: argparse.Namespace) -> None:
 
 def photographs(options: argparse.Namespace) -> None:
     """Fit the linear heads for photographs on features of the finished network."""
-    network = _network_of(options.of)
+    network = _finished(options.of)
     without_photograph_heads(network)
     fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
     _keep(network, run_folder(options) / "photographs.pt")
@@ -135,14 +135,14 @@ def photographs(options: argparse.Namespace) -> None:
 
 def clips(options: argparse.Namespace) -> None:
     """Fit what whole heads of footage say of synthesis on features of the finished network."""
-    network, patches = _network_of(options.of), training_patches(options.data, options.out)
+    network, patches = _finished(options.of), training_patches(options.data, options.out)
     fit_clip_head(network, clip_frames(patches), motion_pairs(patches), say)
     _keep(network, run_folder(options) / "clips.pt")
 
 
 def altered(options: argparse.Namespace) -> None:
     """Fit what inner faces say of alteration on features of the finished network."""
-    network = _network_of(options.of)
+    network = _finished(options.of)
     fit_altered_head(network, training_patches(options.data, options.out), say)
     _keep(network, run_folder(options) / "altered.pt")
 
@@ -152,9 +152,7 @@ def patch_heads(options: argparse.Namespace) -> None:
 
     Of weights that have such heads, as the shipped ones, these alone are trained anew.
     """
-    before = read_network(options.of)
-    assert isinstance(before, ViTSmall14)
-    network, folder = with_patch_heads(before), run_folder(options)
+    network, folder = with_patch_heads(_finished(options.of)), run_folder(options)
     pairs = drawn_pairs(training_patches(options.data, options.out))
     held_out = [patch for crops in _validation_crops(options.out).values() for patch in crops]
     fit_patch_heads(network, pairs, [patch for patch in held_out if not patch.fake], folder, say)
@@ -192,6 +190,19 @@ def _network_of(weights: Path) -> ViTSmall14:
     """A transformer as these steps train it."""
     network = read_network(weights, ViTSmall14.architecture)
     assert isinstance(network, ViTSmall14)
+    return network
+
+
+def _finished(weights: Path) -> ViTSmall14:
+    """A transformer whose blocks are trained; also as it ships, with heads for patches, which then stay.
+
+    Raises :class:`~detector.errors.ParameterError` for another network.
+    """
+    network = read_network(weights)
+    if not isinstance(network, ViTSmall14):
+        raise ParameterError(
+            f"{weights} is of {network.architecture}. These steps fit heads of {ViTSmall14.architecture}."
+        )
     return network
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from second_look_cases import SIZE, patch, tiny_network
+from safetensors.torch import save_file
+from second_look_cases import SIZE, SmallFramings, patch, tiny_network
 
 from detector.networks.readings import QUESTIONS, READINGS
 from detector.networks.vit_small_14 import ViTSmall14
+from detector.networks.vit_small_14_patch_heads import ViTSmall14PatchHeads
+from detector.paths import ROOT
 from detector.training.losses import question_loss
-from detector.training.second_look import measuring_steps
+from detector.training.second_look import measuring_steps, training_steps
 from detector.training.second_look.__main__ import main
 from detector.training.second_look.examples.source_probe import label_auc, matched_auc
 
@@ -69,6 +72,35 @@ def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.Cap
     assert "tokens" in capsys.readouterr().err
     assert main([*place, "scan"]) == 2, "before faces are cut from other data"
     assert "`prepare`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("step", "fit"),
+    [("photographs", "fit_photograph_heads"), ("clips", "fit_clip_head"), ("altered", "fit_altered_head")],
+)
+def test_heads_are_fitted_anew_on_what_ships(
+    step: str, fit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever tries another head need not train the blocks first; heads for patches stay."""
+    fitted: list[ViTSmall14] = []
+    kept: dict[str, ViTSmall14] = {}
+    monkeypatch.setattr(training_steps, "training_patches", lambda data, out: [])
+    monkeypatch.setattr(training_steps, fit, lambda network, *_given: fitted.append(network))
+    monkeypatch.setattr(training_steps, "_keep", lambda network, path: kept.update({path.name: network}))
+    shipped = ROOT / "models" / "second-look" / "reelproof.safetensors"
+    place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main([*place, "--run", "try", step, "--of", str(shipped)]) == 0
+    (network,) = fitted
+    assert isinstance(network, ViTSmall14PatchHeads) and network.patch_judge.weight.any()
+    assert kept == {f"{step}.pt": network}
+
+
+@pytest.mark.usefixtures("small_framings")
+def test_heads_of_another_network_are_not_fitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_file(SmallFramings().state_dict(), tmp_path / "own.safetensors", {"architecture": "small_framings"})
+    place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main([*place, "altered", "--of", str(tmp_path / "own.safetensors")]) == 2
+    assert "is of small_framings. These steps fit heads of vit_small_14." in capsys.readouterr().err
 
 
 def test_older_names_of_the_scan_and_of_stability_still_work(
