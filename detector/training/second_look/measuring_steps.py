@@ -46,7 +46,9 @@ from detector.training.second_look.ship import ship as ship_network
 def report(options: argparse.Namespace) -> None:
     """Measure on the develop clips; the fusion fitted for it is not kept."""
     scorer = Scorer(scan_model(options))
-    report_checkpoint(Inputs(options.weights, scorer, options.out, options.every, options.architecture), say)
+    folder = run_folder(options)
+    inputs = Inputs(options.weights, scorer, options.out, folder, options.every, options.architecture)
+    report_checkpoint(inputs, say)
 
 
 def fit(options: argparse.Namespace) -> None:

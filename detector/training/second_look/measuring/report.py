@@ -1,4 +1,4 @@
-"""Figures of a checkpoint on the patches of the develop clips, while training goes on."""
+"""Figures of a checkpoint on the patches of the develop clips in ``clips``, while training goes on."""
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ from detector.training.second_look.fitting.patch_scores import (
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the scores of one checkpoint come from. Of a clip's frames, every ``every``-th is looked at."""
+    """Where the scores of one checkpoint come from. Of a clip's frames, every ``every``-th is looked at.
+
+    Patches lie below ``out``; scores are kept in ``folder``, since ``weights`` may be those that ship.
+    """
 
     weights: Path
     scorer: Scorer
     out: Path
+    folder: Path
     every: int = 1
     architecture: str | None = None
 
@@ -40,7 +44,7 @@ class Inputs:
         return every_nth_frame([p for p in load(self.out, source) if p.role == "develop"], self.every)
 
     def clips(self, source: str) -> ClipScores:
-        """Inputs (clips, 5) of the fusion; scores of frames are kept beside the weights."""
+        """Inputs (clips, 5) of the fusion; scores of frames are kept."""
         patches = self.patches(source)
         kept = self._scores_path(source)
         if not kept.exists():
@@ -54,7 +58,7 @@ class Inputs:
         """Named after the weights' bytes too: training goes on and replaces ``best.pt``."""
         digest = hashed(self.weights)[1][:12]
         name = f"{self.weights.stem}-{digest}.{self.scorer.card.name}.{source}-{self.every}.npy"
-        return self.weights.with_name(name)
+        return self.folder / name
 
 
 def report_checkpoint(inputs: Inputs, report: ReportText) -> None:

@@ -33,7 +33,9 @@ def test_scores_kept_for_other_weights_are_not_used(
 
     monkeypatch.setattr(report, "read_network", noted)
     scorer = Scorer(model.alone)
-    inputs = report.Inputs(tmp_path / "best.pt", scorer, tmp_path, architecture=name)
+    (shipped := tmp_path / "models").mkdir()
+    (run := tmp_path / "run").mkdir()
+    inputs = report.Inputs(shipped / "best.pt", scorer, tmp_path, run, architecture=name)
     found = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -44,4 +46,5 @@ def test_scores_kept_for_other_weights_are_not_used(
     assert len(read) == 2, "scores of the same weights are kept"
     assert np.array_equal(first, again) and first.shape == (4, len(FUSION_INPUTS))
     assert np.array_equal(first[:, SCAN], other[:, SCAN]) and (first[:, 1:] != other[:, 1:]).all()
+    assert len(list(run.iterdir())) == 2 and list(shipped.iterdir()) == [inputs.weights], "beside what ships"
     np.testing.assert_array_equal(other, fusion_columns(read[1], scorer, develop))
