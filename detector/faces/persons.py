@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from detector.faces.tracks import Track
 
-_ALIKE = 0.85  # correlation of the mean pictures of two tracks, at least; set by hand (docs/faces.md)
+ALIKE = 0.85
+"""Correlation of the mean pictures of two tracks of one person, at least; set by hand, then measured
+(docs/faces.md)."""
 _NEVER = np.float32(-2)  # in place of that of two which can be no one person
 
 
@@ -18,7 +20,7 @@ def group_tracks(tracks: Sequence[Track]) -> list[list[int]]:
     """Track numbers grouped by person.
 
     Two groups become one when their tracks never overlap in time and their mean
-    pictures correlate by at least 0.85, the most alike first. Careful on purpose: two
+    pictures correlate by at least :data:`ALIKE`, the most alike first. Careful on purpose: two
     persons merged would give one the other's findings, one split in two only reads twice.
     """
     if not tracks:
@@ -36,7 +38,7 @@ def group_tracks(tracks: Sequence[Track]) -> list[list[int]]:
         row[(first <= ends) & (begins <= last)] = _NEVER  # they overlap in time
     while True:
         one, other = sorted(map(int, np.unravel_index(int(alike.argmax()), alike.shape)))
-        if alike[one, other] < _ALIKE:
+        if alike[one, other] < ALIKE:
             break
         groups[one] += groups[other]
         groups[other] = []
