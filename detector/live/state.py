@@ -22,6 +22,7 @@ PICTURE_LIMIT = 2_000_000
 MOST_LANES, MOST_SCORES, MOST_FACES, MOST_SEGMENTS = 24, 600, 100, 200
 MOST_TEXT = 300
 SECONDS_SHOWN = 60.0
+_AT_FIRST = 16  # frames: two seconds at the usual rate
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _JPEG = b"\xff\xd8\xff"
@@ -97,6 +98,16 @@ class LiveState(Value):
     segments: Annotated[tuple[SharedSegment, ...], Field(max_length=MOST_SEGMENTS)]
     segments_in_all: _Count
     ended: _Text | None
+
+    @property
+    def falls_behind(self) -> bool:
+        """Whether scoring is too slow for the source."""
+        return falls_behind(self.scored, self.dropped)
+
+
+def falls_behind(scored: int, dropped: int) -> bool:
+    """Whether more frames were dropped than scored, not counting the first few, when scoring begins."""
+    return dropped > max(scored, _AT_FIRST)
 
 
 def is_id(name: str) -> bool:

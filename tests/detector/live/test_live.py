@@ -20,8 +20,9 @@ import cv2
 import pytest
 from clips import numbered, write_clip
 
+from detector.cli.main import main
 from detector.errors import MediaError, ParameterError
-from detector.live import sources
+from detector.live import player, sources
 from detector.live.player import play
 from detector.live.session import LiveSegment, LiveSession
 from detector.live.sources import LiveSource, open_source, source_of
@@ -300,6 +301,16 @@ def test_the_command(sample: Path, tmp_path):
     *segments, last = [json.loads(line) for line in ended.stdout.splitlines()]
     assert len(segments) == last["summary"]["segments"] >= 1 and segments[0]["segment"]["frames"] >= 2
     assert last["summary"]["dropped"] == 0 and last["summary"]["delay_p95"] > 0
+    assert "too slow" not in ended.stderr
+
+
+def test_the_command_says_that_the_machine_is_too_slow(sample: Path, capsys, monkeypatch):
+    played = player.Played(60, 10, 50, 0, 7.5, 1.4, 1.5, "the source ended")
+    monkeypatch.setattr(player, "play", lambda *_, **__: played)
+    assert main(["live", str(sample)]) == 0
+    out, error = capsys.readouterr()
+    assert json.loads(out)["summary"]["dropped"] == 50
+    assert "this machine is too slow for the source" in error
 
 
 def test_the_command_is_stopped(sample: Path):

@@ -85,6 +85,19 @@ def test_no_session_and_no_link(client):
     assert "/live" in client.get("/help").text
 
 
+def test_a_machine_too_slow_for_the_source_is_said(client, place):
+    words = "this machine is too slow for the source"
+    for scored, dropped, said in (
+        (508, 4, False),
+        (2, 16, False),
+        (10, 17, True),
+        (100, 100, False),
+        (10, 46, True),
+    ):
+        write(place, scored=scored, dropped=dropped)
+        assert (words in client.get(f"/live/{ID}").text) == said, (scored, dropped)
+
+
 def test_a_running_session(client, place):
     write(place)
     assert ">Live</a>" in client.get("/").text
