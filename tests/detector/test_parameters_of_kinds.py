@@ -43,9 +43,10 @@ OTHER_OF_PHOTOS: dict[str, Any] = {
 
 def test_each_parameter_is_known_by_what_it_concerns() -> None:
     names = set(Parameters.model_fields)
-    assert names == OF_BOTH_KINDS | OF_VIDEOS | OF_PHOTOS
+    where = "name it once here, or in a set beside `Parameters`"
+    assert names == OF_BOTH_KINDS | OF_VIDEOS | OF_PHOTOS, where
     assert len(names) == len(OF_BOTH_KINDS) + len(OF_VIDEOS) + len(OF_PHOTOS)
-    assert names == OF_FIRST_PASS | AFTER_FIRST_PASS | OF_READING
+    assert names == OF_FIRST_PASS | AFTER_FIRST_PASS | OF_READING, where
     assert len(names) == len(OF_FIRST_PASS) + len(AFTER_FIRST_PASS) + len(OF_READING)
     assert names >= set(LACKING)
 

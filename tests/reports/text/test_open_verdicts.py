@@ -71,9 +71,10 @@ def test_no_kind_is_told_by_the_sentences_of_another_cause(
             remedies[next_steps(analysis)].add(cause)
             assert may_help and may_help not in why
     for shared in because.values():
-        assert len(shared) == 1 or shared in SAME_CAUSE
+        assert len(shared) == 1 or shared in SAME_CAUSE, "these are told by one sentence"
     for shared in remedies.values():
-        assert len(shared) == 1 or any(shared <= kinds for kinds in SAME_REMEDY)
+        known = len(shared) == 1 or any(shared <= kinds for kinds in SAME_REMEDY)
+        assert known, "these have one remedy: give each its own, or name them here as such"
 
 
 def decided(analysis: Analysis, **of_persons: object) -> Analysis:
