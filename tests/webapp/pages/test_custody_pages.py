@@ -36,7 +36,8 @@ def upload(client, content=b"bytes", file="clip.mp4", **fields):
 
 @pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
 def test_every_action_has_a_translation(code):
-    assert set(CUSTODY_ACTIONS) == set(get_args(Action))
+    named, actions = set(CUSTODY_ACTIONS), set(get_args(Action))
+    assert named == actions, "see CUSTODY_ACTIONS in reports/text/translation/words.py"
     with language.speaking(code):
         said = {action: language.translated(action) for action in get_args(Action)}
     assert not [action for action, words in said.items() if words == action]
@@ -47,7 +48,7 @@ def test_the_document_says_when_each_action_is_recorded():
     _, _, table = text.partition("| `action` | recorded when |\n|---|---|\n")
     rows = [line.strip("| ").split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()]
     named = [action for row in rows for action in re.findall(r"`([a-z ]+)`", row)]
-    assert sorted(named) == sorted(get_args(Action))
+    assert sorted(named) == sorted(get_args(Action)), "the table of actions in docs/custody.md"
 
 
 def test_the_page_says_what_was_done_in_its_language(app, client):
