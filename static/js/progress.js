@@ -3,6 +3,7 @@
 
 import { byId } from "./dom.js";
 import { follow } from "./follow.js";
+import { timecode } from "./formats.js";
 import { _, ngettext, percentDone } from "./language.js";
 import { moveOn } from "./leaving.js";
 
@@ -24,9 +25,7 @@ let announced = "";
 function elapsed() {
   if (started === null) return;
   const seconds = Math.max(0, Math.floor((Date.now() - started) / 1000));
-  const pad = (number) => String(number).padStart(2, "0");
-  byId("elapsed").textContent =
-    `${pad(Math.floor(seconds / 3600))}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
+  byId("elapsed").textContent = timecode(seconds).slice(0, 8);
 }
 
 function waiting(ahead) {
