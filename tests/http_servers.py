@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from flask import Flask
+from waiting import PATIENCE
 
 from webapp.server import listen
 
@@ -31,12 +32,12 @@ def served(app: Flask) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        server.task_dispatcher.shutdown(timeout=10)  # first those who still answer
+        server.task_dispatcher.shutdown(timeout=PATIENCE)  # first those who still answer
         try:
             server.trigger.pull_trigger(stop)
         except OSError:  # once in many runs its pipe is closed by then; why is not known
             stop()
-        thread.join(10)
+        thread.join(PATIENCE)
     assert not thread.is_alive()
 
 

@@ -8,15 +8,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import NullPool, create_engine
+from waiting import until
 
 _USER = "postgres"  # of Debian's package; the server refuses to run as root
 _BINARIES = Path("/usr/lib/postgresql")
-_PATIENCE = 60.0
 
 
 def free_port() -> int:
@@ -130,8 +129,5 @@ def _newest() -> Path:
     return max(_BINARIES.iterdir(), key=lambda folder: float(folder.name)) / "bin"
 
 
-def _wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < until, "the server does not answer"
-        time.sleep(0.05)
+def _wait_for(answers: Callable[[], bool]) -> None:
+    until(answers, "the server does not answer")

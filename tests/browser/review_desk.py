@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Any
 
 from playwright.sync_api import Page, expect
+from waiting import until
 
 WORK = 60_000  # milliseconds
 
@@ -32,10 +32,7 @@ def now(page: Page) -> float:
 
 def shows_time(page: Page, time: float, within: float = 0.002) -> None:
     """Wait until the desk says a time; a key is answered once the video has sought."""
-    until = monotonic() + 60
-    while abs(now(page) - time) > within:
-        assert monotonic() < until, f"at {now(page)}, not {time}"
-        page.wait_for_timeout(20)
+    until(lambda: abs(now(page) - time) <= within, f"the desk never said {time}", page=page)
 
 
 def go_to(page: Page, time: float) -> None:

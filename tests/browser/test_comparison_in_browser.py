@@ -17,7 +17,7 @@ from axe import complaints, complaints_in_both, horizontal_overflow
 from clips import write_clip
 from desk import Seen, Served, served
 from made_comparisons import compared, queued
-from made_results import write_result
+from made_results import finished, write_result
 from pdf_text import pdf_text
 from playwright.sync_api import Page, expect
 from unconfined import Unconfined
@@ -201,14 +201,12 @@ def test_pages_of_comparisons_are_accessible(app: Served, browser, kind: str) ->
         page = context.new_page()
         for address in addresses:
             page.goto(app.address + address)
-            page.wait_for_timeout(200)
+            expect(page.locator("h1")).to_be_visible()
             assert found(page) == []
             assert horizontal_overflow(page) <= 0
         context.close()
 
 
 def _pair(app: Served, kind: str) -> tuple[AnalysisRow, AnalysisRow]:
-    from made_results import finished
-
     of = MediaKind.IMAGE if kind == "photo" else MediaKind.VIDEO
     return finished(app.app, file=f"a-{kind}", kind=of), finished(app.app, file=f"b-{kind}", kind=of)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from desk import Served, served
 from playwright.sync_api import Page, Route, expect
+from waiting import until
 
 from webapp.jobs import states
 
@@ -48,10 +48,7 @@ def test_a_click_that_is_under_way_is_kept(app: Served, page: Page, following: s
     held: list[Route] = []
     page.route("**/models", lambda route: held.append(route))
     page.get_by_role("link", name="Models").click(no_wait_after=True)
-    end_of_wait = time.monotonic() + 60
-    while not held:
-        assert time.monotonic() < end_of_wait, "the click asked for nothing"
-        page.wait_for_timeout(20)
+    until(lambda: held, "the click asked for nothing", page=page)
     end(app, page, following)
     held[0].continue_()
     expect(page).to_have_url(re.compile("/models$"))

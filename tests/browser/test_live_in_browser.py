@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from axe import complaints, complaints_in_both, horizontal_overflow
 from desk import Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
+from waiting import until
 
 from detector.paths import ROOT
 
@@ -82,11 +82,11 @@ def command(app: Served, clip: Path) -> Iterator[tuple[subprocess.Popen, Path]]:
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 200
-    while not (started := [f for f in set(place.iterdir()) - before if (f / "state.json").exists()]):
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.05)
-    yield process, started[0]
+
+    def shared() -> list[Path]:
+        return [folder for folder in set(place.iterdir()) - before if (folder / "state.json").exists()]
+
+    yield process, until(shared, "nothing is shared", process=process)[0]
     process.kill()
     process.wait()
 
@@ -158,10 +158,7 @@ def test_a_page_nobody_looks_at_does_not_ask(
         return sum(address.endswith("state.json") for address in seen.addresses)
 
     def asked_more_often_than(times: int) -> None:
-        end = time.monotonic() + 60
-        while asked() <= times:
-            assert time.monotonic() < end
-            page.wait_for_timeout(50)
+        until(lambda: asked() > times, "it asks no more", page=page)
 
     asked_more_often_than(1)
     page.evaluate("hide(true)")

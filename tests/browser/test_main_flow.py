@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
 from desk import BROKEN
 from pdf_text import pdf_text
 from playwright.sync_api import Page, expect
+from waiting import until
 
 from detector.demo_clip import MANIPULATED
 from detector.models.card_files import DEFAULT
@@ -83,10 +83,7 @@ def test_upload_to_report(reelproof, page: Page, seen, sample: Path, tmp_path: P
     assert len(everything) >= 3, "main process, worker and its child"
     reelproof.process.send_signal(signal.SIGTERM)
     assert reelproof.process.wait(timeout=60) == 0
-    end = time.monotonic() + 60
-    while left := {process for process in everything if Path(f"/proc/{process}").exists()}:
-        assert time.monotonic() < end, left
-        time.sleep(0.05)
+    until(lambda: not any(Path(f"/proc/{each}").exists() for each in everything), "one outlives the app")
 
 
 def test_a_file_that_is_no_video(without_sample, page: Page, tmp_path: Path):

@@ -7,6 +7,7 @@ import time
 import pytest
 from desk import Workbench
 from playwright.sync_api import Page, Route, expect
+from waiting import until
 
 from webapp.downloads import report_lock
 
@@ -45,8 +46,7 @@ def test_a_server_in_trouble_is_asked_less_and_less_often(workbench: Workbench, 
             route.fulfill(status=503)
 
         page.route(f"**{state}", refuse)
-        while len(asked) < 4:
-            page.wait_for_timeout(50)
+        until(lambda: len(asked) >= 4, "it was given up", page=page)
     assert asked[3] - asked[0] > 3  # at an even pace 1.2
     expect(page.locator("#pdf-report")).to_be_disabled()
 

@@ -19,6 +19,7 @@ from desk import Seen, Workbench
 from flask import Flask
 from http_servers import served
 from playwright.sync_api import Browser, Page, Route, expect
+from waiting import until
 
 from reports.verification.verify import verify
 from webapp import create_app
@@ -197,8 +198,7 @@ def test_the_form_stays_where_it_is_while_the_exhibit_loads(lab: Lab, seen: Seen
     expect(ben.get_by_role("button", name="Frame on")).to_be_visible()
     choice = ben.get_by_label("Manipulated", exact=True)
     before = choice.bounding_box()
-    while not held:
-        ben.wait_for_timeout(20)
+    until(lambda: held, "the exhibit is not asked for", page=ben)
     held.pop().continue_()
     ben.wait_for_function("() => document.getElementById('player').readyState >= 2")
     assert choice.bounding_box() == before

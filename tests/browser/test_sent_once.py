@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from desk import Served
 from playwright.sync_api import Page, Route, expect
+from waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +29,7 @@ def created_by_double_click(page: Page, name: str) -> int:
     assert box is not None
     # With the mouse, since a locator waits for a navigation that is under way.
     page.mouse.click(box["x"] + 5, box["y"] + 5)
-    while not held:
-        page.wait_for_timeout(20)
+    until(lambda: held, "the click sent nothing", page=page)
     page.mouse.click(box["x"] + 5, box["y"] + 5)
     held[0].continue_()
     expect(page.get_by_role("heading", name=name)).to_be_visible()

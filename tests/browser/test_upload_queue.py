@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 from pathlib import Path
 
 import pytest
 from desk import BROKEN, Served
 from library_page import hand_in, item, row
 from playwright.sync_api import Locator, Page, Route, expect
+from waiting import until
 
 from detector.files import hashed
 
@@ -214,9 +214,7 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     asked = []
     page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     page.close(run_before_unload=True)  # leaving now would lose the queue
-    end = time.monotonic() + 60
-    while not asked and time.monotonic() < end:
-        page.wait_for_timeout(50)  # in which the dialog's event is heard
+    until(lambda: asked, "nobody was asked", page=page)
     assert asked == ["beforeunload"] and not page.is_closed()
 
     page.get_by_role("button", name="Cancel large.mp4").click()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
+from waiting import PATIENCE
 
 from detector.files import atomic_path, hashed, open_atomically, temporary_folder, write_atomically
 from detector.result_folder import temporary_beside
@@ -39,7 +40,7 @@ def test_a_pipe_is_written_into(tmp_path):
         out.write(b"one")
         out.seek(0)  # formats such as zip go back
         out.write(b"ONE")
-    reader.join(30)
+    reader.join(PATIENCE)
     assert came == [b"ONE"] and pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
 
 

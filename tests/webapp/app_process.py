@@ -14,6 +14,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from waiting import PATIENCE, until
+
 from detector.paths import ROOT
 from webapp.services.sample import SAMPLE_ADDED
 
@@ -55,7 +57,7 @@ class App:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=60)
+        self.process.communicate(timeout=PATIENCE)
 
     def group(self) -> set[int]:
         """This process and everything below it that still runs."""
@@ -115,10 +117,7 @@ class App:
 
 
 def wait(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + _PATIENCE
-    while not condition():
-        assert time.monotonic() < until, "took too long"
-        time.sleep(0.02)
+    until(condition, "took too long", seconds=_PATIENCE)
 
 
 def skip_sample(data: Path) -> None:

@@ -38,8 +38,8 @@ def _happens(file: str, progress: Progress) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(10)
         case "slow":
-            for step in range(600):
-                progress("scoring", step / 600)
+            for step in range(6000):
+                progress("scoring", step / 6000)
                 time.sleep(0.1)
         case "silent":
             with Sandbox(_silent, limits=Limits(), places=AllowedPaths()) as confined:

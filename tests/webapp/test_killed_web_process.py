@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 from warm import Script
 
 from detector.paths import ROOT
@@ -58,32 +59,33 @@ def test_what_it_started_ends_with_it(tmp_path: Path, code: str) -> None:
 
 def _wait_for_children(process: subprocess.Popen[bytes]) -> list[int]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    end = time.monotonic() + 60
-    while not (found := children.read_text().split()):
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.01)
+    found = until(lambda: children.read_text().split(), "it starts no process", process=process)
     return [int(each) for each in found]
 
 
 def _writer_of(fifo: Path) -> int:
     """The pipe, open, as soon as somebody reads from it; nothing is ever written."""
-    end = time.monotonic() + 60
-    while True:
-        try:
+
+    def opened() -> int | None:
+        with contextlib.suppress(OSError):  # nobody reads yet
             return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # nobody reads yet
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        return None
+
+    writer = until(opened, "nobody reads the key")
+    assert writer is not None
+    return writer
 
 
 def _wait_until_gone(process: int) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return
-        except OSError:
-            return
-        time.sleep(0.02)
-    os.kill(process, signal.SIGKILL)
-    pytest.fail("it outlived the process that started it")
+    try:
+        until(lambda: not _runs(process), "it outlived the process that started it")
+    except AssertionError:
+        os.kill(process, signal.SIGKILL)
+        raise
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

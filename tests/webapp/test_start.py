@@ -22,6 +22,7 @@ from app_process import skip_sample
 from made_results import hand_in
 from made_rows import change
 from servers import free_port
+from waiting import PATIENCE, until
 
 from detector.paths import ROOT
 from webapp import create_app
@@ -101,11 +102,8 @@ def alive(processes: set[int]) -> set[int]:
 
 def family(process: subprocess.Popen) -> set[int]:
     """All processes, once the worker has its child: the main one, the worker, the child."""
-    end = time.monotonic() + 200
-    while len(found := descendants(process.pid)) < 2:
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.1)
-    return found | {process.pid}
+    until(lambda: len(descendants(process.pid)) >= 2, "the worker has no child", process=process)
+    return descendants(process.pid) | {process.pid}
 
 
 def mask(process: int) -> str | None:
@@ -117,14 +115,6 @@ def mask(process: int) -> str | None:
     return found[1] if found else None
 
 
-def wait_until_gone(processes: set[int], seconds: float) -> float:
-    began = time.monotonic()
-    while left := alive(processes):
-        assert time.monotonic() - began < seconds, f"still there after {seconds} s: {left}"
-        time.sleep(0.02)
-    return time.monotonic() - began
-
-
 @pytest.mark.parametrize(
     "number",
     [
@@ -134,15 +124,15 @@ def wait_until_gone(processes: set[int], seconds: float) -> float:
 )
 def test_starts_at_once_and_stops_everything(start, number):
     process = start()
-    with urllib.request.urlopen(address(process) + "/healthz", timeout=60) as answer:
+    with urllib.request.urlopen(address(process) + "/healthz", timeout=PATIENCE) as answer:
         assert answer.status == 200
     everything = family(process)
     # What they make is for their user alone; those that tests fork have not begun with what others had set.
     if number == signal.SIGTERM:
         assert {mask(each) for each in everything} - {None} == {"0077"}
     process.send_signal(number)
-    assert process.wait(timeout=60) == 0
-    wait_until_gone(everything, 60)
+    assert process.wait(timeout=PATIENCE) == 0
+    until(lambda: not alive(everything), "one outlives the app")
     assert process.stderr.read() == ""
 
 
@@ -156,15 +146,11 @@ def test_a_worker_that_dies_is_started_again_and_none_outlives_the_main_process(
     everything = family(process)
     process.kill()
     process.wait()
-    wait_until_gone(everything, 60)
+    until(lambda: not alive(everything), "one outlives the app")
 
 
 def wait_for_children(process: int, known: set[int]) -> set[int]:
-    end = time.monotonic() + 120
-    while not (found := children(process) - known):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
+    return until(lambda: children(process) - known, "it starts no other process")
 
 
 def children(process: int) -> set[int]:
@@ -188,7 +174,7 @@ def test_what_was_running_is_queued_again(start, data):
         assert session.get_one(AnalysisRow, row.id).state == "queued"
     assert claims.claim(database, row.id).attempt == 2
     process.terminate()
-    process.wait(timeout=60)
+    process.wait(timeout=PATIENCE)
     with database.begin() as session:
         found = session.get_one(AnalysisRow, row.id)
     assert (found.state, found.attempt) == ("queued", 1)  # an orderly stop is no attempt
@@ -196,7 +182,7 @@ def test_what_was_running_is_queued_again(start, data):
 
 
 def refused(process: subprocess.Popen) -> str:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert out == "" and err.count("\n") == 1, err
     return err
@@ -242,7 +228,7 @@ def test_another_loopback_address(start):
     process = start(REELPROOF_HOST="127.0.0.2")
     place = address(process)
     assert place.startswith("http://127.0.0.2:")
-    with urllib.request.urlopen(place, timeout=60) as answer:
+    with urllib.request.urlopen(place, timeout=PATIENCE) as answer:
         assert answer.status == 200
 
 
@@ -259,7 +245,7 @@ def test_login_off_beside_accounts_is_said(start, data, tmp_path, monkeypatch):
     process = start()
     address(process)
     process.terminate()
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert "REELPROOF_LOGIN is off although there are accounts (1)" in errors
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+from waiting import until
 from warm import Script
 
 from detector.batch.watch_folder import LOG
@@ -34,10 +35,7 @@ def test_the_command_ends_cleanly(tmp_path, sample, number):
     command = [sys.executable, "-c", IMPATIENT, str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     results = tmp_path / "reelproof-results"
-    end = time.monotonic() + 300
-    while not list(results.glob(".watch-*")):
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.01)
+    until(lambda: list(results.glob(".watch-*")), "it does not begin", process=process)
     time.sleep(0.5)
     process.send_signal(number)
     out, error = process.communicate(timeout=200)

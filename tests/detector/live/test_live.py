@@ -19,6 +19,7 @@ from typing import Any
 import cv2
 import pytest
 from clips import numbered, write_clip
+from waiting import PATIENCE, until
 
 from detector.cli.main import main
 from detector.errors import MediaError, ParameterError
@@ -110,7 +111,7 @@ def test_a_machine_too_slow_for_the_source_finds_the_segment_all_the_same(
 
 
 class Slow:
-    """Takes its time with each frame, as a machine would that is too slow."""
+    """Takes its time with each frame."""
 
     def __init__(self, seconds: float) -> None:
         self.frames_scored = self.segments_closed = 0
@@ -133,14 +134,32 @@ def clip(tmp_path_factory) -> Path:
     return write_clip(tmp_path_factory.mktemp("live") / "clip.mp4", [numbered(n) for n in range(50)])
 
 
-def test_too_slow_drops_frames_and_does_not_fall_behind(clip):
-    slow = Slow(0.5)
-    played = play(LiveSource("file", str(clip)), slow, 8.0, pace=True)
-    assert played.sampled == 16 and played.dropped >= 6  # what is scored takes 5 s and not 8
-    assert played.scored + played.dropped == played.sampled
-    # One frame is scored and one waits: none is older than that when it has been scored.
-    assert played.delay_p95 < 2 * 0.5 + 0.7
-    assert slow.times == sorted(slow.times)
+class Held(Slow):
+    """Is not done with its first frame before the source has ended, as on a machine that is far too slow."""
+
+    def __init__(self, ended: threading.Event) -> None:
+        super().__init__(0)
+        self._ended = ended
+
+    def process_frame(self, frame: Frame) -> list:
+        assert self._ended.wait(PATIENCE)
+        return super().process_frame(frame)
+
+
+def test_too_slow_drops_frames_and_does_not_fall_behind(clip, monkeypatch):
+    ended = threading.Event()
+
+    class Told(player._Latest):
+        def end(self) -> None:
+            ended.set()
+            super().end()
+
+    monkeypatch.setattr(player, "_Latest", Told)
+    held = Held(ended)
+    played = play(LiveSource("file", str(clip)), held, 8.0, pace=True)
+    assert played.sampled == 16 and played.scored + played.dropped == 16
+    # One frame is scored and one waits, which is always the latest; a busy machine may miss the first.
+    assert 1 <= played.scored <= 2 and held.times[-1] == pytest.approx(15 / 8, abs=1 / 25)
 
 
 def test_a_file_that_is_not_paced_waits(clip):
@@ -241,7 +260,7 @@ def test_a_stream(served, tmp_path):
 
 @pytest.fixture
 def camera():
-    """The address of a network camera that sends five pictures a second, nine of them, and falls silent."""
+    """The address of a network camera that sends nine pictures, one each 0.4 s, and falls silent."""
     done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -253,7 +272,7 @@ def camera():
                 picture = cv2.imencode(".jpg", numbered(number))[1].tobytes()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
                 self.wfile.write(head.encode() + picture + b"\r\n")
-                time.sleep(0.2)
+                time.sleep(0.4)
             done.wait()
 
         def log_message(self, *_: object) -> None:
@@ -271,12 +290,12 @@ def camera():
 
 
 def test_pictures_without_times_of_their_own_count_from_when_they_come(camera, monkeypatch):
-    monkeypatch.setattr(sources, "_READ_WITHIN", 1.5)
+    monkeypatch.setattr(sources, "_READ_WITHIN", 4.0)
     times = []
     with pytest.raises(MediaError, match="broke off"), open_source(source_of(camera), 8.0) as frames:
         times.extend(float(frame.time) for frame in frames)
-    assert len(times) >= 7, "the decoder may hold one back, and two may come in one eighth of a second"
-    assert times[-1] >= 0.2 * (len(times) - 1) - 0.1
+    # Where the machine is busy some come at once, of which one is sampled.
+    assert len(times) >= 2 and times[-1] > 0.5, "nine at 25 a second, as FFmpeg has it, are 0.36 s"
 
 
 def test_a_stream_that_is_a_playlist_opens_nothing(served):
@@ -316,10 +335,7 @@ def test_the_command_says_that_the_machine_is_too_slow(sample: Path, capsys, mon
 def test_the_command_is_stopped(sample: Path):
     command = [sys.executable, "-m", "detector", "live", str(sample), "--pace"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 100
-    while not has_child(process.pid):  # it decodes
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.05)
+    until(lambda: has_child(process.pid), "it does not decode", process=process)
     process.send_signal(signal.SIGTERM)
     out, error = process.communicate(timeout=200)
     assert process.returncode == 0, error

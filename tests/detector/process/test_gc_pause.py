@@ -6,6 +6,7 @@ import gc
 from threading import Event, Thread
 
 import pytest
+from waiting import PATIENCE
 
 from detector.process.gc_pause import gc_paused
 
@@ -24,12 +25,12 @@ def test_the_last_one_out_turns_it_on() -> None:
     def other() -> None:
         with gc_paused():
             inside.set()
-            leave.wait(10)
+            leave.wait(PATIENCE)
 
     thread = Thread(target=other)
     with gc_paused():
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(PATIENCE)
     assert not gc.isenabled()
     leave.set()
     thread.join()

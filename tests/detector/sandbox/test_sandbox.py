@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from confined import error_of
+from waiting import until
 
 from detector.errors import MediaError, ModelError, ReelproofError
 from detector.paths import ROOT
@@ -144,8 +145,8 @@ class TestLimits:
     def test_the_clock(self, run):
         started = time.monotonic()
         with pytest.raises(LimitError, match="longer than the 0.3 seconds.*TIME_LIMIT"):
-            run(lambda _report: time.sleep(60), limits=Limits(wall=0.3))
-        assert time.monotonic() - started < 5
+            run(lambda _report: time.sleep(600), limits=Limits(wall=0.3))
+        assert time.monotonic() - started < 120
 
     def test_one_large_file(self, run):
         def target(_report):
@@ -161,7 +162,7 @@ class TestLimits:
             for number in range(1000):
                 Path(tmp_path, f"{number}").write_bytes(bytes(MB))
                 time.sleep(0.005)
-            time.sleep(5)
+            time.sleep(600)
 
         with pytest.raises(LimitError, match="wrote more than the 20 MB"):
             run(target, limits=Limits(written=20 * MB), places=AllowedPaths(writable=(tmp_path,)))
@@ -211,10 +212,7 @@ class TestEnds:
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(parent, 0)
         (abandoned,) = scratch.iterdir()
-        end = time.monotonic() + 60
-        while at_work_in(abandoned):  # the kernel ends it with its parent
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until(lambda: not at_work_in(abandoned), "the kernel does not end it with its parent")
         assert run(lambda _report: 1) == 1  # and the fixture looks whether the folder is gone
 
     def test_a_number_that_another_process_has_since_keeps_no_folder(self, tmp_path):

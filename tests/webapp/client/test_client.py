@@ -100,7 +100,7 @@ def test_a_report_that_takes_longer_than_the_client_waits_is_waited_for(
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        if len(pauses) == 3:
+        if pauses.count(5.0) == 2:
             rendered.set()
         time.sleep(0.05)
 
@@ -108,7 +108,8 @@ def test_a_report_that_takes_longer_than_the_client_waits_is_waited_for(
     monkeypatch.setattr(reports, "_PATIENCE", 0.01)
     monkeypatch.setattr(retries, "time", clock(pause))
     pdf = Client(live, timeout=3.0).download(row.id, "report.pdf", tmp_path / "report.pdf")
-    assert pdf.read_bytes().startswith(b"%PDF") and pauses[:3] == [1, 5.0, 5.0]
+    # A busy machine may be too slow for other requests too.
+    assert pdf.read_bytes().startswith(b"%PDF") and pauses[0] == 1 and pauses.count(5.0) >= 2
 
 
 def test_errors_have_kinds(app, live, tmp_path, monkeypatch):

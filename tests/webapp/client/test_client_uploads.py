@@ -135,16 +135,20 @@ def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, c
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        if len(pauses) == 3:
+        if told_to_wait().count(2.0) == 2:
             slow.set()
         time.sleep(0.1)
+
+    def told_to_wait() -> list[float]:
+        """Pauses that the server named; those of the client's own are whole numbers."""
+        return [seconds for seconds in pauses if isinstance(seconds, float)]
 
     monkeypatch.setattr(analyses, "submit", submit_slowly)
     monkeypatch.setattr(retries, "time", clock(pause))
     hurried = Client(live, timeout=3.0)
     made = hurried.analyse_upload(upload["id"])
     assert made["state"] == "queued" and sent == [made["id"]]
-    assert pauses[0] == 1 and pauses[1:3] == [2.0, 2.0]
+    assert pauses[0] == 1 and told_to_wait().count(2.0) >= 2
 
 
 def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):

