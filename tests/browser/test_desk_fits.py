@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import desk as served_desk
 import pytest
 from axe import horizontal_overflow
+from made_results import finished
 from playwright.sync_api import Browser, Page, expect
 from review_desk import ready, sign
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "webapp"))
-
-from made_results import finished
 
 pytestmark = pytest.mark.browser
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import desk
 import pytest
-from playwright.sync_api import Page
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "webapp"))
-
 from made_results import finished
+from playwright.sync_api import Page
 
 HOURS, COUNT = 2, 24_000
 # What the desk holds of each person, as text, against what it holds when it is given all at once.

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import desk
 import pytest
 from analyses import build, with_stability
+from made_results import finished
 from playwright.sync_api import Page, expect
 
 from detector.schema.analysis import MediaKind, Verdict
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "webapp"))
-
-from made_results import finished
 
 pytestmark = pytest.mark.browser
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 from engine_clips import ALL_FLAGGED, room
+from onnx_models import put
 from told import procedure
 
 from detector import analyze
@@ -28,7 +29,6 @@ from detector.training.evaluation.material.own_set_split import own_set_clips, o
 from detector.validation.model_used import validated_model
 from reports.text.glossary import glossary
 from reports.view.report import report_view
-from tests.detector.models.onnx_models import put
 
 
 @pytest.fixture(scope="module")

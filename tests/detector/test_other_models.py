@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from clips import write_clip
 from engine_clips import ALL_FLAGGED, room
+from onnx_models import put
 
 from detector import analyze
 from detector.errors import ModelError, ParameterError
@@ -20,7 +21,6 @@ from detector.verdict.joint import joint
 from detector.verdict.reproducibility.agreement import compare
 from detector.verdict.reproducibility.derived_fields import contradictions
 from reports.view.report import report_view
-from tests.detector.models.onnx_models import put
 
 PARAMETERS = Parameters(**ALL_FLAGGED | {"second_look": 0})
 

@@ -176,7 +176,9 @@ class TestWhatIsSaid:
         )
         made = case(path)
         strip = made.layout.strip
-        for frame in made.annotated()[1]:
+        frames = made.annotated()[1]
+        assert len(frames) == len(VARIABLE)
+        for frame in frames:
             row = frame.image[strip.y - 6, strip.x - 8 : strip.right + 8].astype(int).min(axis=1)
             middle = float(np.flatnonzero(row > 180).mean()) + strip.x - 8
             share = float(frame.time) / made.analysis.media.duration
@@ -186,6 +188,7 @@ class TestWhatIsSaid:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5])))
         frames = made.annotated()[1]
         header = made.layout.header
+        assert len(frames) == 5
         for frame in frames:
             part = frame.image[header.y : header.bottom].astype(int)
             yellow = (part[..., 0] > 220) & (part[..., 1] > 180) & (part[..., 2] < 140)

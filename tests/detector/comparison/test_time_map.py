@@ -248,6 +248,7 @@ def test_a_piece_whose_speed_changes_says_how_far_its_line_may_be_off(
     slowed = [*range(60), *(60 + at // 2 for at in range(50)), *range(85, 120)]
     found = mapped(exhibit(tmp_path, slowed), reference)
     truth = np.array(slowed) / RATE
+    assert found.time_map
     for piece in found.time_map:
         here = np.arange(round(piece.exhibit.start * RATE), round(piece.exhibit.end * RATE) + 1)
         line = piece.reference.start + piece.speed * (here / RATE - piece.exhibit.start)

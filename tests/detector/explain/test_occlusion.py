@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx_models
 import pytest
 
 from detector.explain.heatmaps import heatmap_of, maps_of_crops, occlusion_map
@@ -16,7 +17,6 @@ from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
 from detector.scoring.explainable import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
-from tests.detector.models import onnx_models
 
 SIZE = 96
 

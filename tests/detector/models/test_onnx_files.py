@@ -12,6 +12,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnx_models import SIZE, TinyNetwork, card_of, put, tiny
 
 from detector.backends import selection
 from detector.backends.onnx_file import logits_of
@@ -26,7 +27,6 @@ from detector.models.loaded import load_model
 from detector.models.validate import check_pair
 from detector.schema.onnx_network import Gives, Output
 from detector.scoring.scorer import Scorer
-from tests.detector.models.onnx_models import SIZE, TinyNetwork, card_of, put, tiny
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
 

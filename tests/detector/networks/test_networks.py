@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from learning import overfit
 from torch import Tensor, nn
 
 from detector.errors import ModelError
@@ -18,7 +19,6 @@ from detector.networks.base import (
     create,
 )
 from detector.networks.fuse_batchnorm import fused
-from tests.learning import overfit
 
 
 def test_those_the_issue_names_are_there() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from learning import overfit
 from made_faces import crop, write_archive
 
 from detector.backends.torch import normalised
@@ -25,7 +26,6 @@ from detector.training.data.sources import framed_batches
 from detector.training.losses import Batch, local_contrast
 from detector.training.publish.publish import publish
 from detector.training.train import predicted, train_together
-from tests.learning import overfit
 
 MEAN = STD = (0.5, 0.5, 0.5)
 

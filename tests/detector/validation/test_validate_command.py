@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from onnx_models import put
 from warm import Script
 
 from detector.paths import ROOT
@@ -20,7 +21,6 @@ from detector.schema.joint_rule import JointRule
 from detector.schema.laboratory.quoted import Laboratory
 from detector.schema.laboratory.validation import Validation
 from detector.validation.model_used import validated_model, why_not_of_model
-from tests.detector.models.onnx_models import put
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives stands in for an analysis.
 ACTING = Script("""

@@ -281,7 +281,9 @@ def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest
         image = cv2.warpAffine(astronaut, matrix, (960, 540), borderMode=cv2.BORDER_REFLECT_101)
         shown.append(Frame(i, Fraction(i, 8), image, i))
     detect = FaceDetector()
-    for one in searched(shown):
+    found = list(searched(shown))
+    assert len(found) == len(shown)
+    for one in found:
         whole = square_for_face(detect(one.frame.image)[0])
         mine = square_for_face(one.faces[0])
         assert abs(mine.side / whole.side - 1) < 0.12

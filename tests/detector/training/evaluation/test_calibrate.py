@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analyses import build
 
 from detector.models.card_files import DEFAULT, MODELS, load_card
 from detector.schema.analysis import Analysis
 from detector.training.evaluation import calibrate
 from detector.training.evaluation.calibrate import WINDOW, Levels, exhibit_levels, strongest, window_levels
 from detector.training.evaluation.material.clips import Clip
-from tests.analyses import build
 
 
 def made(tmp_path: Path, segments: int, persons: int = 1) -> Analysis:

@@ -9,10 +9,10 @@ import onnx
 import pytest
 from flask.testing import FlaskClient
 from onnx import TensorProto, helper
+from onnx_models import card_of, tiny
 from werkzeug.test import TestResponse
 
 from detector.models.loaded import load_model
-from tests.detector.models.onnx_models import card_of, tiny
 from webapp.storage.data_folder import Folders
 
 
