@@ -24,7 +24,7 @@ _FOLLOWED = """async ([answers, breaks]) => {
         return new Response(JSON.stringify(answer));
     };
     await new Promise((settle, fail) => {
-        setTimeout(() => fail(new Error(`nothing more heard after ${heard}`)), 30_000);
+        setTimeout(() => fail(new Error(`nothing more heard after ${heard}`)), 300_000);
         follow("/anywhere", {
             onStatus: (status) => {
                 heard.push(status.state);
@@ -73,7 +73,7 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
         const note = (event) => { uncaught.push(event.reason.name); event.preventDefault(); };
         window.addEventListener("unhandledrejection", note);
         await new Promise((settle, fail) => {
-            setTimeout(() => fail(new Error("too few questions")), 30_000);
+            setTimeout(() => fail(new Error("too few questions")), 300_000);
             window.fetch = async () => {
                 silent.push(!document.getElementById("silence").hidden);
                 if (silent.length === 3) {

@@ -67,6 +67,12 @@ def place(app) -> Path:
     return Folders.local(app.extensions["settings"].data).live
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take longer for a page than a session may be silent."""
+    monkeypatch.setattr(live_sessions, "SEEN_WITHIN", 50.0)
+
+
 def write(place: Path, live_id: str = ID, ago: float = 0, **changes: object) -> Path:
     """A session, written so many seconds ago."""
     folder = place / live_id
