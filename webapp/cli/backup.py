@@ -54,20 +54,20 @@ def _run(act: Callable[[], int]) -> int:
 
 
 @contextlib.contextmanager
-def _full_disk_in_words(place: Path) -> Iterator[None]:
+def _full_disk_in_words(place: Path, remedy: str) -> Iterator[None]:
     """Say what to do where there is no room for the folder that the block fills."""
     try:
         yield
     except OSError as problem:
         if not is_disk_full(problem):
             raise
-        remedy = f"Make room on it, remove {place}, which is not whole, and begin again."
         raise UserError(507, f"The disk of {place} is full.", remedy) from problem
 
 
 def _backup(folder: Path, earlier: Path | None) -> int:
     settings = read_settings()
-    with existing(settings) as database, _full_disk_in_words(folder):
+    remedy = "Make room on it, then make the backup again. Nothing of this one was kept."
+    with existing(settings) as database, _full_disk_in_words(folder, remedy):
         made = backup.make(database, settings, folder, earlier)
     size = sum(each.bytes for each in made.files)
     print(f"{folder}: {len(made.files):,} files, {size / 1e6:,.1f} MB, as of {made.made}")
@@ -90,7 +90,8 @@ def _check(folder: Path, keys: Path | None) -> int:
 
 def _restore(folder: Path, keys: Path | None) -> int:
     settings = read_settings()
-    with _full_disk_in_words(settings.data):
+    remedy = f"Make room on it, remove {settings.data}, which is not whole, and begin again."
+    with _full_disk_in_words(settings.data, remedy):
         manifest = restore.restore(settings, folder, keys)
     print(f"{settings.data}: {len(manifest.files):,} files of {manifest.made}. Everybody signs in anew.")
     for missing in manifest.missing[:_MOST]:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,7 +81,25 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
     with database.begin() as session:
         refuse_lost(session, settings)
     known = {each.path: each for each in backup_manifest.read(earlier).files} if earlier else {}
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _whole_or_nothing(place):
+        manifest = _written(database, settings, place, earlier, known)
+    details: custody_log.EntryDetails = {
+        "files": len(manifest.files),
+        "bytes": sum(each.bytes for each in manifest.files),
+        "missing": len(manifest.missing),
+        "manifest sha256": hashed(place / backup_manifest.NAME)[1],
+        "log count": manifest.entries,
+        "log head": manifest.head,
+    }
+    with database.begin() as session:
+        custody_log.append(session, "backup", details)
+    return manifest
+
+
+def _written(
+    database: Database, settings: Settings, place: Path, earlier: Path | None, known: dict[str, ListedFile]
+) -> BackupManifest:
+    """Write the backup; ``known`` is what the ``earlier`` one has, by its path there."""
     copying, copied = _Copying(Folders.of(settings), place, earlier, known), place / DATABASE
     moment = _copy_consistently(database, settings, copying, copied)
     with closing(database_copy.file(copied)) as rows, rows.begin() as session:
@@ -96,17 +115,26 @@ def make(database: Database, settings: Settings, place: Path, earlier: Path | No
         files=tuple(copying.finish()),
     )
     manifest.write(place)
-    details: custody_log.EntryDetails = {
-        "files": len(manifest.files),
-        "bytes": sum(each.bytes for each in manifest.files),
-        "missing": len(manifest.missing),
-        "manifest sha256": hashed(place / backup_manifest.NAME)[1],
-        "log count": head.count,
-        "log head": head.sha256,
-    }
-    with database.begin() as session:
-        custody_log.append(session, "backup", details)
     return manifest
+
+
+@contextmanager
+def _whole_or_nothing(place: Path) -> Iterator[None]:
+    """Make the folder that the block fills, and empty it where that fails.
+
+    On a full disk another half of a backup would otherwise come to those there are every night.
+    """
+    new = not place.exists()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in place.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if new:
+                place.rmdir()
+        raise
 
 
 def _copy_consistently(database: Database, settings: Settings, copying: _Copying, copied: Path) -> datetime:

@@ -220,22 +220,32 @@ def test_a_full_disk_is_told(app, tmp_path, monkeypatch, capsys, of_postgresql):
     assert words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("command", "module", "name"), [("backup", backup, "_copied"), ("restore", restore, "_put")]
-)
-def test_a_disk_that_fills_with_files_is_told(app, tmp_path, monkeypatch, capsys, command, module, name):
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+
+@pytest.mark.parametrize("there", [False, True])
+def test_of_a_backup_that_fills_the_disk_nothing_is_kept(app, tmp_path, monkeypatch, capsys, there):
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
-    filled = tmp_path / "kept"
-    if command == "restore":
-        assert cli.run(["backup", str(tmp_path / "kept")]) == 0
-        filled = tmp_path / "again"
-        monkeypatch.setenv("REELPROOF_DATA", str(filled))
-    monkeypatch.setattr(module, name, full)
-    assert cli.run([command, str(tmp_path / "kept")]) == 2
-    words = f"The disk of {filled} is full. Make room on it, remove {filled}, which is not whole, and begin"
+    monkeypatch.setattr(backup, "_copied", full)
+    kept = tmp_path / "kept"
+    if there:
+        kept.mkdir()
+    assert cli.run(["backup", str(kept)]) == 2
+    words = f"The disk of {kept} is full. Make room on it, then make the backup again."
+    assert words in capsys.readouterr().err
+    assert kept.exists() == there and not list(kept.glob("*"))
+
+
+def test_a_disk_that_a_restore_fills_is_told(app, tmp_path, monkeypatch, capsys):
+    make(app, tmp_path / "kept")
+    again = tmp_path / "again"
+    monkeypatch.setenv("REELPROOF_DATA", str(again))
+    monkeypatch.setattr(restore, "_put", full)
+    assert cli.run(["restore", str(tmp_path / "kept")]) == 2
+    words = (
+        f"The disk of {again} is full. Make room on it, remove {again}, which is not whole, and begin again"
+    )
     assert words in capsys.readouterr().err
 
 
