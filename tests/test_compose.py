@@ -38,6 +38,13 @@ def test_settings_and_commands_of_the_file_exist():
     assert pages.proxy == "172.18.0.1" and "lab.example" in pages.allowed_hosts
 
 
+def test_what_others_wait_for_has_time_for_its_first_start():
+    """Without ``start_period`` Docker gives a container up after three checks, which are 15 seconds."""
+    services = composed(VALUES)["services"]
+    for name in ("pages", "database"):
+        assert services[name]["healthcheck"].get("start_period") == "120s", name
+
+
 def test_the_dockerfile_copies_what_there_is():
     text = FILE.with_name("Dockerfile").read_text()
     (first,) = re.findall(r"^COPY (.*) \./$", text, re.MULTILINE)
