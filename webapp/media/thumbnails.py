@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,21 +34,24 @@ def confined_thumbnail(
 ) -> None:
     """:func:`make_thumbnail` in a confined process. One that cannot be made fails nothing.
 
-    ``report`` is called many times a second; what it raises ends the process.
+    ``report`` is called many times a second; what it raises ends the process, and no thumbnail is there.
     """
     to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    to.touch()
-    places = AllowedPaths(readable=(exhibit, folder), writable=(to,))
+    aside = to.with_name(f".{to.stem}.{secrets.token_hex(8)}.part")  # the list shows what has its place
+    aside.touch(0o600)
+    places = AllowedPaths(readable=(exhibit, folder), writable=(aside,))
     limits = replace(limits, wall=min(limits.wall, _LONGEST))
     try:
         with Sandbox(
-            _make, analysis, folder, exhibit, to, limits=limits, places=places, scratch=folder.parent
+            _make, analysis, folder, exhibit, aside, limits=limits, places=places, scratch=folder.parent
         ) as confined:
             confined.result(report)
+        if aside.stat().st_size:
+            os.replace(aside, to)
     except (ReelproofError, UnexpectedError, OSError) as problem:
         log.warning("no thumbnail of %s: %s", exhibit.name, problem)
-    if not to.stat().st_size:
-        to.unlink()
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _make(analysis: Analysis, folder: Path, exhibit: Path, to: Path, _report: object) -> None:

@@ -206,7 +206,8 @@ class Folders:
         stays until it is a day old; uploads are this process's own.
         """
         newest = math.inf if alone else time.time() - _ABANDONED  # the clock may have been set back
-        for path in (*self.incoming.iterdir(), *_older(self.previews.glob(".*"), newest)):
+        derived = (*self.previews.glob(".*"), *self.thumbnails.glob(".*"))
+        for path in (*self.incoming.iterdir(), *_older(derived, newest)):
             path.unlink(missing_ok=True)
         self._remove_unfinished(newest)
         half = (*self.models.glob(".*"), *self.validations.glob(".*"), *self.reports.glob("*/.*"))

@@ -329,10 +329,11 @@ def test_leftovers_of_a_killed_app_are_removed_at_start(app):
     (folders.incoming / "half").write_bytes(b"x")
     (folders.analyses / ".abc.1").mkdir()
     (folders.analyses / "kept").mkdir()
+    (folders.thumbnails / ".abc.part").write_bytes(b"x")
     (later := folders.previews / ".abc.part").write_bytes(b"x")
     os.utime(later, (time.time() + 3600,) * 2)  # written before the clock was set back
     folders.remove_leftovers()
-    assert left_over(app) == [] and not later.exists()
+    assert left_over(app) == list(folders.thumbnails.iterdir()) == [] and not later.exists()
     assert [path.name for path in folders.analyses.iterdir()] == ["kept"]
 
 
