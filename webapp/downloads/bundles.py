@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +59,7 @@ _LINKED = {
     "README.txt": N_("Read me"),
 }
 _NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
+_MEDIA = "media/"  # the folder of what plays of the exhibit
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _media(database: Database, folders: Folders, row: AnalysisRow) -> _Media:
     if plays.source == "exhibit":
         # The report's check may be an old one, or about the store's copy.
         path = sound_exhibit(database, folders, row)
-    return _Media(plays, f"media/{plays.source}.{SUFFIXES[plays.mimetype]}", path)
+    return _Media(plays, f"{_MEDIA}{plays.source}.{SUFFIXES[plays.mimetype]}", path)
 
 
 def _index_page(
@@ -173,9 +174,10 @@ def _index_page(
 def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path]) -> Path:
     """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
     incoming = Folders.local(settings.data).incoming
-    size = sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
-    if size > shutil.disk_usage(incoming).free - settings.spare:
-        raise _no_room()
+    size, room = _size(files), shutil.disk_usage(incoming).free - settings.spare
+    if size > room:
+        without = {name: each for name, each in files.items() if not name.startswith(_MEDIA)}
+        raise _no_room(fits_without_video=_size(without) <= room)
     about = manifest.new_manifest(
         bundle.result.analysis, "bundle", made=iso_milliseconds(bundle.made), analysis_id=bundle.row.id
     )
@@ -186,19 +188,23 @@ def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path])
     except BaseException as problem:
         place.unlink(missing_ok=True)
         if is_disk_full(problem):
-            raise _no_room() from problem
+            raise _no_room(fits_without_video=any(name.startswith(_MEDIA) for name in files)) from problem
         raise
     return place
 
 
-def _no_room() -> UserError:
-    return UserError(
-        507,
-        gettext("There is not enough free disk space to make the bundle."),
-        gettext(
+def _size(files: Mapping[str, bytes | Path]) -> int:
+    """Bytes of all files, about what the zip of a bundle takes: pictures and video are compressed already."""
+    return sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
+
+
+def _no_room(*, fits_without_video: bool) -> UserError:
+    remedy = gettext("Free some space on the disk that holds Reelproof's data, then try again.")
+    if fits_without_video:
+        remedy = gettext(
             "Free some space on the disk that holds Reelproof's data, or take the bundle without the video."
-        ),
-    )
+        )
+    return UserError(507, gettext("There is not enough free disk space to make the bundle."), remedy)
 
 
 def make(row: AnalysisRow, folder: Path, *, video: bool, language_code: str, in_line: bool = True) -> Path:

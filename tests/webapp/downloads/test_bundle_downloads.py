@@ -268,6 +268,26 @@ def test_no_room_is_said_before_anything_is_written(client, row, folders, monkey
     assert list(folders.incoming.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "room", "words"),
+    [
+        ("", 4_000_000, "or take the bundle without the video"),
+        ("", 1000, "on the disk that holds Reelproof&#39;s data, then try again"),
+        ("?video=no", 1000, "on the disk that holds Reelproof&#39;s data, then try again"),
+    ],
+)
+def test_without_the_video_is_advised_where_that_helps(app, client, row, monkeypatch, asked, room, words):
+    video = Folders.local(app.extensions["settings"].data).preview(row.exhibit.sha256)
+    video.write_bytes(bytes(5_000_000))
+    monkeypatch.setattr(
+        playback, "media", lambda *_: (video, Playback("preview", "video/mp4", 0.0, 4, 4, ""))
+    )
+    free = app.extensions["settings"].spare + room
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Disk(10**12, 10**12, free))
+    answer = client.get(f"/analyses/{row.id}/bundle.zip{asked}")
+    assert answer.status_code == 507 and words in answer.text
+
+
 def test_nothing_is_left_of_a_bundle_that_broke_off(client, row, folders, monkeypatch):
     def broken(*_arguments):
         (folders.incoming / "kept?").touch()
