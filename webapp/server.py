@@ -228,7 +228,7 @@ def listen(app: Any, settings: Settings) -> Any:
 
     def maintenance(now: float) -> None:
         of_waitress(now)
-        close_overdue(server.active_channels.values(), now)
+        close_overdue(server.active_channels.values())
 
     server.maintenance = maintenance
     return server

@@ -67,21 +67,21 @@ class TimedChannel(HTTPChannel):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self.waiting_since = self._begun = time.time()
+        self.waiting_since = self._begun = time.monotonic()
         self._answered, self._came = False, 0
         self.connections.add(self)
 
     def received(self, data: bytes) -> bool:
         """Note when a request begins, and how much of it came."""
         if self.request is None:
-            self._begun, self._came = time.time(), 0
+            self._begun, self._came = time.monotonic(), 0
         self._came += len(data)
         return bool(super().received(data))
 
     def service(self) -> None:
         """Answer a request; from then on the next one is waited for."""
         super().service()
-        self._answered, self.waiting_since = True, time.time()
+        self._answered, self.waiting_since = True, time.monotonic()
 
     def handle_close(self) -> None:
         """It counts no more."""
@@ -108,8 +108,9 @@ class TimedChannel(HTTPChannel):
         return bool(self.requests or self.total_outbufs_len or self.will_close)
 
 
-def close_overdue(channels: Iterable[TimedChannel], now: float) -> None:
-    """Close those that let their deadlines pass."""
+def close_overdue(channels: Iterable[TimedChannel]) -> None:
+    """Close those that let their deadlines pass, by a clock that nobody sets."""
+    now = time.monotonic()
     for channel in channels:
         if channel.overdue(now):
             channel.will_close = True

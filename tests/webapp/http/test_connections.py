@@ -99,6 +99,17 @@ def test_idle_sockets_give_way_the_oldest_first(port, monkeypatch):
         assert works(port) and closed(others[0]) and not closed(others[-1], 0.1)
 
 
+def test_a_clock_that_is_set_forward_ends_no_connection(port, monkeypatch):
+    real = time.time
+    with ExitStack() as stack:
+        asking = opened(stack, port, b"GET /healthz HTTP/1.1\r\n")
+        monkeypatch.setattr(time, "time", lambda: real() + 200)  # beyond 300 seconds waitress ends idle ones
+        assert not closed(asking, 0.5)
+        asking.sendall(b"Host: localhost\r\n\r\n")
+        asking.settimeout(10)
+        assert b"200 OK" in asking.recv(65536)
+
+
 def test_slow_headers_and_bodies_end_a_connection_and_steady_ones_do_not(port, monkeypatch):
     monkeypatch.setattr(connections, "HEADERS_WITHIN", 0.4)
     monkeypatch.setattr(connections, "NEXT_WITHIN", 60.0)
