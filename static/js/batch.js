@@ -80,9 +80,9 @@ export class Batch {
   }
 
   send(item) {
-    const refused = (problem, onwards, unfit = false) => {
+    const refused = (problem, onwards, isUnfit = false) => {
       this.around.announce(`${item.name}: ${problem[0]}`);
-      this.sent(item, { state: "refused", problem, unfit }, onwards);
+      this.sent(item, { state: "refused", problem, unfit: isUnfit }, onwards);
     };
     this.stop = send(this.around.form.action, this.body(item.file), {
       onShare: (share) => item.set({ share }),

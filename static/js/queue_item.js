@@ -69,6 +69,7 @@ export class Item {
     this.state = "waiting";
     this.share = 0;
     this.problem = null; // error and remedy
+    this.unfit = false; // whether the server refused it for what it is, and would again
     this.address = null; // of its analysis
     this.known = null; // how many earlier analyses the same bytes have, and since when
     this.status = null; // what the server last said of that
@@ -103,7 +104,7 @@ export class Item {
 
   /** Whether the same file would be refused again, or fail again: the engine's own errors need no remedy. */
   get unreadable() {
-    return this.state === "refused" ? Boolean(this.unfit) : this.state === "failed" && this.status?.remedy === "";
+    return this.state === "refused" ? this.unfit : this.state === "failed" && this.status?.remedy === "";
   }
 
   /** Change something and draw the row anew. */

@@ -14,6 +14,7 @@ export class FaceView {
   constructor(desk) {
     this.desk = desk;
     this.times = null; // null: as it fits
+    this.drawn = null; // which face was drawn the last time, how many times enlarged, and its part of the picture
     const score = ({ scores }) => (Number.isNaN(scores.smooth[0]) ? -1 : scores.smooth[0]);
     this.chosen = [...desk.persons].sort((a, b) => score(b) - score(a))[0]?.id ?? null;
     byId("face-choice").addEventListener("change", (event) => this.choose(event.target.value));

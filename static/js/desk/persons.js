@@ -15,6 +15,7 @@ export class PersonPanel {
     this.desk = desk;
     this.thumbs = new Map();
     this.queue = [];
+    this.busy = false; // whether a frame is being read for one
     this.reader = null;
   }
 
