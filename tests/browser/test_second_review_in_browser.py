@@ -18,21 +18,18 @@ from axe import complaints, horizontal_overflow
 from desk import Seen, Workbench
 from flask import Flask
 from http_servers import served
+from people import PASSWORD, account, with_login
 from playwright.sync_api import Browser, Page, Route, expect
 from waiting import until
 
 from reports.verification.verify import verify
-from webapp import create_app
-from webapp.security import accounts as account_store
 from webapp.security.access.permissions import Principal, Role
-from webapp.security.sign_in.passwords import Cost, Passwords
 from webapp.services.cases import assignment, making
 from webapp.services.review.reviewers import ChosenReviewers, name_reviewers
 from webapp.storage.tables import AnalysisRow, User
 
 pytestmark = pytest.mark.browser
 
-_PASSWORD = "otter velvet ladder 93"
 _SHOTS = os.environ.get("REELPROOF_TEST_SHOTS")  # a folder to look at the pages and the PDF in
 _PEOPLE = (
     ("ada", "Ada Lovelace", Role.EXAMINER),
@@ -59,7 +56,7 @@ class Lab:
         page.on("pageerror", lambda problem: seen.console.append(f"error: {problem}"))
         page.goto(self.address + "/login")
         page.get_by_label("User name").fill(name)
-        page.get_by_label("Password").fill(_PASSWORD)
+        page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
         return page
@@ -68,21 +65,9 @@ class Lab:
 @pytest.fixture
 def lab(workbench: Workbench, browser: Browser, tmp_path: Path) -> Iterator[Lab]:
     shutil.copytree(workbench.app.folders.data, tmp_path / "data")
-    cheap = Passwords(Cost(memory=8, passes=1, lanes=1))
-    app = create_app(
-        {
-            "TESTING": True,
-            "REELPROOF_DATA": tmp_path / "data",
-            "REELPROOF_LOGIN": "on",
-            "SEND": lambda _id: None,
-            "PASSWORDS": cheap,
-        }
-    )
+    app = with_login(tmp_path / "data", [])
+    ids = {name: account(app, name, role, display).id for name, display, role in _PEOPLE}
     with app.extensions["database"].alone() as session:
-        ids = {}
-        for name, display, role in _PEOPLE:
-            user = account_store.add(session, cheap, name, display, role, _PASSWORD, one_time=False)
-            ids[name] = user.id
         session.get_one(AnalysisRow, workbench.first).owner_id = ids["ada"]
     with served(app) as address:
         yield Lab(app, address, workbench.first, browser)

@@ -11,16 +11,13 @@ from pathlib import Path
 import pytest
 from axe import complaints, horizontal_overflow
 from http_servers import served
+from people import PASSWORD, account, with_login
 from playwright.sync_api import Browser, Page, expect
 
-from webapp import create_app
-from webapp.security import accounts as account_store
 from webapp.security.access.permissions import Role
-from webapp.security.sign_in.passwords import Cost, Passwords
 
 pytestmark = pytest.mark.browser
 
-_PASSWORD = "otter velvet ladder 93"
 _SHOTS = os.environ.get("REELPROOF_TEST_SHOTS")  # a folder to look at the pages in
 
 
@@ -33,24 +30,11 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    passwords = Passwords(Cost(memory=8, passes=1, lanes=1))
-    app = create_app(
-        {
-            "TESTING": True,
-            "REELPROOF_DATA": tmp_path_factory.mktemp("house") / "data",
-            "REELPROOF_LOGIN": "on",
-            "SEND": lambda _id: None,
-            "PASSWORDS": passwords,
-        }
-    )
-    with app.extensions["database"].alone() as session:
-        for name, display, role in (
-            ("root", "Rosa Ott", Role.ADMINISTRATOR),
-            ("ada", "Ada Ng", Role.EXAMINER),
-            ("ray", "Ray Bo", Role.READER),
-        ):
-            account_store.add(session, passwords, name, display, role, _PASSWORD, one_time=False)
-        account_store.add(session, passwords, "new", "Nia Weh", Role.REVIEWER, _PASSWORD, one_time=True)
+    app = with_login(tmp_path_factory.mktemp("house") / "data", [])
+    account(app, "root", Role.ADMINISTRATOR, "Rosa Ott")
+    account(app, "ada", Role.EXAMINER, "Ada Ng")
+    account(app, "ray", Role.READER, "Ray Bo")
+    account(app, "new", Role.REVIEWER, "Nia Weh", one_time=True)
     with served(app) as address:
         yield House(address)
     app.extensions["database"].close()
@@ -59,7 +43,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def sign_in(page: Page, house: House, name: str) -> None:
     page.goto(house.address + "/login")
     page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(_PASSWORD)
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
@@ -80,7 +64,7 @@ def test_what_was_written_outlasts_the_session(house: House, page: Page) -> None
         page.get_by_role("link", name="Sign in").click()
     again = opened.value
     again.get_by_label("User name").fill("ada")
-    again.get_by_label("Password").fill(_PASSWORD)
+    again.get_by_label("Password").fill(PASSWORD)
     again.get_by_role("button", name="Sign in").click()
     expect(again).to_have_url(house.address + "/cases")
 
@@ -94,7 +78,7 @@ def test_from_the_address_asked_for_and_back_out(house: House, browser: Browser,
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("do not belong together")
-    page.get_by_label("Password").fill(_PASSWORD)
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(house.address + "/statistics")
     page.get_by_role("button", name="Sign out", exact=True).click()
@@ -174,7 +158,7 @@ def test_a_file_that_is_no_media_is_refused_on_the_page(house: House, page: Page
 def test_a_given_password_has_to_be_changed_first(house: House, page: Page) -> None:
     sign_in(page, house, "new")
     expect(page.get_by_role("heading", name="Choose a password of your own")).to_be_visible()
-    page.get_by_label("Current password").fill(_PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password").fill("marble kettle 48 orchid")
     page.get_by_label("Repeat the new one").fill("marble kettle 48 orchid")
     page.get_by_role("button", name="Change the password").click()

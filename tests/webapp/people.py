@@ -50,10 +50,11 @@ def with_login(data: Path, sent: list[str], **settings: object) -> Flask:
     return app
 
 
-def account(app: Flask, name: str, role: Role, *, one_time: bool = False) -> User:
-    """An account with the password of all of them."""
+def account(app: Flask, name: str, role: Role, display: str = "", *, one_time: bool = False) -> User:
+    """An account with the password of all of them; shown as ``display``, or by its name."""
+    shown = display or name.title()
     with app.extensions["database"].alone() as session:
-        return account_store.add(session, CHEAP, name, name.title(), role, PASSWORD, one_time=one_time)
+        return account_store.add(session, CHEAP, name, shown, role, PASSWORD, one_time=one_time)
 
 
 @contextmanager
