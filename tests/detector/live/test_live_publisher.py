@@ -105,7 +105,7 @@ def test_the_largest_of_all_is_within_what_is_read(tmp_path, size):
         segments=[SEGMENT] * 200,
     )
     with shared(tmp_path, session) as told:
-        until(lambda: (told.folder / STATE).exists())
+        until(lambda: (told.folder / STATE).exists(), "nothing is written")
     state, _ = read_state(told.folder)
     assert (len(state.lanes), len(state.picture.faces)) == (MOST_LANES, MOST_FACES)
     assert all(len(lane.scores) == MOST_SCORES for lane in state.lanes)
@@ -121,7 +121,7 @@ def test_only_the_latest_pictures_are_kept(tmp_path, quick):
     with shared(tmp_path, session) as told:
         for number in range(6, 26):
             session.seen["frames"] = number
-            until(lambda number=number: read_picture(told.folder, number))
+            until(lambda number=number: read_picture(told.folder, number), "a picture is missing")
             assert len(list(told.folder.glob("*.jpg"))) <= 9
     assert read_picture(told.folder, 6) is None
     assert {path.name for path in told.folder.iterdir()} == {STATE, *(f"{n}.jpg" for n in range(18, 26))}
@@ -129,7 +129,7 @@ def test_only_the_latest_pictures_are_kept(tmp_path, quick):
 
 def test_a_reader_never_sees_half_a_state(tmp_path, quick):
     with shared(tmp_path, Seen(segments=[SEGMENT] * 200)) as told:
-        until(lambda: (told.folder / STATE).exists())
+        until(lambda: (told.folder / STATE).exists(), "nothing is written")
         assert all(read_state(told.folder) for _ in range(300))
 
 
@@ -146,11 +146,11 @@ def test_why_it_ended(tmp_path):
 def test_a_folder_that_is_gone_stops_nothing(tmp_path, quick, capsys):
     session = Seen()
     with shared(tmp_path, session) as told:
-        until(lambda: (told.folder / STATE).exists())
+        until(lambda: (told.folder / STATE).exists(), "nothing is written")
         shutil.rmtree(told.folder, ignore_errors=True)
         shutil.rmtree(told.folder, ignore_errors=True)
         written = session.asked
-        until(lambda: session.asked > written + 3)
+        until(lambda: session.asked > written + 3, "it asks no more")
     assert capsys.readouterr().err.count("the session cannot be shared") == 1
 
 

@@ -15,6 +15,7 @@ from print_api import printed
 
 from detector.paths import ROOT
 from webapp import create_app
+from webapp.api.contract import openapi
 from webapp.security import api_tokens
 from webapp.security.access.permissions import LOCAL
 from webapp.storage.tables import AnalysisRow
@@ -30,6 +31,12 @@ def examples() -> list[str]:
 
 def test_the_table_is_what_the_code_says(app):
     assert printed() in TEXT, "put what `python tests/webapp/print_api.py` prints into docs/api.md"
+
+
+def test_the_order_does_not_rest_on_what_was_imported_first(app, monkeypatch):
+    otherwise = sorted(openapi.OPERATIONS, key=lambda each: each.area, reverse=True)
+    monkeypatch.setattr(openapi, "OPERATIONS", otherwise)
+    assert printed() in TEXT
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")

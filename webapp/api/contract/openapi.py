@@ -120,10 +120,11 @@ _OPTIONAL_HEADERS = frozenset({"Link", REPLAYED, "Upload-Metadata"})
 
 @lru_cache(maxsize=2)
 def document(*, login: bool) -> dict[str, Any]:
-    """The document; ``login``: whether a token is needed."""
+    """The document, its paths in the order of their areas; ``login``: whether a token is needed."""
     schemas, refs = _schemas()
     paths: dict[str, dict[str, Any]] = {}
-    for each in OPERATIONS:
+    areas = list(_AREAS)
+    for each in sorted(OPERATIONS, key=lambda each: areas.index(each.area)):  # not as they were imported
         address = PREFIX + re.sub(r"<(\w+)>", r"{\1}", each.path)
         paths.setdefault(address, {})[each.method.lower()] = _operation(each, refs, login)
     used = {each.area for each in OPERATIONS}
