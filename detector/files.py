@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -112,7 +113,8 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
             yield whole
             put(whole, path)
         return
-    temporary = target.with_name(longer_name(f".{target.name}", f".{os.getpid()}.part"))
+    # Not by the process's number: containers that share the folder may each have one of that number.
+    temporary = target.with_name(longer_name(f".{target.name}", f".{secrets.token_hex(8)}.part"))
     try:
         yield temporary
         if durable:

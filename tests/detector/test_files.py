@@ -61,6 +61,17 @@ def test_nothing_is_written_where_it_fails(tmp_path):
     assert place.read_bytes() == b"as it was" and os.listdir(tmp_path) == ["place"]
 
 
+def test_two_that_write_the_same_file_do_not_share_a_temporary_one(tmp_path):
+    """Containers that share the folder may each have a process of the same number, as these two have."""
+    place = tmp_path / "file"
+    with open_atomically(place) as first:
+        first.write(b"the first")
+        with open_atomically(place) as second:
+            second.write(b"two")
+        assert place.read_bytes() == b"two"
+    assert place.read_bytes() == b"the first" and list(tmp_path.iterdir()) == [place]
+
+
 def test_an_error_names_the_file_that_was_asked_for(tmp_path):
     place = tmp_path / "away" / "place"
     with pytest.raises(FileNotFoundError) as failed:

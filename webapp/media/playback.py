@@ -7,15 +7,13 @@ decided, a small file beside the preview.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, with_config
 
-from detector.files import flush_file, flush_folder
+from detector.files import flush_folder, write_atomically
 from detector.schema.formatting import ratio
 from detector.schema.translatable import N_
 from webapp.storage.data_folder import Folders
@@ -122,8 +120,5 @@ def recorded_with_age(folders: Folders, sha256: str) -> tuple[Playback | None, b
 def save_playback(folders: Folders, sha256: str, decided: Playback) -> None:
     """Write down what was decided, whole or not at all. A preview has to be in its place before."""
     place = folders.playback(sha256)
-    aside = place.with_name(f".{place.name}.{secrets.token_hex(8)}")
-    aside.write_text(json.dumps(asdict(decided) | {"version": _VERSION}) + "\n")
-    flush_file(aside)
-    os.replace(aside, place)
+    write_atomically(place, (json.dumps(asdict(decided) | {"version": _VERSION}) + "\n").encode())
     flush_folder(place.parent)
