@@ -95,7 +95,7 @@ def _live(options: argparse.Namespace) -> int:
         )
     from detector.live.player import play
     from detector.live.session import LiveSegment, LiveSession
-    from detector.live.state import falls_behind
+    from detector.live.state import slowness_warning
     from detector.models.loaded import load_model
     from detector.scoring.scorer import Scorer
 
@@ -127,13 +127,8 @@ def _live(options: argparse.Namespace) -> int:
         if shared:
             shared.ended = played.ended
         _say({"summary": asdict(played)}, out)
-    if falls_behind(played.scored, played.dropped):
-        print(
-            "reelproof: more than half of the frames were dropped: this machine is too slow for the source, "
-            "and a short manipulation may go unseen. End other programs, or record the source and analyse "
-            "the recording: of that none is dropped.",
-            file=sys.stderr,
-        )
+    if problem := slowness_warning(played.scored, played.dropped):
+        print(f"reelproof: {problem}", file=sys.stderr)
     return 0
 
 

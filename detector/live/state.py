@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from detector.schema.base import Probability, Value
+from detector.schema.translatable import N_
 
 STATE = "state.json"
 STATE_LIMIT = 1_000_000  # bytes
@@ -23,6 +24,11 @@ MOST_LANES, MOST_SCORES, MOST_FACES, MOST_SEGMENTS = 24, 600, 100, 200
 MOST_TEXT = 300
 SECONDS_SHOWN = 60.0
 _AT_FIRST = 16  # frames: two seconds at the usual rate
+_TOO_SLOW = N_(
+    "More than half of the frames were dropped: this machine is too slow for the source, and a short "
+    "manipulation may go unseen. End other programs, or record the source and analyse the recording: of that "
+    "none is dropped."
+)
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _JPEG = b"\xff\xd8\xff"
@@ -100,14 +106,17 @@ class LiveState(Value):
     ended: _Text | None
 
     @property
-    def falls_behind(self) -> bool:
-        """Whether scoring is too slow for the source."""
-        return falls_behind(self.scored, self.dropped)
+    def slowness_warning(self) -> str:
+        """As of :func:`slowness_warning`."""
+        return slowness_warning(self.scored, self.dropped)
 
 
-def falls_behind(scored: int, dropped: int) -> bool:
-    """Whether more frames were dropped than scored, not counting the first few, when scoring begins."""
-    return dropped > max(scored, _AT_FIRST)
+def slowness_warning(scored: int, dropped: int) -> str:
+    """What to say and do where scoring is too slow for the source, in a sentence; empty where it keeps up.
+
+    It is where more frames were dropped than scored, not counting the first few, while scoring begins.
+    """
+    return _TOO_SLOW if dropped > max(scored, _AT_FIRST) else ""
 
 
 def is_id(name: str) -> bool:

@@ -177,7 +177,7 @@ def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path])
     size, room = _size(files), shutil.disk_usage(incoming).free - settings.spare
     if size > room:
         without = {name: each for name, each in files.items() if not name.startswith(_MEDIA)}
-        raise _no_room(fits_without_video=_size(without) <= room)
+        raise _no_room(may_fit_without_video=_size(without) <= room)
     about = manifest.new_manifest(
         bundle.result.analysis, "bundle", made=iso_milliseconds(bundle.made), analysis_id=bundle.row.id
     )
@@ -188,7 +188,7 @@ def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path])
     except BaseException as problem:
         place.unlink(missing_ok=True)
         if is_disk_full(problem):
-            raise _no_room(fits_without_video=any(name.startswith(_MEDIA) for name in files)) from problem
+            raise _no_room(may_fit_without_video=any(name.startswith(_MEDIA) for name in files)) from problem
         raise
     return place
 
@@ -198,9 +198,9 @@ def _size(files: Mapping[str, bytes | Path]) -> int:
     return sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
 
 
-def _no_room(*, fits_without_video: bool) -> UserError:
+def _no_room(*, may_fit_without_video: bool) -> UserError:
     remedy = gettext("Free some space on the disk that holds Reelproof's data, then try again.")
-    if fits_without_video:
+    if may_fit_without_video:
         remedy = gettext(
             "Free some space on the disk that holds Reelproof's data, or take the bundle without the video."
         )
