@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
-CONFIG ?= detector/training/configs/reelproof-2.toml
+CONFIG ?= training/configs/reelproof-2.toml
 MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
@@ -74,7 +74,7 @@ train: $(READY)
 # Scan and second look (docs/training.md): prepared once; what was stopped goes on with the step it was in. Removing
 # out/second-look/runs/vit begins anew. `publish-scan` and `ship` are left to you. The second look is fitted to the scan of
 # MODEL, which is in models/, not to one in out/.
-SECOND_LOOK := $(BIN)/python -m detector.training.second_look --data $(DATA)
+SECOND_LOOK := $(BIN)/python -m training.second_look --data $(DATA)
 PATCHES := out/second-look/patches/dfdc.pickle
 VIT := out/second-look/runs/vit
 INNER := out/second-look/runs/inner
@@ -126,14 +126,14 @@ evaluate: $(READY)
 
 # Comparisons with a reference (docs/comparison.md); goes on where it was stopped
 evaluate-comparison: $(READY)
-	$(BIN)/python -m detector.training.evaluation.comparison --data $(DATA) --out out/comparison
+	$(BIN)/python -m training.evaluation.comparison --data $(DATA) --out out/comparison
 
 # Copies found again (docs/copies.md). The two libraries of hashes are what others use; they are fetched to be
 # compared with, and not installed.
 evaluate-fingerprints: $(READY)
 	test -d out/fingerprints-packages || $(BIN)/pip install -q --no-deps --target out/fingerprints-packages \
 		pdqhash==0.2.8 ImageHash==4.3.2
-	PYTHONPATH=out/fingerprints-packages $(BIN)/python -m detector.training.evaluation.fingerprints --data $(DATA) --out out/fingerprints
+	PYTHONPATH=out/fingerprints-packages $(BIN)/python -m training.evaluation.fin --data $(DATA) --out out/fingerprints
 	$(BIN)/python -m tests.bench_fingerprints
 
 leaderboard: $(READY)

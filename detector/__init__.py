@@ -1,20 +1,10 @@
-"""The engine: from a file to an :class:`Analysis`. Usable with no web app.
+"""The analysis engine: from a file to an :class:`Analysis`, without the web application.
 
-from detector import analyze
-analysis = analyze("clip.mp4")
+    from detector import analyze
+    analysis = analyze("clip.mp4")
 
-:mod:`detector.engine` has the stages in order; the folders are the stages, and what else uses them
-(docs/ARCHITECTURE.md). Of the modules beside them:
-
-- :mod:`~detector.sandboxed_engine` runs an analysis in a confined process, :mod:`~detector.preloaded` makes
-  a process ready for one.
-- :mod:`~detector.model_findings` goes from scored faces to a verdict, for each model of an analysis;
-  :mod:`~detector.other_models` has further models judge beside the first.
-- :mod:`~detector.environment` and :mod:`~detector.version` say what an analysis was made with.
-- :mod:`~detector.model_export` writes a model for other programs, :mod:`~detector.demo_clip` the sample.
-- :mod:`~detector.result_folder` is the folder that commands, those of reports too, write a result to.
-- :mod:`~detector.files`, :mod:`~detector.paths`, :mod:`~detector.timestamps`, :mod:`~detector.progress` and
-  :mod:`~detector.errors` are used everywhere.
+:mod:`detector.engine` runs the stages in order; each package beside it is one stage, or something that
+uses them (docs/ARCHITECTURE.md).
 """
 
 from __future__ import annotations
@@ -27,7 +17,8 @@ if TYPE_CHECKING:
     from detector.schema.analysis import Analysis as Analysis
     from detector.schema.analysis import Parameters as Parameters
     from detector.schema.analysis import Verdict as Verdict
-    from detector.verdict.persons.flagged import flagged_segments as flagged_segments
+    from detector.verdict.judged_persons import flagged_segments as flagged_segments
+
 
 __all__ = ["Analysis", "Parameters", "Verdict", "analyze", "flagged_segments"]
 
@@ -38,7 +29,7 @@ _WHERE = {
     "Analysis": "detector.schema.analysis",
     "Parameters": "detector.schema.analysis",
     "Verdict": "detector.schema.analysis",
-    "flagged_segments": "detector.verdict.persons.flagged",
+    "flagged_segments": "detector.verdict.judged_persons",
 }
 
 

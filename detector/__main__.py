@@ -1,4 +1,4 @@
-"""``python -m detector``; see :mod:`detector.cli.main`."""
+"""Run ``python -m detector``; see :mod:`detector.cli.main`."""
 
 import sys
 

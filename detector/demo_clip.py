@@ -1,12 +1,4 @@
-"""The demonstration clip: two people, one of them face-blended from second 3 to second 6.
-
-Made at set-up from two public-domain portraits found inside packages Reelproof depends
-on: Eileen Collins (scikit-image's ``astronaut``) and Grace Hopper (matplotlib's sample
-data), both photographs of the United States government. Each hangs in one half of the
-picture, filmed by a camera that shakes; from second 3 to second 6 Hopper's face is
-blended into Collins's. The recipe was fixed before the first network was trained and is
-not to be adjusted to what a network finds: it is the core test's known answer.
-"""
+"""Create the demonstration clip: two people, one of them with a swapped face from second 3 to second 6."""
 
 from __future__ import annotations
 
@@ -17,10 +9,10 @@ import av
 import cv2
 import numpy as np
 
-from detector.faces.search.centerface import FaceDetector
+from detector.face_blending import align, generated, match_colour, outline
+from detector.faces.search.networks import FaceDetector
 from detector.media.encode import H264Writer
 from detector.media.frame import Image
-from detector.training.synthesis.blending import align, generated, match_colour, outline
 
 FRAME_RATE = 25
 SECONDS = 9

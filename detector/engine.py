@@ -1,4 +1,4 @@
-"""One analysis from end to end: the stages in order, each from its own module."""
+"""Run one analysis from end to end: the stages in order, each from its own package."""
 
 from __future__ import annotations
 
@@ -10,46 +10,40 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
+import detector.engine  # noqa: F401 - brings all that an analysis imports
 from detector import timestamps
 from detector.backends.selection import needs_torch, open_backend
-from detector.environment import repeated_with, software
-from detector.explain.boxed_photo import BOXED, PHOTO, write_boxed, write_photo
-from detector.faces.search.turned import may_lie, turn_with_faces
-from detector.files import hashed, write_atomically
+from detector.environment import describe_software, extend_command, libraries, source_sha256
+from detector.explain.overlays import BOXED, PHOTO, write_boxed, write_photo
+from detector.faces.search.networks import FaceDetector
+from detector.faces.search.photos import find_upright_turn, may_be_rotated
+from detector.files import hash_file, write_atomically
+from detector.findings import OtherModels, OtherVerdicts, judge
 from detector.fingerprint.sampling import FingerprintSampler
+from detector.media.acceptance import InputLimits
 from detector.media.completeness import missing_seconds
-from detector.media.exhibit.limits import Bounds
-from detector.media.frame import Image
+from detector.media.frame import Image, Size
 from detector.media.open import open_media
-from detector.media.pictures.letterbox import Size
-from detector.media.prefetch import prefetched
+from detector.media.prefetch import prefetch
 from detector.media.reader import MediaReader, PictureGrowsError
-from detector.metadata.exhibit import media_facts, with_metadata
-from detector.model_findings import judge
+from detector.metadata.exhibit import add_metadata, media_facts
 from detector.models.loaded import LoadedModel, load_model
-from detector.other_models import OtherModels, OtherVerdicts
-from detector.process.memory import give_back, share_arenas
+from detector.process.resources import release_memory, share_arenas
 from detector.progress import Progress, ReportShare
-from detector.schema.analysis import (
-    Analysis,
-    Media,
-    MediaKind,
-    Parameters,
-    Segment,
-)
-from detector.schema.formatting import not_rounded_up_to, printable_name
-from detector.schema.joint_rule import JointRule
-from detector.scoring.first_pass.first_pass import BATCH, FirstPass, FirstPassResult
-from detector.scoring.first_pass.moments import MomentKeeper
+from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Segment
+from detector.schema.formatting import never_rounding_up_to, printable_name
+from detector.schema.method import JointRule
+from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
+from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look.second_look import fill_in_fused, look_again
+from detector.scoring.second_look import fill_in_fused, look_again
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.candidates import Candidate
 from detector.segments.explained_peaks import explain_peaks
-from detector.verdict.examined.coverage import coverage_of
-from detector.verdict.persons.flagged import flagged_persons
-from detector.verdict.persons.kinds import manipulation_kind
-from detector.verdict.reasons.not_seen import not_seen
+from detector.verdict.coverage import coverage_of, not_seen
+from detector.verdict.judged_persons import flagged_persons, manipulation_kind
 from detector.verdict.verdict import exhibit_stability
 
 # Share of the whole that is done at the end of a stage, for the progress bar.
@@ -68,7 +62,7 @@ def analyze(
     model: str | Path | LoadedModel | None = None,
     images: Path | None = None,
     progress: Progress | None = None,
-    bounds: Bounds | None = None,
+    bounds: InputLimits | None = None,
     fingerprint: Path | None = None,
     also: Sequence[str | Path | LoadedModel] = (),
     joint: JointRule = JointRule.FIRST,
@@ -143,7 +137,7 @@ class _Job:
     parameters: Parameters
     model: str | Path | LoadedModel | None
     images: Path | None
-    bounds: Bounds | None
+    bounds: InputLimits | None
     fingerprint: Path | None
     others: OtherModels
     canvas: Size | None = None
@@ -172,7 +166,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         parameters, still = job.parameters, reader.kind is MediaKind.IMAGE
         loaded, others = job.models()
         scorer, *other_scorers = [Scorer(one, still=still, codec=reader.codec) for one in (loaded, *others)]
-        size, digest = hashed(job.path)
+        size, digest = hash_file(job.path)
         looking = any(one.second_look is not None for one in (loaded, *others))
         keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
         prepare = _preparation(reader, loaded, scorer)
@@ -189,7 +183,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             refined = refine_boundaries(found, reader, scorer, parameters, refine)
             found = replace(found, detections=refined)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
-        media, declared = with_metadata(facts, reader, job.path)
+        media, declared = add_metadata(facts, reader, job.path)
         show = _of_stage(progress, "explaining", _REFINED, 1.0)
 
         def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
@@ -200,7 +194,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         if others:
             judging = OtherVerdicts(analysis, keeper, reader, job.images)
             added |= judging.fields(found_by_others, other_scorers, job.others.rule)
-            added["software"] = repeated_with(analysis, [one.told for one in others], job.others.rule)
+            added["software"] = extend_command(analysis, [one.told for one in others], job.others.rule)
         return analysis.model_copy(update=added)
 
 
@@ -228,11 +222,11 @@ def _look_at_persons(
     progress: Progress,
 ) -> Scorer:
     """The scorer that decides after the second look, whose logits are then those of ``found``."""
-    give_back()  # with the second network an analysis holds most: what it finds free is in pieces
+    release_memory()  # with the second network an analysis holds most: what it finds free is in pieces
     looked = _of_stage(progress, "looking again", _SCORED, _LOOKED)
     scorer = look_again(loaded, scan, found, keeper, parameters, looked)
     fill_in_fused(found.detections, scorer)
-    give_back()  # what compiling it took
+    release_memory()  # what compiling it took
     return scorer
 
 
@@ -241,7 +235,7 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
     if photo is None or not job.images:
         return {}
     flagged = flagged_persons(analysis.persons, analysis.segments)
-    with not_rounded_up_to(*analysis.parameters.thresholds):
+    with never_rounding_up_to(*analysis.parameters.thresholds):
         write_boxed(job.images, photo, width, analysis.persons, flagged)
     return {"picture": PHOTO, "boxed": BOXED}
 
@@ -259,7 +253,7 @@ def _run_first_pass(
     sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
     photo = None
     sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
-    with prefetched(first_pass.with_cuts(sampled), _depth(reader)) as frames:
+    with prefetch(first_pass.with_cuts(sampled), _depth(reader)) as frames:
         for frame, is_cut in frames:
             first_pass.process_frame(frame, is_cut)
             if sampler is not None:
@@ -300,10 +294,10 @@ def _turn_wanted(found: FirstPassResult, reader: MediaReader, parameters: Parame
 
     0 where they do, or turning helps nothing.
     """
-    if not may_lie(found.detections):
+    if not may_be_rotated(found.detections):
         return 0
     still = reader.kind is MediaKind.IMAGE
-    return turn_with_faces(_spread_frames(reader, found.times), parameters, still=still)
+    return find_upright_turn(_spread_frames(reader, found.times), parameters, still=still)
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:
@@ -349,7 +343,7 @@ def conclude(
         model=scorer.card.as_model(),
         parameters=parameters,
         coverage=coverage,
-        software=software(
+        software=describe_software(
             scorer.backend,
             BATCH,
             timestamps.iso_seconds(datetime.now(UTC)),
@@ -358,3 +352,31 @@ def conclude(
             parameters,
         ),
     )
+
+
+_CROPS = 2  # as a photograph has at first: networks are made ready for the number they are given
+
+
+def preload(model: str | Path | None = None) -> LoadedModel:
+    """A model whose networks have run once, for the argument ``model`` of :func:`detector.engine.analyze`.
+
+    ``model`` is a name, or the path of a card. Raises :class:`~detector.errors.ModelError` for one that
+    cannot be used.
+    """
+    loaded = load_model(model)
+    for one in (loaded, loaded.second_look):
+        if one is not None:
+            size = one.card.input.size
+            open_backend(one).run(np.full((_CROPS, size, size, 3), 128, np.uint8))
+    FaceDetector()(np.zeros((64, 64, 3), np.uint8))
+    libraries(), source_sha256()  # kept by both
+    return loaded
+
+
+def preload_heatmaps(loaded: LoadedModel) -> None:
+    """What only findings need: torch with its networks, and Grad-CAM."""
+    if loaded.card.onnx:
+        return  # whose heatmaps are made by occlusion
+    import detector.explain.grad_cam  # noqa: F401
+
+    loaded.make_networks()

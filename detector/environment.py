@@ -1,7 +1,4 @@
-"""What an analysis was computed with: versions, source, machine and the command that repeats it.
-
-Nothing here names a path, a user or a host.
-"""
+"""Record what an analysis was computed with: versions, source, machine and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -15,13 +12,12 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from detector.backends.base import Backend
-from detector.backends.selection import ROUGH
-from detector.models.small_networks import COVERED_FACES, FACE_PROPOSALS
-from detector.paths import ROOT
+from detector.backends.runtimes import Backend
+from detector.backends.selection import REDUCED_PRECISION
+from detector.files import ROOT
+from detector.models.model_files import COVERED_FACES, FACE_PROPOSALS
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.joint_rule import JointRule
-from detector.schema.method.software import Library, Software
+from detector.schema.method import JointRule, Library, Software
 from detector.version import __version__
 
 # What takes part in a result, by its name on the package index.
@@ -43,12 +39,12 @@ _WIDEST = {
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def titled(backend: Backend) -> str:
+def backend_title(backend: Backend) -> str:
     """A back end's name and its library's version."""
     return f"{_TITLES[backend.name]} {backend.version}"
 
 
-def software(
+def describe_software(
     backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
 ) -> Software:
     """The published facts; ``backend`` ran the network, ``file`` and ``model`` are as in :func:`command`."""
@@ -66,15 +62,17 @@ def software(
         source_sha256=source_sha256(),
         face_proposals_sha256=FACE_PROPOSALS.sha256(),
         covered_faces_sha256=COVERED_FACES.sha256(),
-        backend=titled(backend),
+        backend=backend_title(backend),
         precision=backend.precision,
         threads=backend.threads,
         batch=batch,
-        command=command(file, model, given, backend.name if backend.name in ROUGH else None),
+        command=repeat_command(
+            file, model, given, backend.name if backend.name in REDUCED_PRECISION else None
+        ),
     )
 
 
-def command(
+def repeat_command(
     file: str,
     model: str,
     given: Parameters,
@@ -88,9 +86,17 @@ def command(
     is named only where another would give other findings; ``others`` are further models, which decide
     together with the first one by ``rule``.
     """
-    words = ["python", "-m", "detector", "analyze", no_option(file), "--model", no_option(model)]
+    words = [
+        "python",
+        "-m",
+        "detector",
+        "analyze",
+        protect_leading_hyphen(file),
+        "--model",
+        protect_leading_hyphen(model),
+    ]
     for other in others:
-        words += ["--also", no_option(other)]
+        words += ["--also", protect_leading_hyphen(other)]
     words += ["--joint", rule] if rule is not JointRule.FIRST else []
     for field in Parameters.model_fields:
         value = getattr(given, field)
@@ -100,18 +106,18 @@ def command(
     return shlex.join([*words, "--out", "again"])
 
 
-def no_option(file: str) -> str:
+def protect_leading_hyphen(file: str) -> str:
     """A file's name as a command takes it: one that begins with a hyphen would be an option."""
     return f"./{file}" if file.startswith("-") else file
 
 
-def repeated_with(analysis: Analysis, others: Sequence[str], rule: JointRule) -> Software:
+def extend_command(analysis: Analysis, others: Sequence[str], rule: JointRule) -> Software:
     """The facts of ``analysis``, which have its command, with one that asks further models as well."""
     ran, words = analysis.software, shlex.split(analysis.software.command or "")
     model = words[words.index("--model") + 1]
     backend = words[words.index("--backend") + 1] if "--backend" in words else None
     told = (analysis.media.file, model, analysis.parameters)
-    return ran.model_copy(update={"command": command(*told, backend, others, rule)})
+    return ran.model_copy(update={"command": repeat_command(*told, backend, others, rule)})
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,4 @@
-"""The errors a caller of the engine can meet, all under one root.
-
-Each message says what happened and what to do next; none needs a traceback to
-be understood.
-"""
+"""Exceptions that callers of the engine may catch, all below one base class."""
 
 
 class ReelproofError(Exception):

@@ -1,4 +1,4 @@
-"""Files: their size and SHA-256, and writing them whole or not at all, also through a power cut."""
+"""Files: locations of the program's own, hashes, and atomic writes that survive a power cut."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of ``detector``, ``reports`` and ``webapp``: the sources, or where a wheel was installed."""
+
+_INSTALLED = ROOT / "reelproof_files"  # of a wheel: pyproject.toml puts them there
+FILES = _INSTALLED if _INSTALLED.is_dir() else ROOT
+"""The folder of ``templates``, ``static``, ``models``, ``requirements.txt`` and of the bundles' verifier."""
+
+
 _OF_WRITING = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG})
 _LONGEST_NAME = 255  # bytes, of Linux's file systems
 
@@ -24,7 +32,7 @@ def is_disk_full(problem: BaseException) -> bool:
     return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def hashed(path: Path) -> tuple[int, str]:
+def hash_file(path: Path) -> tuple[int, str]:
     """Bytes and SHA-256 of a file, read a piece at a time; raises ``OSError`` where it cannot be read.
 
     So it does of a device or a pipe: these may never end.
@@ -68,7 +76,7 @@ def flush_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def publish(unfinished: Path, finished: Path) -> None:
+def publish_folder(unfinished: Path, finished: Path) -> None:
     """Move a whole folder into place in one step, unless something whole is there already.
 
     A reader sees the folder complete or not at all, before and after a crash.
@@ -106,15 +114,15 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     With ``durable`` its bytes are forced to disk first, so that a power cut leaves no empty file there.
     Errors name ``path``. Links and devices: :func:`replaced`.
     """
-    target = replaced(path)
+    target = resolve_target(path)
     if target is None:
         with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
             whole = Path(folder, path.name)
             yield whole
-            put(whole, path)
+            move_into_place(whole, path)
         return
     # Not by the process's number: containers that share the folder may each have one of that number.
-    temporary = target.with_name(longer_name(f".{target.name}", f".{secrets.token_hex(8)}.part"))
+    temporary = target.with_name(append_ending(f".{target.name}", f".{secrets.token_hex(8)}.part"))
     try:
         yield temporary
         if durable:
@@ -153,7 +161,7 @@ def _naming(path: Path, problem: OSError) -> OSError:
     return OSError(problem.errno, problem.strerror, str(path))
 
 
-def longer_name(name: str, ending: str) -> str:
+def append_ending(name: str, ending: str) -> str:
     """``name`` with ``ending``, a name cut where file systems would not take both (255 bytes)."""
     left = _LONGEST_NAME - len(os.fsencode(ending))
     while len(os.fsencode(name)) > left:
@@ -161,7 +169,7 @@ def longer_name(name: str, ending: str) -> str:
     return name + ending
 
 
-def replaced(path: Path) -> Path | None:
+def resolve_target(path: Path) -> Path | None:
     """What a file that is written to ``path`` replaces: of a link what it leads to.
 
     None where that is a device, a pipe or a file that is open here (``/dev/stdout``): it is written into,
@@ -181,9 +189,9 @@ def replaced(path: Path) -> Path | None:
     return step
 
 
-def put(made: Path, path: Path) -> None:
+def move_into_place(made: Path, path: Path) -> None:
     """Move the finished file ``made`` to ``path`` in one step, or write it there (:func:`replaced`)."""
-    target = replaced(path)
+    target = resolve_target(path)
     if target is not None:
         os.replace(made, target)
         return

@@ -1,10 +1,4 @@
-"""Write a model for other programs and for phones: ``python -m detector export``.
-
-What is written takes crops as :func:`detector.faces.crop.crop_square` makes them, uint8 (n, size, size, 3) in
-RGB, preprocessing included, and gives logits; divided by the card's temperature, their sigmoid is
-the probability of one frame. Before anything is kept, the files as they lie on disk are run on real
-faces and held against torch.
-"""
+"""Export a model for other programs and for phones: ``python -m detector export``."""
 
 from __future__ import annotations
 
@@ -25,14 +19,13 @@ from detector.backends.torch import Torch
 from detector.demo_clip import portraits
 from detector.errors import ModelError
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.search.centerface import FaceDetector
-from detector.files import hashed, temporary_folder
+from detector.faces.search.networks import FaceDetector
+from detector.files import hash_file, temporary_folder
 from detector.media.frame import Image
-from detector.models.loaded import LoadedModel, load_model
-from detector.models.validate import refuse_other_name
+from detector.models.loaded import LoadedModel, load_model, refuse_other_name
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
-from detector.networks.trace_graphs import traced, traced_judge
+from detector.networks.trace_graphs import trace, trace_judge
 
 TOLERANCE = 1e-3
 """Largest difference of a logit, or of a feature, from torch's; refused above it."""
@@ -149,23 +142,23 @@ def faces(size: int) -> NDArray[np.uint8]:
 
 def _of_crops(model: LoadedModel) -> bytes:
     size = model.card.input.size
-    path = graphs.shipped(model.card.architecture, size)
-    graph = graphs.read(path) if path else traced(model.network, size)
-    return graphs.bound(graph, model.card.input.mean, model.card.input.std, model.tensors())
+    path = graphs.shipped_graph(model.card.architecture, size)
+    graph = graphs.read_graph(path) if path else trace(model.network, size)
+    return graphs.bind(graph, model.card.input.mean, model.card.input.std, model.tensors())
 
 
 def _of_features(model: LoadedModel) -> bytes:
     network = model.network
     assert isinstance(network, SequenceNetwork)
-    return graphs.bound(traced_judge(network), model.card.input.mean, model.card.input.std, model.tensors())
+    return graphs.bind(trace_judge(network), model.card.input.mean, model.card.input.std, model.tensors())
 
 
 def _onnx(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
-    from detector.backends.onnxruntime import imported
+    from detector.backends.runtimes import import_onnxruntime
 
     path = stem.with_name(f"{stem.name}.onnx")
     path.write_bytes(network)
-    session = imported().InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
 
     def run(given: NDArray[Any]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: given})[0]
@@ -175,12 +168,12 @@ def _onnx(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
 
 
 def _openvino(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
-    from detector.backends.openvino import core, imported
+    from detector.backends.runtimes import import_openvino, openvino_core
 
     path = stem.with_name(f"{stem.name}.xml")
-    imported().save_model(core().read_model(network), path, compress_to_fp16=False)
+    import_openvino().save_model(openvino_core().read_model(network), path, compress_to_fp16=False)
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": processor_threads()}
-    compiled = core().compile_model(path, "CPU", settings)
+    compiled = openvino_core().compile_model(path, "CPU", settings)
 
     def run(given: NDArray[Any]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = compiled(given)[0]
@@ -190,5 +183,5 @@ def _openvino(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
 
 
 def _described(path: Path) -> dict[str, object]:
-    size, digest = hashed(path)
+    size, digest = hash_file(path)
     return {"file": path.name, "bytes": size, "sha256": digest}

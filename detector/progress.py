@@ -1,4 +1,4 @@
-"""What long work tells of how far it is."""
+"""Types of the callbacks by which long operations report their progress."""
 
 from __future__ import annotations
 

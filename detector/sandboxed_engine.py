@@ -1,6 +1,6 @@
-"""One analysis, or one annotated video, in a confined process: what the shell's commands do with a file.
+"""Run an analysis, or draw an annotated video, in a confined process, for the command line.
 
-The web app's worker does the same in its own way, since it has a row to keep up to date.
+The web application's worker has its own variant, because it keeps a job's row up to date meanwhile.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from detector.backends.selection import SETTING as BACKEND_SETTING
+from detector.backends.selection import BACKEND_VARIABLE as BACKEND_SETTING
 from detector.errors import MediaError, ParameterError
-from detector.files import put, replaced, temporary_folder
-from detector.models.card_files import with_absolute_path
+from detector.files import move_into_place, resolve_target, temporary_folder
+from detector.models.model_files import with_absolute_path
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
-from detector.sandbox.limits import MEGABYTE
+from detector.sandbox.kernel import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.joint_rule import JointRule
+from detector.schema.method import JointRule
 
 WriteResult = Callable[[Analysis, Path], None]
 _RESULT = "analysis.json"
@@ -115,7 +115,7 @@ def annotate_confined(
     if out.exists() and out.samefile(exhibit):
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
     maps = {name: path.absolute() for name, path in maps.items()}
-    target = replaced(out)
+    target = resolve_target(out)
     beside = None if target is None else target.parent
     with temporary_folder(".annotated-", beside, out) as folder:
         made = Path(folder, "annotated.mp4")
@@ -125,7 +125,7 @@ def annotate_confined(
         with Sandbox(*what, limits=limits_of_environment(), places=places, modules=modules) as confined:
             told: dict[str, Any] = confined.result(progress)
         refuse_links(made.parent)
-        put(made, out)
+        move_into_place(made, out)
     return told
 
 

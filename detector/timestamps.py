@@ -1,9 +1,4 @@
-"""Moments as text, always in UTC: the one place where a date and time is written or read.
-
-Files and the API hold ISO 8601 with ``Z``: to the second what the engine writes, to the
-millisecond what JavaScript and Python must write alike (annotations, custody log, API). People
-read ``2026-11-20 15:04:05 UTC``. Local times, for a report's case, are in ``reports.text.dates``.
-"""
+"""Format and parse points in time as text, always in UTC."""
 
 from __future__ import annotations
 

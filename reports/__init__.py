@@ -1,11 +1,11 @@
-"""Evidence reports: one view model, an HTML page, a PDF and a manifest of their SHA-256.
+"""Evidence reports: HTML page, PDF and a manifest with the SHA-256 of every file.
 
 from reports import write_report
 write_report(analysis, folder)
 
-What the folders hold is in docs/ARCHITECTURE.md. Beside them, :mod:`~reports.file_names` says what files of
-a result, a report and a bundle are called, :mod:`~reports.errors` has what can go wrong,
-:mod:`~reports.plain_http` says where http does in place of https.
+Each section of the report is a package of its own: finding, persons, exhibit, procedure, validation,
+custody, review and comparison. :mod:`reports.report_view` assembles them, :mod:`reports.render` turns
+the result into files. docs/ARCHITECTURE.md describes what the folders hold.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can go wrong while a report is made, all under the one root of Reelproof."""
+"""Errors raised while a report is made, all below the root error of Reelproof."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""What the files of a result, a report and a bundle are called, wherever they are written, read or checked.
-
-docs/bundle.md says what each holds. Files of one comparison: :mod:`reports.inputs.comparisons`. Imports
-nothing, as commands need it before they begin.
-"""
+"""Names of the files of a result, a report and a bundle."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ ANALYSIS = "analysis.json"
 ANNOTATIONS = "annotations.json"
 CASE = "case.json"
 CUSTODY = "custody.json"
-LABORATORY = "laboratory.json"  # so in `detector.schema.laboratory.quoted`; a test compares
+LABORATORY = "laboratory.json"  # so in `detector.schema.laboratory`; a test compares
 SECOND_REVIEW = "second-review.json"
 REPORT_HTML, REPORT_PDF = "report.html", "report.pdf"
 SCORES = "scores.csv"  # in the PDF alone

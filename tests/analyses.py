@@ -29,7 +29,7 @@ from detector.schema.analysis import (
     Span,
     Verdict,
 )
-from detector.verdict.judged_exhibit import JudgedExhibit
+from detector.verdict.judged_persons import JudgedExhibit
 from detector.verdict.verdict import exhibit_probability
 
 EXHIBIT_SHA256 = "3f" * 32

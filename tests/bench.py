@@ -29,14 +29,14 @@ import torch
 
 from detector import analyze
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.scene_changes import CutDetector
+from detector.faces.search.networks import FaceDetector
 from detector.faces.search.search import FaceSearch
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
-from detector.media.pictures.cuts import CutDetector
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Parameters
-from detector.scoring.first_pass.first_pass import BATCH
+from detector.scoring.first_pass import BATCH
 from detector.scoring.scorer import Scorer
 from tests import bench_options
 from tests.bench_clips import lengthen, make_clip
@@ -252,7 +252,7 @@ def against_the_open_pipeline(path: Path, model: LoadedModel) -> dict[str, float
 def long_clip() -> dict[str, float]:
     """Resident memory of two hours against two minutes, each in a program of its own."""
     program = (
-        "import sys, time; from detector import analyze; from detector.process.memory import peak_memory; "
+        "import sys, time; from detector import analyze; from detector.process.resources import peak_memory; "
         "started = time.perf_counter(); analyze(sys.argv[1]); "
         "print(peak_memory(), time.perf_counter() - started)"
     )

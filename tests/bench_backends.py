@@ -41,7 +41,9 @@ def main(name: str = "reelproof", data: str = "") -> None:
         with torch.inference_mode():
             model.network(ready)
 
-    names = [each for each in backends.NAMES if each in (*backends.available(), "openvino-bf16")]
+    names = [
+        each for each in backends.BACKEND_NAMES if each in (*backends.available_backends(), "openvino-bf16")
+    ]
     running = {each: backends.open_backend(model, each) for each in names}
     parts: dict[str, Callable[[], object]] = {"plain torch": plain}
     parts |= {each: lambda run=backend.run: run(crops) for each, backend in running.items()}
@@ -84,13 +86,13 @@ def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[s
     """AUC on dfdc-test as ``evaluate`` has it, and differences from torch of single crops' scores."""
     from sklearn.metrics import roc_auc_score
 
-    from detector.faces.patch import decode
-    from detector.scoring.single_crops import framed_crop
-    from detector.training.data.face_samples import dfdc_samples
+    from detector.faces.patch import decode_jpeg
+    from detector.scoring.scorer import framed_crop
+    from training.data.research_faces import dfdc_samples
 
     samples = dfdc_samples(data / "dfdc-test.zip")
     size = model.card.input.size
-    crops = [framed_crop(decode(sample.data), size) for sample in samples]
+    crops = [framed_crop(decode_jpeg(sample.data), size) for sample in samples]
     labels = [sample.label for sample in samples]
     found: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for name in names:

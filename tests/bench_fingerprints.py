@@ -18,11 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert
 
-from detector.fingerprint.codes import codes
-from detector.fingerprint.fingerprint import SIDE, VERSION, Fingerprint
-from detector.fingerprint.index import search
+from detector.fingerprint.fingerprint import SIDE, VERSION, Fingerprint, compute_codes
+from detector.fingerprint.index import search_index
 from tests import bench_options, servers
-from webapp.services import fingerprints
+from webapp.comparisons import fingerprints
 from webapp.settings import Settings, read_settings
 from webapp.storage.database import Database, connect
 from webapp.storage.tables import Exhibit, FingerprintBlock, FingerprintRow, now
@@ -70,7 +69,7 @@ def fill(database: Database, made: list[Fingerprint]) -> None:
                 "exhibit_id": n,
                 "version": VERSION,
                 "made": moment,
-                "looks": codes(each.pictures).tobytes(),
+                "looks": compute_codes(each.pictures).tobytes(),
                 "body": each.to_bytes(),
             }
             for n, each in part
@@ -80,7 +79,7 @@ def fill(database: Database, made: list[Fingerprint]) -> None:
             session.execute(insert(FingerprintRow), prints)
     while True:
         with database.alone() as session:
-            fingerprints.build_blocks(session)
+            fingerprints.build_index_blocks(session)
             session.flush()
             if session.query(FingerprintBlock).count() == len(made) // FingerprintBlock.SIZE:
                 return
@@ -95,11 +94,11 @@ def measure(database: Database, made: list[Fingerprint]) -> dict[str, float]:
         copy = Fingerprint(np.clip(changed, 0, 255).astype(np.uint8), (320, 180), made[number].still)
         clock, began = time.perf_counter(), time.process_time()
         with database.begin() as session:
-            entries = fingerprints.entries(session)
+            entries = fingerprints.load_index(session)
         read = time.process_time()
-        search(entries, copy)
+        search_index(entries, copy)
         searched, clocked = time.process_time(), time.perf_counter()
-        matched = dict(fingerprints.matches(database, "0" * 64, copy))
+        matched = dict(fingerprints.find_matches(database, "0" * 64, copy))
         ended = time.process_time()
         found += number + 1 in matched
         # The last includes both parts before it once more.

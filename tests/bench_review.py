@@ -23,9 +23,9 @@ from chromium import ARGUMENTS, CHROMIUM
 
 from tests import bench_options
 from webapp import create_app
-from webapp.downloads import offline_page
-from webapp.queries import review_data
-from webapp.queries.results import load
+from webapp.analyses.downloads import bundles
+from webapp.analyses.results import load_result
+from webapp.review import desk_data
 
 _WATCH = """
     window.tasks = [];
@@ -46,10 +46,10 @@ def page_of(app: Flask, folder: Path) -> Path:
     source.mkdir()
     analysis = build(source, persons=5, segments=300, duration=7200.0, count=10_000)
     (source / "analysis.json").write_text(analysis.to_json())
-    result = load(source)
-    data = review_data.document("a" * 32, result)
+    result = load_result(source)
+    data = desk_data.desk_document("a" * 32, result)
     with app.test_request_context():
-        text = offline_page.page(result.view, data, [], {"report.pdf": "PDF report"})
+        text = bundles.render_offline_page(result.view, data, [], {"report.pdf": "PDF report"})
     shutil.copytree(source / "overlays", folder / "page" / "overlays")
     (folder / "page" / "index.html").write_text(text)
     scores = sum(len(person.scores) for person in analysis.persons)

@@ -18,7 +18,7 @@ import warm
 from hypothesis import settings
 from run_cache import made_once, of_this_run
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 if TYPE_CHECKING:
     from clips import Analysed

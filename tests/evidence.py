@@ -12,12 +12,12 @@ from analyses import build
 from weasyprint import HTML, Attachment
 
 from detector.schema.analysis import Analysis
-from reports.bundle import packing
+from reports.bundle import review_bundle
 from reports.bundle.manifest import Signer, file_entries, manifest_files, new_manifest
 from reports.custody.format import Action, entry_body, export_parts, sign_entry
-from reports.exports.scores import scores_csv
-from reports.render.pdf_digest import PLACEHOLDER
-from reports.render.pdf_digest import with_digest as sealed_pdf
+from reports.exports.tables import scores_csv
+from reports.render.pdf_conformance import PLACEHOLDER
+from reports.render.pdf_conformance import with_digest as sealed_pdf
 from reports.review.annotation_file import checksum, file_text, to_json
 from reports.review.annotations import ANNOTATION, Annotation
 
@@ -177,7 +177,7 @@ def small_bundle(
     pictures.mkdir()
     analysis, files = contents(pictures, pdf=pdf, played=played)
     path = folder / "bundle.zip"
-    packing.write(path, files, new_manifest(analysis, "bundle", analysis_id=ANALYSIS_ID), signer)
+    review_bundle.write_bundle(path, files, new_manifest(analysis, "bundle", analysis_id=ANALYSIS_ID), signer)
     return path
 
 

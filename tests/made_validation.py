@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from detector.schema.analysis import Analysis, Library, MediaKind, Parameters, Verdict
-from detector.schema.laboratory.validation import (
+from detector.schema.laboratory import (
     LabelledSegment,
     Repetition,
     ValidatedModel,
@@ -16,8 +16,8 @@ from detector.schema.laboratory.validation import (
     ValidationItem,
     Versions,
 )
+from detector.statistics.likelihood_ratios import likelihood_ratios
 from detector.validation import conclude, rates
-from detector.validation.likelihood import likelihood_ratios
 from detector.validation.limits import limits_found
 
 LABELLED = ("generator", "segments", "sex")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import PIL.Image
 
-from detector.media.exhibit.signatures import CONTAINERS
+from detector.media.acceptance import CONTAINERS
 
 SIDE = 64
 

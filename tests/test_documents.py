@@ -11,9 +11,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 import detector
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.schema.analysis import SCHEMA_VERSION
-from reports.text.translation.languages import DEFAULT, LANGUAGES
+from reports.language.languages import DEFAULT, LANGUAGES
 
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted(
@@ -151,7 +151,7 @@ def test_folders_of_many_modules_name_each_where_they_say_in_which_order_they_wo
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_what_it_says_is_in_a_file_is_there(document: Path):
-    """As in `weakness` in `webapp/security/sign_in/passwords.py`."""
+    """As in `weakness` in `webapp/accounts/passwords.py`."""
     wrong = [
         found[0]
         for found in _NAME_IN_FILE.finditer(text(document))

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 TEXT = (ROOT / "docs" / "asvs.md").read_text(encoding="utf-8")
 LIST = ROOT.parent / "shared" / "refs" / "asvs-5.0-levels-1-2.csv"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 TEMPLATES, SHEETS = ROOT / "templates", ROOT / "static" / "css"
 _NAME = re.compile(r"-?[a-z][\w-]*")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 _PHYSICAL = re.compile(
     r"(?:margin|padding|border)-(?:left|right)\b"

@@ -20,14 +20,14 @@ from babel.messages.pofile import read_po
 from bare_script_text import bare_script_text
 from bare_text import bare_text
 
-from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS, SHIPPED
-from detector.paths import ROOT
+from detector.files import ROOT
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SECOND_LOOK_FOLDER, SHIPPED_MODELS
 from detector.schema.analysis import Parameters
-from reports.text.translation import language
-from reports.text.translation.catalogues import CATALOGUES, MESSAGES, SCRIPTS
-from reports.text.translation.filled_messages import SENTENCES
+from reports.language import translation
+from reports.language.catalogues import CATALOGUES, MESSAGES, SCRIPTS
+from reports.language.filled_messages import SENTENCES
 
-LANGUAGES = [code for code in language.LANGUAGES if code != language.DEFAULT]
+LANGUAGES = [code for code in translation.LANGUAGES if code != translation.DEFAULT]
 KEYWORDS = {
     "_": None,
     "N_": None,
@@ -85,7 +85,7 @@ def test_names_of_parameters_are_messages(messages: tuple[str, set[str]]) -> Non
     domain, used = messages
     if domain == MESSAGES:
         unmarked = [name for name in Parameters.model_fields if name.replace("_", " ") not in used]
-        assert unmarked == [], "mark these, with spaces, in reports/text/translation/words.py"
+        assert unmarked == [], "mark these, with spaces, in reports/language/stored_words.py"
 
 
 def test_no_message_is_hidden_from_extraction(messages: tuple[str, set[str]]) -> None:
@@ -100,7 +100,7 @@ def test_no_message_is_hidden_from_extraction(messages: tuple[str, set[str]]) ->
         for message in _marked(ast.parse(path.read_text("utf-8")))
         if message and message not in used
     )
-    assert lacking == [], "name these in INSIDE or counted() of reports/text/translation/words.py"
+    assert lacking == [], "name these in INSIDE or counted() of reports/language/stored_words.py"
 
 
 def _marked(tree: ast.AST) -> Iterator[str]:
@@ -196,8 +196,8 @@ def test_the_checker_finds_bare_text(tmp_path: Path) -> None:
 
 
 def test_sentences_with_lists_are_found_again_one_by_one() -> None:
-    with language.speaking("de"):
-        assert language.translated(
+    with translation.speaking("de"):
+        assert translation.translated(
             "The exhibit shows one stretch of the reference, 7.8 seconds together, at 0.89 times the size, "
             "cropped to 79% of its picture. No face was found that could be compared."
         ) == (
@@ -221,8 +221,8 @@ def test_sentences_with_lists_are_found_again_one_by_one() -> None:
     ],
 )
 def test_parts_that_differ_from_a_reference_are_told_in_whole_sentences(english: str, german: str) -> None:
-    with language.speaking("de"):
-        assert language.translated(english) == german
+    with translation.speaking("de"):
+        assert translation.translated(english) == german
 
 
 def test_scripts_hold_no_text_outside_gettext() -> None:
@@ -246,32 +246,32 @@ def test_the_checker_finds_bare_text_in_scripts(tmp_path: Path) -> None:
 
 
 def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    with language.speaking("de"):
-        assert language.translated("Your account") == "Ihr Konto"
-        assert language.translated(
+    with translation.speaking("de"):
+        assert translation.translated("Your account") == "Ihr Konto"
+        assert translation.translated(
             "At least 12 characters. Any will do; four unrelated words are good."
         ).startswith("Mindestens 12 Zeichen.")
-        assert language.translated("Nobody has translated this.") == "Nobody has translated this."
-        told = language.translated(
+        assert translation.translated("Nobody has translated this.") == "Nobody has translated this."
+        told = translation.translated(
             "Person A: 1 segment flagged as manipulated; it counted that the face there differs from the "
             "same person's before and after."
         )
         assert told.startswith("Person A: 1 Segment") and "Project-Id" not in told
-        assert language.translated("") == ""
-    assert language.translated("Your account") == "Your account"
+        assert translation.translated("") == ""
+    assert translation.translated("Your account") == "Your account"
 
 
 def test_what_is_the_matter_with_a_named_file_is_found_again_behind_its_name() -> None:
     damaged = (
         "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part."
     )
-    with language.speaking("de"):
-        told = language.translated(damaged)
+    with translation.speaking("de"):
+        told = translation.translated(damaged)
         assert told.startswith("Die Datei kann nicht gelesen werden: ")
         for name in ("broken.mp4", "recording", "Interview. Part 2.mp4", "a: b.mov"):
-            assert language.translated(f"{name}: {damaged}") == f"{name}: {told}"
-            assert language.translated(f"{name}: {damaged} {damaged}") == f"{name}: {told} {told}"
-        assert language.translated("broken.mp4: Nobody has translated this.").endswith("translated this.")
+            assert translation.translated(f"{name}: {damaged}") == f"{name}: {told}"
+            assert translation.translated(f"{name}: {damaged} {damaged}") == f"{name}: {told} {told}"
+        assert translation.translated("broken.mp4: Nobody has translated this.").endswith("translated this.")
 
 
 @pytest.mark.parametrize("domain", MAPPINGS)
@@ -282,14 +282,14 @@ def test_a_face_has_one_word_in_spanish(domain: str) -> None:
 
 
 def test_a_median_is_not_called_a_mean() -> None:
-    with language.speaking("de"):
-        assert language.gettext("Median time") == "Mediane Dauer"
+    with translation.speaking("de"):
+        assert translation.gettext("Median time") == "Mediane Dauer"
 
 
 def test_a_key_of_a_file_stays_as_it_is() -> None:
-    with language.speaking("de"):
-        assert language.translated("exhibit") != "exhibit"
-        told = language.translated(
+    with translation.speaking("de"):
+        assert translation.translated("exhibit") != "exhibit"
+        told = translation.translated(
             "Model card x.json is malformed at exhibit: Field required. Correct it; "
             "docs/external-models.md has an example."
         )
@@ -297,19 +297,19 @@ def test_a_key_of_a_file_stays_as_it_is() -> None:
 
 
 def test_figures_of_kept_words_follow_the_language() -> None:
-    with language.speaking("de"):
-        assert language.translated("48 to 80 px") == "48 bis 80 px"
-        assert language.translated("0.01 to 0.03") == "0,01 bis 0,03"
-        assert language.translated("Not labelled, so nothing is known of it: group, sex.") == (
+    with translation.speaking("de"):
+        assert translation.translated("48 to 80 px") == "48 bis 80 px"
+        assert translation.translated("0.01 to 0.03") == "0,01 bis 0,03"
+        assert translation.translated("Not labelled, so nothing is known of it: group, sex.") == (
             "Nicht beschriftet, daher ist darüber nichts bekannt: Gruppe, Geschlecht."
         )
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
-@pytest.mark.parametrize("name", sorted(SHIPPED))
+@pytest.mark.parametrize("name", sorted(SHIPPED_MODELS))
 def test_what_a_shipped_models_card_says_of_it_is_translated(name: str, code: str) -> None:
     """But for its training data and recipe, of which pages say that they are in English."""
-    card = json.loads((MODELS / f"{name}.json").read_bytes())
+    card = json.loads((MODELS_FOLDER / f"{name}.json").read_bytes())
     rates = [
         rate[about]
         for rate in card["rates"]
@@ -319,38 +319,38 @@ def test_what_a_shipped_models_card_says_of_it_is_translated(name: str, code: st
     ranges = [each[about] for each in card["validated"] for about in ("name", "basis")]
     figures = [part for figure in card["figures"] for part in figure.replace("_", " ").split(", ")]
     words = {each for each in (card["domain"], *card["limits"], *rates, *ranges, *figures) if each}
-    with language.speaking(code):
-        lacking = {each for each in words if language.translated(each) == each}
+    with translation.speaking(code):
+        lacking = {each for each in words if translation.translated(each) == each}
     assert lacking <= {"AUC", "126 develop clips"}
 
 
 def test_a_data_set_that_is_called_like_a_message_keeps_its_name() -> None:
     sentence = "Thresholds of the verdict were chosen on other data than photographs."
-    with language.speaking("de"):
-        assert language.translated("photographs") == "Fotos"
-        assert language.translated(sentence).endswith(" als an photographs.")
+    with translation.speaking("de"):
+        assert translation.translated("photographs") == "Fotos"
+        assert translation.translated(sentence).endswith(" als an photographs.")
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_second_looks_card_is_translated_sentence_by_sentence(code: str) -> None:
-    """Mark what lacks in `reports/text/translation/card_words.py`."""
-    card = json.loads((MODELS / SECOND_LOOKS / f"{DEFAULT}.json").read_bytes())
+    """Mark what lacks in `reports/language/stored_words.py`."""
+    card = json.loads((MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json").read_bytes())
     rates = [rate[name] for rate in card["rates"] for name in ("data", "interval", "note") if rate.get(name)]
     words = {card["domain"], *card["limits"], *card["learnt"], *rates}
     sentences = {each for text in words for each in SENTENCES.split(text)}
-    with language.speaking(code):
-        lacking = [each for each in sorted(sentences) if language.translated(each) == each]
+    with translation.speaking(code):
+        lacking = [each for each in sorted(sentences) if translation.translated(each) == each]
         names = {part for name in card["figures"] for part in name.replace("_", " ").split(", ")}
         unnamed = {
-            part for part in names if re.search("[a-z]{3}", part) and language.translated(part) == part
+            part for part in names if re.search("[a-z]{3}", part) and translation.translated(part) == part
         }
     assert lacking == []
     assert unnamed <= {"FaceForensics++", "StyleGAN 1", "StyleGAN 2", "Photoshop"}, "but proper names"
 
 
 def test_figures_of_the_second_looks_card_are_taken_over() -> None:
-    with language.speaking("de"):
-        told = language.translated(
+    with translation.speaking("de"):
+        told = translation.translated(
             "Fusion and thresholds rest on 130 clips, 64 of them unmanipulated, 3.5 to 12 seconds long."
         )
     assert told.startswith("Verbindung der Netze") and "130 Clips, 64 davon" in told and "3,5 bis 12" in told

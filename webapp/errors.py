@@ -1,12 +1,9 @@
-"""The root of every error that is answered in words: HTTP status, what is the matter, what to do about it.
-
-:mod:`webapp.http.error_pages` turns them into pages, JSON or problem details.
-"""
+"""The base class of errors that are explained to users: HTTP status, message and remedy."""
 
 from __future__ import annotations
 
 from detector.errors import ReelproofError
-from reports.text.translation.language import N_, gettext
+from reports.language.translation import N_, gettext
 
 
 class UserError(Exception):

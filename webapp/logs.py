@@ -1,8 +1,4 @@
-"""The log: as text, or with ``REELPROOF_LOG=json`` as one JSON object a line, with requests and jobs done.
-
-Of a request it says the route, never the query or a file's name: a log is kept and passed on
-where evidence is not.
-"""
+"""Logging, as text or, with ``REELPROOF_LOG=json``, as one JSON object a line."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ from detector import timestamps
 HEADER = "X-Request-Id"
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _log = logging.getLogger("webapp.requests")
-_AS_JSON_ALONE = (_log.name, "webapp.worker.stage_times")  # loggers of lines that text does not have
+_AS_JSON_ALONE = (_log.name, "webapp.worker.run_job")  # loggers of lines that text does not have
 
 
 class JsonLines(logging.Formatter):
@@ -42,7 +38,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(said, ensure_ascii=True, default=str)
 
 
-def prepare(*, as_json: bool) -> None:
+def configure(*, as_json: bool) -> None:
     """Messages of this process go to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if as_json else logging.Formatter(_TEXT))
@@ -52,7 +48,7 @@ def prepare(*, as_json: bool) -> None:
             logging.getLogger(name).setLevel(logging.INFO)
 
 
-def early_answer(method: str, status: int) -> str:
+def log_early_response(method: str, status: int) -> str:
     """An id for a request that the server answers before the app sees it, and its line in the log."""
     request_id = secrets.token_hex(8)
     fields = {"request": request_id, "method": method, "route": None, "status": status}

@@ -1,28 +1,152 @@
-"""The web server: waitress, bound to its port, that refuses early what the disk cannot take."""
+"""The web server: waitress, with limits on connections, and uploads rejected before their body is read."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
 import shutil
 import tempfile
 import threading
+import time
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
+from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.utilities import Error
 
 from webapp import logs
+from webapp.accounts.request_guard import SMALL, Admission
 from webapp.errors import UserError
-from webapp.http import problem_details
-from webapp.http.client_address import network
-from webapp.http.connections import LOOK_EVERY, Connections, TimedChannel, close_overdue
-from webapp.intake.incoming import no_space
-from webapp.security.requests.upload_admission import SMALL, Admission
+from webapp.http import error_responses
+from webapp.http.request_values import client_network
+from webapp.http.uploads import no_space_error
 from webapp.settings import SettingError, Settings
 from webapp.storage.data_folder import Folders
+
+with contextlib.suppress(ImportError):  # not on Windows
+    import resource
+
+MAX_CONNECTIONS = 1000
+MAX_CONNECTIONS_PER_ADDRESS = 100
+# Seconds: from the first byte of a request to the end of its headers, and from one request to the next.
+HEADERS_TIMEOUT, KEEP_ALIVE_TIMEOUT = 20.0, 60.0
+# A body may take this long, and longer only as long as it comes at this many bytes a second on the whole.
+BODY_TIMEOUT, MIN_BODY_RATE = 60.0, 500.0
+CHECK_INTERVAL = 5  # seconds between two looks at the deadlines
+
+_FILES = 4096  # that this process should be allowed to have open; half of them may be connections
+
+
+class Connections:
+    """All connections of one server, by where they come from. Used by the server's own thread alone."""
+
+    def __init__(self, place_of: Callable[[str], str], proxy: str | None) -> None:
+        """``place_of`` says which addresses count as one; those of ``proxy`` are of many people."""
+        self._place_of = place_of
+        self._unlimited = place_of(proxy) if proxy else None
+        self._of: dict[str, dict[TimedChannel, None]] = {}
+        self.most = min(MAX_CONNECTIONS, _files_allowed() // 2)
+
+    def add(self, channel: TimedChannel) -> None:
+        """Take in a new one; where there are too many with it, one of them closes."""
+        place = self._place(channel)
+        own = self._of.setdefault(place, {})
+        own[channel] = None
+        if place != self._unlimited and len(own) > MAX_CONNECTIONS_PER_ADDRESS:
+            _close_one(own, channel)
+        elif len(channel.server.active_channels) > self.most:
+            _close_one(channel.server.active_channels.values(), channel)
+
+    def remove(self, channel: TimedChannel) -> None:
+        """One has closed."""
+        place = self._place(channel)
+        own = self._of.get(place, {})
+        own.pop(channel, None)
+        if not own:
+            self._of.pop(place, None)
+
+    def _place(self, channel: TimedChannel) -> str:
+        return self._place_of(str(channel.addr[0]))
+
+
+class TimedChannel(HTTPChannel):
+    """A connection with deadlines; ``connections`` is set by the server's own subclass."""
+
+    connections: Connections
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.waiting_since = self._begun = time.monotonic()
+        self._answered, self._came = False, 0
+        self.connections.add(self)
+
+    def received(self, data: bytes) -> bool:
+        """Note when a request begins, and how much of it came."""
+        if self.request is None:
+            self._begun, self._came = time.monotonic(), 0
+        self._came += len(data)
+        return bool(super().received(data))
+
+    def service(self) -> None:
+        """Answer a request; from then on the next one is waited for."""
+        super().service()
+        self._answered, self.waiting_since = True, time.monotonic()
+
+    def handle_close(self) -> None:
+        """It counts no more."""
+        self.connections.remove(self)
+        super().handle_close()
+
+    def gives_way(self) -> bool:
+        """Whether nothing is lost but time if it closes: it has not said what it wants yet."""
+        saying = self.request is not None and self.request.headers_finished
+        return not (saying or self._busy())
+
+    def overdue(self, now: float) -> bool:
+        """Whether it let its deadline pass."""
+        if self._busy():
+            return False
+        if self.request is None:
+            return now - self.waiting_since > (KEEP_ALIVE_TIMEOUT if self._answered else HEADERS_TIMEOUT)
+        if not self.request.headers_finished:
+            return now - self._begun > HEADERS_TIMEOUT
+        return now - self._begun > BODY_TIMEOUT + self._came / MIN_BODY_RATE
+
+    def _busy(self) -> bool:
+        """Whether it is being answered, or closes already."""
+        return bool(self.requests or self.total_outbufs_len or self.will_close)
+
+
+def close_overdue(channels: Iterable[TimedChannel]) -> None:
+    """Close those that let their deadlines pass, by a clock that nobody sets."""
+    now = time.monotonic()
+    for channel in channels:
+        if channel.overdue(now):
+            channel.will_close = True
+
+
+def _close_one(among: Iterable[TimedChannel], newcomer: TimedChannel) -> None:
+    waiting = [each for each in among if each is not newcomer and each.gives_way()]
+    first = min(waiting, key=lambda each: each.waiting_since, default=newcomer)
+    first.will_close = True
+
+
+def _files_allowed() -> int:
+    """How many files this process may have open, after asking for enough."""
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    except (NameError, ValueError, OSError):
+        return 512
+    return _FILES if soft == resource.RLIM_INFINITY else soft
+
 
 _THREADS = 24  # uploads of many people wait for each other in theirs, and pages must not wait for them
 # What waitress refuses by itself, by the status it has for it; anything else is no HTTP that can be read.
@@ -55,19 +179,19 @@ class EarlyAnswer(Error):
 
     def __init__(self, request: HTTPRequestParser, refusal: UserError) -> None:
         super().__init__(str(refusal))
-        self.code, self.reason = refusal.status, problem_details.title(refusal.status)
-        self._request_id = logs.early_answer(request.command, refusal.status)
-        self._refusal, self._to_program = refusal, request.path.startswith(problem_details.PREFIX)
+        self.code, self.reason = refusal.status, error_responses.problem_title(refusal.status)
+        self._request_id = logs.log_early_response(request.command, refusal.status)
+        self._refusal, self._to_program = refusal, request.path.startswith(error_responses.PREFIX)
 
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """Status, headers and body, for waitress."""
         status, headers, body = super().to_response(ident)
         refusal = self._refusal
         if self._to_program:
-            problem = problem_details.response(refusal.status, refusal.error, refusal.remedy)
-            headers, body = [("Content-Type", problem_details.MEDIA_TYPE)], problem.get_data()
+            problem = error_responses.problem_response(refusal.status, refusal.error, refusal.remedy)
+            headers, body = [("Content-Type", error_responses.MEDIA_TYPE)], problem.get_data()
         if refusal.status == 401:
-            headers.append(("WWW-Authenticate", problem_details.CHALLENGE))
+            headers.append(("WWW-Authenticate", error_responses.CHALLENGE))
         if refusal.retry_after is not None:
             headers.append(("Retry-After", str(refusal.retry_after)))
         return status, [*headers, (logs.HEADER, self._request_id)], body
@@ -153,7 +277,7 @@ class AdmittedRequest(HTTPRequestParser):
         elif self.error is not None and not isinstance(self.error, EarlyAnswer):
             self._refuse(_OF_WAITRESS.get(self.error.code, _UNREADABLE))
         elif self.chunked and self.error is None and not self._room.suffices():
-            self._refuse(no_space())
+            self._refuse(no_space_error())
         if self.completed:
             self.expect_continue = False  # waitress would ask for the body, and read it, refused or not
             self.leave()
@@ -168,7 +292,7 @@ class AdmittedRequest(HTTPRequestParser):
             return
         self._sender = entered
         if not self._room.takes(self):
-            self._refuse(no_space())
+            self._refuse(no_space_error())
 
     def _refuse(self, refusal: UserError) -> None:
         self.error, self.completed = EarlyAnswer(self, refusal), True
@@ -216,7 +340,7 @@ def listen(app: Any, settings: Settings) -> Any:
     # The server keeps each request's body in a temporary file until it is complete. On many
     # machines /tmp is memory; the data folder is not.
     tempfile.tempdir = str(Folders.local(settings.data).incoming)
-    limits = Connections(network, settings.proxy)
+    limits = Connections(client_network, settings.proxy)
     server = _bound(app, settings, limits.most)
 
     class Channel(UploadChannel):
@@ -249,7 +373,7 @@ def _bound(app: Any, settings: Settings, most_connections: int) -> Any:
             ident="",
             max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
             channel_timeout=300,  # of one that does not read its answer; connections.py has the others
-            cleanup_interval=LOOK_EVERY,
+            cleanup_interval=CHECK_INTERVAL,
             connection_limit=most_connections + 50,  # beyond it nothing is accepted; one closes before
             asyncore_use_poll=True,  # select takes no more than 1024 files
             backlog=1024,

@@ -1,8 +1,4 @@
-"""How the text of each kind of setting becomes its value.
-
-What a ``ValueError`` says here continues after the setting's name. Most repeat the value ("=yes is neither on
-nor off."); those of URLs that may hold a password do not.
-"""
+"""Parse the values of settings, one function for each kind."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from detector.errors import ParameterError
-from reports.plain_http import is_confidential
+from reports.untrusted_input import is_confidential
 from webapp.url_allowlist import parse_url
 
 ROLES = ("reader", "reviewer", "examiner", "administrator")
@@ -287,6 +283,6 @@ def backend(name: str) -> str:
     from detector.backends import selection as backends
 
     try:
-        return backends.require(name) if name else ""
+        return backends.require_backend(name) if name else ""
     except ParameterError as error:
         raise ValueError(f": {error}") from None

@@ -1,8 +1,4 @@
-"""Every setting of the web app: :class:`Settings` is the one table of name, default and meaning.
-
-pydantic-settings reads it from the environment. A setting that is no field of :class:`Settings` does not
-exist. ``python -m webapp settings-doc`` prints docs/settings.md from the same table.
-"""
+"""All settings of the web app: :class:`Settings` is the one table of names, defaults and meanings."""
 
 from __future__ import annotations
 
@@ -19,16 +15,16 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL
 
-from detector.process.parent import PARENT
-from detector.sandbox.limits import Limits
-from reports.plain_http import is_loopback
+from detector.process.signals import PARENT_VARIABLE
+from detector.sandbox.kernel import Limits
+from reports.untrusted_input import is_loopback
 from webapp import setting_values as values
 from webapp.setting_values import QUEUES, Number, either, in_bytes, in_hours
 
 DATABASE = "reelproof.sqlite3"  # in the data folder, with what SQLite keeps beside it
 
 # What processes of the app tell those they start (webapp.worker.supervisor), and what tests set
-_NO_SETTINGS = frozenset({PARENT, "REELPROOF_STARTED_BY"})
+_NO_SETTINGS = frozenset({PARENT_VARIABLE, "REELPROOF_STARTED_BY"})
 _OF_TESTS = "REELPROOF_TEST_"
 
 
@@ -338,7 +334,7 @@ def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
         yield f"{name} is no setting and has no effect; {meant}"
 
 
-def tell_unknown_variables() -> None:
+def warn_of_unknown_variables() -> None:
     """Name them in the environment of this process on stderr."""
     for sentence in unknown_variables(os.environ):
         print(f"reelproof: {sentence}", file=sys.stderr)

@@ -1,7 +1,4 @@
-"""Which URLs may be asked for: those at or below an address that an administrator allowed.
-
-The same check reads the setting and is made again before each request.
-"""
+"""URLs that may be requested: those at or below an address allowed by an administrator."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from reports import plain_http
+from reports import untrusted_input
 
 _SEPARATORS = re.compile(r"[/\\]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
@@ -69,10 +66,10 @@ def is_safe_endpoint(url: str) -> bool:
         parse_url(url)
     except ValueError:
         return False
-    return plain_http.is_confidential(url)
+    return untrusted_input.is_confidential(url)
 
 
-def allowing(allowed: Sequence[str], url: str) -> ParsedUrl | None:
+def find_allowing(allowed: Sequence[str], url: str) -> ParsedUrl | None:
     """The allowance a URL lies in; none if an administrator allowed no such address."""
     try:
         wanted = parse_url(url)

@@ -1,18 +1,208 @@
-"""What is drawn into a frame: boxes with labels, heatmaps, text. Colour never says anything alone."""
+"""Lay out annotated frames and draw boxes, labels, heatmaps and text into them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.annotated_video.lanes import DrawnFace, FaceState
-from detector.annotated_video.layout import Rect
 from detector.media.frame import Image
-from detector.schema.analysis import Box
+from detector.schema.analysis import Analysis, Box, Person, Segment
+from detector.schema.formatting import probability
+from detector.verdict.judged_persons import flagged_segments
+
+LONGEST_SIDE = 1280  # of the picture, px
+LEAST_WIDTH = 640  # of the whole, so that the header can be read
+_MOST_ENLARGED = 4
+MOST_LANES = 6
+_LANE, _TALLEST_LANE = 34, 60  # px, of one person's scores
+_HEADER = 54
+_CLOCK = 42  # the panel's first row, with room for the playhead's top
+_FOOT = 46  # the axis and the legend
+INSET = 132  # side of the last heatmap, shown beside the scores
+LABEL_COLUMN = 78  # names left of the scores
+MARGIN = 14
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle in px of the annotated frame."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    def meets(self, other: Rect) -> bool:
+        """Whether the two have a pixel in common."""
+        return (
+            self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
+        )
+
+
+@dataclass(frozen=True)
+class FrameLayout:
+    """The parts of an annotated frame. All sides of the whole are even, as 4:2:0 asks."""
+
+    width: int
+    height: int
+    header: Rect
+    picture: Rect
+    clock: Rect
+    strip: Rect  # the plot of scores, ``lanes`` one below the other
+    inset: Rect | None
+    foot: Rect
+    lanes: int
+
+    def lane(self, row: int) -> Rect:
+        """The part of the strip that one person's scores take, with a gap to the next."""
+        top = self.strip.y + row * self.strip.height // self.lanes
+        bottom = self.strip.y + (row + 1) * self.strip.height // self.lanes
+        return Rect(self.strip.x, top + 2, self.strip.width, bottom - top - 5)
+
+    def across(self, time: float, duration: float) -> int:
+        """Column of a time on the strip."""
+        share = min(max(time / duration, 0.0), 1.0) if duration > 0 else 0.0
+        return self.strip.x + round(share * (self.strip.width - 1))
+
+
+def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool) -> FrameLayout:
+    """The layout for an upright frame of ``width`` × ``height`` pixels of that shape.
+
+    Pictures are scaled down to 1280 px on their longer side; small ones up, four times at most.
+    """
+    # Pixels that are not square are widened, never squeezed: no row is lost.
+    real_width = float(width * max(pixel_aspect, Fraction(1)))
+    real_height = float(height / min(pixel_aspect, Fraction(1)))
+    scale = min(_MOST_ENLARGED, max(1.0, LEAST_WIDTH / real_width))
+    scale = min(scale, LONGEST_SIDE / max(real_width, real_height))
+    picture_width, picture_height = max(2, round(real_width * scale)), max(2, round(real_height * scale))
+    whole = max(LEAST_WIDTH, picture_width + picture_width % 2)
+    shown = min(persons, MOST_LANES)
+    least = max(1, shown) * _LANE
+    body = max(least, INSET) if heatmaps else least
+    strip_height = min(body, max(1, shown) * _TALLEST_LANE)
+    panel = _HEADER + picture_height
+    right = whole - MARGIN - (INSET + MARGIN if heatmaps else 0)
+    strip = Rect(LABEL_COLUMN, panel + _CLOCK, right - LABEL_COLUMN, strip_height)
+    bottom = panel + _CLOCK + body
+    total = bottom + _FOOT
+    return FrameLayout(
+        width=whole,
+        height=total + total % 2,
+        header=Rect(0, 0, whole, _HEADER),
+        picture=Rect((whole - picture_width) // 2, _HEADER, picture_width, picture_height),
+        clock=Rect(0, panel, whole, _CLOCK),
+        strip=strip,
+        inset=Rect(whole - MARGIN - INSET, panel + _CLOCK, INSET, INSET) if heatmaps else None,
+        foot=Rect(0, bottom, whole, _FOOT),
+        lanes=shown,
+    )
+
+
+STALE = 0.3  # seconds; a box is not carried over a longer gap
+_EXACT = 1e-3  # seconds; nearer than this to a judged frame its own box is taken
+_ROUNDING = 1e-6
+
+
+class FaceState(Enum):
+    """What is said of a face at one moment; each is drawn with a line of its own kind."""
+
+    FLAGGED = "flagged"
+    RAISED = "raised"  # at or above the score that closes a segment, and in none
+    LOW = "low"
+    NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True)
+class DrawnFace:
+    """One person's face at one moment."""
+
+    person: str
+    box: Box
+    score: float | None  # smoothed, of the nearest frame looked at; None where it could not be judged
+    segment: str | None
+    state: FaceState
+
+    @property
+    def words(self) -> str:
+        """The label beside the box, which says all that its colour does."""
+        flagged = "" if self.segment is None else f", flagged {self.segment}"
+        return f"Person {self.person}: {probability(self.score)}{flagged}"
+
+
+class DrawnLane:
+    """One person through time, as arrays over that person's scores."""
+
+    def __init__(self, person: Person, segments: tuple[Segment, ...], exit_threshold: float) -> None:
+        self.person = person.id
+        self.segments = tuple(segment for segment in segments if segment.person == person.id)
+        self.times = person.scores.time
+        self.tracks = person.scores.track
+        self.boxes = person.scores.box
+        self.smoothed = person.scores.smoothed
+        self._exit = exit_threshold
+
+    def at(self, time: float) -> DrawnFace | None:
+        """The face at ``time``, in seconds from the first frame; None where it is not seen."""
+        found = self.box_at(time)
+        if found is None:
+            return None
+        index, box = found
+        score = None if np.isnan(self.smoothed[index]) else float(self.smoothed[index])
+        segment = next((s.id for s in self.segments if s.start <= time <= s.end), None)
+        if segment is not None:
+            state = FaceState.FLAGGED
+        elif score is None:
+            state = FaceState.NOT_JUDGED
+        else:
+            state = FaceState.RAISED if score >= self._exit else FaceState.LOW
+        return DrawnFace(self.person, box, score, segment, state)
+
+    def box_at(self, time: float) -> tuple[int, Box] | None:
+        """The nearest score and the box, between two scores in a straight line."""
+        times, count = self.times, len(self.times)
+        after = int(np.searchsorted(times, time - _ROUNDING, side="left"))
+        if after < count and times[after] - time < _EXACT:
+            return after, self._box(after)
+        before = after - 1
+        if before < 0:
+            return None
+        if (
+            after >= count
+            or self.tracks[before] != self.tracks[after]
+            or times[after] - times[before] > STALE
+        ):
+            return (before, self._box(before)) if time - times[before] < STALE / 2 else None
+        share = (time - times[before]) / (times[after] - times[before])
+        left, top, right, bottom = self.boxes[before] + share * (self.boxes[after] - self.boxes[before])
+        return before if share < 0.5 else after, (float(left), float(top), float(right), float(bottom))
+
+    def _box(self, index: int) -> Box:
+        left, top, right, bottom = map(float, self.boxes[index])
+        return left, top, right, bottom
+
+
+def lanes(analysis: Analysis) -> tuple[DrawnLane, ...]:
+    """A lane for each person, in the analysis's order."""
+    leave = analysis.parameters.exit_threshold
+    segments = flagged_segments(analysis.persons, analysis.segments)
+    return tuple(DrawnLane(person, segments, leave) for person in analysis.persons)
+
 
 Colour = tuple[int, int, int]  # RGB
 BLACK: Colour = (0, 0, 0)

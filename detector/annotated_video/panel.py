@@ -1,8 +1,4 @@
-"""Header and panel of annotated frames: what they are, what time it is, and all scores over time.
-
-What is the same on all frames is drawn once; a frame adds the time, the playhead and, for a
-moment after a peak frame, that frame's heatmap as a picture of its own.
-"""
+"""Draw header and panel of annotated frames: title, time and all scores over time."""
 
 from __future__ import annotations
 
@@ -14,8 +10,14 @@ import numpy as np
 from detector.annotated_video.drawing import (
     BLACK,
     COLOURS,
+    INSET,
+    MARGIN,
     WHITE,
     Colour,
+    DrawnLane,
+    FaceState,
+    FrameLayout,
+    Rect,
     bold_width,
     fitted,
     hatch,
@@ -23,8 +25,6 @@ from detector.annotated_video.drawing import (
     write,
     write_bold,
 )
-from detector.annotated_video.lanes import DrawnLane, FaceState
-from detector.annotated_video.layout import INSET, MARGIN, FrameLayout, Rect
 from detector.media.frame import Image
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode

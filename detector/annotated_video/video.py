@@ -1,15 +1,10 @@
-"""The annotated video: every frame of the exhibit, at its own time, with the findings drawn in.
-
-Decoded by :mod:`detector.media.reader` as for an analysis, drawn with OpenCV, encoded as H.264. One
-frame is in memory at a time, whatever the exhibit's length. Times are those of the analysis,
-from the first frame; a frame is matched with a finding by them and by nothing else.
-"""
+"""Write the annotated video: every frame of the exhibit at its own time, and its sound."""
 
 from __future__ import annotations
 
 import struct
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,22 +16,110 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
-from detector.annotated_video.audio import Sound, SoundRefused
-from detector.annotated_video.drawing import draw_faces, draw_heat, placed
-from detector.annotated_video.lanes import DrawnLane, lanes
-from detector.annotated_video.layout import FrameLayout, arrange
+from detector.annotated_video.drawing import (
+    DrawnLane,
+    FrameLayout,
+    arrange,
+    draw_faces,
+    draw_heat,
+    lanes,
+    placed,
+)
 from detector.annotated_video.panel import Inset, Panel, cropped
 from detector.errors import MediaError
-from detector.files import atomic_path, hashed
-from detector.media.encode import BT709, H264Writer, clock_of
-from detector.media.exhibit.file import opened
-from detector.media.exhibit.isobmff import cut_fragment
+from detector.files import atomic_path, hash_file
+from detector.media.acceptance import open_exhibit
+from detector.media.containers import cut_fragment
+from detector.media.encode import BT709, H264Writer, mp4_time_base
 from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Peak, Segment
-from detector.schema.formatting import not_rounded_up_to, timecode
+from detector.schema.formatting import never_rounding_up_to, timecode
+
+# FFmpeg's names of what an MP4 file holds and common players know.
+_IN_MP4 = {"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"}
+
+
+class SoundRefused(Exception):
+    """The sound could not be written after all; the video has to be made without it."""
+
+
+class Sound:
+    """The first sound track of an exhibit. ``state`` says in words what becomes of it."""
+
+    def __init__(self, exhibit: av.container.InputContainer, wanted: bool) -> None:
+        self._container = exhibit
+        self._source: av.AudioStream | None = None
+        self._target: av.AudioStream | None = None
+        self._packets: Iterator[av.Packet] = iter(())
+        self._next: av.Packet | None = None
+        self._first = Fraction(0)
+        self.state = "none in the exhibit"
+        if not exhibit.streams.audio:
+            return
+        stream = exhibit.streams.audio[0]
+        codec = stream.codec_context.codec.canonical_name if stream.codec_context else "of no known kind"
+        if not wanted or codec not in _IN_MP4 or stream.time_base is None:
+            self.state = f"left out ({codec})"
+            return
+        self.state = "copied unchanged"
+        self._source = stream
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether it goes into the video."""
+        return self._source is not None
+
+    def begin(self, container: av.container.OutputContainer, first: Fraction) -> None:
+        """Add the track to ``container``. ``first`` is the first frame's time on the exhibit's clock.
+
+        Raises :class:`SoundRefused` where the container does not take it.
+        """
+        if self._source is None:
+            return
+        self._first = first
+        try:
+            self._target = container.add_stream_from_template(self._source)
+        except (av.FFmpegError, ValueError):
+            raise SoundRefused from None
+        self._packets = self._container.demux(self._source)
+        self._advance()
+
+    def until(self, container: av.container.OutputContainer, time: Fraction | None) -> None:
+        """Write what is heard before ``time``, in seconds from the first frame; None: all the rest.
+
+        Raises :class:`SoundRefused` where it cannot be written.
+        """
+        while (packet := self._next) is not None:
+            assert packet.pts is not None and packet.time_base is not None
+            start = packet.pts * packet.time_base - self._first
+            if time is not None and start >= time:
+                return
+            # What is heard before the first frame has no place in a video that starts with it.
+            if start >= 0:
+                shift = round(self._first / packet.time_base)
+                packet.pts -= shift
+                if packet.dts is not None:
+                    packet.dts -= shift
+                packet.stream = self._target
+                try:
+                    container.mux(packet)
+                except av.FFmpegError:
+                    raise SoundRefused from None
+            self._advance()
+
+    def _advance(self) -> None:
+        while True:
+            try:
+                packet = next(self._packets, None)
+            except (av.FFmpegError, IndexError):  # the file breaks off; other streams began within it
+                packet = None
+            if packet is None or (packet.pts is not None and packet.size):
+                self._next = packet
+                return
+
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
 _HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
@@ -72,7 +155,7 @@ def annotate(
     _check(exhibit, analysis)
     if out.exists() and out.samefile(exhibit):
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
-    with atomic_path(out) as temporary, not_rounded_up_to(*analysis.parameters.thresholds):
+    with atomic_path(out) as temporary, never_rounding_up_to(*analysis.parameters.thresholds):
         try:
             return _make(exhibit, analysis, temporary, maps, progress, with_sound=True)
         except SoundRefused:
@@ -80,8 +163,8 @@ def annotate(
 
 
 def _check(exhibit: Path, analysis: Analysis) -> None:
-    with opened(exhibit):
-        _, found = hashed(exhibit)
+    with open_exhibit(exhibit):
+        _, found = hash_file(exhibit)
     if found != analysis.media.sha256:
         raise MediaError(
             f"This is not the exhibit of the analysis: its SHA-256 starts with {found[:16]}, the "
@@ -185,7 +268,7 @@ class _Making:
             (layout.width, layout.height),
             self._reader.frame_rate or Fraction(25),
             _X264,
-            clock=clock_of(self._reader.time_base),
+            clock=mp4_time_base(self._reader.time_base),
             colours=BT709,
         )
 

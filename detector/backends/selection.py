@@ -1,13 +1,4 @@
-"""Which back end runs a model: the one that is named, else the fastest that is here and can.
-
-A back end is given crops as they are cut, uint8 (n, size, size, 3) in RGB, and gives float32:
-logits (n,), or features (n, d) where the network is a :class:`~detector.networks.base.SequenceNetwork`.
-Preprocessing by the model's card is part of it.
-
-ONNX Runtime and OpenVINO run the *graph* of an architecture (:mod:`~detector.networks.graphs`),
-which is shipped and holds no weights: those always come from the model's own safetensors file,
-whose SHA-256 was checked. Nothing converted is kept between two runs, so nothing can be stale.
-"""
+"""Select the back end of a model: the requested one, or the fastest that is available and can run it."""
 
 from __future__ import annotations
 
@@ -20,21 +11,23 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from detector.backends.base import Backend, kind_of_numbers
+from detector.backends.runtimes import Backend, number_format
 from detector.errors import ModelError, ParameterError
-from detector.models.loaded import graph_path
-from detector.models.onnx_file import bound_onnx, read_onnx, shape_of
-from detector.models.weights import read_arrays
+from detector.models.loaded import LoadedModel, graph_path
+from detector.models.model_files import read_arrays
+from detector.models.onnx_file import bind_onnx, find_shape, read_onnx
 from detector.networks import graphs
+from detector.process.resources import peak_memory
+from detector.schema.formatting import N_
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from detector.models.card import Card, Input
-    from detector.models.loaded import LoadedModel
-    from detector.schema.onnx_network import OnnxNetwork
+    from detector.schema.model import OnnxNetwork
 
-SETTING = "REELPROOF_BACKEND"
+
+BACKEND_VARIABLE = "REELPROOF_BACKEND"
 
 # Fastest first, as measured in docs/performance.md; each with the packages it needs.
 _NEEDED = {
@@ -43,45 +36,45 @@ _NEEDED = {
     "torch": ("torch",),
     "openvino-bf16": ("openvino", "onnx"),
 }
-NAMES = tuple(_NEEDED)
-ROUGH = frozenset({"openvino-bf16"})
+BACKEND_NAMES = tuple(_NEEDED)
+REDUCED_PRECISION = frozenset({"openvino-bf16"})
 """Those that round to 16 bits. Their scores differ by more than two analyses may: never chosen unasked."""
 
 # What runs each loaded model, by name.
 _READY: WeakKeyDictionary[LoadedModel, dict[str, Backend]] = WeakKeyDictionary()
 
 
-def available() -> tuple[str, ...]:
+def available_backends() -> tuple[str, ...]:
     """Names of the back ends whose packages are installed, fastest first; those of full precision."""
-    return tuple(name for name in NAMES if name not in ROUGH and not _lacking(name))
+    return tuple(name for name in BACKEND_NAMES if name not in REDUCED_PRECISION and not _lacking(name))
 
 
-def require(name: str) -> str:
+def require_backend(name: str) -> str:
     """``name`` if such a back end is here; :class:`ParameterError` that says what to do if not."""
     if name not in _NEEDED:
-        raise ParameterError(f"{name!r} is no back end. Choose one of: {', '.join(NAMES)}.")
+        raise ParameterError(f"{name!r} is no back end. Choose one of: {', '.join(BACKEND_NAMES)}.")
     if lacking := _lacking(name):
         raise ParameterError(
             f"The back end {name} needs {' and '.join(lacking)}, not installed here. Run make setup, "
-            f"or choose one that is: {', '.join(available())}."
+            f"or choose one that is: {', '.join(available_backends())}."
         )
     return name
 
 
-def requested() -> str | None:
+def requested_backend() -> str | None:
     """The back end that the environment's ``REELPROOF_BACKEND`` names; None where it leaves the choice."""
-    name = os.environ.get(SETTING, "")
-    return require(name) if name else None
+    name = os.environ.get(BACKEND_VARIABLE, "")
+    return require_backend(name) if name else None
 
 
-def rounding_as(precision: str | None) -> str | None:
-    """The back end that rounds as ``precision`` (:attr:`~detector.backends.base.Backend.precision`) says.
+def backend_with_rounding(precision: str | None) -> str | None:
+    """The back end that rounds as ``precision`` (:attr:`~detector.backends.runtimes.Backend.precision`) says.
 
     None for full precision, where the environment names a back end, and where it is not installed.
     """
-    if kind_of_numbers(precision) != "bfloat16" or requested():
+    if number_format(precision) != "bfloat16" or requested_backend():
         return None
-    return next((name for name in sorted(ROUGH) if not _lacking(name)), None)
+    return next((name for name in sorted(REDUCED_PRECISION) if not _lacking(name)), None)
 
 
 def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
@@ -92,11 +85,13 @@ def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
     the model's architecture. Raises :class:`ParameterError` for a back end that is not here and
     :class:`ModelError` for one, asked for by name, that cannot run this model.
     """
-    name = require(name) if name else requested()
+    name = require_backend(name) if name else requested_backend()
     if model.card.onnx:
         name = _of_onnx_file(name, model)
     elif name is None:
-        name = "torch" if gpu_is_here() else next(each for each in available() if can_run(each, model))
+        name = (
+            "torch" if gpu_is_here() else next(each for each in available_backends() if can_run(each, model))
+        )
     elif not can_run(name, model):
         raise ModelError(
             f"There is no graph of {model.card.architecture} at {model.card.input.size} px that the back end "
@@ -124,7 +119,7 @@ def _of_onnx_file(name: str | None, model: LoadedModel) -> str:
     Torch cannot; where it is asked for, ONNX Runtime takes its place. Raises :class:`ModelError` where none
     gives a score for a grey crop.
     """
-    names = [name] if name and name != "torch" else [each for each in available() if each != "torch"]
+    names = [name] if name and name != "torch" else [each for each in available_backends() if each != "torch"]
     if name == "torch":
         names.reverse()
     ready, problem = _READY.setdefault(model.alone, {}), None
@@ -168,10 +163,10 @@ def needs_torch(model: LoadedModel) -> bool:
     """Whether :func:`open_backend` will import torch, be it only to ask it for a GPU; opens nothing."""
     if model.card.onnx:
         return False
-    name = requested()
+    name = requested_backend()
     if name is None:
         return _driver_may_be_here() or not any(
-            can_run(each, model) for each in available() if each != "torch"
+            can_run(each, model) for each in available_backends() if each != "torch"
         )
     return name == "torch"
 
@@ -202,35 +197,83 @@ def _create(name: str, model: LoadedModel) -> Backend:
 
 
 def _create_of_onnx_file(name: str, card: Card, network: OnnxNetwork, data: bytes) -> Backend:
-    from detector.backends.onnx_file import OnnxFile
+    from detector.backends.runtimes import OnnxFile
 
     file = f"{card.name}.onnx"
     read = read_onnx(data, file)
-    shape = shape_of(read, card.input.size, file)
-    whole = bound_onnx(read, card.input, network, shape, file)
+    shape = find_shape(read, card.input.size, file)
+    whole = bind_onnx(read, card.input, network, shape, file)
     return OnnxFile(_of_graph(name, lambda: whole, lambda: whole), network.output, shape.one_by_one, file)
 
 
 def _of_graph(
-    name: str, bound: Callable[[], bytes], unbound: Callable[[], bytes | graphs.Unbound]
+    name: str, bound: Callable[[], bytes], unbound: Callable[[], bytes | graphs.UnboundGraph]
 ) -> Backend:
     """What runs a graph: ``bound`` has its constants in it, ``unbound`` may have them beside it."""
     match name:
         case "onnxruntime":
-            from detector.backends.onnxruntime import OnnxRuntime
+            from detector.backends.runtimes import OnnxRuntime
 
             return OnnxRuntime(bound, processor_threads())
         case "openvino" | "openvino-bf16":
-            from detector.backends.openvino import OpenVINO
+            from detector.backends.runtimes import OpenVINO
 
-            return OpenVINO(unbound, processor_threads(), rough=name in ROUGH)
+            return OpenVINO(unbound, processor_threads(), rough=name in REDUCED_PRECISION)
     raise ValueError(f"No back end {name} is made here.")
 
 
 def _bound(graph: Path, given: Input, weights: bytes) -> bytes:
-    return graphs.bound(graphs.read(graph), given.mean, given.std, read_arrays(weights))
+    return graphs.bind(graphs.read_graph(graph), given.mean, given.std, read_arrays(weights))
 
 
-def _unbound(graph: Path, given: Input, weights: bytes) -> graphs.Unbound:
-    constants = graphs.constants(given.mean, given.std, read_arrays(weights))
-    return graphs.Unbound(graph.read_bytes(), constants)
+def _unbound(graph: Path, given: Input, weights: bytes) -> graphs.UnboundGraph:
+    constants = graphs.graph_constants(given.mean, given.std, read_arrays(weights))
+    return graphs.UnboundGraph(graph.read_bytes(), constants)
+
+
+MEMORY_LIMIT = 2_000_000_000
+"""Bytes that a batch of crops may take beyond what was taken before the network was loaded."""
+_CROPS = 32  # as many as an analysis scores at once
+_APART = 0.05  # of the logit, between a crop alone and the same crop in a batch
+
+
+def try_onnx_file(model: LoadedModel) -> None:
+    """Raise :class:`ModelError` with the reason where ``model``, an ONNX file, cannot be used."""
+    before = peak_memory()
+    backend = open_backend(model)
+    size = model.card.input.size
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (_CROPS, size, size, 3), np.uint8)
+    try:
+        logits = backend.run(crops)
+        alone = backend.run(crops[:1])
+    except ModelError:
+        raise
+    except Exception as error:  # each library has its own
+        reason = " ".join(str(error).split())[:160]
+        raise ModelError(
+            N_("%(name)s.onnx cannot score %(crops)s crops at once: %(reason)s.")
+            % {"name": model.card.name, "crops": _CROPS, "reason": reason}
+        ) from None
+    if abs(float(logits[0] - alone[0])) > _APART:
+        raise ModelError(
+            N_(
+                "%(name)s.onnx gives a crop another score when others are scored with it. Export the "
+                "network in evaluation mode, so that a crop's score is its own."
+            )
+            % {"name": model.card.name}
+        )
+    used = peak_memory() - before
+    if used > MEMORY_LIMIT:
+        raise ModelError(
+            N_(
+                "%(name)s.onnx takes %(used)s GB of memory for %(crops)s crops; at most %(allowed)s GB "
+                "are allowed. Export a smaller network or a smaller input."
+            )
+            % {
+                "name": model.card.name,
+                "used": f"{used / 1e9:.1f}",
+                "crops": _CROPS,
+                "allowed": f"{MEMORY_LIMIT / 1e9:.0f}",
+            }
+        )

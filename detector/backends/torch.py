@@ -1,4 +1,4 @@
-"""Torch: any architecture, on a CUDA device or the processor."""
+"""Run any architecture with torch, on a CUDA device or the processor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from detector.networks.base import Network, SequenceNetwork
-from detector.networks.fuse_batchnorm import fused
+from detector.networks.base import Network, SequenceNetwork, fuse_batchnorm
 
 if TYPE_CHECKING:
     from detector.media.frame import Image
@@ -25,7 +24,7 @@ _FUSED: WeakKeyDictionary[LoadedModel, Network] = WeakKeyDictionary()
 def fused_network(model: LoadedModel) -> Network:
     """A model's network for scoring alone; made once, since copying it takes longer than a photo."""
     if model not in _FUSED:
-        _FUSED[model] = fused(model.network).to(memory_format=torch.channels_last)
+        _FUSED[model] = fuse_batchnorm(model.network).to(memory_format=torch.channels_last)
     return _FUSED[model]
 
 
@@ -34,7 +33,7 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
+def normalise_batch(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
     """uint8 (n, 3, h, w) to float32 in the network's own range, channels last, on the same device."""
     shape = (1, 3, 1, 1)
     # Made on the CPU and copied without waiting, which `device=` would do for all work on a GPU.
@@ -43,14 +42,14 @@ def normalised(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, .
     return ((batch.float() / 255 - centre) / spread).contiguous(memory_format=torch.channels_last)
 
 
-def images_of(crops: Sequence[Image], given: Input, device: torch.device) -> torch.Tensor:
+def prepare_images(crops: Sequence[Image], given: Input, device: torch.device) -> torch.Tensor:
     """Crops (size, size, 3) as a network wants them: (n, 3, size, size), normalised."""
     pixels = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2)
-    return normalised(pixels, given.mean, given.std)
+    return normalise_batch(pixels, given.mean, given.std)
 
 
 class Torch:
-    """The network with its normalisations folded in (:mod:`detector.networks.fuse_batchnorm`)."""
+    """The network with its normalisations folded in (:mod:`detector.networks.base`)."""
 
     name = "torch"
 
@@ -66,13 +65,13 @@ class Torch:
         self._network = fused_network(model).to(device)
 
     def get_ready(self) -> None:
-        """See :class:`detector.backends.base.Backend`: it is ready."""
+        """See :class:`detector.backends.runtimes.Backend`: it is ready."""
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """See :class:`detector.backends.base.Backend`."""
+        """See :class:`detector.backends.runtimes.Backend`."""
         with torch.inference_mode():
             pixels = torch.from_numpy(np.ascontiguousarray(crops)).to(self._device).permute(0, 3, 1, 2)
-            images = normalised(pixels, self._input.mean, self._input.std)
+            images = normalise_batch(pixels, self._input.mean, self._input.std)
             network = self._network
             out = network.features(images) if isinstance(network, SequenceNetwork) else network(images)
             result: NDArray[np.float32] = out.float().cpu().numpy()

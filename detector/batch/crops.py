@@ -1,24 +1,143 @@
-"""Images that are themselves crops of one face: what ``python -m detector score --crops`` prints.
-
-They are decoded in confined processes (:mod:`detector.batch.crop_pictures`) and go through the network in
-batches, in this one; :mod:`detector.batch.worker_pool` scores whole files.
-"""
+"""Score images that are crops of one face each, decoded in confined processes."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import tempfile
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
-from detector.batch.crop_pictures import read_crops
+import cv2
+import numpy as np
+
 from detector.batch.input_files import File
-from detector.batch.result_line import ResultLine
+from detector.batch.results_file import ResultLine
+from detector.errors import ReelproofError
 from detector.media.frame import Image
+from detector.metadata.declarations import photo_declarations
 from detector.models.loaded import load_model
-from detector.schema.analysis import Parameters, Verdict
-from detector.schema.summary import NOTHING_TOLD
-from detector.scoring.single_crops import CropScorer
+from detector.progress import Progress
+from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandbox, refuse_links
+from detector.sandboxed_engine import limits_of_environment
+from detector.schema.analysis import EMPTY_SUMMARY, Parameters, Verdict
+from detector.schema.metadata import LONGEST_DECLARED, first_statements
+from detector.scoring.scorer import CropScorer
+
+
+class Crop(NamedTuple):
+    """A decoded picture, RGB, and what its file declares in short; or what is wrong with it."""
+
+    image: Image | None
+    error: str = ""
+    declarations: tuple[str, ...] = ()
+
+
+ReadCrop = tuple[File, Crop]
+
+_AT_ONCE = 256
+_UNREADABLE = "Not a picture that can be read. Accepted crops are jpeg, png and webp."
+_NO_PICTURES = "What decoded the crops did not give back pictures."
+_ENOUGH = 500_000_000  # bytes: the rest is for the next process
+_SIZE = 8  # bytes before a picture's own: its height and width
+
+
+def read_crops(files: Iterable[File]) -> Generator[ReadCrop]:
+    """Each file in order with its picture, RGB, or with what is wrong with it. Removes what was unpacked."""
+    limits, waiting = limits_of_environment(), iter(files)
+    while batch := list(islice(waiting, _AT_ONCE)):
+        paths = [file.path.absolute() for file in batch if not file.error]
+        with contextlib.closing(_decoded(paths, limits)) as pictures:
+            for file in batch:
+                yield file, Crop(None, file.error) if file.error else next(pictures)
+        for file in batch:
+            if file.unpacked:
+                file.path.unlink(missing_ok=True)
+
+
+def _decoded(paths: Sequence[Path], limits: Limits) -> Generator[Crop]:
+    """The picture of each path or what is wrong with it; one that ends a process is left out."""
+    while paths:
+        with tempfile.TemporaryDirectory() as place:
+            folder, at, ended = Path(place), [0.0], ""
+            places = AllowedPaths(readable=tuple(paths), writable=(folder,))
+            modules = ("detector.batch.crops", "c2pa")
+            try:
+                with Sandbox(
+                    _decode, tuple(paths), folder, limits=limits, places=places, modules=modules
+                ) as confined:
+                    at.append(confined.result(partial(_follow, at)))
+            except (CrashError, LimitError) as problem:
+                ended = str(problem)
+            done = min(int(at[-1]), len(paths) - bool(ended))
+            if done + bool(ended) < 1:
+                raise ReelproofError(_NO_PICTURES)
+            refuse_links(folder)
+            for number in range(done):
+                yield _crop(folder / str(number))
+            if ended:
+                yield Crop(None, ended)
+        paths = paths[done + bool(ended) :]
+
+
+def _follow(at: list[float], _stage: str, number: float) -> None:
+    at.append(number)
+
+
+def _decode(paths: Sequence[Path], folder: Path, report: Progress) -> int:
+    """Decode pictures until enough is written; returns how many were dealt with."""
+    written = 0
+    for number, path in enumerate(paths):
+        if written > _ENOUGH:
+            return number
+        report("decoding", number)
+        try:
+            data = np.frombuffer(path.read_bytes(), np.uint8)
+        except OSError as error:
+            (folder / f"{number}.error").write_text(f"The file cannot be opened: {error.strerror}.")
+            continue
+        try:
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        except cv2.error:  # a header that claims more than a thousand million pixels
+            continue
+        if image is not None:
+            size = np.array(image.shape[:2], "<u4").tobytes()
+            written += (folder / str(number)).write_bytes(
+                size + cv2.cvtColor(image, cv2.COLOR_BGR2RGB).tobytes()
+            )
+            with path.open("rb") as file:
+                declared = [each.short for each in first_statements(photo_declarations(file))]
+            (folder / f"{number}.declared").write_text(json.dumps(declared))
+    return len(paths)
+
+
+def _crop(path: Path) -> Crop:
+    if (error := path.with_name(f"{path.name}.error")).exists():
+        return Crop(None, error.read_text(errors="replace")[:200])
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return Crop(None, _UNREADABLE)
+    height, width = (int(each) for each in np.frombuffer(data[:_SIZE].ljust(_SIZE, b"\0"), "<u4"))
+    if not height or not width or len(data) != _SIZE + height * width * 3:
+        raise ReelproofError(_NO_PICTURES)
+    image = np.frombuffer(data, np.uint8, offset=_SIZE).reshape(height, width, 3)
+    return Crop(image, "", _declared(path.with_name(f"{path.name}.declared")))
+
+
+def _declared(path: Path) -> tuple[str, ...]:
+    try:
+        given = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        raise ReelproofError(_NO_PICTURES) from None
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise ReelproofError(_NO_PICTURES)
+    return tuple(each[:LONGEST_DECLARED] for each in given)
+
 
 _BATCH = 32
 
@@ -54,7 +173,7 @@ def score_crops(
                 "faces": 1,
                 "duration": 0.0,
                 "reason": None,
-                **NOTHING_TOLD,
+                **EMPTY_SUMMARY,
                 "declarations": list(crop.declarations),
                 "seconds": seconds,
             }

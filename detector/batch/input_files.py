@@ -1,8 +1,4 @@
-"""The files that ``python -m detector score`` is given: themselves, those in folders, those in zips.
-
-They are found one after the other as they are wanted; only the names of one folder are held at a time.
-Imports nothing heavy: the process that hands files out has to have a single thread.
-"""
+"""Collect the input files of ``python -m detector score``: files, folders and zip archives."""
 
 from __future__ import annotations
 
@@ -19,13 +15,13 @@ from pathlib import Path, PurePosixPath
 
 from detector.errors import MediaError
 from detector.files import open_file
-from detector.media.exhibit.file import opened
-from detector.media.exhibit.signatures import (
-    HEAD,
+from detector.media.acceptance import (
+    HEAD_BYTES,
     PHOTO_ENDINGS,
     PHOTOS_IN_WORDS,
     VIDEO_ENDINGS,
     is_accepted,
+    open_exhibit,
 )
 
 IMAGES = PHOTO_ENDINGS
@@ -131,7 +127,7 @@ class InputFiles:
 
     def _one(self, path: Path) -> Iterator[File]:
         try:
-            with opened(path):  # is there, and is a file
+            with open_exhibit(path):  # is there, and is a file
                 pass
             if path.suffix.lower() != _ZIP:
                 yield File(str(path), path, path)
@@ -168,7 +164,7 @@ def _looks_accepted(path: Path) -> bool:
     except OSError:
         return False
     with file:
-        return is_accepted(file.read(HEAD))
+        return is_accepted(file.read(HEAD_BYTES))
 
 
 def _refuse_tricks(archive: zipfile.ZipFile, size: int) -> None:

@@ -1,10 +1,4 @@
-"""The file that ``score --out`` adds its lines to, and by which it knows what was done before.
-
-A kept line is a printed one and, beside it, what says whether it still holds: ``bytes`` and
-``modified`` (nanoseconds since 1970) of the file that was read, ``sha256`` (not in lines of earlier
-versions), ``zip`` for an entry of one, ``number`` for the second and later entries of one name, and
-``by``, which is the same as long as model, parameters and program are.
-"""
+"""Result lines, and the file to which ``score --out`` appends them and from which it resumes."""
 
 from __future__ import annotations
 
@@ -12,18 +6,66 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.batch.other_model_names import ALONE, OtherModelNames
-from detector.batch.result_line import ResultLine
 from detector.environment import source_sha256
 from detector.errors import ParameterError
 from detector.models.card import deciding_sha256
-from detector.models.card_files import load_card, read_second_look
-from detector.schema.analysis import Parameters
+from detector.models.loaded import refuse_model_combination
+from detector.models.model_files import load_card, read_second_look
+from detector.schema.analysis import Analysis, Parameters
+from detector.schema.method import JointRule, refuse_without_others
+
+
+@dataclass(frozen=True)
+class OtherModelNames:
+    """Names or paths of the models beside the first one, not yet loaded, and the rule by which all decide."""
+
+    models: Sequence[str] = ()
+    rule: JointRule = JointRule.FIRST
+
+    def refuse(self, first: str | None) -> None:
+        """Raise before the first file what would otherwise be said of each of them."""
+        refuse_without_others(self.rule, self.models)
+        if self.models:
+            refuse_model_combination(
+                load_card(first)[0].name, self.models, lambda one: load_card(one)[0].name
+            )
+
+
+ALONE = OtherModelNames()
+"""The first model alone."""
+
+
+ResultLine = dict[str, object]
+
+
+def verdict_fields(analysis: Analysis) -> ResultLine:
+    """What these lines of an analysis begin with: verdict and figures, and those of other models.
+
+    The sentences of ``Analysis.reason`` are not among them, nor what
+    :func:`~detector.schema.analysis.summarise` has beside.
+    """
+    line: ResultLine = {
+        "verdict": str(analysis.verdict),
+        "probability": analysis.probability,
+        "stability": analysis.stability,
+        "faces": len(analysis.persons),
+        "duration": analysis.media.duration,
+    }
+    if analysis.joint:
+        line["others"] = [
+            {"model": one.model.name, "verdict": str(one.verdict), "probability": one.probability}
+            for one in analysis.others
+        ]
+        line["joint"] = {"rule": str(analysis.joint.rule), "verdict": str(analysis.joint.verdict)}
+    return line
+
 
 _Name = tuple[str, str, int]  # name, zip, number
 _Known = tuple[str, str, int, int, int]  # name, zip, number, bytes, modified
@@ -47,7 +89,7 @@ def run_key(
     """
     name, sha256 = deciding(model)
     # Back ends of full precision agree; one that rounds does not.
-    rough = {backends.requested()} & backends.ROUGH
+    rough = {backends.requested_backend()} & backends.REDUCED_PRECISION
     facts = [
         source_sha256(),
         crops,

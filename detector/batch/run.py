@@ -1,12 +1,4 @@
-"""Many files, one line each: what ``python -m detector score`` prints.
-
-A line is a dictionary with ``file``, ``verdict``, ``probability`` (calibrated, of manipulation; None when
-nothing could be judged), ``stability`` (None where it was not measured), ``faces``, ``duration`` (seconds),
-``reason`` (why the verdict is what it is, in sentences; None of crops), what
-:class:`~detector.schema.summary.Summary` has (kind, answers, declarations), where other models were asked for
-``others`` (verdict and probability of each) and ``joint`` (rule and verdict), and ``seconds`` (that it took),
-or with ``file`` and ``error``. One bad file never stops the others.
-"""
+"""Run ``python -m detector score``: many files, one result line for each."""
 
 from __future__ import annotations
 
@@ -17,13 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.batch.input_files import LINKED_FOLDER, File, InputFiles
-from detector.batch.other_model_names import ALONE, OtherModelNames
-from detector.batch.result_line import ResultLine
-from detector.batch.results_file import ResultsFile, run_key
+from detector.batch.results_file import ALONE, OtherModelNames, ResultLine, ResultsFile, run_key
 from detector.errors import ParameterError
-from detector.files import hashed
+from detector.files import hash_file
 from detector.schema.analysis import Parameters
-from detector.schema.formatting import with_noun
+from detector.schema.formatting import count_noun
 
 _MOST_ENDINGS = 8  # named one by one
 
@@ -96,9 +86,9 @@ class BatchRun:
         """What a whole run has to say beside its lines, one sentence each."""
         said = []
         if self._before:
-            said.append(f"{with_noun(self._before, 'file')} done before, by {self.out}.")
+            said.append(f"{count_noun(self._before, 'file')} done before, by {self.out}.")
         if self._taken_over:
-            known = with_noun(self._taken_over, "file")
+            known = count_noun(self._taken_over, "file")
             said.append(f"{known} known by their bytes from other names; their results were taken over.")
         if self._left_out:
             named = [_endings(ending, number) for ending, number in self._left_out.items()]
@@ -122,7 +112,7 @@ def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[ResultLine
         known = kept.has(file)
         if not known:
             with contextlib.suppress(OSError):  # the analysis will say so
-                file = replace(file, sha256=hashed(file.path)[1])  # noqa: PLW2901
+                file = replace(file, sha256=hash_file(file.path)[1])  # noqa: PLW2901
             line = kept.line_of(file.sha256)
             if line is None:
                 yield file
@@ -136,4 +126,4 @@ def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[ResultLine
 
 def _endings(ending: str, number: int) -> str:
     """So many files with one ending, which takes no s; folders are no ending."""
-    return with_noun(number, ending) if ending == LINKED_FOLDER else f"{number:,} {ending}"
+    return count_noun(number, ending) if ending == LINKED_FOLDER else f"{number:,} {ending}"

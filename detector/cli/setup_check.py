@@ -1,8 +1,4 @@
-"""What a newcomer lacks: packages, decoders, fonts, disk, models; and what to do about each.
-
-Nothing beyond Python's own library is imported before it is looked for, so that the check
-works, and says what is missing, where next to nothing is installed.
-"""
+"""Report what an installation lacks: packages, decoders, fonts, disk space and models."""
 
 from __future__ import annotations
 
@@ -16,8 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from detector.files import hashed
-from detector.paths import FILES
+from detector.files import FILES, hash_file
 
 CheckState = Literal["ok", "missing", "optional"]
 
@@ -204,20 +199,19 @@ def _models(folder: Path) -> Iterator[Finding]:
     """Each weights file against its card; the weights are hashed, not loaded."""
     try:
         from detector.errors import ModelError
-        from detector.models.card_files import DEFAULT, files_of, load_card
-        from detector.models.weights import OTHER_FILE
+        from detector.models.model_files import DEFAULT_MODEL, WRONG_FILE, load_card, weight_files
     except ImportError as error:
         yield Finding("models", "missing", f"cannot be checked: {_first_line(error)}", SETUP)
         return
     paths = {path.stem: path.with_suffix("") for path in folder.glob("*.safetensors")}
-    paths.setdefault(DEFAULT, folder / DEFAULT)
+    paths.setdefault(DEFAULT_MODEL, folder / DEFAULT_MODEL)
     for stem, path in sorted(paths.items()):
         name = f"model {stem}"
         remedy = "Fetch its .safetensors and .json again, both from the same place."
         try:
             card, weights = load_card(path.with_name(f"{stem}.safetensors"))
-            files = files_of(card, weights)
-            fits = all(hashed(file)[1] == sha256 for file, sha256 in files.items())
+            files = weight_files(card, weights)
+            fits = all(hash_file(file)[1] == sha256 for file, sha256 in files.items())
         except (ModelError, OSError) as error:
             yield Finding(name, "missing", _first_line(error), remedy)
             continue
@@ -225,14 +219,14 @@ def _models(folder: Path) -> Iterator[Finding]:
             size = sum(file.stat().st_size for file in files)
             yield Finding(name, "ok", f"{card.title}, {size / 10**6:.1f} MB", "")
         else:
-            yield Finding(name, "missing", OTHER_FILE, remedy)
+            yield Finding(name, "missing", WRONG_FILE, remedy)
 
 
 def _small_networks(folder: Path) -> Iterator[Finding]:
     """Those by which faces are found sooner, and covered ones told."""
     try:
         from detector.errors import ModelError
-        from detector.models.small_networks import COVERED_FACES, FACE_PROPOSALS
+        from detector.models.model_files import COVERED_FACES, FACE_PROPOSALS
     except ImportError:
         return  # said of the models
     for network in (FACE_PROPOSALS, COVERED_FACES):

@@ -1,4 +1,4 @@
-"""Commands that train and measure models: ``train``, ``calibrate``, ``evaluate``, ``leaderboard``."""
+"""The commands that train and measure models, which need the package ``training``."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from detector.cli.progress import progress_line
+from detector.cli.common import progress_line
 from detector.errors import ParameterError
 
-_SPLITS = ("train", "val", "test")  # detector.training.data.labelled_sets: not imported for a --help
+_SPLITS = ("train", "val", "test")  # training.data.labelled_sets: not imported for a --help
 
 
-def add_commands(commands: Any) -> None:
+def add_training_commands(commands: Any) -> None:
     """Add them to the commands of ``python -m detector``."""
     _add_train(commands)
     _add_calibrate(commands)
@@ -84,9 +84,9 @@ def _add_leaderboard(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from detector.training.config import DEFAULT_RECIPE, read_config
-    from detector.training.publish.publish import publish
-    from detector.training.train import train, train_together
+    from training.publish import publish
+    from training.recipe import DEFAULT_RECIPE, read_config
+    from training.train import train, train_together
 
     configs = [read_config(path) for path in options.configs or [DEFAULT_RECIPE]]
     if len(configs) == 1:
@@ -113,7 +113,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from detector.training.evaluation.calibrate import calibrate
+    from training.evaluation.calibrate import calibrate
 
     for name, value in calibrate(options.model, options.data, options.out).items():
         print(f"{name:55} {value:.4f}")
@@ -121,7 +121,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from detector.training.evaluation.evaluate import evaluate, printed
+    from training.evaluation.evaluate import evaluate, format_figures
 
     measured = evaluate(
         options.model,
@@ -133,13 +133,13 @@ def _evaluate(options: argparse.Namespace) -> int:
         split=options.split,
         report=progress_line,
     )
-    print(printed(measured))
+    print(format_figures(measured))
     print(f"Page: {options.out / 'index.html'}")
     return 0
 
 
 def _leaderboard(options: argparse.Namespace) -> int:
-    from detector.training.evaluation.leaderboard import leaderboard
+    from training.evaluation.leaderboard import leaderboard
 
     path = leaderboard(options.models, options.data, options.out, progress_line)
     print(path)

@@ -1,4 +1,4 @@
-"""``validate``: a laboratory's own error rates, on its own labelled material."""
+"""The commands ``validate`` and ``threshold``: a laboratory's own error rates."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detector.cli.engine_options import add_engine_options, add_other_models, parameters_from
-from detector.cli.progress import print_line, progress_bar
+from detector.cli.common import (
+    add_engine_options,
+    add_other_models,
+    parameters_from,
+    print_line,
+    progress_bar,
+    refuse_occupied_folder,
+)
 from detector.errors import ParameterError
-from detector.result_folder import refuse_occupied
-from reports.text.translation.languages import DEFAULT, LANGUAGES
+from reports.language.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
-    from detector.schema.laboratory.validation import Level, Validation
+    from detector.schema.laboratory import Level, Validation
 
 
-def add_commands(commands: Any) -> None:
+def add_validation_commands(commands: Any) -> None:
     """Add them to the commands of ``python -m detector``."""
     _add_validate(commands)
     _add_threshold(commands)
@@ -84,7 +89,7 @@ def _validate(options: argparse.Namespace) -> int:
     from detector.validation.conclude import validate
     from detector.validation.measuring import MEASURED, Run
 
-    refuse_occupied(options.out, MEASURED, "validation")  # one that was begun there is gone on with
+    refuse_occupied_folder(options.out, MEASURED, "validation")  # one that was begun there is gone on with
     key = _key(options)  # a wrong password is told before hours of work
     against = _read(options.against) if options.against else None
     options.out.mkdir(parents=True, exist_ok=True)
@@ -99,20 +104,20 @@ def _validate(options: argparse.Namespace) -> int:
             other_machine=against,
         )
         show("writing the report", 0.0)
-        from detector.validation.quoted import quoted
-        from reports.signing.signed_validation import write_validation
+        from detector.validation.rates import quoted
+        from reports.signing.validation_files import write_validation
 
         laboratory = quoted(validation, validation.to_json().encode()).to_json().encode()
         write_validation(validation, options.out, key, laboratory, options.language)
-    _print_words(validation, options.out)
+    _print_validation(validation, options.out)
     return 1 if any(each.error for each in validation.items) else 0
 
 
 def _threshold(options: argparse.Namespace) -> int:
     from detector.files import write_atomically
-    from detector.schema.laboratory.quoted import NAME as LABORATORY
-    from detector.schema.method.parameters import is_shipped_threshold
-    from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
+    from detector.schema.laboratory import LABORATORY_FILE as LABORATORY
+    from detector.schema.method import is_shipped_threshold
+    from detector.validation.rates import by_cost, by_false_positive_rate, quoted
 
     validation, text = _read(options.validation), options.validation.read_bytes()
     if options.cost is not None:
@@ -145,7 +150,7 @@ def _key(options: argparse.Namespace) -> Any:
 def _read(path: Path) -> Validation:
     from pydantic import ValidationError
 
-    from detector.schema.laboratory.validation import Validation
+    from detector.schema.laboratory import Validation
 
     try:
         return Validation.from_json(path.read_bytes())
@@ -153,7 +158,7 @@ def _read(path: Path) -> Validation:
         raise ParameterError(f"{path} is no validation.json of this version.") from None
 
 
-def _print_words(validation: Validation, out: Path) -> None:
+def _print_validation(validation: Validation, out: Path) -> None:
     print_line(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
     for level in validation.levels:
         if not level.attribute:

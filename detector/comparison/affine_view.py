@@ -1,11 +1,4 @@
-"""How the picture of the exhibit lies in that of the reference: scale, crop, turn, mirroring.
-
-A guess comes from small pictures: the likely ones first (the same frame, the same without bars, one
-that fits by width or height, each also mirrored), then features (ORB, Rublee et al., 2011, with RANSAC),
-then templates of many sizes, which heavy compression leaves recognisable. Each guess is judged by how
-well the pictures agree under it, at the best moment of the reference: those pictures of the exhibit that
-agree best, as most of it may show something else.
-"""
+"""Find how the exhibit's picture lies in the reference's: scale, crop, rotation and mirroring."""
 
 from __future__ import annotations
 
@@ -18,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.comparison.strips import Floats, Grey, GreyLevels, Strip
-from detector.scoring.first_pass.moments import evenly
+from detector.scoring.moments import evenly
 
 Places = NDArray[np.intp]  # of pictures in a strip
 

@@ -1,4 +1,4 @@
-"""One comparison from end to end: strips, view, time map, refined view, differences, pictures."""
+"""Run one comparison from end to end, also in a confined process."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ import numpy as np
 from detector import timestamps
 from detector.comparison import statements
 from detector.comparison.affine_view import AffineView
-from detector.comparison.alignment.best_path import NOWHERE
-from detector.comparison.alignment.locate import Located, locate
-from detector.comparison.alignment.refine import FramePair, Refined, reduced, refine_view
-from detector.comparison.alignment.time_map import TimeMap
-from detector.comparison.differing_segments import find_segments
-from detector.comparison.frame_pairs import frame_pairs, sampled
-from detector.comparison.persons import PersonTracker
-from detector.comparison.pictures import write_peaks
-from detector.comparison.regions import find_regions
-from detector.comparison.result import facts, gaps, region, time_pieces, transform
+from detector.comparison.face_differences import PersonTracker
+from detector.comparison.locate import Located, locate
+from detector.comparison.pictures import frame_pairs, sampled, write_peaks
+from detector.comparison.refine import FramePair, Refined, reduced, refine_view
+from detector.comparison.region_differences import find_regions
+from detector.comparison.result import facts, find_segments, gaps, region, time_pieces, transform
+from detector.comparison.similarity import NOWHERE
 from detector.comparison.strips import Strip, read_strip
+from detector.comparison.time_map import TimeMap
 from detector.environment import libraries
 from detector.errors import MediaError
-from detector.faces.search.centerface import FaceDetector
-from detector.media.exhibit.limits import Bounds
+from detector.faces.search.networks import FaceDetector
+from detector.media.acceptance import InputLimits
 from detector.media.frame import Frame
 from detector.media.open import open_media
-from detector.media.prefetch import prefetched
+from detector.media.prefetch import prefetch
 from detector.media.reader import MediaReader
 from detector.progress import Progress
+from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
+from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import (
     ComparedFile,
@@ -48,7 +48,7 @@ from detector.schema.comparison import (
     Transform,
     UnmatchedInterval,
 )
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 from detector.version import __version__
 
 RELATED = 0.5
@@ -67,7 +67,7 @@ def compare(
     parameters: ComparisonParameters | None = None,
     images: Path | None = None,
     progress: Progress | None = None,
-    bounds: Bounds | None = None,
+    bounds: InputLimits | None = None,
 ) -> Comparison:
     """Compare ``exhibit`` with ``reference``, both paths of a video or photo.
 
@@ -121,7 +121,7 @@ class _Comparing:
     parameters: ComparisonParameters
     images: Path | None
     progress: Progress
-    bounds: Bounds | None
+    bounds: InputLimits | None
 
     def run(self) -> Comparison:
         readers = []
@@ -213,7 +213,7 @@ class _Comparing:
         breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
         with (
             ThreadPoolExecutor(_THREADS, thread_name_prefix="measuring") as executor,
-            prefetched(frame_pairs(matched.exhibit, matched.reference, wanted), 2) as pairs,
+            prefetch(frame_pairs(matched.exhibit, matched.reference, wanted), 2) as pairs,
         ):
             kind = matched.exhibit.kind
             tracker = PersonTracker(refined.view, refined.shown, self.parameters, kind, executor)
@@ -304,3 +304,53 @@ def _pair(here: Frame, there: Frame, detect: FaceDetector) -> FramePair:
         hidden[:] = False
     sizes = tuple((one.shape[1], one.shape[0]) for one in grey)
     return FramePair(small[0], small[1], (sizes[0], sizes[1]), hidden)
+
+
+RESULT = "comparison.json"
+
+
+def compare_confined(
+    exhibit: Path,
+    reference: Path,
+    folder: Path,
+    *,
+    names: tuple[str, str] | None = None,
+    parameters: ComparisonParameters | None = None,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """:func:`~detector.comparison.compare.compare` in a confined process.
+
+    Its files come to lie in ``folder``, an empty one. Raises what that raises, and
+    :mod:`detector.sandbox`'s errors for a file that takes too much or breaks what reads it.
+    """
+    paths = exhibit.absolute(), reference.absolute()
+    folder = folder.absolute()
+    given = (parameters or ComparisonParameters()).model_dump_json()
+    with Sandbox(
+        _compared,
+        *paths,
+        names or (paths[0].name, paths[1].name),
+        given,
+        folder,
+        limits=limits or limits_of_environment(),
+        places=AllowedPaths(readable=paths, writable=(folder,)),
+        modules=("detector.comparison.compare",),
+    ) as confined:
+        confined.result(progress)
+    refuse_links(folder)
+    return Comparison.from_json((folder / RESULT).read_bytes())
+
+
+def _compared(
+    exhibit: Path, reference: Path, names: tuple[str, str], parameters: str, folder: Path, report: Progress
+) -> None:
+    comparison = compare(
+        exhibit,
+        reference,
+        names=names,
+        parameters=ComparisonParameters.model_validate_json(parameters),
+        images=folder,
+        progress=report,
+    )
+    (folder / RESULT).write_text(comparison.to_json(), encoding="utf-8")

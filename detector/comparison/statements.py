@@ -1,12 +1,11 @@
-"""What a comparison says, in words, and what it does not."""
+"""The sentences that state the result of a comparison and its limits."""
 
 from __future__ import annotations
 
 import math
 
 from detector.schema.comparison import ComparedSegment, Comparison, Region
-from detector.schema.formatting import timecode
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_, timecode
 
 LIMITS = N_(
     "Nothing in the comparison says which of the two files is the original: what "

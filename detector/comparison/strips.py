@@ -1,9 +1,4 @@
-"""Small grey pictures of a whole file: what times and views are found by.
-
-A file of up to 6,000 frames is read frame by frame, of a longer one only frames that others refer to, as
-many a second as memory allows. Of a long reference the key frames may tell which part is shown, and the
-rest need not be decoded (:mod:`detector.comparison.alignment.locate`).
-"""
+"""Read small grey pictures of a whole file, from which times and views are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grad-CAM by the package ``grad-cam``, without its scaling; :mod:`detector.explain.heatmaps` says why."""
+"""Compute Grad-CAM with the package ``grad-cam``, without its scaling."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from detector.networks import base  # noqa: F401
+from detector.process.resources import without_modules
+
 # torchvision has to come first: it asks where the modules left out below would be found.
-from detector.networks import without_compiler  # noqa: F401
-from detector.process.without_modules import without_modules
 
 # What the package imports for drawings and for methods that are not used here takes longer than torch,
 # and 75 MB; and a confined process could not reach matplotlib's cache of fonts.

@@ -1,16 +1,4 @@
-"""Why a peak frame scored as it did: Grad-CAM, checked by :mod:`detector.explain.occlusion_check`.
-
-Grad-CAM is that of Selvaraju et al. (2017), by the package ``grad-cam``; of transformers it is the variant
-HiResCAM (:class:`detector.explain.grad_cam.UnscaledHiResCAM`), added up over the last blocks. Maps of a
-convolutional network's layers, and of the networks that decided together, are joined by their geometric mean:
-hot is what all of them say, which agrees better with masks that are known (docs/models.md). The package's own
-scaling stretches every map from 0 to 1, so that a weak frame looks as hot as a strong one; here maps keep
-their values, and all maps of one analysis share one scale. What is no hotter than the crop's average is left
-out, for the same reason.
-
-Of a network in an ONNX file only scores can be had. Its map is an occlusion map (Zeiler and Fergus, 2014):
-squares of the face are hidden one after the other, and a place is as hot as the score falls without it.
-"""
+"""Explain the score of a peak frame by heatmaps, and verify them by hiding what they highlight."""
 
 from __future__ import annotations
 
@@ -21,13 +9,89 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.explain.occlusion import hide_each
-from detector.explain.occlusion_check import occlusion_check
 from detector.faces.crop import CropSquare
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
-from detector.scoring.explainable import Explainable, SeenCrop
+from detector.scoring.fusion import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
+
+
+def hide(crop: Image, mask: NDArray[np.float32]) -> Image:
+    """``crop`` blurred beyond recognition where ``mask`` (its height and width, 0 to 1) is 1.
+
+    Training hides areas of both classes the same way, so that hiding is no trace in itself.
+    """
+    return hide_each(crop, [mask])[0]
+
+
+def hide_each(crop: Image, masks: Iterable[NDArray[np.float32]]) -> list[Image]:
+    """``crop`` once for each mask; it is blurred once for all, which takes longest."""
+    blurred = cv2.GaussianBlur(crop, (0, 0), crop.shape[0] / 12)
+    return [_mixed(crop, blurred, mask) for mask in masks]
+
+
+def _mixed(crop: Image, blurred: Image, mask: NDArray[np.float32]) -> Image:
+    size = crop.shape[0]
+    weight = cv2.GaussianBlur(mask, (0, 0), size / 64)[..., None]
+    return np.clip(blurred * weight + crop * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
+
+
+HIDDEN_AREA = 0.15
+_MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
+
+
+def areas_compared(number: int, faces: int) -> tuple[int, ...]:
+    """Which of the eight random areas check ``number`` compares with where ``faces`` are explained.
+
+    Each is one more crop for the slowest network, so that several faces of one photograph share what two
+    would take. They take turns, so that no area counts more than another over all of them.
+    """
+    count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
+    return tuple((number * count + area) % RANDOM_AREAS for area in range(count))
+
+
+def occlusion_check(
+    scorer: Scorer,
+    face: Explainable,
+    heat: NDArray[np.float32],
+    seed: int,
+    areas: Sequence[int] = range(RANDOM_AREAS),
+) -> HideAndRescore:
+    """Blur the hottest 15 % of what was seen of ``face``, and for comparison that shape in random areas.
+
+    ``areas`` are the numbers of those (:func:`areas_compared`).
+    """
+    size = heat.shape[0]
+    rng = np.random.default_rng(seed)
+    # Equal values, as in a map without any heat, go in random order and not from the top.
+    order = np.lexsort((rng.random(size * size), heat.ravel()))
+    mask = np.zeros(size * size, np.float32)
+    mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
+    mask = mask.reshape(size, size)
+    # Rolling wraps round the edge, so each random area has exactly the same size.
+    moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(areas)]
+    elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
+    before, (hidden, *others) = face.logit, face.logits(_hidden_in(face, [mask, *elsewhere]))
+    return HideAndRescore(
+        area=float(mask.mean()),
+        probability=scorer.probability(before),
+        hidden_highlight=scorer.probability(hidden),
+        hidden_random=float(np.mean([scorer.probability(logit) for logit in others])),
+        drop_highlight=float(before - hidden),
+        drop_random=float(before - np.mean(others)),
+        areas=len(areas),
+    )
+
+
+def _hidden_in(face: Explainable, masks: Sequence[NDArray[np.float32]]) -> list[list[Image]]:
+    """Of each crop of ``face`` a copy for each of ``masks``, which may be larger than the crop."""
+    copies = []
+    for one in face.seen:
+        size = one.crop.shape[:2]
+        fitting = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks]
+        copies.append(hide_each(one.crop, fitting))
+    return copies
+
 
 _TOKEN_BLUR = 0.7  # tokens: standard deviation of the blur of a transformer's map
 # Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
@@ -97,7 +161,7 @@ def _of_network(seen: SeenCrop) -> Heat:
     """The map of one network, enlarged to its crop: from 4 × 4 places of the shipped scan, 16 × 16 of the
     second network."""
     # Imported here: few files have anything to explain, and torch takes seconds.
-    from detector.backends.torch import images_of
+    from detector.backends.torch import prepare_images
     from detector.explain.grad_cam import (
         UnscaledGradCAM,
         UnscaledHiResCAM,
@@ -109,7 +173,7 @@ def _of_network(seen: SeenCrop) -> Heat:
     assert network is not None
     # The mirror image is as much manipulated. Of a transformer once is enough: its maps are of many layers.
     crops = [seen.crop] if network.gives_tokens else [seen.crop, seen.crop[:, ::-1]]
-    images = images_of(crops, seen.input, next(network.parameters()).device)
+    images = prepare_images(crops, seen.input, next(network.parameters()).device)
     target = (lambda logit: logit) if seen.output is None else (lambda logits: logits[..., seen.output])
     method, places = (UnscaledHiResCAM, places_of_tokens) if network.gives_tokens else (UnscaledGradCAM, None)
     layers = network.cam_layers
@@ -136,7 +200,7 @@ def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
     """By how much the logit of ``crop`` falls where a part of it is hidden; the rest is 0.
 
     Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down, as the check hides
-    areas (:mod:`detector.explain.occlusion`). A place has the mean fall of all squares that cover it.
+    areas (:mod:`detector.explain.heatmaps`). A place has the mean fall of all squares that cover it.
     """
     size = crop.shape[0]
     side = round(size * _HIDDEN_SIDE)

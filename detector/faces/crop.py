@@ -1,25 +1,18 @@
-"""The square of a face that the network sees, and cutting it out.
-
-Framing is the one thing that must be equal in training and at run time: the same
-network loses some ten points of AUC when its crops are a quarter wider than those
-it learned from. :func:`square_for_face` therefore is the only place that says how a
-detector's box becomes a square, and training uses it too.
-"""
+"""Squares cut out around a face: for the scan, and in two framings for the second look."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.media.frame import Image
-
-if TYPE_CHECKING:
-    from detector.schema.analysis import Box
-
+from detector.networks.graphs import HEAD as HEAD
+from detector.networks.graphs import INNER as INNER
+from detector.schema.analysis import Box
 
 Landmarks = NDArray[np.float32]  # (5, 2): eyes, nose, mouth corners, each left to right
 
@@ -122,3 +115,35 @@ def within_box(image: Image, box: Box) -> Image:
     x0, y0 = (max(0, min(end - 1, int(value))) for value, end in zip(box[:2], (width, height), strict=True))
     x1, y1 = min(width, max(x0 + 1, int(box[2]))), min(height, max(y0 + 1, int(box[3])))
     return image[y0:y1, x0:x1]
+
+
+HEAD_PER_BOX = 1.8
+FRAMINGS = ("inner", "head")  # by INNER and HEAD
+
+
+def head_square(
+    box: Box, width: int, height: int, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0
+) -> CropSquare:
+    """The head's square in a picture of ``width`` × ``height``; ``dx`` and ``dy`` move it, in box sides."""
+    x0, y0, x1, y1 = box
+    size = math.sqrt((x1 - x0) * (y1 - y0))
+    side = min(HEAD_PER_BOX * size * scale, width, height)
+    x = float(np.clip((x0 + x1) / 2 + dx * size, side / 2, width - side / 2))
+    y = float(np.clip((y0 + y1) / 2 + dy * size, side / 2, height - side / 2))
+    return CropSquare(x, y, side, 0.0)
+
+
+def inner_square(
+    box: Box, roll: float, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0, turn: float = 0.0
+) -> CropSquare:
+    """The scan's square of a face with this roll in degrees, changed.
+
+    Enlarged by ``scale``, moved by ``dx`` and ``dy`` of its sides, turned by ``turn`` degrees.
+    """
+    square = square_for_box(box, roll)
+    return CropSquare(
+        square.x + dx * square.side,
+        square.y + dy * square.side,
+        square.side * scale,
+        square.angle + turn,
+    )

@@ -1,4 +1,4 @@
-"""Faces seen in frames, on their way to scores: read one by one, kept as rows of numbers."""
+"""Faces detected in frames, read one by one and stored as rows of numbers."""
 
 from __future__ import annotations
 

@@ -1,20 +1,71 @@
-"""The pixels around one face, from which every framing and every view of it is cut.
-
-A patch holds the frame's own pixels, without resampling unless the face is larger than any network needs, so
-that crops made of it later are those the frame itself would have given.
-"""
+"""The pixels around one face, from which every framing and view of it is cut; in memory or in a file."""
 
 from __future__ import annotations
 
+import os
+import tempfile
+import weakref
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from detector.faces.framing import HEAD_PER_BOX
-from detector.faces.pasted import bounds_of_photo
+from detector.faces.crop import HEAD_PER_BOX
 from detector.media.frame import Image
 from detector.schema.analysis import Box
+
+PixelBounds = tuple[int, int, int, int]  # left, top, right, bottom, px
+
+_BESIDE = 0.3  # of the face's size, before and after it, along which an edge runs
+_INSIDE = 0.08  # of the face's size, inside its box, from where on edges are looked for
+_PLAIN, _PLAIN_SHARE = 8, 0.9  # levels from the ground's colour; share of its pixels
+_STEP, _STEP_SHARE = 12, 0.5  # levels; share of the edge's length
+_LINES = 4  # px of plain ground, at least
+_SOFT = 3  # px over which a step goes, at most
+_SPARED = 2  # px inside an edge that are left out as well: compression blurs it
+
+
+def bounds_of_photo(image: Image, box: Box, reach: float) -> PixelBounds:
+    """The part of ``image`` (RGB) that the photograph with the face in ``box`` fills.
+
+    Edges are looked for up to ``reach`` px from the face; without one, that is where the image ends.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = (round(value) for value in box)
+    far = round(reach)
+    left, top = max(0, x0 - far), max(0, y0 - far)
+    grey = cv2.cvtColor(np.ascontiguousarray(image[top : y1 + far, left : x1 + far]), cv2.COLOR_RGB2GRAY)
+    x0, x1, y0, y1 = x0 - left, x1 - left, y0 - top, y1 - top
+    beside_x, beside_y = round(_BESIDE * (x1 - x0)), round(_BESIDE * (y1 - y0))
+    inside = round(_INSIDE * min(x1 - x0, y1 - y0))
+    rows = grey[max(0, y0 - beside_y) : y1 + beside_y]
+    columns = grey[:, max(0, x0 - beside_x) : x1 + beside_x]
+    # From the face outwards, each.
+    before_x, before_y = max(0, x0 + inside), max(0, y0 + inside)
+    after_x, after_y = max(0, x1 - inside), max(0, y1 - inside)
+    at_left, at_right = _edge(rows[:, :before_x][:, ::-1].T), _edge(rows[:, after_x:].T)
+    at_top, at_bottom = _edge(columns[:before_y][::-1]), _edge(columns[after_y:])
+    return (
+        0 if at_left is None else left + before_x - at_left + _SPARED,
+        0 if at_top is None else top + before_y - at_top + _SPARED,
+        width if at_right is None else left + after_x + at_right - _SPARED,
+        height if at_bottom is None else top + after_y + at_bottom - _SPARED,
+    )
+
+
+def _edge(lines: NDArray[np.uint8]) -> int | None:
+    """The first of ``lines`` (n, m), grey and outwards, that is plain ground; None if there is none."""
+    for first in range(1, len(lines) - _LINES + 1):
+        band = lines[first : first + _LINES].astype(np.int16)
+        colour = np.median(band)
+        if (np.abs(band - colour) <= _PLAIN).mean() < _PLAIN_SHARE:
+            continue
+        before = lines[max(0, first - _SOFT) : first].astype(np.int16)
+        if (np.abs(before - colour) > _STEP).any(axis=0).mean() >= _STEP_SHARE:
+            return first
+    return None
+
 
 MARGIN = 1.2  # head squares kept around a face
 LARGEST = 480  # px; larger patches are reduced to this
@@ -28,7 +79,7 @@ class FacePatch(NamedTuple):
     scale: float
 
 
-def reach_of(box: Box) -> float:
+def patch_reach(box: Box) -> float:
     """How far a patch goes from the middle of ``box``, in px."""
     x0, y0, x1, y1 = box
     return MARGIN * HEAD_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0))) / 2
@@ -38,7 +89,7 @@ def cut_patch(image: Image, box: Box) -> FacePatch:
     """The part of ``image`` (RGB) around ``box``."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box
-    half = reach_of(box)
+    half = patch_reach(box)
     # Moved inside like the head's square itself, so that it keeps what that needs at a frame's edge.
     x = float(np.clip((x0 + x1) / 2, min(half, width / 2), max(width - half, width / 2)))
     y = float(np.clip((y0 + y1) / 2, min(half, height / 2), max(height - half, height / 2)))
@@ -55,12 +106,12 @@ def cut_patch(image: Image, box: Box) -> FacePatch:
 
 def cut_photo_patch(image: Image, box: Box) -> FacePatch:
     """The same of a photograph, which may be pasted into a larger picture: nothing beyond its edges."""
-    left, top, right, bottom = bounds_of_photo(image, box, reach_of(box))
+    left, top, right, bottom = bounds_of_photo(image, box, patch_reach(box))
     x0, y0, x1, y1 = box
     return cut_patch(image[top:bottom, left:right], (x0 - left, y0 - top, x1 - left, y1 - top))
 
 
-def encode(image: Image) -> bytes:
+def encode_jpeg(image: Image) -> bytes:
     """RGB pixels to a JPEG of nearly highest quality without chroma subsampling, some 60 kB."""
     options = [
         cv2.IMWRITE_JPEG_QUALITY,
@@ -71,6 +122,64 @@ def encode(image: Image) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
-def decode(data: bytes) -> Image:
+def decode_jpeg(data: bytes) -> Image:
     """RGB pixels of an encoded picture."""
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+class PatchFile:
+    """An unnamed file in the folder for temporary files, which is gone with this object."""
+
+    def __init__(self) -> None:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+        weakref.finalize(self, file.close)
+        self._to, self._end = file.fileno(), 0
+        self._free: list[tuple[int, int]] = []  # where nothing is needed any more, and how many bytes
+
+    def put(self, patch: FacePatch) -> PatchInFile:
+        """Write a patch; raises ``OSError`` where there is no room."""
+        pixels = patch.image.tobytes()
+        at, written = self._room(len(pixels)), 0
+        while written < len(pixels):
+            written += os.pwrite(self._to, pixels[written:], at + written)
+        return PatchInFile(self, at, patch.image.shape, patch.box, patch.scale)
+
+    def _room(self, size: int) -> int:
+        for number, (at, free) in enumerate(self._free):
+            if free >= size:
+                self._free[number] = (at + size, free - size)
+                return at
+        self._end += size
+        return self._end - size
+
+    def give_up(self, at: int, size: int) -> None:
+        """What lies there is not needed any more: another patch may take its place."""
+        self._free = [hole for hole in self._free if hole[1]] + [(at, size)]
+
+    def pixels(self, at: int, count: int) -> bytes:
+        """``count`` bytes from ``at`` on."""
+        return os.pread(self._to, count, at)
+
+
+class PatchInFile(NamedTuple):
+    """Where a patch of such a ``shape`` lies in ``file``, and what else is known of it."""
+
+    file: PatchFile
+    at: int
+    shape: tuple[int, ...]
+    box: Box
+    scale: float
+
+    @property
+    def size(self) -> int:
+        """Of the pixels, in bytes."""
+        return int(np.prod(self.shape))
+
+    def give_up(self) -> None:
+        """Free its place; it cannot be read any more."""
+        self.file.give_up(self.at, self.size)
+
+    def read(self) -> FacePatch:
+        """The patch as it was."""
+        pixels = np.frombuffer(self.file.pixels(self.at, self.size), np.uint8)
+        return FacePatch(pixels.reshape(self.shape), self.box, self.scale)

@@ -1,25 +1,52 @@
-"""Whether a face is judged: by its width, the detector's confidence, and what its crop shows.
+"""Decide whether a face is good enough to be judged.
 
-Contrast and sharpness are of the grey crop at the network's size. Contrast is the standard deviation, in
-grey levels of 255. Sharpness is the mean absolute difference from the crop blurred by
-1.5 pixels, divided by the contrast: blur and strong video compression lower it, noise and
-the block edges of JPEG raise it, brightness does not change it. The thresholds in
-:class:`~detector.schema.analysis.Parameters` stand where the measured AUC falls to about 0.7
-(docs/faces.md has the table).
+And whether a photo is one the networks were made for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from detector.faces.colour import colour_of
-from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.flaws import TOO_BLURRED, TOO_DARK, TOO_NOISY, TOO_SMALL, TOO_UNSURE
+from detector.faces.crop import Face, crop_square, square_for_face, within_box
 from detector.media.frame import Image
-from detector.schema.analysis import Parameters
+from detector.schema.analysis import Box, Parameters
+from detector.schema.formatting import N_
+
+TOO_SMALL = N_("too small")
+TOO_UNSURE = N_("too unsure")
+TOO_DARK = N_("too dark or too flat")
+TOO_BLURRED = N_("too blurred or too strongly compressed")
+TOO_NOISY = N_("too noisy")
+CROP_FLAWS = (TOO_SMALL, TOO_UNSURE, TOO_DARK, TOO_BLURRED, TOO_NOISY)
+
+WITHOUT_COLOUR = N_("without colour (black and white, or toned)")
+WITHOUT_DETAIL = N_("without detail (enlarged from a tiny picture, or far out of focus)")
+DRAWN = N_("drawn in areas of one colour")
+PHOTO_FLAWS = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)
+"""Of pictures that the networks were not made for."""
+
+
+def join_flaws(flaws: Iterable[str]) -> str:
+    """One flaw, or several with “or” between them."""
+    return N_(", or ").join(flaws)
+
+
+_POWERS = 4  # of brightness, from 0
+
+
+def measure_colour(face: Image, size: int) -> float:
+    """Of an RGB picture, compared at ``size`` px: the less, the less compression of colour counts."""
+    small = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
+    brightness = small.sum(axis=1) / 765
+    powers = np.stack([brightness**power for power in range(_POWERS)]).astype(np.float64)
+    # By the normal equations, which takes half of the time.
+    best = np.linalg.lstsq(powers @ powers.T, powers @ small, rcond=None)[0]
+    return float(np.abs(small - powers.T @ best).mean())
+
 
 _FINE = 1.5  # px
 # Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
@@ -48,16 +75,16 @@ class Assessment(NamedTuple):
 
 def assess_face(image: Image, face: Face, size: int, parameters: Parameters) -> Assessment:
     """``face`` in ``image`` (RGB), cut out at ``size`` px if that is worth it."""
-    flaw = flaw_of_face(face, parameters)
+    flaw = face_flaw(face, parameters)
     if flaw is not None:
         return Assessment(flaw)
     crop = crop_square(image, square_for_face(face), size)
-    measured = quality(crop)
-    flaw = flaw_of(measured, parameters)
+    measured = measure_quality(crop)
+    flaw = quality_flaw(measured, parameters)
     return Assessment(flaw, measured, is_grey(crop), crop if flaw is None else None)
 
 
-def quality(crop: Image) -> Quality:
+def measure_quality(crop: Image) -> Quality:
     """Contrast and sharpness of an RGB crop; a crop of one colour has none of either."""
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     contrast = float(grey.std())
@@ -71,11 +98,11 @@ def is_grey(crop: Image) -> bool:
     most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     if float(cv2.subtract(most, least).mean()) < _COLOURLESS:
         return True
-    return colour_of(crop, _TONE_SIZE) < min(_TONED, _TONED_SHARE * float(crop.mean()))
+    return measure_colour(crop, _TONE_SIZE) < min(_TONED, _TONED_SHARE * float(crop.mean()))
 
 
-def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
-    """Which flaw (:mod:`~detector.faces.flaws`) makes a face found not worth cutting out; None if it is."""
+def face_flaw(face: Face, parameters: Parameters) -> str | None:
+    """Which flaw (:mod:`~detector.faces.quality`) makes a face found not worth cutting out; None if it is."""
     if face.width < parameters.minimum_face:
         return TOO_SMALL
     if face.confidence < parameters.minimum_confidence:
@@ -83,12 +110,12 @@ def flaw_of_face(face: Face, parameters: Parameters) -> str | None:
     return None
 
 
-def flaw_of_crop(crop: Image, parameters: Parameters) -> str | None:
+def crop_flaw(crop: Image, parameters: Parameters) -> str | None:
     """Which flaw keeps ``crop`` from being judged, likewise."""
-    return flaw_of(quality(crop), parameters)
+    return quality_flaw(measure_quality(crop), parameters)
 
 
-def flaw_of(measured: Quality, parameters: Parameters) -> str | None:
+def quality_flaw(measured: Quality, parameters: Parameters) -> str | None:
     """Which flaw a crop of this quality has, likewise."""
     if measured.contrast < parameters.minimum_contrast:
         return TOO_DARK
@@ -97,3 +124,50 @@ def flaw_of(measured: Quality, parameters: Parameters) -> str | None:
     if measured.sharpness > parameters.maximum_sharpness:
         return TOO_NOISY
     return None
+
+
+_COLOUR_SIZE = 96  # px: colours are compared at this size, where compression of colour plays no part
+_DETAIL_WIDTH = 32  # px
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
+
+class PhotoMeasures(NamedTuple):
+    """What is measured of a face in a photograph, as the module says."""
+
+    colour: float
+    detail: float
+    flatness: float
+
+
+def photo_flaw(image: Image, box: Box, parameters: Parameters) -> str | None:
+    """Which flaw of photographs the face in ``box`` of one (RGB) has; None if it is judged."""
+    measured = measure_photo(image, box)
+    if measured.colour < parameters.minimum_colour:
+        return WITHOUT_COLOUR
+    if measured.detail < parameters.minimum_detail:
+        return WITHOUT_DETAIL
+    if parameters.maximum_flatness and measured.flatness > parameters.maximum_flatness:
+        return DRAWN
+    return None
+
+
+def measure_photo(image: Image, box: Box) -> PhotoMeasures:
+    """Colour, detail and flatness of the face in ``box`` of ``image`` (RGB), of the pixels as they are."""
+    face = within_box(image, box)
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    return PhotoMeasures(measure_colour(face, _COLOUR_SIZE), _detail(grey, box[2] - box[0]), _flatness(grey))
+
+
+def _detail(grey: Image, width: float) -> float:
+    rows, columns = grey.shape
+    scale = _DETAIL_WIDTH / width
+    if scale >= 1:  # there is less than that to lose; what is too small is not judged for its width
+        return float("inf")
+    size = max(2, round(columns * scale)), max(2, round(rows * scale))
+    small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    again = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    return float(np.abs(grey - again).mean() / max(1.0, float(grey.std())))
+
+
+def _flatness(grey: Image) -> float:
+    return float((cv2.dilate(grey, _NEIGHBOURS) == cv2.erode(grey, _NEIGHBOURS)).mean())

@@ -1,28 +1,24 @@
-"""Follow faces from frame to frame.
-
-Faces of neighbouring sampled frames are matched by overlap, all at once (Hungarian
-assignment, Kuhn 1955, in SciPy). A cut breaks every track but that of a face which looks as
-it did, where it was: flashes and strobe lights read as cuts. A face lost for a moment keeps its
-track. Where one goes over to another face without a cut it is split, a few samples later
-(:mod:`detector.faces.dissolves`).
-"""
+"""Follow faces from frame to frame, group tracks into persons, and recognise motionless and covered faces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.crop import CropSquare, Face, crop_square, square_for_face
-from detector.faces.dissolves import Change, SceneMemory, Sighting, TrackMemory, wide_picture
-from detector.faces.search.matching import correlating
+from detector.faces.crop import CropSquare, Face, crop_square, square_for_face, within_box
+from detector.faces.scene_changes import Change, SceneMemory, Sighting, TrackMemory, wide_picture
+from detector.faces.search.matching import normalise_rows
 from detector.media.frame import Image
+from detector.models.model_files import COVERED_FACES
 from detector.schema.analysis import Box
-from detector.schema.boxes import grown, overlap
+from detector.schema.geometry import grow_box, overlap, sigmoid
 
 _LEAST_OVERLAP = 0.25
 
@@ -135,8 +131,8 @@ class Tracker:
         """The tracks that go on in ``faces``, by the places of these; none where none overlaps enough."""
         if not self._live or not faces:
             return {}
-        live = [grown(track.box) for track in self._live]
-        overlaps = np.array([[overlap(box, grown(face.box)) for box in live] for face in faces])
+        live = [grow_box(track.box) for track in self._live]
+        overlaps = np.array([[overlap(box, grow_box(face.box)) for box in live] for face in faces])
         return {
             row: self._live[column]
             for row, column in _assigned(overlaps)
@@ -170,7 +166,7 @@ def _is_same(track: Track, image: Image, face: Face) -> bool:
     """Whether a face is where the track was last, and looks like it however bright the picture is."""
     if overlap(track.box, face.box) < _SAME_PLACE:
         return False
-    one, other = correlating(np.array([track.thumbnail.ravel(), _thumbnail(image, face).ravel()]))
+    one, other = normalise_rows(np.array([track.thumbnail.ravel(), _thumbnail(image, face).ravel()]))
     return float(one @ other) >= _SAME_LOOKS
 
 
@@ -179,3 +175,144 @@ def _thumbnail(image: Image, face: Face) -> NDArray[np.float32]:
     # Wider than the face: hair and neck tell people apart better than features at this size.
     wide = CropSquare(square.x, square.y, square.side * 1.5, square.angle)
     return crop_square(image, wide, _THUMBNAIL).astype(np.float32)
+
+
+SAME_PERSON_SIMILARITY = 0.85
+"""Correlation of the mean pictures of two tracks of one person, at least; set by hand, then measured
+(docs/faces.md)."""
+_NEVER = np.float32(-2)  # in place of that of two which can be no one person
+
+
+def group_tracks(tracks: Sequence[Track]) -> list[list[int]]:
+    """Track numbers grouped by person.
+
+    Two groups become one when their tracks never overlap in time and their mean
+    pictures correlate by at least :data:`ALIKE`, the most alike first. Careful on purpose: two
+    persons merged would give one the other's findings, one split in two only reads twice.
+    """
+    if not tracks:
+        return []
+    groups = [[track.number] for track in tracks]
+    # Two hours have thousands of tracks: beside their pictures there is one table, of each by each.
+    pictures = np.stack([track.thumbnail.ravel() for track in tracks])
+    pictures -= pictures.mean(axis=1, keepdims=True)  # sums of centred pictures are centred
+    contrast = _contrast(pictures)
+    first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
+    alike = pictures @ pictures.T
+    alike /= contrast
+    alike /= contrast[:, None]
+    for row, begins, ends in zip(alike, first, last, strict=True):
+        row[(first <= ends) & (begins <= last)] = _NEVER  # they overlap in time
+    while True:
+        one, other = sorted(map(int, np.unravel_index(int(alike.argmax()), alike.shape)))
+        if alike[one, other] < SAME_PERSON_SIMILARITY:
+            break
+        groups[one] += groups[other]
+        groups[other] = []
+        pictures[one] += pictures[other]
+        contrast[one] = _contrast(pictures[one])
+        apart = (alike[one] != _NEVER) & (alike[other] != _NEVER)
+        alike[other] = alike[:, other] = _NEVER
+        mine = pictures @ pictures[one] / contrast / contrast[one]
+        alike[one] = alike[:, one] = np.where(apart, mine, _NEVER)
+    return [group for group in groups if group]
+
+
+def _contrast(centred: NDArray[np.float32]) -> Any:
+    """What centred pictures (…, d) are divided by to correlate; without contrast, what makes it 0."""
+    spread = np.linalg.norm(centred, axis=-1)
+    return np.where(spread > 0, spread, np.float32(np.inf))
+
+
+_SIZE = 16  # px of the pictures that are compared
+_CHANGED = 95  # percentile of these pixels
+_LEAST_CHANGE = 4.5  # levels between the darkest and the brightest that such a pixel is, of a face that moves
+_OF_CONTRAST = 0.12  # and as a share of the picture's contrast: of a dark one all levels are close together
+_SIGHTINGS = 8
+_SECONDS = 1.8  # from the first of them to the last: for a second, some people hardly move
+
+_Grey = NDArray[np.uint8]  # (16, 16)
+
+
+class _PlaceLevels(NamedTuple):
+    """What the place at which a track began looked like: its least and its greatest levels."""
+
+    box: Box
+    start: float
+    end: float
+    sightings: int
+    darkest: _Grey
+    brightest: _Grey
+
+    def is_still(self) -> bool:
+        if self.sightings < _SIGHTINGS or self.end - self.start < _SECONDS:
+            return False
+        change = float(np.percentile(cv2.subtract(self.brightest, self.darkest), _CHANGED))
+        return change < min(_LEAST_CHANGE, _OF_CONTRAST * float(self.darkest.std()))
+
+
+class Stillness:
+    """Give it the faces of each sampled frame, in order; a track that is too short is not called still."""
+
+    def __init__(self) -> None:
+        self._tracks: dict[int, _PlaceLevels] = {}
+
+    def add(self, track: int, time: float, image: Image, box: Box) -> None:
+        """The face of ``track`` in ``box`` of a frame (RGB)."""
+        seen = self._tracks.get(track)
+        now = _picture(image, box if seen is None else seen.box)
+        if seen is None:
+            seen = _PlaceLevels(box, time, time, 0, now, now)
+        self._tracks[track] = seen._replace(
+            end=time,
+            sightings=seen.sightings + 1,
+            darkest=np.minimum(seen.darkest, now),
+            brightest=np.maximum(seen.brightest, now),
+        )
+
+    def motionless(self) -> frozenset[int]:
+        """Numbers of the tracks that do not move."""
+        return frozenset(track for track, seen in self._tracks.items() if seen.is_still())
+
+
+def _picture(image: Image, box: Box) -> _Grey:
+    grey = cv2.cvtColor(within_box(image, box), cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+
+
+COVER_CROP_SIZE = 64  # px, the side of what the network is shown
+COVERED_THRESHOLD = 0.85
+"""Probability from which a face counts as covered."""
+
+
+class CoverNet:
+    """The shipped network, or another ONNX file. Not to be shared between threads."""
+
+    def __init__(self, network: Path | None = None) -> None:
+        self._net = cv2.dnn.readNetFromONNX(str(network or COVERED_FACES.file()))
+
+    def __call__(self, crop: Image) -> float:
+        """The probability that mouth or eyes of the face in the scan's ``crop`` (RGB) are covered.
+
+        The lower one of the crop and its mirror image: what is covered is so in both, and of bare faces that
+        are taken for covered ones most are in one alone.
+        """
+        shrunk = cv2.resize(crop, (COVER_CROP_SIZE, COVER_CROP_SIZE), interpolation=cv2.INTER_AREA)
+        self._net.setInput(cv2.dnn.blobFromImages([shrunk, cv2.flip(shrunk, 1)]))
+        return sigmoid(float(self._net.forward().min()))
+
+
+class Covers:
+    """Which faces are covered; of a track every fourth one is looked at."""
+
+    def __init__(self) -> None:
+        self._net = CoverNet()
+        self._last: dict[int, tuple[int, bool]] = {}  # of a track: when it was looked at, and what was seen
+
+    def of(self, track: int, number: int, crop: Image) -> bool:
+        """Whether mouth or eyes are covered of the face of ``track`` in the sampled frame ``number``."""
+        at, covered = self._last.get(track, (number - _EVERY, False))
+        if number - at >= _EVERY:
+            covered = self._net(crop) >= COVERED_THRESHOLD
+            self._last[track] = number, covered
+        return covered

@@ -1,8 +1,4 @@
-"""Looking for the exhibits that a fingerprint may be a copy of, among very many, by their codes alone.
-
-A scan: all coarse codes (64 bits) are compared, and of those that come near the other 192 bits. What is found
-is compared in earnest by :mod:`~detector.fingerprint.find_match`.
-"""
+"""Search a large collection of fingerprints for possible copies, by their codes alone."""
 
 from __future__ import annotations
 
@@ -13,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.fingerprint.codes import Codes, codes, mirrored
-from detector.fingerprint.find_match import COARSE
-from detector.fingerprint.fingerprint import Fingerprint
+from detector.fingerprint.fingerprint import Codes, Fingerprint, compute_codes, mirror_codes
+from detector.fingerprint.match import COARSE
 
 MOST_FOUND = 40
 MOST_ALIKE = 200
@@ -49,7 +44,7 @@ class Entries:
         )
 
 
-def search(entries: Entries, fingerprint: Fingerprint) -> list[int]:
+def search_index(entries: Entries, fingerprint: Fingerprint) -> list[int]:
     """Owners that may show the same as ``fingerprint``, the likeliest first.
 
     MOST_FOUND, or more where more look nearly the same: of these MOST_ALIKE at most.
@@ -75,9 +70,9 @@ def _wanted(fingerprint: Fingerprint) -> Iterator[tuple[Codes, int]]:
     some = looks[np.linspace(0, len(looks) - 1, min(_THOROUGH, len(looks))).round().astype(int)]
     yield from _both_ways(fingerprint.codes[looks], _COARSE_BITS)
     for part in COARSE[1:]:
-        yield from _both_ways(codes(fingerprint.pictures[some], part), _COARSE_BITS_OF_PARTS)
+        yield from _both_ways(compute_codes(fingerprint.pictures[some], part), _COARSE_BITS_OF_PARTS)
 
 
 def _both_ways(those: Codes, most: int) -> Iterator[tuple[Codes, int]]:
-    for code in (*those, *mirrored(those)):
+    for code in (*those, *mirror_codes(those)):
         yield code, most

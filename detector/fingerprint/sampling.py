@@ -1,4 +1,4 @@
-"""Making a fingerprint of frames that come by."""
+"""Compute the fingerprint of an exhibit from its decoded frames."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class FingerprintSampler:
             self._size = (frame.image.shape[1], frame.image.shape[0])
         self._wait(place)
         if len(self._pictures) < MOST_PICTURES:
-            self._pictures.append(reduced(frame.image))
+            self._pictures.append(shrink_picture(frame.image))
         self._later = None
 
     def _wait(self, place: int) -> None:
         """What was seen last stays until ``place``."""
         begun, missing = len(self._pictures), min(place, MOST_PICTURES - 1) - len(self._pictures)
         if begun and missing > 0:
-            seen = self._pictures[-1] if self._later is None else reduced(self._later.image)
+            seen = self._pictures[-1] if self._later is None else shrink_picture(self._later.image)
             self._pictures += [seen] * missing
             if missing > _HELD:
                 self._waits.append((begun, begun + missing))
@@ -76,7 +76,7 @@ class FingerprintSampler:
         return self.post_process(reader.duration, bool(damaged))
 
 
-def reduced(image: Image) -> NDArray[np.uint8]:
+def shrink_picture(image: Image) -> NDArray[np.uint8]:
     """A picture (RGB) as fingerprints have it: its brightness, SIDE px both ways."""
     # Some pixels do: averaging all of a large picture takes many times as long.
     step = max(1, min(image.shape[:2]) // (8 * SIDE))
@@ -85,7 +85,7 @@ def reduced(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def fingerprint_of(path: Path) -> Fingerprint | None:
+def fingerprint_file(path: Path) -> Fingerprint | None:
     """The fingerprint of a file; raises :class:`~detector.errors.MediaError` as the analysis would."""
     with open_media(path) as reader:
         sampler = FingerprintSampler(still=reader.kind is MediaKind.IMAGE)

@@ -1,29 +1,36 @@
-"""Where live frames come from: a camera, a stream somebody named, or a file."""
+"""Read live frames from a camera, a stream or a file, decoded in a confined process."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import re
+import select
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import av
 import cv2
 import numpy as np
 
 from detector.errors import MediaError, ParameterError
-from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import VIDEO_DEMUXERS
+from detector.media.acceptance import VIDEO_DEMUXERS, InputLimits
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
-from detector.media.pictures.orientation import UPRIGHT
+from detector.media.photos import UPRIGHT
 from detector.media.reader import MediaReader
-from detector.schema.translatable import N_
+from detector.progress import Progress
+from detector.sandbox import AllowedPaths, CrashError, Sandbox
+from detector.sandboxed_engine import limits_of_environment
+from detector.schema.formatting import N_
 
 # What a network camera may speak, and in which wrappings. No playlists: they name further addresses.
 _STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_DEMUXERS)
@@ -34,7 +41,7 @@ _ADDRESS = re.compile(r"(rtsps?|https?)://[^\s]+", re.IGNORECASE)
 _OPEN_WITHIN, _READ_WITHIN = 10.0, 10.0  # seconds
 # Streams lose packets, and some have key frames rarely: after so many seconds frames are scored without one.
 _UNKEYED = 10
-_ENDLESS = Bounds(frames=2**62, seconds=float("inf"))
+_ENDLESS = InputLimits(frames=2**62, seconds=float("inf"))
 
 
 @dataclass(frozen=True)
@@ -175,3 +182,129 @@ def _sampled(pictures: Iterator[Image], sample_rate: float) -> Iterator[Frame]:
             last_interval = int(passed * sample_rate)
             pts = round(passed * 1000)
             yield Frame(pts, Fraction(pts, 1000), picture)
+
+
+# PTS, seconds as a fraction, height and width, and those before it was resized or 0; then the pixels.
+_HEAD = struct.Struct("<qQQIIII")
+_PIPE = 1 << 20  # bytes
+_LOOK_EVERY = 0.05  # seconds
+_ENDLESS_CONFINED_SOURCE = 10**9  # seconds: of processor time, and of what a source may last
+_NOTHING = 1_000_000  # bytes written: it has nowhere to
+_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+
+
+@contextmanager
+def open_confined(
+    source: LiveSource, sample_rate: float, stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Iterator[Frame]]:
+    """The sampled frames of a source, in order, until it ends or ``stopped`` says so.
+
+    Raises :class:`MediaError` when it cannot be opened, :class:`ParameterError` for an address that makes
+    no sense, and :mod:`detector.sandbox`'s errors for a source that takes too much or breaks what reads it.
+    """
+    source, places = _allowed(source)
+    limits = replace(
+        limits_of_environment(), cpu=_ENDLESS_CONFINED_SOURCE, wall=_ENDLESS_CONFINED_SOURCE, written=_NOTHING
+    )
+    reader, writer = os.pipe()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, reader)
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
+            confined = Sandbox(
+                *(_decode, source, sample_rate, writer),
+                limits=limits,
+                places=places,
+                modules=("detector.live.sources",),
+                files=(writer,),
+            )
+        finally:
+            os.close(writer)
+        stack.enter_context(confined)
+        yield received(reader, confined, stopped)
+
+
+def _allowed(source: LiveSource) -> tuple[LiveSource, AllowedPaths]:
+    """The source as it is called from another folder, and what its process may use."""
+    if source.kind == "camera":
+        return source, AllowedPaths(writable=(camera_device(source),))
+    if source.kind == "stream":
+        return source, AllowedPaths(ports=_ports(source.name))
+    path = Path(source.name).absolute()
+    return replace(source, name=str(path)), AllowedPaths(readable=(path,))
+
+
+def _ports(address: str) -> tuple[int, ...]:
+    """Where a stream's process may connect to; http may lead on to https."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS[parts.scheme.lower()]
+    except ValueError:
+        raise ParameterError(
+            f"{LiveSource('stream', address).label}: its host or port makes no sense."
+        ) from None
+    return (port, _PORTS["https"]) if parts.scheme.lower() == "http" else (port,)
+
+
+def _decode(source: LiveSource, sample_rate: float, writer: int, _report: Progress) -> int:
+    """Write each frame to the pipe; returns how many they were."""
+    number = 0
+    with open_source(source, sample_rate) as frames:
+        for frame in frames:
+            if frame.time > _ENDLESS_CONFINED_SOURCE:
+                raise MediaError("The times of the frames jump by years.")
+            height, width = frame.image.shape[:2]
+            numerator, denominator = frame.time.as_integer_ratio()
+            _write(
+                writer, _HEAD.pack(frame.pts, numerator, denominator, height, width, *(frame.shape or (0, 0)))
+            )
+            _write(writer, frame.image.data.cast("B"))
+            number += 1
+    return number
+
+
+def _write(writer: int, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(writer, rest) :]
+
+
+def received(reader: int, confined: Sandbox, stopped: Callable[[], bool]) -> Iterator[Frame]:
+    """What comes out of the pipe; raises :class:`CrashError` for what is no frame that may come next."""
+    bounds, latest = InputLimits(), Fraction(0)
+    while head := _read(reader, _HEAD.size, confined, stopped):
+        pts, numerator, denominator, height, width, rows, columns = _HEAD.unpack(head)
+        at = Fraction(numerator, denominator) if denominator else Fraction(-1)
+        if not (latest <= at <= _ENDLESS_CONFINED_SOURCE and 0 < height * width <= bounds.pixels):
+            raise CrashError()
+        latest = at
+        if not (data := _read(reader, height * width * 3, confined, stopped)):
+            return
+        image = np.frombuffer(data, np.uint8).reshape(height, width, 3)
+        yield Frame(pts, at, image, shape=(rows, columns) if columns else None)
+
+
+def _read(reader: int, size: int, confined: Sandbox, stopped: Callable[[], bool]) -> bytearray:
+    """So many bytes; none when the source has ended or ``stopped`` says so. Raises what ended the process."""
+    data = bytearray(size)
+    rest = memoryview(data)
+    looked = 0.0
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    while rest:
+        ready = poll.poll(_LOOK_EVERY * 1000)
+        if time.monotonic() - looked >= _LOOK_EVERY:
+            looked = time.monotonic()
+            confined.check_limits()
+            if stopped():
+                return bytearray()
+        if not ready:
+            continue
+        if not (got := os.readv(reader, [rest])):
+            confined.result()
+            if len(rest) < size:
+                raise CrashError()
+            return bytearray()
+        rest = rest[got:]
+    return data

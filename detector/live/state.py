@@ -1,8 +1,4 @@
-"""What ``live --share`` leaves for a page to show: a folder for each session, with its state and pictures.
-
-The live process writes; whoever reads treats it as untrusted, since what that process decodes may have
-taken it over. Imports nothing heavy: the web process reads it.
-"""
+"""The state files that ``live --share`` writes for a page to show: one folder for each session."""
 
 from __future__ import annotations
 
@@ -15,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from detector.schema.base import Probability, Value
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 
 STATE = "state.json"
 STATE_LIMIT = 1_000_000  # bytes

@@ -1,9 +1,8 @@
-"""Whether a file held all the picture that it promised, to be asked once it has been read to the end."""
+"""Check whether a file held all the frames that it promised; valid once it has been read to the end."""
 
 from __future__ import annotations
 
-from detector.media.stream.decoder import FrameDecoder
-from detector.media.stream.picture_stream import WHOLE_DURATION
+from detector.media.stream.decoder import WHOLE_DURATION, FrameDecoder
 from detector.schema.analysis import MediaKind
 
 _FEW = 2  # frames
@@ -20,7 +19,7 @@ def missing_seconds(reader: FrameDecoder) -> float:
     """
     if reader.kind is MediaKind.IMAGE:
         return 0.0
-    expected, picture = reader.expected_duration, float(reader.duration) + lost_at_end(reader)
+    expected, picture = reader.expected_duration, float(reader.duration) + seconds_lost_at_end(reader)
     slack, rate = _SLACK, reader.stream.average_rate
     if reader.states_whole_duration:
         if reader.tally.others_end > expected - _SLACK:
@@ -36,16 +35,16 @@ def missing_seconds(reader: FrameDecoder) -> float:
     return expected - picture if expected - picture > slack else 0.0
 
 
-def seconds_after(reader: FrameDecoder) -> float:
+def seconds_after_last_frame(reader: FrameDecoder) -> float:
     """For how long the last frame stays beyond its own end: as the whole file goes on; 0 for a moment."""
     stated = reader.container_duration
     if stated is None or not reader.expected_duration or reader.container_format == "avi":  # guessed by size
         return 0.0
-    after = stated - _before_first_frame(reader) - float(reader.duration) - lost_at_end(reader)
+    after = stated - _before_first_frame(reader) - float(reader.duration) - seconds_lost_at_end(reader)
     return after if after > _SLACK else 0.0
 
 
-def seconds_before(reader: FrameDecoder) -> float:
+def seconds_before_first_frame(reader: FrameDecoder) -> float:
     """Seconds that pass before the first frame, of a duration that is stated for the whole file; else 0."""
     return _before_first_frame(reader) if reader.container_format in WHOLE_DURATION else 0.0
 
@@ -57,7 +56,7 @@ def _before_first_frame(reader: FrameDecoder) -> float:
     return max(0.0, float((reader.tally.first_pts or 0) * reader.time_base))
 
 
-def lost_at_start(reader: FrameDecoder) -> float:
+def seconds_lost_at_start(reader: FrameDecoder) -> float:
     """Seconds of picture before the first frame that cannot be decoded; 0 for a moment.
 
     A file that was cut at any place, such as a capture of a broadcast, begins between two key frames:
@@ -71,7 +70,7 @@ def lost_at_start(reader: FrameDecoder) -> float:
     return lost if lost > slack else 0.0
 
 
-def lost_at_end(reader: FrameDecoder) -> float:
+def seconds_lost_at_end(reader: FrameDecoder) -> float:
     """Seconds of picture after the last frame that are in the file and cannot be decoded; 0 for a moment.
 
     Of a file known to be damaged alone: containers round, and count lengths in their own ways.
@@ -99,7 +98,7 @@ def lost_frames(reader: FrameDecoder) -> int:
     """
     if lost := _promised_and_gone(reader):
         return lost
-    if not lost_at_start(reader):
+    if not seconds_lost_at_start(reader):
         return 0
     return max(0, reader.tally.packets.before(reader.tally.first_pts or 0)[0] - reader.tally.undecodable)
 

@@ -1,4 +1,4 @@
-"""H.264 by x264, 8-bit 4:2:0: a writer for a container's picture stream, and pictures there and back."""
+"""Encode H.264 with x264 (8-bit 4:2:0): a writer for one container stream, and round trips in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Colours:
 BT709 = Colours(1, 1, 1)
 
 
-def clock_of(time_base: Fraction) -> Fraction:
+def mp4_time_base(time_base: Fraction) -> Fraction:
     """The clock for a copy of a stream that has ``time_base``: as fine, within what MP4 can hold."""
     return Fraction(1, min(time_base.denominator, _FINEST_CLOCK))
 

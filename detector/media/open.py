@@ -1,49 +1,238 @@
-"""Open video and photos without trusting the file.
+"""Open videos and photos without trusting the file.
 
-FFmpeg (through PyAV) is given an open file, never a name or an address, and may use
-only the demuxers on :data:`~detector.media.exhibit.signatures.DEMUXERS`: a playlist, or a file that points at
-another one, can open nothing.
+Pictures that FFmpeg decodes wrongly or not at all (AVIF, HEIF, animated WebP and others) are decoded by
+Pillow.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import av
+import numpy as np
+import PIL.Image
+from PIL import ImageSequence
 
 from detector.errors import MediaError
-from detector.media.exhibit.asf import stated_seconds
-from detector.media.exhibit.file import UNREADABLE, accepted_head, opened
-from detector.media.exhibit.isobmff import cut_fragment, read_layout
-from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import (
+from detector.media import colour
+from detector.media.acceptance import (
     DEMUXERS,
-    HEAD,
+    HEAD_BYTES,
     MP4,
+    UNREADABLE,
+    InputLimits,
     container_of,
     is_animated_webp,
     is_boxed_picture,
-    refuse_mismatch,
+    open_exhibit,
+    read_accepted_head,
+    refuse_type_mismatch,
 )
-from detector.media.pictures.colour_profile import to_srgb
-from detector.media.pictures.gif_file import has_uncontrolled_pictures, whole_pictures
-from detector.media.pictures.orientation import photo_orientation
-from detector.media.pictures.photo_file import (
+from detector.media.colour import to_srgb
+from detector.media.containers import cut_fragment, read_layout, stated_seconds
+from detector.media.frame import Image
+from detector.media.photos import (
+    UPRIGHT,
     has_transparency,
+    is_complete,
     is_tiff_beyond_ffmpeg,
     is_tiff_of_numbers,
-    is_whole,
+    open_photo,
+    photo_orientation,
+    strict_decoding,
 )
-from detector.media.pillow_reader import UNREAD, open_with_pillow
-from detector.media.reader import MediaReader
+from detector.media.reader import PICTURE_DAMAGED, FramesWithPts, MediaReader, frame_at
+from detector.media.stream.packet_stats import Tally
+from detector.media.stream.packets import NeededPackets
 from detector.schema.analysis import MediaKind
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
+
+# GIF89a, sections 18 to 26.
+_HEADER = 13
+_EXTENSION, _CONTROL, _PICTURE = 0x21, 0xF9, 0x2C
+
+
+class _Picture(NamedTuple):
+    controlled: bool  # by an extension of its own
+    whole: bool
+
+
+def has_uncontrolled_pictures(file: BinaryIO) -> bool:
+    """Whether a picture after the first has no control extension: it becomes one with that before it."""
+    return not all(picture.controlled for picture in islice(_pictures(file), 1, None))
+
+
+def count_whole_pictures(file: BinaryIO) -> int | None:
+    """How many pictures there are before the one in which a GIF breaks off; None where none does."""
+    return next((number for number, picture in enumerate(_pictures(file)) if not picture.whole), None)
+
+
+def _pictures(file: BinaryIO) -> Iterator[_Picture]:
+    """Those of a GIF in order; none of another file."""
+    file.seek(0)
+    header = file.read(_HEADER)
+    if not header.startswith((b"GIF87a", b"GIF89a")) or len(header) < _HEADER:
+        return
+    file.seek(_colours(header[10]), 1)
+    controlled = False
+    while kind := file.read(1):
+        is_picture = kind[0] == _PICTURE
+        if is_picture:
+            descriptor = file.read(9)
+            if len(descriptor) < 9:
+                return
+            file.seek(_colours(descriptor[8]) + 1, 1)  # and the size of its codes
+        elif kind[0] == _EXTENSION:
+            controlled |= file.read(1) == bytes([_CONTROL])
+        else:
+            return
+        while (size := file.read(1)) and size[0]:
+            file.seek(size[0], 1)
+        if is_picture:
+            yield _Picture(controlled, whole=bool(size))
+            controlled = False
+
+
+def _colours(flags: int) -> int:
+    """The length of a table of colours."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+# What Pillow and its plugins raise on damaged files.
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
+UNSUPPORTED_COLOURS = N_(
+    "The picture's colours are stored in a way that is not read here (numbers of unknown range). Export it "
+    "as jpeg or png."
+)
+_MILLISECONDS = Fraction(1, 1000)
+_ROWS = 256  # converted at once: light takes eight times the memory of pixels
+
+
+class PillowReader(MediaReader):
+    """Reads a still or an animation with Pillow; what is known of the file otherwise comes from FFmpeg."""
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        file: BinaryIO,
+        picture: PIL.Image.Image,
+        bounds: InputLimits,
+    ) -> None:
+        # Pillow turns TIFFs upright itself, where EXIF says nothing by XMP.
+        if picture.format == "TIFF":
+            picture.info.pop("xmp", None)
+        turned = UPRIGHT if picture.format == "TIFF" else photo_orientation(file, bounds)
+        super().__init__(container, turned, bounds)
+        self._picture = picture
+        self.time_base = _MILLISECONDS
+        # Of HEIF that of the picture: FFmpeg's is that of a tile.
+        stated = picture.info.get("nclx_profile") or {}
+        self._transfer = stated.get("transfer_characteristics", self.stream.codec_context.color_trc)
+        if getattr(picture, "is_animated", False) and picture.format in ("WEBP", "GIF"):
+            self.kind = MediaKind.VIDEO
+        else:
+            self.kind = MediaKind.IMAGE
+        if self.kind is MediaKind.IMAGE and picture.format in ("HEIF", "AVIF", "WEBP"):
+            self.container_format = (picture.format or "").lower()
+
+    @property
+    def streams(self) -> Iterable[av.stream.Stream]:
+        """The picture alone: the tiles of a picture are streams to FFmpeg."""
+        return [self.stream]
+
+    @property
+    def expected_duration(self) -> float:
+        """Nothing is claimed: an animation's frames say how long each is shown."""
+        return 0.0
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Frames a second on average, once all were read: none is stated."""
+        if self.kind is MediaKind.IMAGE or not self.duration:
+            return None
+        return (self.tally.decoded / self.duration).limit_denominator(1000)
+
+    def _raw(self, tally: Tally, needed: NeededPackets | None = None) -> Iterator[av.VideoFrame]:
+        time = 0
+        pictures = ImageSequence.Iterator(self._picture) if self.kind is MediaKind.VIDEO else [self._picture]
+        try:
+            for picture in pictures:
+                with strict_decoding():
+                    pixels = self._pixels(picture)
+                    if self.has_transparency and picture.has_transparency_data:
+                        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
+                        pixels = self.opaque(pixels, alpha)
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = time, self.time_base
+                # A length of 0 is shown for 0.1 s by browsers.
+                frame.duration = int(picture.info.get("duration") or 0) or 100
+                time += frame.duration
+                yield frame
+        except _DAMAGE:
+            tally.undecodable += 1
+            tally.packets.failed(time, "a picture the decoder refused")
+
+    def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        return self._plain(frame, width, height)  # converted before they were put on a ground
+
+    def _pixels(self, picture: PIL.Image.Image) -> Image:
+        if self.to_srgb.of_cmyk:
+            return self.to_srgb.of(picture)
+        pixels = _rgb(picture, self._transfer)
+        return pixels if self._transfer in colour.TRANSFER_NAMES else self.to_srgb(pixels)
+
+    def _seek(self, pts: int) -> tuple[FramesWithPts, av.VideoFrame | None]:
+        running = self._decoded(counting=False)
+        return running, frame_at(running, pts)
+
+
+def _rgb(picture: PIL.Image.Image, transfer: int) -> Image:
+    """Its pixels, of a picture of high dynamic range in standard range.
+
+    Pillow would cut off those of 16 bits, and any number, at 255 instead of scaling them.
+    """
+    if picture.mode.startswith("I;16"):
+        grey = (np.asarray(picture) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if picture.mode in ("I", "F"):
+        picture.load()  # or it is damaged
+        raise MediaError(UNSUPPORTED_COLOURS)
+    pixels = np.asarray(picture.convert("RGB"))
+    return _standard_range(pixels, transfer) if transfer in colour.TRANSFER_NAMES else pixels
+
+
+def _standard_range(pixels: Image, transfer: int) -> Image:
+    shown = np.empty_like(pixels)
+    for row in range(0, len(pixels), _ROWS):
+        deep = pixels[row : row + _ROWS].astype(np.uint16) * 257  # 255 becomes 65,535
+        shown[row : row + _ROWS] = colour.to_standard_range(deep, transfer)
+    return shown
+
+
+@contextmanager
+def open_with_pillow(
+    container: av.container.InputContainer, file: BinaryIO, bounds: InputLimits
+) -> Iterator[PillowReader]:
+    """Raises :class:`MediaError` where Pillow cannot make a picture of the file."""
+    try:
+        opened = open_photo(file)
+        with strict_decoding():
+            picture = opened.__enter__()
+    except (*_DAMAGE, MemoryError, PIL.Image.DecompressionBombError):
+        raise MediaError(PICTURE_DAMAGED) from None
+    try:
+        yield PillowReader(container, file, picture, bounds)
+    finally:
+        opened.__exit__(None, None, None)
+
 
 _ENCRYPTED = N_(
     "The pictures are encrypted, as copy protection does it: only programs that have the key can show them. "
@@ -87,26 +276,26 @@ class _Nameless:
 
 
 @contextmanager
-def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader]:
+def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaReader]:
     """Open ``path`` for reading; ``bounds`` are how much of what it may hold.
 
     Raises :class:`MediaError` when it is missing, empty, of a kind not accepted, beyond the
     bounds, or holds no picture.
     """
-    with opened(path) as file:
-        head = accepted_head(file)
+    with open_exhibit(path) as file:
+        head = read_accepted_head(file)
         file.seek(0)
-        bounds = bounds or Bounds()
+        bounds = bounds or InputLimits()
         photo = photo_orientation(file, bounds)
         if is_tiff_of_numbers(file):
-            raise MediaError(UNREAD)
+            raise MediaError(UNSUPPORTED_COLOURS)
         transparency = has_transparency(file)
         beyond = is_tiff_beyond_ffmpeg(file) or has_uncontrolled_pictures(file)
-        whole = whole_pictures(file)
+        whole = count_whole_pictures(file)
         file.seek(0)
         end = cut_fragment(file)
         with open_container(file, end) as container:
-            refuse_mismatch(head, container.format.name)
+            refuse_type_mismatch(head, container.format.name)
             place = file.tell()  # FFmpeg reads on from there
             colours = to_srgb(file, _colour_code(container))
             layout = read_layout(file) if container.format.name == MP4 else None
@@ -123,7 +312,7 @@ def open_media(path: Path, bounds: Bounds | None = None) -> Iterator[MediaReader
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.stated_seconds = stated
                 if colours.of_cmyk or not by_pillow:
-                    reader.is_whole = partial(is_whole, file)
+                    reader.is_whole = partial(is_complete, file)
                 if layout and reader.stream_index in layout.encrypted:
                     raise MediaError(_ENCRYPTED)
                 if not by_pillow:
@@ -156,7 +345,7 @@ def _open_again(file: BinaryIO, end: int | None, others: ExitStack) -> av.contai
 def open_container(file: BinaryIO, end: int | None) -> av.container.InputContainer:
     """An open file as a container, which knows no name and only the demuxers of the accepted kinds.
 
-    It is read up to ``end``, the :func:`~detector.media.exhibit.isobmff.cut_fragment` of the file. Raises
+    It is read up to ``end``, the :func:`~detector.media.containers.cut_fragment` of the file. Raises
     :class:`MediaError` when none of them can read it.
     """
     for demuxer in _demuxers(file):
@@ -180,7 +369,7 @@ def open_container(file: BinaryIO, end: int | None) -> av.container.InputContain
 def _lacks_table(file: BinaryIO) -> bool:
     """Whether an MP4 or QuickTime file has no table of contents, which recorders write last."""
     file.seek(0)
-    kind = container_of(file.read(HEAD))
+    kind = container_of(file.read(HEAD_BYTES))
     if kind is None or kind.is_photo or MP4 not in kind.demuxers:
         return False
     return "moov" not in read_layout(file).boxes
@@ -195,7 +384,7 @@ def _demuxers(file: BinaryIO) -> Iterator[str | None]:
     start = file.tell()
     yield None
     file.seek(start)
-    container = container_of(file.read(HEAD))
+    container = container_of(file.read(HEAD_BYTES))
     file.seek(start)
     if container is not None:
         yield from _MISSED.intersection(container.demuxers)

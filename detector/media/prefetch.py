@@ -1,4 +1,4 @@
-"""Let one stage of a pipeline work beside the next, through a bounded queue."""
+"""Run one stage of a pipeline in parallel with the next, through a bounded queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _End:
 
 
 @contextmanager
-def prefetched(items: Generator[T], depth: int) -> Iterator[Iterator[T]]:
+def prefetch(items: Generator[T], depth: int) -> Iterator[Iterator[T]]:
     """``items`` in their order, made in a thread of its own; ``depth`` wait at most, and one for its place.
 
     What making them raises is raised where they are used. On leaving the context the thread

@@ -1,10 +1,4 @@
-"""Read video and photos: frames in order, each with its presentation time.
-
-Here is told which frames of a file come, and when. Files are opened by :mod:`detector.media.open` and decoded
-by :mod:`detector.media.stream.decoder`; :mod:`detector.media.upright` makes pictures of frames. Times are
-exact, ``pts * time_base`` as fractions, counted from the first frame; frame numbers and average rates are
-never turned into times. Whether a file held all it promised is told by :mod:`detector.media.completeness`.
-"""
+"""Read video and photos: upright RGB frames in order, each with its presentation time."""
 
 from __future__ import annotations
 
@@ -13,22 +7,148 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import av
+import numpy as np
+from av.video.reformatter import ColorRange, VideoReformatter
+from numpy.typing import NDArray
 
 from detector.errors import MediaError
-from detector.media.completeness import seconds_after
-from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import MATROSKA, MP4
-from detector.media.frame import Frame
-from detector.media.pictures.letterbox import Size
-from detector.media.pictures.orientation import Orientation
-from detector.media.upright import UprightPictures
+from detector.media import colour
+from detector.media.acceptance import MATROSKA, MP4, InputLimits
+from detector.media.colour import ToSrgb
+from detector.media.completeness import seconds_after_last_frame
+from detector.media.frame import (
+    BLACK,
+    WHITE,
+    Frame,
+    Image,
+    Size,
+    fit_size,
+    flatten_transparency,
+    place_on_canvas,
+    transparent_share,
+)
+from detector.media.photos import Orientation, display_orientation
+from detector.media.stream.decoder import FrameDecoder
 from detector.schema.analysis import MediaKind
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 
-WithPts = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
+_ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
+# From black at 16 and white at 235 (ITU-R BT.601) to 0 and 255.
+_FROM_LIMITED = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+
+
+class UprightPictures(FrameDecoder):
+    """A decoder that knows how the frames of its file are shown; which of them come, its reader says.
+
+    ``photo`` is how a photograph is turned upright; of a video each frame says so itself.
+    """
+
+    def __init__(
+        self, container: av.container.InputContainer, photo: Orientation, bounds: InputLimits
+    ) -> None:
+        super().__init__(container, bounds)
+        self._photo = photo
+        # A frame would make one of its own, with its own threads, and take eight times as long.
+        self._rgb = VideoReformatter()
+        self._rgba = VideoReformatter()  # likewise
+        self.to_srgb = ToSrgb()
+        """What is done with its colours; to be set before frames are read."""
+        self.has_transparency = True
+        """Whether a channel beside the colours is transparency; to be set before frames are read."""
+        self.transparent = 0.0
+        """The largest share of a frame through which something is seen: the ground on which it is put."""
+        self.turned = 0
+        """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
+        self._matrix: tuple[int, Orientation] | None = None  # the last rotation read, and what it meant
+
+    def orientation(self, frame: av.VideoFrame) -> Orientation:
+        """How a frame is turned upright."""
+        turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else self._displayed(frame)
+        return (turns + self.turned) % 4, mirrored
+
+    def _displayed(self, frame: av.VideoFrame) -> Orientation:
+        """What the display matrix says; read again where its rotation is another than before.
+
+        In PyAV a frame whose matrix is read refers to itself and stays until Python looks for garbage: by
+        then 150 frames of 4K were held.
+        """
+        rotation = frame.rotation
+        if self._matrix is None or self._matrix[0] != rotation:
+            self._matrix = rotation, display_orientation(frame)
+        return self._matrix[1]
+
+    def square_size(self, frame: av.VideoFrame) -> tuple[int, int]:
+        """Width and height of a frame, not yet turned, in square pixels: none is left out."""
+        aspect = self.aspect_of(frame)
+        if aspect >= 1:
+            return round(frame.width * aspect), frame.height
+        return frame.width, round(frame.height / aspect)
+
+    def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        """A frame as it lies in the file, at this size, in sRGB, on a plain ground."""
+        image = self._colours(frame, width, height)
+        if not self._may_be_transparent(frame):
+            return image
+        whole = self._rgba.reformat(frame, width=width, height=height, format="rgba", threads=1).to_ndarray()
+        return self.opaque(image, cast(NDArray[np.uint8], whole[:, :, 3]))
+
+    def is_converted(self, frame: av.VideoFrame) -> bool:
+        """Whether :meth:`rgb` shows a frame otherwise than its bare numbers do."""
+        return (
+            frame.color_trc in colour.TRANSFER_NAMES
+            or self._may_be_transparent(frame)
+            or _is_limited_grey(frame)
+        )
+
+    def _may_be_transparent(self, frame: av.VideoFrame) -> bool:
+        layout = frame.format
+        return self.has_transparency and (
+            layout.has_palette or any(component.is_alpha for component in layout.components)
+        )
+
+    def opaque(self, image: Image, alpha: NDArray[np.uint8]) -> Image:
+        """``image`` on the ground on which viewers show such pictures: white, of a video black."""
+        self.transparent = max(self.transparent, transparent_share(alpha))
+        is_picture = self.kind is MediaKind.IMAGE or self.container_format in _ANIMATIONS
+        return flatten_transparency(image, alpha, WHITE if is_picture else BLACK)
+
+    def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        if frame.color_trc in colour.TRANSFER_NAMES:
+            deep = self._rgb.reformat(frame, width=width, height=height, format="rgb48le", threads=1)
+            return colour.to_standard_range(cast(NDArray[np.uint16], deep.to_ndarray()), frame.color_trc)
+        return self.to_srgb(self._plain(frame, width, height))
+
+    def _plain(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        image = cast(
+            Image,
+            self._rgb.reformat(frame, width=width, height=height, format="rgb24", threads=1).to_ndarray(),
+        )
+        return _FROM_LIMITED[image] if _is_limited_grey(frame) else image
+
+    def upright_size(self, frame: av.VideoFrame) -> Size:
+        """Width and height of a frame as it is shown, in square pixels."""
+        width, height = self.square_size(frame)
+        return (height, width) if self.orientation(frame)[0] % 2 else (width, height)
+
+    def upright(self, frame: av.VideoFrame, canvas: Size) -> Image:
+        """A frame as it is shown, in RGB, as large as it fits on a canvas of this width and height."""
+        quarter_turns, mirrored = self.orientation(frame)
+        width, height = fit_size(self.upright_size(frame), canvas)
+        image = self.rgb(frame, *((height, width) if quarter_turns % 2 else (width, height)))
+        if mirrored:
+            image = image[:, ::-1]
+        return place_on_canvas(np.ascontiguousarray(np.rot90(image, -quarter_turns)), canvas)
+
+
+def _is_limited_grey(frame: av.VideoFrame) -> bool:
+    """Whether a picture without colours is of limited range: FFmpeg takes all of them for full range."""
+    return bool(frame.color_range == ColorRange.MPEG) and frame.format.name.startswith("gray")
+
+
+FramesWithPts = Iterator[tuple[av.VideoFrame, int]]  # frames, each with its PTS
 _MOST_SIZES = 16
 _SEEK_EARLIER = 1  # seconds
 PICTURE_DAMAGED = N_(
@@ -56,7 +176,9 @@ class _Decoded(NamedTuple):
 class MediaReader(UprightPictures):
     """An open exhibit. Use :func:`~detector.media.open.open_media`; read :meth:`frames` once, to the end."""
 
-    def __init__(self, container: av.container.InputContainer, photo: Orientation, bounds: Bounds) -> None:
+    def __init__(
+        self, container: av.container.InputContainer, photo: Orientation, bounds: InputLimits
+    ) -> None:
         super().__init__(container, photo, bounds)
         self.is_whole: Callable[[], bool] = lambda: True
         """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
@@ -125,7 +247,7 @@ class MediaReader(UprightPictures):
                 passed = this
             yield from self._undamaged(waiting)
         if self.kind is MediaKind.VIDEO and passed and tally.last_pts == passed.pts:
-            shown = self.duration - self._time(passed.pts) + Fraction(seconds_after(self))
+            shown = self.duration - self._time(passed.pts) + Fraction(seconds_after_last_frame(self))
             if shown > 1 / rate:
                 waiting.append(passed)
         yield from self._undamaged(waiting)
@@ -188,12 +310,12 @@ class MediaReader(UprightPictures):
 
     def decoded_spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[tuple[av.VideoFrame, int]]:
         """The frames of :meth:`spans` as the decoder gives them, each with its PTS."""
-        running: WithPts = iter(())
+        running: FramesWithPts = iter(())
         here: int | None = None
         for first, last in wanted:
             found = None
             if here is not None and (self._reads_from_start() or here >= self._key_before(first)):
-                found = first_at(running, first)
+                found = frame_at(running, first)
             if found is None:
                 running, found = self._seek(first)
             here = None if found is None else first
@@ -214,7 +336,7 @@ class MediaReader(UprightPictures):
         number = bisect_right(self._keys, pts)
         return self._keys[number - 1] if number else math.inf
 
-    def _seek(self, pts: int) -> tuple[WithPts, av.VideoFrame | None]:
+    def _seek(self, pts: int) -> tuple[FramesWithPts, av.VideoFrame | None]:
         """The frame at ``pts``, and those that follow."""
         # Some containers cannot seek, or land behind the frame or (transport streams) between two key
         # frames: the next tries go to before its key frame, and then to the start of the file.
@@ -225,7 +347,7 @@ class MediaReader(UprightPictures):
             if not self._sought(target):
                 continue
             running = self._decoded(counting=False)
-            found = first_at(running, pts)
+            found = frame_at(running, pts)
             if found is not None:
                 return running, found
         return iter(()), None
@@ -282,7 +404,7 @@ class MediaReader(UprightPictures):
         return Frame(pts, self._time(pts), self.upright(frame, canvas), index, shown)
 
 
-def first_at(frames: WithPts, pts: int) -> av.VideoFrame | None:
+def frame_at(frames: FramesWithPts, pts: int) -> av.VideoFrame | None:
     """The frame at ``pts``, if ``frames`` come to it."""
     for frame, at in frames:
         if at >= pts:

@@ -1,17 +1,228 @@
-"""The facts of an exhibit in an analysis: those that decoding gives, and those that its bytes tell."""
+"""Collect the facts of an exhibit, from its bytes and from a reader that has read it to the end."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import IntEnum
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from detector.media.completeness import lost_at_end, lost_at_start, lost_frames, seconds_before
+from av.stream import Disposition
+from av.video import reformatter
+
+from detector.media.acceptance import MATROSKA
+from detector.media.completeness import (
+    lost_frames,
+    seconds_before_first_frame,
+    seconds_lost_at_end,
+    seconds_lost_at_start,
+)
+from detector.media.containers import Layout, display_sizes, read_layout
 from detector.media.reader import MediaReader
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import collect
-from detector.metadata.declared.c2pa import read_store
-from detector.metadata.declared.declarations import declarations_of
-from detector.schema.analysis import Declaration, Media
+from detector.metadata.anomalies import find_anomalies
+from detector.metadata.c2pa import read_store
+from detector.metadata.declarations import collect_declarations
+from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
+from detector.metadata.photo import read_photo
+from detector.schema.analysis import Declaration, Media, MediaKind
+from detector.schema.metadata import (
+    MOST_TAGS,
+    Details,
+    Moment,
+    Picture,
+    Stream,
+    Tag,
+    clean_text,
+    location_of,
+    tags_of,
+)
+from detector.timestamps import iso_seconds
+
+_MOST_STREAMS = 32
+_MOST_TIMES = 64
+_TIME = re.compile(
+    r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate", re.I
+)
+_ANIMATIONS = frozenset({"webp_pipe", "gif"})
+"""They have tags of photos, of which FFmpeg hands out none, and no frame rate, which it makes up."""
+_IN_ORDER = frozenset({"mpegts", "flv"})
+"""Containers that are read from their start to their end."""
+_REST, _REST_SECONDS = 0.05, 1.0  # of a file, and of pictures that would have had room in it
+_UNSPECIFIED = 2  # ISO/IEC 23091-2
+
+
+@dataclass(frozen=True)
+class CollectedFacts:
+    """Facts for publishing, and the texts that their tags were cut from."""
+
+    details: Details
+    texts: tuple[EmbeddedText, ...]
+
+
+def collect_facts(reader: MediaReader, path: Path) -> CollectedFacts:
+    """Facts about the file at ``path``, which ``reader`` has read to the end. Decodes no video again."""
+    tags, texts = _container_tags(reader), _container_texts(reader)
+    layout = photo = None
+    shown: dict[int, tuple[int, int]] = {}
+    with path.open("rb") as file:
+        if reader.kind is MediaKind.IMAGE:
+            read = read_photo(file)
+            # FFmpeg hands out some of a photo's texts as its own.
+            photo, tags, texts = read.photo, [*tags, *read.tags], read.texts
+        elif reader.container_format in _ANIMATIONS:
+            read = read_photo(file)
+            tags, texts = [*tags, *read.tags], [*texts, *read.texts]
+        elif reader.container_format.startswith("mov"):
+            layout = read_layout(file)
+            xmp = xmp_texts(layout.xmp)
+            tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
+            shown = layout.shown
+        elif reader.container_format == MATROSKA:
+            shown = display_sizes(file)
+    tags = list(dict.fromkeys(tags))
+    video, measured, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
+    details = Details(
+        streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
+        picture=_picture(reader, layout, shown.get(reader.stream_index), _ends_at(reader, path)),
+        groups=measured.groups() if video else None,
+        timing=measured.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
+        structure=layout.structure if layout else None,
+        encoding=measured.encoding() if video else None,
+        photo=photo,
+        tags=tuple(tags[:MOST_TAGS]),
+        tags_left_out=max(0, len(tags) - MOST_TAGS),
+        times=tuple(_times(tags, layout))[:_MOST_TIMES],
+        location=location_of(tags),
+    )
+    return CollectedFacts(details, tuple(texts))
+
+
+def _container_texts(reader: MediaReader) -> list[EmbeddedText]:
+    texts = embedded_texts("file", reader.metadata)
+    for stream in list(reader.streams)[:_MOST_STREAMS]:
+        texts += embedded_texts(f"stream {stream.index}", stream.metadata)
+    return texts
+
+
+def _container_tags(reader: MediaReader) -> list[Tag]:
+    tags = tags_of("file", reader.metadata)
+    for stream in list(reader.streams)[:_MOST_STREAMS]:
+        tags += tags_of(f"stream {stream.index}", stream.metadata)
+    return tags
+
+
+def _stream(reader: MediaReader, stream: Any) -> Stream:
+    context = stream.codec_context
+    sound = stream.type == "audio" and context is not None
+    return Stream(
+        index=stream.index,
+        kind=stream.type or "unknown",
+        codec=clean_text(context.codec.canonical_name if context is not None else "unknown", 40),
+        examined=stream.index == reader.stream_index,
+        channels=context.channels if sound else None,
+        sample_rate=context.sample_rate if sound else None,
+        duration=reader.duration_of(stream),
+        cover=bool(stream.disposition & Disposition.attached_pic),
+    )
+
+
+def _ends_at(reader: MediaReader, path: Path) -> float | None:
+    """At which share of the file its pictures end; None at its end, or just before, as sound may come later.
+
+    Streams that begin within a file, as where others were joined to it, are not read.
+    """
+    size, end = path.stat().st_size, reader.tally.packets.end_in_file
+    if reader.container_format not in _IN_ORDER or not 0 < end < (1 - _REST) * size:
+        return None
+    return end / size if float(reader.duration) * (size - end) / end > _REST_SECONDS else None
+
+
+def _picture(
+    reader: MediaReader, layout: Layout | None, shown: tuple[int, int] | None, ends_at: float | None
+) -> Picture:
+    stream = reader.stream
+    context = stream.codec_context
+    level = -1 if context.level is None else context.level
+    seconds, sent = float(reader.duration), reader.tally.packets.bytes
+    video = reader.kind is MediaKind.VIDEO
+    has_rate = reader.container_format not in _ANIMATIONS
+    return Picture(
+        profile=clean_text(context.profile, 60) if context.profile else None,
+        level=level if level > 0 or level == 0 and reader.codec == "av1" else None,
+        codec_tag=_four_letters(context.codec_tag),
+        pixel_format=context.pix_fmt,
+        colour_range=_named(reformatter.ColorRange, context.color_range),
+        colour_space=_named(reformatter.Colorspace, context.colorspace),
+        colour_primaries=_named(reformatter.ColorPrimaries, context.color_primaries),
+        colour_transfer=_named(reformatter.ColorTrc, context.color_trc),
+        sample_aspect_ratio=_fraction(stream.sample_aspect_ratio),
+        transparent=reader.transparent or None,
+        sizes=tuple(reader.sizes) if len(reader.sizes) > 1 else (),
+        interlaced=reader.interlaced or None,
+        shown=shown if shown and (shown[0] < context.width or shown[1] < context.height) else None,
+        ends_at=ends_at,
+        dolby_vision=layout.dolby_vision.get(reader.stream_index) if layout else None,
+        declared_frame_rate=_fraction(stream.base_rate) if video and has_rate else None,
+        bit_rate=round(8 * sent / seconds) if video and seconds > 0 else None,
+        declared_bit_rate=context.bit_rate if video and context.bit_rate and context.bit_rate > 0 else None,
+        container_duration=reader.container_duration if video else None,
+        stream_duration=reader.stream_duration if video else None,
+    )
+
+
+def _fraction(value: Fraction | None) -> str | None:
+    return f"{value.numerator}/{value.denominator}" if value else None
+
+
+def _four_letters(tag: str | None) -> str | None:
+    return clean_text(tag, 24) if tag and tag.strip("\0") else None
+
+
+def _named(kinds: type[IntEnum], value: int) -> str | None:
+    if not value or value == _UNSPECIFIED and kinds is not reformatter.ColorRange:
+        return None
+    if kinds is reformatter.ColorRange:
+        return {1: "limited", 2: "full"}.get(value)
+    try:
+        return kinds(value).name
+    except ValueError:
+        return f"code {value}"
+
+
+def _times(tags: Iterable[Tag], layout: Layout | None) -> Iterable[Moment]:
+    """Times of boxes, which also say when the file was last changed, and of all tags."""
+    boxes = layout.times if layout else []
+    yield from boxes
+    offsets = {tag.name: tag.value for tag in tags if tag.name.startswith("OffsetTime")}
+    for tag in tags:
+        if tag.name.startswith("DateTime") and tag.place == "EXIF":
+            offset = offsets.get("OffsetTime" + tag.name.removeprefix("DateTime"), "")
+            yield Moment(place="EXIF", name=tag.name, written=tag.value, utc=exif_time(tag.value, offset))
+        elif _TIME.search(tag.name) and not (boxes and tag.name == "creation_time"):
+            yield Moment(place=tag.place, name=tag.name, written=tag.value, utc=iso_time(tag.value))
+
+
+def exif_time(written: str, offset: str) -> str | None:
+    """An EXIF time in UTC; None without a zone, since a camera's clock says only what it was set to."""
+    if not offset:
+        return None
+    try:
+        return iso_seconds(datetime.strptime(f"{written} {offset}", "%Y:%m:%d %H:%M:%S %z"))
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso_time(written: str) -> str | None:
+    """An ISO 8601 time in UTC, likewise."""
+    try:
+        moment = datetime.fromisoformat(written)
+        return iso_seconds(moment) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media:
@@ -33,8 +244,8 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
         variable_frame_rate=reader.variable_frame_rate,
         duration=float(reader.duration),
         start_offset=reader.start_offset,
-        lost_at_start=lost_at_start(reader),
-        lost_at_end=lost_at_end(reader),
+        lost_at_start=seconds_lost_at_start(reader),
+        lost_at_end=seconds_lost_at_end(reader),
         frames_decoded=reader.tally.decoded,
         frames_passed_over=reader.tally.passed_over,
         frames_undecodable=reader.tally.undecodable + lost_frames(reader),
@@ -44,9 +255,9 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
     )
 
 
-def with_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media, tuple[Declaration, ...]]:
+def add_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media, tuple[Declaration, ...]]:
     """``media`` with everything else that is known of the file, and what the file declares."""
-    collected = collect(reader, path)
+    collected = collect_facts(reader, path)
     details = collected.details
     if details.photo is not None:
         photo = details.photo.model_copy(update={"colours": reader.to_srgb.said})
@@ -55,8 +266,8 @@ def with_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media,
         credentials, claims = read_store(file, reader.container_format)
     known = {
         "details": details,
-        "anomalies": anomalies_of(media, details, datetime.now(UTC), seconds_before(reader)),
+        "anomalies": find_anomalies(media, details, datetime.now(UTC), seconds_before_first_frame(reader)),
         "credentials": credentials,
     }
-    declared = declarations_of(collected.texts, details.photo, credentials, claims)
+    declared = collect_declarations(collected.texts, details.photo, credentials, claims)
     return media.model_copy(update=known), declared

@@ -1,8 +1,4 @@
-"""Model cards: what a model is, how its input is prepared, and what was measured with it.
-
-A card carries the preprocessing, the calibration, the measured figures and the SHA-256 of
-the weights it belongs to.
-"""
+"""Model cards: what a model is, how its input is prepared, and what was measured with it."""
 
 from __future__ import annotations
 
@@ -14,8 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from detector.schema.base import Sha256, Value
-from detector.schema.model import Model, Platt, Range, Rate, SecondLookModel
-from detector.schema.onnx_network import OnnxNetwork
+from detector.schema.model import Model, OnnxNetwork, Platt, Range, Rate, SecondLookModel
 
 # A name is also a file's, and part of an address: nothing in it can lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -74,7 +69,7 @@ class FusionHalf(Value):
 
 
 class Contrast(Value):
-    """What standing out from the rest of its track counts (:mod:`detector.scoring.second_look.contrast`).
+    """What standing out from the rest of its track counts (:mod:`detector.scoring.person_look`).
 
     Where the altered half's logit lies by ``least`` or more above that of the rest of the track, it is raised
     by ``gain`` times what exceeds ``least``.
@@ -273,7 +268,7 @@ class Card(Value):
         return self.model_copy(update={"temperature": 1.0, "segment": None, "exhibit": None})
 
 
-def is_name(text: str) -> bool:
+def is_model_name(text: str) -> bool:
     """Whether ``text`` may name a model: small letters, digits and hyphens, at most 60 in all."""
     return _NAME.fullmatch(text) is not None
 

@@ -1,10 +1,4 @@
-"""Networks in ONNX files from somebody else: what is refused before anything runs them, and how they are fed.
-
-An ONNX file is a list of operators and their tensors. It runs no code of its own as long as every operator is
-one of the standard's, and it reads no other file as long as all tensors lie inside it. Both are checked here,
-on the parsed file alone; besides, only operators that always give the same for the same input, in bounded
-time, are let through: no loops, no random numbers.
-"""
+"""ONNX networks from third parties: refuse unsafe files before running them, and describe their input."""
 
 from __future__ import annotations
 
@@ -18,14 +12,15 @@ import numpy as np
 
 from detector.errors import ModelError
 from detector.networks.graphs import CROPS
-from detector.schema.onnx_network import OnnxNetwork
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
+from detector.schema.model import OnnxNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
     from detector.models.card import Input
+
 
 FILE_LIMIT = 250_000_000
 """Bytes of the largest ONNX file accepted."""
@@ -92,7 +87,7 @@ def read_onnx(data: bytes, name: str) -> ModelProto:
     return model
 
 
-def shape_of(model: ModelProto, size: int, name: str) -> OnnxShape:
+def find_shape(model: ModelProto, size: int, name: str) -> OnnxShape:
     """What ``model`` takes, if that is crops of ``size`` px; :class:`ModelError` where it is not."""
     from onnx import TensorProto
 
@@ -129,7 +124,7 @@ def shape_of(model: ModelProto, size: int, name: str) -> OnnxShape:
     return OnnxShape(given[0].name, last, dims[0] == 1)
 
 
-def bound_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxShape, name: str) -> bytes:
+def bind_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxShape, name: str) -> bytes:
     """A whole ONNX model as back ends take them: crops as they are cut in, the one output out.
 
     What the card says of normalisation, order of channels and layout becomes part of it; ``model`` is

@@ -1,23 +1,40 @@
-"""Architectures, one file each, registered by name.
-
-A network takes crops (n, 3, size, size), normalised as its model card says, and gives
-logits (n,), positive for manipulated. ``cam_layers`` are where Grad-CAM looks. A
-:class:`SequenceNetwork` judges a face by the frames around it as well.
-
-A new one has to have ``forward`` and ``cam_layers``, as :mod:`detector.networks.resnet18`. The other methods
-of :class:`Network` are asked for by recipes that name them, and by default refuse.
-"""
+"""Base classes and registry of network architectures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from detector.errors import ModelError
-from detector.networks import without_compiler  # noqa: F401
+from detector.process.resources import without_modules
+
+
+def _as_it_is(fn: Any = None, recursive: Any = True, *, reason: Any = None) -> Any:
+    """In place of :func:`torch.compiler.disable`, whose names these are."""
+    return fn or (lambda decorated: decorated)
+
+
+@contextmanager
+def _nothing_marked() -> Iterator[None]:
+    disable = torch.compiler.disable
+    torch.compiler.disable = _as_it_is
+    try:
+        yield
+    finally:
+        torch.compiler.disable = disable
+
+
+with without_modules("torch._dynamo", "torch._dynamo.utils"), _nothing_marked():
+    import timm  # noqa: F401
+    import torchvision  # noqa: F401
 
 
 class Network(nn.Module):
@@ -161,3 +178,24 @@ def create(name: str) -> Network:
         known = ", ".join(architectures())
         raise ModelError(f"Unknown architecture {name!r}; this version of Reelproof has: {known}.")
     return network()
+
+
+def fuse_batchnorm(network: Network) -> Network:
+    """A copy of ``network``, in evaluation mode, for scoring alone: it cannot be trained.
+
+    Relies on modules being registered in the order they run in, as timm's are.
+    """
+    out = copy.deepcopy(network).eval()
+    _fuse(out)
+    return out
+
+
+def _fuse(module: nn.Module) -> None:
+    children = list(module.named_children())
+    for (first, conv), (second, norm) in pairwise(children):
+        if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(module, first, fuse_conv_bn_eval(conv, norm))
+            # timm's normalisations carry their activation with them.
+            setattr(module, second, getattr(norm, "act", nn.Identity()))
+    for child in module.children():
+        _fuse(child)

@@ -1,11 +1,4 @@
-"""Graphs: what an architecture computes, as ONNX without weights, one file for each size of crop.
-
-Inputs of a graph file are ``crops`` (uint8, (n, size, size, 3), RGB), ``input.mean`` and
-``input.std`` of the card (float32, (1, 3, 1, 1)), and every tensor of the network by its name
-after ``network.``.
-:func:`bound` turns all but the crops into constants: that is a whole ONNX model, which
-``python -m detector export`` writes as well. :mod:`~detector.networks.trace_graphs` makes the files.
-"""
+"""ONNX graphs of the architectures, without weights, and the layout of the second look's outputs."""
 
 from __future__ import annotations
 
@@ -17,12 +10,23 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-FOLDER = ROOT / "detector" / "networks" / "onnx"
+
+INNER, HEAD, PHOTOGRAPH = range(3)
+READINGS, QUESTIONS = 3, 2
+ALTERED, SYNTHESISED = range(QUESTIONS)
+
+
+def outputs_of(reading: int) -> tuple[int, ...]:
+    """Which of the network's logits (n, readings · questions) are the outputs of ``reading``."""
+    return tuple(range(QUESTIONS * reading, QUESTIONS * (reading + 1)))
+
+
+GRAPH_FOLDER = ROOT / "detector" / "networks" / "onnx"
 CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std", "out"
 PREFIX = "network."
 
@@ -34,23 +38,23 @@ class TensorKind(NamedTuple):
     floating: bool
 
 
-def shipped(architecture: str, size: int) -> Path | None:
+def shipped_graph(architecture: str, size: int) -> Path | None:
     """The graph file of an architecture at crops of ``size`` px; None where none is shipped."""
     if find_spec("onnx") is None:
         return None
     # Listed, not looked up: the architecture's name may be a stranger's.
     name = f"{architecture}-{size}.onnx"
-    return next((path for path in FOLDER.glob("*.onnx") if path.name == name), None)
+    return next((path for path in GRAPH_FOLDER.glob("*.onnx") if path.name == name), None)
 
 
-def read(path: Path) -> ModelProto:
+def read_graph(path: Path) -> ModelProto:
     """The graph in a file of :data:`FOLDER`."""
     import onnx
 
     return onnx.load_model_from_string(path.read_bytes())
 
 
-def wanted(graph: ModelProto) -> dict[str, TensorKind]:
+def graph_tensors(graph: ModelProto) -> dict[str, TensorKind]:
     """Every tensor of the network, by its own name, as ``graph`` wants it."""
     from onnx import TensorProto
 
@@ -63,19 +67,19 @@ def wanted(graph: ModelProto) -> dict[str, TensorKind]:
     return found
 
 
-def gives_features(graph: ModelProto) -> bool:
+def outputs_features(graph: ModelProto) -> bool:
     """Whether its output is features (n, d), as of sequence networks, and not logits (n,)."""
     return len(graph.graph.output[0].type.tensor_type.shape.dim) == 2
 
 
-class Unbound(NamedTuple):
+class UnboundGraph(NamedTuple):
     """A graph file's bytes, and apart from it what :func:`bound` makes constants of."""
 
     graph: bytes
     constants: dict[str, NDArray[np.float32]]
 
 
-def constants(
+def graph_constants(
     mean: tuple[float, ...], std: tuple[float, ...], tensors: Mapping[str, NDArray[np.generic]]
 ) -> dict[str, NDArray[np.float32]]:
     """A card's preprocessing and a network's tensors, float32, by the names of a graph's inputs."""
@@ -85,7 +89,7 @@ def constants(
     return values
 
 
-def bound(
+def bind(
     graph: ModelProto,
     mean: tuple[float, ...],
     std: tuple[float, ...],
@@ -100,7 +104,7 @@ def bound(
 
     body = graph.graph
     used = {name for node in body.node for name in node.input}
-    values = constants(mean, std, tensors)
+    values = graph_constants(mean, std, tensors)
     given = next(one for one in body.input if one.name in (CROPS, FEATURES))
     for name in sorted(values.keys() & used):
         body.initializer.append(numpy_helper.from_array(values[name], name))

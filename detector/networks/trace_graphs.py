@@ -1,6 +1,6 @@
 """Trace architectures to the ONNX graphs that ship: ``python -m detector.networks.trace_graphs [NAME...]``.
 
-The same versions of torch and ONNX give the same bytes. What is shipped, and at which size, is ``SHIPPED``.
+The same versions of torch and ONNX give the same bytes. ``SHIPPED`` lists what is shipped, and at which size.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from detector.networks.base import Network, SequenceNetwork, create
-from detector.networks.graphs import CROPS, FEATURES, FOLDER, MEAN, OUT, PREFIX, STD
+from detector.networks.graphs import CROPS, FEATURES, GRAPH_FOLDER, MEAN, OUT, PREFIX, STD
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+
 # Of the shipped models, and what can be trained here at its usual size.
-SHIPPED = (
+SHIPPED_GRAPHS = (
     ("efficientnet_lite0", 128),
     ("efficientnet_b1", 128),
     ("efficientnet_lstm", 128),
@@ -63,13 +64,13 @@ class _OfFeatures(nn.Module):
         return self.network.judge_whole(features)
 
 
-def traced(network: Network, size: int) -> ModelProto:
+def trace(network: Network, size: int) -> ModelProto:
     """The graph of ``network`` at crops of ``size`` px, its tensors as inputs; takes some ten seconds."""
     crops = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     return _graph(_OfCrops(network), CROPS, crops, {0: _counted("n", 1 << 16)}, network)
 
 
-def traced_judge(network: SequenceNetwork) -> ModelProto:
+def trace_judge(network: SequenceNetwork) -> ModelProto:
     """Likewise of its head: ``features`` (n, t, d) to logits (n,), t up to the network's window."""
     with torch.no_grad():
         width = network.features(torch.zeros(1, 3, 64, 64)).shape[1]
@@ -135,20 +136,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the shipped graphs of the architectures named, or all."""
     parser = argparse.ArgumentParser(
         prog="python -m detector.networks.trace_graphs",
-        description=f"Write ONNX graphs of architectures, without weights, to {FOLDER}.",
+        description=f"Write ONNX graphs of architectures, without weights, to {GRAPH_FOLDER}.",
     )
-    known = sorted(architecture for architecture, _ in SHIPPED)
+    known = sorted(architecture for architecture, _ in SHIPPED_GRAPHS)
     names = f"of an architecture (default: all): {', '.join(known)}"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     wanted = parser.parse_args(arguments).names or known
     if unknown := sorted(set(wanted) - set(known)):
         parser.error(f"{', '.join(unknown)}: name it with its size in SHIPPED of this module first.")
-    FOLDER.mkdir(exist_ok=True)
-    for architecture, size in SHIPPED:
+    GRAPH_FOLDER.mkdir(exist_ok=True)
+    for architecture, size in SHIPPED_GRAPHS:
         if architecture not in wanted:
             continue
-        path = FOLDER / f"{architecture}-{size}.onnx"
-        path.write_bytes(traced(create(architecture).eval(), size).SerializeToString(deterministic=True))
+        path = GRAPH_FOLDER / f"{architecture}-{size}.onnx"
+        path.write_bytes(trace(create(architecture).eval(), size).SerializeToString(deterministic=True))
         print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)
     return 0
 

@@ -1,10 +1,4 @@
-"""Vision transformer of 11 blocks on patches of 14 px at 224 px: the second network, for both framings.
-
-It starts from the encoder of Depth Anything V2 Small (Yang et al., 2024), which is DINOv2 ViT-S/14 (Oquab et
-al., 2023), of 12 blocks: the lower eight are distilled here into seven, the upper four tuned, once more
-above the distilled ones. Linear heads read the class token, and mean and standard deviation of the patches,
-after blocks 5, 8 and 11: traces of generated pictures are strongest in the middle blocks.
-"""
+"""Vision transformer of the second look: 11 blocks on patches of 14 px at 224 px, for both framings."""
 
 from __future__ import annotations
 
@@ -17,10 +11,34 @@ import torch
 from safetensors.torch import load_file
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
+from torch.nn import functional
 
-from detector.networks.base import register
-from detector.networks.framing_network import FramingNetwork
-from detector.networks.readings import QUESTIONS, READINGS
+from detector.networks.base import Network, register
+from detector.networks.graphs import QUESTIONS, READINGS
+
+
+class FramingNetwork(Network):
+    """Crops (n, 3, size, size), normalised, to logits (n, readings · questions), a reading's together.
+
+    One of another architecture than the shipped one is fitted and shipped alike (docs/training.md): it is
+    registered under its ``architecture``, and has ``forward`` and, for heatmaps, ``cam_layers``.
+    """
+
+    architecture: str
+    size: int  # px of a crop
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def of_reading(self, logits: Tensor, reading: Tensor) -> Tensor:
+        """The logits (n, questions) of the reading (n,) each crop is meant for."""
+        by_reading = logits.view(-1, READINGS, QUESTIONS)
+        return by_reading[torch.arange(len(reading), device=reading.device), reading]
+
+    def normalised(self, crops: Tensor) -> Tensor:
+        """uint8 (n, h, w, 3) to what the network takes."""
+        x = crops.permute(0, 3, 1, 2).float().div_(255)
+        return (x - torch.tensor(self.mean).view(1, 3, 1, 1)) / torch.tensor(self.std).view(1, 3, 1, 1)
+
 
 PATCH = 14  # px
 CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
@@ -48,7 +66,7 @@ PRETRAINED = Shape(depth=12, taps=(6, 9, 12))
 
 @register("vit_small_14")
 class ViTSmall14(FramingNetwork):
-    """See :class:`~detector.networks.framing_network.FramingNetwork`."""
+    """See :class:`~detector.networks.vit_small_14.FramingNetwork`."""
 
     architecture = "vit_small_14"
     gives_tokens = True
@@ -101,11 +119,11 @@ class ViTSmall14(FramingNetwork):
     def through(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
         """``tokens`` through ``blocks``: tokens, and features (n, 3 · taps among them · width)."""
         tokens, taps = self.tapped(tokens, blocks)
-        return tokens, pooled(taps) if taps else tokens[:, 0, :0]
+        return tokens, pool_tokens(taps) if taps else tokens[:, 0, :0]
 
     def features(self, crops: Tensor) -> Tensor:
         """Crops to features (n, 3 · taps · width), not standardised."""
-        return pooled(self.all_taps(crops))
+        return pool_tokens(self.all_taps(crops))
 
     def all_taps(self, crops: Tensor) -> list[Tensor]:
         """Crops to tokens (n, 1 + patches, width) after each tap."""
@@ -126,7 +144,7 @@ class ViTSmall14(FramingNetwork):
         return self.judged(self.features(crops))
 
 
-def pooled(taps: Sequence[Tensor]) -> Tensor:
+def pool_tokens(taps: Sequence[Tensor]) -> Tensor:
     """Tokens after each tap to features (n, 3 · taps · width): class token, mean and deviation of patches."""
     parts = []
     for tokens in taps:
@@ -148,3 +166,46 @@ def pretrained_state(weights: Path) -> dict[str, Tensor]:
         elif not name.endswith(".scale"):
             state[name] = value.float()
     return state
+
+
+HIDDEN = 256
+"""Units of the perceptron."""
+
+
+@register("vit_small_14_patch_heads")
+class ViTSmall14PatchHeads(ViTSmall14):
+    """See :class:`~detector.networks.vit_small_14.ViTSmall14`; what is added says nothing until trained."""
+
+    architecture = "vit_small_14_patch_heads"
+
+    def __init__(self, shape: Shape | None = None) -> None:
+        super().__init__(shape)
+        width = len(self.shape.taps) * self.shape.width
+        # Mean and standard deviation of patches, set once, before the perceptron is trained.
+        self.patch_centre: Tensor
+        self.patch_spread: Tensor
+        self.register_buffer("patch_centre", torch.zeros(width))
+        self.register_buffer("patch_spread", torch.ones(width))
+        self.patch_hidden = nn.Linear(width, HIDDEN)
+        self.patch_judge = nn.Linear(HIDDEN, READINGS * QUESTIONS)
+        nn.init.zeros_(self.patch_judge.weight)
+        nn.init.zeros_(self.patch_judge.bias)
+
+    def patches(self, taps: Sequence[Tensor]) -> Tensor:
+        """Tokens after each tap to what is read of patches (n, patches, taps · width), not standardised."""
+        return torch.cat([tokens[:, 1:] for tokens in taps], dim=2)
+
+    def standardised_patches(self, patches: Tensor) -> Tensor:
+        """What is read of patches, standardised as the perceptron takes it."""
+        return ((patches - self.patch_centre) / self.patch_spread).clamp(-CLIPPED, CLIPPED)
+
+    def patch_units(self, patches: Tensor) -> Tensor:
+        """What is read of patches to the perceptron's units (n, patches, HIDDEN)."""
+        units: Tensor = functional.gelu(self.patch_hidden(self.standardised_patches(patches)))
+        return units
+
+    def forward(self, crops: Tensor) -> Tensor:
+        taps = self.all_taps(crops)
+        # The last layer is linear: of the mean of its inputs it says the mean of what it says of each.
+        of_patches: Tensor = self.patch_judge(self.patch_units(self.patches(taps)).mean(dim=1))
+        return self.judged(pool_tokens(taps)) + of_patches

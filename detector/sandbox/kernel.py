@@ -1,4 +1,4 @@
-"""What the kernel is asked to hold a process to, and which of it this machine offers."""
+"""Limits of a confined process and how the kernel enforces them, Landlock included."""
 
 from __future__ import annotations
 
@@ -7,16 +7,119 @@ import ctypes
 import os
 import resource
 import site
+import stat
 import struct
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from detector.paths import FILES, ROOT
-from detector.sandbox import landlock, seccomp
-from detector.sandbox.limits import AllowedPaths, Limits
+from detector.files import FILES, ROOT
+from detector.sandbox import seccomp
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes, times in seconds.
+
+    An analysis of 4K video takes 1.6 GB of ``memory`` as it is counted here, of which 1 GB is
+    torch's and the like, and some twelve minutes of processor time an hour of 720p.
+    """
+
+    memory: int = 4096 * MEGABYTE
+    cpu: int = 14_400
+    wall: float = 7_200
+    written: int = 4096 * MEGABYTE
+    files: int = 256
+
+
+@dataclass(frozen=True)
+class AllowedPaths:
+    """Files and folders a confined process may touch beside the program's own, which it may read.
+
+    Those in ``writable`` exist already; their sizes together are what ``Limits.written`` limits. With
+    ``ports`` it keeps the network: it may look up names and connect to these TCP ports, of any machine.
+    """
+
+    readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    ports: tuple[int, ...] = ()
+
+
+_CREATE, _ADD, _RESTRICT = 444, 445, 446
+_VERSION = 1  # flag: say which version there is
+_BENEATH, _PORT = 1, 2  # kinds of rules
+_CONNECT = 2  # right on a port
+
+_EXECUTE, _WRITE, _READ, _READ_DIR = 1, 2, 4, 8
+_TRUNCATE, _IOCTL = 1 << 14, 1 << 15
+_READING = _READ | _READ_DIR
+# No links, sockets, pipes or devices: whoever takes a result over would follow them.
+_NEVER_WRITTEN = _EXECUTE | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
+_OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _IOCTL
+# All rights on files that each version knows of: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with 5.
+_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
+_TCP = {4: 3}  # bind and connect
+_SCOPES = {6: 3}  # abstract Unix sockets and signals that leave this process's own domain
+
+
+def landlock_version() -> int:
+    """Which version of Landlock this kernel offers; 0 for none."""
+    return max(0, _libc().syscall(_CREATE, None, 0, _VERSION))
+
+
+def refuse_files(readable: Iterable[Path], writable: Iterable[Path], ports: Iterable[int] = ()) -> bool:
+    """From now on this process opens nothing but these and what is below them; False if that cannot be.
+
+    What does not exist is left out. Of TCP ports it connects to ``ports`` alone, where the kernel knows of
+    them (version 4). Needs ``PR_SET_NO_NEW_PRIVS``.
+    """
+    newest = landlock_version()
+    if not newest:
+        return False
+    handled = _known(_RIGHTS, newest)
+    tcp, scopes = _known(_TCP, newest), _known(_SCOPES, newest)
+    fields = [handled] + [tcp] * (newest >= 4) + [scopes] * (newest >= 6)
+    attribute = struct.pack(f"={len(fields)}Q", *fields)
+    rules = _libc().syscall(_CREATE, attribute, len(attribute), 0)
+    if rules < 0:
+        return False
+    try:
+        for path in readable:
+            _allow(rules, path, handled & _READING)
+        for path in writable:
+            _allow(rules, path, handled & ~_NEVER_WRITTEN)
+        for port in ports if tcp else ():
+            _libc().syscall(_ADD, rules, _PORT, struct.pack("=QQ", _CONNECT, port), 0)
+        return bool(_libc().syscall(_RESTRICT, rules, 0) == 0)
+    finally:
+        os.close(rules)
+
+
+def _allow(rules: int, path: Path, rights: int) -> None:
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        if not stat.S_ISDIR(os.fstat(place).st_mode):
+            rights &= _OF_FILES
+        _libc().syscall(_ADD, rules, _BENEATH, struct.pack("=Qi", rights, place), 0)
+    finally:
+        os.close(place)
+
+
+def _known(by_version: dict[int, int], newest: int) -> int:
+    return max((value for version, value in by_version.items() if version <= newest), default=0)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
 
 _PR_SET_NO_NEW_PRIVS = 38
 _NEW_USER, _NEW_NETWORK, _NEW_IPC = 0x10000000, 0x40000000, 0x08000000
@@ -60,9 +163,9 @@ def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: boo
     _drop_capabilities(libc)
     writable = (*places.writable, scratch, *map(Path, _DEVICES), *Path("/dev").glob("nvidia*"))
     readable = (*_program(), *places.readable, *(_OF_NETWORK if places.ports else ()))
-    fenced = landlock.refuse_files(readable, writable, places.ports)
+    fenced = refuse_files(readable, writable, places.ports)
     filtered = seccomp.refuse_calls(network=bool(places.ports))
-    return Capabilities(alone and not places.ports, filtered, landlock.version() if fenced else 0)
+    return Capabilities(alone and not places.ports, filtered, landlock_version() if fenced else 0)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A confined process seen from outside: what it says, what it uses, and how it ended."""
+"""Watch a confined process from outside: its messages, its resource use and how it ended."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ReelproofError
-from detector.process import ending_signals
-from detector.process.memory import memory_of
-from detector.sandbox.limits import MEGABYTE, Limits
-from detector.schema.translatable import N_
+from detector.process import signals
+from detector.process.resources import memory_of
+from detector.sandbox.kernel import MEGABYTE, Limits
+from detector.schema.formatting import N_
 
 _LOOK_EVERY = 0.05  # seconds
 _WEIGH_EVERY = 1.0  # seconds between two looks at how much was written
@@ -137,7 +137,7 @@ class Monitor:
                 return too_much_processor(self.limits)
             if number == signal.SIGXFSZ:
                 return too_much_written(self.limits)
-            if number in ending_signals.FROM_OUTSIDE:
+            if number in signals.EXTERNAL_SIGNALS:
                 return KilledError()
             if self._data < _CLOSE * self.limits.memory:
                 return CrashError(number)
@@ -152,7 +152,7 @@ class Monitor:
         return sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
 
 
-def lines(pipe: int, watch: Monitor) -> Iterator[bytes]:
+def read_lines(pipe: int, watch: Monitor) -> Iterator[bytes]:
     """What comes out of a process's ``pipe``, line by line, and b"" a few times a second in between.
 
     Ends when the pipe does. Raises :class:`LimitError` as soon as the process uses too much.

@@ -1,10 +1,4 @@
-"""A confined process that is started before there is a job, gets ready for one, and does that one alone.
-
-What a confined process may touch has to be said before its first thread starts, and getting ready starts
-threads: so before its job is known. What is handed to it later therefore comes in a folder that it may read
-from the beginning, as a hard link; and the folder of its result becomes the job's by being renamed, which
-changes nothing of what Landlock allows.
-"""
+"""A confined process that starts before there is a job, prepares for it, and does that one job."""
 
 from __future__ import annotations
 
@@ -17,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from detector.progress import Progress
-from detector.sandbox.limits import AllowedPaths, Limits
-from detector.sandbox.process import Sandbox
-from detector.sandbox.scratch import folder_of_this_process
+from detector.sandbox.confined_process import Sandbox, folder_of_this_process
+from detector.sandbox.kernel import AllowedPaths, Limits
 
 _QUIET = 1.0  # seconds without a job before it gets ready: where jobs wait, it would only be in the way
 _LONGER = 5.0  # and before it does what takes longer, during which a job would have to wait
@@ -38,7 +31,7 @@ class ReadySandbox:
     been no job for longer. After ``patience`` seconds without one the process ends and gives its memory back.
     ``readable`` is what it may read beside the file it is handed; its folders are made below ``folder``,
     which has to lie on the same file system as the files and results of its job. All else is as in
-    :class:`~detector.sandbox.process.Sandbox`.
+    :class:`~detector.sandbox.confined_process.Sandbox`.
     """
 
     def __init__(
@@ -72,7 +65,7 @@ class ReadySandbox:
 
         ``work`` is called with the name by which it reads the file, the folder and the ``arguments``, which
         pickle has to be able to hold. Returns and raises what
-        :meth:`~detector.sandbox.process.Sandbox.result` does, and :class:`NotReadyError`.
+        :meth:`~detector.sandbox.confined_process.Sandbox.result` does, and :class:`NotReadyError`.
         """
         given = self._place / _GIVEN / path.name
         try:

@@ -1,9 +1,4 @@
-"""System calls a confined process may not make: a filter of classic BPF, kept by the kernel.
-
-Written out here because what Python has for it (pyseccomp) was last released in 2021, needs a
-shared library beside it, and fits on the same page. Numbers are those of the kernel's
-``unistd_64.h`` and ``asm-generic/unistd.h``; on other processors there is no filter.
-"""
+"""Refuse system calls to a confined process, with a classic BPF filter that the kernel enforces."""
 
 from __future__ import annotations
 
@@ -26,7 +21,7 @@ _CLONE_THREAD = 0x00010000
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 # By family and name: numbers on x86_64 and aarch64; none where a processor lacks the call.
 _NETWORK = "the network"
-REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
+REFUSED_CALLS: dict[str, dict[str, tuple[int | None, int | None]]] = {
     _NETWORK: {
         "socket": (41, 198),
         "connect": (42, 203),
@@ -197,7 +192,7 @@ def _filter(network: bool) -> bytes | None:
         program += [_step(_AT_LEAST, _X32, 0, 1), _step(_RETURN, no)]
     if network:
         program += _kept_network(column, no)
-    for name, family in REFUSED.items():
+    for name, family in REFUSED_CALLS.items():
         for numbers in () if network and name == _NETWORK else family.values():
             if (number := numbers[column]) is not None:
                 program += [_step(_EQUAL, number, 0, 1), _step(_RETURN, no)]

@@ -1,19 +1,10 @@
-"""The result of one analysis: one immutable value with one JSON schema.
-
-Everything later stages show (pages, reports, exports) is read from here; nothing
-is computed twice. Times are seconds from the first frame, ``pts * time_base``
-(computed with :class:`fractions.Fraction`, stored as the nearest float). Boxes are
-``[x0, y0, x1, y1]`` in pixels of the upright frame (rotation applied).
-
-The published schema, ``docs/analysis.schema.json``, is generated from these
-classes by ``python -m detector schema`` and a test keeps the two equal.
-"""
+"""The result of one analysis: one immutable value with one JSON schema."""
 
 from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self, TypedDict
 
 from pydantic import Field, model_validator
 
@@ -21,30 +12,29 @@ from detector.schema.base import Probability as Probability
 from detector.schema.base import Seconds as Seconds
 from detector.schema.base import Sha256 as Sha256
 from detector.schema.base import Value as Value
-from detector.schema.declarations import Declaration as Declaration
-from detector.schema.joint_rule import MOST_OTHERS, JointRule
-from detector.schema.measurements.coverage import Coverage as Coverage
-from detector.schema.measurements.coverage import FaceQuality as FaceQuality
-from detector.schema.measurements.coverage import Span as Span
-from detector.schema.measurements.coverage import Spread as Spread
-from detector.schema.measurements.scores import Box as Box
-from detector.schema.measurements.scores import Score as Score
-from detector.schema.measurements.scores import Scores as Scores
-from detector.schema.measurements.second_look import Answers as Answers
-from detector.schema.measurements.second_look import ManipulationKind as ManipulationKind
-from detector.schema.measurements.second_look import SecondLook as SecondLook
-from detector.schema.measurements.second_look import SecondLookContrast as SecondLookContrast
-from detector.schema.measurements.second_look import SecondLookMoment as SecondLookMoment
-from detector.schema.metadata import Anomaly, Credentials, Details, Picture
-from detector.schema.method.parameters import LACKING, as_before
-from detector.schema.method.parameters import Parameters as Parameters
-from detector.schema.method.software import Library as Library
-from detector.schema.method.software import Ran as Ran
-from detector.schema.method.software import Software as Software
+from detector.schema.measurements import Answers as Answers
+from detector.schema.measurements import Coverage as Coverage
+from detector.schema.measurements import FaceQuality as FaceQuality
+from detector.schema.measurements import ManipulationKind as ManipulationKind
+from detector.schema.measurements import SecondLook as SecondLook
+from detector.schema.measurements import SecondLookContrast as SecondLookContrast
+from detector.schema.measurements import SecondLookMoment as SecondLookMoment
+from detector.schema.measurements import Span as Span
+from detector.schema.measurements import Spread as Spread
+from detector.schema.metadata import Anomaly, Credentials, Details, Picture, first_statements
+from detector.schema.metadata import Declaration as Declaration
+from detector.schema.method import LATER_PARAMETERS, MOST_OTHERS, JointRule, zero_values
+from detector.schema.method import Library as Library
+from detector.schema.method import Parameters as Parameters
+from detector.schema.method import Ran as Ran
+from detector.schema.method import Software as Software
 from detector.schema.model import Model as Model
 from detector.schema.model import Platt as Platt
 from detector.schema.model import Range as Range
 from detector.schema.model import Rate as Rate
+from detector.schema.scores import Box as Box
+from detector.schema.scores import Score as Score
+from detector.schema.scores import Scores as Scores
 
 SCHEMA_VERSION = "1.24"
 KEPT_WIDTH = 1280  # px: what frames, overlays and photographs are kept at is no wider
@@ -258,7 +248,7 @@ class Segment(Value):
     """An interval of one person's time that reaches the threshold for a finding.
 
     It is flagged where a finding rests on it: not where other views of the person do not agree, or the faces
-    are without colour or covered (``detector.verdict.persons.flagged``).
+    are without colour or covered (``detector.verdict.judged_persons``).
     """
 
     id: str = Field(description="person and number, such as A1")
@@ -376,11 +366,11 @@ class Analysis(Value):
         given = self.parameters
         lacking = [
             name
-            for name, versions in LACKING.items()
+            for name, versions in LATER_PARAMETERS.items()
             if self.schema_version in versions and name not in given.model_fields_set
         ]
         if lacking:
-            object.__setattr__(self, "parameters", given.model_copy(update=as_before(lacking)))
+            object.__setattr__(self, "parameters", given.model_copy(update=zero_values(lacking)))
         return self
 
     @classmethod
@@ -393,3 +383,30 @@ def schema_text() -> str:
     """The JSON schema (draft 2020-12) of ``analysis.json``, as published in ``docs/``."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Analysis.model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"
+
+
+class Summary(TypedDict):
+    """What ``score`` prints and the API tells of an analysis beside verdict and probability.
+
+    ``answers`` are those of :class:`~detector.schema.measurements.Answers`, ``declarations`` what
+    the file itself says of its making, the first few in short; both None where the analysis does not say.
+    """
+
+    kind: str | None
+    answers: dict[str, float] | None
+    declarations: list[str] | None
+
+
+EMPTY_SUMMARY: Final = Summary(kind=None, answers=None, declarations=None)
+"""Of what is not analysed yet, or was not asked these questions."""
+
+
+def summarise(analysis: Analysis) -> Summary:
+    """The summary of ``analysis``."""
+    return Summary(
+        kind=None if analysis.kind is None else analysis.kind.value,
+        answers=None if analysis.answers is None else analysis.answers.model_dump(),
+        declarations=None
+        if analysis.declarations is None
+        else [each.short for each in first_statements(analysis.declarations)],
+    )

@@ -1,4 +1,4 @@
-"""What all parts of a published analysis are made of."""
+"""Base class and field types of everything published as JSON."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The result of comparing an exhibit with a reference: one immutable value, published as ``comparison.json``.
-
-Times are seconds from the first frame of the file they are of. Boxes are ``[x0, y0, x1, y1]`` in pixels of
-the exhibit's upright frames, unless said otherwise. Nothing here says which of the two files is the original.
-"""
+"""The result of comparing an exhibit with a reference, published as ``comparison.json``."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from pydantic import Field
 
 from detector.schema.analysis import Box, MediaKind
 from detector.schema.base import Probability, Seconds, Sha256, Value
-from detector.schema.method.software import Library
+from detector.schema.method import Library
 
 COMPARISON_SCHEMA_VERSION = "1.0"
 

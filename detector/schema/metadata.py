@@ -1,12 +1,92 @@
-"""The published facts of an exhibit. All text in them is cleaned (``detector.media.exhibit.text``)."""
+"""The published metadata of an exhibit, and what the file declares about how it was made."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from detector.schema.base import Probability, Seconds, Value
+from detector.schema.formatting import printable
+
+LONGEST_DECLARED = 300
+"""Characters of any text of a declaration."""
+MOST_DECLARATIONS = 32
+"""Declarations kept of one file."""
+_FEW, _SHORT = 5, 80  # in lines: declarations, and characters of each part
+
+
+class DeclarationKind(StrEnum):
+    """By what a file says something of its making."""
+
+    DIGITAL_SOURCE_TYPE = "digital source type"
+    CONTENT_CREDENTIALS = "content credentials"
+    AI_LABEL = "AI label"
+    GENERATION_PARAMETERS = "generation parameters"
+    SOFTWARE = "software"
+    CAMERA = "camera"
+    THUMBNAIL = "thumbnail"
+    QUANTIZATION_TABLES = "quantization tables"
+
+
+class Meaning(StrEnum):
+    """How the picture came about if the declaration is true; the terms follow IPTC's digital source types."""
+
+    GENERATED = "generated"
+    COMPOSITE_WITH_GENERATED = "composite_with_generated"
+    COMPOSITE = "composite"
+    EDITED = "edited"
+    CREATED = "created"
+    CAPTURED = "captured"
+    SCREEN_CAPTURE = "screen_capture"
+    INCONSISTENT = "inconsistent"
+    UNKNOWN = "unknown"
+
+
+class Declaration(Value):
+    """One thing that a file says of its making, or that its parts show of it."""
+
+    kind: DeclarationKind
+    source: str = Field(
+        max_length=LONGEST_DECLARED, description="where in the file, such as 'XMP DigitalSourceType'"
+    )
+    says: str = Field(
+        max_length=LONGEST_DECLARED, description="as written; cut with …, control characters as escapes"
+    )
+    means: str = Field(max_length=LONGEST_DECLARED, description="in plain words, if it is true")
+    program: str | None = Field(
+        default=None, max_length=LONGEST_DECLARED, description="what is named as the maker, where known"
+    )
+    meaning: Meaning
+
+    @property
+    def is_statement(self) -> bool:
+        """It was written as a statement; thumbnails and tables are traces of how the file was saved."""
+        return self.kind not in (DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES)
+
+    @property
+    def short(self) -> str:
+        """In a few words, such as ``generated: ComfyUI (PNG text, prompt)``."""
+        meaning = self.meaning.replace("_", " ")
+        return f"{meaning}: {_cut(self.program or self.says)} ({_cut(self.source)})"
+
+    @property
+    def is_of_generation(self) -> bool:
+        """It says that all or a part of the picture was generated."""
+        return self.meaning in (Meaning.GENERATED, Meaning.COMPOSITE_WITH_GENERATED)
+
+
+def first_statements(declarations: Iterable[Declaration] | None) -> list[Declaration]:
+    """Those that were written as statements, the first few of them."""
+    return [each for each in declarations or () if each.is_statement][:_FEW]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -304,3 +384,37 @@ class Credentials(Value):
     remote: str | None = Field(default=None, description="where a manifest is said to be; never fetched")
     library: str | None = None
     note: str | None = None
+
+
+LONGEST_TEXT = 300  # characters of one value
+MOST_TAGS = 200
+
+_PLACE = re.compile(r"location|gps|geo", re.IGNORECASE)
+# Not said in words but in other facts already.
+_KNOWN_ELSEWHERE = frozenset({"major_brand", "minor_version", "compatible_brands", "language"})
+
+
+def clean_text(value: object, longest: int = LONGEST_TEXT) -> str:
+    r"""``value`` as one line: controls, overrides and broken letters as escapes, cut with ``…``.
+
+    ``"a\u202eb"`` would otherwise read backwards, and a megabyte of comment fill a report.
+    """
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    # Escapes are up to ten characters for one, so cutting comes first and last.
+    shown = printable(text[: longest + 1].strip("\0 \t\r\n"))
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def tags_of(place: str, written: Mapping[str, object]) -> list[Tag]:
+    """Tags of one place, without empty ones and those that other facts hold."""
+    found = []
+    for name, value in written.items():
+        text = clean_text(value)
+        if text and name not in _KNOWN_ELSEWHERE:
+            found.append(Tag(place=place, name=clean_text(name, 60), value=text))
+    return found
+
+
+def location_of(tags: Iterable[Tag]) -> str | None:
+    """The first place on Earth that tags name."""
+    return next((tag.value for tag in tags if _PLACE.search(tag.name)), None)

@@ -1,8 +1,4 @@
-"""The network on batches of crops: uint8 squares in, logits and calibrated probabilities out.
-
-Which back end computes them, :mod:`detector.backends.selection` says. Torch, which takes seconds to import,
-is needed here only for what other back ends do not do: gradients, and the last layers of sequence networks.
-"""
+"""Run a network on batches of crops: uint8 squares in, logits and calibrated probabilities out."""
 
 from __future__ import annotations
 
@@ -15,20 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
-from detector.faces.crop import CropSquare, Face, crop_square, roll, square_for_box
+from detector.faces.crop import SIDE_PER_BOX, CropSquare, Face, crop_square, roll, square_for_box
 from detector.faces.detections import Detection
 from detector.media.frame import Image
+from detector.models.card import Card
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Box, Platt, SecondLook
-from detector.schema.logistic import logit_of, sigmoid
-from detector.scoring.explainable import Explainable, SeenCrop
+from detector.schema.geometry import logit_of, sigmoid
+from detector.scoring.fusion import Explainable, Floats, SeenCrop
 
 if TYPE_CHECKING:
     import torch
 
     from detector.networks.base import Network, SequenceNetwork
 
-Floats = NDArray[np.float64]
+
+FloatArray = NDArray[np.float64]
 
 _WINDOWS = 256  # judged at once
 QUALITY_SIZE = 128
@@ -38,11 +36,11 @@ QUALITY_SIZE = 128
 class FusedLogits(NamedTuple):
     """What a scorer that decides says of n faces."""
 
-    logit: Floats
+    logit: FloatArray
     """The logits (n,) that decide."""
-    altered: Floats
+    altered: FloatArray
     """Those of both answers of a second look (n,): ``logit`` is the larger; no numbers without one."""
-    synthesised: Floats
+    synthesised: FloatArray
 
 
 class Scorer:
@@ -122,9 +120,9 @@ class Scorer:
 
     def tensor(self, crops: Sequence[Image]) -> torch.Tensor:
         """Crops (size, size, 3) as :attr:`network` wants them: (n, 3, size, size), normalised."""
-        from detector.backends.torch import images_of
+        from detector.backends.torch import prepare_images
 
-        return images_of(crops, self.card.input, self.device)
+        return prepare_images(crops, self.card.input, self.device)
 
     def logits(self, crops: Sequence[Image]) -> NDArray[np.float64]:
         """One logit a crop, each on its own; an empty sequence gives an empty array."""
@@ -194,7 +192,7 @@ class Scorer:
         """The same of a person, from that of the strongest segment or all frames: calibrated on exhibits."""
         return self._of_mean(mean_logit, self.card.exhibit)
 
-    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> FusedLogits:
+    def fuse(self, track: NDArray[np.int32], time: FloatArray, logits: FloatArray) -> FusedLogits:
         """What decides, from this network's ``logits`` (n,) at ``time`` of ``track``: the same."""
         unknown = np.full(len(logits), np.nan)
         return FusedLogits(logits, unknown, unknown)
@@ -222,8 +220,47 @@ class Scorer:
         return sigmoid(platt.scale * mean_logit + platt.offset)
 
 
-def run_in_batches(backend: backends.Backend, crops: Sequence[Image], batch: int) -> Floats:
+def run_in_batches(backend: backends.Backend, crops: Sequence[Image], batch: int) -> FloatArray:
     """What ``backend`` gives of ``crops`` (n, ...), so many at once."""
     pieces = [np.stack(crops[i : i + batch]) for i in range(0, len(crops), batch)]
-    out: Floats = np.concatenate([backend.run(piece) for piece in pieces]).astype(np.float64)
+    out: FloatArray = np.concatenate([backend.run(piece) for piece in pieces]).astype(np.float64)
     return out
+
+
+# The framing of whole frames takes in a little less than the DFDC crops do (crop.SIDE_PER_BOX).
+CROP_SCALE = 0.96
+
+
+def framed_crop(image: Image, size: int, scale: float = CROP_SCALE) -> Image:
+    """A ready-made crop as the network sees faces: its middle square, at the framing's scale."""
+    height, width = image.shape[:2]
+    return crop_square(image, CropSquare(width / 2, height / 2, min(height, width) * scale, 0.0), size)
+
+
+def crop_for(image: Image, card: Card) -> Image:
+    """Likewise for the network of ``card``. One that wants more than the crop shows gets all there is."""
+    scale = CROP_SCALE
+    if card.onnx:
+        scale = min(1.0, card.onnx.framing.box * CROP_SCALE / SIDE_PER_BOX)
+    return framed_crop(image, card.input.size, scale)
+
+
+class CropScorer:
+    """Probabilities of ready-made crops by ``model``."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._scan = Scorer(model.alone, still=True)
+        second = model.card.second_look
+        self._calibration = second.crops if second is not None else None
+
+    def probabilities(self, images: Sequence[Image]) -> list[float]:
+        """The probability that each crop's face was manipulated; ``images`` (h, w, 3) are RGB."""
+        logits = self.logits(images).tolist() if images else []
+        own = self._calibration
+        if own is None:
+            return [self._scan.probability(logit) for logit in logits]
+        return [sigmoid(own.scale * logit + own.offset) for logit in logits]
+
+    def logits(self, images: Sequence[Image]) -> Floats:
+        """The scan's logits (n,), not calibrated."""
+        return self._scan.logits([crop_for(image, self._scan.card) for image in images])

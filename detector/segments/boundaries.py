@@ -1,13 +1,4 @@
-"""Judge every frame around the ends of candidates for a segment, so that these are exact to a frame.
-
-Sampled frames find an interval, and leave an end of it open by as much as they lie apart; and a
-median over few of them is shifted by each. Between two sampled frames a face is where
-:mod:`detector.faces.search.interpolation` says it is. What this gains is in docs/performance.md.
-
-Whether there is an interval is for the sampled frames to say, since thresholds and rates of error
-were measured with them: where all frames would leave nothing of one, or find another, what was
-added there is dropped.
-"""
+"""Score every frame around the ends of candidate segments, to make the ends exact to a frame."""
 
 from __future__ import annotations
 
@@ -21,16 +12,16 @@ from numpy.typing import NDArray
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import assess_face
-from detector.faces.search.interpolation import faces_between
-from detector.faces.search.place_search import PlaceSearch
+from detector.faces.search.matching import faces_between
+from detector.faces.search.places import PlaceSearch
 from detector.media.frame import Frame, Image
-from detector.media.prefetch import prefetched
+from detector.media.prefetch import prefetch
 from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import Parameters
-from detector.scoring.first_pass.first_pass import BATCH, FirstPassResult
+from detector.scoring.first_pass import BATCH, FirstPassResult
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look.second_look import fill_in_fused
+from detector.scoring.second_look import fill_in_fused
 from detector.segments import candidates
 
 _HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
@@ -83,7 +74,7 @@ def _judge_between(
 ) -> None:
     """Read the frames of all ``gaps`` once, in order, and have each gap judged in them."""
     wanted = sorted(gaps)
-    with prefetched(reader.spans(_joined(wanted)), 1) as frames:
+    with prefetch(reader.spans(_joined(wanted)), 1) as frames:
         for pair, shown in _by_pair(frames, wanted):
             progress((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
             for gap in gaps[pair]:

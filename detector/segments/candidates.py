@@ -1,22 +1,30 @@
-"""From the scores of persons to candidates: intervals that reach the threshold for a finding.
-
-:mod:`detector.segments.explained_peaks` makes the published segments of them; on which of these a finding
-rests, :mod:`detector.verdict.persons.flagged` tells.
-"""
+"""Find candidate segments in the scores of each person, and describe persons as they are published."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from detector.faces.detections import Detection, Detections
-from detector.schema.analysis import MediaKind, Parameters
+from detector.schema.analysis import (
+    Answers,
+    MediaKind,
+    Parameters,
+    Person,
+    Score,
+    Scores,
+    Span,
+    is_mostly_covered,
+)
+from detector.schema.formatting import person_letters
+from detector.schema.geometry import round_box, sigmoid
+from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import rules
-from detector.segments.sampling_intervals import mean_per_interval, sample_weights
+from detector.segments.rules import Floats, mean_per_interval, sample_weights
 
 
 @dataclass(frozen=True)
@@ -128,3 +136,133 @@ def reaching_in_few_frames(
                 if math.fsum(lasting[inside].tolist()) >= parameters.minimum_duration:
                     few[name] = max(few.get(name, 0), len(inside))
     return few
+
+
+_ROUNDING = 1e-6  # of a sampling interval
+
+
+def seconds_shown(times: Sequence[float], duration: float, rate: float, damaged: Iterable[Span]) -> Floats:
+    """(n,): the seconds for which each of the frames sampled at ``times`` stands.
+
+    All alike where one frame was sampled in each 1/``rate`` seconds of the ``duration``. Else each lasts to
+    the next one, the last one to the end, without the ``damaged`` spans, in which pictures are missing.
+    """
+    start = np.asarray(times, np.float64)
+    end = np.append(start[1:], max(duration, start[-1]))
+    seconds = end - start
+    lost = [np.minimum(end, span.end) - np.maximum(start, span.start) for span in damaged]
+    for one in lost:
+        seconds -= np.maximum(one, 0.0)
+    places = np.floor(np.append(start, duration) * rate + _ROUNDING)
+    apart = np.diff(places)
+    if not lost and apart.max() <= 1 and apart[:-1].all():
+        return np.full(len(start), duration / len(start))
+    return np.maximum(seconds, 0.0)
+
+
+def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[str, Detections]:
+    """Detections in order of time, by person, who are named in order of screen time.
+
+    ``seconds`` (n,) are those for which each sampled frame stands (:mod:`detector.segments.candidates`).
+    """
+    by_track = first_pass.detections.by_track()
+    groups = []
+    for group in first_pass.person_tracks:
+        theirs = np.zeros(len(first_pass.detections), np.bool_)
+        for number in group:
+            theirs[by_track[number]] = True
+        groups.append(first_pass.detections.only(theirs))
+    times = first_pass.times
+    groups.sort(key=lambda group: (-screen_time(group, times, seconds), group[0].time, group[0].box))
+    return {person_letters(rank): group for rank, group in enumerate(groups)}
+
+
+def screen_time(group: Detections, times: Sequence[float], seconds: rules.Floats) -> float:
+    """For how long a person is seen: the ``seconds`` of those of the frames sampled at ``times``."""
+    places = np.searchsorted(np.asarray(times), group.sampled.rows["time"])
+    return round(math.fsum(seconds[places].tolist()), 3)
+
+
+def published_person(
+    name: str,
+    group: Detections,
+    found: Sequence[Candidate],
+    scorer: Scorer,
+    rate: float,
+    on_screen: float,
+    motionless: Set[int] | None = None,
+) -> Person:
+    """The published value of one person; ``found`` are the candidates of all.
+
+    ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`; ``motionless`` are tracks
+    that show one picture (:mod:`detector.faces.tracks`); None where that was not asked, as of photos.
+    """
+    sampled = group.sampled
+    tracks = tuple(np.unique(group.rows["track"]).tolist())
+    own = [f for f in found if f.person == name]
+    # What covered faces say is nobody's figure where others say something.
+    counting = [f for f in own if not is_mostly_covered(f.covered)] or own
+    levels = [f.level for f in counting]
+    look = scorer.second_look_of(tracks[0])
+    if look is not None:
+        look = look.model_copy(update={"in_segments": _answers(counting, rate)})
+    if not levels and np.any(~np.isnan(group.rows["logit"])):
+        levels = [mean_logit(group, rate)]
+    return Person(
+        id=name,
+        median_box=round_box(np.median(sampled.rows["box"], axis=0)),
+        screen_time=on_screen,
+        tracks=tracks,
+        usable_frames=len(sampled.known("logit")),
+        motionless=None if motionless is None else motionless >= set(tracks),
+        grey=None if motionless is None else sampled.share_of("grey"),
+        covered=sampled.share_of("covered"),
+        quality=sampled.face_quality(),
+        probability=max(map(scorer.person_probability, levels), default=None),
+        second_look=look,
+        scores=Scores(_score(each, scorer) for each in group),
+    )
+
+
+def published_persons(
+    people: Mapping[str, Detections],
+    found: Sequence[Candidate],
+    scorer: Scorer,
+    rate: float,
+    first_pass: FirstPassResult,
+    seconds: rules.Floats,
+) -> tuple[Person, ...]:
+    """The published values of all ``people``, of :func:`group_persons` with the same last two arguments.
+
+    Others are as of :func:`published_person`.
+    """
+    times, motionless = first_pass.times, first_pass.motionless
+    return tuple(
+        published_person(name, group, found, scorer, rate, screen_time(group, times, seconds), motionless)
+        for name, group in people.items()
+    )
+
+
+def _score(seen: Detection, scorer: Scorer) -> Score:
+    return Score(
+        time=seen.time,
+        pts=seen.pts,
+        track=seen.track,
+        box=round_box(seen.box),
+        usable=seen.usable,
+        logit=seen.logit,
+        probability=None if seen.logit is None else scorer.probability(seen.logit),
+        smoothed=seen.smoothed,
+        interpolated=seen.interpolated,
+    )
+
+
+def _answers(found: Sequence[Candidate], rate: float) -> Answers | None:
+    """The second look's answers within ``found``, which are of one person; None where nothing was found."""
+    if not found:
+        return None
+    rows = np.concatenate([one.detections.rows for one in found])
+    altered, synthesised = (
+        sigmoid(mean_of(Detections(rows), name, rate)) for name in ("altered", "synthesised")
+    )
+    return Answers(altered=altered, synthesised=synthesised)

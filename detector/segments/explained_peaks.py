@@ -1,4 +1,4 @@
-"""From candidates to published segments: peak frames are read again, explained, and kept."""
+"""Turn candidates into published segments: decode their peak frames again, explain and store them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from itertools import groupby
 from pathlib import Path
 
 from detector.explain import heatmaps, overlays
-from detector.explain.boxed_photo import PHOTO
-from detector.explain.occlusion_check import areas_compared
+from detector.explain.heatmaps import areas_compared
+from detector.explain.overlays import PHOTO
 from detector.faces.detections import Detection
 from detector.media.frame import Image
-from detector.media.prefetch import prefetched
+from detector.media.prefetch import prefetch
 from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
-from detector.schema.boxes import rounded
+from detector.schema.geometry import round_box
 from detector.scoring.scorer import Scorer
 from detector.segments.candidates import Candidate
 
@@ -43,7 +43,7 @@ def explain_peaks(
     faces = len(found) if still else 1
     pictures = _PeakPictures(images, still) if images else None
     maps: dict[str, heatmaps.Explained] = {}
-    with prefetched(reader.at(set(wanted)), 1) as frames:
+    with prefetch(reader.at(set(wanted)), 1) as frames:
         for done, frame in enumerate(frames):
             progress(done / len(wanted))
             for name, peak in wanted[frame.pts]:
@@ -51,7 +51,7 @@ def explain_peaks(
                     scorer,
                     scorer.explainable(frame.image, peak),
                     name,
-                    rounded(peak.box),
+                    round_box(peak.box),
                     seed,
                     areas_compared(len(maps) % faces, faces),
                 )
@@ -84,7 +84,7 @@ class _PeakPictures:
         if part := overlays.close_up_part(one.box, width, height):
             near = f"overlays/{one.name}-near"
             close_up = CloseUp(
-                part=rounded(part), frame=f"{near}-frame.png", overlay=f"{near}.png", map=f"{near}-map.png"
+                part=round_box(part), frame=f"{near}-frame.png", overlay=f"{near}.png", map=f"{near}-map.png"
             )
             left, top, right, bottom = part
             shown = overlays.to_kept_size(image[top:bottom, left:right])
@@ -136,7 +136,7 @@ def _segment(
                     pts=peak.pts,
                     frame_index=peak.index,
                     probability=scorer.probability(peak.logit),
-                    box=rounded(peak.box),
+                    box=round_box(peak.box),
                     frame=frames.get(name),
                     overlay=f"overlays/{name}.png" if name in frames else None,
                     map=f"overlays/{name}-map.png" if name in frames else None,

@@ -1,11 +1,8 @@
-"""From scores over time to segments: sliding median, hysteresis, merging, least duration.
-
-Pure functions over arrays, one entry a usable frame, of one track or of those of one person, in order.
-Times are seconds. Nothing here knows of files, frames or networks.
-"""
+"""Rules that turn scores over time into segments: sliding median, hysteresis, merging, minimum duration."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +10,67 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Parameters
-from detector.segments.sampling_intervals import Floats as Floats
-from detector.segments.sampling_intervals import interval_index, numbered_intervals, seconds_sampled
+
+Floats = NDArray[np.float64]
+_ROUNDING = 1e-9  # of times, which are fractions stored as the nearest float
+
+
+def sample_weights(times: Floats, rate: float) -> Floats:
+    """The weight of each of ``times`` such that each 1/``rate`` seconds that has any weighs 1.
+
+    So that where every frame is judged no more weight lies than where one of several was.
+    """
+    which, counts = numbered_intervals(times, rate)
+    weights: Floats = 1 / counts[which]
+    return weights
+
+
+def mean_per_interval(times: Floats, values: Floats, rate: float) -> Floats:
+    """The mean of ``values`` in each 1/``rate`` seconds that has any, in order of time."""
+    which, counts = numbered_intervals(times, rate)
+    means: Floats = np.bincount(which, values) / counts
+    return means
+
+
+def interval_index(times: Floats, rate: float) -> Floats:
+    """The number of the 1/``rate`` seconds that each of ``times`` lies in, whose first frame is sampled."""
+    numbers: Floats = np.floor(times * rate + _ROUNDING)
+    return numbers
+
+
+def is_sampled(times: Floats, rate: float) -> NDArray[np.bool_]:
+    """(n,): which of the ``times`` of scores, in order, are of sampled frames.
+
+    Those are the first of each 1/``rate`` seconds, and each that is shown for longer. Others are scored
+    between two of them only.
+    """
+    sampled = np.zeros(len(times), np.bool_)
+    sampled[np.unique(interval_index(times, rate), return_index=True)[1]] = True
+    return sampled | is_held(times, rate)
+
+
+def is_held(times: Floats, rate: float) -> NDArray[np.bool_]:
+    """(n,): which of the ``times`` are over 1/``rate`` seconds before the next; the last, as far as known."""
+    held = np.ones(len(times), np.bool_)
+    held[:-1] = np.diff(times) > 1 / rate + _ROUNDING
+    return held
+
+
+def numbered_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(n,): which of the intervals that have any of ``times`` each lies in, from 0; and how many each has."""
+    numbers = interval_index(times, rate)
+    _, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    return which, counts
+
+
+def seconds_sampled(first: float, last: float, rate: float) -> float:
+    """How long samples from ``first`` to ``last`` last, the sampling interval of the last one included."""
+    return (math.floor(last * rate + _ROUNDING) - math.floor(first * rate + _ROUNDING) + 1) / rate
+
 
 # Peak frames of one segment: at most so many, at least so many seconds apart.
 MOST_PEAKS = 3
 PEAK_DISTANCE = 0.5
-_ROUNDING = 1e-9  # of times, which are fractions stored as the nearest float, and of sums of weights
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""From measurements to the validation: items, figures, repetitions, what was covered."""
+"""Build a validation from its measurements: items, rates, repetitions and coverage."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from detector import timestamps
-from detector.batch.result_line import ResultLine
+from detector import environment, timestamps
+from detector.batch.results_file import ResultLine
 from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
-from detector.schema.laboratory.validation import (
+from detector.schema.formatting import N_
+from detector.schema.laboratory import (
     CoveredCodec,
     CoveredRange,
     LabelledSegment,
@@ -25,18 +27,74 @@ from detector.schema.laboratory.validation import (
     ValidatedModel,
     Validation,
     ValidationItem,
+    Versions,
 )
-from detector.schema.translatable import N_
-from detector.training.evaluation.figures import temporal_metrics
-from detector.training.evaluation.figures.temporal_metrics import Timed
-from detector.validation import other_models, rates
-from detector.validation.likelihood import likelihood_ratios
+from detector.statistics import temporal_metrics
+from detector.statistics.likelihood_ratios import likelihood_ratios
+from detector.statistics.temporal_metrics import Timed
+from detector.validation import rates
+from detector.validation import rates as validation_rates
 from detector.validation.limits import limits_found
 from detector.validation.material import LabelledFile, Material, read_material
 from detector.validation.measuring import Measurements, Run, measure
-from detector.validation.model_used import validated_model, why_not_comparable
-from detector.validation.versions import versions_of
+from detector.validation.validated_model import validated_model, why_not_comparable
 from detector.verdict.validated_domain import YES_OR_NO
+from detector.version import __version__
+
+
+def versions_of(made_with: Sequence[Software], backends: Sequence[str]) -> Versions:
+    """Those that made the analyses ``made_with`` them, of this process where there are none.
+
+    ``backends`` are the names of those that ran the network.
+    """
+    return _of_analyses(made_with, backends) if made_with else _of_this_process(backends)
+
+
+def _of_this_process(backends: Sequence[str]) -> Versions:
+    return Versions(
+        reelproof=__version__,
+        commit=environment.commit(environment.ROOT),
+        source_sha256=environment.source_sha256(),
+        python=platform.python_version(),
+        system=environment.system(),
+        processor=environment.processor(),
+        backends=tuple(backends),
+        libraries=environment.libraries(),
+    )
+
+
+def _of_analyses(made_with: Sequence[Software], backends: Sequence[str]) -> Versions:
+    """The versions that made analyses, by the newest of them.
+
+    Commit and source are left open where they are not those of all: then no single version was validated.
+    """
+    newest = max(made_with, key=lambda each: each.created)
+    commits, sources = ({getattr(each, name) for each in made_with} for name in ("commit", "source_sha256"))
+    return Versions(
+        reelproof=newest.reelproof,
+        commit=newest.commit if len(commits) == 1 else None,
+        source_sha256=newest.source_sha256 if len(sources) == 1 else None,
+        python=newest.python or "",
+        system=newest.system or "",
+        processor=newest.processor or "",
+        backends=tuple(backends),
+        libraries=newest.libraries,
+    )
+
+
+def remarks_on(made_with: Sequence[Software]) -> list[str]:
+    """What is to be said where the analyses were not all made by one version of the program."""
+    sources = {each.source_sha256 for each in made_with}
+    if len(sources) == 1:
+        return []
+    return [
+        N_(
+            "The analyses were made by %(versions)s versions of the program; named are the libraries of the "
+            "newest."
+        )
+        % {"versions": len(sources)}
+    ]
+
 
 _KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
 _NOT_COMPARABLE = (
@@ -91,7 +149,7 @@ def concluded(
     threshold = run.parameters.enter_threshold
     ratios = tuple(filter(None, (_ratios(kind, items) for kind in _KINDS)))
     levels = rates.levels(items, threshold)
-    beside, together = other_models.side_by_side(items, [*found.first.values()], threshold)
+    beside, together = validation_rates.side_by_side(items, [*found.first.values()], threshold)
     repetitions = _repetitions(material, found)
     if other_machine is not None:
         repetitions += _elsewhere(items, other_machine)
@@ -145,7 +203,7 @@ def _item(labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str,
         segments=tuple(_segment(each) for each in told["segments"]),
         values=told["values"],
         outside=tuple(told["outside"]),
-        others=other_models.said(told),
+        others=validation_rates.said(told),
     )
 
 

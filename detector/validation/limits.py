@@ -1,4 +1,4 @@
-"""Limits that a validation found, in words: what it shows too little of, and where the model does worse."""
+"""State the limits of a validation: where its material is thin and where the model does worse."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from detector.schema.analysis import MediaKind
-from detector.schema.laboratory.validation import Level, LikelihoodRatios, Repetition, ValidationItem
-from detector.schema.translatable import N_
-from detector.validation.likelihood import LEAST_OF_A_CLASS, of_one_group
+from detector.schema.formatting import N_
+from detector.schema.laboratory import Level, LikelihoodRatios, Repetition, ValidationItem
+from detector.statistics.likelihood_ratios import LEAST_OF_A_CLASS, of_one_group
 from detector.validation.rates import UNITS, scored_items
 from detector.verdict.validated_domain import OTHER_CODECS, STILL_AS_VIDEO
 

@@ -1,8 +1,4 @@
-"""The material of a validation: a folder with ``real`` and ``manipulated`` in it, or a CSV.
-
-A group is what depends on one another, such as a clip and what was made of it: intervals are drawn, and
-likelihood ratios are tried, with groups kept together. Files that show the same person are one group too.
-"""
+"""Read the labelled material of a validation: a folder with ``real`` and ``manipulated``, or a CSV file."""
 
 from __future__ import annotations
 
@@ -16,9 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from detector.batch.input_files import is_video_or_photo
 from detector.errors import ParameterError
-from detector.files import hashed
-from detector.schema.formatting import printable_name
-from detector.schema.translatable import N_
+from detector.files import hash_file
+from detector.schema.formatting import N_, printable_name
 
 _LABELS = {
     "real": False,
@@ -214,7 +209,7 @@ def _spans(text: str, where: str) -> tuple[tuple[float, float], ...] | None:
 
 def _hashed(one: LabelledFile) -> LabelledFile:
     try:
-        size, sha256 = hashed(one.path)
+        size, sha256 = hash_file(one.path)
     except OSError as error:
         raise MaterialError(f"{one.path}: cannot be read: {error.strerror}.") from None
     return replace(one, bytes=size, sha256=sha256)

@@ -1,8 +1,4 @@
-"""Every file of the material through the engine, resumably; and some of them once more.
-
-Lines lie in ``measured.jsonl`` of the validation's folder, as those of ``score --out`` do, so that a run that
-was cut off goes on where it was. Repetitions have files of their own.
-"""
+"""Analyse every file of the material, resumably, and repeat some of the analyses."""
 
 from __future__ import annotations
 
@@ -14,16 +10,22 @@ from pathlib import Path
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.batch.other_model_names import ALONE, OtherModelNames
-from detector.batch.result_line import ResultLine, verdict_fields
-from detector.batch.results_file import ResultsFile, read_lines, run_key
+from detector.batch.results_file import (
+    ALONE,
+    OtherModelNames,
+    ResultLine,
+    ResultsFile,
+    read_lines,
+    run_key,
+    verdict_fields,
+)
 from detector.batch.worker_pool import score_files
 from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
-from detector.validation.other_models import of_other
-from detector.verdict.persons.flagged import flagged_segments
+from detector.validation.rates import of_other
+from detector.verdict.judged_persons import flagged_segments
 from detector.verdict.validated_domain import criteria, measured
 
 MEASURED = "measured.jsonl"
@@ -135,19 +137,19 @@ def _some(files: Sequence[LabelledFile], lines: dict[str, ResultLine], count: in
 
 def _other_backend() -> str | None:
     """Another back end than the one that ran, of those that are here; None where there is no other."""
-    ran = backends.requested() or backends.available()[0]
-    return next((name for name in backends.available() if name != ran), None)
+    ran = backends.requested_backend() or backends.available_backends()[0]
+    return next((name for name in backends.available_backends() if name != ran), None)
 
 
 @contextlib.contextmanager
 def _backend(name: str) -> Iterator[None]:
     """By the environment, which also reaches the processes of the worker pool."""
-    before = os.environ.get(backends.SETTING)
-    os.environ[backends.SETTING] = name
+    before = os.environ.get(backends.BACKEND_VARIABLE)
+    os.environ[backends.BACKEND_VARIABLE] = name
     try:
         yield
     finally:
         if before is None:
-            del os.environ[backends.SETTING]
+            del os.environ[backends.BACKEND_VARIABLE]
         else:
-            os.environ[backends.SETTING] = before
+            os.environ[backends.BACKEND_VARIABLE] = before

@@ -1,22 +1,40 @@
-"""Error rates over all of a kind, over its parts, and by threshold.
+"""Error rates of all items, of subgroups and of further models.
 
-What is decided is the verdict, or the published probability by threshold.
+Own thresholds and the extract for reports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from detector.schema.analysis import MediaKind, Rate, Verdict
-from detector.schema.laboratory.validation import Curve, CurvePoint, Level, Outcomes, ValidationItem
-from detector.schema.translatable import N_
-from detector.training.evaluation.figures.metrics import Scored, measure
-from detector.training.publish.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR
-from detector.validation.shares import Selection, Share, shares
+from detector.errors import ParameterError
+from detector.schema.analysis import MediaKind, Model, Rate, Verdict
+from detector.schema.formatting import N_
+from detector.schema.laboratory import (
+    ByOther,
+    ByRule,
+    Curve,
+    CurvePoint,
+    Laboratory,
+    Level,
+    OtherValidated,
+    Outcomes,
+    OwnThreshold,
+    SaidByOther,
+    Validation,
+    ValidationItem,
+)
+from detector.schema.method import JointRule
+from detector.statistics.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR, Selection, Share, shares
+from detector.statistics.metrics import Scored, measure
+from detector.verdict.verdict import decided
 
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
 UNITS = {MediaKind.VIDEO: N_("clips"), MediaKind.IMAGE: N_("photographs")}
@@ -225,4 +243,200 @@ def _point(threshold: float, of_reals: Share, of_fakes: Share) -> CurvePoint:
         false_negative_rate=of_fakes.value,
         false_negative_low=of_fakes.low,
         false_negative_high=of_fakes.high,
+    )
+
+
+_OF_VERDICTS = ("false positive rate", "false negative rate")
+
+
+def of_other(model: Model) -> dict[str, str | None]:
+    """What the line of a file keeps of another model, beside what it says."""
+    look = model.second_look
+    return {
+        "name": model.name,
+        "title": model.title,
+        "architecture": model.architecture,
+        "sha256": model.sha256,
+        "second_look_sha256": look.sha256 if look else None,
+    }
+
+
+def said(line: Mapping[str, Any]) -> tuple[SaidByOther, ...]:
+    """What other models say, of the line of a file that was analysed."""
+    return tuple(
+        SaidByOther(verdict=Verdict(one["verdict"]), probability=one["probability"])
+        for one in line.get("others", ())
+    )
+
+
+def side_by_side(
+    items: Sequence[ValidationItem], lines: Sequence[Mapping[str, Any]], threshold: float
+) -> tuple[tuple[ByOther, ...], tuple[ByRule, ...]]:
+    """Figures of each other model, and of all together; nothing unless all files were judged by the same."""
+    named = [line.get("models", []) for line in lines if "error" not in line]
+    if not named or not named[0] or any(each != named[0] for each in named):
+        return (), ()
+    models = [OtherValidated(**each) for each in named[0]]
+    judged = [each for each in items if each.error is None]
+    beside = tuple(
+        ByOther(model=model, levels=_levels(judged, number, threshold)) for number, model in enumerate(models)
+    )
+    rules = [JointRule.ANY, JointRule.MAJORITY, JointRule.ALL]
+    if len(models) == 1:
+        rules.remove(JointRule.MAJORITY)  # more than half of two is both
+    return beside, tuple(ByRule(rule=rule, levels=_together(judged, rule, threshold)) for rule in rules)
+
+
+def _levels(items: Sequence[ValidationItem], number: int, threshold: float) -> tuple[Level, ...]:
+    """Of what another model says, over all of each kind and by generator."""
+    own = [
+        each.model_copy(
+            update={
+                "verdict": each.others[number].verdict,
+                "probability": each.others[number].probability,
+            }
+        )
+        for each in items
+    ]
+    return tuple(each for each in levels(own, threshold) if each.attribute in ("", "generator"))
+
+
+def _together(items: Sequence[ValidationItem], rule: JointRule, threshold: float) -> tuple[Level, ...]:
+    """Of the joint verdict: rates of verdicts alone, since all together give no probability."""
+    own = [
+        each.model_copy(
+            update={
+                "verdict": decided(rule, [_verdict(each), *(one.verdict for one in each.others)]),
+                # Any number: it says only that the file counts, as soon as one of the models judged it.
+                "probability": next(
+                    (p for p in (each.probability, *(o.probability for o in each.others)) if p is not None),
+                    None,
+                ),
+            }
+        )
+        for each in items
+    ]
+    return tuple(
+        level.model_copy(update={"rates": tuple(r for r in level.rates if r.figure in _OF_VERDICTS)})
+        for level in levels(own, threshold)
+        if not level.attribute
+    )
+
+
+def _verdict(item: ValidationItem) -> Verdict:
+    return item.verdict or Verdict.INCONCLUSIVE
+
+
+def quoted(validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, ...] = ()) -> Laboratory:
+    """What reports quote of ``validation``, the exact bytes of which are ``text``."""
+    bare = {"tippett": (), "ece": ()}
+    ratios = tuple(
+        each.model_copy(
+            update={
+                "systems": tuple(system.model_copy(update=bare) for system in each.systems),
+                "pav": (),
+                "ece_odds": (),
+                "ece_neutral": (),
+                "ece_best": (),
+            }
+        )
+        for each in validation.likelihood_ratios
+    )
+    return Laboratory(
+        validation_sha256=hashlib.sha256(text).hexdigest(),
+        title=validation.title,
+        laboratory=validation.laboratory,
+        created=validation.created,
+        files=len(validation.items),
+        model=validation.model,
+        parameters=validation.parameters,
+        source_sha256=validation.versions.source_sha256,
+        levels=validation.levels,
+        others=validation.others,
+        joint=validation.joint,
+        likelihood_ratios=ratios,
+        covered=validation.covered,
+        codecs=validation.codecs,
+        limits=validation.limits,
+        thresholds=thresholds,
+    )
+
+
+def by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThreshold, ...]:
+    """For each kind the lowest threshold at which at most this share of unmanipulated files is flagged.
+
+    Raises :class:`ParameterError` for a rate that is none, or that no threshold keeps to.
+    """
+    if not 0 <= most < 1:
+        raise ParameterError(
+            N_("A false positive rate of %(rate)s is none: name one from 0 to below 1.")
+            % {"rate": f"{most:g}"}
+        )
+    rate = _percent(most)
+    words = N_("a measured false positive rate of at most %(rate)s") % {"rate": rate}
+    found = []
+    for curve in _curves(validation):
+        kept = [point for point in curve.points if point.false_positive_rate <= most]
+        if not kept:
+            raise ParameterError(
+                N_(
+                    "No threshold up to %(threshold)s keeps to a false positive rate of %(rate)s for "
+                    "%(clips)s. Name a higher one."
+                )
+                % {
+                    "threshold": f"{curve.points[-1].threshold:g}",
+                    "rate": f"{most:g}",
+                    "clips": UNITS[curve.kind],
+                }
+            )
+        found.append(_own(validation, curve, kept[0], words))
+    return tuple(found)
+
+
+def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[OwnThreshold, ...]:
+    """For each kind the threshold of least expected cost; a false positive costs ``cost`` times as much.
+
+    ``prior`` is the share of manipulated files among those to be expected. Of equally good thresholds the
+    highest is taken. Raises :class:`~detector.errors.ParameterError` unless ``cost`` is finite and above 0,
+    and ``prior`` between 0 and 1.
+    """
+    if not 0 < cost < math.inf or not 0 < prior < 1:
+        raise ParameterError(
+            N_("Name a finite cost above 0, and a share of manipulated files between 0 and 1.")
+        )
+    words = N_(
+        "least cost, a false positive counting %(cost)s times a false negative and %(share)s of all exhibits "
+        "being manipulated"
+    ) % {"cost": f"{cost:g}", "share": _percent(prior)}
+
+    def expected(point: CurvePoint) -> tuple[float, float]:
+        wrong = cost * (1 - prior) * point.false_positive_rate + prior * point.false_negative_rate
+        return round(wrong, 9), -point.threshold
+
+    return tuple(
+        _own(validation, curve, min(curve.points, key=expected), words) for curve in _curves(validation)
+    )
+
+
+def _percent(share: float) -> str:
+    """As it was asked for, which no decimals are too many for."""
+    return f"{100 * share:.10g} %"
+
+
+def _curves(validation: Validation) -> tuple[Curve, ...]:
+    if not validation.curves:
+        raise ParameterError(N_("The validation has no curve: it needs judged files of both labels."))
+    return validation.curves
+
+
+def _own(validation: Validation, curve: Curve, point: CurvePoint, words: str) -> OwnThreshold:
+    note = N_("the threshold was chosen on these files, so the rates flatter")
+    false_positive, false_negative = rates_at(curve.kind, validation.items, point.threshold, note)
+    return OwnThreshold(
+        kind=curve.kind,
+        threshold=point.threshold,
+        shipped=validation.parameters.enter_threshold,
+        by=words,
+        false_positive=false_positive,
+        false_negative=false_negative,
     )

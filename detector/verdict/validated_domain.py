@@ -1,4 +1,4 @@
-"""Does an exhibit lie within what its model was validated on? Worked out from the analysis alone."""
+"""Decide from an analysis whether the exhibit lies within the domain on which the model was validated."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Person, Range
-from detector.schema.formatting import ratio
-from detector.schema.measurements.coverage import Spread
-from detector.schema.translatable import N_
-from detector.verdict.examined.motion import nobody_moves_in
-from detector.verdict.persons.whose_figure import figured_person
+from detector.schema.formatting import N_, parse_ratio
+from detector.schema.measurements import Spread
+from detector.verdict.judged_persons import figured_person, nobody_moves_in
 
 OTHER_CODECS = N_("other codecs")
 STILL_AS_VIDEO = N_("a still shown as a video")
@@ -105,7 +103,7 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
     if media.codec in MEASURED_CODECS and media.picture and media.picture.bit_rate and media.duration:
         rate = media.frames / media.duration
         values["bits per pixel"] = media.picture.bit_rate / (rate * media.width * media.height)
-    if not media.still and (frame_rate := ratio(media.frame_rate or "")) is not None:
+    if not media.still and (frame_rate := parse_ratio(media.frame_rate or "")) is not None:
         values["frame rate"] = frame_rate
     if details and details.photo and details.photo.tables:
         values["JPEG quality"] = float(details.photo.tables[0].quality)

@@ -1,19 +1,26 @@
-"""What the analysis says of the whole exhibit: the rules, in the order in which they are asked."""
+"""Apply the rules of the verdict in order, for one model and for several together."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from typing import assert_never
 
-from detector.schema.analysis import Answers, Person, Segment, Verdict
-from detector.verdict.examined.judged_share import hardly_judged, high_if_hardly_judged
-from detector.verdict.judged_exhibit import JudgedExhibit
-from detector.verdict.left_open import left_open
-from detector.verdict.persons import averaged_odds
-from detector.verdict.persons.finding_basis import weighed_faces
-from detector.verdict.persons.flagged import covered_alone, flagged_persons, flagged_segments, who_reaches
-from detector.verdict.persons.whose_figure import who_counts
-from detector.verdict.reasons import doubt, finding, no_finding, unjudged
-from detector.verdict.reasons.why_open import Undecided, names_of
+from detector.schema.analysis import Answers, Joint, Person, Segment, Verdict
+from detector.schema.method import JointRule
+from detector.verdict import judged_persons, reasons
+from detector.verdict.judged_persons import (
+    JudgedExhibit,
+    covered_alone,
+    flagged_persons,
+    flagged_segments,
+    hardly_judged,
+    high_if_hardly_judged,
+    weighed_faces,
+    who_counts,
+    who_reaches,
+)
+from detector.verdict.left_open import Undecided, left_open, names_of
 
 
 def exhibit_probability(exhibit: JudgedExhibit, verdict: Verdict) -> float | None:
@@ -47,19 +54,19 @@ def exhibit_stability(
 
 def _together(exhibit: JudgedExhibit, figures: Sequence[float]) -> float:
     """What figures of persons amount to: the highest, in photos that of their averaged odds."""
-    averages = averaged_odds.applies(exhibit.kind, exhibit.parameters)
-    return averaged_odds.averaged(figures) if averages else max(figures)
+    averages = judged_persons.applies(exhibit.kind, exhibit.parameters)
+    return judged_persons.averaged(figures) if averages else max(figures)
 
 
 def is_outweighed(exhibit: JudgedExhibit, over: Collection[str], threshold: float) -> bool:
     """Whether the persons ``over`` the threshold are no finding among the other faces of their photo.
 
     ``threshold`` is a probability of an exhibit. Some persons are no finding in any case
-    (:func:`~detector.verdict.persons.finding_basis.weighed_faces`).
+    (:func:`~detector.verdict.judged_persons.weighed_faces`).
     """
     weighed = {person.id for person in weighed_faces(exhibit.persons)}
     figure = exhibit_probability(exhibit, Verdict.MANIPULATED)
-    applies = averaged_odds.applies(exhibit.kind, exhibit.parameters) and bool(weighed & set(over))
+    applies = judged_persons.applies(exhibit.kind, exhibit.parameters) and bool(weighed & set(over))
     return applies and figure is not None and figure < threshold
 
 
@@ -74,19 +81,56 @@ def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Ve
     image, parameters = exhibit.is_photo, exhibit.parameters
     persons, segments = exhibit.persons, exhibit.segments
     if flagged_persons(persons, segments):
-        found = finding.manipulated(image, persons, flagged_segments(persons, segments))
-        return Verdict.MANIPULATED, " ".join([found, *doubt.covered(covered_alone(persons, segments))])
+        found = reasons.manipulated(image, persons, flagged_segments(persons, segments))
+        return Verdict.MANIPULATED, " ".join(
+            [found, *reasons.covered_doubt(covered_alone(persons, segments))]
+        )
     cause = left_open(exhibit)
     undecided = Undecided(exhibit, in_few_frames)
     sentences, named = undecided.why_open(cause)
     high = [one for one in high_if_hardly_judged(parameters, persons) if one.id not in named]
     if high:
-        sentences = [*sentences, unjudged.too_few_frames(parameters, high)]
+        sentences = [*sentences, reasons.too_few_frames(parameters, high)]
         named = [*named, *names_of(high)]
     reaching = [] if image else [name for name in who_reaches(persons, parameters) if name not in named]
     if cause or in_few_frames:
-        sentences = [*sentences, *doubt.reached(parameters, reaching, in_few_frames)]
+        sentences = [*sentences, *reasons.reached(parameters, reaching, in_few_frames)]
         return Verdict.INCONCLUSIVE, " ".join(sentences)
-    found = no_finding.nothing_found(exhibit, reaching)
-    unsaid = no_finding.nothing_said_of(parameters, hardly_judged(parameters, persons))
+    found = reasons.nothing_found(exhibit, reaching)
+    unsaid = reasons.nothing_said_of(parameters, hardly_judged(parameters, persons))
     return Verdict.NOT_FOUND, " ".join([found, *unsaid])
+
+
+def joint(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:
+    """The joint verdict of models, each by its title with its own verdict, the first one first."""
+    told = [verdict for _, verdict in verdicts]
+    return Joint(rule=rule, verdict=decided(rule, told), reason=_reason(rule, verdicts))
+
+
+def decided(rule: JointRule, told: Sequence[Verdict]) -> Verdict:
+    """What the verdicts of models, the first one's first, amount to by ``rule``."""
+    verdict, count = Counter(told).most_common(1)[0]
+    match rule:
+        case JointRule.FIRST:
+            return told[0]
+        case JointRule.ANY if Verdict.MANIPULATED in told:
+            return Verdict.MANIPULATED
+        case JointRule.ANY | JointRule.ALL:
+            return verdict if count == len(told) else Verdict.INCONCLUSIVE
+        case JointRule.MAJORITY:
+            return verdict if 2 * count > len(told) else Verdict.INCONCLUSIVE
+        case _:
+            assert_never(rule)
+
+
+def _reason(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> str:
+    by_verdict: dict[Verdict, list[str]] = {}
+    for title, verdict in verdicts:
+        by_verdict.setdefault(verdict, []).append(title)
+    if len(by_verdict) == 1:
+        every = "Both" if len(verdicts) == 2 else f"All {len(verdicts)}"
+        said = f"{every} models say: {verdicts[0][1]}."
+    else:
+        said = "; ".join(f"{verdict}: {', '.join(titles)}" for verdict, titles in by_verdict.items())
+        said = f"{said[:1].upper()}{said[1:]}."
+    return f"Rule: {rule.words} {said}"

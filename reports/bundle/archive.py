@@ -1,9 +1,4 @@
-"""The zip of a bundle: one way to write it, so that every byte of it can be checked.
-
-Entries are stored uncompressed, in a given order, with one date, one mode and no extra fields
-(but ZIP64's, beyond 2 GB). Names and contents then determine every byte, and a zip is checked
-by writing it again, onto itself: :func:`differences`.
-"""
+"""Zip archives written in one canonical way, so that every byte can be checked."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from reports.errors import ReportError, WrongFileError
-from reports.inputs.paths import escapes_folder
+from reports.untrusted_input import escapes_folder
 
 CHUNK = 1 << 20
 UNREADABLE = (

@@ -1,8 +1,4 @@
-"""``manifest.json``: every file of a result or a bundle with its SHA-256, and what they are about.
-
-Beside it lie ``manifest.sha256``, so that a damaged manifest is known as such, and
-``manifest.sig`` where a key was configured. ``docs/evidence-format.md`` defines the format.
-"""
+"""``manifest.json``: every file of a result or bundle with its SHA-256, and what the files are about."""
 
 from __future__ import annotations
 
@@ -14,12 +10,11 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
-from detector.files import hashed
+from detector.files import hash_file
 from detector.schema.analysis import Analysis, Sha256, Value
 from reports.errors import ReportError, first_problem
 from reports.file_names import MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM
-from reports.inputs.crowded_json import is_crowded
-from reports.inputs.paths import escapes_folder
+from reports.untrusted_input import escapes_folder, is_crowded
 
 VERSION = "2.0"
 OWN = (MANIFEST, MANIFEST_SUM, MANIFEST_SIGNATURE)  # those no manifest lists
@@ -147,7 +142,7 @@ def file_entries(folder: Path, names: Iterable[str]) -> tuple[ManifestEntry, ...
 
 
 def _entry(folder: Path, name: str) -> ManifestEntry:
-    size, digest = hashed(folder / name)
+    size, digest = hash_file(folder / name)
     return ManifestEntry(path=name, bytes=size, sha256=digest)
 
 

@@ -1,4 +1,4 @@
-"""Case details on a command line. Imports nothing heavy: parsers are built for every command."""
+"""Case details as command-line options. Must import nothing heavy because every parser uses it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.inputs.case_fields import PAPERS, STATED
-from reports.text.translation.languages import DEFAULT, LANGUAGES
+from reports.language.languages import DEFAULT, LANGUAGES
 
 if TYPE_CHECKING:
     from reports.inputs.case import CaseDetails

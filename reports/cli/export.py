@@ -9,7 +9,7 @@ from detector.files import open_atomically
 from reports.bundle.manifest import OWN, manifest_in
 from reports.errors import ExportError
 from reports.exports.formats import FORMATS
-from reports.inputs.analysis_file import parse_analysis, read_analysis
+from reports.inputs.input_files import parse_analysis, read_analysis
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

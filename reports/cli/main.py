@@ -1,4 +1,4 @@
-"""Reports from a shell: make them again, export, sign, and verify what was handed out."""
+"""Entry point of ``python -m reports``: render, export, sign and verify."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from detector.errors import ReelproofError
-from detector.process.native_threads import stay_forkable
-from detector.process.parent import end_with_starter
-from detector.process.sigterm import exit_status, sigterm_interrupts
-from detector.process.standard_files import prepare_standard_files
-from detector.process.system_errors import told
+from detector.process.console import describe_os_error, prepare_standard_files
+from detector.process.resources import stay_forkable
+from detector.process.signals import end_with_named_parent, exit_status, sigterm_interrupts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
-    end_with_starter()
+    end_with_named_parent()
     prepare_standard_files()
     stay_forkable()  # what is confined is forked, and need not import again what is here
     try:
@@ -29,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReelproofError as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(told(error))
+        return _refuse(describe_os_error(error))
     except KeyboardInterrupt as stopped:
         print("reports: stopped", file=sys.stderr)
         return exit_status(stopped)
@@ -54,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _refuse(message: str) -> int:
-    from reports.text.numbers import file_name
+    from reports.language.formatting import file_name
 
     print(file_name(" ".join(f"reports: {message}".split())), file=sys.stderr)
     return 2

@@ -1,18 +1,18 @@
-"""``python -m reports render ANALYSIS_JSON``: the report once more, with what lies beside the analysis."""
+"""``python -m reports render ANALYSIS_JSON``: render a report again, with the files beside the analysis."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from detector.result_folder import refuse_occupied
+from detector.cli.common import refuse_occupied_folder
 from reports.bundle.manifest import holds_bundle, read_manifest
 from reports.cli.case_options import add_case_options, given_case
 from reports.errors import ReportError
 from reports.file_names import ANNOTATIONS, CUSTODY, MANIFEST
-from reports.inputs.analysis_file import parse_analysis, read_analysis
-from reports.inputs.paths import kept
+from reports.inputs.input_files import parse_analysis, read_analysis
 from reports.review.annotation_file import annotations_of
+from reports.untrusted_input import kept
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     """
     # WeasyPrint takes seconds to load; other commands go without.
     from reports.render.write import write_files
-    from reports.view.report_inputs import ReportInputs
+    from reports.report_view import ReportInputs
 
     text = read_analysis(options.analysis)
     folder = options.analysis.parent
@@ -76,7 +76,7 @@ def _refuse_other_things(out: Path, folder: Path, exhibit_sha256: str) -> None:
     """Raise for an ``out`` other than ``folder`` that is neither empty nor a result of the same exhibit."""
     if out.resolve() == folder.resolve():
         return
-    refuse_occupied(out, MANIFEST, "earlier result")
+    refuse_occupied_folder(out, MANIFEST, "earlier result")
     if (out / MANIFEST).is_file():
         there = read_manifest((out / MANIFEST).read_bytes()).exhibit
         if there.sha256 != exhibit_sha256:

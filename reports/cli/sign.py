@@ -1,4 +1,4 @@
-"""``python -m reports sign PATH --key KEY.p12``: signs a report, or the folder of a result."""
+"""``python -m reports sign PATH --key KEY.p12``: sign a report, or the folder of a result."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     """
     # pyHanko takes a second to load; other commands go without.
     from reports.signing.keys import SigningError, read_key
-    from reports.signing.pdf import sign_pdf
+    from reports.signing.pdf_signature import sign_pdf
     from reports.signing.timestamps import authority
 
     path: Path = options.path
@@ -70,9 +70,9 @@ def run(options: argparse.Namespace) -> None:
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
     """Sign report and manifest of a result, or of an unpacked bundle, that still is as it was made."""
     from reports.bundle.manifest import entry_of, manifest_files, read_manifest
-    from reports.bundle.packing import sums_of
+    from reports.bundle.review_bundle import sums_of
     from reports.signing.keys import SigningError
-    from reports.signing.pdf import sign_pdf
+    from reports.signing.pdf_signature import sign_pdf
     from reports.verification.verify import verify
 
     found = verify(folder).results

@@ -1,7 +1,4 @@
-"""``python -m reports verify PATH``: exit status 0 when everything fits, 1 when not, 2 for bad input.
-
-An analysis that cannot be repeated here is bad input, too; what was checked without it is printed first.
-"""
+"""``python -m reports verify PATH``: exit status 0 if everything fits, 1 if not, 2 for bad input."""
 
 from __future__ import annotations
 
@@ -13,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from detector.errors import ReelproofError
-from reports.text.numbers import file_name, plural
+from reports.language.formatting import file_name, plural
 
 if TYPE_CHECKING:
-    from reports.verification.verified import Verified
+    from reports.verification.verify import Verified
+
 
 _SPACES = re.compile(r"\s{2,}")
 _KINDS = {
@@ -80,8 +78,8 @@ def run(options: argparse.Namespace) -> int:
     found that does not fit.
     """
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
-    from reports.verification.repeated.reanalysis import ReanalysisError
-    from reports.verification.signatures.trust import read_trust
+    from reports.verification.reanalysis import ReanalysisError
+    from reports.verification.trusted_time import read_trust
     from reports.verification.verify import verify, verify_against
 
     if options.reference and not options.reanalyse:

@@ -1,10 +1,4 @@
-"""The custody log and how it is checked: one chain from end to end, an earlier export against a later log.
-
-:mod:`reports.custody.format` says what a log is, ``docs/custody.md`` defines all of it. A chain
-shows by itself that an entry was changed, removed, moved or put in, but not that its tail was
-cut or all of it written anew. The key shows the second, and a count and head kept outside, as
-each export holds them, show both. Entries stream through: a log may be long.
-"""
+"""Verification of custody logs: the chain of one log, and an earlier export against a later log."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""The custody log: who did what to an exhibit, and when, as a chain that nobody can quietly change.
-
-Each entry holds the hash of the one before it, and of the one before it about the same
-exhibit, so that the entries about one exhibit are a chain of their own and can be checked
-without the others. A MAC under a key kept elsewhere stops who has only the log from writing
-it anew. ``docs/custody.md`` defines the format; :mod:`reports.custody.chain` checks chains.
-"""
+"""Format of the custody log: entries about an exhibit, chained by hashes so that changes show."""
 
 from __future__ import annotations
 
@@ -19,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from detector.schema.analysis import Value
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 

@@ -1,4 +1,4 @@
-"""All exports as one table: what the command line, pages and API offer."""
+"""All export formats in one table, for command line, pages and API."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from detector.schema.analysis import Analysis
-from detector.schema.formatting import not_rounded_up_to
-from detector.schema.translatable import N_
-from reports.exports.edl_otio import segments_edl, segments_otio
-from reports.exports.scores import scores_csv, scores_parquet
-from reports.exports.segments import segments_csv, segments_json, segments_webvtt
-from reports.text.translation.language import DEFAULT, speaking
+from detector.schema.formatting import N_, never_rounding_up_to
+from reports.exports.editing import segments_edl, segments_otio
+from reports.exports.tables import scores_csv, scores_parquet, segments_csv, segments_json, segments_webvtt
+from reports.language.translation import DEFAULT, speaking
 
 WriteExport = Callable[[Analysis, Path, BinaryIO], None]
 
@@ -41,7 +39,7 @@ class Format:
         The same bytes whatever language the page speaks that asked for them. Raises
         :class:`~reports.errors.ReportError`, in English, where this analysis cannot be put so.
         """
-        with speaking(DEFAULT), not_rounded_up_to(*analysis.parameters.thresholds):
+        with speaking(DEFAULT), never_rounding_up_to(*analysis.parameters.thresholds):
             self.writer(analysis, folder, out)
 
 

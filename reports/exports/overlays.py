@@ -1,4 +1,4 @@
-"""The kept pictures: as a zip with sensible names and an index, and the heatmaps for the annotated video."""
+"""Stored pictures as a zip with an index, and heatmaps for the annotated video."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import BinaryIO
 
 from detector import timestamps
 from detector.schema.analysis import Analysis, Peak, Segment
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 from reports.errors import ExportError, PictureError
-from reports.exports.csv_writing import Cell, csv_table
-from reports.exports.segments import in_order
+from reports.exports.tables import Cell, csv_table, in_order
 from reports.inputs.pictures import PNG_SIGNATURE, ShownPicture, find_picture
-from reports.text.numbers import timecode
+from reports.language.formatting import timecode
 
 INDEX = "index.csv"
 COLUMNS = (

@@ -1,9 +1,4 @@
-"""What an examiner says of the case: numbers, names, paper and time zone, kept in ``case.json``.
-
-None of it is found out by the machine and none of it changes a finding. It is asked for,
-may be blank, and is part of a report's inputs: kept beside ``analysis.json``, so that a
-report made again reads the same, in another time zone too.
-"""
+"""Case details as the examiner states them (numbers, names, paper, time zone), kept in ``case.json``."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ import tzlocal
 from pydantic import AfterValidator, StringConstraints, ValidationError
 
 from detector.schema.analysis import Value
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 from reports.errors import ReportError
 from reports.file_names import CASE
 from reports.inputs.case_fields import FIELDS, Paper

@@ -1,15 +1,11 @@
-"""The details of a case by name, and what pages, reports and messages call them.
-
-Forms, reports and the command line go through this table. Imports nothing heavy, as parsers of
-every command are built from it.
-"""
+"""Fields of the case details by name. Must import nothing heavy because command-line parsers use it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The pictures an analysis names: where they lie, and how they are put into a report."""
+"""Find the pictures that an analysis names and embed them in a report."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from detector.explain.colours import heat_colours
+from detector.explain.overlays import heat_colours
 from reports.errors import PictureError
-from reports.inputs.paths import escapes_folder
-from reports.text.translation.language import UNTRANSLATED, gettext
+from reports.language.translation import UNTRANSLATED, gettext
+from reports.untrusted_input import escapes_folder
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PIXELS = 100_000_000  # about 12,000 x 8,000; a larger header is a decompression bomb

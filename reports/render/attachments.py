@@ -1,4 +1,4 @@
-"""The files a report carries inside its PDF, and lists with their SHA-256."""
+"""Files embedded in the PDF, which the report lists with their SHA-256."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Literal
 
 from detector.schema.analysis import Analysis
-from reports.exports.scores import scores_csv
+from reports.exports.tables import scores_csv
 from reports.file_names import ANALYSIS, ANNOTATIONS, CUSTODY, LABORATORY, SCORES, SECOND_REVIEW
+from reports.language.formatting import plural
+from reports.language.translation import N_
+from reports.report_view import ReportInputs
 from reports.review.annotation_file import file_text
 from reports.review.annotations import Annotation, sort_key
-from reports.text.numbers import plural
-from reports.text.translation.language import N_
-from reports.view.report_inputs import ReportInputs
 
 COMPARISON = "comparison-%d.json"  # counted from 1
 HOLDS = {
@@ -27,7 +27,7 @@ HOLDS = {
 }
 """Every file a report may carry beside its comparisons, and what each holds.
 
-``reports verify`` finds missing those named here (:mod:`reports.verification.pdf`).
+``reports verify`` finds missing those named here (:mod:`reports.verification.pdf_checks`).
 """
 
 

@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs nothing but itself."""
+"""The report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from detector import timestamps
-from detector.paths import FILES, ROOT
+from detector.files import FILES, ROOT
 from reports.errors import ReportError
 from reports.inputs.pictures import ShownPicture, width_for
+from reports.language import formatting, translation
+from reports.language.catalogues import CATALOGUES
+from reports.language.translation import N_
 from reports.render.attachments import Attachment
-from reports.text import numbers
-from reports.text.translation import language
-from reports.text.translation.catalogues import CATALOGUES
-from reports.text.translation.language import N_
-from reports.view.report import ReportView
+from reports.report_view import ReportView
 
 TEMPLATES = FILES / "templates"
 RENDERER = "reelproof-renderer"  # name of the page's entry that says which version rendered it
@@ -58,7 +57,7 @@ def fill_template(
     view: ReportView, medium: str, source: Callable[[ShownPicture], str], enclosed: Sequence[Attachment]
 ) -> str:
     """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
-    with language.speaking(view.language):
+    with translation.speaking(view.language):
         style, policy = style_and_policy(STYLES[medium], view.paper if medium == "print" else None)
         return (
             environment()
@@ -88,7 +87,7 @@ def style_and_policy(
     style = "\n".join(path.read_text("utf-8") for path in paths)
     if paper is not None:
         style += f"\n@page {{ size: {paper}; }}\n"
-        if language.current() != language.DEFAULT:
+        if translation.current() != translation.DEFAULT:
             style += _running_words(head)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     # Our own files, never input.
@@ -97,8 +96,8 @@ def style_and_policy(
 
 def _running_words(head: str) -> str:
     """What stands at the head and foot of each page, which print.css has in English."""
-    head = language.gettext(head)
-    page = language.gettext("Page %(number)s of %(count)s", number="\0", count="\0").split("\0")
+    head = translation.gettext(head)
+    page = translation.gettext("Page %(number)s of %(count)s", number="\0", count="\0").split("\0")
     foot = f'"{page[0]}" counter(page) "{page[1]}" counter(pages) "{page[2]}"'
     return f'@page {{ @top-right {{ content: "{head}"; }} @bottom-right {{ content: {foot}; }} }}\n'
 
@@ -114,8 +113,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    language.install(made)
-    made.filters["figure"] = language.at_each_rendering(numbers.number)
+    translation.install(made)
+    made.filters["figure"] = translation.at_each_rendering(formatting.number)
     return made
 
 

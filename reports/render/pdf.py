@@ -1,30 +1,134 @@
-"""The report as a PDF for archives and for every reader, rendered by WeasyPrint from the same templates."""
+"""The report as PDF, rendered by WeasyPrint from the templates of the page."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 import warnings
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
+from xml.etree import ElementTree
 
 import pydyf
 import weasyprint
+from weasyprint import cssselect2
+from weasyprint.formatting_structure.boxes import TextBox
+from weasyprint.text.line_break import split_first_line
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from detector import timestamps
-from detector.process.gc_pause import gc_paused
+from detector.process.resources import gc_paused
 from reports.errors import ReportError
 from reports.inputs.pictures import ShownPicture
+from reports.language import translation
+from reports.language.translation import capitalize_first
 from reports.render.attachments import Attachment
-from reports.render.html import document_date, fill_template
-from reports.render.markup import Markup
-from reports.render.pdf_conformance import finish
-from reports.render.pdf_digest import PLACEHOLDER, with_digest
-from reports.render.unprintable import Finisher, with_every_letter
-from reports.text.translation import language
-from reports.text.translation.language import capitalize_first
-from reports.view.report import ReportView
+from reports.render.html import TEMPLATES, document_date, fill_template
+from reports.render.pdf_conformance import PLACEHOLDER, finish, with_digest
+from reports.report_view import ReportView
+
+# What XML cannot hold, escaped or not: control characters, halves of surrogate pairs, two non-characters.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ELEMENTS = TEMPLATES / "report" / "elements.css"
+
+
+class Markup(weasyprint.HTML):
+    """A document of well-formed ``markup`` without named characters, whose pictures ``fetcher`` gives.
+
+    Characters that XML cannot hold become escapes such as ``\\x07``. Raises ``ParseError`` of ElementTree
+    where the markup is not well-formed.
+    """
+
+    def __init__(self, markup: str, fetcher: URLFetcher) -> None:
+        # In place of that of HTML, which would read the markup with the rules of browsers.
+        self.base_url = None
+        self.url_fetcher = fetcher
+        self.media_type = "print"
+        root = ElementTree.fromstring(_FORBIDDEN.sub(_escaped, markup))
+        self.wrapper_element = cssselect2.ElementWrapper.from_html_root(root, content_language=None)
+        self.etree_element = self.wrapper_element.etree_element
+
+    def _ua_stylesheets(self, forms: bool = False) -> list[weasyprint.CSS]:
+        return [_elements()]
+
+    def render(self, *given: Any, **options: Any) -> weasyprint.Document:
+        """The document laid out, with page numbers where elements ask for that of ``data-page-of``."""
+        document = super().render(*given, **options)
+        _numbered(document.pages)
+        return document
+
+
+def _numbered(pages: Sequence[weasyprint.Page]) -> None:
+    """Put page numbers in the place of the two digits that hold it, and keep them at its end.
+
+    CSS would count for itself (``target-counter``), and lay out each page with such a number twice more.
+    """
+    page_of: dict[str, int] = {}
+    for number, page in enumerate(pages, 1):
+        for anchor in page.anchors:
+            page_of.setdefault(anchor, number)
+    for page in pages:
+        for box in page._page_box.descendants():
+            if not isinstance(box, TextBox) or box.element is None:  # None: in the margins
+                continue
+            if target := box.element.get("data-page-of"):
+                text = str(page_of[target])
+                layout, _, _, width, _, _ = split_first_line(text, box.style, None, None, 0)
+                if box.style["direction"] == "ltr":
+                    box.position_x += box.width - width
+                box.text, box.pango_layout, box.width = text, layout, width
+
+
+@cache
+def _elements() -> weasyprint.CSS:
+    return weasyprint.CSS(string=_ELEMENTS.read_text("utf-8"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+_PICTURES = frozenset({"So", "Sk"})  # categories of Unicode: emoji and other symbols, skin tones
+
+Finisher = Callable[[Any, Any], None]
+"""Is given WeasyPrint's document and the PDF before it is written."""
+
+
+class _Unprintable(Exception):
+    """No installed font has a glyph for these characters."""
+
+    def __init__(self, codes: Collection[int]) -> None:
+        self.codes = codes
+
+
+def with_every_letter(markup: str, write: Callable[[str, Finisher], bytes]) -> bytes:
+    """The PDF that ``write`` makes of ``markup``, with words for what would be an empty box.
+
+    Before it is written, ``write`` calls the finisher that it is given.
+    """
+    try:
+        return write(markup, _refuse_boxes)
+    except _Unprintable as problem:
+        return write(
+            markup.translate({code: character_in_words(chr(code)) for code in problem.codes}), _refuse_boxes
+        )
+
+
+def character_in_words(character: str) -> str:
+    """An emoji or symbol as ``[clapper board]``, by its name in Unicode; another letter as ``\\u6620``."""
+    if unicodedata.category(character) in _PICTURES and (name := unicodedata.name(character, "")):
+        return f"[{name.lower()}]"
+    return character.encode("unicode_escape").decode()
+
+
+def _refuse_boxes(document: Any, _: Any) -> None:
+    missing = {code for font in document.fonts.values() for code in font.missing}
+    if missing:
+        raise _Unprintable(missing)
+
 
 SCHEME = "picture:"
 _LEVEL = 6  # of zlib; 9 takes three times as long for a hundredth of the size
@@ -56,7 +160,7 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
     """The PDF's bytes, equal for equal input and fonts; ``pictures`` as for ``render_html``.
 
     Follows PDF/A-3a and PDF/UA-1, with bookmarks; ``enclosed`` are attached. Characters that no
-    installed font can show stand in words (:mod:`reports.render.unprintable`). Raises
+    installed font can show stand in words (:mod:`reports.render.pdf`). Raises
     :class:`ReportError` when the markup asks for anything but the pictures given.
     """
     # Numbered addresses: a path from an analysis.json never becomes part of a URL.
@@ -176,9 +280,9 @@ def _attachments(enclosed: Sequence[Attachment], date: str) -> list[weasyprint.A
 
 def _places(view: ReportView) -> dict[str, str]:
     """What links lead to, in words."""
-    with language.speaking(view.language):
+    with translation.speaking(view.language):
         places = {
-            section.key: language.gettext("Section %(heading)s", heading=section.heading)
+            section.key: translation.gettext("Section %(heading)s", heading=section.heading)
             for section in view.sections.values()
         }
     return places | {f"segment-{segment.id}": segment.title for segment in view.segments}

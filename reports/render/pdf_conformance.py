@@ -1,18 +1,9 @@
-"""What WeasyPrint leaves open between PDF/A-3a and PDF/UA-1, put right in the finished document.
-
-WeasyPrint declares one standard a document. The report keeps both: ISO 19005-3, level A, so
-that it can be archived, and ISO 14289-1, so that everyone can read it. :func:`finish` works on
-the objects WeasyPrint is about to write:
-
-- XMP declares both, with the extension schema that PDF/A asks for before PDF/UA's own name is used;
-- running heads and page numbers are artifacts, not content that belongs nowhere;
-- header cells say whether they head a row or a column, links say in words where they lead;
-- figures' boxes are in the coordinates of the page; pictures are not interpolated (ISO 19005-2, 6.2.8);
-- each enclosed file is named once among the document's associated files.
-"""
+"""Complete what WeasyPrint leaves open of PDF/A-3a and PDF/UA-1, and add the PDF's digest of itself."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -129,3 +120,40 @@ def _complete(pdf: pydyf.PDF, each: dict[str, Any], places: Mapping[str, str]) -
     elif kind == "/Link" and "Dest" in each:
         target = str(each["Dest"].string)
         each["Contents"] = pydyf.String(places.get(target, target))
+
+
+DIGITS = 64
+PLACEHOLDER = b"0" * DIGITS
+_BEFORE = rb"/ID ?\[\("
+_END = b"%%EOF\n"
+_FOUND = re.compile(_BEFORE + rb"([0-9a-f]{64})\)")
+
+
+def with_digest(document: bytes) -> bytes:
+    """``document`` with its digest in the place of :data:`PLACEHOLDER`; ValueError where there is none."""
+    places = list(re.finditer(_BEFORE + PLACEHOLDER + rb"\)", document))
+    if not places:
+        raise ValueError("the PDF has no placeholder for its digest")
+    start = places[-1].end() - 1 - DIGITS
+    digest = hashlib.sha256(document).hexdigest().encode()
+    return document[:start] + digest + document[start + DIGITS :]
+
+
+def covered_length(document: bytes) -> int | None:
+    """Where the revision ends that a digest in ``document`` covers; None where none of them fits.
+
+    What follows, if anything, was added later, as a signature is.
+    """
+    for place in reversed(list(_FOUND.finditer(document))):
+        start, end = place.span(1)
+        last = document.find(_END, end)
+        stop = len(document) if last < 0 else last + len(_END)
+        blank = document[:start] + PLACEHOLDER + document[end:stop]
+        if hashlib.sha256(blank).hexdigest().encode() == place[1]:
+            return stop
+    return None
+
+
+def states_digest(document: bytes) -> bool:
+    """Whether ``document`` states a digest of itself, fitting or not."""
+    return _FOUND.search(document) is not None

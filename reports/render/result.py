@@ -1,8 +1,4 @@
-"""The folder of a result that keeps no reports: what was found, its pictures, and a manifest of both.
-
-The web app keeps results so. Its reports hold what was said and done until they are handed out, and are
-rendered then; that takes seconds, which nobody who waits for the findings should wait for as well.
-"""
+"""The folder of a result without reports: ``analysis.json``, pictures and manifest."""
 
 from __future__ import annotations
 
@@ -13,8 +9,7 @@ from detector.schema.analysis import Analysis
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.file_names import ANALYSIS, CASE
 from reports.inputs.case import CaseDetails
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
+from reports.report_view import ReportInputs, report_view
 
 
 def write_result(analysis: Analysis, folder: Path) -> None:

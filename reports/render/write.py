@@ -1,4 +1,4 @@
-"""From one analysis to the folder that is handed on."""
+"""Write an analysis and its reports into a folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from detector.files import write_atomically
 from detector.schema.analysis import Analysis
 from reports.bundle.manifest import file_entries, listed_in, manifest_files, new_manifest
+from reports.comparison.kept import KeptComparison, kept_comparisons
 from reports.file_names import (
     ANALYSIS,
     CASE,
@@ -20,16 +21,14 @@ from reports.file_names import (
     SECOND_REVIEW,
 )
 from reports.inputs.case import CaseDetails, read_case
-from reports.inputs.comparisons import KeptComparison, kept_comparisons
-from reports.inputs.exhibit_check import ExhibitCheck
-from reports.inputs.paths import kept
+from reports.inputs.input_files import ExhibitCheck
 from reports.inputs.pictures import embed
+from reports.language.languages import DEFAULT
 from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
-from reports.text.translation.languages import DEFAULT
-from reports.view.report import ReportView, report_view
-from reports.view.report_inputs import ReportInputs
+from reports.report_view import ReportInputs, ReportView, report_view
+from reports.untrusted_input import kept
 
 
 def write_report(

@@ -1,8 +1,4 @@
-"""Krippendorff's alpha: how far reviewers agree beyond chance, for names without an order.
-
-After K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), whose worked examples are tests.
-Written here because the package of that name is under a licence that this one cannot take in.
-"""
+"""Krippendorff's alpha: agreement of reviewers beyond chance, for categories without an order."""
 
 from __future__ import annotations
 

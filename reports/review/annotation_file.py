@@ -1,9 +1,4 @@
-"""Annotations as JSON, and the file they travel in: written here or by the page of a bundle.
-
-The file's checksum is over one text that Python and JavaScript both make of the same
-annotations, so a file that was changed afterwards, by hand or in transit, is found out. It
-is no signature: who computes it anew is not. ``docs/bundle.md`` defines the format.
-"""
+"""Annotations as JSON, and the file that a bundle's page or a server writes."""
 
 from __future__ import annotations
 
@@ -16,13 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError, WrongFileError
 from reports.file_names import ANNOTATIONS
-from reports.inputs.crowded_json import is_crowded
-from reports.review.annotations import ANNOTATION, Annotation, sort_key
-from reports.review.value_problems import problem_sentence
+from reports.review.annotations import ANNOTATION, Annotation, problem_sentence, sort_key
+from reports.untrusted_input import is_crowded
 
 VERSION = "1.0"
 LARGEST_ANNOTATION_FILE = 10_000_000  # bytes of a file that is taken in, alone or in a bundle

@@ -1,25 +1,48 @@
-"""Annotations of reviewers: opinions on segments and the exhibit, marked spans, persons renamed or merged.
-
-An annotation is never changed. A newer annotation by the same author of the same thing
-stands in place of the older one, which stays in the history; a withdrawal takes one
-annotation out of what stands. The machine's findings are never touched by any of this.
-
-Where people sign in, a file may name authors who did not hand it in. What is imported for them says by
-whom (``imported_by``) and is not verified: it withdraws and replaces nothing but what the same
-person imported for the same author, and changes nothing about who is who.
-"""
+"""Annotations of reviewers: opinions on segments and exhibit, marked intervals, persons renamed or merged."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Annotated, Literal, assert_never
 
-from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from detector.schema.analysis import Analysis, Value
-from detector.schema.formatting import name_of
-from detector.schema.translatable import N_
+from detector.schema.analysis import Analysis, Segment, Value
+from detector.schema.formatting import N_, person_letters
+
+_LONGEST_NAME = 60  # of a field that nobody knows: whoever sent it chose it
+# By pydantic's kind of error
+_SENTENCES = {
+    "missing": N_("%(what)s is missing."),
+    "string_too_short": N_("%(what)s is missing."),
+    "too_short": N_("%(what)s is missing."),
+    "string_too_long": N_("%(what)s is longer than %(most)s characters."),
+    "literal_error": N_("%(what)s is none of %(expected)s."),
+}
+
+
+def problem_sentence(error: ValidationError, names: Mapping[str, str], own: Mapping[str, str]) -> str:
+    """The first thing that does not fit, as a sentence.
+
+    ``names`` says what fields are called, and under "" the value itself. ``own`` are sentences for this value
+    alone, by pydantic's kind of error, with the placeholders ``what``, ``most`` and ``expected``.
+    """
+    first = error.errors()[0]
+    limits = first.get("ctx", {})
+    if first["type"] == "value_error":  # of a validator of ours, which says it in a sentence
+        return str(limits["error"])
+    field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
+    what = names.get(field) or (
+        f"“{field}”" if len(field) <= _LONGEST_NAME else f"“{field[:_LONGEST_NAME]}…”"
+    )
+    sentence = own.get(first["type"]) or _SENTENCES.get(first["type"])
+    if sentence is None:
+        return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."
+    most = limits.get("max_length", 0)
+    return sentence % {"what": what, "most": f"{most:,}", "expected": limits.get("expected", "")}
+
 
 CLOCK_SKEW = timedelta(minutes=5)  # by which the clock of the machine that annotations come from may differ
 LONGEST_NOTE = 4000
@@ -200,7 +223,7 @@ def _tracks(analysis: Analysis, annotations: Sequence[Annotation]) -> dict[str, 
     tracks = {person.id: set(person.tracks) for person in analysis.persons}
     # Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
     splits = (a.id for a in annotations if isinstance(a, PersonSplit))
-    letters = {split: name_of(number) for number, split in enumerate(splits, len(analysis.persons))}
+    letters = {split: person_letters(number) for number, split in enumerate(splits, len(analysis.persons))}
     for act in current(annotations):
         _apply(tracks, act, letters.get(act.id, ""))
     return tracks
@@ -270,7 +293,7 @@ class References:
         if act.id in self._taken_back or isinstance(act, PersonMerge) and act.person in self._merged:
             self._tracks = None
         elif self._tracks is not None:
-            _apply(self._tracks, act, name_of(len(self._analysis.persons) + self._splits))
+            _apply(self._tracks, act, person_letters(len(self._analysis.persons) + self._splits))
         if isinstance(act, PersonSplit):
             self._splits += 1
         else:
@@ -311,3 +334,25 @@ class References:
                 if not may_withdraw(annotation, about):
                     return N_("Only its own author can withdraw an annotation.")
         return None
+
+
+class Flagged(Enum):
+    """How much of a stretch lies within flagged segments."""
+
+    NOTHING = "nothing"
+    PART = "part"
+    ALL = "all"
+
+
+def flagged_of(span: SpanAnnotation, flagged: Sequence[Segment]) -> Flagged:
+    """How much of a stretch lies within the ``flagged`` segments: those of its person, or anybody's."""
+    own = [each for each in flagged if span.person in (None, each.person)]
+    inside = [each for each in own if each.start <= span.end and each.end >= span.start]
+    if not inside:
+        return Flagged.NOTHING
+    reached = span.start
+    for segment in sorted(inside, key=lambda each: each.start):
+        if segment.start > reached:
+            return Flagged.PART
+        reached = max(reached, segment.end)
+    return Flagged.ALL if reached >= span.end else Flagged.PART

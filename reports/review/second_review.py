@@ -1,8 +1,4 @@
-"""A second review: what two people conclude of an exhibit, each alone, and how a difference was resolved.
-
-Statements are added and never changed. Judgements are disclosed together, once both are in; a
-:class:`SecondReview` holds nothing that is not disclosed.
-"""
+"""Second review: two people judge an exhibit independently, and a difference is resolved."""
 
 from __future__ import annotations
 
@@ -14,12 +10,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from detector.schema.analysis import Sha256, Value
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 from reports.file_names import SECOND_REVIEW
-from reports.review.annotations import LONGEST_NOTE, Annotation, Id, Name, Note, Seconds
-from reports.review.value_problems import problem_sentence
+from reports.review.annotations import LONGEST_NOTE, Annotation, Id, Name, Note, Seconds, problem_sentence
 
 MOST_STRETCHES = 100
 

@@ -1,8 +1,4 @@
-"""Signing with a key from a PKCS#12 file: manifests (detached CMS) and, in :mod:`reports.signing.pdf`, PDFs.
-
-Everything is offline unless an authority is named (:mod:`reports.signing.timestamps`): without one no
-timestamp is asked for, and the time of a signature is what the signer's clock said.
-"""
+"""Signing keys from PKCS#12 files, and detached CMS signatures of manifests."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Trusted time: timestamps of an authority (RFC 3161) inside signatures, and over a file of its own.
-
-Nothing is asked for unless an address is given. Only a SHA-256 leaves the machine, to that address alone: by
-https (http to this machine only), without redirects and proxies.
-"""
+"""RFC 3161 timestamps of an authority, inside signatures and over files."""
 
 from __future__ import annotations
 
@@ -15,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reports.plain_http import is_confidential
 from reports.signing.keys import DIGEST, SigningError, run
+from reports.untrusted_input import is_confidential
 
 if TYPE_CHECKING:
     from pyhanko.sign.timestamps import TimeStamper
+
 
 SUFFIX = ".tsr"  # of a token beside the file it is about
 APART = timedelta(days=1)  # a clock that nobody set may be off by a time zone; further is no mistake

@@ -1,9 +1,4 @@
-"""What files say, held against the entries of the custody log that came along.
-
-The log holds the SHA-256 of each annotation, statement of a second review and comparison, and what an
-analysis found. So whoever changes one of these, and renders all else anew, would have to write the log anew
-as well, which shows where that is held against the installation's.
-"""
+"""Statements of the files against the entries of the custody log."""
 
 from __future__ import annotations
 
@@ -15,13 +10,13 @@ from datetime import datetime
 from detector import timestamps
 from detector.schema.analysis import Analysis
 from detector.timestamps import iso_milliseconds
+from reports.comparison.kept import FOLDER, RESULT
 from reports.custody.format import Entry, ExportedLog
 from reports.file_names import ANALYSIS, ANNOTATIONS, CUSTODY, SECOND_REVIEW
-from reports.inputs.comparisons import FOLDER, RESULT
 from reports.review.annotation_file import SavedAnnotations, checksum, to_json
 from reports.review.annotations import CLOCK_SKEW
 from reports.review.second_review import SecondReview, statement_json
-from reports.verification.problems import CheckResults
+from reports.verification.checks import CheckResults
 
 _NAMED = 12
 

@@ -1,4 +1,4 @@
-"""Whether the files of a result or bundle say the same of each other, each as its own format asks."""
+"""Consistency of the files of a result or bundle with one another."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pydantic import ValidationError
 
 from detector.environment import source_sha256
 from detector.schema.analysis import Analysis, Verdict
-from detector.verdict.persons.flagged import flagged_persons
+from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.reproducibility.derived_fields import contradictions
 from reports.bundle.manifest import CustodyHead, Manifest
-from reports.bundle.packing import sums_of
+from reports.bundle.review_bundle import sums_of
 from reports.custody.chain import check_export, export_notes
 from reports.custody.format import ExportedLog, read_export
 from reports.errors import first_problem
-from reports.exports.scores import scores_csv
+from reports.exports.tables import scores_csv
 from reports.file_names import (
     ANALYSIS,
     ANNOTATIONS,
@@ -37,10 +37,9 @@ from reports.review.annotation_file import (
     read_file,
 )
 from reports.review.second_review import SecondReview, SecondReviewError, read_review
-from reports.verification import comparisons
+from reports.verification import comparison_checks
 from reports.verification.against_log import Enclosed, check_against_log
-from reports.verification.problems import CheckResults
-from reports.verification.sources import Source, Unreadable
+from reports.verification.checks import CheckResults, Source, Unreadable
 
 _MEDIA = "media/"
 _EXHIBIT = "media/exhibit."  # the exhibit itself, where browsers play it
@@ -67,7 +66,7 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
         _check_against_manifest(analysis, manifest, source, results)
     if manifest:
         _check_what_is_seen(manifest, results)
-    check_beside(read, analysis, results, manifest=manifest, compared=comparisons.names_in(source))
+    check_beside(read, analysis, results, manifest=manifest, compared=comparison_checks.names_in(source))
     if manifest:
         _check_against_custody(read(CUSTODY), manifest, results)
         _check_case_and_sums(read(CASE), read(CHECKSUMS), manifest, results)

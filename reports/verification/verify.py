@@ -1,18 +1,16 @@
-"""Verifying one path: what it shows by itself, and what it shows against weights, the exhibit, references.
-
-What the path shows by itself (:mod:`reports.verification.path_checks`) is found in a confined process: zip,
-PDF, JSON, signatures and pictures of whoever made them are read there.
-"""
+"""Verify one path: detect its kind, run all checks of its files, then those against weights and exhibit."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate, load_der_x509_certificate
@@ -23,13 +21,327 @@ from detector.sandbox import AllowedPaths, LimitError, Sandbox, UnexpectedError,
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
-from reports.bundle.archive import open_zip
-from reports.file_names import ANALYSIS
-from reports.verification.path_checks import check_path, kind_of, stamp_of
-from reports.verification.problems import CheckResults, FileProblem
-from reports.verification.signatures.trust import Trust
-from reports.verification.sources import Folder, Source, Zip
-from reports.verification.verified import PathKind, Verified, VerifyError
+from reports.bundle.archive import UNREADABLE, BundleError, differences, is_zip, lists_whole, open_zip
+from reports.bundle.manifest import OWN, Manifest, ManifestError, read_manifest, sums
+from reports.custody.chain import export_notes
+from reports.custody.format import is_export
+from reports.errors import ReportError
+from reports.file_names import ANALYSIS, CUSTODY, MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM, REPORT_PDF
+from reports.language.formatting import plural
+from reports.signing.timestamps import SUFFIX
+from reports.verification.checks import CheckResults, FileProblem, Folder, Source, Unreadable, Zip
+from reports.verification.comparison_checks import check_attached, check_comparisons
+from reports.verification.consistency import (
+    check_analysis,
+    check_beside,
+    check_consistency,
+    check_scores,
+    unbroken_log,
+)
+from reports.verification.page_checks import check_page
+from reports.verification.pdf_checks import check_pdf
+from reports.verification.signatures import check_detached
+from reports.verification.trusted_time import Trust, check_token
+
+if TYPE_CHECKING:
+    from reports.verification.reanalysis import Reanalysis
+    from reports.verification.recomparison import Recomparison
+
+
+PathKind = Literal["bundle", "result", "report", "log"]
+
+
+class VerifyError(ReportError):
+    """What was named is nothing that can be verified."""
+
+
+@dataclass
+class Verified:
+    """What was looked at and what was found; ``analysis`` and ``comparisons`` where they could be read.
+
+    ``reanalysis`` and ``recomparisons`` are what :func:`~reports.verification.verify.verify_against`
+    repeated.
+    """
+
+    path: Path
+    kind: PathKind
+    results: CheckResults = field(default_factory=CheckResults)
+    analysis: Analysis | None = None
+    comparisons: dict[str, Comparison] = field(default_factory=dict)  # by name of their file
+    reanalysis: Reanalysis | None = None
+    recomparisons: list[Recomparison] = field(default_factory=list)
+
+    @property
+    def unsigned(self) -> str:
+        """What of it no signature holds, in words; empty where one holds all.
+
+        A report signed by itself says nothing of the bundle around it: whoever changes other files takes
+        ``manifest.sig`` away and leaves the report.
+        """
+        signed = self.results.signed
+        if not signed:
+            return "It is not signed: whoever could change all of it could make it fit again."
+        if self.kind in ("bundle", "result") and MANIFEST_SIGNATURE not in signed:
+            return f"Only {' and '.join(signed)} is signed; all other files could have been changed."
+        return ""
+
+
+def check_files(source: Source, trust: Trust, results: CheckResults) -> Manifest | None:
+    """Compare every file with the manifest; returns it, or None where there is none to go by."""
+    if MANIFEST not in source.names:
+        results.add(MANIFEST, "missing", "without it nothing can be compared")
+        return None
+    own = {name: data for name in OWN if (data := _read(source, name, results)) is not None}
+    text = own.get(MANIFEST)
+    if text is None:
+        return None
+    _check_sum(own, results)
+    try:
+        manifest = read_manifest(text)
+    except ManifestError as error:
+        results.add(MANIFEST, "cannot be read", str(error))
+        return None
+    if manifest.manifest_version == "1.0":
+        results.notes.append("Made before manifests had sums of their own: a change of it may go unseen.")
+        results.problems[:] = [problem for problem in results.problems if problem.file != MANIFEST_SUM]
+    _compare(source, manifest, results)
+    _check_signature(own, manifest, trust, results)
+    return manifest
+
+
+def _read(source: Source, name: str, results: CheckResults) -> bytes | None:
+    if name not in source.names:
+        return None
+    try:
+        return source.read(name)
+    except Unreadable as error:
+        results.add(name, "cannot be read", str(error))
+        return None
+
+
+def _check_sum(own: dict[str, bytes], results: CheckResults) -> None:
+    """``manifest.sha256`` must be letter by letter what the manifest and its signature make it."""
+    if MANIFEST_SUM not in own:
+        if not results.wrong(MANIFEST_SUM):
+            results.add(MANIFEST_SUM, "missing", f"it holds the SHA-256 of {MANIFEST}")
+        return
+    covered = {name: own[name] for name in (MANIFEST, MANIFEST_SIGNATURE) if name in own}
+    said = own[MANIFEST_SUM]
+    if said == sums(covered):
+        return
+    lines = said.split(b"\n")
+    due = sums(covered).split(b"\n")
+    for name, line in zip(covered, due, strict=False):
+        if line not in lines:
+            results.add(
+                name, "changed", f"its SHA-256 is not the one in {MANIFEST_SUM}: one of the two was changed"
+            )
+            results.add(MANIFEST_SUM, "does not fit", f"it gives another SHA-256 for {name}")
+    if len(lines) != len(due) or all(line in lines for line in due):
+        results.add(MANIFEST_SUM, "changed", "it is not as Reelproof writes it")
+
+
+def _compare(source: Source, manifest: Manifest, results: CheckResults) -> None:
+    by = f"its SHA-256 is not the one in {MANIFEST}" + (", itself changed" if results.wrong(MANIFEST) else "")
+    for entry in manifest.files:
+        if entry.path not in source.names:
+            results.add(entry.path, "missing", f"it is listed in {MANIFEST}")
+            continue
+        try:
+            size, sha256 = source.measured(entry.path)
+        except Unreadable as error:
+            results.add(entry.path, "cannot be read", str(error))
+            continue
+        results.files += 1
+        if sha256 != entry.sha256:
+            more = "" if size == entry.bytes else f"; {size:,} bytes, where {entry.bytes:,} are listed"
+            results.add(entry.path, "changed", f"{by}{more}")
+        elif size != entry.bytes:
+            results.add(
+                MANIFEST, "changed", f"it lists {entry.bytes:,} bytes for {entry.path}, which has {size:,}"
+            )
+    for name in sorted(source.names - {entry.path for entry in manifest.files} - set(OWN)):
+        results.add(name, "not listed", f"it is not in {MANIFEST}: it was added later")
+
+
+def _check_signature(own: dict[str, bytes], manifest: Manifest, trust: Trust, results: CheckResults) -> None:
+    said = manifest.signature
+    if MANIFEST_SIGNATURE not in own:
+        if said is not None and not results.wrong(MANIFEST_SIGNATURE):
+            results.add(MANIFEST_SIGNATURE, "missing", f"{MANIFEST} says that {said.signer} signed it")
+        elif said is None and trust.asked_by:
+            results.add(MANIFEST, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
+        return
+    certificate = check_detached(MANIFEST_SIGNATURE, own[MANIFEST], own[MANIFEST_SIGNATURE], trust, results)
+    if certificate and (said is None or said.certificate_sha256 != certificate):
+        results.add(
+            MANIFEST_SIGNATURE, "does not fit", f"{MANIFEST} does not name this certificate as the signer's"
+        )
+
+
+_NAMED = 12
+_OF_CASE = "analyses/*.zip"  # in the export of a whole case
+
+
+def kind_of(path: Path) -> PathKind:
+    """What is at a path, by its first bytes and its name; raises :class:`VerifyError` for none of these."""
+    if path.is_dir():
+        return "result"
+    if not path.is_file():
+        raise VerifyError(f"{path} is neither a file nor a folder.")
+    with path.open("rb") as stream:
+        head = stream.read(5)
+    # By name too: the first byte may be the damaged one.
+    if head == b"%PDF-" or (path.suffix.lower() == ".pdf" and not is_zip(path)):
+        return "report"
+    if path.name == CUSTODY or (path.suffix.lower() == ".json" and is_export(path.read_bytes())):
+        return "log"
+    if is_zip(path) or path.suffix.lower() == ".zip":
+        return "bundle"
+    raise VerifyError(
+        f"{path} is no review bundle (zip), report (PDF), exported custody log (JSON), or folder that "
+        "analyze --out wrote. Of a file in such a folder, name the folder."
+    )
+
+
+def check_path(verified: Verified, trust: Trust) -> None:
+    """Add to ``verified`` what its path shows by itself; raises :class:`VerifyError` for something else."""
+    if verified.kind == "report":
+        _verify_pdf(verified, trust)
+    elif verified.kind == "log":
+        _verify_log(verified, trust)
+    elif verified.kind == "result":
+        _refuse_others(verified.path, Folder(verified.path).names)
+        _verify_files(verified, Folder(verified.path), trust)
+    else:
+        _verify_zip(verified, trust)
+
+
+def _refuse_others(path: Path, names: Collection[str]) -> None:
+    """Raise :class:`VerifyError` for what has not one file of a manifest: it is something else."""
+    if not set(OWN).isdisjoint(names):
+        return
+    what, to_do = f"holds no {MANIFEST}", "Name another one."
+    if any(fnmatchcase(name, _OF_CASE) for name in names):
+        what, to_do = "is a whole case", "Verify each bundle of its folder analyses/."
+    made_by = "it is no review bundle and no folder that analyze --out wrote"
+    raise VerifyError(f"{path} {what}: {made_by}. {to_do}")
+
+
+def _verify_zip(verified: Verified, trust: Trust) -> None:
+    try:
+        with open_zip(verified.path) as archive:
+            if lists_whole(verified.path, archive):
+                _refuse_others(verified.path, archive.namelist())
+            manifest = _verify_files(verified, Zip(archive), trust)
+            if manifest and manifest.manifest_version != "1.0":
+                _check_container(verified.path, archive, manifest, verified.results)
+            elif manifest:
+                verified.results.notes.append(
+                    "Made before the bytes of a zip were all determined by its files."
+                )
+    except BundleError as error:
+        verified.results.add(verified.path.name, "cannot be read", str(error))
+
+
+def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, results: CheckResults) -> None:
+    """Every byte of the zip that is no file's: headers, list of files, end."""
+    names = [entry.path for entry in manifest.files]
+    names += [MANIFEST, MANIFEST_SUM, *([MANIFEST_SIGNATURE] if manifest.signature else [])]
+    if set(names) != {entry.filename for entry in archive.infolist()}:
+        if not results.problems:  # folders have entries of their own
+            results.add(path.name, "changed", "the zip holds entries that are no files")
+        return
+    others = [e for e in archive.infolist() if e.compress_type or e.date_time[:3] != (1980, 1, 1)]
+    if 2 * len(others) > len(names):
+        why = "the zip was packed again by another program. Unpack it and verify the folder."
+        results.add(path.name, "changed", why)
+        return
+    try:
+        found = differences(path, names)
+    except (*UNREADABLE, RuntimeError, KeyError) as error:
+        if not results.problems:
+            results.add(path.name, "cannot be read", " ".join(str(error).split()))
+        return
+    for name, why in found[:_NAMED]:
+        results.add(name or path.name, "changed", why if name else f"the zip itself: {why}")
+    if len(found) > _NAMED:
+        results.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
+
+
+def _verify_files(verified: Verified, source: Source, trust: Trust) -> Manifest | None:
+    results = verified.results
+    manifest = check_files(source, trust, results)
+    if manifest:
+        verified.kind = manifest.contents
+        results.facts |= {
+            "made": f"{manifest.made} by Reelproof {manifest.software.get('reelproof', '')}",
+            "exhibit": f"{manifest.exhibit.file}, {manifest.exhibit.bytes:,} bytes, "
+            f"SHA-256 {manifest.exhibit.sha256}",
+            "model": f"{manifest.model.name}, SHA-256 {manifest.model.sha256}",
+        }
+        if manifest.custody:
+            head = manifest.custody
+            results.facts["custody log"] = _entries(head.count, head.head)
+    verified.analysis = check_consistency(source, manifest, results)
+
+    def beside(name: str) -> bytes | None:
+        try:
+            return source.read(name) if name in source.names else None
+        except Unreadable:
+            return None
+
+    attached: Mapping[str, bytes] = {}
+    if (report := beside(REPORT_PDF)) is not None:
+        old = manifest is not None and manifest.manifest_version == "1.0"
+        attached = check_pdf(REPORT_PDF, report, trust, results, beside, without_digest=old)
+        check_scores(REPORT_PDF, attached, verified.analysis, results)
+    verified.comparisons = check_comparisons(source, verified.analysis, attached, results)
+    check_page(source, verified.analysis, attached, results)
+    return manifest
+
+
+def _verify_log(verified: Verified, trust: Trust) -> None:
+    """An exported custody log, and the timestamp beside it: if there is one, with ``trust`` in any case."""
+    results, name = verified.results, verified.path.name
+    text = verified.path.read_bytes()
+    results.files = 1
+    told = unbroken_log(name, text, results)
+    if told is None:
+        return
+    results.notes.extend(export_notes(told))
+    results.facts["custody log"] = _entries(told.count, told.head)
+    stamp = stamp_of(verified.path)
+    if stamp.exists():
+        check_token(stamp.name, text, stamp.read_bytes(), trust, results)
+    elif asked_by := trust.time_asked_by or trust.asked_by:
+        results.add(stamp.name, "missing", f"the log has no timestamp, where {asked_by} asks for one")
+
+
+def stamp_of(path: Path) -> Path:
+    """Where the token beside a log lies, if there is one."""
+    return path.with_name(path.name + SUFFIX)
+
+
+def _verify_pdf(verified: Verified, trust: Trust) -> None:
+    results, name = verified.results, verified.path.name
+    attached = check_pdf(name, verified.path.read_bytes(), trust, results, alone=True)
+    text = attached.get(ANALYSIS)
+    if text is not None:
+        verified.analysis = check_analysis(f"{name}/{ANALYSIS}", text, results)
+    check_scores(name, attached, verified.analysis, results)
+    check_beside(attached.get, verified.analysis, results, below=f"{name}/")
+    check_attached(name, attached, verified.analysis, results)
+    if verified.analysis:
+        media, model = verified.analysis.media, verified.analysis.model
+        results.facts["exhibit"] = f"{media.file}, {media.bytes:,} bytes, SHA-256 {media.sha256}"
+        results.facts["model"] = f"{model.name}, SHA-256 {model.sha256}"
+
+
+def _entries(count: int, last: str) -> str:
+    """How many entries a log had, and the hash of the last one."""
+    return f"{plural(count, 'entry', 'entries')} then, the last one {last}"
+
 
 _LARGEST_PDF = 1_000_000_000
 
@@ -38,7 +350,7 @@ def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[C
     """Check a bundle, the folder of a result or an unpacked bundle, a report as PDF, or an exported log.
 
     ``trust`` and ``trust_time`` are the signers and the authorities of
-    :class:`~reports.verification.signatures.trust.Trust`; what these would vouch for is then demanded. Needs
+    :class:`~reports.verification.trusted_time.Trust`; what these would vouch for is then demanded. Needs
     nothing beside ``path``; :func:`verify_against` goes on with what does. Raises
     :class:`VerifyError` for what is none of these.
     """
@@ -127,13 +439,12 @@ def verify_against(
 
     Weights are compared without ``models`` too, with those installed: the first one named is to hold the
     model that judged, all may hold the others. A reference is compared with ``exhibit`` only. Adds to
-    ``verified``. Raises :class:`~reports.verification.repeated.reanalysis.ReanalysisError` where the work
-    cannot be repeated, :class:`~reports.verification.model_weights.ModelFileError` for a model that is not
+    ``verified``. Raises :class:`~reports.verification.reanalysis.ReanalysisError` where the work
+    cannot be repeated, :class:`~reports.verification.reanalysis.ModelFileError` for a model that is not
     there, and :class:`~detector.errors.MediaError`.
     """
-    from reports.verification.model_weights import check_model, other_weights
-    from reports.verification.repeated.reanalysis import ReanalysisError, reanalyse
-    from reports.verification.repeated.recomparison import recompare
+    from reports.verification.reanalysis import ReanalysisError, check_model, other_weights, reanalyse
+    from reports.verification.recomparison import recompare
 
     if verified.analysis is None:
         if exhibit is not None or models:

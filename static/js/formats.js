@@ -31,7 +31,7 @@ export function shortTimecode(seconds) {
 
 const DAY = LANGUAGE === "en" ? null : new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" });
 
-/** The day of a moment as `reports.text.dates` writes it: in English as ISO 8601 does. */
+/** The day of a moment as `reports.language.formatting` writes it: in English as ISO 8601 does. */
 export function day(iso) {
   return DAY ? DAY.format(new Date(iso)) : iso.slice(0, 10);
 }
@@ -41,14 +41,14 @@ export function moment(iso) {
   return `${day(iso)}${DAY ? "," : ""} ${iso.slice(11, 19)} UTC`;
 }
 
-/** A size as people read it: as `size` of `reports.text.numbers`, but closer where a limit may be near. */
+/** A size as people read it: as `size` of `reports.language.formatting`, but closer where a limit may be near. */
 export function fileSize(bytes) {
   if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
   if (bytes >= 1e6) return `${decimal(bytes / 1e6, 1)} MB`;
   return bytes >= 1e3 ? `${decimal(bytes / 1e3, 1)} kB` : `${Math.ceil(bytes / 1e3)} kB`;
 }
 
-// As in `detector.schema.joiners`: a joiner that belongs where it stands, after the letter or emoji before it.
+// As in `detector.schema.formatting`: a joiner that belongs where it stands, after the letter or emoji before it.
 const SCRIPTS = "[\\u0600-\\u0dff\\u1000-\\u109f\\u1780-\\u18af]";
 const LETTER = `(?=[\\p{L}\\p{M}])${SCRIPTS}`;
 const VIRAMA = "[\\u094d\\u09cd\\u0a4d\\u0acd\\u0b4d\\u0bcd\\u0c4d\\u0ccd\\u0d3b\\u0d3c\\u0d4d\\u0dca\\u1039\\u103a\\u17d2]";

@@ -22,9 +22,9 @@ from quick_apps import Quick
 from review_desk import WORK, ready
 from run_cache import made_once
 
-from detector.models.card_files import DEFAULT
+from detector.models.model_files import DEFAULT_MODEL
 from webapp import create_app
-from webapp.services import models
+from webapp.models import service
 from webapp.storage.data_folder import Folders
 
 _PATIENCE = 60_000.0  # milliseconds an expectation is given on a slow machine
@@ -50,10 +50,10 @@ def running(data: Path) -> Iterator[App]:
 def reelproof(tmp_path: Path, model: str) -> Iterator[App]:
     """In a data folder that had its sample, with ``model`` as its default."""
     skip_sample(tmp_path / "data")
-    if model != DEFAULT:
+    if model != DEFAULT_MODEL:
         app = create_app({"REELPROOF_DATA": tmp_path / "data"})
         with app.extensions["database"].alone() as session:
-            models.choose_default(session, Folders.local(tmp_path / "data"), model)
+            service.choose_default(session, Folders.local(tmp_path / "data"), model)
         app.extensions["database"].close()
     yield from running(tmp_path / "data")
 

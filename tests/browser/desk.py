@@ -19,9 +19,9 @@ from unconfined import Unconfined
 
 from detector.schema.analysis import Analysis
 from webapp import create_app
-from webapp.intake import exhibits
+from webapp.analyses.media import previews
+from webapp.analyses.uploads import exhibits
 from webapp.jobs import states
-from webapp.media import preview_job, thumbnails
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority
 from webapp.worker import run_analysis, run_job
@@ -58,14 +58,14 @@ class Served:
     def handed_in(self, file: Path, **given: Any) -> str:
         """The id of a queued analysis of a file; ``given`` goes to :func:`webapp.jobs.states.create`."""
         with self.app.extensions["database"].begin() as session:
-            exhibit = exhibits.take_in_file(session, self.folders, file, file.name, spare=0)
-            return states.create(session, exhibit, file.name, **given).id
+            exhibit = exhibits.store_file(session, self.folders, file, file.name, spare=0)
+            return states.create_analysis(session, exhibit, file.name, **given).id
 
     def analysed(self, file: Path, **given: Any) -> str:
         """The id of a finished analysis of a file."""
         analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
         with contextlib.ExitStack() as patched:
-            for module in (run_analysis, thumbnails, preview_job):
+            for module in (run_analysis, previews, previews):
                 patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
             run_job.work(self.app.extensions["settings"])
         return analysis

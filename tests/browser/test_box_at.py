@@ -10,7 +10,7 @@ import pytest
 from analyses import build
 from playwright.sync_api import Page
 
-from detector.annotated_video.lanes import DrawnLane
+from detector.annotated_video.drawing import DrawnLane
 from detector.schema.analysis import Score, Scores
 
 pytestmark = pytest.mark.browser

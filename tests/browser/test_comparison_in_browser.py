@@ -23,10 +23,10 @@ from playwright.sync_api import Page, expect
 from unconfined import Unconfined
 
 from detector import demo_clip
-from detector.comparison import sandboxed
-from detector.files import hashed
+from detector.comparison import compare
+from detector.files import hash_file
 from detector.schema.analysis import MediaKind
-from webapp.media import preview_job, thumbnails
+from webapp.analyses.media import previews
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import run_analysis, run_job
 from webapp.worker.ready_engine import EngineJob
@@ -70,7 +70,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def stand_in(job: EngineJob, folder: Path, *_rest: Any) -> Any:
     """No analysis is made: this is about comparisons."""
     analysis = build(folder, segments=1, file=job.file, sha256=job.path.name)
-    facts = analysis.media.model_copy(update={"bytes": hashed(job.path)[0], "width": 400, "height": 300})
+    facts = analysis.media.model_copy(update={"bytes": hash_file(job.path)[0], "width": 400, "height": 300})
     analysis = analysis.model_copy(update={"media": facts})
     write_result(analysis, folder)
     return analysis
@@ -79,9 +79,9 @@ def stand_in(job: EngineJob, folder: Path, *_rest: Any) -> Any:
 def work(app: Served) -> None:
     """What waits is done, in this process: a job."""
     with contextlib.ExitStack() as patched:
-        for module in (sandboxed, thumbnails, preview_job):
+        for module in (compare, previews, previews):
             patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
-        patched.enter_context(mock.patch.object(run_analysis, "make_result", stand_in))
+        patched.enter_context(mock.patch.object(run_analysis, "make_analysis", stand_in))
         run_job.work(app.app.extensions["settings"])
 
 
@@ -149,7 +149,7 @@ def test_from_two_uploads_to_the_pdf(
         page.get_by_role("link", name="PDF report").click()
     download.value.save_as(tmp_path / "report.pdf")
     text = re.sub(r"\s+", "", pdf_text(tmp_path / "report.pdf"))
-    assert "8Comparisonwithareference" in text and hashed(clips[1])[1] in text
+    assert "8Comparisonwithareference" in text and hash_file(clips[1])[1] in text
     assert "Onefacediffersfromthereference" in text
     assert seen.console == []
     assert all(url.startswith((app.address, "data:", "blob:")) for url in seen.addresses)

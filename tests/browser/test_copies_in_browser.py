@@ -22,10 +22,10 @@ from made_results import write_result
 from playwright.sync_api import Page, expect
 from unconfined import Unconfined
 
-from detector.files import hashed
-from detector.fingerprint.sampling import fingerprint_of
+from detector.files import hash_file
+from detector.fingerprint.sampling import fingerprint_file
 from detector.progress import Progress
-from webapp.media import preview_job, thumbnails
+from webapp.analyses.media import previews
 from webapp.worker import run_analysis, run_job
 from webapp.worker.fingerprint_jobs import FINGERPRINT
 from webapp.worker.ready_engine import EngineJob
@@ -58,13 +58,13 @@ def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] =
     """Hand in a clip and see it through, without judging faces; ``meanwhile`` once all frames were seen."""
 
     def engine(job: EngineJob, folder: Path, progress: Progress, *_rest: Any) -> Any:
-        made = fingerprint_of(job.path)
+        made = fingerprint_file(job.path)
         assert made is not None
         (folder / FINGERPRINT).write_bytes(made.to_bytes())
         progress("looking again", 0.7)
         meanwhile()
         analysis = build(folder, segments=0, file=job.file, sha256=job.path.name)
-        facts = analysis.media.model_copy(update={"bytes": hashed(job.path)[0]})
+        facts = analysis.media.model_copy(update={"bytes": hash_file(job.path)[0]})
         analysis = analysis.model_copy(update={"media": facts})
         write_result(analysis, folder)
         return analysis
@@ -74,9 +74,9 @@ def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] =
     page.get_by_role("button", name="Start the analysis").click()
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))
     with contextlib.ExitStack() as patched:
-        for module in (thumbnails, preview_job):
+        for module in (previews, previews):
             patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
-        patched.enter_context(mock.patch.object(run_analysis, "make_result", engine))
+        patched.enter_context(mock.patch.object(run_analysis, "make_analysis", engine))
         run_job.work(app.app.extensions["settings"])
     expect(page.locator("#review")).to_be_attached()  # the page goes on by itself
 

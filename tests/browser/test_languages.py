@@ -9,10 +9,10 @@ import pytest
 from desk import Workbench
 from playwright.sync_api import Browser, Page, expect
 
-from reports.text.translation import language
-from webapp.downloads import offline_page
-from webapp.queries import review_data
-from webapp.queries.results import load
+from reports.language import translation
+from webapp.analyses.downloads import bundles
+from webapp.analyses.results import load_result
+from webapp.review import desk_data
 
 pytestmark = pytest.mark.browser
 
@@ -60,7 +60,7 @@ def of_a_page(browser: Browser, address: str, code: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
+@pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
 def test_nothing_of_the_desk_stays_english(
     browser: Browser, workbench: Workbench, tmp_path: Path, code: str
 ) -> None:
@@ -71,10 +71,12 @@ def test_nothing_of_the_desk_stays_english(
     assert len(spoken) > 60
     assert sorted(each for each in english & spoken if not _SAME.fullmatch(each)) == []
     place = tmp_path / "index.html"
-    with app.app.test_request_context(), language.speaking(code):
-        result = load(app.folders.result(workbench.first))
-        data = review_data.document(workbench.first, result)
-        place.write_text(offline_page.page(result.view, data, [], {"report.pdf": "PDF"}), encoding="utf-8")
+    with app.app.test_request_context(), translation.speaking(code):
+        result = load_result(app.folders.result(workbench.first))
+        data = desk_data.desk_document(workbench.first, result)
+        place.write_text(
+            bundles.render_offline_page(result.view, data, [], {"report.pdf": "PDF"}), encoding="utf-8"
+        )
     offline = of_a_page(browser, place.as_uri(), code)
     assert sorted(each for each in english & offline if not _SAME.fullmatch(each)) == []
     assert len(offline & spoken) > 50, "the same words as on the page"

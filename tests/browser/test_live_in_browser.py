@@ -16,7 +16,7 @@ from desk import Seen, Served, served
 from playwright.sync_api import Browser, Page, expect
 from waiting import until
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 pytestmark = pytest.mark.browser
 _RATE = ("--sample-rate", "2")

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from waiting import until
 
 from detector.demo_clip import MANIPULATED
-from detector.models.card_files import DEFAULT
+from detector.models.model_files import DEFAULT_MODEL
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def seconds(timecode: str) -> float:
     return int(hours) * 3600 + int(minutes) * 60 + float(rest)
 
 
-@pytest.mark.parametrize("model", [_WITHOUT_SECOND_LOOK, pytest.param(DEFAULT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("model", [_WITHOUT_SECOND_LOOK, pytest.param(DEFAULT_MODEL, marks=pytest.mark.slow)])
 def test_upload_to_report(reelproof, page: Page, seen, sample: Path, tmp_path: Path):
     sha256 = hashlib.sha256(sample.read_bytes()).hexdigest()
 

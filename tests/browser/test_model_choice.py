@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from detector.models.card_files import DEFAULT, MODELS
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
 
 pytestmark = pytest.mark.browser
 
@@ -23,9 +23,9 @@ _RESULT = 240_000
 def pair(tmp_path: Path) -> tuple[Path, Path]:
     """The shipped default under another name, with a title that tries to be more than text."""
     card, weights = tmp_path / "own-model.json", tmp_path / "own-model.safetensors"
-    shipped = json.loads((MODELS / f"{DEFAULT}.json").read_text())
+    shipped = json.loads((MODELS_FOLDER / f"{DEFAULT_MODEL}.json").read_text())
     card.write_text(json.dumps(shipped | {"name": "own-model", "title": "<b>Own</b> model"}))
-    shutil.copy(MODELS / f"{DEFAULT}.safetensors", weights)
+    shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors", weights)
     return card, weights
 
 
@@ -43,7 +43,7 @@ def test_add_choose_and_remove_a_model(without_sample, page: Page, seen, pair, t
     page.set_default_timeout(_CHECK)  # a click waits for the page it leads to
     page.goto(without_sample.address)
     page.get_by_role("link", name="Models", exact=True).click()
-    shipped = page.locator(f"#model-{DEFAULT}")
+    shipped = page.locator(f"#model-{DEFAULT_MODEL}")
     expect(shipped).to_contain_text("Default")
     expect(shipped.get_by_text("Remove")).to_have_count(0)
 
@@ -65,7 +65,7 @@ def test_add_choose_and_remove_a_model(without_sample, page: Page, seen, pair, t
     Image.fromarray(skimage.data.astronaut()).save(photo)
     page.goto(without_sample.address)
     chosen = page.get_by_label("Model", exact=True)
-    expect(chosen).to_have_value(DEFAULT)
+    expect(chosen).to_have_value(DEFAULT_MODEL)
     chosen.select_option("own-model")
     page.set_input_files("#file", photo)
     page.get_by_role("button", name="Start the analysis").click()

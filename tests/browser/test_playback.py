@@ -22,11 +22,11 @@ from detector.media.open import open_media
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
 from webapp import create_app
-from webapp.custody import log as custody_log
-from webapp.intake import exhibits
+from webapp.analyses.media import previews
+from webapp.analyses.media.playback import Playback
+from webapp.analyses.uploads import exhibits
+from webapp.custody import custody_log
 from webapp.jobs import states
-from webapp.media import preview_job
-from webapp.media.playback import Playback
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
@@ -94,8 +94,8 @@ def hand_in(app: Flask, clip: Path) -> AnalysisRow:
     """A row that says its analysis is done; nothing here asks for the result."""
     with app.extensions["database"].begin() as session:
         folders = Folders.local(app.extensions["settings"].data)
-        exhibit = exhibits.take_in_file(session, folders, clip, clip.name, spare=0)
-        row = states.create(session, exhibit, clip.name)
+        exhibit = exhibits.store_file(session, folders, clip, clip.name, spare=0)
+        row = states.create_analysis(session, exhibit, clip.name)
         row.state = State.DONE
         said = {"verdict": None, "attempt": 1}
         custody_log.append(session, "analysis finished", said, exhibit=exhibit.sha256, analysis=row.id)
@@ -120,7 +120,7 @@ def prepared(app: Flask, clip: Path) -> tuple[AnalysisRow, Playback, list[Fracti
         )
         times = [(pts - found[0][0]) * reader.time_base for pts, _, _ in found]
     folders = Folders.local(app.extensions["settings"].data)
-    plays = preview_job.prepare(
+    plays = previews.prepare_playback(
         folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits()
     )
     return row, plays, times
@@ -188,7 +188,9 @@ def test_a_photo_is_shown_upright_and_nothing_of_it_runs(app, page: Page, seen, 
     media = facts_of(
         MediaKind.IMAGE, 0.0, container="png_pipe", width=160, height=96, sha256=row.exhibit.sha256
     )
-    preview_job.prepare(folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits())
+    previews.prepare_playback(
+        folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits()
+    )
     page.goto(f"{app.config['ADDRESS']}/help")
     size = page.evaluate(
         """async (address) => {

@@ -9,14 +9,14 @@ from desk import Workbench
 from playwright.sync_api import Page, Route, expect
 from waiting import until
 
-from webapp.downloads import report_lock
+from webapp.analyses.downloads import kept_reports
 
 pytestmark = pytest.mark.browser
 
 
 def test_it_says_so_and_becomes_a_link_without_a_reload(workbench: Workbench, page: Page) -> None:
     address = f"/analyses/{workbench.still}"
-    with report_lock.hold(workbench.app.folders, workbench.still, 5.0) as mine:
+    with kept_reports.hold_report_lock(workbench.app.folders, workbench.still, 5.0) as mine:
         assert mine
         page.goto(workbench.app.address + address)
         button = page.locator("#pdf-report")
@@ -36,7 +36,7 @@ def test_it_says_so_and_becomes_a_link_without_a_reload(workbench: Workbench, pa
 
 
 def test_a_server_in_trouble_is_asked_less_and_less_often(workbench: Workbench, page: Page) -> None:
-    with report_lock.hold(workbench.app.folders, workbench.still, 5.0):
+    with kept_reports.hold_report_lock(workbench.app.folders, workbench.still, 5.0):
         page.goto(f"{workbench.app.address}/analyses/{workbench.still}", wait_until="domcontentloaded")
         state = page.locator("#pdf-report").get_attribute("data-state")
         asked: list[float] = []
@@ -52,7 +52,7 @@ def test_a_server_in_trouble_is_asked_less_and_less_often(workbench: Workbench, 
 
 
 def test_a_refusal_leaves_the_answer_to_the_link(workbench: Workbench, page: Page) -> None:
-    with report_lock.hold(workbench.app.folders, workbench.still, 5.0):
+    with kept_reports.hold_report_lock(workbench.app.folders, workbench.still, 5.0):
         page.route("**/state.json", lambda route: route.fulfill(status=404))
         page.goto(f"{workbench.app.address}/analyses/{workbench.still}", wait_until="domcontentloaded")
         expect(page.locator("#pdf-report")).to_be_enabled()

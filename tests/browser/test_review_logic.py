@@ -18,10 +18,10 @@ from reviewed_persons import reviewed_persons
 from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.schema.formatting import printable
 from detector.segments.rules import find_in_pieces, find_intervals
+from reports.language.formatting import probability, timecode
 from reports.review.annotations import ANNOTATION, current
-from reports.text.numbers import probability, timecode
-from webapp.queries import review_data
-from webapp.queries.results import load, result_cache
+from webapp.analyses.results import load_result, result_cache
+from webapp.review import desk_data
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ def call(page: Page, module: str, code: str, given: object) -> Any:
 
 def document(analysis: Analysis, folder: Path) -> dict[str, Any]:
     (folder / "analysis.json").write_text(analysis.to_json())
-    return review_data.document("a" * 32, load(folder))
+    return desk_data.desk_document("a" * 32, load_result(folder))
 
 
 def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, Any]]:

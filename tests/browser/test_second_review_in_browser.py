@@ -23,9 +23,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 from waiting import until
 
 from reports.verification.verify import verify
-from webapp.security.access.permissions import Principal, Role
-from webapp.services.cases import assignment, making
-from webapp.services.review.reviewers import ChosenReviewers, name_reviewers
+from webapp.accounts.permissions import Principal, Role
+from webapp.cases import service
+from webapp.review.reviewers import ChosenReviewers, name_reviewers
 from webapp.storage.tables import AnalysisRow, User
 
 pytestmark = pytest.mark.browser
@@ -106,8 +106,8 @@ def review_begun(lab: Lab) -> None:
     with lab.app.extensions["database"].alone() as session:
         ada, ben, cleo = (session.query(User).filter_by(name=name).one() for name, *_ in _PEOPLE)
         who = Principal(ada.name, ada.display, Role.EXAMINER, ada.id)
-        case = making.make(session, who, "K-2026-0117", "")
-        assignment.assign(session, session.get_one(AnalysisRow, lab.analysis), case.id)
+        case = service.create_case(session, who, "K-2026-0117", "")
+        service.assign_to_case(session, session.get_one(AnalysisRow, lab.analysis), case.id)
         name_reviewers(session, who, case, ChosenReviewers(ada.id, ben.id, cleo.id, "findings"))
 
 

@@ -14,7 +14,7 @@ from http_servers import served
 from people import PASSWORD, account, with_login
 from playwright.sync_api import Browser, Page, expect
 
-from webapp.security.access.permissions import Role
+from webapp.accounts.permissions import Role
 
 pytestmark = pytest.mark.browser
 

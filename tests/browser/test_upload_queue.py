@@ -12,7 +12,7 @@ from library_page import hand_in, item, row
 from playwright.sync_api import Locator, Page, Route, expect
 from waiting import until
 
-from detector.files import hashed
+from detector.files import hash_file
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +49,7 @@ def drop(page: Page, files: list[Path]) -> None:
 
 def exhibits(data: Path) -> set[str]:
     """The checksums of all that is stored."""
-    return {hashed(path)[1] for path in (data / "exhibits").rglob("*") if path.is_file()}
+    return {hash_file(path)[1] for path in (data / "exhibits").rglob("*") if path.is_file()}
 
 
 def chosen(page: Page) -> None:
@@ -232,4 +232,4 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     page.get_by_role("button", name="Delete large.mp4").click()
     dialog.get_by_role("button", name="Delete the analysis and the exhibit").click()
     expect(page.locator(".queue-item")).to_have_count(1)
-    assert exhibits(without_sample.data) == before | {hashed(photos[1])[1]}
+    assert exhibits(without_sample.data) == before | {hash_file(photos[1])[1]}

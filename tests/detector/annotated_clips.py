@@ -21,9 +21,7 @@ from analyses import build
 from clips import HEIGHT, WIDTH, number_of, numbered
 
 from detector.annotated_video import Annotated, annotate
-from detector.annotated_video.drawing import COLOURS
-from detector.annotated_video.lanes import FaceState
-from detector.annotated_video.layout import FrameLayout, arrange
+from detector.annotated_video.drawing import COLOURS, FaceState, FrameLayout, arrange
 from detector.media.open import open_media
 from detector.schema.analysis import Analysis, Parameters, Person, Score, Scores, Segment
 

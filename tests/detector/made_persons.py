@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
 from detector.verdict import verdict as rules
-from detector.verdict.judged_exhibit import JudgedExhibit
+from detector.verdict.judged_persons import JudgedExhibit
 
 DEFAULT = Parameters()
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from detector.comparison import compare as comparing
-from detector.comparison import persons
+from detector.comparison import face_differences
 from detector.faces.crop import Face
 from detector.faces.search.search import FoundFaces
 from detector.media.frame import Frame, Image
@@ -40,7 +40,7 @@ def mapped(exhibit: Path, reference: Path) -> Comparison:
     """What is shown where is found first; surroundings are then compared once a second."""
     with (
         mock.patch.object(comparing, "FaceDetector", Nobody),
-        mock.patch.object(persons, "FaceSearch", Nobody),
+        mock.patch.object(face_differences, "FaceSearch", Nobody),
     ):
         return comparing.compare(exhibit, reference, parameters=ComparisonParameters(sample_rate=1))
 

@@ -12,7 +12,7 @@ from clips import numbered, write_clip
 from detector.errors import MediaError
 from detector.media.frame import Frame
 from detector.media.open import open_media
-from detector.media.stream.tally import Tally
+from detector.media.stream.packet_stats import Tally
 
 EVERY_FRAME = 1000.0
 FAST = {"b": "2000000", "cpu-used": "8", "deadline": "realtime"}

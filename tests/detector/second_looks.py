@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from detector import analyze
 from detector.faces.patch import cut_patch
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
 from detector.models.card import FusionHalf, Input, SecondLookCard
 from detector.models.loaded import LoadedModel
 from detector.networks.base import Network
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.model import Platt
-from detector.scoring.first_pass.moments import KeptMoment
+from detector.scoring.moments import KeptMoment
 
 HALVES = {
     "altered": FusionHalf(

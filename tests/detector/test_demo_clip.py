@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detector import demo_clip as recipe
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
 from detector.media.open import open_media
 
 

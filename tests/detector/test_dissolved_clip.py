@@ -15,7 +15,7 @@ from detector.demo_clip import portraits
 from detector.engine import analyze
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters
-from detector.training.evaluation.material.recorded_clips import record
+from training.evaluation.recorded_clips import record
 
 _OVER = 12  # frames of 25 a second
 _EACH = 50

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli.engine_options import parameters_from
+from detector.cli.common import parameters_from
 from detector.cli.main import argument_parser, main
 from detector.environment import (
     ROOT,
-    command,
     commit,
+    describe_software,
     instructions,
     libraries,
-    software,
+    repeat_command,
     source_sha256,
     torch_version,
 )
@@ -39,14 +39,14 @@ class Ran:
 
 
 def made(given: Parameters, file: str = "clip.mp4") -> Software:
-    return software(Ran(), 32, "2026-11-20T00:00:00+00:00", file, "reelproof", given)
+    return describe_software(Ran(), 32, "2026-11-20T00:00:00+00:00", file, "reelproof", given)
 
 
 @pytest.mark.parametrize("given", [Parameters(), CHANGED])
 @pytest.mark.parametrize("file", ["clip.mp4", "-rf ~.mp4", "it's a $(clip) `x`;&.mp4", "näme 日本.mp4"])
 def test_the_command_parses_to_the_same_parameters(given: Parameters, file: str) -> None:
     """As a shell would take it apart; a name is never an option, and nothing in it is run."""
-    words = shlex.split(command(file, "reelproof", given))
+    words = shlex.split(repeat_command(file, "reelproof", given))
     assert words[:3] == ["python", "-m", "detector"]
     options = argument_parser().parse_args(words[3:])
     assert options.file.name == file and options.model == "reelproof" and options.out == Path("again")
@@ -55,13 +55,13 @@ def test_the_command_parses_to_the_same_parameters(given: Parameters, file: str)
 
 @pytest.mark.parametrize("model", ["reelproof", "mine.safetensors", "-my $(net).onnx"])
 def test_a_model_is_named_so_that_it_is_taken_as_one(model: str) -> None:
-    words = shlex.split(command("clip.mp4", model, Parameters(), others=[model]))
+    words = shlex.split(repeat_command("clip.mp4", model, Parameters(), others=[model]))
     options = argument_parser().parse_args(words[3:])
     assert options.model.removeprefix("./") == model and options.also == [options.model]
 
 
 def test_defaults_are_not_spelled_out() -> None:
-    assert command("a.mp4", "reelproof", Parameters()) == (
+    assert repeat_command("a.mp4", "reelproof", Parameters()) == (
         "python -m detector analyze a.mp4 --model reelproof --out again"
     )
 

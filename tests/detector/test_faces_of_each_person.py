@@ -13,7 +13,7 @@ from engine_clips import ALL_FLAGGED, room
 from detector import Analysis, Parameters, analyze
 from detector.demo_clip import portraits
 from detector.models.loaded import LoadedModel
-from detector.verdict.persons.whose_figure import figured_person
+from detector.verdict.judged_persons import figured_person
 from detector.verdict.validated_domain import criteria, outside_by_own_faces
 
 

@@ -11,8 +11,8 @@ import av
 import pytest
 from waiting import PATIENCE
 
-from detector.files import atomic_path, hashed, open_atomically, temporary_folder, write_atomically
-from detector.result_folder import temporary_beside
+from detector.cli.common import temporary_folder_beside
+from detector.files import atomic_path, hash_file, open_atomically, temporary_folder, write_atomically
 
 
 def test_what_a_link_leads_to_is_written(tmp_path):
@@ -99,7 +99,7 @@ def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
 
 @pytest.mark.parametrize("name", LONGEST)
 def test_a_folder_with_the_longest_name_has_a_temporary_one_beside_it(tmp_path, name):
-    with temporary_beside(tmp_path / name) as beside:
+    with temporary_folder_beside(tmp_path / name) as beside:
         assert Path(beside).parent == tmp_path and Path(beside).is_dir()
 
 
@@ -107,9 +107,9 @@ def test_what_never_ends_is_not_hashed(tmp_path):
     os.mkfifo(pipe := tmp_path / "pipe")
     for path in (pipe, Path("/dev/zero")):
         with pytest.raises(OSError, match="a device or a pipe, not a file"):
-            hashed(path)
+            hash_file(path)
     with pytest.raises(IsADirectoryError):
-        hashed(tmp_path)
+        hash_file(tmp_path)
 
 
 def test_an_error_of_a_decoder_names_the_file_that_was_asked_for(tmp_path):

@@ -12,10 +12,10 @@ from detector import Analysis, Parameters, Verdict, analyze
 from detector.demo_clip import portraits
 from detector.explain.overlays import read_png
 from detector.models.loaded import LoadedModel
-from detector.schema.boxes import overlap
-from detector.verdict.persons.averaged_odds import averaged
+from detector.schema.geometry import overlap
+from detector.verdict.judged_persons import averaged
 from reports.inputs.pictures import embed
-from reports.view.report import report_view
+from reports.report_view import report_view
 
 Analysed = tuple[Analysis, Path, list[tuple[int, int]]]  # the last: the middle of each head
 GROUPS = [(2, 2), pytest.param((5, 4), marks=pytest.mark.slow)]  # columns and rows

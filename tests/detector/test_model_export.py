@@ -16,16 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from detector import model_export as exporting
-from detector.backends.onnxruntime import imported
-from detector.backends.openvino import core
+from detector.backends.runtimes import import_onnxruntime, openvino_core
 from detector.cli.main import main
 from detector.errors import ModelError
 from detector.model_export import TOLERANCE, export, faces
-from detector.models.card_files import DEFAULT, MODELS
 from detector.models.loaded import LoadedModel, load_model
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
 from detector.networks import graphs
 from detector.networks.base import Network, SequenceNetwork
-from detector.networks.trace_graphs import traced
+from detector.networks.trace_graphs import trace
 from detector.scoring.scorer import Scorer
 
 
@@ -55,7 +54,7 @@ def test_the_faces_it_is_checked_on(model: LoadedModel, crops: np.ndarray) -> No
 
 def test_a_card_names_no_file_elsewhere(tmp_path: Path) -> None:
     for ending in (".json", ".safetensors"):
-        shutil.copy(MODELS / f"{DEFAULT}{ending}", tmp_path / f"other{ending}")
+        shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}{ending}", tmp_path / f"other{ending}")
     card = tmp_path / "other.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "name": "../../elsewhere"}))
     with pytest.raises(ModelError, match="name cannot be used"):
@@ -78,7 +77,7 @@ def test_onnx(
     written = sorted(path.name for path in (tmp_path / "new").iterdir())
     assert written == ["reelproof.onnx", "reelproof.onnx.json"]
     # As any other program would use it.
-    session = imported().InferenceSession(data, providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(data, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     assert (given.name, given.type, given.shape[1:]) == ("crops", "tensor(uint8)", [128, 128, 3])
     (logits,) = session.run(None, {"crops": crops[:5]})
@@ -89,7 +88,7 @@ def test_openvino(model: LoadedModel, crops: np.ndarray, tmp_path: Path) -> None
     facts = export("reelproof", tmp_path, "openvino")
     assert [file["file"] for file in facts["parts"][0]["files"]] == ["reelproof.xml", "reelproof.bin"]
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = core().compile_model(tmp_path / "reelproof.xml", "CPU", settings)
+    compiled = openvino_core().compile_model(tmp_path / "reelproof.xml", "CPU", settings)
     assert compiled(crops)[0] == pytest.approx(expected(model, crops), abs=TOLERANCE)
 
 
@@ -98,7 +97,9 @@ def test_a_sequence_network_becomes_two_parts(crops: np.ndarray, tmp_path: Path)
     facts = export("efficientnet-lstm", tmp_path)
     assert [part["part"] for part in facts["parts"]] == ["features", "judge"]
     sessions = [
-        imported().InferenceSession(tmp_path / part["files"][0]["file"], providers=["CPUExecutionProvider"])
+        import_onnxruntime().InferenceSession(
+            tmp_path / part["files"][0]["file"], providers=["CPUExecutionProvider"]
+        )
         for part in facts["parts"]
     ]
     model = load_model("efficientnet-lstm")
@@ -114,7 +115,7 @@ def test_a_sequence_network_becomes_two_parts(crops: np.ndarray, tmp_path: Path)
 
 def test_what_does_not_agree_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph that is a little wrong: its preprocessing is another's."""
-    bound = graphs.bound
+    bound = graphs.bind
 
     def wrong(graph: Any, mean: Any, std: Any, tensors: Any) -> bytes:
         return bound(graph, tuple(value + 0.02 for value in mean), std, tensors)
@@ -128,7 +129,7 @@ def test_what_does_not_agree_is_not_written(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_values_that_are_no_numbers_are_no_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bound = graphs.bound
+    bound = graphs.bind
     nan = float("nan")
     monkeypatch.setattr(exporting.graphs, "bound", lambda g, m, s, t: bound(g, (nan, nan, nan), s, t))
     with pytest.raises(ModelError, match="Nothing was written"):
@@ -158,10 +159,10 @@ def test_a_size_without_a_shipped_graph(model: LoadedModel, crops: np.ndarray) -
     card = model.card.model_copy(update={"architecture": "small"})
     other = LoadedModel(card, Small().eval().requires_grad_(False))
     given = np.ascontiguousarray(crops[:3, ::2, ::2])
-    graph = traced(other.network, 64)
+    graph = trace(other.network, 64)
     tensors = {name: value.numpy() for name, value in other.network.state_dict().items()}
-    data = graphs.bound(graph, card.input.mean, card.input.std, tensors)
-    session = imported().InferenceSession(data, providers=["CPUExecutionProvider"])
+    data = graphs.bind(graph, card.input.mean, card.input.std, tensors)
+    session = import_onnxruntime().InferenceSession(data, providers=["CPUExecutionProvider"])
     (logits,) = session.run(None, {"crops": given})
     assert logits == pytest.approx(expected(other, given), abs=TOLERANCE)
 

@@ -17,18 +17,17 @@ from detector import analyze
 from detector.batch.run import BatchRun
 from detector.errors import ModelError
 from detector.model_export import export
-from detector.models.card_files import load_card
 from detector.models.loaded import load_model
+from detector.models.model_files import load_card
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
-from detector.training.evaluation import leaderboard as board
-from detector.training.evaluation.evaluate import evaluate
-from detector.training.evaluation.leaderboard import leaderboard, read_record
-from detector.training.evaluation.material.clips import analysed
-from detector.training.evaluation.material.own_set_split import own_set_clips, own_set_part
-from detector.validation.model_used import validated_model
-from reports.text.glossary import glossary
-from reports.view.report import report_view
+from detector.validation.validated_model import validated_model
+from reports.annex import glossary
+from reports.report_view import report_view
+from training.evaluation import leaderboard as board
+from training.evaluation.evaluate import evaluate
+from training.evaluation.leaderboard import leaderboard, read_record
+from training.evaluation.material import analyse_clips, own_set_clips, own_set_part
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +90,7 @@ def test_evaluate_judges_as_the_engine_does(tiny: Path, material: Path, tmp_path
     parameters = Parameters()
     evaluated = {
         clip.file: clip.analysis
-        for clip in analysed(
+        for clip in analyse_clips(
             own_set_clips(own_set_part(material, None, frozenset())),
             Scorer(load_model(tiny)),
             tmp_path,

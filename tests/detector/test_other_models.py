@@ -15,12 +15,12 @@ from detector import analyze
 from detector.errors import ModelError, ParameterError
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
-from detector.schema.joint_rule import MOST_OTHERS, JointRule
+from detector.schema.method import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
-from detector.verdict.joint import joint
 from detector.verdict.reproducibility.agreement import compare
 from detector.verdict.reproducibility.derived_fields import contradictions
-from reports.view.report import report_view
+from detector.verdict.verdict import joint
+from reports.report_view import report_view
 
 PARAMETERS = Parameters(**ALL_FLAGGED | {"second_look": 0})
 

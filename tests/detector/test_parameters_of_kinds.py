@@ -14,8 +14,14 @@ from detector import Analysis, Parameters, analyze, environment
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import MediaKind
-from detector.schema.method.parameters import LACKING, OF_FIRST_PASS, OF_PHOTOS, OF_SECOND_LOOK, OF_VIDEOS
-from detector.scoring.first_pass.first_pass import FirstPass
+from detector.schema.method import (
+    FIRST_PASS_PARAMETERS,
+    LATER_PARAMETERS,
+    PHOTO_PARAMETERS,
+    SECOND_LOOK_PARAMETERS,
+    VIDEO_PARAMETERS,
+)
+from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 
 # A new parameter is named here or in the sets beside `Parameters`.
@@ -44,17 +50,17 @@ OTHER_OF_PHOTOS: dict[str, Any] = {
 def test_each_parameter_is_known_by_what_it_concerns() -> None:
     names = set(Parameters.model_fields)
     where = "name it once here, or in a set beside `Parameters`"
-    assert names == OF_BOTH_KINDS | OF_VIDEOS | OF_PHOTOS, where
-    assert len(names) == len(OF_BOTH_KINDS) + len(OF_VIDEOS) + len(OF_PHOTOS)
-    assert names == OF_FIRST_PASS | AFTER_FIRST_PASS | OF_READING, where
-    assert len(names) == len(OF_FIRST_PASS) + len(AFTER_FIRST_PASS) + len(OF_READING)
-    assert names >= set(LACKING)
+    assert names == OF_BOTH_KINDS | VIDEO_PARAMETERS | PHOTO_PARAMETERS, where
+    assert len(names) == len(OF_BOTH_KINDS) + len(VIDEO_PARAMETERS) + len(PHOTO_PARAMETERS)
+    assert names == FIRST_PASS_PARAMETERS | AFTER_FIRST_PASS | OF_READING, where
+    assert len(names) == len(FIRST_PASS_PARAMETERS) + len(AFTER_FIRST_PASS) + len(OF_READING)
+    assert names >= set(LATER_PARAMETERS)
 
 
 def test_the_description_says_which_are_of_photographs_alone() -> None:
     told = {name: str(field.description) for name, field in Parameters.model_fields.items()}
-    assert {name for name in told if told[name].startswith("photos:")} == OF_PHOTOS
-    assert {name for name in told if told[name].startswith("videos:")} <= OF_VIDEOS
+    assert {name for name in told if told[name].startswith("photos:")} == PHOTO_PARAMETERS
+    assert {name for name in told if told[name].startswith("videos:")} <= VIDEO_PARAMETERS
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +78,7 @@ def _found(analysis: Analysis) -> dict[str, Any]:
 def test_those_of_videos_change_nothing_of_a_photograph(
     still: Path, fused: LoadedModel, thresholds: dict[str, Any]
 ) -> None:
-    assert OTHER_OF_VIDEOS.keys() == OF_VIDEOS
+    assert OTHER_OF_VIDEOS.keys() == VIDEO_PARAMETERS
     as_shipped, otherwise = (
         analyze(still, model=fused, parameters=Parameters(**given))
         for given in (thresholds, thresholds | OTHER_OF_VIDEOS)
@@ -82,7 +88,7 @@ def test_those_of_videos_change_nothing_of_a_photograph(
 
 
 def test_those_of_photographs_change_nothing_of_a_video(talking: Path, scan: LoadedModel) -> None:
-    assert OTHER_OF_PHOTOS.keys() == OF_PHOTOS
+    assert OTHER_OF_PHOTOS.keys() == PHOTO_PARAMETERS
     as_shipped, otherwise = (
         analyze(talking, model=scan, parameters=Parameters(**ALL_FLAGGED, **given))
         for given in ({}, OTHER_OF_PHOTOS)
@@ -116,14 +122,14 @@ def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Pat
                 first_pass.process_frame(frame, is_cut)
             (left,) = first_pass.post_process()
         assert len(left.detections.scored_rows)
-    assert asked == OF_FIRST_PASS
+    assert asked == FIRST_PASS_PARAMETERS
 
 
 def test_those_of_the_second_look_are_asked_for_by_nothing_else(
     still: Path, talking: Path, fused: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a report says that an analysis without one was made otherwise than measured."""
-    monkeypatch.setattr(environment, "command", lambda *_: "")  # it asks for all, to name them
+    monkeypatch.setattr(environment, "repeat_command", lambda *_: "")  # it asks for all, to name them
     asked_for: dict[int, set[str]] = {0: set(), 2: set()}
     for moments, asked_so_far in asked_for.items():
         for thresholds in (ALL_FLAGGED, NONE_FLAGGED):
@@ -132,4 +138,4 @@ def test_those_of_the_second_look_are_asked_for_by_nothing_else(
                 flagged = analyze(path, model=fused, parameters=parameters).segments
                 assert bool(flagged) is (thresholds is ALL_FLAGGED)
             asked_so_far |= asked
-    assert (asked_for[2] - asked_for[0]) | {"second_look"} == OF_SECOND_LOOK
+    assert (asked_for[2] - asked_for[0]) | {"second_look"} == SECOND_LOOK_PARAMETERS

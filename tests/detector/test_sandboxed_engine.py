@@ -6,7 +6,7 @@ from pathlib import Path
 
 from clips import numbered, write_clip
 
-from detector.models.card_files import DEFAULT
+from detector.models.model_files import DEFAULT_MODEL
 from detector.sandboxed_engine import analyze_confined
 
 
@@ -21,7 +21,7 @@ def test_the_back_end_that_is_asked_for_runs_the_networks(tmp_path: Path, monkey
 def test_a_name_is_that_of_a_model_though_a_folder_has_it_too(tmp_path: Path, monkeypatch) -> None:
     """As where the command runs beside a checkout of the program."""
     monkeypatch.chdir(tmp_path)
-    for name in ("result", DEFAULT):
+    for name in ("result", DEFAULT_MODEL):
         (tmp_path / name).mkdir()
     clip = write_clip(tmp_path / "clip.mp4", map(numbered, range(4)))
-    assert analyze_confined(clip, Path("result"), model=DEFAULT).model.name == DEFAULT
+    assert analyze_confined(clip, Path("result"), model=DEFAULT_MODEL).model.name == DEFAULT_MODEL

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from detector.backends import selection as backends
-from detector.paths import ROOT
+from detector.files import ROOT
 
 
 @pytest.fixture(autouse=True)
 def _free_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(backends.SETTING, "")
+    monkeypatch.setenv(backends.BACKEND_VARIABLE, "")
 
 
 def imported_by(*arguments: str) -> set[str]:
@@ -44,7 +44,7 @@ def ready() -> dict[str, Any]:
     code = """
 import json, sys
 from pathlib import Path
-from detector.preloaded import preload, preload_heatmaps
+from detector.engine import preload, preload_heatmaps
 loaded = preload()
 told = {
     "modules_at_first": sorted(sys.modules),
@@ -175,6 +175,6 @@ def test_openvino_tells_nobody(of_scored_crops: set[str]) -> None:
     """Its package reports that it was imported, unless it is kept from that."""
     loaded = {name for name in of_scored_crops if name.startswith("openvino_telemetry.")}
     assert "openvino" in of_scored_crops and not loaded
-    code = "from detector.backends.openvino import imported; imported(); import openvino_telemetry"
+    code = "from detector.backends.runtimes import imported; imported(); import openvino_telemetry"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "openvino_telemetry" in done.stderr

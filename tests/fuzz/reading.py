@@ -88,16 +88,16 @@ def _outcome(seed: int, number: int, folder: Path) -> str:
 
 
 def _read(path: Path) -> None:
+    from detector.media.acceptance import refuse_by_first_bytes
     from detector.media.completeness import lost_frames, missing_seconds
-    from detector.media.exhibit.file import refuse_early
     from detector.media.open import open_media
-    from detector.metadata.collect import collect
-    from detector.metadata.declared.c2pa import read_store
+    from detector.metadata.c2pa import read_store
+    from detector.metadata.exhibit import collect_facts
 
-    refuse_early(path)
+    refuse_by_first_bytes(path)
     with open_media(path) as reader:
         times = [frame.pts for frame in reader.frames(8)]
-        collect(reader, path)
+        collect_facts(reader, path)
         assert {frame.pts for frame in reader.at(set(times[:_AGAIN]))} <= set(times)
         list(reader.spans([(times[0], times[-1])]))
         assert missing_seconds(reader) >= 0 <= lost_frames(reader)

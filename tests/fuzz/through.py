@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from detector.sandbox import Sandbox
 from webapp import create_app
+from webapp.analyses.media import previews
 from webapp.jobs import failures, parameters
-from webapp.media import preview_job, thumbnails
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import run_analysis, run_job
 
@@ -76,7 +76,9 @@ class House:
         (analysis_id,) = self._sent
         if changes:
             with self.app.extensions["database"].begin() as session:
-                session.get_one(AnalysisRow, analysis_id).changed_parameters = parameters.keep(changes)
+                session.get_one(AnalysisRow, analysis_id).changed_parameters = parameters.dump_parameters(
+                    changes
+                )
         with self._watched():
             run_job.work(self.app.extensions["settings"])
         for path in ("", "/state.json", ".json", "/review.json", "/thumbnail", *["/report.pdf"] * report):
@@ -115,7 +117,7 @@ class House:
                 peaks.append(self.peak)
                 super().close()
 
-        places = (run_analysis, preview_job, thumbnails)
+        places = (run_analysis, previews, previews)
         for place in places:
             place.Sandbox = Noted
         try:

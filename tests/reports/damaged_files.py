@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.verification.problems import FileProblem
+from reports.verification.checks import FileProblem
 from reports.verification.verify import verify
 
 

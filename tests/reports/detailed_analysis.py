@@ -20,10 +20,9 @@ from detector.schema.metadata import (
     Tag,
     Timing,
 )
-from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.input_files import ExhibitCheck
 from reports.render.html import render_html
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
+from reports.report_view import ReportInputs, report_view
 
 
 def detailed(folder: Path, **changes: object) -> Analysis:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
-from reports.text.procedure import videos
+from reports.procedure import steps
 
 
 def procedure(analysis: Analysis) -> str:
     """How a finding came about: its paragraphs in a row."""
-    return " ".join(videos.procedure(analysis))
+    return " ".join(steps.procedure(analysis))

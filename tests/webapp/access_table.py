@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from webapp.security.access.permissions import Need, need_of
+from webapp.accounts.permissions import Need, requirement_of
 
 
 def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
     """Every route: method, address, endpoint, and what it needs; in order of addresses."""
     rows = [
-        (method, rule.rule, rule.endpoint, need_of(app, rule.endpoint))
+        (method, rule.rule, rule.endpoint, requirement_of(app, rule.endpoint))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     ]

@@ -7,19 +7,25 @@ from pathlib import Path
 
 import pytest
 import servers
+from annotated_analyses import finished_earlier
 from flask import Flask
 from flask.testing import FlaskClient
+from made_comparisons import compared
+from made_results import finished
 from people import Client
 from quick_apps import Quick
+from second_review_case import Review, review
 
 from webapp import create_app
-from webapp.downloads import kept_reports
-from webapp.downloads import reports as report_downloads
-from webapp.intake import exhibits
-from webapp.queries import results
+from webapp.accounts import sign_in
+from webapp.analyses import results
+from webapp.analyses.downloads import kept_reports
+from webapp.analyses.downloads import reports as report_downloads
+from webapp.analyses.uploads import exhibits
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, ComparisonRow, now
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -110,8 +116,43 @@ def quick_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports that are the stored ones, for tests of all else: setting one takes seconds."""
 
     def stand_in(analysis: Path, _given: object, known: bytes, place: Path) -> None:
-        with kept_reports.unfinished(known, place) as aside:
+        with kept_reports.unfinished_folder(known, place) as aside:
             for name in ("report.html", "report.pdf"):
                 (aside / name).write_bytes((analysis.parent / name).read_bytes())
 
     monkeypatch.setattr(report_downloads, "_render", stand_in)
+
+
+@pytest.fixture
+def row(app: Flask) -> AnalysisRow:
+    return finished_earlier(app)
+
+
+@pytest.fixture
+def address(row: AnalysisRow) -> str:
+    """Of its annotations."""
+    return f"/analyses/{row.id}/annotations"
+
+
+@pytest.fixture
+def pair(app: Flask) -> tuple[AnalysisRow, AnalysisRow]:
+    return finished(app, file="altered.mp4"), finished(app, file="original.mp4")
+
+
+@pytest.fixture
+def done(app: Flask, pair: tuple[AnalysisRow, AnalysisRow]) -> ComparisonRow:
+    return compared(app, *pair)
+
+
+@pytest.fixture
+def lab(tmp_path, sent) -> Iterator[Review]:
+    laboratory = review(tmp_path / "data", sent)
+    yield laboratory
+    laboratory.app.extensions["database"].close()
+
+
+@pytest.fixture
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tries to sign in are made at one moment: on a busy machine the first wait would end meanwhile."""
+    moment = now()
+    monkeypatch.setattr(sign_in, "now", lambda: moment)

@@ -18,7 +18,8 @@ from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from webapp.jobs import broker
 from webapp.settings import Settings
-from webapp.worker import celery_worker, prepared_report, run_analysis, run_comparison
+from webapp.worker import celery_worker, prepared_report, run_analysis
+from webapp.worker import run_analysis as worker_run_analysis
 from webapp.worker.ready_engine import EngineJob
 
 
@@ -64,7 +65,7 @@ def compare(
     settings: Settings,
     progress: Progress,
 ) -> Comparison:
-    """Stand-in for :func:`webapp.worker.run_comparison.compare`."""
+    """Stand-in for :func:`webapp.worker.run_analysis.make_comparison`."""
     _happens(names[0], progress)
     return made_comparisons.engine(exhibit, reference, folder, names, settings, progress)
 
@@ -83,8 +84,8 @@ def _silent(_report: object) -> None:
 
 
 if __name__ == "__main__":
-    run_analysis.make_result = engine
-    run_comparison.compare = compare
+    run_analysis.make_analysis = engine
+    worker_run_analysis.make_comparison = compare
     prepared_report._render_confined = report
     celery_worker._HEAVY = ()
     cv2.setNumThreads(1)  # a process with its threads cannot fork the confined ones, as a real worker does

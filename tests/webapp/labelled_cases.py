@@ -7,12 +7,12 @@ import io
 
 from made_results import finished
 
-from detector.schema.method.parameters import Parameters
+from detector.schema.method import Parameters
 from detector.schema.model import Model
-from webapp.queries import cases
-from webapp.security.access.permissions import LOCAL
-from webapp.services.validations import making
+from webapp.accounts.permissions import LOCAL
+from webapp.cases import access
 from webapp.storage.tables import AnalysisRow
+from webapp.validations import creation
 
 
 def fill(app, shipped: Model, count: int = 6) -> tuple[int, list[AnalysisRow]]:
@@ -35,7 +35,7 @@ def labelled(text: str) -> str:
     """The table of the form with the labels that names say."""
     rows = list(csv.DictReader(io.StringIO(text)))
     out = io.StringIO()
-    writer = csv.DictWriter(out, making.COLUMNS)
+    writer = csv.DictWriter(out, creation.COLUMNS)
     writer.writeheader()
     writer.writerows(row | {"label": row["file"].split("-")[0]} for row in rows)
     return out.getvalue()
@@ -45,8 +45,8 @@ def make(app, case_id: int) -> str:
     """The address of a validation made of a case by the labels that names say."""
     client = app.test_client()
     with app.extensions["database"].begin() as session:
-        case = cases.find_or_404(session, LOCAL, case_id)
-        table = making.empty_table(making.offered(cases.analyses(session, case)))
+        case = access.find_or_404(session, LOCAL, case_id)
+        table = creation.empty_table(creation.offered_analyses(access.list_analyses(session, case)))
     form = {"case": str(case_id), "title": "Reference", "laboratory": "Lab", "table": labelled(table)}
     answer = client.post("/validations", data=form)
     assert answer.status_code == 303, answer.text

@@ -14,7 +14,7 @@ import servers
 from clips import write_clip
 from skimage import data as pictures
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 
 def settings(folder: Path, postgresql: servers.PostgreSQL, redis: servers.Redis) -> dict[str, str]:

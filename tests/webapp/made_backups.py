@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from webapp.services.backups import backup, restore
+from webapp.operations import backup, restore
 from webapp.settings import read_settings
 
 
 def make(app, place: Path, earlier: Path | None = None):
-    return backup.make(app.extensions["database"], app.extensions["settings"], place, earlier)
+    return backup.make_backup(app.extensions["database"], app.extensions["settings"], place, earlier)
 
 
 def put_back(place: Path, data: Path, keys: Path | None = None, **settings: str):

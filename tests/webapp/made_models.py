@@ -9,14 +9,14 @@ from flask import Flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from detector.models.card_files import DEFAULT, MODELS
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
 from webapp.storage.data_folder import Folders
 
 
 def pair(name: str, /, **changes: object) -> tuple[bytes, bytes]:
     """The shipped default model under another name: its card, changed, and its weights."""
-    card = json.loads((MODELS / f"{DEFAULT}.json").read_bytes())
-    weights = (MODELS / f"{DEFAULT}.safetensors").read_bytes()
+    card = json.loads((MODELS_FOLDER / f"{DEFAULT_MODEL}.json").read_bytes())
+    weights = (MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors").read_bytes()
     return json.dumps(card | {"name": name, "title": f"Model {name}"} | changes).encode(), weights
 
 

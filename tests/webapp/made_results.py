@@ -11,13 +11,11 @@ from analyses import build
 from flask import Flask
 
 from detector.progress import Progress
-from detector.schema.analysis import Analysis
-from detector.schema.summary import summary_of
+from detector.schema.analysis import Analysis, summarise
 from reports.bundle import manifest
 from reports.file_names import MANIFEST
-from webapp.custody import log as custody_log
-from webapp.custody.records import result_records
-from webapp.intake import exhibits
+from webapp.analyses.uploads import exhibits
+from webapp.custody import custody_log, job_records
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
@@ -68,8 +66,8 @@ def hand_in(
     source = folders.data / "source"
     source.write_bytes(content)
     with database.begin() as session:
-        exhibit = exhibits.take_in_file(session, folders, source, file, spare=0)
-        return states.create(session, exhibit, file, model, settings_changed)
+        exhibit = exhibits.store_file(session, folders, source, file, spare=0)
+        return states.create_analysis(session, exhibit, file, model, settings_changed)
 
 
 def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: object) -> AnalysisRow:
@@ -89,22 +87,22 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
         stored.started = stored.finished = now()
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
         stored.duration, stored.frame_rate = analysis.media.duration, analysis.media.frame_rate
-        stored.summary = json.dumps(summary_of(analysis))
+        stored.summary = json.dumps(summarise(analysis))
         custody_log.append(
             session,
             "analysis finished",
             {
                 "attempt": 1,
                 "verdict": analysis.verdict.value,
-                "probability": result_records.probability(analysis.probability),
-                result_records.SUMMARY: result_records.sha256_of(stored.summary),
+                "probability": job_records.format_probability(analysis.probability),
+                job_records.SUMMARY_SHA256: job_records.sha256_of_text(stored.summary),
                 "manifest sha256": digest((folder / MANIFEST).read_bytes()),
             },
             exhibit=row.exhibit.sha256,
             analysis=row.id,
         )
     if analysis.segments:
-        from webapp.media.thumbnails import make_thumbnail
+        from webapp.analyses.media.previews import make_thumbnail
 
         make_thumbnail(analysis, folder, folders.data / row.exhibit.path, folders.thumbnail(row.id))
     return stored

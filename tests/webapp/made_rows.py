@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from webapp.custody import log as custody_log
+from webapp.custody import custody_log
 from webapp.jobs import states
 from webapp.storage.tables import AnalysisRow, AnnotationRow, now
 

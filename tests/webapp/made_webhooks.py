@@ -23,4 +23,4 @@ def hook(app: Flask, url: str, **more: Any) -> dict[str, Any]:
 def trip(app: Flask) -> int:
     """Queue what ended and send what is due; how many messages were tried."""
     since = now() - timedelta(minutes=1)
-    return delivery.round_trip(app.extensions["settings"], app.extensions["database"], since)[0]
+    return delivery.deliver_round(app.extensions["settings"], app.extensions["database"], since)[0]

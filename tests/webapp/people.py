@@ -14,12 +14,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.pages.people import login
-from webapp.security import accounts as account_store
-from webapp.security.access.permissions import Role
-from webapp.security.requests import csrf
-from webapp.security.sign_in import cookies, sessions
-from webapp.security.sign_in.passwords import Cost, Passwords
+from webapp.accounts import login_pages, sessions
+from webapp.accounts import sessions as accounts_sessions
+from webapp.accounts import users as account_store
+from webapp.accounts.passwords import Cost, Passwords
+from webapp.accounts.permissions import Role
+from webapp.http import security
 from webapp.storage.tables import CustodyRow, SessionRow, User, now
 
 CHEAP = Passwords(Cost(memory=8, passes=1, lanes=1))
@@ -91,13 +91,13 @@ def signed_in(app: Flask, name: str) -> FlaskClient:
         with database.begin() as session:
             user = account_store.find(session, name)
         assert user is not None, f"there is no account {name}"
-        answer, moment = login.signed_in_response(user), now()
+        answer, moment = login_pages.signed_in_response(user), now()
         for each in answer.headers.getlist("Set-Cookie"):
             client.set_cookie(*each.partition(";")[0].split("=", 1))
         with database.begin() as session:
-            cookie = client.get_cookie(cookies.SESSION)
-            g.session = sessions.find(session, app.extensions["settings"], cookie.value, moment)
-            client.environ_base["HTTP_X_CSRF_TOKEN"] = csrf.csrf_token()
+            cookie = client.get_cookie(accounts_sessions.SESSION_COOKIE)
+            g.session = sessions.find_session(session, app.extensions["settings"], cookie.value, moment)
+            client.environ_base["HTTP_X_CSRF_TOKEN"] = security.csrf_token()
     return client
 
 

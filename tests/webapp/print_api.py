@@ -11,7 +11,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 def printed() -> str:
     """The table as the document has it; an app must have been made."""
-    from webapp.api.contract.openapi import document
+    from webapp.rest.openapi import document
 
     lines = ["| route | what it does | scope |", "|---|---|---|"]
     for path, methods in document(login=True)["paths"].items():

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
-from webapp.security.sign_in.passwords import Cost, Passwords
+from webapp.accounts.passwords import Cost, Passwords
 from webapp.storage.database import Database
 
 CHEAP = Cost(memory=8, passes=1, lanes=1)

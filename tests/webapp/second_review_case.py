@@ -14,8 +14,8 @@ from people import account, signed_in, with_login
 from run_cache import of_this_run
 from sqlalchemy import update
 
-from webapp.security.access.permissions import Role
-from webapp.security.sign_in import cookies
+from webapp.accounts import sessions
+from webapp.accounts.permissions import Role
 from webapp.storage.tables import AnalysisRow, SessionRow, User, now
 
 # What only who may see it should ever read: the first reviewer's words, and the machine's figures.
@@ -77,9 +77,9 @@ def review(data: Path, sent: list[str], blind: str = "findings", **settings: obj
         session.execute(update(SessionRow).values(started=now(), seen=now(), confirmed=now()))
     clients = {name: app.test_client() for name in made.clients}
     for name, client in clients.items():
-        cookie = made.clients[name].get_cookie(cookies.SESSION)
+        cookie = made.clients[name].get_cookie(sessions.SESSION_COOKIE)
         assert cookie is not None
-        client.set_cookie(cookies.SESSION, cookie.value)
+        client.set_cookie(sessions.SESSION_COOKIE, cookie.value)
         client.environ_base["HTTP_X_CSRF_TOKEN"] = made.clients[name].environ_base["HTTP_X_CSRF_TOKEN"]
     return replace(made, app=app, clients=clients)
 

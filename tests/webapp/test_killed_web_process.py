@@ -13,25 +13,25 @@ import pytest
 from waiting import until
 from warm import Script
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 _CHECK = """
 from pathlib import Path
-from webapp.services.model_check import refuse_unfit
+from webapp.models.check import refuse_unfit
 refuse_unfit(Path({folder!r}, "waits.json"))
 """
 _SIGN = """
 from pathlib import Path
-from webapp.downloads.signing import _sign
+from webapp.custody.signing import _sign
 from webapp.settings import read_settings
 folder = Path({folder!r})
 _sign(read_settings(), folder / "report.pdf", folder / "made")
 """
 _SAMPLE = """
 from pathlib import Path
-from webapp.services.sample import _make
+from webapp.analyses.uploads.sample import _make
 _make(Path({folder!r}, "made"))
 """
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from detector.paths import ROOT
-from detector.process.parent import PARENT
-from reports.plain_http import is_loopback
+from detector.files import ROOT
+from detector.process.signals import PARENT_VARIABLE
+from reports.untrusted_input import is_loopback
 from webapp.cli import main as cli
-from webapp.custody import actors
+from webapp.custody import custody_log
 from webapp.settings import SETTINGS, SettingError, read_settings, refuse_unprotected, unknown_variables
 
 _TEXTS = {".py", ".md", ".yaml", ".service", ".timer"}
@@ -300,7 +300,7 @@ def test_what_the_program_and_its_documents_name_is_known():
     names = {name for path in files for name in _VARIABLE.findall(path.read_text(encoding="utf-8"))}
     assert len(names) > 30
     assert list(unknown_variables(names)) == []
-    assert list(unknown_variables({PARENT, actors.STARTED_BY, "PATH"})) == []
+    assert list(unknown_variables({PARENT_VARIABLE, custody_log.STARTED_BY, "PATH"})) == []
 
 
 def test_lists_are_words_and_not_json(monkeypatch):

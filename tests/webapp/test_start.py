@@ -24,7 +24,7 @@ from made_rows import change
 from servers import free_port
 from waiting import PATIENCE, until
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp import create_app
 from webapp.__main__ import resend
 from webapp.cli import main as cli
@@ -163,7 +163,7 @@ def test_what_was_running_is_queued_again(start, data):
     app = create_app({"REELPROOF_DATA": data})
     database = app.extensions["database"]
     row = hand_in(app)
-    claims.claim(database, row.id)
+    claims.claim_analysis(database, row.id)
     process = start()
     address(process)
     (worker,) = wait_for_children(process.pid, set())
@@ -172,7 +172,7 @@ def test_what_was_running_is_queued_again(start, data):
     os.kill(worker, signal.SIGSTOP)  # long before it has loaded: nobody takes it
     with database.begin() as session:
         assert session.get_one(AnalysisRow, row.id).state == "queued"
-    assert claims.claim(database, row.id).attempt == 2
+    assert claims.claim_analysis(database, row.id).attempt == 2
     process.terminate()
     process.wait(timeout=PATIENCE)
     with database.begin() as session:

@@ -37,7 +37,7 @@ from webapp.settings import SettingError, read_settings
     ],
 )
 def test_only_addresses_below_an_allowed_one(url, fits):
-    assert (url_allowlist.allowing(("https://lab.example/in",), url) is not None) == fits
+    assert (url_allowlist.find_allowing(("https://lab.example/in",), url) is not None) == fits
 
 
 def test_a_setting_that_is_no_address_is_refused():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.paths import FILES, ROOT
+from detector.files import FILES, ROOT
 
 _PATIENCE = 1200.0
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -83,7 +83,7 @@ def installed(tmp_path_factory) -> Path:
 def test_an_environment_with_the_wheel_alone_serves_the_sample(installed, tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment |= {"PORT": "0", "REELPROOF_DATA": str(tmp_path / "data")}
-    where = [str(installed / "python"), "-c", "import detector.paths as p; print(p.FILES)"]
+    where = [str(installed / "python"), "-c", "import detector.files as p; print(p.FILES)"]
     files = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert files.stdout.strip().endswith("site-packages/reelproof_files")
     packages = Path(files.stdout.strip()).parent

@@ -9,7 +9,7 @@ from urllib.request import HTTPRedirectHandler, build_opener
 
 from sqlalchemy import select
 
-from webapp.security import accounts as account_store
+from webapp.accounts import users as account_store
 from webapp.storage.tables import CustodyRow, User
 
 

@@ -1,26 +1,29 @@
-"""``python -m webapp add-user`` and what else changes accounts; each is an entry of the custody log."""
+"""Commands that manage accounts (``add-user`` …) and API tokens (``add-token`` …)."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp.security import accounts as account_store
-from webapp.security import provider_accounts
-from webapp.security.access.permissions import Role
-from webapp.security.accounts import AccountError
-from webapp.security.sign_in.passwords import Passwords
+from detector import timestamps
+from webapp.accounts import openid, tokens
+from webapp.accounts import users as account_store
+from webapp.accounts.passwords import Passwords
+from webapp.accounts.permissions import LOCAL, Permission, Principal, Role
+from webapp.accounts.tokens import TokenError
+from webapp.accounts.users import AccountError
 from webapp.settings import read_settings
 from webapp.storage.database import Database
-from webapp.storage.tables import User
+from webapp.storage.tables import User, now
 
 
-def add_to(commands: Any) -> None:
+def add_account_commands(commands: Any) -> None:
     """Add the commands to a parser's; they are given an open database, as ``with_database``."""
 
     def add(name: str, command: Any, words: str) -> argparse.ArgumentParser:
@@ -29,13 +32,13 @@ def add_to(commands: Any) -> None:
         added.add_argument("name", metavar="NAME")
         return added
 
-    made = add("add-user", _add, "make an account")
+    made = add("add-user", _add_user, "make an account")
     made.set_defaults(may_begin=True)  # where people sign in, the first start asks for an administrator
     made.add_argument("--role", required=True, type=Role, choices=list(Role))
     made.add_argument("--display", default="", help="full name, shown on pages and beside annotations")
     _add_password_options(made)
     words = "list all accounts"
-    commands.add_parser("list-users", help=words, description=words).set_defaults(with_database=_list)
+    commands.add_parser("list-users", help=words, description=words).set_defaults(with_database=_list_users)
     changed = add("set-role", _set_role, "give an account another role")
     changed.add_argument("role", metavar="ROLE", type=Role, choices=list(Role))
     add("disable-user", _disable, "let nobody sign in to an account")
@@ -61,7 +64,7 @@ def _add_password_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add(database: Database, asked: argparse.Namespace) -> None:
+def _add_user(database: Database, asked: argparse.Namespace) -> None:
     password = _password(asked)
     with database.alone() as session:
         user = account_store.add(
@@ -70,7 +73,7 @@ def _add(database: Database, asked: argparse.Namespace) -> None:
     print(f"{user.name} can sign in now, as {user.role} (data folder: {read_settings().data}).")
 
 
-def _list(database: Database, _asked: argparse.Namespace) -> None:
+def _list_users(database: Database, _asked: argparse.Namespace) -> None:
     with database.begin() as session:
         users = account_store.listed(session)
     for user in users:
@@ -118,7 +121,7 @@ def _reset_second_factor(database: Database, asked: argparse.Namespace) -> None:
 
 def _link(database: Database, asked: argparse.Namespace) -> None:
     with database.alone() as session:
-        provider_accounts.link(session, read_settings(), account_named(session, asked.name), asked.subject)
+        openid.link_account(session, read_settings(), account_named(session, asked.name), asked.subject)
     print(f"{asked.name} is who the provider calls {asked.subject}.")
 
 
@@ -141,3 +144,77 @@ def _password(asked: argparse.Namespace) -> str:
     if getpass.getpass("Once more: ") != password:
         raise AccountError("The two passwords differ.", "Nothing was changed. Try again.")
     return password
+
+
+_MOST_DAYS = 36_500
+
+
+def add_token_commands(commands: Any) -> None:
+    """Add the commands to a parser's; they are given an open database, as ``with_database``."""
+
+    def add(name: str, command: Any, words: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+        added.set_defaults(with_database=command)
+        return added
+
+    token = add("add-token", _add_token, "make an API token, which is shown once")
+    token.set_defaults(may_begin=True)
+    token.add_argument("--name", required=True, help="what it is for")
+    token.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
+    token.add_argument("--user", help="whose; without login, leave it out")
+    token.add_argument("--days", type=_days, help="after which it works no longer; else until it is revoked")
+    listed = add("list-tokens", _list_tokens, "list API tokens")
+    listed.add_argument("--user", help="whose; without login, leave it out")
+    ended = add("revoke-token", _revoke, "end an API token for good")
+    ended.add_argument("id", metavar="ID")
+    ended.add_argument("--user", help="whose; without login, leave it out")
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"a token works for 1 to {_MOST_DAYS:,} days")
+    return int(text)
+
+
+def _add_token(database: Database, asked: argparse.Namespace) -> None:
+    expires = now() + timedelta(days=asked.days) if asked.days is not None else None
+    with database.alone() as session:
+        made = tokens.make(session, _owner(session, asked.user), asked.name, asked.scope, expires)
+        # Before it counts: one that could not be shown must not work.
+        print("Copy it now, it cannot be shown again:", file=sys.stderr)
+        print(made.token, flush=True)
+
+
+def _list_tokens(database: Database, asked: argparse.Namespace) -> None:
+    with database.begin() as session:
+        others = [] if asked.user else tokens.owners(session)
+        for row in tokens.listed(session, _owner(session, asked.user)):
+            state = (
+                "revoked"
+                if row.revoked
+                else f"until {timestamps.day(row.expires)}"
+                if row.expires
+                else "works"
+            )
+            used = f"used {timestamps.day(row.used)}" if row.used else "never used"
+            print(f"{row.id}  {row.name:<24}  {row.scopes}  ({state}, {used})")
+    if others:
+        print(
+            f"Tokens of accounts are listed with --user NAME; these have some: {', '.join(others)}.",
+            file=sys.stderr,
+        )
+
+
+def _revoke(database: Database, asked: argparse.Namespace) -> None:
+    with database.begin() as session:
+        row = tokens.revoke(session, _owner(session, asked.user), asked.id)
+        if row is None:
+            raise TokenError(
+                "There is no such token.",
+                "python -m webapp list-tokens shows those there are, with --user NAME those of an account.",
+            )
+    print(f"{row.name} works no longer.")
+
+
+def _owner(session: Session, name: str | None) -> Principal:
+    return account_store.principal(account_named(session, name)) if name else LOCAL

@@ -1,7 +1,4 @@
-"""``python -m webapp verify-log`` and ``export-log``: the custody log, checked and handed out from a shell.
-
-Both may run beside the app; neither makes a key or brings tables up to date.
-"""
+"""``python -m webapp verify-log`` and ``export-log``: check and export the custody log."""
 
 from __future__ import annotations
 
@@ -19,27 +16,27 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from detector.files import atomic_path, replaced
+from detector.files import atomic_path, resolve_target
 from reports.custody.chain import ClockCheck, check_log
 from reports.custody.format import CustodyError, ExportedLog, read_export
 from reports.file_names import CUSTODY
+from reports.language.formatting import plural
 from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
-from reports.text.numbers import plural
-from webapp.cli.existing_database import existing
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries, self_check
+from webapp.cli.data import open_existing
+from webapp.custody import custody_log, integrity
+from webapp.custody import custody_log as custody_custody_log
 from webapp.custody.audit import Audit
-from webapp.custody.log_queries import Head
-from webapp.custody.lost_database import refuse_lost
+from webapp.custody.custody_log import Head
+from webapp.custody.startup import refuse_lost
 from webapp.errors import UserError
-from webapp.services.validations import stored as stored_validations
 from webapp.settings import SettingError, Settings, read_settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import Database, unusable
+from webapp.storage.database import Database, explain_unusable
 from webapp.storage.key_files import CustodyKeyError
 from webapp.storage.tables import AnalysisRow, Exhibit, User
+from webapp.validations import store as stored_validations
 
 MOST = 50  # problems that are printed
 FITS, DAMAGED, UNUSABLE = 0, 1, 2
@@ -47,7 +44,7 @@ FITS, DAMAGED, UNUSABLE = 0, 1, 2
 _RECORDED = {"exhibits": Exhibit, "analyses": AnalysisRow, "accounts": User}
 
 
-def add_to(commands: Any) -> None:
+def add_custody_commands(commands: Any) -> None:
     """Add both commands to a parser's; they open the database as it is, as ``by_itself``."""
     words = "check the custody log from its first entry to its last"
     verify = commands.add_parser("verify-log", help=words, description=words)
@@ -73,12 +70,12 @@ def _run(act: Callable[[Database, Settings], int]) -> int:
     """The exit status: 0 when the log fits, 1 when it does not, 2 when nobody can tell."""
     try:
         settings = read_settings()
-        with existing(settings) as database:
+        with open_existing(settings) as database:
             return act(database, settings)
     except (CustodyError, SigningError, SettingError, UserError, OSError) as problem:
         print(f"reelproof: {problem}", file=sys.stderr)
     except SQLAlchemyError as problem:
-        print(f"reelproof: {unusable(read_settings(), problem)}", file=sys.stderr)
+        print(f"reelproof: {explain_unusable(read_settings(), problem)}", file=sys.stderr)
     return UNUSABLE
 
 
@@ -100,8 +97,8 @@ def _checked(
 ) -> _Checked:
     """Check the log from its first entry to its last; without its ``key`` only the chain of hashes."""
     with database.snapshot() as session:
-        last, audit, clock = log_queries.head(session), Audit(), ClockCheck()
-        problems = check_log(clock.noting(audit.noting(log_queries.rows(session))), key, earlier)
+        last, audit, clock = custody_custody_log.head(session), Audit(), ClockCheck()
+        problems = check_log(clock.noting(audit.noting(custody_custody_log.iter_rows(session))), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
         differing = list(audit.problems(session)) if last.count else []
@@ -119,7 +116,7 @@ def _not_as_chosen(database: Database, folders: Folders) -> list[str]:
     """What is wrong with the validation that reports quote; looked at again while nobody changes it."""
     for moment in (database.begin, database.alone):
         with moment() as session:
-            if not (found := list(stored_validations.problems(session, folders))):
+            if not (found := list(stored_validations.validation_problems(session, folders))):
                 break
     return found
 
@@ -128,13 +125,13 @@ def _verify(database: Database, settings: Settings, against: Sequence[Path]) -> 
     earlier = [(str(path), read_export(path.read_bytes())) for path in against]
     key, without = None, ""
     try:
-        key = key_files.read(settings.custody_key)
+        key = key_files.read_key(settings.custody_key)
     except CustodyKeyError as missing:
         without = str(missing)
     checked = _checked(database, settings, key, earlier)
     if key is not None:
         with contextlib.suppress(SQLAlchemyError), database.begin() as session:
-            self_check.note(session, fits=not checked.problems)  # the page of operations shows it
+            integrity.record_log_check(session, fits=not checked.problems)  # the page of operations shows it
     _print_checked(checked, without)
     if checked.problems or checked.differing:
         return DAMAGED
@@ -191,7 +188,7 @@ def _emptied(checked: _Checked) -> str:
 
 
 def _export(database: Database, settings: Settings, exhibit: str | None, out: Path) -> int:
-    into_stream = replaced(out) is None  # such as /dev/stdout: nothing but the export belongs there
+    into_stream = resolve_target(out) is None  # such as /dev/stdout: nothing but the export belongs there
     stamp = out.with_name(out.name + trusted_time.SUFFIX)
     _refuse_place(out, stamp, settings)
     with contextlib.ExitStack() as files:  # so that both come, or an earlier pair stays
@@ -215,7 +212,7 @@ def _refuse_place(out: Path, stamp: Path, settings: Settings) -> None:
 
     So that it is told before the log says that it was handed out.
     """
-    place = replaced(out)
+    place = resolve_target(out)
     if place is not None and (place.is_dir() or not os.access(place.parent, os.W_OK)):
         raise CustodyError(f"{out} cannot be written. Name a file in a folder that is there and yours.")
     if place is None and settings.timestamps is not None:
@@ -230,8 +227,8 @@ def _refuse_place(out: Path, stamp: Path, settings: Settings) -> None:
 def _write_recorded(database: Database, exhibit: str | None, place: Path) -> int:
     """Write the entries to ``place`` and record that; how many they are."""
     with database.alone() as session:
-        last = log_queries.head(session)
-        number = _write(log_queries.export_parts(session, exhibit, last), place)
+        last = custody_custody_log.head(session)
+        number = _write(custody_custody_log.iter_export(session, exhibit, last), place)
         if exhibit is not None and not number:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
         details = {

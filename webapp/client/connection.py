@@ -1,4 +1,4 @@
-"""Requests to the API and their answers: JSON, pages, files, what is asked again and what is waited for."""
+"""Requests and responses of the API: errors, retries, JSON, pages and files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,123 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
-from .errors import KINDS, ClientError, NotReached, Problem
-from .retries import LONGEST, Retries
+
+class ClientError(Exception):
+    """Root of everything that the client raises."""
+
+
+class NotReached(ClientError):
+    """Nobody answered, or the answer broke off."""
+
+
+class Problem(ClientError):
+    """The API refused: ``status``, ``detail``, what to do (``remedy``), and fields at fault (``errors``)."""
+
+    def __init__(self, status: int, told: Mapping[str, Any], retry_after: float | None = None) -> None:
+        self.status = status
+        self.detail = str(told.get("detail") or told.get("title") or f"status {status}")
+        self.remedy = str(told.get("remedy", ""))
+        self.errors: list[dict[str, str]] = list(told.get("errors", ()))
+        self.retry_after = retry_after
+        fields = "".join(f"\n{each['where']}: {each['problem']}" for each in self.errors)
+        super().__init__(f"{self.detail} {self.remedy}".strip() + fields)
+
+
+class NotAllowed(Problem):
+    """401 or 403: no token, one that does not work, or one without the scope."""
+
+
+class NotFound(Problem):
+    """404 or 410: there is no such thing, not for you, or not any more."""
+
+
+class Conflict(Problem):
+    """409: it does not fit how things stand, such as a result that is not there yet.
+
+    With ``retry_after`` the first request under the same key is still being answered.
+    """
+
+
+class Unusable(Problem):
+    """400, 413, 415 or 422: the request itself must be changed."""
+
+
+class TooOften(Problem):
+    """429: wait, at least ``retry_after`` seconds where it is said."""
+
+
+class AnalysisFailed(ClientError):
+    """What was waited for failed or was cancelled; ``analysis`` is where it stands."""
+
+    def __init__(self, analysis: dict[str, Any]) -> None:
+        self.analysis = analysis
+        words = f"{analysis.get('error') or ''} {analysis.get('remedy') or ''}".strip()
+        super().__init__(words or f"The analysis was {analysis['state']}.")
+
+
+class ComparisonFailed(ClientError):
+    """The same of a comparison; ``comparison`` is where it stands."""
+
+    def __init__(self, comparison: dict[str, Any]) -> None:
+        self.comparison = comparison
+        words = f"{comparison.get('error') or ''} {comparison.get('remedy') or ''}".strip()
+        super().__init__(words or f"The comparison was {comparison['state']}.")
+
+
+KINDS: dict[int, type[Problem]] = {
+    400: Unusable,
+    401: NotAllowed,
+    403: NotAllowed,
+    404: NotFound,
+    410: NotFound,
+    409: Conflict,
+    413: Unusable,
+    415: Unusable,
+    422: Unusable,
+    429: TooOften,
+}
+"""By status; any other is a :class:`Problem`."""
+
+
+TRIES = 5
+LONGEST = 600.0  # seconds: to make an exhibit of the largest file takes minutes on a slow disk
+# What a proxy says of a server that does not answer, and a server that starts or has no database.
+PASSING = (502, 503, 504)
+_WITH_A_TIME = (409, 429)  # these pass only where they say when
+
+
+class Retries:
+    """Pauses between the times that one thing is asked.
+
+    Where the other side says when to ask again, that is heeded, for ``longest`` seconds in all. Otherwise
+    pauses grow, and after so many ``tries`` it is given up; with none, after ``longest`` seconds as well.
+    """
+
+    def __init__(self, longest: float = LONGEST, tries: int | None = TRIES) -> None:
+        self._failures, self._tries = 0, tries
+        self._until = time.monotonic() + longest
+
+    def pause(self, problem: NotReached | Problem, *also: int) -> None:
+        """Pause before it is asked again; raises ``problem`` where that would not help, or not any more.
+
+        ``also`` are further statuses that pass.
+        """
+        wait = None
+        if isinstance(problem, Problem):
+            wait = problem.retry_after
+            says_when = _WITH_A_TIME if wait is not None else ()
+            if problem.status not in (*PASSING, *also, *says_when):
+                raise problem
+        if wait is None:
+            self._failures += 1
+            if self._failures == self._tries:
+                raise problem
+            wait = min(0.5 * 2**self._failures, 10)
+        wait = max(wait, 0.5)
+        if time.monotonic() + wait > self._until:
+            raise problem
+        time.sleep(wait)
+
 
 _CHUNK = 1 << 20
 _ENDED = ("done", "failed", "cancelled")

@@ -1,4 +1,4 @@
-"""A file handed in, in parts that are sent again where the line breaks."""
+"""Upload a file in parts, and send again the part at which the connection broke."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .connection import Connection, without_none
-from .errors import ClientError, Conflict, NotFound, NotReached, Problem
-from .retries import PASSING, Retries
+from webapp.client.connection import (
+    PASSING,
+    ClientError,
+    Conflict,
+    Connection,
+    NotFound,
+    NotReached,
+    Problem,
+    Retries,
+    without_none,
+)
 
 PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
 

@@ -1,24 +1,21 @@
-"""All that is kept, compared with the whole custody log: for ``verify-log``.
-
-Other modules compare one thing when it is loaded (:mod:`webapp.custody.altered` names them); this finds what
-nobody opened as well.
-"""
+"""Compare everything stored with the whole custody log, for ``verify-log``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal, assert_never, cast, get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.custody.format import Entry, UnreadableEntry
+from reports.custody.format import Action, Entry, UnreadableEntry
 from reports.inputs.case import CaseDetails
-from webapp.custody.logged_state import LoggedState
-from webapp.custody.records import comparison_records, result_records, review_records
-from webapp.custody.records.comparison_records import FinishedComparison
+from webapp.custody import job_records, people_records
+from webapp.custody import job_records as custody_job_records
+from webapp.custody.job_records import FinishedComparison
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import (
@@ -34,6 +31,139 @@ from webapp.storage.tables import (
     State,
     User,
 )
+
+_OfJob = Literal[
+    "analysis queued",
+    "analysis finished",
+    "comparison queued",
+    "comparison finished",
+    "annotation",
+    "second review",
+    "case details",
+    "deletion",
+]
+"""Entries about one analysis or comparison that its rows and files are compared with."""
+
+
+class LoggedState:
+    """What is there, according to the entries given to :meth:`note` in order.
+
+    Analyses and comparisons are named by their id, exhibits by their SHA-256, cases by their number.
+    """
+
+    def __init__(self) -> None:
+        self.before: Mapping[str, int] = {}  # how many analyses and exhibits there were when the log began
+        self.jobs: dict[str, job_records.LoggedJob] = defaultdict(job_records.LoggedJob)
+        self.exhibits: set[str] = set()  # taken in since the log began
+        self.deleted_exhibits: set[str] = set()
+        self.older_exhibits = 0  # of those, that were not taken in since the log began
+        self.analyses: set[str] = set()  # queued since the log began, and not deleted
+        self.finished_analyses: dict[str, custody_job_records.FinishedAnalysis] = {}
+        self.comparisons: set[str] = set()
+        self.finished_comparisons: dict[str, FinishedComparison] = {}
+        # By analysis, the checksums of each by id; None where its entry has none.
+        self.annotations: dict[str, dict[str, str | None]] = defaultdict(dict)
+        self.reviews: dict[str, dict[str, str]] = defaultdict(dict)
+        self.case_details: dict[str, dict[str, str | int]] = defaultdict(dict)  # by analysis
+        self.reviewers: dict[int, str] = {}  # by case
+        self.purged: dict[int, str] = {}  # the same of purged ones, of which an interrupted purge leaves it
+        self.accounts = people_records.LoggedAccounts()
+
+    def note(self, entry: Entry) -> None:
+        """Take in the next entry; of a newer version's actions only what they say of exhibit and job."""
+        if entry.exhibit is not None:
+            self._note_exhibit(entry, entry.exhibit)
+        if entry.analysis is not None:
+            self.jobs[entry.analysis].note(entry)
+        if entry.action in get_args(Action):
+            self._note_action(cast(Action, entry.action), entry)
+
+    def _note_exhibit(self, entry: Entry, sha256: str) -> None:
+        if entry.action == "intake":
+            self.exhibits.add(sha256)
+            self.deleted_exhibits.discard(sha256)
+        elif entry.action == "deletion" and entry.details.get("exhibit") == "deleted with it":
+            self.older_exhibits += sha256 not in self.exhibits
+            self.deleted_exhibits.add(sha256)
+
+    def _note_action(self, action: Action, entry: Entry) -> None:
+        match action:
+            case "log begun":
+                self.before = {name: int(entry.details.get(name, 0)) for name in ("analyses", "exhibits")}
+            case "account":
+                self.accounts.note(entry)
+            case "reviewers named":
+                self.reviewers[int(entry.details.get("case", 0))] = str(entry.details.get("named"))
+            case "purge":
+                if (case := int(entry.details.get("case", 0))) in self.reviewers:
+                    self.purged[case] = self.reviewers.pop(case)
+            case (
+                "analysis queued"
+                | "analysis finished"
+                | "comparison queued"
+                | "comparison finished"
+                | "annotation"
+                | "second review"
+                | "case details"
+                | "deletion"
+            ):
+                if entry.analysis is not None:
+                    self._note_job(action, entry.analysis, entry)
+            case "intake":
+                pass  # noted with its exhibit
+            case (
+                "intake again"
+                | "analysis started"
+                | "analysis failed"
+                | "analysis cancelled"
+                | "analysis retried"
+                | "analysis paused"
+                | "analysis resumed"
+                | "analysis prioritised"
+                | "comparison started"
+                | "comparison failed"
+                | "comparison cancelled"
+                | "view"
+                | "import"
+                | "export"
+                | "configuration"
+                | "integrity check"
+                | "backup"
+                | "restore"
+            ):
+                pass  # told, and compared with no row here
+            case _:
+                assert_never(action)
+
+    def _note_job(self, action: _OfJob, about: str, entry: Entry) -> None:
+        match action:
+            case "analysis queued":
+                self.analyses.add(about)
+            case "analysis finished":
+                self.finished_analyses[about] = custody_job_records.FinishedAnalysis.of(entry)
+            case "comparison queued":
+                self.comparisons.add(about)
+            case "comparison finished":
+                self.finished_comparisons[about] = FinishedComparison.of(entry)
+            case "annotation":
+                sha256 = entry.details.get("sha256")
+                own = self.annotations[about]
+                own[str(entry.details.get("id"))] = None if sha256 is None else str(sha256)
+            case "second review":
+                self.reviews[about][str(entry.details.get("id"))] = str(entry.details.get("sha256"))
+            case "case details":
+                self.case_details[about] |= entry.details
+            case "deletion":
+                self.analyses.discard(about)
+                self.comparisons.discard(about)
+                self.finished_analyses.pop(about, None)
+                self.finished_comparisons.pop(about, None)
+                self.annotations.pop(about, None)
+                self.reviews.pop(about, None)
+                self.case_details.pop(about, None)
+            case _:
+                assert_never(action)
+
 
 # What is finished stays so until it is deleted, which has an entry of its own.
 _UNDONE = "The custody log says that it was finished, and the database that it is %s."
@@ -119,10 +249,10 @@ class Audit:
         missing = dict(self._log.reviewers)  # of which there is no row
         for review in session.scalars(select(CaseReview).order_by(CaseReview.case_id)):
             told = missing.pop(review.case_id, self._log.purged.get(review.case_id))
-            if told != review_records.naming(review):
+            if told != people_records.format_reviewers(review):
                 yield f"Case {review.case_id}: who reviews it is not what the custody log holds."
         for case_id, named in sorted(missing.items()):
-            if named != review_records.naming(None) and session.get(CaseRow, case_id) is not None:
+            if named != people_records.format_reviewers(None) and session.get(CaseRow, case_id) is not None:
                 yield f"Case {case_id}: the custody log names its reviewers, and the database does not."
 
     def _of_comparisons(self, session: Session) -> Iterator[str]:
@@ -154,13 +284,15 @@ class Audit:
         elif row.id in self._log.finished_analyses:
             yield _UNDONE % row.state
         said = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
-        yield from review_records.annotation_problems(said, self._log.annotations.get(row.id, {}), since)
+        yield from people_records.annotation_problems(said, self._log.annotations.get(row.id, {}), since)
         reviewed = select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)
         statements = session.scalars(reviewed).all()
-        yield from review_records.review_problems(statements, self._log.reviews.get(row.id, {}))
+        yield from people_records.review_problems(statements, self._log.reviews.get(row.id, {}))
         case = session.get(CaseDetailsRow, row.id)
         details = (CaseDetails.model_validate_json(case.body) if case else CaseDetails()).model_dump()
-        if problem := review_records.case_problem(details, self._log.case_details.get(row.id, {}), since):
+        if problem := people_records.case_details_problem(
+            details, self._log.case_details.get(row.id, {}), since
+        ):
             yield problem
 
     def _of_result(self, row: AnalysisRow, since: bool) -> Iterator[str]:
@@ -181,16 +313,16 @@ class _AnalysisResult:
     table: ClassVar[type[JobRow]] = AnalysisRow
 
     id: str
-    told: result_records.FinishedAnalysis
+    told: job_records.FinishedAnalysis
 
     def folder(self, folders: Folders) -> Path:
         return folders.result(self.id)
 
     def problems(self, folder: Path) -> Iterator[str]:
-        if altered := result_records.manifest_problem(folder, self.told):
+        if altered := job_records.manifest_problem(folder, self.told):
             yield altered
         else:
-            yield from result_records.file_problems(folder)
+            yield from job_records.result_problems(folder)
 
 
 @dataclass(frozen=True)
@@ -206,7 +338,7 @@ class _ComparisonResult:
         return folders.comparison(self.id)
 
     def problems(self, folder: Path) -> Iterator[str]:
-        return comparison_records.problems(folder, self.told)
+        return job_records.comparison_problems(folder, self.told)
 
 
 _Result = _AnalysisResult | _ComparisonResult

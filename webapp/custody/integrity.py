@@ -1,8 +1,4 @@
-"""Whether kept exhibits still have the bytes that were handed in: on a schedule, and before each report.
-
-Reading is slowed down on purpose, and what was read is dropped from the system's cache: a
-terabyte of exhibits must not slow down the pages or the analyses.
-"""
+"""Scheduled checks: the custody log itself, and the bytes of stored exhibits."""
 
 from __future__ import annotations
 
@@ -14,7 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import or_, select
@@ -22,19 +19,69 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from detector.errors import ReelproofError
-from reports.inputs.exhibit_check import ExhibitCheck
-from reports.text.translation.language import gettext
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries, self_check
+from reports.custody.chain import check_log
+from reports.inputs.input_files import ExhibitCheck
+from reports.language.translation import gettext
+from webapp.custody import custody_log
+from webapp.custody import custody_log as custody_custody_log
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import Database
-from webapp.storage.object_store import NONE, Store
-from webapp.storage.tables import Condition, Exhibit, now
+from webapp.storage.database import CUSTODY_KEY, Database
+from webapp.storage.key_files import CustodyKey
+from webapp.storage.object_store import NO_STORE, Store
+from webapp.storage.tables import Condition, Exhibit, Milestone, now
 
 log = logging.getLogger(__name__)
 
-RATE = 32_000_000  # bytes a second at most, on the schedule
+LOG_CHECK_INTERVAL = timedelta(days=1)
+_FITS, _DAMAGED = "custody log fits", "custody log damaged"
+
+
+@dataclass(frozen=True)
+class LastLogCheck:
+    """When the log was last found whole, and since when it is not; none: never."""
+
+    fits: datetime | None
+    damaged: datetime | None
+
+
+def record_log_check(session: Session, *, fits: bool) -> None:
+    """Remember what a check just showed."""
+    found = session.get(Milestone, _FITS if fits else _DAMAGED)
+    if fits:
+        if (damaged := session.get(Milestone, _DAMAGED)) is not None:
+            session.delete(damaged)
+        if found is not None:
+            found.reached = now()
+    if found is None:
+        session.add(Milestone(name=_FITS if fits else _DAMAGED, reached=now()))
+
+
+def last_log_check(session: Session) -> LastLogCheck:
+    """What checks showed last."""
+    fits, damaged = session.get(Milestone, _FITS), session.get(Milestone, _DAMAGED)
+    return LastLogCheck(fits.reached if fits else None, damaged.reached if damaged else None)
+
+
+def check_log_if_due(database: Database) -> None:
+    """Check the log unless that was done within a day; what is wrong goes to the terminal's log."""
+    with database.begin() as session:
+        before = last_log_check(session)
+        # Once it does not fit, somebody has to look: verify-log says what is wrong, and when it fits again.
+        if before.damaged is not None:
+            return
+        # A check that lies ahead was made by a clock that ran ahead, and says nothing.
+        if before.fits is not None and timedelta() <= now() - before.fits < LOG_CHECK_INTERVAL:
+            return
+        key: CustodyKey = session.info[CUSTODY_KEY]
+        problem = next(iter(check_log(custody_log.iter_rows(session), key.read(), [])), None)
+    if problem is not None:
+        log.error("the custody log is not as it was written: %s Run python -m webapp verify-log.", problem)
+    with database.begin() as session:
+        record_log_check(session, fits=problem is None)
+
+
+READ_RATE = 32_000_000  # bytes a second at most, on the schedule
 _CHUNK = 1 << 20
 _LOOK_EVERY = 60.0  # seconds
 _NICE = 15
@@ -52,11 +99,11 @@ class DamagedExhibit(ReelproofError):
         )
 
 
-def hash_kept(
+def hash_stored_file(
     path: Path,
     rate: float | None = None,
     stopping: Callable[[], bool] = lambda: False,
-    store: Store = NONE,
+    store: Store = NO_STORE,
 ) -> ExhibitCheck:
     """Hash a kept file, at most ``rate`` bytes a second. Raises ``OSError`` where it cannot be read.
 
@@ -79,7 +126,7 @@ def hash_kept(
     return ExhibitCheck(digest.hexdigest(), size, now())
 
 
-def check(
+def check_exhibit(
     database: Database,
     folders: Folders,
     exhibit: Exhibit,
@@ -89,7 +136,7 @@ def check(
     """Hash an exhibit's kept file and note what that showed; a failure and a change go into the log."""
     found = ""
     try:
-        seen = hash_kept(folders.data / exhibit.path, rate, stopping, folders.store)
+        seen = hash_stored_file(folders.data / exhibit.path, rate, stopping, folders.store)
         fits = seen.fits(exhibit.sha256, exhibit.bytes)
         condition = Condition.FITS if fits else Condition.CHANGED
     except InterruptedError:
@@ -116,7 +163,9 @@ def check(
     return seen
 
 
-def run(database: Database, settings: Settings, stopping: Callable[[], bool] = lambda: False) -> int:
+def check_due_exhibits(
+    database: Database, settings: Settings, stopping: Callable[[], bool] = lambda: False
+) -> int:
     """Check every exhibit that is due, one after another; the number checked.
 
     One entry of the log sums the run up. A run that was interrupted goes on where it was: what it
@@ -137,7 +186,7 @@ def run(database: Database, settings: Settings, stopping: Callable[[], bool] = l
             exhibit = session.get(Exhibit, exhibit_id)
         if exhibit is None:
             continue
-        check(database, Folders.of(settings), exhibit, RATE, stopping)
+        check_exhibit(database, Folders.of(settings), exhibit, READ_RATE, stopping)
         with database.begin() as session:
             condition = session.scalar(select(Exhibit.condition).where(Exhibit.id == exhibit_id))
         if condition is not None:
@@ -148,13 +197,16 @@ def run(database: Database, settings: Settings, stopping: Callable[[], bool] = l
     return sum(counts.values())
 
 
-def is_due(session: Session, settings: Settings) -> bool:
+def is_exhibit_check_due(session: Session, settings: Settings) -> bool:
     """Whether the last run is long enough ago, and there is something to check."""
     if settings.integrity_every is None:
         return False
-    last = log_queries.latest_integrity_check(session)
+    last = custody_custody_log.latest_integrity_check(session)
     # One that lies ahead was made by a clock that ran ahead, and says nothing.
-    if last is not None and timedelta() <= now() - log_queries.made_at(last) < settings.integrity_every:
+    if (
+        last is not None
+        and timedelta() <= now() - custody_custody_log.entry_time(last) < settings.integrity_every
+    ):
         return False
     return session.scalar(select(Exhibit.id).limit(1)) is not None
 
@@ -170,10 +222,10 @@ def keep_checking(database: Database, settings: Settings, stopping: threading.Ev
     while not stopping.wait(_LOOK_EVERY):
         try:
             with database.begin() as session:
-                due = is_due(session, settings)
+                due = is_exhibit_check_due(session, settings)
             if due:
-                run(database, settings, stopping.is_set)
-            self_check.run_if_due(database)
+                check_due_exhibits(database, settings, stopping.is_set)
+            check_log_if_due(database)
         except InterruptedError:
             return
         except Exception as problem:  # the next look tries again

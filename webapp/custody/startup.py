@@ -1,4 +1,4 @@
-"""What the start of the app does for the custody log: its key, its first entry, changed settings."""
+"""Check and initialise the custody log when the app starts: its key, its first entry, changed settings."""
 
 from __future__ import annotations
 
@@ -11,32 +11,70 @@ from sqlalchemy.orm import Session
 
 from detector.version import __version__
 from reports.custody.format import mac
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries
-from webapp.custody.lost_database import refuse_lost
-from webapp.settings import Settings
+from webapp.custody import custody_log
+from webapp.custody import custody_log as custody_custody_log
+from webapp.settings import DATABASE, SettingError, Settings
 from webapp.storage import key_files
+from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.key_files import CustodyKeyError
-from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit
+from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, CustodyRow, Exhibit
 
 
-def begin(database: Database, settings: Settings) -> None:
+class LostDatabaseError(SettingError):
+    """There are files, and the database never knew of one; the message says what to do."""
+
+
+def refuse_lost(session: Session, settings: Settings) -> None:
+    """Raise :class:`LostDatabaseError` where a database never had the exhibits or results of its data folder.
+
+    A new beginning would hide that, and a backup of it replace the ones that have the rows.
+
+    What only a store has is not looked at: without rows nobody fetches it, and with them it was never lost.
+    """
+    folders = Folders.local(settings.data)
+    kept = {
+        folders.exhibits.name: folders.exhibits.glob("*/*"),
+        folders.analyses.name: folders.analyses.glob("[!.]*/*"),
+        folders.comparisons.name: folders.comparisons.glob("[!.]*/*"),
+    }
+    names = ", ".join(name for name, files in kept.items() if any(files))
+    if not names or _knows_any(session):
+        return
+    database = settings.data / DATABASE if settings.postgresql is None else "that of REELPROOF_DATABASE"
+    raise LostDatabaseError(
+        f"There are files in {names} of {settings.data}, and the database ({database}) never knew of any: it "
+        "was lost, or is another one. Put it back, or restore a backup into a new folder; a folder that a "
+        "restore was interrupted in is to be removed and restored anew. To begin with nothing all the same, "
+        f"move {names} away."
+    )
+
+
+def _knows_any(session: Session) -> bool:
+    """Whether there are exhibits, analyses or comparisons, or were some that the log tells of."""
+    known = (Exhibit.id, AnalysisRow.id, ComparisonRow.id)
+    if any(session.scalar(select(column).limit(1)) is not None for column in known):
+        return True
+    told = select(CustodyRow.number).where(CustodyRow.exhibit.is_not(None)).limit(1)
+    return session.scalar(told) is not None
+
+
+def open_log(database: Database, settings: Settings) -> None:
     """Open the log, or begin it.
 
     Raises :class:`CustodyKeyError` without the right key, and for a log that was emptied: there is its key,
     and what it told of, but no entry. A new beginning would hide that. Raises
-    :class:`~webapp.custody.lost_database.LostDatabaseError` where the whole database was lost.
+    :class:`~webapp.custody.startup.LostDatabaseError` where the whole database was lost.
     """
     with database.begin() as session:
-        begun = log_queries.head(session).count > 0
+        begun = custody_custody_log.head(session).count > 0
         if not begun:  # before a key is made, which would be in the way of the one to put back
             refuse_lost(session, settings)
     existed = settings.custody_key.exists()
     if not begun:
-        key_files.create(settings.custody_key)
+        key_files.create_key(settings.custody_key)
     with database.alone() as session:
-        last = log_queries.head(session)
+        last = custody_custody_log.head(session)
         _refuse_other_key(last, settings)
         if not last.count:
             there = _counts_before(session)
@@ -58,13 +96,13 @@ def _emptied(key: Path, there: dict[str, int]) -> CustodyKeyError:
 def check_key(database: Database, settings: Settings) -> None:
     """Raise :class:`CustodyKeyError` unless the key is the one that the log was written with."""
     with database.begin() as session:
-        last = log_queries.head(session)
+        last = custody_custody_log.head(session)
     _refuse_other_key(last, settings)
 
 
-def _refuse_other_key(last: log_queries.Head, settings: Settings) -> None:
+def _refuse_other_key(last: custody_custody_log.Head, settings: Settings) -> None:
     file = settings.custody_key
-    if last.count and mac(key_files.read(file), last.sha256) != last.mac:
+    if last.count and mac(key_files.read_key(file), last.sha256) != last.mac:
         raise CustodyKeyError(
             f"{file} is not the key the custody log was written with, or the log's last entry was changed. "
             "Put the right key back from a backup; `python -m webapp verify-log` says what fits."
@@ -81,7 +119,7 @@ def _counts_before(session: Session) -> dict[str, int]:
 def _note_settings(session: Session, settings: Settings) -> None:
     """Record the settings if one differs from the last start, or was not recorded then."""
     values = _values(settings)
-    last = log_queries.latest_settings(session)
+    last = custody_custody_log.latest_settings(session)
     before = last.details if last else {}
     changed = [name for name, value in values.items() if name in before and before[name] != value]
     added = [name for name in values if name not in before]
@@ -113,7 +151,7 @@ def _signing_key(settings: Settings) -> str:
 
     try:
         return read_key(settings.signing_key, settings.signing_password_file).certificate_sha256
-    except SigningError:  # the start refuses it (webapp.downloads.signing)
+    except SigningError:  # the start refuses it (webapp.custody.signing)
         return "cannot be used"
 
 

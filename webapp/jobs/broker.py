@@ -1,4 +1,4 @@
-"""Celery, which tells workers that jobs wait: a message is an id and wakes up one of them."""
+"""Celery as the broker: its messages wake up workers, the database decides which job runs."""
 
 from __future__ import annotations
 
@@ -129,13 +129,13 @@ class Sender:
         return isinstance(row, AnalysisRow) and from_size is not None and row.exhibit.bytes >= from_size
 
 
-def waiting(app: Celery, queues: Iterable[str] = QUEUES) -> dict[str, int]:
+def count_messages(app: Celery, queues: Iterable[str] = QUEUES) -> dict[str, int]:
     """How many messages wait on Redis in each queue; raises if it cannot be reached."""
     with app.connection_for_read() as connection, connection.channel() as channel:
         return {name: channel.client.llen(_PREFIX + name) for name in queues}
 
 
-def empty(settings: Settings) -> None:
+def discard_messages(settings: Settings) -> None:
     """Forget all messages of the embedded broker: at start every queued row is sent anew."""
     for message in Folders.local(settings.data).broker.glob("*/*.msg"):
         message.unlink(missing_ok=True)

@@ -1,14 +1,8 @@
-"""Which worker has which job: it takes a row of the queue, keeps it by heartbeats, and ends it.
-
-Whoever works on a job first claims its row; every later change says whose it is (the attempt's number and
-start), so that a worker that was given up for lost, or told to stop, cannot touch what its successor does.
-:mod:`webapp.jobs.comparisons` has what is different for comparisons with a reference,
-:mod:`webapp.jobs.next_job` which job comes next; :mod:`webapp.jobs.recovery` takes jobs from workers that are
-gone.
-"""
+"""Claims of workers on jobs: take the next one, keep it by heartbeats, end it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -17,16 +11,17 @@ from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
-from detector.schema.translatable import N_
+from detector.schema.comparison import Comparison
+from detector.schema.formatting import N_
 from detector.timestamps import compact
-from webapp.custody import actors
-from webapp.custody import log as custody_log
-from webapp.custody.records import result_records
+from webapp.custody import custody_log, job_records
+from webapp.custody import custody_log as custody_custody_log
 from webapp.jobs import parameters, states
-from webapp.jobs.failures import JobFailure, failure_of
-from webapp.jobs.parameters import AskedOthers
-from webapp.storage.database import Database, clock
-from webapp.storage.tables import AnalysisRow, JobRow, State, now
+from webapp.jobs import queue as job_queue
+from webapp.jobs.failures import JobFailure, failure_for
+from webapp.jobs.parameters import OtherModels
+from webapp.storage.database import Database, shared_clock
+from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Exhibit, JobRow, Priority, State, now
 
 
 class LostClaim(Exception):
@@ -59,7 +54,7 @@ class AnalysisClaim(JobClaim):
     exhibit: str  # path relative to the data folder
     model: str | None  # its name; none for an analysis queued before there was a choice
     parameters: Parameters
-    others: AskedOthers = AskedOthers()
+    others: OtherModels = OtherModels()
 
 
 @dataclass(frozen=True)
@@ -70,18 +65,18 @@ class RecordedResult:
     probability: float | None
     duration: float | None = None  # of the exhibit, in seconds
     frame_rate: str | None = None  # of the exhibit, a fraction; none: a photo
-    summary: str | None = None  # JSON of a `detector.schema.summary.Summary`
+    summary: str | None = None  # JSON of a `detector.schema.analysis.Summary`
     made_of: custody_log.EntryDetails = field(default_factory=dict)  # what else the log is to say
 
 
-def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:
+def claim_analysis(database: Database, analysis_id: str) -> AnalysisClaim | None:
     """Take a queued analysis to work on it; None if it is not there to be taken."""
     with database.begin() as session:
-        if (moment := take(session, AnalysisRow, analysis_id)) is None:
+        if (moment := take_job(session, AnalysisRow, analysis_id)) is None:
             return None
         row = session.get_one(AnalysisRow, analysis_id)
-        asked = parameters.read(row.changed_parameters)
-        states.record(session, row, "started", {"attempt": row.attempt, "model": row.model})
+        asked = parameters.read_parameters(row.changed_parameters)
+        states.record_transition(session, row, "started", {"attempt": row.attempt, "model": row.model})
         return AnalysisClaim(
             row.id,
             row.attempt,
@@ -90,11 +85,11 @@ def claim(database: Database, analysis_id: str) -> AnalysisClaim | None:
             row.exhibit.path,
             row.model,
             asked,
-            parameters.others(row.changed_parameters),
+            parameters.read_other_models(row.changed_parameters),
         )
 
 
-def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
+def take_job(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
     """Mark a queued job as running in this process; when, or None if it is not there to be taken."""
     moment = now()
     taken = session.execute(
@@ -105,33 +100,35 @@ def take(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
             stage=N_("starting"),
             progress=0.0,
             attempt=table.attempt + 1,
-            worker=actors.process_name(),
+            worker=custody_custody_log.process_name(),
             started=moment,
-            heartbeat=clock(session),
+            heartbeat=shared_clock(session),
             error=None,
             remedy=None,
         )
     )
-    return moment if states.changed(taken) else None
+    return moment if states.row_changed(taken) else None
 
 
-def beat(database: Database, held: JobClaim, stage: str | None = None, progress: float = 0.0) -> None:
+def record_heartbeat(
+    database: Database, held: JobClaim, stage: str | None = None, progress: float = 0.0
+) -> None:
     """Say that this attempt is alive and, with a stage, how far it is; raises :class:`LostClaim`."""
     values: dict[str, Any] = {}
     if stage is not None:
         values |= {"stage": stage[:80], "progress": min(max(progress, 0.0), 1.0)}
     with database.begin() as session:
-        values["heartbeat"] = clock(session)
-        if not states.changed(session.execute(update(held.table).where(*is_held(held)).values(values))):
+        values["heartbeat"] = shared_clock(session)
+        if not states.row_changed(session.execute(update(held.table).where(*held_row(held)).values(values))):
             raise LostClaim(held.job_id)
 
 
-def finish(database: Database, held: AnalysisClaim, result: RecordedResult) -> None:
+def finish_analysis(database: Database, held: AnalysisClaim, result: RecordedResult) -> None:
     """Mark the analysis done; its files must be in place already. Raises :class:`LostClaim`."""
     with database.begin() as session:
         done = session.execute(
             update(AnalysisRow)
-            .where(*is_held(held))
+            .where(*held_row(held))
             .values(
                 state=State.DONE,
                 stage="",
@@ -144,24 +141,28 @@ def finish(database: Database, held: AnalysisClaim, result: RecordedResult) -> N
                 frame_rate=result.frame_rate,
             )
         )
-        if not states.changed(done):
+        if not states.row_changed(done):
             raise LostClaim(held.job_id)
         row = session.get_one(AnalysisRow, held.job_id)
         details = {
             "attempt": held.attempt,
             "verdict": str(result.verdict),
-            "probability": result_records.probability(result.probability),
-            **({result_records.SUMMARY: result_records.sha256_of(result.summary)} if result.summary else {}),
+            "probability": job_records.format_probability(result.probability),
+            **(
+                {job_records.SUMMARY_SHA256: job_records.sha256_of_text(result.summary)}
+                if result.summary
+                else {}
+            ),
             **result.made_of,
         }
-        states.record(session, row, "finished", details)
+        states.record_transition(session, row, "finished", details)
 
 
-def fail(database: Database, held: JobClaim, failure: JobFailure) -> None:
+def fail_job(database: Database, held: JobClaim, failure: JobFailure) -> None:
     """Mark the job failed, with words. Does nothing if it is no longer this attempt's."""
     with database.begin() as session:
-        values = as_failed(failure_of(held.table.noun, failure))
-        change_running(session, held.table, is_held(held), values)
+        values = failed_values(failure_for(held.table.noun, failure))
+        change_running(session, held.table, held_row(held), values)
 
 
 def change_running(
@@ -173,14 +174,16 @@ def change_running(
     for job_id in ids:
         row = session.get_one(table, job_id, populate_existing=True)
         if row.state == State.FAILED:
-            states.record(
+            states.record_transition(
                 session, row, "failed", {"attempt": row.attempt, "worker": row.worker, "error": row.error}
             )
         else:
-            states.record(session, row, "queued", {"reason": "its worker ended", "worker": row.worker})
+            states.record_transition(
+                session, row, "queued", {"reason": "its worker ended", "worker": row.worker}
+            )
 
 
-def as_failed(failure: JobFailure) -> dict[str, Any]:
+def failed_values(failure: JobFailure) -> dict[str, Any]:
     """Values of a row that has failed."""
     return {
         "state": State.FAILED,
@@ -195,7 +198,7 @@ def attempt_name(attempt: int, started: datetime) -> str:
     return f"{attempt}.{compact(started)}"
 
 
-def is_held(held: JobClaim) -> tuple[ColumnElement[bool], ...]:
+def held_row(held: JobClaim) -> tuple[ColumnElement[bool], ...]:
     """The condition for the row that is held."""
     return (
         held.table.id == held.job_id,
@@ -203,3 +206,104 @@ def is_held(held: JobClaim) -> tuple[ColumnElement[bool], ...]:
         held.table.attempt == held.attempt,
         held.table.started == held.started,
     )
+
+
+@dataclass(frozen=True)
+class ComparisonClaim(JobClaim):
+    """One attempt's claim to one comparison; paths are relative to the data folder."""
+
+    table = ComparisonRow
+
+    files: tuple[str, str]  # names of exhibit and reference
+    paths: tuple[str, str]
+
+
+def create_comparison(
+    session: Session,
+    exhibit: Exhibit,
+    reference: Exhibit,
+    files: tuple[str, str],
+    asked_by: str,
+    wanted_id: str | None = None,
+    priority: Priority = Priority.NORMAL,
+) -> ComparisonRow:
+    """Queue a comparison. ``files`` are what the two are called; ``wanted_id`` is the id it is to have."""
+    row = ComparisonRow(
+        **states.new_job_values(wanted_id, priority),
+        exhibit=exhibit,
+        reference=reference,
+        file=files[0],
+        reference_file=files[1],
+        asked_by=asked_by,
+    )
+    session.add(row)
+    states.record_transition(
+        session, row, "queued", {"reference": reference.sha256, "priority": priority.words}
+    )
+    return row
+
+
+def claim_comparison(database: Database, comparison_id: str) -> ComparisonClaim | None:
+    """Take a queued comparison to work on it; None if it is not there to be taken."""
+    with database.begin() as session:
+        if (moment := take_job(session, ComparisonRow, comparison_id)) is None:
+            return None
+        row = session.get_one(ComparisonRow, comparison_id)
+        states.record_transition(
+            session, row, "started", {"attempt": row.attempt, "reference": row.reference.sha256}
+        )
+        files, paths = (row.file, row.reference_file), (row.exhibit.path, row.reference.path)
+        return ComparisonClaim(row.id, row.attempt, moment, files, paths)
+
+
+def finish_comparison(
+    database: Database, held: ComparisonClaim, comparison: Comparison, made_of: custody_log.EntryDetails
+) -> None:
+    """Mark the comparison done; its result must be in place already. Raises ``LostClaim``.
+
+    ``made_of`` is what the custody log says of the result's files.
+    """
+    found = {
+        "related": comparison.related,
+        "segments": len(comparison.segments),
+        "outcome": comparison.outcome.value,
+    }
+    with database.begin() as session:
+        done = session.execute(
+            update(ComparisonRow)
+            .where(*held_row(held))
+            .values(state=State.DONE, stage="", progress=1.0, finished=now(), **found)
+        )
+        if not states.row_changed(done):
+            raise LostClaim(held.job_id)
+        row = session.get_one(ComparisonRow, held.job_id)
+        details = {
+            "attempt": held.attempt,
+            "reference": row.reference.sha256,
+            "related": "yes" if comparison.related else "no",
+            "segments": len(comparison.segments),
+            "outcome": comparison.outcome.value,
+            "reelproof": comparison.reelproof,
+            **made_of,
+        }
+        states.record_transition(session, row, "finished", details)
+
+
+AnyClaim = AnalysisClaim | ComparisonClaim
+
+_CLAIM_OF: dict[type[AnalysisRow] | type[ComparisonRow], Callable[[Database, str], AnyClaim | None]] = {
+    AnalysisRow: claim_analysis,
+    ComparisonRow: claim_comparison,
+}
+# A kind of job that nothing claims would be first for ever: it is a KeyError as soon as this is imported.
+_CLAIMS = tuple(_CLAIM_OF[table] for table in JOBS)
+
+
+def claim_next_job(database: Database, queues: Collection[str]) -> AnyClaim | None:
+    """Take the job that comes first in these queues to work on it; None where nothing waits there."""
+    while (job_id := job_queue.next_job_id(database, queues)) is not None:
+        for claim in _CLAIMS:
+            if (held := claim(database, job_id)) is not None:
+                return held
+        # It was just taken, cancelled or paused, and another one is first.
+    return None

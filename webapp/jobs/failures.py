@@ -1,4 +1,4 @@
-"""What a person is told when a job fails: what happened, and what to do about it."""
+"""Explain the failure of a job to people: cause and remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from detector.errors import MediaError, NotOpenedError, ReelproofError
 from detector.files import is_disk_full
 from detector.sandbox import CrashError, LimitError
-from detector.schema.translatable import N_
+from detector.schema.formatting import N_
 from webapp.errors import StoreError
 from webapp.storage.tables import AnalysisRow, ComparisonRow
 
@@ -98,12 +98,12 @@ _IN_WORDS_OF: dict[str, dict[JobFailure, JobFailure]] = {
 }
 
 
-def failure_of(noun: str, failure: JobFailure) -> JobFailure:
+def failure_for(noun: str, failure: JobFailure) -> JobFailure:
     """A failure in the words for this kind of job."""
     return _IN_WORDS_OF[noun].get(failure, failure)
 
 
-def explain(problem: Exception) -> JobFailure:
+def explain_failure(problem: Exception) -> JobFailure:
     """A failure in words; the engine's own errors already say what to do."""
     if isinstance(problem, LimitError):
         return OUT_OF_TIME if problem.of_time else JobFailure(problem.error, problem.remedy)

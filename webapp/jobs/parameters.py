@@ -1,7 +1,4 @@
-"""Parameters of an analysis that differ from the shipped ones: how they are kept, and the form for them.
-
-A row keeps only what differs, as JSON, so that a later default does not look like a choice.
-"""
+"""Parameters of an analysis that differ from the defaults: stored form and web form."""
 
 from __future__ import annotations
 
@@ -14,14 +11,14 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 from detector.schema.analysis import Parameters
-from detector.schema.joint_rule import JointRule
-from reports.text import numbers
-from reports.text.translation.language import N_, capitalize_first, gettext, translated
+from detector.schema.method import JointRule
+from reports.language import formatting
+from reports.language.translation import N_, capitalize_first, gettext, translated
 from webapp.errors import UserError
 
 
 @dataclass(frozen=True)
-class Field:
+class ParameterField:
     """One parameter the form offers: its name, what it is called, its unit, what changing it does."""
 
     name: str
@@ -52,7 +49,7 @@ _OF_OTHERS = (ALSO, JOINT)
 
 
 @dataclass(frozen=True)
-class AskedOthers:
+class OtherModels:
     """Names of the models that judge beside the first one, and the rule of their joint verdict."""
 
     names: tuple[str, ...] = ()
@@ -61,35 +58,35 @@ class AskedOthers:
 
 # Those a person can say something sensible about; the others were measured and belong together.
 FIELDS = (
-    Field(
+    ParameterField(
         "sample_rate",
         N_("Frames looked at"),
         N_("a second"),
         N_("More finds shorter manipulations and takes longer, in proportion."),
         "any",
     ),
-    Field(
+    ParameterField(
         "enter_threshold",
         N_("A segment opens at a score of"),
         N_("of 1"),
         N_("Lower flags more, and more of it wrongly."),
         "0.01",
     ),
-    Field(
+    ParameterField(
         "exit_threshold",
         N_("A segment closes below a score of"),
         N_("of 1"),
         N_("Lower makes segments longer. Not above the score that opens one."),
         "0.01",
     ),
-    Field(
+    ParameterField(
         "minimum_duration",
         N_("Shortest segment"),
         N_("seconds"),
         N_("Shorter ones are dropped. Longer keeps brief false alarms out, and brief manipulations too."),
         "any",
     ),
-    Field(
+    ParameterField(
         "minimum_face",
         N_("Smallest face judged"),
         N_("pixels wide"),
@@ -99,7 +96,7 @@ FIELDS = (
 )
 
 
-def keep(changes: Mapping[str, Any]) -> str | None:
+def dump_parameters(changes: Mapping[str, Any]) -> str | None:
     """``changes`` as a row keeps them: what differs from the default, checked; none if nothing does.
 
     Raises ``pydantic.ValidationError`` for a parameter that does not exist or cannot have that value.
@@ -112,19 +109,19 @@ def keep(changes: Mapping[str, Any]) -> str | None:
     return json.dumps(differing, sort_keys=True) if differing else None
 
 
-def read(text: str | None) -> Parameters:
+def read_parameters(text: str | None) -> Parameters:
     """The parameters of a row."""
     kept = json.loads(text or "{}")
     return Parameters.model_validate({name: kept[name] for name in kept if name not in _OF_OTHERS})
 
 
-def others(text: str | None) -> AskedOthers:
+def read_other_models(text: str | None) -> OtherModels:
     """The other models that a row asks for."""
     kept = json.loads(text or "{}")
-    return AskedOthers(tuple(kept.get(ALSO, ())), JointRule(kept.get(JOINT, JointRule.FIRST)))
+    return OtherModels(tuple(kept.get(ALSO, ())), JointRule(kept.get(JOINT, JointRule.FIRST)))
 
 
-def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
+def parameters_from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
     """What a form changed, and by field what is wrong with it. An empty field means the default."""
     changes: dict[str, float] = {}
     problems: dict[str, str] = {}
@@ -144,26 +141,26 @@ def from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]
         if chosen.exit_threshold > chosen.enter_threshold:  # the other pair that may cross has no field
             problems["exit_threshold"] = gettext(
                 "This must not be above the score that opens a segment, %(score)s.",
-                score=numbers.number(chosen.enter_threshold),
+                score=formatting.number(chosen.enter_threshold),
             )
     return changes, problems
 
 
-def in_words(text: str | None) -> list[tuple[str, str]]:
+def describe_parameters(text: str | None) -> list[tuple[str, str]]:
     """The changed parameters of a row, as names and values to show."""
-    changed = read(text).model_dump(exclude_defaults=True)
+    changed = read_parameters(text).model_dump(exclude_defaults=True)
     known = {field.name: field for field in FIELDS}
-    asked = others(text)
+    asked = read_other_models(text)
     told = [(gettext("Other models"), ", ".join(asked.names))] if asked.names else []
     return told + [
-        (gettext(known[name].label), f"{numbers.number(value)} {gettext(known[name].unit)}")
+        (gettext(known[name].label), f"{formatting.number(value)} {gettext(known[name].unit)}")
         if name in known
-        else (capitalize_first(translated(name.replace("_", " "))), numbers.number(value))
+        else (capitalize_first(translated(name.replace("_", " "))), formatting.number(value))
         for name, value in changed.items()
     ]
 
 
-def refusal(problems: Mapping[str, str]) -> UserError:
+def parameters_error(problems: Mapping[str, str]) -> UserError:
     """The answer to a program that sent parameters which cannot be used."""
     labels = {field.name: field.label for field in FIELDS}
     lines = (f"{gettext(labels[name])}: {problem}" for name, problem in problems.items())
@@ -175,11 +172,11 @@ def _in_words(problem: ValidationError) -> str:
     limits = kind.get("ctx", {})
     match kind["type"]:
         case "greater_than":
-            return gettext("This must be above %(limit)s.", limit=numbers.number(limits["gt"]))
+            return gettext("This must be above %(limit)s.", limit=formatting.number(limits["gt"]))
         case "greater_than_equal":
-            return gettext("This must be %(limit)s or more.", limit=numbers.number(limits["ge"]))
+            return gettext("This must be %(limit)s or more.", limit=formatting.number(limits["ge"]))
         case "less_than":
-            return gettext("This must be below %(limit)s.", limit=numbers.number(limits["lt"]))
+            return gettext("This must be below %(limit)s.", limit=formatting.number(limits["lt"]))
         case "less_than_equal":
-            return gettext("This must be %(limit)s or less.", limit=numbers.number(limits["le"]))
+            return gettext("This must be %(limit)s or less.", limit=formatting.number(limits["le"]))
     return gettext("This must be a number.")

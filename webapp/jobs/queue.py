@@ -1,7 +1,4 @@
-"""Jobs that wait, analyses and comparisons: which comes first, whose message was lost, telling the workers.
-
-Rows say who waits; a message only wakes a worker up, which then takes what comes first here.
-"""
+"""The queue of waiting jobs, its order, and the messages that wake up workers."""
 
 from __future__ import annotations
 
@@ -17,15 +14,15 @@ from detector import timestamps
 from webapp.jobs.states import QUEUED_BY
 from webapp.settings import QUEUES
 from webapp.storage.database import Database
-from webapp.storage.tables import AHEAD, JOBS, CustodyRow, JobRow, State, now
+from webapp.storage.tables import CLOCK_TOLERANCE, JOBS, CustodyRow, JobRow, State, now
 
 log = logging.getLogger(__name__)
 
 # A queued job that nobody started although there was room for it: its message was lost.
-UNHEARD_AFTER = timedelta(seconds=15)
+RESEND_AFTER = timedelta(seconds=15)
 
 
-def next_id(database: Database, queues: Collection[str]) -> str | None:
+def next_job_id(database: Database, queues: Collection[str]) -> str | None:
     """Id of the job to be worked on next by a worker that takes from ``queues``; None: nothing waits."""
     first: list[JobRow] = []
     with database.begin() as session:
@@ -103,8 +100,8 @@ def lost_shared_messages(database: Database, messages: Mapping[str, int]) -> lis
 
 def _unheard(rows: Iterable[JobRow], moment: datetime) -> list[JobRow]:
     """Those whose message should have been heard by now; one sent later than now is of a clock set back."""
-    early = moment - UNHEARD_AFTER
-    return [row for row in rows if row.sent is None or not early <= row.sent <= moment + AHEAD]
+    early = moment - RESEND_AFTER
+    return [row for row in rows if row.sent is None or not early <= row.sent <= moment + CLOCK_TOLERANCE]
 
 
 def _marked_as_sent(rows: Iterable[JobRow], moment: datetime) -> list[str]:

@@ -1,34 +1,66 @@
-"""What becomes of running jobs whose worker ended or went silent: queued again or, at last, failed.
-
-Processes that look after workers call it; the worker's own changes are in :mod:`webapp.jobs.claims`.
-"""
+"""Recover jobs whose worker ended or went silent, and record which workers are alive."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, delete, func, select
 
-from webapp.jobs.claims import as_failed, attempt_name, change_running
-from webapp.jobs.failures import WORKER_LOST, JobFailure, failure_of
-from webapp.jobs.states import as_queued
-from webapp.storage.database import Database, clock
-from webapp.storage.tables import JOBS, JobRow, State, now
+from webapp.jobs.claims import attempt_name, change_running, failed_values
+from webapp.jobs.failures import WORKER_LOST, JobFailure, failure_for
+from webapp.jobs.states import queued_values
+from webapp.storage.database import Database, shared_clock
+from webapp.storage.tables import JOBS, JobRow, State, WorkerRow, now
 
-MOST_ATTEMPTS = 3
+WORKER_TIMEOUT = timedelta(seconds=30)
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class AliveWorker:
+    """A worker heard of lately; how long ago by the clock that it was noted by."""
+
+    name: str
+    started: datetime
+    age: timedelta
+
+
+def record_worker(database: Database, name: str) -> None:
+    """Say that the worker of this name (host:process) runs."""
+    with database.begin() as session:
+        moment = shared_clock(session)
+        row = session.get(WorkerRow, name)
+        if row is None:
+            session.execute(delete(WorkerRow).where(WorkerRow.seen < moment - _FORGOTTEN_AFTER))
+            session.add(WorkerRow(name=name, started=moment, seen=moment))
+        else:
+            row.seen = moment
+
+
+def alive_workers(database: Database) -> Sequence[AliveWorker]:
+    """The workers heard of lately."""
+    with database.begin() as session:
+        moment = shared_clock(session)
+        rows = session.scalars(select(WorkerRow).where(WorkerRow.seen >= moment - WORKER_TIMEOUT)).all()
+    return [AliveWorker(row.name, row.started, moment - row.seen) for row in rows]
+
+
+MAX_ATTEMPTS = 3
 STALE_AFTER = timedelta(seconds=25)
 
 
-def fail_of_worker(database: Database, job_id: str, worker: str, failure: JobFailure) -> None:
+def fail_job_of_worker(database: Database, job_id: str, worker: str, failure: JobFailure) -> None:
     """Mark the job of a worker process that ended failed, with words."""
     with database.begin() as session:
         for table in JOBS:
-            values = as_failed(failure_of(table.noun, failure))
+            values = failed_values(failure_for(table.noun, failure))
             change_running(session, table, _held_by(table, job_id, worker), values)
 
 
-def attempt_of_worker(database: Database, worker: str) -> tuple[str, str] | None:
+def find_attempt_of_worker(database: Database, worker: str) -> tuple[str, str] | None:
     """Id of the job a worker process is at, and the attempt's name; None if it is at none."""
     with database.begin() as session:
         for table in JOBS:
@@ -39,7 +71,7 @@ def attempt_of_worker(database: Database, worker: str) -> tuple[str, str] | None
     return None
 
 
-def requeue_of_worker(database: Database, job_id: str, worker: str) -> bool:
+def requeue_job_of_worker(database: Database, job_id: str, worker: str) -> bool:
     """Queue the job of a worker process that ended; False if it was not queued again."""
     with database.begin() as session:
         for table in JOBS:
@@ -51,13 +83,13 @@ def requeue_of_worker(database: Database, job_id: str, worker: str) -> bool:
 def requeue_running(database: Database, *, count_attempt: bool, name_prefix: str | None = None) -> None:
     """Queue every job again whose row says that it runs, while in truth none does: its workers ended.
 
-    ``name_prefix``: only those of workers whose names begin so (:func:`webapp.custody.actors.name_prefix`).
-    An orderly stop does not count as an attempt, or three of them would fail a long job. What died did: after
-    the third attempt the job has failed.
+    ``name_prefix``: only those of workers whose names begin so
+    (:func:`webapp.custody.custody_log.process_name_prefix`). An orderly stop does not count as an attempt,
+    or three of them would fail a long job. What died did: after the third attempt the job has failed.
     """
     with database.begin() as session:
         for table in JOBS:
-            values = _again(table) if count_attempt else as_queued() | {"attempt": table.attempt - 1}
+            values = _again(table) if count_attempt else queued_values() | {"attempt": table.attempt - 1}
             lost = [table.state == State.RUNNING]
             if name_prefix is not None:
                 lost.append(table.worker.startswith(name_prefix, autoescape=True))
@@ -77,7 +109,7 @@ def count_running(database: Database, name_prefix: str) -> int:
 def requeue_stale(database: Database) -> None:
     """Queue jobs whose worker has gone silent; after the third attempt they have failed."""
     with database.begin() as session:
-        moment = clock(session)
+        moment = shared_clock(session)
         for table in JOBS:
             silent = table.heartbeat < moment - STALE_AFTER
             change_running(session, table, (table.state == State.RUNNING, silent), _again(table))
@@ -89,7 +121,7 @@ def _held_by(table: type[JobRow], job_id: str, worker: str) -> tuple[ColumnEleme
 
 def _again(table: type[JobRow]) -> dict[str, Any]:
     """Back to the queue or, when that was the last attempt, failed."""
-    out, lost = table.attempt >= MOST_ATTEMPTS, failure_of(table.noun, WORKER_LOST)
+    out, lost = table.attempt >= MAX_ATTEMPTS, failure_for(table.noun, WORKER_LOST)
     return {
         "state": case((out, State.FAILED.value), else_=State.QUEUED.value),
         "error": case((out, lost.error), else_=None),

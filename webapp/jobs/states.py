@@ -1,8 +1,4 @@
-"""A job from queued to done, failed or cancelled, with pauses. Each change is one statement on its row.
-
-Here is what people do to jobs; what workers do is in :mod:`webapp.jobs.claims`, what becomes of their jobs
-without them in :mod:`webapp.jobs.recovery`.
-"""
+"""States of a job, from queued to done, failed or cancelled. Each change is one statement on its row."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from sqlalchemy import case, update
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Action
-from webapp.custody import log as custody_log
+from webapp.custody import custody_log
 from webapp.jobs import parameters
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, Priority, State, now
@@ -25,7 +21,7 @@ QUEUED_BY = ("queued", "resumed", "retried")
 """What is recorded of a job (:func:`record`) whenever it begins to wait."""
 
 
-def create(
+def create_analysis(
     session: Session,
     exhibit: Exhibit,
     file: str,
@@ -41,19 +37,19 @@ def create(
     have, 32 hexadecimal digits nobody can guess; none: a new one.
     """
     row = AnalysisRow(
-        **fresh(wanted_id, priority),
+        **new_job_values(wanted_id, priority),
         exhibit=exhibit,
         file=file,
         model=model,
-        changed_parameters=parameters.keep(changes or {}),
+        changed_parameters=parameters.dump_parameters(changes or {}),
     )
     session.add(row)
     details = {"model": model, "settings": row.changed_parameters, "priority": priority.words}
-    record(session, row, "queued", details)
+    record_transition(session, row, "queued", details)
     return row
 
 
-def fresh(wanted_id: str | None, priority: Priority) -> dict[str, Any]:
+def new_job_values(wanted_id: str | None, priority: Priority) -> dict[str, Any]:
     """What the row of any new job begins with; ``wanted_id`` is the id it is to have, none: a new one."""
     moment = now()
     return {
@@ -77,10 +73,10 @@ def cancel(database: Database, job_id: str, table: type[JobRow] = AnalysisRow) -
             .where(table.id == job_id, unfinished)
             .values(state=State.CANCELLED, stage="", finished=now())
         )
-        if not changed(stopped):
+        if not row_changed(stopped):
             return False
         row = session.get_one(table, job_id)
-        record(session, row, "cancelled", {"attempt": row.attempt})
+        record_transition(session, row, "cancelled", {"attempt": row.attempt})
         return True
 
 
@@ -97,9 +93,9 @@ def pause(database: Database, analysis_id: str) -> bool:
         paused = session.execute(
             update(AnalysisRow).where(AnalysisRow.id == analysis_id, waits_or_runs).values(stopped)
         )
-        if not changed(paused):
+        if not row_changed(paused):
             return False
-        record(session, session.get_one(AnalysisRow, analysis_id), "paused")
+        record_transition(session, session.get_one(AnalysisRow, analysis_id), "paused")
         return True
 
 
@@ -107,10 +103,12 @@ def resume(database: Database, analysis_id: str) -> bool:
     """Queue a paused analysis, in the place it had; False if it is not paused."""
     is_paused = (AnalysisRow.id == analysis_id, AnalysisRow.state == State.PAUSED)
     with database.begin() as session:
-        queued = session.execute(update(AnalysisRow).where(*is_paused).values(as_queued() | {"sent": now()}))
-        if not changed(queued):
+        queued = session.execute(
+            update(AnalysisRow).where(*is_paused).values(queued_values() | {"sent": now()})
+        )
+        if not row_changed(queued):
             return False
-        record(session, session.get_one(AnalysisRow, analysis_id), "resumed")
+        record_transition(session, session.get_one(AnalysisRow, analysis_id), "resumed")
         return True
 
 
@@ -125,7 +123,7 @@ def prioritise(database: Database, analysis_id: str, priority: Priority) -> bool
             row.priority = priority
             session.flush()
             details = {"priority": priority.words, "before": before.words}
-            record(session, row, "prioritised", details)
+            record_transition(session, row, "prioritised", details)
         return True
 
 
@@ -134,26 +132,28 @@ def retry(session: Session, analysis_id: str) -> bool:
     stopped = AnalysisRow.state.in_((State.FAILED, State.CANCELLED))
     reset = {"attempt": 0, "sent": now(), "finished": None, "error": None, "remedy": None}
     queued = session.execute(
-        update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(as_queued() | reset)
+        update(AnalysisRow).where(AnalysisRow.id == analysis_id, stopped).values(queued_values() | reset)
     )
-    if not changed(queued):
+    if not row_changed(queued):
         return False
-    record(session, session.get_one(AnalysisRow, analysis_id), "retried")
+    record_transition(session, session.get_one(AnalysisRow, analysis_id), "retried")
     return True
 
 
-def record(session: Session, row: JobRow, what: str, details: custody_log.EntryDetails | None = None) -> None:
+def record_transition(
+    session: Session, row: JobRow, what: str, details: custody_log.EntryDetails | None = None
+) -> None:
     """Put into the custody log what became of a job, in the chain of the exhibit it is about."""
     action = cast(Action, f"{row.noun} {what}")
     assert isinstance(row, AnalysisRow | ComparisonRow)
     custody_log.append(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
-def changed(result: Any) -> bool:
+def row_changed(result: Any) -> bool:
     """Whether an UPDATE found its row."""
     return bool(result.rowcount == 1)
 
 
-def as_queued() -> dict[str, Any]:
+def queued_values() -> dict[str, Any]:
     """Values of a row that is queued again."""
     return {"state": State.QUEUED, "stage": "", "progress": 0.0, "sent": None, "started": None}

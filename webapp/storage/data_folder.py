@@ -1,4 +1,4 @@
-"""Where the data folder keeps what: one place that knows the layout."""
+"""The layout of the data folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from webapp.settings import DATABASE, SettingError, Settings
-from webapp.storage.object_store import NONE, Store, opened
+from webapp.storage.object_store import NO_STORE, Store, open_store
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +39,12 @@ class Folders:
     @staticmethod
     def of(settings: Settings) -> Folders:
         """Those of a running app or worker, with its store."""
-        return Folders(settings.data, opened(settings))
+        return Folders(settings.data, open_store(settings))
 
     @staticmethod
     def local(data: Path) -> Folders:
         """Those of this machine, as if there were no store: for paths, and for what no store has."""
-        return Folders(data, NONE)
+        return Folders(data, NO_STORE)
 
     @property
     def incoming(self) -> Path:
@@ -88,7 +88,7 @@ class Folders:
 
     @property
     def deletions(self) -> Path:
-        """One small file for each deletion that has begun, by analysis (:mod:`webapp.services.deletion`)."""
+        """One small file for each deletion that has begun, by analysis (:mod:`webapp.analyses.deletion`)."""
         return self.data / "deletions"
 
     @property
@@ -111,12 +111,12 @@ class Folders:
 
     @property
     def validations(self) -> Path:
-        """The laboratory's own validations, one folder each (:mod:`webapp.services.validations.stored`)."""
+        """The laboratory's own validations, one folder each (:mod:`webapp.validations.store`)."""
         return self.data / "validations"
 
     @property
     def live(self) -> Path:
-        """What live sessions write for pages, one folder each (:mod:`webapp.queries.live_sessions`)."""
+        """What live sessions write for pages, one folder each (:mod:`webapp.live.sessions`)."""
         return self.data / "live"
 
     def exhibit(self, sha256: str) -> Path:
@@ -193,9 +193,11 @@ class Folders:
             except OSError as problem:
                 if problem.errno not in _NO_PLACE:
                     raise
-                raise unusable_folder(self.data, f"{folder} cannot be made ({problem.strerror})") from None
+                raise unusable_folder_error(
+                    self.data, f"{folder} cannot be made ({problem.strerror})"
+                ) from None
             if not os.access(folder, os.W_OK | os.X_OK):  # read-only, or of a user that ran this before
-                raise unusable_folder(self.data, f"nothing can be written to {folder}")
+                raise unusable_folder_error(self.data, f"nothing can be written to {folder}")
         for end in ("", "-wal", "-shm"):
             _withhold(self.data / f"{DATABASE}{end}")
 
@@ -229,7 +231,7 @@ class Folders:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def lock_for_this_process(data: Path) -> TextIO:
+def lock_data_folder(data: Path) -> TextIO:
     """Keep other apps from a data folder until the file that is returned is closed, or this process ends.
 
     Raises :class:`SettingError` if another one has it, and where there can be no lock.
@@ -238,7 +240,7 @@ def lock_for_this_process(data: Path) -> TextIO:
     try:
         file = place.open("a+")
     except OSError as problem:  # of another user, who ran this before
-        raise unusable_folder(data, f"{place} cannot be opened ({problem.strerror})") from None
+        raise unusable_folder_error(data, f"{place} cannot be opened ({problem.strerror})") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -256,7 +258,7 @@ def lock_for_this_process(data: Path) -> TextIO:
     return file
 
 
-def unusable_folder(data: Path, why: str) -> SettingError:
+def unusable_folder_error(data: Path, why: str) -> SettingError:
     """What to say of a data folder that cannot be used, and what to do about it."""
     return SettingError(
         f"REELPROOF_DATA={data} cannot be the data folder: {why}. Name a folder that this user may write to."

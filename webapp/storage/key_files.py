@@ -1,10 +1,4 @@
-"""Key files, 32 random bytes each, outside the database: made once, never overwritten.
-
-A copy of the database alone is worth nothing without them. ``custody.key`` is that of the custody log,
-``secret.key`` keys what the app hands to browsers and gets back (tokens of forms and of known
-devices), ``webhooks.key`` the signatures of webhook messages,
-``factors.key`` encrypts second factors.
-"""
+"""Key files of 32 random bytes, outside the database: created once, never overwritten."""
 
 from __future__ import annotations
 
@@ -17,7 +11,7 @@ from pathlib import Path
 from detector.files import flush_folder
 from webapp.settings import SettingError
 
-BYTES = 32
+KEY_BYTES = 32
 
 
 class CustodyKeyError(SettingError):
@@ -34,11 +28,11 @@ class CustodyKey:
     def read(self) -> bytes:
         """The key; raises :class:`CustodyKeyError` where there is none."""
         if self._key is None:
-            self._key = read(self.file)
+            self._key = read_key(self.file)
         return self._key
 
 
-def read(file: Path) -> bytes:
+def read_key(file: Path) -> bytes:
     """The key in a file; raises :class:`CustodyKeyError` where it cannot be had, or others may read it."""
     try:
         key = file.read_bytes()
@@ -55,15 +49,15 @@ def read(file: Path) -> bytes:
         ) from None
     if shared:
         raise CustodyKeyError(shared)
-    if len(key) != BYTES:
+    if len(key) != KEY_BYTES:
         raise CustodyKeyError(
-            f"{file} is no key of a custody log: it has {len(key)} bytes instead of {BYTES}. "
+            f"{file} is no key of a custody log: it has {len(key)} bytes instead of {KEY_BYTES}. "
             "Put the file back from a backup."
         )
     return key
 
 
-def create(file: Path) -> None:
+def create_key(file: Path) -> None:
     """Make a new key unless the file exists; raises :class:`CustodyKeyError` where it cannot be written."""
     try:
         _make_once(file)
@@ -82,7 +76,7 @@ def secret_key(data: Path) -> bytes:
     """
     path = data / "secret.key"
     key = _private(path)
-    if len(key) < BYTES:
+    if len(key) < KEY_BYTES:
         raise SettingError(
             f"{path} is too short to be Reelproof's key. Delete it: a new one is made. Who is signed in "
             "stays so; forms that are open have to be reloaded."
@@ -138,7 +132,7 @@ def _make_once(path: Path) -> None:
     # Written beside and then linked: another process starting at the same time finds the whole key or none.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(BYTES))
+        file.write(secrets.token_bytes(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
     try:

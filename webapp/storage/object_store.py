@@ -1,29 +1,166 @@
-"""An S3-compatible store beside the data folder, for machines that share no folder.
-
-With one, its copy of a file is the kept one and the data folder a cache before it. Files have
-the names they have below the data folder; a whole folder is one object, a tar, so that it is
-seen complete or not at all. What is fetched is checked, flushed and only then renamed into place.
-
-fsspec and s3fs are loaded when they are first needed, and start a thread: a worker, whose
-confined processes are forked, leaves this to a process of its own (:mod:`webapp.worker.store_transfer`).
-"""
+"""An S3-compatible store beside the data folder, for machines that share no folder."""
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
+import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
-from detector.files import flush_file, flush_folder, hashed, publish
-from webapp.errors import DamagedFile
+from detector.files import flush_file, flush_folder, hash_file, publish_folder
+from reports.language.translation import gettext
+from reports.untrusted_input import escapes_folder
+from webapp.errors import DamagedFile, StoreError
 from webapp.settings import Settings
-from webapp.storage import folder_tar
-from webapp.storage.store_errors import disk_full_in_words, in_words
+
+log = logging.getLogger(__name__)
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_OF_DISK_HERE = (*_DISK_FULL, errno.EROFS)
+_NO_ENTRY = frozenset(
+    {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
+)
+_FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "507"})
+
+
+@contextmanager
+def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
+    """Say in words what is wrong with the store at ``url``: raises :class:`StoreError`.
+
+    ``FileNotFoundError`` stays what it is, and so does the ``OSError`` of a disk here that is full or
+    read-only.
+    """
+    try:
+        yield
+    except (StoreError, InterruptedError):
+        raise
+    except Exception as problem:
+        code = _code(problem)
+        if isinstance(problem, FileNotFoundError) and code != "NoSuchBucket":
+            raise
+        if isinstance(problem, OSError) and problem.errno in _OF_DISK_HERE and not code:
+            raise
+        log.warning("%s at %s: %s", url, endpoint or "its usual address", problem)
+        if code == "NoSuchBucket":
+            raise StoreError(
+                503,
+                gettext("The store has no such bucket."),
+                gettext("Make the bucket, or correct REELPROOF_STORE."),
+            ) from problem
+        if code in _NO_ENTRY or type(problem).__name__ in ("NoCredentialsError", "PermissionError"):
+            raise StoreError(
+                503,
+                gettext("The store does not let Reelproof in."),
+                gettext(
+                    "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what their owner "
+                    "may do there: read, write, list, delete."
+                ),
+            ) from problem
+        if code in _FULL:
+            raise StoreError(
+                507, gettext("The store is full."), gettext("Make room there, then try again.")
+            ) from problem
+        raise StoreError(
+            503,
+            gettext("The store cannot be reached, or failed."),
+            gettext(
+                "Try again in a minute. If it stays so, see that it runs, and that "
+                "REELPROOF_STORE_ENDPOINT is its address."
+            ),
+        ) from problem
+
+
+@contextmanager
+def explain_full_disk() -> Iterator[None]:
+    """Raise :class:`StoreError` where this machine's disk has no room for what comes from the store."""
+    try:
+        yield
+    except OSError as problem:
+        if problem.errno not in _DISK_FULL:
+            raise
+        raise StoreError(
+            507,
+            gettext("There is not enough free disk space for what comes from the store."),
+            gettext(
+                "Free some space on the disk that holds Reelproof's data; `python -m webapp "
+                "clear-cache` removes from it what the store has."
+            ),
+        ) from problem
+
+
+def _code(problem: BaseException) -> str:
+    """S3's own code of an error, which s3fs wraps; empty where it did not come from there."""
+    for error in (problem, problem.__cause__):
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+    return ""
+
+
+_CHUNK = 1 << 20
+_END = bytes(tarfile.BLOCKSIZE)  # two of these end a tar
+
+
+class DamagedTar(ValueError):
+    """A file is no tar that :func:`pack` wrote."""
+
+
+def pack_folder(folder: Path, tar: Path) -> None:
+    """Write all files of ``folder`` and below into a new tar; none may have 8 GB or a name over 100 bytes."""
+    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as whole:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+                member.size, member.mode = path.stat().st_size, 0o600
+                with path.open("rb") as file:
+                    whole.addfile(member, file)
+
+
+def unpack_folder(tar: Path, folder: Path) -> None:
+    """Write the files of ``tar`` into an empty ``folder``; together they are not larger than it.
+
+    Raises :class:`DamagedTar`; what was unpacked until then is left.
+    """
+    most = tar.stat().st_size
+    with tar.open("rb") as whole:
+        while (block := whole.read(tarfile.BLOCKSIZE)) != _END:
+            try:
+                member = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
+            except (tarfile.HeaderError, ValueError) as problem:
+                raise DamagedTar("no header of a file") from problem
+            if not 0 <= member.size <= most:
+                raise DamagedTar("a size that cannot be")
+            if member.type == tarfile.XHDTYPE:
+                # Of tars of earlier versions: the moment of the file that follows, to the nanosecond.
+                whole.seek(member.size, 1)
+            elif member.type == tarfile.REGTYPE and not escapes_folder(member.name):
+                _unpack(whole, member.size, folder / member.name)
+            else:
+                raise DamagedTar("something other than files")
+            whole.seek(-member.size % tarfile.BLOCKSIZE, 1)
+
+
+def _unpack(whole: BinaryIO, size: int, to: Path) -> None:
+    """Write the next ``size`` bytes to the new file ``to``."""
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        file = to.open("xb")
+    except (FileExistsError, NotADirectoryError) as problem:
+        raise DamagedTar("a name twice") from problem
+    with file:
+        while size:
+            piece = whole.read(min(size, _CHUNK))
+            if not piece:
+                raise DamagedTar("it breaks off")
+            size -= file.write(piece)
+
 
 _BLOCK = 16_000_000  # bytes asked for at a time where a stored file is only read
 # Seconds for the answer to a question, asked again or not: who asks may be a thread of the web server.
@@ -117,9 +254,9 @@ class RemoteStore(Store):
             self._files.put_file(str(source), self._name(path))
 
     def put_folder(self, folder: Path) -> None:
-        with disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".put.") as place:
+        with explain_full_disk(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".put.") as place:
             whole = Path(place, folder.name)
-            folder_tar.pack(folder, whole)
+            pack_folder(folder, whole)
             self.put(whole, _tar(folder))
 
     def fetch(
@@ -132,7 +269,7 @@ class RemoteStore(Store):
             with self._download(path) as aside:
                 if aside is None:
                     return False
-                if sha256 is not None and hashed(aside)[1] != sha256:
+                if sha256 is not None and hash_file(aside)[1] != sha256:
                     raise DamagedFile(self._name(path))
                 aside.chmod(0o440)
                 flush_file(aside)
@@ -153,7 +290,7 @@ class RemoteStore(Store):
                     refuse(unpacked)
                 except (FileNotFoundError, ValueError) as problem:
                     raise DamagedFile(self._name(_tar(folder))) from problem
-                publish(unpacked, folder)
+                publish_folder(unpacked, folder)
         return True
 
     def size(self, path: Path) -> int | None:
@@ -200,15 +337,15 @@ class RemoteStore(Store):
         unpacked = tar.with_name("unpacked")
         unpacked.mkdir(mode=0o700)
         try:
-            folder_tar.unpack(tar, unpacked)
-        except folder_tar.DamagedTar as problem:
+            unpack_folder(tar, unpacked)
+        except DamagedTar as problem:
             raise DamagedFile(self._name(_tar(folder))) from problem
         return unpacked
 
     @contextmanager
     def _download(self, path: Path) -> Iterator[Path | None]:
         """The stored file in a folder of its own, for the ``with`` block; None where there is none."""
-        with disk_full_in_words(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".fetch.") as place:
+        with explain_full_disk(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".fetch.") as place:
             if self.size(path) is None:  # and it answers, as in opened
                 yield None
                 return
@@ -233,20 +370,20 @@ class RemoteStore(Store):
         return self._url.removeprefix("s3://").strip("/")
 
     def _in_words(self) -> AbstractContextManager[None]:
-        return in_words(self._url, self._endpoint)
+        return explain_store_errors(self._url, self._endpoint)
 
     def _name(self, path: Path) -> str:
         return f"{self._root}/{path.relative_to(self._data).as_posix()}"
 
 
-def opened(settings: Settings) -> Store:
+def open_store(settings: Settings) -> Store:
     """The store of these settings; one a process."""
     if settings.store is None:
-        return NONE
+        return NO_STORE
     return _remote(settings.store, settings.store_endpoint, settings.data)
 
 
-NONE = Store()
+NO_STORE = Store()
 
 
 @lru_cache

@@ -1,4 +1,1 @@
-"""Webhooks: ``registry`` has which there are, ``messages`` what each is owed, ``delivery`` sends that.
-
-``signature`` signs a message; ``request`` is the one request that carries it.
-"""
+"""Webhooks: registration, the queue of messages, signed delivery."""

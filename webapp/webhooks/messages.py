@@ -1,23 +1,24 @@
-"""What webhooks are owed: messages, made of jobs that ended and of alerts, and queued for delivery.
-
-What ended is found in the jobs' own rows, so no way an analysis or comparison can end is forgotten;
-:mod:`webapp.webhooks.delivery` sends what is queued.
-"""
+"""Register webhooks, and queue the messages they subscribed to."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
+from reports.language.translation import gettext
+from webapp.custody import custody_log
+from webapp.errors import UserError
 from webapp.jobs.states import ENDED
-from webapp.storage.blind_exhibits import hidden_exhibits
+from webapp.storage.second_reviews import hidden_exhibits
 from webapp.storage.tables import (
     JOBS,
     AnalysisRow,
@@ -28,21 +29,79 @@ from webapp.storage.tables import (
     WebhookRow,
     now,
 )
+from webapp.url_allowlist import find_allowing
+
+ANALYSIS_EVENTS, COMPARISON_EVENTS = (tuple(f"{table.noun}.{state}" for state in ENDED) for table in JOBS)
+OPERATIONS_EVENTS = ("operations.alert", "operations.resolved")
+EVENTS = ANALYSIS_EVENTS + COMPARISON_EVENTS + OPERATIONS_EVENTS
+MAX_WEBHOOKS = 50
+
+
+def add_webhook(
+    session: Session, allowed: Sequence[str], url: str, events: Sequence[str], who: str, wanted_id: str
+) -> WebhookRow:
+    """Make a webhook, and record it; raises :class:`UserError` for an address that is not allowed."""
+    if (known := session.get(WebhookRow, wanted_id)) is not None:
+        return known
+    if find_allowing(allowed, url) is None:
+        raise UserError(
+            403,
+            gettext("Webhooks to this address are not allowed."),
+            gettext(
+                "An administrator allows addresses with REELPROOF_WEBHOOKS; without it nothing is "
+                "sent anywhere."
+            ),
+        )
+    if len(session.scalars(select(WebhookRow.id)).all()) >= MAX_WEBHOOKS:
+        raise UserError(
+            409,
+            gettext("There are %(most)s webhooks, the most there can be.", most=MAX_WEBHOOKS),
+            gettext("Delete one of them."),
+        )
+    row = WebhookRow(id=wanted_id, url=url, events=" ".join(dict.fromkeys(events)), who=who, made=now())
+    session.add(row)
+    _record(session, "webhook made", row)
+    return row
+
+
+def remove_webhook(session: Session, webhook_id: str) -> bool:
+    """Forget a webhook and its messages, and record that; False if there is none such."""
+    session.execute(delete(Delivery).where(Delivery.webhook_id == webhook_id))
+    row = session.get(WebhookRow, webhook_id)
+    if row is None:
+        return False
+    session.delete(row)
+    _record(session, "webhook removed", row)
+    return True
+
+
+def _record(session: Session, what: str, row: WebhookRow) -> None:
+    """Put it into the custody log: of the address its server, since what is behind that may be secret."""
+    parts = urlsplit(row.url)
+    details = {
+        "what": what,
+        "webhook": row.id,
+        "server": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        "address sha256": hashlib.sha256(row.url.encode()).hexdigest(),
+        "events": row.events,
+    }
+    custody_log.append(session, "configuration", details)
+
 
 _KEPT = timedelta(days=30)
 _LATE = timedelta(hours=1)  # what ended this long before the sender last looked is still told of
 # So is what ended this long before it was started: workers elsewhere go on while the pages are not up. Not as
 # long as messages are kept, by which what was told is known.
 _MISSED = _KEPT - timedelta(days=1)
-MOST_QUEUED = 50  # messages at once: nobody else writes meanwhile
+MAX_QUEUED = 50  # messages at once: nobody else writes meanwhile
 
 
-def first_look() -> datetime:
+def initial_since() -> datetime:
     """Since when what ended may be untold, for a sender that begins."""
     return now() - _MISSED
 
 
-def queue_ended(session: Session, since: datetime) -> int:
+def queue_ended_jobs(session: Session, since: datetime) -> int:
     """Queue what ended after ``since`` and is queued nowhere yet; how many messages that is.
 
     Where it is :data:`MOST_QUEUED`, there may be more.
@@ -50,7 +109,7 @@ def queue_ended(session: Session, since: datetime) -> int:
     new = 0
     for hook in session.scalars(select(WebhookRow)).all():
         for table in JOBS:
-            new += _queue_jobs(session, hook, table, since, MOST_QUEUED - new)
+            new += _queue_jobs(session, hook, table, since, MAX_QUEUED - new)
     session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
     return new
 

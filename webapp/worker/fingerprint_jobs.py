@@ -1,8 +1,4 @@
-"""Fingerprints: the one an analysis makes on its way, and those of exhibits that were analysed without one.
-
-The first is kept as soon as all frames were seen, so that who waits for the analysis is told what is known.
-No analysis fails for it.
-"""
+"""Compute the fingerprint of an exhibit during its analysis, or later where it is missing."""
 
 from __future__ import annotations
 
@@ -17,9 +13,9 @@ from detector.errors import ReelproofError
 from detector.fingerprint.fingerprint import Fingerprint
 from detector.progress import Progress
 from detector.sandbox import UnexpectedError
+from webapp.comparisons import fingerprints
 from webapp.errors import DamagedFile
 from webapp.jobs import queue as job_queue
-from webapp.services import fingerprints
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -53,7 +49,7 @@ class FingerprintKeeper:
             return
         try:
             if self._place.stat().st_size <= _MOST_BYTES:
-                fingerprints.keep_and_match(
+                fingerprints.store_and_match(
                     self._database, self._sha256, Fingerprint.from_bytes(self._place.read_bytes())
                 )
         except SoftTimeLimitExceeded:
@@ -67,9 +63,9 @@ class FingerprintKeeper:
 def make_missing(settings: Settings, database: Database) -> bool:
     """Make fingerprints that are missing for a while, unless a job waits; True if more are to be made."""
     folders, until = Folders.of(settings), time.monotonic() + _AT_A_TIME
-    while job_queue.next_id(database, settings.queues) is None:
+    while job_queue.next_job_id(database, settings.queues) is None:
         with database.begin() as session:
-            sha256 = fingerprints.missing(session)
+            sha256 = fingerprints.next_missing(session)
         if sha256 is None:
             return False
         if time.monotonic() >= until:
@@ -91,11 +87,11 @@ def _make_one(settings: Settings, database: Database, folders: Folders, sha256: 
         log.warning("exhibit %s has no fingerprint: %s", sha256, problem)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    fingerprints.keep_and_match(database, sha256, made)
+    fingerprints.store_and_match(database, sha256, made)
 
 
 def fingerprint(exhibit: Path, folder: Path, settings: Settings) -> Fingerprint | None:
     """The fingerprint of a file, made in a confined process."""
-    from detector.fingerprint.sandboxed import fingerprint_confined
+    from detector.fingerprint.fingerprint import fingerprint_confined
 
     return fingerprint_confined(exhibit, folder, settings.limits)

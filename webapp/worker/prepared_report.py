@@ -1,8 +1,4 @@
-"""The first report of an analysis, rendered by its worker once the result is shown.
-
-Nobody waits for it and nothing fails for want of it: where it was not rendered, because another job waits,
-the process was killed or the object store has the exhibit, the first who asks for it has it rendered.
-"""
+"""Render the first report of an analysis as soon as its result is shown."""
 
 from __future__ import annotations
 
@@ -19,8 +15,9 @@ from sqlalchemy.exc import OperationalError
 
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
-from webapp.downloads import kept_reports, report_lock
-from webapp.downloads.kept_reports import KeptReport
+from webapp.analyses.downloads import kept_reports
+from webapp.analyses.downloads import kept_reports as downloads_kept_reports
+from webapp.analyses.downloads.kept_reports import KeptReport
 from webapp.jobs import queue as job_queue
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -46,7 +43,9 @@ def prepared(settings: Settings, database: Database, folders: Folders, analysis_
         # A full disk: then the findings may be all there is; a database that restarts: they come first.
         with contextlib.suppress(OSError, OperationalError):
             if not folders.store.elsewhere and not _a_job_waits(database, settings):
-                mine = held.enter_context(report_lock.hold(folders, analysis_id, _PATIENCE))
+                mine = held.enter_context(
+                    downloads_kept_reports.hold_report_lock(folders, analysis_id, _PATIENCE)
+                )
         yield
         if mine:
             try:
@@ -76,7 +75,7 @@ def _prepare(settings: Settings, database: Database, folders: Folders, analysis_
             raise _JobWaits
 
     def render(analysis: Path, given: dict[str, object], log_text: bytes | None, place: Path) -> None:
-        with kept_reports.unfinished(log_text, place) as aside:
+        with kept_reports.unfinished_folder(log_text, place) as aside:
             _render_confined(analysis, given, aside, look)
 
     KeptReport(database, folders, settings.custody_key, row).make(render, waits)
@@ -96,7 +95,7 @@ class _Throttled:
 
 
 def _a_job_waits(database: Database, settings: Settings) -> bool:
-    return job_queue.next_id(database, settings.queues) is not None
+    return job_queue.next_job_id(database, settings.queues) is not None
 
 
 def _render_confined(analysis: Path, given: dict[str, object], out: Path, look: Progress) -> None:
@@ -108,6 +107,6 @@ def _render_confined(analysis: Path, given: dict[str, object], out: Path, look: 
 
 
 def _render(analysis: Path, given: str, out: Path, _progress: Any) -> None:
-    from webapp.downloads.report_process import render_report  # brings WeasyPrint
+    from webapp.analyses.downloads.report_process import render_report  # brings WeasyPrint
 
     render_report(analysis, json.loads(given), out)

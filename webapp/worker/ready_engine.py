@@ -1,9 +1,4 @@
-"""The engine in a confined process that has its networks loaded and waits for the next exhibit.
-
-Modules, weights and compiled networks take some two seconds, more than a photo itself; torch, for heatmaps,
-takes another five. A worker's process starts this one before it has a job, and it ends if none comes within
-``REELPROOF_READY_SECONDS``, because it holds memory. It serves one analysis and ends.
-"""
+"""The engine in a confined process that keeps its networks loaded for the next exhibit."""
 
 from __future__ import annotations
 
@@ -13,21 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detector.process.memory import memory_of
+from detector.process.resources import memory_of
 from detector.progress import Progress
 from detector.sandbox import NotReadyError, ReadySandbox
-from detector.sandbox.limits import MEGABYTE
-from detector.sandbox.scratch import remove_abandoned
+from detector.sandbox.confined_process import remove_abandoned
+from detector.sandbox.kernel import MEGABYTE
 from detector.schema.analysis import Parameters
-from detector.schema.joint_rule import JointRule
-from webapp.services import models as model_service
+from detector.schema.method import JointRule
+from webapp.models import service as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import opened
+from webapp.storage.database import open_database
 from webapp.worker.fingerprint_jobs import FINGERPRINT
 
 if TYPE_CHECKING:
     from detector.models.loaded import LoadedModel
+
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +52,8 @@ class ReadyEngine:
 
     def __init__(self, settings: Settings) -> None:
         folders = Folders.local(settings.data)
-        with opened(settings) as database, database.begin() as session:
-            self._card = model_service.card_path(folders, model_service.default(session, folders))
+        with open_database(settings) as database, database.begin() as session:
+            self._card = model_service.card_path(folders, model_service.default_model(session, folders))
         self._read = self._card.read_bytes()
         self._sandbox = ReadySandbox(
             _prepared,
@@ -155,13 +151,13 @@ def run_engine(
 
 def _prepared(card: Path) -> LoadedModel:
     import reports  # noqa: F401 - writes the result
-    from detector.preloaded import preload
+    from detector.engine import preload
 
     return preload(card)
 
 
 def _prepare_heatmaps(loaded: LoadedModel) -> None:
-    from detector.preloaded import preload_heatmaps
+    from detector.engine import preload_heatmaps
 
     if _memory_available() >= _PLENTY:
         preload_heatmaps(loaded)

@@ -1,39 +1,58 @@
-"""The result of one analysis of an exhibit; :mod:`webapp.worker.run_job` calls it.
-
-What the engine finds, a thumbnail and what plays of the exhibit; the report is rendered once the analysis is
-marked done (:mod:`webapp.worker.prepared_report`).
-"""
+"""Compute the result of one analysis or comparison."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from detector.files import publish
+from sqlalchemy.exc import OperationalError
+
+from detector.files import publish_folder, write_atomically
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.schema.analysis import Analysis
-from detector.schema.translatable import N_
-from webapp.custody import log as custody_log
+from detector.schema.comparison import Comparison
+from detector.schema.formatting import N_
+from webapp.analyses.media import previews
+from webapp.analyses.media.previews import make_confined_thumbnail
+from webapp.custody import custody_log
 from webapp.custody.integrity import DamagedExhibit
+from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE, comparison_sums_text
 from webapp.errors import DamagedFile
 from webapp.jobs import claims
-from webapp.media import preview_job
-from webapp.media.thumbnails import confined_thumbnail
-from webapp.services import models as model_service
+from webapp.jobs.claims import ComparisonClaim
+from webapp.models import service as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
-from webapp.worker.database_retries import retry_while_unreachable
 from webapp.worker.fingerprint_jobs import FingerprintKeeper
 from webapp.worker.ready_engine import ENGINE_SHARE, EngineJob, ReadyEngine, run_engine
 
 log = logging.getLogger(__name__)
 
+_BACK = 60.0  # seconds in which a database that is started anew should be there again
+_Answer = TypeVar("_Answer")
 
-def ensure_result(
+
+def retry_while_unreachable(ask: Callable[[], _Answer]) -> _Answer:
+    """Read or write, again and again for a minute where the database cannot be reached."""
+    until = time.monotonic() + _BACK
+    while True:
+        try:
+            return ask()
+        except OperationalError as problem:
+            if time.monotonic() >= until:
+                raise
+            log.warning("the database cannot be reached, trying again: %s", problem.orig)
+            time.sleep(1)
+
+
+def ensure_analysis(
     settings: Settings,
     database: Database,
     held: claims.AnalysisClaim,
@@ -48,7 +67,7 @@ def ensure_result(
     if not place.exists():
         _make_and_publish(settings, database, held, exhibit, progress, ready)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
-    confined_thumbnail(
+    make_confined_thumbnail(
         analysis,
         place,
         exhibit,
@@ -61,7 +80,7 @@ def ensure_result(
         words = N_("making a preview the browser can play")
         progress(words, ENGINE_SHARE + share * (1 - ENGINE_SHARE))
 
-    preview_job.prepare(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
+    previews.prepare_playback(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
     if folders.store.elsewhere:
         store_transfer.put_result(
             settings,
@@ -88,13 +107,13 @@ def _make_and_publish(
     others = tuple(model_service.card_path(folders, name) for name in held.others.names)
     job = EngineJob(exhibit, held.file, model, held.parameters, others, held.others.rule)
     keeper = FingerprintKeeper(database, exhibit.name, unfinished, progress)
-    made = make_result(job, unfinished, keeper, settings.limits, ready)
+    made = make_analysis(job, unfinished, keeper, settings.limits, ready)
     keeper.take()
     if made.media.sha256 != exhibit.name:
         raise DamagedExhibit
     # A lost claim ends here, not with somebody else's place taken.
-    retry_while_unreachable(lambda: claims.beat(database, held))
-    publish(unfinished, folders.result(held.job_id))
+    retry_while_unreachable(lambda: claims.record_heartbeat(database, held))
+    publish_folder(unfinished, folders.result(held.job_id))
 
 
 def _model(database: Database, folders: Folders, held: claims.AnalysisClaim) -> str:
@@ -102,12 +121,12 @@ def _model(database: Database, folders: Folders, held: claims.AnalysisClaim) -> 
 
     def default() -> str:
         with database.begin() as session:
-            return model_service.default(session, folders)
+            return model_service.default_model(session, folders)
 
     return held.model or retry_while_unreachable(default)
 
 
-def make_result(
+def make_analysis(
     job: EngineJob, folder: Path, progress: Progress, limits: Limits, ready: ReadyEngine | None
 ) -> Analysis:
     """Run the engine over an exhibit and write everything the result consists of into ``folder``.
@@ -145,7 +164,9 @@ def _fetched_exhibit(
         raise DamagedExhibit from problem
 
 
-def made_of(folders: Folders, held: claims.AnalysisClaim, analysis: Analysis) -> custody_log.EntryDetails:
+def analysis_inputs(
+    folders: Folders, held: claims.AnalysisClaim, analysis: Analysis
+) -> custody_log.EntryDetails:
     """What the custody log says of a finished analysis, so that its result can be told from any other."""
     manifest = (folders.result(held.job_id) / "manifest.json").read_bytes()
     return {
@@ -154,3 +175,73 @@ def made_of(folders: Folders, held: claims.AnalysisClaim, analysis: Analysis) ->
         "manifest sha256": hashlib.sha256(manifest).hexdigest(),
         "reelproof": analysis.software.reelproof,
     }
+
+
+def ensure_comparison(
+    settings: Settings, database: Database, held: ComparisonClaim, progress: Progress
+) -> Comparison:
+    """The finished result in its place, made now or found whole from an attempt that was lost after it."""
+    folders = Folders.of(settings)
+    place = folders.comparison(held.job_id)
+    sums = tuple(Path(path).name for path in held.paths)
+    if not place.exists():
+        exhibit, reference = _files(settings, held, progress)
+        unfinished = folders.unfinished(held.job_id, held.name)
+        unfinished.mkdir(mode=0o700, parents=True)
+        made = make_comparison(exhibit, reference, unfinished, held.files, settings, progress)
+        if (made.exhibit.sha256, made.reference.sha256) != sums:
+            raise DamagedExhibit
+        write_atomically(unfinished / COMPARISON_SUMS_FILE, comparison_sums_text(unfinished))
+        # A lost claim ends here, not with somebody else's place taken.
+        retry_while_unreachable(lambda: claims.record_heartbeat(database, held))
+        publish_folder(unfinished, place)
+    if folders.store.elsewhere:
+        store_transfer.put_comparison(
+            settings, held.job_id, lambda: progress("putting the result into the store", 1.0)
+        )
+    return Comparison.from_json((place / COMPARISON_FILE).read_bytes())
+
+
+def make_comparison(
+    exhibit: Path,
+    reference: Path,
+    folder: Path,
+    names: tuple[str, str],
+    settings: Settings,
+    progress: Progress,
+) -> Comparison:
+    """Run the engine over both files, in a confined process with the limits of analyses."""
+    from detector.comparison.compare import compare_confined  # brings OpenCV
+
+    return compare_confined(
+        exhibit, reference, folder, names=names, limits=settings.limits, progress=progress
+    )
+
+
+def comparison_inputs(folders: Folders, held: ComparisonClaim) -> custody_log.EntryDetails:
+    """What the custody log says of a finished comparison, so that its result can be told from any other."""
+    place = folders.comparison(held.job_id)
+    return {
+        f"{name.partition('.')[0]} sha256": hashlib.sha256((place / name).read_bytes()).hexdigest()
+        for name in (COMPARISON_FILE, COMPARISON_SUMS_FILE)
+    }
+
+
+def _files(settings: Settings, held: ComparisonClaim, progress: Progress) -> tuple[Path, Path]:
+    """Exhibit and reference, from the store unless the data folder has them."""
+    folders = Folders.of(settings)
+    exhibit, reference = (folders.data / path for path in held.paths)
+    if not folders.store.elsewhere:
+        return exhibit, reference
+    to = folders.fetched(held.job_id, held.name)
+    try:
+        return store_transfer.fetch_both(
+            settings,
+            exhibit.name,
+            reference.name,
+            to,
+            lambda: progress("fetching the two files from the store", 0.0),
+        )
+    except DamagedFile as problem:
+        log.error("comparison %s: %s", held.job_id, problem)
+        raise DamagedExhibit from problem

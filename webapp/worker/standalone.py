@@ -1,8 +1,4 @@
-"""``python -m webapp.worker.standalone``: workers of a shared queue, without pages, until Ctrl-C or SIGTERM.
-
-For machines beside the one that serves the pages. They need the same ``REELPROOF_DATABASE``,
-``REELPROOF_BROKER`` as it has, its custody key, and its data folder or ``REELPROOF_STORE``.
-"""
+"""``python -m webapp.worker.standalone``: workers of a shared queue, without pages."""
 
 from __future__ import annotations
 
@@ -14,21 +10,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from webapp import logs
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
-from webapp.settings import SettingError, Settings, read_settings, tell_unknown_variables
+from webapp.settings import SettingError, Settings, read_settings, warn_of_unknown_variables
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import REVISION, connect, refuse_newer, unusable
+from webapp.storage.database import REVISION, connect, explain_unusable, refuse_newer
 from webapp.worker.supervisor import Worker, noted_signals, watch_worker
 
 
 def main() -> int:
     """Run until told to stop. Returns the exit status: 2 when it could not start."""
     os.umask(0o077)  # as the pages
-    logs.prepare(as_json=False)
+    logs.configure(as_json=False)
     stops = noted_signals()
-    tell_unknown_variables()
+    warn_of_unknown_variables()
     try:
         settings = _checked(read_settings())
-        logs.prepare(as_json=settings.log_json)
+        logs.configure(as_json=settings.log_json)
         database = connect(settings)
         found = database.revision()
         refuse_newer(found)
@@ -38,7 +34,7 @@ def main() -> int:
         print(f"reelproof: {problem}", file=sys.stderr)
         return 2
     except SQLAlchemyError as problem:
-        print(f"reelproof: {unusable(settings, problem)}", file=sys.stderr)
+        print(f"reelproof: {explain_unusable(settings, problem)}", file=sys.stderr)
         return 2
     if found != REVISION:
         print(

@@ -1,10 +1,4 @@
-"""Transfers between worker and object store, in a process of its own.
-
-Run as ``python -m webapp.worker.store_transfer``.
-
-The worker's process may have no thread beside its own, and fsspec starts one. Who waits here
-writes the heartbeat meanwhile, however long a file takes.
-"""
+"""Transfers between worker and object store, in a process of their own."""
 
 from __future__ import annotations
 
@@ -16,13 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from detector.files import hashed
-from detector.paths import ROOT
-from detector.process.parent import end_with_starter, environment_of_child
-from reports.text.translation.language import gettext
+from detector.files import ROOT, hash_file
+from detector.process.signals import end_with_named_parent, environment_of_child
+from reports.language.translation import gettext
+from webapp.analyses.results import refuse_damaged
 from webapp.errors import DamagedFile, StoreError
-from webapp.queries.results import refuse_damaged
-from webapp.services import models as model_service
+from webapp.models import service as model_service
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 
@@ -76,7 +69,7 @@ def put_result(settings: Settings, analysis_id: str, sha256: str, tick: Callable
 def _fetch_inputs(folders: Folders, analysis_id: str, sha256: str, to: str, model: str) -> None:
     _fetch_exhibit(folders, sha256, Path(to))
     for name in model.split(","):  # the first one and others beside it; a name has no comma
-        model_service.fetch(folders, name)
+        model_service.fetch_model(folders, name)
     folders.store.fetch(folders.playback(sha256))
     with contextlib.suppress(DamagedFile):  # then it is made again
         folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)
@@ -84,7 +77,7 @@ def _fetch_inputs(folders: Folders, analysis_id: str, sha256: str, to: str, mode
 
 def _fetch_exhibit(folders: Folders, sha256: str, to: Path) -> None:
     exhibit = folders.exhibit(sha256)
-    if exhibit.exists() and hashed(exhibit)[1] != sha256:
+    if exhibit.exists() and hash_file(exhibit)[1] != sha256:
         exhibit.unlink()
     if not exhibit.exists() and not folders.store.fetch(exhibit, sha256, to=to):
         raise StoreError(
@@ -148,7 +141,7 @@ def _in_own_process(settings: Settings, tick: Callable[[], None], *arguments: st
 
 def main(arguments: list[str], patience: float = BACK) -> int:
     """Do the transfer that is named first; tried again for ``patience`` seconds without a reachable store."""
-    end_with_starter()
+    end_with_named_parent()
     folders = Folders.of(read_settings())
     does: dict[str, Callable[..., None]] = {
         "fetch_inputs": _fetch_inputs,

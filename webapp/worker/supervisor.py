@@ -1,8 +1,4 @@
-"""The processes of ``python -m webapp``: this one serves pages, one more runs the worker.
-
-The main thread watches: it restarts a worker that died, sends again what got lost, and
-at the end stops everything it started.
-"""
+"""Start, watch and restart the child processes of ``python -m webapp``."""
 
 from __future__ import annotations
 
@@ -18,15 +14,16 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from detector.paths import ROOT
-from detector.process.parent import environment_of_child
-from webapp.api.contract import idempotency
-from webapp.custody import actors
-from webapp.intake import resumable
-from webapp.jobs import heartbeat, recovery
+from detector.files import ROOT
+from detector.process.signals import environment_of_child
+from webapp.analyses.uploads import resumable
+from webapp.custody import custody_log
 from webapp.jobs import queue as job_queue
-from webapp.monitoring import alerts
-from webapp.queries import live_sessions
+from webapp.jobs import recovery
+from webapp.jobs import recovery as jobs_recovery
+from webapp.live import sessions
+from webapp.operations import alerts
+from webapp.rest import idempotency
 from webapp.settings import QUEUES, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -51,7 +48,7 @@ class ChildProcess:
         self.started_by = f"{os.getpid()}-{time.time_ns():x}"
         self._environment = environment_of_child() | {
             "REELPROOF_DATA": str(settings.data),
-            actors.STARTED_BY: self.started_by,
+            custody_log.STARTED_BY: self.started_by,
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._started = float("-inf")
@@ -103,14 +100,16 @@ class Worker(ChildProcess):
         super().__init__(settings, WORKER, wanted=settings.workers > 0)
         self._settings = settings
         # With a broker of its own this is the only instance: whatever runs, runs here.
-        self.name_prefix = actors.name_prefix(self.started_by) if settings.shared else None
+        self.name_prefix = custody_log.process_name_prefix(self.started_by) if settings.shared else None
         self._heard = float("-inf")
         self._work: dict[int, float] = {}  # of its children, when it was last heard
 
     def note_presence(self, database: Database) -> None:
         """Say in the database that the worker runs, if it does."""
         if self._process is not None and self._process.poll() is None:
-            heartbeat.record_worker(database, f"{actors.name_prefix(self.started_by)}{self._process.pid}")
+            jobs_recovery.record_worker(
+                database, f"{custody_log.process_name_prefix(self.started_by)}{self._process.pid}"
+            )
 
     def stop_and_requeue(self, database: Database) -> None:
         """End it and queue again what it was at; without a database that is found later."""
@@ -229,7 +228,7 @@ def watch(
         with _kept_going("looking after the queue"):
             sweep(database, settings, send, silent_too=silent_too)
         with _kept_going("looking for what to alert about"):
-            alerts.check(settings, database)
+            alerts.check_alerts(settings, database)
         busy = time.monotonic() - began  # a broker that does not answer is waited for; that is no sleep
 
 
@@ -249,9 +248,9 @@ def sweep(
     if silent_too:
         recovery.requeue_stale(database)
     folders = Folders.local(settings.data)
-    resumable.expire(database, folders)
+    resumable.expire_uploads(database, folders)
     idempotency.expire(database)
-    live_sessions.remove_old(folders.live)
+    sessions.remove_old_sessions(folders.live)
     # Last: while the broker cannot be reached this raises, and nothing could be sent.
     if settings.shared:
         lost = job_queue.lost_shared_messages(database, messages_waiting(settings))
@@ -265,4 +264,4 @@ def messages_waiting(settings: Settings, queues: Iterable[str] = QUEUES) -> dict
     """How many ids wait on the shared broker in each of ``queues``."""
     from webapp.jobs import broker  # brings Celery
 
-    return broker.waiting(broker.make_celery(settings), queues)
+    return broker.count_messages(broker.make_celery(settings), queues)

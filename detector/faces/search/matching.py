@@ -1,13 +1,8 @@
-"""Where a face lies in the frames between two in which it was found: where its pictures match best.
-
-The face is expected on the line between both boxes. Around each place on it both pictures of the face are
-slid over the frame (normalised cross-correlation); the best match, between pixels by a parabola, says how far
-beside the line it lies.
-"""
+"""Locate a face in the frames between two detections, by matching pixels and by interpolation."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import cv2
@@ -26,7 +21,7 @@ _LIKE = 0.75  # correlation with its pictures at both ends, at least; at 0.7 one
 Grey = NDArray[np.uint8]
 
 
-def faces_along(frames: Sequence[Frame], start: Face, end: Face) -> list[Face] | None:
+def match_faces_between(frames: Sequence[Frame], start: Face, end: Face) -> list[Face] | None:
     """The face in each of ``frames`` but the first, where it is ``start``, and the last, where it is ``end``.
 
     None if there is one in which nothing looks enough like it: turned away, covered, or farther off.
@@ -38,20 +33,20 @@ def faces_along(frames: Sequence[Frame], start: Face, end: Face) -> list[Face] |
     ]
     found = []
     for frame in frames[1:-1]:
-        face = on_the_line(frames, frame, start, end)
+        face = interpolate_face(frames, frame, start, end)
         beside = _beside(frame.image, face.box, pictures, _share(frames, frame))
         if beside is None:
             return None
-        found.append(shifted(face, *beside))
+        found.append(shift_face(face, *beside))
     return found
 
 
-def picture(image: Image, box: Box) -> NDArray[np.float32]:
+def normalised_pixels(image: Image, box: Box) -> NDArray[np.float32]:
     """What is in ``box`` of ``image``, such that the product of two of them is their correlation."""
-    return correlating(_part(image, box, (_SMALL, _SMALL)).astype(np.float32).reshape(1, -1))[0]
+    return normalise_rows(_part(image, box, (_SMALL, _SMALL)).astype(np.float32).reshape(1, -1))[0]
 
 
-def correlating(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+def normalise_rows(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pictures (n, d) such that the product of two is their correlation; 0 for one without contrast."""
     centred = pictures - pictures.mean(axis=1, keepdims=True)
     spread = np.linalg.norm(centred, axis=1, keepdims=True)
@@ -110,7 +105,7 @@ def _ratio(face: Face) -> float:
     return (face.box[3] - face.box[1]) / max(1.0, face.width)
 
 
-def on_the_line(frames: Sequence[Frame], frame: Frame, start: Face, end: Face) -> Face:
+def interpolate_face(frames: Sequence[Frame], frame: Frame, start: Face, end: Face) -> Face:
     """The face in ``frame``, if it moves evenly from ``start`` in the first to ``end`` in the last."""
     share = _share(frames, frame)
     x0, y0, x1, y1 = (a + (b - a) * share for a, b in zip(start.box, end.box, strict=True))
@@ -126,8 +121,32 @@ def _share(frames: Sequence[Frame], frame: Frame) -> float:
     return float((frame.time - first) / (frames[-1].time - first))
 
 
-def shifted(face: Face, right: float, below: float) -> Face:
+def shift_face(face: Face, right: float, below: float) -> Face:
     """``face`` so many px farther to the right and down."""
     x0, y0, x1, y1 = face.box
     moved = face.landmarks + np.array([right, below], np.float32)
     return Face((x0 + right, y0 + below, x1 + right, y1 + below), face.confidence, moved)
+
+
+LONGEST_FOLLOWED = 1.5  # seconds over which a face is followed so, at most
+
+
+def faces_between(
+    frames: Sequence[Frame], start: Face, end: Face, look: Callable[[Image, Box], Face | None]
+) -> list[Face] | None:
+    """The face in each of the frames but the first, where it is ``start``, and the last, where it is ``end``.
+
+    ``look`` finds the face near a box of an image. None if it is lost on the way.
+    """
+    if len(frames) < 3:
+        return []
+    found = match_faces_between(frames, start, end)
+    if found is not None:
+        return found
+    middle = len(frames) // 2
+    halfway = look(frames[middle].image, interpolate_face(frames, frames[middle], start, end).box)
+    if halfway is None:
+        return None
+    before = faces_between(frames[: middle + 1], start, halfway, look)
+    after = faces_between(frames[middle:], halfway, end, look)
+    return None if before is None or after is None else [*before, halfway, *after]

@@ -1,15 +1,4 @@
-"""Find the faces of sampled frames without CenterFace's search of each of them.
-
-CenterFace searches whole frames at the start, after a cut, from time to time
-(:attr:`~detector.schema.analysis.Parameters.search_interval`) and whenever a known face is not where it
-was. In between, once a second, it *looks* only around the last places of known faces, at a size that suits
-them (:mod:`detector.faces.search.place_search`), and where a small network proposes others
-(:mod:`detector.faces.search.newcomers`). In the frames between two such looks faces are followed by their
-pictures (:mod:`detector.faces.search.interpolation`), and a newcomer is followed backwards to where it came
-in. So frames are held back until the next search or look; then they are *settled*.
-
-Which faces of successive frames are one track is decided after that (:mod:`detector.faces.tracks`).
-"""
+"""Find the faces of sampled frames without running CenterFace on each of them."""
 
 from __future__ import annotations
 
@@ -19,13 +8,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from detector.faces.crop import Face
-from detector.faces.search.centerface import FaceDetector
-from detector.faces.search.interpolation import LONGEST_FOLLOWED, faces_between
-from detector.faces.search.newcomers import NewcomerSearch
-from detector.faces.search.place_search import PlaceSearch, among, may_be
-from detector.faces.search.proposals import NARROWEST_PROPOSED
-from detector.faces.search.pyramid import PyramidSearch
-from detector.faces.search.searched_size import searched_scale
+from detector.faces.search.matching import LONGEST_FOLLOWED, faces_between
+from detector.faces.search.networks import NARROWEST_PROPOSED, FaceDetector, search_scale
+from detector.faces.search.photos import PyramidSearch
+from detector.faces.search.places import NewcomerSearch, PlaceSearch, is_among, may_be_same_face
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 
@@ -88,7 +74,7 @@ class FaceSearch:
 
     def _search_interval(self, image: Image) -> float:
         """Seconds from one of CenterFace's searches of a whole frame to the next."""
-        narrowest = self._narrowest_judged * searched_scale(image, self._width)
+        narrowest = self._narrowest_judged * search_scale(image, self._width)
         return self._interval / _OFTENER if narrowest < NARROWEST_PROPOSED else self._interval
 
     def _is_due(self, frame: Frame, last: _Held) -> bool:
@@ -143,7 +129,7 @@ class FaceSearch:
                 return False
             ways.append(way)
         moments = [list(faces) for faces in zip(*ways, strict=True)]
-        if any(among(face.box, faces[:rank]) for faces in moments for rank, face in enumerate(faces)):
+        if any(is_among(face.box, faces[:rank]) for faces in moments for rank, face in enumerate(faces)):
             return False
         for one, found in zip(held, moments or [[]] * len(held), strict=True):
             one.faces = list(found)
@@ -156,7 +142,7 @@ class FaceSearch:
         """
         pairs: list[tuple[Face, Face]] = []
         for face in start:
-            same = [one for one in end if among(face.box, [one])]
+            same = [one for one in end if is_among(face.box, [one])]
             if len(same) > 1 or any(one is taken for one in same for _, taken in pairs):
                 return None
             if not same and face.confidence >= self._sure:
@@ -170,11 +156,11 @@ class FaceSearch:
         found = self._detect(frame.image)
         if self._pyramid is not None:
             found = self._pyramid(frame.image, found)
-        newcomers = [face for face in found if not any(may_be(face.box, one.box) for one in before)]
+        newcomers = [face for face in found if not any(may_be_same_face(face.box, one.box) for one in before)]
         # Near the threshold a search may miss what a look finds.
-        for lost in [one for one in before if not any(may_be(face.box, one.box) for face in found)]:
+        for lost in [one for one in before if not any(may_be_same_face(face.box, one.box) for face in found)]:
             again = self._find_near(frame.image, lost.box)
-            if again is not None and not among(again.box, found):
+            if again is not None and not is_among(again.box, found):
                 found.append(again)
         return found, newcomers
 
@@ -191,7 +177,7 @@ class FaceSearch:
         faces: list[Face] = []
         for one in before:
             face = self._find_near(frame.image, one.box)
-            if face is not None and not among(face.box, faces):
+            if face is not None and not is_among(face.box, faces):
                 faces.append(face)
             elif one.confidence >= self._sure:
                 return self._searched(frame, before)
@@ -207,6 +193,6 @@ class FaceSearch:
             face: Face | None = newcomer if newcomer.confidence >= self._sure else None
             for one in reversed(held):
                 face = face and self._find_near(one.frame.image, face.box)
-                if face is None or among(face.box, one.faces):
+                if face is None or is_among(face.box, one.faces):
                     break
                 one.faces.append(face)

@@ -1,4 +1,4 @@
-"""Frames in order of presentation, each with its time; what is broken is counted."""
+"""Select the picture stream of a file and decode its frames in order of presentation, counting failures."""
 
 from __future__ import annotations
 
@@ -6,25 +6,200 @@ import math
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
 from operator import itemgetter
 
 import av
 from av.codec.codec import Capabilities
 
-from detector.media.exhibit.limits import Bounds
-from detector.media.exhibit.signatures import MATROSKA, MP4
-from detector.media.stream.damage import Damage, key_of
-from detector.media.stream.early_packets import read_ahead
-from detector.media.stream.last_packets import LastPackets
-from detector.media.stream.nal_units import length_size_of
-from detector.media.stream.picture_stream import PictureStream, pixel_aspect
-from detector.media.stream.references import reference_reader
-from detector.media.stream.restarted_clock import FORMATS, RestartedClock
-from detector.media.stream.tally import Tally
-from detector.media.stream.unreferenced import PICTURE_PACKETS, NeededPackets
+from detector.errors import MediaError
+from detector.media.acceptance import ACCEPTED, MATROSKA, MP4, PHOTO_DEMUXERS, UNREADABLE, InputLimits
+from detector.media.stream.damage import Damage, LastPackets, packet_key
+from detector.media.stream.nal_units import length_size_of, reference_reader
+from detector.media.stream.packet_stats import Tally
+from detector.media.stream.packets import (
+    PICTURE_PACKETS,
+    RESTARTING_FORMATS,
+    NeededPackets,
+    RestartedClock,
+    read_ahead,
+)
 from detector.schema.analysis import MediaKind
+from detector.schema.formatting import N_
+
+WHOLE_DURATION = frozenset({MATROSKA, "asf", "flv"})
+"""Containers that state a duration of the whole file alone."""
+
+
+class PictureStream:
+    """The pictures of an open container. Raises :class:`MediaError` for none, or too large ones."""
+
+    def __init__(self, container: av.container.InputContainer, bounds: InputLimits) -> None:
+        self._container = container
+        self._bounds = bounds
+        self._stream = _picture_stream(container)
+        self.open_again: Callable[[], av.container.InputContainer] | None = None
+        """Opens the same file once more, for a container that finds no way back; to be set."""
+        bounds.refuse_picture(self._stream.codec_context.width, self._stream.codec_context.height)
+        self._prepare()
+        if self._stream.time_base is None:
+            raise MediaError(N_("The file gives its frames no times. Convert it to mp4 and try again."))
+        self.time_base: Fraction = self._stream.time_base
+        self.container_format: str = container.format.name
+        # Not the decoder's name, such as libdav1d for AV1.
+        self.codec: str = self._stream.codec_context.codec.canonical_name
+        self.has_sound: bool = bool(container.streams.audio)
+        still = self.container_format in PHOTO_DEMUXERS or (
+            self.container_format == "gif" and self._stream.frames == 1
+        )
+        self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
+        self.pixel_aspect = Fraction(1)
+        """How much wider than high a stored pixel of the first frame is."""
+        if self.kind is MediaKind.VIDEO:
+            self.pixel_aspect = pixel_aspect(self._stream.sample_aspect_ratio)
+        self.played: dict[int, float] = {}
+        """By number of a stream, for how many seconds an edit list plays it; to be set where one waits.
+
+        FFmpeg counts the wait to the duration of a stream whose edit list plays less than there is.
+        """
+        self.stated_seconds: float | None = None
+        """For how long the whole file plays as it states where FFmpeg does not tell; to be set."""
+        bounds.refuse_claims(self.expected_duration, self._stream.frames)
+
+    def _prepare(self) -> None:
+        self._stream.thread_type = "AUTO"
+        # FFmpeg itself refuses frames that are larger than what the file said of itself.
+        self._stream.codec_context.options = {"max_pixels": str(self._bounds.pixels)}
+
+    def _opened_again(self) -> bool:
+        """Be at the first byte of the file opened once more; False where that cannot be."""
+        if self.open_again is None:
+            return False
+        number = self._stream.index  # the one before is closed
+        self._container = self.open_again()
+        (self._stream,) = (stream for stream in self._container.streams.video if stream.index == number)
+        self._prepare()
+        return True
+
+    @cached_property
+    def index_goes_back(self) -> bool:
+        """Whether times in the table of an MP4 go back: its edit list plays several stretches.
+
+        FFmpeg searches that table by halves, and would go to another stretch, whose frames have the same PTS.
+        """
+        if self.container_format != MP4:
+            return False
+        times = (entry.timestamp for entry in self._stream.index_entries)  # hundreds of thousands
+        return any(later < earlier for earlier, later in pairwise(times))
+
+    @property
+    def stream(self) -> av.VideoStream:
+        """The stream of pictures that is examined."""
+        return self._stream
+
+    @property
+    def stream_index(self) -> int:
+        """Its number in the file."""
+        return int(self._stream.index)
+
+    @property
+    def streams(self) -> Iterable[av.stream.Stream]:
+        """All streams of the file."""
+        return self._container.streams
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Tags of the whole file, as written."""
+        return dict(self._container.metadata)
+
+    @property
+    def container_duration(self) -> float | None:
+        """Seconds stated for the whole file."""
+        stated = self._container.duration
+        seconds = (stated or 0) / av.time_base - (self._excess() if self.played else 0.0)
+        return seconds if seconds > 0 else self.stated_seconds
+
+    def duration_of(self, stream: av.stream.Stream) -> float | None:
+        """Seconds stated for a stream, no more than its edit list plays."""
+        stated = _seconds(stream, stream.duration)
+        return None if stated is None or stated <= 0 else min(stated, self.played.get(stream.index, stated))
+
+    def _excess(self) -> float:
+        """By how much the last of all streams ends later to FFmpeg than by its edit list."""
+        ends = [
+            (
+                (_seconds(stream, stream.start_time) or 0.0) + length,
+                length - (self.duration_of(stream) or 0.0),
+            )
+            for stream in self._container.streams
+            if (length := _seconds(stream, stream.duration))
+        ]
+        return max(end for end, _ in ends) - max(end - less for end, less in ends) if ends else 0.0
+
+    @property
+    def stream_duration(self) -> float | None:
+        """Seconds stated for the pictures."""
+        return self.duration_of(self._stream)
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        """Average frames a second as the container states it; None for a still."""
+        return None if self.kind is MediaKind.IMAGE else self._stream.average_rate
+
+    @property
+    def expected_duration(self) -> float:
+        """Seconds the container claims; 0 if it claims nothing."""
+        if self._stream.duration:
+            return self.duration_of(self._stream) or 0.0
+        return (self._container.duration or 0) / av.time_base or self.stated_seconds or 0.0
+
+    @property
+    def states_whole_duration(self) -> bool:
+        """Whether :attr:`expected_duration` is that of the whole file, whichever track ends last."""
+        # Where FFmpeg has not seen a frame yet it takes the one for the other.
+        return self._stream.duration is None or self.container_format in WHOLE_DURATION
+
+    @property
+    def can_skip(self) -> bool:
+        """Whether frames keep their times when others are not decoded (:meth:`MediaReader.some_frames`)."""
+        return self.container_format != "avi"  # keeps no presentation times
+
+
+def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
+    cover = av.stream.Disposition.attached_pic
+    pictures = [s for s in container.streams.video if not s.disposition & cover]
+    streams = [s for s in pictures if s.codec_context is not None]
+    if not streams:
+        if pictures:
+            raise MediaError(
+                N_(
+                    "The file's pictures are in a codec that is not known here, such as the raw format of a "
+                    "camera. Export them as mp4 with a program that plays them, and keep the original."
+                )
+            )
+        if container.streams.audio:
+            raise MediaError(
+                N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s")
+                % {"accepted": ACCEPTED}
+            )
+        if not container.streams:  # not even one of data: its table of contents breaks off
+            raise MediaError(UNREADABLE)
+        raise MediaError(N_("The file holds no picture. %(accepted)s") % {"accepted": ACCEPTED})
+    # What a player shows is what is examined; the others are named.
+    return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
+
+
+def _seconds(stream: av.stream.Stream, ticks: int | None) -> float | None:
+    return None if ticks is None or stream.time_base is None else float(ticks * stream.time_base)
+
+
+def pixel_aspect(aspect: Fraction | None) -> Fraction:
+    """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
+    return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
+
 
 _MOST_THREADS = 64  # of a decoder
 _REFUSED = "a packet the decoder refused"
@@ -34,7 +209,7 @@ _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are
 class FrameDecoder(PictureStream):
     """Decodes the pictures of a container from wherever it stands, and keeps count in :attr:`tally`."""
 
-    def __init__(self, container: av.container.InputContainer, bounds: Bounds) -> None:
+    def __init__(self, container: av.container.InputContainer, bounds: InputLimits) -> None:
         super().__init__(container, bounds)
         self.tally = self._new_tally()
         self._keys = array("q")  # PTS of key frames
@@ -91,7 +266,7 @@ class FrameDecoder(PictureStream):
                 tally.packets.failed(pts, "a frame whose time is not after the one before")
                 continue
             tally.shown(pts, int(frame.pict_type), frame.duration or 0)
-            tally.damage.shown(pts, key_of(frame))
+            tally.damage.shown(pts, packet_key(frame))
             if counting and frame.key_frame:
                 self._keys.append(pts)
                 self._note_aspect(pts)
@@ -109,7 +284,7 @@ class FrameDecoder(PictureStream):
 
     def _note_aspect(self, pts: int) -> None:
         """What the codec states at a key frame; other containers state a shape for all of them."""
-        if self.container_format not in FORMATS:
+        if self.container_format not in RESTARTING_FORMATS:
             return
         aspect = pixel_aspect(self._stream.codec_context.sample_aspect_ratio)
         if aspect != (self._aspects[-1][1] if self._aspects else self.pixel_aspect):
@@ -117,7 +292,7 @@ class FrameDecoder(PictureStream):
 
     def aspect_of(self, frame: av.VideoFrame) -> Fraction:
         """How much wider than high a stored pixel of a frame is: broadcasts change that."""
-        key = key_of(frame)
+        key = packet_key(frame)
         number = 0 if key is None else bisect_right(self._aspects, key, key=itemgetter(0))
         return self._aspects[number - 1][1] if number else self.pixel_aspect
 
@@ -139,10 +314,10 @@ class FrameDecoder(PictureStream):
             if frame.is_corrupt or (self.whole_pictures is not None and number >= self.whole_pictures):
                 tally.undecodable += 1
                 tally.packets.failed(frame.pts, "a frame decoded with errors")
-                tally.damage.corrupt(key_of(frame))
+                tally.damage.corrupt(packet_key(frame))
                 continue
             if frame.key_frame:
-                tally.damage.key_frame(key_of(frame))
+                tally.damage.key_frame(packet_key(frame))
             # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
             if pts is None and not begun:
@@ -170,7 +345,7 @@ class FrameDecoder(PictureStream):
             tally.packets.add(packet, self.codec)
             tally.damage.add(packet)
             if self._is_cut_off(packet):
-                self._refuse(key_of(packet), "a packet that the file holds in part", tally)
+                self._refuse(packet_key(packet), "a packet that the file holds in part", tally)
                 continue
             if needed is not None and (tally.undecodable or tally.out_of_order or tally.damage.is_met):
                 needed.distrust()
@@ -204,7 +379,7 @@ class FrameDecoder(PictureStream):
         # Other tracks are not decoded; where they end tells whether the file does too early.
         others = self._others() if self.states_whole_duration else ()
         packets = self._container.demux(self._stream, *others)
-        clock = RestartedClock(self.time_base) if self.container_format in FORMATS else None
+        clock = RestartedClock(self.time_base) if self.container_format in RESTARTING_FORMATS else None
         begun = False
         while True:
             try:
@@ -242,7 +417,7 @@ class FrameDecoder(PictureStream):
     ) -> Iterator[av.VideoFrame]:
         """The frames that come when ``packets`` are given to the decoder after those in ``fed``."""
         for packet in packets:
-            fed.append(key_of(packet))
+            fed.append(packet_key(packet))
             last.add(packet)
             try:
                 for frame in packet.decode():

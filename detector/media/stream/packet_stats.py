@@ -1,4 +1,4 @@
-"""What can be measured from packets while they pass on their way to the decoder. Bounded in memory."""
+"""Statistics of packets and decoded frames, gathered in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
 
-from detector.media.exhibit.text import clean
+from detector.media.stream.damage import Damage
 from detector.media.stream.nal_units import sequence_headers
-from detector.schema.metadata import DamagedStretch, Encoding, Failure, Gap, Groups, Repeats, Timing
+from detector.schema.metadata import (
+    DamagedStretch,
+    Encoding,
+    Failure,
+    Gap,
+    Groups,
+    Repeats,
+    Timing,
+    clean_text,
+)
 
 MOST_FAILURES = 100  # that are recorded, the first
 _MOST_GAPS = 16
@@ -32,7 +42,7 @@ _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 class PacketStats:
     """Fed by :class:`~detector.media.stream.decoder.FrameDecoder` with each packet of pictures, and by
-    :class:`~detector.media.stream.tally.Tally` with each frame."""
+    :class:`~detector.media.stream.packet_stats.Tally` with each frame."""
 
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0
@@ -112,7 +122,7 @@ class PacketStats:
         self._since_key, self._key_pts, self._group_leads = 1, packet.pts, False
         head = bytes(memoryview(packet)[:_HEAD])
         if len(self._texts) < 8 and (match := _TEXT.search(head)):
-            self._texts.setdefault(clean(match[0], _LONGEST_TEXT))
+            self._texts.setdefault(clean_text(match[0], _LONGEST_TEXT))
         if codec in {"h264", "hevc"} and len(self._sets) < _MOST_KINDS:
             self._sets.update(hashlib.sha256(unit).digest() for unit in sequence_headers(head, codec))
 
@@ -208,3 +218,47 @@ def _median(counted: Counter[int]) -> float | None:
             values.append(value)
             middle.pop(0)
     return sum(values) / 2
+
+
+@dataclass
+class Tally:
+    """What decoding met; complete once the frames have been read to the end."""
+
+    decoded: int = 0
+    passed_over: int = 0  # intact as far as known, and not decoded: no other frame needs them
+    undecodable: int = 0
+    out_of_order: int = 0  # intact, with a time that is not after that of the frame before
+    not_sampled: int = 0  # intervals of sampling whose frames all rest on damaged or missing pictures
+    first_pts: int | None = None
+    last_pts: int | None = None
+    before_last: int | None = None  # PTS of the frame shown before that
+    end_pts: int | None = None
+    shortest: int | None = None  # interval; figures of intervals that are published: `PacketStats.timing`
+    longest: int | None = None
+    broke_off: bool = False  # the container could not be read to its end
+    others_end: float = 0.0  # of other tracks, seconds on the container's own clock
+    packets: PacketStats = field(default_factory=PacketStats)
+    damage: Damage = field(default_factory=Damage)  # and which frames rest on it, of those that can be shown
+
+    @property
+    def frames(self) -> int:
+        """Frames that can be shown, decoded or not."""
+        return self.decoded + self.passed_over
+
+    def shown(self, pts: int, kind: int, duration: int, decoded: bool = True) -> None:
+        """The next frame in order of presentation, and FFmpeg's number of its kind."""
+        self.decoded += decoded
+        self.passed_over += not decoded
+        last = self.last_pts
+        if last is not None and pts <= last:  # of a frame not decoded, of which one learns late
+            self.packets.shown(kind, pts, None)
+            return
+        self.packets.shown(kind, pts, None if last is None else pts - last)
+        if last is None:
+            self.first_pts = pts
+        else:
+            self.shortest = min(pts - last, self.shortest or pts - last)
+            self.longest = max(pts - last, self.longest or pts - last)
+        self.before_last = last
+        self.end_pts = pts + (duration or (self.shortest or 0))
+        self.last_pts = pts

@@ -1,11 +1,4 @@
-"""Whether two analyses of one exhibit agree: the same findings, up to what another machine may differ by.
-
-Arithmetic in another order (threads, batches, instruction sets, versions of libraries) changes
-the last digits of every score, and a face at the edge of being judged may fall to the other
-side of it. :data:`TOLERANCE` allows for that and no more; ``docs/evidence.md`` says how it was
-measured. What a finding rests on beside its scores is compared where one version of the engine made both
-(:mod:`detector.verdict.reproducibility.grounds`).
-"""
+"""Compare scores and findings of two analyses of one exhibit, within the tolerance between machines."""
 
 from __future__ import annotations
 
@@ -16,19 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detector.backends.base import kind_of_numbers
+from detector.backends.runtimes import number_format
 from detector.schema.analysis import Analysis, Score, Segment, Software
-from detector.schema.boxes import overlap
-from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
-from detector.segments.sampling_intervals import interval_index, is_sampled
-from detector.verdict.judged_exhibit import JudgedExhibit
-from detector.verdict.persons.averaged_odds import could_be
-from detector.verdict.persons.kinds import is_near_border
-from detector.verdict.persons.whose_figure import persons_averaged
+from detector.schema.geometry import overlap
+from detector.schema.metadata import DeclarationKind
+from detector.segments.rules import interval_index, is_sampled
+from detector.verdict.judged_persons import JudgedExhibit, could_be, is_near_border, persons_averaged
 from detector.verdict.reproducibility import grounds
-from detector.verdict.reproducibility.tolerance import TOLERANCE as TOLERANCE
-from detector.verdict.reproducibility.tolerance import Tolerance as Tolerance
+from detector.verdict.reproducibility.segment_agreement import TOLERANCE as TOLERANCE
+from detector.verdict.reproducibility.segment_agreement import Tolerance as Tolerance
 from detector.verdict.verdict import exhibit_probability
 
 _SAME_FACE = 0.5  # least overlap of two boxes (intersection over union) that are one face
@@ -101,7 +91,7 @@ def made_by_one_engine(one: Software, other: Software) -> bool:
 
 def same_arithmetic(one: Software, other: Software) -> bool:
     """Whether both computed in the same kind of numbers, as far as is recorded."""
-    kinds = {kind_of_numbers(each.precision) for each in (one, other)}
+    kinds = {number_format(each.precision) for each in (one, other)}
     return "" in kinds or len(kinds) == 1
 
 
@@ -198,7 +188,7 @@ def _premises(recorded: Analysis, again: Analysis) -> list[str]:
         found.append("the models are not the same")
     if recorded.parameters != again.parameters:
         found.append("the settings are not the same")
-    one, other = (kind_of_numbers(each.software.precision) for each in (recorded, again))
+    one, other = (number_format(each.software.precision) for each in (recorded, again))
     if not same_arithmetic(recorded.software, again.software):
         found.append(
             f"the arithmetic is not the same: {other}, where {one} is recorded; see REELPROOF_BACKEND"

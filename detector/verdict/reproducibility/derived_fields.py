@@ -1,9 +1,4 @@
-"""What of an analysis follows from its other fields, held against them: without the exhibit, in a moment.
-
-Probabilities of frames follow from logits by the calibration that is told; segments and peaks lie at scored
-frames. By the rules of this version smoothed probabilities, segments, their confidences and peaks follow from
-logits as well: earlier versions may have had other rules, so these are for analyses of this version alone.
-"""
+"""Check the fields of an analysis that follow from its other fields, without the exhibit."""
 
 from __future__ import annotations
 
@@ -13,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Peak, Person, Platt, Scores, Segment
-from detector.schema.logistic import sigmoid
+from detector.schema.geometry import sigmoid
 from detector.segments import rules
-from detector.segments.sampling_intervals import is_sampled, mean_per_interval, sample_weights
+from detector.segments.rules import is_sampled, mean_per_interval, sample_weights
 
 _EXACT = 1e-6  # seconds, probabilities: both are stored as the nearest float
 _ROUNDED = 0.02  # px; boxes are rounded to a hundredth before and after their median

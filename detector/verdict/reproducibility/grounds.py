@@ -1,8 +1,4 @@
-"""What a finding rests on, and what is said of the file, held against the same analysis made once more.
-
-Only where one version of the engine made both: another may tell its grounds otherwise. Figures that come
-from networks may differ as scores may; what is read from the file may not.
-"""
+"""Compare the grounds of a finding and the statements about the file between two analyses."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from detector.metadata.anomalies.clocks import DEPEND_ON_NOW, IN_THE_FUTURE
+from detector.metadata.anomalies import DEPEND_ON_NOW, IN_THE_FUTURE
 from detector.schema.analysis import (
     Analysis,
     Declaration,
@@ -21,13 +17,17 @@ from detector.schema.analysis import (
     SecondLookContrast,
 )
 from detector.schema.base import Value
-from detector.schema.declarations import DeclarationKind
 from detector.schema.formatting import timecode
-from detector.schema.measurements.coverage import FaceQuality, Span
-from detector.schema.metadata import Anomaly
-from detector.verdict.persons.finding_basis import is_colourless, is_covered
-from detector.verdict.reproducibility.segments import LOGITS, of_segments, same_logit, same_place
-from detector.verdict.reproducibility.tolerance import Tolerance
+from detector.schema.measurements import FaceQuality, Span
+from detector.schema.metadata import Anomaly, DeclarationKind
+from detector.verdict.judged_persons import is_colourless, is_covered
+from detector.verdict.reproducibility.segment_agreement import (
+    LOGITS,
+    Tolerance,
+    of_segments,
+    same_logit,
+    same_place,
+)
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _FEW = 20  # a count below it is the same in both

@@ -99,20 +99,20 @@ class TestSound:
     def test_refused_by_the_container_is_left_out(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from detector.annotated_video import audio
+        from detector.annotated_video import video
 
         def refuse(*_: Any) -> None:
-            raise audio.SoundRefused
+            raise video.SoundRefused
 
-        monkeypatch.setattr(audio.Sound, "until", refuse)
+        monkeypatch.setattr(video.Sound, "until", refuse)
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT), sound=True))
-        real = audio.Sound.__init__
+        real = video.Sound.__init__
 
         def unrefused(self: Any, container: Any, wanted: bool) -> None:
             real(self, container, wanted)
             if not wanted:
-                monkeypatch.setattr(audio.Sound, "until", lambda *_: None)
+                monkeypatch.setattr(video.Sound, "until", lambda *_: None)
 
-        monkeypatch.setattr(audio.Sound, "__init__", unrefused)
+        monkeypatch.setattr(video.Sound, "__init__", unrefused)
         result, frames = made.annotated()
         assert result.sound == "left out (aac)" and len(frames) == 30

@@ -23,8 +23,8 @@ from clips import HEIGHT, number_of, write_clip, write_erased, write_sound
 from detector.annotated_video import annotate, video
 from detector.cli.main import main
 from detector.errors import MediaError
-from detector.paths import ROOT
-from detector.sandbox import capabilities, process
+from detector.files import ROOT
+from detector.sandbox import capabilities, confined_process
 from detector.schema.analysis import Media, MediaKind
 
 
@@ -99,7 +99,7 @@ def test_the_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: py
         return real(path)
 
     monkeypatch.setattr(video, "hashed", hashed)
-    monkeypatch.setattr(process, "native_threads", lambda: 1)  # forked, so that it has this function
+    monkeypatch.setattr(confined_process, "native_threads", lambda: 1)  # forked, so that it has this function
     out = tmp_path / "out" / "annotated.mp4"
     assert main(["annotate", str(made.path), str(tmp_path / "analysis.json"), "--out", str(out)]) == 0
     assert len(read(out)) == 5 and list(out.parent.iterdir()) == [out]
@@ -143,7 +143,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
         ]
         code = (
             "import sys; from detector.cli.main import main; "
-            "from detector.process.memory import peak_memory; "
+            "from detector.process.resources import peak_memory; "
             "print(main(sys.argv[1:]), peak_memory())"
         )
         done = subprocess.run(

@@ -28,8 +28,7 @@ from annotated_clips import (
 from clips import HEIGHT, WIDTH, write_clip
 
 from detector.annotated_video import drawing
-from detector.annotated_video.lanes import FaceState, lanes
-from detector.annotated_video.layout import FrameLayout, arrange
+from detector.annotated_video.drawing import FaceState, FrameLayout, arrange, lanes
 from detector.schema.formatting import timecode
 
 GREEN = (0, 255, 0)
@@ -280,7 +279,7 @@ class TestLayout:
         ("seconds", "text"), [(0, "00:00:00.000"), (59.9996, "00:01:00.000"), (3661.25, "01:01:01.250")]
     )
     def test_times_read_as_in_reports(self, seconds: float, text: str) -> None:
-        from reports.text.numbers import timecode as theirs
+        from reports.language.formatting import timecode as theirs
 
         assert timecode(seconds) == theirs(seconds) == text
 

@@ -23,7 +23,7 @@ from annotated_clips import (
 from clips import box, number_of, packets, write_clip
 
 from detector.annotated_video import Annotated
-from detector.annotated_video.lanes import FaceState
+from detector.annotated_video.drawing import FaceState
 
 
 def rotated(path: Path, quarter_turns: int) -> Path:

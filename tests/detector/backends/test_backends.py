@@ -15,29 +15,29 @@ from safetensors.torch import load_file, save
 
 from detector import analyze
 from detector.backends import selection as backends
-from detector.backends.openvino import OpenVINO
+from detector.backends.runtimes import OpenVINO
 from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
 from detector.models.card import Card
-from detector.models.card_files import load_card
 from detector.models.loaded import LoadedModel, graph_path, load_model, load_pair
+from detector.models.model_files import load_card
 from detector.networks import graphs
 from detector.networks.base import create
-from detector.networks.trace_graphs import SHIPPED
+from detector.networks.trace_graphs import SHIPPED_GRAPHS
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 from detector.verdict.reproducibility.agreement import compare
 
-EXACT = [name for name in backends.NAMES if name not in backends.ROUGH]
+EXACT = [name for name in backends.BACKEND_NAMES if name not in backends.REDUCED_PRECISION]
 CLOSE = 5e-4
 """Largest difference of logits: a fiftieth of what two analyses' probabilities may differ by."""
 
 
 @pytest.fixture(autouse=True)
 def _free_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(backends.SETTING, "")
+    monkeypatch.setenv(backends.BACKEND_VARIABLE, "")
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ class TestAgreement:
         assert mirrored[0] == pytest.approx(together[1], abs=CLOSE)
         assert together.tolist() == kept.tolist()
 
-    @pytest.mark.parametrize(("architecture", "size"), SHIPPED)
+    @pytest.mark.parametrize(("architecture", "size"), SHIPPED_GRAPHS)
     def test_every_shipped_graph_is_its_architecture(
         self, architecture: str, size: int, crops: np.ndarray, tmp_path: Path
     ) -> None:
@@ -167,7 +167,7 @@ class TestAgreement:
 class TestChoice:
     def test_the_fastest_present(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backends, "gpu_is_here", lambda: False)
-        assert backends.available() == ("openvino", "onnxruntime", "torch")
+        assert backends.available_backends() == ("openvino", "onnxruntime", "torch")
         assert backends.open_backend(model).name == "openvino"
         for lacking, left in (({"openvino"}, "onnxruntime"), ({"openvino", "onnxruntime"}, "torch")):
             monkeypatch.setattr(
@@ -182,7 +182,7 @@ class TestChoice:
     def test_by_the_environment_and_by_name(
         self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv(backends.SETTING, "onnxruntime")
+        monkeypatch.setenv(backends.BACKEND_VARIABLE, "onnxruntime")
         assert Scorer(model).backend.name == "onnxruntime"
         assert Scorer(model, backend="torch").backend.name == "torch"
 
@@ -191,7 +191,7 @@ class TestChoice:
         assert Scorer(model.alone).backend is Scorer(model).backend, "a second look changes nothing of it"
 
     def test_unknown(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv(backends.SETTING, "tensorflow")
+        monkeypatch.setenv(backends.BACKEND_VARIABLE, "tensorflow")
         with pytest.raises(
             ParameterError, match="'tensorflow' is no back end. Choose one of: openvino, onnx"
         ):
@@ -214,7 +214,7 @@ class TestChoice:
 
     @pytest.mark.parametrize("name", ["../../../etc/passwd", "*", "efficientnet_lite0-128.onnx\0"])
     def test_a_strangers_architecture_leads_nowhere(self, name: str) -> None:
-        assert graphs.shipped(name, 128) is None
+        assert graphs.shipped_graph(name, 128) is None
 
     def test_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OMP_NUM_THREADS", "7")
@@ -227,7 +227,7 @@ class TestChoice:
 def usual(model: LoadedModel, still: Path) -> Analysis:
     """The portrait's analysis by the back end that is chosen by itself."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv(backends.SETTING, "")
+        patched.setenv(backends.BACKEND_VARIABLE, "")
         return analyze(still, model=model.alone, parameters=Parameters(second_look=0))
 
 
@@ -239,7 +239,7 @@ class TestFromAShell:
     def test_a_wrong_setting_too(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, still: Path
     ) -> None:
-        monkeypatch.setenv(backends.SETTING, "fast")
+        monkeypatch.setenv(backends.BACKEND_VARIABLE, "fast")
         assert main(["analyze", str(still)]) == 2
         assert "'fast' is no back end" in capsys.readouterr().err
 
@@ -269,7 +269,7 @@ def whole(model: LoadedModel) -> bytes:
     """The default network with its weights, as one ONNX file."""
     path, given = graph_path(model), model.card.input
     assert path is not None
-    return graphs.bound(graphs.read(path), given.mean, given.std, model.tensors())
+    return graphs.bind(graphs.read_graph(path), given.mean, given.std, model.tensors())
 
 
 def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(
@@ -277,7 +277,9 @@ def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(
 ) -> None:
     path, given = graph_path(model), model.card.input
     assert path is not None
-    apart = graphs.Unbound(path.read_bytes(), graphs.constants(given.mean, given.std, model.tensors()))
+    apart = graphs.UnboundGraph(
+        path.read_bytes(), graphs.graph_constants(given.mean, given.std, model.tensors())
+    )
     one, other = OpenVINO(lambda: whole, 1), OpenVINO(lambda: apart, 1)
     assert np.array_equal(one.run(crops), other.run(crops))
 

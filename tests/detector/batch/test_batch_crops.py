@@ -21,15 +21,14 @@ import pytest
 from clips import numbered
 
 from detector import Parameters
-from detector.batch.result_line import ResultLine
+from detector.batch.results_file import ResultLine
 from detector.batch.run import BatchRun
 from detector.faces.crop import CropSquare, crop_square, square_for_face
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
+from detector.files import ROOT
 from detector.models.loaded import LoadedModel
 from detector.models.loaded import load_model as load
-from detector.paths import ROOT
-from detector.scoring.scorer import Scorer
-from detector.scoring.single_crops import CROP_SCALE, CropScorer, framed_crop
+from detector.scoring.scorer import CROP_SCALE, CropScorer, Scorer, framed_crop
 
 KEYS = (
     *("file", "verdict", "probability", "stability", "faces", "duration"),
@@ -293,7 +292,7 @@ def test_auc_on_the_validation_crops(data: Path, tmp_path: Path) -> None:
     """The first hundred crops, through the same door as `score --crops`; the floor is no target."""
     from sklearn.metrics import roc_auc_score
 
-    from detector.training.data.face_samples import read_csv
+    from training.data.research_faces import read_csv
 
     rows = read_csv(data / "dfdc-val.csv")[:100]
     with zipfile.ZipFile(data / "dfdc-val.zip") as archive:

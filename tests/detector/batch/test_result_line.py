@@ -8,14 +8,14 @@ from pathlib import Path
 from analyses import build
 from test_batch_crops import KEYS
 
-from detector.batch.result_line import verdict_fields
-from detector.paths import ROOT
-from detector.schema.summary import summary_of
+from detector.batch.results_file import verdict_fields
+from detector.files import ROOT
+from detector.schema.analysis import summarise
 
 
 def test_lines_of_files_and_of_crops_have_the_documented_fields(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False)
-    of_files = [*verdict_fields(analysis), "reason", *summary_of(analysis)]
+    of_files = [*verdict_fields(analysis), "reason", *summarise(analysis)]
     assert ["file", *of_files, "seconds"] == list(KEYS)
     (told,) = re.findall(
         r"^`score` prints one line per file.*$", (ROOT / "docs" / "cli.md").read_text("utf-8"), re.M

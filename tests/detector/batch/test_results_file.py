@@ -17,13 +17,11 @@ from batch_files import PHOTO, files
 
 from detector import Parameters
 from detector.batch.input_files import File
-from detector.batch.other_model_names import OtherModelNames
-from detector.batch.result_line import ResultLine
-from detector.batch.results_file import ResultsFile, read_lines, run_key
+from detector.batch.results_file import OtherModelNames, ResultLine, ResultsFile, read_lines, run_key
 from detector.batch.run import BatchRun
 from detector.errors import ParameterError
-from detector.models.card_files import MODELS, SECOND_LOOKS
-from detector.schema.joint_rule import JointRule
+from detector.models.model_files import MODELS_FOLDER, SECOND_LOOK_FOLDER
+from detector.schema.method import JointRule
 
 DEFAULT = Parameters()
 
@@ -103,14 +101,14 @@ class TestKept:
 
     def test_another_second_look_but_not_other_figures(self, tmp_path: Path) -> None:
         folder = tmp_path / "models"
-        (folder / SECOND_LOOKS).mkdir(parents=True)
+        (folder / SECOND_LOOK_FOLDER).mkdir(parents=True)
         for path in (
             Path("reelproof.json"),
             Path("reelproof.safetensors"),
-            Path(SECOND_LOOKS, "reelproof.json"),
+            Path(SECOND_LOOK_FOLDER, "reelproof.json"),
         ):
-            (folder / path).symlink_to(MODELS / path)
-        card, second = folder / "reelproof.json", folder / SECOND_LOOKS / "reelproof.json"
+            (folder / path).symlink_to(MODELS_FOLDER / path)
+        card, second = folder / "reelproof.json", folder / SECOND_LOOK_FOLDER / "reelproof.json"
         before = run_key(card, DEFAULT)
 
         def change(**values: object) -> None:

@@ -14,7 +14,7 @@ from analyses import build, with_stability
 from detector.batch import watch_folder as watch_module
 from detector.batch.watch_folder import LOG, STILL_FOR, Watch
 from detector.errors import MediaError, NotOpenedError, ParameterError
-from detector.files import hashed
+from detector.files import hash_file
 from detector.sandbox import UnexpectedError
 from detector.sandboxed_engine import analyze_confined
 from detector.schema.analysis import Parameters
@@ -173,7 +173,7 @@ def test_a_file_that_is_moved_between_its_hash_and_its_analysis(tmp_path, analys
     (inbox / "a.mp4").write_bytes(b"one")
 
     def moving(path):
-        told = hashed(path)
+        told = hash_file(path)
         path.rename(tmp_path / "aside")
         return told
 
@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_read_yet_is_said_once_and_done_later(tmp_path, an
     def denied(path):
         if path.name == "a.mp4" and clock.now < 100:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return hashed(path)
+        return hash_file(path)
 
     monkeypatch.setattr(watch_module, "hashed", denied)
     watch = watching(tmp_path, clock)
@@ -230,7 +230,7 @@ def test_files_that_cannot_be_read_hold_up_no_end(tmp_path, analysed, monkeypatc
     clock = Clock()
     (tmp_path / "a.mp4").write_bytes(b"one")
     clock.plans = [lambda: (tmp_path / f"{len(clock.plans)}.mp4").write_bytes(b"more")] * 7
-    monkeypatch.setattr(watch_module, "hashed", lambda path: hashed(path / "below"))
+    monkeypatch.setattr(watch_module, "hashed", lambda path: hash_file(path / "below"))
     lines = list(watching(tmp_path, clock).lines(once=True))
     assert len(lines) == len({line["file"] for line in lines}) == 8 and clock.now < 60
 

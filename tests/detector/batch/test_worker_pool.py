@@ -28,15 +28,16 @@ from waiting import PATIENCE, until
 from warm import Script
 
 from detector import Parameters
-from detector.batch import confined_file, worker_pool
+from detector.batch import worker_pool
+from detector.batch import worker_pool as batch_worker_pool
 from detector.batch.input_files import File
-from detector.batch.other_model_names import OtherModelNames
+from detector.batch.results_file import OtherModelNames
 from detector.batch.run import BatchRun
 from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ReelproofError
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.sandbox import Limits
-from detector.schema.joint_rule import JointRule
+from detector.schema.method import JointRule
 
 DEFAULT = Parameters()
 SCAN = Parameters(second_look=0)
@@ -286,10 +287,10 @@ def test_a_second_look_beside_a_model_elsewhere_may_be_read(
             readable.extend(confinement["places"].readable)
             super().__init__(lambda _report: {})
 
-    monkeypatch.setattr(confined_file, "Sandbox", Noted)
-    asked = confined_file.AnalysisSettings(str(tmp_path / "own.json"), DEFAULT, OtherModelNames())
-    work = confined_file.Work(asked, Limits(), 1, os.getpid())
-    assert "error" not in confined_file.line_of(File("x", tmp_path / "x", tmp_path / "x"), work)
+    monkeypatch.setattr(batch_worker_pool, "Sandbox", Noted)
+    asked = batch_worker_pool.AnalysisSettings(str(tmp_path / "own.json"), DEFAULT, OtherModelNames())
+    work = batch_worker_pool.Work(asked, Limits(), 1, os.getpid())
+    assert "error" not in batch_worker_pool.line_of(File("x", tmp_path / "x", tmp_path / "x"), work)
     pairs = tmp_path / "own", tmp_path / "second-look" / "own"
     assert {pair.with_suffix(ending) for pair in pairs for ending in (".json", ".safetensors")} < set(
         readable

@@ -25,9 +25,9 @@ from detector import Analysis, engine
 from detector.cli.analyze import older_form
 from detector.cli.main import argument_parser, main
 from detector.errors import ParameterError
-from detector.models.card_files import DEFAULT
+from detector.files import ROOT
 from detector.models.loaded import LoadedModel
-from detector.paths import ROOT
+from detector.models.model_files import DEFAULT_MODEL
 from detector.schema.analysis import schema_text
 from reports.verification.verify import verify
 
@@ -37,7 +37,9 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch, scan: LoadedModel) -> None:
     """With a model loaded once."""
     monkeypatch.setattr("detector.sandboxed_engine.Sandbox", Unconfined)
     load = engine.load_model
-    monkeypatch.setattr(engine, "load_model", lambda name: scan if name in (None, DEFAULT) else load(name))
+    monkeypatch.setattr(
+        engine, "load_model", lambda name: scan if name in (None, DEFAULT_MODEL) else load(name)
+    )
 
 
 @pytest.fixture
@@ -351,10 +353,10 @@ def test_train_reads_the_documents_own_set_and_says_how_to_measure(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A shipped recipe with what docs/training.md says to put in place of its [mix]."""
-    monkeypatch.setattr("detector.training.train.train", lambda *_: tmp_path / "checkpoint")
+    monkeypatch.setattr("training.train.train", lambda *_: tmp_path / "checkpoint")
     card = SimpleNamespace(temperature=1.5, rates=())
-    monkeypatch.setattr("detector.training.publish.publish.publish", lambda *_: card)
-    shipped = (ROOT / "detector/training/configs/resnet18.toml").read_text().partition("[mix]")[0]
+    monkeypatch.setattr("training.publish.publish", lambda *_: card)
+    shipped = (ROOT / "training/configs/resnet18.toml").read_text().partition("[mix]")[0]
     told = re.search(r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training.md").read_text(), re.MULTILINE)
     assert told is not None
     recipe = tmp_path / "my.toml"
@@ -373,7 +375,7 @@ def test_no_data_where_it_should_be(
 ) -> None:  # fmt: skip
     """One line naming the missing file, no traceback."""
     nowhere = str(tmp_path / "nowhere")
-    given = [DEFAULT, nowhere] if command == "evaluate" else ["--data", nowhere]
+    given = [DEFAULT_MODEL, nowhere] if command == "evaluate" else ["--data", nowhere]
     arguments = [command, *given, "--out", str(tmp_path / "out")]
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()

@@ -8,9 +8,10 @@ import pytest
 from analyses import build
 from made_comparison_results import comparison_of
 
-from detector.cli import analyze, compare
+from detector.cli import analyze
+from detector.cli import analyze as cli_analyze
 from detector.schema.analysis import OtherModel, Ran
-from detector.schema.formatting import with_noun
+from detector.schema.formatting import count_noun
 
 
 def test_of_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +30,7 @@ def test_of_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFi
         ran=Ran(backend="torch", precision="float32", device="cpu"),
     )
     raised = made.parameters.model_copy(update={"enter_threshold": 0.8})
-    analyze._print_words(
+    analyze._print_analysis(
         made.model_copy(update={"segments": (sure, near), "others": (other,), "parameters": raised}), None
     )
     told = capsys.readouterr().out
@@ -41,7 +42,7 @@ def test_of_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     made = comparison_of(tmp_path, ("exhibit.mp4", "original.mp4"), ("a" * 64, "b" * 64))
     (segment,) = made.segments
     sure = segment.model_copy(update={"confidence": 0.999})
-    compare._print_words(made.model_copy(update={"segments": (sure,)}), tmp_path)
+    cli_analyze._print_comparison(made.model_copy(update={"segments": (sure,)}), tmp_path)
     assert "  confidence > 0.99\n" in capsys.readouterr().out
 
 
@@ -49,4 +50,4 @@ def test_of_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     ("number", "printed"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (1234, "1,234 files")]
 )
 def test_counts_have_a_noun_in_number_and_separators(number: int, printed: str) -> None:
-    assert with_noun(number, "file") == printed
+    assert count_noun(number, "file") == printed

@@ -15,7 +15,7 @@ from clips import write_clip
 from unreadable_files import BAD, bad_files
 
 from detector.cli.main import main
-from detector.paths import ROOT
+from detector.files import ROOT
 
 
 @pytest.fixture(scope="module")

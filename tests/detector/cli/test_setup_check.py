@@ -15,8 +15,8 @@ import pytest
 from detector.cli import setup_check
 from detector.cli.main import main
 from detector.cli.setup_check import Finding, check_setup, table
-from detector.models.card_files import DEFAULT, MODELS, SECOND_LOOKS
-from detector.paths import ROOT
+from detector.files import ROOT
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SECOND_LOOK_FOLDER
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def models(tmp_path: Path) -> Path:
     folder = tmp_path / "models"
     folder.mkdir()
     for suffix in (".json", ".safetensors"):
-        shutil.copy(MODELS / f"{DEFAULT}{suffix}", folder)
+        shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}{suffix}", folder)
     return folder
 
 
@@ -49,7 +49,7 @@ def test_this_machine_has_what_it_needs() -> None:
     missing = [f for f in findings if f.state == "missing" and not f.name.startswith(("disk", "package "))]
     assert not missing
     assert {f"decoder {name}" for name in setup_check.DECODERS} < states(findings).keys()
-    assert f"model {DEFAULT}" in states(findings) and "GPU" in states(findings)
+    assert f"model {DEFAULT_MODEL}" in states(findings) and "GPU" in states(findings)
 
 
 def test_requirements_have_a_part_for_developers() -> None:
@@ -117,24 +117,24 @@ def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_models(models: Path) -> None:
-    assert states(list(setup_check._models(models))) == {f"model {DEFAULT}": "ok"}
+    assert states(list(setup_check._models(models))) == {f"model {DEFAULT_MODEL}": "ok"}
     (models / "stray.safetensors").write_bytes(b"weights")
-    weights = models / f"{DEFAULT}.safetensors"
+    weights = models / f"{DEFAULT_MODEL}.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
     found = {f.name: f for f in setup_check._models(models)}
-    assert "SHA-256 differs" in found[f"model {DEFAULT}"].words
+    assert "SHA-256 differs" in found[f"model {DEFAULT_MODEL}"].words
     assert "stray.json not found" in found["model stray"].words
     assert {f.state for f in found.values()} == {"missing"}
-    assert hashlib.sha256(data).hexdigest() not in (models / f"{DEFAULT}.json").read_text()
+    assert hashlib.sha256(data).hexdigest() not in (models / f"{DEFAULT_MODEL}.json").read_text()
 
 
 def test_weights_of_the_second_look_are_checked(models: Path) -> None:
-    shutil.copytree(MODELS / SECOND_LOOKS, models / SECOND_LOOKS)
+    shutil.copytree(MODELS_FOLDER / SECOND_LOOK_FOLDER, models / SECOND_LOOK_FOLDER)
     (whole,) = setup_check._models(models)
     assert whole.state == "ok"
-    for path in sorted((models / SECOND_LOOKS).glob("*.safetensors")):
+    for path in sorted((models / SECOND_LOOK_FOLDER).glob("*.safetensors")):
         data = path.read_bytes()
         path.write_bytes(data[:-1])
         (damaged,) = setup_check._models(models)
@@ -146,7 +146,7 @@ def test_weights_of_the_second_look_are_checked(models: Path) -> None:
 
 
 def test_no_default_model(tmp_path: Path) -> None:
-    assert states(list(setup_check._models(tmp_path))) == {f"model {DEFAULT}": "missing"}
+    assert states(list(setup_check._models(tmp_path))) == {f"model {DEFAULT_MODEL}": "missing"}
 
 
 def test_the_command_says_so_and_fails(
@@ -177,5 +177,5 @@ def test_runs_without_the_heavy_packages() -> None:
     assert done.returncode == 1 and not done.stderr
     said = " ".join(done.stdout.split())  # columns are as wide as the longest name
     assert "torch and torchvision MISSING" in said
-    assert f"model {DEFAULT} ok" in said
+    assert f"model {DEFAULT_MODEL} ok" in said
     assert "decoders MISSING" in said and "PDF reports MISSING" in said

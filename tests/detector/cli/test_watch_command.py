@@ -16,7 +16,7 @@ from warm import Script
 
 from detector.batch.watch_folder import LOG
 from detector.cli.main import main
-from detector.paths import ROOT
+from detector.files import ROOT
 
 # As `python -m detector watch`, but for its patience: tests/detector/batch/test_watch_folder.py has that.
 IMPATIENT = Script("""

@@ -16,7 +16,7 @@ from detector.cli.main import main
 from detector.comparison.compare import compare
 from detector.comparison.statements import LIMITS
 from detector.errors import MediaError
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.schema.comparison import Comparison, comparison_schema_text
 
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
@@ -122,7 +122,7 @@ def test_a_broken_reference_is_named(original: Path, tmp_path: Path) -> None:
 class TestCommand:
     @pytest.fixture(autouse=True)
     def in_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("detector.comparison.sandboxed.Sandbox", Unconfined)
+        monkeypatch.setattr("detector.comparison.compare.Sandbox", Unconfined)
 
     def test_it_writes_comparison_and_pictures(
         self, swapped: Path, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

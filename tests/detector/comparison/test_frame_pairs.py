@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detector.comparison.alignment.best_path import NOWHERE
-from detector.comparison.alignment.time_map import TimeMap
-from detector.comparison.frame_pairs import sampled
+from detector.comparison.pictures import sampled
+from detector.comparison.similarity import NOWHERE
 from detector.comparison.strips import Strip
+from detector.comparison.time_map import TimeMap
 
 RATE = 8.0
 

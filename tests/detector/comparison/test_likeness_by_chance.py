@@ -7,11 +7,10 @@ from typing import cast
 
 import numpy as np
 
-from detector.comparison.alignment.pieces import StripPiece
-from detector.comparison.alignment.time_map import _within, _without_scraps
-from detector.comparison.difference import FaceMeasure
-from detector.comparison.differing_segments import find_segments
-from detector.comparison.persons import ComparedFace, ComparedTimes, PersonTracker
+from detector.comparison.face_differences import ComparedFace, ComparedTimes, FaceMeasure, PersonTracker
+from detector.comparison.result import find_segments
+from detector.comparison.similarity import StripPiece
+from detector.comparison.time_map import _within, _without_scraps
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparisonParameters
 

@@ -10,7 +10,7 @@ import pytest
 
 from detector import demo_clip
 from detector.comparison.affine_view import AffineView
-from detector.comparison.regions import FoundRegion, compare_frame, find_regions
+from detector.comparison.region_differences import FoundRegion, compare_frame, find_regions
 from detector.media.frame import Image
 
 SAME = AffineView(np.array([[1.0, 0, 0], [0, 1.0, 0]]))

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from clips import write_clip
 
-from detector.comparison.alignment.best_path import NOWHERE
-from detector.comparison.alignment.locate import locate
-from detector.comparison.alignment.time_map import TimeMap
+from detector.comparison.locate import locate
+from detector.comparison.similarity import NOWHERE
 from detector.comparison.strips import Strip, read_strip
+from detector.comparison.time_map import TimeMap
 from detector.media.open import open_media
 
 RATE = 25

@@ -14,11 +14,10 @@ import pytest
 from clips import write_clip
 from moving_scenes import RATE, SIZE, mapped, scene
 
-from detector.comparison import strips
-from detector.comparison.alignment import locate
-from detector.comparison.alignment.best_path import NOWHERE, best_path
-from detector.comparison.alignment.time_map import MappedStretch
+from detector.comparison import locate, strips
 from detector.comparison.compare import compare
+from detector.comparison.similarity import NOWHERE, best_path
+from detector.comparison.time_map import MappedStretch
 from detector.schema.comparison import Comparison
 
 LENGTH = 200  # frames of the reference: 8 s

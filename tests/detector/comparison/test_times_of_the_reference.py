@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.comparison.alignment.pieces import StripPiece
-from detector.comparison.alignment.time_map import TimeMap
 from detector.comparison.result import gaps, time_pieces
+from detector.comparison.similarity import StripPiece
 from detector.comparison.strips import Strip
+from detector.comparison.time_map import TimeMap
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedFile, TimePiece
 

@@ -8,7 +8,7 @@ import pytest
 from detector.explain.heatmaps import Explained, explain
 from detector.faces.crop import Face, crop_square, roll, square_for_face
 from detector.faces.detections import Detection
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
 from detector.scoring.scorer import Scorer
 
 

@@ -10,8 +10,8 @@ import pytest
 from analyses import build, with_stability
 
 from detector import engine
-from detector.explain.boxed_photo import BOXED, boxed
-from detector.other_models import OtherModels
+from detector.explain.overlays import BOXED, boxed
+from detector.findings import OtherModels
 from detector.schema.analysis import MediaKind, Parameters
 
 

@@ -12,16 +12,18 @@ import torch
 from explained_faces import with_heat
 
 from detector.explain.heatmaps import (
+    HIDDEN_AREA,
     Explained,
+    areas_compared,
     heatmap_of,
     maps_of_crops,
+    occlusion_check,
     shared_maximum,
 )
-from detector.explain.occlusion_check import HIDDEN_AREA, areas_compared, occlusion_check
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.vit_small_14 import Shape, ViTSmall14
-from detector.scoring.explainable import Explainable, SeenCrop
+from detector.scoring.fusion import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
 

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from detector.explain.heatmaps import heatmap_of
-from detector.explain.occlusion_check import occlusion_check
+from detector.explain.heatmaps import heatmap_of, occlusion_check
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.base import Network
-from detector.scoring.explainable import Explainable, SeenCrop
+from detector.scoring.fusion import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
 

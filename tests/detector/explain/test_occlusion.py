@@ -10,12 +10,10 @@ import numpy as np
 import onnx_models
 import pytest
 
-from detector.explain.heatmaps import heatmap_of, maps_of_crops, occlusion_map
-from detector.explain.occlusion import hide
-from detector.explain.occlusion_check import occlusion_check
+from detector.explain.heatmaps import heatmap_of, hide, maps_of_crops, occlusion_check, occlusion_map
 from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
-from detector.scoring.explainable import Explainable, SeenCrop
+from detector.scoring.fusion import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
 SIZE = 96

@@ -14,8 +14,8 @@ from detector import Parameters, Verdict, analyze
 from detector.faces.quality import is_grey
 from detector.models.loaded import LoadedModel
 from detector.verdict import left_open
+from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.persons.flagged import flagged_persons
 from detector.verdict.reproducibility.agreement import compare
 
 GREY, SEPIA, NIGHT = (1.0, 1.0, 1.0), (0.95, 0.78, 0.55), (0.35, 1.0, 0.45)

@@ -12,14 +12,14 @@ from clips import write_clip
 from engine_clips import ALL_FLAGGED, room
 
 from detector import Parameters, Verdict, analyze
-from detector.faces.covered import SURE, CoverNet, Covers
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
+from detector.faces.tracks import COVERED_THRESHOLD, CoverNet, Covers
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.verdict import left_open
+from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.persons.flagged import flagged_persons
 from detector.verdict.reproducibility.agreement import compare
 
 Draw = Callable[[Image], None]
@@ -70,7 +70,7 @@ def test_what_hides_mouth_or_eyes(net: CoverNet, portrait: Image, draw: Draw) ->
     covered = portrait.copy()
     draw(covered)
     (crop,) = faces(covered)
-    assert net(crop) >= SURE
+    assert net(crop) >= COVERED_THRESHOLD
 
 
 def test_a_bare_face_is_not_covered(net: CoverNet, portrait: Image) -> None:
@@ -78,7 +78,7 @@ def test_a_bare_face_is_not_covered(net: CoverNet, portrait: Image) -> None:
     strip_below(below)
     for picture in (portrait, portrait[:, ::-1], below, cv2.GaussianBlur(portrait, (0, 0), 2), portrait // 2):
         (crop,) = faces(np.ascontiguousarray(picture))
-        assert net(crop) < SURE
+        assert net(crop) < COVERED_THRESHOLD
 
 
 def test_of_a_track_every_fourth_face_is_looked_at(portrait: Image) -> None:

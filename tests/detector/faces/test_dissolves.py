@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from painted_faces import HEIGHT, WIDTH, face, portrait, scene
 
-from detector.faces.persons import group_tracks
-from detector.faces.tracks import Split, Tracker
+from detector.faces.tracks import Split, Tracker, group_tracks
 
 PLACE = face(200)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.faces.framing import HEAD_PER_BOX, head_square
-from detector.faces.patch import cut_patch, decode, encode
+from detector.faces.crop import HEAD_PER_BOX, head_square
+from detector.faces.patch import cut_patch, decode_jpeg, encode_jpeg
 
 
 def test_the_heads_square_lies_inside_the_picture() -> None:
@@ -50,4 +50,4 @@ def test_a_large_face_is_stored_smaller_with_its_box() -> None:
 def test_an_encoded_patch_is_nearly_the_same() -> None:
     y, x = np.mgrid[:90, :70]
     image = np.dstack([x * 2, y * 2, x + y]).astype(np.uint8)
-    assert np.abs(decode(encode(image)).astype(int) - image).max() <= 6
+    assert np.abs(decode_jpeg(encode_jpeg(image)).astype(int) - image).max() <= 6

@@ -6,9 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.pasted import bounds_of_photo
-from detector.faces.patch import cut_patch, cut_photo_patch, reach_of
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.patch import bounds_of_photo, cut_patch, cut_photo_patch, patch_reach
+from detector.faces.search.networks import FaceDetector
 
 HEAD = (slice(0, 220), slice(150, 330))  # of the astronaut
 PLACE = (130, 90)  # px, left and top in the larger picture
@@ -43,7 +42,7 @@ def test_nothing_beyond_its_edges_is_seen(
 ) -> None:
     head = astronaut[HEAD]
     picture, at = pasted(head, ground, quality), moved(box)
-    left, top, right, bottom = bounds_of_photo(picture, at, reach_of(at))
+    left, top, right, bottom = bounds_of_photo(picture, at, patch_reach(at))
     x, y = PLACE
     assert x <= left <= x + 4 and x + 180 - 4 <= right <= x + 180
     assert y <= top <= y + 4
@@ -59,7 +58,7 @@ def test_a_photograph_as_it_is_stays_whole(astronaut: np.ndarray, box: tuple) ->
     at = tuple(value + (HEAD[1].start if number % 2 == 0 else 0) for number, value in enumerate(box))
     for picture in (astronaut, cv2.GaussianBlur(astronaut, (0, 0), 2), np.ascontiguousarray(astronaut[:300])):
         height, width = picture.shape[:2]
-        assert bounds_of_photo(picture, at, reach_of(at)) == (0, 0, width, height)
+        assert bounds_of_photo(picture, at, patch_reach(at)) == (0, 0, width, height)
 
 
 def test_a_head_before_a_plain_wall_stays_whole() -> None:

@@ -7,9 +7,8 @@ import pytest
 from painted_faces import face, scene
 
 from detector.faces.crop import Face
-from detector.faces.persons import group_tracks
-from detector.faces.tracks import Track, Tracker
-from detector.schema.formatting import name_of
+from detector.faces.tracks import Track, Tracker, group_tracks
+from detector.schema.formatting import person_letters
 
 
 def followed(*shots: list[tuple[Face, int]]) -> list[list[int]]:
@@ -80,4 +79,4 @@ def test_nobody() -> None:
     ],
 )
 def test_names(rank: int, name: str) -> None:
-    assert name_of(rank) == name
+    assert person_letters(rank) == name

@@ -10,11 +10,10 @@ import pytest
 from PIL import Image
 
 from detector import Parameters, Verdict, analyze, engine
-from detector.faces import photo_range
-from detector.faces.flaws import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL
-from detector.faces.photo_range import flaw_of_photo, measure_photo
-from detector.faces.search.centerface import FaceDetector
-from detector.faces.search.turned import turn_with_faces
+from detector.faces import quality as faces_quality
+from detector.faces.quality import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, measure_photo, photo_flaw
+from detector.faces.search.networks import FaceDetector
+from detector.faces.search.photos import find_upright_turn
 from detector.models.loaded import LoadedModel
 
 
@@ -53,8 +52,8 @@ def test_a_photograph_and_what_phones_do_to_it_is_judged(
 ) -> None:
     dark, half = (astronaut * 0.5).astype(np.uint8), cv2.resize(astronaut, None, fx=0.5, fy=0.5)
     for picture in (astronaut, jpeg(astronaut, 40), dark, cv2.GaussianBlur(astronaut, (0, 0), 1.0)):
-        assert flaw_of_photo(picture, box, Parameters()) is None
-    assert flaw_of_photo(half, tuple(value / 2 for value in box), Parameters()) is None
+        assert photo_flaw(picture, box, Parameters()) is None
+    assert photo_flaw(half, tuple(value / 2 for value in box), Parameters()) is None
 
 
 def test_each_kind_is_named(astronaut: np.ndarray, box: tuple[float, float, float, float]) -> None:
@@ -64,10 +63,10 @@ def test_each_kind_is_named(astronaut: np.ndarray, box: tuple[float, float, floa
         (jpeg(enlarged(astronaut, box[2] - box[0]), 90), WITHOUT_DETAIL),
         (posterised(astronaut), DRAWN),
     ):
-        assert flaw_of_photo(picture, box, Parameters()) == flaw
+        assert photo_flaw(picture, box, Parameters()) == flaw
     off = Parameters(minimum_colour=0, minimum_detail=0, maximum_flatness=0)
-    assert flaw_of_photo(grey(astronaut), box, off) is None
-    assert flaw_of_photo(posterised(astronaut), box, off) is None
+    assert photo_flaw(grey(astronaut), box, off) is None
+    assert photo_flaw(posterised(astronaut), box, off) is None
 
 
 def test_a_face_at_the_edge_or_beyond_it(astronaut: np.ndarray) -> None:
@@ -90,9 +89,9 @@ def test_the_photo_shown_stays_upright_where_turning_it_did_not_help(
 
 def test_what_is_not_judged_however_it_lies_turns_no_photo(astronaut: np.ndarray) -> None:
     lying, parameters = np.rot90(astronaut), Parameters()
-    assert turn_with_faces([lying], parameters, still=True)
-    assert turn_with_faces([grey(lying)], parameters, still=True) == 0
-    assert turn_with_faces([grey(lying)], parameters)  # of a video, whose colours nobody asks about
+    assert find_upright_turn([lying], parameters, still=True)
+    assert find_upright_turn([grey(lying)], parameters, still=True) == 0
+    assert find_upright_turn([grey(lying)], parameters)  # of a video, whose colours nobody asks about
 
 
 def test_the_analysis_says_so_instead_of_guessing(
@@ -102,6 +101,6 @@ def test_the_analysis_says_so_instead_of_guessing(
     found = analyze(tmp_path / "grey.png", model=model)
     assert found.verdict is Verdict.INCONCLUSIVE and found.probability is None and found.answers is None
     assert "black and white" in found.reason and "no figure" in found.reason
-    assert found.coverage.flaws == {photo_range.WITHOUT_COLOUR: 1}
+    assert found.coverage.flaws == {faces_quality.WITHOUT_COLOUR: 1}
     any_colour = analyze(tmp_path / "grey.png", model=model.alone, parameters=Parameters(minimum_colour=0))
     assert any_colour.probability is not None

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face, crop_square, square_for_face
-from detector.faces.quality import flaw_of_crop, flaw_of_face, quality
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.quality import crop_flaw, face_flaw, measure_quality
+from detector.faces.search.networks import FaceDetector
 from detector.schema.analysis import Parameters
 
 POINTS = np.zeros((5, 2), np.float32)
@@ -35,43 +35,43 @@ def test_contrast_is_the_spread_of_grey() -> None:
     """Halves of 50 and 150 lie 50 levels from their mean; equal channels are grey of that level."""
     crop = np.full((64, 64, 3), 50, np.uint8)
     crop[:, 32:] = 150
-    assert quality(crop).contrast == pytest.approx(50)
+    assert measure_quality(crop).contrast == pytest.approx(50)
     coloured = np.zeros((64, 64, 3), np.uint8)
     coloured[:, 32:, 1] = 200  # green is 58.7 % of grey
-    assert quality(coloured).contrast == pytest.approx(58.7, abs=0.5)
+    assert measure_quality(coloured).contrast == pytest.approx(58.7, abs=0.5)
 
 
 @pytest.mark.parametrize("level", [0, 90, 255])
 def test_one_colour_has_neither(level: int) -> None:
-    assert quality(np.full((128, 128, 3), level, np.uint8)) == (0.0, 0.0)
+    assert measure_quality(np.full((128, 128, 3), level, np.uint8)) == (0.0, 0.0)
 
 
 def test_brightness_and_contrast_do_not_change_sharpness(face: np.ndarray) -> None:
     dim = altered(face, 0.5, 20)
-    before = quality(dim)
+    before = measure_quality(dim)
     for changed in (altered(dim, 1, 60), altered(dim, 1.3, -20), altered(dim, 0.6, 10)):
-        assert quality(changed).sharpness == pytest.approx(before.sharpness, rel=0.03)
-    assert quality(altered(dim, 0.6, 10)).contrast == pytest.approx(0.6 * before.contrast, rel=0.02)
+        assert measure_quality(changed).sharpness == pytest.approx(before.sharpness, rel=0.03)
+    assert measure_quality(altered(dim, 0.6, 10)).contrast == pytest.approx(0.6 * before.contrast, rel=0.02)
 
 
 def test_blur_lowers_it_and_noise_raises_it(face: np.ndarray) -> None:
     steps = [blurred(face, 4), blurred(face, 2), blurred(face, 1), face, noisy(face, 10), noisy(face, 40)]
-    seen = [quality(step).sharpness for step in steps]
+    seen = [measure_quality(step).sharpness for step in steps]
     assert all(a < 0.9 * b for a, b in zip(seen, seen[1:], strict=False))
 
 
 def test_strong_compression_lowers_it(face: np.ndarray) -> None:
     """A video codec's, which smooths its blocks; those that a very strong JPEG leaves have edges."""
-    from detector.training.synthesis.sequence_degradations import compressed
+    from training.synthesis.degradations import compress
 
-    (worn,) = compressed([face], 45, 8)
-    assert quality(worn).sharpness < 0.8 * quality(face).sharpness
+    (worn,) = compress([face], 45, 8)
+    assert measure_quality(worn).sharpness < 0.8 * measure_quality(face).sharpness
 
 
 class TestFlaws:
     def test_a_good_face_has_none(self, face: np.ndarray) -> None:
-        assert flaw_of_crop(face, Parameters()) is None
-        assert flaw_of_crop(altered(face, 0.3), Parameters()) is None, "dark, and judged well all the same"
+        assert crop_flaw(face, Parameters()) is None
+        assert crop_flaw(altered(face, 0.3), Parameters()) is None, "dark, and judged well all the same"
 
     def test_by_the_default_thresholds(self, face: np.ndarray) -> None:
         for crop, flaw in [
@@ -81,29 +81,29 @@ class TestFlaws:
             (blurred(face, 5), "too blurred or too strongly compressed"),
             (noisy(face, 90), "too noisy"),
         ]:
-            assert flaw_of_crop(crop, Parameters()) == flaw
+            assert crop_flaw(crop, Parameters()) == flaw
 
     def test_thresholds_stand_where_they_are_set(self, face: np.ndarray) -> None:
         """A crop exactly on a threshold is judged; a little beyond it is not."""
-        seen = quality(face)
+        seen = measure_quality(face)
         limits = {
             "minimum_contrast": seen.contrast,
             "minimum_sharpness": seen.sharpness,
             "maximum_sharpness": seen.sharpness,
         }
-        assert flaw_of_crop(face, Parameters(**limits)) is None
+        assert crop_flaw(face, Parameters(**limits)) is None
         for name, value, flaw in [
             ("minimum_contrast", seen.contrast * 1.01, "too dark or too flat"),
             ("minimum_sharpness", seen.sharpness * 1.01, "too blurred or too strongly compressed"),
             ("maximum_sharpness", seen.sharpness * 0.99, "too noisy"),
         ]:
-            assert flaw_of_crop(face, Parameters(**{name: value})) == flaw
+            assert crop_flaw(face, Parameters(**{name: value})) == flaw
 
     def test_contrast_is_told_first(self, face: np.ndarray) -> None:
         """Of a crop with next to none, detail is mostly the rounding of levels."""
         nothing_will_do = Parameters(minimum_contrast=200, minimum_sharpness=1, maximum_sharpness=0)
-        assert flaw_of_crop(face, nothing_will_do) == "too dark or too flat"
-        assert flaw_of_crop(face, Parameters(minimum_sharpness=1, maximum_sharpness=0)) == (
+        assert crop_flaw(face, nothing_will_do) == "too dark or too flat"
+        assert crop_flaw(face, Parameters(minimum_sharpness=1, maximum_sharpness=0)) == (
             "too blurred or too strongly compressed"
         )
 
@@ -120,4 +120,4 @@ class TestFlaws:
     def test_of_a_face_found(self, width: float, confidence: float, flaw: str | None) -> None:
         face = Face((10.0, 10.0, 10.0 + width, 90.0), confidence, POINTS)
         parameters = Parameters(minimum_face=48, minimum_confidence=0.7)
-        assert flaw_of_face(face, parameters) == flaw
+        assert face_flaw(face, parameters) == flaw

@@ -12,10 +12,10 @@ from clips import write_clip
 from engine_clips import ALL_FLAGGED, NONE_FLAGGED, room
 
 from detector import Parameters, Verdict, analyze
-from detector.faces.stillness import Stillness
+from detector.faces.tracks import Stillness
 from detector.models.loaded import LoadedModel
 from detector.verdict.validated_domain import STILL_AS_VIDEO, criteria
-from reports.text.not_examined import not_examined
+from reports.finding.not_examined import not_examined
 
 BOX = (40.0, 40.0, 140.0, 160.0)
 Picture = np.ndarray

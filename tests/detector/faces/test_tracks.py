@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from painted_faces import EMPTY, face, scene
 
+from detector.faces.scene_changes import CutDetector
 from detector.faces.tracks import Tracker
-from detector.media.pictures.cuts import CutDetector
 
 
 class TestTracker:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from made_fingerprints import HEIGHT, WIDTH, captioned, film, fingerprint, noisy, scene
 
-from detector.fingerprint.find_match import match
-from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND, Entries, search
-from detector.fingerprint.match import Match, View
+from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND, Entries, search_index
+from detector.fingerprint.match import Match, View, find_match
 
 FILM = film(1, 2, 3)
 
@@ -19,7 +18,7 @@ def near(found: float, wanted: float, by: float = 0.5) -> bool:
 
 
 def test_an_encoding_of_the_same_is_the_same():
-    found = match(fingerprint(noisy(FILM)), fingerprint(FILM))
+    found = find_match(fingerprint(noisy(FILM)), fingerprint(FILM))
     assert found is not None and found.of_all and not found.mirrored
     assert found.own.whole and found.other.whole and found.differs is None
     (piece,) = found.pieces
@@ -27,12 +26,12 @@ def test_an_encoding_of_the_same_is_the_same():
 
 
 def test_strangers_have_nothing_in_common():
-    assert match(fingerprint(FILM), fingerprint(film(7, 8, 9))) is None
-    assert match(fingerprint(scene(1), still=True), fingerprint(scene(2), still=True)) is None
+    assert find_match(fingerprint(FILM), fingerprint(film(7, 8, 9))) is None
+    assert find_match(fingerprint(scene(1), still=True), fingerprint(scene(2), still=True)) is None
 
 
 def test_a_mirrored_copy_is_said_to_be_one():
-    found = match(fingerprint(FILM[:, :, ::-1]), fingerprint(FILM))
+    found = find_match(fingerprint(FILM[:, :, ::-1]), fingerprint(FILM))
     assert found is not None and found.mirrored and found.own.whole and found.other.whole
 
 
@@ -41,7 +40,7 @@ def test_a_cropped_copy_says_which_part_it_shows(corner):
     left, top = round(corner * WIDTH), round(corner * HEIGHT)
     cropped = noisy_crop = FILM[:, top : top + round(0.9 * HEIGHT), left : left + round(0.9 * WIDTH)]
     for own, other, part in ((cropped, FILM, "other"), (FILM, noisy_crop, "own")):
-        found = match(fingerprint(own), fingerprint(other))
+        found = find_match(fingerprint(own), fingerprint(other))
         assert found is not None
         view: View = getattr(found, part)
         assert near(view.left, corner, 0.03) and near(view.right, corner + 0.9, 0.03)
@@ -49,29 +48,29 @@ def test_a_cropped_copy_says_which_part_it_shows(corner):
 
 
 def test_a_caption_is_found_at_the_bottom():
-    found = match(fingerprint(captioned(FILM)), fingerprint(FILM))
+    found = find_match(fingerprint(captioned(FILM)), fingerprint(FILM))
     assert found is not None and found.differs == "bottom" and found.own.whole and found.other.whole
 
 
 def test_something_painted_over_is_found_as_a_part():
     painted = FILM.copy()
     painted[:, 60:110, 90:150] = 255
-    found = match(fingerprint(painted), fingerprint(FILM))
+    found = find_match(fingerprint(painted), fingerprint(FILM))
     assert found is not None and found.differs == "part"
 
 
 def test_a_part_says_where_it_comes_from():
     part = noisy(FILM[9:21])  # 4.5 to 10.5 seconds
-    found = match(fingerprint(part), fingerprint(FILM))
+    found = find_match(fingerprint(part), fingerprint(FILM))
     assert found is not None and not found.of_all
     assert found.share > 0.9 and near(found.other_share, 0.4, 0.05)
     assert near(found.pieces[0].other_start, 4.5) and near(found.pieces[-1].other_end, 10.5)
-    back = match(fingerprint(FILM), fingerprint(part))
+    back = find_match(fingerprint(FILM), fingerprint(part))
     assert back is not None and near(back.pieces[0].start, 4.5) and back.share == found.other_share
 
 
 def test_cut_and_rearranged_parts_are_told_apart():
-    found = match(fingerprint(film(3, 8, 1)), fingerprint(FILM))
+    found = find_match(fingerprint(film(3, 8, 1)), fingerprint(FILM))
     assert found is not None
     told = [(round(p.start), round(p.end), round(p.other_start), round(p.other_end)) for p in found.pieces]
     assert told == [(0, 5, 10, 15), (10, 15, 0, 5)]
@@ -80,7 +79,7 @@ def test_cut_and_rearranged_parts_are_told_apart():
 @pytest.mark.parametrize("own", [np.concatenate([FILM[:25], film(8)[:5]]), FILM[:25]])
 def test_what_ends_otherwise_is_no_copy_to_the_end(own):
     """The last sixth is other footage, or missing."""
-    found = match(fingerprint(own), fingerprint(FILM))
+    found = find_match(fingerprint(own), fingerprint(FILM))
     assert found is not None and found.of_most and not found.of_all
     (piece,) = found.pieces
     assert near(piece.end, 12.5) and near(piece.other_end, 12.5)
@@ -88,7 +87,7 @@ def test_what_ends_otherwise_is_no_copy_to_the_end(own):
 
 def test_a_photo_of_a_moment_says_when_it_was():
     photo = noisy(FILM[14:15])
-    found = match(fingerprint(photo, still=True), fingerprint(FILM))
+    found = find_match(fingerprint(photo, still=True), fingerprint(FILM))
     assert found is not None and found.share == 1.0
     (piece,) = found.pieces
     assert piece.start == piece.end == 0.0 and near(piece.other_start, 7.0)
@@ -98,17 +97,17 @@ def test_a_photo_of_a_moment_says_when_it_was():
 def test_photos_are_compared_with_photos():
     photo = scene(4)
     small = cv2.resize(photo[0], None, fx=0.5, fy=0.5)[None]
-    found = match(fingerprint(small, still=True), fingerprint(photo, still=True))
+    found = find_match(fingerprint(small, still=True), fingerprint(photo, still=True))
     assert found is not None and found.of_all and found.pieces[0].end == 0.0
 
 
 def test_what_shows_nothing_matches_nothing():
     black = np.full((10, HEIGHT, WIDTH), 12, np.uint8)
-    assert match(fingerprint(black), fingerprint(black)) is None
+    assert find_match(fingerprint(black), fingerprint(black)) is None
 
 
 def test_the_inverse_tells_the_same_of_the_other():
-    found = match(fingerprint(FILM[9:21]), fingerprint(FILM))
+    found = find_match(fingerprint(FILM[9:21]), fingerprint(FILM))
     assert found is not None
     inverse = found.inverse()
     assert inverse.share == found.other_share and inverse.own == found.other
@@ -123,9 +122,9 @@ def test_the_index_finds_copies_and_parts_among_others():
     entries = Entries.joined([Entries.of(number, each) for number, each in kept.items()])
     cropped = FILM[:, round(0.1 * HEIGHT) :, round(0.1 * WIDTH) :]
     for copy in (noisy(FILM), FILM[:, :, ::-1], cropped, captioned(FILM), FILM[12:22]):
-        assert 77 in search(entries, fingerprint(copy))
-    assert search(entries, fingerprint(film(501))) == []
-    assert search(Entries.joined([]), fingerprint(FILM)) == []
+        assert 77 in search_index(entries, fingerprint(copy))
+    assert search_index(entries, fingerprint(film(501))) == []
+    assert search_index(Entries.joined([]), fingerprint(FILM)) == []
 
 
 def test_many_near_identical_ones_are_all_candidates_and_others_the_forty_likeliest():
@@ -134,9 +133,9 @@ def test_many_near_identical_ones_are_all_candidates_and_others_the_forty_likeli
     mixed = [np.uint8(0.6 * photo + 0.4 * scene(100 + seed)) for seed in range(50)]
     remote = [fingerprint(each, still=True) for each in mixed]
     index = Entries.joined(Entries.of(number, each) for number, each in enumerate([*alike, *remote]))
-    found = search(index, fingerprint(photo, still=True))
+    found = search_index(index, fingerprint(photo, still=True))
     assert set(found) == set(range(50))
     index = Entries.joined(Entries.of(number, each) for number, each in enumerate(remote))
-    assert len(search(index, fingerprint(photo, still=True))) == MOST_FOUND
+    assert len(search_index(index, fingerprint(photo, still=True))) == MOST_FOUND
     index = Entries.joined(Entries.of(number, alike[0]) for number in range(MOST_ALIKE + 20))
-    assert len(search(index, fingerprint(photo, still=True))) == MOST_ALIKE
+    assert len(search_index(index, fingerprint(photo, still=True))) == MOST_ALIKE

@@ -7,8 +7,16 @@ import pytest
 from made_fingerprints import film, fingerprint, noisy, scene
 
 from detector.errors import FingerprintError
-from detector.fingerprint.codes import Window, alike, codes, distances, mirrored
-from detector.fingerprint.fingerprint import MOST_LOOKS, SIDE, Fingerprint
+from detector.fingerprint.fingerprint import (
+    MOST_LOOKS,
+    SIDE,
+    Fingerprint,
+    Window,
+    code_distances,
+    code_similarity,
+    compute_codes,
+    mirror_codes,
+)
 
 
 def small(seed: int, count: int = 4) -> np.ndarray:
@@ -16,31 +24,36 @@ def small(seed: int, count: int = 4) -> np.ndarray:
 
 
 def test_codes_are_those_of_the_picture_and_not_of_another():
-    one, other = codes(small(1)), codes(small(2))
+    one, other = compute_codes(small(1)), compute_codes(small(2))
     assert one.shape == (4, 4) and one.dtype == np.uint64
-    assert np.diag(distances(one, one)).max() == 0
-    assert abs(float(alike(one, other).mean())) < 0.15
-    assert float(np.diag(alike(one, codes(fingerprint(noisy(scene(1, 4))).pictures))).min()) > 0.85
+    assert np.diag(code_distances(one, one)).max() == 0
+    assert abs(float(code_similarity(one, other).mean())) < 0.15
+    assert (
+        float(np.diag(code_similarity(one, compute_codes(fingerprint(noisy(scene(1, 4))).pictures))).min())
+        > 0.85
+    )
 
 
 def test_brightness_and_contrast_do_not_matter():
     pictures = small(3)
-    assert np.diag(distances(codes(pictures), codes(pictures // 2 + 40))).max() < 20
+    assert np.diag(code_distances(compute_codes(pictures), compute_codes(pictures // 2 + 40))).max() < 20
 
 
 def test_a_mirrored_code_is_that_of_the_mirrored_picture():
     pictures = small(4)
     for window in (Window(), Window(0, 0.1, 0.9, 1)):
         turned = Window(1 - window.right, window.top, 1 - window.left, window.bottom)
-        expected = codes(pictures[:, :, ::-1], turned)
-        assert np.diag(distances(mirrored(codes(pictures, window)), expected)).max() <= 2
+        expected = compute_codes(pictures[:, :, ::-1], turned)
+        assert np.diag(code_distances(mirror_codes(compute_codes(pictures, window)), expected)).max() <= 2
 
 
 def test_a_window_is_what_a_crop_of_it_shows():
     pictures = scene(5, 3)
     height, width = pictures.shape[1:]
     cropped = fingerprint(pictures[:, round(0.1 * height) :, round(0.1 * width) :])
-    found = alike(codes(fingerprint(pictures).pictures, Window(0.1, 0.1, 1, 1)), cropped.codes)
+    found = code_similarity(
+        compute_codes(fingerprint(pictures).pictures, Window(0.1, 0.1, 1, 1)), cropped.codes
+    )
     assert np.diag(found).min() > 0.75
 
 

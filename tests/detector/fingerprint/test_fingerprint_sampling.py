@@ -12,10 +12,9 @@ from made_fingerprints import scene
 
 from detector import analyze
 from detector.errors import MediaError
-from detector.fingerprint.find_match import match
-from detector.fingerprint.fingerprint import Fingerprint
-from detector.fingerprint.sampling import FingerprintSampler, fingerprint_of
-from detector.fingerprint.sandboxed import fingerprint_confined
+from detector.fingerprint.fingerprint import Fingerprint, fingerprint_confined
+from detector.fingerprint.match import find_match
+from detector.fingerprint.sampling import FingerprintSampler, fingerprint_file
 from detector.media.frame import Frame
 from detector.sandbox import Limits
 
@@ -68,9 +67,9 @@ def test_slides_recorded_at_a_varying_rate_are_found_as_a_copy_of_a_constant_one
     clip = write_clip(tmp_path / "slides.mkv", slides, pts=[0, 75, 150, 225])
     constant = [slides[min(3, number // 15)] for number in range(48)]
     copy = write_clip(tmp_path / "copy.mp4", constant, time_base=Fraction(1, 5), rate=5)
-    found, other = fingerprint_of(clip), fingerprint_of(copy)
+    found, other = fingerprint_file(clip), fingerprint_file(copy)
     assert found is not None and other is not None and found.usable.all()
-    same = match(found, other)
+    same = find_match(found, other)
     assert same is not None and same.of_all
 
 
@@ -84,10 +83,10 @@ def test_a_file_and_its_copy(tmp_path):
     small = [cv2.resize(picture, (160, 120)) for picture in pictures]
     copy = write_clip(tmp_path / "copy.mp4", small, options={"crf": "38"})
     (tmp_path / "folder").mkdir()
-    found, other = fingerprint_confined(clip, tmp_path / "folder", Limits()), fingerprint_of(copy)
+    found, other = fingerprint_confined(clip, tmp_path / "folder", Limits()), fingerprint_file(copy)
     assert found is not None and other is not None
     assert len(found) == 6 and other.size == (160, 120)
-    same = match(other, found)
+    same = find_match(other, found)
     assert same is not None and same.of_all
 
 
@@ -102,5 +101,5 @@ def test_an_analysis_makes_it_on_the_way(tmp_path, model):
     cv2.imwrite(str(photo), scene(3)[0])
     analyze(photo, model=model.alone, fingerprint=place)
     made = Fingerprint.from_bytes(place.read_bytes())
-    alone = fingerprint_of(photo)
+    alone = fingerprint_file(photo)
     assert made.still and alone is not None and (made.pictures == alone.pictures).all()

@@ -12,9 +12,8 @@ import pytest
 from clips import number_of, numbered, write_clip
 
 from detector.errors import MediaError, ParameterError
-from detector.live import confined_source
-from detector.live.confined_source import open_confined, received
-from detector.live.sources import LiveSource, open_source
+from detector.live import sources
+from detector.live.sources import LiveSource, open_confined, open_source, received
 from detector.sandbox import CrashError, LimitError, capabilities
 
 
@@ -59,7 +58,7 @@ def test_it_is_decoded_in_a_process_that_is_confined(clip, monkeypatch):
 
     if not (capabilities().calls and capabilities().files):
         pytest.skip(f"this machine offers only {capabilities()}")
-    monkeypatch.setattr(confined_source, "open_source", elsewhere)
+    monkeypatch.setattr(sources, "open_source", elsewhere)
     before = set(children())
     with open_confined(source(clip), 25.0) as frames:
         next(frames)
@@ -114,13 +113,13 @@ def test_it_stops_while_nothing_comes():
     ],
 )
 def test_a_stream_may_connect_to_its_own_port(address, ports):
-    _, places = confined_source._allowed(LiveSource("stream", address))
+    _, places = sources._allowed(LiveSource("stream", address))
     assert (places.readable, places.writable, places.ports) == ((), (), ports)
 
 
 def test_a_camera_may_open_its_device_alone():
     for name in ("3", "/dev/video3"):
-        _, places = confined_source._allowed(LiveSource("camera", name))
+        _, places = sources._allowed(LiveSource("camera", name))
         assert (places.readable, places.writable, places.ports) == ((), (Path("/dev/video3"),), ())
 
 

@@ -23,12 +23,12 @@ from waiting import PATIENCE, until
 
 from detector.cli.main import main
 from detector.errors import MediaError, ParameterError
+from detector.files import ROOT
 from detector.live import player, sources
 from detector.live.player import play
 from detector.live.session import LiveSegment, LiveSession
 from detector.live.sources import LiveSource, open_source, source_of
 from detector.media.frame import Frame
-from detector.paths import ROOT
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
 

@@ -15,8 +15,8 @@ from PIL import Image
 from waiting import until
 
 from detector.errors import MediaError, ParameterError
-from detector.live import publisher
-from detector.live.publisher import SharedSession
+from detector.live import player
+from detector.live.player import SharedSession
 from detector.live.sources import LiveSource
 from detector.live.state import (
     MOST_FACES,
@@ -66,7 +66,7 @@ class Seen:
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(publisher, "_EVERY", 0.01)
+    monkeypatch.setattr(player, "_EVERY", 0.01)
 
 
 def shared(place: Path, session: object) -> SharedSession:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from detector.live.online_segments import ClosedInterval, OnlineSegments
+from detector.live.session import ClosedInterval, OnlineSegments
 from detector.schema.analysis import Parameters
 from detector.segments.rules import find_intervals, sliding_median
 

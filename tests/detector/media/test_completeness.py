@@ -12,13 +12,12 @@ import pytest
 from clips import HEIGHT, WIDTH, box, number_of, numbered, packets, write_clip
 
 from detector.media.completeness import lost_frames, missing_seconds
-from detector.media.exhibit.asf import stated_seconds
+from detector.media.containers import stated_seconds
 from detector.media.open import open_media
-from detector.metadata.anomalies.video import of_video
-from detector.metadata.collect import collect
-from detector.metadata.exhibit import media_facts, with_metadata
+from detector.metadata.exhibit import add_metadata, collect_facts, media_facts
+from detector.metadata.video_anomalies import container_anomalies
 from detector.schema.analysis import Media
-from detector.verdict.reasons.not_seen import not_seen
+from detector.verdict.coverage import not_seen
 
 
 def without_the_first(whole: Path, path: Path, skipped: int) -> Path:
@@ -39,7 +38,7 @@ def facts_of(path: Path) -> tuple[Media, float, list[int]]:
         media = media_facts(reader, path.name, 1, "0" * 64)
         assert media.frames_undecodable == lost_frames(reader) + reader.tally.undecodable
         return (
-            media.model_copy(update={"details": collect(reader, path).details}),
+            media.model_copy(update={"details": collect_facts(reader, path).details}),
             missing_seconds(reader),
             shown,
         )
@@ -127,7 +126,7 @@ def test_a_duration_is_no_other_because_pictures_begin_later(tmp_path: Path, nam
     path = write_clip(tmp_path / name, map(numbered, range(50)), pts=times, codec=codec)
     with open_media(path) as reader:
         list(reader.frames(8.0))
-        media, _ = with_metadata(media_facts(reader, name, 1, "0" * 64), reader, path)
+        media, _ = add_metadata(media_facts(reader, name, 1, "0" * 64), reader, path)
     assert media.details is not None and media.details.picture is not None
     assert media.duration == pytest.approx(2, abs=0.05)
     assert "durations disagree" not in {anomaly.kind for anomaly in media.anomalies}
@@ -158,7 +157,7 @@ class TestAnEditListThatWaits:
         assert media.details.picture.stream_duration == pytest.approx(played)
         # The sound, of one second, begins with the file.
         assert media.details.picture.container_duration == pytest.approx(played + 3 * sound, abs=0.1)
-        told = [anomaly.kind for anomaly in of_video(media, media.details)]
+        told = [anomaly.kind for anomaly in container_anomalies(media, media.details)]
         assert "edit list" in told and ("durations disagree" in told) == sound
 
     @pytest.mark.parametrize("played", [2.4, 2.0])
@@ -233,5 +232,5 @@ def test_intact_frames_whose_time_repeats_are_no_damage(tmp_path: Path) -> None:
     (said,) = not_seen(media, missing)
     assert said == "3 intact frames, each at a time that is not after the one before, were not looked at."
     assert media.details is not None
-    told = {anomaly.kind: anomaly.observation for anomaly in of_video(media, media.details)}
+    told = {anomaly.kind: anomaly.observation for anomaly in container_anomalies(media, media.details)}
     assert "3 of decoded frames" in told["time stamps out of order"]

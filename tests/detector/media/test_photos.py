@@ -17,9 +17,9 @@ from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 from reading import read, refusal
 
+from detector.media import colour
 from detector.media.open import open_media
-from detector.media.pictures import hdr
-from detector.metadata.collect import collect
+from detector.metadata.exhibit import collect_facts
 from detector.schema.analysis import MediaKind
 
 
@@ -29,14 +29,14 @@ def write_pq(path: Path, pixels: NDArray[np.uint16]) -> None:
     if path.suffix == ".heic":
         picture = pillow_heif.from_bytes("RGB;16", (width, height), pixels.tobytes())
         picture.save(
-            path, quality=95, color_primaries=9, transfer_characteristics=hdr.PQ, matrix_coefficients=9
+            path, quality=95, color_primaries=9, transfer_characteristics=colour.PQ, matrix_coefficients=9
         )
         return
     with av.open(str(path), "w", format="avif") as container:
         stream = container.add_stream("libsvtav1", rate=1, options={"preset": "12", "crf": "10"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p10le"
         context = stream.codec_context
-        context.color_trc, context.color_primaries, context.colorspace = hdr.PQ, 9, 9
+        context.color_trc, context.color_primaries, context.colorspace = colour.PQ, 9, 9
         container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb48le")))
         container.mux(stream.encode())
 
@@ -101,7 +101,7 @@ class TestPhotos:
             assert seen.getexif()[0x0112] == 6
         with open_media(path) as reader:
             (frame,) = reader.frames(8)
-            photo = collect(reader, path).details.photo
+            photo = collect_facts(reader, path).details.photo
         assert corners(frame.image) == UPRIGHT
         assert photo is not None and photo.orientation is None
 

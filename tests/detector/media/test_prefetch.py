@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-from detector.media.prefetch import prefetched
+from detector.media.prefetch import prefetch
 
 
 class Source:
@@ -37,14 +37,14 @@ def threads() -> list[str]:
 @pytest.mark.parametrize("count", [0, 1, 50])
 def test_all_in_order(count: int) -> None:
     source = Source(count)
-    with prefetched(source.items(), 3) as items:
+    with prefetch(source.items(), 3) as items:
         assert list(items) == list(range(count))
     assert source.closed and source.thread == "decoding" and not threads()
 
 
 def test_no_more_than_asked_for_ahead() -> None:
     source = Source(50)
-    with prefetched(source.items(), 3) as items:
+    with prefetch(source.items(), 3) as items:
         for number in items:
             time.sleep(0.001)
             # Three in the queue, one in the hand of each side.
@@ -54,14 +54,14 @@ def test_no_more_than_asked_for_ahead() -> None:
 
 def test_an_error_comes_where_it_belongs() -> None:
     source = Source(9, fails_at=4)
-    with pytest.raises(OSError, match="gone"), prefetched(source.items(), 2) as items:
+    with pytest.raises(OSError, match="gone"), prefetch(source.items(), 2) as items:
         list(items)
     assert source.closed and not threads()
 
 
 def test_what_was_made_before_an_error_is_used() -> None:
     got = []
-    with prefetched(Source(9, fails_at=4).items(), 20) as items, pytest.raises(OSError):
+    with prefetch(Source(9, fails_at=4).items(), 20) as items, pytest.raises(OSError):
         for number in items:
             got.append(number)
     assert got == [0, 1, 2, 3]
@@ -70,7 +70,7 @@ def test_what_was_made_before_an_error_is_used() -> None:
 @pytest.mark.parametrize("depth", [1, 4])
 def test_who_leaves_early_ends_it(depth: int) -> None:
     source = Source(10**9)
-    with pytest.raises(KeyError), prefetched(source.items(), depth) as items:
+    with pytest.raises(KeyError), prefetch(source.items(), depth) as items:
         next(items)
         raise KeyError
     assert source.closed and not threads() and source.made < 20

@@ -7,9 +7,9 @@ import importlib
 import pkgutil
 import re
 
+from detector.files import ROOT
 from detector.metadata import anomalies
-from detector.metadata.anomalies.programs import _USES
-from detector.paths import ROOT
+from detector.metadata.anomalies import _USES
 
 
 def kinds() -> set[str]:

@@ -8,9 +8,9 @@ import pytest
 from clips import number_of, numbered, write_clip
 
 from detector.media.open import open_media
-from detector.metadata.exhibit import media_facts, with_metadata
+from detector.metadata.exhibit import add_metadata, media_facts
 from detector.schema.analysis import Media
-from detector.verdict.reasons.not_seen import not_seen
+from detector.verdict.coverage import not_seen
 
 X264 = {"crf": "12", "preset": "veryfast", "g": "25"}
 
@@ -19,7 +19,7 @@ def read(path: Path) -> tuple[list[int], Media]:
     with open_media(path) as reader:
         shown = [number_of(frame.image) for frame in reader.frames(1000)]
         media = media_facts(reader, path.name, path.stat().st_size, "0" * 64)
-        return shown, with_metadata(media, reader, path)[0]
+        return shown, add_metadata(media, reader, path)[0]
 
 
 def joined(tmp_path: Path, ending: str, codec: str = "libx264", **second: str) -> Path:

@@ -15,12 +15,11 @@ from PIL import ExifTags
 from PIL.TiffImagePlugin import IFDRational
 
 from detector.media.open import open_media
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import collect, exif_time, iso_time
-from detector.metadata.exhibit import media_facts
-from detector.metadata.formats.jpeg_tables import nearest_table, standard_tables
-from detector.metadata.formats.thumbnail import likeness
-from detector.metadata.formats.xmp import xmp_texts
+from detector.metadata.anomalies import find_anomalies
+from detector.metadata.embedded_pictures import likeness
+from detector.metadata.embedded_text import xmp_texts
+from detector.metadata.exhibit import collect_facts, exif_time, iso_time, media_facts
+from detector.metadata.photo import nearest_table, standard_tables
 from detector.schema.metadata import Details
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -30,8 +29,8 @@ def facts(path: Path) -> tuple[Details, list[str]]:
     with open_media(path) as reader:
         list(reader.frames(8))
         media = media_facts(reader, path.name, path.stat().st_size, "0" * 64)
-        details = collect(reader, path).details
-    return details, [anomaly.kind for anomaly in anomalies_of(media, details, NOW)]
+        details = collect_facts(reader, path).details
+    return details, [anomaly.kind for anomaly in find_anomalies(media, details, NOW)]
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from clips import box, numbered, write_clip
 
-from detector.media.exhibit.matroska import shown_sizes
+from detector.media.containers import display_sizes
 from detector.media.open import open_media
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import collect
-from detector.metadata.exhibit import media_facts
+from detector.metadata.anomalies import find_anomalies
+from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.metadata import Picture
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -26,9 +25,9 @@ KINDS = {"players are to crop the picture", "colours of Dolby Vision", "interlac
 def read(path: Path) -> tuple[Picture, dict[str, str]]:
     with open_media(path) as reader:
         list(reader.frames(8))
-        media, details = media_facts(reader, path.name, 1, "0" * 64), collect(reader, path).details
+        media, details = media_facts(reader, path.name, 1, "0" * 64), collect_facts(reader, path).details
     assert details.picture is not None
-    found = {anomaly.kind: anomaly.observation for anomaly in anomalies_of(media, details, NOW)}
+    found = {anomaly.kind: anomaly.observation for anomaly in find_anomalies(media, details, NOW)}
     return details.picture, {kind: said for kind, said in found.items() if kind in KINDS}
 
 
@@ -66,11 +65,11 @@ def test_so_is_one_of_matroska(tmp_path: Path, side: bytes, shown: tuple[int, in
 def test_a_matroska_file_that_breaks_off_crops_nothing(tmp_path: Path) -> None:
     data = write_clip(tmp_path / "a.mkv", map(numbered, range(4))).read_bytes()
     data = data.replace(b"\x54\xb2\x81\x04", b"\x54\xaa\x81\x1e")
-    whole = shown_sizes(io.BytesIO(data))
+    whole = display_sizes(io.BytesIO(data))
     assert whole == {0: (160, 66)}
-    assert all(shown_sizes(io.BytesIO(data[:cut])) in ({}, whole) for cut in range(600))
+    assert all(display_sizes(io.BytesIO(data[:cut])) in ({}, whole) for cut in range(600))
     spoilt = data.replace(b"\xb0\x81\xa0", b"\xb0\x81\x00")
-    assert spoilt != data and shown_sizes(io.BytesIO(spoilt)) == {}
+    assert spoilt != data and display_sizes(io.BytesIO(spoilt)) == {}
 
 
 @pytest.mark.parametrize("clap", [(160, 1, 96, 1), (100, 0, 80, 1)])

@@ -13,15 +13,13 @@ import PIL.Image
 import pytest
 from clips import box, numbered, write_clip
 
-from detector.media.exhibit.isobmff import read_layout
-from detector.media.exhibit.text import clean
+from detector.media.containers import read_layout
 from detector.media.open import open_media
 from detector.media.stream.packet_stats import PacketStats
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import collect
-from detector.metadata.exhibit import media_facts
+from detector.metadata.anomalies import find_anomalies
+from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.analysis import Media
-from detector.schema.metadata import Details
+from detector.schema.metadata import Details, clean_text
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 GROUPS = "keyint=10:min-keyint=10:scenecut=0"
@@ -31,11 +29,13 @@ OPEN = "keyint=12:min-keyint=12:scenecut=0:bframes=2:b-adapt=0:open-gop=1"
 def facts(path: Path) -> tuple[Media, Details]:
     with open_media(path) as reader:
         list(reader.frames(8))
-        return media_facts(reader, path.name, path.stat().st_size, "0" * 64), collect(reader, path).details
+        return media_facts(reader, path.name, path.stat().st_size, "0" * 64), collect_facts(
+            reader, path
+        ).details
 
 
 def kinds(path: Path) -> list[str]:
-    return [anomaly.kind for anomaly in anomalies_of(*facts(path), NOW)]
+    return [anomaly.kind for anomaly in find_anomalies(*facts(path), NOW)]
 
 
 def clip(path: Path, count: int = 35, **how: object) -> Path:
@@ -99,7 +99,7 @@ class TestTiming:
         assert timing is not None
         assert (timing.least_interval, timing.greatest_interval) == (0.033, 1.04)
         assert [(gap.start, gap.length) for gap in timing.gaps] == [(0.36, 1.04)]
-        observed = {one.kind: one.observation for one in anomalies_of(*facts(path), NOW)}
+        observed = {one.kind: one.observation for one in find_anomalies(*facts(path), NOW)}
         assert observed["gaps in time"] == "For unusually long no new frame comes: 1.040 s from 00:00:00.360."
 
     def test_failures_have_their_time(self, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ class TestLayout:
         struct.pack_into(">i", data, box(bytes(data), b"elst") + 12, 12800)  # media_time: 1 s
         path.write_bytes(data)
         assert "edit list" in kinds(path)
-        told = anomalies_of(*facts(path), NOW)
+        told = find_anomalies(*facts(path), NOW)
         assert any("1.000 s into its material" in anomaly.observation for anomaly in told)
 
     def test_a_wait_between_stretches_and_another_speed_are_named(self, tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ class TestLayout:
             start = box(data, kind) - 8
             struct.pack_into(">I", data, start, int.from_bytes(data[start : start + 4]) + 24)
         path.write_bytes(data)
-        (told,) = (each for each in anomalies_of(*facts(path), NOW) if each.kind == "edit list")
+        (told,) = (each for each in find_anomalies(*facts(path), NOW) if each.kind == "edit list")
         assert "track 0 waits 1.000 s after a stretch, for which its beginning was" in told.observation
         assert "plays at rate 0.5, is put together of 2 stretches" in told.observation
 
@@ -322,7 +322,7 @@ class TestTags:
     ],
 )
 def test_clean(text: object, shown: str) -> None:
-    assert clean(text) == shown
+    assert clean_text(text) == shown
 
 
 def test_sound_is_named_and_not_examined(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_hidden_frames_are_counted(tmp_path: Path, hidden: int, said: str) -> No
     media, details = facts(clip(tmp_path / "a.mp4"))
     assert details.timing is not None
     timing = details.timing.model_copy(update={"packets_not_shown": hidden})
-    found = anomalies_of(media, details.model_copy(update={"timing": timing}), NOW)
+    found = find_anomalies(media, details.model_copy(update={"timing": timing}), NOW)
     (told,) = (each.observation for each in found if each.kind == "edit list")
     assert said in told
 

@@ -15,18 +15,17 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
-from detector.models.card import Card, SecondLookCard, is_name
-from detector.models.card_files import (
-    DEFAULT,
-    MODELS,
-    SECOND_LOOKS,
-    SHIPPED,
+from detector.models.card import Card, SecondLookCard, is_model_name
+from detector.models.loaded import CARD_LIMIT, LoadedModel, check_card, check_pair, check_weights, load_model
+from detector.models.model_files import (
+    DEFAULT_MODEL,
+    MODELS_FOLDER,
+    SECOND_LOOK_FOLDER,
+    SHIPPED_MODELS,
     known_models,
     load_card,
     read_second_look,
 )
-from detector.models.loaded import LoadedModel, load_model
-from detector.models.validate import CARD_LIMIT, check_card, check_pair, check_weights
 from detector.networks.base import Network, create
 
 
@@ -34,8 +33,8 @@ from detector.networks.base import Network, create
 def copied(tmp_path: Path) -> Path:
     """The card of a copy of the shipped model, weights beside it."""
     for suffix in (".json", ".safetensors"):
-        shutil.copy(MODELS / f"{DEFAULT}{suffix}", tmp_path)
-    return tmp_path / f"{DEFAULT}.json"
+        shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}{suffix}", tmp_path)
+    return tmp_path / f"{DEFAULT_MODEL}.json"
 
 
 def weights_of(card: Path) -> Path:
@@ -64,22 +63,22 @@ class TestCard:
     def test_round_trip(self) -> None:
         card, weights = load_card()
         assert Card.model_validate_json(card.model_dump_json()) == card
-        assert weights == MODELS / f"{DEFAULT}.safetensors"
+        assert weights == MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors"
 
     def test_the_shipped_card_describes_the_shipped_weights(self) -> None:
         card, weights = load_card()
-        assert card.name == DEFAULT
+        assert card.name == DEFAULT_MODEL
         assert hashlib.sha256(weights.read_bytes()).hexdigest() == card.sha256
         assert card.data and card.terms and card.recipe and card.limits and card.domain
 
     def test_the_markdown_is_that_of_the_card(self, tmp_path: Path) -> None:
-        from detector.training.publish.card_writing import write_card
+        from training.model_card import write_card
 
         card, _ = load_card()
         write_card(card, tmp_path)
         for suffix in (".md", ".json"):
-            assert (tmp_path / f"{DEFAULT}{suffix}").read_text() == (
-                MODELS / f"{DEFAULT}{suffix}"
+            assert (tmp_path / f"{DEFAULT_MODEL}{suffix}").read_text() == (
+                MODELS_FOLDER / f"{DEFAULT_MODEL}{suffix}"
             ).read_text()
 
     def test_the_part_that_goes_into_an_analysis(self) -> None:
@@ -105,42 +104,45 @@ class TestCard:
 
     def test_a_second_look_is_found_where_the_weights_name_has_a_dot(self, tmp_path: Path) -> None:
         card, weights = load_card()
-        (tmp_path / SECOND_LOOKS).mkdir()
-        shutil.copy(MODELS / SECOND_LOOKS / f"{DEFAULT}.json", tmp_path / SECOND_LOOKS / "mine.v2.json")
+        (tmp_path / SECOND_LOOK_FOLDER).mkdir()
+        shutil.copy(
+            MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json",
+            tmp_path / SECOND_LOOK_FOLDER / "mine.v2.json",
+        )
         found = read_second_look(card, tmp_path / "mine.v2.safetensors")
         assert found is not None and found == read_second_look(card, weights)
 
     @pytest.mark.parametrize("name", ["../reelproof", "Reelproof", "reelproof\n"])
     def test_a_second_look_is_named_as_models_are(self, name: str) -> None:
-        text = (MODELS / SECOND_LOOKS / f"{DEFAULT}.json").read_text()
+        text = (MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json").read_text()
         with pytest.raises(ValidationError, match="pattern"):
             SecondLookCard.model_validate({**json.loads(text), "name": name})
 
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_by_path_of_either_file(self, copied: Path, suffix: str) -> None:
         card, weights = load_card(copied.with_suffix(suffix))
-        assert (card.name, weights) == (DEFAULT, weights_of(copied))
+        assert (card.name, weights) == (DEFAULT_MODEL, weights_of(copied))
 
     def test_a_command_names_one_that_lies_elsewhere_by_its_file(self, copied: Path) -> None:
         """Its name alone finds the shipped one, or none."""
         assert load_model(copied).told == weights_of(copied).name
-        assert load_model(MODELS / f"{DEFAULT}.json").told == load_model().told == DEFAULT
-        assert load_model(MODELS / f"{DEFAULT}.safetensors").alone.told == DEFAULT
+        assert load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.json").told == load_model().told == DEFAULT_MODEL
+        assert load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors").alone.told == DEFAULT_MODEL
 
     def test_by_name(self) -> None:
-        assert load_card(DEFAULT) == load_card()
+        assert load_card(DEFAULT_MODEL) == load_card()
 
     def test_an_unknown_name_lists_those_there_are(self) -> None:
         message = refusal("nosuch")
-        assert "nosuch.json" in message and DEFAULT in message
+        assert "nosuch.json" in message and DEFAULT_MODEL in message
 
     @pytest.mark.parametrize(
         "name", ["../secret", "a/b", "Capital", "under_score", "-x", "", "x" * 61, "x\n"]
     )
     def test_what_is_no_name_is_never_looked_for(self, name: str) -> None:
-        assert not is_name(name)
+        assert not is_model_name(name)
         message = refusal(name)
-        assert "names no model" in message and DEFAULT in message and ".safetensors" in message
+        assert "names no model" in message and DEFAULT_MODEL in message and ".safetensors" in message
 
     @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".pkl", ".PT"])
     def test_a_pickled_checkpoint_by_name(self, tmp_path: Path, suffix: str) -> None:
@@ -150,7 +152,7 @@ class TestCard:
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_either_file_missing(self, copied: Path, suffix: str) -> None:
         copied.with_suffix(suffix).unlink()
-        assert f"{DEFAULT}{suffix}" in refusal(copied)
+        assert f"{DEFAULT_MODEL}{suffix}" in refusal(copied)
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "not json", '{"name": "x"}', "\x00\xff"])
     def test_malformed(self, copied: Path, text: str) -> None:
@@ -184,7 +186,7 @@ class TestWeights:
         assert model.network(crops).shape == (2,)
 
     def test_they_are_those_of_the_file(self, model: LoadedModel) -> None:
-        stored = load_file(MODELS / f"{DEFAULT}.safetensors")
+        stored = load_file(MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors")
         for name, value in model.network.state_dict().items():
             assert torch.equal(value.float(), stored[name].float()), name
 
@@ -273,7 +275,7 @@ class TestPickles:
 class TestKnown:
     def test_the_shipped_ones(self) -> None:
         found = {card.name: weights for card, weights in known_models()}
-        assert found[DEFAULT] == MODELS / f"{DEFAULT}.safetensors"
+        assert found[DEFAULT_MODEL] == MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors"
         assert all(weights.is_file() for weights in found.values())
 
     def test_only_whole_pairs_under_their_own_name_and_the_first_of_each(
@@ -286,9 +288,9 @@ class TestKnown:
                 shutil.copy(weights_of(copied), tmp_path / f"{name}.safetensors")
         (tmp_path / "broken.json").write_text("{")
         (tmp_path / "broken.safetensors").touch()
-        assert [card.name for card, _ in known_models([tmp_path])] == sorted([DEFAULT, "other"])
-        both = dict((card.name, weights) for card, weights in known_models([MODELS, tmp_path]))
-        assert both[DEFAULT].parent == MODELS and both["other"].parent == tmp_path
+        assert [card.name for card, _ in known_models([tmp_path])] == sorted([DEFAULT_MODEL, "other"])
+        both = dict((card.name, weights) for card, weights in known_models([MODELS_FOLDER, tmp_path]))
+        assert both[DEFAULT_MODEL].parent == MODELS_FOLDER and both["other"].parent == tmp_path
 
 
 class TestPairs:
@@ -325,7 +327,7 @@ class TestPairs:
         assert check_card(copied.read_bytes()).title == "<script>alert(1)</script>"
 
     def test_weights_too_large(self, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("detector.models.validate.WEIGHTS_LIMIT", 1000)
+        monkeypatch.setattr("detector.models.loaded.WEIGHTS_LIMIT", 1000)
         with pytest.raises(ModelError, match="at most 1,000"):
             check_weights(load_card(copied)[0], weights_of(copied), "x.safetensors")
 
@@ -387,8 +389,8 @@ class TestArchitectures:
 
 def test_shipped_models_are_those_that_the_repository_tracks() -> None:
     """Whatever `train` published beside them."""
-    command = ["git", "-C", str(MODELS), "ls-files", "*.json"]
+    command = ["git", "-C", str(MODELS_FOLDER), "ls-files", "*.json"]
     tracked = subprocess.run(command, capture_output=True, text=True, check=False)
     if tracked.returncode:
         pytest.skip("no git repository")
-    assert {Path(name).stem for name in tracked.stdout.split() if "/" not in name} == SHIPPED
+    assert {Path(name).stem for name in tracked.stdout.split() if "/" not in name} == SHIPPED_MODELS

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.models.card_files import load_card
+from detector.files import ROOT
 from detector.models.loaded import load_model
-from detector.paths import ROOT
+from detector.models.model_files import load_card
 from detector.scoring.scorer import Scorer
-from webapp.services.model_check import refuse_unfit
+from webapp.models.check import check_model
 
 
 @pytest.fixture(scope="module")
@@ -38,4 +38,4 @@ def test_the_example_of_the_document_makes_a_model(written: Path) -> None:
 
 
 def test_it_passes_the_check_of_the_models_page(written: Path) -> None:
-    refuse_unfit(written / "my-detector.json")
+    check_model(written / "my-detector.json")

@@ -15,17 +15,15 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import SIZE, TinyNetwork, card_of, put, tiny
 
 from detector.backends import selection
-from detector.backends.onnx_file import logits_of
-from detector.backends.selection import open_backend
-from detector.backends.trial import try_onnx_file
+from detector.backends.runtimes import convert_to_logits
+from detector.backends.selection import open_backend, try_onnx_file
 from detector.errors import ModelError
 from detector.faces.crop import square_for_box
 from detector.models import onnx_file
 from detector.models.card import deciding_sha256
-from detector.models.card_files import known_models, load_card
-from detector.models.loaded import load_model
-from detector.models.validate import check_pair
-from detector.schema.onnx_network import Gives, Output
+from detector.models.loaded import check_pair, load_model
+from detector.models.model_files import known_models, load_card
+from detector.schema.model import Gives, Output
 from detector.scoring.scorer import Scorer
 
 CROPS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
@@ -100,7 +98,9 @@ class TestOutput:
         ],
     )
     def test_becomes_a_logit(self, gives: Gives, manipulated: int, out: list[float], logit: float) -> None:
-        found = logits_of(np.array(out, np.float32), 1, Output(gives=gives, manipulated=manipulated), "x")
+        found = convert_to_logits(
+            np.array(out, np.float32), 1, Output(gives=gives, manipulated=manipulated), "x"
+        )
         assert found == pytest.approx([logit], abs=1e-3)
 
     @pytest.mark.parametrize(
@@ -114,11 +114,11 @@ class TestOutput:
     )
     def test_of_another_meaning_is_refused(self, gives: Gives, out: list[float], words: str) -> None:
         with pytest.raises(ModelError, match=words):
-            logits_of(np.array(out, np.float32), 1, Output(gives=gives), "x")
+            convert_to_logits(np.array(out, np.float32), 1, Output(gives=gives), "x")
 
     def test_the_class_must_be_there(self) -> None:
         with pytest.raises(ModelError, match="names class 7"):
-            logits_of(np.zeros((1, 2), np.float32), 1, Output(gives=Gives.LOGITS, manipulated=7), "x")
+            convert_to_logits(np.zeros((1, 2), np.float32), 1, Output(gives=Gives.LOGITS, manipulated=7), "x")
 
 
 class TestCard:
@@ -237,7 +237,7 @@ class TestRefused:
         assert "cannot be run by openvino and onnxruntime" in refusal(changed(tmp_path, unfit))
 
     def test_without_a_back_end_that_could_run_one(self, tmp_path: Path, monkeypatch) -> None:
-        monkeypatch.setattr(selection, "available", lambda: ("torch",))
+        monkeypatch.setattr(selection, "available_backends", lambda: ("torch",))
         message = refusal(put(tmp_path, "tiny"))
         assert message.endswith("cannot be run here: it takes OpenVINO or ONNX Runtime.")
 
@@ -253,6 +253,6 @@ class TestRefused:
 def test_a_batch_that_takes_too_much_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("detector.backends.trial.MEMORY_LIMIT", -1)
+    monkeypatch.setattr("detector.backends.selection.MEMORY_LIMIT", -1)
     with pytest.raises(ModelError, match="GB of memory for 32 crops"):
         try_onnx_file(load_model(put(tmp_path, "tiny")))

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from detector.files import ROOT
 from detector.models.loaded import load_model
-from detector.paths import ROOT
 from detector.scoring.scorer import Scorer
-from webapp.services.model_check import refuse_unfit
+from webapp.models.check import check_model
 
 
 def test_the_example_of_the_document_makes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,4 +27,4 @@ def test_the_example_of_the_document_makes_a_model(tmp_path: Path, monkeypatch: 
     scorer = Scorer(load_model(tmp_path / "my-model.json"))
     crops = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), np.uint8)
     assert np.isfinite(scorer.logits(list(crops))).all()
-    refuse_unfit(tmp_path / "my-model.json")
+    check_model(tmp_path / "my-model.json")

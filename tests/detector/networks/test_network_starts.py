@@ -13,8 +13,8 @@ from detector.networks.base import (
     architectures,
     create,
 )
-from detector.networks.efficientnet_b1 import EfficientNetB1
-from detector.networks.grow import grown
+from detector.networks.efficientnet import grow_state
+from training.networks import EfficientNetB1
 
 
 class TestFreezing:
@@ -66,7 +66,7 @@ class TestStarting:
     def test_a_larger_efficientnet_grows_out_of_lite0(self, networks: dict[str, Network], name: str) -> None:
         small = networks["efficientnet_lite0"].features_state()
         large = networks[name].backbone.state_dict()
-        new = grown(large, small)
+        new = grow_state(large, small)
         assert {n: v.shape for n, v in new.items()} == {n: v.shape for n, v in large.items()}
         assert new["conv_stem.weight"].data_ptr() != large["conv_stem.weight"].data_ptr()
         for tensor, value in small.items():
@@ -171,7 +171,7 @@ class TestGrown:
     )
     def test_what_does_not_fit(self, small: dict[str, Tensor], message: str) -> None:
         with pytest.raises(ValueError, match=message):
-            grown({"a": torch.zeros(2, 4)}, small)
+            grow_state({"a": torch.zeros(2, 4)}, small)
 
     def test_by_hand(self) -> None:
         """Old weights at the corner, zeros right of them, the rest as it was; the arguments untouched."""
@@ -181,12 +181,12 @@ class TestGrown:
             "blocks.0.1.bn2.weight": torch.ones(2),
         }
         small = {"a": torch.tensor([[1.0, 2.0], [3.0, 4.0]]), "count": torch.tensor(5)}
-        out = grown(large, small)
+        out = grow_state(large, small)
         assert out["a"].tolist() == [[1, 2, 0], [3, 4, 0], [7, 7, 7]]
         assert out["count"].item() == 5 and out["blocks.0.1.bn2.weight"].tolist() == [0, 0]
         assert large["a"].eq(7).all() and large["blocks.0.1.bn2.weight"].eq(1).all()
 
     def test_only_the_last_normalisation_of_an_added_block_is_silenced(self) -> None:
         large = {f"blocks.1.1.bn{n}.weight": torch.ones(2) for n in (1, 2, 3)}
-        out = grown(large, {})
+        out = grow_state(large, {})
         assert [out[f"blocks.1.1.bn{n}.weight"].sum().item() for n in (1, 2, 3)] == [2, 2, 0]

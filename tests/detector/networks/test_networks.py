@@ -17,8 +17,8 @@ from detector.networks.base import (
     SequenceNetwork,
     architectures,
     create,
+    fuse_batchnorm,
 )
-from detector.networks.fuse_batchnorm import fused
 
 
 def test_those_the_issue_names_are_there() -> None:
@@ -95,14 +95,14 @@ def test_fused_says_the_same(name: str) -> None:
                 module.running_mean.normal_(0, 0.2)
                 module.running_var.uniform_(0.5, 2.0)
     network.eval()
-    fast = fused(network)
+    fast = fuse_batchnorm(network)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.modules()), "all are folded"
     crops = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         assert torch.allclose(fast(crops), network(crops), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("path", sorted(graphs.FOLDER.glob("*.onnx")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(graphs.GRAPH_FOLDER.glob("*.onnx")), ids=lambda path: path.stem)
 def test_graphs_take_any_number_of_crops(path: Path) -> None:
-    first = graphs.read(path).graph.input[0].type.tensor_type.shape.dim[0]
+    first = graphs.read_graph(path).graph.input[0].type.tensor_type.shape.dim[0]
     assert first.dim_param and not first.dim_value

@@ -24,7 +24,7 @@ def test_asking_for_help_writes_nothing(folder: Path, capsys: pytest.CaptureFixt
 
 
 def test_of_the_architectures_named_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace_graphs, "traced", lambda network, size: ModelProto(producer_name=f"{size}"))
+    monkeypatch.setattr(trace_graphs, "trace", lambda network, size: ModelProto(producer_name=f"{size}"))
     assert trace_graphs.main(["resnet18"]) == 0
     (written,) = folder.iterdir()
     assert written.name == "resnet18-128.onnx"

@@ -8,7 +8,7 @@ from threading import Event, Thread
 import pytest
 from waiting import PATIENCE
 
-from detector.process.gc_pause import gc_paused
+from detector.process.resources import gc_paused
 
 
 def test_it_is_off_inside_and_on_again_after_an_error() -> None:

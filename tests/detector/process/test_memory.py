@@ -12,7 +12,7 @@ import pytest
 MEGABYTE = 1 << 20
 HELD = 300 * MEGABYTE
 PROGRAM = f"""
-from detector.process.memory import peak_memory
+from detector.process.resources import peak_memory
 print(peak_memory())
 held = b"x" * {HELD}
 print(peak_memory())
@@ -33,7 +33,7 @@ def test_what_is_held_counts_even_when_given_back_and_what_the_starting_process_
 
 _HEAPS = """
 import ctypes, sys, threading
-from detector.process.memory import share_arenas
+from detector.process.resources import share_arenas
 if sys.argv[1] == "shared":
     share_arenas()
 libc = ctypes.CDLL(None)
@@ -64,7 +64,7 @@ def test_threads_share_heaps(tmp_path: Path) -> None:
 
 _SCATTERED = """
 import ctypes
-from detector.process.memory import give_back, memory_of
+from detector.process.resources import give_back, memory_of
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 pieces = []

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from detector.process.sigterm import Terminated, exit_status, sigterm_interrupts
+from detector.process.signals import Terminated, exit_status, sigterm_interrupts
 
 
 def test_it_interrupts_what_runs_and_only_while_that_does():

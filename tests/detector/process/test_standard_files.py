@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 
-from detector.paths import ROOT
+from detector.files import ROOT
 
 CODE = """
 import os, sys
-from detector.process.standard_files import prepare_standard_files
+from detector.process.console import prepare_standard_files
 prepare_standard_files()
 print("nobody reads this")
 reader, writer = os.pipe()

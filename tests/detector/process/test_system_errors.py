@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from detector.process.system_errors import told
+from detector.process.console import describe_os_error
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ from detector.process.system_errors import told
 )
 def test_an_error_names_the_file_and_what_to_do(number: int, name: str | None, line: str) -> None:
     error = OSError(number, os.strerror(number), name) if name else OSError(number, os.strerror(number))
-    assert told(error).startswith(line)
+    assert describe_os_error(error).startswith(line)
 
 
 def test_one_that_says_only_a_sentence_keeps_it() -> None:
-    assert told(OSError("The disk is gone.")) == "reading or writing: The disk is gone."
+    assert describe_os_error(OSError("The disk is gone.")) == "reading or writing: The disk is gone."

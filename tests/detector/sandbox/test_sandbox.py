@@ -20,7 +20,7 @@ from confined import error_of
 from waiting import until
 
 from detector.errors import MediaError, ModelError, ReelproofError
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.sandbox import (
     AllowedPaths,
     CrashError,
@@ -30,10 +30,10 @@ from detector.sandbox import (
     Sandbox,
     UnexpectedError,
     capabilities,
-    process,
+    confined_process,
     refuse_links,
 )
-from detector.sandbox.scratch import folder_of_this_process, remove_abandoned
+from detector.sandbox.confined_process import folder_of_this_process, remove_abandoned
 
 MB = 1_000_000
 
@@ -73,7 +73,7 @@ def test_what_cannot_be_started_leaves_nothing_open(tmp_path, monkeypatch):
         raise BlockingIOError
 
     capabilities()  # found out once, by a fork
-    monkeypatch.setattr(process, "native_threads", lambda: 1)
+    monkeypatch.setattr(confined_process, "native_threads", lambda: 1)
     monkeypatch.setattr(os, "fork", refused)
     before = sorted(os.listdir("/proc/self/fd"))
     with pytest.raises(BlockingIOError):
@@ -252,7 +252,9 @@ class TestEnds:
     @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare")
     def test_another_container_leaves_the_folder_of_one_at_work(self, tmp_path):
         mine = folder_of_this_process(tmp_path)
-        words = "import sys; from detector.sandbox.scratch import *; remove_abandoned(Path(sys.argv[1]))"
+        words = (
+            "import sys; from detector.sandbox.confined_process import *; remove_abandoned(Path(sys.argv[1]))"
+        )
         inside = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc"]
         command = [*inside, sys.executable, "-c", words, tmp_path]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

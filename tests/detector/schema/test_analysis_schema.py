@@ -13,9 +13,9 @@ from clips import Analysed
 from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.schema.analysis import Answers, Joint, ManipulationKind, OtherModel, Ran, Scores, schema_text
-from detector.schema.joint_rule import JointRule
+from detector.schema.method import JointRule
 
 PUBLISHED = ROOT / "docs" / "analysis.schema.json"
 

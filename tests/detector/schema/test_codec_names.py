@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.schema.codec_names import codec_name
+from detector.schema.formatting import codec_name
 
 
 @pytest.mark.parametrize(

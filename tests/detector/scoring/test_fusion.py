@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from second_looks import HALVES, card
 
-from detector.faces.framing import HEAD, INNER
+from detector.faces.crop import HEAD, INNER
 from detector.models.card import Bound, Contrast, FusionHalf, PhotographFusion
 from detector.schema.model import Platt
 from detector.scoring.fusion import Fusion, fusion_inputs, inputs_of

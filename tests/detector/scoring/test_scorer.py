@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from detector.backends.torch import choose_device
 from detector.faces.crop import crop_square, square_for_face
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
 from detector.models.loaded import LoadedModel
 from detector.networks.base import SequenceNetwork
 from detector.schema.analysis import Platt

@@ -21,14 +21,14 @@ from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import Assessment
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
-from detector.media.stream.tally import Tally
+from detector.media.stream.packet_stats import Tally
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Parameters
-from detector.scoring.first_pass.first_pass import FirstPassResult
+from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import FusedLogits, Scorer
 from detector.segments import boundaries
 from detector.segments.boundaries import refine_boundaries
-from detector.segments.published_persons import group_persons
+from detector.segments.candidates import group_persons
 
 RATE = 25
 SECONDS = 9

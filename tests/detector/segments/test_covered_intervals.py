@@ -13,8 +13,9 @@ from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind, Parameters, SecondLook
 from detector.scoring.scorer import Scorer, sigmoid
-from detector.segments import candidates, published_persons
-from detector.verdict.persons.finding_basis import is_covered
+from detector.segments import candidates
+from detector.segments import candidates as segments_candidates
+from detector.verdict.judged_persons import is_covered
 
 RATE = Parameters().sample_rate
 BARE, HIGHER, CALM = 3.0, 5.0, -3.0  # logits
@@ -46,13 +47,13 @@ def test_more_than_half_of_its_faces_make_an_interval_one_of_covered_faces(
     candidates.fill_in_smoothed(group, SCORER, Parameters())
     found = candidates.candidates_of("A", group, Parameters(), MediaKind.VIDEO)
     assert [one.covered for one in found] == [0.0, covered / 20]
-    person = published_persons.published_person("A", group, found, SCORER, RATE, 7.5)
+    person = segments_candidates.published_person("A", group, found, SCORER, RATE, 7.5)
     assert person.probability == figure / 10
     look = person.second_look
     assert look is not None and look.in_segments is not None
     inside = look.in_segments.altered, look.in_segments.synthesised
     assert inside == pytest.approx((sigmoid((BARE + HIGHER) / 2 if covered == 10 else BARE), sigmoid(-1.0)))
-    calm = published_persons.published_person("A", group, [], SCORER, RATE, 7.5).second_look
+    calm = segments_candidates.published_person("A", group, [], SCORER, RATE, 7.5).second_look
     assert calm is not None and calm.in_segments is None
     whole = person.model_copy(update={"covered": found[1].covered})
     assert is_covered(whole) is (figure == BARE), "as for the verdict"

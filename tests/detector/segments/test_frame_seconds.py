@@ -9,9 +9,8 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import Span
-from detector.scoring.first_pass.first_pass import FirstPassResult
-from detector.segments.frame_seconds import seconds_shown
-from detector.segments.published_persons import group_persons, screen_time
+from detector.scoring.first_pass import FirstPassResult
+from detector.segments.candidates import group_persons, screen_time, seconds_shown
 
 RECORDED = [n / 8 for n in range(16)]  # two seconds of somebody, then slides
 SLIDES = [*RECORDED, 2.0, 20.0, 40.0, 60.0]

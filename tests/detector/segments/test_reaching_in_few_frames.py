@@ -11,8 +11,7 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind, Parameters
-from detector.segments.candidates import candidates_of_all, reaching_in_few_frames
-from detector.segments.frame_seconds import seconds_shown
+from detector.segments.candidates import candidates_of_all, reaching_in_few_frames, seconds_shown
 
 DEFAULT = Parameters()
 

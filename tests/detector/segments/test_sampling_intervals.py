@@ -7,13 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from detector.segments.sampling_intervals import (
-    is_held,
-    is_sampled,
-    mean_per_interval,
-    sample_weights,
-    seconds_sampled,
-)
+from detector.segments.rules import is_held, is_sampled, mean_per_interval, sample_weights, seconds_sampled
 
 EIGHT = 8.0
 TIMES = np.array([0, 0.04, 0.08, 0.16, 0.28, 1.0])

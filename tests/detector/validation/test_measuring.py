@@ -10,10 +10,10 @@ from made_validation import item, items, validation
 
 from detector.errors import ParameterError
 from detector.schema.analysis import MediaKind, Parameters, Verdict
-from detector.schema.laboratory.validation import LabelledSegment, Validation
+from detector.schema.laboratory import LabelledSegment, Validation
 from detector.validation import conclude
 from detector.validation.measuring import Run, told
-from detector.validation.model_used import validated_model
+from detector.validation.validated_model import validated_model
 
 
 def test_segments_are_those_that_a_finding_rests_on(tmp_path: Path) -> None:

@@ -12,19 +12,18 @@ from analyses import build
 from made_validation import items, of_analysis, validation
 
 from detector.errors import ParameterError
-from detector.models.card_files import load_card, read_second_look
+from detector.models.model_files import load_card, read_second_look
 from detector.schema.analysis import MediaKind, Parameters
-from detector.schema.laboratory.quoted import Laboratory
-from detector.schema.laboratory.validation import Validation
-from detector.schema.method.parameters import LACKING, OF_PHOTOS, OF_VIDEOS
-from detector.validation.model_used import (
+from detector.schema.laboratory import Laboratory, Validation
+from detector.schema.method import LATER_PARAMETERS, PHOTO_PARAMETERS, VIDEO_PARAMETERS
+from detector.statistics.error_rates import WIDER
+from detector.validation.rates import by_cost, by_false_positive_rate, quoted
+from detector.validation.validated_model import (
     validated_model,
     why_not_of_analysis,
     why_not_of_model,
     why_not_the_same,
 )
-from detector.validation.quoted import by_cost, by_false_positive_rate, quoted
-from detector.validation.shares import WIDER
 
 _VIDEO = SimpleNamespace(kind=MediaKind.VIDEO)
 
@@ -103,9 +102,9 @@ def test_another_model_or_parameters_end_it(made: Validation, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("kind", "changes", "differs"),
     [
-        (MediaKind.VIDEO, dict.fromkeys(OF_PHOTOS, 0), ()),
+        (MediaKind.VIDEO, dict.fromkeys(PHOTO_PARAMETERS, 0), ()),
         (MediaKind.VIDEO, {"median_window": 2.0, "merge_gap": 1.0}, ("median_window", "merge_gap")),
-        (MediaKind.IMAGE, dict.fromkeys(OF_VIDEOS, 1), ()),
+        (MediaKind.IMAGE, dict.fromkeys(VIDEO_PARAMETERS, 1), ()),
         (MediaKind.IMAGE, {"minimum_colour": 0.0}, ("minimum_colour",)),
         *((kind, {"minimum_face": 20.0}, ("minimum_face",)) for kind in MediaKind),
     ],
@@ -121,7 +120,7 @@ def test_what_plays_no_part_in_a_kind_of_exhibit_does_not_end_it(
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-@pytest.mark.parametrize("lacking", sorted(LACKING))
+@pytest.mark.parametrize("lacking", sorted(LATER_PARAMETERS))
 def test_one_of_before_a_parameter_was_made_without_it(
     made: Validation, tmp_path: Path, lacking: str, kind: MediaKind
 ) -> None:
@@ -134,7 +133,7 @@ def test_one_of_before_a_parameter_was_made_without_it(
     analysis = build(tmp_path, kind=kind, kept=False)
     now = analysis.parameters.model_copy(update={lacking: Parameters.model_fields[lacking].default})
     then = analysis.parameters.model_copy(update={lacking: 0})
-    no_part = {"skip_unreferenced"} | (OF_PHOTOS if kind is MediaKind.VIDEO else OF_VIDEOS)
+    no_part = {"skip_unreferenced"} | (PHOTO_PARAMETERS if kind is MediaKind.VIDEO else VIDEO_PARAMETERS)
     for each in (older, Laboratory.from_json(json.dumps(extract))):
         value = getattr(each.parameters, lacking)
         assert value == 0 and type(value) is type(getattr(Parameters(), lacking))
@@ -147,7 +146,7 @@ def test_one_of_before_a_parameter_was_made_without_it(
 
 
 def test_what_a_validation_names_is_read_as_it_stands(made: Validation) -> None:
-    for lacking, default in ((name, Parameters.model_fields[name].default) for name in LACKING):
+    for lacking, default in ((name, Parameters.model_fields[name].default) for name in LATER_PARAMETERS):
         assert getattr(Validation.from_json(made.to_json()).parameters, lacking) == default
 
 

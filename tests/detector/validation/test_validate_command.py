@@ -16,11 +16,10 @@ import pytest
 from onnx_models import put
 from warm import Script
 
-from detector.paths import ROOT
-from detector.schema.joint_rule import JointRule
-from detector.schema.laboratory.quoted import Laboratory
-from detector.schema.laboratory.validation import Validation
-from detector.validation.model_used import validated_model, why_not_of_model
+from detector.files import ROOT
+from detector.schema.laboratory import Laboratory, Validation
+from detector.schema.method import JointRule
+from detector.validation.validated_model import validated_model, why_not_of_model
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives stands in for an analysis.
 ACTING = Script("""

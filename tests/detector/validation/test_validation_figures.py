@@ -7,13 +7,12 @@ import json
 import jsonschema
 from made_validation import item, items, validation
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.schema.analysis import MediaKind, Verdict
-from detector.schema.laboratory.validation import Validation, ValidationItem, validation_schema_text
-from detector.training.evaluation.figures.metrics import confusion, measure
-from detector.training.publish.error_rates import clopper_pearson
+from detector.schema.laboratory import Validation, ValidationItem, validation_schema_text
+from detector.statistics.error_rates import WIDER, clopper_pearson
+from detector.statistics.metrics import confusion, measure
 from detector.validation.rates import MEASURES, class_of, curve, levels, rates_at, scored_items
-from detector.validation.shares import WIDER
 
 
 def test_rates_are_those_of_an_evaluation() -> None:

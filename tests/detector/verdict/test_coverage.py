@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from analyses import media
 
-from detector.faces import flaws
+from detector.faces import quality
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind
-from detector.scoring.first_pass.first_pass import FirstPassResult
-from detector.verdict.examined.coverage import NOT_DECODED, coverage_of
+from detector.scoring.first_pass import FirstPassResult
+from detector.verdict.coverage import NOT_DECODED, coverage_of
 
 FACE = Face((0, 0, 50, 60), 0.9, np.zeros((5, 2), np.float32))
 CROP = np.zeros((8, 8, 3), np.uint8)
@@ -35,7 +35,7 @@ def stretches(
 
 
 def test_neighbours_with_one_reason_are_one_stretch() -> None:
-    found = stretches({0.0: JUDGED, 3.0: Assessment(flaws.TOO_DARK)})
+    found = stretches({0.0: JUDGED, 3.0: Assessment(quality.TOO_DARK)})
     assert found == [(1.0, 3.0, "no face found"), (3.0, 4.0, "faces too dark or too flat to judge")]
 
 

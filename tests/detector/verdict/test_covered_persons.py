@@ -9,9 +9,8 @@ import pytest
 from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit
 
 from detector.schema.analysis import MediaKind, Person, Score, Scores, Segment, Verdict
+from detector.verdict.judged_persons import flagged_persons, flagged_segments, is_covered
 from detector.verdict.left_open import LeftOpen, left_open
-from detector.verdict.persons.finding_basis import is_covered
-from detector.verdict.persons.flagged import flagged_persons, flagged_segments
 from detector.verdict.verdict import exhibit_probability, is_outweighed
 
 SAID = (

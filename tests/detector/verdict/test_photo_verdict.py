@@ -6,8 +6,8 @@ import pytest
 from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit, person, segment
 
 from detector.schema.analysis import Parameters, Person, Score, Scores, Verdict
-from detector.schema.measurements.second_look import SecondLook
-from detector.verdict.persons.flagged import who_reaches
+from detector.schema.measurements import SecondLook
+from detector.verdict.judged_persons import who_reaches
 from detector.verdict.verdict import answers, exhibit_probability, is_outweighed
 
 

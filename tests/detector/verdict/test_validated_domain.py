@@ -12,8 +12,8 @@ from analyses import build
 from detector.faces.quality import is_grey
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread, Verdict
 from detector.schema.metadata import Details, Photo, Picture, Table
-from detector.training.publish.error_rates import VALIDATED
-from detector.verdict.persons.whose_figure import figured_person
+from detector.statistics.error_rates import VALIDATED
+from detector.verdict.judged_persons import figured_person
 from detector.verdict.validated_domain import OF_FACES, criteria, measured, outside_by_own_faces
 
 

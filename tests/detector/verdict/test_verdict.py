@@ -6,10 +6,10 @@ import pytest
 from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit, person, segment
 
 from detector.schema.analysis import Answers, MediaKind, Person, Segment, Verdict
-from detector.schema.measurements.second_look import ManipulationKind, SecondLook, SecondLookContrast
-from detector.verdict.persons.kinds import kind_of, manipulation_kind
+from detector.schema.measurements import ManipulationKind, SecondLook, SecondLookContrast
+from detector.verdict.judged_persons import kind_of, manipulation_kind
 from detector.verdict.verdict import answers, exhibit_probability
-from reports.text.verdict_sentence import second_look
+from reports.wording.verdict_sentence import second_look
 
 
 def test_a_segment_makes_it_manipulated() -> None:

@@ -15,8 +15,7 @@ import pytest
 
 from reports.bundle.archive import BundleError, hashed_entry, is_zip, open_zip
 from reports.bundle.manifest import Manifest
-from reports.bundle.packing import write
-from reports.bundle.returned import annotations_in
+from reports.bundle.review_bundle import annotations_in, write_bundle
 from reports.review.annotation_file import AnnotationFileError, file_text
 
 ANALYSIS = b'{"analysis": 1}' * 50
@@ -59,7 +58,7 @@ def files(tmp_path: Path) -> dict[str, bytes | Path]:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     path = tmp_path / "bundle.zip"
-    write(path, files(tmp_path), ABOUT)
+    write_bundle(path, files(tmp_path), ABOUT)
     return path
 
 
@@ -98,7 +97,7 @@ def test_what_is_written(bundle: Path, tmp_path: Path) -> None:
 
 def test_the_same_files_make_the_same_bytes(bundle: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
-    write(again, dict(reversed(files(tmp_path).items())), ABOUT)
+    write_bundle(again, dict(reversed(files(tmp_path).items())), ABOUT)
     assert again.read_bytes() == bundle.read_bytes()
 
 
@@ -172,7 +171,7 @@ def test_without_manifest_or_annotations_it_is_none(bundle: Path, tmp_path: Path
     )
     given = files(tmp_path)
     del given["annotations.json"]
-    write(bundle, given, ABOUT)
+    write_bundle(bundle, given, ABOUT)
     assert "no annotations.json" in refusal(bundle)
 
 
@@ -192,13 +191,13 @@ def test_a_newer_bundle_is_left_to_a_newer_reelproof(bundle: Path) -> None:
 
 
 def test_annotations_of_another_analysis_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
-    write(bundle, files(tmp_path) | {"annotations.json": annotations(b"other")}, ABOUT)
+    write_bundle(bundle, files(tmp_path) | {"annotations.json": annotations(b"other")}, ABOUT)
     assert "put together by hand" in refusal(bundle)
 
 
 def test_annotations_changed_inside_a_consistent_bundle(bundle: Path, tmp_path: Path) -> None:
     text = json.loads(annotations()) | {"sha256": "0" * 64}
-    write(bundle, files(tmp_path) | {"annotations.json": json.dumps(text).encode()}, ABOUT)
+    write_bundle(bundle, files(tmp_path) | {"annotations.json": json.dumps(text).encode()}, ABOUT)
     assert "changed after it was saved" in refusal(bundle)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from analyses import build
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.schema.analysis import Analysis, MediaKind
 from reports.cli.main import main
 from reports.exports.formats import FORMATS

@@ -18,7 +18,7 @@ import pytest
 from analyses import Written, build
 from evidence import EXHIBIT, custody, small_bundle
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from reports.bundle.manifest import new_manifest
 from reports.cli import render
 from reports.cli.main import main

@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from detector.paths import ROOT
-from reports.exports import overlays, scores, segments
+from detector.files import ROOT
+from reports.exports import overlays, tables
 
 
 @pytest.mark.parametrize(
     ("heading", "columns"),
     [
-        ("### `csv`: segments", segments.COLUMNS),
-        ("### `scores-csv`: scores", scores.COLUMNS),
+        ("### `csv`: segments", tables.SEGMENT_COLUMNS),
+        ("### `scores-csv`: scores", tables.SCORE_COLUMNS),
     ],
 )
 def test_columns_are_those_of_the_document(heading, columns):

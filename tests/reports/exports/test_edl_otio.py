@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from detector.schema.analysis import Analysis, Media, MediaKind
 from reports.errors import ExportError
-from reports.exports.edl_otio import segments_edl, segments_otio
-from reports.exports.timecode import TIMECODE_RATES, Grid, own_grid, timecode_grid
+from reports.exports.editing import TIMECODE_RATES, Grid, own_grid, segments_edl, segments_otio, timecode_grid
 
 NTSC = Fraction(30000, 1001)
 RATES = ("24000/1001", "24/1", "25/1", "30000/1001", "30/1", "50/1", "60000/1001", "60/1")

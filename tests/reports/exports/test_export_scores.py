@@ -14,8 +14,8 @@ from analyses import build
 
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores
 from reports.errors import ExportError
-from reports.exports.scores import COLUMNS, scores_csv, scores_parquet
-from reports.text.numbers import timecode
+from reports.exports.tables import SCORE_COLUMNS, scores_csv, scores_parquet
+from reports.language.formatting import timecode
 
 WORDS = {"time", "person", "segment"}
 WHOLE = {"pts", "track"}
@@ -98,7 +98,7 @@ def test_a_segment_holds_no_other_persons_scores(tmp_path: Path) -> None:
 def test_types_and_what_the_table_is_about(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False, file="Ünterview.mp4")
     schema = pq.read_schema(io.BytesIO(scores_parquet(analysis)))
-    assert tuple(schema.names) == COLUMNS
+    assert tuple(schema.names) == SCORE_COLUMNS
     for field in schema:
         if field.name in WORDS:
             assert pa.types.is_string(field.type)

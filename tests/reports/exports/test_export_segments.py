@@ -15,11 +15,17 @@ from hypothesis import strategies as st
 
 from detector.schema.analysis import Analysis, Answers, ManipulationKind, MediaKind, SecondLook
 from reports.errors import ExportError
-from reports.exports.csv_writing import csv_table, harmless
-from reports.exports.edl_otio import segments_edl
-from reports.exports.segments import COLUMNS, segments_csv, segments_json, segments_webvtt
-from reports.text.numbers import file_name, timecode
-from reports.text.verdict_sentence import second_look
+from reports.exports.editing import segments_edl
+from reports.exports.tables import (
+    SEGMENT_COLUMNS,
+    csv_table,
+    harmless,
+    segments_csv,
+    segments_json,
+    segments_webvtt,
+)
+from reports.language.formatting import file_name, timecode
+from reports.wording.verdict_sentence import second_look
 
 
 def rows(data: bytes) -> list[dict[str, str]]:
@@ -48,7 +54,7 @@ def cells(line: str) -> list[str]:
 def test_a_row_a_segment_in_order_of_time(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=3, segments=7)
     found = rows(segments_csv(analysis))
-    assert tuple(found[0]) == COLUMNS
+    assert tuple(found[0]) == SEGMENT_COLUMNS
     assert {row["segment"] for row in found} == {segment.id for segment in analysis.segments}
     assert len(found) == 7
     assert [float(row["start_s"]) for row in found] == sorted(s.start for s in analysis.segments)
@@ -84,9 +90,9 @@ def test_csv_follows_the_standard(tmp_path: Path) -> None:
     assert data.endswith(b"\r\n") and b"\r" not in data.replace(b"\r\n", b"")
     assert not data.startswith(b"\xef\xbb\xbf")
     lines = data.decode().split("\r\n")[:-1]
-    assert {len(cells(line)) for line in lines} == {len(COLUMNS)}
+    assert {len(cells(line)) for line in lines} == {len(SEGMENT_COLUMNS)}
     # A line break in a name is shown, and is none.
-    assert cells(lines[1])[COLUMNS.index("exhibit")] == 'say "no", then\\r\\nleave.mp4'
+    assert cells(lines[1])[SEGMENT_COLUMNS.index("exhibit")] == 'say "no", then\\r\\nleave.mp4'
 
 
 FORMULAS = (

@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from reports.cli.case_options import add_case_options
+from reports.exhibit import identity
 from reports.inputs.case import CaseDetails, CaseError, case_details, read_case
 from reports.inputs.case_fields import FIELDS, STATED
-from reports.view.exhibit import head
 
 
 def test_blank_by_default_and_frozen() -> None:
@@ -80,5 +80,5 @@ def test_every_detail_is_in_the_table_and_asked_for_wherever_it_can_be_given() -
     add_case_options(parser)
     options = {action.dest for action in parser._actions}
     assert options - {"language"} == set(FIELDS)
-    printed = head.case_facts(CaseDetails.model_validate({name: name.upper() for name in STATED}))
+    printed = identity.case_facts(CaseDetails.model_validate({name: name.upper() for name in STATED}))
     assert [(fact.name, fact.value) for fact in printed] == [(STATED[n], n.upper()) for n in STATED]

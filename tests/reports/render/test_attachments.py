@@ -10,12 +10,12 @@ from analyses import build
 from evidence import small_pdf
 from made_annotations import say
 
-from detector.paths import FILES
-from detector.schema.laboratory import quoted
+from detector.files import FILES
+from detector.schema import laboratory
 from reports.file_names import LABORATORY
 from reports.render.attachments import HOLDS, attachments
+from reports.report_view import ReportInputs
 from reports.verification.verify import verify
-from reports.view.report_inputs import ReportInputs
 
 SAID = say(1, "segment", segment="A1", verdict="agree")
 
@@ -28,7 +28,7 @@ def test_the_list_names_all_that_a_report_carries(tmp_path: Path) -> None:
 
 
 def test_the_engine_calls_the_extract_of_a_validation_the_same() -> None:
-    assert LABORATORY == quoted.NAME
+    assert LABORATORY == laboratory.LABORATORY_FILE
 
 
 def test_the_document_names_them_too() -> None:

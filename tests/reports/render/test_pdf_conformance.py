@@ -25,9 +25,8 @@ from reports.inputs.case import CaseDetails
 from reports.inputs.pictures import embed
 from reports.render.attachments import Attachment, attachments
 from reports.render.pdf import render_pdf
+from reports.report_view import ReportInputs, report_view
 from reports.review.annotation_file import read_file
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
 
 CASE = CaseDetails(
     case_number="24-117 K",

@@ -18,21 +18,20 @@ from detector.comparison.statements import of_faces_not_shown, of_region, of_seg
 from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.comparison import Comparison, Region
 from reports import write_report
-from reports.bundle import manifest, packing
+from reports.bundle import manifest, review_bundle
 from reports.cli.main import main
+from reports.comparison.kept import ComparisonFileError, kept_comparisons
 from reports.file_names import MANIFEST
-from reports.inputs.comparisons import ComparisonFileError, kept_comparisons
 from reports.inputs.pictures import embed
+from reports.language.stored_words import UNRELATED_AT_FIRST
 from reports.render.attachments import attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
-from reports.text.translation.words import UNRELATED_AT_FIRST
-from reports.verification.comparison_words import contradictions
-from reports.verification.repeated.recomparison import differences
+from reports.report_view import ReportInputs, report_view
+from reports.verification.comparison_checks import contradictions
+from reports.verification.recomparison import differences
 from reports.verification.verify import verify
-from reports.view.contents import contents
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
+from reports.wording.sections import contents
 
 pytestmark = pytest.mark.usefixtures("unconfined")
 
@@ -157,7 +156,7 @@ class TestVerified:
         files[path.relative_to(folder).as_posix()] = changed
         bundle = tmp_path.parent / f"{tmp_path.name}.zip"
         about = manifest.new_manifest(Analysis.from_json((folder / "analysis.json").read_bytes()), "bundle")
-        packing.write(bundle, files, about)
+        review_bundle.write_bundle(bundle, files, about)
         assert {file for file, _ in self.problems(bundle)} == {"report.html", "report.pdf"}
         assert "comparisons/original/comparison.json" in zipfile.ZipFile(bundle).namelist()
 

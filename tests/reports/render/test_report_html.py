@@ -16,8 +16,8 @@ from jinja2 import Environment, Template
 from detector.schema.analysis import KEPT_WIDTH, MediaKind, Verdict
 from reports.errors import ReportError
 from reports.render.html import compile_templates, environment, render_html
-from reports.text.verdict_marks import MARKS
-from reports.view.report import report_view
+from reports.report_view import report_view
+from reports.wording.verdict_sentence import MARKS
 
 
 def page(folder: Path, **choices: object) -> Page:

@@ -11,9 +11,8 @@ import pytest
 from test_pdf_conformance import EVERYTHING, PHOTO, made, made_before
 from weasyprint import CSS, HTML
 
-from detector.paths import FILES
-from reports.render.markup import Markup
-from reports.render.pdf import SuppliedOnly
+from detector.files import FILES
+from reports.render.pdf import Markup, SuppliedOnly
 
 TEMPLATES = FILES / "templates"
 USED = [

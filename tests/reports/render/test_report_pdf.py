@@ -16,12 +16,11 @@ from pypdf import PdfReader
 from pypdf.generic import Destination
 from weasyprint import HTML
 
-from detector.process.memory import peak_memory
+from detector.process.resources import peak_memory
 from detector.schema.analysis import MediaKind
 from reports.inputs.pictures import embed
 from reports.render.pdf import RefusedAddress, SuppliedOnly, render_pdf
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
+from reports.report_view import ReportInputs, report_view
 
 
 def read(folder: Path, **choices: object) -> PdfReader:

@@ -18,6 +18,7 @@ from reports.file_names import SECOND_REVIEW
 from reports.inputs.case import CaseDetails
 from reports.render.html import render_html
 from reports.render.write import write_reports_alone
+from reports.report_view import ReportInputs, report_view
 from reports.review.annotations import ExhibitAnnotation
 from reports.review.second_review import (
     SecondReview,
@@ -27,10 +28,8 @@ from reports.review.second_review import (
     read_review,
     review_of,
 )
+from reports.review.second_review_section import second_review_view
 from reports.verification.verify import verify
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
-from reports.view.review.second_review import second_review_view
 
 MOMENT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 WORDS = {"first": "Ada Lovelace", "second": "Ben Nowak", "third": "Cleo Martín"}

@@ -16,11 +16,9 @@ from pdf_rules import broken
 from pypdf import PdfReader
 
 from reports.inputs.case import CaseDetails
-from reports.render.pdf import render_pdf
-from reports.render.unprintable import in_words, with_every_letter
-from reports.signing.pdf import _appearance
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
+from reports.render.pdf import character_in_words, render_pdf, with_every_letter
+from reports.report_view import ReportInputs, report_view
+from reports.signing.pdf_signature import _appearance
 
 
 @pytest.mark.parametrize(
@@ -33,7 +31,7 @@ from reports.view.report_inputs import ReportInputs
     ],
 )
 def test_pictures_have_a_name_and_letters_a_code(character: str, words: str) -> None:
-    assert in_words(character) == words
+    assert character_in_words(character) == words
 
 
 def test_only_what_would_be_a_box_is_put_in_words() -> None:
@@ -57,7 +55,7 @@ def test_emoji_in_names_and_case_details_are_pictures_or_names(tmp_path: Path) -
     # Not PDFium, which leaves out letters that are drawn as pictures.
     text = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
     for character in "\N{CLAPPER BOARD}\N{WOMAN}\N{PERSONAL COMPUTER}":
-        assert character in text or in_words(character) in text.replace("\n", " ")
+        assert character in text or character_in_words(character) in text.replace("\n", " ")
     (tmp_path / "report.pdf").write_bytes(data)
     with pikepdf.open(tmp_path / "report.pdf") as pdf:
         assert broken(pdf) == []

@@ -12,13 +12,12 @@ from made_validation import items, validation
 from pdf_rules import broken
 
 from detector.schema.analysis import MediaKind, Parameters
-from detector.schema.laboratory.validation import Validation
-from reports.render.validation import validation_files
-from reports.signing import signed_validation as signing
+from detector.schema.laboratory import Validation
+from reports.signing import validation_files as signing
 from reports.signing.keys import read_key
-from reports.signing.signed_validation import write_validation
+from reports.signing.validation_files import validation_files, write_validation
+from reports.validation.validation_report import validation_report
 from reports.verification.verify import verify
-from reports.view.validation.validation_report import validation_report
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from reports.errors import ReportError
+from reports.language import translation
 from reports.review import annotation_file, second_review
-from reports.text.translation import language
 
 SAID = {"id": "1" * 32, "author": "Ann", "made": "2026-11-20T15:04:05.678Z"}
 SPAN = SAID | {"kind": "span", "verdict": "manipulated", "start": 1, "end": 2}
@@ -45,8 +45,8 @@ def test_a_problem_is_a_sentence_in_each_language(given: dict[str, Any], english
     with pytest.raises(ReportError) as problem:
         parse(given)
     assert english in str(problem.value)
-    with language.speaking("de"):
-        assert german in language.translated(str(problem.value))
+    with translation.speaking("de"):
+        assert german in translation.translated(str(problem.value))
 
 
 def test_the_name_of_an_unknown_field_is_cut() -> None:

@@ -22,12 +22,12 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 
 from reports.cli.main import main
-from reports.render import pdf_digest
+from reports.render import pdf_conformance
 from reports.signing.keys import SigningError, SigningKey, read_key
-from reports.signing.pdf import sign_pdf
-from reports.verification.problems import CheckResults
-from reports.verification.signatures.checks import check_embedded
-from reports.verification.signatures.trust import Trust, read_trust
+from reports.signing.pdf_signature import sign_pdf
+from reports.verification.checks import CheckResults
+from reports.verification.signatures import check_embedded
+from reports.verification.trusted_time import Trust, read_trust
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")
@@ -52,7 +52,7 @@ def signed(report: bytes, keys: Keys) -> bytes:
 
 
 def test_the_report_before_the_signature_stays_byte_by_byte(report: bytes, signed: bytes) -> None:
-    assert signed.startswith(report) and pdf_digest.covered_length(signed) == len(report)
+    assert signed.startswith(report) and pdf_conformance.covered_length(signed) == len(report)
 
 
 def test_what_is_seen_of_it(report: bytes, signed: bytes) -> None:
@@ -91,7 +91,9 @@ def test_it_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_pa
     other = make_key(tmp_path)[2]
     for trust, wrong in ((), False), (read_trust([keys[2]]), False), (read_trust([other]), True):
         results = CheckResults()
-        assert check_embedded("report.pdf", signed, pdf_digest.covered_length(signed), Trust(trust), results)
+        assert check_embedded(
+            "report.pdf", signed, pdf_conformance.covered_length(signed), Trust(trust), results
+        )
         assert bool(results.problems) is wrong
         assert "Zoë Müller-映像 (self-signed)" in results.facts["signature of report.pdf"]
         assert any("nothing here says" in note for note in results.notes) is not bool(trust)
@@ -105,7 +107,7 @@ def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
     cases.append(signed[:padding] + b"1" + signed[padding + 1 :])
     for data in cases:
         results = CheckResults()
-        check_embedded("report.pdf", data, pdf_digest.covered_length(data), Trust(), results)
+        check_embedded("report.pdf", data, pdf_conformance.covered_length(data), Trust(), results)
         assert {problem.file for problem in results.problems} == {"report.pdf"}
 
 
@@ -135,7 +137,7 @@ def updated(
 
 def verified(data: bytes, trust: Trust) -> CheckResults:
     results = CheckResults()
-    check_embedded("report.pdf", data, pdf_digest.covered_length(data), trust, results)
+    check_embedded("report.pdf", data, pdf_conformance.covered_length(data), trust, results)
     return results
 
 

@@ -18,7 +18,7 @@ from reports.review.annotation_file import SavedAnnotations, checksum, file_text
 from reports.review.annotations import Annotation
 from reports.review.second_review import Judgement, SecondReview, statement_json
 from reports.verification.against_log import Enclosed, check_against_log
-from reports.verification.problems import CheckResults
+from reports.verification.checks import CheckResults
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")

@@ -11,9 +11,9 @@ from keys import make_key
 from reports.bundle.manifest import file_entries, manifest_files, read_manifest, sums
 from reports.file_names import MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM
 from reports.signing.keys import read_key
+from reports.verification.checks import CheckResults
 from reports.verification.consistency import check_analysis
-from reports.verification.problems import CheckResults
-from reports.verification.signatures.trust import read_trust
+from reports.verification.trusted_time import read_trust
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")

@@ -16,9 +16,9 @@ from weasyprint import HTML
 
 from reports.bundle.archive import UNREADABLE, differences
 from reports.signing.keys import SigningKey
-from reports.verification.problems import CheckResults
-from reports.verification.signatures.checks import check_detached
-from reports.verification.signatures.trust import Trust
+from reports.verification.checks import CheckResults
+from reports.verification.signatures import check_detached
+from reports.verification.trusted_time import Trust
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")

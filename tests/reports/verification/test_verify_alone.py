@@ -15,7 +15,7 @@ import pytest
 from evidence import ANALYSIS_ID, EXHIBIT, MOMENT, said, small_bundle, small_result, whole_log
 from keys import make_key
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from reports.custody.chain import check_export
 from reports.custody.format import Action
 from reports.review.annotation_file import checksum, to_json

@@ -11,13 +11,12 @@ import pytest
 from damaged_files import flipped, problems
 from evidence import contents, custody
 
-from reports.bundle import packing
+from reports.bundle import review_bundle
 from reports.bundle.manifest import new_manifest
 from reports.cli.main import main
 from reports.signing.keys import SigningKey
-from reports.signing.pdf import sign_pdf
-from reports.verification.verified import VerifyError
-from reports.verification.verify import verify
+from reports.signing.pdf_signature import sign_pdf
+from reports.verification.verify import VerifyError, verify
 
 
 def test_the_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,7 +94,9 @@ def test_a_bundle_of_which_only_the_report_is_signed_is_said_to_be(
     only = "Only report.pdf is signed; all other files could have been changed."
     for signer, end in ((None, only), (key, "Everything fits.")):
         path = tmp_path / "bundle.zip"
-        packing.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer)
+        review_bundle.write_bundle(
+            path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32), signer
+        )
         assert main(["verify", str(path)]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == end
         assert main(["verify", str(path), "--format", "json"]) == 0
@@ -112,7 +113,7 @@ def test_a_bundle_cannot_write_its_own_verdict(tmp_path: Path, capsys: pytest.Ca
     analysis = analysis.model_copy(update={"media": analysis.media.model_copy(update={"file": forged})})
     files["analysis.json"] = analysis.to_json().encode()
     path = tmp_path / "bundle.zip"
-    packing.write(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32))
+    review_bundle.write_bundle(path, files, new_manifest(analysis, "bundle", analysis_id="c" * 32))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("x\x1b[2J\nEverything fits.", b"")
     assert main(["verify", str(path)]) == 1

@@ -15,9 +15,8 @@ import pytest
 from evidence import small_bundle, small_pdf, small_result
 
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE
-from reports.verification import pdf
+from reports.verification import pdf_checks, repeated_pictures
 from reports.verification import verify as verification
-from reports.verification.repeated import pictures
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="confinement is of Linux")
@@ -43,17 +42,17 @@ def attaching(data: bytes, filters: list[str]) -> bytes:
 
 def test_an_attachment_deflated_twice_is_not_inflated() -> None:
     """Two kilobytes of it would be two gigabytes."""
-    assert pdf._attachments(attaching(b"{}", [])) == {"analysis.json": b"{}"}
+    assert pdf_checks._attachments(attaching(b"{}", [])) == {"analysis.json": b"{}"}
     once = zlib.compress(b"{}")
-    assert pdf._attachments(attaching(once, ["FlateDecode"])) == {"analysis.json": b"{}"}
+    assert pdf_checks._attachments(attaching(once, ["FlateDecode"])) == {"analysis.json": b"{}"}
     with pytest.raises(ValueError, match="packed as none of a report"):
-        pdf._attachments(attaching(zlib.compress(once), ["FlateDecode", "FlateDecode"]))
+        pdf_checks._attachments(attaching(zlib.compress(once), ["FlateDecode", "FlateDecode"]))
 
 
 def test_an_attachment_that_grows_too_large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(pdf, "LARGEST", 1000)
+    monkeypatch.setattr(pdf_checks, "LARGEST", 1000)
     with pytest.raises(ValueError, match="too large"):
-        pdf._attachments(attaching(zlib.compress(bytes(1001)), ["FlateDecode"]))
+        pdf_checks._attachments(attaching(zlib.compress(bytes(1001)), ["FlateDecode"]))
     path = tmp_path / "report.pdf"
     path.write_bytes(attaching(zlib.compress(zlib.compress(bytes(10**7))), ["FlateDecode", "FlateDecode"]))
     (damage,) = (p.why for p in verify(path).results.problems if p.kind == "cannot be read")
@@ -108,10 +107,10 @@ def test_pictures_are_decoded_in_a_confined_process(tmp_path: Path) -> None:
         cv2.imencode(".png", np.full((8, 8, 3), level, np.uint8))[1].tobytes() for level in (99, 0)
     )
     for number, data in enumerate((grey, black, b"none")):
-        there, here = pictures._files_of(tmp_path, number)
+        there, here = repeated_pictures._files_of(tmp_path, number)
         there.write_bytes(data)
         here.write_bytes(grey)
-    same, other, none = pictures._compared(tmp_path, 3)
+    same, other, none = repeated_pictures._compared(tmp_path, 3)
     assert same == "" and "shows something else" in other and none == "it is no picture"
 
 
@@ -119,7 +118,7 @@ def test_pictures_that_take_too_much_are_said_not_to_be_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "1")
-    for file in pictures._files_of(tmp_path, 0):
+    for file in repeated_pictures._files_of(tmp_path, 0):
         file.write_bytes(cv2.imencode(".png", np.zeros((2000, 2000, 3), np.uint8))[1].tobytes())
-    (why,) = pictures._compared(tmp_path, 1)
+    (why,) = repeated_pictures._compared(tmp_path, 1)
     assert "it could not be compared" in why and "memory" in why

@@ -13,14 +13,14 @@ from evidence import EXHIBIT, contents, custody, small_analysis, small_bundle, s
 from made_comparison_results import comparison_of
 
 from detector.schema.analysis import MediaKind, OtherModel, Ran, Verdict
-from detector.schema.joint_rule import JointRule
-from detector.verdict.joint import joint
-from reports.bundle import packing
+from detector.schema.method import JointRule
+from detector.verdict.verdict import joint
+from reports.bundle import review_bundle
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
-from reports.exports.scores import scores_csv
+from reports.exports.tables import scores_csv
 from reports.signing.keys import SigningKey
+from reports.verification.checks import CheckResults
 from reports.verification.consistency import check_analysis
-from reports.verification.problems import CheckResults
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")
@@ -146,7 +146,7 @@ def test_a_preview_is_said_not_to_be_compared(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     analysis, files = contents(tmp_path / "pictures", pdf=False)
     about = new_manifest(analysis, "bundle")
-    packing.write(tmp_path / "bundle.zip", files | {"media/preview.mp4": b"preview"}, about)
+    review_bundle.write_bundle(tmp_path / "bundle.zip", files | {"media/preview.mp4": b"preview"}, about)
     done = verify(tmp_path / "bundle.zip").results
     assert done.problems == [] and "media/preview.mp4 is a preview" in done.notes[0]
 

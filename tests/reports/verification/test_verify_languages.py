@@ -13,10 +13,10 @@ from keys import make_key
 
 from detector.schema.analysis import Analysis
 from reports import write_report
-from reports.bundle import packing
+from reports.bundle import review_bundle
 from reports.bundle.manifest import OWN, new_manifest
 from reports.cli.main import main
-from reports.text.translation.languages import LANGUAGES
+from reports.language.languages import LANGUAGES
 from reports.verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")
@@ -38,7 +38,7 @@ def test_a_report_fits_in_its_folder_alone_and_in_a_bundle(result: Path, tmp_pat
     analysis = Analysis.from_json((result / "analysis.json").read_bytes())
     names = {path.relative_to(result).as_posix() for path in result.rglob("*") if path.is_file()}
     files = {name: result / name for name in names - set(OWN)}
-    packing.write(tmp_path / "bundle.zip", files, new_manifest(analysis, "bundle"))
+    review_bundle.write_bundle(tmp_path / "bundle.zip", files, new_manifest(analysis, "bundle"))
     for path in (result, result / "report.pdf", tmp_path / "bundle.zip"):
         assert verify(path).results.problems == []
 

@@ -21,17 +21,16 @@ from PIL import Image
 from detector.schema.analysis import Analysis, MediaKind
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.inputs.case import read_case
-from reports.inputs.exhibit_check import ExhibitCheck
+from reports.inputs.input_files import ExhibitCheck
 from reports.inputs.pictures import embed
+from reports.language.languages import LANGUAGES
 from reports.render.attachments import attachments
 from reports.render.html import render_html, renderer
+from reports.report_view import ReportInputs, report_view
 from reports.review.annotation_file import file_text, read_file
-from reports.text.translation.languages import LANGUAGES
-from reports.verification.page import _alike, _differing, _put_there, _stated_check
-from reports.verification.problems import FileProblem
+from reports.verification.checks import FileProblem
+from reports.verification.page_checks import _alike, _differing, _put_there, _stated_check
 from reports.verification.verify import verify
-from reports.view.report import report_view
-from reports.view.report_inputs import ReportInputs
 
 pytestmark = pytest.mark.usefixtures("unconfined")
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 from sqlalchemy import select
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp.cli import main as cli
 from webapp.storage.tables import ApiToken
 

@@ -17,8 +17,9 @@ from client_connections import CONTENT, clock
 from made_comparisons import compared
 from made_results import finished, hand_in
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp import client
+from webapp.analyses.downloads import kept_reports, reports
 from webapp.client import (
     AnalysisFailed,
     Client,
@@ -30,13 +31,12 @@ from webapp.client import (
     NotReached,
     Problem,
     Unusable,
-    findings,
-    retries,
+    calls,
+    connection,
     uploads,
 )
-from webapp.downloads import report_lock, reports
 from webapp.jobs import claims, failures
-from webapp.jobs.parameters import others
+from webapp.jobs.parameters import read_other_models
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -67,9 +67,9 @@ def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_re
 def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):
     row, folders = finished(app), Folders.local(app.extensions["settings"].data)
     monkeypatch.setattr(reports, "_PATIENCE", 0.01)
-    monkeypatch.setattr(reports.ReportBeingMade, "retry_after", 1)
+    monkeypatch.setattr(reports.ReportInProgress, "retry_after", 1)
     with contextlib.ExitStack() as making:
-        assert making.enter_context(report_lock.hold(folders, row.id, 0.0))
+        assert making.enter_context(kept_reports.hold_report_lock(folders, row.id, 0.0))
         pauses = []
 
         def pause(seconds: float) -> None:
@@ -77,9 +77,9 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
             pauses.append(seconds)
             making.close()
 
-        monkeypatch.setattr(retries, "time", clock(pause))
+        monkeypatch.setattr(connection, "time", clock(pause))
         with monkeypatch.context() as patched, pytest.raises(Problem, match="being made"):
-            patched.setattr(findings, "_LONGEST_WAIT", 0.5)
+            patched.setattr(calls, "_LONGEST_WAIT", 0.5)
             Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
         assert pauses == []
         pdf = Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
@@ -106,7 +106,7 @@ def test_a_report_that_takes_longer_than_the_client_waits_is_waited_for(
 
     monkeypatch.setattr(reports, "_render", render_slowly)
     monkeypatch.setattr(reports, "_PATIENCE", 0.01)
-    monkeypatch.setattr(retries, "time", clock(pause))
+    monkeypatch.setattr(connection, "time", clock(pause))
     pdf = Client(live, timeout=3.0).download(row.id, "report.pdf", tmp_path / "report.pdf")
     # A busy machine may be too slow for other requests too.
     assert pdf.read_bytes().startswith(b"%PDF") and pauses[0] == 1 and pauses.count(5.0) >= 2
@@ -114,7 +114,7 @@ def test_a_report_that_takes_longer_than_the_client_waits_is_waited_for(
 
 def test_errors_have_kinds(app, live, tmp_path, monkeypatch):
     reelproof, pauses = Client(live), []
-    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    monkeypatch.setattr(connection, "time", clock(pauses.append))
     with pytest.raises(NotFound) as missing:
         reelproof.get("0" * 32)
     assert missing.value.status == 404 and missing.value.remedy
@@ -136,7 +136,7 @@ def test_waiting_for_what_fails_or_takes_too_long(app, live):
     database, row = app.extensions["database"], hand_in(app)
     with pytest.raises(TimeoutError):
         Client(live).wait(row.id, timeout=0.3)
-    claims.fail(database, claims.claim(database, row.id), failures.CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, row.id), failures.CRASHED)
     with pytest.raises(AnalysisFailed, match="decoder crash"):
         Client(live).wait(row.id)
     assert Client(live).retry(row.id)["state"] == "queued"
@@ -184,7 +184,8 @@ def test_several_models(app, live, clip):
     again = reelproof.again(first["id"], also=("reelproof-lite0",))
     with app.extensions["database"].begin() as session:
         asked = [
-            others(session.get_one(AnalysisRow, each["id"]).changed_parameters) for each in (first, again)
+            read_other_models(session.get_one(AnalysisRow, each["id"]).changed_parameters)
+            for each in (first, again)
         ]
     assert [each.names for each in asked] == [("reelproof-2",), ("reelproof-lite0",)]
     assert [each.rule for each in asked] == ["all", "first"]

@@ -6,7 +6,7 @@ import pytest
 from client_connections import breaking_off, clock, failing
 from made_results import finished
 
-from webapp.client import Client, ClientError, NotReached, Problem, TooOften, retries
+from webapp.client import Client, ClientError, NotReached, Problem, TooOften, connection
 
 # Answers of which the rest never comes.
 _HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"
@@ -24,7 +24,7 @@ _OUTAGE = (
 
 def test_what_only_reads_outlasts_an_outage(app, live, tmp_path, monkeypatch, quick_reports):
     row, reelproof, pauses = finished(app), Client(live), []
-    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    monkeypatch.setattr(connection, "time", clock(pauses.append))
     for ending, read in (
         (row.id, lambda: reelproof.get(row.id)),
         ("analyses", lambda: list(reelproof.analyses())),
@@ -42,7 +42,7 @@ def test_what_only_reads_outlasts_an_outage(app, live, tmp_path, monkeypatch, qu
 def test_waiting_goes_on_through_outages(app, live, monkeypatch):
     """However often nobody answers, until the caller's own time is over."""
     row, reelproof = finished(app), Client(live)
-    monkeypatch.setattr(retries, "time", clock(lambda _seconds: None))
+    monkeypatch.setattr(connection, "time", clock(lambda _seconds: None))
     to_come = failing(monkeypatch, reelproof, "GET", row.id, *_OUTAGE * 3)
     assert reelproof.wait(row.id, timeout=60)["state"] == "done" and to_come == []
     failing(monkeypatch, reelproof, "GET", row.id, *_OUTAGE * 3)
@@ -56,7 +56,7 @@ def test_waiting_goes_on_through_outages(app, live, monkeypatch):
 @pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", _HALF, _CHUNKED, _REFUSED])
 def test_an_answer_that_breaks_off_was_not_reached(tmp_path, monkeypatch, answer, reset):
     """However it breaks off, the client raises one of its own errors, and leaves no part of a file."""
-    monkeypatch.setattr(retries, "time", clock(lambda _seconds: None))
+    monkeypatch.setattr(connection, "time", clock(lambda _seconds: None))
     with breaking_off(answer, reset=reset) as address:
         with pytest.raises(ClientError):
             Client(address).models()

@@ -12,6 +12,8 @@ from unittest.mock import Mock
 import pytest
 from client_connections import CONTENT, Relay, clock, failing
 
+from webapp.analyses import service
+from webapp.analyses.uploads import resumable
 from webapp.client import (
     Client,
     ClientError,
@@ -21,11 +23,9 @@ from webapp.client import (
     Problem,
     TooOften,
     Unusable,
-    retries,
+    connection,
     uploads,
 )
-from webapp.intake import resumable
-from webapp.services import analyses
 from webapp.storage.data_folder import Folders
 
 
@@ -70,8 +70,8 @@ def test_an_outage_is_waited_for_with_growing_pauses(live, clip, monkeypatch, la
         return through(method, *more)
 
     monkeypatch.setattr(reelproof, "_open", out)
-    monkeypatch.setattr(retries, "time", clock(pauses.append))
-    if lasting == retries.TRIES - 1:
+    monkeypatch.setattr(connection, "time", clock(pauses.append))
+    if lasting == connection.TRIES - 1:
         with pytest.raises(NotReached):
             reelproof.send_parts(upload["id"], clip, on_part=lambda *so_far: parts.append(so_far))
         assert pauses == [1, 2, 4, 8]
@@ -88,20 +88,20 @@ def test_what_passes_ends_no_upload(live, clip, monkeypatch, method, ending, sta
     """A proxy or a server that starts, and a limit of requests; it waits as long as it is told."""
     monkeypatch.setattr(uploads, "PART", 300_000)
     reelproof, pauses = Client(live), []
-    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    monkeypatch.setattr(connection, "time", clock(pauses.append))
     kind = TooOften if status == 429 else Problem
-    told = [kind(status, {}, 17.0)] * 2 * retries.TRIES  # each is an answer: somebody is there
+    told = [kind(status, {}, 17.0)] * 2 * connection.TRIES  # each is an answer: somebody is there
     if status != 429:
-        told += [kind(status, {})] * (retries.TRIES - 1)
+        told += [kind(status, {})] * (connection.TRIES - 1)
     to_come = failing(monkeypatch, reelproof, method, ending, *told)
     assert reelproof.create(clip)["state"] == "queued" and to_come == []
-    assert pauses == [17.0] * 2 * retries.TRIES + [1, 2, 4, 8][: len(told) - 2 * retries.TRIES]
+    assert pauses == [17.0] * 2 * connection.TRIES + [1, 2, 4, 8][: len(told) - 2 * connection.TRIES]
 
 
 def test_what_does_not_pass_ends_one(app, live, clip, monkeypatch):
     reelproof, pauses = Client(live), []
-    monkeypatch.setattr(retries, "time", clock(pauses.append))
-    for problem in (TooOften(429, {}), TooOften(429, {}, retries.LONGEST + 1), Problem(507, {}, 1.0)):
+    monkeypatch.setattr(connection, "time", clock(pauses.append))
+    for problem in (TooOften(429, {}), TooOften(429, {}, connection.LONGEST + 1), Problem(507, {}, 1.0)):
         with monkeypatch.context() as patched, pytest.raises(type(problem)):
             failing(patched, reelproof, "PATCH", "", problem)
             reelproof.create(clip)
@@ -111,7 +111,7 @@ def test_what_does_not_pass_ends_one(app, live, clip, monkeypatch):
 
 def test_an_upload_is_deleted_through_an_outage(live, clip, monkeypatch):
     reelproof, pauses = Client(live), []
-    monkeypatch.setattr(retries, "time", clock(pauses.append))
+    monkeypatch.setattr(connection, "time", clock(pauses.append))
     upload = reelproof.begin_upload(clip)["id"]
     failing(monkeypatch, reelproof, "DELETE", "", TooOften(429, {}, 3.0), NotReached("broke off"))
     reelproof.delete_upload(upload)
@@ -127,7 +127,7 @@ def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, c
     reelproof, slow, pauses = Client(live), threading.Event(), []
     upload = reelproof.begin_upload(clip)
     reelproof.send_parts(upload["id"], clip)
-    submit = analyses.submit
+    submit = service.submit
 
     def submit_slowly(*given: Any, **more: Any) -> Any:
         assert slow.wait(60)
@@ -143,8 +143,8 @@ def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, c
         """Pauses that the server named; those of the client's own are whole numbers."""
         return [seconds for seconds in pauses if isinstance(seconds, float)]
 
-    monkeypatch.setattr(analyses, "submit", submit_slowly)
-    monkeypatch.setattr(retries, "time", clock(pause))
+    monkeypatch.setattr(service, "submit", submit_slowly)
+    monkeypatch.setattr(connection, "time", clock(pause))
     hurried = Client(live, timeout=3.0)
     made = hurried.analyse_upload(upload["id"])
     assert made["state"] == "queued" and sent == [made["id"]]
@@ -169,7 +169,7 @@ def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):
 def test_what_is_refused_leaves_no_upload_behind(app, live, clip, monkeypatch):
     """Twenty unfinished ones are the most there can be, and each would stay for a day."""
     reelproof = Client(live)
-    for _ in range(resumable.MOST_AT_A_TIME + 1):
+    for _ in range(resumable.MAX_UNFINISHED + 1):
         with pytest.raises(Unusable, match="no model of this name"):
             reelproof.create(clip, model="nope")
     folder = Folders.local(app.extensions["settings"].data).uploads

@@ -10,7 +10,7 @@ from made_results import finished
 from sqlalchemy import delete, update
 
 from webapp.cli import main as cli
-from webapp.custody.records.comparison_records import RESULT, SUMS, sums_text
+from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE, comparison_sums_text
 from webapp.storage.tables import ComparisonRow
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
@@ -60,13 +60,17 @@ def test_what_a_comparison_amounts_to_is_held_against_the_log(app, client, row, 
 def test_checksums_written_anew_do_not_hide_a_changed_result(client, folders, row, compared, verified):
     folder = folders.comparison(compared.id)
     page = f"/comparisons/{compared.id}"
-    picture = next(path.name for path in sorted(folder.rglob("*.*")) if path.name not in (RESULT, SUMS))
+    picture = next(
+        path.name
+        for path in sorted(folder.rglob("*.*"))
+        if path.name not in (COMPARISON_FILE, COMPARISON_SUMS_FILE)
+    )
     asked = page, f"{page}/comparison.json", f"{page}/pictures/{picture}"
     asked = *asked, f"/analyses/{row.id}/bundle.zip?video=no"
     assert {each: client.get(each).status_code for each in asked} == dict.fromkeys(asked, 200)
-    told = json.loads((folder / RESULT).read_text())
-    (folder / RESULT).write_text(json.dumps(told | {"segments": []}))
-    (folder / SUMS).write_bytes(sums_text(folder))
+    told = json.loads((folder / COMPARISON_FILE).read_text())
+    (folder / COMPARISON_FILE).write_text(json.dumps(told | {"segments": []}))
+    (folder / COMPARISON_SUMS_FILE).write_bytes(comparison_sums_text(folder))
     wrong = "The checksums of this comparison are not those the custody log holds."
     answers = {each: client.get(each) for each in asked}
     assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(asked, 500)

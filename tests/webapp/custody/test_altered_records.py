@@ -13,12 +13,11 @@ from sqlalchemy import update
 
 from reports.bundle import manifest
 from reports.file_names import MANIFEST
-from webapp.custody import log as custody_log
+from webapp.accounts.permissions import Role
+from webapp.analyses import results
+from webapp.custody import custody_log, people_records
 from webapp.custody.audit import Audit
-from webapp.custody.records import review_records
-from webapp.pages.analysis import desk
-from webapp.queries import results
-from webapp.security.access.permissions import Role
+from webapp.review import desk_pages
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, User
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 def forget() -> None:
     """What is remembered is right, and may be shown; here it is read again."""
-    desk._text.cache_clear()
+    desk_pages._text.cache_clear()
     results.result_cache.clear()
     results.picture_sums.cache_clear()
 
@@ -137,15 +136,15 @@ def test_what_is_recorded_while_it_is_read_passes_for_no_forgery(app, client, fo
     row = finished(app)
     client.post(f"/analyses/{row.id}/annotations", json=SAID)
     compare, to, act, read = RECORDED[what]
-    before = getattr(review_records, compare)
+    before = getattr(people_records, compare)
 
     def meanwhile(*read) -> None:
         """Rows have been read, entries have not."""
-        monkeypatch.setattr(review_records, compare, before)
+        monkeypatch.setattr(people_records, compare, before)
         assert app.test_client().post(f"/analyses/{row.id}/{to}", **act).status_code in (201, 303)
         before(*read)
 
-    monkeypatch.setattr(review_records, compare, meanwhile)
+    monkeypatch.setattr(people_records, compare, meanwhile)
     answer = client.get(f"/analyses/{row.id}/{read}".rstrip("/"))
     assert answer.status_code == 200
     assert what == "case" or answer.text.count('"Ada"') == {"annotations": 2, "deletion": 0}[what]
@@ -156,7 +155,7 @@ def test_what_was_changed_is_refused_though_the_log_never_stands_still(app, clie
     assert client.post(f"/analyses/{row.id}/annotations", json=SAID).status_code == 201
     with database.begin() as session:
         session.execute(update(AnnotationRow).values(verdict="disagree"))
-    before, reads = review_records.refuse_altered_annotations, []
+    before, reads = people_records.refuse_altered_annotations, []
 
     def meanwhile(*read) -> None:
         reads.append(read)
@@ -165,7 +164,7 @@ def test_what_was_changed_is_refused_though_the_log_never_stands_still(app, clie
             custody_log.append(session, "configuration", {"what": "another"})
         before(*read)
 
-    monkeypatch.setattr(review_records, "refuse_altered_annotations", meanwhile)
+    monkeypatch.setattr(people_records, "refuse_altered_annotations", meanwhile)
     assert client.get(f"/analyses/{row.id}/annotations.json").status_code == 500
     assert len(reads) == 2
 

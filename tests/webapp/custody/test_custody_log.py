@@ -15,11 +15,11 @@ from warm import Script
 
 from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries
+from webapp.analyses import deletion
+from webapp.custody import custody_log
+from webapp.custody import custody_log as custody_custody_log
 from webapp.jobs import claims, recovery, states
 from webapp.jobs.failures import CRASHED
-from webapp.services import deletion
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 
@@ -30,12 +30,12 @@ def key(app) -> bytes:
 
 def log(database):
     with database.begin() as session:
-        return list(log_queries.entries(session))
+        return list(custody_custody_log.iter_entries(session))
 
 
 def actions(database, exhibit=None) -> list[str]:
     with database.begin() as session:
-        return [entry.action for entry in log_queries.entries(session, exhibit)]
+        return [entry.action for entry in custody_custody_log.iter_entries(session, exhibit)]
 
 
 def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
@@ -51,8 +51,8 @@ def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
 
 def test_the_whole_life_of_an_analysis_is_recorded(app, database):
     row = hand_in(app, b"bytes", "a clip.mp4", "reelproof")
-    held = claims.claim(database, row.id)
-    claims.finish(
+    held = claims.claim_analysis(database, row.id)
+    claims.finish_analysis(
         database, held, claims.RecordedResult("inconclusive", None, 1.0, made_of={"model sha256": "a" * 64})
     )
     sha256 = digest(b"bytes")
@@ -74,7 +74,7 @@ def test_the_whole_life_of_an_analysis_is_recorded(app, database):
 
 def test_failing_retrying_and_cancelling_are_recorded(app, database):
     row = hand_in(app)
-    claims.fail(database, claims.claim(database, row.id), CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, row.id), CRASHED)
     assert retry(database, row.id) and states.cancel(database, row.id)
     assert not states.cancel(database, row.id)  # ended already: nothing happens, nothing is recorded
     assert actions(database, row.exhibit.sha256)[2:] == [
@@ -89,8 +89,8 @@ def test_failing_retrying_and_cancelling_are_recorded(app, database):
 
 def test_lost_workers_are_recorded(app, database):
     row = hand_in(app)
-    for _ in range(recovery.MOST_ATTEMPTS):
-        claims.claim(database, row.id)
+    for _ in range(recovery.MAX_ATTEMPTS):
+        claims.claim_analysis(database, row.id)
         recovery.requeue_running(database, count_attempt=True)
     assert actions(database, row.exhibit.sha256)[2:] == [
         *("analysis started", "analysis queued"),
@@ -140,10 +140,10 @@ def test_a_missing_or_damaged_file_is_put_back_and_that_is_recorded(app, databas
 def test_a_deletion_leaves_a_tombstone(app, database):
     row = finished(app)
     sha256 = row.exhibit.sha256
-    deletion.delete(database, Folders.local(app.extensions["settings"].data), row.id)
+    deletion.delete_analysis(database, Folders.local(app.extensions["settings"].data), row.id)
     with database.begin() as session:
         assert session.get(AnalysisRow, row.id) is None and session.query(Exhibit).count() == 0
-        tombstone = log_queries.tombstone(session, row.id)
+        tombstone = custody_custody_log.deletion_entry(session, row.id)
     assert (tombstone.exhibit, tombstone.analysis) == (sha256, row.id)
     assert tombstone.details["name"] == row.file and tombstone.details["exhibit"] == "deleted with it"
     assert tombstone.details["bytes"] == row.exhibit.bytes
@@ -175,8 +175,11 @@ def test_exports_hold_the_exhibit_s_own_chain(app, database):
     one, other = hand_in(app, b"one"), hand_in(app, b"other")
     states.cancel(database, one.id)
     with database.begin() as session:
-        mine, everything = log_queries.export(session, one.exhibit.sha256), log_queries.export(session, None)
-        head = log_queries.head(session)
+        mine, everything = (
+            custody_custody_log.export_log(session, one.exhibit.sha256),
+            custody_custody_log.export_log(session, None),
+        )
+        head = custody_custody_log.head(session)
     assert check_export(mine) == [] == check_export(everything)
     export = read_export(mine)
     assert (export.count, export.head, export.head_mac) == (head.count, head.sha256, head.mac)

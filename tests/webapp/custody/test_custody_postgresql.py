@@ -13,8 +13,8 @@ from sqlalchemy.exc import DatabaseError
 from warm import Script
 
 from reports.custody.chain import check_log
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries
+from webapp.custody import custody_log
+from webapp.custody import custody_log as custody_custody_log
 from webapp.storage import key_files
 from webapp.storage.database import CUSTODY_KEY, Database
 from webapp.storage.tables import Base
@@ -37,7 +37,7 @@ for number in range(25):
 @pytest.fixture(scope="module")
 def database(postgresql, tmp_path_factory):
     key = tmp_path_factory.mktemp("key") / "custody.key"
-    key_files.create(key)
+    key_files.create_key(key)
     database = Database(make_url(postgresql.url), {CUSTODY_KEY: key_files.CustodyKey(key)})
     database.migrate()
     with database.begin() as session:
@@ -49,7 +49,7 @@ def database(postgresql, tmp_path_factory):
 
 def log(database):
     with database.begin() as session:
-        return list(log_queries.entries(session))
+        return list(custody_custody_log.iter_entries(session))
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(database):

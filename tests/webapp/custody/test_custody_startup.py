@@ -16,7 +16,7 @@ from sqlalchemy import URL, text
 from reports.custody.chain import check_log
 from reports.signing.keys import read_key
 from webapp import create_app
-from webapp.custody import log_queries, startup
+from webapp.custody import custody_log, startup
 from webapp.settings import Settings, read_settings
 from webapp.storage.database import _MIGRATIONS, Database
 from webapp.storage.key_files import CustodyKeyError
@@ -25,7 +25,7 @@ from webapp.storage.key_files import CustodyKeyError
 def start(tmp_path, **settings):
     app = create_app({"REELPROOF_DATA": tmp_path / "data", "SEND": lambda _id: None} | settings)
     with app.extensions["database"].begin() as session:
-        entries = list(log_queries.entries(session))
+        entries = list(custody_log.iter_entries(session))
     app.extensions["database"].close()
     return app, entries
 

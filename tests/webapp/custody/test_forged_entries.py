@@ -17,10 +17,9 @@ from sqlalchemy.orm import Session
 
 from reports.custody.format import Action, entry_sha256, to_json
 from reports.review.annotation_file import checksum
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries
-from webapp.custody.records import choice_records, result_records, review_records
-from webapp.security.access.permissions import Role
+from webapp.accounts.permissions import Role
+from webapp.custody import custody_log, job_records, people_records
+from webapp.custody import custody_log as custody_custody_log
 from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
@@ -34,6 +33,7 @@ from webapp.storage.tables import (
     User,
     now,
 )
+from webapp.validations import quoted_extract
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
@@ -44,7 +44,7 @@ Forger = Callable[[Session], None]
 def forge(session: Session, action: str, **changed: str | int) -> None:
     """Write the last entry of an action anew, as who has the database's file can."""
     session.execute(text("DROP TRIGGER IF EXISTS custody_no_update"))
-    *_, entry = (each for each in log_queries.entries(session) if each.action == action)
+    *_, entry = (each for each in custody_custody_log.iter_entries(session) if each.action == action)
     forged = to_json(entry) | {"details": entry.details | changed}
     session.execute(
         update(CustodyRow)
@@ -75,7 +75,7 @@ def test_a_verdict(app, client):
     def forger(session):
         forged = {"verdict": "no manipulation found", "probability": 0.01, "summary": finding}
         session.execute(update(AnalysisRow).values(**forged))
-        sums = {result_records.SUMMARY: result_records.sha256_of(finding)}
+        sums = {job_records.SUMMARY_SHA256: job_records.sha256_of_text(finding)}
         forge(session, "analysis finished", verdict=forged["verdict"], probability="0.01", **sums)
 
     asked = page, f"{page}.json", f"{page}/state.json", *handed_out(row.id), api, f"{api}/segments"
@@ -155,9 +155,9 @@ def test_which_validation_reports_quote(app, client, folders):
 
     def forger(session):
         said = {
-            "what": choice_records.CHOSEN,
+            "what": quoted_extract.CHOSEN,
             "validation": "e" * 32,
-            choice_records.EXTRACT: digest(content),
+            quoted_extract.EXTRACT: digest(content),
         }
         forge(session, "configuration", **said)
         session.add(Choice(name="validation", value=f"{'e' * 32} {digest(content)}", made=now()))
@@ -179,7 +179,7 @@ def test_a_second_review(tmp_path, sent, what):
         else:
             row = session.scalars(select(CaseReview)).one()
             row.blind = "judgements"
-            forge(session, "reviewers named", named=review_records.naming(row))
+            forge(session, "reviewers named", named=people_records.format_reviewers(row))
 
     refused(lab.app, lab.clients["ada"], forger, lab.page)
     lab.app.extensions["database"].close()

@@ -10,8 +10,8 @@ from made_results import hand_in, made_result
 from made_rows import retry
 from sqlalchemy import update
 
-from webapp.custody import integrity, log_queries
-from webapp.custody import log as custody_log
+from webapp.custody import custody_log, integrity
+from webapp.custody import custody_log as custody_custody_log
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 from webapp.worker import run_analysis, run_job
@@ -19,7 +19,9 @@ from webapp.worker import run_analysis, run_job
 
 def checks(database):
     with database.begin() as session:
-        return [entry for entry in log_queries.entries(session) if entry.action == "integrity check"]
+        return [
+            entry for entry in custody_custody_log.iter_entries(session) if entry.action == "integrity check"
+        ]
 
 
 def place(app, row):
@@ -33,7 +35,7 @@ def exhibit(database, row):
 
 def test_a_run_over_files_that_fit_is_one_entry(app, database, settings):
     rows = [hand_in(app, bytes([n]) * 1000) for n in range(3)]
-    assert integrity.run(database, settings) == 3
+    assert integrity.check_due_exhibits(database, settings) == 3
     (entry,) = checks(database)
     assert entry.exhibit is None and entry.details["exhibits"] == entry.details["fits"] == 3
     assert all(exhibit(database, row).condition == "fits" for row in rows)
@@ -44,7 +46,7 @@ def test_each_failure_is_an_entry_of_its_own(app, database, settings):
     place(app, changed).chmod(0o640)
     place(app, changed).write_bytes(b"\1" + place(app, changed).read_bytes()[1:])  # one byte
     place(app, missing).unlink()
-    integrity.run(database, settings)
+    integrity.check_due_exhibits(database, settings)
     first, second, summary = checks(database)
     assert (first.exhibit, first.details["result"]) == (changed.exhibit.sha256, "changed")
     assert first.details["bytes found"] == 1000 and first.details["sha256 found"] != changed.exhibit.sha256
@@ -53,22 +55,22 @@ def test_each_failure_is_an_entry_of_its_own(app, database, settings):
     assert exhibit(database, good).condition == "fits"
     # Put back: that is worth an entry too.
     place(app, missing).write_bytes(b"\1" * 1000)
-    integrity.check(database, Folders.local(settings.data), exhibit(database, missing))
+    integrity.check_exhibit(database, Folders.local(settings.data), exhibit(database, missing))
     assert checks(database)[-1].details["result"] == "fits"
 
 
 def test_what_was_checked_lately_is_not_due(app, database, settings):
     with database.begin() as session:
-        assert not integrity.is_due(session, settings)  # nothing there
+        assert not integrity.is_exhibit_check_due(session, settings)  # nothing there
     row = hand_in(app)
     with database.begin() as session:
-        assert integrity.is_due(session, settings)
-    integrity.run(database, settings)
-    assert integrity.run(database, settings) == 0
+        assert integrity.is_exhibit_check_due(session, settings)
+    integrity.check_due_exhibits(database, settings)
+    assert integrity.check_due_exhibits(database, settings) == 0
     with database.begin() as session:
-        assert not integrity.is_due(session, settings)
+        assert not integrity.is_exhibit_check_due(session, settings)
         session.execute(update(Exhibit).values(checked=now() - timedelta(hours=13)))
-    assert integrity.run(database, settings) == 1
+    assert integrity.check_due_exhibits(database, settings) == 1
     assert exhibit(database, row).checked > now() - timedelta(minutes=1)
 
 
@@ -76,15 +78,15 @@ def test_a_check_by_a_clock_that_ran_ahead_keeps_none_from_being_due(app, databa
     row, ahead = hand_in(app), now() + timedelta(days=400)
     with monkeypatch.context() as clock:
         clock.setattr(custody_log, "now", lambda: ahead)
-        integrity.run(database, settings)
+        integrity.check_due_exhibits(database, settings)
     with database.begin() as session:
-        assert integrity.is_due(session, settings)
+        assert integrity.is_exhibit_check_due(session, settings)
         session.execute(update(Exhibit).values(checked=ahead))
-    assert integrity.run(database, settings) == 1
+    assert integrity.check_due_exhibits(database, settings) == 1
     assert exhibit(database, row).checked < ahead
     with database.begin() as session:
-        assert not integrity.is_due(session, settings)
-    assert integrity.run(database, settings) == 0
+        assert not integrity.is_exhibit_check_due(session, settings)
+    assert integrity.check_due_exhibits(database, settings) == 0
 
 
 def test_an_interrupted_run_goes_on_where_it_was(app, database, settings):
@@ -92,16 +94,16 @@ def test_an_interrupted_run_goes_on_where_it_was(app, database, settings):
         hand_in(app, bytes([number]) * 1000)
     asked = iter((False, False, True))
     with pytest.raises(InterruptedError):
-        integrity.run(database, settings, lambda: next(asked))
+        integrity.check_due_exhibits(database, settings, lambda: next(asked))
     assert checks(database) == []
-    assert integrity.run(database, settings) == 1
+    assert integrity.check_due_exhibits(database, settings) == 1
 
 
 def test_reading_is_slowed_down(tmp_path):
     file = tmp_path / "large"
     file.write_bytes(bytes(4 << 20))
     begun = time.monotonic()
-    assert integrity.hash_kept(file, rate=8e6).bytes == 4 << 20
+    assert integrity.hash_stored_file(file, rate=8e6).bytes == 4 << 20
     assert time.monotonic() - begun > 0.4
 
 
@@ -109,12 +111,12 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
     def engine(job, folder, *_rest):
         return made_result(job.path, job.file, folder, sha256="0" * 64)
 
-    monkeypatch.setattr(run_analysis, "make_result", engine)
+    monkeypatch.setattr(run_analysis, "make_analysis", engine)
     row = hand_in(app)
     run_job.work(settings)
     with database.begin() as session:
         failed = session.get_one(AnalysisRow, row.id)
-        *_, last = log_queries.entries(session)
+        *_, last = custody_custody_log.iter_entries(session)
     assert failed.state == "failed" and "no longer has the bytes" in failed.error
     assert last.action == "analysis failed" and not Folders.local(settings.data).result(row.id).exists()
     assert retry(database, row.id)

@@ -8,9 +8,9 @@ import pytest
 from made_results import finished, hand_in
 
 from webapp import create_app
+from webapp.analyses import deletion
 from webapp.cli import main as cli
-from webapp.custody.lost_database import LostDatabaseError
-from webapp.services import deletion
+from webapp.custody.startup import LostDatabaseError
 from webapp.settings import DATABASE
 
 
@@ -103,7 +103,7 @@ def test_a_file_that_a_deletion_left_is_no_lost_database(
 ):
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     row = finished(app)
-    deletion.delete(database, folders, row.id)
+    deletion.delete_analysis(database, folders, row.id)
     path = folders.exhibit(row.exhibit.sha256)
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"left")

@@ -17,9 +17,9 @@ from sqlalchemy import insert, update
 
 from reports.custody.format import ZEROS, Entry
 from webapp import create_app
+from webapp.analyses import deletion
 from webapp.custody.audit import Audit
 from webapp.jobs import claims, recovery, states
-from webapp.services import deletion
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, State
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
@@ -145,7 +145,7 @@ def test_all_that_is_done_to_analyses_leaves_the_log_fitting(app, client, folder
     row, database = finished(app), app.extensions["database"]
     again = client.post(f"/api/v1/analyses/{row.id}/again", json={}).json["id"]
     assert states.cancel(database, again) and client.post(f"/analyses/{again}/retry").status_code == 303
-    assert claims.claim(database, again) is not None
+    assert claims.claim_analysis(database, again) is not None
     recovery.requeue_running(database, count_attempt=True)
     assert states.pause(database, again) and states.resume(database, again)
     assert verify(folders.data, capsys)[0] == 0
@@ -158,11 +158,13 @@ def test_an_id_that_comes_again_after_a_deletion_is_known(app, client, folders, 
     row, database = finished(app), app.extensions["database"]
     with database.begin() as session:
         exhibit = session.get_one(Exhibit, row.exhibit_id)
-        made = states.create(session, exhibit, "clip.mp4", wanted_id="c" * 32)
+        made = states.create_analysis(session, exhibit, "clip.mp4", wanted_id="c" * 32)
     assert states.cancel(database, made.id)
     assert client.post(f"/analyses/{made.id}/delete").status_code == 303
     with database.begin() as session:
-        states.create(session, session.get_one(Exhibit, row.exhibit_id), "clip.mp4", wanted_id="c" * 32)
+        states.create_analysis(
+            session, session.get_one(Exhibit, row.exhibit_id), "clip.mp4", wanted_id="c" * 32
+        )
     assert verify(folders.data, capsys)[0] == 0
 
 
@@ -171,11 +173,11 @@ def test_a_deletion_that_a_crash_interrupted_is_no_problem(app, client, folders,
     database = app.extensions["database"]
     monkeypatch.setattr(deletion, "_delete_rows", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        deletion.delete(database, folders, row.id)  # the note is there, nothing else
+        deletion.delete_analysis(database, folders, row.id)  # the note is there, nothing else
     monkeypatch.undo()
     monkeypatch.setattr(deletion, "_finish", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        deletion.delete(database, folders, other.id)  # rows are gone, files are not
+        deletion.delete_analysis(database, folders, other.id)  # rows are gone, files are not
     monkeypatch.undo()
     assert verify(folders.data, capsys)[0] == 0
     deletion.finish_deletions(database, folders)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webapp.http.client_address import network, plain_address
+from webapp.http.request_values import client_network, plain_address
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from webapp.http.client_address import network, plain_address
     ],
 )
 def test_the_network_an_address_counts_as(address, place):
-    assert network(address) == place
+    assert client_network(address) == place
 
 
 def test_an_address_by_itself_keeps_its_last_half() -> None:

@@ -8,8 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 from people import account, signed_in, token, with_login
 
-from reports.text.translation import language
-from webapp.security.access.permissions import Role
+from reports.language import translation
+from webapp.accounts.permissions import Role
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_the_browsers_language_counts(
     page = client.get("/", headers={"Accept-Language": asked}).text
     assert f'<html lang="{code}" dir="ltr">' in page
     assert f">{words}</a>" in page and f">Reelproof, {model} (" in page
-    with language.speaking(code):
-        assert ('id="messages"' in page) == bool(language.of_scripts())
+    with translation.speaking(code):
+        assert ('id="messages"' in page) == bool(translation.of_scripts())
 
 
 def test_the_next_request_speaks_its_own_language(client: FlaskClient) -> None:
@@ -63,10 +63,10 @@ def test_the_accounts_language_comes_first(tmp_path: Path) -> None:
 
 def test_why_a_preview_plays_is_told_in_the_language_of_the_page() -> None:
     why = "Shown is a preview, not the exhibit itself, because its pixels are not square."
-    with language.speaking("de"):
-        assert language.translated(why) == (
+    with translation.speaking("de"):
+        assert translation.translated(why) == (
             "Gezeigt wird eine Vorschau, nicht das Asservat selbst, denn seine Pixel sind nicht quadratisch."
         )
-        assert language.translated("There is no preview of the exhibit. Making one failed.") == (
+        assert translation.translated("There is no preview of the exhibit. Making one failed.") == (
             "Es gibt keine Vorschau des Asservats. Sie ließ sich nicht erzeugen."
         )

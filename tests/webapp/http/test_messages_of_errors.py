@@ -10,12 +10,12 @@ from flask.testing import FlaskClient
 from people import account, signed_in, with_login
 
 from detector.errors import MediaError
-from detector.media.exhibit import signatures
-from detector.sandbox.limits import Limits
+from detector.media import acceptance
+from detector.sandbox.kernel import Limits
 from detector.sandbox.monitor import too_long, too_much_processor
-from reports.text.translation import language
-from webapp.security.access.permissions import Role
-from webapp.security.requests.csrf import CSRF_HEADER
+from reports.language import translation
+from webapp.accounts.permissions import Role
+from webapp.http.security import CSRF_HEADER
 
 GERMAN = {"Accept-Language": "de"}
 
@@ -55,7 +55,7 @@ def test_what_is_refused_before_a_page_is_told_in_the_readers_language(tmp_path:
 
 
 def test_what_is_kept_of_operations_is_told_in_the_readers_language() -> None:
-    with language.speaking("de"):
+    with translation.speaking("de"):
         for english, german in (
             ("5,000 MB are free, less than the 6,000 MB kept spare.", "5.000 MB sind frei, weniger als"),
             ("Tables are at none, this Reelproof needs 0040.", "dieses Reelproof braucht 0040"),
@@ -63,22 +63,22 @@ def test_what_is_kept_of_operations_is_told_in_the_readers_language() -> None:
             ("10 s to 1 min", "10 s bis 1 min"),
             ("under 10 s", "unter 10 s"),
         ):
-            assert german in language.translated(english)
+            assert german in translation.translated(english)
 
 
 def test_programs_read_english(client: FlaskClient) -> None:
     assert "The file is a PDF document" in hand_in(client, b"%PDF-1.7\n" + bytes(400), "/api/v1/analyses")
 
 
-@pytest.mark.parametrize("code", [code for code in language.LANGUAGES if code != language.DEFAULT])
+@pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
 def test_every_kind_that_is_refused_has_a_name(code: str) -> None:
-    heads = [start + bytes(64) for start, _, _ in (*signatures._OTHERS, *signatures._TEXTS)]
+    heads = [start + bytes(64) for start, _, _ in (*acceptance._OTHERS, *acceptance._TEXTS)]
     for head in heads:
         with pytest.raises(MediaError) as refused:
-            signatures.refuse_others(head)
+            acceptance.refuse_other_types(head)
         english = str(refused.value)
-        with language.speaking(code):
-            told = language.translated(english)
+        with translation.speaking(code):
+            told = translation.translated(english)
         assert "The file" not in told and "Accepted" not in told, told
         assert len(told.split(". ")) == len(english.split(". ")), told
 
@@ -87,12 +87,12 @@ def test_kept_words_are_translated_with_their_figures() -> None:
     kept = "The analysis needed more processor time than the 1,200 seconds allowed."
     one = (str(too_much_processor(Limits(cpu=1))), str(too_long(Limits(wall=1))))
     assert all("one second allowed" in told for told in one)
-    with language.speaking("de"):
-        assert all("erlaubte eine Sekunde" in language.translated(told) for told in one)
+    with translation.speaking("de"):
+        assert all("erlaubte eine Sekunde" in translation.translated(told) for told in one)
         assert (
-            language.translated(kept)
+            translation.translated(kept)
             == "Die Analyse brauchte mehr Rechenzeit als die erlaubten 1.200 Sekunden."
         )
-        assert language.translated("The video lasts 2.5 hours by the times in it.") == (
+        assert translation.translated("The video lasts 2.5 hours by the times in it.") == (
             "The video lasts 2.5 hours by the times in it."
         ), "an unknown sentence stays as it is"

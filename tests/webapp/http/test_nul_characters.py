@@ -8,7 +8,7 @@ from people import account, signed_in, with_login
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from webapp.security.access.permissions import Role
+from webapp.accounts.permissions import Role
 from webapp.storage.tables import AnalysisRow
 
 ADDRESSES = [

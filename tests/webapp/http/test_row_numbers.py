@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webapp.http.row_numbers import row_number
+from webapp.http.request_values import row_number
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from made_results import finished
 from people import account, signed_in, token, with_login
 
-from webapp.security.access.permissions import Role
+from webapp.accounts.permissions import Role
 
 ANY = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 
@@ -98,7 +98,7 @@ def test_other_addresses_of_static_files_are_asked_again(client: FlaskClient) ->
 
 
 def test_a_change_of_any_static_file_changes_all_addresses(tmp_path) -> None:
-    from webapp.http.static_files import _version
+    from webapp.http.responses import _version
 
     versions = set()
     for number, (name, text) in enumerate((("a.js", "1"), ("a.js", "2"), ("b.js", "1"))):

@@ -9,19 +9,19 @@ from made_results import hand_in
 from made_rows import change, row
 
 from detector.schema.analysis import Parameters
-from webapp.custody import actors
+from webapp.custody import custody_log
 from webapp.jobs import claims, failures, recovery
 from webapp.storage.tables import State, now
 
 
 def test_a_claim_carries_what_the_work_needs(app, database):
     queued = hand_in(app, b"bytes", "clip.mp4", "some-model")
-    held = claims.claim(database, queued.id)
+    held = claims.claim_analysis(database, queued.id)
     running = row(database, queued.id)
     assert held == claims.AnalysisClaim(
         queued.id, 1, running.started, "clip.mp4", queued.exhibit.path, "some-model", Parameters()
     )
-    assert (running.state, running.attempt, running.worker) == ("running", 1, actors.process_name())
+    assert (running.state, running.attempt, running.worker) == ("running", 1, custody_log.process_name())
     assert running.started <= running.heartbeat <= now()
 
 
@@ -31,7 +31,7 @@ def test_one_of_many_claims_wins(app, database):
 
     def compete() -> None:
         barrier.wait()
-        held.append(claims.claim(database, queued.id))
+        held.append(claims.claim_analysis(database, queued.id))
 
     threads = [threading.Thread(target=compete) for _ in range(6)]
     for thread in threads:
@@ -43,21 +43,21 @@ def test_one_of_many_claims_wins(app, database):
 
 
 def test_what_is_not_queued_cannot_be_claimed(app, database):
-    assert claims.claim(database, "nothing") is None
+    assert claims.claim_analysis(database, "nothing") is None
     queued = hand_in(app)
     for state in (State.RUNNING, State.DONE, State.FAILED, State.CANCELLED):
         change(database, queued.id, state=state)
-        assert claims.claim(database, queued.id) is None
+        assert claims.claim_analysis(database, queued.id) is None
 
 
 def test_progress_and_end(app, database):
-    held = claims.claim(database, hand_in(app).id)
-    claims.beat(database, held, "scoring", 0.5)
+    held = claims.claim_analysis(database, hand_in(app).id)
+    claims.record_heartbeat(database, held, "scoring", 0.5)
     found = row(database, held.job_id)
     assert (found.stage, found.progress) == ("scoring", 0.5)
-    claims.beat(database, held, "scoring", 7.0)
+    claims.record_heartbeat(database, held, "scoring", 7.0)
     assert row(database, held.job_id).progress == 1.0
-    claims.finish(database, held, claims.RecordedResult("inconclusive", None))
+    claims.finish_analysis(database, held, claims.RecordedResult("inconclusive", None))
     done = row(database, held.job_id)
     assert (done.state, done.verdict, done.probability) == ("done", "inconclusive", None)
     assert done.finished >= done.started
@@ -65,14 +65,14 @@ def test_progress_and_end(app, database):
 
 def test_a_lost_attempt_cannot_touch_its_successor(app, database):
     queued = hand_in(app)
-    first = claims.claim(database, queued.id)
+    first = claims.claim_analysis(database, queued.id)
     recovery.requeue_running(database, count_attempt=True)
-    second = claims.claim(database, queued.id)
+    second = claims.claim_analysis(database, queued.id)
     assert second.attempt == 2
     with pytest.raises(claims.LostClaim):
-        claims.beat(database, first, "scoring", 0.9)
+        claims.record_heartbeat(database, first, "scoring", 0.9)
     with pytest.raises(claims.LostClaim):
-        claims.finish(database, first, claims.RecordedResult("manipulated", 0.9))
-    claims.fail(database, first, failures.UNEXPECTED)
+        claims.finish_analysis(database, first, claims.RecordedResult("manipulated", 0.9))
+    claims.fail_job(database, first, failures.UNEXPECTED)
     found = row(database, queued.id)
     assert (found.state, found.stage, found.error) == ("running", "starting", None)

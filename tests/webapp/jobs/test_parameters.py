@@ -18,7 +18,7 @@ class TestSettings:
         changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
         queued = hand_in(app, settings_changed=changed)
         assert json.loads(queued.changed_parameters) == {"sample_rate": 4.0}
-        assert claims.claim(database, queued.id).parameters == Parameters(sample_rate=4.0)
+        assert claims.claim_analysis(database, queued.id).parameters == Parameters(sample_rate=4.0)
         assert hand_in(app, b"other").changed_parameters is None
 
     @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
@@ -33,7 +33,7 @@ class TestSettings:
             got.append(job.parameters)
             return made_result(job.path, job.file, folder, duration=12.5)
 
-        monkeypatch.setattr(run_analysis, "make_result", engine)
+        monkeypatch.setattr(run_analysis, "make_analysis", engine)
         queued = hand_in(app, settings_changed={"minimum_face": 32})
         run_job.work(app.extensions["settings"])
         assert got == [Parameters(minimum_face=32.0)]

@@ -13,9 +13,10 @@ from made_rows import change, earlier, retry, row
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.jobs import broker, claims, failures, next_job, recovery, states
+from webapp.analyses.queries import count_ahead
+from webapp.jobs import broker, claims, failures, recovery, states
+from webapp.jobs import claims as jobs_claims
 from webapp.jobs import queue as job_queue
-from webapp.queries.analyses import count_ahead
 from webapp.settings import QUEUES, read_settings
 from webapp.storage import tables
 from webapp.storage.database import Database
@@ -34,7 +35,7 @@ def three(app, database) -> list[str]:
 
 
 def claimed(database: Database, *queues: str) -> str | None:
-    held = next_job.claim_first(database, queues or QUEUES)
+    held = jobs_claims.claim_next_job(database, queues or QUEUES)
     return held.job_id if held else None
 
 
@@ -65,7 +66,7 @@ class TestOrder:
         assert action == "analysis prioritised"
         assert '"priority": "high"' in details and '"before": "normal"' in details
         assert len(acts(database, queued)) == 2  # the same again is no change
-        claims.claim(database, queued)
+        claims.claim_analysis(database, queued)
         assert not states.prioritise(database, queued, Priority.LOW)
         assert not states.prioritise(database, "nothing", Priority.LOW)
         assert row(database, queued).priority == Priority.HIGH
@@ -77,7 +78,7 @@ class TestOrder:
             done.append(held.job_id)
             raise MemoryError  # any end will do
 
-        monkeypatch.setattr(run_analysis, "ensure_result", result)
+        monkeypatch.setattr(run_analysis, "ensure_analysis", result)
         for _message in [*three, three[0]]:  # one too many, as after a lost acknowledgement
             run_job.work(app.extensions["settings"])
         assert done == three[::-1]
@@ -91,8 +92,8 @@ class TestOrder:
         low, normal, high = three
         states.cancel(database, high)
         seen = [high]  # as it was looked up before that
-        first = job_queue.next_id
-        monkeypatch.setattr(job_queue, "next_id", lambda *given: seen.pop() if seen else first(*given))
+        first = job_queue.next_job_id
+        monkeypatch.setattr(job_queue, "next_job_id", lambda *given: seen.pop() if seen else first(*given))
         assert claimed(database) == normal
 
     def test_a_kind_of_job_that_nothing_claims_is_noticed(self, monkeypatch):
@@ -102,7 +103,7 @@ class TestOrder:
 
         monkeypatch.setattr(tables, "JOBS", (*tables.JOBS, Errand))
         with pytest.raises(KeyError):
-            runpy.run_path(next_job.__file__)
+            runpy.run_path(jobs_claims.__file__)
 
     def test_a_worker_of_one_queue_takes_from_that_alone(self, app, database, three):
         low, normal, high = three
@@ -166,7 +167,7 @@ class TestLostMessages:
 
     def test_at_start_every_one_is_sent_whose_worker_ended_as_well(self, app, database):
         ids = [hand_in(app, bytes([number])).id for number in range(3)]
-        claims.claim(database, ids[1])
+        claims.claim_analysis(database, ids[1])
         recovery.requeue_running(database, count_attempt=True)
         assert job_queue.all_messages(database) == ids
 
@@ -180,7 +181,7 @@ class TestPause:
         sweep(database, app.extensions["settings"], sent.append)
         recovery.requeue_running(database, count_attempt=True)
         assert sent == [] and job_queue.all_messages(database) == [second]
-        assert claims.claim(database, first) is None
+        assert claims.claim_analysis(database, first) is None
         with app.app_context():
             assert count_ahead(row(database, second)) == 0
         assert states.resume(database, first) and not states.resume(database, first)
@@ -194,32 +195,32 @@ class TestPause:
 
     def test_a_running_one_is_taken_away_and_begins_anew(self, app, database):
         queued = hand_in(app).id
-        for _ in range(2 * recovery.MOST_ATTEMPTS):  # they do not count
-            held = claims.claim(database, queued)
+        for _ in range(2 * recovery.MAX_ATTEMPTS):  # they do not count
+            held = claims.claim_analysis(database, queued)
             assert held.attempt == 1
-            claims.beat(database, held, "scoring", 0.5)
+            claims.record_heartbeat(database, held, "scoring", 0.5)
             assert states.pause(database, queued)
             with pytest.raises(claims.LostClaim):
-                claims.beat(database, held)
+                claims.record_heartbeat(database, held)
             with pytest.raises(claims.LostClaim):
-                claims.finish(database, held, claims.RecordedResult("manipulated", 0.9))
-            claims.fail(database, held, failures.UNEXPECTED)
+                claims.finish_analysis(database, held, claims.RecordedResult("manipulated", 0.9))
+            claims.fail_job(database, held, failures.UNEXPECTED)
             paused = row(database, queued)
             assert (paused.state, paused.stage, paused.progress) == ("paused", "", 0.0)
             assert (paused.error, paused.started, paused.verdict) == (None,) * 3
             assert states.resume(database, queued)
-        second = claims.claim(database, queued)
+        second = claims.claim_analysis(database, queued)
         assert second.name != held.name
         with pytest.raises(claims.LostClaim):
-            claims.beat(database, held, "scoring", 0.9)
+            claims.record_heartbeat(database, held, "scoring", 0.9)
 
     def test_lost_attempts_before_it_still_count(self, app, database):
         queued = hand_in(app).id
-        claims.claim(database, queued)
+        claims.claim_analysis(database, queued)
         recovery.requeue_running(database, count_attempt=True)
         states.pause(database, queued)
         states.resume(database, queued)
-        assert claims.claim(database, queued).attempt == 2
+        assert claims.claim_analysis(database, queued).attempt == 2
 
     def test_it_can_be_cancelled_and_prioritised(self, app, database):
         queued = hand_in(app).id
@@ -239,7 +240,7 @@ class TestPause:
             states.pause(database, held.job_id)
             raise claims.LostClaim(held.job_id)
 
-        monkeypatch.setattr(run_analysis, "ensure_result", late)
+        monkeypatch.setattr(run_analysis, "ensure_analysis", late)
         run_job.work(app.extensions["settings"])
         assert row(database, queued).state == "paused" and list(folders.analyses.iterdir()) == []
 

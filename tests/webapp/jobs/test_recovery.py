@@ -8,8 +8,9 @@ from made_results import hand_in
 from made_rows import change, row
 
 from webapp import create_app
-from webapp.custody import actors
-from webapp.jobs import claims, failures, heartbeat, recovery
+from webapp.custody import custody_log
+from webapp.jobs import claims, failures, recovery
+from webapp.jobs import recovery as jobs_recovery
 from webapp.storage import database as storage
 from webapp.storage.tables import now
 
@@ -17,7 +18,7 @@ from webapp.storage.tables import now
 def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
     lost, well = hand_in(app, b"1"), hand_in(app, b"2")
     for each in (lost, well):
-        claims.claim(database, each.id)
+        claims.claim_analysis(database, each.id)
     change(database, lost.id, heartbeat=now() - recovery.STALE_AFTER - timedelta(seconds=1))
     recovery.requeue_stale(database)
     assert row(database, lost.id).state == "queued"
@@ -33,15 +34,15 @@ def test_a_worker_whose_clock_is_behind_is_well(postgresql, tmp_path, monkeypatc
     def behind():
         return now() - timedelta(minutes=2)
 
-    for module in (claims, heartbeat, storage):
+    for module in (claims, jobs_recovery, storage):
         monkeypatch.setattr(module, "now", behind, raising=False)
-    held = claims.claim(database, queued.id)
-    claims.beat(database, held, "reading", 0.5)
-    heartbeat.record_worker(database, "elsewhere:1")
+    held = claims.claim_analysis(database, queued.id)
+    claims.record_heartbeat(database, held, "reading", 0.5)
+    jobs_recovery.record_worker(database, "elsewhere:1")
     monkeypatch.undo()
     recovery.requeue_stale(database)
-    claims.beat(database, held)
-    assert [each.name for each in heartbeat.alive(database)] == ["elsewhere:1"]
+    claims.record_heartbeat(database, held)
+    assert [each.name for each in jobs_recovery.alive_workers(database)] == ["elsewhere:1"]
     change(database, queued.id, heartbeat=now() - recovery.STALE_AFTER - timedelta(seconds=1))
     recovery.requeue_stale(database)
     assert row(database, queued.id).state == "queued"
@@ -52,7 +53,7 @@ def test_three_attempts_and_then_worker_lost(app, database):
     queued = hand_in(app)
     for attempt in (1, 2, 3):
         assert row(database, queued.id).state == "queued"
-        assert claims.claim(database, queued.id).attempt == attempt
+        assert claims.claim_analysis(database, queued.id).attempt == attempt
         change(database, queued.id, heartbeat=now() - timedelta(hours=1))
         recovery.requeue_stale(database)
     failed = row(database, queued.id)
@@ -64,16 +65,16 @@ def test_three_attempts_and_then_worker_lost(app, database):
 def test_an_orderly_stop_is_no_attempt(app, database):
     queued = hand_in(app)
     for _ in range(5):
-        assert claims.claim(database, queued.id).attempt == 1
+        assert claims.claim_analysis(database, queued.id).attempt == 1
         recovery.requeue_running(database, count_attempt=False)
     assert row(database, queued.id).state == "queued"
 
 
 def test_a_worker_that_ended_only_loses_its_own(app, database):
     queued = hand_in(app)
-    claims.claim(database, queued.id)
-    recovery.fail_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
-    assert not recovery.requeue_of_worker(database, queued.id, "elsewhere:1")
+    claims.claim_analysis(database, queued.id)
+    recovery.fail_job_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
+    assert not recovery.requeue_job_of_worker(database, queued.id, "elsewhere:1")
     assert row(database, queued.id).state == "running"
-    assert recovery.requeue_of_worker(database, queued.id, actors.process_name())
+    assert recovery.requeue_job_of_worker(database, queued.id, custody_log.process_name())
     assert row(database, queued.id).state == "queued"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp.settings import SettingError
 from webapp.storage.data_folder import Folders
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from webapp.settings import SettingError, read_settings
-from webapp.storage.data_folder import Folders, lock_for_this_process
+from webapp.storage.data_folder import Folders, lock_data_folder
 
 
 def test_a_place_that_takes_no_folders_is_refused_by_the_name_of_the_setting() -> None:
@@ -42,7 +42,7 @@ def test_a_folder_that_takes_no_files_is_refused_before_an_upload_fails(
 def test_a_lock_that_cannot_be_opened_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(SettingError, match=f"^REELPROOF_DATA={tmp_path} cannot be .*lock cannot be opened"):
-        lock_for_this_process(tmp_path)
+        lock_data_folder(tmp_path)
 
 
 def test_a_file_system_without_locks_is_refused_in_a_sentence(
@@ -53,4 +53,4 @@ def test_a_file_system_without_locks_is_refused_in_a_sentence(
 
     monkeypatch.setattr(fcntl, "flock", refused)
     with pytest.raises(SettingError, match=r"keeps no locks \(No locks available\), so .*mount the share"):
-        lock_for_this_process(tmp_path)
+        lock_data_folder(tmp_path)

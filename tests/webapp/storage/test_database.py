@@ -22,10 +22,9 @@ from made_results import finished
 from sqlalchemy import URL, NullPool, event, make_url, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp.errors import UserError
-from webapp.storage.database import _MIGRATIONS, REVISION, Database
-from webapp.storage.database_copy import refuse_other_version
+from webapp.storage.database import _MIGRATIONS, REVISION, Database, refuse_other_version
 from webapp.storage.tables import (
     AnalysisRow,
     Base,

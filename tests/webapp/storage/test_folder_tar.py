@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.storage.folder_tar import DamagedTar, pack, unpack
+from webapp.storage.object_store import DamagedTar, pack_folder, unpack_folder
 
 FILES = {"analysis.json": b"{}", "overlays/A1.png": bytes(5000), "empty": b"", "whole block": bytes(512)}
 
@@ -32,12 +32,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 def unpacked(tar: Path) -> dict[str, bytes]:
     to = tar.with_name("unpacked")
     to.mkdir()
-    unpack(tar, to)
+    unpack_folder(tar, to)
     return contents(to)
 
 
 def test_what_is_packed_is_unpacked(folder, tmp_path):
-    pack(folder, tmp_path / "tar")
+    pack_folder(folder, tmp_path / "tar")
     assert unpacked(tmp_path / "tar") == FILES
     with tarfile.open(tmp_path / "tar") as as_any:
         assert {each.name: as_any.extractfile(each).read() for each in as_any} == FILES

@@ -15,8 +15,8 @@ from webapp.storage import key_files
 
 
 def make_custody_key(data: Path) -> bytes:
-    key_files.create(data / "custody.key")
-    return key_files.read(data / "custody.key")
+    key_files.create_key(data / "custody.key")
+    return key_files.read_key(data / "custody.key")
 
 
 MAKERS = {
@@ -30,7 +30,7 @@ MAKERS = {
 def test_made_once_by_whoever_comes_first(tmp_path, name):
     with ThreadPoolExecutor(8) as threads:
         (key,) = set(threads.map(MAKERS[name], [tmp_path] * 16))
-    assert len(key) == key_files.BYTES and [path.name for path in tmp_path.iterdir()] == [name]
+    assert len(key) == key_files.KEY_BYTES and [path.name for path in tmp_path.iterdir()] == [name]
     assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     assert MAKERS[name](tmp_path) == key
 
@@ -40,12 +40,12 @@ def test_a_key_that_appears_meanwhile_is_kept(tmp_path, name, monkeypatch):
     link = os.link
 
     def late(made: Path, place: Path) -> None:
-        Path(place).write_bytes(b"k" * key_files.BYTES)
+        Path(place).write_bytes(b"k" * key_files.KEY_BYTES)
         Path(place).chmod(0o600)
         link(made, place)
 
     monkeypatch.setattr(os, "link", late)
-    assert MAKERS[name](tmp_path) == b"k" * key_files.BYTES
+    assert MAKERS[name](tmp_path) == b"k" * key_files.KEY_BYTES
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
@@ -72,4 +72,4 @@ def test_a_key_of_another_user_is_said_in_words(tmp_path, name, monkeypatch):
 
 def test_a_custody_key_that_cannot_be_made_is_said_in_words(tmp_path):
     with pytest.raises(key_files.CustodyKeyError, match="REELPROOF_CUSTODY_KEY to another file"):
-        key_files.create(tmp_path / "missing" / "custody.key")
+        key_files.create_key(tmp_path / "missing" / "custody.key")

@@ -16,12 +16,12 @@ import pytest
 from people import signed_in, with_login
 from sqlalchemy import text
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from detector.schema.analysis import Analysis
 from reports.verification.verify import verify
 from webapp.cli import main as cli
-from webapp.custody import log as custody_log
-from webapp.services.backups import backup, restore
+from webapp.custody import custody_log
+from webapp.operations import backup, restore
 from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, connect
@@ -106,7 +106,7 @@ def test_its_custody_log_is_whole(app, old, monkeypatch, capsys):
 
 
 def test_it_is_backed_up_and_restored(app, old, tmp_path, sent, monkeypatch, capsys):
-    manifest = backup.make(app.extensions["database"], app.extensions["settings"], tmp_path / "kept")
+    manifest = backup.make_backup(app.extensions["database"], app.extensions["settings"], tmp_path / "kept")
     assert manifest.missing == () and manifest.revision == REVISION
     restore.restore(read_settings({"REELPROOF_DATA": tmp_path / "again"}), tmp_path / "kept")
     for id_ in (ids(old)["portrait.mp4"], ids(old)["interview.mp4"]):

@@ -13,10 +13,10 @@ from made_results import finished
 from made_webhooks import API, hook, trip
 from sqlalchemy import select
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp.storage.tables import Delivery, now
 from webapp.webhooks import delivery
-from webapp.webhooks.request import NotSent
+from webapp.webhooks.delivery import NotSent
 
 _FIRST_BACK_OFF = timedelta(seconds=delivery.BACK_OFF[0])
 

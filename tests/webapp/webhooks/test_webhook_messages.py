@@ -13,7 +13,8 @@ from made_webhooks import API, hook, trip
 
 from webapp.jobs import claims, failures, recovery, states
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, WebhookRow, now
-from webapp.webhooks import delivery, messages, registry
+from webapp.webhooks import delivery, messages
+from webapp.webhooks import messages as webhooks_messages
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def as_described(lab, receiver):
 
 
 def test_messages_are_as_openapi_describes_them(lab, receiver, as_described):
-    hook(lab, f"{receiver.address}/hooks/all", events=list(registry.EVENTS))
+    hook(lab, f"{receiver.address}/hooks/all", events=list(webhooks_messages.EVENTS))
     database = lab.extensions["database"]
     exhibit, reference = finished(lab), finished(lab, file="two.mp4")
     compared(lab, exhibit, reference)
@@ -60,7 +61,7 @@ def test_messages_about_alerts_are_listed(lab):
     stopped = hand_in(lab, b"s")
     states.cancel(database, stopped.id)
     with database.alone() as session:
-        messages.queue_ended(session, now() - timedelta(minutes=1))
+        messages.queue_ended_jobs(session, now() - timedelta(minutes=1))
     listed = lab.test_client().get(f"{API}/webhooks/{made['id']}/deliveries")
     assert listed.status_code == 200, listed.text
     told = {each["event"]: (each["analysis"], each["alert"]) for each in listed.json["deliveries"]}
@@ -76,20 +77,20 @@ def test_what_ended_while_no_sender_ran_is_told_once(lab, receiver, before, told
         session.get_one(WebhookRow, made["id"]).made = now() - timedelta(days=90)
     for _ in range(2):
         with database.alone() as session:
-            assert messages.queue_ended(session, messages.first_look()) == told
+            assert messages.queue_ended_jobs(session, messages.initial_since()) == told
         told = 0
 
 
 def test_much_that_is_untold_is_queued_a_part_at_a_time(lab, receiver, monkeypatch):
-    monkeypatch.setattr(messages, "MOST_QUEUED", 2)
+    monkeypatch.setattr(messages, "MAX_QUEUED", 2)
     hook(lab, f"{receiver.address}/hooks/failed", events=["analysis.failed"])
     hook(lab, f"{receiver.address}/hooks/all")
     rows = [finished(lab, file=f"{number}.mp4") for number in range(5)]
     settings, database = lab.extensions["settings"], lab.extensions["database"]
-    since = begun = messages.first_look()
+    since = begun = messages.initial_since()
     for told in (2, 4, 5):
         assert since == begun, "what there was no room for may be older than the last look"
-        _, since = delivery.round_trip(settings, database, since)
+        _, since = delivery.deliver_round(settings, database, since)
         assert len(receiver.got) == told
     assert since > begun
     assert {json.loads(body)["analysis"] for _, _, body in receiver.got} == {row.id for row in rows}
@@ -127,13 +128,13 @@ def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
     hook(lab, f"{receiver.address}/hooks/failed", events=["analysis.failed"])
     database = lab.extensions["database"]
     lost = hand_in(lab, b"l")
-    for _ in range(recovery.MOST_ATTEMPTS):
-        claims.claim(database, lost.id)
+    for _ in range(recovery.MAX_ATTEMPTS):
+        claims.claim_analysis(database, lost.id)
         with database.begin() as session:
             session.get_one(AnalysisRow, lost.id).heartbeat = now() - timedelta(minutes=5)
         recovery.requeue_stale(database)
     broken, stopped = hand_in(lab, b"b"), hand_in(lab, b"s")
-    claims.fail(database, claims.claim(database, broken.id), failures.CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, broken.id), failures.CRASHED)
     states.cancel(database, stopped.id)
     hand_in(lab, b"waits")
     while trip(lab):

@@ -10,10 +10,10 @@ import pytest
 from made_results import finished
 from made_webhooks import API, hook, trip
 
-from webapp.custody import log_queries
+from webapp.custody import custody_log
 from webapp.storage.tables import CustodyRow, now
 from webapp.webhooks import delivery
-from webapp.webhooks.signature import secret
+from webapp.webhooks.delivery import webhook_secret
 
 
 def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch):
@@ -34,7 +34,7 @@ def test_the_secret_is_not_in_the_database(lab, receiver):
     for each in (made, first.json):
         assert each["secret"].encode() not in kept
     assert (data / "webhooks.key").stat().st_mode & 0o777 == 0o600
-    assert secret(data, made["id"]) == made["secret"]
+    assert webhook_secret(data, made["id"]) == made["secret"]
 
 
 def test_a_deleted_webhook_is_told_nothing(lab, receiver):
@@ -64,9 +64,10 @@ def test_making_and_removing_are_in_the_custody_log_without_what_may_be_secret(l
     assert client.delete(f"{API}/webhooks/{made['id']}").status_code == 404
     with database.begin() as session:
         said = [
-            each.details for each in log_queries.entries_where(session, CustodyRow.action == "configuration")
+            each.details
+            for each in custody_log.iter_entries_where(session, CustodyRow.action == "configuration")
         ]
-        assert "hidden" not in (text := log_queries.export(session, None).decode())
+        assert "hidden" not in (text := custody_log.export_log(session, None).decode())
         assert made["secret"] not in text
     whole = hashlib.sha256(url.encode()).hexdigest()
     of = {
@@ -83,5 +84,5 @@ def test_an_allowance_taken_back_stops_messages(lab, receiver):
     hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
     settings = lab.extensions["settings"].model_copy(update={"webhooks": ()})
-    delivery.round_trip(settings, lab.extensions["database"], now() - timedelta(minutes=1))
+    delivery.deliver_round(settings, lab.extensions["database"], now() - timedelta(minutes=1))
     assert receiver.got == []

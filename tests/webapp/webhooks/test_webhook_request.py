@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from detector.paths import ROOT
+from detector.files import ROOT
 from webapp import url_allowlist
-from webapp.api.contract.openapi_webhooks import webhooks
-from webapp.webhooks import request
+from webapp.rest.openapi import webhooks
+from webapp.webhooks import delivery
 
 
 def answering(monkeypatch, *addresses: str) -> None:
@@ -47,25 +47,25 @@ def answering(monkeypatch, *addresses: str) -> None:
 def test_a_name_that_leads_into_a_private_network_is_refused(monkeypatch, address):
     answering(monkeypatch, address)
     allowed = url_allowlist.parse_url("https://lab.example/in")
-    with pytest.raises(request.NotSent, match="private network"):
-        request._checked_address(url_allowlist.parse_url("https://lab.example/in"), allowed)
+    with pytest.raises(delivery.NotSent, match="private network"):
+        delivery._checked_address(url_allowlist.parse_url("https://lab.example/in"), allowed)
 
 
 def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatch):
     listed = url_allowlist.parse_url("http://10.1.2.3/in")
     answering(monkeypatch, "10.1.2.3")
-    assert request._checked_address(listed, listed) == "10.1.2.3"
+    assert delivery._checked_address(listed, listed) == "10.1.2.3"
     answering(monkeypatch, "93.184.215.14")
     named = url_allowlist.parse_url("https://lab.example/in")
-    assert request._checked_address(named, named) == "93.184.215.14"
+    assert delivery._checked_address(named, named) == "93.184.215.14"
     answering(monkeypatch, "2606:2800:21f::1")
-    assert request._checked_address(named, named) == "2606:2800:21f::1"
+    assert delivery._checked_address(named, named) == "2606:2800:21f::1"
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):
     """A second look at the name server, with another answer, would find nothing to answer it."""
     named = url_allowlist.parse_url(f"http://lab.example:{receiver.server_address[1]}/in")
-    monkeypatch.setattr(request, "_public", lambda _address: True)
+    monkeypatch.setattr(delivery, "_public", lambda _address: True)
     answers = iter([("127.0.0.1",)])
     monkeypatch.setattr(
         socket,
@@ -74,7 +74,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monk
     )
     url = f"http://lab.example:{receiver.server_address[1]}/in"
     monkeypatch.setattr(socket, "create_connection", connect_without_names)
-    assert request.send(url, named, b"{}", {}) == 204
+    assert delivery.send(url, named, b"{}", {}) == 204
     assert receiver.got[0][1]["Host"].startswith("lab.example")
 
 
@@ -89,17 +89,17 @@ def test_nobody_there(lab, receiver):
     place = f"http://127.0.0.1:{receiver.server_address[1]}/hooks/a"
     receiver.shutdown()
     receiver.server_close()
-    with pytest.raises(request.NotSent):
-        request.send(place, url_allowlist.parse_url(place), b"{}", {})
+    with pytest.raises(delivery.NotSent):
+        delivery.send(place, url_allowlist.parse_url(place), b"{}", {})
     receiver.shutdown = lambda: None  # the fixture's end finds it closed
 
 
 def test_a_receiver_that_says_nothing_is_cut_off(monkeypatch):
-    monkeypatch.setattr(request, "STEP", 0.1)
+    monkeypatch.setattr(delivery, "STEP", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes what is sent, and does not answer
         place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
-        with pytest.raises(request.NotSent, match="TimeoutError"):
-            request.send(place, url_allowlist.parse_url(place), b"{}", {})
+        with pytest.raises(delivery.NotSent, match="TimeoutError"):
+            delivery.send(place, url_allowlist.parse_url(place), b"{}", {})
 
 
 def test_both_descriptions_say_how_long_is_waited():
@@ -110,7 +110,7 @@ def test_both_descriptions_say_how_long_is_waited():
     in_openapi = re.search(r"(\d+) seconds without one, or (\d+) seconds", said)
     assert document and in_openapi
     for found in (document, in_openapi):
-        assert [float(each) for each in found.groups()] == [request.DEADLINE, request.STEP]
+        assert [float(each) for each in found.groups()] == [delivery.DEADLINE, delivery.STEP]
 
 
 def test_a_receiver_that_drips_is_cut_off(monkeypatch):
@@ -129,10 +129,10 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch):
 
     stop = threading.Event()
     threading.Thread(target=drip, daemon=True).start()
-    monkeypatch.setattr(request, "DEADLINE", 1)
+    monkeypatch.setattr(delivery, "DEADLINE", 1)
     place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
-    with pytest.raises(request.NotSent, match="longer than"):
-        request.send(place, url_allowlist.parse_url(place), b"{}", {})
+    with pytest.raises(delivery.NotSent, match="longer than"):
+        delivery.send(place, url_allowlist.parse_url(place), b"{}", {})
     stop.set()
     server.close()
 
@@ -158,6 +158,6 @@ def test_what_a_receiver_says_after_its_status_is_not_read(head):
         thread = threading.Thread(target=answer)
         thread.start()
         place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
-        assert request.send(place, url_allowlist.parse_url(place), b"{}", {}) == 200
+        assert delivery.send(place, url_allowlist.parse_url(place), b"{}", {}) == 200
         thread.join()
     assert len(taken) < 64

@@ -18,7 +18,7 @@ from made_rows import retry, row_of
 from waiting import PATIENCE, until
 
 from webapp import create_app
-from webapp.downloads import report_lock
+from webapp.analyses.downloads import kept_reports
 from webapp.jobs import broker, claims, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
@@ -115,8 +115,8 @@ def test_comparisons_of_one_worker(app, start):
     ended = until(all_ended, "one has not ended")
     assert (ended["a.mp4"].state, ended["a.mp4"].segments) == ("done", 1)
     told = {file: (each.error, each.remedy, each.attempt) for file, each in ended.items()}
-    assert told["segfault.mp4"] == (*failures.failure_of("comparison", failures.CRASHED), 1)
-    assert told["killed.mp4"] == (*failures.failure_of("comparison", failures.WORKER_LOST), 3)
+    assert told["segfault.mp4"] == (*failures.failure_for("comparison", failures.CRASHED), 1)
+    assert told["killed.mp4"] == (*failures.failure_for("comparison", failures.WORKER_LOST), 3)
     folders = Folders.local(app.extensions["settings"].data)
     assert list(folders.analyses.iterdir()) == [] and kept(folders) == [made["a.mp4"]]
 
@@ -154,7 +154,7 @@ def test_a_worker_that_was_killed_is_replaced(app, start):
 
 
 def being_made(app, analysis_id: str) -> bool:
-    return report_lock.being_made(Folders.local(app.extensions["settings"].data), analysis_id)
+    return kept_reports.is_rendering(Folders.local(app.extensions["settings"].data), analysis_id)
 
 
 def test_a_worker_killed_while_it_sets_a_report_leaves_a_result(app, client, start, quick_reports):
@@ -192,12 +192,12 @@ def test_a_lost_attempt_takes_only_its_own_folder_along(app):
     settings, database = app.extensions["settings"], app.extensions["database"]
     row_id = hand_in(app).id
     folders = Folders.local(settings.data)
-    held = claims.claim(database, row_id)
+    held = claims.claim_analysis(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     celery_worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row_of(app, row_id).state == "queued"
 
-    held = claims.claim(database, row_id)
+    held = claims.claim_analysis(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
     celery_worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
@@ -302,7 +302,7 @@ def test_the_broker_is_emptied(app):
     queue(app, "x.mp4")
     folder = Folders.local(app.extensions["settings"].data).broker
     assert len(list(folder.rglob("*.msg"))) == 1
-    broker.empty(app.extensions["settings"])
+    broker.discard_messages(app.extensions["settings"])
     assert list(folder.rglob("*.msg")) == []
 
 

@@ -29,7 +29,7 @@ def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
 ):
     kept: list[int] = []
     engine = engine_that_writes(fingerprint(FILM).to_bytes(), kept, database)
-    monkeypatch.setattr(run_analysis, "make_result", engine)
+    monkeypatch.setattr(run_analysis, "make_analysis", engine)
     ids = [hand_in(app, content).id for content in (b"one", b"two")]
     for _ in ids:
         run_job.work(settings)
@@ -40,7 +40,7 @@ def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
 
 
 def test_an_analysis_does_not_fail_for_it(app, settings, database, monkeypatch, caplog):
-    monkeypatch.setattr(run_analysis, "make_result", engine_that_writes(b"broken", [], database))
+    monkeypatch.setattr(run_analysis, "make_analysis", engine_that_writes(b"broken", [], database))
     analysis_id = hand_in(app).id
     run_job.work(settings)
     assert app.test_client().get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"

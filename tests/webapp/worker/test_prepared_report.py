@@ -8,9 +8,9 @@ import threading
 import pytest
 from made_results import hand_in, made_result
 
-from webapp.downloads import report_lock
-from webapp.downloads import reports as report_downloads
-from webapp.services import deletion
+from webapp.analyses import deletion
+from webapp.analyses.downloads import kept_reports
+from webapp.analyses.downloads import reports as report_downloads
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import prepared_report, run_analysis, run_job
 
@@ -20,7 +20,7 @@ def engine(monkeypatch):
     def made(job, folder, *_rest):
         return made_result(job.path, job.file, folder, peaks=1)
 
-    monkeypatch.setattr(run_analysis, "make_result", made)
+    monkeypatch.setattr(run_analysis, "make_analysis", made)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_nothing_fails_for_want_of_it(app, client, monkeypatch, quick_reports, w
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(prepared_report if where == "_render_confined" else report_lock, where, broken)
+        patched.setattr(prepared_report if where == "_render_confined" else kept_reports, where, broken)
         analysis_id = hand_in(app).id
         work(app)
     assert client.get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
@@ -135,7 +135,7 @@ def test_nothing_fails_for_want_of_it(app, client, monkeypatch, quick_reports, w
 
 def test_nothing_stays_of_an_analysis_deleted_meanwhile(app, folders, monkeypatch):
     def setting(analysis, given, out, look):
-        deletion.delete(app.extensions["database"], folders, analysis_id)
+        deletion.delete_analysis(app.extensions["database"], folders, analysis_id)
         out.mkdir(parents=True, exist_ok=True)
         stand_in(analysis, given, out, look)
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from billiard import pool as billiard_pool
 
-from webapp.worker import prompt_pool
+from webapp.worker import celery_worker
 
 
 class Pool:
@@ -25,6 +25,6 @@ class Pool:
 
 def test_soon_but_after_a_child_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(prompt_pool.time, "sleep", slept.append)
-    prompt_pool.PromptPool.BlockingPool.Supervisor(Pool(False, True, False)).body()
+    monkeypatch.setattr(celery_worker.time, "sleep", slept.append)
+    celery_worker.PromptPool.BlockingPool.Supervisor(Pool(False, True, False)).body()
     assert slept == [0.8, 0.05, 0.8, 0.05]

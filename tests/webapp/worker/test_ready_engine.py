@@ -12,16 +12,16 @@ from made_comparisons import queued
 from made_results import hand_in
 from PIL import Image
 
-from detector.models.card_files import DEFAULT, MODELS
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
 from detector.sandbox import Limits
-from detector.sandbox.scratch import folder_of_this_process
+from detector.sandbox.confined_process import folder_of_this_process
 from detector.schema.analysis import Analysis, Parameters
 from webapp.jobs import states
 from webapp.settings import read_settings
 from webapp.worker import ready_engine, run_analysis, run_job
 from webapp.worker.ready_engine import EngineJob, EngineSlot, ReadyEngine
 
-CARD = MODELS / f"{DEFAULT}.json"
+CARD = MODELS_FOLDER / f"{DEFAULT_MODEL}.json"
 LIMITS = Limits()
 
 
@@ -43,7 +43,7 @@ def engine(settings, folders):
 def result(path: Path, folder: Path, ready: ReadyEngine | None, model: Path = CARD) -> Analysis:
     folder.mkdir()
     job = EngineJob(path, "photo.png", model, Parameters())
-    return run_analysis.make_result(job, folder, lambda *_: None, LIMITS, ready)
+    return run_analysis.make_analysis(job, folder, lambda *_: None, LIMITS, ready)
 
 
 def test_it_says_what_a_process_of_its_own_says(engine, folders):
@@ -57,7 +57,7 @@ def test_it_says_what_a_process_of_its_own_says(engine, folders):
 
 
 def test_it_is_there_for_its_own_model_alone(engine, folders, without_networks, tmp_path):
-    other = MODELS / "reelproof-2.json"
+    other = MODELS_FOLDER / "reelproof-2.json"
     job = EngineJob(folders.exhibits / "x", "x.png", other, Parameters())
     assert not engine.make(job, folders.analyses / "x", lambda *_: None)
 

@@ -13,13 +13,14 @@ from made_rows import row
 from sqlalchemy.exc import OperationalError
 
 from detector.errors import MediaError, ModelError
-from detector.files import publish
+from detector.files import publish_folder
+from webapp.analyses.uploads import sample as sample_service
 from webapp.jobs import claims, failures, recovery
-from webapp.services import models as model_service
-from webapp.services import sample as sample_service
+from webapp.models import service as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit
-from webapp.worker import database_retries, prepared_report, run_analysis, run_job
+from webapp.worker import prepared_report, run_analysis, run_job
+from webapp.worker import run_analysis as worker_run_analysis
 
 
 def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):
@@ -29,7 +30,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
         seen.append((job.path.read_bytes(), job.file, folder.name, folders.result(analysis_id).exists()))
         return engine(job, folder, *rest)
 
-    monkeypatch.setattr(run_analysis, "make_result", watched)
+    monkeypatch.setattr(run_analysis, "make_analysis", watched)
     analysis_id = hand_in(app, b"the bytes", "clip.mp4").id
     run_job.work(settings)
     ((content, name, folder, there),) = seen
@@ -58,7 +59,7 @@ def test_failures_have_words(app, settings, database, folders, monkeypatch, prob
         (folder / "half").write_text("half")
         raise problem
 
-    monkeypatch.setattr(run_analysis, "make_result", broken)
+    monkeypatch.setattr(run_analysis, "make_analysis", broken)
     room = room_when_failing(monkeypatch, folders)
     analysis_id = hand_in(app).id
     run_job.work(settings)
@@ -73,7 +74,7 @@ def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, k
     def broken(*_arguments):
         raise kind("The weights are damaged; train or copy them again.")
 
-    monkeypatch.setattr(run_analysis, "make_result", broken)
+    monkeypatch.setattr(run_analysis, "make_analysis", broken)
     analysis_id = hand_in(app).id
     run_job.work(settings)
     assert row(database, analysis_id).error == "The weights are damaged; train or copy them again."
@@ -86,9 +87,9 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     folder = folders.result(analysis_id)
     folder.mkdir()
     write_result(build(folder, segments=1), folder)
-    claims.claim(database, analysis_id)  # published, and lost before it was marked
+    claims.claim_analysis(database, analysis_id)  # published, and lost before it was marked
     recovery.requeue_running(database, count_attempt=True)
-    monkeypatch.setattr(run_analysis, "make_result", lambda *_: pytest.fail("it was done already"))
+    monkeypatch.setattr(run_analysis, "make_analysis", lambda *_: pytest.fail("it was done already"))
     run_job.work(settings)
     done = row(database, analysis_id)
     assert (done.state, done.attempt, done.verdict) == ("done", 2, "manipulated")
@@ -99,7 +100,7 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
         recovery.requeue_running(database, count_attempt=True)
         return engine(job, folder, lambda *_: None, limits)
 
-    monkeypatch.setattr(run_analysis, "make_result", slow)
+    monkeypatch.setattr(run_analysis, "make_analysis", slow)
     analysis_id = hand_in(app).id
     run_job.work(settings)
     assert row(database, analysis_id).state == "queued"
@@ -116,8 +117,8 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
     ],
 )
 def test_a_database_that_restarts_fails_nothing(app, settings, database, monkeypatch, where, name):
-    monkeypatch.setattr(run_analysis, "make_result", engine)
-    monkeypatch.setattr(database_retries.time, "sleep", lambda _: None)
+    monkeypatch.setattr(run_analysis, "make_analysis", engine)
+    monkeypatch.setattr(worker_run_analysis.time, "sleep", lambda _: None)
     monkeypatch.setattr(prepared_report, "_render_confined", lambda *_: None)
     analysis_id, ask, missed = hand_in(app).id, getattr(where, name), []
 
@@ -134,7 +135,7 @@ def test_a_database_that_restarts_fails_nothing(app, settings, database, monkeyp
 
 
 def test_progress_is_written_a_few_times_a_second(app, database):
-    held = claims.claim(database, hand_in(app).id)
+    held = claims.claim_analysis(database, hand_in(app).id)
     clock = 0.0
     report = run_job.reporter(database, held, clock=lambda: clock)
     written = []
@@ -158,10 +159,10 @@ def test_publishing_never_replaces(tmp_path):
         (tmp_path / name / "inner").mkdir(parents=True)
         (tmp_path / name / "inner" / "file").write_text(name)
     for name in ("first", "second"):
-        publish(tmp_path / name, tmp_path / "place")
+        publish_folder(tmp_path / name, tmp_path / "place")
     assert (tmp_path / "place" / "inner" / "file").read_text() == "first"
     with pytest.raises(OSError):
-        publish(tmp_path / "second", tmp_path / "missing" / "place")
+        publish_folder(tmp_path / "second", tmp_path / "missing" / "place")
 
 
 def test_the_sample_is_added_once(app, settings, database, monkeypatch):

@@ -12,14 +12,15 @@ from made_results import hand_in
 from sqlalchemy.exc import OperationalError
 
 from detector.errors import MediaError
-from webapp.custody import log_queries
+from webapp.custody import custody_log
 from webapp.custody.audit import Audit
-from webapp.custody.records.comparison_records import SUMS
-from webapp.jobs import claims, comparisons, failures, next_job, recovery, states
+from webapp.custody.job_records import COMPARISON_SUMS_FILE
+from webapp.jobs import claims, failures, recovery, states
+from webapp.jobs import claims as jobs_claims
 from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES
 from webapp.storage.tables import ComparisonRow, CustodyRow, Priority, State, now
-from webapp.worker import database_retries, run_comparison, run_job
+from webapp.worker import run_analysis, run_job
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_a_result_is_published_whole_then_marked_and_logged(
         assert not folders.comparison(waiting.id).exists()
         return engine(exhibit, reference, folder, names, settings, progress)
 
-    monkeypatch.setattr(run_comparison, "compare", watched)
+    monkeypatch.setattr(run_analysis, "make_comparison", watched)
     work(app)
     ((exhibit, reference, names, folder),) = seen
     assert (exhibit, reference, names) == (b"altered", b"original", ("altered.mp4", "original.mp4"))
@@ -70,7 +71,7 @@ def test_a_result_is_published_whole_then_marked_and_logged(
     assert (row.state, row.related, row.segments, row.progress) == ("done", True, 1, 1.0)
     assert row.outcome == "faces differ"
     place = folders.comparison(waiting.id)
-    assert {path.name for path in place.iterdir()} == {"comparison.json", "pictures", SUMS}
+    assert {path.name for path in place.iterdir()} == {"comparison.json", "pictures", COMPARISON_SUMS_FILE}
     assert list(folders.analyses.glob(".*")) == []
     entry = told(database, "comparison finished")
     assert (entry["exhibit"], entry["reference"]) == (both[0].exhibit.sha256, both[1].exhibit.sha256)
@@ -90,7 +91,7 @@ def test_jobs_of_both_kinds_wait_in_one_queue(app, database, both):
     assert job_queue.all_messages(database) == [first.id, comparison.id, last.id]
     states.prioritise(database, last.id, Priority.HIGH)
     order = []
-    while held := next_job.claim_first(database, QUEUES):
+    while held := jobs_claims.claim_next_job(database, QUEUES):
         order.append(held.job_id)
     assert order == [last.id, first.id, comparison.id]
 
@@ -104,12 +105,12 @@ def test_failures_have_words_of_comparisons(app, database, folders, waiting, mon
         (folder / "half").write_text("half")
         raise problem
 
-    monkeypatch.setattr(run_comparison, "compare", broken)
+    monkeypatch.setattr(run_analysis, "make_comparison", broken)
     room = room_when_failing(monkeypatch, folders)
     work(app)
     assert room == [True]  # for the row: what is unfinished may have filled the disk
     row = stored(database, waiting.id)
-    assert (row.state, row.error, row.remedy) == ("failed", *failures.failure_of("comparison", failure))
+    assert (row.state, row.error, row.remedy) == ("failed", *failures.failure_for("comparison", failure))
     assert "analysis" not in f"{row.error} {row.remedy}"
     assert list(folders.comparisons.iterdir()) == [] == list(folders.analyses.iterdir())
 
@@ -118,7 +119,7 @@ def test_a_clip_that_cannot_be_read_is_named(app, database, waiting, monkeypatch
     def broken(*_given):
         raise MediaError("original.mp4: Not one frame could be decoded. Play it in a video player.")
 
-    monkeypatch.setattr(run_comparison, "compare", broken)
+    monkeypatch.setattr(run_analysis, "make_comparison", broken)
     work(app)
     assert stored(database, waiting.id).error.startswith("original.mp4: Not one frame")
 
@@ -131,10 +132,10 @@ def test_the_engine_itself_names_a_file_it_cannot_read(app, database, waiting):
 
 
 def test_a_lost_worker_is_followed_by_another(app, database, waiting):
-    for attempt in range(1, recovery.MOST_ATTEMPTS + 1):
-        held = comparisons.claim(database, waiting.id)
+    for attempt in range(1, recovery.MAX_ATTEMPTS + 1):
+        held = jobs_claims.claim_comparison(database, waiting.id)
         assert held is not None and held.attempt == attempt
-        assert recovery.attempt_of_worker(database, stored(database, waiting.id).worker) == (
+        assert recovery.find_attempt_of_worker(database, stored(database, waiting.id).worker) == (
             waiting.id,
             held.name,
         )
@@ -142,27 +143,27 @@ def test_a_lost_worker_is_followed_by_another(app, database, waiting):
             session.get_one(ComparisonRow, waiting.id).heartbeat = now() - 2 * recovery.STALE_AFTER
         recovery.requeue_stale(database)
         with pytest.raises(claims.LostClaim):
-            claims.beat(database, held)
+            claims.record_heartbeat(database, held)
     row = stored(database, waiting.id)
     assert (row.state, row.error) == (
         "failed",
-        failures.failure_of("comparison", failures.WORKER_LOST).error,
+        failures.failure_for("comparison", failures.WORKER_LOST).error,
     )
 
 
 def test_an_orderly_stop_does_not_count(app, database, waiting):
-    comparisons.claim(database, waiting.id)
+    jobs_claims.claim_comparison(database, waiting.id)
     recovery.requeue_running(database, count_attempt=False)
     row = stored(database, waiting.id)
     assert (row.state, row.attempt) == ("queued", 0)
 
 
 def test_a_whole_result_of_a_lost_attempt_is_kept(app, database, folders, waiting, monkeypatch):
-    monkeypatch.setattr(run_comparison, "compare", engine)
-    held = comparisons.claim(database, waiting.id)
-    run_comparison.ensure_result(app.extensions["settings"], database, held, lambda *_: None)
+    monkeypatch.setattr(run_analysis, "make_comparison", engine)
+    held = jobs_claims.claim_comparison(database, waiting.id)
+    run_analysis.ensure_comparison(app.extensions["settings"], database, held, lambda *_: None)
     recovery.requeue_running(database, count_attempt=True)
-    monkeypatch.setattr(run_comparison, "compare", lambda *_: pytest.fail("it was done already"))
+    monkeypatch.setattr(run_analysis, "make_comparison", lambda *_: pytest.fail("it was done already"))
     work(app)
     assert stored(database, waiting.id).state == "done"
 
@@ -172,7 +173,7 @@ def test_cancelled_while_it_runs_nothing_is_kept(app, database, folders, waiting
         states.cancel(database, waiting.id, ComparisonRow)
         return engine(*given)
 
-    monkeypatch.setattr(run_comparison, "compare", cancelled)
+    monkeypatch.setattr(run_analysis, "make_comparison", cancelled)
     work(app)
     assert stored(database, waiting.id).state == State.CANCELLED
     assert list(folders.comparisons.iterdir()) == [] == list(folders.analyses.glob(".*"))
@@ -182,15 +183,15 @@ def test_a_file_that_was_changed_behind_the_apps_back_fails_it(app, database, wa
     def other(exhibit, reference, folder, names, settings, progress):
         return engine(exhibit.with_name("0" * 64), reference, folder, names, settings, progress)
 
-    monkeypatch.setattr(run_comparison, "compare", other)
+    monkeypatch.setattr(run_analysis, "make_comparison", other)
     work(app)
     assert "no longer has the bytes" in stored(database, waiting.id).error
 
 
 def test_a_database_that_restarts_fails_nothing(app, database, waiting, monkeypatch):
-    monkeypatch.setattr(run_comparison, "compare", engine)
-    monkeypatch.setattr(database_retries.time, "sleep", lambda _: None)
-    beat, missed = claims.beat, []
+    monkeypatch.setattr(run_analysis, "make_comparison", engine)
+    monkeypatch.setattr(run_analysis.time, "sleep", lambda _: None)
+    beat, missed = claims.record_heartbeat, []
 
     def restarting(*asked):
         if len(asked) == 2 and not missed:
@@ -198,7 +199,7 @@ def test_a_database_that_restarts_fails_nothing(app, database, waiting, monkeypa
             raise OperationalError("", {}, Exception("terminating connection due to administrator command"))
         return beat(*asked)
 
-    monkeypatch.setattr(claims, "beat", restarting)
+    monkeypatch.setattr(claims, "record_heartbeat", restarting)
     work(app)
     assert missed and stored(database, waiting.id).state == State.DONE
 
@@ -206,13 +207,13 @@ def test_a_database_that_restarts_fails_nothing(app, database, waiting, monkeypa
 def problems(database, folders) -> list[str]:
     audit = Audit()
     with database.snapshot() as session:
-        list(audit.noting(log_queries.rows(session)))
+        list(audit.noting(custody_log.iter_rows(session)))
         rows = list(audit.problems(session))
     return [*rows, *audit.file_problems(database, folders)]
 
 
 def test_verify_log_names_what_differs(app, database, folders, waiting, monkeypatch):
-    monkeypatch.setattr(run_comparison, "compare", engine)
+    monkeypatch.setattr(run_analysis, "make_comparison", engine)
     work(app)
     assert problems(database, folders) == []
     picture = folders.comparison(waiting.id) / "pictures" / "A1-1.png"

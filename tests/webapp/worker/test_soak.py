@@ -87,7 +87,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
     assert sorted(folder.name for folder in folders) == sorted(row.id for row in rows)
     exhibits = [json.loads((folder / "analysis.json").read_text())["media"]["sha256"] for folder in folders]
     assert len(set(exhibits)) == _CLIPS
-    assert max(attempts) <= recovery.MOST_ATTEMPTS
+    assert max(attempts) <= recovery.MAX_ATTEMPTS
     again = sum(attempt > 1 for attempt in attempts)
     print(f"\n{_CLIPS} results in {time.monotonic() - started_at:.0f} s, {again} done again; {events}")
     database.close()

@@ -10,12 +10,13 @@ from made_results import engine, hand_in
 
 from webapp import logs
 from webapp.jobs import claims
-from webapp.worker import run_analysis, run_job, stage_times
-from webapp.worker.stage_times import StageTimes
+from webapp.worker import run_analysis, run_job
+from webapp.worker import run_job as worker_run_job
+from webapp.worker.run_job import StageTimes
 
 
 def test_each_stage_has_its_time(app, database, caplog):
-    held, clock, told = claims.claim(database, hand_in(app).id), 10.0, []
+    held, clock, told = claims.claim_analysis(database, hand_in(app).id), 10.0, []
     times = StageTimes(lambda *said: told.append(said), clock=lambda: clock)
     for moment, stage, fraction in ((10.5, "reading", 0.0), (11.0, "looking", 0.1), (14.0, "looking", 0.6)):
         clock = moment
@@ -24,7 +25,7 @@ def test_each_stage_has_its_time(app, database, caplog):
         clock = moment
         times(stage, 0.9)
     clock = 18.25
-    with caplog.at_level(logging.INFO, stage_times.log.name):
+    with caplog.at_level(logging.INFO, worker_run_job.log.name):
         times.log_done(held)
     assert told[:3] == [("reading", 0.0), ("looking", 0.1), ("looking", 0.6)] and len(told) == 6
     (line,) = (json.loads(logs.JsonLines().format(record)) for record in caplog.records)
@@ -36,9 +37,9 @@ def test_each_stage_has_its_time(app, database, caplog):
 def test_a_finished_job_has_a_line_where_the_log_is_json(
     app, settings, database, monkeypatch, capfd, restored_logging, as_json
 ):
-    monkeypatch.setattr(run_analysis, "make_result", engine)
+    monkeypatch.setattr(run_analysis, "make_analysis", engine)
     analysis_id = hand_in(app, b"bytes", "secret name.mp4").id
-    logs.prepare(as_json=as_json)
+    logs.configure(as_json=as_json)
     run_job.work(settings)
     said = capfd.readouterr().err
     lines = [json.loads(line) for line in said.splitlines()] if as_json else []

@@ -116,7 +116,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == []  # just sent: not lost yet
     for each in (first, second, third):
         change(database, each.id, sent=now() - timedelta(minutes=1))
-    claims.claim(database, first.id)
+    claims.claim_analysis(database, first.id)
     sweep(database, settings, sent.append)
     assert sent == []  # the only worker is busy: waiting is what they should do
     recovery.requeue_running(database, count_attempt=False)
@@ -124,7 +124,9 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == [first.id]  # as many as there is room for; the gap between two analyses is no loss
     sweep(database, settings, sent.append)
     assert len(sent) == 1
-    claims.finish(database, claims.claim(database, first.id), claims.RecordedResult("inconclusive", None))
+    claims.finish_analysis(
+        database, claims.claim_analysis(database, first.id), claims.RecordedResult("inconclusive", None)
+    )
     sweep(database, settings, sent.append)
     assert sent == [first.id, second.id]
 
@@ -161,7 +163,7 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
 def test_while_the_broker_is_away_the_watch_does_the_rest(app, database, monkeypatch, caplog, seconds):
     """However long it takes until a connection has failed; that is not taken for a sleep of the machine."""
     queued, checked = hand_in(app), []
-    claims.claim(database, queued.id)
+    claims.claim_analysis(database, queued.id)
     change(database, queued.id, heartbeat=now() - timedelta(hours=1))
     clock = {"time": 1_800_000_000.0, "monotonic": 0.0}
 
@@ -198,7 +200,7 @@ def test_while_the_broker_is_away_the_watch_does_the_rest(app, database, monkeyp
 
 def test_after_the_machine_slept_nobody_is_given_up(app, database):
     queued = hand_in(app)
-    claims.claim(database, queued.id)
+    claims.claim_analysis(database, queued.id)
     change(database, queued.id, heartbeat=now() - timedelta(hours=8))
     sweep(database, app.extensions["settings"], lambda _id: None, silent_too=False)
     assert row(database, queued.id).state == "running"

@@ -1,4 +1,4 @@
-"""Alembic's entry: run the migrations on the connection :mod:`webapp.storage.database` opened."""
+"""Alembic's entry point: run the migrations on the connection that :mod:`webapp.storage.database` opened."""
 
 from __future__ import annotations
 

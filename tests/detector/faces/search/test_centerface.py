@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.faces.search.centerface import FaceDetector
+from detector.faces.search.networks import FaceDetector
 
 
 class TestFaceDetector:

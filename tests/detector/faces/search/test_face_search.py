@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face, square_for_face
-from detector.faces.search import newcomers, place_search, search
-from detector.faces.search.centerface import FaceDetector
-from detector.faces.search.proposals import NARROWEST_PROPOSED
+from detector.faces.search import places, search
+from detector.faces.search.networks import NARROWEST_PROPOSED, FaceDetector
 from detector.faces.search.search import FaceSearch, FoundFaces
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
@@ -65,9 +64,9 @@ class Proposals:
 
 @pytest.fixture(autouse=True)
 def squares(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (search, place_search):
+    for module in (search, places):
         monkeypatch.setattr(module, "FaceDetector", Squares)
-    monkeypatch.setattr(newcomers, "FaceProposals", Proposals)
+    monkeypatch.setattr(places, "FaceProposals", Proposals)
     Squares.searched, Proposals.asked = [], []
 
 
@@ -272,7 +271,7 @@ class TestPlaces:
 
 def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real detector, a face that moves, turns and comes nearer."""
-    for module in (search, place_search):
+    for module in (search, places):
         monkeypatch.setattr(module, "FaceDetector", FaceDetector)
     shown = []
     for i in range(12):

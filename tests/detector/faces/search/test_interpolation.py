@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.faces.crop import Face
-from detector.faces.search.interpolation import faces_between
+from detector.faces.search.matching import faces_between
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 

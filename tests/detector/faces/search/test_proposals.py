@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from detector.errors import ModelError
-from detector.faces.search.centerface import FaceDetector
-from detector.faces.search.proposals import FaceProposals, boxes_of
+from detector.faces.search.networks import FaceDetector, FaceProposals, peak_boxes
+from detector.files import FILES
 from detector.media.frame import Image
-from detector.models.small_networks import FACE_PROPOSALS
-from detector.paths import FILES
-from detector.schema.boxes import overlap
+from detector.models.model_files import FACE_PROPOSALS
+from detector.schema.geometry import overlap
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def test_boxes_lie_where_the_heat_is_highest() -> None:
     heat[4, 6], heat[4, 7], heat[15, 20] = 3.0, 2.0, 5.0
     box = np.zeros((4, 20, 30), np.float32)
     box[:, 15, 20] = 0.25, -0.5, np.log(4), np.log(6)
-    found = boxes_of(heat, box)
+    found = peak_boxes(heat, box)
     assert found[0] == pytest.approx([150, 96, 182, 144]), "4 by 6 cells of 8 px, around (166, 120)"
     assert found[1] == pytest.approx([48, 32, 56, 40]), "its neighbour is no place of its own"
     assert len(found) == 2

@@ -10,10 +10,9 @@ import pytest
 
 from detector.demo_clip import portraits
 from detector.faces.crop import Face
-from detector.faces.search.place_search import among
-from detector.faces.search.pyramid import PyramidSearch
+from detector.faces.search.photos import PyramidSearch, find_upright_turn
+from detector.faces.search.places import is_among
 from detector.faces.search.search import FaceSearch
-from detector.faces.search.turned import turn_with_faces
 from detector.media.frame import Frame
 from detector.schema.analysis import Parameters
 
@@ -87,7 +86,7 @@ def test_the_surer_of_two_finds_counts_unless_the_whole_search_was_sure() -> Non
         (found,) = [
             face
             for face in PyramidSearch(Parameters())(picture, [given])
-            if face.width > 300 and among(face.box, [large])
+            if face.width > 300 and is_among(face.box, [large])
         ]
         assert (found == given) == kept and found.confidence >= 0.7
 
@@ -103,5 +102,5 @@ def test_a_large_photograph_of_small_faces_is_turned(turned: int) -> None:
     """Searched whole at such a width, its faces are too small to be found."""
     picture = np.rot90(crowd(PLACES[:2])[:500, :1150], turned)
     parameters = Parameters(detection_width=300, minimum_face=36)
-    assert turn_with_faces([picture], parameters) == 0
-    assert turn_with_faces([picture], parameters, still=True) == turned
+    assert find_upright_turn([picture], parameters) == 0
+    assert find_upright_turn([picture], parameters, still=True) == turned

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.faces.search import search_net
-from detector.faces.search.centerface import FaceDetector
-from detector.faces.search.search_net import OpenVinoNet
+from detector.faces.search import networks
+from detector.faces.search.networks import FaceDetector, OpenVinoNet
 
 
 def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:
@@ -48,12 +47,12 @@ class TestSearchNet:
 
     def asked(self, monkeypatch: pytest.MonkeyPatch, widths: list[int]) -> list[str]:
         calls: list[str] = []
-        monkeypatch.setattr(search_net, "OpenVinoNet", lambda path: self.Recorded(f"openvino {path}", calls))
-        monkeypatch.setattr(search_net.SearchNet, "ENOUGH", 2 * 32 * 64)
+        monkeypatch.setattr(networks, "OpenVinoNet", lambda path: self.Recorded(f"openvino {path}", calls))
+        monkeypatch.setattr(networks.SearchNet, "ENOUGH", 2 * 32 * 64)
         monkeypatch.setattr(
-            search_net.cv2.dnn, "readNetFromONNX", lambda path: self.Recorded(f"opencv again {path}", calls)
+            networks.cv2.dnn, "readNetFromONNX", lambda path: self.Recorded(f"opencv again {path}", calls)
         )
-        net = search_net.SearchNet(self.Recorded("opencv", calls), "a.onnx")
+        net = networks.SearchNet(self.Recorded("opencv", calls), "a.onnx")
         for width in widths:
             net.setInput(np.zeros((1, 3, 32, width), np.float32))
             assert net.forward(["537"]) == [calls[-1], "537"]
@@ -61,7 +60,7 @@ class TestSearchNet:
 
     def test_a_size_that_comes_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """OpenCV's network is then forgotten, and read again where another size comes."""
-        monkeypatch.setattr(search_net, "requested", lambda: None)
+        monkeypatch.setattr(networks, "requested", lambda: None)
         assert self.asked(monkeypatch, [64, 64, 96, 64, 96, 64, 96]) == [
             "opencv 64",
             "opencv 64",
@@ -73,9 +72,9 @@ class TestSearchNet:
         ]
 
     def test_not_where_another_back_end_is_wished_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(search_net, "requested", lambda: "torch")
+        monkeypatch.setattr(networks, "requested", lambda: "torch")
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
 
     def test_not_where_it_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(search_net, "available", lambda: ("torch",))
+        monkeypatch.setattr(networks, "available", lambda: ("torch",))
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4

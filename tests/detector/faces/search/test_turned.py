@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detector.demo_clip import portraits
-from detector.faces.search.turned import turn_with_faces
+from detector.faces.search.photos import find_upright_turn
 from detector.schema.analysis import Parameters
 
 
@@ -24,18 +24,18 @@ def two_people() -> np.ndarray:
 def test_a_picture_is_turned_upright(two_people: np.ndarray, turned: int) -> None:
     """Sideways most faces are found as well, and landmarks say that they lean by less than they do."""
     stored = np.ascontiguousarray(np.rot90(two_people, turned))
-    assert turn_with_faces([stored], Parameters()) == turned
-    assert turn_with_faces([stored], Parameters(), still=True) == turned
+    assert find_upright_turn([stored], Parameters()) == turned
+    assert find_upright_turn([stored], Parameters(), still=True) == turned
 
 
 @pytest.mark.parametrize("degrees", [-40, 40])
 def test_people_who_lean_turn_nothing(two_people: np.ndarray, degrees: int) -> None:
     height, width = two_people.shape[:2]
     leaning = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.7)
-    assert turn_with_faces([cv2.warpAffine(two_people, leaning, (width, height))], Parameters()) == 0
+    assert find_upright_turn([cv2.warpAffine(two_people, leaning, (width, height))], Parameters()) == 0
 
 
 def test_one_frame_of_many_turns_nothing(two_people: np.ndarray) -> None:
     upside_down, plain = np.rot90(two_people, 2), np.zeros_like(two_people)
-    assert turn_with_faces([upside_down, plain, plain], Parameters()) == 0
-    assert turn_with_faces([upside_down, upside_down, plain], Parameters()) == 2
+    assert find_upright_turn([upside_down, plain, plain], Parameters()) == 0
+    assert find_upright_turn([upside_down, upside_down, plain], Parameters()) == 2

@@ -15,12 +15,12 @@ from PIL import Image, PngImagePlugin
 
 from detector.errors import MediaError
 from detector.media import open as media_open
-from detector.media.exhibit.limits import Bounds
+from detector.media.acceptance import InputLimits
 from detector.media.open import open_media
-from reports.text.translation import language
+from reports.language import translation
 
 
-def refusal(path: Path, bounds: Bounds | None = None) -> str:
+def refusal(path: Path, bounds: InputLimits | None = None) -> str:
     with pytest.raises(MediaError) as refused, open_media(path, bounds) as reader:  # noqa: PT012
         list(reader.frames(8))
     return str(refused.value)
@@ -62,15 +62,15 @@ def test_a_strip(tmp_path):
 
 def test_a_video_whose_frames_grow_beyond_what_it_says(clip):
     """The picture's size stands in the container and again in the video: FFmpeg refuses the second."""
-    words = refusal(clip, Bounds(pixels=100))
+    words = refusal(clip, InputLimits(pixels=100))
     assert "more than can be examined" in words
 
 
 def test_many_frames(tmp_path, clip):
-    assert "more than 15 frames" in refusal(clip, Bounds(frames=15))
+    assert "more than 15 frames" in refusal(clip, InputLimits(frames=15))
     # A container that does not say how many it has is counted as it is read.
     plain = write_clip(tmp_path / "clip.mkv", [numbered(n) for n in range(20)])
-    assert "more than 15 frames" in refusal(plain, Bounds(frames=15))
+    assert "more than 15 frames" in refusal(plain, InputLimits(frames=15))
 
 
 def test_a_video_that_claims_years(tmp_path):
@@ -90,7 +90,7 @@ def test_a_clock_that_jumps_by_days(tmp_path):
 
 
 def test_a_length_below_the_bounds_is_no_matter(clip):
-    with open_media(clip, Bounds(frames=20, seconds=1)) as reader:
+    with open_media(clip, InputLimits(frames=20, seconds=1)) as reader:
         assert len(list(reader.every_frame())) == 20
 
 
@@ -177,6 +177,6 @@ def test_a_photograph_is_opened_as_what_is_accepted_only(tmp_path):
 )
 def test_a_length_beyond_them_is_said_in_other_languages(seconds: float, said: str) -> None:
     with pytest.raises(MediaError) as refused:
-        Bounds(seconds=10.0).refuse_length(seconds)
-    with language.speaking("de"):
-        assert f"{said}; höchstens 10 Sekunden" in language.translated(str(refused.value))
+        InputLimits(seconds=10.0).refuse_length(seconds)
+    with translation.speaking("de"):
+        assert f"{said}; höchstens 10 Sekunden" in translation.translated(str(refused.value))

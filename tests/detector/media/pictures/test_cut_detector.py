@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from painted_faces import portrait
 
-from detector.media.pictures.cuts import CutDetector
+from detector.faces.scene_changes import CutDetector
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ import pytest
 from analyses import media as facts
 from clips import HEIGHT, UPRIGHT, WIDTH, cornered, corners, number_of, numbered, write_resized
 
+from detector.faces.scene_changes import CutDetector
+from detector.media import colour
 from detector.media.open import open_media
-from detector.media.pictures import hdr
-from detector.media.pictures.cuts import CutDetector
 from detector.media.reader import PictureGrowsError
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import collect
+from detector.metadata.anomalies import find_anomalies
+from detector.metadata.exhibit import collect_facts
 from detector.schema.analysis import MediaKind
 
 EVERY_FRAME = 1000.0
@@ -147,8 +147,8 @@ class TestShapes:
             path = write_resized(tmp_path / "a.webm", sizes)
             with open_media(path) as reader:
                 list(reader.frames(8))
-                details = collect(reader, path).details
-            told = anomalies_of(facts(MediaKind.VIDEO, 0.4), details, NOW)
+                details = collect_facts(reader, path).details
+            told = find_anomalies(facts(MediaKind.VIDEO, 0.4), details, NOW)
             found = [one.observation for one in told if one.kind == "the picture changes its size"]
             assert len(found) == len(said) and all(words in found[0] for words in said)
 
@@ -156,10 +156,10 @@ class TestShapes:
 class TestHighDynamicRange:
     def test_white_grey_and_light_beyond_white(self) -> None:
         """203 cd/m² is 0.58 in PQ and 0.75 in HLG (ITU-R BT.2408); what is brighter stays below white."""
-        for transfer, white in ((hdr.PQ, 0.58), (hdr.HLG, 0.75)):
+        for transfer, white in ((colour.PQ, 0.58), (colour.HLG, 0.75)):
             coded = np.array([0.0, 0.5 * white, white, 1.0])
             picture = np.repeat(np.round(coded * 65535).astype(np.uint16)[None, :, None], 3, axis=2)
-            shown = hdr.to_standard_range(picture, transfer)[0]
+            shown = colour.to_standard_range(picture, transfer)[0]
             assert np.ptp(shown.astype(int), axis=1).max() <= 1, "grey stays grey"
             black, grey, bright, beyond = shown[:, 0].tolist()
             assert black == 0 and 20 < grey < 150 and 215 < bright < 250 < beyond
@@ -171,7 +171,7 @@ class TestHighDynamicRange:
             stream = container.add_stream("libx265", rate=25)
             stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p10le"
             context = stream.codec_context
-            context.color_trc, context.color_primaries, context.colorspace = hdr.PQ, 9, 9
+            context.color_trc, context.color_primaries, context.colorspace = colour.PQ, 9, 9
             stream.options = {
                 "x265-params": "log-level=none:pools=none:frame-threads=1:colorprim=bt2020:"
                 "transfer=smpte2084:colormatrix=bt2020nc"

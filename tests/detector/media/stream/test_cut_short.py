@@ -13,10 +13,9 @@ from media_files import photo
 
 from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
-from detector.metadata.collect import collect
-from detector.metadata.exhibit import media_facts
+from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.analysis import MediaKind
-from detector.verdict.examined.coverage import gaps_of
+from detector.verdict.coverage import gaps_of
 
 EVERY_FRAME = 1000.0
 
@@ -98,7 +97,7 @@ class TestDamage:
         with open_media(path) as reader:
             times = [float(frame.time) for frame in reader.frames(8.0)]
             media = media_facts(reader, "a.mp4", 1, "0" * 64)
-            media = media.model_copy(update={"details": collect(reader, path).details})
+            media = media.model_copy(update={"details": collect_facts(reader, path).details})
         (gap,) = gaps_of(media, times, 8.0)
         assert gap.reason == "no picture could be decoded here"
         assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
@@ -112,7 +111,7 @@ class TestDamage:
         with open_media(path) as reader:
             times = [float(frame.time) for frame in reader.frames(8.0)]
             media = media_facts(reader, "a.mp4", 1, "0" * 64)
-            media = media.model_copy(update={"details": collect(reader, path).details})
+            media = media.model_copy(update={"details": collect_facts(reader, path).details})
         assert media.details is not None and media.details.timing is not None
         assert len(media.details.timing.gaps) == 16
         found = sorted(gaps_of(media, times, 8.0), key=lambda gap: gap.start)

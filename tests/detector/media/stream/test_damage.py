@@ -14,12 +14,10 @@ from clips import numbered, write_clip
 
 from detector.errors import MediaError
 from detector.media.open import open_media
-from detector.media.stream.tally import Tally
-from detector.metadata.collect import collect
-from detector.metadata.exhibit import media_facts
+from detector.media.stream.packet_stats import Tally
+from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.analysis import Media
-from detector.verdict.examined.coverage import FROM_DAMAGED, damaged_spans, gaps_of
-from detector.verdict.reasons.not_seen import not_seen
+from detector.verdict.coverage import FROM_DAMAGED, damaged_spans, gaps_of, not_seen
 
 FRAMES = 120
 _X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "40", "keyint_min": "40"}
@@ -109,7 +107,7 @@ def facts_of(path: Path) -> Media:
     with open_media(path) as reader:
         times = [float(frame.time) for frame in reader.frames(8.0, all_decoded=False)]
         facts = media_facts(reader, path.name, 1, "0" * 64)
-        media = facts.model_copy(update={"details": collect(reader, path).details})
+        media = facts.model_copy(update={"details": collect_facts(reader, path).details})
     assert not any(span.start < time < span.end for span in damaged_spans(media) for time in times)
     assert not list(gaps_of(media, times, 8.0))
     return media

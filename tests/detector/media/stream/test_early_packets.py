@@ -8,7 +8,7 @@ import pytest
 from clips import number_of, numbered, write_clip
 
 from detector.media.open import open_media
-from detector.media.stream.early_packets import read_ahead
+from detector.media.stream.packets import read_ahead
 
 COUNT = 60
 

@@ -9,7 +9,7 @@ import av
 import pytest
 from clips import numbered, write_clip
 
-from detector.media.stream.references import PictureReferences, reference_reader
+from detector.media.stream.nal_units import PictureReferences, reference_reader
 
 _X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "60", "keyint_min": "60"}
 

@@ -13,9 +13,9 @@ from clips import number_of, numbered, write_clip
 
 from detector.media.completeness import missing_seconds
 from detector.media.open import open_media
-from detector.media.stream.restarted_clock import RestartedClock
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import collect
+from detector.media.stream.packets import RestartedClock
+from detector.metadata.anomalies import find_anomalies
+from detector.metadata.exhibit import collect_facts
 from detector.schema.analysis import MediaKind
 
 
@@ -38,8 +38,10 @@ def test_joined_streams_are_read_whole(
         assert [number_of(frame.image) for frame in again] == sorted(range(parts[-1])[::-7])
         late = list(reader.at({frames[-1].pts})) + list(reader.at({frames[3].pts}))
         assert [number_of(frame.image) for frame in late] == [parts[-1] - 1, 3]
-        told = anomalies_of(
-            facts(MediaKind.VIDEO, 4.0), collect(reader, joined).details, datetime(2026, 11, 20, tzinfo=UTC)
+        told = find_anomalies(
+            facts(MediaKind.VIDEO, 4.0),
+            collect_facts(reader, joined).details,
+            datetime(2026, 11, 20, tzinfo=UTC),
         )
         assert "time stamps out of order" in {anomaly.kind for anomaly in told}
         reader.rewind()

@@ -17,10 +17,10 @@ from clips import HEIGHT, WIDTH, number_of, numbered, write_clip
 from detector.media.completeness import missing_seconds
 from detector.media.open import open_media
 from detector.media.reader import MediaReader
-from detector.media.stream.tally import Tally
-from detector.media.stream.unreferenced import NeededPackets
-from detector.metadata.anomalies.rules import anomalies_of
-from detector.metadata.collect import collect
+from detector.media.stream.packet_stats import Tally
+from detector.media.stream.packets import NeededPackets
+from detector.metadata.anomalies import find_anomalies
+from detector.metadata.exhibit import collect_facts
 from detector.schema.analysis import MediaKind
 
 EVERY_FRAME = 1000.0
@@ -49,9 +49,9 @@ class TestSeveralTracks:
                 container.mux(track.encode())
         with open_media(path) as reader:
             assert number_of(next(iter(list(reader.frames(EVERY_FRAME)))).image) == 100 * default
-            details = collect(reader, path).details
+            details = collect_facts(reader, path).details
         assert [stream.index for stream in details.other_pictures] == [1 - default]
-        told = anomalies_of(facts(MediaKind.VIDEO, 0.12), details, NOW)
+        told = find_anomalies(facts(MediaKind.VIDEO, 0.12), details, NOW)
         (found,) = (anomaly for anomaly in told if anomaly.kind == "another picture track")
         assert f"stream {1 - default} (h264)" in found.observation
 

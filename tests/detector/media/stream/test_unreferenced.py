@@ -12,7 +12,7 @@ from reading import KINDS, clip
 
 from detector.media.frame import Frame
 from detector.media.open import open_media
-from detector.media.stream.tally import Tally
+from detector.media.stream.packet_stats import Tally
 
 RATE = 8.0
 _REORDERED = {"crf": "12", "g": "40", "bf": "3", "b-pyramid": "normal"}

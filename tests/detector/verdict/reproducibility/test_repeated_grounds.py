@@ -22,10 +22,10 @@ from detector.schema.analysis import (
     SecondLookContrast,
     Spread,
 )
-from detector.schema.measurements.coverage import Span
+from detector.schema.measurements import Span
 from detector.schema.metadata import Anomaly
 from detector.verdict.reproducibility.agreement import Agreement, compare
-from detector.verdict.reproducibility.segments import chosen_otherwise
+from detector.verdict.reproducibility.segment_agreement import chosen_otherwise
 
 FUTURE = Anomaly(kind="time in the future", observation="x", concern="x", innocent="x")
 CHANGED = Anomaly(kind="changed after it was made", observation="x", concern="x", innocent="x")

@@ -42,7 +42,7 @@ def pictures():
 
 @pytest.fixture(autouse=True)
 def no_engine(request, monkeypatch):
-    monkeypatch.setattr(run_analysis, "make_result", engine)
+    monkeypatch.setattr(run_analysis, "make_analysis", engine)
     if "pictures" not in request.fixturenames:
         monkeypatch.setattr(run_analysis, "confined_thumbnail", lambda *_: None)
         monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)

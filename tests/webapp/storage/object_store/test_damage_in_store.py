@@ -15,13 +15,13 @@ from made_rows import row_of
 from object_store_server import CONTENT, NAME, upload
 from sqlalchemy import select
 
+from webapp.analyses.media import playback
+from webapp.analyses.uploads import exhibits
 from webapp.custody import integrity
-from webapp.custody.altered import AlteredRecord
 from webapp.custody.integrity import DamagedExhibit
-from webapp.downloads import exhibits
+from webapp.custody.job_records import AlteredRecord
 from webapp.errors import DamagedFile
 from webapp.jobs import failures
-from webapp.media import playback
 from webapp.storage.tables import AnalysisRow, CaseRow, CustodyRow, Exhibit, now
 from webapp.worker import run_job
 
@@ -32,10 +32,10 @@ def test_a_flipped_byte_in_the_store_is_found_and_put_right(app, client, bucket,
     bucket.write(NAME, flipped)
     run_job.work(worker)
     failed = row_of(app, analysis_id)
-    assert (failed.state, failed.error) == ("failed", failures.explain(DamagedExhibit()).error)
+    assert (failed.state, failed.error) == ("failed", failures.explain_failure(DamagedExhibit()).error)
     with database.begin() as session:
         exhibit = session.scalars(select(Exhibit)).one()
-    assert integrity.check(database, folders, exhibit).sha256 == digest(flipped)
+    assert integrity.check_exhibit(database, folders, exhibit).sha256 == digest(flipped)
     with database.begin() as session:
         assert session.get_one(Exhibit, exhibit.id).condition == "changed"
         acts = session.scalars(select(CustodyRow).order_by(CustodyRow.number)).all()
@@ -83,7 +83,7 @@ def exported(app, client, quick_reports):
         session.get_one(AnalysisRow, analysis_id).case_id = number = case.id
 
     def file() -> bytes:
-        with app.test_request_context(), exhibits.send(row_of(app, analysis_id)) as answer:
+        with app.test_request_context(), exhibits.send_exhibit(row_of(app, analysis_id)) as answer:
             answer.direct_passthrough = False
             return answer.get_data()
 

@@ -12,10 +12,10 @@ from made_results import digest
 from made_rows import row_of
 from object_store_server import CONTENT, NAME, kept, upload
 
+from webapp.cli import data
 from webapp.cli import main as cli
-from webapp.cli import object_store
 from webapp.errors import UserError
-from webapp.services.backups import backup, restore
+from webapp.operations import backup, restore
 from webapp.settings import read_settings
 from webapp.worker import run_job
 
@@ -49,7 +49,7 @@ def test_clearing_the_cache_while_an_analysis_is_deleted(app, client, bucket, fo
     for content in (CONTENT, b"the bytes of another clip"):
         upload(client, content)
         run_job.work(app.extensions["settings"])
-    last_used, gone = object_store._last_used, []
+    last_used, gone = data._last_used, []
 
     def deleted(path: Path) -> float:
         if path.parents[1] not in gone:  # the first exhibit, then the first result
@@ -57,7 +57,7 @@ def test_clearing_the_cache_while_an_analysis_is_deleted(app, client, bucket, fo
             path.unlink()
         return last_used(path)
 
-    monkeypatch.setattr(object_store, "_last_used", deleted)
+    monkeypatch.setattr(data, "_last_used", deleted)
     assert cli.run(["clear-cache", "--days", "0"]) == 0
     assert folders.exhibits in gone and folders.analyses in gone and kept(folders.exhibits) == []
 
@@ -106,7 +106,7 @@ def test_a_backup_holds_what_the_store_has(
 def test_a_backup_without_files_needs_its_bucket(app, tmp_path, bucket):
     """As older versions made them of a machine with a store."""
     settings = app.extensions["settings"]
-    manifest = backup.make(app.extensions["database"], settings, tmp_path / "kept")
+    manifest = backup.make_backup(app.extensions["database"], settings, tmp_path / "kept")
     manifest.model_copy(update={"store": "s3://gone/lab"}).write(tmp_path / "kept")
     there = read_settings({"REELPROOF_DATA": tmp_path / "again"})
     with pytest.raises(UserError, match="s3://gone/lab"):

@@ -19,12 +19,13 @@ from made_rows import row_of
 from object_store_server import CONTENT, NAME, kept, upload
 
 from webapp import create_app
-from webapp.queries import results
-from webapp.services import models as model_service
+from webapp.analyses import results
+from webapp.models import service as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import RemoteStore
 from webapp.storage.tables import ComparisonRow
-from webapp.worker import run_analysis, run_comparison, run_job
+from webapp.worker import run_analysis, run_job
+from webapp.worker import run_analysis as worker_run_analysis
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -66,7 +67,7 @@ def test_compared_there_and_read_here(app, client, bucket, folders, worker, monk
         assert (exhibit.read_bytes(), reference.read_bytes()) == (CONTENT, b"the bytes of its original")
         return made_comparisons.engine(exhibit, reference, folder, *rest)
 
-    monkeypatch.setattr(run_comparison, "compare", compare)
+    monkeypatch.setattr(worker_run_analysis, "make_comparison", compare)
     run_job.work(worker)
     with app.extensions["database"].begin() as session:
         done = session.get_one(ComparisonRow, comparison.id)
@@ -99,7 +100,7 @@ def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, wor
         assert client.post(f"/analyses/{analysis_id}/cancel").status_code == 303
         return made
 
-    monkeypatch.setattr(run_analysis, "make_result", cancelled)
+    monkeypatch.setattr(run_analysis, "make_analysis", cancelled)
     run_job.work(worker)
     assert row_of(app, analysis_id).state == "cancelled" and bucket.names() == [NAME]
 
@@ -108,11 +109,11 @@ def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
     there = Folders.of(worker)
     monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: None)
     assert add_model(client, *pair("mine")).status_code == 303
-    model_service.fetch_all(there)
+    model_service.fetch_all_models(there)
     assert model_service.card_path(there, "mine").with_suffix(".safetensors").is_file()
     card, _weights = pair("mine", title="Another one")
     bucket.write("lab/models/mine/mine.json", card)
-    model_service.fetch(there, "mine")
+    model_service.fetch_model(there, "mine")
     assert model_service.card_path(there, "mine").read_bytes() == card
     assert client.post("/models/mine/remove").status_code == 303
     assert bucket.names() == []

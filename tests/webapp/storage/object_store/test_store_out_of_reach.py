@@ -20,9 +20,9 @@ from object_store_server import CONTENT, kept, upload
 from s3fs import S3FileSystem
 from sqlalchemy import select
 
+from webapp.analyses import deletion
 from webapp.errors import StoreError
-from webapp.monitoring import store_probe
-from webapp.services import deletion
+from webapp.operations import health
 from webapp.settings import SettingError, read_settings
 from webapp.storage import object_store
 from webapp.storage.data_folder import Folders
@@ -92,10 +92,10 @@ def hangs(monkeypatch, folders):
 
 
 def test_a_store_that_hangs_holds_nobody_for_long(client, folders, hangs, monkeypatch):
-    monkeypatch.setattr(store_probe, "_WITHIN", 0.5)
+    monkeypatch.setattr(health, "_WITHIN", 0.5)
     monkeypatch.setattr(object_store, "_ANSWER_WITHIN", 0.3)
-    store_probe.probe_of.cache_clear()
-    monkeypatch.setattr(store_probe, "_KEPT", 600.0)
+    health.probe_of.cache_clear()
+    monkeypatch.setattr(health, "_KEPT", 600.0)
     waits: list[float | None] = []
     wait = threading.Event.wait
 
@@ -120,10 +120,10 @@ def test_a_store_that_hangs_holds_nobody_for_long(client, folders, hangs, monkey
 def test_the_store_is_asked_once_for_many(folders, monkeypatch):
     asked = []
     monkeypatch.setattr(folders.store, "size", asked.append)
-    probe = store_probe.StoreProbe(folders)
+    probe = health.StoreProbe(folders)
     assert {probe.problem() for _ in range(5)} == {""} and len(asked) == 1
-    monkeypatch.setattr(store_probe, "_KEPT", 0)
-    later = store_probe.StoreProbe(folders)
+    monkeypatch.setattr(health, "_KEPT", 0)
+    later = health.StoreProbe(folders)
     assert {later.problem() for _ in range(5)} == {""} and len(asked) == 6
 
 
@@ -173,7 +173,7 @@ def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monke
 
 
 def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, monkeypatch):
-    monkeypatch.setattr("webapp.services.analyses.states.create", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("webapp.analyses.service.states.create", lambda *_, **__: 1 / 0)
     answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
     assert answer.status_code == 500 and bucket.names() == []
 

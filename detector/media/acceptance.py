@@ -1,0 +1,444 @@
+"""Decide which files are accepted: recognise types by the first bytes and limit pixels, frames and length.
+
+Imports no decoder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from detector.errors import MediaError, NotOpenedError
+from detector.files import open_file
+from detector.schema.formatting import N_
+
+HEAD_BYTES = 4096
+"""How many bytes from the start are looked at."""
+PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
+"""What Pillow may be asked to open: it knows many more kinds, and some of them run other programs."""
+
+
+def _bare_starts(code: bytes) -> tuple[bytes, ...]:
+    """How video elementary streams begin behind a start code: parameter sets or delimiters, or a sequence."""
+    h264, hevc = (b"\x09", b"\x27", b"\x47", b"\x67"), (b"\x40\x01", b"\x42\x01", b"\x46\x01")
+    return tuple(code + first for first in (*h264, *hevc, b"\xb3"))
+
+
+# Kinds that are not accepted, and what to do; by their first bytes, after white space for text.
+_TO_MP4, _TO_PNG = N_("Convert it to mp4."), N_("Convert it to png.")
+_BARE = N_("a bare stream of H.264, HEVC or MPEG-2, without times")
+_INTO_MP4 = N_("Put it into an mp4, at the rate at which it was recorded, and keep the original.")
+_EXPORT = N_("Export it as mp4 or avi with the recorder's program, and keep the original.")
+_OTHERS = (
+    (b"OggS", N_("an Ogg file"), _TO_MP4),
+    (b"\x06\x0e\x2b\x34", N_("an MXF video"), _TO_MP4),
+    (b".RMF", N_("a RealMedia file"), _TO_MP4),
+    *((start, _BARE, _INTO_MP4) for code in (b"\0\0\1", b"\0\0\0\1") for start in _bare_starts(code)),
+    (b"\x1f\x07\x00", N_("a bare DV stream"), N_("Put it into an avi or mov, and keep the original.")),
+    (b"DHAV", N_("a Dahua recorder's own kind of file"), _EXPORT),
+    (b"DAHUA", N_("a Dahua recorder's own kind of file"), _EXPORT),
+    (b"FWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
+    (b"CWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
+    (b"\x00\x00\x00\x0cjP  \r\n", N_("a JPEG 2000 picture"), _TO_PNG),
+    (b"\xff\x4f\xff\x51", N_("a JPEG 2000 picture"), _TO_PNG),
+    (b"\x00\x00\x00\x0cJXL ", N_("a JPEG XL picture"), _TO_PNG),
+    (b"\xff\x0a", N_("a JPEG XL picture"), _TO_PNG),
+    (b"8BPS", N_("a Photoshop document"), _TO_PNG),
+    (b"%!PS", N_("a PostScript document"), _TO_PNG),
+    (b"%PDF", N_("a PDF document"), N_("Take the pictures out of it and hand those in.")),
+    (b"PK\x03\x04", N_("a zip archive or an office document"), N_("Unpack it and hand in what is inside.")),
+    (b"Rar!", N_("a RAR archive"), N_("Unpack it and hand in what is inside.")),
+    (b"7z\xbc\xaf\x27\x1c", N_("a 7z archive"), N_("Unpack it and hand in what is inside.")),
+    (b"\x1f\x8b", N_("a gzip archive"), N_("Unpack it and hand in what is inside.")),
+    (b"\x7fELF", N_("a program"), N_("Hand in the video or photo itself.")),
+    (b"MZ", N_("a program"), N_("Hand in the video or photo itself.")),
+)
+_TEXTS = (
+    (b"#EXTM3U", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
+    (b"ffconcat version", N_("a list of files for FFmpeg"), N_("Hand in the videos it names.")),
+    (b"[playlist]", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
+    (b"<?xml", N_("an XML text, such as a playlist or a drawing"), N_("Hand in the video or photo itself.")),
+    (b"<svg", N_("a drawing (SVG)"), N_("Convert it to png.")),
+    (b"<mpd", N_("a playlist (DASH)"), N_("Hand in the video it names.")),
+    (b"<!doctype html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
+    (b"<html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
+)
+# Brands of `ftyp` (ISO/IEC 23008-12, AV1 Image File Format): single pictures, and sequences of them.
+_PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf")
+_SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")
+_RAW_BRANDS = (b"crx ",)
+_SEGMENTS = (b"styp", b"moof", b"sidx", b"emsg", b"prft")  # boxes that begin a part of a stream
+_TS_PACKET, _TS_SYNC = 188, 0x47  # ISO/IEC 13818-1
+_TS_MARKS = 8  # in a row, that are no chance
+TIFF = (b"II*\0", b"MM\0*")
+_IS_DNG, _SUBFILE, _REDUCED = 0xC612, 0x00FE, 1  # tags of TIFF 6.0 and DNG
+
+
+@dataclass(frozen=True)
+class Container:
+    """A kind of file that is accepted: how it begins, and the names under which FFmpeg reads it."""
+
+    name: str
+    is_photo: bool
+    demuxers: tuple[str, ...]
+    starts: tuple[bytes, ...] = ()
+    """Its first bytes."""
+    forms: tuple[bytes, ...] = ()
+    """Of a RIFF file: what bytes 8 to 12 say it holds."""
+    boxes: tuple[bytes, ...] = ()
+    """Of a row of boxes (ISO/IEC 14496-12, QuickTime): the types the first one may have."""
+    brands: tuple[bytes, ...] = ()
+    """Of a row of boxes that begins with `ftyp`: the brands it may name first."""
+    test: Callable[[bytes], bool] | None = None
+    """Whether a beginning that fits is of this kind after all, or where there is none, whether it fits."""
+    endings: tuple[str, ...] = ()
+    """What the names of such files end in. Decides nothing where the first bytes are known."""
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with ``head`` is of this kind."""
+        if head[:4] == b"RIFF":
+            return head[8:12] in self.forms
+        if head[4:8] == b"ftyp" and head[8:12] in (*_PICTURE_BRANDS, *_SEQUENCE_BRANDS, *_RAW_BRANDS):
+            return head[8:12] in self.brands
+        if self.test is not None:
+            return head.startswith(self.starts or b"") and self.test(head)
+        return head.startswith(self.starts) or head[4:8] in self.boxes
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Packets of 188 bytes that begin with a mark; in M2TS with four bytes before each.
+
+    A capture may begin within a packet: more marks are asked for then.
+    """
+    for length, first in ((_TS_PACKET, 0), (_TS_PACKET + 4, 4)):
+        for start in range(length):
+            marks = head[start::length]
+            if len(marks) >= (3 if start == first else _TS_MARKS) and set(marks) == {_TS_SYNC}:
+                return True
+    return False
+
+
+def _is_bitmap(head: bytes) -> bool:
+    """Two letters are no signature: four reserved bytes are 0, and the pixels come after the headers."""
+    return head[6:10] == bytes(4) and 26 <= int.from_bytes(head[10:14], "little") < 1 << 16
+
+
+def is_raw_photo(head: bytes) -> bool:
+    """Whether a camera's raw picture, such as a TIFF whose first picture is a small copy."""
+    if head[8:12] in _RAW_BRANDS and head[4:8] == b"ftyp":
+        return True
+    if not head.startswith(TIFF):
+        return head.startswith((b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW"))
+    order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
+    if head[8:10] == b"CR":
+        return True
+    at = int.from_bytes(head[4:8], order)
+    for entry in range(at + 2, at + 2 + 12 * min(64, int.from_bytes(head[at : at + 2], order)), 12):
+        tag = int.from_bytes(head[entry : entry + 2], order)
+        value = int.from_bytes(head[entry + 8 : entry + 12], order)
+        if tag == _IS_DNG or (tag == _SUBFILE and value & _REDUCED):
+            return True
+    return False
+
+
+def is_animated_webp(head: bytes) -> bool:
+    """Whether the extended header of a WebP file announces an animation."""
+    return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21]) and bool(head[20] & 2)
+
+
+def is_boxed_picture(head: bytes) -> bool:
+    """Whether a single AVIF or HEIF picture."""
+    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
+
+
+def _is_animated_png(head: bytes) -> bool:
+    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
+
+
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+"""What FFmpeg calls its demuxer of MP4, QuickTime and their relatives."""
+MATROSKA = "matroska,webm"
+"""Likewise, of Matroska and WebM."""
+CONTAINERS = (
+    Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",), endings=(".jpg", ".jpeg")),
+    Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",), endings=(".png",)),
+    Container(N_("a WebP picture"), True, ("webp_pipe", "webp"), forms=(b"WEBP",), endings=(".webp",)),
+    Container(
+        N_("an AVIF or HEIF photo"),
+        True,
+        (MP4,),
+        brands=_PICTURE_BRANDS,
+        endings=(".heic", ".heif", ".avif"),
+    ),
+    Container(
+        N_("a TIFF picture"),
+        True,
+        ("tiff_pipe",),
+        starts=TIFF,
+        test=lambda head: not is_raw_photo(head),
+        endings=(".tif", ".tiff"),
+    ),
+    Container(N_("a BMP picture"), True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap, endings=(".bmp",)),
+    Container(
+        N_("a GIF animation or picture"), False, ("gif",), starts=(b"GIF87a", b"GIF89a"), endings=(".gif",)
+    ),
+    Container(
+        N_("an MPEG program stream"),
+        False,
+        ("mpeg",),
+        starts=(b"\x00\x00\x01\xba", b"IMKH"),  # Hikvision's recorders put a header before it
+        endings=(".mpg", ".mpeg"),
+    ),
+    Container(
+        N_("an MPEG transport stream"),
+        False,
+        ("mpegts",),
+        test=_is_transport_stream,
+        endings=(".ts", ".m2ts", ".mts"),
+    ),
+    Container(N_("a Flash video"), False, ("flv",), starts=(b"FLV\x01",), endings=(".flv",)),
+    Container(
+        N_("a Windows Media video"),
+        False,
+        ("asf",),
+        starts=(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",),
+        endings=(".wmv",),
+    ),
+    Container(N_("an AVI video"), False, ("avi",), forms=(b"AVI ", b"AVIX"), endings=(".avi",)),
+    Container(
+        N_("a Matroska or WebM video"),
+        False,
+        (MATROSKA,),
+        starts=(b"\x1a\x45\xdf\xa3",),
+        endings=(".mkv", ".webm"),
+    ),
+    Container(
+        N_("an mp4 or mov video"),
+        False,
+        (MP4,),
+        # QuickTime files need no `ftyp`, and may begin with any of the others.
+        boxes=(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"),
+        endings=(".mp4", ".mov", ".m4v", ".3gp"),
+    ),
+)
+PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
+    tuple(
+        demuxer
+        for container in CONTAINERS
+        if container.is_photo is photos and not container.brands
+        for name in container.demuxers
+        for demuxer in name.split(",")
+    )
+    for photos in (True, False)
+)
+DEMUXERS = (*VIDEO_DEMUXERS, *PHOTO_DEMUXERS)
+"""What FFmpeg may use."""
+PHOTO_ENDINGS, VIDEO_ENDINGS = (
+    frozenset(
+        ending for container in CONTAINERS if container.is_photo is photos for ending in container.endings
+    )
+    for photos in (True, False)
+)
+# What people call them, the usual ones first; a test compares them with the table.
+VIDEOS_IN_WORDS = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif"
+PHOTOS_IN_WORDS = "jpeg, png, webp, heic, avif, tiff, bmp"
+KINDS_IN_WORDS = f"{VIDEOS_IN_WORDS}, {PHOTOS_IN_WORDS}"
+"""All kinds that are accepted, for messages."""
+ACCEPTED = N_("Accepted are video (%(videos)s) and photos (%(photos)s).") % {
+    "videos": VIDEOS_IN_WORDS,
+    "photos": PHOTOS_IN_WORDS,
+}
+
+
+def container_of(head: bytes) -> Container | None:
+    """The accepted kind of a file that begins so; None if it is of no accepted kind."""
+    return next((container for container in CONTAINERS if container.matches(head)), None)
+
+
+def is_accepted(head: bytes) -> bool:
+    """Whether the first bytes are those of a kind of video or photo that is accepted."""
+    return container_of(head) is not None
+
+
+def refuse_other_types(head: bytes, accepted: str = ACCEPTED) -> None:
+    """Raise :class:`MediaError` when the first bytes are those of something known not to be accepted."""
+    if head[4:8] == b"ftyp" and head[8:12] in _SEQUENCE_BRANDS:
+        raise MediaError(
+            N_("The file is a sequence of AVIF or HEIF pictures. %(to_mp4)s %(accepted)s")
+            % {"to_mp4": _TO_MP4, "accepted": accepted}
+        )
+    if head[4:8] in _SEGMENTS:
+        raise MediaError(
+            N_(
+                "The file is a part of a stream (DASH, HLS) without its beginning. Put the stream's "
+                "initialisation segment before it, and hand in both as one file. %(accepted)s"
+            )
+            % {"accepted": accepted}
+        )
+    if is_raw_photo(head):
+        raise MediaError(
+            N_(
+                "The file is a camera's raw picture. Develop it to jpeg or tiff, and keep the "
+                "original. %(accepted)s"
+            )
+            % {"accepted": accepted}
+        )
+    if _is_animated_png(head):
+        raise MediaError(
+            N_("The file is an animated PNG. Convert it to mp4, or its frames to png. %(accepted)s")
+            % {"accepted": accepted}
+        )
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    for start, name, remedy in _OTHERS:
+        if head.startswith(start):
+            raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
+    for start, name, remedy in _TEXTS:
+        if text.startswith(start.lower()):
+            raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
+
+
+def refuse_type_mismatch(head: bytes, demuxer: str) -> None:
+    """Raise :class:`MediaError` when FFmpeg reads with ``demuxer`` what starts as something else."""
+    container = container_of(head)
+    if container is not None and demuxer not in container.demuxers:
+        raise MediaError(
+            N_(
+                "The file begins as %(name)s and is read as something else (%(demuxer)s), so "
+                "different programs would show different things. Save it anew from the program in "
+                "which it shows what you want examined, and keep the original as it is."
+            )
+            % {"name": container.name, "demuxer": demuxer}
+        )
+
+
+UNREADABLE = (
+    N_("The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part.")
+    + f" {ACCEPTED}"
+)
+
+
+@contextmanager
+def open_exhibit(path: Path) -> Iterator[BinaryIO]:
+    """The open file at ``path``; raises :class:`MediaError` for what is no file or cannot be opened.
+
+    Of what cannot be opened it is :class:`NotOpenedError`.
+    """
+    try:
+        file = open_file(path)
+    except IsADirectoryError:
+        raise MediaError(
+            N_("The file cannot be opened: it is a folder. Name one of the files in it.")
+        ) from None
+    except shutil.SpecialFileError:
+        raise MediaError(
+            N_(
+                "The file cannot be opened: it is a device or a pipe. Save what comes out of it as a file, "
+                "and name that."
+            )
+        ) from None
+    except FileNotFoundError:
+        raise NotOpenedError(
+            N_("The file cannot be opened: it is not there. Look for a mistake in its name or folder.")
+        ) from None
+    except PermissionError:
+        raise NotOpenedError(
+            N_("The file cannot be opened: it may not be read. Allow that, or copy it to where it may.")
+        ) from None
+    except OSError as error:
+        raise NotOpenedError(
+            N_("The file cannot be opened: %(problem)s.") % {"problem": os.strerror(error.errno or 0)}
+        ) from None
+    with file:
+        yield file
+
+
+def read_accepted_head(file: BinaryIO) -> bytes:
+    """The first bytes of an open file; raises :class:`MediaError` where none or of a kind not accepted."""
+    head = file.read(HEAD_BYTES)
+    if not head:
+        raise MediaError(N_("The file is empty (0 bytes). Copy or download it again."))
+    refuse_other_types(head)
+    if not is_accepted(head):
+        raise MediaError(UNREADABLE)
+    return head
+
+
+def refuse_by_first_bytes(path: Path) -> None:
+    """Raise :class:`MediaError` for a file that its first bytes rule out, before anything heavy is loaded."""
+    with open_exhibit(path) as file:
+        read_accepted_head(file)
+
+
+_HOUR = 3600
+_DAY = 24 * _HOUR
+
+
+@dataclass(frozen=True)
+class InputLimits:
+    """The most that is examined.
+
+    ``pixels`` of one picture (16,384 × 8,192: decoded it takes 0.4 GB), ``aspect`` of its longer
+    side to its shorter one, ``frames`` of a video, and ``seconds`` from its first to its last.
+    """
+
+    pixels: int = 16_384 * 8_192
+    aspect: float = 64.0
+    frames: int = 10_000_000
+    seconds: float = _DAY
+
+    def refuse_picture(self, width: int, height: int) -> None:
+        """Raise :class:`MediaError` for a picture that is too large or too narrow; 0 is not known yet."""
+        if width * height > self.pixels:
+            raise MediaError(
+                N_(
+                    "The picture is %(width)s×%(height)s pixels, more than can be examined here. "
+                    "Scale it down and try again."
+                )
+                % {"width": width, "height": height}
+            )
+        if min(width, height) > 0 and max(width, height) > self.aspect * min(width, height):
+            raise MediaError(
+                N_(
+                    "The picture is %(width)s×%(height)s pixels, a strip in which there is no face "
+                    "to see. Cut out the part in question and try again."
+                )
+                % {"width": width, "height": height}
+            )
+
+    def refuse_claims(self, seconds: float, frames: int) -> None:
+        """Raise :class:`MediaError` for a file that says of itself that it is longer than this."""
+        self.refuse_length(seconds)
+        self.refuse_count(frames)
+
+    def refuse_length(self, seconds: float) -> None:
+        """Raise :class:`MediaError` beyond ``seconds``."""
+        if seconds > self.seconds:
+            raise MediaError(
+                N_(
+                    "The video lasts %(length)s by the times in it; at most %(allowed)s are examined at "
+                    "once. Cut out the part in question, or convert the file if its times are wrong."
+                )
+                % {"length": _words(seconds), "allowed": _words(self.seconds)}
+            )
+
+    def refuse_count(self, frames: int) -> None:
+        """Raise :class:`MediaError` beyond ``frames``."""
+        if frames > self.frames:
+            raise MediaError(
+                N_(
+                    "The video has more than %(frames)s frames, the most that are examined at once. "
+                    "Cut out the part in question."
+                )
+                % {"frames": f"{self.frames:,}"}
+            )
+
+
+def _words(seconds: float) -> str:
+    if seconds >= 2 * _DAY:
+        return f"{seconds / _DAY:,.0f} days"
+    return f"{seconds / _HOUR:.0f} hours" if seconds >= 2 * _HOUR else f"{seconds:.0f} seconds"

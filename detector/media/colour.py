@@ -1,0 +1,258 @@
+"""Convert colours to sRGB: ICC profiles and colour tags of photos, and high dynamic range (PQ, HLG)."""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from functools import cache
+from typing import BinaryIO, Literal, cast
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL import ImageCms
+
+from detector.media.frame import Image
+from detector.media.photos import open_photo
+
+PQ, HLG = 16, 18  # ITU-T H.273, transfer characteristics
+TRANSFER_NAMES = {PQ: "PQ", HLG: "HLG"}
+_WHITE = 203.0  # cd/m² of what standard range shows as white
+_HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2
+_KNEE = 0.8
+_TO_BT709 = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
+)  # ITU-R BT.2087
+_BITS = 12  # of the 16 of a channel that are looked up
+
+
+def to_standard_range(picture: NDArray[np.uint16], transfer: int) -> Image:
+    """RGB of 16 bits a channel, (height, width, 3), as RGB of 8 bits in sRGB."""
+    light = cv2.transform(_linear(transfer)[picture >> (16 - _BITS)], _TO_BT709)
+    np.maximum(light, 0.0, out=light)
+    brightest = light.max(axis=2)
+    over = np.maximum(brightest - _KNEE, 0.0) / (1 - _KNEE)
+    shown = np.minimum(brightest, _KNEE) + (1 - _KNEE) * (1 - np.exp(-over))
+    light *= np.divide(shown, brightest, out=np.ones_like(shown), where=brightest > 0)[..., None]
+    return _encoded()[(light * ((1 << _BITS) - 1) + 0.5).astype(np.uint16)]
+
+
+@cache
+def _linear(transfer: int) -> NDArray[np.float32]:
+    """Light for each coded value, 1 being reference white."""
+    coded = np.arange(1 << _BITS) / ((1 << _BITS) - 1)
+    if transfer == PQ:
+        root = coded ** (1 / 78.84375)
+        light = 10_000 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (
+            1 / 0.1593017578125
+        )
+    else:
+        a, b, c = 0.17883277, 0.28466892, 0.55991073
+        scene = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
+        light = _HLG_PEAK * scene**_HLG_GAMMA
+    return (light / _WHITE).astype(np.float32)
+
+
+@cache
+def _encoded() -> NDArray[np.uint8]:
+    """IEC 61966-2-1, from light of 0 to 1."""
+    light = np.arange(1 << _BITS) / ((1 << _BITS) - 1)
+    coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.round(255 * coded).astype(np.uint8)
+
+
+_GREYS = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_SPACES = {"RGB ": "RGB", "RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+# ICC profiles for sRGB differ in how they round its curve.
+_SAME = 2  # levels
+_PROBES = 17  # values of each channel that are tried
+_ROWS = 256  # converted at once
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 256  # before the pixels
+Chromaticities = tuple[float, ...]  # x and y of white, red, green and blue
+_D65 = (0.3127, 0.329)
+_SRGB: Chromaticities = (*_D65, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+# ITU-T H.273, tables 2 and 3. Of transfer characteristics those that players show as sRGB's.
+_PRIMARIES: dict[int, Chromaticities] = {
+    1: _SRGB,
+    2: _SRGB,  # unspecified
+    5: (*_D65, 0.64, 0.33, 0.29, 0.6, 0.15, 0.06),
+    6: (*_D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
+    7: (*_D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
+    9: (*_D65, 0.708, 0.292, 0.17, 0.797, 0.131, 0.046),
+    12: (*_D65, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
+}
+_AS_SRGB = frozenset({1, 2, 6, 13, 14, 15})
+_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+# As libpng: a gAMA within a twentieth of 1 / 2.2 stands for sRGB's curve.
+_USUAL, _NEAR = 2.2, 0.05
+_STEEPEST = 100.0
+# ICC.1:2022, annex E: from any white to that of the connection space.
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+_D50 = np.array([0.9642, 1.0, 0.8249])
+_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # IEC 61966-2-1
+
+
+@dataclass(frozen=True)
+class ToSrgb:
+    """What is done with the colours of a photo; nothing where they are sRGB's."""
+
+    said: Literal["converted", "unusable"] | None = None
+    """What is published: ``unusable`` where the file states its colours in a way that makes no sense."""
+    as_browsers: bool = True
+    """Whether every browser shows the same."""
+    of_cmyk: bool = False
+    """Whether four channels are converted, which FFmpeg does not hand out."""
+    transform: ImageCms.ImageCmsTransform | None = None
+
+    def __call__(self, image: Image) -> Image:
+        """RGB (height, width, 3) as sRGB."""
+        if self.transform is None or self.of_cmyk:
+            return image
+        shown = np.empty_like(image)
+        for row in range(0, len(image), _ROWS):
+            rows = image[row : row + _ROWS]
+            given = rows[:, :, 0] if self.transform.input_mode == "L" else rows
+            shown[row : row + _ROWS] = self.of(PIL.Image.fromarray(np.ascontiguousarray(given)))
+        return shown
+
+    def of(self, picture: PIL.Image.Image) -> Image:
+        """Likewise, of a picture in the mode that is converted."""
+        assert self.transform is not None
+        return cast(Image, np.asarray(self.transform.apply(picture)))
+
+
+_UNUSABLE = ToSrgb("unusable", as_browsers=False)
+
+
+def to_srgb(file: BinaryIO, code: tuple[int, int]) -> ToSrgb:
+    """What an open photo file says of its colours; nothing for a file that is no photo.
+
+    ``code``: primaries and transfer characteristics by ITU-T H.273 as FFmpeg reads them, of AVIF.
+    """
+    try:
+        with open_photo(file) as photo:
+            mode, kind, info = photo.mode, photo.format, dict(photo.info)
+    except (OSError, SyntaxError, ValueError, RuntimeError, MemoryError, PIL.Image.DecompressionBombError):
+        return ToSrgb()
+    if mode == "LAB" or kind == "GIF":  # says itself what it means; browsers take it for sRGB
+        return ToSrgb()
+    if kind == "PNG" and (stated := _png_code(file)):
+        return _by_code(*stated)
+    if "icc_profile" in info:
+        # Pillow gives none for one in pieces of which some are missing.
+        return _by_profile(info["icc_profile"] or b"", mode)
+    if kind == "HEIF" and (nclx := info.get("nclx_profile")):
+        return _by_code(nclx["color_primaries"], nclx["transfer_characteristics"])
+    if kind == "AVIF":
+        return _by_code(*code)
+    gamma = info.get("gamma")
+    if kind == "PNG" and "srgb" not in info and isinstance(gamma, float) and gamma > 0:
+        return _by_gamma(gamma, info.get("chromaticity"))
+    return ToSrgb()
+
+
+def _by_code(primaries: int, transfer: int) -> ToSrgb:
+    """By the codes of ITU-T H.273. High dynamic range is the matter of :mod:`detector.media.colour`."""
+    if transfer in TRANSFER_NAMES:
+        return ToSrgb(as_browsers=False)
+    if primaries not in _PRIMARIES or not (transfer in _AS_SRGB or transfer in _GAMMAS):
+        return _UNUSABLE
+    return _by_profile(_profile(_PRIMARIES[primaries], _GAMMAS.get(transfer)), "RGB")
+
+
+def _png_code(file: BinaryIO) -> tuple[int, int] | None:
+    """What the chunk cICP says."""
+    file.seek(0)
+    if file.read(len(_PNG)) != _PNG:
+        return None
+    for _ in range(_MOST_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8 or head[4:] in (b"IDAT", b"IEND"):
+            return None
+        if head == b"\0\0\0\4cICP":
+            said = file.read(4)
+            return (said[0], said[1]) if len(said) == 4 else None
+        file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return None
+
+
+def _by_gamma(gamma: float, chromaticities: object) -> ToSrgb:
+    stated = cast(Chromaticities, chromaticities) if isinstance(chromaticities, tuple) else _SRGB
+    if len(stated) != len(_SRGB):
+        return _UNUSABLE
+    if abs(gamma * _USUAL - 1) < _NEAR and np.allclose(stated, _SRGB, atol=0.005):
+        return ToSrgb()
+    if not 1 / _STEEPEST < gamma < _STEEPEST:
+        return _UNUSABLE
+    try:
+        return _by_profile(_profile(stated, 1 / gamma), "RGB")
+    except (np.linalg.LinAlgError, ZeroDivisionError, struct.error, ValueError):
+        return _UNUSABLE
+
+
+def _by_profile(data: bytes, mode: str) -> ToSrgb:
+    """What converts a picture of this mode by an ICC profile."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        space = _SPACES.get(profile.profile.xcolor_space)
+        if space is None or (mode == "CMYK") != (space == "CMYK") or (space == "L" and mode not in _GREYS):
+            return _UNUSABLE
+        transform = ImageCms.buildTransform(
+            profile, ImageCms.createProfile("sRGB"), space, "RGB", ImageCms.Intent.PERCEPTUAL
+        )
+        if space != "CMYK" and _is_srgb(transform):
+            return ToSrgb()
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, RuntimeError):
+        return _UNUSABLE
+    return ToSrgb("converted", as_browsers=space != "CMYK", of_cmyk=space == "CMYK", transform=transform)
+
+
+def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether it leaves all colours as they are, but for rounding."""
+    values = np.linspace(0, 255, _PROBES).round().astype(np.uint8)
+    if transform.input_mode == "L":
+        given = np.arange(256, dtype=np.uint8)[None]
+        expected = np.repeat(given[:, :, None], 3, axis=2)
+    else:
+        given = np.stack(np.meshgrid(values, values, values), axis=-1).reshape(1, -1, 3)
+        greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+        given = expected = np.concatenate([given, greys], axis=1)
+    shown = np.asarray(transform.apply(PIL.Image.fromarray(given)))
+    return int(np.abs(shown.astype(int) - expected).max()) <= _SAME
+
+
+def _profile(chromaticities: Chromaticities, gamma: float | None) -> bytes:
+    """An ICC profile of a screen with these primaries, and sRGB's curve or a power (ICC.1:2022, 8.3)."""
+    curve = b"para\0\0\0\0" + (
+        struct.pack(">HH", 3, 0) + _fixed(*_CURVE)
+        if gamma is None
+        else struct.pack(">HH", 0, 0) + _fixed(gamma)
+    )
+    columns = _to_d50(chromaticities).T
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + _fixed(*_D50)}
+    for name, column in zip((b"r", b"g", b"b"), columns, strict=True):
+        tags |= {name + b"XYZ": b"XYZ \0\0\0\0" + _fixed(*column), name + b"TRC": curve}
+    at, table, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, content in tags.items():
+        table += name + struct.pack(">II", at + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    whole = at + len(body)
+    header = struct.pack(">I4xI", whole, 0x04400000) + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
+    return (header + _fixed(*_D50)).ljust(128, b"\0") + table + body
+
+
+def _to_d50(chromaticities: Chromaticities) -> NDArray[np.float64]:
+    """From linear RGB to XYZ, of which each primary is a column, adapted to D50."""
+    xyz = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in np.reshape(chromaticities, (4, 2)).tolist()]).T
+    white, primaries = xyz[:, 0], xyz[:, 1:]
+    matrix = primaries * np.linalg.solve(primaries, white)
+    scale = np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white))
+    return cast(NDArray[np.float64], np.linalg.inv(_BRADFORD) @ scale @ _BRADFORD @ matrix)
+
+
+def _fixed(*numbers: float) -> bytes:
+    """s15Fixed16Number."""
+    return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)

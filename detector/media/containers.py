@@ -1,0 +1,369 @@
+"""Read parts of ISO BMFF, Matroska and ASF containers that FFmpeg does not report."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import BinaryIO
+
+from detector import timestamps
+from detector.schema.metadata import Edit, Moment, Structure, clean_text
+
+_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+_HEAD, _OBJECT = 30, 24  # bytes before the objects of the header, and at the beginning of each
+_PROPERTIES_LENGTH = 68  # bytes after that, up to the flags
+_MOST, _LARGEST = 256, 1 << 32  # objects looked at; bytes of one
+_TICKS = 10_000_000  # a second
+_BROADCAST = 1  # a flag: the duration was not known when the header was written
+
+
+def stated_seconds(file: BinaryIO) -> float | None:
+    """How long it plays; None where it does not say, and of another file."""
+    file.seek(0)
+    if not file.read(_HEAD).startswith(_HEADER):
+        return None
+    for _ in range(_MOST):
+        head = file.read(_OBJECT)
+        size = int.from_bytes(head[16:], "little")
+        if len(head) < _OBJECT or not _OBJECT <= size <= _LARGEST:
+            return None
+        if head.startswith(_PROPERTIES):
+            return _seconds(file.read(_PROPERTIES_LENGTH))
+        file.seek(file.tell() + size - _OBJECT)
+    return None
+
+
+def _seconds(fields: bytes) -> float | None:
+    if len(fields) < _PROPERTIES_LENGTH or fields[64] & _BROADCAST:
+        return None
+    play, preroll = (int.from_bytes(fields[at : at + 8], "little") for at in (40, 56))
+    seconds = play / _TICKS - preroll / 1000
+    return seconds if seconds > 0 else None
+
+
+_EBML, _SEGMENT, _CLUSTER, _TRACKS = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1654AE6B
+_TRACK, _VIDEO, _WIDTH, _HEIGHT = 0xAE, 0xE0, 0xB0, 0xBA
+_FROM_HEIGHT, _FROM_WIDTH = (0x54AA, 0x54BB), (0x54CC, 0x54DD)  # PixelCrop: bottom and top, left and right
+_HEADER_MATROSKA = 12  # bytes that an element's number and length take at most
+_MOST_ELEMENTS, _MOST_READ = 1000, 1 << 20
+
+
+def display_sizes(file: BinaryIO) -> dict[int, tuple[int, int]]:
+    """By number of a track, width and height of the part of its pictures that players are to show, if any."""
+    tracks = _tracks(file)
+    if tracks is None:
+        return {}
+    found = {}
+    for number, track in enumerate(each for kind, each in _elements(tracks) if kind == _TRACK):
+        for kind, video in _elements(track):
+            values = dict(_elements(video)) if kind == _VIDEO else {}
+            width, height = (_cropped(values, *of) for of in ((_WIDTH, _FROM_WIDTH), (_HEIGHT, _FROM_HEIGHT)))
+            if width > 0 and height > 0 and not values.keys().isdisjoint((*_FROM_WIDTH, *_FROM_HEIGHT)):
+                found[number] = width, height
+    return found
+
+
+def _cropped(values: dict[int, bytes], side: int, ends: tuple[int, int]) -> int:
+    """What is left of a ``side`` without what is cropped at both its ``ends``, in px."""
+    length, *cut = (int.from_bytes(values.get(each, b"")) for each in (side, *ends))
+    return length - sum(cut)
+
+
+def _tracks(file: BinaryIO) -> bytes | None:
+    at = 0
+    for _ in range(_MOST_ELEMENTS):
+        file.seek(at)
+        read = _header(file.read(_HEADER_MATROSKA), 0)
+        if read is None or read[0] == _CLUSTER or not at and read[0] != _EBML:
+            return None
+        kind, length, start = read
+        if kind == _TRACKS:
+            file.seek(at + start)
+            return file.read(min(length, _MOST_READ))
+        at += start + (0 if kind == _SEGMENT else length)
+    return None
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and contents of each whole element of a row of them."""
+    at = 0
+    while (read := _header(data, at)) is not None:
+        kind, length, start = read
+        at = start + length
+        if at > len(data):
+            return
+        yield kind, data[start:at]
+
+
+def _header(data: bytes, at: int) -> tuple[int, int, int] | None:
+    """An element's number with its marker, its length, and where its contents start; None where none is."""
+    read = []
+    for most in (4, 8):
+        size = 9 - data[at].bit_length() if at < len(data) else 9
+        if size > most or at + size > len(data):
+            return None
+        read.append((int.from_bytes(data[at : at + size]), 1 << 7 * size))
+        at += size
+    (kind, _), (length, marker) = read
+    return kind, length - marker, at
+
+
+_INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta"}
+_MOST_BOXES = 4096
+_MOST_FRAGMENTS = 1 << 20
+_MOST_READ_ISOBMFF = 1 << 16
+_MOST_EDITS = 64
+_MOST_NAMED = 32
+_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+_VISUAL = 86  # bytes of a sample description of pictures before the boxes in it
+_ENCRYPTED = frozenset({b"encv", b"drmi"})  # sample descriptions: ISO/IEC 23001-7; of Apple's shop
+# Dolby Vision Streams Within the ISO Base Media File Format.
+_DOLBY_VISION = frozenset({b"dvcC", b"dvvC", b"dvwC"})
+# Adobe, XMP Specification Part 3: the box that carries XMP in MP4.
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+
+
+@dataclass
+class Layout:
+    """What was read; ``structure`` is for publishing."""
+
+    brand: str | None = None
+    compatible: list[str] = field(default_factory=list)
+    boxes: list[str] = field(default_factory=list)
+    times: list[Moment] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    descriptions: list[int] = field(default_factory=list)
+    played: dict[int, float] = field(default_factory=dict)
+    """By number of a track, how many seconds its edit list plays, from its first material to its last."""
+    shown: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Likewise, width and height of the part of the picture that players are to show, if one is named."""
+    dolby_vision: dict[int, str] = field(default_factory=dict)
+    """Likewise, profile and what its base layer is compatible with, such as 8.4."""
+    encrypted: set[int] = field(default_factory=set)
+    """Tracks of pictures that are."""
+    xmp: bytes = b""
+    movie_scale: int = 0
+    track: int = -1
+    handler: bytes = b""
+    media_scale: int = 0
+    raw_edits: list[tuple[int, int, int, float]] = field(default_factory=list)
+    all_edits: bool = True  # of the track
+
+    @property
+    def structure(self) -> Structure:
+        return Structure(
+            brand=self.brand,
+            compatible=tuple(self.compatible),
+            boxes=tuple(self.boxes),
+            edits=tuple(self.edits),
+            descriptions=tuple(self.descriptions),
+        )
+
+
+def read_layout(file: BinaryIO) -> Layout:
+    """The layout of an open file; what cannot be read is left out."""
+    layout = Layout()
+    end = file.seek(0, 2)
+    for depth, kind, start, stop in _boxes(file, end):
+        if depth == 0 and len(layout.boxes) < _MOST_NAMED:
+            layout.boxes.append(clean_text(kind.decode("latin-1"), 12))
+        reader = _READERS.get(kind)
+        if kind == b"trak":
+            _finish_track(layout)
+            layout.track += 1
+        elif reader is not None:
+            file.seek(start)
+            data = file.read(min(stop - start, _MOST_READ_ISOBMFF))
+            try:
+                reader(layout, data)
+            except (struct.error, IndexError):
+                continue  # a box too short for what it should hold
+    _finish_track(layout)
+    return layout
+
+
+def cut_fragment(file: BinaryIO) -> int | None:
+    """Where the last fragment of an open file begins, if the file ends within its table (``moof``).
+
+    By where it ends, FFmpeg opens it without a word, or refuses all that comes before. Leaves the file where
+    it was.
+    """
+    place = file.tell()
+    try:
+        end = file.seek(0, 2)
+        at, fragmented = 0, False
+        for _ in range(_MOST_FRAGMENTS):
+            if at + 8 > end:  # not even its kind
+                return at if fragmented and at < end else None
+            size, kind, start = _header_isobmff(file, at, end)
+            fragmented |= kind == b"moof"
+            if at + size > end:
+                return at if kind == b"moof" else None
+            if size < start - at:
+                break
+            at += size
+        return None
+    finally:
+        file.seek(place)
+
+
+def _header_isobmff(file: BinaryIO, at: int, end: int) -> tuple[int, bytes, int]:
+    """Size and kind of the box at ``at``, and where its contents start; one of size 0 goes on to ``end``."""
+    file.seek(at)
+    header = file.read(16)
+    size, kind, start = int.from_bytes(header[:4], "big"), header[4:8], at + 8
+    if size == 1 and len(header) == 16:
+        return int.from_bytes(header[8:], "big"), kind, at + 16
+    return size or end - at, kind, start
+
+
+def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int, int]]:
+    """Depth, kind, and where the contents start and stop, in order of the file."""
+    stack, at, seen = [end], 0, 0
+    while stack:
+        if at + 8 > stack[-1]:
+            at = stack.pop()
+            continue
+        if (seen := seen + 1) > _MOST_BOXES:
+            return
+        size, kind, start = _header_isobmff(file, at, stack[-1])
+        if size < start - at:
+            at = stack.pop()
+            continue
+        stop = min(at + size, stack[-1])
+        yield len(stack) - 1, kind, start, stop
+        if kind in _INSIDE and len(stack) < 8:
+            stack.append(stop)
+            at = start
+        else:
+            at = stop
+
+
+def _ftyp(layout: Layout, data: bytes) -> None:
+    layout.brand = clean_text(data[:4].decode("latin-1"), 24)
+    brands = [data[i : i + 4] for i in range(8, min(len(data), 8 + 4 * _MOST_NAMED), 4)]
+    layout.compatible = [clean_text(brand.decode("latin-1"), 24) for brand in brands if brand.strip(b"\0 ")]
+
+
+def _times(layout: Layout, data: bytes, place: str) -> int:
+    """Notes both times of a full box; returns where its other fields begin."""
+    wide = data[0] == 1
+    created, modified = struct.unpack_from(">QQ" if wide else ">II", data, 4)
+    for name, seconds in (("created", created), ("modified", modified)):
+        if seconds and len(layout.times) < _MOST_NAMED:
+            layout.times.append(Moment(place=place, name=name, written=str(seconds), utc=_utc(seconds)))
+    return 20 if wide else 12
+
+
+def _utc(seconds: int) -> str | None:
+    try:
+        return timestamps.iso_seconds(_EPOCH + timedelta(seconds=seconds))
+    except OverflowError:
+        return None
+
+
+def _mvhd(layout: Layout, data: bytes) -> None:
+    (layout.movie_scale,) = struct.unpack_from(">I", data, _times(layout, data, "file"))
+
+
+def _tkhd(layout: Layout, data: bytes) -> None:
+    _times(layout, data, f"track {layout.track}")
+
+
+def _mdhd(layout: Layout, data: bytes) -> None:
+    at = _times(layout, data, f"media of track {layout.track}")
+    (layout.media_scale,) = struct.unpack_from(">I", data, at)
+
+
+def _hdlr(layout: Layout, data: bytes) -> None:
+    # QuickTime has a second one further in, for where data lie.
+    if data[4:8] in {b"mhlr", b"\0\0\0\0"} and not layout.handler:
+        layout.handler = data[8:12]
+
+
+def _elst(layout: Layout, data: bytes) -> None:
+    wide = data[0] == 1
+    form, step = (">Qqi", 20) if wide else (">Iii", 12)
+    (count,) = struct.unpack_from(">I", data, 4)
+    layout.all_edits = count <= _MOST_EDITS
+    for i in range(min(count, _MOST_EDITS)):
+        length, start, rate = struct.unpack_from(form, data, 8 + step * i)
+        layout.raw_edits.append((layout.track, length, start, rate / 65536))
+
+
+def _stsd(layout: Layout, data: bytes) -> None:
+    (count,) = struct.unpack_from(">I", data, 4)
+    if layout.handler != b"vide" or len(layout.descriptions) >= _MOST_NAMED:
+        return
+    layout.descriptions.append(count)
+    if data[12:16] in _ENCRYPTED:
+        layout.encrypted.add(layout.track)
+    for kind, contents in _extensions(data):
+        if kind == b"clap":
+            width, of_width, height, of_height = struct.unpack_from(">4I", contents)
+            if of_width and of_height and width >= of_width and height >= of_height:
+                layout.shown[layout.track] = round(width / of_width), round(height / of_height)
+        elif kind in _DOLBY_VISION:
+            layout.dolby_vision[layout.track] = f"{contents[2] >> 1}.{contents[4] >> 4}"
+
+
+def _extensions(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and contents of each box in the first sample description of a track of pictures."""
+    stop, at = min(8 + int.from_bytes(data[8:12]), len(data)), 8 + _VISUAL
+    while at + 8 <= stop:
+        end = at + max(8, int.from_bytes(data[at : at + 4]))
+        yield data[at + 4 : at + 8], data[at + 8 : min(end, stop)]
+        at = end
+
+
+def _uuid(layout: Layout, data: bytes) -> None:
+    if data[:16] == _XMP:
+        layout.xmp = data[16:]
+
+
+def _xmp_of_quicktime(layout: Layout, data: bytes) -> None:
+    layout.xmp = layout.xmp or data
+
+
+def _finish_track(layout: Layout) -> None:
+    for track, length, start, rate in layout.raw_edits:
+        if layout.movie_scale and (layout.media_scale or start < 0) and len(layout.edits) < _MOST_EDITS:
+            layout.edits.append(
+                Edit(
+                    track=max(track, 0),
+                    duration=length / layout.movie_scale,
+                    media_start=None if start < 0 else start / layout.media_scale,
+                    rate=rate,
+                )
+            )
+    played = _played(layout.raw_edits)
+    if played and layout.all_edits and layout.movie_scale:
+        layout.played[max(layout.track, 0)] = played / layout.movie_scale
+    layout.raw_edits, layout.all_edits, layout.handler, layout.media_scale = [], True, b"", 0
+
+
+def _played(edits: list[tuple[int, int, int, float]]) -> int:
+    """Ticks from where material begins to where it ends; 0 where that is not known.
+
+    Before and after it nothing is shown. An entry of no length, as of files in fragments, plays all there is.
+    """
+    material = [number for number, (_track, _length, start, _rate) in enumerate(edits) if start >= 0]
+    if not material or not all(edits[number][1] for number in material):
+        return 0
+    return sum(length for _track, length, *_rest in edits[material[0] : material[-1] + 1])
+
+
+_READERS = {
+    b"ftyp": _ftyp,
+    b"mvhd": _mvhd,
+    b"tkhd": _tkhd,
+    b"mdhd": _mdhd,
+    b"hdlr": _hdlr,
+    b"elst": _elst,
+    b"stsd": _stsd,
+    b"uuid": _uuid,
+    b"XMP_": _xmp_of_quicktime,
+}

@@ -1,0 +1,196 @@
+"""Packets on their way to the decoder: untimed ones of Matroska, restarted MPEG clocks, pictures to skip."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+
+from detector.media.acceptance import MATROSKA, MP4
+from detector.media.stream.nal_units import unreferenced_kind
+
+_TIMED = 32  # packets with times after which no other without one is to come: frames are reordered
+_MOST, _MOST_BYTES = 4096, 64 * 1024 * 1024  # read ahead at most
+
+
+def read_ahead(packets: Iterator[av.Packet], step: int, begin: Callable[[int], None]) -> Iterator[av.Packet]:
+    """The same ``packets``; if the first has no time, ``begin`` is told the PTS of the first frame before it.
+
+    ``step`` is the usual distance of frames in ticks, for packets that state no length.
+    """
+    ahead: list[av.Packet] = []
+    timed = size = early = 0
+    for packet in packets:
+        ahead.append(packet)
+        size += packet.size
+        if packet.pts is None and packet.size:
+            early, timed = early + 1, 0
+        else:
+            timed += 1
+        if not early or timed == _TIMED or not packet.size:
+            break
+        if len(ahead) > _MOST or size > _MOST_BYTES:
+            early = 0
+            break
+    known = min((packet.pts for packet in ahead if packet.pts is not None), default=None)
+    if early and known is not None:
+        begin(known - early * (ahead[0].duration or step))
+    yield from ahead
+    yield from packets
+
+
+RESTARTING_FORMATS = frozenset({"mpegts", "mpeg"})
+_BACK = Fraction(1, 2)  # seconds
+
+
+class RestartedClock:
+    """Give it the packets of the pictures in the order of the file, from its first byte on."""
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._back = int(_BACK / time_base)
+        self._offset = self._before = 0
+        self._last: int | None = None  # the decoding time read last
+        self._kept: int | None = None  # the one before the clock went back, where one packet may have erred
+        self._end: int | None = None  # of all that was shown, on the clock carried on
+
+    def carry_on(self, packet: av.Packet) -> bool:
+        """Set the packet's times on the clock carried on; True where it began anew."""
+        pts, dts = packet.pts, packet.dts
+        began = False
+        if dts is not None:
+            if self._kept is not None and 0 < dts - self._kept < self._back:  # a single wrong time
+                self._offset = self._before
+            self._kept = None
+            if self._last is not None and self._end is not None and dts < self._last - self._back:
+                began = True
+                self._kept, self._before = self._last, self._offset
+                self._offset = self._end - (dts if pts is None else min(pts, dts))
+            self._last = dts
+            packet.dts = dts + self._offset
+        if pts is not None:
+            packet.pts = pts + self._offset
+            end = pts + self._offset + max(1, packet.duration or 0)
+            self._end = end if self._end is None else max(self._end, end)
+        return began
+
+
+# A picture may be shown at most 16 pictures later than it is decoded (H.264 A.3.1), each at most two fields.
+_HELD = 32
+PICTURE_PACKETS = frozenset({MP4, MATROSKA})
+"""Containers in which a packet is a whole picture."""
+
+
+class SkippedPicture(NamedTuple):
+    """A picture that is not decoded."""
+
+    pts: int
+    kind: int
+    duration: int
+
+
+@dataclass
+class _Held:
+    packet: av.Packet
+    kind: int | None  # of a picture to which no other refers
+    passed_over: bool = False
+
+
+class NeededPackets:
+    """Give it the packets in the order of the file; it gives back those to decode, in that order.
+
+    What it keeps back are pictures to which no other refers and that are neither the first of their interval
+    of 1 / ``rate`` seconds nor shown for longer than that. :meth:`passed_over` tells them once pictures shown
+    after them have been decoded.
+    ``length_size`` is as from :func:`~detector.media.stream.nal_units.length_size_of`; ``origin`` gives the
+    PTS of the first picture shown, None while it is unknown.
+    """
+
+    def __init__(
+        self, rate: Fraction, time_base: Fraction, length_size: int, origin: Callable[[], int | None]
+    ) -> None:
+        self._intervals_a_tick = rate * time_base
+        self._length_size = length_size
+        self._origin = origin
+        self._window: deque[_Held] = deque()
+        # By interval, the PTS of its first and its last picture among those read.
+        self._ends: dict[int, tuple[int, int]] = {}
+        self._over: list[SkippedPicture] = []  # a heap
+        self._trusted = True
+
+    def offer(self, packet: av.Packet) -> list[av.Packet]:
+        """The packets to be decoded now that ``packet`` has been read."""
+        kind = None
+        if packet.pts is None:
+            self._trusted = self._trusted and not packet.size  # a field of its own, or nobody knows
+        elif not packet.is_discard and not packet.is_keyframe and not packet.is_corrupt:
+            kind = unreferenced_kind(memoryview(packet), self._length_size)
+        self._window.append(_Held(packet, kind))
+        if self._origin() is not None:
+            # All that is held, when the first picture shown becomes known.
+            for held in [self._window[-1]] if self._ends else self._window:
+                self._note(held.packet)
+        if not packet.size:  # the flush at the end
+            return self.flush()
+        return self._take() if len(self._window) > _HELD else []
+
+    def flush(self) -> list[av.Packet]:
+        """The packets to be decoded of those still held back, no other being to come."""
+        ready = []
+        while self._window:
+            ready += self._take()
+        return ready
+
+    def distrust(self) -> None:
+        """From now on every picture is needed: something of the file turned out to be damaged."""
+        self._trusted = False
+
+    def passed_over(self, before: float) -> Iterator[SkippedPicture]:
+        """The pictures kept back that are shown before PTS ``before``, in their order."""
+        for held in self._window:
+            if held.packet.pts is not None and held.packet.pts < before:
+                self._decide(held)
+        while self._over and self._over[0].pts < before:
+            yield heapq.heappop(self._over)
+
+    def _note(self, packet: av.Packet) -> None:
+        if packet.pts is not None and not packet.is_discard:
+            interval = self._interval(packet.pts)
+            first, last = self._ends.get(interval, (packet.pts, packet.pts))
+            self._ends[interval] = min(packet.pts, first), max(packet.pts, last)
+
+    def _take(self) -> list[av.Packet]:
+        held = self._window.popleft()
+        self._decide(held)
+        return [] if held.passed_over else [held.packet]
+
+    def _decide(self, held: _Held) -> None:
+        pts = held.packet.pts
+        if held.passed_over or held.kind is None or pts is None or not self._trusted or not self._ends:
+            return
+        duration = held.packet.duration or 0
+        if self._is_sampled(pts, duration):
+            return
+        held.passed_over = True
+        heapq.heappush(self._over, SkippedPicture(pts, held.kind, duration))
+        oldest = self._interval(pts) - 2 * _HELD
+        for old in [each for each in self._ends if each < oldest]:
+            del self._ends[old]
+
+    def _is_sampled(self, pts: int, duration: int) -> bool:
+        """Whether the picture at ``pts`` is the first of its interval, or shown for longer than one."""
+        interval = self._interval(pts)
+        first, last = self._ends.get(interval, (pts, pts))
+        if pts == first or pts != last:
+            return pts == first
+        following = min((each for each in self._ends if each > interval), default=None)
+        shown = duration if following is None else self._ends[following][0] - pts
+        return shown * self._intervals_a_tick > 1
+
+    def _interval(self, pts: int) -> int:
+        return math.floor((pts - (self._origin() or 0)) * self._intervals_a_tick)

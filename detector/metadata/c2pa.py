@@ -1,0 +1,214 @@
+"""Read Content Credentials (C2PA 2.x) with c2pa-python, without a network and without a trust list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, BinaryIO
+
+from detector.schema.formatting import N_
+from detector.schema.metadata import Credentials, clean_text
+
+# No manifest is fetched, no revocation asked for. Trust is asked for and, without a list, never found:
+# a signer that nobody vouched for must not pass as a known one.
+OFFLINE = {
+    "verify": {
+        "verify_after_reading": True,
+        "verify_trust": True,
+        "verify_timestamp_trust": True,
+        "remote_manifest_fetch": False,
+        "ocsp_fetch": False,
+    },
+    "core": {"allowed_network_hosts": []},
+}
+_TYPES = {
+    "jpeg_pipe": "image/jpeg",
+    "png_pipe": "image/png",
+    "webp_pipe": "image/webp",
+    "webp": "image/webp",
+    "mov,mp4,m4a,3gp,3g2,mj2": "video/mp4",
+    "avi": "video/avi",
+    "heif": "image/heif",
+    "avif": "image/avif",
+    "tiff_pipe": "image/tiff",
+    "gif": "image/gif",
+}
+_MOST = 32
+# Failures that say who signed is unknown, not that anything is broken.
+_TRUST = frozenset({"signingCredential.untrusted", "timeStamp.untrusted"})
+
+
+class IngredientRole(StrEnum):
+    """What the picture of a manifest is to the file's own."""
+
+    OWN = "own"
+    PARENT = "parent"
+    COMPONENT = "component"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One action of one manifest, or one type of source that it states; texts are clean."""
+
+    role: IngredientRole
+    action: str
+    agent: str | None
+    source_type: str | None
+    generator: str | None
+
+
+def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim, ...]]:
+    """What the manifest store of an open file says, and which of its checks fail.
+
+    Then what all manifests of the store claim, that of the file itself first. ``container`` is FFmpeg's name
+    of the format. Never raises for what a file holds.
+    """
+    kind = _TYPES.get(container)
+    if kind is None:
+        note = N_("Content Credentials are not defined for this kind of file.")
+        return Credentials(checked=False, note=note), ()
+    try:
+        import c2pa
+    except (ImportError, OSError) as error:
+        note = N_("c2pa-python cannot be used here: %(error)s. Install it to check.") % {
+            "error": clean_text(error, 120)
+        }
+        return Credentials(checked=False, note=note), ()
+    library = f"c2pa-python {clean_text(c2pa.__version__, 40)} (c2pa-rs {clean_text(c2pa.sdk_version(), 40)})"
+    file.seek(0)
+    try:
+        with c2pa.Context.from_dict(OFFLINE) as context, c2pa.Reader(kind, file, context=context) as reader:
+            store = json.loads(reader.json())
+            return _told(store, library), _claims(store)
+    except c2pa.C2paError.ManifestNotFound:
+        return Credentials(checked=True, library=library), ()
+    except (c2pa.C2paError, ValueError, RecursionError) as error:
+        # The library has an exception for this and does not use it.
+        kind_of_error, _, said = str(error).partition(": ")
+        if kind_of_error.startswith("Remote"):
+            elsewhere = Credentials(
+                checked=True,
+                library=library,
+                remote=clean_text(said.rpartition(" ")[2]),
+                note=N_("The file names a manifest elsewhere. It was not fetched."),
+            )
+            return elsewhere, ()
+        unreadable = Credentials(
+            checked=True,
+            found=True,
+            valid=False,
+            failed=(f"the manifest cannot be read: {clean_text(error, 200)}",),
+            library=library,
+        )
+        return unreadable, ()
+
+
+def _told(store: dict[str, Any], library: str) -> Credentials:
+    manifest = _of(store.get("manifests")).get(store.get("active_manifest") or "", {})
+    manifest = _of(manifest)
+    signature = _of(manifest.get("signature_info"))
+    failures = [_of(status) for status in _failures(store)]
+    broken = [f for f in failures if f.get("code") not in _TRUST]
+    return Credentials(
+        checked=True,
+        found=True,
+        valid=store.get("validation_state") in {"Valid", "Trusted"} and not broken,
+        trusted=store.get("validation_state") == "Trusted",
+        failed=tuple(_each(f"{f.get('code', 'check')}: {f.get('explanation') or 'failed'}" for f in broken)),
+        signer=_text(signature.get("common_name")),
+        issuer=_text(signature.get("issuer")),
+        signed=_text(signature.get("time")),
+        generator=_generator(manifest),
+        actions=tuple(_each(_actions(manifest))),
+        ingredients=len(_list(manifest.get("ingredients"))),
+        library=library,
+    )
+
+
+def _failures(store: dict[str, Any]) -> list[Any]:
+    results = _of(store.get("validation_results"))
+    found = _list(_of(results.get("activeManifest")).get("failure"))
+    for ingredient in _list(results.get("ingredientDeltas")):
+        found += _list(_of(_of(ingredient).get("validationDeltas")).get("failure"))
+    return found if results else _list(store.get("validation_status"))
+
+
+def _generator(manifest: dict[str, Any]) -> str | None:
+    named = [_of(each) for each in _list(manifest.get("claim_generator_info"))]
+    texts = [f"{each.get('name', '')} {each.get('version', '')}".strip() for each in named]
+    return _text(", ".join(text for text in texts if text) or manifest.get("claim_generator"))
+
+
+def _actions(manifest: dict[str, Any]) -> Iterable[str]:
+    for action in _raw_actions(manifest):
+        source = str(action.get("digitalSourceType", "")).rpartition("/")[2]
+        parts = (action.get("action", "unnamed"), _agent(action), source)
+        yield ", ".join(str(part) for part in parts if part)
+
+
+def _raw_actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for assertion in map(_of, _list(manifest.get("assertions"))):
+        if str(assertion.get("label", "")).startswith("c2pa.actions"):
+            yield from map(_of, _list(_of(assertion.get("data")).get("actions")))
+
+
+def _agent(action: dict[str, Any]) -> object:
+    agent = action.get("softwareAgent")
+    return _of(agent).get("name") if isinstance(agent, dict) else agent
+
+
+def _claims(store: dict[str, Any]) -> tuple[Claim, ...]:
+    """Claims of the active manifest, then of those it was made from, as far as there are few."""
+    manifests = _of(store.get("manifests"))
+    found: list[Claim] = []
+    waiting = [(str(store.get("active_manifest") or ""), IngredientRole.OWN)]
+    seen: set[str] = set()
+    while waiting and len(seen) < _MOST:
+        label, role = waiting.pop(0)
+        if label in seen or label not in manifests:
+            continue
+        seen.add(label)
+        manifest = _of(manifests[label])
+        found += _claims_of(manifest, role)
+        for ingredient in map(_of, _list(manifest.get("ingredients"))[:_MOST]):
+            is_parent = ingredient.get("relationship") == "parentOf" and role is not IngredientRole.COMPONENT
+            waiting.append(
+                (
+                    str(ingredient.get("active_manifest") or ""),
+                    IngredientRole.PARENT if is_parent else IngredientRole.COMPONENT,
+                )
+            )
+    return tuple(found[:_MOST])
+
+
+def _claims_of(manifest: dict[str, Any], role: IngredientRole) -> Iterator[Claim]:
+    generator = _generator(manifest)
+    for action in _raw_actions(manifest):
+        named, source = str(action.get("action", "unnamed")), action.get("digitalSourceType")
+        yield Claim(role, clean_text(named), _text(_agent(action)), _text(source), generator)
+    for assertion in map(_of, _list(manifest.get("assertions"))):
+        # IPTC's properties stand in an assertion of their own.
+        for name, value in _of(assertion.get("data")).items():
+            if name.rpartition(":")[2].lower() == "digitalsourcetype" and isinstance(value, str):
+                yield Claim(role, clean_text(assertion.get("label", "")), None, _text(value), generator)
+
+
+def _of(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _each(texts: Iterable[str]) -> Iterable[str]:
+    for number, text in enumerate(texts):
+        if number == _MOST:
+            return
+        yield clean_text(text)
+
+
+def _text(value: object) -> str | None:
+    return clean_text(value) if value else None

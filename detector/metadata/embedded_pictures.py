@@ -1,0 +1,253 @@
+"""Pictures in a photo file besides the main one: the EXIF thumbnail, appended pictures and a motion video."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from detector.media.acceptance import is_boxed_picture
+from detector.schema.metadata import Thumbnail
+
+LEAST_LIKENESS = 0.9
+"""Below this correlation thumbnail and picture differ; docs/exhibit.md says what was measured."""
+MOST_DIFFERENCE = 0.35
+"""Above this, some part of the picture differs from the thumbnail, likewise."""
+_LONGEST_SIDE = 1024
+_SMALL = 48  # px, the side at which both are compared as wholes
+_CELLS, _CELL = 8, 12  # cells a side, and px of each, at which they are compared part by part
+_FEWEST = 24  # px of a crop's shorter side in the thumbnail
+_SCALES = np.geomspace(0.97, 0.3, 40)  # of a crop's side, of that of the thumbnail
+_SEARCHED = 160  # px of the thumbnail's longer side when a crop is looked for
+
+Grey = NDArray[np.float32]
+
+
+def compare_thumbnail(data: bytes, image: PIL.Image.Image) -> Thumbnail | None:
+    """The JPEG ``data``, held against ``image``, which is decoded for it as small as will do."""
+    # Another kind may be none that Pillow should be asked to read.
+    with PIL.Image.open(io.BytesIO(data), formats=("JPEG",)) as small:
+        if max(small.size) > _LONGEST_SIDE:
+            return None
+        width, height = small.size
+        thumb = small.convert("L")
+    image.draft("L", (2 * _CELLS * _CELL, 2 * _CELLS * _CELL))
+    picture = image.convert("L")
+    correlation = likeness(thumb, picture)
+    difference = cropped = None
+    if correlation is not None and correlation >= LEAST_LIKENESS:
+        difference = greatest_difference(thumb, picture)
+    elif correlation is not None:
+        cropped = share_shown(thumb, picture)
+    return Thumbnail(
+        width=width, height=height, correlation=correlation, difference=difference, cropped=cropped
+    )
+
+
+def likeness(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
+    """Correlation of two grey pictures, both made small; the best of whole, without bars, and turned.
+
+    Cameras pad thumbnails with bars to 4:3, and some turn the picture but not its thumbnail. None where
+    one of them is flat.
+    """
+    found = [_correlation(a, b) for a, b in _pairs(thumb, picture, _SMALL)]
+    return round(max(found), 3) if found else None
+
+
+def greatest_difference(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
+    """How far the least alike of 8 × 8 parts differ, as a share of the thumbnail's contrast.
+
+    Tones are matched first, by rank, and a part may lie a pixel beside its place. 0 is the same.
+    """
+    pairs = list(_pairs(thumb, picture, _CELLS * _CELL))
+    if not pairs:
+        return None
+    small, large = max(pairs, key=lambda pair: _correlation(*pair))
+    given = _smoothed(small)
+    wanted = _toned(_smoothed(large), given)
+    shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    rest = np.min([np.abs(given - np.roll(wanted, shift, (0, 1))) for shift in shifts], axis=0)
+    cells = (rest**2).reshape(_CELLS, _CELL, _CELLS, _CELL).mean(axis=(1, 3))
+    return round(float(np.sqrt(cells.max()) / given.std()), 3)
+
+
+def share_shown(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
+    """The share of the thumbnail's area that the picture is a crop of; None where it is no crop."""
+    thumb = thumb.copy()
+    thumb.thumbnail((_SEARCHED, _SEARCHED))
+    whole = np.asarray(thumb, np.float32)
+    best, share = LEAST_LIKENESS, None
+    for scale in _SCALES:
+        side = min(scale * thumb.width / picture.width, scale * thumb.height / picture.height)
+        size = round(picture.width * side), round(picture.height * side)
+        if min(size) < _FEWEST:
+            break
+        part = np.asarray(picture.resize(size, PIL.Image.Resampling.BOX), np.float32)
+        if part.std() <= 1:
+            continue
+        found = float(cv2.matchTemplate(whole, part, cv2.TM_CCOEFF_NORMED).max())
+        if best <= found <= 1:
+            best, share = found, size[0] * size[1] / (thumb.width * thumb.height)
+    return None if share is None else round(share, 3)
+
+
+def _pairs(thumb: PIL.Image.Image, picture: PIL.Image.Image, side: int) -> Iterator[tuple[Grey, Grey]]:
+    """Thumbnail and picture as squares of ``side`` px, for each way in which they may correspond."""
+    for turned in (picture, picture.transpose(PIL.Image.Transpose.ROTATE_90)):
+        for upright in (turned, turned.transpose(PIL.Image.Transpose.ROTATE_180)):
+            shape = upright.width / upright.height
+            width = min(thumb.width, round(thumb.height * shape))
+            height = min(thumb.height, round(thumb.width / shape))
+            left, top = (thumb.width - width) // 2, (thumb.height - height) // 2
+            for part in (thumb, thumb.crop((left, top, left + width, top + height))):
+                if not part.width or not part.height:
+                    continue
+                a, b = (
+                    np.asarray(p.resize((side, side), PIL.Image.Resampling.BOX), np.float32)
+                    for p in (part, upright)
+                )
+                if a.std() > 1 and b.std() > 1:
+                    yield a, b
+
+
+def _correlation(a: Grey, b: Grey) -> float:
+    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
+
+
+def _smoothed(grey: Grey) -> Grey:
+    """Without what sharpening and compression change."""
+    return cv2.GaussianBlur(grey, (0, 0), 1.5)
+
+
+def _toned(grey: Grey, like: Grey) -> Grey:
+    """``grey`` with the tones of ``like``: each of its pixels gets the value of the same rank there."""
+    out = np.empty_like(grey)
+    out.ravel()[np.argsort(grey, axis=None, kind="stable")] = np.sort(like, axis=None)
+    return out
+
+
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA  # ISO/IEC 10918-1, table B.1
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
+# The next marker that is neither a stuffed byte nor a restart of the scan.
+_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
+# ISO/IEC 14496-12: the box's size, its type, and a brand.
+_FILE_TYPE = re.compile(rb"\x00\x00[\x00-\x03].ftyp[ -~]{4}", re.DOTALL)
+_MOTION = b"mpvd"  # the box that holds a motion photo's video
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PICTURE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|BM....\0\0\0\0..\0\0", re.DOTALL
+)  # BMP: four reserved bytes, and pixels that begin in the first 64 kB
+# A hostile file could be read over and over again.
+_MOST_PARTS = 1 << 16
+_MOST_PICTURES, _MOST_BROKEN = 1000, 16
+
+
+@dataclass(frozen=True)
+class AppendedContent:
+    """How many whole pictures, and how many bytes of a video."""
+
+    pictures: int = 0
+    video: int | None = None
+
+
+def read_appended_content(file: BinaryIO) -> AppendedContent:
+    """What lies behind the first picture of an open photo file; nothing where its end is not known."""
+    try:
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # empty, or no file of its own
+        return AppendedContent()
+    with data:
+        if is_boxed_picture(data[:16]):
+            return AppendedContent(video=_video_in_boxes(data))
+        end = _end_of_picture(data, 0)
+        if end is None:
+            return AppendedContent()
+        found = _FILE_TYPE.search(data, end)
+        stop, video = (found.start(), len(data) - found.start()) if found else (len(data), None)
+        return AppendedContent(_pictures(data, end, stop), video)
+
+
+def _pictures(data: mmap.mmap, place: int, stop: int) -> int:
+    found = broken = 0
+    while found < _MOST_PICTURES and broken < _MOST_BROKEN:
+        start = _PICTURE.search(data, place, stop)
+        if start is None:
+            break
+        end = _end_of_picture(data, start.start())
+        whole = end is not None and start.end() < end <= stop
+        place = end if end is not None and whole else start.end()
+        found += whole
+        broken += not whole
+    return found
+
+
+def _end_of_picture(data: mmap.mmap, at: int) -> int | None:
+    """Behind the end of a JPEG, PNG, WebP or BMP that begins at ``at``; None where it has none."""
+    head = data[at : at + 12]
+    if head[:2] == bytes([0xFF, _START]):
+        return _end_of_jpeg(data, at)
+    if head.startswith(_PNG):
+        return _end_of_png(data, at)
+    if head[:4] == b"RIFF":
+        return at + 8 + (int.from_bytes(head[4:8], "little") + 1) // 2 * 2
+    if head[:2] == b"BM":
+        return at + int.from_bytes(head[2:6], "little")
+    return None
+
+
+def _end_of_jpeg(data: mmap.mmap, at: int) -> int | None:
+    """Behind the end mark of the picture.
+
+    Of one behind the first, segments have to follow one another up to its scan: three bytes may be chance.
+    """
+    place, anywhere = at + 2, at == 0
+    for _ in range(_MOST_PARTS):
+        marker = (_MARKER.search if anywhere else _MARKER.match)(data, place)
+        if marker is None:
+            return None
+        kind, place = marker[1][0], marker.end()
+        if kind == _END:
+            return place if anywhere else None
+        anywhere |= kind == _SCAN
+        if kind not in _ALONE:  # what a segment holds may look like markers
+            place += int.from_bytes(data[place : place + 2], "big")
+    return None
+
+
+def _end_of_png(data: mmap.mmap, at: int) -> int | None:
+    place = at + len(_PNG)
+    for _ in range(_MOST_PARTS):
+        kind = data[place + 4 : place + 8]
+        if len(kind) < 4:
+            return None
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        if kind == b"IEND":
+            return place
+    return None
+
+
+def _video_in_boxes(data: mmap.mmap) -> int | None:
+    """What a motion photo's box holds, or what lies behind an AVIF or HEIF picture as a file of its own."""
+    place = 0
+    for _ in range(_MOST_PARTS):
+        size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+        head = 8
+        if size == 1:
+            size, head = int.from_bytes(data[place + 8 : place + 16], "big"), 16
+        stop = min(place + size, len(data)) if size else len(data)
+        if kind == _MOTION:
+            return max(0, stop - place - head)
+        if kind == b"ftyp" and place:
+            return len(data) - place
+        if stop < place + head:
+            break
+        place = stop
+    return None

@@ -1,0 +1,187 @@
+"""Text embedded in files: XMP packets (ISO 16684-1), PNG text chunks (W3C PNG, 11.3) and comments.
+
+XMP is searched by pattern. No XML is expanded, so none can grow.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import BinaryIO
+
+from detector.schema.metadata import Tag, clean_text
+
+LONGEST_TEXT = 1 << 16
+"""Characters kept of one text: what makes a graph or workflow of ComfyUI known stands in its beginning."""
+MOST_TEXTS = 64
+
+
+@dataclass(frozen=True)
+class EmbeddedText:
+    """``value`` stands in the file at ``place`` under ``name``. Nothing vouches for any of them."""
+
+    place: str
+    name: str
+    value: str
+
+
+def embedded_texts(place: str, written: Mapping[str, object]) -> list[EmbeddedText]:
+    """Texts of one place, bounded; empty ones are left out."""
+    found: list[EmbeddedText] = []
+    for name, value in written.items():
+        whole = value[: 4 * LONGEST_TEXT].decode(errors="replace") if isinstance(value, bytes) else str(value)
+        text = whole[:LONGEST_TEXT].strip("\0 \t\r\n")
+        if text and len(found) < MOST_TEXTS:
+            found.append(EmbeddedText(place, str(name)[:200], text))
+    return found
+
+
+def user_comment(value: object) -> object:
+    """EXIF's UserComment without the eight bytes that name its character code (EXIF 2.3, 4.6.5).
+
+    UTF-16 is written in either byte order, whatever the order of the EXIF block.
+    """
+    if not isinstance(value, bytes):
+        return value
+    code, text = value[:8], value[8:]
+    if code == b"UNICODE\0":
+        # Most letters people write have a zero as their higher byte.
+        big = text[::2].count(0) >= text[1::2].count(0)
+        return text.decode("utf-16-be" if big else "utf-16-le", "replace")
+    if code in (b"ASCII\0\0\0", b"\0" * 8):
+        return text.decode("utf-8", "replace")
+    return value
+
+
+_MOST_BYTES = 1 << 20
+_MOST = 64
+_MOST_MATCHES = 4096
+_MOST_TAGS = 32
+# Who made or changed the picture, when, and with what; whatever prefix a packet gives their namespaces.
+_NAMES = (
+    "CreatorTool", "HistorySoftwareAgent", "softwareAgent", "CreateDate", "ModifyDate", "DigitalSourceType",
+    "AISystemUsed", "AISystemVersionUsed", "AIPromptInformation", "AIPromptWriterName", "AIGC", "Credit",
+    "Software", "Make", "Model", "UserComment",
+)  # fmt: skip
+_SPELLING = {name.lower(): name for name in _NAMES}
+# As an attribute, as an element (in a list, too), or as an address that an element names.
+_PROPERTY = re.compile(
+    r"[A-Za-z][\w-]{0,31}:(" + "|".join(_NAMES) + r")"
+    r"(?:"
+    r"\s{0,9}=\s{0,9}(?:\"([^\"<]{1,9999})\"|'([^'<]{1,9999})')"
+    r"|\s[^<>]{0,99}rdf:resource\s{0,9}=\s{0,9}[\"']([^\"'<]{1,999})"
+    r"|(?:\s[^<>]{0,200})?>(?:\s{0,99}<rdf:(?:Bag|Seq|Alt|li)\b[^<>]{0,99}>){0,2}\s{0,99}([^<]{1,9999})"
+    r")",
+    re.IGNORECASE,
+)
+
+
+def xmp_texts(xmp: bytes | str) -> list[EmbeddedText]:
+    """What a packet says of the making, each once, in order of the packet."""
+    data = xmp[:_MOST_BYTES].decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp[:_MOST_BYTES]
+    found: dict[EmbeddedText, None] = {}
+    for match in islice(_PROPERTY.finditer(data), _MOST_MATCHES):
+        value = next((group for group in match.groups()[1:] if group), "")
+        value = html.unescape(value)[:LONGEST_TEXT].strip("\0 \t\r\n")
+        if value:
+            found.setdefault(EmbeddedText("XMP", _SPELLING[match[1].lower()], value))
+        if len(found) == _MOST:
+            break
+    return list(found)
+
+
+def xmp_tags(texts: list[EmbeddedText]) -> list[Tag]:
+    """The same for showing."""
+    return [
+        Tag(place=text.place, name=text.name, value=clean_text(text.value)) for text in texts[:_MOST_TAGS]
+    ]
+
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 1 << 16
+_LARGEST_CHUNK = 1 << 20  # bytes read of one
+_MOST_BYTES_PNG_TEXT = 1 << 23  # of text, over all chunks
+_LONGEST_KEYWORD = 79
+PNG_TEXT_PLACE = "PNG text"
+
+
+@dataclass(frozen=True)
+class PngTexts:
+    """Texts in order of the file, and the EXIF block."""
+
+    texts: tuple[EmbeddedText, ...] = ()
+    exif: bytes | None = None
+
+
+def png_texts(file: BinaryIO) -> PngTexts:
+    """What an open file holds; nothing for a file that is no PNG. What is damaged is left out."""
+    file.seek(0)
+    if file.read(8) != _SIGNATURE:
+        return PngTexts()
+    found: list[EmbeddedText] = []
+    exif = None
+    size = 0
+    for kind, data in _chunks(file):
+        text = _text(kind, data) if kind != b"eXIf" else None
+        if kind == b"eXIf":
+            exif = exif or data
+        elif text is not None:
+            found.append(text)
+            size += len(data) + len(text.value)
+        if len(found) == MOST_TEXTS or size > _MOST_BYTES_PNG_TEXT:
+            break
+    return PngTexts(tuple(found), exif)
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and contents of chunks with text or EXIF."""
+    at = len(_SIGNATURE)
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            return
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind in (b"tEXt", b"zTXt", b"iTXt", b"eXIf"):
+            yield kind, file.read(min(length, _LARGEST_CHUNK))
+        at += 12 + length
+
+
+def _text(kind: bytes, data: bytes) -> EmbeddedText | None:
+    name, zero, rest = data.partition(b"\0")
+    if not zero or not 0 < len(name) <= _LONGEST_KEYWORD:
+        return None
+    if kind == b"tEXt":
+        value: bytes | None = rest
+    elif kind == b"zTXt":
+        value = _inflated(rest[1:]) if rest[:1] == b"\0" else None
+    else:
+        compressed, method, rest = rest[:1], rest[1:2], rest[2:]
+        _language, _, rest = rest.partition(b"\0")
+        _translated, _, value = rest.partition(b"\0")
+        if compressed == b"\1":
+            value = _inflated(value) if method == b"\0" else None
+    if value is None:
+        return None
+    text = _decoded(value[: 4 * LONGEST_TEXT], latin=kind != b"iTXt")[:LONGEST_TEXT].strip("\0 \t\r\n")
+    return EmbeddedText(PNG_TEXT_PLACE, name.decode("latin-1"), text) if text else None
+
+
+def _inflated(data: bytes) -> bytes | None:
+    """At most as much as a text may be long, however much there is."""
+    try:
+        return zlib.decompressobj().decompress(data, LONGEST_TEXT)
+    except zlib.error:
+        return None
+
+
+def _decoded(value: bytes, latin: bool) -> str:
+    """The standard says Latin-1 for two of the kinds; programs write UTF-8 into all."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1") if latin else value.decode("utf-8", "replace")

@@ -1,0 +1,270 @@
+"""Recognise programs and image generators by the names, prompts and parameters they write into files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from detector.metadata.embedded_text import PNG_TEXT_PLACE as PNG_TEXT
+from detector.metadata.embedded_text import EmbeddedText
+from detector.schema.formatting import N_
+from detector.schema.metadata import DeclarationKind, Meaning, Tag
+
+EDITORS = (
+    "Adobe Premiere", "After Effects", "Adobe Media Encoder", "Photoshop", "Lightroom", "Illustrator",
+    "Final Cut", "iMovie", "DaVinci Resolve", "Blackmagic Design", "Avid", "Media Composer", "VEGAS",
+    "CapCut", "InShot", "Filmora", "KineMaster", "VSDC", "Kdenlive", "Shotcut", "MLT", "OpenShot",
+    "Blender", "GIMP", "Snapseed", "PicsArt", "Facetune", "FaceApp", "Canva", "Affinity", "Pixelmator",
+    "Capture One", "Darktable", "RawTherapee", "Paint.NET", "Krita", "Camtasia", "PowerDirector",
+    "Movie Maker", "Clipchamp", "Splice", "VivaVideo", "VN Video", "LumaFusion", "Nuke", "Natron",
+    "Fusion Studio", "Photopea", "Pixlr", "Luminar", "PhotoScape", "ACDSee", "PaintShop", "VSCO", "Fotor",
+    "PhotoDirector", "DxO PhotoLab", "Topaz", "Remini", "Meitu", "BeautyPlus", "YouCam", "B612", "Lensa",
+)  # fmt: skip
+FACE_SWAPPERS = (
+    "DeepFaceLab", "DeepFaceLive", "FaceSwap", "FaceFusion", "Roop", "Reface",
+)  # fmt: skip
+GENERATORS = (
+    *FACE_SWAPPERS, "Stable Diffusion", "ComfyUI", "AUTOMATIC1111", "InvokeAI", "Midjourney", "DALL-E",
+    "DALL·E", "Firefly", "Sora", "Runway", "Synthesia", "HeyGen", "D-ID", "Kling", "Pika", "NovelAI",
+    "GPT-4o", "Fooocus", "SwarmUI", "SD.Next", "Draw Things", "DiffusionBee", "Easy Diffusion", "Ideogram",
+    "Leonardo.Ai", "Black Forest Labs", "Bing Image Creator", "Google AI",
+)  # fmt: skip
+GENERATORS_AS_MAKERS = ("Black Forest Labs", "Midjourney", "Stability AI", "OpenAI", "Ideogram")
+"""Who makes no camera; names such as Firefly and Sora are those of devices too."""
+CONVERTERS = (
+    "Lavf", "Lavc", "FFmpeg", "HandBrake", "libx264", "x264", "MEncoder", "Libav", "GStreamer", "mkvmerge",
+    "VirtualDub", "Format Factory", "Google", "vimeo", "ImageMagick", "GraphicsMagick",
+)  # fmt: skip
+RECORDERS = ("OBS", "Bandicam", "Fraps", "ScreenFlow", "QuickTime Player", "Snagit", "ReplayKit")
+
+# Tags that say what made or changed the file; a title or comment may name anything.
+_MAKING = re.compile(
+    r"encoder|software|creator|tool|handler|vendor|history|agent|writing|muxer|application|host|parameters|prompt|workflow",
+    re.IGNORECASE,
+)
+
+
+def tags_naming(tags: Iterable[Tag], names: tuple[str, ...]) -> list[Tag]:
+    """The tags about making in which one of ``names`` stands as a word of its own."""
+    return [tag for tag in tags if is_about_making(tag.name) and find_name(tag.value, names)]
+
+
+def is_about_making(name: str) -> bool:
+    """Whether a tag of this name says what made or changed the file."""
+    return _MAKING.search(name) is not None
+
+
+def find_name(text: str, names: tuple[str, ...]) -> str | None:
+    """The first of ``names`` that stands in ``text`` as a word of its own."""
+    found = _words(names).search(text)
+    return next((name for name in names if name.lower() == found[0].lower()), None) if found else None
+
+
+@cache
+def _words(names: tuple[str, ...]) -> re.Pattern[str]:
+    # "Avid" is no part of "David", and a version may follow without a space, as in "Lavf62.12".
+    return re.compile(r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, names)) + r")(?![a-z])", re.IGNORECASE)
+
+
+_WEB_UIS = (
+    (re.compile(r"\bVersion: Fooocus", re.I), "Fooocus"),
+    (re.compile(r"\bVersion: f\d|\bVersion: neo|\bVersion: forge", re.I), "Stable Diffusion WebUI Forge"),
+    (re.compile(r"\bApp: SD\.Next", re.I), "SD.Next"),
+    (re.compile(r"\bVersion: ComfyUI", re.I), "ComfyUI"),
+    (re.compile(r"\bVersion: v?1\.\d"), "Stable Diffusion web UI (AUTOMATIC1111)"),
+)
+_WEB_UI = "Stable Diffusion web UI or a compatible program"
+_STEPS = re.compile(r"\bSteps: \d")
+_SETTINGS = ("Sampler: ", "CFG scale: ", "Seed: ")
+_MODEL = re.compile(r"\bModel: ([^,\n]{1,80})")
+_CHECKPOINT = re.compile(r'\\?"(?:ckpt_name|unet_name)\\?"\s{0,9}:\s{0,9}\\?"([^"\\]{1,80})\\?"')
+_INVOKE = re.compile(r"invokeai_(?:metadata|graph|workflow)|sd-metadata|dream", re.I)
+_INPAINTED = re.compile(
+    r"\bMask blur: |"  # of the web UI
+    r'"class_type"\s{0,9}:\s{0,9}"[^"]{0,80}Inpaint|'
+    r'"generation_mode"\s{0,9}:\s{0,9}"[^"]{0,40}(?:inpaint|outpaint)|'
+    r'"request_type"\s{0,9}:\s{0,9}"[^"]{0,40}Infilling',
+    re.I,
+)
+_INPAINTED_WORDS = ("Mask blur: ", "npaint", "utpaint", "nfilling")
+_EDGE = 4096  # characters at both ends of a text in which names of programs and models are looked for
+_JSON_PARAMETERS = tuple(
+    re.compile(rf'"{name}"\s{{0,9}}:', re.I) for name in ("prompt", "steps", "sampler|scale|cfg_scale|seed")
+)
+_JOB = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+_AIGC = re.compile(r'"?AIGC"?\s{0,9}[:=]\s{0,9}\{|"?ContentProducer"?\s{0,9}[:=]')
+_AIGC_NAMES = ("AIGC", "ContentProducer")
+_AIGC_LABEL = re.compile(r'"?Label"?\s{0,9}[:=]\s{0,9}[\'"]?([123])\b')
+_SAID_OUTRIGHT = re.compile(r"AI[- ]generated\b", re.I)
+_GOOGLE = re.compile(r"(Made|Edited) with Google AI", re.I)
+
+
+@dataclass(frozen=True)
+class GeneratorMark:
+    """What a text is."""
+
+    kind: DeclarationKind
+    meaning: Meaning
+    program: str | None
+    means: str
+
+
+def recognise_generator(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> GeneratorMark | None:
+    """What ``text`` declares, if a generator wrote it; ``everything`` are all texts of the file."""
+    for reader in _LABELS:
+        if found := reader(text):
+            return found
+    program = next((name for reader in _PROGRAMS if (name := reader(text, everything))), None)
+    if program is None:
+        return None
+    if any(word in text.value for word in _INPAINTED_WORDS) and _INPAINTED.search(text.value):
+        meaning, means = Meaning.COMPOSITE_WITH_GENERATED, N_("A generator filled in a part of this picture")
+    else:
+        meaning, means = Meaning.GENERATED, N_("A generator made this picture")
+    return GeneratorMark(
+        DeclarationKind.GENERATION_PARAMETERS,
+        meaning,
+        program,
+        N_("%(means)s; these are the settings it was given and then wrote into the file.") % {"means": means},
+    )
+
+
+def _web_ui(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    has_steps = _STEPS.search(text.value) is not None
+    has_settings = any(name in text.value for name in _SETTINGS)
+    by_name = text.name.lower() == "parameters" and (
+        has_steps or has_settings or _is_json_of_parameters(text.value)
+    )
+    if not by_name and not (has_steps and has_settings):
+        return None
+    ends = text.value[:_EDGE] + "\n" + text.value[-_EDGE:]
+    name = next((name for pattern, name in _WEB_UIS if pattern.search(ends)), _WEB_UI)
+    model = _MODEL.search(ends)
+    return (
+        N_("%(generator)s, model %(model)s") % {"generator": name, "model": model[1].strip()}
+        if model
+        else name
+    )
+
+
+def _comfy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    value = text.value
+    # In WebP the name stands before the value, in the EXIF tags of camera and maker.
+    begun = "{" in value[:20]
+    # Links stand behind all nodes, which may be more than is kept of a text.
+    is_layout = '"nodes"' in value and (
+        '"links"' in value or '"last_node_id"' in value or text.name.lower() == "workflow"
+    )
+    # Where a graph stands in another JSON, as of Video Helper Suite, its quotes are escaped.
+    is_graph = '"class_type"' in value or r"\"class_type\"" in value
+    if not begun or not (is_graph or is_layout):
+        return None
+    model = _CHECKPOINT.search(value)
+    return N_("ComfyUI, model %(model)s") % {"model": model[1]} if model else "ComfyUI"
+
+
+def _invoke(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    return "InvokeAI" if _INVOKE.fullmatch(text.name) else None
+
+
+def _swarm(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    return "SwarmUI" if '"sui_image_params"' in text.value else None
+
+
+def _fooocus(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    return "Fooocus" if text.name.lower() == "fooocus_scheme" else None
+
+
+def _easy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    return "Easy Diffusion" if text.name.lower() == "use_stable_diffusion_model" else None
+
+
+def _novel(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> str | None:
+    if text.name.lower() not in ("comment", "usercomment") or not _is_json_of_parameters(text.value):
+        return None
+    return "NovelAI" if any(each.value.startswith("NovelAI") for each in everything) else None
+
+
+def _midjourney(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    is_job = "Job ID:" in text.value and _JOB.search(text.value)
+    return N_("Midjourney, by the form of its job number") if is_job else None
+
+
+def _unnamed(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+    name = text.name.lower()
+    is_prompt = name in ("prompt", "negative_prompt", "negative prompt") and text.place == PNG_TEXT
+    holds_json = name in ("comment", "usercomment", "description", "generation_data")
+    if is_prompt or holds_json and _is_json_of_parameters(text.value):
+        return N_("a generator that is not named")
+    return None
+
+
+def _is_json_of_parameters(value: str) -> bool:
+    return value[:1] == "{" and all(pattern.search(value) for pattern in _JSON_PARAMETERS)
+
+
+_PROGRAMS: tuple[Callable[[EmbeddedText, Iterable[EmbeddedText]], str | None], ...] = (
+    _invoke, _swarm, _fooocus, _comfy, _web_ui, _easy, _novel, _midjourney, _unnamed,
+)  # fmt: skip
+
+
+def _ai_system(text: EmbeddedText) -> GeneratorMark | None:
+    """IPTC Photo Metadata 2025.1."""
+    if text.place != "XMP" or not text.name.startswith(("AISystem", "AIPrompt")):
+        return None
+    return GeneratorMark(
+        DeclarationKind.AI_LABEL,
+        Meaning.GENERATED,
+        text.value if text.name == "AISystemUsed" else None,
+        N_("The file says which AI system made the picture, or with what words it was asked."),
+    )
+
+
+def _aigc(text: EmbeddedText) -> GeneratorMark | None:
+    """China's implicit label of generated media (GB 45438-2025): 1 generated, 2 perhaps, 3 suspected."""
+    holds_label = any(name in text.value for name in _AIGC_NAMES) and _AIGC.search(text.value)
+    if text.name.upper() != "AIGC" and not holds_label:
+        return None
+    label = _AIGC_LABEL.search(text.value)
+    sure = label is not None and label[1] == "1"
+    return GeneratorMark(
+        DeclarationKind.AI_LABEL,
+        Meaning.GENERATED if sure else Meaning.UNKNOWN,
+        None,
+        N_("China's label for media made by AI (GB 45438-2025) says that it was generated or altered by AI.")
+        if sure
+        else N_("China's label for media made by AI (GB 45438-2025) says that it may be, or does not say."),
+    )
+
+
+def _google(text: EmbeddedText) -> GeneratorMark | None:
+    found = _GOOGLE.match(text.value) if text.name == "Credit" else None
+    if not found:
+        return None
+    made = found[1].lower() == "made"
+    return GeneratorMark(
+        DeclarationKind.AI_LABEL,
+        Meaning.GENERATED if made else Meaning.COMPOSITE_WITH_GENERATED,
+        "Google AI",
+        N_("The credit line says that Google's AI %(made_or_edited)s the picture.")
+        % {"made_or_edited": (N_("made") if made else N_("edited"))},
+    )
+
+
+def _said_outright(text: EmbeddedText) -> GeneratorMark | None:
+    """As the programs of FLUX begin the name of the software; captions may say so of anything."""
+    if not is_about_making(text.name) or not _SAID_OUTRIGHT.match(text.value):
+        return None
+    return GeneratorMark(
+        DeclarationKind.AI_LABEL, Meaning.GENERATED, None, N_("The file says itself that AI generated it.")
+    )
+
+
+_LABELS: tuple[Callable[[EmbeddedText], GeneratorMark | None], ...] = (
+    _ai_system,
+    _aigc,
+    _google,
+    _said_outright,
+)

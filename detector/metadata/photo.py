@@ -1,0 +1,276 @@
+"""Read how a photo is encoded and tagged, with Pillow, without decoding the picture."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+import PIL.Image
+from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
+
+from detector.media.acceptance import PHOTOS
+from detector.media.photos import exif_of, open_photo
+from detector.metadata.embedded_pictures import compare_thumbnail, read_appended_content
+from detector.metadata.embedded_text import (
+    EmbeddedText,
+    embedded_texts,
+    png_texts,
+    user_comment,
+    xmp_tags,
+    xmp_texts,
+)
+from detector.schema.metadata import Photo, Table, Tag, Thumbnail, clean_text, tags_of
+
+
+def nearest_table(values: tuple[int, ...], colour: bool) -> Table:
+    """The libjpeg quality whose table is nearest by mean ratio, and whether it is the very table."""
+    given = np.log(np.maximum(np.array(values, np.float64), 1))
+    known = standard_tables()[:, int(colour)]
+    errors = np.abs(np.log(known) - given).mean(axis=1)
+    best = int(errors.argmin())
+    return Table(quality=best + 1, exact=bool((known[best] == values).all()))
+
+
+@lru_cache(maxsize=1)
+def standard_tables() -> np.ndarray:
+    """libjpeg's tables, (100, 2, 64): quality 1 to 100, luminance and colour, as Pillow orders them."""
+    out = np.empty((100, 2, 64))
+    tiny = PIL.Image.new("RGB", (8, 8))
+    for quality in range(1, 101):
+        file = io.BytesIO()
+        tiny.save(file, "JPEG", quality=quality)
+        with PIL.Image.open(file, formats=PHOTOS) as image:
+            assert isinstance(image, JpegImagePlugin.JpegImageFile)
+            out[quality - 1] = image.quantization[0], image.quantization[1]
+    out.flags.writeable = False
+    return out
+
+
+# What Pillow raises on damaged files, beside OSError.
+# MemoryError: Pillow asks for as much as a chunk claims to hold.
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    MemoryError,
+    PIL.Image.DecompressionBombError,
+)
+
+_EXIF_WANTED = {
+    tag: tag.name
+    for tag in (
+        ExifTags.Base.Make,
+        ExifTags.Base.Model,
+        ExifTags.Base.Software,
+        ExifTags.Base.ProcessingSoftware,
+        ExifTags.Base.HostComputer,
+        ExifTags.Base.ImageDescription,
+        ExifTags.Base.Artist,
+        ExifTags.Base.Copyright,
+        ExifTags.Base.DateTime,
+        ExifTags.Base.DateTimeOriginal,
+        ExifTags.Base.DateTimeDigitized,
+        ExifTags.Base.OffsetTime,
+        ExifTags.Base.OffsetTimeOriginal,
+        ExifTags.Base.OffsetTimeDigitized,
+        ExifTags.Base.SubsecTimeOriginal,
+        ExifTags.Base.LensModel,
+        ExifTags.Base.BodySerialNumber,
+        ExifTags.Base.UserComment,
+    )
+}
+_SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_XMP_KEYWORD = "XML:com.adobe.xmp"  # of a PNG's text
+_LARGEST_THUMBNAIL = 1 << 18
+_MOST_PAGES = 1000
+
+
+@dataclass
+class PhotoFacts:
+    """A photo's encoding, its tags, and the texts that these were cut from."""
+
+    photo: Photo | None = None
+    tags: list[Tag] = field(default_factory=list)
+    texts: list[EmbeddedText] = field(default_factory=list)
+
+
+def read_photo(file: BinaryIO) -> PhotoFacts:
+    """Facts of an open image file; what is damaged is left out."""
+    png = png_texts(file)
+    in_png = list(png.texts)
+    file.seek(0)
+    with warnings.catch_warnings(action="ignore"), ExitStack() as opened:
+        try:
+            image = opened.enter_context(open_photo(file))
+        except _DAMAGE:
+            return _read(None, {}, [], in_png)
+        else:
+            exif = _exif(image, png.exif)
+            read = _read(exif, _exif_values(exif), _xmp(image, in_png), [*in_png, *_comment(image)])
+            jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
+            behind = read_appended_content(file)
+            read.photo = Photo(
+                format=clean_text(image.format or "unknown", 20),
+                mode=image.mode,
+                frames=max(_pictures(image), 1 + behind.pictures),  # MPO counts those behind it itself
+                orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
+                progressive=bool(image.info.get("progressive")) if jpeg else None,
+                subsampling=_subsampling(jpeg) if jpeg else None,
+                tables=tuple(_tables(jpeg)) if jpeg else (),
+                colour_profile=_profile(image.info.get("icc_profile")),
+                thumbnail=_thumbnail(image, exif) if jpeg else None,
+                appended_video=behind.video,
+            )
+            return read
+
+
+def _pictures(image: PIL.Image.Image) -> int:
+    """How many pictures a file holds, up to the first that is damaged; of a TIFF some are enough."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        try:
+            return max(1, int(getattr(image, "n_frames", 1) or 1))
+        except (*_DAMAGE, EOFError):
+            return 1
+    count = 1
+    with contextlib.suppress(*_DAMAGE, EOFError):
+        while count < _MOST_PAGES:
+            image.seek(count)
+            count += 1
+    with contextlib.suppress(*_DAMAGE, EOFError):
+        image.seek(0)
+    return count
+
+
+def _read(
+    exif: PIL.Image.Exif | None,
+    values: dict[str, object],
+    xmp: list[EmbeddedText],
+    others: list[EmbeddedText],
+) -> PhotoFacts:
+    shown = [text for text in others if text.name != _XMP_KEYWORD]
+    tags = [*tags_of("EXIF", values), *_gps_tags(exif), *xmp_tags(xmp)]
+    for text in shown:
+        tags += tags_of(text.place, {text.name: text.value})
+    return PhotoFacts(tags=tags, texts=[*embedded_texts("EXIF", values), *xmp, *shown])
+
+
+def _exif(image: PIL.Image.Image, in_png: bytes | None) -> PIL.Image.Exif | None:
+    try:
+        if in_png is None:
+            return exif_of(image)
+        exif = PIL.Image.Exif()
+        exif.load(in_png)
+        return exif
+    except _DAMAGE:
+        return None
+
+
+def _exif_values(exif: PIL.Image.Exif | None) -> dict[str, object]:
+    if exif is None:
+        return {}
+    found: dict[str, object] = {}
+    for ifd in (_first_ifd(exif), _ifd(exif, ExifTags.IFD.Exif)):
+        for number, name in _EXIF_WANTED.items():
+            value = ifd.get(number)
+            if value not in (None, "", b"") and not isinstance(value, dict):
+                found.setdefault(name, user_comment(value) if name == "UserComment" else value)
+    return found
+
+
+def _first_ifd(exif: PIL.Image.Exif) -> dict[int, Any]:
+    try:
+        return dict(exif)
+    except _DAMAGE:
+        return {}
+
+
+def _gps_tags(exif: PIL.Image.Exif | None) -> Iterator[Tag]:
+    if exif is not None and (gps := _ifd(exif, ExifTags.IFD.GPSInfo)):
+        yield Tag(place="EXIF", name="GPSInfo", value=_gps(gps))
+
+
+def _ifd(exif: PIL.Image.Exif, which: ExifTags.IFD) -> dict[int, Any]:
+    try:
+        return dict(exif.get_ifd(which))
+    except _DAMAGE:
+        return {}
+
+
+def _gps(gps: dict[int, Any]) -> str:
+    """Latitude and longitude in degrees where they make sense, else that the block is there."""
+    try:
+        parts = []
+        for value, side, minus in ((2, 1, "S"), (4, 3, "W")):
+            degrees, minutes, seconds = (float(part) for part in gps[value])
+            whole = degrees + minutes / 60 + seconds / 3600
+            if not math.isfinite(whole):
+                raise ValueError
+            parts.append(f"{-whole if str(gps.get(side, '')).strip() == minus else whole:.5f}")
+        return ", ".join(parts)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return "a GPS block without a readable position"
+
+
+def _xmp(image: PIL.Image.Image, in_png: list[EmbeddedText]) -> list[EmbeddedText]:
+    packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
+    return xmp_texts(packet or image.info.get("xmp") or b"")
+
+
+def _comment(image: PIL.Image.Image) -> list[EmbeddedText]:
+    """The comment of a JPEG or GIF."""
+    comment = image.info.get("comment") if image.format != "PNG" else None
+    return embedded_texts(f"{image.format} comment", {"comment": comment}) if comment else []
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _subsampling(image: JpegImagePlugin.JpegImageFile) -> str | None:
+    if image.mode == "L":
+        return None
+    try:
+        return _SAMPLING.get(JpegImagePlugin.get_sampling(image))
+    except _DAMAGE:
+        return None
+
+
+def _tables(image: JpegImagePlugin.JpegImageFile) -> Iterator[Table]:
+    for number, values in sorted(image.quantization.items())[:4]:
+        if len(values) == 64:
+            yield nearest_table(tuple(values), colour=number > 0)
+
+
+def _profile(data: object) -> str | None:
+    if not isinstance(data, bytes) or not data:
+        return None
+    try:
+        return clean_text(ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(data))), 80)
+    except (ImageCms.PyCMSError, *_DAMAGE):
+        return "unreadable"
+
+
+def _thumbnail(image: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Thumbnail | None:
+    block = image.info.get("exif")
+    if exif is None or not isinstance(block, bytes):
+        return None
+    first = _ifd(exif, ExifTags.IFD.IFD1)
+    offset, length = _whole(first.get(0x0201)), _whole(first.get(0x0202))
+    if offset is None or length is None or not 0 < length <= _LARGEST_THUMBNAIL or offset < 0:
+        return None
+    start = 6 if block[:6] == b"Exif\0\0" else 0
+    try:
+        return compare_thumbnail(block[start + offset : start + offset + length], image)
+    except _DAMAGE:
+        return None

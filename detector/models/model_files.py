@@ -1,0 +1,333 @@
+"""Find and read model cards, weights and the small networks on disk; refuse pickled checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from detector.errors import ModelError
+from detector.files import FILES, hash_file
+from detector.models.card import Card, SecondLookCard, is_model_name
+from detector.schema.base import Value
+from detector.schema.formatting import N_
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from detector.networks.graphs import TensorKind
+
+
+_KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
+          "U8": "|u1", "BOOL": "|b1"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor as a safetensors file holds it."""
+
+    kind: str
+    shape: tuple[int, ...]
+    data: bytes | bytearray
+
+    @property
+    def floating(self) -> bool:
+        return self.kind in ("F64", "F32", "F16", "BF16")
+
+    def array(self) -> NDArray[np.generic]:
+        """The tensor in its stored shape; bfloat16 as float32."""
+        import numpy as np
+
+        if self.kind == "BF16":  # the upper half of a float32
+            halves = np.frombuffer(self.data, "<u2").astype("<u4")
+            return (halves << 16).view(np.float32).reshape(self.shape)
+        return np.frombuffer(self.data, _KINDS[self.kind]).reshape(self.shape)
+
+
+def read_tensors(data: bytes) -> dict[str, StoredTensor]:
+    """The tensors in a safetensors file; raises ``ValueError`` for what is none."""
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        found = deserialize(data)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    return {name: StoredTensor(told["dtype"], tuple(told["shape"]), told["data"]) for name, told in found}
+
+
+def read_arrays(data: bytes) -> dict[str, NDArray[np.generic]]:
+    """Likewise as arrays, in their stored shapes."""
+    return {name: tensor.array() for name, tensor in read_tensors(data).items()}
+
+
+def find_mismatch(wanted: Mapping[str, TensorKind], given: Mapping[str, StoredTensor]) -> str:
+    """Why tensors ``given`` cannot be those ``wanted``, by name, shape and kind; empty when they can."""
+    for names, words in (
+        (wanted.keys() - given.keys(), "is missing"),
+        (given.keys() - wanted.keys(), "is unknown"),
+    ):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            return f"tensor {min(names)[:80]!r}{more} {words}"
+    for name, kind in wanted.items():
+        if given[name].shape != kind.shape:
+            return f"tensor {name!r} is {_shape(given[name].shape)}, where {_shape(kind.shape)} is wanted"
+        if given[name].floating != kind.floating or given[name].kind not in (*_KINDS, "BF16"):
+            numbers = "floating-point numbers" if kind.floating else "whole numbers"
+            return f"tensor {name!r} holds {given[name].kind}, where {numbers} are wanted"
+    return ""
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "one number"
+
+
+def looks_pickled(head: bytes, size: int) -> bool:
+    """Whether a file of ``size`` bytes that starts with ``head`` (16 bytes) is a zip or a pickle.
+
+    ``torch.save`` writes zips with a pickle inside; before 2020 it wrote bare pickles.
+    """
+    # Safetensors starts with its header's length, eight bytes that may look like anything.
+    if int.from_bytes(head[:8], "little") <= size - 8 and head[8:9] == b"{":
+        return False
+    return head.startswith(b"PK") or (head[:1] == b"\x80" and head[1:2] in b"\x01\x02\x03\x04\x05")
+
+
+WRONG_FILE = N_("is not the file its card describes (SHA-256 differs)")
+_PICKLED = frozenset({".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt"})
+
+
+def is_pickled_name(name: str) -> bool:
+    """Whether a file of this name is a pickled checkpoint by its ending."""
+    return Path(name).suffix.lower() in _PICKLED
+
+
+def pickled_error(name: str) -> ModelError:
+    """What to say of a pickled checkpoint."""
+    return ModelError(
+        f"{name} is a pickled checkpoint, and opening one can run any program hidden in it: Reelproof never "
+        "does. Convert it to safetensors on the machine that trained it, and give it a card."
+    )
+
+
+def refuse_wrong_weights(name: str, found: str, wanted: str) -> None:
+    """Raise :class:`ModelError` when weights' SHA-256 ``found`` is not the one their card wants."""
+    if found != wanted:
+        raise ModelError(
+            N_("%(name)s %(other_file)s. Fetch both files again.") % {"name": name, "other_file": WRONG_FILE}
+        )
+
+
+MODELS_FOLDER = FILES / "models"
+DEFAULT_MODEL = "reelproof"
+SHIPPED_MODELS = frozenset(
+    {DEFAULT_MODEL, "efficientnet-lstm", "reelproof-2", "reelproof-3", "reelproof-lite0"}
+)
+"""Those in ``models/`` that come with the program; `train` publishes others beside them."""
+SECOND_LOOK_FOLDER = "second-look"
+"""Folder beside the models."""
+WEIGHTS = (".safetensors", ".onnx")
+"""Endings of weights, which lie beside their card."""
+
+
+def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
+    """The card named or pointed at by ``model`` (default: the shipped one), and its weights' path.
+
+    ``model`` is a name in ``models/`` or the path of a ``.json`` card or of the weights beside it, a
+    ``.safetensors`` or ``.onnx`` file. Raises :class:`ModelError` when either is missing or the card is
+    malformed.
+    """
+    model = DEFAULT_MODEL if model is None else model
+    given = Path(model)
+    if is_pickled_name(given.name):
+        raise pickled_error(given.name)
+    by_path = given.suffix in {".json", *WEIGHTS}
+    if not by_path and not is_model_name(str(model)):
+        raise ModelError(
+            N_(
+                "%(given)s names no model: a name is made of small letters, digits and hyphens. "
+                "%(models_here)s A model elsewhere is named by the path of its .json, .safetensors "
+                "or .onnx file."
+            )
+            % {"given": repr(str(model)), "models_here": _models_here()}
+        )
+    path = given if by_path else MODELS_FOLDER / f"{given}.json"
+    card_path = path.with_suffix(".json")
+    _require(card_path, given, by_path)
+    card = read_card(card_path.read_bytes(), card_path.name)
+    weights = card_path.with_suffix(card.suffix)
+    if path.suffix in WEIGHTS and path.suffix != card.suffix:
+        raise ModelError(
+            N_(
+                "%(card)s beside %(weights)s is the card of a %(suffix)s file. That of an ONNX file "
+                "has a part onnx, which says how faces are framed and what the output means "
+                "(docs/external-models.md)."
+            )
+            % {"card": card_path.name, "weights": path.name, "suffix": card.suffix}
+        )
+    _require(weights, given, by_path)
+    return card, weights
+
+
+def with_absolute_path(model: str | None) -> str | None:
+    """A model given as a file by its whole path, for processes in another folder; a name as it is."""
+    return str(Path(model).absolute()) if model and Path(model).suffix else model
+
+
+def _require(needed: Path, given: Path, by_path: bool) -> None:
+    if needed.is_file():
+        return
+    beside = f" It belongs beside {given.name}." if by_path and needed.name != given.name else ""
+    if given.suffix == ".onnx" and needed.suffix == ".json":
+        beside += " It says how faces are framed and what the output means (docs/external-models.md)."
+    raise ModelError(
+        N_("Model file %(name)s not found.%(beside)s %(models_here)s")
+        % {"name": needed.name, "beside": beside, "models_here": _models_here()}
+    )
+
+
+def second_look_path(weights: Path, ending: str = "") -> Path:
+    """Where the file with this ``ending`` of the second look of the model with ``weights`` would lie."""
+    return weights.parent / SECOND_LOOK_FOLDER / f"{weights.stem}{ending}"
+
+
+def second_look_weights(weights: Path) -> Path:
+    """The weights of that second look; raises :class:`ModelError` where they are missing."""
+    path = second_look_path(weights, ".safetensors")
+    if not path.is_file():
+        raise ModelError(f"{SECOND_LOOK_FOLDER}/{path.name} is missing beside its card. Fetch both again.")
+    return path
+
+
+def weight_files(card: Card, weights: Path) -> dict[Path, str]:
+    """All weights of a model, its second look's too, with their SHA-256; raises :class:`ModelError`."""
+    files = {weights: card.sha256}
+    if found := read_second_look(card, weights):
+        files[second_look_weights(weights)] = found.sha256
+    return files
+
+
+def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
+    """The second look of a model, if there is one beside its ``weights``; raises :class:`ModelError`."""
+    path = second_look_path(weights, ".json")
+    if card.onnx or not path.is_file():
+        return None
+    try:
+        found = SecondLookCard.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _malformed(f"{SECOND_LOOK_FOLDER}/{path.name}", error) from None
+    if found.of != card.sha256:
+        raise ModelError(
+            N_(
+                "%(folder)s/%(card)s belongs to other weights than those of %(model)s. Fetch "
+                "both again, or remove the folder second-look."
+            )
+            % {"folder": SECOND_LOOK_FOLDER, "card": path.name, "model": card.name}
+        )
+    return found
+
+
+def _models_here() -> str:
+    return f"Models here: {', '.join(sorted(card.stem for card in MODELS_FOLDER.glob('*.json'))) or 'none'}."
+
+
+def read_card(data: bytes, name: str) -> Card:
+    """The card in ``data``, called ``name`` in the :class:`ModelError` raised when it is malformed."""
+    try:
+        return Card.model_validate_json(data)
+    except ValidationError as error:
+        raise _malformed(name, error) from None
+
+
+def _malformed(name: str, error: ValidationError) -> ModelError:
+    first = error.errors()[0]
+    told = {"name": name, "key": ".".join(map(str, first["loc"]))[:80], "problem": first["msg"]}
+    if not told["key"]:
+        return ModelError(
+            N_(
+                "Model card %(name)s is malformed at its top level: %(problem)s. Correct it; "
+                "docs/external-models.md has an example."
+            )
+            % told
+        )
+    return ModelError(
+        N_(
+            "Model card %(name)s is malformed at %(key)s: %(problem)s. Correct it; docs/external-models.md "
+            "has an example."
+        )
+        % told
+    )
+
+
+def known_models(folders: Iterable[Path] = (MODELS_FOLDER,)) -> list[tuple[Card, Path]]:
+    """Cards and weights' paths of the whole pairs in ``folders``, each folder's in order of their names.
+
+    Nothing is loaded or hashed. Left out are cards without weights, cards that are malformed
+    or under another name than their own, and names that an earlier folder has already.
+    """
+    found: dict[str, tuple[Card, Path]] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.json")):
+            try:
+                card, weights = load_card(path)
+            except (ModelError, OSError):
+                continue
+            if card.name == path.stem and is_model_name(card.name):
+                found.setdefault(card.name, (card, weights))
+    return list(found.values())
+
+
+class SmallNetworkCard(Value):
+    """What is known of one, beside its weights."""
+
+    name: str
+    sha256: str
+    taught_by: str
+    data: tuple[str, ...]
+    terms: str
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SmallNetwork:
+    """One of them, by the name of its folder and of its files."""
+
+    name: str
+
+    def file(self, models: Path = FILES / "models") -> Path:
+        """The ONNX file among ``models``; raises :class:`ModelError` if it is not its card's."""
+        weights, card = self.files_in(models)
+        try:
+            known = SmallNetworkCard.model_validate_json(card.read_bytes())
+            found = hash_file(weights)[1]
+        except FileNotFoundError as error:
+            missing = f"{models.name}/{self.name}/{Path(error.filename).name}"
+            raise ModelError(f"{missing} is missing. Fetch both files of this folder again.") from None
+        refuse_wrong_weights(weights.name, found, known.sha256)
+        return weights
+
+    @lru_cache(maxsize=4)  # noqa: B019  # of constants, which stay
+    def sha256(self) -> str | None:
+        """Of the network that is there, as its card has it; None without one."""
+        try:
+            return SmallNetworkCard.model_validate_json(
+                self.files_in(FILES / "models")[1].read_bytes()
+            ).sha256
+        except FileNotFoundError:
+            return None
+
+    def files_in(self, models: Path) -> tuple[Path, Path]:
+        """Where the network and its card lie among ``models``."""
+        path = models / self.name / self.name
+        return path.with_suffix(".onnx"), path.with_suffix(".json")
+
+
+FACE_PROPOSALS = SmallNetwork("face-proposals")
+"""Where faces may be (:mod:`detector.faces.search.networks`)."""
+COVERED_FACES = SmallNetwork("covered-faces")
+"""Which are covered in part (:mod:`detector.faces.tracks`)."""

@@ -1,0 +1,354 @@
+"""A laboratory's own validation (``validation.json``) and what reports quote of it (``laboratory.json``)."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from pydantic import Field, model_validator
+
+from detector.schema.analysis import MediaKind, Verdict
+from detector.schema.base import Probability, Seconds, Sha256, Value
+from detector.schema.method import JointRule, Library, Parameters, add_missing_parameters
+from detector.schema.model import Platt, Rate, SecondLookModel
+
+VALIDATION_SCHEMA_VERSION = "1.2"
+
+
+class ValidatedModel(Value):
+    """What was validated: an analysis by anything else is not spoken for."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    temperature: float = Field(gt=0)
+    segment: Platt | None = None
+    exhibit: Platt | None = None
+    second_look: SecondLookModel | None = None
+    card_sha256: Sha256 = Field(description="of all that the model's card decides by, as canonical JSON")
+
+
+class OtherValidated(Value):
+    """A model that judged the same faces beside the one validated; it has the same parameters."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    second_look_sha256: Sha256 | None = None
+
+
+class Versions(Value):
+    """What computed it."""
+
+    reelproof: str
+    commit: str | None = None
+    source_sha256: Sha256 | None = Field(default=None, description="over the engine's source")
+    python: str
+    system: str
+    processor: str
+    backends: tuple[str, ...] = Field(description="what ran the network, with version and precision")
+    libraries: tuple[Library, ...]
+
+
+class LabelledSegment(Value):
+    """A stretch of time, labelled as manipulated or flagged."""
+
+    start: Seconds
+    end: Seconds
+    confidence: Probability | None = Field(default=None, description="of a flagged one")
+
+
+class SaidByOther(Value):
+    """What another model says of a file; in the order of the validation's ``others``."""
+
+    verdict: Verdict
+    probability: Probability | None = None
+
+
+class ValidationItem(Value):
+    """One file of the material: what the laboratory says of it, and what the analysis said."""
+
+    file: str = Field(description="relative to the material, with / between folders")
+    bytes: int = Field(ge=0)
+    sha256: Sha256
+    manipulated: bool = Field(description="the laboratory's label")
+    group: int = Field(ge=0, description="files with the same number depend on one another")
+    generator: str | None = None
+    attributes: dict[str, str] = Field(default_factory=dict, description="labelled: skin tone, sex")
+    truth: tuple[LabelledSegment, ...] = Field(default=(), description="labelled segments")
+    error: str | None = Field(default=None, description="why it could not be analysed; null: it was")
+    kind: MediaKind | None = None
+    verdict: Verdict | None = None
+    probability: Probability | None = Field(default=None, description="null: nothing could be judged")
+    stability: Probability | None = None
+    duration: Seconds = 0.0
+    codec: str | None = Field(default=None, description="of a video, by FFmpeg's name; since 1.2")
+    faces: int = Field(default=0, ge=0, description="persons found")
+    segments: tuple[LabelledSegment, ...] = ()
+    values: dict[str, float] = Field(
+        default_factory=dict, description="face width, contrast, bits per pixel …, as the domain check names"
+    )
+    outside: tuple[str, ...] = Field(default=(), description="properties outside the card's own ranges")
+    others: tuple[SaidByOther, ...] = Field(default=(), description="what other models say; since 1.1")
+
+
+class Outcomes(Value):
+    """How many were said to be what."""
+
+    flagged: int = Field(ge=0)
+    not_found: int = Field(ge=0)
+    inconclusive: int = Field(ge=0, description="with a probability")
+    not_judged: int = Field(ge=0, description="inconclusive, and without any probability")
+
+    @property
+    def total(self) -> int:
+        """All that were analysed."""
+        return self.flagged + self.not_found + self.inconclusive + self.not_judged
+
+
+class Level(Value):
+    """Figures over one part of the material."""
+
+    kind: MediaKind
+    attribute: str = Field(description="what it was chosen by, such as face width; empty: all of its kind")
+    name: str = Field(description="such as 80 to 120 px")
+    least: float | None = Field(default=None, description="of a measured attribute; null: no lower end")
+    most: float | None = Field(default=None, description="below this; null: no upper end")
+    manipulated: Outcomes
+    unmanipulated: Outcomes
+    groups: int = Field(ge=0)
+    rates: tuple[Rate, ...]
+
+    def rate_of(self, figure: str) -> Rate | None:
+        """The rate of that name, if it was measured."""
+        return next((each for each in self.rates if each.figure == figure), None)
+
+
+class ByOther(Value):
+    """Figures of another model over all of each kind and by generator, as those of the first are made."""
+
+    model: OtherValidated
+    levels: tuple[Level, ...]
+
+
+class ByRule(Value):
+    """Error rates of the joint verdict of all models by one rule, over all of each kind."""
+
+    rule: JointRule
+    levels: tuple[Level, ...]
+
+
+class CurvePoint(Value):
+    """Both error rates where everything from a probability on is flagged, with 95 % intervals."""
+
+    threshold: Probability
+    false_positives: int = Field(ge=0)
+    false_positive_rate: Probability
+    false_positive_low: Probability
+    false_positive_high: Probability
+    false_negatives: int = Field(ge=0)
+    false_negative_rate: Probability
+    false_negative_low: Probability
+    false_negative_high: Probability
+
+
+class Curve(Value):
+    """Error rates by threshold, of one kind of media."""
+
+    kind: MediaKind
+    manipulated: int = Field(gt=0)
+    unmanipulated: int = Field(gt=0)
+    points: tuple[CurvePoint, ...]
+
+
+class PavStep(Value):
+    """From this probability on, up to the next step's, the likelihood ratio is this."""
+
+    probability: Probability
+    log10_lr: float
+
+
+class TippettPoint(Value):
+    """Shares of both classes whose likelihood ratio is at least this."""
+
+    log10_lr: float
+    manipulated: Probability
+    unmanipulated: Probability
+
+
+class LrSystem(Value):
+    """Likelihood ratios made in one way, and how good they are."""
+
+    name: str
+    made: str = Field(description="how, in words")
+    cllr: float = Field(ge=0, description="log-likelihood-ratio cost; 1: says nothing, 0: perfect")
+    misleading_manipulated: Probability = Field(description="share of manipulated ones with a ratio below 1")
+    misleading_unmanipulated: Probability = Field(description="share of the others with one above 1")
+    tippett: tuple[TippettPoint, ...]
+    ece: tuple[float, ...] = Field(description="empirical cross-entropy at each of the prior odds")
+
+
+class LikelihoodRatios(Value):
+    """From a score to how much more likely it is of something manipulated than of something that is not."""
+
+    kind: MediaKind
+    manipulated: int = Field(gt=0)
+    unmanipulated: int = Field(gt=0)
+    groups: int = Field(gt=0)
+    platt: Platt = Field(description="natural log of the ratio from the log odds of the probability")
+    pav: tuple[PavStep, ...]
+    least: float = Field(description="log10; no smaller ratio is stated, for so few files show no more")
+    most: float = Field(description="log10, likewise")
+    cllr_min: float = Field(ge=0, description="what the order of the scores would allow at best")
+    systems: tuple[LrSystem, ...]
+    ece_odds: tuple[float, ...] = Field(description="log10 of prior odds")
+    ece_neutral: tuple[float, ...] = Field(description="cross-entropy where every ratio is 1")
+    ece_best: tuple[float, ...] = Field(description="with the ratios of cllr_min")
+
+
+class Repetition(Value):
+    """The same files analysed again, and what differed."""
+
+    how: str = Field(description="such as: again, the same back end")
+    items: int = Field(gt=0)
+    verdicts_changed: int = Field(ge=0)
+    largest_difference: float = Field(ge=0, description="of a probability")
+    segments_changed: int = Field(ge=0, description="files with another number of segments")
+    largest_edge: Seconds = Field(description="by which an edge of a segment moved")
+
+
+class CoveredRange(Value):
+    """What the material covered of a property: all of it, and the middle eight tenths."""
+
+    kind: MediaKind
+    name: str
+    unit: str
+    items: int = Field(gt=0)
+    least: float
+    tenth: float
+    median: float
+    ninetieth: float
+    most: float
+
+
+class CoveredCodec(Value):
+    """A codec that clips of the material are in."""
+
+    name: str = Field(description="by FFmpeg's name")
+    items: int = Field(gt=0)
+
+
+class Validation(Value):
+    """One validation of one model on one body of material."""
+
+    schema_version: str = VALIDATION_SCHEMA_VERSION
+    title: str = Field(description="of the material, in the laboratory's words")
+    laboratory: str | None = None
+    created: str = Field(description="UTC, ISO 8601; when the last file was measured or the figures made")
+    model: ValidatedModel
+    parameters: Parameters
+    versions: Versions
+    labelled: tuple[str, ...] = Field(description="what the laboratory labelled beside the label itself")
+    remarks: tuple[str, ...] = Field(default=(), description="on the material")
+    levels: tuple[Level, ...]
+    others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
+    joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
+    curves: tuple[Curve, ...]
+    likelihood_ratios: tuple[LikelihoodRatios, ...]
+    temporal: dict[str, float | None] = Field(
+        default_factory=dict, description="when within a clip, of clips with labelled segments"
+    )
+    repetitions: tuple[Repetition, ...]
+    covered: tuple[CoveredRange, ...]
+    codecs: tuple[CoveredCodec, ...] = Field(
+        default=(), description="of the videos, the most frequent first; empty also before 1.2"
+    )
+    limits: tuple[str, ...] = Field(description="limits found, in words")
+    material_sha256: Sha256 = Field(
+        description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed"
+    )
+    items: tuple[ValidationItem, ...]
+
+    _lacking = model_validator(mode="before")(add_missing_parameters)
+
+    def to_json(self) -> str:
+        """Text of ``validation.json``: UTF-8, two-space indent, keys in schema order."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Validation:
+        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        return cls.model_validate_json(text)
+
+    def level(self, kind: MediaKind) -> Level | None:
+        """The figures over all of a kind."""
+        return next((each for each in self.levels if each.kind is kind and not each.attribute), None)
+
+
+def validation_schema_text() -> str:
+    """The JSON schema (draft 2020-12) of ``validation.json``, as published in ``docs/``."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Validation.model_json_schema()}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+PROBABILITY_EDGE = 1e-6
+"""A probability of 0 or 1 is drawn in by so much before its log odds are taken."""
+
+
+def stated_log10(ratios: LikelihoodRatios, probability: float) -> float:
+    """log10 of the ratio by Platt's formula, within what so few files can show."""
+    inside = min(max(probability, PROBABILITY_EDGE), 1 - PROBABILITY_EDGE)
+    natural = ratios.platt.scale * math.log(inside / (1 - inside)) + ratios.platt.offset
+    return min(max(natural / math.log(10), ratios.least), ratios.most)
+
+
+LABORATORY_FILE = "laboratory.json"
+LABORATORY_SCHEMA_VERSION = "1.2"
+
+
+class OwnThreshold(Value):
+    """The published probability from which the laboratory itself flags exhibits of a kind."""
+
+    kind: MediaKind
+    threshold: Probability
+    shipped: Probability = Field(description="what the verdict flags from; not always as shipped")
+    by: str = Field(description="what it was chosen by, in words")
+    false_positive: Rate
+    false_negative: Rate
+
+
+class Laboratory(Value):
+    """One validation as reports quote it."""
+
+    schema_version: str = LABORATORY_SCHEMA_VERSION
+    validation_sha256: Sha256 = Field(description="of validation.json")
+    title: str
+    laboratory: str | None
+    created: str
+    files: int = Field(gt=0)
+    model: ValidatedModel
+    parameters: Parameters
+    source_sha256: Sha256 | None
+    levels: tuple[Level, ...]
+    others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
+    joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
+    likelihood_ratios: tuple[LikelihoodRatios, ...] = Field(description="without their plots")
+    covered: tuple[CoveredRange, ...]
+    codecs: tuple[CoveredCodec, ...] = Field(
+        default=(), description="of the videos, the most frequent first; empty also before 1.2"
+    )
+    limits: tuple[str, ...]
+    thresholds: tuple[OwnThreshold, ...] = ()
+
+    _lacking = model_validator(mode="before")(add_missing_parameters)
+
+    def to_json(self) -> str:
+        """Text of ``laboratory.json``: UTF-8, two-space indent, keys in schema order."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Laboratory:
+        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        return cls.model_validate_json(text)

@@ -1,0 +1,331 @@
+"""How an analysis was computed: parameters, software.
+
+And the rule by which several models decide together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sized
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from detector.errors import ParameterError
+from detector.schema.base import Sha256, Value
+from detector.schema.formatting import N_
+
+
+class Library(Value):
+    """A library that took part, under its name on the Python package index."""
+
+    name: str
+    version: str
+
+
+class Software(Value):
+    """What the analysis was computed with; all but the first four fields since 1.2."""
+
+    reelproof: str
+    torch: str
+    device: str = Field(description="cpu or cuda, and the device's name")
+    created: str = Field(description="UTC, ISO 8601")
+    python: str | None = None
+    libraries: tuple[Library, ...] = ()
+    system: str | None = Field(default=None, description="operating system and kernel")
+    processor: str | None = None
+    instructions: str | None = Field(default=None, description="the widest vector instructions there are")
+    commit: str | None = Field(default=None, description="of the source tree; null outside a git checkout")
+    source_sha256: Sha256 | None = Field(
+        default=None, description="over the engine's source; docs/exhibit.md says how it is made"
+    )
+    face_proposals_sha256: Sha256 | None = Field(
+        default=None, description="of the network that proposes where faces may be; since 1.13"
+    )
+    covered_faces_sha256: Sha256 | None = Field(
+        default=None, description="of the network that tells covered faces; since 1.21"
+    )
+    backend: str | None = Field(default=None, description="what ran the network; since 1.3")
+    precision: str | None = Field(default=None, description="of the network's arithmetic")
+    threads: int | None = Field(default=None, ge=1, description="for that, on the processor")
+    batch: int | None = Field(default=None, ge=1, description="crops scored at once, at most")
+    command: str | None = Field(
+        default=None, description="for a POSIX shell in the exhibit's folder; repeats the analysis"
+    )
+
+
+class Ran(Value):
+    """What ran a model."""
+
+    backend: str
+    precision: str
+    device: str = Field(description="cpu or cuda, and the device's name")
+
+
+class JointRule(StrEnum):
+    """The rule, by the name that commands and programs use."""
+
+    FIRST = "first"
+    ANY = "any"
+    MAJORITY = "majority"
+    ALL = "all"
+
+    @property
+    def words(self) -> str:
+        """The rule in words, which end a sentence."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    JointRule.FIRST: "the first model decides; the others are shown.",
+    JointRule.ANY: "manipulated if any model says so.",
+    JointRule.MAJORITY: "what more than half of the models say; else inconclusive.",
+    JointRule.ALL: "what all models say; else inconclusive.",
+}
+MOST_OTHERS = 8
+"""Models of one analysis beside the first."""
+
+
+def refuse_without_others(rule: JointRule, others: Sized) -> None:
+    """Raise :class:`ParameterError` for a rule by which several models are to decide where there is one."""
+    if rule != JointRule.FIRST and not others:
+        raise ParameterError(
+            N_("The rule “%(rule)s” is for several models. Name others beside the first, or leave it out.")
+            % {"rule": str(rule)}
+        )
+
+
+LATER_PARAMETERS = {
+    "search_interval": frozenset({"1.0", "1.1", "1.2"}),
+    "edge_window": frozenset({"1.0", "1.1", "1.2", "1.3"}),
+    "second_look": frozenset({"1.0", "1.1", "1.2", "1.3", "1.4"}),
+    **dict.fromkeys(
+        ("minimum_colour", "minimum_detail", "maximum_flatness"),
+        frozenset({"1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}),
+    ),
+    "skip_unreferenced": frozenset(f"1.{minor}" for minor in range(11)),
+    "interpolate_below": frozenset(f"1.{minor}" for minor in range(14)),
+    "alternate_heads": frozenset(f"1.{minor}" for minor in range(15)),
+    "average_odds": frozenset(f"1.{minor}" for minor in range(17)),
+}
+"""Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
+
+VIDEO_PARAMETERS = frozenset(
+    {
+        "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
+        "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced", "interpolate_below",
+        "alternate_heads",
+    }
+)  # fmt: skip
+"""Parameters that change nothing of a photograph, which is one frame."""
+
+PHOTO_PARAMETERS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness", "average_odds"})
+"""Parameters that change nothing of a video."""
+
+FIRST_PASS_PARAMETERS = frozenset(
+    {
+        "sample_rate", "detection_threshold", "detection_width", "search_interval", "bridge_gap",
+        "minimum_face", "minimum_confidence", "minimum_contrast", "minimum_sharpness", "maximum_sharpness",
+        "minimum_colour", "minimum_detail", "maximum_flatness", "interpolate_below",
+    }
+)  # fmt: skip
+"""Parameters on which it depends which faces are found, followed, judged and scored by the scan."""
+
+SECOND_LOOK_PARAMETERS = frozenset({"second_look", "alternate_heads"})
+"""Parameters that change nothing where one network decides alone."""
+
+SURELY_FOUND = 24.0
+"""Width from which CenterFace finds nearly every face, px as searched (docs/faces.md)."""
+
+
+class Parameters(Value):
+    """Every parameter that changes a result. Defaults are the shipped ones."""
+
+    sample_rate: float = Field(default=8.0, gt=0, le=120, description=N_("sampled frames a second"))
+    detection_threshold: float = Field(
+        default=0.5, gt=0, lt=1, description=N_("least CenterFace confidence of a face that is followed")
+    )
+    detection_width: int = Field(
+        default=640,
+        ge=128,
+        description=N_(
+            "frames are searched at most this wide, px; large photographs also in parts of this width"
+        ),
+    )
+    search_interval: float = Field(
+        default=8.0,
+        ge=0,
+        le=60,
+        description=N_(
+            "seconds between searches of whole frames, a quarter of it in frames so large that a smaller "
+            "network, which proposes faces in between, may miss one that is judged; known faces are looked "
+            "for once a second where they were, and followed by their pictures from one such look to the "
+            "next; 0: every sampled frame is searched whole; since 1.3, with proposals since 1.12"
+        ),
+    )
+    edge_window: float = Field(
+        default=1.0,
+        ge=0,
+        le=10,
+        description=N_(
+            "seconds before and after each end of an interval that reaches the threshold, besides "
+            "a sampling interval, in which every frame is judged, which moves the ends to where they "
+            "are; 0: sampled frames only; not for networks that judge sequences; since 1.4"
+        ),
+    )
+    minimum_face: float = Field(
+        default=48.0, ge=0, description=N_("least face width judged, px of the upright frame")
+    )
+    minimum_confidence: float = Field(
+        default=0.7, ge=0, lt=1, description=N_("least CenterFace confidence of a face that is judged")
+    )
+    minimum_contrast: float = Field(
+        default=5.0, ge=0, description=N_("least standard deviation of a judged crop's grey levels, of 255")
+    )
+    minimum_sharpness: float = Field(
+        default=0.028, ge=0, description=N_("least fine detail of a judged crop, as a share of its contrast")
+    )
+    maximum_sharpness: float = Field(
+        default=0.25, ge=0, description=N_("most fine detail of a judged crop, likewise; above it is noise")
+    )
+    minimum_colour: float = Field(
+        default=1.5,
+        ge=0,
+        description=N_(
+            "photos: least mean distance of a judged face's colours from a function of their "
+            "brightness, levels of 255; below it is black and white or toned; 0: any; since 1.8"
+        ),
+    )
+    minimum_detail: float = Field(
+        default=0.025,
+        ge=0,
+        description=N_(
+            "photos: least share of a judged face's contrast that is lost at a width of 32 px; below "
+            "it is enlarged or far out of focus; 0: any; since 1.8"
+        ),
+    )
+    maximum_flatness: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description=N_(
+            "photos: most of a judged face's pixels that equal all their neighbours; above it is "
+            "drawn; 0: any; since 1.8"
+        ),
+    )
+    median_window: float = Field(default=1.2, ge=0, description=N_("sliding median, seconds"))
+    enter_threshold: float = Field(
+        default=0.65, gt=0, lt=1, description=N_("smoothed probability that opens a segment")
+    )
+    exit_threshold: float = Field(
+        default=0.5, gt=0, lt=1, description=N_("smoothed probability that closes it")
+    )
+    merge_gap: float = Field(
+        default=0.5, ge=0, description=N_("segments nearer than this become one, seconds")
+    )
+    minimum_duration: float = Field(
+        default=0.5,
+        ge=0,
+        description=N_(
+            "shorter segments are dropped, seconds, the last sample's interval counted; tracks of "
+            "one person that are shorter are judged together"
+        ),
+    )
+    bridge_gap: float = Field(
+        default=0.75, ge=0, description=N_("a face lost for less keeps its track, seconds")
+    )
+    minimum_usable_frames: int = Field(
+        default=8, ge=1, description=N_("fewer usable frames in a video: inconclusive")
+    )
+    doubt_threshold: float = Field(
+        default=0.4,
+        gt=0,
+        lt=1,
+        description=N_("nothing flagged, but the probability over a person's frames this high: inconclusive"),
+    )
+    second_look: int = Field(
+        default=8,
+        ge=0,
+        le=64,
+        description=N_(
+            "moments of each person that a second, stronger network judges as well, if the model has "
+            "one; its logits are fused with those of the scan; of eight or more only half where these leave "
+            "no doubt; 0: none; since 1.5"
+        ),
+    )
+    skip_unreferenced: bool = Field(
+        default=True,
+        description=N_(
+            "H.264 frames that are not sampled and to which no other frame refers are not decoded, in "
+            "MP4, QuickTime and Matroska; 0: every frame is decoded; since 1.11"
+        ),
+    )
+    interpolate_below: float = Field(
+        default=0.4,
+        ge=0,
+        lt=1,
+        description=N_(
+            "videos: of a track the scan is given every fourth face, and, where its probability of "
+            "one of both ends of such a gap is this high, the middle one, and so on; scores of others lie on "
+            "the line between; 0: every face is scored; not for networks that judge sequences; since 1.14"
+        ),
+    )
+    alternate_heads: bool = Field(
+        default=True,
+        description=N_(
+            "videos: the second network sees the inner face in each of its moments, the whole head in every "
+            "other one of a track, and in between takes it from these; 0: the whole head in each as well; "
+            "since 1.15"
+        ),
+    )
+    average_odds: bool = Field(
+        default=True,
+        description=N_(
+            "photos: of several judged faces the odds are averaged, so that their number makes false "
+            "findings less likely than the highest one would; 0: the highest one counts; since 1.17"
+        ),
+    )
+    seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """Of doubt and of a finding."""
+        return self.doubt_threshold, self.enter_threshold
+
+    @property
+    def crossed(self) -> tuple[str, str] | None:
+        """A name whose value must not be above that of the other; None where all fit together.
+
+        Scores that open a segment would close it, or no crop be sharp enough and free of noise. Refused
+        where parameters are given, not here: analyses that were made so are read.
+        """
+        if self.exit_threshold > self.enter_threshold:
+            return "exit_threshold", "enter_threshold"
+        if self.minimum_sharpness > self.maximum_sharpness:
+            return "minimum_sharpness", "maximum_sharpness"
+        return None
+
+
+def zero_values(names: Iterable[str]) -> dict[str, Any]:
+    """Those of :data:`LACKING` as they are where they had no name yet: 0, each of its type."""
+    return {name: type(Parameters.model_fields[name].default)(0) for name in names}
+
+
+def add_missing_parameters(document: Any) -> Any:
+    """A document of a validation before it is read: what of :data:`LACKING` it does not name is 0.
+
+    It states no schema version of analyses, by which an analysis is asked. It needs none: all parameters
+    there were are written into it, so one that it lacks did not exist when it was made.
+    """
+    parameters = document.get("parameters") if isinstance(document, dict) else None
+    if not isinstance(parameters, dict):
+        return document
+    return {
+        **document,
+        "parameters": {**zero_values(LATER_PARAMETERS.keys() - parameters.keys()), **parameters},
+    }
+
+
+def is_shipped_threshold(threshold: float) -> bool:
+    """Whether findings begin from the probability that is shipped, not from one that was set."""
+    return bool(threshold == Parameters.model_fields["enter_threshold"].default)

@@ -1,0 +1,222 @@
+"""Run the second network on moments of faces, and score crops with both networks fused."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.backends import selection as backends
+from detector.faces.crop import HEAD, INNER, CropSquare, crop_square, head_square
+from detector.faces.detections import Detection
+from detector.media.frame import Image
+from detector.models.loaded import LoadedModel
+from detector.networks import graphs
+from detector.schema import analysis as schema
+from detector.schema.geometry import sigmoid
+from detector.scoring.fusion import (
+    SCAN,
+    SECOND_LOGITS,
+    SECOND_NETWORK,
+    Explainable,
+    Floats,
+    Fusion,
+    NetworkPart,
+    explainable_of_fused,
+    fusion_inputs,
+    inputs_of,
+    second_logits_of,
+)
+from detector.scoring.moments import AS_IT_IS, KeptMoment, MomentView, crop_in_view, in_frame, squares
+from detector.scoring.person_look import PersonLook, raised_by
+from detector.scoring.scorer import FusedLogits, Scorer, run_in_batches
+
+_run = partial(run_in_batches, batch=8)
+
+
+class SecondNetwork:
+    """``model`` in a back end; ``still`` is for the faces of a photograph."""
+
+    def __init__(self, model: LoadedModel, backend: str | None, still: bool) -> None:
+        self.model = model
+        self._backend = backends.open_backend(model, backend)
+        self._still = still
+        self._known: dict[bytes, Floats] = {}  # what it gave, by a photograph's crops
+
+    def outputs_of(self, framing: int) -> tuple[int, ...]:
+        """Which of the network's outputs are of ``framing``: whole heads of photographs have their own."""
+        return graphs.outputs_of(graphs.PHOTOGRAPH if self._still and framing == HEAD else framing)
+
+    def of_moments(
+        self, moments: Sequence[KeptMoment], view: MomentView, framings: Sequence[Sequence[int]]
+    ) -> Floats:
+        """The logits (m, 4): altered and synthesised of the inner face, then of the whole head.
+
+        ``framings`` are those of each moment that are looked at; logits of others are no numbers, and
+        cost nothing.
+        """
+        size = self.model.card.input.size
+        places = [(i, framing) for i, own in enumerate(framings) for framing in own]
+        seen = np.full((len(moments), SECOND_LOGITS), np.nan)
+        if not places:
+            return seen
+        crops = [crop_in_view(moments[i], view, framing, size) for i, framing in places]
+        out = _run(self._backend, crops)
+        if self._still and view is AS_IT_IS:
+            self._known.update(zip(map(_key, crops), out[:, None], strict=True))
+        for (i, framing), logits in zip(places, out, strict=True):
+            seen[i, second_logits_of(framing)] = logits[list(self.outputs_of(framing))]
+        return seen
+
+    def of_crops(self, crops: Sequence[Image]) -> Floats:
+        """The logits (n, c); what it has seen of a photograph it is not asked again."""
+        if len(crops) == 1 and (known := self._known.get(_key(crops[0]))) is not None:
+            return known
+        return _run(self._backend, crops)
+
+
+@dataclass(frozen=True)
+class BothNetworks:
+    """The scan and the second network, and how their logits are fused."""
+
+    scan: Scorer
+    second: SecondNetwork
+    fusion: Fusion
+
+    @classmethod
+    def of(cls, scan: Scorer, model: LoadedModel) -> Self:
+        """``scan`` beside the second network of ``model``, which has one."""
+        assert model.second_look is not None and model.card.second_look is not None
+        second = SecondNetwork(model.second_look, scan.requested_backend, scan.still)
+        return cls(scan, second, Fusion.of(model.card.second_look, scan.still, scan.codec))
+
+    @property
+    def still(self) -> bool:
+        """Whether they judge faces of a photograph."""
+        return self.scan.still
+
+
+def _key(crop: Image) -> bytes:
+    return hashlib.sha256(crop.tobytes()).digest()
+
+
+class FusedScorer(Scorer):
+    """The scan's scorer with logits fused by what ``looks`` found, one look a person."""
+
+    def __init__(self, networks: BothNetworks, looks: Sequence[PersonLook]) -> None:
+        scan = networks.scan
+        super().__init__(scan.loaded, scan._device, scan.still, scan.requested_backend, scan.codec)
+        self.card = scan.card.fused
+        self._networks = networks
+        self._looks = tuple(looks)
+
+    def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> FusedLogits:
+        """See :meth:`Scorer.fuse`; with what is raised of *altered*.
+
+        For people who were not looked at, the second network says nothing.
+        """
+        raised = self._raised_by(track, time)
+        halves = self._networks.fusion.halves(self._inputs_at(track, time, logits), raised)
+        return FusedLogits(np.maximum(*halves), *halves)
+
+    def second_look_of(self, track: int) -> schema.SecondLook | None:
+        look = self._look_of(track)
+        if look is None:
+            return None
+        altered, synthesised = (float(half[0]) for half in self._networks.fusion.halves(look.inputs))
+        return schema.SecondLook(
+            scan=self._networks.scan.person_probability(look.scan_level),
+            altered=sigmoid(altered),
+            synthesised=sigmoid(synthesised),
+            stability=look.stability,
+            contradiction=look.contradiction,
+            contrasts=tuple(
+                schema.SecondLookContrast(
+                    track=one.track, start=one.start, end=one.end, contrast=one.contrast, raised=one.amount
+                )
+                for one in look.raised
+            ),
+            moments=tuple(map(_told, look.moments, look.second_logits.tolist(), look.headed.tolist())),
+        )
+
+    def explainable(self, image: Image, peak: Detection) -> Explainable:
+        """See :func:`detector.scoring.fusion.explainable_of_fused`."""
+        track, time = np.array([peak.track]), np.array([peak.time])
+        scan = self._networks.scan
+        scanned = scan.logits([crop_square(image, peak.square, scan.card.input.size)])
+        look = self._look_of(peak.track)
+        raised = raised_by(look.raised if look else (), track, time)
+        return explainable_of_fused(
+            self._networks.fusion,
+            self._inputs_at(track, time, scanned),
+            raised,
+            self._parts(image, peak),
+            partial(self._crop, image, peak),
+        )
+
+    def _parts(self, image: Image, peak: Detection) -> tuple[NetworkPart, ...]:
+        height, width = image.shape[:2]
+        inner, head = peak.square, head_square(peak.box, width, height)
+        scan, second = self._networks.scan, self._networks.second
+
+        def of_second(framing: int, square: CropSquare) -> NetworkPart:
+            outputs = second.outputs_of(framing)
+            return NetworkPart(
+                inputs_of(framing),
+                second.model,
+                outputs,
+                framing,
+                square,
+                lambda crops: second.of_crops(crops)[:, outputs],
+            )
+
+        return (
+            NetworkPart((SCAN,), scan.loaded, None, INNER, inner, lambda crops: scan.logits(crops)[:, None]),
+            of_second(INNER, inner),
+            of_second(HEAD, head),
+        )
+
+    def _crop(self, image: Image, peak: Detection, part: NetworkPart) -> tuple[Image, CropSquare]:
+        """What ``part`` sees of ``peak``, and where: of a photograph the very crop that was judged."""
+        size, look = part.model.card.input.size, self._look_of(peak.track)
+        if self.still and SCAN not in part.columns and look is not None:
+            moment = look.moments[0]
+            square = squares(moment, AS_IT_IS)[part.framing]
+            return crop_in_view(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
+        return crop_square(image, part.square, size), part.square
+
+    def _raised_by(self, track: NDArray[np.int32], time: Floats) -> Floats:
+        """By how much (n,) the altered half is raised at ``time`` of ``track``."""
+        return raised_by([one for look in self._looks for one in look.raised], track, time)
+
+    def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
+        """The fusion's inputs (n, 5) at ``time`` of ``track``; ``scanned`` are the scan's logits (n,)."""
+        fusion = self._networks.fusion
+        out = fusion_inputs(scanned, fusion.neutral[SECOND_NETWORK])
+        for look in self._looks:
+            mine = np.isin(track, look.tracks)
+            if mine.any():
+                out[mine] = look.inputs_at(track[mine], time[mine], scanned[mine], fusion.within)
+        return out
+
+    def _look_of(self, track: int) -> PersonLook | None:
+        return next((look for look in self._looks if track in look.tracks), None)
+
+
+def _told(moment: KeptMoment, logits: Sequence[float], headed: bool) -> schema.SecondLookMoment:
+    told = [round(logit, 4) for logit in logits]
+    inner_altered, inner_synthesised = (told[column] for column in second_logits_of(INNER))
+    head_altered, head_synthesised = (told[column] if headed else None for column in second_logits_of(HEAD))
+    return schema.SecondLookMoment(
+        time=moment.time,
+        pts=moment.pts,
+        inner_altered=inner_altered,
+        inner_synthesised=inner_synthesised,
+        head_altered=head_altered,
+        head_synthesised=head_synthesised,
+    )

@@ -1,0 +1,202 @@
+"""Keep moments of each track during the first pass, and crop them in several views for the second look."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.faces.crop import CropSquare, Face, crop_square, head_square, inner_square, roll
+from detector.faces.patch import FacePatch, PatchFile, PatchInFile, cut_patch, cut_photo_patch
+from detector.faces.tracks import Split
+from detector.media.frame import Frame, Image
+from detector.schema.analysis import Box
+
+MOST_BYTES = 96 * 1024 * 1024  # of all patches together
+_IN_MEMORY = 8 * 1024 * 1024  # of them; the rest lies in a file
+
+
+@dataclass(eq=False, slots=True)
+class KeptMoment:
+    """One face in one frame, with the pixels around it, in memory or in a file."""
+
+    track: int
+    time: float
+    pts: int
+    pixels: FacePatch | PatchInFile
+    roll: float
+
+    @property
+    def patch(self) -> FacePatch:
+        """The pixels around the face."""
+        return self.pixels.read() if isinstance(self.pixels, PatchInFile) else self.pixels
+
+    @property
+    def size(self) -> int:
+        """Of the pixels, in bytes."""
+        return self.pixels.size if isinstance(self.pixels, PatchInFile) else self.pixels.image.nbytes
+
+
+@dataclass
+class _OfTrack:
+    offered: int = 0
+    stride: int = 1
+    kept: list[KeptMoment] = field(default_factory=list)
+
+
+class MomentKeeper:
+    """Offer it every usable face; it keeps between ``most`` and twice as many a track, evenly spread.
+
+    Fewer where all together would take more than ``most_bytes``, of which ``in_memory`` lie in memory and the
+    rest in a file. ``still`` says that they are of a photograph.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        most_bytes: int = MOST_BYTES,
+        in_memory: int = _IN_MEMORY,
+        still: bool = False,
+    ) -> None:
+        self._cut = cut_photo_patch if still else cut_patch
+        self._most = most
+        self._most_bytes = most_bytes
+        self._in_memory = in_memory
+        self._bytes = 0
+        self._held: dict[KeptMoment, int] = {}  # in memory, the oldest first
+        self._file: PatchFile | None = None
+        self._tracks: dict[int, _OfTrack] = {}
+
+    def offer(self, frame: Frame, track: int, face: Face) -> None:
+        """A usable ``face`` of ``track`` in ``frame``, later than those before."""
+        of_track = self._tracks.setdefault(track, _OfTrack())
+        wanted = of_track.offered % of_track.stride == 0
+        of_track.offered += 1
+        if not wanted:
+            return
+        moment = KeptMoment(track, float(frame.time), frame.pts, self._cut(frame.image, face.box), roll(face))
+        of_track.kept.append(moment)
+        self._held[moment] = moment.size
+        self._bytes += moment.size
+        if len(of_track.kept) >= 2 * self._most:
+            self._thin(of_track)
+        self._put_aside()
+        while self._bytes > self._most_bytes:
+            largest = max(self._tracks.values(), key=lambda each: len(each.kept))
+            if len(largest.kept) == 1:
+                self._drop([of_track.kept.pop()])
+                return
+            self._thin(largest)
+
+    def _put_aside(self) -> None:
+        """Put the oldest into the file, where memory holds more than it should."""
+        total = sum(self._held.values())
+        while total > self._in_memory and len(self._held) > 1:
+            oldest = next(iter(self._held))
+            assert isinstance(oldest.pixels, FacePatch)
+            try:
+                self._file = self._file or PatchFile()
+                oldest.pixels = self._file.put(oldest.pixels)
+            except OSError:  # no room on the disk: all stay in memory, half as many
+                self._most_bytes, self._in_memory = self._most_bytes // 2, sys.maxsize
+                return
+            total -= self._held.pop(oldest)
+
+    def _thin(self, of_track: _OfTrack) -> None:
+        self._drop(of_track.kept[1::2])
+        of_track.kept = of_track.kept[::2]
+        of_track.stride *= 2
+
+    def _drop(self, moments: Iterable[KeptMoment]) -> None:
+        for moment in moments:
+            self._bytes -= moment.size
+            self._held.pop(moment, None)
+            if isinstance(moment.pixels, PatchInFile):
+                moment.pixels.give_up()
+
+    def split(self, splits: Iterable[Split]) -> None:
+        """Moments that were offered as those of one track turned out to be of another."""
+        for split in splits:
+            of_track = self._tracks.get(split.track, _OfTrack())
+            moved = [moment for moment in of_track.kept if moment.time >= split.since]
+            of_track.kept = [moment for moment in of_track.kept if moment.time < split.since]
+            for moment in moved:
+                moment.track = split.into
+            into = self._tracks.setdefault(split.into, _OfTrack())
+            into.kept = moved + into.kept
+
+    def of(self, tracks: Iterable[int]) -> list[KeptMoment]:
+        """All that is kept of these tracks, in order of time."""
+        kept = [moment for track in tracks if track in self._tracks for moment in self._tracks[track].kept]
+        return sorted(kept, key=lambda moment: moment.time)
+
+
+def spread(moments: list[KeptMoment], times: NDArray[np.float64], count: int) -> list[KeptMoment]:
+    """At most ``count`` of ``moments``, spread over ``times`` (n,), those of all usable faces, in order."""
+    if not moments or not count:
+        return []
+    places = ((np.arange(count) + 0.5) * len(times) / count).astype(int)
+    kept = np.array([moment.time for moment in moments])
+    nearest = {int(np.abs(kept - times[place]).argmin()) for place in places}
+    return [moments[number] for number in sorted(nearest)]
+
+
+def evenly(count: int, most: int) -> NDArray[np.intp]:
+    """At most ``most`` places of ``count``, evenly spread, in order."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))
+
+
+@dataclass(frozen=True)
+class MomentView:
+    """How the same moment is looked at once more; shift in sides of the square, ``quality`` of a JPEG."""
+
+    mirrored: bool = False
+    dx: float = 0.0
+    dy: float = 0.0
+    scale: float = 1.0
+    quality: int | None = None
+
+
+AS_IT_IS = MomentView()
+OTHER_VIEWS = (
+    MomentView(mirrored=True),
+    MomentView(dx=0.02, dy=0.012),
+    MomentView(scale=1.1),
+    MomentView(quality=60),
+)
+
+
+def crop_in_view(moment: KeptMoment, view: MomentView, framing: int, size: int) -> Image:
+    """The inner face or the whole head, by its ``framing``, as ``view`` has it: (size, size, 3)."""
+    crop = crop_square(moment.patch.image, squares(moment, view)[framing], size)
+    if view.quality is not None:
+        _, data = cv2.imencode(
+            ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]
+        )
+        crop = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop
+
+
+def squares(moment: KeptMoment, view: MomentView) -> tuple[CropSquare, CropSquare]:
+    """Where both lie in the moment's patch."""
+    image, box, _ = moment.patch
+    height, width = image.shape[:2]
+    return (
+        inner_square(box, moment.roll, view.scale, view.dx, view.dy),
+        head_square(box, width, height, view.scale, view.dx, view.dy),
+    )
+
+
+def in_frame(square: CropSquare, moment: KeptMoment, box: Box) -> CropSquare:
+    """A ``square`` of the moment's patch in its frame, where the face has ``box``."""
+    (left, top, *_), scale = moment.patch.box, moment.patch.scale
+    return CropSquare(
+        box[0] + (square.x - left) / scale,
+        box[1] + (square.y - top) / scale,
+        square.side / scale,
+        square.angle,
+    )

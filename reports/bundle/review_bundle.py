@@ -1,0 +1,139 @@
+"""Write review bundles and read those that reviewers return; ``docs/evidence-format.md`` has the format."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from detector.files import FILES
+from reports.bundle.archive import BundleError, NoBundleError, add_entry, chunks, hashed_entry, open_zip
+from reports.bundle.manifest import (
+    LARGEST_MANIFEST,
+    OWN,
+    Manifest,
+    ManifestEntry,
+    ManifestError,
+    Signer,
+    manifest_files,
+    read_manifest,
+)
+from reports.file_names import ANALYSIS, ANNOTATIONS, CASE, CHECKSUMS, CUSTODY, MANIFEST, VERIFIER
+from reports.language.translation import N_
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, SavedAnnotations, read_file
+
+_VERIFIER = FILES / "docs" / "verify_bundle.py"
+
+
+def write_bundle(
+    to: Path, files: Mapping[str, bytes | Path], manifest: Manifest, signer: Signer | None = None
+) -> None:
+    """Write a bundle of ``files``, contents or paths by name; ``manifest`` says what they are about.
+
+    What others check it by is added: a program of ninety lines, the sums as ``sha256sum`` reads
+    them, and the manifest with its own. The same files make the same bytes, but for a signature's moment.
+    """
+    listed: list[ManifestEntry] = []
+    with zipfile.ZipFile(to, "w") as archive:
+
+        def add(name: str, content: bytes | Path) -> None:
+            listed.append(_put(archive, name, content))
+
+        everything = {**files, VERIFIER: _VERIFIER}
+        for name in sorted(everything):
+            add(name, everything[name])
+        add(CHECKSUMS, sums_of(listed))
+        case, custody = (_bytes(files[name]) if name in files else None for name in (CASE, CUSTODY))
+        whole = manifest.model_copy(update={"files": tuple(listed)})
+        for name, data in manifest_files(whole, case=case, custody=custody, signer=signer).items():
+            _put(archive, name, data)
+
+
+def sums_of(entries: Iterable[ManifestEntry]) -> bytes:
+    """The text of ``sha256sums.txt`` over files."""
+    return "".join(f"{entry.sha256}  {entry.path}\n" for entry in entries).encode()
+
+
+def _bytes(content: bytes | Path) -> bytes:
+    return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> ManifestEntry:
+    digest, size = hashlib.sha256(), 0
+
+    def counted(pieces: Iterable[bytes]) -> Iterable[bytes]:
+        nonlocal size
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            yield piece
+
+    if isinstance(content, bytes):
+        add_entry(archive, name, len(content), counted([content]))
+    else:
+        with content.open("rb") as stream:
+            add_entry(archive, name, content.stat().st_size, counted(chunks(stream)))
+    return ManifestEntry.model_construct(path=name, bytes=size, sha256=digest.hexdigest())
+
+
+_NAMED = 12  # files in an error message, at most
+
+
+def annotations_in(path: Path) -> tuple[bytes, SavedAnnotations]:
+    """The annotation file in a bundle, as text and read, once every file was found as the manifest says.
+
+    A bundle that was unpacked and packed again will do. Raises :class:`BundleError` that names
+    each file that is missing, not listed or changed.
+    """
+    with open_zip(path) as archive:
+        listed = _check(archive)
+        if ANNOTATIONS not in listed or ANALYSIS not in listed:
+            raise BundleError(f"The bundle holds no {ANNOTATIONS} or no {ANALYSIS}.")
+        text = _text(archive, ANNOTATIONS, LARGEST_ANNOTATION_FILE)
+    saved = read_file(text)
+    if saved.analysis_sha256 != listed[ANALYSIS].sha256:
+        raise BundleError(
+            f"The bundle's annotations are not about its own {ANALYSIS}: it was put together by hand."
+        )
+    return text, saved
+
+
+def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
+    """What the manifest lists, once all files are as it says."""
+    try:
+        listed = {
+            entry.path: entry for entry in read_manifest(_text(archive, MANIFEST, LARGEST_MANIFEST)).files
+        }
+    except KeyError:
+        words = N_("The zip holds no %(name)s of a Reelproof bundle.") % {"name": MANIFEST}
+        raise NoBundleError(words) from None
+    except ManifestError as problem:
+        raise BundleError(str(problem)) from None
+    there = {entry.filename for entry in archive.infolist() if not entry.is_dir()} - set(OWN)
+    problems = [f"{name} is missing" for name in listed if name not in there]
+    problems += [f"{name} is not in the manifest" for name in sorted(there - set(listed))]
+    problems += [
+        f"{name} was changed" for name in sorted(there & set(listed)) if not _same(archive, listed[name])
+    ]
+    if problems:
+        more = f", and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        raise BundleError(f"The bundle is not as it was made: {', '.join(problems[:_NAMED])}{more}.")
+    return listed
+
+
+def _same(archive: zipfile.ZipFile, entry: ManifestEntry) -> bool:
+    if archive.getinfo(entry.path).file_size != entry.bytes:
+        return False
+    try:
+        return hashed_entry(archive, entry.path)[1] == entry.sha256
+    except zipfile.BadZipFile:  # its own checksum already says so
+        return False
+
+
+def _text(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    """A file of the zip of at most so many bytes; raises KeyError where there is none."""
+    if archive.getinfo(name).file_size > most:
+        raise BundleError(f"{name} is too large for what it is.")
+    with archive.open(name) as stream:
+        return stream.read(most)

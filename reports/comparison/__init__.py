@@ -1,0 +1,1 @@
+"""Comparisons with a reference: the files beside an analysis, and the report's section."""

@@ -1,0 +1,254 @@
+"""The section on a comparison: both files, what the reference shows, and the differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector.schema.analysis import MediaKind
+from detector.schema.comparison import ComparedFile, ComparedSegment, Comparison, Outcome, Region, Transform
+from reports.comparison.differences import (
+    GapView,
+    PieceView,
+    TimeMapView,
+    Triple,
+    gap_view,
+    picture_triples,
+    piece_view,
+    time_map_view,
+)
+from reports.inputs.pictures import ShownPicture
+from reports.language import formatting
+from reports.language.formatting import probability, shown, timecode
+from reports.language.translation import UNTRANSLATED, Quoted, gettext, translated_view
+from reports.wording.sections import Fact
+
+
+def file_facts(file: ComparedFile) -> Iterator[Fact]:
+    """What one of the two files is."""
+    yield Fact(gettext("File"), Quoted(formatting.file_name(file.file)))
+    yield Fact("SHA-256", file.sha256, exact=True)
+    yield Fact(gettext("Size"), formatting.size(file.bytes))
+    yield Fact(gettext("Picture"), f"{file.width} × {file.height} px")
+    if file.kind is MediaKind.VIDEO:
+        yield Fact(gettext("Length"), timecode(file.duration))
+        yield Fact(gettext("Frame rate"), formatting.average_rate(file.frame_rate))
+
+
+def transform_facts(comparison: Comparison, found: Transform) -> Iterator[Fact]:
+    """Scale, stretch, mirroring, rotation, crop and bars of the exhibit, and how sure they are."""
+    yield Fact(
+        gettext("Scale"),
+        gettext("the same size") if abs(found.scale - 1) < 0.005 else shown(found.scale, ".3f"),
+        "" if abs(found.scale - 1) < 0.005 else gettext("pixels of the exhibit to one of the reference"),
+    )
+    if abs(found.stretch - 1) >= 0.005:
+        yield Fact(gettext("Stretch"), shown(found.stretch, ".3f"), gettext("width against height"))
+    yield Fact(
+        gettext("Mirrored"), gettext("yes, left and right are exchanged") if found.mirror else gettext("no")
+    )
+    yield Fact(
+        gettext("Rotation"),
+        gettext("none")
+        if abs(found.rotation) < 0.05
+        else gettext("%(rotation)s° clockwise", rotation=shown(found.rotation, ".1f")),
+    )
+    reference = comparison.reference
+    x0, y0, x1, y1 = found.crop
+    share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
+    # Nothing is cut off where the edges are a pixel of either file off, or no further than the view is.
+    room = max(1.0, found.uncertainty) * max(1.0, 1 / found.scale)
+    whole = max(x0, y0, reference.width - x1, reference.height - y1) <= room
+    crop = (
+        gettext("the whole picture")
+        if whole
+        else gettext(
+            "%(share)s of its picture", share=shown(min(share, 0.999), ".0%" if share < 0.995 else ".1%")
+        )
+    )
+    yield Fact(gettext("Part of the reference shown"), crop, "" if whole else formatting.box(found.crop))
+    left, top, right, bottom = found.shown
+    bars = 1 - (right - left) * (bottom - top) / (comparison.exhibit.width * comparison.exhibit.height)
+    if bars > 0.005:
+        yield Fact(
+            gettext("Bars or captions added"),
+            gettext("%(bars)s of the exhibit's picture", bars=shown(bars, ".0%")),
+        )
+    off = (
+        gettext("less than 0.1 px") if found.uncertainty < 0.1 else f"± {shown(found.uncertainty, '.1f')} px"
+    )
+    yield Fact(gettext("Uncertainty"), off, gettext("at the corners of the exhibit's picture"))
+
+
+SHOWN_IN_REPORT = 3  # picture triples
+
+
+@dataclass(frozen=True)
+class DifferenceView:
+    """A segment of a person, or a region beside the faces, that differs; times in words and in seconds."""
+
+    id: str
+    who: str
+    start: str
+    end: str
+    start_seconds: float
+    reference: str
+    confidence: str  # of a segment
+    difference: str
+    surroundings: str  # of a segment
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """All that is shown of one comparison."""
+
+    title: str
+    still: bool  # no time on the exhibit's side
+    reference_still: bool
+    related: bool
+    differs: bool
+    outcome: Outcome
+    faces_compared: bool
+    statement: str
+    limits: str
+    exhibit_file: str = field(metadata=UNTRANSLATED)
+    reference_file: str = field(metadata=UNTRANSLATED)
+    reference_sha256: str
+    exhibit: tuple[Fact, ...]
+    reference: tuple[Fact, ...]
+    transform: tuple[Fact, ...]
+    pieces: tuple[PieceView, ...]
+    gaps: tuple[GapView, ...]
+    segments: tuple[DifferenceView, ...]
+    regions: tuple[DifferenceView, ...]
+    triples: tuple[Triple, ...]
+    drawing: TimeMapView | None
+    not_compared: tuple[str, ...]
+    sha256: str = field(metadata=UNTRANSLATED)  # of comparison.json
+    # Path of comparison.json, from the folder that holds the report's pictures
+    path: str = field(metadata=UNTRANSLATED)
+
+    @property
+    def shown(self) -> tuple[Triple, ...]:
+        """Those triples that a report prints."""
+        return self.triples[:SHOWN_IN_REPORT]
+
+    @property
+    def pictures(self) -> tuple[ShownPicture, ...]:
+        """Every picture a report shows, in reading order."""
+        every = [
+            picture for each in self.shown for picture in (each.exhibit, each.reference, each.difference)
+        ]
+        return tuple(picture for picture in every if picture.path)
+
+
+def comparison_view(
+    comparison: Comparison, folder: Path, sha256: str = "", below: str = ""
+) -> ComparisonView:
+    """Put a comparison into words.
+
+    ``folder`` is where the report's pictures lie, and ``below`` where, in it, ``comparison.json`` and its
+    own pictures do. Raises :class:`~reports.errors.PictureError` for one outside of it.
+    """
+    return translated_view(_view(comparison, folder, sha256, below))
+
+
+def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> ComparisonView:
+    still = comparison.exhibit.kind is MediaKind.IMAGE
+    return ComparisonView(
+        title=_title(comparison),
+        still=still,
+        reference_still=comparison.reference.kind is MediaKind.IMAGE,
+        related=comparison.related,
+        differs=bool(comparison.segments),
+        outcome=comparison.outcome,
+        faces_compared=bool(comparison.persons),
+        statement=comparison.statement,
+        limits=comparison.limits,
+        exhibit_file=formatting.file_name(comparison.exhibit.file),
+        reference_file=formatting.file_name(comparison.reference.file),
+        reference_sha256=comparison.reference.sha256,
+        exhibit=tuple(file_facts(comparison.exhibit)),
+        reference=tuple(file_facts(comparison.reference)),
+        transform=tuple(transform_facts(comparison, comparison.transform)) if comparison.transform else (),
+        pieces=() if still else tuple(piece_view(piece) for piece in comparison.time_map),
+        gaps=tuple(gap_view(gap) for gap in comparison.gaps),
+        segments=tuple(_segment(each, still) for each in comparison.segments),
+        regions=tuple(_region(each, still) for each in comparison.regions),
+        triples=tuple(picture_triples(comparison, folder, below)),
+        drawing=time_map_view(comparison),
+        not_compared=comparison.not_compared,
+        sha256=sha256,
+        path=f"{below}comparison.json",
+    )
+
+
+def _title(comparison: Comparison) -> str:
+    if not comparison.related:
+        return gettext("Unrelated")
+    people = len({segment.person for segment in comparison.segments})
+    if people:
+        return gettext(
+            "%(faces_differ)s from the reference",
+            faces_differ=(
+                gettext("One face differs")
+                if people == 1
+                else gettext("%(people)s faces differ", people=people)
+            ),
+        )
+    found = _without_faces(comparison)
+    if not comparison.shows_more:
+        return found
+    return gettext("Part of the exhibit was not found in the reference") + f". {found}"
+
+
+def _without_faces(comparison: Comparison) -> str:
+    """What is said where no face differs, of what was compared."""
+    if not comparison.persons:
+        return (
+            gettext("Parts of the picture differ, no face could be compared")
+            if comparison.regions
+            else gettext("No face could be compared")
+        )
+    if comparison.regions:
+        return gettext("Parts of the picture differ, no face does")
+    return (
+        gettext("The rest shows no difference that re-encoding would not explain")
+        if comparison.shows_more
+        else gettext("No difference that re-encoding would not explain")
+    )
+
+
+def _times(difference: float) -> str:
+    """The log of a ratio of squares as a ratio of levels, as the engine's sentences give it."""
+    return gettext("%(factor)s times", factor=shown(math.exp(difference / 2), ".1f"))
+
+
+def _segment(segment: ComparedSegment, still: bool) -> DifferenceView:
+    return DifferenceView(
+        id=segment.id,
+        who=gettext("Person %(person)s", person=segment.person),
+        start="" if still else timecode(segment.start),
+        end="" if still else timecode(segment.end),
+        start_seconds=segment.start,
+        reference=timecode(segment.reference_start),
+        confidence=probability(segment.confidence),
+        difference=_times(segment.difference),
+        surroundings=_times(segment.surroundings),
+    )
+
+
+def _region(region: Region, still: bool) -> DifferenceView:
+    return DifferenceView(
+        id=region.id,
+        who=formatting.box(region.box),
+        start="" if still else timecode(region.start),
+        end="" if still else timecode(region.end),
+        start_seconds=region.start,
+        reference="",
+        confidence="",
+        difference=_times(region.difference),
+        surroundings="",
+    )

@@ -1,0 +1,245 @@
+"""Time map of a comparison, and pictures of exhibit, reference and difference side by side."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector.schema.analysis import MediaKind
+from detector.schema.comparison import ComparedPeak, Comparison, TimePiece, UnmatchedInterval
+from reports.inputs.pictures import PNG_SIGNATURE, ShownPicture, find_picture
+from reports.language.formatting import ratio, shown, time_span, timecode
+from reports.language.translation import UNTRANSLATED, gettext
+
+_SAME_SPEED = 0.0015
+
+
+@dataclass(frozen=True)
+class PieceView:
+    """A stretch of the exhibit that shows a stretch of the reference."""
+
+    exhibit: str
+    reference: str
+    speed: str
+    uncertainty: str
+
+
+@dataclass(frozen=True)
+class GapView:
+    """Time of one file that the other does not show."""
+
+    file: str
+    time_span: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where a stretch lies in the drawing of the time map: percentages of its file's length from the left."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class MapPiece:
+    """A stretch of the exhibit in the drawing, and the stretch of the reference that it shows."""
+
+    exhibit: Extent
+    reference: Extent
+    words: str
+
+
+@dataclass(frozen=True)
+class MapSegment:
+    """What differs, in the exhibit's bar."""
+
+    id: str
+    exhibit: Extent
+
+
+@dataclass(frozen=True)
+class TimeMapView:
+    """The time map as a drawing: two bars, and bands between what belongs together."""
+
+    pieces: tuple[MapPiece, ...]
+    flagged: tuple[MapSegment, ...]
+    exhibit_end: str
+    reference_end: str
+
+
+def piece_view(piece: TimePiece) -> PieceView:
+    """A row of the table."""
+    speed = gettext("the same") if abs(piece.speed - 1) < _SAME_SPEED else shown(piece.speed, ".3f")
+    return PieceView(
+        time_span(piece.exhibit.start, piece.exhibit.end),
+        time_span(piece.reference.start, piece.reference.end),
+        speed,
+        f"± {shown(piece.uncertainty, '.3f')} s",
+    )
+
+
+def gap_view(gap: UnmatchedInterval) -> GapView:
+    """Likewise, of what the other file does not show."""
+    return GapView(gap.file, time_span(gap.start, gap.end), gap.reason)
+
+
+def time_map_view(comparison: Comparison) -> TimeMapView | None:
+    """The time map to draw; none where one side has no time."""
+    here, there = comparison.exhibit.duration, comparison.reference.duration
+    if not (comparison.related and here > 0 and there > 0):
+        return None
+
+    # A frame is shown until the next one.
+    last = [_frame_interval(file.frame_rate) for file in (comparison.exhibit, comparison.reference)]
+
+    def extent(start: float, end: float, whole: float) -> Extent:
+        return Extent(*(round(100 * min(1.0, max(0.0, value / whole)), 3) for value in (start, end)))
+
+    return TimeMapView(
+        pieces=tuple(
+            MapPiece(
+                extent(piece.exhibit.start, piece.exhibit.end + last[0], here),
+                extent(piece.reference.start, piece.reference.end + last[1], there),
+                gettext(
+                    "%(exhibit_start)s to %(exhibit_end)s shows %(reference_start)s to %(reference_end)s",
+                    exhibit_start=timecode(piece.exhibit.start),
+                    exhibit_end=timecode(piece.exhibit.end),
+                    reference_start=timecode(piece.reference.start),
+                    reference_end=timecode(piece.reference.end),
+                ),
+            )
+            for piece in comparison.time_map
+        ),
+        flagged=tuple(
+            MapSegment(each.id, extent(each.start, each.end, here)) for each in comparison.segments
+        ),
+        exhibit_end=timecode(here),
+        reference_end=timecode(there),
+    )
+
+
+def _frame_interval(frame_rate: str | None) -> float:
+    """Seconds from one frame to the next, 0 where the file does not say."""
+    rate = ratio(frame_rate or "")
+    return 1 / rate if rate and rate > 0 else 0.0
+
+
+BETWEEN = 8  # px of white between the two halves of a picture side by side
+
+
+@dataclass(frozen=True)
+class Triple:
+    """The same moment in both files and what differs: exhibit, reference as the exhibit shows it, difference.
+
+    The first two are halves of one kept picture, ``both``, of ``wide`` px; each is ``width`` by ``height``.
+    """
+
+    about: str = field(metadata=UNTRANSLATED)
+    title: str
+    when: str
+    time: float
+    exhibit: ShownPicture
+    reference: ShownPicture
+    difference: ShownPicture
+    overlay: ShownPicture
+    width: int
+    height: int
+
+    @property
+    def wide(self) -> int:
+        """Width in px of the picture that holds both sides."""
+        return 2 * self.width + BETWEEN
+
+    @property
+    def second(self) -> int:
+        """Where the reference begins in it."""
+        return self.width + BETWEEN
+
+
+def picture_triples(comparison: Comparison, folder: Path, below: str) -> Iterator[Triple]:
+    """The strongest first: of each segment one moment, then its others; regions after the faces."""
+    segments = sorted(comparison.segments, key=lambda each: (-each.confidence, -each.difference))
+    regions = sorted(comparison.regions, key=lambda each: -each.difference)
+    found: list[tuple[int, str, str, ComparedPeak]] = []
+    for segment in segments:
+        found += [
+            (
+                rank,
+                segment.id,
+                gettext("%(id)s, face of person %(person)s", id=segment.id, person=segment.person),
+                peak,
+            )
+            for rank, peak in enumerate(segment.peaks)
+        ]
+    found.sort(key=lambda each: each[0])
+    found += [
+        (0, each.id, gettext("%(id)s, part of the picture", id=each.id), peak)
+        for each in regions
+        for peak in each.peaks
+    ]
+    if comparison.example is not None:
+        found.append(
+            (0, "example", gettext("The moment that comes closest to a difference"), comparison.example)
+        )
+    still = comparison.exhibit.kind is MediaKind.IMAGE
+    for _rank, about, title, peak in found:
+        if (triple := _triple(about, title, peak, still, folder, below)) is not None:
+            yield triple
+
+
+def _triple(
+    about: str, title: str, peak: ComparedPeak, still: bool, folder: Path, below: str
+) -> Triple | None:
+    if peak.side_by_side is None:
+        return None
+    here, there = timecode(peak.time), timecode(peak.reference_time)
+    both = find_picture(folder, below + peak.side_by_side, "")
+    size = _size(folder / both.path) if both.path else None
+    if size is None:
+        return None
+    width, share = (size[0] - BETWEEN) // 2, (size[0] - BETWEEN) / 2 / size[0]
+
+    def half(left: float, words: str) -> ShownPicture:
+        return find_picture(folder, both.path, words, (left, 0.0, share, 1.0))
+
+    def whole(path: str | None, words: str) -> ShownPicture:
+        return find_picture(folder, None if path is None else below + path, words)
+
+    at = "" if still else gettext(" at %(here)s", here=here)
+    return Triple(
+        about,
+        title,
+        ""
+        if still and peak.reference_time == 0
+        else gettext("%(here)s · reference %(there)s", here=here, there=there),
+        peak.time,
+        half(0.0, gettext("Exhibit%(at)s, %(title)s", at=at, title=title)),
+        half(
+            1 - share,
+            gettext(
+                "Reference%(at)s, as the exhibit shows it, %(title)s",
+                at=("" if still else gettext(" at %(there)s", there=there)),
+                title=title,
+            ),
+        ),
+        whole(peak.difference, gettext("Difference of both%(at)s, %(title)s", at=at, title=title)),
+        whole(
+            peak.overlay,
+            gettext("Exhibit%(at)s with the difference laid over it, %(title)s", at=at, title=title),
+        ),
+        width,
+        size[1],
+    )
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a PNG, of its header alone."""
+    with path.open("rb") as file:
+        head = file.read(24)
+    if head[:8] != PNG_SIGNATURE or len(head) < 24:
+        return None
+    width, height = struct.unpack(">II", head[16:24])
+    return (width, height) if width > 2 * BETWEEN and height else None

@@ -1,0 +1,1 @@
+"""Sections on the exhibit: identity, declarations, encoding and metadata."""

@@ -1,0 +1,268 @@
+"""Encoding of the exhibit in words: container, picture, encoder settings, frame timing and key frames."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import Media
+from detector.schema.formatting import codec_name
+from detector.schema.metadata import Details, Groups, Photo, Picture, Structure, Timing
+from reports.language import formatting
+from reports.language.formatting import grouped, plural, shown, timecode
+from reports.language.translation import N_, Quoted, gettext
+from reports.wording.sections import Fact
+
+_LEVELS = {"h264": 10, "hevc": 30}  # by what a level is multiplied
+_MAXIMUM = 31  # of AV1: a stream is not held to a level (AV1 Bitstream Specification, A.3)
+
+# Of a JPEG, in their order.
+_TABLES = (
+    N_("Quantisation, brightness"),
+    N_("Quantisation, colour"),
+    N_("Quantisation, third table"),
+    N_("Quantisation, fourth table"),
+)
+
+
+def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
+    """What is known of container, pictures and encoder, and whether the tags name a place."""
+    found: list[Fact] = []
+    if details.structure:
+        found += _container(details.structure)
+    if details.photo is None and details.picture:
+        found += _picture(media, details.picture)
+    if details.photo:
+        found += _photo(details.photo)
+    if details.encoding:
+        found += [
+            Fact(gettext("Encoder's settings"), Quoted(text), gettext("found in the stream"))
+            for text in details.encoding.texts
+        ]
+    if details.location:
+        found.append(
+            Fact(
+                gettext("Place in the tags"),
+                Quoted(formatting.file_name(details.location)),
+                gettext("personal data"),
+            )
+        )
+    elif details.tags or details.photo:
+        found.append(Fact(gettext("Place in the tags"), gettext("absent")))
+    return tuple(found)
+
+
+def _container(structure: Structure) -> list[Fact]:
+    found: list[Fact] = []
+    brand = Quoted(structure.brand or "") or gettext("not stated")
+    also = (
+        gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
+        if structure.compatible
+        else ""
+    )
+    found.append(Fact(gettext("Container's brand"), brand, also))
+    boxes = Quoted(", ".join(structure.boxes))
+    found.append(Fact(gettext("Order of its parts"), boxes or gettext("not readable")))
+    if structure.edits:
+        found.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
+    return found
+
+
+def _photo(photo: Photo) -> list[Fact]:
+    found = [Fact(gettext("Format"), photo.format, _colours(photo.mode))]
+    if photo.progressive is not None:
+        order = gettext("progressive") if photo.progressive else gettext("sequential")
+        found.append(Fact("JPEG", order, photo.subsampling or ""))
+    for name, table in zip(_TABLES, photo.tables, strict=False):
+        kind = (
+            gettext("libjpeg's table")
+            if table.exact
+            else gettext("a table of its own; the nearest of libjpeg")
+        )
+        found.append(
+            Fact(
+                gettext(name),
+                gettext("quality %(quality)s", quality=table.quality),
+                kind,
+            )
+        )
+    profile = photo.colour_profile
+    named = gettext("absent") if profile is None else Quoted(profile) or gettext("unnamed")
+    if profile is None and photo.colours:
+        named = gettext("stated otherwise")
+    done = {"converted": gettext("converted to sRGB"), "unusable": gettext("unusable, taken for sRGB")}
+    found.append(Fact(gettext("Colour profile"), named, done.get(photo.colours or "", "")))
+    if photo.thumbnail:
+        small = photo.thumbnail
+        like = (
+            gettext("flat")
+            if small.correlation is None
+            else gettext(
+                "correlation with the picture %(correlation)s",
+                correlation=shown(small.correlation, ".2f"),
+            )
+        )
+        found.append(Fact(gettext("EXIF thumbnail"), f"{small.width} × {small.height} px", like))
+    else:
+        found.append(Fact(gettext("EXIF thumbnail"), gettext("absent")))
+    return found
+
+
+def _picture(media: Media, picture: Picture) -> list[Fact]:
+    colour = [
+        text
+        for text in (
+            picture.colour_range and gettext("%(colour_range)s range", colour_range=picture.colour_range),
+            picture.colour_space,
+            picture.colour_primaries
+            and gettext("primaries %(colour_primaries)s", colour_primaries=picture.colour_primaries),
+            picture.colour_transfer
+            and gettext("transfer %(colour_transfer)s", colour_transfer=picture.colour_transfer),
+        )
+        if text
+    ]
+    found = [
+        Fact(
+            gettext("Codec's profile"),
+            (picture.profile or gettext("not stated")) + _level(media.codec, picture.level),
+            gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
+        ),
+        Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
+        Fact(gettext("Colour"), ", ".join(colour) or gettext("not stated")),
+        Fact(gettext("Shape of a pixel"), _shape(picture.sample_aspect_ratio)),
+    ]
+    if picture.bit_rate:
+        stated = picture.declared_bit_rate
+        note = (
+            gettext("stated: %(rate)s kbit/s", rate=formatting.number(stated / 1000))
+            if stated
+            else gettext("not stated in the file")
+        )
+        found.append(
+            Fact(
+                gettext("Bit rate of pictures"), f"{formatting.number(picture.bit_rate / 1000)} kbit/s", note
+            )
+        )
+    return found
+
+
+def _level(codec: str, level: int | None) -> str:
+    """The level as its standard writes it, to be said after the profile."""
+    if level is None:
+        return ""
+    written = f"{level / _LEVELS[codec]:g}" if codec in _LEVELS else str(level)
+    if codec_name(codec) == "AV1":
+        if level == _MAXIMUM:
+            return gettext(", of maximum parameters instead of a level")
+        written = f"{2 + level // 4}.{level % 4}"
+    return gettext(", level %(level)s", level=written)
+
+
+def _shape(ratio: str | None) -> str:
+    if ratio is None:
+        return gettext("not stated; taken as square")
+    return (
+        gettext("square")
+        if formatting.ratio(ratio) == 1
+        else gettext(
+            "%(aspect_ratio)s; frames were judged unstretched", aspect_ratio=ratio.replace("/", " : ")
+        )
+    )
+
+
+def _colours(mode: str) -> str:
+    return {"L": "grey", "RGB": "colour", "RGBA": gettext("colour with transparency"), "P": "palette"}.get(
+        mode, mode
+    )
+
+
+_OF_NO_RATE = ("webp_pipe", "gif")  # older analyses hold what FFmpeg makes up
+
+
+def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
+    """Frame rates, intervals and groups of frames; empty for an older analysis."""
+    found: list[Fact] = []
+    picture, timing, groups = details.picture, details.timing, details.groups
+    if timing is None or groups is None:
+        return ()
+    if picture:
+        if picture.declared_frame_rate and media.container not in _OF_NO_RATE:
+            fitting = _exactly(picture.declared_frame_rate)
+            guess = gettext("a guess of FFmpeg")
+            found.append(Fact(gettext("Least rate that fits all time stamps"), fitting, guess))
+        found.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
+    found.append(Fact(gettext("Frame intervals"), *_intervals(timing, media.variable_frame_rate)))
+    if picture:
+        lengths = (
+            (gettext("the file"), picture.container_duration),
+            (gettext("its pictures"), picture.stream_duration),
+        )
+        told = [f"{name} {timecode(value)}" for name, value in lengths if value is not None]
+        found.append(Fact(gettext("Durations as stated"), ", ".join(told) or gettext("none stated")))
+    found.append(Fact(gettext("Frames by kind"), _frame_kinds(groups)))
+    found.append(Fact(gettext("Key frames"), *_keys(groups)))
+    if timing.packets_not_shown:
+        found.append(
+            Fact(
+                gettext("Not shown"),
+                plural(timing.packets_not_shown, "frame", "frames"),
+                gettext("cut away by the edit list"),
+            )
+        )
+    return tuple(found)
+
+
+def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
+    if timing.least_interval is None or timing.greatest_interval is None:
+        return gettext("one frame only"), ""
+    least, greatest = (
+        shown(1000 * value, ".3f") for value in (timing.least_interval, timing.greatest_interval)
+    )
+    kind = gettext("variable") if variable else gettext("constant")
+    if least == greatest:
+        return gettext("%(kind)s, %(least)s ms", kind=kind, least=least), "measured"
+    return (
+        gettext("%(kind)s, %(least)s to %(greatest)s ms", kind=kind, least=least, greatest=greatest),
+        gettext("measured; median %(median)s ms", median=shown(1000 * (timing.median_interval or 0), ".3f")),
+    )
+
+
+def _frame_kinds(groups: Groups) -> str:
+    kinds = (
+        ("I", groups.i_frames),
+        ("P", groups.p_frames),
+        ("B", groups.b_frames),
+        (gettext("other"), groups.other_frames),
+    )
+    return ", ".join(f"{grouped(count)} {name}" for name, count in kinds if count) or gettext("not known")
+
+
+def _keys(groups: Groups) -> tuple[str, str]:
+    if not groups.packets:  # of an animation that FFmpeg did not read
+        return gettext("not known"), ""
+    if groups.shortest is None or groups.longest is None:
+        return shown(groups.key_frames, ","), ""
+    apart = (
+        gettext("every %(frames)s", frames=plural(groups.longest, "frame", "frames"))
+        if groups.shortest == groups.longest
+        else gettext(
+            "%(shortest)s to %(longest)s frames apart, median %(median)s",
+            shortest=shown(groups.shortest, ","),
+            longest=shown(groups.longest, ","),
+            median=shown(groups.median, "g"),
+        )
+    )
+    leads = groups.with_leading_frames
+    kind = (
+        gettext("%(leads)s with frames shown before them: open groups", leads=shown(leads, ","))
+        if leads
+        else gettext("closed groups")
+    )
+    return f"{grouped(groups.key_frames)}, {apart}", kind
+
+
+def _exactly(rate: str | None) -> str:
+    if rate is None:
+        return gettext("not stated")
+    if (decimal := formatting.ratio(rate)) is None:
+        return rate
+    return gettext(
+        "%(fraction)s (%(decimal)s a second)", fraction=rate, decimal=formatting.number(round(decimal, 3))
+    )

@@ -1,0 +1,352 @@
+"""Segments and scores as tables: CSV, JSON, WebVTT and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from detector.schema.analysis import Analysis, Media, Segment
+from detector.schema.formatting import N_, probability
+from detector.verdict.judged_persons import is_flagged, kind_of, unflagged_segments
+from reports.errors import ExportError
+from reports.language.formatting import file_name, timecode
+from reports.wording.verbal_scale import segment_phrase
+
+Cell = str | int | float | bool | None
+
+# What spreadsheets take for the start of a formula, full-width forms included. Also behind what
+# may separate cells: where the comma is the decimal sign, a spreadsheet splits at semicolons.
+_FORMULA = re.compile(r"((?:^|[,;|\"'])\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
+
+
+def csv_table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """A table as the bytes of a CSV file. Text is made :func:`harmless`, None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def harmless(text: str) -> str:
+    """``text`` as a cell that no spreadsheet runs: an apostrophe before what would start a formula.
+
+    Control characters and bidirectional overrides become escapes.
+    """
+    return _FORMULA.sub(r"\1'\2", file_name(text))
+
+
+def _cell(value: Cell) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    return harmless(value) if isinstance(value, str) else str(value)
+
+
+SCORE_COLUMNS = (
+    "time_s",
+    "time",
+    "pts",
+    "person",
+    "track",
+    "left_px",
+    "top_px",
+    "right_px",
+    "bottom_px",
+    "usable",
+    "probability",
+    "smoothed",
+    "segment",
+    "interpolated",
+)
+ScoreRow = tuple[
+    float, str, int, str, int, float, float, float, float, bool, float | None, float | None, str | None, bool
+]
+
+
+def score_rows(analysis: Analysis) -> Iterator[ScoreRow]:
+    """The rows, by time and then by person, in the order of :data:`COLUMNS`."""
+    found: list[tuple[float, int, ScoreRow]] = []
+    for rank, person in enumerate(analysis.persons):
+        own = sorted(
+            (segment for segment in analysis.segments if segment.person == person.id),
+            key=lambda each: each.start,
+        )
+        starts = [segment.start for segment in own]
+        for score in person.scores:
+            row = (
+                score.time,
+                timecode(score.time),
+                score.pts,
+                person.id,
+                score.track,
+                *score.box,
+                score.usable,
+                score.probability,
+                score.smoothed,
+                _inside(score.time, own, starts),
+                score.interpolated,
+            )
+            found.append((score.time, rank, row))
+    found.sort(key=lambda each: each[:2])
+    for _, _, row in found:
+        yield row
+
+
+def _inside(time: float, segments: list[Segment], starts: list[float]) -> str | None:
+    """The segment of one person in which a time lies, both ends inside; they do not overlap."""
+    index = bisect_right(starts, time) - 1
+    return segments[index].id if index >= 0 and time <= segments[index].end else None
+
+
+def scores_csv(analysis: Analysis) -> bytes:
+    """All scores as CSV."""
+    return csv_table(SCORE_COLUMNS, score_rows(analysis))
+
+
+def scores_parquet(analysis: Analysis) -> bytes:
+    """All scores as Parquet, typed, with what they are about in the file's metadata.
+
+    Raises :class:`ExportError` where a number is too large for its column.
+    """
+    # Takes a third of a second to import, and only this export needs it.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text, real, whole = pa.string(), pa.float64(), pa.int64()
+    types = (real, text, whole, text, whole, real, real, real, real, pa.bool_(), real, real, text, pa.bool_())
+    optional = {"probability", "smoothed", "segment"}
+    about = {
+        "reelproof.exhibit": analysis.media.file,
+        "reelproof.exhibit_sha256": analysis.media.sha256,
+        "reelproof.model": analysis.model.name,
+        "reelproof.model_sha256": analysis.model.sha256,
+        "reelproof.software_version": analysis.software.reelproof,
+        "reelproof.created": analysis.software.created,
+        "reelproof.time_base": analysis.media.time_base,
+    }
+    schema = pa.schema(
+        [
+            pa.field(name, kind, nullable=name in optional)
+            for name, kind in zip(SCORE_COLUMNS, types, strict=True)
+        ],
+        metadata=about,
+    )
+    columns = list(zip(*score_rows(analysis), strict=True)) or [()] * len(SCORE_COLUMNS)
+    try:
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
+        table = pa.Table.from_arrays(arrays, schema=schema)
+    except (pa.ArrowInvalid, OverflowError):
+        raise ExportError(
+            N_(
+                "The analysis holds numbers that no Parquet column can. Use an analysis.json that "
+                "Reelproof wrote, or export CSV."
+            )
+        ) from None
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()
+
+
+NOT_FLAGGED = "looked at, not flagged"  # of a segment, in words of formats that hold segments alone
+JSON_FORMAT = "reelproof-segments"
+JSON_VERSION = "1.0"
+
+
+class _Row(NamedTuple):
+    """A row of the CSV; columns stand in it in this order."""
+
+    segment: str
+    person: str
+    start_s: float
+    end_s: float
+    start: str
+    end: str
+    confidence: float
+    strength: str
+    frames: int
+    peak_s: float | None
+    peak: str | None
+    peak_probability: float | None
+    exhibit: str
+    exhibit_sha256: str
+    model: str
+    model_sha256: str
+    player_start_s: float | None
+    player_end_s: float | None
+    kind: str | None
+    altered: float | None
+    synthesised: float | None
+
+
+SEGMENT_COLUMNS = _Row._fields
+
+
+def in_order(analysis: Analysis) -> list[Segment]:
+    """Segments by start, those that start together by person."""
+    return sorted(analysis.segments, key=lambda each: (each.start, each.end, each.person, each.id))
+
+
+def refuse_still(analysis: Analysis, kind: str) -> None:
+    """Raise :class:`ExportError` for a photo, which has no times."""
+    if analysis.media.still:
+        raise ExportError(
+            N_("The exhibit is a photo, and %(kind)s lists times. Export its faces as CSV or JSON.")
+            % {"kind": kind}
+        )
+
+
+def segments_csv(analysis: Analysis) -> bytes:
+    """One row a segment, with the exhibit and the model in each, so that rows can be pooled."""
+    rows = []
+    looks = {person.id: person.second_look for person in analysis.persons}
+    for segment in in_order(analysis):
+        look = looks.get(segment.person)
+        figures = None if look is None else look.in_segments or look
+        peak = max(segment.peaks, key=lambda each: each.probability, default=None)
+        rows.append(
+            _Row(
+                segment=segment.id,
+                person=segment.person,
+                start_s=segment.start,
+                end_s=segment.end,
+                start=timecode(segment.start),
+                end=timecode(segment.end),
+                confidence=segment.confidence,
+                strength=segment_phrase(analysis, segment),
+                frames=segment.frames,
+                peak_s=None if peak is None else peak.time,
+                peak=None if peak is None else timecode(peak.time),
+                peak_probability=None if peak is None else peak.probability,
+                exhibit=analysis.media.file,
+                exhibit_sha256=analysis.media.sha256,
+                model=analysis.model.name,
+                model_sha256=analysis.model.sha256,
+                player_start_s=_player_time(segment.start, analysis.media),
+                player_end_s=_player_time(segment.end, analysis.media),
+                kind=kind_of(look),
+                altered=None if figures is None else figures.altered,
+                synthesised=None if figures is None else figures.synthesised,
+            )
+        )
+    return csv_table(SEGMENT_COLUMNS, rows)
+
+
+def segments_json(analysis: Analysis) -> bytes:
+    """Segments and what they are about; UTF-8, two-space indent."""
+    media, model = analysis.media, analysis.model
+    looks = {person.id: person.second_look for person in analysis.persons}
+    document: dict[str, Any] = {
+        "format": JSON_FORMAT,
+        "version": JSON_VERSION,
+        "exhibit": {
+            "file": media.file,
+            "bytes": media.bytes,
+            "sha256": media.sha256,
+            "kind": media.kind.value,
+            "duration": media.duration,
+            "start_offset": media.start_offset,
+        },
+        "model": {"name": model.name, "sha256": model.sha256},
+        "software_version": analysis.software.reelproof,
+        "created": analysis.software.created,
+        "verdict": analysis.verdict.value,
+        "kind": analysis.kind,
+        "probability": analysis.probability,
+        "answers": None if analysis.answers is None else analysis.answers.model_dump(),
+        "declarations": None
+        if analysis.declarations is None
+        else [each.model_dump(mode="json") for each in analysis.declarations],
+        "segments": [
+            _object(segment, segment_phrase(analysis, segment)) | {"kind": kind_of(looks.get(segment.person))}
+            for segment in in_order(analysis)
+        ],
+    }
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _object(segment: Segment, phrase: str) -> dict[str, Any]:
+    return {
+        "id": segment.id,
+        "person": segment.person,
+        "start": segment.start,
+        "end": segment.end,
+        "start_timecode": timecode(segment.start),
+        "end_timecode": timecode(segment.end),
+        "confidence": segment.confidence,
+        "strength": phrase,
+        "frames": segment.frames,
+        "peaks": [
+            {
+                "time": peak.time,
+                "timecode": timecode(peak.time),
+                "pts": peak.pts,
+                "probability": peak.probability,
+                "box": list(peak.box),
+            }
+            for peak in segment.peaks
+        ],
+    }
+
+
+def segments_webvtt(analysis: Analysis) -> bytes:
+    """One cue a segment (W3C WebVTT), for players that show subtitles or chapters.
+
+    Raises :class:`ExportError` for a photo.
+    """
+    refuse_still(analysis, "WebVTT")
+    others = unflagged_segments(analysis.persons, analysis.segments)
+    but = f", and those it looked at and did not flag, marked “{NOT_FLAGGED}”" if others else ""
+    blocks = [
+        "WEBVTT",
+        "NOTE\n"
+        f"Segments that Reelproof {_line(analysis.software.reelproof)} flagged as manipulated{but}.\n"
+        f"Exhibit: {_line(analysis.media.file)}\n"
+        f"SHA-256: {analysis.media.sha256}\n"
+        f"Model: {_line(analysis.model.name)}\n"
+        f"Times count from the first frame{_in_player(analysis.media.start_offset)}.",
+    ]
+    for segment in in_order(analysis):
+        start = _milliseconds(segment.start)
+        end = max(_milliseconds(segment.end), start + 1)  # a cue must end after it starts
+        blocks.append(
+            f"{_line(segment.id)}\n"
+            f"{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
+            f"Person {_line(segment.person)}: {_strength(analysis, segment)}, "
+            f"{_line(probability(segment.confidence))}"
+        )
+    return ("\n\n".join(blocks) + "\n").encode()
+
+
+def _strength(analysis: Analysis, segment: Segment) -> str:
+    if not is_flagged(analysis.persons, segment):
+        return NOT_FLAGGED
+    return f"{segment_phrase(analysis, segment)} of manipulation"
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _player_time(time: float, media: Media) -> float | None:
+    """Of a photo its only moment; None where nobody recorded when the first frame is shown."""
+    if media.start_offset is None:
+        return time if media.still else None
+    return time + media.start_offset
+
+
+def _in_player(offset: float | None) -> str:
+    return f", which a player shows at {timecode(offset)}" if offset else ""
+
+
+def _line(text: str) -> str:
+    """Text that stays on its line and is neither markup nor an arrow."""
+    return file_name(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

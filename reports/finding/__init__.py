@@ -1,0 +1,1 @@
+"""Sections on the finding: summary, meaning, other models, and what was not examined."""

@@ -1,0 +1,1 @@
+"""Language of reports and pages: message catalogues, stored messages, numbers, dates and names."""

@@ -1,0 +1,72 @@
+"""Free text and names that people wrote, made safe to store and to show."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Literal
+
+from reports.language.translation import N_, gettext
+
+# The normal forms make one character of at most so many.
+_COMPOSED_OF = 4
+_RIGHT_TO_LEFT = {"R", "AL"}
+# Writing from right to left needs neither; they make "exe.4pm" of "mp4.exe".
+_OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
+
+
+def normalized(text: str, longest: int, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+    """The beginning of a text in a normal form of Unicode, without space around it.
+
+    It has up to ``longest`` characters, and one more where the text was longer. The text is cut first:
+    normalising takes time that grows with the square of how many combining marks follow one another, and
+    lets no other thread run meanwhile.
+    """
+    start = text.strip()[: _COMPOSED_OF * (longest + 1)]
+    return unicodedata.normalize(form, start).strip()[: longest + 1]
+
+
+def one_line(text: str) -> str:
+    """A name as one line."""
+    return " ".join(readable(text).split())
+
+
+def readable(text: str) -> str:
+    """A text without characters that steer terminals, or that make others read backwards; lines stay."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(_OVERRIDES.get(char) or ("\ufffd" if _steers(char) else char) for char in lines)
+
+
+def _steers(char: str) -> bool:
+    return unicodedata.category(char) == "Cc" and char not in "\n\t"
+
+
+def direction(text: str) -> str:
+    """``rtl`` or ``ltr``, by the first letter that has a direction (Unicode Annex 9, P2 and P3)."""
+    for char in text:
+        kind = unicodedata.bidirectional(char)
+        if kind == "L" or kind in _RIGHT_TO_LEFT:
+            return "rtl" if kind in _RIGHT_TO_LEFT else "ltr"
+    return "ltr"
+
+
+# No account can have these names: user names have no spaces (:mod:`webapp.accounts.users`).
+LOCAL_USER = N_("local user")
+NOBODY = N_("somebody not signed in")
+
+
+def actor_name(name: str) -> str:
+    """The name as one line; one that Reelproof itself gives in the language spoken now."""
+    return gettext(name) if name in (LOCAL_USER, NOBODY) else one_line(name)
+
+
+_SHIPPED = (
+    N_("Reelproof, fourth generation"),
+    N_("Reelproof, third generation"),
+    N_("Reelproof, second generation"),
+    N_("Reelproof Lite0, first generation"),
+)
+
+
+def model_title(title: str) -> str:
+    """The title of a card; another author's stays as it was written."""
+    return gettext(title) if title in _SHIPPED else title

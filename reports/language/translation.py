@@ -1,0 +1,179 @@
+"""Current language, and translation of messages and of view models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields, is_dataclass, replace
+from functools import wraps
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from babel import Locale
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
+
+from detector.schema.formatting import N_ as N_
+from reports.language.catalogues import SCRIPTS, catalogue, locale_of
+from reports.language.filled_messages import translate
+from reports.language.languages import DEFAULT as DEFAULT
+from reports.language.languages import LANGUAGES as LANGUAGES
+
+# Metadata of a dataclass's field whose text is not ours: a name, a key, a path, what people wrote.
+UNTRANSLATED = MappingProxyType({"untranslated": True})
+
+_Shown = TypeVar("_Shown")
+
+
+class Quoted(str):
+    """Text as somebody else wrote it, for values of a view that hold house words as often as such text.
+
+    :func:`translated` leaves it as it is, whatever it reads like.
+    """
+
+    __slots__ = ()
+
+
+_CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
+
+
+def current() -> str:
+    """The code of the language spoken now."""
+    return _CURRENT.get()
+
+
+def choose(code: str | None) -> None:
+    """Speak this language in this thread from now on; English where there is no such translation."""
+    _CURRENT.set(code if code in LANGUAGES else DEFAULT)
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Speak this language for a while."""
+    token = _CURRENT.set(code if code in LANGUAGES else DEFAULT)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def locale() -> Locale:
+    """How the language spoken now writes numbers and dates, and in which direction."""
+    return locale_of(current())
+
+
+def gettext(message: str, /, **values: object) -> str:
+    """A message in the language spoken now, its placeholders filled."""
+    return _from_catalogue(message) % values
+
+
+def ngettext(singular: str, plural: str, number: int, /, **values: object) -> str:
+    """One of two messages by ``number``, which is the placeholder ``num`` unless given as text."""
+    code = current()
+    if code == DEFAULT:
+        text = singular if number == 1 else plural
+    else:
+        text = catalogue(code).ungettext(singular, plural, number)
+    return text % ({"num": number} | values)
+
+
+def _from_catalogue(message: str) -> str:
+    code = current()
+    return message if code == DEFAULT or not message else catalogue(code).ugettext(message)
+
+
+def translated(text: str) -> str:
+    """English words out of stored data in the language spoken now; as they are where nothing fits.
+
+    The message may have had placeholders, and may be one of several sentences. What stood for a placeholder
+    is looked up as well.
+    """
+    if current() == DEFAULT or not text or isinstance(text, Quoted):
+        return text
+    return translate(current(), text)
+
+
+def in_parts(text: str) -> str:
+    """The same of words with commas between them, each a message: the name of a figure, with its data."""
+    return ", ".join(map(translated, text.split(", ")))
+
+
+def translated_view(value: _Shown) -> _Shown:
+    """A view in the language spoken now: every text in it that is a message, also in its filled form.
+
+    Keys of dictionaries stay as they are, fields of dataclasses with the metadata :data:`UNTRANSLATED`, and
+    text that is :class:`Quoted`.
+    """
+    return value if current() == DEFAULT else cast(_Shown, _translated_value(value))
+
+
+def _translated_value(value: Any) -> Any:
+    if type(value) is str:
+        return translated(value)
+    if isinstance(value, tuple | list):
+        parts = [_translated_value(each) for each in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, dict):
+        return {name: _translated_value(each) for name, each in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {
+            field.name: _translated_value(getattr(value, field.name))
+            for field in fields(value)
+            if field.init and "untranslated" not in field.metadata
+        }
+        return replace(value, **changed)
+    return value
+
+
+def install(environment: Environment) -> None:
+    """Let templates speak: ``_()``, ``{% trans %}``, and names for their ``lang`` and ``dir``."""
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        _from_catalogue, _plural, newstyle=True
+    )
+    environment.globals.update(
+        language=current, languages=LANGUAGES, text_direction=lambda: locale().text_direction
+    )
+    environment.filters.update(translated=at_each_rendering(translated), capitalize_first=capitalize_first)
+
+
+def at_each_rendering(words: Callable[..., Any]) -> Callable[..., Any]:
+    """``words`` as a filter that Jinja does not apply to a constant once, in the language first asked for."""
+
+    @pass_context
+    @wraps(words)
+    def filtered(_context: Context, *values: Any, **named: Any) -> Any:
+        return words(*values, **named)
+
+    return filtered
+
+
+def capitalize_first(text: str) -> str:
+    """With a capital letter first, the others as they are."""
+    return text[:1].upper() + text[1:]
+
+
+def _plural(singular: str, plural: str, number: int) -> str:
+    """As templates ask for it: they fill the placeholders themselves."""
+    code = current()
+    if code == DEFAULT:
+        return singular if number == 1 else plural
+    return str(catalogue(code).ungettext(singular, plural, number))
+
+
+def of_scripts() -> dict[str, str | list[str]]:
+    """The scripts' messages in the language spoken now: each text, or its plural forms, by its English."""
+    code = current()
+    if code == DEFAULT:
+        return {}
+    found: dict[str, str | list[str]] = {}
+    for key, message in sorted(catalogue(code, SCRIPTS)._catalog.items(), key=lambda item: str(item[0])):
+        if isinstance(key, tuple):
+            forms = found.setdefault(key[0], [])
+            assert isinstance(forms, list)
+            forms.append(message)
+        elif key:
+            found[key] = message
+    return found

@@ -1,0 +1,1 @@
+"""Sections on persons, flagged segments and the timeline."""

@@ -1,0 +1,355 @@
+"""Rows of the person table, and segments with their figures and peak frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from detector.schema.analysis import Analysis, Box, CloseUp, HideAndRescore, Peak, Person, Segment
+from detector.verdict import reasons
+from detector.verdict.judged_persons import flagged_segments, is_colourless, is_covered, is_flagged, kind_of
+from reports.inputs.pictures import ShownPicture, find_picture
+from reports.language import formatting
+from reports.language.formatting import grouped, plural, shown, time_span, timecode
+from reports.language.translation import gettext, ngettext, translated
+from reports.wording import verbal_scale
+from reports.wording.heatmaps import SEQUENCES, check_words, is_confirmed
+from reports.wording.intervals import ProbabilityInterval, segment_interval
+from reports.wording.sections import Fact
+from reports.wording.verbal_scale import segment_phrase, strength
+from reports.wording.verdict_sentence import second_look, segment_name
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """One row of the person table.
+
+    ``altered`` and ``synthesised`` are a photo's two figures, where the two questions were ``answered``.
+    ``segments`` are those flagged.
+    """
+
+    name: str
+    screen_time: str
+    usable_frames: str
+    figure: str
+    strength: str
+    position: str
+    segments: tuple[str, ...]
+    second_look: str
+    answered: bool
+    altered: str
+    synthesised: str
+    kind: str
+
+
+def person_view(analysis: Analysis, person: Person) -> PersonView:
+    """Put one person of ``analysis`` into words."""
+    still = analysis.media.still
+    own = [segment for segment in analysis.segments if segment.person == person.id]
+    segments = tuple(segment.id for segment in flagged_segments((person,), own))
+    flagged = bool(segments)
+    if person.probability is None:
+        strength = gettext("not judged")
+    else:
+        strength = (
+            verbal_scale.strength(analysis, person.probability).phrase if flagged else gettext("not flagged")
+        )
+    return PersonView(
+        name=gettext("Person %(id)s", id=person.id),
+        screen_time=timecode(person.screen_time),
+        usable_frames=formatting.grouped(person.usable_frames),
+        figure=formatting.probability(person.probability),
+        strength=strength,
+        position=formatting.box(person.median_box),
+        segments=segments,
+        second_look="" if still else second_look(person),
+        answered=person.second_look is not None,
+        altered=_answer(person, "altered"),
+        synthesised=_answer(person, "synthesised"),
+        kind=str(kind_of(person.second_look) or "") if flagged else "",
+    )
+
+
+def _answer(person: Person, question: str) -> str:
+    """The figure for one of the second look's two questions; blank without a second look."""
+    return formatting.probability(getattr(person.second_look, question) if person.second_look else None)
+
+
+_ROOM = 2.0  # side of what a report shows of a photo around a face, in sizes of the face
+
+
+@dataclass(frozen=True)
+class PeakView:
+    """One peak frame: its pictures and the check of its heatmap."""
+
+    number: int
+    time: str
+    pts: str
+    frame_index: str
+    score: str
+    heat: str
+    position: str
+    frame: ShownPicture
+    overlay: ShownPicture
+    map: ShownPicture
+    # The three of a small face of a photograph, at full size.
+    near: tuple[ShownPicture, ShownPicture, ShownPicture] | None
+    confirmed: bool
+    effect: str
+    check: tuple[tuple[str, str, str], ...]
+
+    @property
+    def shown(self) -> tuple[ShownPicture, ShownPicture]:
+        """What a report shows of it: without and with heatmap, close up where that was kept."""
+        near = self.near
+        return near[:2] if near and near[0].path and near[1].path else (self.frame, self.overlay)
+
+    @property
+    def kept(self) -> tuple[ShownPicture, ...]:
+        """All pictures of it."""
+        return self.frame, self.overlay, self.map, *(self.near or ())
+
+
+@dataclass(frozen=True)
+class BoundingFrame:
+    """The first or last frame of a segment; what was not recorded is a dash."""
+
+    name: str
+    time: str
+    frame_index: str
+    pts: str
+
+
+@dataclass(frozen=True)
+class SegmentView:
+    """One segment, which is a face of a still image."""
+
+    id: str
+    title: str
+    person: str
+    flagged: bool  # or looked at alone
+    start: str
+    end: str
+    duration: str
+    time_span: str
+    confidence: str
+    interval: str  # of the confidence
+    strength: str
+    frames: str
+    scored: str  # how many these are, as part of a sentence
+    bounds: tuple[BoundingFrame, ...]
+    figures: tuple[Fact, ...]
+    meaning: str
+    peaks: tuple[PeakView, ...]
+
+
+def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
+    """Put one segment into words; ``folder`` holds its pictures."""
+    still = analysis.media.still
+    interval = segment_interval(analysis, segment)
+    flagged = is_flagged(analysis.persons, segment)
+    words = segment_phrase(analysis, segment)
+    return SegmentView(
+        id=segment.id,
+        title=segment_name(segment.id, still=still, flagged=flagged),
+        person=segment.person,
+        flagged=flagged,
+        start=timecode(segment.start),
+        end=timecode(segment.end),
+        duration=timecode(segment.end - segment.start),
+        time_span=gettext("photograph") if still else time_span(segment.start, segment.end),
+        confidence=formatting.probability(segment.confidence),
+        interval=_ends(interval),
+        strength=words,
+        frames=grouped(segment.frames),
+        scored=ngettext(
+            "%(num)s frame scored", "%(num)s frames scored", segment.frames, num=grouped(segment.frames)
+        ),
+        bounds=() if still else _bounds(analysis, segment),
+        figures=_figures(analysis, segment, interval, words),
+        meaning=segment_meaning(analysis, segment) if flagged else _why_not(analysis, segment),
+        peaks=tuple(
+            _peak(analysis, segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)
+        ),
+    )
+
+
+def segment_meaning(analysis: Analysis, segment: Segment) -> str:
+    """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
+    phrase, figure = strength(analysis, segment.confidence).phrase, formatting.probability(segment.confidence)
+    if analysis.media.still:
+        where, frames = gettext("In this photograph"), gettext("one picture")
+    else:
+        where = gettext("From %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
+        frames = plural(segment.frames, "frame", "frames")
+    return gettext(
+        "%(where)s the face of person %(person)s resembles, to the model, the "
+        "manipulated faces it was trained on: %(phrase)s (calibrated probability "
+        "%(figure)s, from %(frames)s). The finding does not say what was changed, by "
+        "whom or to what end, and does not by itself prove that anything was.",
+        where=where,
+        person=segment.person,
+        phrase=phrase,
+        figure=figure,
+        frames=frames,
+    )
+
+
+def _why_not(analysis: Analysis, segment: Segment) -> str:
+    """Why what was found here is not flagged."""
+    whose = [each for each in analysis.persons if each.id == segment.person]
+    said = reasons.colourless_doubt([each.id for each in whose if is_colourless(each)])
+    if not said and is_covered(segment):
+        said = reasons.covered_doubt([segment.person])
+    return " ".join(map(translated, said or [reasons.unstable(analysis.parameters, whose)]))
+
+
+def _bounds(analysis: Analysis, segment: Segment) -> tuple[BoundingFrame, ...]:
+    """Where a segment starts and ends, three ways."""
+    stamps = {
+        time: str(pts)
+        for person in analysis.persons
+        if person.id == segment.person
+        for time, pts in zip(person.scores.time.tolist(), person.scores.pts.tolist(), strict=True)
+    }
+    return tuple(
+        BoundingFrame(name, timecode(time), _index(index), stamps.get(time, "–"))
+        for name, time, index in (
+            (gettext("Start"), segment.start, segment.start_frame),
+            (gettext("End"), segment.end, segment.end_frame),
+        )
+    )
+
+
+def _index(index: int | None) -> str:
+    return "–" if index is None else grouped(index)
+
+
+def _figures(
+    analysis: Analysis, segment: Segment, interval: ProbabilityInterval | None, words: str
+) -> tuple[Fact, ...]:
+    """How high, in ``words`` too, how sure and of how many frames."""
+    still = analysis.media.still
+    found = [
+        Fact(gettext("In words"), words),
+        Fact(
+            gettext("Probability") if still else gettext("Mean probability"),
+            formatting.probability(segment.confidence),
+        ),
+    ]
+    if interval is not None:
+        found.append(Fact(gettext("Interval"), _ends(interval), _made_from(interval)))
+    if not still:
+        if segment.peaks:
+            highest = max(peak.probability for peak in segment.peaks)
+            found.append(
+                Fact(
+                    gettext("Peak probability"),
+                    formatting.probability(highest),
+                    gettext("highest frame pictured"),
+                )
+            )
+        found.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
+        found.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
+        if (offset := formatting.player_offset(analysis.media)) is not None:
+            span = time_span(segment.start + offset, segment.end + offset)
+            found.append(Fact(gettext("On a player's clock"), span))
+    return tuple(found)
+
+
+def _ends(interval: ProbabilityInterval | None) -> str:
+    if interval is None or interval.says_nothing:
+        return gettext("not known")
+    return formatting.from_to(formatting.probability(interval.low), formatting.probability(interval.high))
+
+
+def _made_from(interval: ProbabilityInterval) -> str:
+    made = [gettext("too few independent moments for an interval")] if interval.says_nothing else []
+    if interval.effective is not None and interval.frames is not None:
+        made.append(
+            ngettext(
+                "%(frames)s sampled moments worth %(effective)s independent one",
+                "%(frames)s sampled moments worth %(effective)s independent ones",
+                round(interval.effective),
+                frames=shown(interval.frames, ","),
+                effective=shown(interval.effective, ".0f"),
+            )
+        )
+    if interval.calibration is not None:
+        made.append(
+            gettext(
+                "calibration error %(calibration)s",
+                calibration=formatting.number(round(interval.calibration, 3)),
+            )
+        )
+    return "; ".join(made)
+
+
+def _around(peak: Peak, whole: Box) -> tuple[float, float, float, float]:
+    """The part of a picture of ``whole`` around a face, as shares of its size: left, top, width, height."""
+    x0, y0, x1, y1 = peak.box
+    start, above, end, below = whole
+    width, height = end - start, below - above
+    half = _ROOM * max(x1 - x0, y1 - y0) / 2
+    left, right = (min(max((x0 + x1) / 2 + side - start, 0.0), width) for side in (-half, half))
+    top, bottom = (min(max((y0 + y1) / 2 + side - above, 0.0), height) for side in (-half, half))
+    return left / width, top / height, (right - left) / width, (bottom - top) / height
+
+
+def _near(
+    near: CloseUp, what: str, part: tuple[float, float, float, float], folder: Path
+) -> tuple[ShownPicture, ShownPicture, ShownPicture]:
+    return (
+        find_picture(folder, near.frame, gettext("Frame, %(what)s", what=what), part),
+        find_picture(folder, near.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
+        find_picture(folder, near.map, gettext("Heatmap alone, %(what)s", what=what), part),
+    )
+
+
+def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
+    media, check, part = analysis.media, peak.check, None
+    what = gettext(
+        "peak %(index)s of %(id)s at %(time)s, person %(person)s",
+        index=index,
+        id=segment.id,
+        time=timecode(peak.time),
+        person=segment.person,
+    )
+    if media.still:
+        what = gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person)
+        part = _around(peak, (0, 0, media.width, media.height))
+    near = _near(peak.close_up, what, _around(peak, peak.close_up.part), folder) if peak.close_up else None
+    return PeakView(
+        number=index,
+        time=timecode(peak.time),
+        pts=str(peak.pts),
+        frame_index=_index(peak.frame_index),
+        score=formatting.probability(peak.probability),
+        heat=shown(peak.heat, ".2f"),
+        position=formatting.box(peak.box),
+        frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=what), part),
+        overlay=find_picture(folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
+        map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=what), part),
+        near=near,
+        confirmed=is_confirmed(check),
+        effect=check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
+        check=_check_rows(check),
+    )
+
+
+def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
+    """What was hidden, the probability then, and by how much that is another."""
+    area = shown(check.area, ".0%")
+    return (
+        (gettext("Nothing"), formatting.probability(check.probability), "–"),
+        (
+            gettext("Hottest %(area)s", area=area),
+            formatting.probability(check.hidden_highlight),
+            formatting.signed(-check.drop_highlight),
+        ),
+        (
+            gettext("Random %(area)s", area=area),
+            formatting.probability(check.hidden_random),
+            formatting.signed(-check.drop_random),
+        ),
+    )

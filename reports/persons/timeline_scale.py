@@ -1,0 +1,189 @@
+"""Scales, ticks and score curves of the timeline, as SVG path data of bounded length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.schema.analysis import Scores
+from reports.language.formatting import clock, shown, timecode
+
+LEFT, RIGHT = 76.0, 726.0
+LETTER = 6.6  # width of one character of a band's label
+
+
+@dataclass(frozen=True)
+class LanePlot:
+    """The rectangle in which one lane shows ``span`` seconds: from score 1 at ``top`` to 0 at ``bottom``."""
+
+    span: float
+    top: float
+    bottom: float
+
+    @property
+    def height(self) -> float:
+        """From the score 0 to the score 1."""
+        return self.bottom - self.top
+
+    def x(self, time: float) -> float:
+        """Where a time lies."""
+        return time_x(time, self.span)
+
+    def y(self, score: float) -> float:
+        """Where a score of 0 to 1 lies."""
+        return self.bottom - self.height * score
+
+
+def time_x(time: float, span: float) -> float:
+    """Where ``time`` lies on a timeline of ``span`` seconds."""
+    return LEFT + min(time, span) * ((RIGHT - LEFT) / span)
+
+
+def score_x(value: float) -> float:
+    """Where a score of 0 to 1 lies, on the bars of a photo."""
+    return LEFT + (RIGHT - LEFT) * value
+
+
+MOST_TICKS = 8
+SMALL_LETTER = 4.9  # width of one digit of a time below the axis
+# Seconds between two ticks.
+STEPS = (
+    0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One tick; ``anchor`` is the SVG's: whether its label starts, ends or is centred there."""
+
+    x: float
+    label: str
+    anchor: str
+
+
+def time_ticks(span: float) -> tuple[Tick, ...]:
+    """At most :data:`MOST_TICKS` at round times; labels that would overlap are left out."""
+    step = next((step for step in STEPS if span / step <= MOST_TICKS), STEPS[-1] * (span // STEPS[-1] + 1))
+    ticks = []
+    for index in range(int(span / step + 1e-9) + 1):
+        time = index * step
+        x = round(time_x(time, span), 1)
+        label = clock(round(time)) if step >= 1 else timecode(time)
+        ticks.append(Tick(x, label, "start" if index == 0 else "end" if x > RIGHT - 22 else "middle"))
+    # Those at the ends reach inwards; what they would cover stays without words.
+    wordy = [ticks[0], *ticks[:0:-1]]
+    kept: list[Tick] = []
+    for tick in wordy:
+        if all(_apart_enough(tick, other) for other in kept):
+            kept.append(tick)
+    return tuple(tick if tick in kept else replace(tick, label="") for tick in ticks)
+
+
+def _apart_enough(tick: Tick, other: Tick) -> bool:
+    (left, right), (other_left, other_right) = _extent(tick), _extent(other)
+    return right + LETTER <= other_left or other_right + LETTER <= left
+
+
+def _extent(tick: Tick) -> tuple[float, float]:
+    """Where the words of a tick begin and end."""
+    wide = len(tick.label) * SMALL_LETTER
+    left = tick.x - {"start": 0.0, "middle": wide / 2, "end": wide}[tick.anchor]
+    return left, left + wide
+
+
+def score_ticks() -> tuple[Tick, ...]:
+    """Every fifth of the score, for the bars of a photo."""
+    return tuple(
+        Tick(round(score_x(tenth / 10), 1), shown(tenth / 10, ".1f"), "middle") for tenth in range(0, 11, 2)
+    )
+
+
+GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
+CELLS = 650  # finest cells of the strips: one unit of the view box each
+
+
+def curve(scores: Scores, step: float, plot: LanePlot, buckets: int) -> str:
+    """The smoothed scores as one path, broken where the track changes or the face is lost.
+
+    ``step`` is the sampling interval in seconds. Above two scores a bucket the path runs through each
+    bucket's least and greatest value, so that no spike disappears and the length is bounded by ``buckets``.
+    """
+    points = _points(scores, scores.smoothed)
+    bucketed = len(points) > 2 * buckets
+    parts: list[str] = []
+    previous: tuple[float, int] | None = None
+    for group in _grouped(points, plot.span, buckets) if bucketed else ([point] for point in points):
+        (time, value, track), last = group[0], group[-1]
+        low = min(group, key=lambda point: point[1])
+        high = max(group, key=lambda point: point[1])
+        joined = previous is not None and track == previous[1] and time - previous[0] <= GAP_STEPS * step
+        ends = sorted({low, high}) if bucketed else [(time, value, track)]
+        if bucketed and len(ends) == 1:
+            ends *= 2  # a lone level bucket still needs a visible dash
+        for index, (at, height, _) in enumerate(ends):
+            command = "L" if joined or index else "M"
+            parts.append(f"{command}{plot.x(at):.1f} {plot.y(height):.1f}")
+        if not joined and len(ends) == 1:
+            parts.append("h.6")  # a single frame shows as a dot rather than as nothing
+        previous = (last[0], last[2])
+    return "".join(parts)
+
+
+def dots(scores: Scores, plot: LanePlot, buckets: int) -> str:
+    """The frames' own scores as one path of dots; least and greatest of a bucket when crowded."""
+    points = _points(scores, scores.probability)
+    if len(points) > 2 * buckets:
+        points = [
+            point
+            for group in _grouped(points, plot.span, buckets)
+            for point in (min(group, key=lambda each: each[1]), max(group, key=lambda each: each[1]))
+        ]
+    return "".join(f"M{plot.x(time):.1f} {plot.y(value):.1f}h.1" for time, value, _ in points)
+
+
+def _points(scores: Scores, values: NDArray[np.float64]) -> list[tuple[float, float, int]]:
+    """Time, value and track of each score that has a value."""
+    there = ~np.isnan(values)
+    columns = (scores.time[there], values[there], scores.track[there])
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def _grouped(
+    points: Sequence[tuple[float, float, int]], span: float, buckets: int
+) -> list[list[tuple[float, float, int]]]:
+    """The points of each bucket that has any, of ``buckets`` equal parts of the span."""
+    groups: dict[int, list[tuple[float, float, int]]] = {}
+    for point in points:
+        groups.setdefault(min(int(point[0] / span * buckets), buckets - 1), []).append(point)
+    return [groups[index] for index in sorted(groups)]
+
+
+def strips(scores: Scores, step: float, span: float) -> tuple[str, str]:
+    """When the face was there: paths of the usable and of the unusable stretches.
+
+    ``step`` is the sampling interval and ``span`` the length of the timeline, in seconds. Both are to be
+    moved to the strip's height; where neither runs, the face was not seen.
+    """
+    state = np.zeros(CELLS, np.uint8)
+    previous = -np.inf
+    for seen, usable in zip(scores.time.tolist(), scores.usable.tolist(), strict=True):
+        start = seen - step / 2
+        if 0 < seen - previous <= GAP_STEPS * step:
+            start = previous
+        first, last = (min(max(int(edge / span * CELLS), 0), CELLS - 1) for edge in (start, seen + step / 2))
+        part = state[first : last + 1]
+        np.maximum(part, 2 if usable else 1, out=part)
+        previous = seen
+    return _runs(state == 2), _runs(state == 1)
+
+
+def _runs(mask: NDArray[np.bool_]) -> str:
+    """Each run of true cells, (:data:`CELLS`,), as a level line."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
+    cell = (RIGHT - LEFT) / CELLS
+    return "".join(
+        f"M{LEFT + start * cell:.1f} 0h{(stop - start) * cell:.1f}" for start, stop in edges.reshape(-1, 2)
+    )

@@ -1,0 +1,299 @@
+"""The view model of the report: everything that the templates show, already in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector import timestamps
+from detector.schema.analysis import KEPT_WIDTH, Analysis
+from detector.schema.formatting import never_rounding_up_to
+from detector.schema.laboratory import Laboratory
+from detector.verdict.judged_persons import flagged_segments
+from reports.annex import ReaderView, glossary, reader_view
+from reports.comparison.comparison_section import ComparisonView, comparison_view
+from reports.comparison.kept import KeptComparison, files_of
+from reports.custody.custody_section import CustodyView, custody_view
+from reports.exhibit.declarations import DeclarationsView, declarations_view
+from reports.exhibit.identity import HeadView, exhibit_facts, head_view, recording_facts
+from reports.exhibit.metadata import MetadataView, metadata_view
+from reports.file_names import ANNOTATIONS, CUSTODY, LABORATORY, SECOND_REVIEW
+from reports.finding import summary
+from reports.finding.meaning import MeaningView, meaning_view
+from reports.finding.not_examined import NotExaminedView, not_examined_view
+from reports.finding.other_models import OtherModelsView, other_models_view
+from reports.finding.summary import FigureView, figure_view
+from reports.inputs.case import CaseDetails
+from reports.inputs.input_files import ExhibitCheck, parse_laboratory
+from reports.inputs.pictures import ShownPicture, find_picture, heat_scale
+from reports.language import translation
+from reports.language.languages import DEFAULT
+from reports.language.translation import UNTRANSLATED, gettext
+from reports.persons.segments import PeakView, PersonView, SegmentView, person_view, segment_view
+from reports.persons.timeline import Timeline, draw_timeline
+from reports.procedure.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views
+from reports.procedure.reproduction import ReproductionView, reproduction_view
+from reports.procedure.steps import procedure
+from reports.review.annotation_section import ReviewerView, reviewer_view
+from reports.review.annotations import Annotation
+from reports.review.second_review import SecondReview, review_of
+from reports.review.second_review_section import SecondReviewView, second_review_view
+from reports.validation.error_rates import MeasuredErrors, measured_errors
+from reports.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
+from reports.wording.sections import Fact, Section, contents
+from reports.wording.verdict_sentence import MARKS, verdict_sentence
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Each as it was handed in; what is bytes is the text of its file, which goes with the report.
+
+    ``annotation_file`` is the ``annotations.json`` that ``annotations`` were read from, if it is to be kept;
+    ``custody`` is a ``custody.json``, ``laboratory`` a ``laboratory.json`` and ``second_review`` a
+    ``second-review.json``. ``check`` is what hashing the exhibit again, just now, has shown. ``comparisons``
+    are those of the exhibit with references. ``language_code`` is the language of the report.
+    """
+
+    annotations: Sequence[Annotation] = ()
+    annotation_file: bytes | None = None
+    case: CaseDetails | None = None
+    custody: bytes | None = None
+    check: ExhibitCheck | None = None
+    comparisons: Sequence[KeptComparison] = ()
+    laboratory: bytes | None = None
+    second_review: bytes | None = None
+    language_code: str = DEFAULT
+
+    def files(self) -> dict[str, bytes]:
+        """Those that are texts of files, by the names under which they lie beside the report."""
+        texts = {
+            ANNOTATIONS: self.annotation_file,
+            CUSTODY: self.custody,
+            LABORATORY: self.laboratory,
+            SECOND_REVIEW: self.second_review,
+        }
+        return {name: text for name, text in texts.items() if text is not None}
+
+    def quoted_laboratory(self) -> Laboratory | None:
+        """The value of ``laboratory``, if given.
+
+        Raises :class:`~reports.inputs.input_files.LaboratoryError`.
+        """
+        return parse_laboratory(self.laboratory) if self.laboratory is not None else None
+
+    def parsed_review(self, exhibit_sha256: str) -> SecondReview | None:
+        """The value of ``second_review``, if given.
+
+        Raises :class:`~reports.review.second_review.SecondReviewError`, also for one about another exhibit.
+        """
+        return review_of(self.second_review, exhibit_sha256)
+
+
+ALONE = ReportInputs()
+"""Nothing beside the findings."""
+
+
+__all__ = ["PeakView", "ReportView", "SegmentView", "report_view"]
+
+
+@dataclass(frozen=True)
+class ReportView:
+    """All a report or a result page shows of one analysis."""
+
+    language: str = field(metadata=UNTRANSLATED)
+    still: bool
+    sections: dict[str, Section]
+    paper: str = field(metadata=UNTRANSLATED)
+    head: HeadView
+    verdict: str = field(metadata=UNTRANSLATED)
+    verdict_sentence: str
+    reason: str
+    declared: DeclarationsView
+    answers: tuple[summary.KeyAnswer, ...]
+    next_steps: str  # as a page says it; a report has it among its answers
+    figure: FigureView
+    exhibit: tuple[Fact, ...]
+    recording: tuple[Fact, ...]
+    metadata: MetadataView
+    measured_errors: MeasuredErrors
+    laboratory: LaboratoryView | None
+    timeline: Timeline
+    persons: tuple[PersonView, ...]
+    segments: tuple[SegmentView, ...]
+    others: OtherModelsView | None
+    photo: ShownPicture | None  # with each face boxed
+    clean: ShownPicture | None  # the same without
+    procedure: tuple[str, ...]  # paragraphs
+    coverage: tuple[Fact, ...]
+    parameters: tuple[ParameterView, ...]
+    reproduction: ReproductionView
+    model: ModelView
+    not_examined: NotExaminedView
+    meaning: MeaningView
+    glossary: tuple[tuple[str, str], ...]
+    annotations: ReviewerView
+    second_review: SecondReviewView | None
+    references: tuple[ComparisonView, ...]
+    custody: CustodyView
+    reader: ReaderView
+    # What hashing the exhibit again showed, for programs: SHA-256, bytes, moment
+    exhibit_check: str = field(metadata=UNTRANSLATED)
+    comparison_files: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths
+
+    @property
+    def verdict_mark(self) -> str:
+        """By which style sheets mark the verdict."""
+        return MARKS[self.verdict]
+
+    @property
+    def flagged(self) -> int:
+        """How many of the segments are flagged; on the others no finding rests."""
+        return sum(segment.flagged for segment in self.segments)
+
+    @property
+    def kept_width(self) -> int:
+        """What kept frames and photographs are at most wide, in px."""
+        return KEPT_WIDTH
+
+    @property
+    def heat_scale(self) -> tuple[str, ...]:
+        """The colours of heatmaps, from none to hottest."""
+        return heat_scale()
+
+    @property
+    def pictures(self) -> tuple[ShownPicture, ...]:
+        """Every picture a report shows, in reading order."""
+        both = [picture for peak in self._peaks() for picture in peak.shown]
+        both += self.others.pictures if self.others else ()
+        compared = [picture for each in self.references for picture in each.pictures]
+        return tuple(picture for picture in (*filter(None, [self.photo]), *both, *compared) if picture.path)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Paths of all pictures that belong to the analysis."""
+        every = [picture for peak in self._peaks() for picture in peak.kept]
+        every += filter(None, [self.photo, self.clean])
+        every += self.others.kept if self.others else ()
+        return tuple(dict.fromkeys(picture.path for picture in every if picture.path))
+
+    def _peaks(self) -> list[PeakView]:
+        return [peak for segment in self.segments for peak in segment.peaks]
+
+
+def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) -> ReportView:
+    """Put an analysis, and what people say of it, into words.
+
+    ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. Raises
+    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder, and another
+    :class:`~reports.errors.ReportError` when one of ``inputs`` cannot be read or is about another exhibit.
+    """
+    with translation.speaking(inputs.language_code), never_rounding_up_to(*analysis.parameters.thresholds):
+        return translation.translated_view(_view(analysis, folder, inputs))
+
+
+def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
+    media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
+    own, reviewed = _laboratory(analysis, inputs), _second_review(analysis, inputs)
+    references = _references(inputs)
+    sections = _sections(analysis, reviewed, references)
+    return ReportView(
+        language=translation.current(),
+        still=media.still,
+        sections=sections,
+        paper=case.paper,
+        head=head_view(analysis, case),
+        verdict=analysis.verdict.value,
+        verdict_sentence=verdict_sentence(analysis),
+        reason=analysis.reason,
+        declared=declarations_view(analysis),
+        answers=_answers(analysis, sections, own, reviewed, references),
+        next_steps=summary.next_steps(analysis),
+        figure=figure_view(analysis),
+        exhibit=exhibit_facts(media, check),
+        recording=recording_facts(media, analysis.coverage.frames_between),
+        metadata=metadata_view(media),
+        measured_errors=measured_errors(analysis),
+        laboratory=own,
+        timeline=draw_timeline(analysis),
+        persons=tuple(person_view(analysis, person) for person in analysis.persons),
+        segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
+        others=other_models_view(analysis, folder),
+        photo=_photo(folder, analysis.boxed, gettext("The photograph with each face boxed and named")),
+        clean=_photo(folder, analysis.picture, gettext("The photograph")),
+        procedure=procedure(analysis),
+        coverage=coverage_facts(analysis),
+        parameters=parameter_views(analysis),
+        reproduction=reproduction_view(analysis),
+        model=model_view(analysis.model, media.still),
+        not_examined=not_examined_view(analysis),
+        meaning=meaning_view(analysis, sections["model"].number if own and own.ratio else None),
+        glossary=glossary(analysis, sections["limits"].number),
+        annotations=reviewer_view(analysis, inputs.annotations),
+        second_review=reviewed,
+        references=references,
+        custody=custody_view(inputs.custody, media.sha256),
+        reader=reader_view(analysis),
+        exhibit_check=_for_programs(check) if check else "",
+        comparison_files=tuple(
+            f"{one.below}{path}" for one in inputs.comparisons for path in files_of(one.comparison)
+        ),
+    )
+
+
+def _for_programs(check: ExhibitCheck) -> str:
+    return f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}"
+
+
+def _sections(
+    analysis: Analysis, reviewed: SecondReviewView | None, references: Sequence[ComparisonView]
+) -> dict[str, Section]:
+    return contents(
+        analysis.media.still,
+        compared=bool(references),
+        reviewed=reviewed is not None,
+        several=analysis.joint is not None,
+        confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
+    )
+
+
+def _laboratory(analysis: Analysis, inputs: ReportInputs) -> LaboratoryView | None:
+    quoted = inputs.quoted_laboratory()
+    return laboratory_view(quoted, analysis) if quoted else None
+
+
+def _second_review(analysis: Analysis, inputs: ReportInputs) -> SecondReviewView | None:
+    media, review = analysis.media, inputs.parsed_review(analysis.media.sha256)
+    if review is None:
+        return None
+    return second_review_view(review, 0.0 if media.still else media.duration, inputs.annotations)
+
+
+def _references(inputs: ReportInputs) -> tuple[ComparisonView, ...]:
+    return tuple(
+        comparison_view(each.comparison, each.root, each.sha256, each.below) for each in inputs.comparisons
+    )
+
+
+def _answers(
+    analysis: Analysis,
+    sections: dict[str, Section],
+    own: LaboratoryView | None,
+    reviewed: SecondReviewView | None,
+    references: Sequence[ComparisonView],
+) -> tuple[summary.KeyAnswer, ...]:
+    """The questions of the first page with their answers, in reading order."""
+    found = [*summary.key_answers(analysis, sections)]
+    if own and own.decision:
+        found.append((THRESHOLD, own.decision))
+    if reviewed:
+        found.append((gettext("Second review"), reviewed.summary))
+    if analysis.joint:
+        found.append(summary.models_answer(analysis, sections))
+    if references:
+        found.append(summary.references_answer([each.title for each in references], sections))
+    return tuple(found)
+
+
+def _photo(folder: Path, path: str | None, words: str) -> ShownPicture | None:
+    return find_picture(folder, path, words) if path else None

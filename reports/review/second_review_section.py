@@ -1,0 +1,312 @@
+"""The section on the second review: both judgements, where they differ, and the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from reports.language import formatting
+from reports.language.formatting import time_span, timecode
+from reports.language.names import direction, one_line, readable
+from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext
+from reports.review.annotation_file import checksum
+from reports.review.annotations import Annotation
+from reports.review.second_review import (
+    PART_NAMES,
+    Acceptance,
+    Decision,
+    Judgement,
+    Message,
+    Part,
+    Proposal,
+    ReviewDifference,
+    ReviewOutcome,
+    SecondReview,
+    Statement,
+    Stretch,
+    differences,
+    judged_alone,
+    outcome,
+    statement_json,
+)
+from reports.wording.sections import Fact
+from reports.wording.verdict_sentence import MARKS
+
+HIDDEN = {
+    "judgements": N_("what others said of the exhibit"),
+    "findings": N_("what the machine found, and what others said of the exhibit"),
+}
+_UNSEEN = {
+    "judgements": N_("Did not see until then what others said of the exhibit."),
+    "findings": N_("Did not see until then what the machine found, and what others said of the exhibit."),
+}
+_UNTIL = {
+    "judgements": N_("what others said of the exhibit, until the second's own judgement was in"),
+    "findings": N_(
+        "what the machine found, and what others said of the exhibit, until the second's own judgement was in"
+    ),
+}
+_WIDTH = 1000.0  # of the figure of both reviewers' stretches
+
+
+@dataclass(frozen=True)
+class StretchView:
+    """A stretch of time in words, and its place in the figure of ``_WIDTH`` units."""
+
+    start: str = field(metadata=UNTRANSLATED)
+    end: str = field(metadata=UNTRANSLATED)
+    time_span: str
+    note: str = field(metadata=UNTRANSLATED)
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class JudgementView:
+    """What one of the two concluded; without ``conclusion`` it is not disclosed."""
+
+    role: str
+    author: str = field(metadata=UNTRANSLATED)
+    made: str = field(metadata=UNTRANSLATED)
+    conclusion: str
+    mark: str = field(metadata=UNTRANSLATED)
+    reasons: str = field(metadata=UNTRANSLATED)
+    direction: str = field(metadata=UNTRANSLATED)
+    hidden: str
+    stretches: tuple[StretchView, ...]
+
+
+@dataclass(frozen=True)
+class DisagreementView:
+    """One point on which both differ, and what each says."""
+
+    about: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class StatementView:
+    """One statement of the recorded conversation."""
+
+    id: str = field(metadata=UNTRANSLATED)
+    author: str = field(metadata=UNTRANSLATED)
+    role: str
+    made: str = field(metadata=UNTRANSLATED)
+    act: str
+    text: str = field(metadata=UNTRANSLATED)
+    direction: str = field(metadata=UNTRANSLATED)
+
+
+@dataclass(frozen=True)
+class OutcomeView:
+    """What holds in the end, whose conclusion that is, how it came about, and why."""
+
+    heading: str
+    conclusion: str
+    way: str
+    reasons: str = field(metadata=UNTRANSLATED)
+    direction: str = field(metadata=UNTRANSLATED)
+
+
+@dataclass(frozen=True)
+class SecondReviewView:
+    """A second review as pages and reports show it; ``sha256`` is that of its statements' canonical text."""
+
+    facts: tuple[Fact, ...]
+    summary: str
+    alone: bool
+    both: tuple[JudgementView, JudgementView]
+    timed: bool
+    differences: tuple[DisagreementView, ...]
+    conversation: tuple[StatementView, ...]
+    outcome: OutcomeView | None
+    sha256: str
+
+    @property
+    def disclosed(self) -> bool:
+        """Whether both judgements are in."""
+        return all(each.conclusion for each in self.both)
+
+
+def second_review_view(
+    review: SecondReview, duration: float, annotations: Sequence[Annotation] = ()
+) -> SecondReviewView:
+    """Put a second review into words; ``duration`` of the exhibit in seconds, 0 of a photograph.
+
+    ``annotations`` are what was said of the analysis beside it.
+    """
+    first, second = review.judgement("first"), review.judgement("second")
+    apart = differences(first, second) if first and second else ()
+    resolved, alone = outcome(review), judged_alone(review, annotations)
+    both = (
+        _judgement(review, "first", first, duration),
+        _judgement(review, "second", second, duration),
+    )
+    return SecondReviewView(
+        facts=_facts(review),
+        summary=_summary(review, resolved, alone),
+        alone=alone,
+        both=both,
+        timed=any(each.stretches for each in both),
+        differences=tuple(map(_difference, apart)),
+        conversation=tuple(_statement(e) for e in review.statements if not isinstance(e, Judgement)),
+        outcome=_outcome(resolved, alone) if resolved else None,
+        sha256=checksum([statement_json(each) for each in review.statements]) if review.statements else "",
+    )
+
+
+def named(review: SecondReview, part: Part) -> str:
+    """Who takes a part, as one line."""
+    return one_line({"first": review.first, "second": review.second, "third": review.third}[part] or "nobody")
+
+
+def _role(part: Part) -> str:
+    return gettext(PART_NAMES[part])
+
+
+def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
+    """One judgement in words."""
+    return JudgementView(
+        role=_role(judgement.part),
+        author=one_line(judgement.author),
+        made=formatting.moment(judgement.made),
+        conclusion=judgement.conclusion,
+        mark=MARKS[judgement.conclusion],
+        reasons=readable(judgement.reasons),
+        direction=direction(judgement.reasons),
+        hidden=gettext(_UNSEEN[judgement.hidden]) if judgement.hidden else "",
+        stretches=tuple(_stretch(each, duration) for each in judgement.stretches),
+    )
+
+
+def _facts(review: SecondReview) -> tuple[Fact, ...]:
+    third = (
+        (Fact(_role("third"), Quoted(gettext("%(name)s, decides differences", name=named(review, "third")))),)
+        if review.third
+        else ()
+    )
+    return (
+        Fact(_role("first"), Quoted(named(review, "first"))),
+        Fact(_role("second"), Quoted(named(review, "second"))),
+        *third,
+        Fact(gettext("Hidden from the second"), gettext(_UNTIL[review.blind])),
+        Fact(gettext("Reviewers named"), formatting.moment(review.named)),
+    )
+
+
+_AWAITED = {
+    (): N_(
+        "Awaited: the judgements of the first and of the second reviewer. Both are shown once both are in."
+    ),
+    ("second",): N_(
+        "Awaited: the judgement of the first reviewer. That of the second reviewer is in. Both are shown "
+        "once both are in."
+    ),
+    ("first",): N_(
+        "Awaited: the judgement of the second reviewer. That of the first reviewer is in. Both are shown "
+        "once both are in."
+    ),
+}
+_ENDED = {
+    "agreement": N_("Both reviewers concluded, each alone: %(conclusion)s."),
+    "decision": N_("Both reviewers differed, and the third reviewer decided: %(conclusion)s."),
+    "conversation": N_("Both reviewers differed, and they agreed in conversation: %(conclusion)s."),
+}
+_ENDED_NOT_ALONE = N_(
+    "Both reviewers concluded the same: %(conclusion)s. The first could read before what the second had "
+    "annotated."
+)
+
+
+def _summary(review: SecondReview, resolved: ReviewOutcome | None, alone: bool) -> str:
+    if len(review.given) < 2:
+        return gettext(_AWAITED[review.given])
+    if resolved is None:
+        return gettext("Both judgements are in and differ. The difference is not resolved yet.")
+    words = _ENDED[resolved.way] if alone or resolved.way != "agreement" else _ENDED_NOT_ALONE
+    return gettext(words, conclusion=gettext(resolved.conclusion))
+
+
+def _judgement(
+    review: SecondReview, part: Part, judgement: Judgement | None, duration: float
+) -> JudgementView:
+    if judgement is not None:
+        return judgement_view(judgement, duration)
+    return JudgementView(_role(part), named(review, part), "", "", "none", "", "ltr", "", ())
+
+
+def _stretch(stretch: Stretch, duration: float) -> StretchView:
+    scale = _WIDTH / duration if duration else 0.0
+    left = min(stretch.start * scale, _WIDTH - 3)
+    width = max(3.0, min((stretch.end - stretch.start) * scale, _WIDTH - left))
+    note = one_line(stretch.note)
+    start, end = timecode(stretch.start), timecode(stretch.end)
+    return StretchView(
+        start, end, time_span(stretch.start, stretch.end), note, round(left, 1), round(width, 1)
+    )
+
+
+def _difference(each: ReviewDifference) -> DisagreementView:
+    said = [
+        gettext("manipulated, %(interval)s", interval=time_span(one.start, one.end))
+        if isinstance(one, Stretch)
+        else gettext(one or N_("nothing marked"))
+        for one in (each.first, each.second)
+    ]
+    about = N_("Conclusion") if each.about == "conclusion" else N_("Stretch of time")
+    return DisagreementView(gettext(about), *said)
+
+
+def _statement(each: Statement) -> StatementView:
+    act, text = "", ""
+    match each:
+        case Message():
+            text = each.text
+        case Proposal():
+            act = gettext("Proposes: %(conclusion)s", conclusion=gettext(each.conclusion))
+            text = each.reasons
+        case Acceptance():
+            act = gettext("Accepts the proposal")
+        case Decision():
+            act = gettext("Decides: %(conclusion)s", conclusion=gettext(each.conclusion))
+            text = each.reasons
+        case Judgement():
+            pass  # it has a view of its own
+        case _:
+            assert_never(each)
+    return StatementView(
+        each.id,
+        one_line(each.author),
+        _role(each.part),
+        formatting.moment(each.made),
+        act,
+        readable(text),
+        direction(text),
+    )
+
+
+_WAYS = {
+    "agreement": N_("Both concluded the same, each alone; the later judgement came on %(when)s."),
+    "conversation": N_("Both agreed on it in the conversation below; %(who)s accepted it on %(when)s."),
+    "decision": N_("%(who)s decided it as third reviewer on %(when)s."),
+}
+_WAY_NOT_ALONE = N_(
+    "Both concluded the same; the later judgement came on %(when)s. The first could read before what the "
+    "second had annotated."
+)
+_HEADINGS = {
+    "agreement": N_("Joint conclusion"),
+    "conversation": N_("Joint conclusion"),
+    "decision": N_("Conclusion of the third reviewer"),
+}
+
+
+def _outcome(resolved: ReviewOutcome, alone: bool) -> OutcomeView:
+    who, when = one_line(resolved.last_statement.author), formatting.moment(resolved.last_statement.made)
+    words = _WAYS[resolved.way] if alone or resolved.way != "agreement" else _WAY_NOT_ALONE
+    way = gettext(words, who=who, when=when)
+    reasons = readable(resolved.reasons)
+    heading = gettext(_HEADINGS[resolved.way])
+    return OutcomeView(heading, resolved.conclusion, way, reasons, direction(reasons))

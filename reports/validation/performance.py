@@ -1,0 +1,262 @@
+"""Error rates and likelihood ratios of a validation, in words and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from detector.schema.analysis import MediaKind
+from detector.schema.formatting import codec_name
+from detector.schema.laboratory import (
+    CoveredRange,
+    CurvePoint,
+    Level,
+    LikelihoodRatios,
+    Outcomes,
+    Validation,
+    stated_log10,
+)
+from detector.schema.method import is_shipped_threshold
+from detector.verdict.validated_domain import YES_OR_NO
+from reports.language import formatting
+from reports.language.formatting import from_to, grouped, plural, shown
+from reports.language.translation import N_, gettext, translated
+from reports.validation.error_rates import KINDS, LevelRow, RateRow, level_row, percent, rate_row
+from reports.validation.plots import Plot, cross_entropy, error_curves, tippett
+
+_SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+@dataclass(frozen=True)
+class RatesByAttribute:
+    """The parts of one kind by one attribute."""
+
+    title: str
+    note: str
+    rows: tuple[LevelRow, ...]
+
+
+@dataclass(frozen=True)
+class OutcomeRow:
+    """What was said of one class."""
+
+    label: str
+    total: str
+    flagged: str
+    not_found: str
+    inconclusive: str
+    not_judged: str
+
+
+@dataclass(frozen=True)
+class CoveredRow:
+    """How a property is spread over the files in which it was measured."""
+
+    name: str
+    files: str
+    least: str
+    tenth: str
+    median: str
+    ninetieth: str
+    most: str
+
+
+@dataclass(frozen=True)
+class ThresholdRow:
+    """Both error rates if everything from this probability on were flagged, with their intervals."""
+
+    threshold: str
+    false_positive: str
+    false_positive_interval: str
+    false_negative: str
+    false_negative_interval: str
+
+
+@dataclass(frozen=True)
+class KindView:
+    """All rates of one kind."""
+
+    title: str
+    summary: LevelRow
+    outcomes: tuple[OutcomeRow, ...]
+    rates: tuple[RateRow, ...]
+    plot: Plot | None
+    thresholds: tuple[ThresholdRow, ...]
+    parts: tuple[RatesByAttribute, ...]
+    covered: tuple[CoveredRow, ...]
+    codecs: str
+
+
+def kind_view(validation: Validation, kind: MediaKind) -> KindView:
+    """All rates of the material of this kind, of which there is some."""
+    whole = validation.level(kind)
+    assert whole is not None
+    both = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
+    curve = next((each for each in validation.curves if each.kind is kind), None)
+    own = [each for each in validation.levels if each.kind is kind and each.attribute]
+    used = validation.parameters.enter_threshold
+    return KindView(
+        title=KINDS[kind],
+        summary=level_row(whole),
+        outcomes=tuple(_outcomes(label, of) for label, of in both),
+        rates=tuple(map(rate_row, whole.rates)),
+        plot=error_curves(curve, used) if curve else None,
+        thresholds=tuple(
+            _threshold(point, used)
+            for point in (curve.points if curve else ())
+            if point.threshold in {*_SHOWN_THRESHOLDS, round(used, 2)}
+        ),
+        parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
+        covered=tuple(
+            _covered(each)
+            for each in validation.covered
+            if each.kind is kind and each.name not in YES_OR_NO  # as validations before schema 1.2 have them
+        ),
+        codecs=_codecs(validation) if kind is MediaKind.VIDEO else "",
+    )
+
+
+def _codecs(validation: Validation) -> str:
+    if not validation.codecs:
+        return ""
+    named = (f"{codec_name(each.name)} ({grouped(each.items)})" for each in validation.codecs)
+    return gettext("Codecs, with the number of clips: %(codecs)s.", codecs=", ".join(named))
+
+
+def _part(name: str, levels: Sequence[Level]) -> RatesByAttribute:
+    note = ""
+    if name == "generator":
+        note = gettext(
+            "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
+        )
+    return RatesByAttribute(
+        gettext("By %(property)s", property=translated(name)), note, tuple(level_row(each) for each in levels)
+    )
+
+
+def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
+    figures = (of.total, of.flagged, of.not_found, of.inconclusive, of.not_judged)
+    return OutcomeRow(label, *map(grouped, figures))
+
+
+def _covered(covered: CoveredRange) -> CoveredRow:
+    name = translated(covered.name)
+    if covered.unit:
+        name += f", {translated(covered.unit)}"
+    values = (covered.least, covered.tenth, covered.median, covered.ninetieth, covered.most)
+    return CoveredRow(name, grouped(covered.items), *map(formatting.number, values))
+
+
+def _threshold(point: CurvePoint, used: float) -> ThresholdRow:
+    name = shown(point.threshold, "g")
+    if abs(point.threshold - used) < 0.005:
+        words = N_("%(threshold)s (shipped)") if is_shipped_threshold(used) else N_("%(threshold)s (used)")
+        name = gettext(words, threshold=name)
+    return ThresholdRow(
+        name,
+        percent(point.false_positive_rate),
+        from_to(percent(point.false_positive_low), percent(point.false_positive_high)),
+        percent(point.false_negative_rate),
+        from_to(percent(point.false_negative_low), percent(point.false_negative_high)),
+    )
+
+
+_SHOWN_PROBABILITIES = (0.02, 0.1, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99)
+
+
+@dataclass(frozen=True)
+class SystemRow:
+    """How good one way of making ratios is; shares of misled files are empty where none is made."""
+
+    name: str
+    made_by: str
+    cllr: str
+    manipulated_misled: str  # share of them below 1
+    unmanipulated_misled: str  # share of them above 1
+
+
+@dataclass(frozen=True)
+class StatedRatio:
+    """The ratio that a published probability stands for, by both fits."""
+
+    probability: str
+    platt: str
+    pav: str
+
+
+@dataclass(frozen=True)
+class RatioView:
+    """Likelihood ratios of one kind."""
+
+    title: str
+    counted: str
+    formula: str
+    bounds: str
+    systems: tuple[SystemRow, ...]
+    stated: tuple[StatedRatio, ...]
+    plots: tuple[Plot, ...]
+
+
+def ratio_view(ratios: LikelihoodRatios) -> RatioView:
+    """Put the likelihood ratios of one kind into words and plots."""
+    platt = ratios.platt
+    sign = "+" if platt.offset >= 0 else "−"
+    return RatioView(
+        title=KINDS[ratios.kind],
+        counted=", ".join(
+            (
+                plural(ratios.manipulated, "manipulated file", "manipulated files"),
+                plural(ratios.unmanipulated, "unmanipulated one", "unmanipulated ones"),
+                plural(ratios.groups, "group", "groups"),
+            )
+        ),
+        formula=f"ln LR = {shown(platt.scale, '.3f')} · ln(p / (1 − p)) {sign} "
+        f"{shown(abs(platt.offset), '.3f')}",
+        bounds=gettext(
+            "between %(least)s and %(most)s",
+            least=ratio_words(ratios.least),
+            most=ratio_words(ratios.most),
+        ),
+        systems=(
+            *(
+                SystemRow(
+                    translated(each.name),
+                    translated(each.made),
+                    shown(each.cllr, ".3f"),
+                    percent(each.misleading_manipulated),
+                    percent(each.misleading_unmanipulated),
+                )
+                for each in ratios.systems
+            ),
+            SystemRow(
+                "Cllr min",
+                gettext("isotonic regression on these very files: what their order allows"),
+                shown(ratios.cllr_min, ".3f"),
+                "",
+                "",
+            ),
+        ),
+        stated=tuple(
+            StatedRatio(shown(p, "g"), ratio_words(stated_log10(ratios, p)), ratio_words(_pav_at(ratios, p)))
+            for p in _SHOWN_PROBABILITIES
+        ),
+        plots=(tippett(ratios), cross_entropy(ratios)),
+    )
+
+
+def _pav_at(ratios: LikelihoodRatios, probability: float) -> float:
+    below = [step.log10_lr for step in ratios.pav if step.probability <= probability]
+    return below[-1] if below else ratios.least
+
+
+def ratio_words(log10: float) -> str:
+    """A ratio in the form people read: 1 in 20 below one, times above."""
+    value = 10**log10
+    if value < 0.95:
+        return f"1/{_rounded(1 / value)}"
+    return _rounded(value)
+
+
+def _rounded(value: float) -> str:
+    return shown(value, ",.0f" if value >= 9.95 else ".1f")

@@ -1,0 +1,162 @@
+"""What every check works with: the files, in a folder or a zip, and the results it adds to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal, Protocol
+
+from reports.bundle.archive import UNREADABLE, hashed_entry
+
+ProblemKind = Literal["changed", "missing", "not listed", "cannot be read", "does not fit", "not repeated"]
+
+
+@dataclass(frozen=True)
+class FileProblem:
+    """One file, what is wrong with it in a word or three, and why that is said."""
+
+    file: str
+    kind: ProblemKind
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.kind}: {self.why}"
+
+
+@dataclass
+class CheckResults:
+    """All that a verification has to say; it fits when there are no problems."""
+
+    problems: list[FileProblem] = field(default_factory=list)
+    facts: dict[str, str] = field(default_factory=dict)  # by name, in the order they were learnt
+    notes: list[str] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)  # names of files with a signature that holds
+    files: int = 0  # whose SHA-256 was compared
+
+    def add(self, file: str, kind: ProblemKind, why: str) -> None:
+        """Record a problem, once."""
+        problem = FileProblem(file, kind, why)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    @property
+    def only_not_repeated(self) -> bool:
+        """Whether nothing else speaks against it than what another engine or other arithmetic found."""
+        return all(problem.kind == "not repeated" for problem in self.problems)
+
+    def wrong(self, file: str) -> bool:
+        """Whether anything is wrong with a file so far."""
+        return any(problem.file == file for problem in self.problems)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "fits": not self.problems,
+            "files": self.files,
+            "problems": [{"file": p.file, "kind": p.kind, "why": p.why} for p in self.problems],
+            "facts": self.facts,
+            "signed": self.signed,
+            "notes": self.notes,
+        }
+
+
+LARGEST = 512_000_000  # of a file that is taken into memory: two hours of scores are a tenth of it
+
+
+class Unreadable(Exception):
+    """A file cannot be read; the message says why."""
+
+
+class Source(Protocol):
+    """Files by name, with / between folders."""
+
+    names: frozenset[str]
+
+    def measured(self, name: str) -> tuple[int, str]:
+        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
+
+    def read(self, name: str) -> bytes:
+        """A whole file; raises :class:`Unreadable`."""
+
+
+class Folder:
+    """A :class:`Source`: the files below a folder, hidden ones too.
+
+    Links are not followed: they would lead elsewhere later.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.names = frozenset(
+            (Path(top) / name).relative_to(path).as_posix()
+            for top, folders, files in os.walk(path)
+            for name in (*files, *(each for each in folders if (Path(top) / each).is_symlink()))
+        )
+
+    def _open(self, name: str) -> IO[bytes]:
+        place = self._path / name
+        if not stat.S_ISREG(place.lstat().st_mode):
+            raise OSError(0, "it is a link or no plain file")
+        return place.open("rb")
+
+    def measured(self, name: str) -> tuple[int, str]:
+        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
+        try:
+            with self._open(name) as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+                return stream.tell(), digest
+        except OSError as error:
+            raise Unreadable(error.strerror or str(error)) from None
+
+    def read(self, name: str) -> bytes:
+        """A whole file; raises :class:`Unreadable`."""
+        try:
+            with self._open(name) as stream:
+                return _bounded(stream)
+        except OSError as error:
+            raise Unreadable(error.strerror or str(error)) from None
+
+
+class Zip:
+    """A :class:`Source`: the files in an opened zip."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self.names = frozenset(entry.filename for entry in archive.infolist() if not entry.is_dir())
+
+    def measured(self, name: str) -> tuple[int, str]:
+        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
+        try:
+            return hashed_entry(self._archive, name)
+        except UNREADABLE_IN_ZIP as error:
+            raise Unreadable(_reason(error)) from None
+
+    def read(self, name: str) -> bytes:
+        """A whole file; raises :class:`Unreadable`."""
+        try:
+            with self._archive.open(name) as stream:
+                return _bounded(stream)
+        except UNREADABLE_IN_ZIP as error:
+            raise Unreadable(_reason(error)) from None
+
+
+# A flipped bit in a header can ask for a password (RuntimeError) or for a codec that fails as it likes.
+UNREADABLE_IN_ZIP = (*UNREADABLE, RuntimeError, KeyError)
+
+
+def _reason(error: Exception) -> str:
+    said = " ".join(str(error).split())[:160]
+    if "CRC" in said:
+        return "its bytes or its checksum in the zip were changed"
+    return f"the zip is damaged there ({said})"
+
+
+def _bounded(stream: IO[bytes]) -> bytes:
+    data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise Unreadable("it is too large for what it is")
+    return data

@@ -1,0 +1,183 @@
+"""The PDF report: its digest of itself, signature, and attachments."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import re
+import zlib
+from collections.abc import Callable, Mapping
+
+import pikepdf
+import pypdfium2
+
+from reports.custody.chain import compare_exports
+from reports.file_names import ANALYSIS, ANNOTATIONS, CUSTODY
+from reports.render import pdf_conformance
+from reports.render.attachments import COMPARISON, HOLDS
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE
+from reports.verification.checks import LARGEST, CheckResults
+from reports.verification.signatures import check_embedded
+from reports.verification.trusted_time import Trust
+
+_COMPARISON = re.compile(re.escape(COMPARISON).replace("%d", r"\d+"))
+# The section on integrity gives the SHA-256 of each attachment within so many characters of its name.
+_NEAR = 400
+# That section by the name of its heading, and what follows it: in a report, and in that of a validation.
+_SECTIONS = (("signature", "reader"), ("integrity", "annex"))
+_MARGIN = 18 * 72 / 25.4  # points, above and below what a page shows: running heads name the exhibit there
+_OF_DAMAGE = (pikepdf.PdfError, pypdfium2.PdfiumError, zlib.error)
+# Words that end or begin with a digit of it may stand beside a SHA-256, as the German "Byte" does.
+_DIGITS = re.compile(r"[0-9a-f]{64,}")
+_SPACE = re.compile(r"[\s\u200b\u00ad\ufeff]+")
+
+
+def check_pdf(
+    file: str,
+    data: bytes,
+    trust: Trust,
+    results: CheckResults,
+    beside: Callable[[str], bytes | None] = lambda name: None,
+    *,
+    alone: bool = False,
+    without_digest: bool = False,
+) -> Mapping[str, bytes]:
+    """Check the report ``data``, called ``file``; returns its attachments by name.
+
+    ``beside`` gives a file of the same name that came along, to be compared, or None. ``alone``: it came
+    alone, so that it must be signed itself where signers to trust are named. ``without_digest``: it was
+    listed by a manifest of version 1.0, when reports had no digest of themselves.
+    """
+    whole = pdf_conformance.covered_length(data)
+    if whole is None:
+        _note_digest(file, pdf_conformance.states_digest(data), without_digest, results)
+    signed = check_embedded(file, data, whole, trust, results)
+    if trust.asked_by and not signed and alone:
+        results.add(file, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
+    try:
+        attached = _attachments(data)
+        text = _text_on_integrity(data)
+    except (*_OF_DAMAGE, ValueError, TypeError, KeyError, OSError) as error:
+        results.add(file, "cannot be read", f"it is damaged ({' '.join(str(error).split())[:120]})")
+        return {}
+    _check_attachments(file, attached, text, beside, results)
+    if not attached:
+        results.notes.append(f"{file} has no {ANALYSIS} attached: its text alone cannot be compared.")
+    return attached
+
+
+def _note_digest(file: str, stated: bool, without_digest: bool, results: CheckResults) -> None:
+    """Say of a report that no digest of itself fits: whether one is ``stated``, or none is to be expected."""
+    if stated:
+        results.add(file, "changed", "its bytes are not those its digest of itself was made of")
+    elif without_digest:
+        results.notes.append(f"{file} was made before reports had a digest of themselves.")
+    else:
+        why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
+        results.add(file, "changed", why)
+
+
+def _check_attachments(
+    file: str,
+    attached: Mapping[str, bytes],
+    text: str,
+    beside: Callable[[str], bytes | None],
+    results: CheckResults,
+) -> None:
+    """What a report has attached, against its ``text`` on integrity and the files that came along."""
+    for name in (*HOLDS, *sorted(set(_COMPARISON.findall(text)))):
+        if name not in attached and _stated(text, name) and beside(name) is None:
+            results.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
+    for name, content in attached.items():
+        results.files += 1
+        digest = hashlib.sha256(content).hexdigest()
+        if digest not in _stated(text, name):
+            results.add(f"{file}/{name}", "changed", "its SHA-256 is not the one in the report's text")
+        there = beside(name)
+        if there is not None and (why := _differs(name, content, there)):
+            results.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
+
+
+def _differs(name: str, attached: bytes, beside: bytes) -> str:
+    """Why a file that came along cannot stand beside the one in the report; empty where it can.
+
+    A bundle's annotations are the same ones, saved later than its report; its custody log may have gone on.
+    """
+    try:
+        if name == ANNOTATIONS:
+            if max(len(attached), len(beside)) > LARGEST_ANNOTATION_FILE:
+                return "one of the two is too large for annotations"
+            same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
+            return "" if same else "it holds other annotations"
+        if name == CUSTODY:
+            return " ".join(compare_exports(attached, beside)[:1])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return "one of the two cannot be read"
+    return "" if attached == beside else "its bytes differ"
+
+
+def _attachments(data: bytes) -> dict[str, bytes]:
+    with pikepdf.open(io.BytesIO(data)) as document:
+        return {name: _unpacked(spec.get_file().obj) for name, spec in document.attachments.items()}
+
+
+def _unpacked(stream: pikepdf.Object) -> bytes:
+    """An attachment as reports hold it: deflated once, or not at all.
+
+    One deflated twice would be a million times as large as the file.
+    """
+    packed = bytes(stream.read_raw_bytes())
+    filters = stream.get("/Filter", pikepdf.Array())
+    named = list(filters) if isinstance(filters, pikepdf.Array) else [filters]
+    if not named:
+        return packed
+    if named != [pikepdf.Name.FlateDecode] or "/DecodeParms" in stream:
+        raise ValueError("an attachment is packed as none of a report is")
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(packed, LARGEST)
+    if not unpacker.eof:
+        raise ValueError("an attachment is too large, or cut off")
+    return data
+
+
+def _text_on_integrity(data: bytes) -> str:
+    """What the section on integrity says, without spaces; all of a PDF that has no such section.
+
+    Elsewhere a report quotes others: the exhibit's metadata and reviewers may name files and give SHA-256.
+    """
+    with pypdfium2.PdfDocument(data) as document:
+        start, end = (0, math.inf), (len(document) - 1, 0.0)
+        with pikepdf.open(io.BytesIO(data)) as named:
+            for heading, following in _SECTIONS:
+                if place := _place(named, heading):
+                    start, end = place, _place(named, following) or end
+        found = []
+        for number in range(start[0], end[0] + 1):
+            page = document[number]
+            top = min(page.get_height() - _MARGIN, start[1] if number == start[0] else math.inf)
+            bottom = max(_MARGIN, end[1] if number == end[0] else 0.0)
+            if bottom < top:
+                found.append(page.get_textpage().get_text_bounded(bottom=bottom, top=top))
+    return _SPACE.sub("", "".join(found))
+
+
+def _place(document: pikepdf.Pdf, heading: str) -> tuple[int, float] | None:
+    """Where the heading of this name stands: page, from 0, and height on it, in points from below."""
+    named = document.Root.get("/Names", pikepdf.Dictionary()).get("/Dests")
+    place = None if named is None else pikepdf.NameTree(named).get(heading)
+    return None if place is None else (document.pages.index(pikepdf.Page(place[0])), float(place[3]))
+
+
+def _stated(text: str, name: str) -> set[str]:
+    """What can be the SHA-256 that the text gives soon after a file's name: every 64 digits in a row."""
+    short = _SPACE.sub("", name)
+    found: set[str] = set()
+    at = text.find(short)
+    while at >= 0:
+        after = text[at + len(short) : at + len(short) + _NEAR]
+        if match := _DIGITS.search(after):
+            found |= {match[0][start : start + 64] for start in range(len(match[0]) - 63)}
+        at = text.find(short, at + 1)
+    return found

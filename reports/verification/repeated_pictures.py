@@ -1,0 +1,134 @@
+"""Pictures of an analysis against those that a repeated analysis makes."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.errors import ReelproofError, last_line
+from detector.progress import Progress
+from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
+from detector.sandboxed_engine import limits_of_environment
+from detector.schema.analysis import Analysis, Peak, Segment
+from detector.verdict.reproducibility.segment_agreement import matching_peak
+from reports.verification.checks import CheckResults, Source, Unreadable
+
+# Other instructions change the last digits of what is resampled, and lines may lie a pixel further.
+_MEAN = 2.0  # grey levels of 255 that pixels may differ by on average
+_FAR, _MOST_FAR = 32, 0.005  # share of pixels that may differ by more grey levels
+
+
+def compare_pictures(
+    recorded: Analysis, made: Analysis, source: Source, folder: Path, results: CheckResults
+) -> int:
+    """Compare the pictures in ``source`` with those below ``folder``; returns how many were compared.
+
+    Those that show something else become problems. Ones that were not made again are named in a note.
+    """
+    names: list[str] = []
+    left = []
+    with tempfile.TemporaryDirectory(prefix="reelproof-") as place:
+        for name, other in _pairs(recorded, made):
+            if name not in source.names:
+                continue  # told by the checks of the files
+            if other is None or not (folder / other).is_file():
+                left.append(name)
+                continue
+            there, here = _files_of(Path(place), len(names))
+            try:
+                there.write_bytes(source.read(name))
+            except Unreadable as problem:
+                results.add(name, "cannot be read", str(problem))
+                continue
+            shutil.copyfile(folder / other, here)
+            names.append(name)
+        for name, why in zip(names, _compared(Path(place), len(names)), strict=True):
+            if why:
+                results.add(name, "does not fit", f"made again, {why}")
+    if left:
+        results.notes.append(
+            f"Not compared: {', '.join(left)}. Of frames that score alike another was chosen here, so these "
+            "pictures were not made again."
+        )
+    return len(names)
+
+
+def _files_of(place: Path, number: int) -> tuple[Path, Path]:
+    """The picture that came, and the one made again."""
+    return place / f"{number}.there", place / f"{number}.here"
+
+
+def _compared(place: Path, count: int) -> list[str]:
+    """How each two pictures in ``place`` differ, found in a confined process."""
+    if sys.platform != "linux":
+        return _differences(place, count)
+    places, modules = AllowedPaths(readable=(place,)), ("reports.verification.repeated_pictures",)
+    limits = limits_of_environment()
+    try:
+        with Sandbox(_differences, place, count, limits=limits, places=places, modules=modules) as confined:
+            found: list[str] = confined.result()
+    except (ReelproofError, UnexpectedError) as error:
+        return [f"it could not be compared ({last_line(error)[:300]})"] * count
+    return found
+
+
+def _differences(place: Path, count: int, _report: Progress | None = None) -> list[str]:
+    return [_difference(*(file.read_bytes() for file in _files_of(place, number))) for number in range(count)]
+
+
+def _pairs(recorded: Analysis, made: Analysis) -> Iterator[tuple[str, str | None]]:
+    """Paths of pictures, and of those that show the same in ``made``."""
+    if recorded.picture:
+        yield recorded.picture, made.picture
+    if recorded.boxed:
+        yield recorded.boxed, made.boxed
+    told = [(recorded.segments, made.segments)]
+    told += [(one.segments, other.segments) for one, other in zip(recorded.others, made.others, strict=False)]
+    for there, here in told:
+        again = {segment.id: segment for segment in here}
+        for segment in there:
+            for peak in segment.peaks:
+                yield from _of_peak(peak, again.get(segment.id))
+
+
+def _of_peak(peak: Peak, segment: Segment | None) -> Iterator[tuple[str, str | None]]:
+    other = matching_peak(peak, segment) if segment else None
+    for name in ("frame", "overlay", "map"):
+        if path := getattr(peak, name):
+            yield path, getattr(other, name) if other else None
+
+
+def _difference(there: bytes, here: bytes) -> str:
+    """How two pictures differ, in words; empty where they show the same."""
+    one, other = _levels(there), _levels(here)
+    if one is None or other is None:
+        return "it is no picture" if one is None else ""
+    if one.shape != other.shape:
+        return (
+            f"it has {other.shape[1]} × {other.shape[0]} px, where this has {one.shape[1]} × {one.shape[0]}"
+        )
+    apart = np.abs(one - other).max(axis=2)
+    mean, far = float(apart.mean()), float((apart > _FAR).mean())
+    if mean <= _MEAN and far <= _MOST_FAR:
+        return ""
+    return (
+        f"it shows something else: {mean:.1f} of 255 grey levels apart on average, {far:.1%} of it far apart"
+    )
+
+
+def _levels(data: bytes) -> NDArray[np.float32] | None:
+    """Levels (height, width, channels), black where the picture is clear."""
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if image is None:
+        return None
+    levels = image.astype(np.float32).reshape(*image.shape[:2], -1)
+    if levels.shape[2] == 4:
+        levels[..., :3] *= levels[..., 3:] / 255
+    return levels

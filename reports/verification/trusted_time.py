@@ -1,0 +1,235 @@
+"""Trusted certificates, strict CMS, and timestamps of an authority (RFC 3161)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from asn1crypto import cms, core
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
+from pyhanko.sign.validation.status import TimestampSignatureStatus
+from pyhanko_certvalidator import ValidationContext
+
+from detector import timestamps
+from reports.errors import ReportError
+from reports.signing.keys import name_in, run, sha256_of_certificate
+from reports.verification.checks import CheckResults
+
+Certificates = Sequence[x509.Certificate]
+
+
+class TrustError(ReportError):
+    """A file of trusted certificates cannot be used."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Certificates of signers and of timestamp authorities, or of who vouches for them.
+
+    Those of ``signers`` serve timestamps as well. Those of ``authorities`` never vouch for a signer: the
+    issuer of an authority's certificate may give others to anybody, with any name.
+    """
+
+    signers: Certificates = ()
+    authorities: Certificates = ()
+
+    @property
+    def both(self) -> tuple[Certificates, Certificates]:
+        """Signers, authorities."""
+        return self.signers, self.authorities
+
+    @property
+    def for_time(self) -> Certificates:
+        """Those that may vouch for a timestamp."""
+        return (*self.signers, *self.authorities)
+
+    @property
+    def asked_by(self) -> str:
+        """The option that demands a signature; empty where none does."""
+        return "--trust" if self.signers else self.time_asked_by
+
+    @property
+    def time_asked_by(self) -> str:
+        """The option that demands a timestamp in each signature; empty where it is not given."""
+        return "--trust-time" if self.authorities else ""
+
+
+def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
+    """The certificates in PEM or DER files; raises :class:`TrustError` for a file that holds none."""
+    found: list[x509.Certificate] = []
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise TrustError(f"{path}: {error.strerror}. Name a file with a certificate (PEM).") from None
+        try:
+            pem = b"-----BEGIN" in data
+            found += x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
+        except ValueError:
+            raise TrustError(f"{path} holds no certificate (PEM or DER).") from None
+    return tuple(found)
+
+
+def context(roots: Certificates, moment: datetime | None) -> ValidationContext:
+    """What certificates are validated with: ``roots`` alone, as of ``moment``, or now."""
+    own = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in roots]
+    return ValidationContext(trust_roots=own, allow_fetching=False, moment=moment or datetime.now(UTC))
+
+
+def require_strict(signed: cms.SignedData, versions: tuple[str, str], odd: str) -> None:
+    """Raise ``ValueError`` with the message ``odd`` for bytes that could be changed unseen.
+
+    ``versions`` are those of the data and of its one signer. Unsigned attributes are left to the caller.
+    Raises what :mod:`cryptography` does for a certificate that was not issued as it says.
+    """
+    (signer,) = signed["signer_infos"]
+    algorithms = [*signed["digest_algorithms"], signer["digest_algorithm"]]
+    first, *others = (each["algorithm"].native for each in algorithms)
+    if len(algorithms) != 2 or others != [first] or signed["crls"].native:
+        raise ValueError(odd)
+    if not all(isinstance(each["parameters"], (core.Void, core.Null)) for each in algorithms):
+        raise ValueError(odd)
+    if (signed["version"].native, signer["version"].native) != versions:
+        raise ValueError(odd)
+    certificates = [choice.chosen for choice in signed["certificates"]]
+    named = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in certificates}
+    sid = signer["sid"].chosen  # names are compared with no regard to case, bytes are not
+    if (sid["issuer"].dump(), sid["serial_number"].native) not in named:
+        raise ValueError(odd)
+    _check_issuers([x509.load_der_x509_certificate(each.dump()) for each in certificates])
+
+
+def is_der(content: cms.ContentInfo, data: bytes) -> bool:
+    """Whether ``data``, which ``content`` was read from, is what DER makes of it, byte for byte."""
+    anew = content.copy()
+    _settle(anew)
+    return bool(anew.dump(force=True) == data)
+
+
+def _settle(value: core.Asn1Value) -> None:
+    """Have asn1crypto take ``value`` for what was read, and nothing in it for changed since.
+
+    What lacks a field that has a default counts as changed. It is encoded anew whenever its bytes are asked
+    for, which each level around it does twice: of a timestamp in a signature, thousands of times.
+    """
+    if isinstance(value, core.Choice):
+        _settle(value.chosen)
+    if not isinstance(value, core.Sequence | core.SequenceOf):
+        return
+    of_fields = isinstance(value, core.Sequence)
+    for each in value:
+        _settle(value[each] if of_fields else each)
+    value._mutated = False
+
+
+def _check_issuers(certificates: list[x509.Certificate]) -> None:
+    """No certificate may have been damaged that another in the list, or itself, vouches for."""
+    for certificate in certificates:
+        for issuer in certificates:
+            if certificate.issuer == issuer.subject:
+                certificate.verify_directly_issued_by(issuer)
+
+
+_ODD = "its timestamp holds bytes that none has"
+
+
+def token_in(signed: cms.SignedData) -> cms.SignedData | None:
+    """The timestamp in a signature, None where it has none.
+
+    Raises ``ValueError`` for anything else that is not signed.
+    """
+    attributes = list(signed["signer_infos"][0]["unsigned_attrs"] or ())
+    if not attributes:
+        return None
+    (only,) = attributes
+    if only["type"].native != "signature_time_stamp_token":
+        raise ValueError("it holds bytes that no signature of Reelproof has")
+    (token,) = only["values"]
+    return token["content"]
+
+
+def stamped_at(signed: cms.SignedData) -> datetime | None:
+    """When the authority says to have seen the signature; None without a timestamp that can be read."""
+    try:
+        token = token_in(signed)
+        return None if token is None else token["encap_content_info"]["content"].parsed["gen_time"].native
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def trusted_moment(stamp: TimestampSignatureStatus | None) -> datetime | None:
+    """The time of a timestamp that fits and that a trusted authority made; None of any other."""
+    fits = stamp is not None and stamp.intact and stamp.valid and stamp.trusted
+    return stamp.timestamp if stamp is not None and fits else None
+
+
+def refuse_odd_token(token: cms.SignedData) -> None:
+    """Raise ``ValueError`` for a token with bytes that nothing covers: they could be changed unseen."""
+    (signer,) = token["signer_infos"]
+    if list(signer["unsigned_attrs"] or ()):
+        raise ValueError(_ODD)
+    require_strict(token, ("v3", "v1"), _ODD)
+
+
+def check_token(file: str, data: bytes, token: bytes, trust: Trust, results: CheckResults) -> None:
+    """Check a timestamp token in a file of its own, over ``data``; where there is ``trust``, by it.
+
+    What is wrong with it is added to ``results``, never raised.
+    """
+    try:
+        content = cms.ContentInfo.load(token, strict=True)
+        signed: cms.SignedData = content["content"]
+        if not is_der(content, token):
+            raise ValueError(_ODD)
+        refuse_odd_token(signed)
+        moment = signed["encap_content_info"]["content"].parsed["gen_time"].native
+        roots = context(trust.for_time, moment)
+        told = run(validate_tst_signed_data(signed, roots, lambda name: hashlib.new(name, data).digest()))
+        stamp = TimestampSignatureStatus(**told)
+    except Exception as error:  # of a damaged file any
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        results.add(file, "does not fit", f"it is no timestamp of this file ({why})")
+        return
+    if check_stamp(file, stamp, results, trust.time_asked_by or trust.asked_by) and stamp.trusted:
+        results.signed.append(file)
+
+
+def check_stamp(
+    file: str,
+    stamp: TimestampSignatureStatus | None,
+    results: CheckResults,
+    demanded: str,
+    of_several: str = "",
+) -> bool:
+    """Say what a signature's timestamp is worth; whether there is one that fits.
+
+    ``demanded`` is the option that asks for one of an authority that is trusted, if any does; ``of_several``
+    is the signature's number after a space where ``file`` has more than one.
+    """
+    if stamp is None:
+        if demanded:
+            results.add(file, "does not fit", f"it has no timestamp, where {demanded} asks for one")
+        return False
+    if not (stamp.intact and stamp.valid):
+        results.add(file, "does not fit", "its timestamp is not one of this signature")
+        return False
+    certificate = x509.load_der_x509_certificate(stamp.signing_cert.dump())
+    results.facts[f"timestamp{of_several} of {file}"] = (
+        f"{timestamps.readable(stamp.timestamp)}, by the authority {name_in(certificate.subject)}, "
+        f"certificate SHA-256 {sha256_of_certificate(certificate)}"
+    )
+    if not stamp.trusted and demanded:
+        why = f"its authority is none of those that {demanded} names, nor vouched for by them"
+        results.add(file, "does not fit", f"it has a timestamp, but {why}")
+    elif not stamp.trusted:
+        results.notes.append(
+            f"{file}: nothing here vouches for the authority of its timestamp. Name its certificate, or its "
+            "issuer's, with --trust-time."
+        )
+    return True

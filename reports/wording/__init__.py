@@ -1,0 +1,1 @@
+"""Sentences and terms that several sections of the report share."""

@@ -1,0 +1,87 @@
+"""Heatmaps in words: how they are made, and when the occlusion check confirms one."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
+from reports.language.formatting import probability, shown
+from reports.language.translation import gettext, ngettext
+
+# A map counts as confirmed when hiding its hottest area lowers the logit by at least this
+# much more than hiding random areas does, and at least this many times as far. Both are a
+# convention, printed with every report, not a measured bound: the margin keeps two small
+# drops from counting, the ratio keeps a face that any blur unsettles from counting.
+CLEAR_MARGIN = 0.5
+CLEAR_RATIO = 2.0
+
+
+SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
+"""Architectures that judge several frames at once, and no mirror image of a photograph."""
+
+# Second networks that are transformers (`gives_tokens` of the network, which takes torch to ask).
+TRANSFORMERS = frozenset({"vit_small_14", "vit_small_14_patch_heads"})
+
+
+def is_joined(model: Model) -> bool:
+    """Whether maps are of both networks, one of them a transformer, or what both have in common."""
+    second = model.second_look
+    return model.onnx is None and second is not None and second.architecture in TRANSFORMERS
+
+
+def maps_of(model: Model) -> str:
+    """What makes a model's heatmaps, in words that "shows" follows."""
+    if model.onnx is not None:
+        return gettext("an occlusion map (the face is scored again with one part after the other hidden)")
+    if is_joined(model):
+        return gettext(
+            "a map of the network whose answer raised the score (of the first Grad-CAM, of the second "
+            "HiResCAM added up over several blocks; where both did, the geometric mean of their maps)"
+        )
+    return "Grad-CAM"
+
+
+def is_confirmed(check: HideAndRescore) -> bool:
+    """Whether hiding the highlighted area lowers the score clearly more than chance does."""
+    least = max(CLEAR_MARGIN, check.drop_random + CLEAR_MARGIN, CLEAR_RATIO * check.drop_random)
+    return check.drop_highlight >= least
+
+
+def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
+    """The measured effect of hiding the hottest area, and what follows from it, in words.
+
+    ``alone`` where faces around it in time entered its frame score, but not the check.
+    """
+    figures = gettext(
+        "Hiding the hottest %(area)s of the face takes the score from %(probability)s "
+        "to %(hidden_highlight)s, hiding random areas of the same size to "
+        "%(hidden_random)s on average.",
+        area=shown(check.area, ".0%"),
+        probability=probability(check.probability),
+        hidden_highlight=probability(check.hidden_highlight),
+        hidden_random=probability(check.hidden_random),
+    )
+    if check.areas < RANDOM_AREAS:
+        figures = ngettext(
+            "%(figures)s That average is of %(areas)s random area only, not of %(usual)s, as many faces of "
+            "this photograph share the time for such checks: it is rough.",
+            "%(figures)s That average is of %(areas)s random areas only, not of %(usual)s, as many faces of "
+            "this photograph share the time for such checks: it is rough.",
+            check.areas,
+            figures=figures,
+            areas=check.areas,
+            usual=RANDOM_AREAS,
+        )
+    if alone:
+        figures = gettext(
+            "%(figures)s For this test the face is scored alone, without those before and after it, which "
+            "entered its frame score: both differ even where nothing is hidden.",
+            figures=figures,
+        )
+    if is_confirmed(check):
+        return gettext(
+            "%(figures)s That is clearly more than chance does: the map shows what the model used.",
+            figures=figures,
+        )
+    return gettext(
+        "%(figures)s That is not clearly more than chance does: this map should not be relied upon.",
+        figures=figures,
+    )

@@ -1,0 +1,86 @@
+"""Sections of the report: order, numbers and titles; and the facts that their tables list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reports.language.translation import N_, UNTRANSLATED, Quoted
+
+REFERENCE = "reference"  # only where there is a comparison
+SECOND_REVIEW = "second-review"  # only where there is one
+OTHERS = "others"  # only where several models judged
+NOT_FLAGGED = N_("Looked at, not flagged")
+# Key, which is also the id of the section's element, and title; those of a still image come second.
+_SECTIONS = (
+    ("declarations", N_("What the file declares"), ""),
+    ("finding", N_("Summary of the finding"), ""),
+    ("exhibit", N_("Exhibit"), ""),
+    ("timeline", N_("Timeline and persons"), N_("The photograph and its faces")),
+    ("segments", N_("Flagged segments"), N_("Flagged faces")),
+    (OTHERS, N_("Other models"), ""),
+    ("limits", N_("What the findings mean"), ""),
+    ("not-examined", N_("What was not examined"), ""),
+    ("annotations", N_("Reviewers' annotations"), ""),
+    (SECOND_REVIEW, N_("Second review"), ""),
+    (REFERENCE, N_("Comparison with a reference"), ""),
+    ("method", N_("Method and parameters"), ""),
+    ("model", N_("Model and its measured errors"), ""),
+    ("reproduction", N_("Reproduction"), ""),
+    ("custody", N_("Custody log"), ""),
+    ("glossary", N_("Glossary"), ""),
+    # `reports.verification.pdf_checks` finds the SHA-256 of enclosed files between the headings of these two.
+    ("signature", N_("Integrity and signature"), ""),
+    ("reader", N_("For the reader of this report"), ""),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: ``number`` from 1, 0 for what comes before the report's own; ``key`` its address."""
+
+    key: str = field(metadata=UNTRANSLATED)
+    number: int
+    title: str
+
+    @property
+    def heading(self) -> str:
+        """Number and title, as its heading shows them."""
+        return f"{self.number} {self.title}" if self.number else self.title
+
+
+def contents(
+    still: bool,
+    *,
+    compared: bool = False,
+    reviewed: bool = False,
+    several: bool = False,
+    confirmed: bool = True,
+) -> dict[str, Section]:
+    """All sections by key, in order; those on references, a second review, several models where any are.
+
+    ``confirmed`` is false where segments were looked at, but none of them is flagged.
+    """
+    left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed, OTHERS: not several}
+    shown = [each for each in _SECTIONS if not left_out.get(each[0])]
+    titles = {key: (other if still else "") or title for key, title, other in shown}
+    if not confirmed:
+        titles["segments"] = NOT_FLAGGED
+    return {key: Section(key, number, title) for number, (key, title) in enumerate(titles.items())}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name and what it is; ``exact`` marks text to be set letter by letter, such as a hash.
+
+    A value that the file or a person supplied is :class:`~reports.language.translation.Quoted`;
+    exact ones are.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.exact:
+            object.__setattr__(self, "value", Quoted(self.value))

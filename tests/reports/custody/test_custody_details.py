@@ -1,0 +1,18 @@
+"""Details of entries of the custody log, as pages and reports name them."""
+
+from __future__ import annotations
+
+from reports.custody.custody_section import NAMES, details_in_words
+from reports.inputs.case import CaseDetails
+from reports.language import translation
+
+
+def test_every_case_detail_is_among_the_names_that_are_translated() -> None:
+    assert {name.replace("_", " ") for name in CaseDetails.model_fields} <= set(NAMES)
+
+
+def test_reviewers_are_told_by_their_names() -> None:
+    details = {"case": 4, "first": "ada", "second": "ben", "named": "2 3 0 judgements"}
+    assert dict(details_in_words(details)) == {"case": "4", "first": "ada", "second": "ben"}
+    with translation.speaking("de"):
+        assert "niemand" in dict(details_in_words({"case": 4, "named": "nobody"})).values()

@@ -1,0 +1,196 @@
+"""Procedure, meaning and limits tell of those checks that an analysis was made with, and of no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build
+from told import procedure
+
+from detector.models.loaded import load_model
+from detector.networks.base import architectures, is_sequence
+from detector.schema.analysis import Analysis, ManipulationKind, MediaKind, SecondLook, Verdict
+from detector.schema.model import SecondLookModel
+from reports.annex import glossary
+from reports.finding.meaning import on_desk, verdict_limits, verdict_meaning
+from reports.finding.not_examined import not_examined
+from reports.render.html import render_html
+from reports.report_view import report_view
+from reports.wording.heatmaps import SEQUENCES
+from reports.wording.photographs import made_since
+
+LOOKED = SecondLookModel(name="vit-small-14", architecture="vit_small_14", sha256="d" * 64)
+
+
+def of(analysis: Analysis, *, looked: bool, **changes: object) -> Analysis:
+    model = analysis.model.model_copy(update={"second_look": LOOKED if looked else None})
+    return analysis.model_copy(update={"model": model, **changes})
+
+
+def with_parameters(analysis: Analysis, **values: float) -> Analysis:
+    parameters = analysis.parameters.model_copy(update=values)
+    return analysis.model_copy(update={"parameters": parameters})
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Analysis:
+    return build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False)
+
+
+def test_architectures_that_judge_sequences_are_named() -> None:
+    assert {name for name in architectures() if is_sequence(name)} == SEQUENCES
+
+
+def test_versions_are_compared_as_numbers(photo: Analysis) -> None:
+    made = photo.model_copy(update={"schema_version": "1.9"})
+    assert made_since(made, "1.9") and made_since(made, "1.6") and not made_since(made, "1.10")
+
+
+def test_rules_that_came_later_are_not_told_of_older_analyses(tmp_path: Path) -> None:
+    video = build(tmp_path, kept=False)
+    present = procedure(video)
+    assert "laid end to end" in present and "So does one who reaches" in present
+    before = procedure(video.model_copy(update={"schema_version": "1.18"}))
+    assert "laid end to end" in before and "did not ask whether somebody reaches the opening" in before
+    assert "laid end to end" not in procedure(video.model_copy(update={"schema_version": "1.6"}))
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("1.22", "told the kind of manipulation by all of a person's time"),
+        ("1.23", "was told by the answers where the person is flagged"),
+    ],
+)
+def test_by_what_the_kind_of_manipulation_was_told(tmp_path: Path, version: str, told: str) -> None:
+    video = build(tmp_path, kept=False).model_copy(update={"schema_version": version})
+    assert "kind of manipulation" not in procedure(video)
+    assert told in procedure(video.model_copy(update={"kind": ManipulationKind.EDITED}))
+
+
+@pytest.mark.parametrize(
+    ("codec", "raised", "taken_off"),
+    [("h264", True, None), ("vp9", False, "in VP9 adds on average, 0.6 of"), ("hevc", False, "in HEVC adds")],
+)
+def test_what_is_taken_off_for_a_codec_is_said_instead_of_what_is_raised(
+    tmp_path: Path, codec: str, raised: bool, taken_off: str | None
+) -> None:
+    video = of(build(tmp_path, kept=False), looked=True)
+    look = LOOKED.model_copy(update={"codecs": {"hevc": 1.0, "vp9": 0.6}})
+    video = video.model_copy(
+        update={
+            "media": video.media.model_copy(update={"codec": codec}),
+            "model": video.model.model_copy(update={"second_look": look}),
+        }
+    )
+    told = procedure(video)
+    assert ("was raised further" in told) is raised
+    assert "up to 8 moments more were scored" in told
+    assert taken_off in told if taken_off else "was taken off" not in told
+
+
+def test_the_shipped_card_s_codecs_are_in_the_analysis() -> None:
+    look = load_model("reelproof").card.as_model().second_look
+    assert look is not None and look.codecs == {"hevc": 1.1, "av1": 0.9, "vp9": 0.6}
+
+
+@pytest.mark.parametrize("kind", list(MediaKind))
+def test_whether_faces_are_covered_was_asked_since_1_21(tmp_path: Path, kind: MediaKind) -> None:
+    made = build(tmp_path, kind=kind, kept=False)
+    before = made.model_copy(update={"schema_version": "1.20"})
+    asked = "mouth or eyes are covered"
+    assert asked in procedure(made) and asked not in procedure(before)
+    for analysis, said, unsaid in (
+        (made, "Smaller covers than", "did not ask whether faces are covered"),
+        (before, "did not ask whether faces are covered", "Smaller covers than"),
+    ):
+        limits = " ".join(verdict_limits(analysis))
+        assert "what is left is judged" in limits and said in limits and unsaid not in limits
+
+
+def test_frames_after_damage_were_judged_before_they_were_told(tmp_path: Path) -> None:
+    video = build(tmp_path, kept=False)
+    damaged = video.media.model_copy(update={"frames_undecodable": 3})
+    told = "the version that made this analysis judged them"
+    for version, undecodable, said in (("1.18", True, True), ("1.18", False, False), ("1.19", True, False)):
+        media = damaged if undecodable else video.media.model_copy(update={"frames_undecodable": 0})
+        made = video.model_copy(update={"schema_version": version, "media": media})
+        assert (told in " ".join(not_examined(made))) is said
+        answers = dict(report_view(made, tmp_path).answers)
+        assert ("whether frames after such parts are intact" in answers["Not looked at"]) is said
+
+
+def test_kinds_of_photographs_that_were_looked_for(photo: Analysis) -> None:
+    every = "too small, unclear, without colour, enlarged from a tiny picture or drawn in flat colours"
+    assert f"Faces that are {every} were not judged." in procedure(photo)
+    assert "black-and-white and toned pictures, tiny pictures enlarged, drawings in flat" in str(
+        verdict_limits(photo)
+    )
+    some = with_parameters(photo, minimum_colour=0)
+    assert "unclear, enlarged from a tiny picture or drawn" in procedure(some)
+    assert "without colour" not in procedure(some) and "black-and-white" not in str(verdict_limits(some))
+    none = with_parameters(photo, minimum_colour=0, minimum_detail=0, maximum_flatness=0)
+    assert "Faces that are too small or unclear were not judged." in procedure(none)
+    assert "black-and-white pictures, and tiny ones enlarged are judged like any" in str(verdict_limits(none))
+    coverage = photo.coverage.model_copy(update={"faces_unusable": photo.coverage.faces_found})
+    unjudged = {"verdict": Verdict.INCONCLUSIVE, "probability": None, "segments": (), "coverage": coverage}
+    assert "of a kind that the networks" in verdict_meaning(photo.model_copy(update=unjudged))[0]
+    assert "too small or too unclear." in verdict_meaning(none.model_copy(update=unjudged))[0]
+
+
+def test_what_a_file_declares_was_read_or_was_not(photo: Analysis) -> None:
+    for declarations, read in ((None, False), ((), True)):
+        made = photo.model_copy(update={"declarations": declarations})
+        assert procedure(made).startswith("What the file declares") is read
+        assert ("declaration" in dict(glossary(made, 5))) is read
+
+
+def test_both_questions_were_asked_or_were_not(photo: Analysis, tmp_path: Path) -> None:
+    look = SecondLook(scan=0.5, altered=0.9, synthesised=0.2, stability=None, moments=())
+    for looked in (True, False):
+        persons = tuple(
+            each.model_copy(update={"second_look": look if looked else None}) for each in photo.persons
+        )
+        made = of(photo, looked=looked, persons=persons)
+        calm = made.model_copy(update={"verdict": Verdict.NOT_FOUND, "segments": ()})
+        assert ("answered two questions" in procedure(made)) is looked
+        assert ("one of both answers" in verdict_meaning(made)[0]) is looked
+        assert ("for either question" in verdict_meaning(calm)[0]) is looked
+        assert ("for either question" in on_desk(calm)) is looked
+        assert ("face swap or edit, generated face" in dict(glossary(made, 5))) is looked
+        page = render_html(report_view(made, tmp_path), {})
+        assert ("the larger of the two answers" in page) is looked
+        assert ('<th scope="col" class="number">Generated face</th>' in page) is looked
+
+
+def test_of_a_sequence_no_mirror_image_was_scored(photo: Analysis) -> None:
+    assert "its mirror image" in procedure(photo)
+    model = photo.model.model_copy(update={"architecture": "efficientnet_lstm"})
+    assert "mirror" not in procedure(photo.model_copy(update={"model": model}))
+
+
+def test_without_a_list_nothing_is_said_of_limits_that_do_not_count(photo: Analysis) -> None:
+    words = "say how many generated photographs were found"
+    for limits, told in (((), False), (("Photographs (159 of the sets learnt from): 33 were found.",), True)):
+        model = photo.model.model_copy(update={"learnt": (), "limits": limits})
+        assert (words in str(verdict_limits(photo.model_copy(update={"model": model})))) is told
+
+
+@pytest.mark.parametrize(
+    ("version", "raised", "apart", "above"),
+    [("1.6", False, False, False), ("1.7", True, False, False), ("1.9", True, True, False)]
+    + [("1.14", True, True, False), ("1.15", True, True, True), ("1.17", True, True, True)],
+)
+def test_rules_of_the_second_look_are_those_of_the_version(
+    tmp_path: Path, version: str, raised: bool, apart: bool, above: bool
+) -> None:
+    video = of(build(tmp_path, kept=False), looked=True, schema_version=version)
+    told = procedure(video)
+    assert ("or in a few moments above it" in told) is above
+    assert ("lay further apart than on anyone" in told) is apart
+    assert ("was raised further" in told) is raised
+    assert ("moments more were scored" in told) is raised
+    assert "leaves the verdict inconclusive. " in told and ".." not in told
+    still = of(build(tmp_path, kind=MediaKind.IMAGE, kept=False), looked=True, schema_version=version)
+    assert ("lay further apart than on any face" in procedure(still)) is apart

@@ -1,0 +1,221 @@
+"""The first page's answers and the sentence each finding gets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from analyses import build, with_stability
+
+from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
+from reports.finding.summary import MOST_TIMES, interval_words, key_answers
+from reports.persons.segments import segment_meaning
+from reports.report_view import ReportInputs, report_view
+from reports.wording.intervals import exhibit_interval, segment_interval
+from reports.wording.sections import contents
+from reports.wording.verdict_sentence import figure_name
+
+
+def said(tmp_path: Path, **choices: object) -> dict[str, str]:
+    analysis = build(tmp_path, kept=False, **choices)  # type: ignore[arg-type]
+    return dict(key_answers(analysis, contents(analysis.media.kind is MediaKind.IMAGE)))
+
+
+def test_what_was_flagged(tmp_path: Path) -> None:
+    found = said(tmp_path, persons=3, segments=2)
+    assert found["When"] == (
+        "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
+    )
+    assert found["Whose face"].startswith("Persons A and B. 1 other person not flagged.")
+    assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to >\s0\.99\.", found["How surely"])
+    assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not looked at"]
+    assert "second examiner" in found["What to do next"]
+
+
+def test_who_could_not_be_judged_is_not_said_to_be_calm(tmp_path: Path) -> None:
+    built = build(tmp_path, persons=4, segments=1, kept=False)
+    unjudged = [each.model_copy(update={"probability": None}) for each in built.persons[2:]]
+    built = built.model_copy(update={"persons": (*built.persons[:2], *unjudged)})
+    whose = dict(key_answers(built, contents(False)))["Whose face"]
+    assert whose.startswith("Person A. 1 other person not flagged. 2 other persons could not be judged.")
+
+
+def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path) -> None:
+    """Of A1, B1 and A2 the strongest is A1; of B1, which views do not confirm, nothing is said."""
+    built = with_stability(build(tmp_path, persons=2, segments=3, kept=False), A=1.0, B=0.6)
+    view = report_view(built, tmp_path)
+    assert view.verdict_sentence == (
+        "The face of person A was judged to be manipulated in 2 segments of this video, "
+        "00:00:24.000 of its 00:01:00.000."
+    )
+    found = dict(view.answers)
+    assert found["When"] == "00:00:06.000 to 00:00:18.000; 00:00:36.000 to 00:00:48.000"
+    assert found["Whose face"].startswith("Person A. 1 other person not flagged.")
+    assert [(each.strength, each.segments) for each in view.persons] == [
+        ("strong indication", ("A1", "A2")),
+        ("not flagged", ()),
+    ]
+    assert view.flagged == 2 and "2 flagged segments" in view.timeline.description
+    assert view.sections["segments"].title == "Flagged segments"
+    nobody = with_stability(built, A=0.6).model_copy(update={"verdict": Verdict.INCONCLUSIVE})
+    view = report_view(nobody, tmp_path)
+    assert not {"When", "Whose face"} & set(dict(view.answers))
+    assert {each.strength for each in view.persons} == {"not flagged"}
+    assert view.flagged == 0 and "0 flagged segments" in view.timeline.description
+    assert view.sections["segments"].title == "Looked at, not flagged"
+    assert {each.title for each in view.segments} == {
+        f"Looked at, not flagged: {name}" for name in ("A1", "B1", "A2")
+    }
+
+
+def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> None:
+    built = with_stability(build(tmp_path, persons=2, segments=2, kept=False), B=0.6)
+    confirmed, not_confirmed = report_view(built, tmp_path).segments
+    assert confirmed.flagged and confirmed.strength == "strong indication"
+    assert "person A resembles" in confirmed.meaning
+    assert not not_confirmed.flagged and not_confirmed.strength == "not flagged"
+    assert not_confirmed.figures[0].value == "not flagged"
+    assert not_confirmed.meaning.startswith("Person B: small changes of the same pictures")
+    in_german = report_view(built, tmp_path, ReportInputs(language_code="de")).segments[1]
+    assert in_german.meaning.startswith("Person B: Kleine Änderungen derselben Bilder")
+    assert "small changes" not in in_german.meaning
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_what_a_lowered_threshold_flags_is_not_called_no_indication(kind: MediaKind, tmp_path: Path) -> None:
+    built = build(tmp_path, persons=1, segments=1, kind=kind, kept=False)
+    segment, person = built.segments[0], built.persons[0]
+    low = built.model_copy(
+        update={
+            "probability": 0.395,
+            "segments": (segment.model_copy(update={"confidence": 0.395}),),
+            "persons": (person.model_copy(update={"probability": 0.395}),),
+            "parameters": built.parameters.model_copy(update={"enter_threshold": 0.35}),
+        }
+    )
+    words = "below the scale's first indication (0.50), flagged at the threshold of 0.35"
+    view = report_view(low, tmp_path)
+    assert dict(view.answers)["How surely"].startswith(f"B{words[1:]}. Calibrated probability")
+    assert view.figure.strength is not None and view.figure.strength.phrase == words
+    assert view.segments[0].strength == view.persons[0].strength == words
+    assert f"trained on: {words} (calibrated probability 0.395" in view.segments[0].meaning
+    in_german = report_view(low, tmp_path, ReportInputs(language_code="de"))
+    assert "unter dem ersten Hinweis der Skala (0,50)" in in_german.segments[0].strength
+
+
+def test_the_figure_is_not_called_that_of_somebody_who_was_seen_too_briefly(tmp_path: Path) -> None:
+    built = build(tmp_path, segments=0, kept=False)
+    calm, passing = built.persons
+    passing = passing.model_copy(update={"usable_frames": 3, "probability": 0.99})
+    seen = built.model_copy(update={"persons": (calm, passing)})
+    assert figure_name(seen).endswith("of the highest-scoring person with at least 8 of them")
+    earlier = seen.model_copy(update={"probability": 0.99})
+    for each in (built, earlier):
+        assert figure_name(each).endswith("all usable frames of the highest-scoring person")
+
+
+def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
+    """Before, the figure could be of a person whom views did not confirm; it stays as it was stored."""
+    built = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=0.6, B=1.0)
+    sections = contents(False)
+    for segment in built.segments:
+        stored = built.model_copy(update={"probability": segment.confidence})
+        interval = segment_interval(stored, segment)
+        assert interval is not None
+        surely = dict(key_answers(stored, sections))["How surely"]
+        assert f": {segment.confidence:.2f}, {interval_words(interval)}." in surely
+
+
+def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
+    """Where the interval would cover nearly all figures; report, table of segments and page agree."""
+    built = build(tmp_path, persons=1, segments=1, kept=False)
+    (person,) = built.persons
+    # Two long halves, high and low: moments worth hardly more than two independent ones.
+    split = [
+        score.model_copy(update={"logit": 4.0 if index < len(person.scores) / 2 else -3.0})
+        for index, score in enumerate(person.scores)
+    ]
+    whole = built.segments[0].model_copy(update={"start": 0.0, "end": built.media.duration})
+    changes = {"persons": (person.model_copy(update={"scores": Scores(split)}),), "segments": (whole,)}
+    made = built.model_copy(update=changes)
+    view = report_view(made, tmp_path)
+    said = "too few independent moments for an interval"
+    assert f"0.97, {said}. It is not the odds" in dict(view.answers)["How surely"]
+    assert view.figure.interval == said.capitalize()
+    (segment,) = view.segments
+    assert segment.interval == "not known"
+    (doubt,) = (fact for fact in segment.figures if fact.name == "Interval")
+    assert doubt.value == "not known" and doubt.note.startswith(said)
+    known = report_view(built, tmp_path).figure
+    assert re.fullmatch(r"Interval 0\.\d\d to >\s0\.99", known.interval)
+    other = built.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
+    assert not report_view(other, tmp_path).figure.interval
+
+
+def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_path: Path) -> None:
+    """Of a segment's frames the exhibit's probability may be lower than the segment's own."""
+    built = build(tmp_path, persons=2, segments=1, kept=False)
+    figure, sections = 0.71, contents(False)
+    model = built.model.model_copy(
+        update={"segment": Platt(scale=1.9, offset=0.0), "exhibit": Platt(scale=0.6, offset=0.0)}
+    )
+    flagged, other = built.persons
+    persons = (flagged.model_copy(update={"probability": figure}), other)
+    made = built.model_copy(update={"probability": figure, "model": model, "persons": persons})
+    interval = exhibit_interval(made, made.segments[0])
+    assert interval is not None and interval.low <= figure <= interval.high < made.segments[0].confidence
+    surely = dict(key_answers(made, sections))["How surely"]
+    assert f"manipulation, strongest segment: 0.71, {interval_words(interval)}." in surely
+
+    persons = (flagged, other.model_copy(update={"probability": figure}))
+    unsegmented = made.model_copy(update={"persons": persons})
+    surely = dict(key_answers(unsegmented, sections))["How surely"]
+    assert "all usable frames of the highest-scoring person: 0.71. It is not" in surely
+
+
+def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
+    found = said(tmp_path, persons=2, segments=MOST_TIMES + 6)
+    assert found["When"].startswith("In 10 segments between ") and "Section 4" in found["When"]
+    assert len(found["When"]) < 200
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
+def test_nothing_flagged(tmp_path: Path, verdict: Verdict) -> None:
+    found = said(tmp_path, segments=0, verdict=verdict)
+    assert not {"When", "Whose face"} & set(found)
+    assert "indication" not in " ".join(found.values())
+    assert ("proof" in found["What to do next"]) == (verdict is Verdict.NOT_FOUND)
+
+
+def test_a_photo_has_no_times(tmp_path: Path) -> None:
+    found = said(tmp_path, kind=MediaKind.IMAGE, segments=1)
+    assert "When" not in found and "frames" not in found["Not looked at"]
+    assert "00:00" not in " ".join(found.values())
+
+
+def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=1, kept=False)
+    sentence = segment_meaning(analysis, analysis.segments[0])
+    assert sentence.startswith("From 00:00:12.000 to 00:00:36.000 the face of person A resembles")
+    assert "strong indication (calibrated probability 0.97, from 24 frames)" in sentence
+    assert "does not by itself prove" in sentence
+
+
+def test_bounds_in_time_frames_and_ticks(tmp_path: Path) -> None:
+    analysis = build(tmp_path, segments=1, kept=False)
+    (segment,) = analysis.segments
+    exact = segment.model_copy(update={"start_frame": 359, "end_frame": 1078})
+    view = report_view(analysis.model_copy(update={"segments": (exact,)}), tmp_path).segments[0]
+    assert [(each.name, each.time, each.frame_index, each.pts) for each in view.bounds] == [
+        ("Start", "00:00:12.000", "359", "153600"),
+        ("End", "00:00:36.000", "1,078", "460800"),
+    ]
+    older = report_view(analysis, tmp_path).segments[0]
+    assert [each.frame_index for each in older.bounds] == ["–", "–"]
+
+
+def test_references_lead_to_the_sections_they_name(tmp_path: Path) -> None:
+    sections = contents(False)
+    assert [each.number for each in sections.values()] == list(range(15))
+    assert sections["limits"].number == 5 and sections["segments"].number == 4

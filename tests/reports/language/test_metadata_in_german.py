@@ -1,0 +1,139 @@
+"""What a report says of an exhibit's metadata in German: words of ours, and nothing of what files say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from analyses import build
+from detailed_analysis import detailed
+
+from detector.metadata.anomalies import _USES, clock_anomalies, program_anomalies
+from detector.metadata.video_anomalies import container_anomalies
+from detector.schema.analysis import MediaKind
+from detector.schema.metadata import (
+    Credentials,
+    Details,
+    Encoding,
+    Moment,
+    Photo,
+    Table,
+    Tag,
+)
+from reports.language.translation import speaking, translated
+from reports.report_view import ReportInputs, report_view
+
+
+def test_how_a_photo_is_encoded_is_told_in_german(tmp_path: Path) -> None:
+    tables = tuple(Table(quality=90, exact=True) for _ in range(4))
+    photo = Photo(format="JPEG", mode="RGB", progressive=False, subsampling="4:2:0", tables=tables)
+    analysis = build(tmp_path, kept=False, kind=MediaKind.IMAGE)
+    media = analysis.media.model_copy(update={"details": Details(photo=photo)})
+    view = report_view(
+        analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
+    )
+    found = {fact.name: fact.value for fact in view.metadata.encoding}
+    assert found["JPEG"] == "sequenziell"
+    names = ("Helligkeit", "Farbe", "dritte Tabelle", "vierte Tabelle")
+    assert all(f"Quantisierung, {name}" in found for name in names)
+    assert found["Farbprofil"] == found["EXIF-Vorschaubild"] == "nicht vorhanden"
+
+
+def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+    media = analysis.media.model_copy(update={"has_sound": False})
+    view = report_view(
+        analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
+    )
+    assert ("Ton", "nicht vorhanden") in {(fact.name, fact.value) for fact in view.recording}
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        (
+            "Content Credentials are not defined for this kind of file.",
+            "Für diese Art von Datei sind Content Credentials nicht definiert.",
+        ),
+        (
+            "c2pa-python cannot be used here: No module named 'c2pa'. Install it to check.",
+            "c2pa-python ist hier nicht verwendbar: No module named 'c2pa'. Zum Prüfen muss es "
+            "installiert werden.",
+        ),
+        (
+            "The file names a manifest elsewhere. It was not fetched.",
+            "Die Datei nennt ein Manifest an anderer Stelle. Es wurde nicht abgerufen.",
+        ),
+    ],
+)
+def test_the_remark_on_credentials_is_told_in_german(tmp_path: Path, note: str, told: str) -> None:
+    analysis = detailed(tmp_path, credentials=Credentials(checked=False, note=note))
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
+    assert ("Bemerkung", told) in {(fact.name, fact.value) for fact in view.metadata.credentials}
+
+
+PLACES = {
+    "file": "Datei",
+    "stream 0": "Strom 0",
+    "track 2": "Spur 2",
+    "PNG text": "PNG-Text",
+    "JPEG comment": "JPEG-Kommentar",
+    "GIF comment": "GIF-Kommentar",
+    "EXIF": "EXIF",
+    "XMP": "XMP",
+}
+
+
+@pytest.mark.parametrize(("place", "told"), PLACES.items())
+def test_where_tags_and_times_stand_is_told_in_german(tmp_path: Path, place: str, told: str) -> None:
+    details = Details(
+        tags=(Tag(place=place, name="file", value="“a” (file, b)"),),
+        times=(Moment(place=place, name="file", written="1904", utc=None),),
+    )
+    analysis = detailed(tmp_path, details=details)
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).metadata
+    assert view.tags == ((told, "file", "“a” (file, b)"),)
+    assert view.times[0][0] == f"{told}, file"
+
+
+@pytest.mark.parametrize("code", ["de", "es"])
+def test_every_use_of_programs_is_named_in_other_languages(code: str) -> None:
+    """Kinds of anomalies are headings; one that is not marked stays English without a word."""
+    with speaking(code):
+        assert [kind for _, kind, *_ in _USES if translated(kind) == kind] == []
+
+
+@pytest.mark.parametrize(("place", "told"), PLACES.items())
+def test_points_name_places_in_german_and_quote_the_rest(place: str, told: str) -> None:
+    names = ("encoder, video", "software", "Tool", "history", "vendor")
+    tags = tuple(Tag(place=place, name=name, value=f"video, (file, {name}) Lavf") for name in names)
+    early = "1904-01-01T00:00:00Z"
+    times = tuple(Moment(place=place, name=name, written="1904", utc=early) for name in names)
+    never = Moment(place=place, name="file", written="no time", utc=None)
+    anomalies = (
+        *program_anomalies(tags),
+        *clock_anomalies((*times, never), datetime(2026, 11, 27, tzinfo=UTC)),
+    )
+    with speaking("de"):
+        said = [translated(each.observation).partition(": ")[2] for each in anomalies]
+    assert said == [
+        ", ".join(f"„video, (file, {name}) Lavf“ ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
+        ", ".join(f"{early} ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
+        f"no time ({told}, file).",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("de", "2 verschiedene Einstellungen des Encoders und 3 verschiedene Sequenzköpfe"),
+        ("es", "2 ajustes distintos del codificador y 3 cabeceras de secuencia distintas"),
+    ],
+)
+def test_signs_of_more_than_one_encoding_are_told_one_by_one(tmp_path: Path, code: str, told: str) -> None:
+    encoding = Encoding(texts=("a", "b"), parameter_sets=3)
+    found = container_anomalies(build(tmp_path, kept=False).media, Details(encoding=encoding))
+    (point,) = (each for each in found if each.kind == "more than one encoding")
+    with speaking(code):
+        assert translated(point.observation).endswith(f" {told}.")

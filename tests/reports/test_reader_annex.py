@@ -1,0 +1,122 @@
+"""The annex for the reader: whose error rates it shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from analyses import build
+
+from detector.models.loaded import load_model
+from detector.schema.analysis import Analysis, MediaKind, Parameters
+from detector.schema.model import LEARNT, Model, Rate
+from detector.validation.validated_model import not_as_measured
+from reports.annex import reader_view_of_model
+from reports.render.html import render_html
+from reports.report_view import ReportInputs, report_view
+
+
+def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
+    shipped: Model = load_model().card.fused.as_model()
+    videos, photos = (reader_view_of_model(shipped, still) for still in (False, True))
+    assert all(" clips" in error.words for error in videos.errors)
+    assert all(" photographs" in error.words for error in photos.errors)
+    assert [error.filled for error in videos.errors] != [error.filled for error in photos.errors]
+
+
+def test_of_the_step_and_the_whole_program_the_higher_rate_stands_there() -> None:
+    model = load_model().card.fused.as_model()
+    false_alarms, misses = reader_view_of_model(model, still=False).errors
+    by = {(rate.data, rate.figure): rate for rate in model.rates if rate.unit == "clips"}
+    step, program = "126 develop clips", "whole program, 126 develop clips"
+    alarms, missed = (
+        {data: by[data, figure].events for data in (step, program)}
+        for figure in ("false positive rate", "false negative rate")
+    )
+    assert alarms[step] > alarms[program] and missed[program] > missed[step]
+    assert f"measured: {alarms[step]} of 64 clips" in false_alarms.words
+    assert f"measured: {missed[program]} of 62 clips" in misses.words and misses.filled == 35
+
+
+def test_what_was_not_measured_of_photographs_is_that_of_videos() -> None:
+    measured = Rate(
+        figure="false positive rate", data="clips", value=0.02, interval="none", items=64, unit="clips"
+    )
+    model = load_model().card.fused.as_model().model_copy(update={"rates": (measured,)})
+    for still in (False, True):
+        false_alarms, misses = reader_view_of_model(model, still).errors
+        assert false_alarms.filled == 2 and "not measured" in misses.words
+
+
+def test_rates_that_other_parameters_gave_are_none_of_this_decision(tmp_path: Path) -> None:
+    made = build(tmp_path, kept=False)
+    model = load_model().card.fused.as_model()
+    shipped = made.model_copy(update={"model": model, "parameters": Parameters()})
+    for idle in ({}, {"seed": 3}, {"average_odds": False}):
+        as_measured = with_parameters(shipped, **idle)
+        view = report_view(as_measured, tmp_path)
+        assert (
+            not (view.measured_errors.apart or view.reader.apart) and "of 100" in view.reader.errors[0].words
+        )
+    other = with_parameters(shipped, enter_threshold=0.1, sample_rate=4)
+    view = report_view(other, tmp_path)
+    assert "used others (sample_rate, enter_threshold), so they do not say" in view.measured_errors.apart
+    assert "with others (sample_rate, enter_threshold)." in view.reader.apart and not view.reader.errors
+    annex = render_html(view, {}).split('id="reader"')[-1]
+    assert view.reader.apart in annex and "Each square" not in annex and "of 100, measured" not in annex
+
+
+def test_rates_of_photographs_of_one_person_are_told_as_such_where_several_faces_were_judged(
+    tmp_path: Path,
+) -> None:
+    model = load_model().card.fused.as_model()
+    for kind, persons, told in (
+        (MediaKind.IMAGE, 3, True),
+        (MediaKind.IMAGE, 1, False),
+        (MediaKind.VIDEO, 3, False),
+    ):
+        made = build(tmp_path / f"{kind}{persons}", kind=kind, persons=persons, kept=False)
+        many = made.model_copy(update={"model": model, "parameters": Parameters()})
+        view = report_view(many, tmp_path)
+        for said in (view.measured_errors.apart, view.reader.one_person):
+            assert said.startswith("These rates are of photographs of one person. Here 3 faces were") == told
+            assert ("in 6, 8 and 17 of 100 groups" in said) == told
+        assert (view.reader.one_person in render_html(view, {}).split('id="reader"')[-1]) or not told
+    older = model.model_copy(update={"limits": ()})
+    made = build(tmp_path, kind=MediaKind.IMAGE, persons=2, kept=False)
+    made = made.model_copy(update={"model": older, "parameters": Parameters()})
+    several = report_view(made, tmp_path, ReportInputs(language_code="de"))
+    assert "2 Gesichter" in several.reader.one_person and "of 100" not in several.reader.one_person
+
+
+def test_parameters_of_what_was_not_used_or_not_there_yet_are_as_measured(tmp_path: Path) -> None:
+    made = build(tmp_path, kept=False)
+    alone = made.model_copy(update={"model": load_model().card.alone.as_model(), "parameters": Parameters()})
+    assert not_as_measured(with_parameters(alone, second_look=0)) == []
+    fused = alone.model_copy(update={"model": load_model().card.fused.as_model()})
+    assert not_as_measured(with_parameters(fused, second_look=0)) == ["second_look"]
+    document = json.loads(fused.to_json()) | {"schema_version": "1.13"}
+    for name in ("interpolate_below", "alternate_heads", "average_odds"):
+        del document["parameters"][name]
+    old = Analysis.from_json(json.dumps(document))
+    assert old.parameters.interpolate_below == 0 and not_as_measured(old) == []
+
+
+def with_parameters(analysis: Analysis, **changed: object) -> Analysis:
+    parameters = analysis.parameters.model_copy(update=changed)
+    return analysis.model_copy(update={"parameters": parameters})
+
+
+def test_what_the_model_learnt_from_tells_no_error_rates() -> None:
+    learnt = Rate(
+        figure="false positive rate",
+        data="crops",
+        value=0.15,
+        interval="none",
+        items=60,
+        unit="crops",
+        note=LEARNT,
+    )
+    model = load_model().card.as_model().model_copy(update={"rates": (learnt,)})
+    for still in (False, True):
+        assert all("not measured" in error.words for error in reader_view_of_model(model, still).errors)

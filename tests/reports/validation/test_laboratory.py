@@ -1,0 +1,214 @@
+"""What a report quotes of the laboratory's own validation, and that it can be verified with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from analyses import build
+from made_validation import items, of_analysis, of_sixty, validation
+
+from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread, Verdict
+from detector.schema.laboratory import Laboratory
+from detector.validation.rates import by_false_positive_rate, quoted
+from reports.cli.main import main
+from reports.inputs.input_files import LaboratoryError, parse_laboratory
+from reports.language import translation
+from reports.render.write import write_report
+from reports.report_view import ReportInputs, report_view
+from reports.validation.laboratory import THRESHOLD, fitting, laboratory_view, own_decision
+from reports.verification.verify import verify
+
+
+def laboratory_for(analysis: Analysis) -> Laboratory:
+    made = of_analysis(of_sixty(), analysis)
+    return quoted(made, made.to_json().encode(), by_false_positive_rate(made, 0.01))
+
+
+@pytest.fixture
+def analysis(tmp_path: Path) -> Analysis:
+    made = build(tmp_path)
+    width = Spread(tenth=90, median=100, ninetieth=110)
+    other = Spread(tenth=0, median=0, ninetieth=0)
+    quality = FaceQuality(width=width, contrast=other, sharpness=other, tilt=other, grey=0)
+    return made.model_copy(update={"coverage": made.coverage.model_copy(update={"quality": quality})})
+
+
+def test_the_rates_that_fit_are_chosen(analysis: Analysis) -> None:
+    found = fitting(laboratory_for(analysis), analysis)
+    assert [(each.attribute, each.name) for each in found] == [
+        ("", "all clips"),
+        ("face width", "80 to 120 px"),
+    ]
+
+
+def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analysis: Analysis) -> None:
+    own = laboratory_for(analysis)
+    given = ReportInputs(laboratory=own.to_json().encode())
+    view = laboratory_view(own, analysis)
+    assert not view.refused
+    assert (view.thresholds[0].own, view.thresholds[0].used) == (
+        f"{own.thresholds[0].threshold:g}",
+        "0.75",
+    )
+    assert "The verdict is that of the threshold used, 0.75." in view.decision
+    shipped = analysis.model_copy(update={"parameters": Parameters()})
+    decision = own_decision(laboratory_for(shipped), shipped)
+    assert "The verdict is that of the shipped threshold, 0.65." in decision
+    near = shipped.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "segments": ()})
+    decision = own_decision(laboratory_for(near), near)
+    assert "The verdict is that of the shipped threshold, 0.65." in decision, "the threshold is the reason"
+    nobody = near.model_copy(update={"coverage": near.coverage.model_copy(update={"faces_found": 0})})
+    decision = own_decision(laboratory_for(nobody), nobody)
+    assert decision.endswith("The verdict was left open for the reason given, whatever the threshold.")
+    assert "It is not a probability of manipulation" in view.ratio
+    report, alone = report_view(analysis, tmp_path, given), report_view(analysis, tmp_path)
+    assert "No likelihood ratio is stated" in alone.meaning.scale
+    assert "No likelihood ratio" not in report.meaning.scale
+    assert f"stands in section {report.sections['model'].number}." in report.meaning.scale
+    answers = dict(report_view(analysis, tmp_path, given).answers)
+    assert answers[THRESHOLD] == view.decision
+
+
+def test_no_rounding_contradicts_what_follows_from_a_threshold(analysis: Analysis) -> None:
+    own = laboratory_for(analysis)
+    threshold = own.thresholds[0].threshold
+    assert threshold not in (0.4, 0.65)
+    for probability, said in (
+        (threshold - 0.002, f"with a probability of {threshold - 0.002:.3f} this exhibit is not flagged"),
+        (threshold, f"with a probability of {threshold:.2f} this exhibit is flagged"),
+        (0.7468, "with a probability of 0.746"),
+    ):
+        near = analysis.model_copy(update={"probability": probability})
+        assert said in own_decision(own, near)
+
+
+def test_what_lies_outside_and_what_is_not_known_is_named(tmp_path: Path, analysis: Analysis) -> None:
+    def outside(one: Analysis, **media: object) -> str:
+        own = laboratory_for(one)
+        covered = [
+            each.model_copy(update={"least": 2.0, "most": 90.0}) if each.name == "duration" else each
+            for each in own.covered
+        ]
+        changed = one.model_copy(update={"media": one.media.model_copy(update=media)})
+        return laboratory_view(own.model_copy(update={"covered": tuple(covered)}), changed).outside
+
+    within = "In all 3 properties that could be compared, this exhibit lies within what that material covers."
+    assert outside(analysis) == f"{within} Not known: bits per pixel."
+    beyond = "This exhibit lies outside all that was measured there: duration. Not known: bits per pixel."
+    assert outside(analysis, duration=7200.0) == beyond
+    assert "Not known: face width, bits per pixel." in outside(build(tmp_path))
+    own = laboratory_for(analysis)
+    strange = tuple(each.model_copy(update={"name": "depth"}) for each in own.covered[:1])
+    unknown = laboratory_view(own.model_copy(update={"covered": strange, "codecs": ()}), analysis).outside
+    assert unknown.endswith("within what that material covers. Not known: depth, codec.")
+    assert unknown.startswith("It is not known")
+
+
+def in_codec(analysis: Analysis, codec: str) -> Analysis:
+    return analysis.model_copy(update={"media": analysis.media.model_copy(update={"codec": codec})})
+
+
+def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
+    """One clip in VP9 says nothing of MPEG-2, and none in H.264 says nothing of H.264."""
+    some = items(60)
+
+    def outside(codec: str, *measured: str) -> str:
+        codecs = [*measured, *(["vp9"] * (len(some) - len(measured)))]
+        of = tuple(e.model_copy(update={"codec": c}) for e, c in zip(some, codecs, strict=True))
+        made = of_analysis(validation(of), analysis)
+        return laboratory_view(quoted(made, made.to_json().encode()), in_codec(analysis, codec)).outside
+
+    beyond = "This exhibit lies outside all that was measured there: duration, codec %s. Not known: "
+    assert outside("mpeg2video", "h264").startswith(beyond % "MPEG-2")
+    assert outside("h264").startswith(beyond % "H.264")
+    for codec in ("vp9", "h264", "av1"):  # by its decoder's name in older analyses
+        assert "codec" not in outside(codec, "h264", "libdav1d")
+    with translation.speaking("de"):
+        assert "Dauer, Codec MPEG-2" in outside("mpeg2video")
+    with translation.speaking("es"):
+        assert "duración, códec MPEG-2" in outside("mpeg2video")
+
+
+@pytest.mark.parametrize(
+    ("codec", "least", "most", "said"),
+    [
+        ("h264", 0.0, 1.0, None),
+        ("mpeg2video", 0.0, 1.0, "Not known: bits per pixel, codec."),
+        ("mpeg2video", 0.0, 0.0, "lies outside all that was measured there: duration, codec MPEG-2."),
+        ("h264", 1.0, 1.0, "lies outside all that was measured there: duration, codec H.264."),
+    ],
+)
+def test_validations_that_keep_no_codecs_say_what_they_can(
+    analysis: Analysis, codec: str, least: float, most: float, said: str | None
+) -> None:
+    own = laboratory_for(analysis).model_copy(update={"codecs": ()})
+    assert "Not known: bits per pixel, codec." in laboratory_view(own, analysis).outside
+    yes_or_no = own.covered[0].model_copy(update={"name": "other codecs", "least": least, "most": most})
+    older = own.model_copy(update={"covered": (*own.covered, yes_or_no)})
+    outside = laboratory_view(older, in_codec(analysis, codec)).outside
+    assert said in outside if said else "codec" not in outside
+
+
+def test_no_ratio_is_quoted_that_costs_as_much_as_saying_nothing(analysis: Analysis) -> None:
+    """As older validations state where ratios could not be tried."""
+    own = laboratory_for(analysis)
+    (ratios,) = own.likelihood_ratios
+    dear = ratios.systems[1].model_copy(update={"cllr": 1.0})
+    changed = ratios.model_copy(update={"systems": (ratios.systems[0], dear, ratios.systems[2])})
+    view = laboratory_view(own.model_copy(update={"likelihood_ratios": (changed,)}), analysis)
+    assert view.ratio.startswith("No likelihood ratio is stated") and "Cllr 1.00" in view.ratio
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("de", ("bei dem, was manipuliert ist", "gewählt nach einer gemessenen Falsch-positiv-Rate",
+                "Dauer", "Nicht bekannt: Bit je Pixel", "Fotos wurden nicht gemessen")),
+        ("es", ("lo que está manipulado", "elegido por una tasa medida", "duración",
+                "Desconocido: bits por píxel", "No se midieron fotografías")),
+    ],
+)  # fmt: skip
+def test_all_of_it_speaks_the_language_of_the_report(
+    analysis: Analysis, code: str, words: tuple[str, ...]
+) -> None:
+    own = laboratory_for(analysis)
+    still = analysis.model_copy(update={"media": analysis.media.model_copy(update={"kind": MediaKind.IMAGE})})
+    with translation.speaking(code):
+        view = translation.translated_view(laboratory_view(own, analysis))
+        photo = translation.translated_view(laboratory_view(own, still))
+    said = " ".join((view.ratio, view.decision, view.outside, photo.outside))
+    for each in words:
+        assert each in said
+    assert not re.search(r"\b(measured|manipulated|photographs|duration|chosen)\b", said)
+
+
+def test_another_model_is_told_and_nothing_is_quoted(tmp_path: Path, analysis: Analysis) -> None:
+    own = laboratory_for(analysis)
+    given = ReportInputs(laboratory=own.to_json().encode())
+    other = analysis.model_copy(update={"model": analysis.model.model_copy(update={"sha256": "00" * 32})})
+    view = laboratory_view(own, other)
+    assert "other weights" in view.refused
+    assert not (view.rows or view.thresholds or view.decision or view.ratio)
+    assert THRESHOLD not in dict(report_view(other, tmp_path, given).answers)
+
+
+def test_a_result_keeps_it_and_is_verified_with_it(tmp_path: Path, analysis: Analysis) -> None:
+    text = laboratory_for(analysis).to_json().encode()
+    write_report(analysis, tmp_path, laboratory=text)
+    assert (tmp_path / "laboratory.json").read_bytes() == text
+    assert "validation of 2026-11-22" in (tmp_path / "report.html").read_text()
+    assert not {each.file for each in verify(tmp_path).results.problems} - {"analysis.json"}
+    before = (tmp_path / "report.html").read_bytes()
+    assert main(["render", str(tmp_path / "analysis.json")]) == 0
+    assert (tmp_path / "report.html").read_bytes() == before, "what is kept is quoted again"
+    changed = text.replace(b'"files": 120', b'"files": 900')
+    assert changed != text
+    (tmp_path / "laboratory.json").write_bytes(changed)
+    assert {each.file for each in verify(tmp_path).results.problems} >= {"laboratory.json"}
+
+
+def test_what_is_no_laboratory_json_is_refused() -> None:
+    with pytest.raises(LaboratoryError, match="can be quoted"):
+        parse_laboratory(b'{"title": "x"}')

@@ -1,0 +1,128 @@
+"""What a file or a person supplied stands in every language as it was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build
+from made_validation import validation
+from test_custody_view import exported
+
+from detector.schema.metadata import (
+    Credentials,
+    Declaration,
+    DeclarationKind,
+    Details,
+    Encoding,
+    Meaning,
+    Moment,
+    Structure,
+    Tag,
+)
+from reports.inputs.case import CaseDetails
+from reports.language import translation
+from reports.language.translation import Quoted, translated
+from reports.report_view import ReportInputs, report_view
+from reports.validation.error_rates import full_level_name, level_row
+from reports.validation.validation_report import validation_report
+from reports.wording.sections import Fact
+
+TRAP = "10.5 to 20.5"  # "10,5 bis 20,5" in German
+LANGUAGES = pytest.mark.parametrize(
+    "code", [code for code in translation.LANGUAGES if code != translation.DEFAULT]
+)
+
+
+def values(facts: tuple[Fact, ...]) -> list[str]:
+    return [fact.value for fact in facts]
+
+
+@LANGUAGES
+def test_case_and_exhibit_are_named_as_they_are(tmp_path: Path, code: str) -> None:
+    case = CaseDetails(case_number=TRAP, exhibit_number="2 tracks", examiner="Sound", organisation="none")
+    view = report_view(
+        build(tmp_path, file="Person A.mp4"), tmp_path, ReportInputs(case=case, language_code=code)
+    )
+    assert values(view.head.case) == [TRAP, "2 tracks", "Sound", "none"]
+    assert view.exhibit[0].value == "Person A.mp4"
+
+
+def test_what_is_not_stated_is_said_in_the_language_of_the_report(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path), tmp_path, ReportInputs(language_code="de"))
+    assert set(values(view.head.case)) == {"nicht angegeben"}
+
+
+@LANGUAGES
+def test_the_files_own_words_are_quoted(tmp_path: Path, code: str) -> None:
+    analysis = build(tmp_path)
+    details = Details(
+        structure=Structure(brand=TRAP, boxes=(TRAP,)),
+        encoding=Encoding(texts=(TRAP,)),
+        tags=(Tag(place="EXIF", name="Sound", value=TRAP),),
+        times=(Moment(place="EXIF", name="Sound", written=TRAP, utc=None),),
+        location=TRAP,
+    )
+    credentials = Credentials(
+        checked=True, found=True, valid=False, failed=(TRAP,), signer=TRAP, issuer=TRAP, generator=TRAP,
+        actions=("Sound",), remote=TRAP, library=TRAP,
+    )  # fmt: skip
+    media = analysis.media.model_copy(update={"details": details, "credentials": credentials})
+    declared = Declaration(
+        kind=DeclarationKind.SOFTWARE,
+        source="Sound",
+        says=TRAP,
+        means="",
+        program=TRAP,
+        meaning=Meaning.EDITED,
+    )
+    changed = analysis.model_copy(update={"media": media, "declarations": (declared,)})
+    view = report_view(changed, tmp_path, ReportInputs(language_code=code))
+    assert values(view.metadata.encoding).count(TRAP) == 4
+    assert view.metadata.tags == (("EXIF", "Sound", TRAP),)
+    assert view.metadata.times[0][:2] == ("EXIF, Sound", TRAP)
+    assert values(view.metadata.credentials).count(TRAP) == 6 and "Sound" in values(view.metadata.credentials)
+    row = view.declared.rows[0]
+    assert (row.program, row.source, row.says) == (TRAP, "Sound", TRAP)
+    assert row.meaning == translated_in(code, "edited")
+
+
+@LANGUAGES
+def test_who_did_what_stands_as_in_the_log(tmp_path: Path, code: str) -> None:
+    text = exported(note=TRAP).replace("Ida\u202e".encode(), b"Sound")
+    view = report_view(build(tmp_path), tmp_path, ReportInputs(custody=text, language_code=code))
+    rows = view.custody.rows
+    assert rows and {(row.actor, row.details) for row in rows} == {("Sound", f"note: {TRAP}")}
+
+
+@LANGUAGES
+def test_a_model_is_called_as_its_card_calls_it(tmp_path: Path, code: str) -> None:
+    analysis = build(tmp_path)
+    model = analysis.model.model_copy(update={"title": "Sound", "name": "Sound", "architecture": TRAP})
+    changed = analysis.model_copy(update={"model": model})
+    view = report_view(changed, tmp_path, ReportInputs(language_code=code)).model
+    assert (view.title, *values(view.facts)[:2]) == ("Sound", "Sound", TRAP)
+
+
+@LANGUAGES
+def test_parts_of_a_laboratorys_material_keep_their_names(code: str) -> None:
+    made = validation()
+    told = made.model_copy(update={"laboratory": TRAP})
+    assert values(validation_report(told, code).facts)[0] == TRAP
+    level = made.levels[0].model_copy(
+        update={"attribute": "generator", "name": TRAP, "least": None, "most": None}
+    )
+    measured = level.model_copy(update={"attribute": "group", "least": 10.5, "most": 20.5})
+    with translation.speaking(code):
+        assert level_row(level).name == TRAP and full_level_name(level).endswith(f" {TRAP}")
+        assert level_row(measured).name == translated(TRAP) != TRAP
+
+
+def test_quoted_text_is_no_message() -> None:
+    with translation.speaking("de"):
+        assert translated("Sound") == "Ton" and translated(Quoted("Sound")) == "Sound"
+
+
+def translated_in(code: str, text: str) -> str:
+    with translation.speaking(code):
+        return translated(text)

@@ -1,0 +1,362 @@
+"""Timestamps of an authority that the test starts: asked for only when named, and verified."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import time
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from pathlib import Path
+
+import pytest
+from evidence import small_pdf, small_result
+from keys import make_key
+from time_authority import TimeAuthority
+
+from detector import timestamps
+from reports.cli.main import main
+from reports.custody.format import ZEROS, export_parts
+from reports.signing import keys as signing_keys
+from reports.signing import timestamps as trusted_time
+from reports.signing.keys import SigningError, SigningKey, read_key
+from reports.signing.pdf_signature import sign_pdf
+from reports.verification.checks import CheckResults
+from reports.verification.signatures import check_detached, check_embedded
+from reports.verification.trusted_time import Trust, context, read_trust
+from reports.verification.verify import verify
+
+pytestmark = pytest.mark.usefixtures("unconfined")
+
+DATA = b'{"a": "manifest"}'
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    authority = TimeAuthority(tmp_path_factory.mktemp("authority"))
+    yield authority
+    authority.close()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory) -> tuple[Path, Path, Path]:
+    return make_key(tmp_path_factory.mktemp("key"))
+
+
+@pytest.fixture(scope="module")
+def signature(authority, keys) -> bytes:
+    return read_key(*keys[:2], trusted_time.authority(authority.url)).sign(DATA)
+
+
+def stamping(keys, authority):
+    """The key, with the authority's timestamps."""
+    return read_key(*keys[:2], trusted_time.authority(authority.url))
+
+
+def checked(data: bytes, signature: bytes, *trust: Path) -> CheckResults:
+    results = CheckResults()
+    check_detached("manifest.sig", data, signature, Trust(read_trust(trust)), results)
+    return results
+
+
+def test_a_signature_holds_the_authoritys_time(authority, keys, signature):
+    found = checked(DATA, signature, keys[2], authority.issuer)
+    assert found.problems == [] and found.notes == []
+    fact = found.facts["timestamp of manifest.sig"]
+    assert timestamps.readable(authority.moment) in fact and "the authority Test time" in fact
+
+
+def test_without_its_certificate_nothing_vouches_for_the_authority(keys, signature):
+    found = checked(DATA, signature, keys[2])
+    assert found.problems == [] and "nothing here vouches for the authority" in found.notes[0]
+
+
+def test_who_vouches_for_an_authority_vouches_for_no_signer(tmp_path, authority, keys):
+    """Its issuer may have given anybody a certificate with any name."""
+    other = read_key(authority.key_of_anybody(tmp_path / "other.p12", "Ada Examiner"), None)
+    folder = small_result(tmp_path / "result", other)
+    trust, issuer = ["--trust", str(keys[2])], str(authority.issuer)
+    assert main(["verify", str(folder), *trust, "--trust-time", issuer]) == 1
+    found = verify(folder, read_trust([keys[2]]), read_trust([authority.issuer])).results
+    assert {(p.file, p.why.partition(",")[0]) for p in found.problems} == {
+        ("manifest.sig", "its signer is none of those that --trust names"),
+        ("manifest.sig", "it has no timestamp"),
+    }
+    own = small_result(tmp_path / "own", stamping(keys, authority))
+    assert main(["verify", str(own), *trust, "--trust-time", issuer]) == 0
+    assert main(["verify", str(own), *trust, "--trust-time", str(keys[2])]) == 1
+
+
+def test_named_authorities_demand_a_timestamp_of_one_of_them(tmp_path, authority, keys):
+    named = read_trust([authority.issuer])
+    unsigned = small_result(tmp_path / "unsigned")
+    (problem,) = verify(unsigned, (), named).results.problems
+    assert problem.why == "it is not signed, where --trust-time asks for it"
+    report = tmp_path / "report.pdf"
+    for signer, why in (
+        (read_key(*keys[:2]), ["it has no timestamp, where --trust-time asks for one"]),
+        (stamping(keys, authority), []),
+    ):
+        report.write_bytes(sign_pdf(small_pdf({"scores.csv": b"x"}), signer))
+        assert [problem.why for problem in verify(report, (), named).results.problems] == why
+    log = tmp_path / "custody.json"
+    text = "".join(export_parts(None, 0, ZEROS, ZEROS, authority.moment, [])).encode()
+    log.write_bytes(text)
+    assert "--trust-time asks" in verify(log, (), named).results.problems[0].why
+    log.with_name("custody.json.tsr").write_bytes(trusted_time.token(text, authority.url))
+    assert verify(log, (), named).results.problems == []
+
+
+def test_a_changed_byte_anywhere_is_found(keys, signature, authority):
+    trust = (keys[2], authority.issuer)
+    unseen = []
+    for at in (*range(970, 1010, 4), *range(0, len(signature), 240)):  # the token begins there; and all over
+        changed = bytearray(signature)
+        changed[at] ^= 1
+        found = checked(DATA, bytes(changed), *trust)
+        if not found.problems:
+            unseen.append(at)
+    assert unseen == []
+
+
+class BackDated(datetime):
+    """The clock of whoever sets it back by a hundred days."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) - timedelta(days=100)
+
+
+def of_an_expired_key(tmp_path, monkeypatch, authority) -> tuple[SigningKey, Path]:
+    """Whoever has an old key signs with another program, which asks for no validity."""
+    monkeypatch.setattr(signing_keys, "_refuse_unfit", lambda *_: None)
+    old = make_key(tmp_path, days=(-400, -30))
+    return stamping(old, authority), old[2]
+
+
+def whys(results: CheckResults) -> list[str]:
+    return [problem.why for problem in results.problems]
+
+
+def test_a_timestamp_after_the_certificates_expiry_does_not_fit(tmp_path, monkeypatch, authority):
+    key, certificate = of_an_expired_key(tmp_path, monkeypatch, authority)
+    monkeypatch.setattr(signing_keys, "datetime", BackDated)
+    late = key.sign(DATA)
+    for trust in (
+        Trust(read_trust([certificate]), read_trust([authority.issuer])),
+        Trust(read_trust([certificate])),  # one nobody vouches for still does not speak for it
+        Trust(),
+    ):
+        found = CheckResults()
+        check_detached("manifest.sig", DATA, late, trust, found)
+        assert any("by its timestamp it was signed after the signer's certificate" in w for w in whys(found))
+        assert any(why.startswith("its timestamp is of") for why in whys(found))
+        assert not any("says that it was signed before" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [
+        ((10, 300), "by the signer's clock it was signed before the signer's certificate became valid on "),
+        ((-300, -30), "by the signer's clock it was signed after the signer's certificate expired on "),
+    ],
+)
+def test_a_signature_from_outside_its_certificates_validity(tmp_path, monkeypatch, authority, days, why):
+    """Self-signed, or of an issuer that is named: what is said of trust is true of the certificate."""
+    monkeypatch.setattr(signing_keys, "_refuse_unfit", lambda *_: None)
+    own = make_key(tmp_path, days=days)
+    issued = authority.key_of_anybody(tmp_path / "issued.p12", "Eve", days=days)
+    for key, vouching in ((read_key(*own[:2]), own[2]), (read_key(issued), authority.issuer)):
+        signature = key.sign(DATA)
+        (told,) = whys(checked(DATA, signature, vouching))
+        assert told.startswith(why)
+        found = CheckResults()
+        report = sign_pdf(small_pdf({"scores.csv": b"x"}), key)
+        check_embedded("report.pdf", report, None, Trust(read_trust([vouching])), found)
+        assert whys(found) == [told]
+    other = make_key(tmp_path, name="Somebody else")[2]
+    assert len(whys(checked(DATA, signature, other))) == 2
+
+
+def test_nor_does_one_in_a_report(tmp_path, monkeypatch, authority):
+    key, certificate = of_an_expired_key(tmp_path, monkeypatch, authority)
+    late, found = sign_pdf(small_pdf({"scores.csv": b"x"}), key), CheckResults()
+    trust = Trust(read_trust([certificate]), read_trust([authority.issuer]))
+    check_embedded("report.pdf", late, None, trust, found)
+    assert {why.split(" it was ")[0] for why in whys(found)} >= {"by its timestamp", "by the signer's clock"}
+
+
+def test_a_certificate_counts_as_of_a_trusted_timestamp(tmp_path, monkeypatch, keys, authority):
+    """And one that expired since then is said to be covered by it, or by the signer's clock alone."""
+    asked = []
+    monkeypatch.setattr(
+        "reports.verification.signatures.context",
+        lambda roots, moment: asked.append((len(roots), moment)) or context(roots, moment),
+    )
+    signature = stamping(keys, authority).sign(DATA)
+    trust, found = Trust(read_trust([keys[2]]), read_trust([authority.issuer])), CheckResults()
+    check_detached("manifest.sig", DATA, signature, trust, found)
+    assert found.problems == [] and [at for roots, at in asked if roots == 1][1:] == [authority.moment]
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=400)
+
+    monkeypatch.setattr("reports.verification.signatures.datetime", Later)
+    for trust, who in (
+        ((keys[2], authority.issuer), "The timestamp says"),
+        ((keys[2],), "Only the signer's clock says"),
+    ):
+        found = checked(DATA, signature, *trust)
+        assert found.problems == [] and any(f"{who} that it was signed before" in n for n in found.notes)
+
+
+def test_a_timestamp_of_another_signature_does_not_fit(keys, authority, signature):
+    from asn1crypto import cms
+
+    other = cms.ContentInfo.load(stamping(keys, authority).sign(b"other"))
+    own = cms.ContentInfo.load(signature)
+    (signer,), (another,) = own["content"]["signer_infos"], other["content"]["signer_infos"]
+    signer["unsigned_attrs"] = another["unsigned_attrs"]
+    found = checked(DATA, own.dump(force=True), keys[2])
+    assert found.problems
+
+
+def test_a_report_is_signed_with_a_timestamp(keys, authority):
+    signed = sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
+    found = CheckResults()
+    assert check_embedded("report.pdf", signed, None, Trust(read_trust([keys[2], authority.issuer])), found)
+    assert found.problems == [] and "Test time" in found.facts["timestamp of report.pdf"]
+
+
+def test_nobody_is_asked_unless_named(keys, authority):
+    before = authority.asked
+    assert "timestamp of manifest.sig" not in checked(DATA, read_key(*keys[:2]).sign(DATA)).facts
+    assert authority.asked == before
+
+
+def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
+    authority.broken = True
+    try:
+        with pytest.raises(SigningError, match="gave no timestamp: it answered 503"):
+            stamping(keys, authority).sign(DATA)
+        with pytest.raises(SigningError, match="gave no timestamp"):
+            sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
+    finally:
+        authority.broken = False
+    with pytest.raises(SigningError, match="gave no timestamp"):
+        read_key(*keys[:2], trusted_time.authority("http://127.0.0.1:9/")).sign(DATA)
+
+
+@pytest.mark.parametrize("spoilt", ["stamps_another_digest", "breaks_its_signature"])
+def test_no_token_is_used_that_is_none_of_what_was_asked_for(keys, authority, spoilt):
+    """The evidence would be signed, handed out, and found not to fit by whoever verifies it."""
+    told = "gave no timestamp: its answer is no timestamp of what was asked for"
+    with getattr(authority, spoilt)():
+        with pytest.raises(SigningError, match=told):
+            stamping(keys, authority).sign(DATA)
+        with pytest.raises(SigningError, match=told):
+            sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
+        with pytest.raises(SigningError, match=told):
+            trusted_time.token(DATA, authority.url)
+
+
+def test_nor_one_of_another_day(keys, authority):
+    """Verification would take it for a signer's clock that was set back."""
+    with (
+        authority.is_of(authority.moment - timedelta(days=2)),
+        pytest.raises(SigningError, match="set the clock"),
+    ):
+        stamping(keys, authority).sign(DATA)
+
+
+_PACKED = gzip.compress(bytes(200_000), 1)  # twice as much as an answer can be, in a kilobyte
+
+
+def packed(handler) -> None:
+    body = _PACKED
+    handler.send_response(200)
+    handler.send_header("Content-Encoding", "gzip")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def endless(handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for _ in range(1000):
+            handler.wfile.write(bytes(10_000))
+
+
+def dripping(handler, line: bytes = b"") -> None:
+    handler.wfile.write(line or b"HTTP/1.0 200 OK\r\n\r\n")
+    with contextlib.suppress(OSError):
+        for _ in range(6000):
+            handler.wfile.write(b"0")
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (packed, "its answer is no timestamp"),
+        (endless, "its answer is too long"),
+        (dripping, "it did not answer in time"),
+        (partial(dripping, line=b"HTTP/1.0 200 OK\r\nX: "), "it did not answer in time"),
+        (lambda handler: handler.send_error(404), "it answered 404"),
+    ],
+    ids=["packed", "endless", "dripping", "dripping headers", "404"],
+)
+def test_an_authority_neither_holds_nor_fills_who_signs(authority, monkeypatch, answer, why):
+    if why == "it did not answer in time":
+        monkeypatch.setattr(trusted_time, "_TIME_OUT", 1.0)
+    monkeypatch.setattr(authority, "answer", answer)
+    start = time.monotonic()
+    with pytest.raises(SigningError, match=f"gave no timestamp: {why}"):
+        trusted_time.token(DATA, authority.url)
+    if why == "it did not answer in time":
+        assert time.monotonic() - start < 120  # of the ten minutes that it would go on for
+
+
+@pytest.mark.parametrize("url", ["http://time.example/tsr", "ftp://time.example", "https://[", "nonsense"])
+def test_addresses_that_cannot_be_one(keys, url):
+    with pytest.raises(SigningError, match="must begin with https"):
+        read_key(*keys[:2], trusted_time.authority(url)).sign(DATA)
+
+
+def test_a_log_that_is_to_be_trusted_needs_the_token_of_a_trusted_authority(tmp_path, authority, keys):
+    """Whoever forges a log can take its token away, or ask an authority of their own."""
+    log, stamp = tmp_path / "custody.json", tmp_path / "custody.json.tsr"
+    text = "".join(export_parts(None, 0, ZEROS, ZEROS, authority.moment, [])).encode()
+    log.write_bytes(text)
+    trust = read_trust([authority.issuer])
+    assert [(p.file, p.kind) for p in verify(log, trust).results.problems] == [(stamp.name, "missing")]
+    stamp.write_bytes(trusted_time.token(text, authority.url))
+    assert main(["verify", str(log), "--trust", str(authority.issuer)]) == 0
+    found = verify(log, read_trust([keys[2]])).results
+    assert [(p.file, p.kind) for p in found.problems] == [(stamp.name, "does not fit")]
+    assert found.signed == [] and found.notes == []
+    found = verify(log).results
+    assert found.problems == [] and found.signed == [] and "nothing here vouches" in found.notes[0]
+    assert main(["verify", str(log), "--trust", str(keys[2])]) == 1
+
+
+def test_a_log_with_a_token_beside_it(tmp_path, authority):
+    log = tmp_path / "custody.json"
+    text = "".join(export_parts(None, 0, ZEROS, ZEROS, authority.moment, [])).encode()
+    log.write_bytes(text)
+    assert verify(log).results.problems == [] and verify(log).results.signed == []
+    stamp = tmp_path / "custody.json.tsr"
+    stamp.write_bytes(trusted_time.token(text, authority.url))
+    found = verify(log, read_trust([authority.issuer])).results
+    assert (found.problems, found.notes, found.signed) == ([], [], ["custody.json.tsr"])
+    assert timestamps.readable(authority.moment) in found.facts["timestamp of custody.json.tsr"]
+    stamp.write_bytes(trusted_time.token(b"another", authority.url))
+    assert [problem.file for problem in verify(log).results.problems] == ["custody.json.tsr"]
+    stamp.write_bytes(b"nonsense")
+    assert verify(log).results.problems
+    log.write_bytes(text.replace(b'"count": 0', b'"count": 1'))
+    assert verify(log).results.problems

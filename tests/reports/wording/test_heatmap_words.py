@@ -1,0 +1,51 @@
+"""How a report says that its heatmaps were made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analyses import build, model
+from told import procedure
+
+from detector.models.loaded import load_model
+from detector.networks.base import create
+from detector.schema.analysis import MediaKind
+from reports.annex import general_glossary, glossary
+from reports.persons.segments import segment_view
+from reports.wording.heatmaps import TRANSFORMERS, maps_of
+
+
+def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_path: Path) -> None:
+    shipped = load_model().card.fused.as_model()
+    for kind in MediaKind:
+        analysis = build(tmp_path, kind=kind, kept=False).model_copy(update={"model": shipped})
+        words = procedure(analysis)
+        assert "of the first Grad-CAM, of the second HiResCAM" in words and "geometric mean" in words
+        assert "HiResCAM of the second, or what both" in dict(glossary(analysis, 5))["heatmap"]
+    assert "HiResCAM" in dict(general_glossary(shipped))["heatmap"]
+    assert maps_of(model()) == "Grad-CAM"
+
+
+def test_second_networks_that_give_tokens_are_known_by_name() -> None:
+    second = load_model().card.second_look
+    assert second is not None and second.architecture in TRANSFORMERS
+    assert all(create(architecture).gives_tokens for architecture in TRANSFORMERS)
+
+
+def test_of_a_network_of_sequences_the_check_is_said_to_be_of_the_face_alone(tmp_path: Path) -> None:
+    """Its frame score is of frames around as well, so that both figures of one frame differ."""
+    ways, alone = "with those before and after it in its track", "the face is scored alone"
+    for kind in MediaKind:
+        plain = build(tmp_path, kind=kind, segments=1, kept=False)
+        lstm = plain.model.model_copy(update={"architecture": "efficientnet_lstm"})
+        for analysis, told in (
+            (plain, False),
+            (plain.model_copy(update={"model": lstm}), kind is MediaKind.VIDEO),
+        ):
+            assert (ways in procedure(analysis)) is told
+            effects = [
+                peak.effect
+                for segment in analysis.segments
+                for peak in segment_view(analysis, segment, tmp_path).peaks
+            ]
+            assert effects and all((alone in effect) is told for effect in effects)

@@ -1,0 +1,20 @@
+"""Fixtures of the tests of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from training.data import sources
+
+
+@pytest.fixture
+def examples_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process, not in one forked from it, which is large: a fork takes half a second."""
+    loader = sources.DataLoader
+
+    def here(examples: Any, batch: int, *, num_workers: int, prefetch_factor: int, **how: Any) -> Any:
+        return loader(examples, batch, **how)
+
+    monkeypatch.setattr(sources, "DataLoader", here)

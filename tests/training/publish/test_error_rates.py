@@ -1,0 +1,126 @@
+"""Intervals of error rates, against tables and against what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SHIPPED_MODELS, load_card, read_card
+from detector.schema.model import LEARNT
+from detector.statistics.error_rates import (
+    BOOTSTRAP,
+    BOOTSTRAP_OF_ERROR,
+    EXACT,
+    VALIDATED,
+    clopper_pearson,
+    measured_rates,
+    with_own_loss,
+)
+from training.second_look.scan import VALIDATED_WITH_SECOND_LOOK
+
+
+@pytest.mark.parametrize(
+    ("events", "items", "low", "high"),
+    [(0, 13, 0.0, 0.2471), (3, 11, 0.0602, 0.6097), (5, 5, 0.4782, 1.0), (1, 20, 0.0013, 0.2487)],
+)
+def test_known_intervals(events: int, items: int, low: float, high: float) -> None:
+    assert clopper_pearson(events, items) == pytest.approx((low, high), abs=1e-4)
+    other = binomtest(events, items).proportion_ci(method="exact")
+    assert clopper_pearson(events, items) == pytest.approx((other.low, other.high), abs=1e-9)
+
+
+def test_it_covers_as_often_as_it_says() -> None:
+    drawn = np.random.default_rng(0).binomial(24, 0.1, size=2000)
+    covered = np.mean([low <= 0.1 <= high for low, high in (clopper_pearson(int(k), 24) for k in drawn)])
+    assert covered >= 0.95
+
+
+def level(tp: int, fp: int, fn: int, tn: int) -> dict:
+    def figure(value: float, low: float | None, high: float | None) -> dict:
+        return {"value": value, "from": low, "to": high}
+
+    return {
+        "items": tp + fp + fn + tn,
+        "groups": 14,
+        "threshold": 0.65,
+        "confusion": {"tp": tp, "fp": fp, "fn": fn, "tn": tn},
+        "figures": {
+            "recall": figure(tp / (tp + fn), 0.6, 0.9),
+            "false positive rate": figure(fp / (fp + tn), 0.01, 0.08),
+            "AUC": figure(0.94, 0.85, 1.0),
+            "expected calibration error": figure(0.03, None, None),
+        },
+    }
+
+
+def test_clips_are_counted_exactly_and_crops_by_source() -> None:
+    rates = measured_rates({"develop clips": level(8, 0, 3, 13), "dfdc-test crops": level(75, 5, 25, 95)})
+    by = {(rate.data, rate.figure): rate for rate in rates}
+    clips = by["develop clips", "false positive rate"]
+    assert (clips.value, clips.low, clips.events, clips.items, clips.interval) == (0.0, 0.0, 0, 13, EXACT)
+    assert clips.high == pytest.approx(0.2471, abs=1e-4)
+    assert clips.note is not None and "flatter" in clips.note
+    missed = by["dfdc-test crops", "false negative rate"]
+    assert (missed.value, missed.low, missed.high, missed.interval) == (0.25, 0.1, 0.4, BOOTSTRAP)
+    assert (missed.events, missed.items, missed.unit, missed.threshold) == (25, 100, "crops", 0.65)
+    assert by["dfdc-test crops", "expected calibration error"].low is None
+    assert len(rates) == 8
+
+
+def test_photographs_are_counted_by_verdict_and_exactly_where_none_repeats() -> None:
+    of_few = measured_rates({"photographs": level(5, 1, 1, 5)})[0]
+    assert (of_few.unit, of_few.threshold, of_few.interval) == ("photographs", None, BOOTSTRAP)
+    each = measured_rates({"photographs": level(5, 1, 1, 5) | {"groups": 12}})[0]
+    assert each.interval == EXACT and each.events == 1 and each.items == 6
+
+
+def test_what_was_learnt_from_is_noted_on_every_rate() -> None:
+    assert {rate.note for rate in measured_rates({"crops": level(75, 5, 25, 95)}, learnt=True)} == {LEARNT}
+    assert {rate.note for rate in measured_rates({"crops": level(75, 5, 25, 95)})} == {None}
+
+
+def test_none_of_many_has_an_interval_too() -> None:
+    rate = measured_rates({"dfdc-val crops": level(75, 0, 25, 100)})[0]
+    assert (rate.interval, rate.low) == (EXACT, 0.0) and 0.03 < rate.high < 0.04
+
+
+def test_what_could_not_be_measured_is_left_out() -> None:
+    assert measured_rates({"clips": {"items": 3, "figures": {}}}) == ()
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in MODELS_FOLDER.glob("*.json")))
+def test_shipped_cards_have_rates_that_agree_with_their_figures(name: str) -> None:
+    card, _ = load_card(name)
+    by = {(rate.data, rate.figure): rate for rate in card.rates}
+    assert by["develop clips", "false positive rate"].value == pytest.approx(
+        card.figures["develop clips, unmanipulated ones flagged"], abs=1e-4
+    )
+    for data in ("dfdc-val crops", "dfdc-test crops"):
+        assert by[data, "AUC"].value == card.figures[f"{data}, AUC"]
+    for rate in card.rates:
+        assert rate.low is not None and rate.high is not None and rate.value <= rate.high
+        assert rate.low <= rate.value or rate.interval == BOOTSTRAP_OF_ERROR
+    ranges = VALIDATED_WITH_SECOND_LOOK if name == DEFAULT_MODEL else VALIDATED
+    assert card.validated == with_own_loss(ranges, card.figures)
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED_MODELS))
+def test_what_small_faces_lose_is_by_the_figures_of_the_card(name: str) -> None:
+    card, _ = load_card(name)
+    lost = card.figures["dfdc-val crops, AUC"] - card.figures["dfdc-val crops reduced to 48 px, AUC"]
+    (width,) = (one for one in card.validated if one.name == "face width")
+    assert f"lose {lost:.2f} of AUC" in width.basis
+
+
+def test_what_is_measured_on_small_faces_goes_onto_the_card() -> None:
+    figures = {"dfdc-val crops, AUC": 0.9, "dfdc-val crops reduced to 48 px, AUC": 0.77}
+    told = with_own_loss(VALIDATED, figures)
+    assert told[0].basis.startswith("crops reduced to 48 px lose 0.13 of AUC; ")
+    assert told[1:] == VALIDATED[1:] and with_own_loss(VALIDATED, {}) == VALIDATED
+
+
+def test_a_card_without_still_loads() -> None:
+    card, _ = load_card()
+    old = card.model_dump_json(exclude={"rates", "validated"})
+    assert read_card(old.encode(), "old.json").rates == ()

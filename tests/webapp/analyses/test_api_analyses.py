@@ -1,0 +1,211 @@
+"""Analyses by the REST API: handed in, listed, cancelled, paused, repeated, deleted."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from api_requests import API, form, problem
+from made_results import digest, finished, hand_in
+
+from detector.schema.analysis import EMPTY_SUMMARY, Analysis, MediaKind, Summary, summarise
+from detector.schema.measurements import Answers, ManipulationKind
+from webapp.analyses.schemas import AnalysisStatus
+from webapp.jobs import claims, failures
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
+
+
+def test_the_status_of_a_finished_analysis_says_what_its_result_says(app, client):
+    answers = Answers(altered=0.2, synthesised=0.9)
+    row = finished(app, {"answers": answers, "kind": ManipulationKind.GENERATED}, kind=MediaKind.IMAGE)
+    told = client.get(f"{API}/analyses/{row.id}").json
+    status = AnalysisStatus.model_validate(told)
+    result = Analysis.model_validate(client.get(f"{API}/analyses/{row.id}/analysis.json").json)
+    assert (status.kind, status.answers) == (result.kind, result.answers) != (None, None)
+    assert (status.verdict, status.probability) == (result.verdict, result.probability)
+    assert {name: told[name] for name in EMPTY_SUMMARY} == summarise(result)
+    assert (status.ahead, status.error) == (None, None)
+
+
+def test_the_status_has_every_field_of_a_summary():
+    """Or every request for the status of a finished analysis is answered with 500."""
+    assert EMPTY_SUMMARY.keys() == Summary.__annotations__.keys() <= AnalysisStatus.model_fields.keys()
+
+
+def test_a_summary_kept_before_a_field_there_is_now(app, client):
+    """Rows keep the summary as it was when the analysis ended."""
+    row = finished(app, {})
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, row.id).summary = json.dumps({"kind": "generated face"})
+    (told,) = client.get(f"{API}/analyses").json["items"]  # one alone is compared with the custody log
+    assert {name: told[name] for name in EMPTY_SUMMARY} == EMPTY_SUMMARY | {"kind": "generated face"}
+
+
+def test_hand_in(app, client, sent):
+    answer = client.post(f"{API}/analyses", **form(b"content", "../a/clip.mp4", parameters='{"seed": 7}'))
+    assert answer.status_code == 202
+    told = answer.json
+    assert answer.headers["Location"] == f"{API}/analyses/{told['id']}"
+    assert (told["state"], told["file"], told["sha256"]) == ("queued", "clip.mp4", digest(b"content"))
+    assert told["settings"] == {"seed": 7} and sent == [told["id"]]
+    assert client.get(answer.headers["Location"]).json == told
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "where"),
+    [
+        ({"model": "nothing"}, 400, None),
+        ({"parameters": "{"}, 422, "form.parameters"),
+        ({"parameters": '{"sample_rate": 0}'}, 422, "form.parameters.sample_rate"),
+        ({"parameters": '{"odd": 0}'}, 422, "form.parameters.odd"),
+        ({"parameters": '{"second_look": true}'}, 422, "form.parameters.second_look"),
+        ({"parameters": '{"sample_rate": "4"}'}, 422, "form.parameters.sample_rate"),
+        ({"odd": "1"}, 422, "form.odd"),
+    ],
+)
+def test_hand_in_refuses_by_name(app, client, sent, fields, status, where):
+    told = problem(client.post(f"{API}/analyses", **form(**fields)), status)
+    if where:
+        assert [each["where"] for each in told["errors"]] == [where]
+    assert sent == [] and not list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
+
+
+def test_hand_in_without_a_file_or_with_an_empty_one(client):
+    empty = {"data": {}, "content_type": "multipart/form-data; boundary=x"}
+    problem(client.post(f"{API}/analyses", **empty), 422)
+    problem(client.post(f"{API}/analyses", **form(b"")), 400)
+    wrong = {"data": {"clip": (io.BytesIO(b"x"), "x")}, "content_type": "multipart/form-data"}
+    assert problem(client.post(f"{API}/analyses", **wrong), 422)["errors"][0]["where"] == "form.clip"
+
+
+def test_listing_pages_by_cursor(app, client):
+    ids = [hand_in(app, bytes([n]), f"clip {n}.mp4").id for n in range(5)][::-1]
+    page = client.get(f"{API}/analyses?limit=2")
+    assert [each["id"] for each in page.json["items"]] == ids[:2]
+    newest = hand_in(app, b"new").id  # shifts nothing
+    assert page.headers["Link"] == f'<{page.json["next"]}>; rel="next"'
+    second = client.get(page.json["next"]).json
+    third = client.get(second["next"]).json
+    assert [each["id"] for each in second["items"] + third["items"]] == ids[2:] and third["next"] is None
+    assert client.get(f"{API}/analyses").json["items"][0]["id"] == newest
+
+
+def test_listing_filters_as_the_library_does(app, client):
+    done, failed = finished(app, segments=1), hand_in(app, b"f", "Straße.mp4")
+    database = app.extensions["database"]
+    claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+
+    def found(query: str) -> list[str]:
+        return [each["id"] for each in client.get(f"{API}/analyses?{query}").json["items"]]
+
+    assert found("state=failed") == [failed.id] == found("q=straße") == found("q=STRAßE")
+    assert found("verdict=manipulated") == [done.id] == found(f"q={done.exhibit.sha256[:12]}")
+    assert found("to=2001-01-01") == [] and len(found("from=2001-01-01")) == 2
+    told = client.get(f"{API}/analyses/{failed.id}").json
+    assert (told["error"], told["remedy"]) == failures.CRASHED
+
+
+def test_cancel_retry_again_delete(app, client, sent):
+    row = hand_in(app, b"x")
+    path = f"{API}/analyses/{row.id}"
+    problem(client.delete(path), 409)
+    assert client.post(f"{path}/cancel").json["state"] == "cancelled"
+    assert client.post(f"{path}/cancel").status_code == 200
+    retried = client.post(f"{path}/retry")
+    assert (retried.status_code, retried.json["state"], sent) == (202, "queued", [row.id])
+    new = client.post(f"{path}/again", json={"parameters": {"seed": 3}})
+    assert new.status_code == 202 and new.json["settings"] == {"seed": 3}
+    problem(client.post(f"{path}/again", json={"parameters": {"seed": "3"}}), 422)
+    problem(client.post(f"{path}/again", data="{}"), 415)
+    problem(client.post(f"{path}/again", data="{", content_type="application/json"), 400)
+    client.post(f"{path}/cancel")
+    gone = client.delete(path)
+    assert gone.status_code == 204 and not gone.data
+    problem(client.get(path), 410)
+
+
+def test_a_segment_is_not_closed_by_scores_that_open_it(client):
+    """As in the form of the browser: otherwise only the higher one counts, and the report names the lower."""
+    given = {"enter_threshold": 0.4}
+    answer = problem(client.post(f"{API}/analyses", **form(b"x", parameters=json.dumps(given))), 422)
+    (wrong,) = answer["errors"]
+    assert wrong["where"] == "form.parameters.exit_threshold" and "enter_threshold, 0.4" in wrong["problem"]
+    assert client.post(f"{API}/analyses", **form(b"x")).status_code == 202
+    place = f"{API}/exhibits/{digest(b'x')}/analyses"
+    (wrong,) = problem(client.post(place, json={"parameters": given}), 422)["errors"]
+    assert wrong["where"] == "body.parameters.exit_threshold"
+    (wrong,) = problem(client.post(place, json={"parameters": {"maximum_sharpness": 0}}), 422)["errors"]
+    assert wrong["where"] == "body.parameters.minimum_sharpness"
+    both = given | {"exit_threshold": 0.4}
+    assert client.post(place, json={"parameters": both}).status_code == 202
+
+
+def test_what_a_check_of_ours_says_is_a_sentence(client):
+    (wrong,) = problem(client.get(f"{API}/analyses?from=yesterday"), 422)["errors"]
+    assert wrong == {"where": "query.from", "problem": "A day is written as 2026-11-20."}
+
+
+def test_what_would_be_ignored_is_refused(client, sent):
+    """A rule for several models without others, and a field that is given twice."""
+    rule = problem(client.post(f"{API}/analyses", **form(b"x", joint="majority")), 422)
+    assert [each["where"] for each in rule["errors"]] == ["form.joint"]
+    assert client.post(f"{API}/analyses", **form(b"x", joint="first")).status_code == 202
+    again = client.post(f"{API}/exhibits/{digest(b'x')}/analyses", json={"joint": "all", "also": []})
+    assert [each["where"] for each in problem(again, 422)["errors"]] == ["body.joint"]
+    doubled = form(b"x")
+    doubled["data"]["priority"] = ["low", "high"]
+    told = problem(client.post(f"{API}/analyses", **doubled), 422)
+    assert told["errors"] == [{"where": "form.priority", "problem": "It is given more than once."}]
+    assert len(sent) == 1
+
+
+def test_a_paused_analysis_can_be_deleted(client):
+    path = client.post(f"{API}/analyses", **form(b"x")).headers["Location"]
+    problem(client.delete(path), 409)
+    assert client.post(f"{path}/pause").status_code == 200
+    assert client.delete(path).status_code == 204 and client.get(path).status_code == 410
+
+
+def test_pause_resume_and_priority(app, client, sent):
+    path = client.post(f"{API}/analyses", **form(b"x", priority="low")).headers["Location"]
+    assert client.get(path).json["priority"] == "low"
+    high = client.post(f"{path}/priority", json={"priority": "high"})
+    assert (high.status_code, high.json["priority"]) == (200, "high")
+    problem(client.post(f"{path}/priority", json={"priority": "most"}), 422)
+    problem(client.post(f"{path}/priority", json={}), 422)
+    assert client.post(f"{path}/pause").json["state"] == "paused"
+    assert client.post(f"{path}/pause").status_code == 200
+    assert [each["id"] for each in client.get(f"{API}/analyses?state=paused").json["items"]] == sent
+    problem(client.post(f"{path}/retry"), 409)
+    problem(client.get(f"{path}/segments"), 409)
+    resumed = client.post(f"{path}/resume")
+    assert (resumed.status_code, resumed.json["state"], sent) == (202, "queued", sent[:1] * 2)
+    claims.claim_analysis(app.extensions["database"], sent[0])
+    problem(client.post(f"{path}/priority", json={"priority": "low"}), 409)
+    assert client.post(f"{path}/again", json={"priority": "high"}).json["priority"] == "high"
+    again = client.post(f"{API}/exhibits/{digest(b'x')}/analyses", json={"priority": "low"})
+    assert again.json["priority"] == "low"
+    client.post(f"{path}/cancel")
+    problem(client.post(f"{path}/pause"), 409)
+    problem(client.post(f"{path}/resume"), 409)
+
+
+def test_models_and_exhibits(app, client):
+    models = client.get(f"{API}/models").json["models"]
+    assert sum(each["default"] for each in models) == 1 and all(each["card"]["figures"] for each in models)
+    row = finished(app)
+    sha256 = row.exhibit.sha256
+    assert client.get(f"{API}/exhibits").json["items"] == [client.get(f"{API}/exhibits/{sha256}").json]
+    new = client.post(f"{API}/exhibits/{sha256}/analyses", json={"model": models[0]["name"]})
+    assert new.status_code == 202
+    assert client.get(f"{API}/exhibits/{sha256}").json["analyses"] == [new.json["id"], row.id]
+    problem(client.get(f"{API}/exhibits/{'0' * 64}"), 404)
+
+
+def test_a_form_may_say_the_case(app, client):
+    case = client.post("/cases", data={"name": "K-1"})
+    case_id = int(case.location.rstrip("/").rsplit("/", 1)[1])
+    assert client.post(f"{API}/analyses", **form(case=str(case_id))).json["case"] == case_id
+    problem(client.post(f"{API}/analyses", **form(case=str(case_id + 1))), 400)

@@ -1,0 +1,206 @@
+"""What the REST API hands out of a finished analysis: findings, files, annotations, its custody log."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import get_args
+
+import pytest
+from analyses import build, with_stability
+from api_requests import API, form, problem
+from made_results import digest, finished, hand_in
+
+from detector.schema.analysis import Analysis, MediaKind
+from reports.custody.chain import check_export
+from reports.language.languages import LANGUAGES
+from webapp.analyses.downloads import reports as report_downloads
+from webapp.analyses.schemas import ReportSearch
+from webapp.storage.data_folder import Folders
+
+
+@pytest.fixture
+def flagged(app):
+    """The address of a finished analysis with two segments, and the stored bytes of its result."""
+    row = finished(app, segments=2)
+    stored = Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json"
+    return f"{API}/analyses/{row.id}", stored.read_bytes()
+
+
+def test_the_result_is_handed_out_as_stored_and_once_by_its_hash(client, flagged):
+    path, stored = flagged
+    answer = client.get(f"{path}/analysis.json")
+    assert answer.data == stored
+    assert answer.headers["ETag"] == f'"{digest(stored)}"'
+    again = client.get(f"{path}/analysis.json", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304 and not again.data
+
+
+def test_a_failed_condition_is_a_problem_document_without_the_result(client, flagged):
+    path, stored = flagged
+    answer = client.get(f"{path}/analysis.json", headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.mimetype) == (412, "application/problem+json")
+    assert answer.json["status"] == 412
+    same = client.get(f"{path}/analysis.json", headers={"If-Match": f'"{digest(stored)}"'})
+    assert same.status_code == 200 and same.data == stored
+
+
+def test_segments_are_those_of_the_result(client, flagged):
+    path, stored = flagged
+    segments = client.get(f"{path}/segments").json["segments"]
+    assert [each["id"] for each in segments] == [each.id for each in Analysis.from_json(stored).segments]
+
+
+def test_of_each_segment_it_is_said_whether_it_is_flagged(app, client, tmp_path):
+    """As the exports say it: not where views do not agree, nor of faces without colour or covered."""
+    built = with_stability(build(tmp_path, persons=4, segments=4), A=1.0, B=0.4)
+    persons = [one.model_copy(update={"grey": float(one.id == "C")}) for one in built.persons]
+    segments = [one.model_copy(update={"covered": float(one.person == "D")}) for one in built.segments]
+    row = finished(app, {"persons": tuple(persons), "segments": tuple(segments)}, persons=4, segments=4)
+    told = client.get(f"{API}/analyses/{row.id}/segments").json["segments"]
+    assert {each["person"]: each["flagged"] for each in told} == dict(A=True, B=False, C=False, D=False)
+    exported = client.get(f"{API}/analyses/{row.id}/exports/json").json["segments"]
+    words = {each["id"]: each["strength"] for each in exported}
+    assert all((words[each["id"]] == "not flagged") is not each["flagged"] for each in told)
+
+
+def test_what_is_said_of_segments_is_described(client):
+    schemas = client.get(f"{API}/openapi.json").json["components"]["schemas"]
+    assert schemas["Segments"]["properties"]["segments"]["items"]["$ref"].endswith("/FoundSegment")
+    found = schemas["FoundSegment"]
+    assert (
+        "flagged" in found["required"]
+        and "a finding rests on it" in found["properties"]["flagged"]["description"]
+    )
+    assert "flagged" not in schemas["Segment"]["properties"], "the stored analysis does not have it"
+
+
+def test_segments_are_not_sent_again_to_who_has_them(client, flagged):
+    path, _ = flagged
+    tag = client.get(f"{path}/segments").headers["ETag"]
+    assert client.head(f"{path}/segments").headers["ETag"] == tag
+    assert client.head(f"{path}/segments", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_pages_of_scores_lead_from_one_to_the_next(client, flagged):
+    path, stored = flagged
+    everything, address = [], f"{path}/scores?limit=100"
+    while address:
+        page = client.get(address).json
+        everything += page["items"]
+        address = page["next"]
+    assert len(everything) == sum(len(person.scores) for person in Analysis.from_json(stored).persons)
+
+
+def test_scores_of_one_person_between_two_times(client, flagged):
+    path, _ = flagged
+    some = client.get(f"{path}/scores?person=A&start=1&end=2").json["items"]
+    assert some and all(each["person"] == "A" and 1 <= each["time"] <= 2 for each in some)
+
+
+@pytest.mark.parametrize(
+    "path", ["analysis.json", "segments", "scores", "report.pdf", "bundle.zip", "exports"]
+)
+def test_nothing_is_handed_out_of_an_unfinished_analysis(app, client, path):
+    problem(client.get(f"{API}/analyses/{hand_in(app).id}/{path}"), 409)
+
+
+@pytest.mark.parametrize("path", ["analysis.json", "report.html", "manifest.json", "exports/csv"])
+def test_nor_of_one_that_was_cancelled(app, client, path):
+    row = hand_in(app)
+    client.post(f"{API}/analyses/{row.id}/cancel")
+    told = problem(client.get(f"{API}/analyses/{row.id}/{path}"), 409)
+    assert "cancelled" in told["detail"]
+
+
+def test_annotations_are_recorded_listed_refused_and_imported(app, client, quick_reports):
+    row = finished(app, segments=1)
+    path = f"{API}/analyses/{row.id}/annotations"
+    said = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": "as I saw it"}
+    made = client.post(path, json=said, headers={"Idempotency-Key": "k"})
+    assert made.status_code == 201 and made.json["annotation"]["note"] == said["note"]
+    assert client.post(path, json=said, headers={"Idempotency-Key": "k"}).json == made.json
+    assert client.get(path).json["annotations"] == [made.json["annotation"]]
+    problem(client.post(path, json=said | {"id": "0" * 32}), 400)
+    for tracks in ([False], ["0"], [0.5]):
+        split = {"kind": "split", "author": "A", "person": "A", "tracks": tracks}
+        assert "integer" in problem(client.post(path, json=split), 400)["detail"]
+    problem(
+        client.post(path, json={"kind": "segment", "author": "A", "segment": "Z9", "verdict": "agree"}), 400
+    )
+    bundle = client.get(f"{API}/analyses/{row.id}/bundle.zip?video=no")
+    assert bundle.mimetype == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as packed:
+        saved = packed.read("annotations.json")
+    told = client.post(f"{path}/import", **form(saved, "annotations.json"))
+    assert (told.status_code, told.json["new"], told.json["known"]) == (200, 0, 1)
+    problem(client.post(f"{path}/import", **form(b"{}", "x.json")), 400)
+
+
+def test_reports_exports_and_manifest_are_handed_out_each_as_its_kind(app, client, quick_reports):
+    path = f"{API}/analyses/{finished(app, segments=1).id}"
+    assert client.get(f"{path}/report.pdf").data.startswith(b"%PDF")
+    page = client.get(f"{path}/report.html")
+    assert page.mimetype == "text/html" and "sandbox" in page.headers["Content-Security-Policy"]
+    exports = client.get(f"{path}/exports").json["exports"]
+    assert {each["name"] for each in exports} >= {"csv", "webvtt", "scores-parquet"}
+    for each in exports:
+        answer = client.get(each["href"])
+        assert answer.status_code == 200 and answer.content_type.startswith(
+            each["media_type"].partition(";")[0]
+        )
+    problem(client.get(f"{path}/exports/odd"), 404)
+    assert client.get(f"{path}/manifest.json").is_json
+
+
+def test_of_a_photo_what_lists_no_times_can_be_exported(app, client):
+    path = f"{API}/analyses/{finished(app, kind=MediaKind.IMAGE, segments=1, file='portrait.png').id}"
+    exports = client.get(f"{path}/exports").json["exports"]
+    assert {each["name"] for each in exports} == {"csv", "json", "scores-csv", "scores-parquet", "overlays"}
+    assert {client.get(each["href"]).status_code for each in exports} == {200}
+
+
+def test_reports_and_bundles_in_a_language(app, client, quick_reports, monkeypatch):
+    set_, asked_for = report_downloads._render, []
+
+    def recorded(analysis, given, *rest):
+        asked_for.append(given["language"])
+        set_(analysis, given, *rest)
+
+    monkeypatch.setattr(report_downloads, "_render", recorded)
+    path = f"{API}/analyses/{finished(app, segments=1).id}"
+    for asked, title in (("", "Reelproof review bundle"), ("&language=de", "Reelproof-Prüfpaket")):
+        bundle = client.get(f"{path}/bundle.zip?video=no{asked}")
+        with zipfile.ZipFile(io.BytesIO(bundle.data)) as packed:
+            assert packed.read("README.txt").decode().startswith(f"{title}\n")
+    assert client.get(f"{path}/report.pdf?language=es").status_code == 200
+    assert client.get(f"{path}/report.html?language=es").status_code == 200
+    assert asked_for == ["en", "de", "es"], "set once in each language"
+    for name in ("report.pdf", "report.html", "bundle.zip"):
+        problem(client.get(f"{path}/{name}?language=tlh"), 422)
+
+
+def test_every_language_can_be_asked_for():
+    assert get_args(ReportSearch.model_fields["language"].annotation) == tuple(LANGUAGES)
+
+
+def test_what_the_api_does_is_in_the_custody_log(app, client, quick_reports):
+    row = finished(app, segments=1)
+    path, sha256 = f"{API}/analyses/{row.id}", row.exhibit.sha256
+    client.get(f"{path}/segments")
+    client.get(f"{path}/report.pdf")
+    client.get(f"{path}/exports/csv")
+    client.post(f"{path}/annotations", json={"kind": "exhibit", "author": "Ada", "verdict": "agree"})
+    client.post(f"{path}/again", json={})
+    log = client.get(f"{API}/exhibits/{sha256}/custody.json")
+    assert check_export(log.data) == []
+    actions = [entry["action"] for entry in log.json["entries"]]
+    assert actions[0] == "intake" and {"view", "annotation"} < set(actions) and actions.count("export") == 2
+    everything, address = [], f"{API}/custody?limit=3"
+    while address:
+        page = client.get(address).json
+        everything += page["items"]
+        address = page["next"]
+    assert [entry["number"] for entry in everything] == list(range(1, page["count"] + 1))
+    assert everything[-1]["sha256"] == page["head"] and everything[-1]["action"] == "export"
+    problem(client.get(f"{API}/exhibits/{'0' * 64}/custody.json"), 404)

@@ -1,0 +1,79 @@
+"""Exports over HTTP: the same bytes as from the shell, and words where there is nothing to send."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from made_results import finished, hand_in
+
+from detector.schema.analysis import MediaKind
+from reports.errors import ReportError
+from reports.exports.formats import FORMATS
+from webapp.analyses.results import load_result
+from webapp.storage.data_folder import Folders
+
+
+def place(app: Flask, analysis_id: str) -> Path:
+    return Folders.local(app.extensions["settings"].data).result(analysis_id)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_format_is_sent_as_it_is_written(app: Flask, client: FlaskClient, name: str) -> None:
+    row = finished(app, segments=2, file="Interview – Teil 2.mp4")
+    folder = place(app, row.id)
+    expected = io.BytesIO()
+    FORMATS[name].write(load_result(folder).analysis, folder, expected)
+    answer = client.get(f"/analyses/{row.id}/exports/{name}")
+    assert answer.status_code == 200
+    kind, _, charset = answer.headers["Content-Type"].partition("; ")
+    assert kind == FORMATS[name].mimetype.partition(";")[0]
+    assert charset == ("charset=utf-8" if kind.startswith("text/") else "")
+    assert answer.headers["Content-Disposition"].startswith(
+        "attachment; filename=reelproof-Interview-Teil-2-"
+    )
+    assert answer.headers["Content-Disposition"].endswith(FORMATS[name].ending)
+    assert int(answer.headers["Content-Length"]) == len(answer.data) == len(expected.getvalue())
+    german = client.get(f"/analyses/{row.id}/exports/{name}", headers={"Accept-Language": "de"})
+    if name not in {"otio", "scores-parquet"}:  # their libraries may write ids of their own
+        assert german.data == answer.data == expected.getvalue()
+    if name == "otio":
+        assert b"indication" in german.data and b"Hinweis" not in german.data
+
+
+def test_what_cannot_be_exported_is_said(app: Flask, client: FlaskClient) -> None:
+    photo = finished(app, kind=MediaKind.IMAGE, segments=1, file="portrait.png")
+    folder = place(app, photo.id)
+    refused = 0
+    for name, chosen in FORMATS.items():
+        answer = client.get(f"/analyses/{photo.id}/exports/{name}")
+        try:
+            chosen.write(load_result(folder).analysis, folder, io.BytesIO())
+        except ReportError as problem:
+            refused += 1
+            assert answer.status_code == 409
+            assert str(problem) in html.unescape(answer.text)
+        else:
+            assert answer.status_code == 200
+    assert refused, "a photo has no timeline to edit"
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_the_page_offers_what_can_be_exported(app: Flask, client: FlaskClient, kind: MediaKind) -> None:
+    row = finished(app, kind=kind, segments=1)
+    links = re.findall(r'href="([^"]+/exports/[^"]+)"', client.get(f"/analyses/{row.id}").text)
+    assert f"/analyses/{row.id}/exports/csv" in links
+    assert any(link.endswith("edl") for link in links) == (kind is MediaKind.VIDEO)
+    assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_names_that_are_none_and_results_that_are_none_yet(app: Flask, client: FlaskClient) -> None:
+    row = finished(app)
+    assert client.get(f"/analyses/{row.id}/exports/exe").status_code == 404
+    assert client.get(f"/analyses/{hand_in(app).id}/exports/csv").status_code == 409
+    assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []

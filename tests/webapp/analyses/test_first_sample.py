@@ -1,0 +1,34 @@
+"""The sample of a new data folder: asked for at its first start, made and queued by a worker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from webapp.__main__ import resend
+from webapp.analyses.uploads.sample import SAMPLE_FILE
+from webapp.jobs import broker
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
+from webapp.worker import celery_worker
+from webapp.worker.ready_engine import EngineSlot
+
+
+def test_a_worker_is_told_to_make_it_and_queues_its_analysis_once(app, settings, database, monkeypatch):
+    monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"sample"))
+    worker = celery_worker.make_worker(settings, EngineSlot(settings))
+    resend(settings, app)
+    assert _told(settings) == [broker.SAMPLE, broker.FINGERPRINTS]
+    worker.tasks[broker.SAMPLE]()
+    assert _told(settings) == [broker.SAMPLE, broker.FINGERPRINTS, broker.ANALYSE]
+    with database.begin() as session:
+        (row,) = session.query(AnalysisRow).all()
+        assert (row.file, row.state) == (SAMPLE_FILE, "queued")
+    resend(settings, app)
+    assert _told(settings) == [broker.ANALYSE, broker.FINGERPRINTS]
+
+
+def _told(settings: Any) -> list[str]:
+    """The tasks that wait, in their order."""
+    messages = sorted(Folders.local(settings.data).broker.glob("messages/*.msg"))
+    return [json.loads(path.read_text())["headers"]["task"] for path in messages]

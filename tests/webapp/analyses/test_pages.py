@@ -1,0 +1,349 @@
+"""Every route in every state."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from analyses import build, with_stability
+from made_results import finished, hand_in
+
+from detector.models.loaded import load_model
+from detector.schema.analysis import KEPT_WIDTH, Analysis, MediaKind, Verdict
+from reports.annex import reader_view_of_model
+from reports.language.languages import LANGUAGES
+from reports.language.translation import gettext, speaking
+from webapp.analyses.library_search import PAGE_SIZE
+from webapp.jobs import claims, failures
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Milestone, now
+
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
+NAME = "<script>alert(1)</script>\u202e4.mp4"
+
+
+def test_the_front_page_is_a_form_that_needs_no_script(client):
+    text = client.get("/").text
+    assert 'method="post" action="/analyses" enctype="multipart/form-data"' in text
+    assert 'name="file"' in text and "8.2 GB" in text
+    assert '<a class="skip" href="#main">' in text
+
+
+def test_health(client):
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+def test_help_says_what_it_cannot_tell(client):
+    text = client.get("/help").text
+    assert "What it cannot tell" in text and "very strong indication" in text.lower()
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_steps_in_the_help_call_things_as_the_pages_do(client, code):
+    text = html.unescape(client.get("/help", headers={"Accept-Language": code}).text)
+    steps = text[text.index('<ol class="steps">') : text.index("</ol>")]
+    with speaking(code):
+        for label in ("More", "Compare with a reference…", "Annotations", "Inconclusive"):
+            assert gettext(label) in steps
+    assert steps.count("<li>") == 6
+
+
+def test_help_states_the_error_rates_of_scan_and_second_look_together(client):
+    told = load_model().card.fused.as_model()
+    text = html.unescape(client.get("/help").text)
+    for still in (False, True):
+        for error in reader_view_of_model(told, still).errors:
+            assert error.words in text
+    assert "<h4>Videos</h4>" in text and "<h4>Photographs</h4>" in text
+
+
+def test_figures_of_the_help_are_written_as_in_the_language(client):
+    text = client.get("/help", headers={"Accept-Language": "de"}).text
+    assert ">Wert 0,93<" in text and ">verdeckt: 0,41<" in text
+    assert ">score 0.93<" in client.get("/help", headers={"Accept-Language": "en"}).text
+
+
+def test_an_empty_library_explains_itself(client, database):
+    text = client.get("/analyses").text
+    assert "Nothing here yet" in text and "sample is being prepared" in text
+    with database.begin() as session:
+        session.add(Milestone(name="sample added", reached=now()))
+    assert "sample is being prepared" not in client.get("/analyses").text
+
+
+def test_a_sample_that_does_not_come_is_not_promised_for_ever(app, client):
+    app.extensions["started"] -= timedelta(minutes=5)
+    assert "sample is being prepared" not in client.get("/analyses").text
+
+
+def test_the_library_is_paged_newest_first(app, client, database):
+    ids = [hand_in(app, b"x", f"clip {number:02}.mp4").id for number in range(PAGE_SIZE + 3)]
+    with database.begin() as session:
+        for number, analysis_id in enumerate(ids):
+            session.get_one(AnalysisRow, analysis_id).created = now() - timedelta(minutes=100 - number)
+    first, second = client.get("/analyses").text, client.get("/analyses?page=2").text
+    assert first.index(f"clip {PAGE_SIZE + 2:02}.mp4") < first.index("clip 03.mp4")
+    assert "clip 02.mp4" not in first and "Page 1 of 2" in first and "?page=2" in first
+    assert [f"clip {number:02}.mp4" in second for number in (2, 1, 0)] == [True] * 3
+    for odd in ("99", "0", "-1", "x"):
+        assert client.get(f"/analyses?page={odd}").status_code == 200
+
+
+def test_the_library_shows_verdicts_states_and_pictures(app, client, database):
+    done, failed = finished(app, segments=1), hand_in(app, b"f")
+    finished(app, segments=0)
+    claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+    claims.record_heartbeat(database, claims.claim_analysis(database, hand_in(app, b"r").id), "scoring", 0.42)
+    text = client.get("/analyses").text
+    for words in ("Manipulated", "No manipulation found", "Failed", "Running, 42%", "0.97"):
+        assert words in text
+    picture = client.get(f"/analyses/{done.id}/thumbnail")
+    assert picture.mimetype == "image/jpeg" and picture.data[:2] == b"\xff\xd8"
+    assert client.get(f"/analyses/{failed.id}/thumbnail").status_code == 404
+
+
+def test_a_queued_analysis(app, client):
+    hand_in(app, b"1"), hand_in(app, b"2")
+    queued = hand_in(app, b"3", "third.mp4")
+    text = client.get(f"/analyses/{queued.id}").text
+    assert "third.mp4" in text and "2 jobs ahead" in text
+    assert '<noscript><meta http-equiv="refresh"' in text
+    status = client.get(f"/analyses/{queued.id}.json").json
+    assert (status["state"], status["ahead"], status["progress"]) == ("queued", 2, 0.0)
+    assert "analysis" not in status
+
+
+def test_a_running_analysis(app, client, database):
+    held = claims.claim_analysis(database, hand_in(app).id)
+    claims.record_heartbeat(database, held, "finding faces", 0.25)
+    assert "Finding faces" in client.get(f"/analyses/{held.job_id}").text
+    status = client.get(f"/analyses/{held.job_id}.json").json
+    assert (status["state"], status["stage"], status["progress"]) == ("running", "finding faces", 0.25)
+    assert status["started"].endswith("Z")
+
+
+def test_a_failed_analysis_says_what_to_do(app, client, database):
+    held = claims.claim_analysis(database, hand_in(app).id)
+    claims.fail_job(database, held, failures.CRASHED)
+    text = client.get(f"/analyses/{held.job_id}").text
+    assert failures.CRASHED.error in text and "Hand in another file" in text
+    status = client.get(f"/analyses/{held.job_id}.json").json
+    assert (status["state"], status["error"], status["remedy"]) == ("failed", *failures.CRASHED)
+    assert client.get(f"/analyses/{held.job_id}/report.pdf").status_code == 404
+
+
+def test_a_finished_analysis(app, client):
+    row = finished(app, segments=2)
+    text = client.get(f"/analyses/{row.id}").text
+    for words in (
+        "Manipulated",
+        "Strong indication",
+        "00:00:12.000 – 00:00:36.000",
+        "Person A",
+        "Heatmap confirmed",
+        "Heatmap not confirmed",
+        "Hiding the hottest 15% of the face",
+        f"Kept frames are scaled to at most {KEPT_WIDTH} px wide.",
+        "Everything in the picture that is not a face",
+        "EfficientNet-Lite0 on aligned faces",
+        row.exhibit.sha256,
+        "Colour scale of the heatmaps",
+        f"/analyses/{row.id}/overlays/A1-1-frame.png",
+        f"/analyses/{row.id}/overlays/A1-1.png",
+    ):
+        assert words in text, words
+    assert text.count('class="peak"') == 6
+    for never in (">Real<", ">Fake<", "is real", "is fake", "logit"):
+        assert never not in text
+
+
+def test_json_of_a_finished_analysis_holds_the_stored_one(app, client):
+    row = finished(app)
+    status = client.get(f"/analyses/{row.id}.json").json
+    stored = Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json"
+    assert status["state"] == "done" and status["progress"] == 1.0
+    words = {"words": {"stage": ""}}  # which programs do not need
+    assert client.get(f"/analyses/{row.id}/state.json").json == words | {
+        name: value for name, value in status.items() if name != "analysis"
+    }
+    assert status["analysis"] == json.loads(stored.read_text())
+    assert Analysis.model_validate(status["analysis"]).verdict is Verdict.MANIPULATED
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"segments": 0},
+        {"segments": 0, "persons": 0, "verdict": Verdict.INCONCLUSIVE},
+        {"segments": 2, "kind": MediaKind.IMAGE, "file": "photo.png"},
+        {"segments": 40, "persons": 1, "duration": 400.0},
+    ],
+    ids=["nothing found", "inconclusive", "still image", "many segments"],
+)
+def test_states_people_meet(app, client, changes):
+    row = finished(app, **changes)
+    text = client.get(f"/analyses/{row.id}").text
+    assert f'<h2 id="verdict">{row.verdict.capitalize()}</h2>' in text
+    panel = text[text.index('class="banner-words"') : text.index('class="banner-figure"')]
+    assert "What to do next:" in panel and "section" not in panel[panel.index("What to do next") :]
+    if changes["segments"] == 40:
+        assert text.count('<details class="segment"') == 40
+        opened = re.findall(r'<details class="segment"[^>]* open>', text)
+        assert len(opened) == 1  # folded ones load no pictures
+    if not changes["segments"]:
+        assert "Nothing was flagged." in text
+        banner = text[text.index('class="banner-figure"') : text.index('id="desk"')]
+        assert "indication" not in banner and "nterval" not in banner
+    elif row.verdict == Verdict.MANIPULATED:
+        assert "Interval 0." in text[text.index('class="banner-figure"') : text.index('id="desk"')]
+
+
+def test_downloads_of_a_page_speak_its_language(app, client):
+    """The page's own language on the buttons, the others in the menu; in English as the API does."""
+    address = f"/analyses/{finished(app).id}"
+    for code, asked in (("de", "?language=de"), ("en", "")):
+        text = client.get(address, headers={"Accept-Language": code}).text
+        buttons, menu = text[text.index('id="pdf-report"') :].split("<details", 1)
+        for file in ("report.pdf", "bundle.zip"):
+            assert f'href="{address}/{file}{asked}"' in buttons
+            linked = re.findall(rf'href="{address}/{re.escape(file)}\?language=(..)"', menu)
+            assert sorted(linked) == sorted(LANGUAGES.keys() - {code})
+    assert client.get(f"{address}/report.html?language=en").status_code == 200
+
+
+@pytest.mark.parametrize("kind", MediaKind)
+def test_a_face_that_other_views_do_not_confirm_is_not_counted_as_flagged(app, client, tmp_path, kind):
+    changes = {"kind": kind, "segments": 2, "verdict": Verdict.INCONCLUSIVE, "file": f"a.{kind.value}"}
+    tabs = []
+    for stability in ({"A": 0.6, "B": 0.6}, {"A": 0.6, "B": 1.0}):
+        persons = with_stability(build(tmp_path, kept=False, **changes), **stability).persons
+        row = finished(app, {"persons": persons}, **changes)
+        text = client.get(f"/analyses/{row.id}").text
+        found = re.search(
+            r'id="tab-segments"[^>]*>(.*?)</button>.*<h2 id="segments">(.*?)</h2>', text, re.DOTALL
+        )
+        tabs.append([re.sub("<.*?>", "", part) for part in found.groups()])
+    assert tabs[0] == ["Looked at, not flagged 2"] * 2
+    image = kind is MediaKind.IMAGE
+    assert tabs[1] == (["Flagged 1", "Flagged faces 1"] if image else ["Segments 2"] * 2)
+    assert "Grey with a dashed frame" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "mimetype", "attached"),
+    [
+        ("report.pdf", "application/pdf", True),
+        ("report.html", "text/html", False),
+        ("analysis.json", "application/json", True),
+        ("manifest.json", "application/json", True),
+    ],
+)
+def test_a_download_has_the_stored_bytes_and_is_named_after_the_exhibit(
+    app, client, file, mimetype, attached
+):
+    row = finished(app, file="Interview – Teil 2.mp4")
+    answer = client.get(f"/analyses/{row.id}/{file}")
+    assert answer.status_code == 200 and answer.mimetype == mimetype
+    stored = Folders.local(app.extensions["settings"].data).result(row.id) / file
+    assert answer.data == stored.read_bytes()
+    disposition = answer.headers["Content-Disposition"]
+    stem, _, suffix = file.partition(".")
+    assert disposition.startswith("attachment" if attached else "inline")
+    assert f"reelproof-Interview-Teil-2-{row.exhibit.sha256[:8]}-{stem}.{suffix}" in disposition
+
+
+@pytest.mark.parametrize(
+    "file", ["report.pdf", "report.html", "analysis.json", "manifest.json", "overlays/A1-1.png"]
+)
+def test_nothing_is_handed_out_before_it_is_whole(app, client, database, file):
+    queued = hand_in(app)
+    answer = client.get(f"/analyses/{queued.id}/{file}")
+    assert answer.status_code == 409 and "not finished" in (answer.json or {}).get("error", answer.text)
+    folder = Folders.local(app.extensions["settings"].data).result(queued.id)
+    (folder / "overlays").mkdir(parents=True)
+    (folder / file).write_text("half")
+    assert client.get(f"/analyses/{queued.id}/{file}").status_code == 409
+
+
+def test_only_pictures_of_the_analysis_are_served(app, client):
+    row = finished(app)
+    folder = Folders.local(app.extensions["settings"].data).result(row.id)
+    (folder / "overlays" / "other.png").write_bytes(b"not named")
+    assert client.get(f"/analyses/{row.id}/overlays/A1-1.png").mimetype == "image/png"
+    for name in ("other.png", "../analysis.json", "..%2fanalysis.json", "%2e%2e/analysis.json", "A1-1.PNG"):
+        assert client.get(f"/analyses/{row.id}/overlays/{name}").status_code == 404, name
+
+
+@pytest.mark.parametrize(
+    "path", ["", ".json", "/state.json", "/report.pdf", "/report.html", "/analysis.json", "/thumbnail"]
+)
+@pytest.mark.parametrize("analysis_id", ["0" * 32, "nothing", "%00", "..", "<script>"])
+def test_unknown_ids(client, analysis_id, path):
+    answer = client.get(f"/analyses/{analysis_id}{path}")
+    assert answer.status_code == 404
+    assert answer.is_json == path.endswith(".json")
+    assert "<script>" not in answer.text.replace("<script>alert", "")
+
+
+def test_errors_have_words_in_both_forms(client):
+    assert "There is no page at this address" in client.get("/nowhere").text
+    assert client.get("/nowhere", headers={"Accept": "application/json"}).json["error"]
+    answer = client.delete("/")
+    assert answer.status_code == 405 and "GET" in answer.headers["Allow"]
+
+
+def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
+    app.testing = False
+    monkeypatch.setattr("webapp.analyses.library.library_search.find", lambda *_: 1 / 0)
+    answer = client.get("/analyses")
+    assert answer.status_code == 500
+    assert "did not expect" in answer.text and "ZeroDivision" not in answer.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_log_of_a_bug_names_the_route_and_not_the_address(app, client, monkeypatch, caplog):
+    app.testing = False
+    monkeypatch.setattr("webapp.analyses.queries.get_or_404", lambda *_args, **_more: 1 / 0)
+    assert client.get("/analyses/a%0ab").status_code == 500
+    assert "GET /analyses/<analysis_id> failed" in caplog.text and "a\nb" not in caplog.text
+
+
+def test_hostile_names_are_shown_as_text(app, client, database):
+    done = finished(app, file=NAME)
+    failed = hand_in(app, b"f", NAME)
+    claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+    queued = hand_in(app, b"q", NAME)
+    for path in ("/", "/analyses", *(f"/analyses/{row.id}" for row in (done, failed, queued))):
+        text = client.get(path).text
+        assert "<script>alert" not in text and "\u202e" not in text
+        assert "&lt;script&gt;alert(1)" in text and "\\u202e4.mp4" in text
+
+
+def test_other_analyses_of_the_same_exhibit_are_linked(app, client):
+    row = finished(app)
+    again = hand_in(app, repr([]).encode())
+    text = client.get(f"/analyses/{row.id}").text
+    assert "Same exhibit, other analyses" in text and f"/analyses/{again.id}" in text
+
+
+def test_the_library_survives_a_restart(app, sent):
+    from webapp import create_app
+
+    row = finished(app)
+    again = create_app({"REELPROOF_DATA": app.extensions["settings"].data, "SEND": sent.append})
+    assert row.id in again.test_client().get("/analyses").text
+    again.extensions["database"].close()
+
+
+@pytest.mark.parametrize("kind", list(MediaKind))
+def test_the_desk_does_not_speak_of_itself_as_a_report(app, client, kind):
+    row = finished(app, kind=kind, verdict=Verdict.NOT_FOUND, segments=0)
+    shown = (
+        client.get(f"/analyses/{row.id}").text,
+        json.dumps(client.get(f"/analyses/{row.id}/review.json").json),
+    )
+    assert all("of this analysis" in text and "this report" not in text for text in shown)

@@ -1,0 +1,199 @@
+"""Reports as handed out: rendered when asked for, kept until more is said, never where the stored one is."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+from contextlib import ExitStack
+
+import pikepdf
+import pytest
+from made_results import finished
+from people import account, signed_in, with_login
+from pypdf import PdfReader
+
+from reports.custody.chain import check_export
+from reports.custody.format import read_export
+from webapp.accounts.permissions import Role
+from webapp.analyses import deletion
+from webapp.analyses.downloads import reports as report_downloads
+from webapp.custody import custody_log
+
+AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
+
+
+@pytest.fixture
+def row(app):
+    return finished(app, segments=1, peaks=1)
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[list[str]]:
+    """The processes that were started."""
+    found: list[list[str]] = []
+    monkeypatch.setattr(report_downloads.subprocess, "run", _keeping(subprocess.run, found))
+    return found
+
+
+def _keeping(run, found):
+    def kept(command, **more):
+        found.append(command)
+        return run(command, **more)
+
+    return kept
+
+
+def check_log(app, row, report: bytes) -> None:
+    """The report carries the custody log until then, which says that it was handed out."""
+    with pikepdf.open(io.BytesIO(report)) as pdf:
+        log = pdf.attachments["custody.json"].get_file().read_bytes()
+    assert check_export(log) == []
+    held = read_export(log)
+    assert held.exhibit == row.exhibit.sha256
+    assert {"intake", "analysis queued"} <= {entry.action for entry in held.entries}
+    with app.extensions["database"].begin() as session:
+        *_, last = custody_log.iter_entries(session, row.exhibit.sha256)
+    assert (last.action, last.details["file"]) == ("export", "report.pdf")
+    assert (last.details["log count"], last.details["log head"]) == (held.count, held.head)
+
+
+def test_annotations_are_in_the_report_that_is_handed_out(app, client, row, folders, calls):
+    address = f"/analyses/{row.id}"
+    stored = {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")}
+    client.post(f"{address}/annotations", json=AGREE)
+    page = client.get(f"{address}/report.html")
+    assert page.status_code == 200 and "seams at the jaw" in page.text
+    assert "sandbox" in page.headers["Content-Security-Policy"]
+    pdf = client.get(f"{address}/report.pdf")
+    assert pdf.headers["Content-Disposition"].startswith("attachment")
+    text = " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf.data)).pages).split())
+    assert "seams at the jaw" in text and "Agrees with the machine" in text
+    check_log(app, row, pdf.data)
+    assert len(calls) == 1  # both at once
+    assert {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")} == stored
+
+    assert "The same: the kept file has the" in page.text
+    client.post(f"{address}/case", data={"case_number": "ST/2026/0815", "paper": "Letter"})
+    client.post(f"{address}/annotations", json=AGREE | {"verdict": "disagree", "note": "not any more"})
+    again = client.get(f"{address}/report.html").text
+    assert "not any more" in again and "Replaced" in again and len(calls) == 2
+    assert "ST/2026/0815" in again
+
+
+def test_a_report_says_that_its_exhibit_is_damaged(app, client, row, folders):
+    place = folders.data / row.exhibit.path
+    place.chmod(0o640)
+    place.write_bytes(b"something else")
+    page = client.get(f"/analyses/{row.id}/report.html").text
+    assert "NOT THE SAME: the kept file no longer has the bytes that were handed in" in page
+    assert hashlib.sha256(b"something else").hexdigest() in "".join(page.split())
+    assert "no longer has the bytes" in client.get(f"/analyses/{row.id}").text
+
+
+def test_what_changes_nothing_in_it_sets_no_report_anew(app, client, row, folders, quick_reports):
+    address = f"/analyses/{row.id}"
+    client.get(f"{address}/report.html")
+    (first,) = folders.reports_of(row.id).iterdir()
+    for path in ("", "/report.pdf", "/custody.json", "/analysis.json"):
+        client.get(address + path)
+    assert list(folders.reports_of(row.id).iterdir()) == [first]
+    client.post(f"{address}/case", data={"examiner": "Ann"})
+    client.get(f"{address}/report.html")
+    assert list(folders.reports_of(row.id).iterdir()) != [first]
+
+
+def test_reports_go_once_nobody_reads_them_any_more(client, row, folders, quick_reports):
+    address = f"/analyses/{row.id}"
+    kept = folders.reports_of(row.id)
+    client.get(f"{address}/report.html")
+    (first,) = kept.iterdir()
+    client.post(f"{address}/case", data={"examiner": "Ann"})
+    client.get(f"{address}/report.html")
+    (second,) = set(kept.iterdir()) - {first}  # the first may still be on its way into a bundle
+    for place in (first, second):
+        os.utime(place, (0, 0))
+    client.get(f"{address}/report.pdf")  # asked for again
+    client.post(f"{address}/case", data={"examiner": "Ben"})
+    (kept / ".killed").mkdir()
+    client.get(f"{address}/report.html")
+    (third,) = set(kept.iterdir()) - {second}
+    assert third not in {first, kept / ".killed"}
+
+
+def test_a_report_that_cannot_be_rendered_is_said_in_words(app, client, row, folders, monkeypatch, capfd):
+    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    with monkeypatch.context() as patched:
+        patched.setattr(report_downloads.sys, "executable", "/bin/false")
+        answer = client.get(f"/analyses/{row.id}/report.pdf")
+    assert answer.status_code == 500 and "could not be rendered" in answer.text
+    with monkeypatch.context() as patched:
+        patched.setattr(report_downloads, "_TIME_LIMIT", 0.01)
+        assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
+    assert list(folders.reports_of(row.id).iterdir()) == []
+
+
+def test_one_at_a_time(app, client, row, folders, monkeypatch):
+    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    monkeypatch.setattr(report_downloads, "_PATIENCE", 0.05)
+    with report_downloads._RENDERING:
+        answer = client.get(f"/analyses/{row.id}/report.pdf")
+    assert answer.status_code == 503 and "Try again" in answer.text
+
+
+@pytest.fixture
+def lab(tmp_path, sent):
+    """An app that people sign in to, an analysis, and the accounts Ada and Ben."""
+    app = with_login(tmp_path / "lab", sent)
+    ada, ben = (account(app, name, Role.ADMINISTRATOR) for name in ("ada", "ben"))
+    yield app, finished(app, segments=1, peaks=1), ada, ben
+    app.extensions["database"].close()
+
+
+def test_two_requests_of_a_person_wait_for_reports_and_others_are_answered_at_once(lab, quick_reports):
+    app, row, ada, _ben = lab
+    hers, his = signed_in(app, "ada"), signed_in(app, "ben")
+    with ExitStack() as waiting:
+        for _ in range(2):
+            waiting.enter_context(report_downloads._LINE.place(ada.id))
+        for name in ("report.pdf", "report.html", "bundle.zip"):
+            answer = hers.get(f"/analyses/{row.id}/{name}")
+            assert answer.status_code == 503 and answer.headers["Retry-After"] == "5", name
+        assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
+        assert hers.get(f"/analyses/{row.id}/report.pdf").status_code == 200  # that one is kept by now
+    his.post(f"/analyses/{row.id}/annotations", json={"kind": "exhibit", "verdict": "agree"})
+    assert hers.get(f"/analyses/{row.id}/report.pdf").status_code == 200
+
+
+def test_eight_requests_wait_for_reports_in_all(lab, quick_reports):
+    app, row, _ada, _ben = lab
+    his = signed_in(app, "ben")
+    with ExitStack() as waiting:
+        for number in range(8):
+            waiting.enter_context(report_downloads._LINE.place(1000 + number))
+        assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 503
+    assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
+    assert report_downloads._LINE.taken() == 0
+
+
+def test_who_waits_no_longer_is_not_counted(app, client, row, quick_reports, monkeypatch):
+    """Neither while the report is rendered nor after it failed."""
+    seen: list[int] = []
+
+    def fail(*_: object) -> None:
+        seen.append(report_downloads._LINE.taken())
+        raise report_downloads._render_error()
+
+    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    monkeypatch.setattr(report_downloads, "_render", fail)
+    assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
+    assert seen == [0] and report_downloads._LINE.taken() == 0
+
+
+def test_they_go_with_the_analysis(app, client, row, folders, quick_reports):
+    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    client.get(f"/analyses/{row.id}/report.html")
+    assert folders.reports_of(row.id).is_dir()
+    deletion.delete_analysis(app.extensions["database"], folders, row.id)
+    assert not folders.reports_of(row.id).exists()

@@ -1,0 +1,27 @@
+"""Finished results are remembered, as many as have room."""
+
+from __future__ import annotations
+
+from made_results import finished
+
+from webapp.analyses import results
+from webapp.storage.data_folder import Folders
+
+
+def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):
+    folders = Folders.local(app.extensions["settings"].data)
+    one, two, three = (folders.result(finished(app, file=f"{number}.mp4").id) for number in range(3))
+    size = (one / "analysis.json").stat().st_size
+    monkeypatch.setattr(results, "_MOST_CACHED", int(2.5 * size))
+    first, second = results.load_result(one), results.load_result(two)
+    assert results.load_result(one) is first and results.load_result(two) is second
+    results.load_result(three)  # no room for three: the one used longest ago goes
+    assert results.load_result(two) is second
+    again = results.load_result(one)
+    assert again is not first and again.sha256 == first.sha256
+
+
+def test_one_result_is_remembered_however_large(app, monkeypatch):
+    monkeypatch.setattr(results, "_MOST_CACHED", 10)
+    folder = Folders.local(app.extensions["settings"].data).result(finished(app).id)
+    assert results.load_result(folder) is results.load_result(folder)

@@ -1,0 +1,250 @@
+"""What somebody may do with analyses of a case they are not in, and what stays theirs when they leave."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from made_results import finished, hand_in
+from people import account, signed_in, with_login
+from statements import counted
+
+from webapp.accounts.permissions import Role
+from webapp.accounts.visibility import SAMPLE_FILE
+from webapp.cases import service
+from webapp.jobs import states
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, CaseMember, State
+
+ROLES = {"root": Role.ADMINISTRATOR, "ada": Role.EXAMINER, "eve": Role.EXAMINER}
+
+
+class Lab:
+    """A case of Ada's with Eve in it; browsers of all, and what they handed in."""
+
+    def __init__(self, app) -> None:
+        self.app, self.database = app, app.extensions["database"]
+        self.ids = {name: account(app, name, role).id for name, role in ROLES.items()}
+        self.root, self.ada, self.eve = (signed_in(app, name) for name in ROLES)
+        self.place = self.ada.post("/cases", data={"name": "K-7"}).location
+        self.case = int(self.place.rpartition("/")[2])
+        self.admit()
+
+    def admit(self, name: str = "eve", place: str = "") -> None:
+        added = self.ada.post(f"{place or self.place}/members", data={"user": self.ids[name]})
+        assert added.status_code == 303
+
+    def assign(self, client, analysis: str, case: int | None) -> None:
+        answer = client.post(f"/analyses/{analysis}/assign", data={"case": "" if case is None else case})
+        assert answer.status_code == 303
+
+    def of_eve_in_another_case(self) -> str:
+        """What Eve analysed again of what Ada handed in, in another case of Ada's with Eve in it."""
+        place = self.ada.post("/cases", data={"name": "K-8"}).location
+        self.admit(place=place)
+        first = self.hand_in(self.ada, b"in another case", case=False)
+        self.assign(self.ada, first, int(place.rpartition("/")[2]))
+        return self.again(self.eve, first)
+
+    def dismiss(self, name: str = "eve") -> None:
+        who = self.root if name == "ada" else self.ada
+        assert who.post(f"{self.place}/members/{self.ids[name]}/remove").status_code == 303
+
+    def hand_in(self, client, content: bytes, case: bool = True) -> str:
+        form = {"file": (io.BytesIO(content), "clip.mp4")} | ({"case": str(self.case)} if case else {})
+        answer = client.post("/api/v1/analyses", data=form)
+        assert answer.status_code == 202, answer.text
+        return answer.json["id"]
+
+    def again(self, client, analysis: str) -> str:
+        answer = client.post(f"/api/v1/analyses/{analysis}/again", json={})
+        assert answer.status_code == 202, answer.text
+        return answer.json["id"]
+
+    def of_eve(self, row: AnalysisRow) -> AnalysisRow:
+        """As if Eve had handed it in for the case."""
+        with self.database.begin() as session:
+            kept = session.get_one(AnalysisRow, row.id)
+            kept.owner_id, kept.case_id = self.ids["eve"], self.case
+        return row
+
+    def row(self, analysis: str) -> AnalysisRow:
+        with self.database.begin() as session:
+            return session.get_one(AnalysisRow, analysis)
+
+
+@pytest.fixture
+def lab(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    yield Lab(app)
+    app.extensions["database"].close()
+
+
+def changes(client, done: AnalysisRow, stopped: AnalysisRow, waits: AnalysisRow) -> dict[str, int]:
+    """What comes of all that would change the case, and by which status."""
+    said = {"kind": "exhibit", "verdict": "disagree", "note": "I am out of this case"}
+    one = f"/analyses/{done.id}"
+    asked = {
+        "assign form": client.get(f"{one}/assign"),
+        "take out": client.post(f"{one}/assign", data={"case": ""}),
+        "annotate": client.post(f"{one}/annotations", json=said),
+        "annotate by the API": client.post(f"/api/v1{one}/annotations", json=said),
+        "details": client.post(f"{one}/case", data={"case_number": "X", "examiner": "Eve"}),
+        "again form": client.get(f"{one}/again"),
+        "again": client.post(f"{one}/again"),
+        "again by the API": client.post(f"/api/v1{one}/again", json={}),
+        "again by its exhibit": client.post(f"/api/v1/exhibits/{done.exhibit.sha256}/analyses", json={}),
+        "retry": client.post(f"/analyses/{stopped.id}/retry"),
+        "priority": client.post(f"/analyses/{waits.id}/priority", data={"priority": "high"}),
+        "pause": client.post(f"/analyses/{waits.id}/pause"),
+        "resume": client.post(f"/analyses/{waits.id}/resume"),
+        "cancel": client.post(f"/api/v1/analyses/{waits.id}/cancel"),
+        "delete form": client.get(f"{one}/delete"),
+        "delete": client.post(f"{one}/delete"),
+        "delete by the API": client.delete(f"/api/v1/analyses/{stopped.id}"),
+    }
+    return {what: answer.status_code for what, answer in asked.items()}
+
+
+def test_who_is_out_of_a_case_sees_what_they_handed_in_and_changes_nothing(lab):
+    done = lab.of_eve(finished(lab.app, file="evidence.mp4"))
+    stopped, waits = (lab.of_eve(hand_in(lab.app, each)) for each in (b"stopped", b"waits"))
+    states.cancel(lab.database, stopped.id)
+    with lab.database.begin() as session:  # as if Eve had left before who leaves keeps what they handed in
+        member = session.get_one(CaseMember, (lab.case, lab.ids["eve"]))
+        session.delete(member)
+    assert lab.eve.get(lab.place).status_code == 404
+    for each in (done, stopped, waits):
+        page = lab.eve.get(f"/analyses/{each.id}")
+        assert page.status_code == 200
+        assert "You are not in the case of this analysis, so you cannot change it." in page.text
+        for offered in ("again", "compare", "assign", "delete", "case", "annotations/import", "retry"):
+            assert f'"/analyses/{each.id}/{offered}' not in page.text + lab.eve.get("/analyses").text, offered
+        for offered in ("pause", "cancel", "priority"):
+            assert f'"/analyses/{each.id}/{offered}"' not in page.text + lab.eve.get("/analyses").text
+    found = changes(lab.eve, done, stopped, waits)
+    assert found == dict.fromkeys(found, 403)
+    for each, state in ((done, State.DONE), (stopped, State.CANCELLED), (waits, State.QUEUED)):
+        row = lab.row(each.id)
+        assert (row.state, row.case_id, row.priority) == (state, lab.case, 1)
+    assert lab.ada.get(lab.place).text.count("/analyses/") == 3
+    lab.admit()
+    found = changes(lab.eve, done, stopped, waits)
+    assert 403 not in found.values()
+
+
+def test_an_administrator_changes_what_is_in_a_case_of_others(lab):
+    analysis = lab.hand_in(lab.ada, b"one")
+    assert lab.root.post(f"/api/v1/analyses/{analysis}/cancel").status_code == 200
+    assert lab.root.post(f"/analyses/{analysis}/assign", data={"case": ""}).status_code == 303
+
+
+def test_what_somebody_handed_in_stays_theirs_when_they_leave(lab):
+    own = lab.hand_in(lab.eve, b"one")
+    same = lab.hand_in(lab.ada, b"one")
+    lab.dismiss()
+    assert lab.row(own).owner_id == lab.ids["eve"] and lab.eve.get(f"/analyses/{own}").status_code == 200
+    assert lab.eve.get(f"/analyses/{same}").status_code == 404
+
+
+def test_an_analysis_of_what_another_handed_in_is_seen_only_while_one_is_in_the_case(lab):
+    first = lab.hand_in(lab.ada, b"one")
+    again = lab.again(lab.eve, first)
+    assert lab.row(again).owner_id == lab.ids["eve"]
+    lab.dismiss()
+    for analysis in (first, again):
+        assert lab.eve.get(f"/analyses/{analysis}").status_code == 404
+        assert lab.ada.get(f"/analyses/{analysis}").status_code == 200
+    assert lab.row(again).owner_id == lab.ids["ada"]
+    exhibit = lab.row(first).exhibit.sha256
+    assert lab.eve.post(f"/api/v1/exhibits/{exhibit}/analyses", json={}).status_code == 404
+
+
+def test_who_leaves_a_case_takes_nothing_from_others_in_it_nor_from_themselves_in_another(lab):
+    first, elsewhere = lab.hand_in(lab.ada, b"one"), lab.of_eve_in_another_case()
+    of_root = lab.again(lab.root, first)
+    lab.dismiss()
+    assert lab.row(of_root).owner_id == lab.ids["root"]
+    assert lab.row(elsewhere).owner_id == lab.ids["eve"]
+    assert lab.eve.get(f"/analyses/{elsewhere}").status_code == 200
+
+
+def test_leaving_a_case_takes_as_many_questions_whatever_is_in_it(lab):
+    asked = []
+    for contents in ("ab", "cdefgh"):
+        firsts = [lab.hand_in(lab.ada, content.encode()) for content in contents]
+        agains = [lab.again(lab.eve, each) for each in firsts]
+        own = [lab.hand_in(lab.eve, f"own {content}".encode()) for content in contents]
+        with counted(lab.database) as statements:
+            lab.dismiss()
+        asked.append(len(statements))
+        assert {lab.row(each).owner_id for each in agains} == {lab.ids["ada"]}
+        assert {lab.row(each).owner_id for each in own} == {lab.ids["eve"]}
+        lab.admit()
+    assert asked[0] == asked[1] < 40
+
+
+def test_an_analysis_that_is_taken_out_is_left_to_who_handed_its_exhibit_in(lab):
+    again = lab.again(lab.eve, lab.hand_in(lab.ada, b"one"))
+    assert lab.eve.post(f"/analyses/{again}/assign", data={"case": ""}).location == "/analyses"
+    assert lab.eve.get(f"/analyses/{again}").status_code == 404
+    assert lab.ada.get(f"/analyses/{again}").status_code == 200
+
+
+def test_of_several_who_handed_it_in_the_one_with_the_oldest_analysis_in_the_case_has_it(lab):
+    """Ada handed it in first, but not to the case; Root after her, as one who did not know of it."""
+    lab.admit("root")
+    lab.hand_in(lab.ada, b"one", case=False)
+    first = lab.hand_in(lab.root, b"one")
+    lab.hand_in(lab.ada, b"one")
+    again = lab.again(lab.eve, first)
+    lab.assign(lab.eve, again, None)
+    assert lab.row(again).owner_id == lab.ids["root"]
+
+
+def test_an_analysis_of_nobodys_stays_so_when_it_is_taken_out(lab):
+    """Such as from before people signed in: only administrators see it."""
+    nobodys = hand_in(lab.app, b"one")
+    lab.assign(lab.root, nobodys.id, lab.case)
+    lab.hand_in(lab.ada, b"one")
+    lab.assign(lab.root, nobodys.id, None)
+    assert lab.row(nobodys.id).owner_id is None
+    assert lab.ada.get(f"/analyses/{nobodys.id}").status_code == 404
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab, elsewhere):
+    """Being in another case as well makes nobody a member of this one."""
+    again = lab.again(lab.eve, lab.hand_in(lab.ada, b"one"))
+    if elsewhere:
+        assert lab.ada.post("/cases", data={"name": "K-8"}).status_code == 303
+    lab.dismiss("ada")
+    assert lab.eve.post(f"/analyses/{again}/assign", data={"case": ""}).status_code == 303
+    assert lab.row(again).owner_id is None
+    assert [client.get(f"/analyses/{again}").status_code for client in (lab.ada, lab.eve, lab.root)] == [
+        404,
+        404,
+        200,
+    ]
+
+
+def test_who_left_a_case_before_analyses_were_handed_on_keeps_no_more(lab):
+    first = lab.hand_in(lab.ada, b"one")
+    again, own = lab.again(lab.eve, first), lab.hand_in(lab.eve, b"two")
+    elsewhere = lab.of_eve_in_another_case()
+    with lab.database.begin() as session:
+        session.delete(session.get_one(CaseMember, (lab.case, lab.ids["eve"])))
+    assert lab.eve.get(f"/analyses/{again}").status_code == 200
+    service.reassign_older_rows(lab.database, Folders.local(lab.app.extensions["settings"].data))
+    owners = [lab.row(each).owner_id for each in (first, again, own, elsewhere)]
+    assert owners == [lab.ids[name] for name in ("ada", "ada", "eve", "eve")]
+    assert lab.eve.get(f"/analyses/{again}").status_code == 404
+
+
+def test_the_sample_of_a_case_does_not_become_everybodys(lab):
+    sample = hand_in(lab.app, b"s", SAMPLE_FILE)
+    own = lab.again(lab.eve, sample.id)
+    for case in (lab.case, ""):
+        assert lab.eve.post(f"/analyses/{own}/assign", data={"case": case}).status_code == 303
+    assert lab.row(own).owner_id == lab.ids["eve"]
+    assert lab.ada.get(f"/analyses/{own}").status_code == 404

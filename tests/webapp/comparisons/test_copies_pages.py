@@ -1,0 +1,294 @@
+"""Copies and parts on pages and over REST: what is told, and to whom."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from made_comparisons import compared, queued
+from made_copies import PART, match_of, matched
+from made_results import finished, hand_in
+from made_rows import say
+from people import account, signed_in, with_login
+
+from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND
+from detector.fingerprint.match import Piece, View
+from reports.language import translation
+from webapp.accounts.permissions import Role
+from webapp.comparisons.copies import describe_changes
+from webapp.jobs import states
+from webapp.storage.tables import AnalysisRow, State
+
+
+@pytest.fixture
+def original(app) -> AnalysisRow:
+    return finished(app, file="original.mp4", segments=0)
+
+
+@pytest.fixture
+def copy(app, original) -> AnalysisRow:
+    row = finished(app, file="copy.mp4", segments=0)
+    matched(app, row, original, mirrored=True)
+    return row
+
+
+def test_the_page_of_a_copy_says_what_was_found_before(app, client, original, copy):
+    say(app.extensions["database"], original.id, verdict="disagree", note="It is a film scene.")
+    page = client.get(f"/analyses/{copy.id}").text
+    assert "This, or a part of it, was examined before" in page
+    assert "original.mp4" in page and f"/analyses/{original.id}" in page
+    assert "shows the same from beginning to end" in page
+    assert "Mirrored: left and right are exchanged; 640 × 360 pixels instead of 1280 × 720" in page
+    assert "<bdi>Ada</bdi>: disagree" in page
+    page = client.get(f"/analyses/{copy.id}/copies").text
+    assert "It is a film scene." in page and "<bdi>Ada</bdi>: <strong>disagree</strong>" in page
+
+
+def test_who_said_something_is_told_in_the_readers_language_and_not_taken_for_verified(
+    app, client, original, copy
+):
+    database = app.extensions["database"]
+    say(database, original.id, verdict="disagree", author="Ada Admin", imported_by="Eve")
+    say(database, original.id, verdict="unsure", author="Ada Admin")
+    say(database, original.id, verdict="manipulated", author="Ben", kind="span", start=1.0, end=2.0)
+    page = client.get(f"/analyses/{copy.id}").text
+    for told in ("<bdi>Ada Admin</bdi> (not verified): disagree", "<bdi>Ada Admin</bdi>: unsure"):
+        assert told in page
+    german = {"Accept-Language": "de"}
+    page = client.get(f"/analyses/{copy.id}", headers=german).text
+    for told in ("<bdi>Ada Admin</bdi> (nicht bestätigt): Ablehnung", "<bdi>Ben</bdi>: manipuliert"):
+        assert told in page
+    listed = client.get(f"/analyses/{copy.id}/copies", headers=german).text
+    assert "<bdi>Ada Admin</bdi>: <strong>unsicher</strong>" in listed
+    assert "<bdi>Ada Admin</bdi> (nicht bestätigt): <strong>Ablehnung</strong>" in listed
+
+
+def test_the_page_of_the_original_says_that_there_is_a_copy(client, original, copy):
+    page = client.get(f"/analyses/{original.id}").text
+    assert "Other exhibits show the same" in page and "copy.mp4" in page
+    assert "1280 × 720 pixels instead of 640 × 360" in page
+
+
+def test_a_part_says_which_part(app, client, original):
+    row = finished(app, file="part.mp4", segments=0)
+    matched(app, row, original, pieces=(PART,), other_share=0.08)
+    here, there = (client.get(f"/analyses/{each.id}").text for each in (row, original))
+    assert "shows a part of it" in here
+    told = re.sub(r"<[^>]*>", "", client.get(f"/analyses/{row.id}/copies").text)
+    assert "00:00:00.000 – 00:00:05.000 here is 00:01:01.500 – 00:01:06.500 there." in told
+    assert "contains all of it" in there
+
+
+@pytest.mark.parametrize(
+    ("share", "words", "back"),
+    [
+        (0.83, "shows most of the same", "shows most of the same"),
+        (1.0, "shows a part of it", "contains all of it"),
+        (0.7, "has parts in common with it", "has parts in common with it"),
+    ],
+)
+def test_other_footage_at_the_end_is_not_passed_over(app, client, original, share, words, back):
+    """Nothing is called the same to its end, hidden behind another, or told without times that is not."""
+    row = finished(app, file="other end.mp4", segments=0)
+    matched(app, row, original, share=share, other_share=min(share, 0.83))
+    for each, told in ((row, words), (original, back)):
+        text = re.sub(r"<[^>]*>", "", client.get(f"/analyses/{each.id}/copies").text)
+        assert told in text and "from beginning to end" not in text
+        assert "00:00:00.000 – 00:00:08.000 here is 00:00:00.000 – 00:00:08.000 there." in text
+    grouped = client.get("/analyses?grouped=yes").text
+    assert all(f'data-id="{each.id}"' in grouped for each in (row, original))
+
+
+@pytest.mark.parametrize(
+    ("end", "share", "words", "back"),
+    [
+        (4.0, 0.889, "shows a part of it", "contains all of it"),  # of 4.24 s, the last picture beyond a cut
+        (4.0, 0.8, "has parts in common with it", "has parts in common with it"),  # a second is not in it
+    ],
+)
+def test_one_picture_of_a_short_clip_beyond_a_cut(app, client, original, end, share, words, back):
+    """A shot of an edited video, whose first or last picture of the fingerprint shows the next shot there."""
+    row = finished(app, file="shot.mp4", segments=0)
+    piece = Piece(start=0.0, end=end, other_start=3.5, other_end=3.5 + end)
+    matched(app, row, original, pieces=(piece,), share=share, other_share=0.32)
+    for each, told in ((row, words), (original, back)):
+        assert told in client.get(f"/analyses/{each.id}/copies").text
+
+
+def test_without_copies_nothing_is_said(client, original):
+    page = client.get(f"/analyses/{original.id}").text
+    assert "examined before" not in page and "Other exhibits" not in page
+    assert "No other exhibit that you may see" in client.get(f"/analyses/{original.id}/copies").text
+
+
+def test_what_waits_or_failed_says_it_as_well(app, client, original):
+    row = hand_in(app, b"waits", "waits.mp4")
+    assert "not known yet" in client.get(f"/analyses/{row.id}/copies").text
+    assert 'id="copies-found"' in client.get(f"/analyses/{row.id}").text
+    matched(app, row, original)
+    assert client.get(f"/analyses/{row.id}/state.json").json["copies"] == 1
+    assert "was examined before" in client.get(f"/analyses/{row.id}").text
+    client.post(f"/analyses/{row.id}/cancel")
+    assert "was examined before" in client.get(f"/analyses/{row.id}").text
+
+
+def test_the_same_bytes_handed_in_again_are_listed_once_and_the_page_says_so(app, client, original, copy):
+    assert "bit for bit" not in client.get(f"/analyses/{copy.id}").text
+    with app.extensions["database"].begin() as session:
+        exhibit = session.get_one(AnalysisRow, original.id).exhibit
+        for _ in range(2):
+            states.create_analysis(session, exhibit, "original again.mp4", None)
+    for address in (f"/analyses/{copy.id}", f"/analyses/{copy.id}/copies"):
+        page = client.get(address).text
+        assert "original.mp4" in page and "original again.mp4" not in page
+        assert "analysed 3 times</span>" in page
+        assert "listed once, by its latest analysis. The one here was analysed 3 times." in page
+    (told,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
+    assert told["analyses"] == 3
+
+
+def test_the_page_says_with_how_many_an_exhibit_is_compared(client, copy):
+    page = client.get(f"/analyses/{copy.id}/copies").text
+    assert f"the {MOST_FOUND} that look most like it, or with up to {MOST_ALIKE} that look nearly" in page
+
+
+def test_the_page_of_copies_lets_compare(client, original, copy):
+    page = client.get(f"/analyses/{copy.id}/copies").text
+    assert "Compare the two" in page and f'value="{original.id}"' in page
+
+
+def test_faces_are_said_not_to_be_compared_until_they_were(app, client, original, copy):
+    for address in (f"/analyses/{copy.id}", f"/analyses/{copy.id}/copies"):
+        page = client.get(address).text
+        assert "Faces are not compared here." in page and "Compare the two" in page, address
+    comparison = compared(app, copy, original)
+    assert comparison.segments
+    queued(app, copy, original)  # the newest finished one counts
+    for row in (copy, original):
+        for address in (f"/analyses/{row.id}", f"/analyses/{row.id}/copies"):
+            page = client.get(address).text
+            section = page.partition('class="copy-list"')[2]
+            assert f'<a href="/comparisons/{comparison.id}">Compared with each other</a>' in section, address
+            assert f"<strong>{comparison.segments} segment" in section, address
+            assert "Faces are not compared here." not in page and "Compare the two" not in page, address
+
+
+def test_the_library_finds_and_groups_them(app, client, original, copy):
+    other = finished(app, file="other.mp4", segments=0)
+    part = finished(app, file="part.mp4", segments=0)
+    matched(app, part, original, share=0.3, pieces=(PART,))
+    every = client.get("/analyses").text
+    assert "2 like it" in every and "1 like it" in every and f"like={original.id}" in every
+    like = client.get(f"/analyses?like={original.id}").text
+    for file, there in (("original.mp4", True), ("copy.mp4", True), ("part.mp4", True), ("other.mp4", False)):
+        assert (f'title="{file}"' in like) == there
+    grouped = client.get("/analyses?grouped=yes").text
+    shown = [row for row in (original, copy, part, other) if f'data-id="{row.id}"' in grouped]
+    assert shown == [copy, part, other]
+    assert "is not here" in client.get(f"/analyses?like={'0' * 32}").text
+
+
+@pytest.mark.parametrize("ended", [State.QUEUED, State.CANCELLED, State.FAILED])
+def test_grouping_hides_no_finding_behind_an_analysis_without_one(app, client, ended):
+    fake = finished(app, file="fake.mp4")
+    assert client.post(f"/analyses/{fake.id}/again", data={}).status_code == 303
+    with app.extensions["database"].begin() as session:
+        (again,) = (row for row in session.query(AnalysisRow) if row.id != fake.id)
+        again.state = ended
+        again = again.id
+    for asked in ("", "&verdict=manipulated"):
+        grouped = client.get(f"/analyses?grouped=yes{asked}").text
+        assert f'data-id="{fake.id}"' in grouped and f'data-id="{again}"' not in grouped, asked
+        listed = client.get(f"/api/v1/analyses?grouped=true{asked}").json["items"]
+        assert [each["id"] for each in listed] == [fake.id], asked
+    grouped = client.get(f"/analyses?grouped=yes&state={ended}").text
+    assert f'data-id="{again}"' in grouped and f'data-id="{fake.id}"' not in grouped
+
+
+def test_grouping_hides_no_verdict_behind_another(app, client):
+    """A fake matches the original that it was made from, and either may be analysed later."""
+    fake = finished(app, file="fake.mp4")
+    original = finished(app, file="original.mp4", segments=0)
+    matched(app, original, fake)
+    later = finished(app, file="fake copy.mp4", persons=2)
+    matched(app, later, fake)
+    matched(app, later, original)
+    assert fake.verdict == later.verdict != original.verdict
+    grouped = client.get("/analyses?grouped=yes").text
+    shown = [row for row in (fake, original, later) if f'data-id="{row.id}"' in grouped]
+    assert shown == [original, later]
+    listed = client.get("/api/v1/analyses?grouped=true").json["items"]
+    assert [each["id"] for each in listed] == [later.id, original.id]
+
+
+def test_grouping_hides_nothing_behind_a_copy_that_the_search_leaves_out(app, client, original, copy):
+    """The copy is newer; a page of what is called otherwise does not show it."""
+    grouped = client.get("/analyses?grouped=yes&q=original").text
+    assert f'data-id="{original.id}"' in grouped and f'data-id="{copy.id}"' not in grouped
+    grouped = client.get(f"/analyses?grouped=yes&like={original.id}&q=mp4").text
+    assert f'data-id="{copy.id}"' in grouped and f'data-id="{original.id}"' not in grouped
+
+
+def test_the_api_tells_them(client, original, copy):
+    (told,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
+    assert told["exhibit"] == original.exhibit.sha256 and told["analysis"] == original.id
+    assert told["match"]["mirrored"] and told["relation"] == "shows the same from beginning to end"
+    assert client.get(f"/api/v1/analyses/{copy.id}").json["copies"] == 1
+    listed = client.get(f"/api/v1/analyses?like={copy.id}").json["items"]
+    assert {each["id"] for each in listed} == {original.id, copy.id}
+    grouped = client.get("/api/v1/analyses?grouped=true").json["items"]
+    assert {each["id"] for each in grouped} == {copy.id}
+
+
+@pytest.fixture
+def people(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    for name in ("ada", "bob"):
+        account(app, name, Role.EXAMINER)
+    yield app
+    app.extensions["database"].close()
+
+
+def test_only_what_may_be_seen_is_told(people):
+    rows = {}
+    for name, file in (("ada", "secret.mp4"), ("bob", "known.mp4")):
+        row = finished(people, file=file, segments=0)
+        with people.extensions["database"].begin() as session:
+            who = session.connection().exec_driver_sql(f"SELECT id FROM users WHERE name = '{name}'").scalar()
+            session.get_one(AnalysisRow, row.id).owner_id = who
+        rows[name] = row
+    matched(people, rows["bob"], rows["ada"])
+    bob = signed_in(people, "bob")
+    page = bob.get(f"/analyses/{rows['bob'].id}").text
+    assert "secret.mp4" not in page and "examined before" not in page
+    assert bob.get(f"/analyses/{rows['bob'].id}/state.json").json["copies"] == 0
+    assert "like it" not in bob.get("/analyses").text
+    assert bob.get(f"/api/v1/exhibits/{rows['bob'].exhibit.sha256}/copies").json["copies"] == []
+    assert f'data-id="{rows["bob"].id}"' in bob.get("/analyses?grouped=yes").text
+    assert "known.mp4" not in bob.get(f"/analyses?like={rows['ada'].id}").text
+    account(people, "root", Role.ADMINISTRATOR)
+    assert "secret.mp4" in signed_in(people, "root").get(f"/analyses/{rows['bob'].id}").text
+
+
+def test_a_photo_of_a_moment(app, client, original):
+    row = finished(app, file="screenshot.png", segments=0)
+    moment = Piece(start=0, end=0, other_start=12, other_end=12.5)
+    matched(app, row, original, pieces=(moment,), other_share=0.1)
+    page = client.get(f"/analyses/{row.id}/copies").text
+    assert "This photo shows a moment of it" in page and "00:00:12.000" in page
+    page = client.get(f"/analyses/{original.id}/copies").text
+    assert "This video shows that photo’s picture at one moment" in page
+
+
+def test_what_differs_in_words():
+    part = View(left=0.1, top=0.1)
+    for change, words in (
+        ({"other": part}, "cropped: about 81% of the other’s picture"),
+        ({"own": part}, "shows more around it: the other is about 81% of this picture"),
+        ({"differs": "bottom"}, "differs at the bottom of the picture, as with a caption or a bar"),
+        ({"differs": "part"}, "differs in a part of the picture: something was added, covered or replaced"),
+        ({"other_size": (640, 360)}, "the pictures as wholes do not differ"),
+    ):
+        assert describe_changes(match_of(**change))[0] == words
+    with translation.speaking("de"):
+        assert "unten" in describe_changes(match_of(differs="bottom"))[0]

@@ -1,0 +1,251 @@
+"""The custody log's page and file, what is recorded of downloads, files handed in before."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import sqlite3
+import zipfile
+from contextlib import closing
+from typing import get_args
+
+import pytest
+from made_results import finished, hand_in
+
+from detector.files import ROOT
+from reports.custody.chain import check_export
+from reports.custody.format import Action, read_export
+from reports.language import translation
+from reports.language.stored_words import CUSTODY_ACTIONS
+from webapp.custody import custody_log
+from webapp.storage.tables import AnalysisRow, Exhibit, State
+
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
+
+def log(database, exhibit=None):
+    with database.begin() as session:
+        return list(custody_log.iter_entries(session, exhibit))
+
+
+def upload(client, content=b"bytes", file="clip.mp4", **fields):
+    return client.post("/analyses", data={"file": (io.BytesIO(content), file), **fields})
+
+
+@pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
+def test_every_action_has_a_translation(code):
+    named, actions = set(CUSTODY_ACTIONS), set(get_args(Action))
+    assert named == actions, "see CUSTODY_ACTIONS in reports/language/stored_words.py"
+    with translation.speaking(code):
+        said = {action: translation.translated(action) for action in get_args(Action)}
+    assert not [action for action, words in said.items() if words == action]
+
+
+def test_the_document_says_when_each_action_is_recorded():
+    text = (ROOT / "docs" / "custody.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("| `action` | recorded when |\n|---|---|\n")
+    rows = [line.strip("| ").split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()]
+    named = [action for row in rows for action in re.findall(r"`([a-z ]+)`", row)]
+    assert sorted(named) == sorted(get_args(Action)), "the table of actions in docs/custody.md"
+
+
+def test_the_page_says_what_was_done_in_its_language(app, client):
+    row = finished(app)
+    page = client.get(f"/analyses/{row.id}/custody", headers={"Accept-Language": "de"}).text
+    assert "<strong>Annahme</strong>" in page and "<strong>Analyse abgeschlossen</strong>" in page
+    assert "Analysis finished" not in page
+    assert "<td>Benutzer vor Ort</td>" in page and "local user" not in page
+    assert '<span class="muted">Priorität</span> <span>normal</span>' in page
+    assert '<span class="muted">Ergebnis</span> <span>manipuliert</span>' in page
+    assert re.search(r'<time datetime="(\d{4})-(\d\d)-(\d\d)T[^"]*">\3\.\2\.\1 <span>\d\d:\d\d:\d\d<', page)
+    with translation.speaking("de"):
+        told = {
+            name for entry in log(app.extensions["database"], row.exhibit.sha256) for name in entry.details
+        }
+        assert [name for name in told if translation.translated(name) == name] == []
+
+
+def test_the_page_shows_each_entry_and_that_the_chain_is_whole(app, client):
+    row = finished(app)
+    page = client.get(f"/analyses/{row.id}/custody").text
+    for words in (
+        "Intake",
+        "Analysis queued",
+        "View",
+        "local user",
+        "the chain is whole",
+        row.exhibit.sha256,
+    ):
+        assert words in page, words
+    assert f"/analyses/{row.id}/custody" in client.get(f"/analyses/{row.id}").text
+    assert client.get(f"/analyses/{'0' * 32}/custody").status_code == 404
+
+
+def test_the_page_says_what_somebody_changed(app, client):
+    row = finished(app)
+    with closing(sqlite3.connect(app.extensions["settings"].data / "reelproof.sqlite3")) as rows, rows:
+        rows.execute("DROP TRIGGER custody_no_update")
+        rows.execute("UPDATE custody SET actor = 'nobody' WHERE action = 'intake'")
+    page = client.get(f"/analyses/{row.id}/custody").text
+    assert "not as they were written" in page and "was changed: its content" in page
+
+
+def test_the_file_checks_by_itself_and_its_export_is_recorded(app, client, database):
+    row = hand_in(app)
+    answer = client.get(f"/analyses/{row.id}/custody.json")
+    assert check_export(answer.data) == [] and "attachment" in answer.headers["Content-Disposition"]
+    last = log(database)[-1]
+    assert (last.action, last.actor, last.analysis) == ("export", "local user", row.id)
+    assert last.details["sha256"] == hashlib.sha256(answer.data).hexdigest()
+    assert last.details["log count"] == read_export(answer.data).count == last.number - 1
+
+
+@pytest.mark.parametrize(
+    "file", ["report.pdf", "report.html", "analysis.json", "manifest.json", "bundle.zip", "exports/csv"]
+)
+def test_each_download_is_recorded_with_its_sum(app, client, database, file):
+    row = finished(app)
+    answer = client.get(f"/analyses/{row.id}/{file}")
+    assert answer.status_code == 200
+    last = log(database)[-1]
+    assert (last.action, last.exhibit, last.analysis) == ("export", row.exhibit.sha256, row.id)
+    assert last.details["sha256"] == hashlib.sha256(answer.data).hexdigest()
+    assert last.details["bytes"] == len(answer.data)
+    before = len(log(database))
+    client.head(f"/analyses/{row.id}/{file}")
+    assert len(log(database)) == before
+
+
+@pytest.mark.parametrize("file", ["bundle.zip", "exports/csv", "custody.json"])
+def test_what_is_made_for_each_download_is_sent_whole_and_recorded(app, client, database, file):
+    row = finished(app)
+    for _ in range(2):
+        answer = client.get(f"/analyses/{row.id}/{file}", headers={"Range": "bytes=2-"})
+        assert answer.status_code == 200
+        last = log(database)[-1]
+        assert last.action == "export"
+        assert last.details["sha256"] == hashlib.sha256(answer.data).hexdigest()
+
+
+@pytest.mark.parametrize("file", ["report.pdf", "report.html", "analysis.json", "manifest.json"])
+def test_a_part_is_recorded_unless_the_same_person_had_the_file(app, client, database, file):
+    row = finished(app)
+    address = f"/analyses/{row.id}/{file}"
+
+    def recorded(**headers):
+        """Status of the answer, and how many entries it makes."""
+        before = len(log(database))
+        answer = client.get(address, headers=headers)
+        return answer.status_code, len(log(database)) - before
+
+    assert recorded(Range="bytes=99999999-") == (416, 0)
+    assert recorded(Range="bytes=1-") == (206, 1)  # all but one byte, and nothing before it
+    assert log(database)[-1].action == "export"
+    assert recorded(Range="bytes=2-") == recorded(Range="bytes=-3") == (206, 0)
+    assert recorded(Range="bytes=0-1") == (206, 1)
+    assert recorded(Range="bytes=2-", **{"If-Range": '"of another file"'}) == (200, 1)
+    with closing(sqlite3.connect(app.extensions["settings"].data / "reelproof.sqlite3")) as rows, rows:
+        rows.execute("DROP TRIGGER custody_no_update")
+        rows.execute("UPDATE custody SET actor = 'Ann' WHERE action = 'export'")
+    assert recorded(Range="bytes=2-") == (206, 1)
+
+
+def test_that_a_file_is_still_the_same_is_no_export(app, client, database):
+    row = finished(app)
+    address = f"/analyses/{row.id}/analysis.json"
+    tag = client.get(address).headers["ETag"]
+    before = len(log(database))
+    answer = client.get(address, headers={"If-None-Match": tag})
+    assert (answer.status_code, answer.data, len(log(database))) == (304, b"", before)
+
+
+def test_what_pages_load_by_themselves_is_not_recorded(app, client, database):
+    row = finished(app)
+    client.get(f"/analyses/{row.id}")
+    before = len(log(database))
+    for path in ("state.json", "review.json", "annotations.json", "overlays/A1-1.png", "thumbnail"):
+        assert client.get(f"/analyses/{row.id}/{path}").status_code == 200, path
+    assert len(log(database)) == before
+
+
+def test_a_bundle_holds_the_log_and_the_case(app, client):
+    row = finished(app)
+    client.post(f"/analyses/{row.id}/case", data={"case_number": "ST/1"})
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/analyses/{row.id}/bundle.zip").data)) as archive:
+        held, case = archive.read("custody.json"), json.loads(archive.read("case.json"))
+        manifest = json.loads(archive.read("manifest.json"))
+    assert check_export(held) == [] and case["case_number"] == "ST/1"
+    assert manifest["custody"]["count"] == read_export(held).count
+    assert manifest["case"]["case_number"] == "ST/1"
+
+
+def test_annotations_are_recorded_under_their_author(app, client, database):
+    row = finished(app)
+    said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
+    made = client.post(f"/analyses/{row.id}/annotations", json=said).json["annotation"]
+    last = log(database)[-1]
+    assert (last.action, last.actor, last.details["id"]) == ("annotation", "Ann", made["id"])
+    assert last.details["verdict"] == "agree" and last.details["about"] == "A1"
+
+
+def test_a_script_that_hands_in_a_file_has_looked_at_nothing(app, client, database):
+    upload(client)
+    sent = {"file": (io.BytesIO(b"bytes"), "again.mp4")}
+    answer = client.post(
+        "/analyses", data=sent, headers={"Accept": "application/json"}, follow_redirects=True
+    )
+    assert answer.status_code == 200
+    assert re.fullmatch(r"/analyses/[0-9a-f]{32}\?known=1&since=\d{4}-\d\d-\d\d", answer.json["address"])
+    assert [entry.action for entry in log(database)][-1] == "analysis queued"
+    client.get(answer.json["address"])
+    assert [entry.action for entry in log(database)][-1] == "view"
+
+
+def test_a_file_handed_in_before_is_said_to_be(app, client, database):
+    first = upload(client, file="first.mp4").location
+    assert "known" not in first
+    second = upload(client, file="second.mp4").location
+    assert re.search(r"\?known=1&since=\d{4}-\d\d-\d\d$", second)
+    page = client.get(second).text
+    assert "handed in before, on" in page and "1 earlier analysis" in page and f'href="{first}"' in page
+    assert "handed in before" not in client.get(first).text
+    with database.begin() as session:
+        session.get_one(AnalysisRow, first.partition("/analyses/")[2]).verdict = "manipulated"
+    german = client.get(second, headers={"Accept-Language": "de"}).text
+    assert "· manipuliert</li>" in german and "· manipulated</li>" not in german
+    with database.begin() as session:
+        assert session.query(Exhibit).count() == 1
+
+
+@pytest.mark.parametrize("state", ["progress", "cancelled", "done"])
+def test_a_damaged_exhibit_is_said_on_every_page(app, client, database, state):
+    row = finished(app) if state == "done" else hand_in(app)
+    if state == "cancelled":
+        client.post(f"/analyses/{row.id}/cancel")
+    assert "no longer has the bytes" not in client.get(f"/analyses/{row.id}").text
+    with database.begin() as session:
+        exhibit = session.get_one(Exhibit, row.exhibit_id)
+        exhibit.condition, exhibit.checked = "changed", row.created
+    for path in (f"/analyses/{row.id}", f"/analyses/{row.id}/custody", "/analyses"):
+        assert "The kept file no longer has the bytes that were handed in." in client.get(path).text, path
+
+
+def test_a_deleted_analysis_is_gone_and_says_so(app, client):
+    row = finished(app)
+    assert row.state == State.DONE
+    client.post(f"/analyses/{row.id}/delete")
+    for path in ("", "/custody", "/report.pdf", "/state.json"):
+        answer = client.get(f"/analyses/{row.id}{path}")
+        assert answer.status_code == 410, path
+        said = answer.json["error"] if path == "/state.json" else answer.text
+        assert f"was deleted on {row.created:%Y-%m-%d}" in said and row.exhibit.sha256 in said
+    assert client.post(f"/analyses/{row.id}/delete").status_code == 410
+
+
+def test_models_and_the_default_are_configuration(app, client, database):
+    client.post("/models/reelproof-lite0/default")
+    last = log(database)[-1]
+    assert (last.action, last.details["what"]) == ("configuration", "default model")
+    assert last.details["model"] == "reelproof-lite0"

@@ -1,0 +1,74 @@
+"""Requests one person or network may make in a while."""
+
+from __future__ import annotations
+
+import pytest
+from people import PASSWORD, account, rows, sign_in, signed_in
+
+from webapp.accounts import request_guard, tokens
+from webapp.accounts.permissions import Permission, Role
+from webapp.accounts.request_guard import RateLimitExceeded, Rates
+from webapp.accounts.users import principal
+from webapp.storage.tables import SessionRow
+
+
+def test_rates_are_a_persons_own(monkeypatch):
+    monkeypatch.setattr("webapp.accounts.request_guard._ANYTHING", "3/minute")
+    rates = Rates()
+    for _ in range(3):
+        rates.count("ada", None)
+    with pytest.raises(RateLimitExceeded) as stopped:
+        rates.count("ada", None)
+    assert 1 <= stopped.value.retry_after <= 60
+    rates.count("bob", None)
+
+
+def test_parts_of_a_file_are_no_work_that_is_started(app, monkeypatch):
+    """A file of a gigabyte comes in more than a hundred parts."""
+    monkeypatch.setitem(request_guard._DEAR, Permission.ANALYSE, "3/minute")
+    app.extensions["rates"] = Rates()
+    who = principal(account(app, "eve", Role.EXAMINER))
+    with app.extensions["database"].alone() as session:
+        token = tokens.make(session, who, "test", ("analyse",)).token
+    told = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    client = app.test_client()
+    began = client.post("/api/v1/uploads", headers=told | {"Upload-Length": "9"})
+    assert began.status_code == 201
+    for offset in range(9):
+        part = told | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        assert client.patch(began.location, headers=part, data=b"x").status_code == 204
+        assert client.get(began.location, headers=told).json["offset"] == offset + 1
+    assert client.delete(began.location, headers=told).status_code == 204
+    asked = [client.post("/api/v1/uploads", headers=told | {"Upload-Length": "9"}) for _ in range(3)]
+    assert [answer.status_code for answer in asked] == [201, 201, 429]
+    assert int(asked[-1].headers["Retry-After"]) >= 1
+
+
+def test_who_is_not_signed_in_is_counted_by_network_however_a_proxy_writes_it(app, monkeypatch):
+    monkeypatch.setattr("webapp.accounts.request_guard._ANYTHING", "3/minute")
+    app.extensions["rates"] = Rates()
+    client = app.test_client()
+    places = [f"[2001:db8::{number}]:{50000 + number}" for number in range(1, 6)]
+    answers = [client.get("/login", environ_overrides={"REMOTE_ADDR": place}) for place in places]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 2
+    sign_in(client, "ada", environ_overrides={"REMOTE_ADDR": "[::ffff:10.9.8.7]:443"})
+    assert [row.address for row in rows(app, SessionRow)] == ["10.9.8.7"]
+
+
+def test_too_often_is_said_in_words(app, monkeypatch):
+    monkeypatch.setattr("webapp.accounts.request_guard._ANYTHING", "3/minute")
+    app.extensions["rates"] = Rates()
+    client = app.test_client()
+    answers = [client.get("/login") for _ in range(5)]
+    assert [answer.status_code for answer in answers[-2:]] == [429, 429]
+    assert "Wait " in answers[-1].text and int(answers[-1].headers["Retry-After"]) >= 1
+
+
+def test_a_new_password_is_looked_at_ten_times_a_minute(app):
+    account(app, "ben", Role.EXAMINER)
+    ada, ben = signed_in(app, "ada"), signed_in(app, "ben")
+    form = {"old": PASSWORD, "new": "password1234", "again": "password1234"}
+    answers = [ada.post("/account/password", data=form).status_code for _ in range(12)]
+    assert answers == [400] * 10 + [429] * 2
+    assert ada.get("/account").status_code == 200
+    assert ben.post("/account/password", data=form).status_code == 400

@@ -1,0 +1,20 @@
+"""The default is the one model that ships."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
+from webapp.models import service as model_service
+
+
+@pytest.fixture(autouse=True)
+def one_shipped(tmp_path, monkeypatch):
+    """Whatever else ships, here the default ships alone."""
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}{suffix}", shipped)
+    monkeypatch.setattr(model_service, "MODELS", shipped)

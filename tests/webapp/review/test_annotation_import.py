@@ -1,0 +1,346 @@
+"""Annotations merged from files and bundles over HTTP, and refused with a reason."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from annotated_analyses import AGREE, finished_earlier, stored
+from flask import Flask
+from flask.testing import FlaskClient
+from made_results import finished
+from people import account, signed_in, with_login
+from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from detector.schema.analysis import Analysis
+from reports.bundle import review_bundle
+from reports.bundle.manifest import new_manifest
+from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, checksum, file_text, to_json
+from reports.review.annotation_section import reviewer_view
+from reports.review.annotations import ANNOTATION, References, current
+from webapp.accounts.permissions import Role
+from webapp.analyses.results import load_result
+from webapp.review import annotation_import
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, CaseRow, CustodyRow, now
+
+LATER = datetime.now(UTC) + timedelta(seconds=1)
+
+
+def said(number: int, **more: Any) -> dict[str, Any]:
+    made = (LATER - timedelta(hours=2) + timedelta(seconds=number)).isoformat(timespec="milliseconds")
+    return {**AGREE, "id": f"{number:032x}", "made": made.replace("+00:00", "Z"), **more}
+
+
+def saved(app: Flask, row: AnalysisRow, *values: dict[str, Any], **about: str) -> bytes:
+    """An annotation file on an analysis."""
+    result = load_result(Folders.local(app.extensions["settings"].data).result(row.id))
+    facts = {
+        "analysis": row.id,
+        "analysis_sha256": result.sha256,
+        "exhibit_sha256": row.exhibit.sha256,
+    } | about
+    annotations = [ANNOTATION.validate_python(each) for each in values]
+    return file_text(annotations, **facts, saved=now()).encode()
+
+
+def bring_in(client: FlaskClient, address: str, data: bytes, **headers: str) -> Any:
+    headers = headers or {"Accept": "application/json"}
+    # Encoded here: the client itself keeps a large form in a file that it leaves open.
+    boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(data), "x.json")})
+    kind = f"multipart/form-data; boundary={boundary}"
+    return client.post(f"{address}/import", data=form, content_type=kind, headers=headers)
+
+
+def test_a_file_is_merged_once(app, client, row, address):
+    here = client.post(address, json=AGREE).json["annotation"]
+    data = saved(
+        app, row, here, said(1, author="Ben"), saying(2, kind="withdrawal", about=f"{1:032x}", author="Ben")
+    )
+    answer = bring_in(client, address, data)
+    assert answer.status_code == 200 and (answer.json["new"], answer.json["known"]) == (2, 1)
+    assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}", here["id"]]
+    assert answer.json["annotations"] == client.get(f"{address}.json").json["annotations"]
+    again = bring_in(client, address, data)
+    assert (again.json["new"], again.json["known"], len(stored(app))) == (0, 3, 3)
+
+
+def saying(number: int, **more: Any) -> dict[str, Any]:
+    """:func:`said` without what only annotations of segments have."""
+    values = {
+        name: value for name, value in said(number).items() if name not in ("segment", "verdict", "note")
+    }
+    return values | more
+
+
+def test_a_file_is_merged_by_author_and_moment_as_well(app, client, row, address):
+    """Another machine may have given the same annotation another id; a withdrawal still finds it."""
+    bring_in(client, address, saved(app, row, said(1)))
+    same = said(1, id="f" * 32, note="worded anew")
+    back = saying(2, kind="withdrawal", about="f" * 32)
+    answer = bring_in(client, address, saved(app, row, same, back))
+    assert (answer.json["new"], answer.json["known"]) == (1, 1)
+    assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}"]
+    assert answer.json["annotations"][1]["about"] == f"{1:032x}"
+    other = said(1, id="e" * 32, segment="B1")
+    assert bring_in(client, address, saved(app, row, other)).json["new"] == 1
+
+
+def test_a_person_gets_a_page(client, app, row, address):
+    answer = bring_in(client, address, saved(app, row, said(1)), Accept="text/html")
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/analyses/{row.id}?imported=1&known=0"
+    wrong = bring_in(client, address, b"{}", Accept="text/html")
+    assert wrong.status_code == 400 and "<h1>" in wrong.text and "not an annotation file" in wrong.text
+
+
+def test_who_chose_the_wrong_file_is_told_which_to_choose(client, row, address):
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("holiday.txt", "no bundle")
+    for wrong in (b"{}", b"no annotations", zipped.getvalue(), b"x" * (LARGEST_ANNOTATION_FILE + 1)):
+        remedy = bring_in(client, address, wrong).json["remedy"]
+        assert remedy.startswith("Nothing was imported. Choose a file that was saved with"), wrong[:9]
+    page = f"/analyses/{row.id}"
+    told = bring_in(client, address, b"{}", Accept="text/html", Referer=f"http://localhost{page}")
+    assert f'href="{page}">Back</a>' in told.text
+    german = {"Accept": "application/json", "Accept-Language": "de"}
+    told = bring_in(client, address, zipped.getvalue(), **german).json
+    assert told["error"] == "Die ZIP-Datei enthält kein manifest.json eines Prüfpakets von Reelproof."
+
+
+def test_annotations_of_persons_made_apart_from_each_other_are_both_taken_in(app, client, row, address):
+    """Here A and B were merged; offline, where nobody knew of it, B was given a name."""
+    client.post(address, json={"kind": "merge", "person": "B", "into": "A", "author": "Ann"})
+    offline = saved(app, row, saying(5, kind="rename", person="B", name="Eve"))
+    assert bring_in(client, address, offline).json["new"] == 1
+
+
+def test_files_are_refused_with_the_reason(app, client, row, address):
+    other = finished(app, segments=1, kept=False)
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    early = (datetime.now(UTC) - timedelta(hours=3, minutes=6)).isoformat()
+    known = client.post(address, json=AGREE).json["annotation"]
+    for data, words in (
+        (saved(app, row, said(1), exhibit_sha256="0" * 64), "about another exhibit"),
+        (saved(app, other, said(1)), "about another exhibit"),
+        (saved(app, row, said(1), analysis=other.id), "another analysis of this exhibit"),
+        (saved(app, row, said(1), analysis_sha256="0" * 64), "one of them was changed"),
+        (saved(app, row, said(1)).replace(b"agree", b"unsure"), "changed after it was saved"),
+        (saved(app, row, said(1), said(2, made=ahead)), "lies in the future"),
+        (saved(app, row, said(1), said(2, made=early)), "before this analysis ended"),
+        (saved(app, row, said(1), said(2, segment="Z9")), "There is no segment Z9"),
+        (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "is not there"),
+        (saved(app, row, known | {"verdict": "disagree"}), "differs from the one kept here"),
+        (b"no annotations", "not an annotation file"),
+        (b"", "No file came"),
+    ):
+        answer = bring_in(client, address, data)
+        assert answer.status_code == 400 and words in answer.json["error"], (words, answer.json)
+        assert answer.json["remedy"]
+    assert len(stored(app)) == 1  # all of a file or nothing
+    assert client.post(f"{address}/import", data={}).status_code == 400
+    two = {"file": [(io.BytesIO(b"1"), "1"), (io.BytesIO(b"2"), "2")]}
+    assert client.post(f"{address}/import", data=two).status_code == 400
+    assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []
+
+
+def test_a_refusal_speaks_the_language_of_the_page(app, client, row, address):
+    wanted = {"Accept": "application/json", "Accept-Language": "de"}
+    answer = bring_in(client, address, saved(app, row, said(1, segment="Z9")), **wanted)
+    assert "Z9" in answer.json["error"] and "There is" not in answer.json["error"]
+    assert answer.json["remedy"].startswith(
+        "Nichts wurde importiert. Die Datei gehört nicht zu dieser Analyse"
+    )
+
+
+def test_clocks_may_differ_a_little(app, client, row, address):
+    ahead = (datetime.now(UTC) + timedelta(minutes=2)).isoformat(timespec="milliseconds")
+    assert bring_in(client, address, saved(app, row, said(1, made=ahead))).json["new"] == 1
+    # What is said next is still the newest.
+    client.post(address, json=AGREE | {"verdict": "unsure"})
+    assert client.get(f"{address}.json").json["annotations"][-1]["verdict"] == "unsure"
+
+
+def test_a_file_of_thousands_is_quick(app, client, row, address):
+    names = [saying(n, kind="rename", person="AB"[n % 2], name=f"Name {n}") for n in range(40)]
+    data = saved(app, row, *(said(n) for n in range(100, 4000)), *names)
+    began = time.process_time()
+    assert bring_in(client, address, data).json["new"] == 3940
+    assert time.process_time() - began < 10
+
+
+def test_a_file_is_checked_before_anybody_has_to_wait_for_it(app, client, row, address, monkeypatch):
+    alone: list[bool] = []
+    checked: list[bool] = []
+    kept_alone, reason = Database.alone, References.rejection_reason
+
+    @contextmanager
+    def noted(database):
+        with kept_alone(database) as session:
+            alone.append(True)
+            yield session
+        alone.pop()
+
+    def counted(known, annotation):
+        checked.append(bool(alone))
+        return reason(known, annotation)
+
+    monkeypatch.setattr(Database, "alone", noted)
+    monkeypatch.setattr(References, "rejection_reason", counted)
+    names = [saying(n, kind="rename", person="A", name=f"Eve {n}") for n in range(50)]
+    assert bring_in(client, address, saved(app, row, *names)).json["new"] == 50
+    assert checked == [False] * 50
+
+
+def test_too_large_a_file_of_annotations(app, client, address, monkeypatch):
+    monkeypatch.setattr(annotation_import, "LARGEST_ANNOTATION_FILE", 100)
+    assert bring_in(client, address, b"{" + b" " * 200 + b"}").status_code == 413
+
+
+def test_too_large_a_file_of_annotations_in_a_bundle(app, client, row, address, tmp_path, monkeypatch):
+    path = bundled(app, row, tmp_path, said(1))
+    monkeypatch.setattr(review_bundle, "LARGEST_ANNOTATION_FILE", 100)
+    answer = bring_in(client, address, path.read_bytes())
+    assert answer.status_code == 400 and "annotations.json is too large" in answer.json["error"]
+
+
+def test_one_file_is_imported_at_a_time(app, client, row, address, monkeypatch):
+    monkeypatch.setattr(annotation_import, "_PATIENCE", 0)
+    data = saved(app, row, said(1))
+    with annotation_import._IMPORTING:
+        answer = bring_in(client, address, data)
+    assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+    assert bring_in(client, address, b"{}").status_code == 400
+    assert bring_in(client, address, data).json["new"] == 1
+
+
+def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) -> Path:
+    path = place / "bundle.zip"
+    text = (Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json").read_bytes()
+    files: dict[str, bytes | Path] = {"annotations.json": saved(app, row, *values), "analysis.json": text}
+    review_bundle.write_bundle(path, files, new_manifest(Analysis.from_json(text), "bundle"))
+    return path
+
+
+def test_annotations_come_in_with_a_bundle(app, client, row, address, tmp_path):
+    path = bundled(app, row, tmp_path, said(1))
+    answer = bring_in(client, address, path.read_bytes())
+    assert (answer.json["new"], answer.json["known"]) == (1, 0)
+    assert to_json(ANNOTATION.validate_python(said(1))) in answer.json["annotations"]
+
+
+def test_a_bundle_changed_by_hand_is_refused(app, client, row, address, tmp_path):
+    path = bundled(app, row, tmp_path, said(1))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("overlays/extra.png", b"x")
+    answer = bring_in(client, address, path.read_bytes())
+    assert answer.status_code == 400 and "overlays/extra.png is not in the manifest" in answer.json["error"]
+    half = bring_in(client, address, path.read_bytes()[:-30])
+    assert half.status_code == 400 and "damaged" in half.json["error"]
+    assert stored(app) == []
+
+
+@pytest.fixture
+def lab(tmp_path, sent):
+    """Ada, who sees all, and Ben, a reviewer whose analysis it is."""
+    app = with_login(tmp_path / "lab", sent)
+    account(app, "ada", Role.ADMINISTRATOR)
+    ben = account(app, "ben", Role.REVIEWER)
+    row = finished_earlier(app)
+    with app.extensions["database"].begin() as session:
+        session.get_one(AnalysisRow, row.id).owner_id = ben.id
+    yield app, row, f"/analyses/{row.id}/annotations", signed_in(app, "ada"), signed_in(app, "ben")
+    app.extensions["database"].close()
+
+
+def test_nobody_speaks_for_another_by_importing_a_file(lab):
+    app, row, address, ada, ben = lab
+    hers = [
+        ada.post(address, json=each).json["annotation"]
+        for each in (
+            {"kind": "exhibit", "verdict": "agree"},
+            {"kind": "rename", "person": "A", "name": "Eve"},
+        )
+    ]
+    later = datetime.now(UTC).isoformat(timespec="milliseconds")
+    forged = [
+        saying(1, kind="withdrawal", about=hers[0]["id"], author="Ada", made=later),
+        saying(2, kind="exhibit", verdict="disagree", author="Ada", made=later),
+        saying(3, kind="rename", person="A", name="Adam", author="Ada", made=later),
+        saying(4, kind="exhibit", verdict="agree", author="Ben", imported_by="Ada"),
+        saying(5, kind="split", person="B", tracks=[2], author="Carl", imported_by="Ada"),
+    ]
+    data = saved(app, row, *hers, *forged)
+    answer = bring_in(ben, address, data)
+    assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (5, 2, 4)
+    everything = [ANNOTATION.validate_python(each) for each in answer.json["annotations"]]
+    marks = {each.id: (each.author, each.imported_by) for each in everything}
+    assert [marks[f"{n:032x}"] for n in range(1, 6)] == [
+        ("Ada", "Ben"),
+        ("Ada", "Ben"),
+        ("Ada", "Ben"),
+        ("Ben", None),
+        ("Carl", "Ben"),
+    ]
+    stands = {each.id for each in current(everything)}
+    assert {each["id"] for each in hers} <= stands, "nothing an account said is withdrawn or superseded"
+    result = load_result(Folders.local(app.extensions["settings"].data).result(row.id))
+    view = reviewer_view(result.analysis, everything)
+    assert [(each.author, each.mark) for each in view.annotations] == [("Ben", "agree"), ("Ada", "agree")]
+    assert [each.verdict for each in view.persons] == ["Is called “Eve”"]
+    assert {(each.author, each.imported_by) for each in view.unverified} == {("Ada", "Ben"), ("Carl", "Ben")}
+    assert len(view.unverified) == 4, "withdrawals without effect are shown too"
+    with app.extensions["database"].begin() as session:
+        entries = session.execute(
+            select(CustodyRow.action, CustodyRow.actor, CustodyRow.details).order_by(CustodyRow.number)
+        ).all()
+    imports = [(who, json.loads(text)) for action, who, text in entries if action == "import"]
+    assert [(who, details["unverified"]) for who, details in imports] == [("ben", 4)]
+    logged = {json.loads(text)["sha256"] for action, who, text in entries if action == "annotation"}
+    assert logged == {checksum([each]) for each in answer.json["annotations"]}
+
+
+def test_whose_own_file_it_is_may_import_it_after_another_did(lab):
+    app, row, address, ada, ben = lab
+    data = saved(app, row, said(1, author="Ada"), saying(2, kind="exhibit", verdict="agree", author="Carl"))
+    assert bring_in(ben, address, data).json["unverified"] == 2
+    answer = bring_in(ada, address, data)
+    assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (1, 1, 0)
+    assert {(each["author"], each.get("imported_by")) for each in answer.json["annotations"]} == {
+        ("Ada", "Ben"),
+        ("Ada", None),
+        ("Carl", "Ben"),
+    }
+    assert (bring_in(ada, address, data).json["new"], len(stored(app))) == (0, 3)
+    # What is said in one's name, or what one brought in oneself, one may disown.
+    foreign = f"{1:032x}"
+    assert ada.post(address, json={"kind": "withdrawal", "about": foreign}).status_code == 201
+    assert ben.post(address, json={"kind": "withdrawal", "about": f"{2:032x}"}).status_code == 201
+    listed = [ANNOTATION.validate_python(each) for each in ada.get(f"{address}.json").json["annotations"]]
+    assert [(each.author, each.imported_by) for each in current(listed)] == [("Ada", None)]
+
+
+def test_nothing_is_imported_into_a_case_one_is_not_in(tmp_path, sent):
+    app = with_login(tmp_path / "data", sent)
+    row, eve = finished(app), account(app, "eve", Role.EXAMINER)
+    with app.extensions["database"].begin() as session:
+        case = CaseRow(name="K", created=now(), created_by="x")
+        session.add(case)
+        session.flush()
+        kept = session.get_one(AnalysisRow, row.id)
+        kept.owner_id, kept.case_id = eve.id, case.id
+    refused = bring_in(signed_in(app, "eve"), f"/analyses/{row.id}/annotations", saved(app, row, said(1)))
+    assert refused.status_code == 403 and "not in the case" in refused.text
+    assert stored(app) == []
+    app.extensions["database"].close()

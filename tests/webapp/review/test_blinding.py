@@ -1,0 +1,315 @@
+"""Every route with the session of a second reviewer who has not judged: nothing tells what is hidden.
+
+And with that of the first, who sees everything: nothing tells what the second says before both have judged.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from access_table import table
+from made_results import finished
+from people import signed_in
+from second_review_case import FILE, MACHINE, WORDS, Review, review
+from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from reports.review.annotation_file import file_text
+from reports.review.annotations import ANNOTATION
+from webapp.accounts.request_guard import Rates
+from webapp.analyses.results import load_result
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, AnnotationRow, KeyedRequest, State, now
+
+# These would end the walker's session, change its password, or take half a minute.
+_ENDS = ("/sample", "/logout", "/account/password", "/account/sessions", "/account/second-factor", "/login")
+_FIGURES = (str(MACHINE), "88 %", "87.7", "0.88", '"segments": [{', "A1")
+
+
+@pytest.fixture(params=["findings", "judgements"])
+def blind(request, tmp_path, sent) -> Iterator[Review]:
+    made = review(tmp_path / "data", sent, request.param)
+    assert made.judge("ada", "inconclusive", WORDS, start="0:01", end="0:02", note=WORDS).status_code == 303
+    yield made
+    made.app.extensions["database"].close()
+
+
+def content(response) -> str:
+    """All an answer says: its headers and, of an archive, what each file in it holds."""
+    told = f"{response.headers}\n"
+    if response.data[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+            return told + "\n".join(archive.read(name).decode("latin-1") for name in archive.namelist())
+    return told + response.data.decode("utf-8", "replace")
+
+
+def addresses(made: Review) -> Iterator[tuple[str, str]]:
+    """Every route with all that could be asked of the exhibit under review."""
+    row = made.row
+    values = {"analysis_id": [row.id], "sha256": [row.exhibit.sha256], "case_id": [made.case]}
+    values |= {"user_id": [made.users["ben"].id], "session_id": ["0" * 64], "number": [1]}
+    values["name"] = ["csv", "A1-1.png", "A1-1-frame.png", "scores-csv", "overlays", "validation.html"]
+    values["export_name"] = ["json", "csv", "overlays", "scores-csv"]
+    rows = sorted(
+        table(made.app), key=lambda each: (each[0] != "GET", "delete" in each[1] or each[0] == "DELETE")
+    )
+    for method, rule, _endpoint, _need in rows:
+        if rule.startswith(_ENDS) and method != "GET" or rule == "/static/<path:filename>":
+            continue
+        fields = re.findall(r"<(?:[^:>]+:)?([^>]+)>", rule)
+        many = next((field for field in fields if len(values.get(field, [1])) > 1), None)
+        for choice in values[many] if many else [None]:
+            yield (
+                method,
+                re.sub(
+                    r"<(?:[^:>]+:)?([^>]+)>",
+                    lambda found, choice=choice, many=many: str(
+                        choice if found[1] == many else values.get(found[1], ["1" * 32])[0]
+                    ),
+                    rule,
+                ),
+            )
+
+
+SEARCHES = (
+    f"/analyses?q={FILE[:9]}",
+    "/analyses?verdict=manipulated",
+    "/analyses?reviewer=Ada",
+    "/analyses?sort=probability",
+    "/analyses?grouped=yes",
+    f"/analyses?q={WORDS}",
+    "/statistics?per=week",
+    "/api/v1/analyses?verdict=manipulated",
+    "/api/v1/analyses?reviewer=Ada",
+)
+
+
+def more_of_it(made: Review) -> tuple[str, ...]:
+    row = made.row.id
+    return (
+        f"/analyses?like={row}",
+        f"/api/v1/analyses?like={row}",
+        f"/compare?a={row}&b={row}",
+        f"/analyses/{row}/review.json?scores=all",
+        f"/analyses/{row}/scores.json?from=0&to=9",
+        f"/analyses/{row}/bundle.zip?video=no",
+        f"/api/v1/analyses/{row}/bundle.zip?video=no",
+        f"/api/v1/analyses/{row}/scores?limit=3",
+        f"/analyses/{row}?known=1",
+        f"/analyses/new?case={made.case}",
+    )
+
+
+def test_no_route_leaks(blind: Review, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rates, "count", lambda *_: None)
+    ben, row = blind.clients["ben"], blind.row
+    hides_findings = ben.get(f"/analyses/{row.id}/analysis.json").status_code == 403
+    seen: dict[str, int] = {}
+    for method, address in [*(("GET", each) for each in (*SEARCHES, *more_of_it(blind))), *addresses(blind)]:
+        answer = ben.open(address, method=method)
+        told = content(answer).replace(f'value="{WORDS}"', "")  # what was searched for stays in its field
+        seen[f"{method} {address}"] = answer.status_code
+        assert answer.status_code < 500 or answer.status_code == 503, (method, address, answer.text[:500])
+        assert WORDS not in told or WORDS in address, (method, address)
+        if hides_findings and (row.id in address or row.exhibit.sha256 in address or FILE in told):
+            for figure in _FIGURES:
+                assert figure not in told, (method, address, figure)
+        assert method == "GET" or still_blind(blind), (method, address)
+    assert still_blind(blind)
+    own = f"/analyses/{row.id}"
+    uncut = ("report.pdf", "report.html", "bundle.zip", "custody.json", "custody")
+    asked = [f"GET {place}/{name}" for place in (own, f"/api/v1{own}") for name in uncut]
+    assert {seen[each] for each in asked if each in seen} == {403}
+    assert seen[f"GET /cases/{blind.case}/case.zip"] == 403
+    assert seen[f"GET /api/v1/exhibits/{row.exhibit.sha256}/custody.json"] == (404 if hides_findings else 403)
+    assert sum(status == 200 for status in seen.values()) > 25, "the walk reached too little"
+
+
+def still_blind(made: Review) -> bool:
+    return made.clients["ben"].get(f"/analyses/{made.row.id}/report.pdf").status_code == 403
+
+
+def test_what_is_shown_and_what_is_not(tmp_path, sent) -> None:
+    made = review(tmp_path / "data", sent, "judgements")
+    ben, row = made.clients["ben"], made.row.id
+    assert ben.get(f"/analyses/{row}").status_code == 200
+    assert ben.get(f"/analyses/{row}/annotations.json").json["annotations"] == []
+    made.judge("ada", "manipulated")  # before, it would be told to her
+    said = made.annotate("ben", note="mine")
+    assert [each["note"] for each in said.json["annotations"]] == ["mine"]
+    assert "Ada" not in ben.get("/analyses").text.partition("Reviewer")[2].partition("</select>")[0]
+    # Ada sees both, and whoever has judged does.
+    assert len(made.clients["ada"].get(f"/analyses/{row}/annotations.json").json["annotations"]) == 4
+    made.judge("ben", "manipulated")
+    assert len(ben.get(f"/analyses/{row}/annotations.json").json["annotations"]) == 4
+    assert ben.get(f"/analyses/{row}/custody").status_code == 200
+    made.app.extensions["database"].close()
+
+
+def test_the_same_bytes_are_hidden_wherever_they_were_handed_in(tmp_path, sent) -> None:
+    made = review(tmp_path / "data", sent, "findings")
+    ben, database = made.clients["ben"], made.app.extensions["database"]
+    again = finished(made.app, {"probability": MACHINE}, file=FILE)
+    with database.begin() as session:
+        session.get_one(AnalysisRow, again.id).owner_id = made.users["ben"].id
+    assert again.exhibit_id == made.row.exhibit_id
+    assert ben.get(f"/analyses/{again.id}").location == made.page
+    assert ben.get(f"/analyses/{again.id}.json").status_code == 403
+    assert FILE not in ben.get("/analyses").text
+    assert FILE in made.clients["ada"].get("/analyses").text
+    made.judge("ben", "manipulated")
+    assert ben.get(f"/analyses/{again.id}").status_code == 200
+    database.close()
+
+
+def test_handing_the_same_bytes_in_tells_nothing(tmp_path, sent) -> None:
+    made = review(tmp_path / "data", sent, "findings")
+    ben, database = made.clients["ben"], made.app.extensions["database"]
+    exhibit = ben.get(f"{made.page}/exhibit").data
+    tus, part = {"Tus-Resumable": "1.0.0"}, "application/offset+octet-stream"
+    begun = ben.post("/api/v1/uploads", headers=tus | {"Upload-Length": str(len(exhibit))})
+    place = begun.headers["Location"]
+    ben.patch(place, data=exhibit, headers=tus | {"Upload-Offset": "0"}, content_type=part)
+
+    def by_parts():
+        return ben.post(f"{place}/analysis", json={})
+
+    def by_form():
+        form = {"file": (io.BytesIO(exhibit), "mine.mp4")}
+        return ben.post("/api/v1/analyses", data=form, headers={"Idempotency-Key": "a-key"})
+
+    for ask in (by_parts, by_form):
+        first = ask()
+        assert first.status_code == 202 and first.json["sha256"] == made.row.exhibit.sha256, first.text
+        finding = made.row.summary
+        with database.begin() as session:
+            row = session.get_one(AnalysisRow, first.json["id"])
+            row.state, row.verdict, row.probability = State.DONE, "manipulated", MACHINE
+            row.summary = finding
+            for kept in session.scalars(select(KeyedRequest)):  # as if it had been cut off
+                kept.status, kept.started = None, now() - timedelta(hours=2)
+        again = ask()
+        assert again.status_code == 202 and again.json["id"] == first.json["id"]
+        assert again.json["state"] == "done"
+        told = {
+            name: again.json[name] for name in ("verdict", "probability", "kind", "answers", "declarations")
+        }
+        assert told == dict.fromkeys(told)
+        made.clients["root"].delete(f"/api/v1/analyses/{first.json['id']}")
+    made.judge("ben", "manipulated")
+    assert by_form().status_code == 202
+    database.close()
+
+
+def test_the_second_reviewer_cannot_lift_it(tmp_path, sent) -> None:
+    made = review(tmp_path / "data", sent, "findings")
+    ben, case = made.clients["ben"], made.case
+    users = made.users
+    others = {"first": users["ada"].id, "second": users["dora"].id, "blind": "judgements"}
+    assert ben.post(f"/cases/{case}/reviewers", data=others).status_code == 403
+    assert ben.post(f"/cases/{case}/members/{users['ben'].id}/remove").status_code == 409
+    assert ben.post(f"/analyses/{made.row.id}/assign", data={"case": ""}).status_code == 403
+    assert ben.post(f"/analyses/{made.row.id}/delete").status_code == 403
+    root = made.clients["root"]
+    assert (
+        "second reviewer of an open case"
+        in root.post(f"/users/{users['ben'].id}/role", data={"role": "administrator"}).text
+    )
+    assert still_blind(made)
+    made.app.extensions["database"].close()
+
+
+def test_a_token_of_theirs_sees_no_more(tmp_path, sent) -> None:
+    made = review(tmp_path / "data", sent, "findings")
+    token = re.search(
+        r"rp_[A-Za-z0-9_-]{43}",
+        made.clients["ben"].post("/account/tokens", data={"name": "mine", "scope": ["read", "export"]}).text,
+    )
+    assert token
+    client = made.app.test_client()
+    for address in ("", "/analysis.json", "/annotations", "/report.pdf", "/segments"):
+        answer = client.get(
+            f"/api/v1/analyses/{made.row.id}{address}", headers={"Authorization": f"Bearer {token[0]}"}
+        )
+        assert answer.status_code == 403 and f"/reviews/{made.row.id}" in answer.json["remedy"]
+    assert (
+        json.loads(client.get("/api/v1/analyses", headers={"Authorization": f"Bearer {token[0]}"}).data)[
+            "items"
+        ]
+        == []
+    )
+    made.app.extensions["database"].close()
+
+
+def test_signing_in_anew_changes_nothing(tmp_path, sent) -> None:
+    made = review(tmp_path / "data", sent, "findings")
+    again = signed_in(made.app, "ben")
+    assert again.get(f"/analyses/{made.row.id}/review.json").status_code == 403
+    made.app.extensions["database"].close()
+
+
+BENS = "CANARY-OF-THE-SECOND"
+
+
+def annotated_every_way(made: Review, row: AnalysisRow) -> Iterator[TestResponse]:
+    """The answers to Ben, who annotates an analysis in each way there is."""
+    ben, said = made.clients["ben"], {"kind": "exhibit", "verdict": "disagree", "note": BENS}
+    kept = said | {"id": "5" * 32, "author": "Ben", "made": now().isoformat()}
+    facts = {"analysis": row.id, "exhibit_sha256": row.exhibit.sha256}
+    facts["analysis_sha256"] = load_result(
+        Folders.local(made.app.extensions["settings"].data).result(row.id)
+    ).sha256
+    file = file_text([ANNOTATION.validate_python(kept)], **facts, saved=now()).encode()
+    for place in (f"/analyses/{row.id}", f"/api/v1/analyses/{row.id}"):
+        yield ben.post(f"{place}/annotations", json=said)
+        yield ben.post(f"{place}/annotations", json={"kind": "rename", "person": "A", "name": BENS})
+        boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(file), "x.json")})
+        kind = f"multipart/form-data; boundary={boundary}"
+        yield ben.post(f"{place}/annotations/import", data=form, content_type=kind)
+
+
+@pytest.mark.parametrize("hidden", ["findings", "judgements"])
+@pytest.mark.usefixtures("quick_reports")
+def test_nothing_tells_the_first_what_the_second_says(tmp_path, sent, hidden, monkeypatch) -> None:
+    monkeypatch.setattr(Rates, "count", lambda *_: None)
+    made = review(tmp_path / "data", sent, hidden)
+    row, ada, ben = made.row, made.clients["ada"], made.clients["ben"]
+    database = made.app.extensions["database"]
+    if hidden == "judgements":  # else they do not get there
+        assert {each.status_code for each in annotated_every_way(made, row)} == {409}
+    assert made.judge("ben", "inconclusive", BENS, start="0:01", end="0:02", note=BENS).status_code == 303
+    for answer in annotated_every_way(made, row):
+        assert answer.status_code == 409, answer.text
+        assert "first, who has yet to judge it, could read" in answer.text
+    page = ben.get(f"/analyses/{row.id}").text
+    assert "Annotate it once the judgement of the first reviewer is in." in page and "/import" not in page
+    assert "Change the case details" in page
+    with database.begin() as session:
+        assert set(session.scalars(select(AnnotationRow.author))) == {"Ada"}
+    asked = [each for method, each in addresses(made) if method == "GET"]
+    asked += [*SEARCHES, *more_of_it(made), f"/analyses?q={BENS}", "/analyses?reviewer=Ben"]
+    seen: dict[str, int] = {}
+    for address in asked:
+        answer = ada.get(address)
+        seen[address] = answer.status_code
+        assert BENS not in content(answer).replace(f'value="{BENS}"', "") or BENS in address, address
+    for name in ("report.html", "bundle.zip", "custody.json", "annotations.json", "review.json"):
+        assert seen[f"/analyses/{row.id}/{name}"] == 200, name
+    assert seen[f"/cases/{made.case}/case.zip"] == 200
+    elsewhere = finished(made.app, file=FILE)  # the same bytes, in no case
+    with database.begin() as session:
+        session.get_one(AnalysisRow, elsewhere.id).owner_id = made.users["ben"].id
+    assert {each.status_code for each in annotated_every_way(made, elsewhere)} == {409}
+    # Once both have judged, both are disclosed, and the second says what they like.
+    assert made.judge("ada", "manipulated").status_code == 303
+    assert {each.status_code for each in annotated_every_way(made, row)} <= {200, 201, 303}
+    assert BENS in ada.get(f"/analyses/{row.id}/annotations.json").text
+    assert "Annotate it once" not in ben.get(f"/analyses/{row.id}").text
+    database.close()

@@ -1,0 +1,81 @@
+"""Scores for the desk: an outline of many, and stretches that together are all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from made_results import finished, hand_in
+
+from webapp.review import desk_data
+
+
+def made(count: int, seed: int) -> desk_data.Columns:
+    """Random scores of three tracks, a tenth of them not judged."""
+    rng = np.random.default_rng(seed)
+    time = np.sort(rng.choice(20_000, count, replace=False)) / 16
+    unjudged = rng.random(count) < 0.1
+    score, smooth = rng.random((2, count)).round(4)
+    score[unjudged] = smooth[unjudged] = np.nan
+    track = (np.arange(count) * 3 // max(count, 1)).astype(np.int64)
+    box = rng.integers(0, 500, (count, 4))
+    return desk_data.Columns(time, track, box, score, smooth, rng.random(count) < 0.4)
+
+
+@given(st.integers(0, 500), st.integers(0, 10_000), st.sampled_from([0.5, 3.0, 18.0, 5000.0]))
+def test_an_outline_keeps_what_is_least_and_most_of_each_bucket(count: int, seed: int, width: float) -> None:
+    columns = made(count, seed)
+    found = desk_data.outline(columns, width)
+    index = np.searchsorted(columns.time, found["time"])
+    assert found == columns.listed(index) | {"low": found["low"], "high": found["high"]}
+    assert (np.diff(index) > 0).all()
+    assert set(found["track"]) == set(columns.track.tolist())
+    buckets = (columns.time / width).astype(int)
+    assert {int(time / width) for time in found["time"]} == set(buckets.tolist())
+    kept = np.array([np.nan if value is None else value for value in found["smooth"]], float)
+    for bucket in set(buckets.tolist()):
+        inside = buckets == bucket
+        judged = columns.smooth[inside & ~np.isnan(columns.smooth)]
+        here = kept[buckets[index] == bucket]
+        assert len(here) <= 2 + 3
+        if len(judged):
+            assert (np.nanmin(here), np.nanmax(here)) == (judged.min(), judged.max())
+            scores = np.sort(columns.score[inside & ~np.isnan(columns.score)])
+            last = len(scores) - 1
+            of = [i for i in range(len(index)) if buckets[index[i]] == bucket and found["low"][i] is not None]
+            assert {found["low"][i] for i in of} == {scores[last // 4]}
+            assert {found["high"][i] for i in of} == {scores[-(-3 * last // 4)]}
+
+
+def test_a_short_analysis_comes_whole_and_a_long_one_in_stretches(app: Flask, client: FlaskClient) -> None:
+    short, row = finished(app), finished(app, persons=2, duration=3600.0, count=9_000)
+    assert client.get(f"/analyses/{short.id}/review.json").json["outline"] is None  # type: ignore[index]
+    address = f"/analyses/{row.id}"
+    outlined = client.get(f"{address}/review.json").json
+    whole = client.get(f"{address}/review.json?scores=all").json
+    assert outlined is not None and whole is not None
+    assert whole["outline"] is None and "low" not in whole["persons"][0]
+    assert all(len(person["time"]) <= 2 * desk_data.BUCKETS + 10 for person in outlined["persons"])
+    length, place = outlined["outline"]["stretch"], outlined["outline"]["scores"]
+    joined: dict[str, dict[str, list[object]]] = {}
+    for start in range(0, 3600, int(length)):
+        for person in client.get(f"{place}?from={start}&to={start + length}").json["persons"]:  # type: ignore[index]
+            own = joined.setdefault(person.pop("id"), {})
+            for name, values in person.items():
+                own.setdefault(name, []).extend(values)
+    assert joined == {p["id"]: {name: p[name] for name in joined[p["id"]]} for p in whole["persons"]}
+    assert set(joined["A"]) == {"time", "track", "box", "score", "smooth", "interpolated"}
+
+
+@pytest.mark.parametrize("query", ["", "?from=0", "?from=x&to=5", "?from=nan&to=5", "?from=0&to=inf"])
+def test_a_stretch_that_means_nothing(app: Flask, client: FlaskClient, query: str) -> None:
+    answer = client.get(f"/analyses/{finished(app).id}/scores.json{query}")
+    assert answer.status_code == 400 and "number of seconds" in answer.text
+
+
+def test_scores_of_what_is_not_done(app: Flask, client: FlaskClient) -> None:
+    assert client.get(f"/analyses/{hand_in(app).id}/scores.json?from=0&to=1").status_code == 409
+    assert client.get(f"/analyses/{'0' * 32}/scores.json?from=0&to=1").status_code == 404

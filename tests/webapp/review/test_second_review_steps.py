@@ -1,0 +1,43 @@
+"""By how much the desk of a second reviewer steps."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+
+import pytest
+from made_rows import change, row
+from second_review_case import Review
+
+from webapp.analyses.media import playback
+from webapp.analyses.media.playback import Playback
+from webapp.storage.data_folder import Folders
+
+pytestmark = pytest.mark.usefixtures("quick_reports")
+
+
+@pytest.fixture
+def steps(lab: Review) -> Callable[[], list[str]]:
+    """By how much the buttons of the second reviewer step; the exhibit plays as it is."""
+    plays = Playback("exhibit", "video/mp4", 0.0, 160, 90, "")
+    folders = Folders.local(lab.app.extensions["settings"].data)
+    folders.playback(lab.row.exhibit.sha256).parent.mkdir(parents=True, exist_ok=True)
+    playback.save_playback(folders, lab.row.exhibit.sha256, plays)
+    return lambda: re.findall(r'data-step="([^"]+)"', lab.clients["ben"].get(lab.page).text)
+
+
+def test_buttons_step_by_a_frame_of_the_exhibit(lab: Review, steps: Callable[[], list[str]]) -> None:
+    """The made-up exhibit has 30000/1001 frames a second: 0.04 s would show some of them never.
+
+    The analysis is not read for it: that of two hours takes a second or two.
+    """
+    shutil.rmtree(Folders.local(lab.app.extensions["settings"].data).result(lab.row.id))
+    assert steps() == ["-0.033367", "0.033367"]
+
+
+def test_a_row_from_before_frame_rates_were_kept_gets_it(lab: Review, steps: Callable[[], list[str]]) -> None:
+    database = lab.app.extensions["database"]
+    change(database, lab.row.id, frame_rate=None)
+    assert steps() == ["-0.033367", "0.033367"]
+    assert row(database, lab.row.id).frame_rate == "30000/1001"

@@ -1,0 +1,1 @@
+"""Training and test data: labelled sets, faces found in them, and examples made from those faces."""

@@ -1,0 +1,163 @@
+"""Training examples of single crops: drawn, sometimes blended, framed and degraded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from detector.explain.heatmaps import hide
+from detector.face_blending import Mask, self_blend, swap_blend
+from detector.faces.crop import SIDE_PER_BOX, CropSquare, crop_square
+from detector.faces.patch import decode_jpeg
+from detector.media.frame import Image
+from training.data.labelled_sets import DataSetError
+from training.data.research_faces import MARGIN, Sample
+from training.recipe import MixConfig
+from training.synthesis.degradations import degrade
+
+UNKNOWN = -1.0  # in a map of where an example was manipulated
+CELL = 32  # px of the crop to one place of that map, which is the network's own last stride
+# A group of so many faces is a clip of one person, and not a photo of several.
+_CLIP = 8
+
+# The DFDC crops' side in the units of `faces.SIDE_PER_BOX`; see there.
+_DFDC_SIDE = 1.01
+
+
+class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
+    """Degraded crops, uint8 (3, size, size); labels, 1.0 is manipulated; and where, if known.
+
+    Where is a map of ``size / CELL`` places a side: the share of each that was blended,
+    or ``UNKNOWN``. The share ``hidden`` of all examples has a part blurred away. After these
+    come the same crops at the sides ``also``, for networks that learn beside the first.
+    Raises :class:`~training.data.labelled_sets.DataSetError` as :func:`refuse_empty` does.
+    """
+
+    def __init__(
+        self,
+        samples: list[Sample],
+        mix: MixConfig,
+        size: int,
+        seed: int,
+        first: int,
+        last: int,
+        hidden: float = 0.0,
+        also: tuple[int, ...] = (),
+    ) -> None:
+        dfdc_real = [s for s in samples if s.framed and not s.label]
+        outside = [s for s in samples if not s.framed]
+        self._clips: dict[str, list[Sample]] = {}
+        for s in outside:
+            self._clips.setdefault(s.group, []).append(s)
+        self._pools = {
+            "dfdc_real": dfdc_real,
+            "dfdc_fake": [s for s in samples if s.framed and s.label],
+            "dfdc_self_blend": [s for s in dfdc_real if s.landmarks is not None],
+            "dfdc_swap": [s for s in dfdc_real if s.landmarks is not None],
+            "other_real": outside,
+            "other_self_blend": outside,
+            "other_swap": outside,
+            "other_reenacted": [s for s in outside if len(self._clips[s.group]) >= _CLIP],
+        }
+        for kind, pool in self._pools.items():
+            refuse_empty(kind, getattr(mix, kind), pool)
+        self._shares = np.array([getattr(mix, kind) for kind in self._pools])
+        self._sizes, self._seed = (size, *also), seed
+        self._first, self._last, self._hidden = first, last, hidden
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor | float, ...]:
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng((self._seed, self._first + index))
+        kind = str(rng.choice(list(self._pools), p=self._shares))
+        crops, label, where = self._draw(kind, rng)
+        if rng.random() < self._hidden:
+            crops = _partly_hidden(crops, where, rng)
+        if rng.random() < 0.5:
+            crops, where = [crop[:, ::-1] for crop in crops], where[:, ::-1]
+        first, *others = [torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))) for crop in crops]
+        return first, label, torch.from_numpy(np.ascontiguousarray(where)), *others
+
+    def _draw(self, kind: str, rng: np.random.Generator) -> tuple[list[Image], float, Mask]:
+        pool = self._pools[kind]
+        sample = pool[rng.integers(len(pool))]
+        image, label, blend = decode_jpeg(sample.data), float(sample.label), None
+        if kind.endswith("self_blend") and sample.landmarks is not None:
+            blend = self_blend(image, sample.landmarks, rng)
+        elif kind in {"dfdc_swap", "other_swap", "other_reenacted"} and sample.landmarks is not None:
+            # Reenactment blends another moment of the same person, a swap another person.
+            others = self._clips[sample.group] if kind == "other_reenacted" else pool
+            other = others[rng.integers(len(others))]
+            assert other.landmarks is not None
+            blend = swap_blend(image, sample.landmarks, decode_jpeg(other.data), other.landmarks, rng)
+        if blend is not None:
+            image, label = blend.image, 1.0
+        # Half of the examples keep the resolution they have; the rest pass through that
+        # of a smaller face and through degradation at that size, as in a video.
+        square = jittered_square(image, sample.framed, rng)
+        where = np.full((self._sizes[0] // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
+        if blend is not None:
+            where = _reduced(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
+        if rng.random() < 0.5:
+            return [crop_square(image, square, size) for size in self._sizes], label, where
+        small = int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2
+        crop = degrade(crop_square(image, square, small), rng)
+        # Drawn for the first side alone: further ones must change nothing about it.
+        drawn = small <= self._sizes[0]
+        enlarged = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])) if drawn else cv2.INTER_CUBIC
+        return [_resized(crop, size, enlarged) for size in self._sizes], label, where
+
+
+def refuse_empty(kind: str, share: float, pool: Sequence[object]) -> None:
+    """Raise :class:`DataSetError` where a kind of example has a share and nothing to draw from."""
+    if share and not pool:
+        raise DataSetError(
+            f"{kind} has a share of {share:g}, but there are no faces to make it of. Is the research folder "
+            "whole (dfdc-train-*.zip with its CSV, photos-real.zip, videos)?"
+        )
+
+
+def _resized(crop: Image, size: int, enlarged: int) -> Image:
+    how = cv2.INTER_AREA if crop.shape[0] > size else enlarged
+    return cv2.resize(crop, (size, size), interpolation=how)
+
+
+def _reduced(mask: Mask, square: CropSquare, places: int) -> Mask:
+    """``mask`` framed as the crop is, averaged over ``places`` by ``places``."""
+    pixels = (mask * 255).astype(np.uint8)
+    framed = crop_square(np.repeat(pixels[..., None], 3, axis=2), square, 8 * places)[..., 0]
+    return cv2.resize(framed.astype(np.float32) / 255, (places, places), interpolation=cv2.INTER_AREA)
+
+
+def _partly_hidden(crops: list[Image], where: Mask, rng: np.random.Generator) -> list[Image]:
+    """Blur away a blob of 5 to 25 % of each crop, unless that takes most of what was blended."""
+    coarse, share = rng.normal(size=(4, 4)).astype(np.float32), rng.uniform(0.05, 0.25)
+    masks = [_blob(coarse, share, crop.shape[0]) for crop in crops]
+    covered = cv2.resize(masks[0], where.shape[::-1], interpolation=cv2.INTER_AREA)
+    if where.max() > 0 and (where * covered).sum() > 0.5 * where.sum():
+        return crops
+    return [hide(crop, mask) for crop, mask in zip(crops, masks, strict=True)]
+
+
+def _blob(coarse: Mask, share: float, size: int) -> Mask:
+    hills = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    return (hills > np.quantile(hills, 1 - share)).astype(np.float32)
+
+
+def jittered_square(image: Image, framed: bool, rng: np.random.Generator) -> CropSquare:
+    """The square a training example shows: a face's usual framing, moved, scaled and turned a little."""
+    side = image.shape[0] if framed else image.shape[0] / MARGIN * (_DFDC_SIDE / SIDE_PER_BOX)
+    x, y = image.shape[1] / 2 + rng.normal(0, 0.025, 2) * side
+    return CropSquare(float(x), float(y), side * float(rng.uniform(0.87, 1.04)), float(rng.uniform(-8, 8)))
+
+
+def stack_crops(crops: list[Image]) -> NDArray[np.uint8]:
+    """Crops (h, w, 3) to one array (n, 3, h, w)."""
+    return np.stack(crops).transpose(0, 3, 1, 2)

@@ -1,0 +1,1 @@
+"""Measure models: metrics, reports and the leaderboard."""

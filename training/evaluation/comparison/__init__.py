@@ -1,0 +1,1 @@
+"""Measure comparisons with a reference, and fit their statistic."""

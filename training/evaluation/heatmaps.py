@@ -1,0 +1,324 @@
+"""Measure whether heatmaps show where a face was blended, and compare heatmap methods."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
+from pytorch_grad_cam.activations_and_gradients import ActivationsAndGradients
+from pytorch_grad_cam.metrics.road import NoisyLinearImputer
+from torch import nn
+from torch.nn.functional import interpolate
+
+from detector.explain.heatmaps import joined_map, maps_of_crops
+from detector.face_blending import self_blend
+from detector.faces.crop import crop_square, square_for_face
+from detector.faces.patch import decode_jpeg
+from detector.faces.search.networks import FaceDetector
+from detector.media.frame import Image
+from detector.networks.base import Network
+from detector.progress import ReportText
+from detector.scoring.fusion import SeenCrop
+from detector.scoring.scorer import Scorer
+from training.data.labelled_sets import open_zip
+
+Maps = NDArray[np.float32]  # (n, size, size), not negative
+
+METHODS = {
+    "Grad-CAM": GradCAM,
+    "Grad-CAM++": GradCAMPlusPlus,
+    "HiResCAM": HiResCAM,
+    "LayerCAM": LayerCAM,
+    "Eigen-CAM": EigenCAM,
+}
+ENGINE, OWN = "engine (detector.explain.heatmaps)", "the network's own map"
+_MOST_CHANNELS = 512  # Eigen-CAM's decomposition of wider layers takes seconds a face
+_BATCH = 25
+
+
+def all_maps(
+    scorer: Scorer, crops: Sequence[Image], methods: Sequence[str]
+) -> Iterator[tuple[str, str, Maps]]:
+    """Method, layer and maps of ``crops``: the engine's own, then each method at each layer."""
+    yield ENGINE, "", np.stack([m for some in batches(crops) for m in maps_of_crops(scorer, list(some))])
+    own = _own_maps(scorer, crops)
+    if own is not None:
+        yield OWN, "", own
+    yield from cam_maps(scorer, crops, methods, layers(scorer.network))
+
+
+def cam_maps(
+    scorer: Scorer, crops: Sequence[Image], methods: Sequence[str], places: dict[str, nn.Module]
+) -> Iterator[tuple[str, str, Maps]]:
+    """Maps of the logit by each method at each layer, with their own values, at the crops' size.
+
+    One pass of the network, there and back, serves them all.
+    """
+    size = crops[0].shape[0]
+    kept: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
+    makers = {name: METHODS[name](scorer.network, []) for name in methods}
+    for some in batches(crops):
+        images = scorer.tensor(some).requires_grad_(True)
+        recorder = ActivationsAndGradients(scorer.network, list(places.values()), None)
+        recorder(images).sum().backward()
+        activations, gradients = list(recorder.activations), list(recorder.gradients)
+        recorder.release()
+        for place, (name, layer) in enumerate(places.items()):
+            seen, slope = activations[place].numpy(), gradients[place].numpy()
+            for method, maker in makers.items():
+                if method == "Eigen-CAM" and seen.shape[1] > _MOST_CHANNELS:
+                    continue
+                image = maker.get_cam_image(images, layer, [], seen, slope, False)
+                kept.setdefault((method, name), []).extend(
+                    _enlarged(np.maximum(m, 0).astype(np.float32), size) for m in image
+                )
+    for (method, name), maps in kept.items():
+        yield method, name, np.stack(maps)
+
+
+def random_maps(count: int, size: int, seed: int = 0) -> Maps:
+    """Smooth random hills of 4×4 places, like a map of the last layer without any knowledge."""
+    rng = np.random.default_rng(seed)
+    return np.stack([_enlarged(rng.random((4, 4)).astype(np.float32), size) for _ in range(count)])
+
+
+def centre_maps(count: int, size: int) -> Maps:
+    """A hill in the middle: what a map reaches that knows where faces lie, and nothing of this one."""
+    away = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
+    hill = np.exp(-(away[:, None] ** 2 + away**2) / (2 * 0.2**2))
+    return np.repeat(hill[None], count, axis=0)
+
+
+def layers(network: Network) -> dict[str, nn.Module]:
+    """Layers of ``network`` that a map may be drawn from, by name, from early to late."""
+    named = dict(network.named_modules())
+    found = {name: m for name, m in named.items() if _is_stage(name)}
+    # The last convolution before pooling, where HiResCAM is exact for a linear head.
+    found |= {"backbone.bn2": named["backbone.bn2"]} if "backbone.conv_head" in named else {}
+    return found
+
+
+def _own_maps(scorer: Scorer, crops: Sequence[Image]) -> Maps | None:
+    """Where the network itself places its logit, if it can tell."""
+    size = crops[0].shape[0]
+    out: list[NDArray[np.float32]] = []
+    try:
+        for some in batches(crops):
+            with torch.inference_mode():
+                _, local = scorer.network.forward_local(scorer.tensor(some))
+            out += [_enlarged(np.maximum(m, 0), size) for m in local.float().cpu().numpy()]
+    except AttributeError:
+        return None
+    return np.stack(out)
+
+
+def _is_stage(name: str) -> bool:
+    """Names such as ``backbone.blocks.4`` and ``backbone.layer3``; the first stages see no shapes yet."""
+    parts = name.split(".")
+    if len(parts) == 3 and parts[1] == "blocks":
+        return int(parts[2]) >= 2
+    return len(parts) == 2 and parts[1] in {"layer2", "layer3", "layer4"}
+
+
+def _enlarged(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    # Cubic interpolation of a 4×4 map overshoots below zero.
+    large: NDArray[np.float32] = np.maximum(
+        cv2.resize(values, (size, size), interpolation=cv2.INTER_CUBIC), np.float32(0)
+    )
+    return large
+
+
+def batches(crops: Sequence[Image]) -> Iterator[Sequence[Image]]:
+    """``crops``, some at a time, for memory's sake."""
+    for start in range(0, len(crops), _BATCH):
+        yield crops[start : start + _BATCH]
+
+
+FACES = 150
+TOGETHER = "engine, together with the second look"
+RANDOM, CENTRE, PERFECT = "random map", "hill at the centre", "perfect map (the mask)"
+_ON_CARDS = {
+    ENGINE: "heatmaps",
+    TOGETHER: "heatmaps of scan and second look together",
+    RANDOM: "random maps",
+    PERFECT: "perfect maps",
+}
+_INNER_ALTERED = 0  # of the second look's outputs
+_REMOVED = (0.1, 0.3)  # shares of the pixels that ROAD takes away
+_ROAD_SIZE = 64  # px; solving for the removed pixels at the crop's own size takes ten times as long
+_ROAD_FACES = 24
+_PAD = 64  # px around a photo, without which CenterFace misses faces that fill it
+_INSIDE = 0.5  # of the mask's highest value, from where on a pixel counts as blended
+
+
+@dataclass(frozen=True)
+class BlendedCrops:
+    """Crops of self-blended faces, each with its mask of what was blended (n, size, size)."""
+
+    crops: list[Image]
+    masks: NDArray[np.bool_]
+
+
+def blended_faces(archive: Path, size: int, count: int = FACES) -> BlendedCrops:
+    """``count`` LFW photographs out of ``photos-real.zip``, self-blended with seeds 0, 1, 2 …"""
+    detector = FaceDetector(0.5)
+    crops, masks = [], []
+    with open_zip(archive) as photos:
+        names = sorted(n for n in photos.namelist() if n.startswith("lfw/") and n.endswith(".jpg"))
+        for seed, number in enumerate(np.linspace(0, len(names) - 1, count).astype(int)):
+            image = decode_jpeg(photos.read(names[number]))
+            image = cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
+            found = detector(image)
+            if not found:
+                continue
+            face = max(found, key=lambda f: f.width)
+            blend = self_blend(image, face.landmarks, np.random.default_rng(seed))
+            square = square_for_face(face)
+            crops.append(crop_square(blend.image, square, size))
+            mask = np.repeat((255 * blend.mask / blend.mask.max()).astype(np.uint8)[..., None], 3, axis=2)
+            masks.append(crop_square(mask, square, size)[..., 0] > 255 * _INSIDE)
+    return BlendedCrops(crops, np.array(masks))
+
+
+def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: int) -> Maps:
+    """What the engine shows where the scan and the second look's inner face decide together.
+
+    At the size of ``crops``, those of :func:`blended_faces`; it makes the second look's larger ones too.
+    """
+    second, size = scorer.loaded.second_look, scorer.card.input.size
+    assert second is not None
+    maps = []
+    for crop, larger in zip(crops, blended_faces(archive, second.card.input.size, count).crops, strict=True):
+        seen = (
+            SeenCrop(crop, scorer.network, scorer.card.input),
+            SeenCrop(larger, second.network, second.card.input, _INNER_ALTERED),
+        )
+        maps.append(cv2.resize(joined_map(seen), (size, size), interpolation=cv2.INTER_AREA))
+    return np.stack(maps)
+
+
+def energy_ratios(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Share of each map's energy inside its mask over the share of the crop the mask covers (n,).
+
+    1 is what a uniform map has; one over the mask's share is the most there can be. An
+    empty map counts as a uniform one.
+    """
+    area = masks.mean(axis=(1, 2))
+    total = maps.sum(axis=(1, 2), dtype=np.float64)
+    inside = (maps * masks).sum(axis=(1, 2), dtype=np.float64)
+    share = np.where(total > 0, inside / np.maximum(total, 1e-12), area)
+    ratios: NDArray[np.float64] = share / np.maximum(area, 1e-12)
+    return ratios
+
+
+def pointing_hits(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Share of each map's hottest pixels that lies in its mask (n,); an even map has no right to a hit."""
+    hottest = maps >= maps.max(axis=(1, 2), keepdims=True)
+    hits: NDArray[np.float64] = (hottest & masks).sum(axis=(1, 2)) / hottest.sum(axis=(1, 2))
+    return hits
+
+
+def road(scorer: Scorer, crops: Sequence[Image], maps: Maps, seed: int = 0) -> NDArray[np.float64]:
+    """Logit without the least relevant pixels minus logit without the most relevant, (n,).
+
+    The mean over removing 10 and 30 %; more is better, a map without knowledge has 0. What
+    is removed is imputed at 64 px and enlarged; the pixels that stay are untouched.
+    """
+    torch.manual_seed(seed)
+    impute = NoisyLinearImputer()
+    # Equal values, as in a map without any heat, go in random order.
+    ties = np.random.default_rng(seed)
+    out = []
+    for crop, heat in zip(crops, maps, strict=True):
+        image = scorer.tensor([crop]).contiguous().cpu()
+        small = interpolate(image, size=(_ROAD_SIZE, _ROAD_SIZE), mode="area")[0]
+        coarse = cv2.resize(heat, (_ROAD_SIZE, _ROAD_SIZE), interpolation=cv2.INTER_AREA)
+        order = np.lexsort((ties.random(coarse.size), coarse.ravel()))
+        altered = []
+        for share in _REMOVED:
+            count = round(share * coarse.size)
+            for gone in (order[:count], order[-count:]):
+                kept = torch.ones(coarse.size)
+                kept[gone] = 0
+                kept = kept.reshape(1, 1, _ROAD_SIZE, _ROAD_SIZE)
+                # The package hands tensors to NumPy in a way that NumPy 2 warns of.
+                with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                    imputed = impute(small, kept[0, 0])[None]
+                filled = interpolate(imputed, size=heat.shape, mode="bilinear")
+                stays = interpolate(kept, size=heat.shape)
+                altered.append(image * stays + filled * (1 - stays))
+        with torch.inference_mode():
+            batch = torch.cat(altered).to(scorer.device).contiguous(memory_format=torch.channels_last)
+            logits = scorer.network(batch).double().cpu().numpy().reshape(-1, 2)
+        out.append(float((logits[:, 0] - logits[:, 1]).mean()))
+    return np.array(out)
+
+
+def measure_maps(
+    archive: Path,
+    scorer: Scorer,
+    report: ReportText,
+    count: int = FACES,
+    methods: Sequence[str] = tuple(METHODS),
+) -> list[dict[str, Any]]:
+    """One row a method and layer, the engine's first, then references: random, centred, perfect.
+
+    ``energy`` is over all faces, ``energy, found`` over those the model gives 0.5 or more,
+    which are the ones that get explained; ROAD is over the first two dozen of all.
+    """
+    faces = blended_faces(archive, scorer.card.input.size, count)
+    logits = np.concatenate([scorer.logits(some) for some in batches(faces.crops)])
+    found = logits >= 0
+    few = slice(0, _ROAD_FACES)
+    rows = []
+    size = scorer.card.input.size
+
+    def row(method: str, layer: str, maps: Maps) -> dict[str, Any]:
+        ratios, hits = energy_ratios(maps, faces.masks), pointing_hits(maps, faces.masks)
+        return {
+            "method": method,
+            "layer": layer,
+            "pointing": _mean(hits),
+            "energy": _mean(ratios),
+            "pointing, found": _mean(hits[found]),
+            "energy, found": _mean(ratios[found]),
+            "ROAD": _mean(road(scorer, faces.crops[few], maps[few])),
+            "faces": len(hits),
+            "faces found": int(found.sum()),
+        }
+
+    for method, layer, maps in all_maps(scorer, faces.crops, methods):
+        report(f"{method} {layer}")
+        rows.append(row(method, layer, maps))
+    if scorer.loaded.second_look is not None:
+        report(TOGETHER)
+        rows.append(row(TOGETHER, "", together_maps(scorer, faces.crops, archive, count)))
+    rows.append(row(RANDOM, "", random_maps(len(faces.crops), size)))
+    rows.append(row(CENTRE, "", centre_maps(len(faces.crops), size)))
+    rows.append(row(PERFECT, "", faces.masks.astype(np.float32)))
+    return rows
+
+
+def card_figures(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """What a card states of the rows that :func:`explanation` gives."""
+    figures = {}
+    for row in rows:
+        if name := _ON_CARDS.get(row["method"]):
+            energy = f"self-blended faces, energy of {name} inside the mask against an even map"
+            figures[energy] = float(row["energy"] or 0)
+            if row["method"] in (ENGINE, TOGETHER):
+                hits = f"self-blended faces, pointing-game hits of {name}"
+                figures[hits] = float(row["pointing"] or 0)
+    return figures
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    return round(float(values.mean()), 4) if len(values) else None

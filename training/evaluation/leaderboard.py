@@ -1,0 +1,268 @@
+"""Evaluate every model on the same data: ``leaderboard.jsonl``, and ``LEADERBOARD.md`` made from it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from detector.errors import ParameterError
+from detector.models.card import Card, SecondLookCard
+from detector.models.loaded import LoadedModel, load_model
+from detector.models.model_files import (
+    DEFAULT_MODEL,
+    MODELS_FOLDER,
+    SECOND_LOOK_FOLDER,
+    known_models,
+    load_card,
+)
+from detector.models.onnx_file import read_onnx
+from detector.progress import ReportText
+from detector.schema.analysis import Sha256, Value
+from detector.scoring.scorer import Scorer
+from training.evaluation.evaluate import evaluate
+
+# Not ``.json``: those are model cards.
+RECORD, TABLE = "leaderboard.jsonl", "LEADERBOARD.md"
+_FACES = 32  # a batch
+_ROUNDS = 5
+_BATCHES = 3  # a round
+
+# Columns: heading, figure of the model card, whether more is better.
+COLUMNS = (
+    ("crops AUC", "dfdc-test crops, AUC", True),
+    ("crops EER", "dfdc-test crops, equal error rate", False),
+    ("crops ECE", "dfdc-test crops, expected calibration error", False),
+    ("clips AUC", "develop clips, AUC", True),
+    ("c40 clips AUC", "develop clips of FaceForensics++ c40, AUC", True),
+    ("AP at tIoU 0.5", "splices, AP at tIoU 0.5", True),
+)
+
+
+class Speed(Value):
+    """Faces a second on the CPU in batches of 32, and how many times the default's in the same run."""
+
+    one_thread: float
+    all_threads: float
+    threads: int
+    ratio_one: float
+    ratio_all: float
+
+
+class Row(Value):
+    """One model's measurements. ``note`` says why it is not shipped, or what to know of it."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    size: int
+    parameters: int
+    megabytes: float
+    figures: dict[str, float]
+    speed: Speed | None = None
+    note: str = ""
+
+
+def leaderboard(
+    models: Sequence[str],
+    data: Path,
+    out: Path,
+    report: ReportText = lambda text: None,
+    folder: Path = MODELS_FOLDER,
+) -> Path:
+    """Measure ``models`` (default: all in ``folder``), add them to the record, and write the table.
+
+    What ``out/evaluation-NAME/metrics.json`` holds of the same weights is not measured
+    again. Returns the path of ``LEADERBOARD.md``. Raises what :func:`evaluate` raises.
+    """
+    given = list(models) or [str(folder / f"{card.name}.json") for card, _ in known_models([folder])]
+    rows = {row.name: row for row in read_record(folder)}
+    speeds = _speeds([load_model(model) for model in given], report)
+    for model in given:
+        card, weights = load_card(model)
+        figures = _known_figures(card, out)
+        if figures is None:
+            figures = evaluate(
+                model, data, out / f"evaluation-{card.name}", quick=True, report=report
+            ).figures
+        rows[card.name] = _row(card, weights, figures, speeds.get(card.name), rows.get(card.name))
+        write_record(list(rows.values()), folder)
+    return folder / TABLE
+
+
+def read_record(folder: Path = MODELS_FOLDER) -> list[Row]:
+    """The rows kept in ``folder``, if any; raises :class:`ParameterError` when one is malformed."""
+    path = folder / RECORD
+    if not path.is_file():
+        return []
+    try:
+        return [Row.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValidationError as error:
+        raise ParameterError(f"{path} is malformed: {error.errors()[0]['msg']}.") from None
+
+
+def write_record(rows: Sequence[Row], folder: Path = MODELS_FOLDER) -> None:
+    """Write the record, best on clips first, and the table made from it."""
+    best = "develop clips, AUC"
+    ordered = sorted(rows, key=lambda row: (-row.figures.get(best, 0.0), row.name))
+    (folder / RECORD).write_text("".join(row.model_dump_json() + "\n" for row in ordered), encoding="utf-8")
+    shipped = {path.stem for path in folder.glob("*.safetensors")}
+    table = markdown(ordered, shipped) + second_looks(folder)
+    (folder / TABLE).write_text(table, encoding="utf-8")
+
+
+def second_looks(folder: Path) -> str:
+    """Figures of the models in ``folder`` that have a second look, as their cards state them."""
+    lines = []
+    for path in sorted((folder / SECOND_LOOK_FOLDER).glob("*.json")):
+        card = SecondLookCard.model_validate_json(path.read_bytes())
+        of_clips = {name: value for name, value in card.figures.items() if ", " in name}
+        lines += ["", f"## `{path.stem}` with its second look", "", "| figure | value |", "|---|---|"]
+        lines += [f"| {name} | {value:.3f} |" for name, value in of_clips.items()]
+        for rate in card.rates:
+            interval = "" if rate.low is None else f" ({rate.low:.3f} to {rate.high:.3f})"
+            lines.append(f"| {rate.data}, {rate.figure} | {rate.value:.3f}{interval} |")
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+def markdown(rows: Sequence[Row], shipped: set[str]) -> str:
+    """The table; the best figure of a column is bold."""
+    heads = ["model", "architecture", *(head for head, _, _ in COLUMNS)]
+    heads += ["parameters, M", "file, MB", "faces a second, 1 thread", "all threads", "× default"]
+    lines = [
+        "# Leaderboard",
+        "",
+        "*Generated by `python -m detector leaderboard --data DIR` from `leaderboard.jsonl`; do not edit.*",
+        "",
+        "Every model on the same data through the same engine. Crops are the 2,000 of `dfdc-test`; clips are "
+        "those of role `develop` in `videos/`, 24 of the 126 of other documents, scored with the probability "
+        "the engine publishes (c40: FaceForensics++ at its heaviest compression); AP is over `splices.json`. "
+        f"Speed is the network alone on batches of {_FACES} crops in float32, measured in one run beside the "
+        "default; only the ratio (1 thread) compares across machines.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|" + "---|" * len(heads),
+    ]
+    best = {
+        name: (max if more else min)([r.figures[name] for r in rows if name in r.figures], default=None)
+        for _, name, more in COLUMNS
+    }
+    notes: list[str] = []
+    for row in rows:
+        note = row.note or ("" if row.name in shipped else "weights not shipped")
+        mark = ""
+        if note:
+            notes.append(f"{len(notes) + 1}. `{row.name}`: {note}")
+            mark = f" ({len(notes)})"
+        lines.append("| " + " | ".join(_cells(row, mark, best)) + " |")
+    return "\n".join([*lines, "", *notes, ""] if notes else [*lines, ""])
+
+
+def _cells(row: Row, mark: str, best: Mapping[str, float | None]) -> list[str]:
+    """A line of the table; ``mark`` is that of its note, ``best`` the best figure of each column."""
+    cells = [f"`{row.name}`{mark}", f"`{row.architecture}`, {row.size} px"]
+    for _, name, _ in COLUMNS:
+        value = row.figures.get(name)
+        text = "–" if value is None else f"{value:.3f}"
+        cells.append(f"**{text}**" if value is not None and value == best[name] else text)
+    cells += [f"{row.parameters / 1e6:.1f}", f"{row.megabytes:.1f}"]
+    if (speed := row.speed) is None:
+        return [*cells, *["–"] * 3]
+    both = f"{speed.one_thread:.0f}", f"{speed.all_threads:.0f} ({speed.threads})"
+    return [*cells, *both, f"{speed.ratio_one:.2f}"]
+
+
+def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
+    """Faces a second of each scorer's network, CPU, at ``threads``: the best of rounds taken in turns."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    rng = np.random.default_rng(0)
+    crops = {
+        name: list(rng.integers(0, 256, (_FACES, s.card.input.size, s.card.input.size, 3), np.uint8))
+        for name, s in scorers.items()
+    }
+    fastest = dict.fromkeys(scorers, float("inf"))
+    try:
+        for name, scorer in scorers.items():
+            scorer.logits(crops[name])  # the first batch plans and allocates
+        for _ in range(_ROUNDS):
+            for name, scorer in scorers.items():
+                started = time.perf_counter()
+                for _ in range(_BATCHES):
+                    scorer.logits(crops[name])
+                fastest[name] = min(fastest[name], time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(before)
+    return {name: _BATCHES * _FACES / seconds for name, seconds in fastest.items()}
+
+
+def _speeds(loaded: Sequence[LoadedModel], report: ReportText) -> dict[str, Speed]:
+    report("measuring speed")
+    cpu = torch.device("cpu")
+    # Other back ends than torch have threads of their own: an ONNX file's speed would compare with none.
+    scorers = {model.card.name: Scorer(model, cpu) for model in loaded if not model.card.onnx}
+    if not scorers:
+        return {}
+    default = scorers.get(DEFAULT_MODEL) or Scorer(load_model(DEFAULT_MODEL), cpu)
+    threads = os.cpu_count() or 1
+    all_ = {**scorers, DEFAULT_MODEL: default}
+    one, many = measure_speed(all_, 1), measure_speed(all_, threads)
+    return {
+        name: Speed(
+            one_thread=round(one[name], 1),
+            all_threads=round(many[name], 1),
+            threads=threads,
+            ratio_one=round(one[name] / one[DEFAULT_MODEL], 3),
+            ratio_all=round(many[name] / many[DEFAULT_MODEL], 3),
+        )
+        for name in scorers
+    }
+
+
+def _known_figures(card: Card, out: Path) -> dict[str, float] | None:
+    """Figures of the same weights and settings out of an earlier evaluation below ``out``."""
+    from detector.schema.analysis import Parameters
+
+    for path in (out / f"evaluation-{card.name}", out / "evaluation"):
+        kept = path / "metrics.json"
+        if not kept.is_file():
+            continue
+        found = json.loads(kept.read_text())
+        same = found.get("model", {}).get("sha256") == card.sha256
+        if same and found["model"]["temperature"] == card.temperature:
+            settings = found["parameters"] == Parameters().model_dump()
+            if settings and COLUMNS[0][1] in found["figures"]:
+                figures: dict[str, float] = found["figures"]
+                return figures
+    return None
+
+
+def _parameters(model: LoadedModel) -> int:
+    if not model.card.onnx:
+        return sum(p.numel() for p in model.network.parameters())
+    graph = read_onnx(model.weights or b"", model.card.name).graph
+    return sum(math.prod(tensor.dims) for tensor in graph.initializer)
+
+
+def _row(card: Card, weights: Path, figures: dict[str, float], speed: Speed | None, old: Row | None) -> Row:
+    model = load_model(weights.with_suffix(".json"))
+    return Row(
+        name=card.name,
+        title=card.title,
+        architecture=card.architecture,
+        sha256=card.sha256,
+        size=card.input.size,
+        parameters=_parameters(model),
+        megabytes=round(weights.stat().st_size / 1e6, 2),
+        figures={name: figures[name] for _, name, _ in COLUMNS if name in figures},
+        speed=speed,
+        note=old.note if old else "",
+    )

@@ -1,0 +1,1 @@
+"""The small network that proposes where faces may be: examples, training, measuring and shipping."""

@@ -1,0 +1,146 @@
+"""Publish a checkpoint as a model: half-precision weights, temperature and model card."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from detector.errors import ModelError
+from detector.models.card import Card, Input
+from detector.models.loaded import load_model
+from detector.models.model_files import MODELS_FOLDER, load_card
+from detector.networks.base import create
+from detector.statistics.metrics import fit_temperature
+from training.data.labelled_sets import marks_metadata
+from training.data.sources import open_source
+from training.model_card import card_origin, write_card
+from training.recipe import Config
+from training.train import predict
+
+
+def publish(
+    config: Config, checkpoint: Path, data: Path, failures: Path | None = None, folder: Path = MODELS_FOLDER
+) -> Card:
+    """Write ``folder/NAME.safetensors`` and its card; the temperature is fitted on the validation split.
+
+    ``failures`` are those that :func:`~training.train.train` was given. Figures are left to
+    ``training.evaluation.evaluate``, which measures what was published; the card of weights that are
+    published already stays as it is, with what was measured of them.
+    """
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    halves = to_half_precision(_interpolated(state["best"], config))
+    network = create(config.architecture)
+    network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
+    weights = save(halves, marks_metadata(state.get("learnt_from", ())))
+    published = _published(folder / f"{config.name}.json", hashlib.sha256(weights).hexdigest())
+    if published is not None:
+        return published
+    source = open_source(config, data, checkpoint.parent, config.samples, failures)
+    labels, logits = predict(network, source.validation(), torch.device("cpu"))
+    origin = card_origin(config, data, failures)
+    card = Card(
+        name=config.name,
+        title=config.title,
+        architecture=config.architecture,
+        sha256=hashlib.sha256(weights).hexdigest(),
+        input=Input(size=config.size, mean=config.mean, std=config.std),
+        temperature=round(fit_temperature(labels, logits), 4),
+        data=origin.data,
+        terms=origin.terms,
+        recipe=_recipe(config, state["history"]),
+        figures={},
+        domain=origin.domain,
+        limits=origin.limits,
+        validated=origin.validated,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{config.name}.safetensors").write_bytes(weights)
+    write_card(card, folder)
+    return card
+
+
+def _published(card: Path, sha256: str) -> Card | None:
+    """The card of these weights, if they lie beside it."""
+    try:
+        found, weights = load_card(card)
+    except ModelError:
+        return None
+    whole = found.sha256 == sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
+    return found if whole else None
+
+
+def _interpolated(last: dict[str, Tensor], config: Config) -> dict[str, Tensor]:
+    """Weights part of the way from those the recipe starts with (WiSE-FT, Wortsman et al., CVPR 2022).
+
+    What fine-tuning gains on its own data it loses in part elsewhere; in between is the better of both.
+    """
+    if config.interpolation == 1:
+        return last
+    return interpolate_weights(load_model(config.start).network.state_dict(), last, config.interpolation)
+
+
+def interpolate_weights(first: dict[str, Tensor], last: dict[str, Tensor], share: float) -> dict[str, Tensor]:
+    """Weights ``share`` of the way from ``first`` to ``last``; what is no float is ``last``'s."""
+    return {
+        name: value.lerp(last[name], share) if value.is_floating_point() else last[name]
+        for name, value in first.items()
+    }
+
+
+def to_half_precision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``state`` as it is written: what is a float in half precision."""
+    return {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in state.items()
+    }
+
+
+def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:
+    start = {"imagenet": "ImageNet weights", "random": "random weights"}.get(
+        config.start, f"the weights of {config.start}"
+    )
+    frozen = f", its first {config.frozen_stages} stages kept as they were" if config.frozen_stages else ""
+    best = max(history, key=lambda check: check[f"validation_{config.choose_by}"])
+    lines = [
+        f"{config.architecture} from {start}{frozen}; square crops of {config.size} px",
+        f"{history[-1]['seen']:,} examples in batches of {config.batch}, of which the weights after "
+        f"{best['seen']:,} were best on the validation split by {config.choose_by.upper()}; AdamW at "
+        f"{config.learning_rate:g} ({config.schedule} schedule), weight decay {config.weight_decay:g}, label "
+        f"smoothing {config.label_smoothing:g}, moving average of the weights ({config.average_decay:g}), "
+        f"{'bfloat16 autocast' if config.mixed_precision else 'float32'}, seed {config.seed}",
+    ]
+    if config.interpolation < 1:
+        share = f"{config.interpolation:.0%}"
+        lines.append(f"Published are weights {share} of the way from the first to the last (WiSE-FT)")
+    if config.teacher:
+        lines.append(f"Half of the loss is agreement with {config.teacher} (distillation)")
+    if config.local_weight:
+        lines.append(
+            f"A loss of weight {config.local_weight:g} asks blended places to score above an example's mean"
+        )
+    if config.seen_again:
+        lines.append("Each example is seen twice, the second time mirrored and lit otherwise")
+    if config.hidden:
+        lines.append(f"{config.hidden:.0%} of the examples of both classes have a part hidden")
+    if config.mix is not None:
+        mix = ", ".join(f"{name.replace('_', ' ')} {share:.0%}" for name, share in config.mix if share)
+        lines.append(
+            f"Mix: {mix}. Blends after the idea of Shiohara and Yamasaki (CVPR 2022) and, for swaps and "
+            "reenactment, Li et al. (CVPR 2020), with a face outline fitted to five landmarks"
+        )
+    if config.sequences is not None:
+        lines.append(
+            f"Sequences of {config.sequences.shortest} to {config.sequences.longest} frames: clips with one "
+            "blend carried through, and animated photographs and crops"
+        )
+    return (
+        *lines,
+        "Framing jitter, scaling, colour, blur, noise, JPEG and H.264 compression alike on both classes",
+        "Temperature fitted on the validation split; weights stored in half precision",
+        *config.notes,
+    )

@@ -1,0 +1,142 @@
+"""Pairs of examples that differ in one property: a face, and the same face blended or moved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from detector.face_blending import TEMPLATE, Mask, self_blend_pair
+from detector.faces.crop import HEAD, INNER, crop_square
+from detector.faces.patch import decode_jpeg
+from detector.media.frame import Image
+from training.second_look.examples.patches import Patch, require_training
+from training.second_look.examples.sampling import degrade_crop, degrade_crop_with_mask, square_of
+from training.synthesis.motion import transfer_motion
+
+
+class Pair(Protocol):
+    """A face that is framed and degraded alike with and without what was made."""
+
+    def crops(self, size: int) -> tuple[Image, Image]:
+        """As it is and made, (size, size, 3)."""
+        ...
+
+
+def pair_crops(pairs: Iterable[Pair], size: int) -> Iterator[Image]:
+    """As it is, made, as it is, made."""
+    for pair in pairs:
+        yield from pair.crops(size)
+
+
+_SIDE = 256  # px, at which a face is blended
+_BLEND_SEED = 41
+
+
+@dataclass(frozen=True)
+class BlendPair:
+    """An unmanipulated inner face of role ``train`` without and with a blend; what is drawn follows from
+    ``seed``. Raises :class:`~training.second_look.examples.patches.RoleError` for another role."""
+
+    patch: Patch
+    seed: int
+
+    def __post_init__(self) -> None:
+        require_training([self.patch], None)
+
+    def crops(self, size: int) -> tuple[Image, Image]:
+        """Without and with it, (size, size, 3)."""
+        return self.masked(size, 1)[:2]
+
+    def masked(self, size: int, cells: int) -> tuple[Image, Image, Mask]:
+        """The same, and how much of each of ``cells`` × ``cells`` equal parts of the second is blended."""
+        rng = np.random.default_rng(self.seed)
+        face = crop_square(decode_jpeg(self.patch.data), square_of(self.patch, INNER, rng), _SIDE)
+        landmarks = (TEMPLATE * _SIDE).astype(np.float32)  # where an inner face has them
+        without, blend = self_blend_pair(face, landmarks, rng)
+        mask = cv2.resize(blend.mask, (cells, cells), interpolation=cv2.INTER_AREA)
+        first = degrade_crop(without, self.patch, size, rng)
+        return first, *degrade_crop_with_mask(blend.image, mask, self.patch, size, rng)
+
+
+def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _BLEND_SEED) -> list[BlendPair]:
+    """So many of the unmanipulated ``patches`` of each source, or all there are."""
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for source, count in counts.items():
+        faces = [patch for patch in patches if patch.source == source and not patch.fake]
+        for row in rng.permutation(len(faces))[:count].tolist():
+            pairs.append(BlendPair(faces[row], int(rng.integers(2**31))))
+    return pairs
+
+
+_CANDIDATES = 20  # pairs of frames of a clip that are tried
+_APART = 3  # patches of a clip: so far apart are both frames at least
+_ALIKE = 5.5  # levels: mean difference of a frame and what is made in its place, at most
+_MOTION_SEED = 43
+
+
+@dataclass(frozen=True)
+class MotionPair:
+    """A frame of role ``train``, another one of the same clip, and the seed of what is drawn.
+
+    Raises :class:`~training.second_look.examples.patches.RoleError` for another role.
+    """
+
+    driving: Patch
+    still: Patch
+    seed: int
+
+    def __post_init__(self) -> None:
+        require_training([self.driving, self.still], None)
+
+    @property
+    def alike(self) -> bool:
+        """Whether what is made resembles the frame. Where a head turns far it does not, as anyone can see."""
+        frame, made = self._pictures()
+        return float(np.abs(frame.astype(np.int16) - made).mean()) <= _ALIKE
+
+    def crops(self, size: int) -> tuple[Image, Image]:
+        """The whole head in the frame and in what is made, (size, size, 3)."""
+        square = square_of(self.driving, HEAD, np.random.default_rng((self.seed, 1)))
+        side = min(size, max(2, int(square.side) // 2 * 2))
+
+        def shown(image: Image) -> Image:
+            drawn = np.random.default_rng((self.seed, 2))  # alike for both
+            return degrade_crop(crop_square(image, square, side), self.driving, size, drawn)
+
+        frame, made = self._pictures()
+        return shown(frame), shown(made)
+
+    def _pictures(self) -> tuple[Image, Image]:
+        """The frame as it is, and as made from the other one. Not kept: all pairs would fill memory."""
+        frame = decode_jpeg(self.driving.data)
+        return frame, transfer_motion(decode_jpeg(self.still.data), frame, np.random.default_rng(self.seed))
+
+
+def motion_pairs(patches: Iterable[Patch]) -> list[MotionPair]:
+    """Pairs of the unmanipulated clips and videos among ``patches`` whose frames are alike."""
+    clips = defaultdict[str, list[Patch]](list)
+    for patch in patches:
+        if patch.source in {"clips", "videos"} and not patch.fake:
+            clips[patch.file].append(patch)
+    rng = np.random.default_rng(_MOTION_SEED)
+    pairs = []
+    for frames in clips.values():
+        frames.sort(key=lambda patch: patch.frame)
+        apart = [
+            (driving, still)
+            for row, driving in enumerate(frames)
+            for other, still in enumerate(frames)
+            if abs(row - other) >= _APART
+        ]
+        for row in rng.permutation(len(apart))[:_CANDIDATES].tolist():
+            driving, still = apart[row]
+            pair = MotionPair(driving, still, int(rng.integers(2**31)))
+            if pair.alike:
+                pairs.append(pair)
+    return pairs

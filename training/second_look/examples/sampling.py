@@ -1,0 +1,387 @@
+"""Sample training examples: sources and classes by their shares, aligned pairs together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from detector.face_blending import Mask
+from detector.faces.crop import HEAD, INNER, Box, CropSquare, crop_square, head_square, inner_square
+from detector.faces.patch import decode_jpeg
+from detector.media.frame import Image
+from training.data.crop_examples import Examples
+from training.data.research_faces import Sample
+from training.recipe import MixConfig
+from training.second_look.examples.patches import (
+    LIP_SYNC,
+    NOT_ASKED,
+    PICTURE,
+    REENACTMENT,
+    SWAP,
+    TALKING_HEAD,
+    Patch,
+    require_training,
+    targets,
+)
+from training.second_look.runs import TrainingExample
+from training.synthesis.degradations import degrade, degrade_h264
+
+# The inner framing in ready-made crops: side and centre in units of the crop, measured with CenterFace.
+_IN_CROPS = {"dfdc": (0.96, 0.5, 0.5), "ffpp": (0.90, 0.5, 0.555)}
+_WITHOUT_VIDEO = {"stills", "lfw", "utkface"}
+_CLEAN = 0.55  # share of examples of footage that are not degraded
+_PHOTOGRAPH, _RESAVED = 0.6, 0.25  # share of photographs that no video codec passes; of all, saved again
+_TWICE = 0.3  # share of those that are saved twice
+_WEBP = 0.15  # share of savings of whole photographs that are WebP
+_AS_VIDEO = 0.85  # share of the other photographs that go through a video codec
+_LARGEST = 240  # px; of a degraded crop
+_NO_MASK: Mask = np.zeros((1, 1), np.float32)
+
+
+def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None) -> CropSquare:
+    """The square of ``framing`` in ``patch``; with ``rng`` as a training example, jittered."""
+    scale, dx, dy, turn = 1.0, 0.0, 0.0, 0.0
+    if rng is not None:
+        scale, turn = float(rng.uniform(0.9, 1.1)), float(rng.uniform(-8, 8))
+        dx, dy = (float(v) for v in rng.normal(0, 0.025, 2))
+    if patch.box is None:
+        side, x, y = _IN_CROPS[patch.source]
+        side *= patch.width
+        return CropSquare(x * patch.width + dx * side, y * patch.height + dy * side, side * scale, turn)
+    if framing == INNER:
+        return inner_square(patch.box, patch.roll, scale, dx, dy, turn)
+    if rng is not None:
+        scale = float(rng.uniform(0.8, 1.08))
+    return head_square(patch.box, patch.width, patch.height, scale, 1.8 * dx, 1.8 * dy)
+
+
+def plain_crop(patch: Patch, framing: int, size: int) -> Image:
+    """The crop as at run time."""
+    return crop_square(decode_jpeg(patch.data), square_of(patch, framing), size)
+
+
+def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:
+    """The crop of a photograph that a platform has handed on: the whole picture smaller, saved once or twice;
+    jittered."""
+    image = decode_jpeg(patch.data)
+    if (share := float(np.exp(rng.uniform(np.log(0.45), 0.05)))) < 1:
+        how = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_CUBIC
+        image = cv2.resize(image, None, fx=share, fy=share, interpolation=how)
+    for _ in range(1 + int(rng.random() < _TWICE)):
+        webp = rng.random() < _WEBP
+        ending, key = (".webp", cv2.IMWRITE_WEBP_QUALITY) if webp else (".jpg", cv2.IMWRITE_JPEG_QUALITY)
+        saved = cv2.imencode(ending, np.ascontiguousarray(image), [key, int(rng.uniform(50, 96))])[1]
+        image = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)
+    height, width = image.shape[:2]
+    box = None if patch.box is None else cast(Box, tuple(edge * width / patch.width for edge in patch.box))
+    smaller = dataclasses.replace(patch, width=width, height=height, box=box)
+    crop = crop_square(image, square_of(smaller, framing, rng), size)
+    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+
+
+def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:
+    """A training example. What is drawn does not depend on the label, only on the source."""
+    image = decode_jpeg(patch.data)
+    square = square_of(patch, framing, rng)
+    if patch.source in _WITHOUT_VIDEO and (kind := rng.random()) < _PHOTOGRAPH:
+        resaved = kind >= _PHOTOGRAPH - _RESAVED
+        crop = _resaved(image, square, size, rng) if resaved else crop_square(image, square, size)
+        return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+    mirrored, clean = rng.random() < 0.5, rng.random() < _CLEAN
+    shrink, linear = float(rng.uniform(np.log(0.45), 0.0)), bool(rng.random() < 0.5)
+    if clean and patch.source not in _WITHOUT_VIDEO:
+        crop = crop_square(image, square, size)
+    else:
+        native = min(square.side, patch.native or square.side) * np.exp(shrink)
+        crop = crop_square(image, square, int(np.clip(native, 56, _LARGEST)) // 2 * 2)
+        crop = _at_size(degrade(_through_video(crop, patch, rng), rng), size, linear)
+    return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
+
+
+def degrade_crop(crop: Image, patch: Patch, size: int, rng: np.random.Generator) -> Image:
+    """A ``crop`` of ``patch`` that is already made, degraded much as :func:`augmented_crop` does."""
+    return degrade_crop_with_mask(crop, _NO_MASK, patch, size, rng)[0]
+
+
+def degrade_crop_with_mask(
+    crop: Image, mask: Mask, patch: Patch, size: int, rng: np.random.Generator
+) -> tuple[Image, Mask]:
+    """The same, and a ``mask`` of any size mirrored as the crop is."""
+    crop = _through_video(crop, patch, rng)
+    if rng.random() >= _CLEAN:
+        side = int(np.clip(crop.shape[0] * np.exp(rng.uniform(np.log(0.45), 0.0)), 56, _LARGEST)) // 2 * 2
+        crop = degrade(cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA), rng)
+    crop = _at_size(crop, size, linear=rng.random() < 0.5)
+    if rng.random() < 0.5:
+        crop, mask = crop[:, ::-1], mask[:, ::-1]
+    return np.ascontiguousarray(crop), mask
+
+
+def _through_video(crop: Image, patch: Patch, rng: np.random.Generator) -> Image:
+    """``crop`` through a video codec, mostly, where it is of a photograph; footage has passed one."""
+    if patch.source in _WITHOUT_VIDEO and rng.random() < _AS_VIDEO:
+        return degrade_h264(crop, rng)
+    return crop
+
+
+def _at_size(crop: Image, size: int, linear: bool) -> Image:
+    enlarging = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
+    how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
+    return cv2.resize(crop, (size, size), interpolation=how)
+
+
+def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generator) -> Image:
+    """As a platform would hand a photograph on: smaller, and saved as JPEG once or twice."""
+    side = int(np.clip(square.side * np.exp(rng.uniform(np.log(0.5), 0.0)), 64, _LARGEST)) // 2 * 2
+    crop = crop_square(image, square, side)
+    for _ in range(1 + int(rng.random() < _TWICE)):
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(50, 96))]
+        saved = cv2.imencode(".jpg", np.ascontiguousarray(crop), quality)[1]
+        crop = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)
+    enlarging = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+    return cv2.resize(crop, (size, size), interpolation=enlarging)
+
+
+# Shares of (pool, framing). The two classes of a pool that has both are drawn alike.
+SHARES = {
+    ("ffpp", INNER): 0.24,
+    ("dfdc", INNER): 0.13,
+    ("aligned", INNER): 0.13,
+    ("deepfacelive", INNER): 0.05,
+    ("lips", INNER): 0.09,
+    ("talking", INNER): 0.10,
+    ("photos", INNER): 0.02,
+    ("stills", INNER): 0.05,
+    ("aligned", HEAD): 0.03,
+    ("deepfacelive", HEAD): 0.02,
+    ("lips", HEAD): 0.03,
+    ("talking", HEAD): 0.05,
+    ("stills", HEAD): 0.05,
+    ("photos", HEAD): 0.01,
+}
+
+# Of both framings, for the transformer's last training; whole heads show what is synthesised.
+TRANSFORMER_SHARES = {
+    ("ffpp", INNER): 0.20,
+    ("dfdc", INNER): 0.14,
+    ("aligned", INNER): 0.10,
+    ("deepfacelive", INNER): 0.04,
+    ("lips", INNER): 0.06,
+    ("talking", INNER): 0.04,
+    ("stills", INNER): 0.02,
+    ("talking", HEAD): 0.10,
+    ("stills", HEAD): 0.10,
+    ("photos", HEAD): 0.04,
+    ("lips", HEAD): 0.03,
+    ("aligned", HEAD): 0.02,
+    ("deepfacelive", HEAD): 0.01,
+}
+TRANSFORMER_BLENDS = 0.1  # of the examples; the rest by these shares
+
+# Of whole heads alone, for the transformer before it.
+HEAD_SHARES = {
+    ("aligned", HEAD): 0.13,
+    ("deepfacelive", HEAD): 0.07,
+    ("lips", HEAD): 0.15,
+    ("talking", HEAD): 0.30,
+    ("stills", HEAD): 0.25,
+    ("photos", HEAD): 0.10,
+}
+
+# Of inner faces alone, of which it is asked whether they were altered. Where many people were filmed alike
+# and altered in many ways, a head learns the alterations; from a few clips of each place, the places.
+ALTERED_SHARES = {
+    ("ffpp", INNER): 0.45,
+    ("dfdc", INNER): 0.45,
+    ("aligned", INNER): 0.04,
+    ("lips", INNER): 0.04,
+    ("deepfacelive", INNER): 0.02,
+}
+
+_Files = dict[str, list[Patch]]  # by file
+_Places = dict[str, _Files]  # by generator, or by origin of what is unmanipulated
+
+
+@dataclass(frozen=True)
+class Example:
+    """A patch of role ``train``, how it is framed, and the seed of its jitter and degradation.
+
+    Raises :class:`~training.second_look.examples.patches.RoleError` for a patch of another role.
+    """
+
+    patch: Patch
+    framing: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        require_training([self.patch], None)
+
+    @property
+    def where(self) -> None:
+        """Nobody knows which places a generator altered."""
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        return targets(self.patch.generator, self.patch.fake)
+
+    def crop(self, size: int) -> Image:
+        """The crop, jittered and degraded."""
+        return augmented_crop(self.patch, self.framing, size, np.random.default_rng(self.seed))
+
+
+class Sampler:
+    """Draws lists of one or two examples from ``patches``, all of role ``train``.
+
+    A pool without patches is left out of ``shares``.
+    """
+
+    def __init__(
+        self,
+        patches: Iterable[Patch],
+        shares: Mapping[tuple[str, int], float] = SHARES,
+    ) -> None:
+        pools: dict[str, dict[bool, _Places]] = defaultdict(lambda: {False: {}, True: {}})
+        self._aligned: dict[tuple[str, int], _Files] = defaultdict(lambda: defaultdict(list))
+        for patch in patches:
+            require_training([patch], None)
+            file = patch.file if patch.source in {"clips", "videos"} else ""
+            for pool in _pools(patch):
+                place = pools[pool][patch.fake].setdefault(place_of(patch), {})
+                place.setdefault(file, []).append(patch)
+            if patch.aligned:
+                self._aligned[patch.aligned, patch.frame][patch.generator].append(patch)
+        self._pools = pools
+        self._kinds = [kind for kind in shares if kind[0] in pools]
+        weights = np.array([shares[kind] for kind in self._kinds])
+        self._weights = weights / weights.sum()
+
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Patches (real, fake) of each pool."""
+        return {name: (_count(by[False]), _count(by[True])) for name, by in self._pools.items()}
+
+    def batch(self, rng: np.random.Generator, count: int) -> list[Example]:
+        """So many examples."""
+        out: list[Example] = []
+        while len(out) < count:
+            out += self.draw(rng)
+        return out[:count]
+
+    def draw(self, rng: np.random.Generator) -> list[Example]:
+        """One example; of aligned clips also the same frame of the other class, framed and degraded alike."""
+        pool, framing = self._kinds[rng.choice(len(self._kinds), p=self._weights)]
+        seed = int(rng.integers(2**31))
+        by_class = self._pools[pool]
+        fake = bool(rng.random() < 0.5) and bool(by_class[True])
+        patch = _one(by_class[fake or not by_class[False]], rng)
+        if framing == HEAD and patch.source == "utkface":
+            framing = INNER  # these are cut too tightly to show a head
+        examples = [Example(patch, framing, seed)]
+        if patch.aligned:
+            others = self._aligned[patch.aligned, patch.frame]
+            names = [name for name in others if (name != "none") != patch.fake]
+            if names:
+                other = others[names[rng.integers(len(names))]]
+                examples.append(Example(other[0], framing, seed))
+        return examples
+
+
+def _pools(patch: Patch) -> list[str]:
+    """The pools a training patch belongs to; footage of no particular set stands against two of them."""
+    if patch.source in {"ffpp", "dfdc", "stills"}:
+        return [patch.source]
+    if patch.source in {"lfw", "utkface"}:
+        return ["photos"]
+    if patch.group.startswith("ffpp"):
+        return ["aligned"]
+    if patch.group == "deepfacelive":
+        return ["deepfacelive"]
+    if patch.family == LIP_SYNC:
+        return ["lips"]
+    if patch.family in {TALKING_HEAD, PICTURE}:
+        return ["talking"]
+    return ["aligned"] if patch.family in {SWAP, REENACTMENT} else ["lips", "talking"]
+
+
+def place_of(patch: Patch) -> str:
+    """The generator, or where unmanipulated footage is from: of each place as much is drawn as of others."""
+    if patch.fake:
+        return patch.generator
+    return {"clips": patch.origin, "stills": patch.generator}.get(patch.source, patch.source)
+
+
+def _one(places: _Places, rng: np.random.Generator) -> Patch:
+    names = list(places)
+    # Between every generator alike and every clip alike: the square root of the number of clips.
+    weights = np.sqrt([len(places[name]) for name in names])
+    files = places[names[rng.choice(len(names), p=weights / weights.sum())]]
+    patches = files[list(files)[rng.integers(len(files))]]
+    return patches[rng.integers(len(patches))]
+
+
+def _count(places: _Places) -> int:
+    return sum(len(patches) for files in places.values() for patches in files.values())
+
+
+MIX = MixConfig(
+    dfdc_real=0.2,
+    dfdc_fake=0.0,
+    dfdc_self_blend=0.22,
+    other_real=0.28,
+    other_self_blend=0.2,
+    other_swap=0.04,
+    other_reenacted=0.06,
+)
+HIDDEN = 0.1  # share of these with a part hidden
+
+
+@dataclass(frozen=True)
+class Blended:
+    """An inner face as :class:`~training.data.crop_examples.Examples` makes it."""
+
+    image: Image
+    targets: tuple[int, ...]
+    where: NDArray[np.float32]
+    framing: int = INNER
+
+    def crop(self, size: int) -> Image:
+        assert self.image.shape[0] == size
+        return self.image
+
+
+class WithBlends:
+    """Examples of ``patches``, drawn by ``shares``; of all, the share ``blends`` is made of ``samples``.
+
+    Of a blend it is known that it is altered, not whether it is synthesised.
+    """
+
+    def __init__(
+        self,
+        patches: Sequence[Patch],
+        samples: list[Sample],
+        size: int,
+        seed: int,
+        shares: Mapping[tuple[str, int], float],
+        blends: float,
+    ) -> None:
+        self.sampler = Sampler(patches, shares=shares)
+        self._blends = Examples(samples, MIX, size, seed, 0, 2**31, HIDDEN)
+        self._share = blends
+
+    def batch(self, rng: np.random.Generator, count: int) -> list[TrainingExample]:
+        """So many examples."""
+        blends = round(self._share * count)
+        drawn: list[TrainingExample] = [*self.sampler.batch(rng, count - blends)]
+        for _ in range(blends):
+            crop, label, where, *_ = self._blends[int(rng.integers(2**31))]
+            assert isinstance(crop, Tensor) and isinstance(where, Tensor)
+            targets = (1, NOT_ASKED) if label else (0, 0)
+            drawn.append(Blended(crop.permute(1, 2, 0).numpy(), targets, where.numpy()))
+        return drawn

@@ -1,0 +1,191 @@
+"""Figures of a checkpoint on the develop clips while training goes on, with checks against label leakage."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from detector.faces.crop import FRAMINGS, HEAD, INNER
+from detector.files import atomic_path, hash_file
+from detector.media.frame import Image
+from detector.models.card import FUSION_INPUTS
+from detector.progress import ReportText
+from detector.scoring.scorer import Scorer
+from training.second_look.examples.patches import Patch, load
+from training.second_look.examples.sampling import augmented_crop, plain_crop, square_of
+from training.second_look.fitting import fusion
+from training.second_look.fitting.patch_scores import (
+    FAMILIES,
+    ClipScores,
+    by_clip,
+    clip_aucs,
+    every_nth_frame,
+    fusion_columns,
+    read_network,
+)
+
+_SIZE = 168
+_FOLDS = 5
+_NEAREST = 6  # unmanipulated clips that a fake is ranked against
+_COUNT, _SEED = 240, 5  # patches of each source
+
+
+def numbers(crop: Image, native: float | None = None) -> list[float]:
+    """Sharpness at three scales, contrast, brightness, saturation, bytes as JPEG; and the native side."""
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    out = []
+    for _ in range(3):
+        out.append(float(np.log(cv2.Laplacian(grey, cv2.CV_32F).var() + 1)))
+        grey = cv2.resize(grey, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    out += [float(grey.std()), float(grey.mean()), float(np.ptp(crop.astype(np.int16), axis=2).mean())]
+    out.append(float(np.log(len(cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]))))
+    return out if native is None else [*out, float(np.log(native))]
+
+
+def clip_covariates(patches: Sequence[Patch], files: Sequence[str]) -> NDArray[np.float64]:
+    """Sharpness and logarithm of the face's size of each clip, medians over its patches."""
+    by_file: dict[str, list[list[float]]] = defaultdict(list)
+    for patch in patches:
+        sharpness = numbers(plain_crop(patch, INNER, 128))[0]
+        by_file[patch.file].append([sharpness, float(np.log(square_of(patch, INNER).side / patch.scale))])
+    return np.array([np.median(by_file[file], axis=0) for file in files])
+
+
+def matched_auc(
+    fake: NDArray[np.bool_],
+    score: NDArray[np.float64],
+    covariates: NDArray[np.float64],
+    kept: NDArray[np.bool_],
+) -> float:
+    """AUC of the ``kept`` fakes, each against the six real ones nearest to it in ``covariates``."""
+    z = (covariates - covariates.mean(axis=0)) / covariates.std(axis=0)
+    reals = np.flatnonzero(~fake)
+    out = []
+    for one in np.flatnonzero(fake & kept):
+        close = reals[np.argsort(((z[reals] - z[one]) ** 2).sum(axis=1))[:_NEAREST]]
+        out.append(np.mean((score[one] > score[close]) + 0.5 * (score[one] == score[close])))
+    return float(np.mean(out))
+
+
+def probe_sources(patches: Sequence[Patch], report: ReportText) -> None:
+    """Report the probe's AUC by source and framing, as stored and as trained on (0.5 is the aim)."""
+    rng = np.random.default_rng(_SEED)
+    pools: dict[str, list[Patch]] = defaultdict(list)
+    for patch in patches:
+        pools[_pool(patch)].append(patch)
+    for source, pool in pools.items():
+        if len({patch.fake for patch in pool}) < 2:
+            continue  # photographs are all unmanipulated
+        for framing in (INNER, HEAD) if pool[0].box is not None else (INNER,):
+            chosen = [pool[i] for i in rng.permutation(len(pool))[:_COUNT]]
+            stored = [numbers(plain_crop(p, framing, _SIZE), square_of(p, framing).side) for p in chosen]
+            trained = [numbers(augmented_crop(p, framing, _SIZE, rng)) for p in chosen]
+            aucs = [label_auc(np.array(x), chosen) for x in (stored, trained)]
+            report(f"{source:24} {FRAMINGS[framing]:6} stored {aucs[0]:.3f}, trained on {aucs[1]:.3f}")
+
+
+def label_auc(x: NDArray[np.float64], patches: Sequence[Patch]) -> float:
+    """Cross-validated AUC of a linear classifier of the label on ``x`` (n, numbers), groups kept apart."""
+    y, groups = np.array([p.fake for p in patches]), np.array([p.group for p in patches])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced"))
+    several = len(set(groups.tolist())) >= _FOLDS
+    folds = GroupKFold(_FOLDS) if several else KFold(_FOLDS, shuffle=True, random_state=0)
+    said = cross_val_predict(model, x, y, groups=groups, cv=folds, method="decision_function")
+    return float(roc_auc_score(y, said))
+
+
+def _pool(patch: Patch) -> str:
+    if patch.source != "clips":
+        return patch.source
+    if patch.aligned:
+        return "clips, aligned"
+    return "clips, DeepFaceLive" if patch.group == "deepfacelive" else "clips, others"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the scores of one checkpoint come from. Of a clip's frames, every ``every``-th is looked at.
+
+    Patches lie below ``out``; scores are kept in ``folder``, since ``weights`` may be those that ship.
+    """
+
+    weights: Path
+    scorer: Scorer
+    out: Path
+    folder: Path
+    every: int = 1
+    architecture: str | None = None
+
+    def patches(self, source: str) -> list[Patch]:
+        """Patches of the develop clips."""
+        return every_nth_frame([p for p in load(self.out, source) if p.role == "develop"], self.every)
+
+    def clips(self, source: str) -> ClipScores:
+        """Inputs (clips, 5) of the fusion; scores of frames are kept."""
+        patches = self.patches(source)
+        kept = self._scores_path(source)
+        if not kept.exists():
+            network = read_network(self.weights, self.architecture)
+            columns = fusion_columns(network, self.scorer, patches)
+            with atomic_path(kept) as temporary, temporary.open("wb") as file:
+                np.save(file, columns)
+        return by_clip(patches, np.load(kept))
+
+    def _scores_path(self, source: str) -> Path:
+        """Named after the weights' bytes too: training goes on and replaces ``best.pt``."""
+        digest = hash_file(self.weights)[1][:12]
+        name = f"{self.weights.stem}-{digest}.{self.scorer.card.name}.{source}-{self.every}.npy"
+        return self.folder / name
+
+
+def report_checkpoint(inputs: Inputs, report: ReportText) -> None:
+    """Report AUC by input, fusion and family, and decisions with a fusion fitted on the same patches."""
+    clips = inputs.clips("clips")
+    for number, name in enumerate(FUSION_INPUTS):
+        report(f"{name:20} {clip_aucs(clips, clips.scores[:, number])}")
+    fitted = fusion.fit(clips.scores, clips.fake, clips.talking)
+    fused = fitted.logit(clips.scores)
+    report(f"{'fused, fit on all':20} {clip_aucs(clips, fused)}")
+    left_out = fusion.left_out_logits(clips.scores, clips.fake, clips.talking, clips.group)
+    report(f"{'fused, left out':20} {clip_aucs(clips, left_out)}")
+    for share in (0.03, 0.05, 0.1):
+        said = fusion.left_out_decisions(left_out, clips.fake, clips.group, share)
+        report(f"left out, threshold for {share:.0%}: {describe_flagged(said, clips.fake)}")
+    threshold = fusion.threshold_for(fused, clips.fake)
+    report(f"fit on all, threshold {threshold:.3f}: {describe_flagged(fused >= threshold, clips.fake)}")
+    _report_extremes(clips, left_out, report)
+    _report_matched(inputs.patches("clips"), clips, left_out, report)
+
+
+def describe_flagged(said: NDArray[np.bool_], fake: NDArray[np.bool_]) -> str:
+    """How many of each class are flagged, in words."""
+    real = f"{said[~fake].sum()} of {(~fake).sum()} real"
+    return f"flagged {real}, {said[fake].sum()} of {fake.sum()} fake"
+
+
+def _report_extremes(clips: ClipScores, scores: NDArray[np.float64], report: ReportText) -> None:
+    """The clips that are judged worst, to be looked at frame by frame."""
+    ranked = sorted(zip(scores.round(2).tolist(), clips.files, clips.fake, strict=True), reverse=True)
+    report(f"real, highest: {[(file, score) for score, file, fake in ranked if not fake][:8]}")
+    report(f"fake, lowest: {[(file, score) for score, file, fake in ranked[::-1] if fake][:14]}")
+
+
+def _report_matched(
+    patches: list[Patch], clips: ClipScores, scores: NDArray[np.float64], report: ReportText
+) -> None:
+    covariates, of = clip_covariates(patches, clips.files), np.array(clips.family)
+    for name, kinds in FAMILIES.items():
+        auc = matched_auc(clips.fake, scores, covariates, np.isin(of, kinds))
+        report(f"against real clips of like sharpness and size, {name}: {auc:.3f}")
+    report(f"{'sharpness alone':20} {clip_aucs(clips, -covariates[:, 0])}")

@@ -1,0 +1,219 @@
+"""How codecs and re-encoding change scores and verdicts of the same clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from detector.engine import analyze
+from detector.media.frame import Image
+from detector.models.card import SecondLookCard, deciding_sha256
+from detector.models.loaded import LoadedModel
+from detector.models.model_files import load_card, second_look_path
+from detector.progress import ReportText
+from detector.schema.analysis import Analysis, Verdict
+from detector.schema.geometry import logit_of
+from detector.scoring.fusion import Fusion
+from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip
+from training.model_card import write_second_look_card
+from training.second_look.fitting.exhibits import develop_clips
+
+Encoder = tuple[str, dict[str, str]]
+"""FFmpeg's name of one, and options."""
+
+ENCODERS: dict[str, Encoder] = {
+    "hevc": ("libx265", {"crf": "28", "preset": "medium", "x265-params": "log-level=error:pools=1"}),
+    "av1": ("libsvtav1", {"crf": "35", "preset": "8", "svtav1-params": "lp=1"}),
+    "vp9": ("libvpx-vp9", {"crf": "33", "b:v": "0", "cpu-used": "4", "deadline": "good"}),
+}
+"""By FFmpeg's name of a codec its encoder: its usual quality, with one thread."""
+_AS_IT_IS = "as it is"
+_VERSIONS: dict[str, tuple[Encoder, ...]] = {
+    _AS_IT_IS: (("libx264", {"crf": "4"}),),
+    **{codec: (encoder,) for codec, encoder in ENCODERS.items()},
+    # As phones record and platforms hand on: nothing in the file tells.
+    "hevc, then h264": (ENCODERS["hevc"], ("libx264", {"crf": "23", "preset": "medium"})),
+}
+_SECONDS = 4  # of each clip
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A clip in a codec, or as it is; the altered half's logit is that of the person who scores highest."""
+
+    file: str
+    codec: str
+    fake: bool
+    verdict: Verdict
+    altered: float | None  # None where nobody was looked at
+
+
+def measure_codecs(
+    data: Path, model: LoadedModel, folder: Path, every: int, manipulated: bool, report: ReportText
+) -> dict[str, float]:
+    """By codec, how much higher the altered half's logit is of unmanipulated clips encoded by it, on average.
+
+    Of develop clips every ``every``-th, its first seconds; of ``manipulated`` ones the verdicts alone.
+    Copies are written to ``folder`` one at a time; results are kept there for this fusion, so that an
+    interrupted run goes on.
+    """
+    assert model.card.second_look is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / f"{deciding_sha256(model.card)[:12]}.jsonl"
+    known = {(one.file, one.codec): one for one in _read(kept)}
+    for path, row in develop_clips(data)[::every]:
+        film, fake = None, row["label"] == "fake"
+        if fake and not manipulated:
+            continue
+        for codec, chain in _VERSIONS.items():
+            if (path.name, codec) in known:
+                continue
+            film = film or _beginning(read_short_clip(path))
+            copy = _through(film, chain, folder / "copy.mp4")
+            one = _told(path.name, codec, fake, analyze(copy, model=model), model.card.second_look)
+            known[path.name, codec] = one
+            with kept.open("a") as file:
+                file.write(json.dumps(asdict(one)) + "\n")
+    for codec in _VERSIONS:
+        report(f"{codec}: {_counted([one for one in known.values() if one.codec == codec])}")
+    return {codec: _added(list(known.values()), codec) for codec in ENCODERS}
+
+
+def _through(film: ShortClip, encoders: Sequence[Encoder], path: Path) -> Path:
+    """``film`` through each of them in turn; what the last one made is at ``path``."""
+    for number, encoder in enumerate(encoders):
+        write_encoded(film if number == 0 else read_short_clip(path), path, *encoder)
+    return path
+
+
+def write_encoded(film: ShortClip, path: Path, encoder: str, options: dict[str, str]) -> Path:
+    """``film`` in mp4 by ``encoder``, of even sides and an even rate."""
+    height, width = (side - side % 2 for side in film.frames[0].shape[:2])
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream(encoder, rate=film.rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.thread_count = 1
+        for number, picture in enumerate(film.frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
+            frame.pts, frame.time_base = number, 1 / film.rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def update_codecs(model: str, added: dict[str, float]) -> Path:
+    """Put what codecs add, to a tenth, onto the card of the second look of ``model``."""
+    _, weights = load_card(model)
+    path = second_look_path(weights)
+    card = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
+    codecs = {codec: round(max(each, 0.0), 1) for codec, each in added.items()}
+    write_second_look_card(card.model_copy(update={"codecs": codecs}), path)
+    return path
+
+
+def _beginning(film: ShortClip) -> ShortClip:
+    return replace(film, frames=film.frames[: round(_SECONDS * film.rate)])
+
+
+def _told(file: str, codec: str, fake: bool, analysis: Analysis, card: SecondLookCard) -> Encoded:
+    looks = [person.second_look for person in analysis.persons if person.second_look is not None]
+    fusion = Fusion.of(card, codec=codec)
+    taken = card.codecs.get(codec, 0.0)
+    levels = [fusion.unpublished(logit_of(look.altered)) + taken for look in looks]
+    return Encoded(file, codec, fake, analysis.verdict, max(levels, default=None))
+
+
+def _added(told: Sequence[Encoded], codec: str) -> float:
+    level = {(one.file, one.codec): one.altered for one in told if not one.fake}
+    pairs = [(level.get((file, _AS_IT_IS)), high) for (file, of), high in level.items() if of == codec]
+    differences = [high - low for low, high in pairs if low is not None and high is not None]
+    return float(np.mean(differences)) if differences else 0.0
+
+
+def _counted(told: Sequence[Encoded]) -> str:
+    found = []
+    for fake, truth in ((True, "manipulated"), (False, "unmanipulated")):
+        verdicts = [one.verdict for one in told if one.fake is fake]
+        counts = (f"{verdicts.count(each)} {each}" for each in Verdict)
+        found.append(f"of {len(verdicts)} {truth} ones {', '.join(counts)}")
+    return "; ".join(found)
+
+
+def _read(kept: Path) -> list[Encoded]:
+    if not kept.exists():
+        return []
+    before = [json.loads(line) for line in kept.read_text().splitlines()]
+    return [Encoded(**{**each, "verdict": Verdict(each["verdict"])}) for each in before]
+
+
+_SCALE = 0.9
+_SHIFT = (1, 3)  # px: down and to the right
+
+
+@dataclass(frozen=True)
+class FrameChange:
+    """What is done to every frame, and x264's rate factor afterwards."""
+
+    name: str
+    of: Callable[[Image], Image]
+    crf: int = 12
+
+
+def _same(image: Image) -> Image:
+    return image
+
+
+def _shifted(image: Image) -> Image:
+    down, right = _SHIFT
+    padded = cv2.copyMakeBorder(image, down, 0, right, 0, cv2.BORDER_REPLICATE)
+    return padded[: image.shape[0], : image.shape[1]]
+
+
+def _smaller(image: Image) -> Image:
+    height, width = (round(side * _SCALE) for side in image.shape[:2])
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+CHANGES = (
+    FrameChange("shifted by 1 and 3 px", _shifted),
+    FrameChange("scaled by 0.9", _smaller),
+    FrameChange("crf 23", _same, 23),
+    FrameChange("crf 28", _same, 28),
+)
+
+
+def measure_stability(
+    data: Path,
+    model: LoadedModel,
+    folder: Path,
+    every: int,
+    report: ReportText,
+) -> dict[str, float]:
+    """The share of changed copies of develop clips, every ``every``-th, whose verdict is another.
+
+    Copies are written to ``folder`` one at a time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / "changed.mp4"
+    changed: dict[str, list[bool]] = {change.name: [] for change in CHANGES}
+    for path, _ in develop_clips(data)[::every]:
+        verdict = analyze(path, model=model).verdict
+        film = read_short_clip(path)
+        for change in CHANGES:
+            pictures = [change.of(picture) for picture in film.frames]
+            write_short_clip(ShortClip(pictures, film.rate), copy, change.crf, one_thread=True)
+            again = analyze(copy, model=model).verdict
+            changed[change.name].append(again is not verdict)
+            if again is not verdict:
+                report(f"{path.name}, {change.name}: {again}, before {verdict}")
+    figures = {name: float(np.mean(each)) for name, each in changed.items()}
+    figures["all"] = float(np.mean([one for each in changed.values() for one in each]))
+    for name, share in figures.items():
+        report(f"{name}: {share:.1%} of verdicts changed")
+    return figures

@@ -1,0 +1,170 @@
+"""Compose clips from aligned develop pairs, and measure when and whom the engine flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detector.engine import analyze
+from detector.media.frame import Image
+from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
+from detector.schema.analysis import Verdict
+from detector.statistics.temporal_metrics import Span, average_precision
+from training.data.research_faces import read_csv
+from training.evaluation.material import Clip, ListedClip, listed_clips, share_flagged, timed_clips
+from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip
+
+_SEED = 22
+_RATE = Fraction(25)  # pictures a second of what is written
+_CRF = 20
+_SHORTEST, _LONGEST = 1.2, 3.0  # seconds of an interval
+_MARGIN = 0.7  # seconds before and after it
+_SIDE = 400  # px; of the larger person of two
+_SMALLER = (0.55, 0.95)  # of the larger one's side
+
+
+@dataclass(frozen=True)
+class ClipPair:
+    """A fake and the unmanipulated clip it matches frame by frame."""
+
+    real: Path
+    fake: Path
+    generator: str
+
+
+@dataclass(frozen=True)
+class Duo:
+    """A clip of two people parted at ``split_x``, of whom one, at most, is manipulated."""
+
+    path: Path
+    split_x: float
+    right_is_manipulated: bool
+
+
+def develop_pairs(data: Path) -> list[ClipPair]:
+    """One pair of each aligned set of role ``develop`` below ``data``, generators in turn."""
+    rows = [row for row in read_csv(data / "clips" / "labels.csv") if row["role"] == "develop"]
+    sets: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        if row["aligned"]:
+            sets.setdefault(row["aligned"], []).append(row)
+    out: list[ClipPair] = []
+    used: dict[str, int] = {}
+    for _, members in sorted(sets.items(), key=lambda item: (len(item[1]), item[0])):
+        real = next(row for row in members if row["label"] == "real")
+        fakes = sorted((row for row in members if row["label"] == "fake"), key=lambda row: row["generator"])
+        fake = min(fakes, key=lambda row: used.get(row["generator"], 0))
+        used[fake["generator"]] = used.get(fake["generator"], 0) + 1
+        folder = data / "clips"
+        out.append(ClipPair(folder / real["file"], folder / fake["file"], fake["generator"]))
+    return out
+
+
+def write_splices(pairs: Sequence[ClipPair], folder: Path) -> list[ListedClip]:
+    """One splice of each pair that is long enough in ``folder``, with the interval that is manipulated."""
+    rng = np.random.default_rng(_SEED)
+    out = []
+    for pair in pairs:
+        real, fake = read_short_clip(pair.real).frames, read_short_clip(pair.fake).frames
+        count = min(len(real), len(fake))
+        within = float(count / _RATE) - 2 * _MARGIN
+        if within < _SHORTEST:
+            continue
+        length = float(rng.uniform(_SHORTEST, min(_LONGEST, within)))
+        start = _MARGIN + float(rng.uniform(0, within - length))
+        first, last = round(start * _RATE), round((start + length) * _RATE)
+        path = folder / f"splice-{pair.fake.stem}.mp4"
+        _write([*real[:first], *fake[first:last], *real[last:count]], path)
+        truth: Span = (float(first / _RATE), float(last / _RATE))
+        out.append(ListedClip(path.name, path, True, pair.generator, (truth,), path.name))
+    return out
+
+
+def write_duos(pairs: Sequence[ClipPair], folder: Path) -> list[Duo]:
+    """As many clips of two people in ``folder``: the fake of each pair beside the next pair's real clip."""
+    rng = np.random.default_rng(_SEED)
+    out = []
+    for number, pair in enumerate(pairs):
+        other = pairs[(number + 1) % len(pairs)]
+        right, larger = bool(rng.random() < 0.5), bool(rng.random() < 0.5)
+        small = round(_SIDE * float(rng.uniform(*_SMALLER))) // 2 * 2
+        people = [(pair.fake, _SIDE if larger else small), (other.real, small if larger else _SIDE)]
+        left_to_right = people[::-1] if right else people
+        sides = [
+            [_on_grey(picture, side) for picture in read_short_clip(clip).frames]
+            for clip, side in left_to_right
+        ]
+        pictures = [np.hstack(both) for both in zip(*sides, strict=False)]
+        path = folder / f"duo-{pair.fake.stem}.mp4"
+        _write(pictures, path)
+        out.append(Duo(path, float(left_to_right[0][1]), right))
+    return out
+
+
+def measure_composed(data: Path, model: LoadedModel, folder: Path, report: ReportText) -> dict[str, float]:
+    """AP of segments over the splices of ``data`` and new ones; of duos, whom a finding is of.
+
+    New clips are written to ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = develop_pairs(data)
+    given = [clip for clip in listed_clips(data / "videos") if clip.truth and clip.split_x is None]
+    controls = [clip for clip in listed_clips(data / "videos") if not clip.generator]
+    clips = []
+    for listed in [*given, *controls, *write_splices(pairs, folder)]:
+        analysis = analyze(listed.path, model=model)
+        clips.append(Clip(listed.file, listed.fake, listed.generator, listed.truth, analysis))
+        found = [(round(s.start, 2), round(s.end, 2), round(s.confidence, 2)) for s in analysis.segments]
+        report(
+            f"{listed.file}: manipulated {listed.truth}, found {found}, kind {analysis.kind or 'not told'}"
+        )
+    partly = timed_clips([clip for clip in clips if clip.truth])
+    figures = {f"AP at tIoU {least}": average_precision(partly, least) for least in (0.5, 0.75)}
+    figures["splices"] = float(sum(bool(clip.truth) for clip in clips))
+    figures["splices flagged"] = share_flagged([clip for clip in clips if clip.truth])
+    figures["controls flagged"] = share_flagged([clip for clip in clips if not clip.truth])
+    duos = write_duos(pairs, folder)
+    duos += [
+        Duo(clip.path, clip.split_x, right_is_manipulated=True)
+        for clip in listed_clips(data / "videos")
+        if clip.split_x is not None
+    ]
+    sides = [_flagged_sides(duo, model, report) for duo in duos]
+    figures["duos"] = float(len(duos))
+    figures["right person only"] = float(sum(found == {True} for found in sides))
+    figures["wrong person"] = float(sum(False in found for found in sides))
+    for name, value in figures.items():
+        report(f"{name}: {value:.3f}")
+    return figures
+
+
+def _flagged_sides(duo: Duo, model: LoadedModel, report: ReportText) -> set[bool]:
+    """For everyone who is flagged: whether that person is the manipulated one."""
+    analysis = analyze(duo.path, model=model)
+    who = {segment.person for segment in analysis.segments}
+    found = set()
+    if analysis.verdict is Verdict.MANIPULATED:
+        for person in analysis.persons:
+            if person.id in who:
+                right = (person.median_box[0] + person.median_box[2]) / 2 >= duo.split_x
+                found.add(right == duo.right_is_manipulated)
+    report(f"{duo.path.name}: {analysis.verdict}, flagged {sorted(found)}")
+    return found
+
+
+def _on_grey(picture: Image, side: int) -> Image:
+    """``picture`` at ``side`` px in the middle of a grey field as high as the larger person's."""
+    out = np.full((_SIDE, side, 3), 96, np.uint8)
+    top = (_SIDE - side) // 2
+    out[top : top + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    return out
+
+
+def _write(pictures: list[Image], path: Path) -> None:
+    write_short_clip(ShortClip(pictures, _RATE), path, _CRF, one_thread=True)

@@ -1,0 +1,171 @@
+"""Verdicts of the whole engine on develop clips, and the figures made from them for the card."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sklearn.metrics import roc_auc_score
+
+from detector.engine import analyze
+from detector.models.card import SecondLookCard, deciding_sha256
+from detector.models.loaded import LoadedModel
+from detector.models.model_files import load_card, second_look_path
+from detector.progress import ReportText
+from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
+from detector.schema.model import WHOLE_PROGRAM
+from detector.statistics.error_rates import NOTES, counted_rate
+from detector.statistics.metrics import expected_calibration_error
+from training.evaluation.leaderboard import read_record, write_record
+from training.model_card import write_second_look_card
+from training.second_look.examples.patches import targets
+from training.second_look.fitting.exhibits import develop_clips
+
+_SLOW = Parameters(search_interval=0, skip_unreferenced=False, interpolate_below=0, alternate_heads=False)
+AS_SHIPPED = "as shipped"
+_WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
+
+
+@dataclass(frozen=True)
+class ClipVerdict:
+    """What was said of a clip; a ``probability`` of 0 where there was no face to judge.
+
+    ``kind`` says whether the kind of manipulation is the clip's; None where none was named.
+    """
+
+    file: str
+    fake: bool
+    verdict: Verdict
+    probability: float
+    kind: bool | None = None
+
+
+def measure_verdicts(
+    data: Path, model: LoadedModel, folder: Path, every: int, report: ReportText
+) -> dict[str, list[ClipVerdict]]:
+    """Answers for every ``every``-th develop clip, both ways.
+
+    They are kept in ``folder`` for these weights and this fusion, so that an interrupted run goes on: empty
+    it after a change of the engine.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    answers: dict[str, list[ClipVerdict]] = {}
+    for name, parameters in _WAYS.items():
+        kept = folder / f"{deciding_sha256(model.card)[:12]}, {name}.jsonl"
+        known = {answer.file: answer for answer in _read(kept)}
+        for path, row in develop_clips(data)[::every]:
+            if path.name not in known:
+                fake = row["label"] == "fake"
+                analysis = analyze(path, model=model, parameters=parameters)
+                known[path.name] = ClipVerdict(
+                    path.name, fake, analysis.verdict, analysis.probability or 0.0, _kind(analysis, row)
+                )
+                with kept.open("a") as file:
+                    file.write(json.dumps(asdict(known[path.name])) + "\n")
+            answers.setdefault(name, []).append(known[path.name])
+        report(f"{name}: {describe_verdicts(answers[name])}")
+    for line in changed_verdicts(answers["slow"], answers[AS_SHIPPED]):
+        report(line)
+    return answers
+
+
+def _kind(analysis: Analysis, row: Mapping[str, str]) -> bool | None:
+    """Whether the kind that was named is one that a clip of this ``row`` is of."""
+    if analysis.kind is None:
+        return None
+    altered, synthesised = targets(row["generator"], row["label"] == "fake")
+    return (altered if analysis.kind is ManipulationKind.EDITED else synthesised) == 1
+
+
+def _read(kept: Path) -> list[ClipVerdict]:
+    if not kept.exists():
+        return []
+    told_before = [json.loads(line) for line in kept.read_text().splitlines()]
+    return [ClipVerdict(**{**each, "verdict": Verdict(each["verdict"])}) for each in told_before]
+
+
+def auc_of(answers: Sequence[ClipVerdict]) -> float:
+    """AUC of the published probability."""
+    return float(roc_auc_score([each.fake for each in answers], [each.probability for each in answers]))
+
+
+def describe_verdicts(answers: list[ClipVerdict]) -> str:
+    """AUC of the published probability, how many clips of each truth got which verdict, and of what kind."""
+    counted = Counter((each.fake, each.verdict) for each in answers)
+    verdicts = (
+        f"{'manipulated' if fake else 'unmanipulated'} {verdict} {counted[fake, verdict]}"
+        for fake, verdict in sorted(counted)
+    )
+    kinds = Counter(each.kind for each in answers if each.fake and each.verdict is Verdict.MANIPULATED)
+    of_kind = f"their kind right {kinds[True]}, wrong {kinds[False]}, not told {kinds[None]}"
+    return f"AUC {auc_of(answers):.3f}; {', '.join(verdicts)}; {of_kind}"
+
+
+def changed_verdicts(before: list[ClipVerdict], after: list[ClipVerdict]) -> list[str]:
+    """A line for each clip whose verdict is another."""
+    return [
+        f"{one.file}: {one.verdict} {one.probability:.2f}, then {other.verdict} {other.probability:.2f}"
+        for one, other in zip(before, after, strict=True)
+        if one.verdict is not other.verdict
+    ]
+
+
+def verdict_figures(answers: Sequence[ClipVerdict]) -> dict[str, float]:
+    """Of what was said of the develop clips, by the names of a card."""
+    of = f"{WHOLE_PROGRAM}, {len(answers)} develop clips"
+    error = expected_calibration_error(
+        [each.fake for each in answers], [each.probability for each in answers]
+    )
+    figures = {f"{of}, AUC": auc_of(answers), f"{of}, expected calibration error": error}
+    for truth, name in ((True, "manipulated ones"), (False, "unmanipulated ones")):
+        verdicts = [answer.verdict for answer in answers if answer.fake is truth]
+        for verdict, word in ((Verdict.MANIPULATED, "flagged"), (Verdict.INCONCLUSIVE, "inconclusive")):
+            figures[f"{of}, {name} {word}"] = verdicts.count(verdict) / len(verdicts)
+    return figures
+
+
+def with_rates(card: SecondLookCard, answers: Sequence[ClipVerdict]) -> SecondLookCard:
+    """``card`` with the error rates of what was said of the develop clips, after the step's on the same."""
+    clips = f"{len(answers)} develop clips"
+    data = f"{WHOLE_PROGRAM}, {clips}"
+    stated = [rate for rate in card.rates if rate.data != data]
+    at = max((n for n, rate in enumerate(stated, start=1) if rate.data == clips), default=len(stated))
+    for figure, truth in (("false negative rate", True), ("false positive rate", False)):
+        flagged = [answer.verdict is Verdict.MANIPULATED for answer in answers if answer.fake is truth]
+        wrong = flagged.count(not truth)
+        same = (rate.groups for rate in card.rates if (rate.figure, rate.data) == (figure, clips))
+        groups, note = next(same, None), NOTES["develop clips"]
+        rate = counted_rate(figure, wrong, len(flagged), data=data, unit="clips", groups=groups, note=note)
+        stated.insert(at, rate)
+    return card.model_copy(update={"rates": tuple(stated)})
+
+
+def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
+    """Of what :func:`~training.second_look.measuring.composed_clips.measure_composed` measured."""
+    partly, duos = (int(measured[name]) for name in ("splices", "duos"))
+    of_splices = f"{WHOLE_PROGRAM}, {partly} partly manipulated clips"
+    of_duos = f"{WHOLE_PROGRAM}, {duos} clips of two people"
+    return {
+        **{f"{of_splices}, {name}": measured[name] for name in ("AP at tIoU 0.5", "AP at tIoU 0.75")},
+        f"{of_duos}, the right person alone flagged": measured["right person only"] / duos,
+        f"{of_duos}, a wrong one flagged": measured["wrong person"] / duos,
+    }
+
+
+def update_card(model: str, figures: Mapping[str, float], answers: Sequence[ClipVerdict] = ()) -> Path:
+    """Put ``figures`` onto the card of the second look of ``model``, and into the leaderboard beside it.
+
+    With them go the error rates of ``answers``. ``model`` is a name or path as
+    :func:`~detector.models.model_files.load_card` takes it.
+    """
+    _, weights = load_card(model)
+    path = second_look_path(weights)
+    card = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    card = card.model_copy(update={"figures": {**card.figures, **rounded}})
+    write_second_look_card(with_rates(card, answers) if answers else card, path)
+    write_record(read_record(weights.parent), weights.parent)
+    return path

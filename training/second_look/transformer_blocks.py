@@ -1,0 +1,329 @@
+"""Train the transformer's blocks in two halves, separately, on stored tokens between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from detector.errors import ParameterError
+from detector.faces.crop import HEAD
+from detector.files import atomic_path
+from detector.networks.vit_small_14 import PATCH, PRETRAINED, ViTSmall14
+from detector.progress import ReportText
+from training.losses import question_loss
+from training.second_look.examples.sampling import Sampler
+from training.second_look.linear_heads import fit_linear_heads
+from training.second_look.runs import TrainingExample
+
+UPPER_BLOCKS = 4
+"""Blocks above the kept tokens."""
+_BATCH = 8
+_REPORT_EVERY_EXAMPLES = 400
+
+
+@dataclass(frozen=True)
+class StoredTokens:
+    """``count`` examples: crops (n, s, s, 3), tokens below the upper blocks (n, t, d), features (n, f),
+    framings (n,), targets (n, questions)."""
+
+    crops: NDArray[np.uint8]
+    tokens: NDArray[np.float16]
+    features: NDArray[np.float32]
+    framings: NDArray[np.int64]
+    targets: NDArray[np.float32]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What :func:`keep_tokens` left in ``folder``; raises :class:`ParameterError`."""
+        if not (folder / "targets.npy").is_file():
+            raise ParameterError(f"{folder} holds no tokens. Run the step `tokens` first.")
+        crops, tokens, features = (
+            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("crops", "tokens", "features")
+        )
+        framings, targets = (np.load(folder / f"{name}.npy") for name in ("framings", "targets"))
+        return cls(crops, tokens, features, framings, targets)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+def head_examples(sampler: Sampler, count: int, seed: int) -> list[TrainingExample]:
+    """``count`` examples of whole heads, drawn by a sampler of ``HEAD_SHARES`` (``examples.sampling``)."""
+    rng = np.random.default_rng(seed)
+    out: list[TrainingExample] = []
+    while len(out) < count:
+        out += [example for example in sampler.draw(rng) if example.framing == HEAD]
+    return out[:count]
+
+
+@torch.inference_mode()
+def store_tokens(
+    network: ViTSmall14, examples: Sequence[TrainingExample], folder: Path, report: ReportText
+) -> None:
+    """Write crops, tokens and features of ``examples`` to ``folder``."""
+    network.eval()
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = folder / "targets.npy"  # written last: it says that the rest is whole
+    whole.unlink(missing_ok=True)
+    side, shape = network.size, network.shape
+    lower = shape.depth - UPPER_BLOCKS
+    sizes = {
+        "crops": ((side, side, 3), np.uint8),
+        "tokens": ((1 + (side // PATCH) ** 2, shape.width), np.float16),
+        "features": ((shape.features,), np.float32),
+    }
+    kept = {
+        name: open_memmap(folder / f"{name}.npy", "w+", dtype, (len(examples), *size))
+        for name, (size, dtype) in sizes.items()
+    }
+    for start in range(0, len(examples), _BATCH):
+        some = examples[start : start + _BATCH]
+        crops = np.stack([example.crop(side) for example in some])
+        embedded = network.embedded(network.normalised(torch.from_numpy(crops)))
+        tokens, low = network.through(embedded, range(lower))
+        _, high = network.through(tokens, range(lower, shape.depth))
+        end = start + len(some)
+        kept["crops"][start:end], kept["features"][start:end] = crops, torch.cat([low, high], dim=1).numpy()
+        kept["tokens"][start:end] = tokens.half().numpy()
+        if start % _REPORT_EVERY_EXAMPLES == 0:
+            report(f"tokens of {end} of {len(examples)} examples")
+    np.save(folder / "framings.npy", np.array([e.framing for e in examples], np.int64))
+    with atomic_path(whole) as temporary, temporary.open("wb") as file:
+        np.save(file, np.array([e.targets for e in examples], np.float32))
+
+
+LEFT_OUT = 4
+"""The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
+_LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1  # blocks of the lower half
+_REPORT_EVERY_STEPS = 20  # steps
+_CLIP_NORM = 1.0
+# Of the upper half.
+_HEAD_RATE = 1e-5
+_KEEP = 0.7  # share of the patches in training
+_SMOOTHING = 0.03  # of labels
+_AVERAGE = 0.99  # share of the average that stays at a step
+# Of the lower half.
+_FEW = 50  # pieces of stored tokens by whose every fourth their spread is measured
+_FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
+
+
+@dataclass(frozen=True)
+class BlockTraining:
+    """How the blocks of a half are trained; as given, what ships."""
+
+    examples: int
+    batch: int
+    rate: float
+    betas: tuple[float, float]
+    least: float  # share of the rate at the end of the cosine
+    falling: float = 1.0  # of the upper blocks' rates, from block to block towards the input
+    warm_up: int = 40  # steps
+    weight_decay: float = 0.02
+    share: float = 1.0  # of the way from the first weights of the upper half to the tuned ones is kept
+    seed: int = 5
+
+    @property
+    def steps(self) -> int:
+        return self.examples // self.batch
+
+    def rate_at(self, step: int) -> float:
+        """The share of each rate at ``step``: a cosine after a warm-up."""
+        cosine = 0.5 * (1 + np.cos(np.pi * step / self.steps))
+        return float(min(1.0, (step + 1) / self.warm_up) * (self.least + (1 - self.least) * cosine))
+
+
+UPPER = BlockTraining(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
+# What the second tuning gains with reenactment it loses with talking heads (docs/experiments.md).
+UPPER_AGAIN = BlockTraining(
+    examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95, share=0.8
+)
+DISTILLED = BlockTraining(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98), least=0.03)
+
+
+def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
+    """Give ``network`` the pretrained blocks but :data:`LEFT_OUT`, and heads that say nothing."""
+    state = pretrained.backbone.state_dict()
+    kept = [block for block in range(PRETRAINED.depth) if block != LEFT_OUT]
+    own = {}
+    for name, value in state.items():
+        if not name.startswith("blocks."):
+            own[name] = value
+    for number, block in enumerate(kept):
+        prefix = f"blocks.{block}."
+        own |= {
+            f"blocks.{number}.{name.removeprefix(prefix)}": value
+            for name, value in state.items()
+            if name.startswith(prefix)
+        }
+    network.backbone.load_state_dict(own)
+    with torch.no_grad():
+        network.judge.weight.zero_()
+        network.judge.bias.zero_()
+
+
+def tune_upper(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, report: ReportText) -> None:
+    """Tune heads and blocks above the ``kept`` tokens; the average is kept, or the recipe's share of it.
+
+    Heads that say nothing yet are first fitted on the kept features.
+    """
+    torch.manual_seed(recipe.seed)  # which patches are seen, and what dropout leaves
+    fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
+    blocks, width = range(_LOWER, network.shape.depth), _tap_width(network)
+    optimiser = torch.optim.AdamW(
+        _upper_groups(network, recipe), lr=recipe.rate, betas=recipe.betas, weight_decay=recipe.weight_decay
+    )
+    trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    average = _Average(trained)
+    network.train()
+    losses: list[float] = []
+    for step, rows in enumerate(_batches(len(kept), recipe)):
+        tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
+        low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
+        _, high = network.through(_some_patches(tokens), blocks)
+        judged = network.judged(torch.cat([low, high], dim=1))
+        given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
+        loss = question_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
+        _step(optimiser, trained, loss, recipe.rate_at(step))
+        average.add(step)
+        losses = [*losses, float(loss.detach())][-_REPORT_EVERY_STEPS:]
+        if step % _REPORT_EVERY_STEPS == 0:
+            report(f"upper blocks: step {step} of {recipe.steps}, loss {np.mean(losses):.4f}")
+    average.give_back(recipe.share)
+
+
+def _upper_groups(network: ViTSmall14, recipe: BlockTraining) -> list[dict[str, Any]]:
+    """What of the upper half is trained, with the highest rate of each: blocks, last norm, heads."""
+    upper = network.backbone.blocks[_LOWER:]
+    groups = [
+        {
+            "params": list(block.parameters()),
+            "peak": recipe.rate * recipe.falling ** (len(upper) - 1 - number),
+        }
+        for number, block in enumerate(upper)
+    ]
+    return [
+        *groups,
+        {"params": list(network.backbone.norm.parameters()), "peak": recipe.rate},
+        {"params": list(network.judge.parameters()), "peak": _HEAD_RATE},
+    ]
+
+
+class _Average:
+    """A moving average of parameters while they are trained."""
+
+    def __init__(self, trained: Sequence[nn.Parameter]) -> None:
+        self._trained = trained
+        self._first = [parameter.detach().clone() for parameter in trained]
+        self._means = [parameter.clone() for parameter in self._first]
+
+    @torch.no_grad()
+    def add(self, step: int) -> None:
+        """Take in the parameters after ``step``; at first the average follows them faster."""
+        share = min(_AVERAGE, (1 + step) / (10 + step))
+        for mean, now in zip(self._means, self._trained, strict=True):
+            mean.lerp_(now, 1 - share)
+
+    @torch.no_grad()
+    def give_back(self, share: float) -> None:
+        """Put in the parameters' place what lies ``share`` of the way from the first ones to the average."""
+        for first, mean, now in zip(self._first, self._means, self._trained, strict=True):
+            now.copy_(mean.lerp(first, 1 - share))
+
+
+def _tap_width(network: ViTSmall14) -> int:
+    """How many of the features are those of the lowest tap, which come first."""
+    return 3 * network.shape.width
+
+
+def distil_lower(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, report: ReportText) -> None:
+    """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
+    blocks, width = range(_LOWER), _tap_width(network)
+    of_token, of_feature = _spread(kept, width)
+    above = ("norm.", *(f"blocks.{n}." for n in range(_LOWER, network.shape.depth)))
+    trained = [
+        parameter for name, parameter in network.backbone.named_parameters() if not name.startswith(above)
+    ]
+    matrices = [parameter for parameter in trained if parameter.ndim > 1 and len(parameter) > 1]
+    others = [parameter for parameter in trained if parameter.ndim <= 1 or len(parameter) == 1]
+    groups = [
+        {"params": matrices, "peak": recipe.rate, "weight_decay": recipe.weight_decay},
+        {"params": others, "peak": recipe.rate, "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas)
+    network.train()
+    for step, rows in enumerate(_batches(len(kept), recipe)):
+        crops = torch.from_numpy(np.stack([kept.crops[row] for row in rows]))
+        tokens, low = network.through(network.embedded(network.normalised(crops)), blocks)
+        wanted = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
+        wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
+        of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)
+        of_features = F.smooth_l1_loss(low / of_feature, wanted_low / of_feature)
+        _step(optimiser, trained, of_tokens + _FEATURES * of_features, recipe.rate_at(step))
+        if step % _REPORT_EVERY_STEPS == 0:
+            report(f"lower blocks: step {step} of {recipe.steps}, tokens {float(of_tokens.detach()):.4f}")
+
+
+def join(lower: Path, upper: Path, start: Path) -> None:
+    """Write to ``start`` the weights of a network of which each half was trained alone."""
+    whole = torch.load(lower, map_location="cpu", weights_only=True)
+    of_upper = tuple(f"backbone.blocks.{n}." for n in range(_LOWER, PRETRAINED.depth))
+    of_upper += ("backbone.norm.", "judge.", "centre", "spread")
+    tuned = torch.load(upper, map_location="cpu", weights_only=True)
+    whole |= {name: tuned[name] for name in whole if name.startswith(of_upper)}
+    with atomic_path(start) as temporary:
+        torch.save(whole, temporary)
+
+
+def new_network(pretrained: Path) -> ViTSmall14:
+    """The network to train, with the weights of the pretrained file."""
+    first, network = ViTSmall14(PRETRAINED), ViTSmall14()
+    first.load_pretrained(pretrained)
+    start_from(first, network)
+    return network
+
+
+def _batches(count: int, recipe: BlockTraining) -> Iterable[NDArray[np.int64]]:
+    """Rows of each step: every example once before any comes again."""
+    rng = np.random.default_rng(recipe.seed)
+    order: list[int] = []
+    for _ in range(recipe.steps):
+        if len(order) < recipe.batch:
+            order += rng.permutation(count).tolist()
+        rows, order = order[: recipe.batch], order[recipe.batch :]
+        yield np.array(rows)
+
+
+def _some_patches(tokens: Tensor) -> Tensor:
+    """The class token and a random share of the patches."""
+    patches = tokens.shape[1] - 1
+    chosen = 1 + torch.randperm(patches)[: int(patches * _KEEP)]
+    return torch.cat([tokens[:, :1], tokens[:, chosen]], dim=1)
+
+
+def _spread(kept: StoredTokens, width: int) -> tuple[Tensor, Tensor]:
+    """Standard deviations of tokens, without outliers, and of the lowest tap's features."""
+    tokens = np.concatenate(kept.tokens[: 4 * _FEW : 4]).astype(np.float32)
+    low, high = np.percentile(tokens, [1, 99], axis=0)
+    of_token = np.clip(tokens, low, high).std(axis=0) + 1e-3
+    of_feature = np.asarray(kept.features[:, :width]).std(axis=0) + 1e-3
+    return torch.from_numpy(of_token), torch.from_numpy(of_feature)
+
+
+def _step(
+    optimiser: torch.optim.Optimizer, trained: Sequence[nn.Parameter], loss: Tensor, share: float
+) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = group["peak"] * share
+    optimiser.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(trained, _CLIP_NORM)
+    optimiser.step()

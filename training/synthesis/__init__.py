@@ -1,0 +1,1 @@
+"""Blended, animated and degraded examples made from photographs and clips."""

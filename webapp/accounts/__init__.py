@@ -1,0 +1,1 @@
+"""Accounts: people and their roles, sign-in, sessions, API tokens, and what each may do and see."""

@@ -1,0 +1,1 @@
+"""From upload to result: uploads, the library, and the pages, files and REST routes of an analysis."""

@@ -1,0 +1,476 @@
+"""The review bundle of an analysis: its files, README, offline review desk, and the zip archive."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import posixpath
+import re
+import secrets
+import shutil
+import textwrap
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import render_template
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from detector.files import FILES, is_disk_full
+from detector.timestamps import iso_milliseconds
+from detector.version import __version__
+from reports.bundle import manifest, review_bundle
+from reports.file_names import ANNOTATIONS, CASE, CUSTODY, LABORATORY, MANIFEST, SECOND_REVIEW
+from reports.language import translation
+from reports.language.translation import DEFAULT, N_, gettext, translated
+from reports.review.annotation_file import file_text
+from webapp import context
+from webapp.accounts.permissions import current
+from webapp.analyses.downloads import kept_reports
+from webapp.analyses.downloads.kept_reports import RenderedFrom
+from webapp.analyses.downloads.reports import current_report
+from webapp.analyses.media import playback
+from webapp.analyses.media.playback import SUFFIXES, Playback
+from webapp.analyses.results import LoadedResult, download_name, load_result, refuse_altered_files
+from webapp.analyses.uploads.exhibits import verified_exhibit
+from webapp.comparisons import reference_comparisons
+from webapp.comparisons.reference_comparisons import ComparisonResult
+from webapp.custody import disclosure, signing
+from webapp.custody.disclosure import record_download
+from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE
+from webapp.errors import UserError
+from webapp.http.responses import send_and_forget
+from webapp.review import desk_data
+from webapp.settings import Settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, now
+
+if TYPE_CHECKING:
+    from reports.comparison.comparison_section import ComparisonView
+    from reports.report_view import ReportView
+    from reports.review.annotations import Annotation
+
+
+_WIDTH = 104
+_COLUMN = 20  # where the meanings of the files begin
+_MEANINGS = (
+    ("index.html", N_("the review page, all in one file")),
+    (
+        "report.pdf",
+        N_("the evidence report with the annotations made until now; report.html is the same"),
+    ),
+    ("analysis.json", N_("every figure, as data")),
+    (
+        CUSTODY,
+        N_("who did what to the exhibit, and when: its custody log until this bundle was made"),
+    ),
+    ("case.json", N_("case number and the like, where they were given")),
+    ("laboratory.json", N_("what the report quotes of the laboratory's own validation, where it does")),
+    ("annotations.json", N_("what reviewers said until now, as data")),
+    (
+        "second-review.json",
+        N_("what two reviewers concluded, each alone, where there is a second review"),
+    ),
+    ("comparisons/", N_("comparisons with references, if there are any: each as data, with its pictures")),
+    ("overlays/", N_("the kept frames and their heatmaps")),
+    (
+        "manifest.json",
+        N_(
+            "all files with size and SHA-256, and what they are about; manifest.sha256 is its own, "
+            "manifest.sig a signature over it, if whoever made the bundle has a key"
+        ),
+    ),
+    ("sha256sums.txt", N_("the same sums for the program sha256sum")),
+    (
+        "verify.py",
+        N_("checks all of it with nothing but Python: ninety lines that anybody can read; it speaks English"),
+    ),
+)
+
+
+def render_readme(
+    view: ReportView, sha256: str, made: datetime, media: str | None, files: Container[str]
+) -> str:
+    """The text; ``media`` is the path of the video or photo among the bundle's ``files``, if it is there."""
+    return "\n".join(
+        (
+            *_heading(gettext("Reelproof review bundle"), "="),
+            *_about(view, sha256, made),
+            "",
+            *_heading(gettext("To open it"), "-"),
+            *_paragraph(
+                gettext(
+                    "Unpack the whole zip into a folder, then open index.html in a browser. It needs no "
+                    "network, no server and no Reelproof. Annotations you make there stay in that page until "
+                    "you save them to a file with its button; whoever runs Reelproof imports that file on "
+                    "the analysis's page."
+                )
+            ),
+            "",
+            *_heading(gettext("What is in it"), "-"),
+            *(
+                line
+                for name, meaning in _MEANINGS
+                if name != CUSTODY or CUSTODY in files  # others say themselves that they may be missing
+                for line in _row(name, gettext(meaning))
+            ),
+            "",
+            *_paragraph(_media(media, still=view.still)),
+            "",
+            *_heading(gettext("To check it"), "-"),
+            *_checking(),
+            "",
+        )
+    )
+
+
+def _about(view: ReportView, sha256: str, made: datetime) -> list[str]:
+    told = gettext(
+        "%(verdict)s (a machine's finding; a person must review it)", verdict=translated(view.verdict)
+    )
+    when = gettext("%(made)s by Reelproof %(version)s", made=iso_milliseconds(made), version=__version__)
+    return [
+        *_row(gettext("Exhibit"), view.head.file, wrapped=False),
+        *_row("SHA-256", sha256, wrapped=False),
+        *_row(gettext("Verdict"), told, wrapped=False),
+        *_row(gettext("Bundle made"), when, wrapped=False),
+    ]
+
+
+def _media(media: str | None, *, still: bool) -> str:
+    if media is None and still:
+        return gettext("The photo is not in this bundle.")
+    if media is None:
+        return gettext("The video is not in this bundle.")
+    if media.startswith("media/exhibit"):
+        return gettext("%(media)s is the exhibit as it was handed in, bit for bit.", media=media)
+    return gettext(
+        "%(media)s is a preview, made because not every browser plays the exhibit. It is not evidence.",
+        media=media,
+    )
+
+
+def _checking() -> list[str]:
+    return [
+        *_paragraph(
+            gettext(
+                "Where Reelproof is installed: python -m reports verify BUNDLE.zip. It checks most: "
+                "signatures, the PDF's attachments, the exhibit analysed again. Without Reelproof, in "
+                "the folder, run one of"
+            )
+        ),
+        "",
+        "    python3 verify.py .",
+        "    sha256sum --check sha256sums.txt",
+        "",
+        *_paragraph(
+            gettext(
+                "(on macOS: shasum -a 256 --check sha256sums.txt; on Windows compare with certutil "
+                "-hashfile NAME SHA256). Each file must be OK. That shows that nothing was damaged or "
+                "changed since the sums were made. It does not show who made them: for that there must "
+                "be a signature, checked with a certificate you trust, or you compare the SHA-256 of "
+                "manifest.json (in manifest.sha256) with one you got another way."
+            )
+        ),
+    ]
+
+
+def _heading(text: str, line: str) -> tuple[str, ...]:
+    return text, line * len(text), *([""] if line == "=" else [])
+
+
+def _row(name: str, meaning: str, *, wrapped: bool = True) -> list[str]:
+    parts = textwrap.wrap(meaning, _WIDTH - _COLUMN) if wrapped else [meaning]
+    start = f"{name} ".ljust(_COLUMN)
+    return [start + parts[0], *(" " * _COLUMN + part for part in parts[1:])]
+
+
+def _paragraph(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH)
+
+
+_STATIC = FILES / "static"
+_STYLES = ("base.css", "timeline.css", "result.css", "playback.css", "desk.css", "comparison.css")
+_ENTRY = "desk/offline.js"
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.\.?/[a-z_]+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
+
+
+def render_offline_page(
+    view: ReportView,
+    data: dict[str, Any],
+    annotations: Iterable[Annotation],
+    files: dict[str, str],
+    references: Sequence[ComparisonView] = (),
+) -> str:
+    """``index.html`` of a bundle.
+
+    ``data`` is :func:`webapp.review.desk_data.desk_document` with addresses relative to the page, ``files``
+    maps names of other files of the bundle to what they are, ``references`` are comparisons whose pictures
+    lie in the bundle. It speaks the language spoken now, which is that of ``view`` and ``data``.
+    """
+    styles = "\n".join((_STATIC / "css" / name).read_text(encoding="utf-8") for name in _STYLES)
+    code = combine_scripts()
+    policy = (
+        f"default-src 'none'; script-src '{_hash(code)}'; style-src '{_hash(styles)}'; "
+        "img-src 'self' file: data: blob:; media-src 'self' file: blob:; base-uri 'none'; form-action 'none'"
+    )
+    return render_template(
+        "desk/offline.html",
+        view=view,
+        policy=policy,
+        styles=Markup(styles),
+        script=Markup(code),
+        data=Markup(_json(data)),
+        annotations=Markup(_json([a.model_dump(mode="json", exclude_none=True) for a in annotations])),
+        files=files,
+        references=references,
+    )
+
+
+def combine_scripts() -> str:
+    """The review desk's modules as one: each once, after those it needs, without imports and exports.
+
+    Works because they import names only, from each other only, and no two of them declare
+    the same one; a test holds them to that.
+    """
+    done: dict[str, str] = {}
+
+    def add(name: str) -> None:
+        if name in done:
+            return
+        text = (_STATIC / "js" / name).read_text(encoding="utf-8")
+        done[name] = ""  # before what it needs, so that a circle ends
+        for needed in _IMPORT.findall(text):
+            add(posixpath.normpath(posixpath.join(posixpath.dirname(name), needed)))
+        del done[name]
+        done[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+
+    add(_ENTRY)
+    return "\n".join(done.values())
+
+
+def _json(value: object) -> str:
+    """JSON that cannot end the element it stands in."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+_WITHOUT = {
+    False: N_("This bundle was made without the video; its kept frames are shown."),
+    True: N_("This bundle was made without the photo; its kept pictures are shown."),
+}
+"""Why nothing plays in a bundle without the video; without the photo, where it is ``True``."""
+# What index.html leads to, and the words for it.
+_LINKED = {
+    "report.pdf": N_("PDF report"),
+    "report.html": N_("HTML report"),
+    "analysis.json": "analysis.json",
+    ANNOTATIONS: "annotations.json",
+    SECOND_REVIEW: N_("Second review"),
+    CUSTODY: N_("Custody log"),
+    MANIFEST: N_("Manifest"),
+    "README.txt": N_("Read me"),
+}
+_NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
+_MEDIA = "media/"  # the folder of what plays of the exhibit
+
+
+@dataclass(frozen=True)
+class _Bundle:
+    """A bundle that is to be made, and of what.
+
+    All that was said is as its reports have it: somebody may add to it while they are rendered.
+    """
+
+    row: AnalysisRow
+    result: LoadedResult
+    reports: Path  # the folder of reports that are handed out
+    said: RenderedFrom
+    made: datetime
+    video: bool  # whether what plays of the exhibit comes along
+    with_log: bool  # whether its custody log does
+
+
+def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str, bytes | Path]:
+    """The files of a bundle by name, small ones as bytes, large ones as where they lie.
+
+    Needs an application context. The reports and the page of the bundle speak the language spoken now, in
+    which its result has to be.
+    """
+    row, result = bundle.row, bundle.result
+    files = _kept_files(database, folders, bundle)
+    compared = [
+        reference_comparisons.load_result(reference_comparisons.get_or_404(each))
+        for each in bundle.said.compared
+    ]
+    for each in compared:
+        below = each.folder.relative_to(folders.data)
+        files |= {f"{below}/{name}": each.folder / name for name in (*each.sums, COMPARISON_SUMS_FILE)}
+    files[ANNOTATIONS] = file_text(
+        bundle.said.annotations,
+        analysis=row.id,
+        analysis_sha256=result.sha256,
+        exhibit_sha256=row.exhibit.sha256,
+        saved=bundle.made,
+    ).encode()
+    view = result.view
+    if bundle.video:
+        media = _media_bundles(database, folders, row)
+    else:
+        media = _Media(Playback("none", "", 0.0, 0, 0, _WITHOUT[view.still]))
+    if media.name and media.path:
+        files[media.name] = media.path
+    files["index.html"] = _index_page(folders, bundle, compared, media, files)
+    files["README.txt"] = render_readme(view, row.exhibit.sha256, bundle.made, media.name, files).encode()
+    return files
+
+
+def _kept_files(database: Database, folders: Folders, bundle: _Bundle) -> dict[str, bytes | Path]:
+    """The pictures and records of the analysis, its reports, and what is known of its case."""
+    row, reports = bundle.row, bundle.reports
+    folder = folders.result(row.id)
+    files: dict[str, bytes | Path] = {path: folder / path for path in bundle.result.view.kept}
+    files |= {name: reports / name for name in ("report.pdf", "report.html")}
+    files["analysis.json"] = folder / "analysis.json"
+    for name in (LABORATORY, SECOND_REVIEW):
+        if (reports / name).is_file():
+            files[name] = reports / name
+    files[CASE] = bundle.said.case.with_time_zone().to_json().encode()
+    if bundle.with_log:
+        with database.begin() as session:
+            files[CUSTODY] = kept_reports.log_beside(session, row.exhibit.sha256, reports)
+    return files
+
+
+@dataclass(frozen=True)
+class _Media:
+    """What plays of the exhibit: ``name`` is its file in the bundle, ``path`` where that lies now."""
+
+    plays: Playback | None
+    name: str | None = None
+    path: Path | None = None
+
+
+def _media_bundles(database: Database, folders: Folders, row: AnalysisRow) -> _Media:
+    """What plays of the exhibit, which is checked against its SHA-256 first where it plays itself."""
+    found = playback.playable_file(folders, row)
+    if found is None:
+        return _Media(playback.read_playback(folders, row))
+    path, plays = found
+    if plays.source == "exhibit":
+        # The report's check may be an old one, or about the store's copy.
+        path = verified_exhibit(database, folders, row)
+    return _Media(plays, f"{_MEDIA}{plays.source}.{SUFFIXES[plays.mimetype]}", path)
+
+
+def _index_page(
+    folders: Folders,
+    bundle: _Bundle,
+    compared: Sequence[ComparisonResult],
+    media: _Media,
+    files: Container[str],
+) -> bytes:
+    """``index.html``, which links to those of :data:`_LINKED` that are among ``files``."""
+    from reports.comparison.comparison_section import (
+        comparison_view,  # brings OpenCV, as the report's view does
+    )
+
+    where = desk_data.DeskAddresses(media=media.name)
+    data = desk_data.desk_document(bundle.row.id, bundle.result, media.plays, where)
+    references = [
+        comparison_view(
+            each.comparison, folders.data, each.sums[COMPARISON_FILE], f"comparisons/{each.folder.name}/"
+        )
+        for each in compared
+    ]
+    linked = {
+        name: gettext(words) for name, words in _LINKED.items() if name in files or name not in _NOT_ALWAYS
+    }
+    return render_offline_page(bundle.result.view, data, bundle.said.annotations, linked, references).encode()
+
+
+def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path]) -> Path:
+    """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
+    incoming = Folders.local(settings.data).incoming
+    size, room = _size(files), shutil.disk_usage(incoming).free - settings.spare
+    if size > room:
+        without = {name: each for name, each in files.items() if not name.startswith(_MEDIA)}
+        raise _no_room(may_fit_without_video=_size(without) <= room)
+    about = manifest.new_manifest(
+        bundle.result.analysis, "bundle", made=iso_milliseconds(bundle.made), analysis_id=bundle.row.id
+    )
+    place = incoming / f"{secrets.token_hex(16)}.zip"
+    try:
+        with signing.sign_bundle(settings, files, place.with_suffix(".pdf")) as (whole, key):
+            review_bundle.write_bundle(place, whole, about, key)
+    except BaseException as problem:
+        place.unlink(missing_ok=True)
+        if is_disk_full(problem):
+            raise _no_room(may_fit_without_video=any(name.startswith(_MEDIA) for name in files)) from problem
+        raise
+    return place
+
+
+def _size(files: Mapping[str, bytes | Path]) -> int:
+    """Bytes of all files, about what the zip of a bundle takes: pictures and video are compressed already."""
+    return sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
+
+
+def _no_room(*, may_fit_without_video: bool) -> UserError:
+    remedy = gettext("Free some space on the disk that holds Reelproof's data, then try again.")
+    if may_fit_without_video:
+        remedy = gettext(
+            "Free some space on the disk that holds Reelproof's data, or take the bundle without the video."
+        )
+    return UserError(507, gettext("There is not enough free disk space to make the bundle."), remedy)
+
+
+def make_bundle(
+    row: AnalysisRow, folder: Path, *, video: bool, language_code: str, in_line: bool = True
+) -> Path:
+    """The bundle of a finished analysis, with what reviewers said until now; where its zip lies.
+
+    ``folder`` is that of its result, ``in_line`` as of
+    :func:`~webapp.analyses.downloads.reports.current_report`. That it is handed out is recorded. Whoever
+    asks removes the zip.
+    """
+    settings, database, folders = context.settings(), context.database(), context.folders()
+    refuse_altered_files(folder)
+    with database.begin() as session:
+        with_log = not disclosure.hidden_analyses(session, current(), row.exhibit.sha256)
+    reports = current_report(
+        database, folders, row, with_log=with_log, language_code=language_code, in_line=in_line
+    )
+    with translation.speaking(language_code):
+        said = kept_reports.rendered_from(reports)
+        bundle = _Bundle(row, load_result(folder), reports, said, now(), video, with_log)
+        files = _contents(database, folders, bundle)
+    place = _packed(settings, bundle, files)
+    try:
+        log = files.get(CUSTODY)
+        assert log is None or isinstance(log, bytes)
+        record_download(row, "bundle.zip", place, log=log)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+    return place
+
+
+def send_bundle(row: AnalysisRow, folder: Path, *, video: bool, language_code: str = DEFAULT) -> Response:
+    """The bundle of a finished analysis as a download; parameters as of :func:`make`."""
+    place = make_bundle(row, folder, video=video, language_code=language_code)
+    try:
+        response = send_and_forget(place, "application/zip")
+    finally:
+        place.unlink(missing_ok=True)
+    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, "bundle.zip"))
+    return response

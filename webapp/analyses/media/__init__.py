@@ -1,0 +1,1 @@
+"""Playback copies and thumbnails of exhibits."""

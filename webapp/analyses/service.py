@@ -1,0 +1,261 @@
+"""Start, cancel, retry, pause and prioritise analyses, for pages and the REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from sqlalchemy.orm import Session
+
+from detector.schema.method import MOST_OTHERS, JointRule
+from reports.inputs.case import CaseDetails
+from reports.language.translation import gettext
+from webapp import context
+from webapp.accounts.permissions import current
+from webapp.analyses import deletion
+from webapp.analyses import queries as analysis_queries
+from webapp.analyses.uploads import exhibits, resumable
+from webapp.analyses.uploads.exhibits import store_upload
+from webapp.cases import access
+from webapp.cases import details as case_details
+from webapp.errors import UserError
+from webapp.http.uploads import AssembledFile, Incoming
+from webapp.jobs import parameters, states
+from webapp.jobs.queue import tell_workers
+from webapp.models import service as model_service
+from webapp.review import reviewers as reviewer_service
+from webapp.storage.tables import AnalysisRow, Exhibit, Priority, State
+
+NO_CASE_DETAILS = CaseDetails()
+
+
+@dataclass(frozen=True)
+class AnalysisRequest:
+    """How an exhibit is to be analysed."""
+
+    model: str | None = None  # its name; none: the default
+    # Parameters that are not to have their defaults, and what :func:`asked_others` gives
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    priority: Priority = Priority.NORMAL
+    wanted_id: str | None = None  # the id it is to have; where it is there already nothing is done again
+
+
+def refuse_unknown_model(name: str | None) -> None:
+    """Raise :class:`UserError` for a model that is not there; none means the default."""
+    if name is not None and name not in {model.name for model in model_service.list_models()}:
+        raise UserError(
+            400,
+            gettext("There is no model of this name."),
+            gettext("Choose one that the models page lists."),
+            field="model",
+        )
+
+
+def changes_for_other_models(names: Sequence[str], first: str | None, rule: str | None) -> dict[str, Any]:
+    """Changes that ask for other models beside ``first``; raises :class:`UserError` for what cannot be."""
+    known = {model.name: model for model in model_service.list_models()}
+    default = next((model.name for model in known.values() if model.default), None)
+    chosen = [name for name in dict.fromkeys(names) if name and name != (first or default)]
+    for name in chosen:
+        refuse_unknown_model(name)
+    if len(chosen) > MOST_OTHERS:
+        raise UserError(
+            400,
+            gettext("At most %(most_others)s other models can be asked for.", most_others=MOST_OTHERS),
+            gettext("Choose fewer."),
+            field="also",
+        )
+    if rule and rule not in list(JointRule):
+        raise UserError(
+            400,
+            gettext("There is no such rule."),
+            gettext("Choose one of: %(names)s.", names=", ".join(JointRule)),
+            field="joint",
+        )
+    if not chosen:
+        if rule and rule != JointRule.FIRST:
+            raise UserError(
+                400,
+                gettext("Several models are to decide together, and only one is named."),
+                gettext("Name another one beside the first, or let the first decide alone."),
+                field="joint",
+            )
+        return {}
+    return {parameters.ALSO: chosen} | ({parameters.JOINT: rule} if rule and rule != JointRule.FIRST else {})
+
+
+def submit(
+    stream: Incoming | AssembledFile,
+    file: str,
+    asked: AnalysisRequest,
+    *,
+    case_id: int | None = None,
+    details: CaseDetails = NO_CASE_DETAILS,
+) -> AnalysisRow:
+    """Make an exhibit of a complete upload called ``file``, queue its analysis and tell the workers."""
+    exhibits.refuse_unsupported_kinds(stream.path)
+    stream.send()
+
+    def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
+        # Others of theirs may have arrived since the limit was set for this one.
+        resumable.refuse_over_quota(session, stream.sha256, stream.bytes, asked.wanted_id)
+        return store_upload(session, stream, file), details
+
+    try:
+        return _start(taken_in, file, asked, case_id)
+    except BaseException:
+        if stream.newly_kept:
+            deletion.remove_exhibit_without_row(context.database(), context.folders(), stream.sha256)
+        raise
+
+
+def reanalyse(earlier: AnalysisRow, asked: AnalysisRequest) -> AnalysisRow:
+    """Queue a new analysis of the same exhibit; the one there is stays as it is.
+
+    Raises :class:`~webapp.errors.UserError` where it was deleted meanwhile.
+    """
+
+    def known(session: Session) -> tuple[Exhibit, CaseDetails]:
+        row = session.get(AnalysisRow, earlier.id)
+        if row is None:
+            raise UserError(
+                404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
+            )
+        # It becomes theirs as well, whoever handed it in first.
+        resumable.refuse_over_quota(session, row.exhibit.sha256, row.exhibit.bytes, asked.wanted_id)
+        return row.exhibit, case_details.read_details(session, earlier.id)
+
+    return _start(known, earlier.file, asked, earlier.case_id)
+
+
+def _start(
+    find: Callable[[Session], tuple[Exhibit, CaseDetails]],
+    file: str,
+    asked: AnalysisRequest,
+    case_id: int | None,
+) -> AnalysisRow:
+    """Queue an analysis of what ``find`` finds in a session no other writer is in: exhibit and case details.
+
+    It belongs to who asks.
+    """
+    folders = context.folders()
+    with context.database().alone() as session:
+        row = session.get(AnalysisRow, asked.wanted_id) if asked.wanted_id else None
+        if row is None:
+            access.refuse_changes(session, case_id)
+            reviewer_service.refuse_from_second(session, case_id, current().user_id)
+            model = asked.model or model_service.default_model(session, folders)
+            exhibit, details = find(session)
+            row = states.create_analysis(
+                session, exhibit, file, model, asked.changes, asked.wanted_id, asked.priority
+            )
+            row.owner_id, row.case_id = current().user_id, case_id
+            case_details.store_details(session, row, details)
+    tell_workers(row.id)
+    return row
+
+
+def cancel(analysis_id: str) -> None:
+    """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked.
+
+    Raises :class:`~webapp.errors.UserError` where it has ended.
+    """
+    row = _of_own_case(analysis_id)
+    if (
+        not states.cancel(context.database(), analysis_id)
+        and analysis_queries.get_or_404(analysis_id).state != State.CANCELLED
+    ):
+        raise _ended(gettext("%(file)s has nothing left to cancel.", file=row.file))
+
+
+def retry(analysis_id: str) -> None:
+    """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked.
+
+    Raises :class:`~webapp.errors.UserError` for one that is paused, done or in a closed case.
+    """
+    analysis_queries.get_or_404(analysis_id)
+    with context.database().alone() as session:
+        row = analysis_queries.reload_row(session, analysis_id)
+        access.refuse_changes(session, row.case_id)
+        queued = states.retry(session, analysis_id)
+    if queued:
+        tell_workers(analysis_id)
+        return
+    stands = State(row.state)
+    match stands:
+        case State.PAUSED:
+            raise UserError(
+                409, gettext("This analysis is paused, so there is nothing to retry."), gettext("Resume it.")
+            )
+        case State.DONE:
+            raise UserError(
+                409,
+                gettext("This analysis is done, and a finished one is never changed."),
+                gettext("To get another result, analyse the exhibit again."),
+            )
+        case State.QUEUED | State.RUNNING | State.FAILED | State.CANCELLED:
+            pass  # it waits or runs, or has only just stopped
+        case _:
+            assert_never(stands)
+
+
+def pause(analysis_id: str) -> None:
+    """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked.
+
+    Raises :class:`~webapp.errors.UserError` where it has ended.
+    """
+    row = _of_own_case(analysis_id)
+    if (
+        not states.pause(context.database(), analysis_id)
+        and analysis_queries.get_or_404(analysis_id).state != State.PAUSED
+    ):
+        raise _ended(gettext("%(file)s has nothing left to pause.", file=row.file))
+
+
+def resume(analysis_id: str) -> None:
+    """Queue a paused analysis again; one that waits or runs is as asked.
+
+    Raises :class:`~webapp.errors.UserError` where it has ended.
+    """
+    row = _of_own_case(analysis_id)
+    if states.resume(context.database(), analysis_id):
+        tell_workers(analysis_id)
+    elif analysis_queries.get_or_404(analysis_id).state not in states.UNFINISHED:
+        raise _ended(gettext("%(file)s is not paused.", file=row.file))
+
+
+def prioritise(analysis_id: str, priority: Priority) -> None:
+    """Have the analysis come earlier or later among those that wait.
+
+    Raises :class:`~webapp.errors.UserError` where it does not wait any more.
+    """
+    _of_own_case(analysis_id)
+    if not states.prioritise(context.database(), analysis_id, priority):
+        raise UserError(
+            409,
+            gettext("This analysis does not wait any more."),
+            gettext("A priority says which analysis begins first; this one has begun."),
+        )
+
+
+def parse_priority(name: str | None) -> Priority:
+    """The priority of this name, and the normal one of none; raises :class:`UserError` for any other."""
+    try:
+        return Priority[name.upper()] if name else Priority.NORMAL
+    except KeyError:
+        raise UserError(
+            400, gettext("There is no such priority."), gettext("Choose low, normal or high.")
+        ) from None
+
+
+def _of_own_case(analysis_id: str) -> AnalysisRow:
+    """The row of an analysis that who asks may stop or move: in no case, or in one that they may see."""
+    row = analysis_queries.get_or_404(analysis_id)
+    with context.database().begin() as session:
+        access.refuse_outsiders(session, row.case_id)
+    return row
+
+
+def _ended(remedy: str) -> UserError:
+    return UserError(409, gettext("This analysis has ended already."), remedy)

@@ -1,0 +1,1 @@
+"""Uploads: resumable ones, accepted kinds of files, quotas, and the sample."""

@@ -1,0 +1,175 @@
+"""Exhibits: check the kind of an uploaded file, create its row, and send the file unchanged."""
+
+from __future__ import annotations
+
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+
+from flask import send_file
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from detector.errors import MediaError
+from detector.files import hash_file
+from detector.media import acceptance
+from detector.media.acceptance import is_accepted
+from detector.schema.formatting import joiner_positions
+from detector.timestamps import iso_milliseconds
+from reports.language.names import normalized
+from reports.language.translation import N_, gettext, translated
+from webapp import context
+from webapp.custody import custody_log, integrity
+from webapp.custody.disclosure import record_download
+from webapp.custody.job_records import AlteredRecord
+from webapp.errors import DamagedFile, IntakeError
+from webapp.http.uploads import CHUNK, AssembledFile, Incoming, KeptFile, UploadLimit
+from webapp.review import queries
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, Condition, Exhibit, now
+
+_LONGEST_NAME, _LONGEST_SUFFIX = 200, 10
+
+
+def store_upload(session: Session, stream: Incoming | AssembledFile, file: str) -> Exhibit:
+    """Make an exhibit of a complete upload, or find the one that has the same bytes.
+
+    Raises :class:`~webapp.errors.IntakeError` for an empty file.
+    """
+    if not stream.bytes:
+        raise IntakeError(
+            400,
+            gettext("The file is empty: it holds no bytes."),
+            gettext("Check the file on your disk, then hand it in again."),
+        )
+    known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
+    damaged = known is not None and known.condition not in (None, Condition.FITS)
+    return create_exhibit(session, stream.keep(damaged), file)
+
+
+def store_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
+    """The same for a file on this machine's disk, which is left where it is."""
+    size = source.stat().st_size
+    stream = Incoming(folders, UploadLimit(1, size), spare=spare, announced=size)
+    try:
+        with source.open("rb") as reader:
+            while chunk := reader.read(CHUNK):
+                stream.write(chunk)
+        return store_upload(session, stream, file)
+    finally:
+        stream.close()
+
+
+def create_exhibit(session: Session, kept: KeptFile, file: str) -> Exhibit:
+    """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
+    known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
+    if (row := session.scalar(known)) is None:
+        new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
+        try:
+            with session.begin_nested():
+                session.add(new)
+        except IntegrityError:  # another upload of the same bytes was quicker
+            row = session.scalars(known).one()
+        else:
+            custody_log.append(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            return new
+    details: dict[str, str | int | None] = {
+        "name": file,
+        "bytes": kept.bytes,
+        "first name": row.name,
+        "first handed in": iso_milliseconds(row.created),
+    }
+    if kept.newly_kept:
+        row.checked, row.condition = now(), Condition.FITS
+        details["kept file"] = "was missing or damaged; put back from what was handed in now"
+    custody_log.append(session, "intake again", details, exhibit=kept.sha256)
+    return row
+
+
+def clean_file_name(given: str | None) -> str:
+    """An upload's name fit to be shown and stored: no folders, no control or direction characters."""
+    last = (given or "").replace("\\", "/").rsplit("/", 1)[-1]
+    text = last.encode("utf-8", "replace").decode("utf-8")
+    kept = joiner_positions(text)
+    text = "".join(
+        char for at, char in enumerate(text) if unicodedata.category(char)[0] != "C" or at in kept
+    ).strip()
+    name = normalized(text, _LONGEST_NAME)
+    if len(name) > _LONGEST_NAME:
+        _, dot, suffix = text.rpartition(".")
+        suffix = normalized(suffix, _LONGEST_SUFFIX)
+        ending = dot + suffix if len(suffix) <= _LONGEST_SUFFIX else ""
+        name = f"{name[: _LONGEST_NAME - len(ending) - 1]}…{ending}"
+    return name if name.strip(". ") else "unnamed file"
+
+
+ACCEPTED_KINDS = acceptance.KINDS_IN_WORDS
+
+
+def refuse_unsupported_kinds(path: Path) -> None:
+    """Raise :class:`IntakeError` for a file that is no video or photo of these kinds.
+
+    Says nothing of what follows the first bytes: the engine opens the file confined, later.
+    """
+    with path.open("rb") as file:
+        head = file.read(acceptance.HEAD_BYTES)
+    try:
+        acceptance.refuse_other_types(
+            head, N_("Reelproof reads %(accepted)s.") % {"accepted": ACCEPTED_KINDS}
+        )
+    except MediaError as problem:
+        raise IntakeError(415, translated(str(problem)), "") from None
+    if head and not is_accepted(head):
+        raise IntakeError(
+            415,
+            gettext("This is no video or photo that Reelproof reads: it begins like a file of another kind."),
+            gettext(
+                "Hand in %(accepted)s. What the file is called does not matter.", accepted=ACCEPTED_KINDS
+            ),
+        )
+
+
+def send_exhibit_under_review(row: AnalysisRow) -> Response:
+    """The exhibit of a second review, whatever is hidden of it.
+
+    Raises :class:`~webapp.errors.UserError` where nobody reviews it a second time.
+    """
+    with context.database().begin() as session:
+        queries.find_review_or_404(session, row)
+    return send_exhibit(row)
+
+
+def send_exhibit(row: AnalysisRow) -> Response:
+    """The exhibit of an analysis, hashed again before; that it is handed out is recorded."""
+    path = verified_exhibit(context.database(), context.folders(), row)
+    # No browser shows it on this site: whatever it is, it is saved.
+    answer = send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=row.file)
+    record_download(row, "exhibit", path, answer=answer)
+    return answer
+
+
+def verified_exhibit(database: Database, folders: Folders, row: AnalysisRow) -> Path:
+    """The file of an exhibit, hashed now, and fetched where there is a store and no sound copy of it here.
+
+    Raises :class:`AlteredRecord` where no kept file has the bytes that were handed in.
+    """
+    path, sha256 = folders.data / row.exhibit.path, row.exhibit.sha256
+    folders.store.fetch(path, sha256)
+    found = hash_file(path)[1]
+    if found != sha256 and folders.store.elsewhere:
+        # What lies here is a copy; whether the exhibit was altered is told by the store's.
+        with suppress(DamagedFile):
+            if folders.store.fetch(path, sha256, anew=True):
+                return path
+    refuse_altered_exhibit(database, folders, row, found)
+    return path
+
+
+def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:
+    """Raise :class:`AlteredRecord` where the kept file has another SHA-256 than what was handed in."""
+    if sha256 != row.exhibit.sha256:
+        integrity.check_exhibit(database, folders, row.exhibit)  # which puts it into the log
+        raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))

@@ -1,0 +1,131 @@
+"""Find the cases a user may see, and refuse changes by outsiders and to closed cases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from reports.language.translation import gettext
+from webapp.accounts.permissions import PERMISSIONS, Permission, Principal, current
+from webapp.accounts.visibility import visible
+from webapp.errors import UserError
+from webapp.http.request_values import row_number
+from webapp.storage.tables import AnalysisRow, CaseMember, CaseRow, State, User
+
+
+def find_or_404(session: Session, who: Principal, case_id: int) -> CaseRow:
+    """A case they may see; raises :class:`UserError` (404) where there is none."""
+    case = session.scalar(visible(select(CaseRow).where(CaseRow.id == case_id), who))
+    if case is None:
+        raise UserError(
+            404, gettext("There is no case at this address."), gettext("Look for it in the list of cases.")
+        )
+    return case
+
+
+def list_cases(session: Session, who: Principal) -> list[CaseRow]:
+    """The cases they may see, the latest first."""
+    return list(
+        session.scalars(visible(select(CaseRow), who).order_by(CaseRow.created.desc(), CaseRow.id.desc()))
+    )
+
+
+def count_analyses_and_members(
+    session: Session, shown: Sequence[CaseRow]
+) -> tuple[Counter[int], Counter[int]]:
+    """By id of the case: how many analyses and how many members it has."""
+    ids = [case.id for case in shown]
+    of_analyses = select(AnalysisRow.case_id, func.count()).where(AnalysisRow.case_id.in_(ids))
+    of_members = select(CaseMember.case_id, func.count()).where(CaseMember.case_id.in_(ids))
+    return (
+        Counter({case: n for case, n in session.execute(of_analyses.group_by(AnalysisRow.case_id)) if case}),
+        Counter({case: n for case, n in session.execute(of_members.group_by(CaseMember.case_id))}),
+    )
+
+
+def count_finished_exhibits(session: Session, shown: Sequence[CaseRow]) -> Counter[int]:
+    """By id of the case: of how many exhibits it has a finished analysis."""
+    query = select(AnalysisRow.case_id, func.count(AnalysisRow.exhibit_id.distinct())).where(
+        AnalysisRow.case_id.in_([case.id for case in shown]), AnalysisRow.state == State.DONE
+    )
+    return Counter({case: n for case, n in session.execute(query.group_by(AnalysisRow.case_id)) if case})
+
+
+def list_members(session: Session, case: CaseRow) -> list[User]:
+    """Who is in it, by name."""
+    query = select(User).join(CaseMember, CaseMember.user_id == User.id).where(CaseMember.case_id == case.id)
+    return list(session.scalars(query.order_by(User.name)))
+
+
+def possible_members(session: Session, case: CaseRow) -> list[User]:
+    """Who could be added to it."""
+    known = select(CaseMember.user_id).where(CaseMember.case_id == case.id)
+    query = select(User).where(User.disabled.is_(None), User.id.not_in(known))
+    return list(session.scalars(query.order_by(User.name)))
+
+
+def possible_reviewers(session: Session) -> list[User]:
+    """The accounts whose role lets them judge, by name."""
+    roles = [role for role, allowed in PERMISSIONS.items() if Permission.ANNOTATE in allowed]
+    query = select(User).where(User.disabled.is_(None), User.role.in_(roles))
+    return list(session.scalars(query.order_by(User.display)))
+
+
+def list_analyses(session: Session, case: CaseRow) -> list[AnalysisRow]:
+    """What is in it, the latest first."""
+    query = select(AnalysisRow).where(AnalysisRow.case_id == case.id)
+    return list(session.scalars(query.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())))
+
+
+def case_from_form(session: Session, who: Principal, text: str | None) -> int | None:
+    """The case a form asks for by its id; nothing, or empty, is no case.
+
+    Raises :class:`~webapp.errors.UserError` for one they may not see.
+    """
+    if not text:
+        return None
+    number = row_number(text)
+    if number is None:
+        raise UserError(400, gettext("There is no such case."), gettext("Choose one from the list."))
+    return find_or_404(session, who, number).id
+
+
+def refuse_changes(session: Session, case_id: int | None) -> None:
+    """Raise :class:`UserError` where a case is not to be changed by who asks: not theirs, or closed."""
+    refuse_outsiders(session, case_id)
+    refuse_closed(session, case_id)
+
+
+def refuse_outsiders(session: Session, case_id: int | None) -> None:
+    """Raise :class:`UserError` where who asks may not see a case: of what is in it, they change nothing."""
+    if case_id is None:
+        return
+    if session.scalar(visible(select(CaseRow.id).where(CaseRow.id == case_id), current())) is None:
+        raise UserError(
+            403,
+            gettext("You are not in the case of this analysis, so you cannot change it."),
+            gettext("Ask somebody who is in that case, or an administrator."),
+        )
+
+
+def refuse_closed(session: Session, case_id: int | None) -> None:
+    """Raise :class:`UserError` where a case is closed: nothing in it is added, changed or taken out."""
+    if case_id is not None and is_closed(session, case_id):
+        raise closed_case_error()
+
+
+def is_closed(session: Session, case_id: int) -> bool:
+    """Whether there is such a case, and nothing in it is changed any more."""
+    return session.scalar(select(CaseRow.closed).where(CaseRow.id == case_id)) is not None
+
+
+def closed_case_error() -> UserError:
+    """What to say of something that would change in a closed case."""
+    return UserError(
+        409,
+        gettext("The case is closed, so nothing in it can be changed."),
+        gettext("An administrator can open it again."),
+    )

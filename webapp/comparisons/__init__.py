@@ -1,0 +1,1 @@
+"""Comparisons of an exhibit with a reference, and copies among all exhibits."""

@@ -1,0 +1,218 @@
+"""Pages of a comparison with a reference: choosing one, progress, result, deletion."""
+
+from __future__ import annotations
+
+import io
+import json
+import posixpath
+from functools import partial
+from typing import TYPE_CHECKING, Any, assert_never
+
+from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
+from werkzeug.wrappers import Response
+
+from detector.schema.comparison import Outcome
+from reports.language.translation import gettext
+from webapp import context
+from webapp.accounts.permissions import Permission, require
+from webapp.analyses import deletion
+from webapp.analyses import queries as analysis_queries
+from webapp.analyses.media import playback
+from webapp.analyses.queries import translate_status
+from webapp.comparisons import case_rules, reference_comparisons
+from webapp.comparisons import service as comparison_service
+from webapp.comparisons.reference_comparisons import ComparisonResult
+from webapp.custody.job_records import COMPARISON_FILE
+from webapp.errors import UserError
+from webapp.http.error_responses import wants_json
+from webapp.storage.tables import AnalysisRow, State
+
+if TYPE_CHECKING:
+    from reports.comparison.comparison_section import ComparisonView
+
+
+blueprint = Blueprint("comparisons", __name__)
+
+
+@blueprint.get("/analyses/<analysis_id>/compare")
+@require(Permission.ANALYSE)
+def ask(analysis_id: str) -> str:
+    """The choice of a reference for the exhibit of an analysis; ``q`` searches."""
+    row = analysis_queries.get_or_404(analysis_id)
+    with context.database().begin() as session:
+        case_rules.refuse_starting(session, row)
+    text = request.args.get("q", "")[:200]
+    offered = reference_comparisons.reference_choices(row, text)
+    return render_template("pages/comparisons/choose_reference.html", row=row, offered=offered, text=text)
+
+
+@blueprint.post("/analyses/<analysis_id>/compare")
+@require(Permission.ANALYSE)
+def start(analysis_id: str) -> Response:
+    """Compare its exhibit with that of another analysis, ``reference``."""
+    row = analysis_queries.get_or_404(analysis_id)
+    chosen = request.form.get("reference", "")
+    if not chosen:
+        raise UserError(
+            400, gettext("No reference was chosen."), gettext("Choose the exhibit to compare with.")
+        )
+    new = comparison_service.start(row, analysis_queries.get_or_404(chosen))
+    return redirect(url_for("comparisons.show", comparison_id=new.id), 303)
+
+
+@blueprint.get("/comparisons/<comparison_id>")
+@require(Permission.READ)
+def show(comparison_id: str) -> str:
+    """The page of a comparison, whatever its state."""
+    row = reference_comparisons.get_or_404(comparison_id)
+    sides = (
+        reference_comparisons.representative_analysis(row.exhibit_id),
+        reference_comparisons.representative_analysis(row.reference_id),
+    )
+    with context.database().begin() as session:
+        offered = {
+            "closed": case_rules.is_in_closed_case(session, row.exhibit_id),
+            "starts": case_rules.is_allowed(case_rules.refuse_starting, session, sides[0]),
+            "cancels": case_rules.is_allowed(case_rules.refuse_outsiders, session, row),
+            "deletes": case_rules.is_allowed(case_rules.refuse_deleting, session, row),
+        }
+    if row.state != State.DONE:
+        ahead = reference_comparisons.status_json(row).get("ahead")
+        return render_template(
+            "pages/comparisons/comparison_progress.html", row=row, sides=sides, ahead=ahead, **offered
+        )
+    found = reference_comparisons.load_result(row)
+    view, data = found.view, _players(found, sides)
+    return render_template(
+        "pages/comparisons/comparison.html",
+        row=row,
+        sides=sides,
+        **offered,
+        view=view,
+        kind=_kind(view),
+        players=json.dumps(data, separators=(",", ":")),
+        data=data,
+        mirrored=found.comparison.transform is not None and found.comparison.transform.mirror,
+        picture_address=partial(_picture_address, row.id),
+    )
+
+
+@blueprint.get("/comparisons/<comparison_id>/state.json")
+@require(Permission.READ)
+def state(comparison_id: str) -> Response:
+    """Where a comparison stands, for the page that waits for it."""
+    return jsonify(
+        translate_status(reference_comparisons.status_json(reference_comparisons.get_or_404(comparison_id)))
+    )
+
+
+@blueprint.post("/comparisons/<comparison_id>/cancel")
+@require(Permission.ANALYSE)
+def cancel(comparison_id: str) -> Response:
+    """Take a comparison out of the queue, or stop it."""
+    comparison_service.cancel(comparison_id)
+    if wants_json():
+        return state(comparison_id)
+    return redirect(url_for("comparisons.show", comparison_id=comparison_id), 303)
+
+
+@blueprint.get("/comparisons/<comparison_id>/delete")
+@require(Permission.DELETE)
+def ask_to_delete(comparison_id: str) -> str:
+    """What deleting a comparison means."""
+    row = reference_comparisons.get_or_404(comparison_id)
+    deletion.refuse_unfinished(row)
+    with context.database().begin() as session:
+        case_rules.refuse_deleting(session, row)
+    return render_template("pages/comparisons/delete_comparison.html", row=row)
+
+
+@blueprint.post("/comparisons/<comparison_id>/delete")
+@require(Permission.DELETE)
+def delete(comparison_id: str) -> Response:
+    """Delete a comparison that has ended, and go to its exhibit."""
+    exhibit = reference_comparisons.representative_analysis(
+        reference_comparisons.get_or_404(comparison_id).exhibit_id
+    )
+    comparison_service.delete(comparison_id)
+    if wants_json():
+        return jsonify(deleted=comparison_id)
+    return redirect(url_for("show.show", analysis_id=exhibit.id), 303)
+
+
+@blueprint.get("/comparisons/<comparison_id>/comparison.json")
+@require(Permission.EXPORT)
+def as_json(comparison_id: str) -> Response:
+    """The result as data, byte for byte as it is kept."""
+    _row, found = reference_comparisons.get_finished(comparison_id)
+    return send_file(
+        io.BytesIO(found.content(COMPARISON_FILE)),
+        mimetype="application/json",
+        as_attachment=True,
+        download_name=f"reelproof-{comparison_id[:8]}-{COMPARISON_FILE}",
+    )
+
+
+@blueprint.get("/comparisons/<comparison_id>/pictures/<name>")
+@require(Permission.READ)
+def picture(comparison_id: str, name: str) -> Response:
+    """A picture that the result names, and no other file."""
+    _row, found = reference_comparisons.get_finished(comparison_id)
+    return send_file(io.BytesIO(found.content(f"pictures/{name}")), mimetype="image/png")
+
+
+def _picture_address(comparison_id: str, path: str | None) -> str:
+    """Where a picture is that the result names; empty for none."""
+    if not path:
+        return ""
+    return url_for("comparisons.picture", comparison_id=comparison_id, name=posixpath.basename(path))
+
+
+def _kind(view: ComparisonView) -> str:
+    """The class name and icon of what was found, of those that verdicts have."""
+    match view.outcome:
+        case Outcome.FACES_DIFFER:
+            return "manipulated"
+        case Outcome.NO_DIFFERENCE:
+            return "not-found"
+        case Outcome.UNRELATED | Outcome.SHOWS_MORE | Outcome.NO_FACE_COMPARED | Outcome.PARTS_DIFFER:
+            return "inconclusive"
+        case _:
+            assert_never(view.outcome)
+
+
+def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:
+    """What the page plays, and by which times."""
+    folders = context.folders()
+    comparison = found.comparison
+    files: list[dict[str, Any]] = []
+    for row, file in zip(sides, (comparison.exhibit, comparison.reference), strict=True):
+        plays = playback.read_playback(folders, row) if row.state == State.DONE else None
+        media = None
+        if plays is not None and plays.source != "none":
+            media = url_for("downloads.media", analysis_id=row.id)
+        files.append(
+            {
+                "media": media,
+                "reason": plays.reason
+                if plays
+                else gettext("Its analysis is not done, so it cannot be played yet."),
+                "offset": plays.offset if plays else 0,
+                "start": 0.0,
+                "still": file.frame_rate is None and file.duration == 0,
+                "duration": file.duration,
+                "rate": playback.frames_per_second(file.frame_rate),
+                "width": file.width,
+                "height": file.height,
+            }
+        )
+    if files[0]["still"] and comparison.time_map:
+        files[1]["start"] = files[1]["offset"] + comparison.time_map[0].reference.start
+    return {
+        "files": files,
+        "pieces": [
+            {"exhibit": [p.exhibit.start, p.exhibit.end], "reference": [p.reference.start, p.reference.end]}
+            for p in comparison.time_map
+        ],
+        "segments": [{"id": s.id, "start": s.start, "end": s.end} for s in comparison.segments],
+    }

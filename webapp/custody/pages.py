@@ -1,0 +1,66 @@
+"""The custody log of an exhibit, as a page and as a file."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from werkzeug.wrappers import Response
+
+from reports.custody.chain import check_export
+from reports.custody.format import CustodyError, read_export
+from reports.file_names import CUSTODY
+from webapp import context
+from webapp.accounts.permissions import Permission, current, require
+from webapp.analyses import queries as analysis_queries
+from webapp.analyses.results import record_view
+from webapp.custody import custody_log, disclosure
+from webapp.custody.disclosure import record_download
+from webapp.storage.tables import AnalysisRow
+
+blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")
+
+_SHOWN = 500  # entries on the page, the newest ones; the file holds all
+
+
+@blueprint.get("/custody")
+@require(Permission.READ)
+def show(analysis_id: str) -> str:
+    """Who did what to the exhibit, and when, the newest first."""
+    row = analysis_queries.get_or_404(analysis_id)
+    record_view(row)
+    with context.database().begin() as session:
+        text = custody_log.export_log(session, row.exhibit.sha256)
+        head = custody_log.head(session)
+        hidden = disclosure.hidden_analyses(session, current(), row.exhibit.sha256)
+    try:
+        entries = read_export(text).entries
+    except CustodyError:  # the list of problems says why
+        entries = ()
+    if hidden:
+        entries = disclosure.redact(entries, hidden)
+    return render_template(
+        "pages/custody.html",
+        row=row,
+        entries=entries[: -_SHOWN - 1 : -1],
+        count=len(entries),
+        head=head,
+        problems=() if hidden else check_export(text),
+        whole=not hidden,
+    )
+
+
+@blueprint.get("/custody.json")
+@require(Permission.EXPORT)
+def as_json(analysis_id: str) -> Response:
+    """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
+    row = analysis_queries.get_or_404(analysis_id)
+    with context.database().begin() as session:
+        disclosure.require_full_log(session, current(), row.exhibit.sha256)
+        text = custody_log.export_log(session, row.exhibit.sha256)
+    record_download(row, CUSTODY, text, log=text)
+    response = Response(text, mimetype="application/json")
+    response.headers.set("Content-Disposition", "attachment", filename=_name(row))
+    return response
+
+
+def _name(row: AnalysisRow) -> str:
+    return f"reelproof-{row.exhibit.sha256[:8]}-{CUSTODY}"

@@ -1,0 +1,109 @@
+"""Sign bundles and validations with the configured key."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from detector.files import ROOT
+from detector.process.signals import environment_of_child
+from reports.language.translation import N_, gettext, translated
+from reports.signing.keys import SigningError, SigningKey, read_key
+from reports.signing.timestamps import authority
+from webapp.errors import UserError
+from webapp.settings import SettingError, Settings
+
+_TIME_LIMIT = 120  # seconds; it takes two
+
+
+def check_signing_key(settings: Settings) -> None:
+    """Raise :class:`SettingError` when the key that is configured cannot sign."""
+    try:
+        _key(settings)
+    except SigningError as problem:
+        raise SettingError(f"REELPROOF_SIGNING_KEY: {problem}") from None
+
+
+@contextmanager
+def sign_bundle(
+    settings: Settings, files: dict[str, bytes | Path], beside: Path
+) -> Iterator[tuple[dict[str, bytes | Path], SigningKey | None]]:
+    """The files of a bundle with the report signed, and the key for its manifest; as they are without a key.
+
+    The signed report lies at ``beside`` until the block ends. Raises :class:`UserError` where
+    the key cannot sign, such as after its certificate expired.
+    """
+    try:
+        key = _key(settings)
+        if key is None:
+            yield files, None
+            return
+        report = files["report.pdf"]
+        assert isinstance(report, Path)
+        _sign(settings, report, beside)
+        yield {**files, "report.pdf": beside}, key
+    except SigningError as problem:
+        raise _unsigned(N_("bundle"), problem) from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def sign_validation(settings: Settings, folder: Path) -> None:
+    """Sign a validation's report and its ``validation.json``, where there is a key; raises as above."""
+    from reports.bundle.manifest import sums
+    from reports.signing.validation_files import SIGNATURE, SUMS
+
+    report, signed_report, text = (
+        folder / name for name in ("validation.pdf", ".signed.pdf", "validation.json")
+    )
+    try:
+        if (key := _key(settings)) is None:
+            return
+        _sign(settings, report, signed_report)
+        signed_report.replace(report)
+        (folder / SIGNATURE).write_bytes(key.sign(text.read_bytes()))
+    except SigningError as problem:
+        raise _unsigned(N_("validation"), problem) from None
+    names = ("validation.json", "validation.html", "validation.pdf", SIGNATURE)
+    (folder / SUMS).write_bytes(sums({name: (folder / name).read_bytes() for name in names}))
+
+
+def _unsigned(what: str, problem: SigningError) -> UserError:
+    return UserError(
+        500,
+        gettext("The %(what)s could not be signed: %(problem)s", what=translated(what), problem=problem),
+        gettext("Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY."),
+    )
+
+
+def _key(settings: Settings) -> SigningKey | None:
+    if settings.signing_key is None:
+        return None
+    stamper = authority(settings.timestamps) if settings.timestamps else None
+    return read_key(settings.signing_key, settings.signing_password_file, stamper)
+
+
+def _sign(settings: Settings, report: Path, to: Path) -> None:
+    """In a process of its own: what is seen of a signature is rendered by WeasyPrint."""
+    command = [sys.executable, "-m", "reports", "sign", str(report), "--out", str(to)]
+    command += ["--key", str(settings.signing_key)]
+    if settings.timestamps:
+        command += ["--timestamp", settings.timestamps]
+    if settings.signing_password_file:
+        command += ["--password-file", str(settings.signing_password_file)]
+    try:
+        ended = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment_of_child(),
+            capture_output=True,
+            text=True,
+            timeout=_TIME_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        raise SigningError("it took too long.") from None
+    if ended.returncode:
+        raise SigningError(ended.stderr.strip().removeprefix("reports: ")[-300:] or "it failed.")

@@ -1,0 +1,82 @@
+"""Pages of live sessions."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from flask import Blueprint, Response, get_template_attribute, jsonify, render_template, url_for
+
+from detector.live.state import is_id, read_picture
+from reports.language.translation import gettext
+from webapp import context
+from webapp.accounts.permissions import Permission, login_is_on, require
+from webapp.errors import UserError
+from webapp.http.security import MEDIA_POLICY
+from webapp.live import sessions
+
+blueprint = Blueprint("live", __name__)
+
+_PARTS = ("standing", "boxes", "lanes", "segments")
+
+
+@blueprint.get("/live")
+@require(Permission.WATCH)
+def listing() -> str:
+    """The sessions there are, and how to start one."""
+    # Where people sign in, what lies where on the machine is not for all of them.
+    folder = "DATA/live" if login_is_on() else shlex.quote(str(_place()))
+    return render_template(
+        "pages/live/live_sessions.html", sessions=sessions.list_sessions(_place()), folder=folder
+    )
+
+
+@blueprint.get("/live/<live_id>")
+@require(Permission.WATCH)
+def show(live_id: str) -> str:
+    """The page of one session."""
+    return render_template("pages/live/live.html", session=_found(live_id))
+
+
+@blueprint.get("/live/<live_id>/state.json")
+@require(Permission.WATCH)
+def state(live_id: str) -> Response:
+    """The parts of its page that change, for scripts to put in their place."""
+    session = _found(live_id)
+    parts = {name: get_template_attribute("pages/live/_live.html", name)(session) for name in _PARTS}
+    picture = session.state.picture
+    return jsonify(
+        standing=session.standing,
+        picture=url_for("live.picture", live_id=live_id, number=picture.number) if picture else None,
+        segments=session.state.segments_in_all,
+        parts=parts,
+    )
+
+
+@blueprint.get("/live/<live_id>/pictures/<int:number>.jpg")
+@require(Permission.WATCH)
+def picture(live_id: str, number: int) -> Response:
+    """One of its latest pictures."""
+    data = read_picture(_place() / live_id, number) if is_id(live_id) else None
+    if data is None:
+        raise UserError(
+            404, gettext("This picture is no longer there."), gettext("Reload the page of the session.")
+        )
+    response = Response(data, mimetype="image/jpeg")
+    response.headers["Content-Security-Policy"] = MEDIA_POLICY
+    return response
+
+
+def _place() -> Path:
+    return context.folders().live
+
+
+def _found(live_id: str) -> sessions.LiveSession:
+    session = sessions.get_session(_place(), live_id)
+    if session is None:
+        raise UserError(
+            404,
+            gettext("There is no live session at this address."),
+            gettext("It may be more than a day old. The page Live lists those there are."),
+        )
+    return session

@@ -1,0 +1,1 @@
+"""Models: the shipped ones and those added to the data folder."""

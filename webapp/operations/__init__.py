@@ -1,0 +1,1 @@
+"""Run the installation: health, metrics, alerts, backup."""

@@ -1,0 +1,4 @@
+"""The framework of the REST API: operations, idempotency, pagination, the OpenAPI document.
+
+Features declare the routes.
+"""

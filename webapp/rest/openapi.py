@@ -1,0 +1,412 @@
+"""``openapi.json`` (OpenAPI 3.1), generated from the declared operations and the messages of webhooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from detector.schema.comparison import Outcome
+from detector.version import __version__
+from webapp.accounts.permissions import Permission
+from webapp.analyses.schemas import MAX_METADATA_LENGTH, METADATA
+from webapp.http.error_responses import MEDIA_TYPE, ProblemDetails, problem_title
+from webapp.rest.idempotency import HEADER, REPLAYED
+from webapp.rest.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
+from webapp.webhooks.delivery import DEADLINE, SIGNATURE, STEP
+from webapp.webhooks.messages import ANALYSIS_EVENTS, COMPARISON_EVENTS, OPERATIONS_EVENTS
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_SHA256 = {"type": "string", "description": "SHA-256"}
+_WITHHELD = "withheld"  # the one property that is left out of most messages
+_ARRIVED = (
+    f"It arrived. Sent again after any other answer, {DEADLINE} seconds without one, or {STEP:.0f} seconds "
+    "in which no connection is made, nothing is taken or nothing more is answered."
+)
+
+
+def webhooks() -> dict[str, Any]:
+    """The object ``webhooks``: what is sent when a job ended, and when an alert begins or ends."""
+    return {
+        "analysisEnded": _message(
+            "analysisEnded",
+            "An analysis is done, failed or was cancelled",
+            ANALYSIS_EVENTS,
+            _of_job(
+                "analysis",
+                {
+                    "verdict": {"type": ["string", "null"]},
+                    "kind": {"type": ["string", "null"]},
+                    "copies": {
+                        "type": "integer",
+                        "description": "How many other exhibits show the same or a part of it",
+                    },
+                },
+            ),
+        ),
+        "comparisonEnded": _message(
+            "comparisonEnded",
+            "A comparison is done, failed or was cancelled",
+            COMPARISON_EVENTS,
+            _of_job(
+                "comparison",
+                {
+                    "reference": _SHA256,
+                    "related": {"type": ["boolean", "null"]},
+                    "segments": {"type": ["integer", "null"]},
+                    "outcome": {"enum": [*map(str, Outcome), None]},
+                },
+            ),
+        ),
+        "operationsAlert": _message(
+            "operationsAlert",
+            "A threshold is passed, or no longer",
+            OPERATIONS_EVENTS,
+            {"alert": _TEXT, "words": _TEXT, "href": _TEXT},
+        ),
+    }
+
+
+def _of_job(noun: str, findings: dict[str, Any]) -> dict[str, Any]:
+    """Properties of the message that a job ended, which says ``findings`` unless they are withheld."""
+    return {
+        noun: _TEXT,
+        "href": _TEXT,
+        "state": _TEXT,
+        "exhibit": _SHA256,
+        **findings,
+        _WITHHELD: {"const": True, "description": "Findings are hidden from a reviewer, and null"},
+    }
+
+
+def _message(
+    operation_id: str, summary: str, events: tuple[str, ...], of_event: dict[str, Any]
+) -> dict[str, Any]:
+    """One message: when it is sent, how it is signed, and what it holds beside its id, event and moment."""
+    properties = {
+        "id": _TEXT,
+        "event": {"enum": list(events)},
+        "happened": {"type": "string", "format": "date-time"},
+        **of_event,
+    }
+    always = [name for name in properties if name != _WITHHELD]
+    schema = {"type": "object", "properties": properties, "required": always}
+    signature = {
+        "name": SIGNATURE,
+        "in": "header",
+        "required": True,
+        "description": "t=seconds since 1970, v1=hexadecimal HMAC-SHA256 of “t.body”",
+        "schema": _TEXT,
+    }
+    return {
+        "post": {
+            "operationId": operation_id,
+            "summary": summary,
+            "parameters": [signature],
+            "requestBody": {"content": {JSON: {"schema": schema}}},
+            "responses": {"2XX": {"description": _ARRIVED}},
+        }
+    }
+
+
+_REF = "#/components/schemas/{model}"
+# Schemas whose classes had other names when the document was first published: code that is generated from it
+# keeps its names.
+_PUBLISHED_NAMES = {
+    "AvailableModel": "webapp__api__contract__schemas__Model",
+    "Gap": "detector__schema__metadata__Gap",
+    "Model": "detector__schema__model__Model",
+    "ProblemDetails": "Problem",
+    "ScorePage": "Scores",
+    "UnmatchedInterval": "detector__schema__comparison__Gap",
+}
+_INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \
+was found, record annotations. docs/api.md has examples. Every error is a problem of RFC 9457 that says \
+what to do. A POST may carry an Idempotency-Key."""
+_AREAS = {
+    "analyses": "Hand in a file, follow its analysis, cancel, retry, pause, delete.",
+    "uploads": "Send a file in parts, by the tus 1.0 protocol.",
+    "findings": "What an analysis found.",
+    "annotations": "What reviewers say of it.",
+    "files": "Reports, bundles, exports.",
+    "exhibits": "The files that were handed in.",
+    "copies": "Other exhibits that show the same, or a part of it.",
+    "comparisons": "An exhibit against a reference, frame by frame.",
+    "custody": "Who did what to an exhibit, and when.",
+    "reviews": "Two people judge an exhibit, each alone; the second does so blind.",
+    "models": "The models that can be chosen.",
+    "webhooks": "Messages about analyses and comparisons that ended.",
+    "about": "The API itself.",
+}
+_ERRORS = {
+    400: "The request does not work; the problem says why.",
+    401: "No token came, or one that does not work.",
+    403: "Token, role or case do not allow it, or the request came from another web site.",
+    404: "There is no such thing, or not for you.",
+    409: "It does not fit how things stand.",
+    410: "It was deleted; the problem says when.",
+    412: "Another version of the protocol is asked for.",
+    413: "It is too large.",
+    415: "It is of another type.",
+    422: "Fields cannot be used; the problem names each.",
+    423: "Another request is busy with it.",
+    429: "There were too many requests, or there are too many of these.",
+    460: "It arrived damaged.",
+    500: "Something went wrong inside Reelproof, which its log tells.",
+    503: "The database cannot be reached, or it takes longer than you can be kept waiting; try again.",
+    507: "The disk has no room.",
+}
+_PATH_FIELDS = {
+    "analysis_id": ("The analysis.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "comparison_id": ("The comparison.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "picture_name": (
+        "Its name in comparison.json, without the folder.",
+        {"type": "string", "pattern": "^[A-Za-z0-9-]{1,80}[.]png$"},
+    ),
+    "case_id": ("The case.", {"type": "string", "pattern": "^[0-9]{1,9}$"}),
+    "upload_id": ("The upload.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "webhook_id": ("The webhook.", {"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "sha256": ("SHA-256 of the exhibit.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}),
+    "export_name": ("The format.", {"type": "string", "pattern": "^[a-z-]{1,40}$"}),
+}
+# Of requests: what it says, its schema, whether it must be there.
+_ASKED_HEADERS: dict[str, tuple[str, dict[str, Any], bool]] = {
+    HEADER: (
+        "Sent again with the same key within a day, a request gives the same answer and does nothing.",
+        {"type": "string", "pattern": "^[!-~]{1,128}$"},
+        False,
+    ),
+    "Tus-Resumable": ("The protocol.", {"type": "string", "const": "1.0.0"}, True),
+    "Upload-Length": ("Bytes of the file.", {"type": "string", "pattern": "^[0-9]{1,18}$"}, True),
+    "Upload-Offset": ("Where the part starts.", {"type": "string", "pattern": "^[0-9]{1,18}$"}, True),
+    "Upload-Metadata": (
+        "Names and values in base64.",
+        {"type": "string", "pattern": METADATA, "maxLength": MAX_METADATA_LENGTH},
+        False,
+    ),
+    "Upload-Checksum": (
+        "Algorithm and digest in base64.",
+        {"type": "string", "pattern": "^sha256 [A-Za-z0-9+/]{43}=$|^sha1 [A-Za-z0-9+/]{27}=$"},
+        False,
+    ),
+}
+_ANSWERED_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Location": ("Its address.", {"type": "string"}),
+    "Link": ("Address of the rest (RFC 8288).", {"type": "string"}),
+    "ETag": ("Sent as If-None-Match, 304 is answered while nothing changed.", {"type": "string"}),
+    "Tus-Resumable": ("The protocol.", {"type": "string", "const": "1.0.0"}),
+    "Upload-Offset": ("Bytes received.", {"type": "integer"}),
+    "Upload-Length": ("Bytes of the file.", {"type": "integer"}),
+    "Upload-Metadata": ("What is kept of it: filename and sha256.", {"type": "string"}),
+    "Upload-Expires": ("When what came is removed.", {"type": "string"}),
+    REPLAYED: ("true: this is the answer to an earlier request with the same key.", {"type": "string"}),
+}
+_RETRY_AFTER = {
+    "description": "Seconds after which to try again; left out where waiting alone does not help.",
+    "schema": {"type": "integer"},
+    "required": False,
+}
+_OPTIONAL_HEADERS = frozenset({"Link", REPLAYED, "Upload-Metadata"})
+
+
+@lru_cache(maxsize=2)
+def document(*, login: bool) -> dict[str, Any]:
+    """The document, its paths in the order of their areas; ``login``: whether a token is needed."""
+    schemas, refs = _schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    areas = list(_AREAS)
+    for each in sorted(OPERATIONS, key=lambda each: areas.index(each.area)):  # not as they were imported
+        address = PREFIX + re.sub(r"<(\w+)>", r"{\1}", each.path)
+        paths.setdefault(address, {})[each.method.lower()] = _operation(each, refs, login)
+    used = {each.area for each in OPERATIONS}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Reelproof",
+            "version": "1",
+            "summary": "Finds manipulated faces in videos and photos",
+            "description": _INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "x-software-version": __version__,
+        },
+        "servers": [{"url": "/", "description": "This machine"}],
+        "tags": [{"name": name, "description": text} for name, text in _AREAS.items() if name in used],
+        "paths": paths,
+        "webhooks": webhooks(),
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of the account page or of `python -m webapp add-token`. Scopes: "
+                    + ", ".join(Permission),
+                }
+            },
+        },
+    }
+
+
+_Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]]
+
+
+def _schemas() -> tuple[dict[str, Any], _Refs]:
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDetails, "serialization"): None}
+    for each in OPERATIONS:
+        for model in (each.query, each.body):
+            if isinstance(model, Form):
+                wanted[model.fields, "validation"] = None
+            elif isinstance(model, type):
+                wanted[model, "validation"] = None
+        for answer in each.answers.values():
+            if answer.model is not None:
+                wanted[answer.model, "serialization"] = None
+    refs, definitions = models_json_schema(list(wanted), by_alias=True, ref_template=_REF)
+    schemas = {}
+    for name, schema in definitions["$defs"].items():
+        published = _PUBLISHED_NAMES.get(name, name)
+        title_then = {} if published == name else {"title": published.rpartition("__")[2]}
+        schemas[published] = _published(schema) | title_then
+    return schemas, {each: _published(ref) for each, ref in refs.items()}  # type: ignore[misc]
+
+
+def _published(schema: Any) -> Any:
+    """``schema`` with the published names in what it refers to."""
+    if isinstance(schema, list):
+        return [_published(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(ref := schema.get("$ref"), str):
+        name = ref.rpartition("/")[2]
+        return schema | {"$ref": _REF.format(model=_PUBLISHED_NAMES.get(name, name))}
+    return {key: _published(value) for key, value in schema.items()}
+
+
+def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "operationId": each.name,
+        "tags": [each.area],
+        "summary": each.summary,
+        "parameters": [*_path_fields(each.path), *_query_fields(each.query), *_header_fields(each)],
+        "responses": {},
+        "security": _security(each.permission, login),
+    }
+    if each.description:
+        found["description"] = each.description
+    if (body := _body(each, refs)) is not None:
+        found["requestBody"] = body
+    for status, answer in each.answers.items():
+        found["responses"][str(status)] = _answer(answer, refs, each.keyed)
+        if status == 200 and "ETag" in answer.headers:
+            found["responses"]["304"] = {"description": "Nothing changed since the ETag that was sent."}
+    always = (400, 500, 503) if each.permission is None else (400, 401, 403, 429, 500, 503, 507)
+    # What was deleted leaves a tombstone in the custody log.
+    gone = (410,) if "<analysis_id>" in each.path or "<comparison_id>" in each.path else ()
+    for status in sorted({*always, *gone, *each.errors, *((409, 413, 422) if each.keyed else ())} | {422}):
+        found["responses"][str(status)] = {
+            "description": f"{problem_title(status)}. {_ERRORS[status]}",
+            "content": {MEDIA_TYPE: {"schema": refs[ProblemDetails, "serialization"]}},
+        }
+        if status in (429, 503):
+            found["responses"][str(status)]["headers"] = {"Retry-After": _RETRY_AFTER}
+    return found
+
+
+def _security(permission: Permission | None, login: bool) -> list[dict[str, list[str]]]:
+    if permission is None:
+        return []
+    token = {"token": [str(permission)]}
+    return [token] if login else [{}, token]
+
+
+def _path_fields(path: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _PATH_FIELDS[name][0],
+            "schema": _PATH_FIELDS[name][1],
+        }
+        for name in re.findall(r"<(\w+)>", path)
+    ]
+
+
+def _query_fields(model: type[BaseModel] | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    schema = model.model_json_schema(by_alias=True, ref_template=_REF)
+    found = []
+    for name, of in schema["properties"].items():
+        of = dict(of)
+        of.pop("title", None)
+        parameter = {"name": name, "in": "query", "required": name in schema.get("required", ())}
+        if "description" in of:
+            parameter["description"] = of.pop("description")
+        # null is left out of an address.
+        kinds = [kind for kind in of.pop("anyOf", ()) if kind.get("type") != "null"]
+        if kinds:
+            of.pop("default", None)
+            of = kinds[0] | of
+        found.append(parameter | {"schema": of})
+    return found
+
+
+def _header_fields(each: Operation) -> list[dict[str, Any]]:
+    names = (*each.headers, *((HEADER,) if each.keyed else ()))
+    return [
+        {
+            "name": name,
+            "in": "header",
+            "required": _ASKED_HEADERS[name][2],
+            "description": _ASKED_HEADERS[name][0],
+            "schema": _ASKED_HEADERS[name][1],
+        }
+        for name in names
+    ]
+
+
+def _body(each: Operation, refs: _Refs) -> dict[str, Any] | None:
+    match each.body:
+        case None:
+            return None
+        case Bytes(media):
+            return {"required": True, "content": {media: {"schema": {"type": "string", "format": "binary"}}}}
+        case Form(fields, file, _):
+            schema = fields.model_json_schema(by_alias=True, ref_template=_REF)
+            properties = {
+                name: {"type": "string"} | {key: of[key] for key in ("description",) if key in of}
+                for name, of in schema.get("properties", {}).items()
+            }
+            form = {
+                "type": "object",
+                "properties": {file: {"type": "string", "format": "binary"}} | properties,
+                "required": [file],
+                "additionalProperties": False,
+            }
+            return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+        case model:
+            return {"required": True, "content": {JSON: {"schema": refs[model, "validation"]}}}
+
+
+def _answer(answer: Answer, refs: _Refs, keyed: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": answer.description}
+    if answer.model is not None:
+        found["content"] = {JSON: {"schema": refs[answer.model, "serialization"]}}
+    elif answer.media:
+        found["content"] = {media: {} for media in answer.media}
+    headers = (*answer.headers, *((REPLAYED,) if keyed else ()))
+    if headers:
+        found["headers"] = {
+            name: {
+                "description": _ANSWERED_HEADERS[name][0],
+                "schema": _ANSWERED_HEADERS[name][1],
+                "required": name not in _OPTIONAL_HEADERS,
+            }
+            for name in headers
+        }
+    return found

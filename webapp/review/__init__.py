@@ -1,0 +1,1 @@
+"""Review: annotations, the review desk, and the blind second review."""

@@ -1,0 +1,122 @@
+"""What a second reviewer must not see before their own judgement. Every reader of findings asks here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from reports.language.translation import gettext
+from reports.review.second_review import Hidden
+from webapp.errors import UserError
+from webapp.storage.second_reviews import (
+    analysis_under_review,
+    awaited_judgements,
+    hidden_exhibits,
+    unjudged_by_first,
+)
+from webapp.storage.tables import AnalysisRow, AnnotationRow
+
+_inner = AnalysisRow.__table__.alias()
+
+
+class Disclosure(IntEnum):
+    """The most that an answer about an analysis may tell."""
+
+    EXHIBIT = 0  # the bytes handed in, and what they are called
+    FINDINGS = 1  # what the machine found, and one's own annotations
+    JUDGEMENTS = 2  # what other people say
+
+
+@dataclass(frozen=True)
+class PendingJudgement:
+    """A judgement that is awaited: of which exhibit in which case, and what is hidden until then."""
+
+    case_id: int
+    exhibit_id: int
+    hidden: Hidden
+
+    @property
+    def sees(self) -> Disclosure:
+        """The most that may be told."""
+        return Disclosure.EXHIBIT if self.hidden == "findings" else Disclosure.FINDINGS
+
+
+class BlindedError(UserError):
+    """What was asked for would tell a second reviewer what they are not to see yet."""
+
+    def __init__(self, session: Session, awaited: PendingJudgement) -> None:
+        reviewed = analysis_under_review(session, awaited.case_id, awaited.exhibit_id)
+        self.analysis_id = None if reviewed is None else reviewed.id  # of the analysis under review
+        super().__init__(
+            403,
+            gettext(
+                "You are the second reviewer of this exhibit. What others say of it is not shown to "
+                "you until "
+                "your own judgement is in."
+            )
+            if awaited.hidden == "judgements"
+            else gettext(
+                "You are the second reviewer of this exhibit. What was found in it is not shown to you until "
+                "your own judgement is in."
+            ),
+            gettext("Give your judgement at /reviews/%(analysis_id)s.", analysis_id=self.analysis_id)
+            if self.analysis_id
+            else gettext("It waits for your judgement under “Reviews” as soon as its analysis is done."),
+        )
+        if self.analysis_id:
+            self.link = f"/reviews/{self.analysis_id}", gettext("Second review")
+        else:
+            self.link = "/reviews", gettext("Reviews")
+
+
+def pending_judgement(session: Session, user_id: int | None, exhibit_id: int) -> PendingJudgement | None:
+    """The judgement of an exhibit that somebody owes, so that what is ``hidden`` is not for them; None: none.
+
+    Of several, the one that hides most.
+    """
+    if user_id is None:
+        return None
+    found = session.execute(awaited_judgements(user_id, exhibit_id)).first()
+    return PendingJudgement(found.case_id, exhibit_id, cast(Hidden, found.blind)) if found else None
+
+
+def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, discloses: Disclosure) -> None:
+    """Raise :class:`Blinded` where an answer would tell somebody more of an exhibit than they are to see."""
+    awaited = pending_judgement(session, user_id, exhibit_id)
+    if awaited is not None and discloses > awaited.sees:
+        raise BlindedError(session, awaited)
+
+
+def would_unblind_first(session: Session, user_id: int | None, exhibit_id: int) -> bool:
+    """Whether the first reviewer, who has yet to judge an exhibit, could read what the second annotates."""
+    return user_id is not None and session.execute(unjudged_by_first(user_id, exhibit_id)).first() is not None
+
+
+def refuse_unblinding_first(session: Session, user_id: int | None, exhibit_id: int) -> None:
+    """Raise :class:`UserError` where an annotation would tell the first reviewer, by :func:`tells_first`."""
+    if would_unblind_first(session, user_id, exhibit_id):
+        raise UserError(
+            409,
+            gettext(
+                "You are the second reviewer of this exhibit. The first, who has yet to judge it, could read "
+                "what you annotate."
+            ),
+            gettext("Annotate it once the judgement of the first reviewer is in."),
+        )
+
+
+def annotations_of_others(user_id: int, display: str) -> Any:
+    """Which annotations are hidden from somebody: those of others about what they have yet to judge."""
+    about = select(_inner.c.id).where(_inner.c.exhibit_id.in_(hidden_exhibits(user_id)))
+    return (AnnotationRow.author != display) & AnnotationRow.analysis_id.in_(about)
+
+
+def hidden_exhibit_ids(session: Session, user_id: int | None) -> frozenset[int]:
+    """Ids of the exhibits whose findings are hidden from somebody."""
+    if user_id is None:
+        return frozenset()
+    return frozenset(session.scalars(hidden_exhibits(user_id, "findings")))

@@ -1,0 +1,295 @@
+"""Data of the review desk: one analysis as JSON, its scores in two levels of detail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.schema.analysis import Analysis, Box, Media, OtherModel, Parameters, Peak, Person, Segment
+from reports.language.names import model_title
+from reports.language.translation import gettext, translated
+from reports.wording.verbal_scale import strength
+from webapp.analyses.results import LoadedResult
+
+if TYPE_CHECKING:
+    from reports.inputs.pictures import ShownPicture
+    from reports.report_view import PeakView, ReportView, SegmentView
+    from webapp.analyses.media.playback import Playback
+
+
+MAX_WHOLE = 10_000
+"""An analysis of no more scores than this is sent whole."""
+BUCKETS = 400
+"""Of an outline: about one for two or three pixels of a timeline."""
+STRETCH = 12_000
+"""Scores of a stretch, about: some 60 kB compressed, and a moment's work for a browser."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The n scores of one person, in order of time; NaN where a face could not be judged."""
+
+    time: NDArray[np.float64]  # (n,), seconds from the first frame
+    track: NDArray[np.int64]  # (n,)
+    box: NDArray[np.int64]  # (n, 4), pixels
+    score: NDArray[np.float64]  # (n,), probability of the single frame
+    smooth: NDArray[np.float64]  # (n,), smoothed
+    interpolated: NDArray[np.bool_]  # (n,): the scan did not see this face
+
+    def listed(self, chosen: NDArray[np.intp] | slice) -> dict[str, Any]:
+        """Some of them as JSON has them: a list a field, times to a ten-thousandth."""
+        return {
+            "time": self.time[chosen].round(4).tolist(),
+            "track": self.track[chosen].tolist(),
+            "box": self.box[chosen].ravel().tolist(),
+            "score": _listed(self.score[chosen]),
+            "smooth": _listed(self.smooth[chosen]),
+            "interpolated": self.interpolated[chosen].astype(int).tolist(),
+        }
+
+
+def score_columns(person: Person) -> Columns:
+    """The scores of a person as columns."""
+    scores = person.scores
+    return Columns(
+        scores.time,
+        scores.track.astype(np.int64),
+        scores.box.round().astype(np.int64),
+        scores.probability,
+        scores.smoothed,
+        scores.interpolated,
+    )
+
+
+def outline(person: Columns, width: float) -> dict[str, Any]:
+    """The outline of a person's scores in buckets of ``width`` seconds, with fields ``low`` and ``high``."""
+    buckets = (person.time / width).astype(np.int64)
+    judged = np.flatnonzero(~np.isnan(person.smooth))
+    low, high = np.full(len(buckets), np.nan), np.full(len(buckets), np.nan)
+    kept = [_firsts(person.track)]  # of each track something stays: persons can be split along them
+    if len(judged):
+        order = judged[np.lexsort((person.smooth[judged], buckets[judged]))]
+        start = _firsts(buckets[order])
+        end = np.append(start[1:], len(order)) - 1
+        kept += [order[start], order[end]]
+        # The same buckets in the same order, each now sorted by single scores.
+        by_score = judged[np.lexsort((person.score[judged], buckets[judged]))]
+        lower, upper = start + (end - start) // 4, start + -(-3 * (end - start) // 4)
+        of_bucket = np.repeat(np.arange(len(start)), end - start + 1)
+        low[order] = person.score[by_score[lower]][of_bucket]
+        high[order] = person.score[by_score[upper]][of_bucket]
+    judged_buckets = np.isin(buckets, buckets[judged])
+    unjudged = np.flatnonzero(~judged_buckets)
+    kept.append(unjudged[_firsts(buckets[unjudged])])
+    chosen = np.unique(np.concatenate(kept))
+    return person.listed(chosen) | {"low": _listed(low[chosen]), "high": _listed(high[chosen])}
+
+
+def score_stretch(person: Columns, start: float, end: float) -> dict[str, Any]:
+    """All scores from ``start`` to ``end``, in seconds; what lies at the end is left out."""
+    first, last = np.searchsorted(person.time.round(4), [start, end])
+    return person.listed(slice(first, last))
+
+
+def stretch_length(analysis: Analysis) -> float | None:
+    """Seconds of one stretch of an analysis; None for one that is sent whole."""
+    count = sum(len(person.scores) for person in analysis.persons)
+    if count <= MAX_WHOLE:
+        return None
+    return max(1.0, round(analysis.media.duration * STRETCH / count))
+
+
+def _firsts(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Where each run of equal values starts."""
+    if not len(values):
+        return np.empty(0, np.intp)
+    return np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
+
+
+def _listed(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if value != value else value for value in values.round(6).tolist()]
+
+
+DESK_DATA_VERSION = "1.0"
+_ROOM = 1.5  # side of a close-up, in sizes of the face
+
+
+@dataclass(frozen=True)
+class DeskAddresses:
+    """Where the page finds what is not in its data; by default that of a bundle without the exhibit."""
+
+    pictures: str = ""  # what comes before a picture's own path: an address of the app; nothing in a bundle
+    media: str | None = None  # what plays
+    scores: str | None = None  # stretches of a long analysis, of which the data then hold an outline only
+
+
+def desk_document(
+    analysis_id: str,
+    result: LoadedResult,
+    playback: Playback | None = None,
+    where: DeskAddresses = DeskAddresses(),
+) -> dict[str, Any]:
+    """The page's data; ``playback`` is what plays of the exhibit.
+
+    Words are in the language spoken now, in which the view of ``result`` has to be.
+    """
+    analysis, view, pictures, scores = result.analysis, result.view, where.pictures, where.scores
+    length = stretch_length(analysis) if scores is not None else None
+    bucket = analysis.media.duration / BUCKETS if length else None
+    shown = {segment.id: segment for segment in view.segments}
+    still = analysis.media.still
+    return {
+        "review": DESK_DATA_VERSION,
+        "analysis": {"id": analysis_id, "sha256": result.sha256, "exhibit_sha256": analysis.media.sha256},
+        "media": _media(analysis.media, view.head.file, playback, where.media),
+        "photo": _photo(analysis, view, playback, pictures) if still else None,
+        "rules": _rules(analysis.parameters),
+        "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
+        "gaps": [
+            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": translated(gap.reason)}
+            for gap in analysis.coverage.not_examined
+        ],
+        "outline": {"bucket": bucket, "stretch": length, "scores": scores} if length else None,
+        "persons": [_person(person, bucket) for person in analysis.persons],
+        "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
+        "others": [_other(number, other, bucket) for number, other in enumerate(analysis.others, start=2)],
+        "words": {"meaning": view.meaning.on_desk},
+    }
+
+
+def _media(media: Media, file: str, playback: Playback | None, address: str | None) -> dict[str, Any]:
+    """The exhibit, and what plays of it: ``address`` says where the page finds that."""
+    plays = playback is not None and playback.source != "none"
+    return {
+        "kind": media.kind.value,
+        "file": file,
+        "width": media.width,
+        "height": media.height,
+        "duration": round(media.duration, 4),
+        "source": address if plays else None,
+        "offset": playback.offset if plays and playback else 0.0,
+        "reason": translated(playback.reason) if playback else "",
+        "rotation": media.rotation,
+    }
+
+
+def _rules(given: Parameters) -> dict[str, float]:
+    """Those by which scores become segments, for the desk to try other thresholds with."""
+    return {
+        "enter": given.enter_threshold,
+        "exit": given.exit_threshold,
+        "median_window": given.median_window,
+        "merge_gap": given.merge_gap,
+        "minimum_duration": given.minimum_duration,
+        "bridge_gap": given.bridge_gap,
+        "sample_rate": given.sample_rate,
+    }
+
+
+def _photo(analysis: Analysis, view: ReportView, playback: Playback | None, pictures: str) -> dict[str, Any]:
+    """A photo as it was kept, perhaps smaller; whether it is made of blocks, and whether a copy is shown."""
+    kept = view.clean.path if view.clean else None
+    # Analyses before 1.8 kept the photo once for each flagged face.
+    kept = kept or next((p.frame.path for s in view.segments for p in s.peaks if p.frame.path), None)
+    return {
+        "blocks": analysis.media.codec == "mjpeg",
+        "copy": playback is None or playback.source != "exhibit",
+        "picture": pictures + kept if kept else None,
+    }
+
+
+def _person(person: Person, bucket: float | None) -> dict[str, Any]:
+    columns = score_columns(person)
+    scores = outline(columns, bucket) if bucket else columns.listed(slice(None))
+    return {"id": person.id, "tracks": list(person.tracks), **scores}
+
+
+def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, Any]:
+    """What another model says; its lanes lie under those of the first; of a long analysis, outlines."""
+    return {
+        "number": number,
+        "name": other.model.name,
+        "title": model_title(other.model.title),
+        "verdict": other.verdict.value,
+        "persons": [_person(person, bucket) | {"box": []} for person in other.persons],
+        "segments": [
+            {"id": one.id, "person": one.person, "start": round(one.start, 4), "end": round(one.end, 4)}
+            for one in other.segments
+        ],
+    }
+
+
+def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures: str) -> dict[str, Any]:
+    still = analysis.media.still
+    return {
+        "id": segment.id,
+        "person": segment.person,
+        "start": round(segment.start, 4),
+        "end": round(segment.end, 4),
+        "from": shown.start,
+        "to": shown.end,
+        "length": shown.duration,
+        "scored": shown.scored,
+        "confidence": segment.confidence,
+        "confidence_words": shown.confidence,
+        "flagged": shown.flagged,
+        "strength": shown.strength,
+        "meaning": strength(analysis, segment.confidence).definition if shown.flagged else shown.meaning,
+        "peaks": [
+            _peak(shown, peak, view, pictures, "" if still else f", {view.time}")
+            for peak, view in zip(segment.peaks, shown.peaks, strict=True)
+        ],
+    }
+
+
+def _peak(shown: SegmentView, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
+    def address(picture: ShownPicture) -> str | None:
+        return pictures + picture.path if picture.path else None
+
+    return {
+        "id": f"{shown.id}-{view.number}",
+        "number": view.number,
+        "time": round(peak.time, 4),
+        "at": view.time,
+        "score": view.score,
+        "heat": view.heat,
+        "frame": address(view.frame),
+        "overlay": address(view.overlay),
+        "map": address(view.map),
+        "close_up": _close_up(peak.box),
+        "near": _near(peak, view, address),
+        "confirmed": view.confirmed,
+        "effect": view.effect,
+        "check": [list(row) for row in view.check],
+        "caption": gettext(
+            "%(segment)s, person %(person)s%(when)s, score %(score)s",
+            segment=shown.title,
+            person=shown.person,
+            when=when,
+            score=view.score,
+        ),
+    }
+
+
+def _near(peak: Peak, view: PeakView, address: Callable[[ShownPicture], str | None]) -> dict[str, Any] | None:
+    """Pictures of a small face at full size, and the part of the exhibit that they show; else None."""
+    if peak.close_up is None or view.near is None or not all(picture.path for picture in view.near):
+        return None
+    frame, overlay, heat = map(address, view.near)
+    return {
+        "part": [round(value) for value in peak.close_up.part],
+        "frame": frame,
+        "overlay": overlay,
+        "map": heat,
+    }
+
+
+def _close_up(box: Box) -> str:
+    """The square around a face with some room, as an SVG view box in frame pixels."""
+    left, top, right, bottom = box
+    side = _ROOM * max(right - left, bottom - top)
+    return f"{(left + right - side) / 2:.1f} {(top + bottom - side) / 2:.1f} {side:.1f} {side:.1f}"

@@ -1,0 +1,173 @@
+"""Routes of the review desk: its data, scores and annotations."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Response, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from reports.language import translation
+from reports.language.translation import gettext
+from reports.review.annotation_file import to_json
+from reports.review.annotations import Annotation
+from webapp import context
+from webapp.accounts.permissions import Permission, current, require
+from webapp.analyses.media.playback import Playback, read_playback
+from webapp.analyses.results import get_finished, load_result
+from webapp.errors import UserError
+from webapp.http import error_responses
+from webapp.http.error_responses import wants_json
+from webapp.http.uploads import Incoming, current_request
+from webapp.review import annotation_import, desk_data
+from webapp.review import annotations as annotation_service
+from webapp.review.blinding import Disclosure
+
+desk_blueprint = Blueprint("desk", __name__, url_prefix="/analyses/<analysis_id>")
+
+
+@desk_blueprint.get("/review.json")
+@require(Permission.READ)
+def data(analysis_id: str) -> Response:
+    """The analysis as the review desk reads it; ``scores=all`` for all of them at once, however many."""
+    row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    plays = read_playback(context.folders(), row)
+    text = _text(folder, row.id, plays, translation.current(), whole=request.args.get("scores") == "all")
+    return Response(text, mimetype="application/json")
+
+
+@desk_blueprint.get("/scores.json")
+@require(Permission.READ)
+def scores(analysis_id: str) -> Response:
+    """All scores of each person ``from`` a second, up to but without another (``to``)."""
+    _row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    start, end = _second("from"), _second("to")
+    people = [
+        {"id": person, **desk_data.score_stretch(columns, start, end)}
+        for person, columns in _columns(folder).items()
+    ]
+    text = json.dumps({"from": start, "to": end, "persons": people}, separators=(",", ":"))
+    return Response(text, mimetype="application/json")
+
+
+def _second(name: str) -> float:
+    try:
+        value = float(request.args.get(name, ""))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(
+            400,
+            gettext("“%(name)s” is no number of seconds.", name=name),
+            gettext("Write it like from=0&to=60."),
+        )
+    return value
+
+
+@lru_cache(maxsize=4)
+def _columns(folder: Path) -> dict[str, desk_data.Columns]:
+    return {person.id: desk_data.score_columns(person) for person in load_result(folder).analysis.persons}
+
+
+@lru_cache(maxsize=4)
+def _text(folder: Path, analysis_id: str, plays: Playback | None, _spoken: str, whole: bool) -> str:
+    """The review desk's data as text. ``_spoken``, the language spoken now, is there for the cache alone."""
+    result = load_result(folder)
+    address = f"/analyses/{analysis_id}/"
+    where = desk_data.DeskAddresses(
+        pictures=address, media=f"{address}media", scores=None if whole else f"{address}scores.json"
+    )
+    document = desk_data.desk_document(analysis_id, result, plays, where)
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+annotations_blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
+
+_LONGEST = 256 * 1024  # bytes of one annotation: the longest note and ten thousand tracks fit well
+
+
+@annotations_blueprint.get("/annotations.json")
+@require(Permission.READ)
+def listing(analysis_id: str) -> WerkzeugResponse:
+    """All annotations, in order of time."""
+    row = annotation_service.find_annotatable(analysis_id)
+    with context.database().begin() as session:
+        return jsonify(_list(row.id, annotation_service.visible_annotations(session, row, current())))
+
+
+@annotations_blueprint.post("/annotations")
+@require(Permission.ANNOTATE)
+def add(analysis_id: str) -> WerkzeugResponse:
+    """Record one annotation; the answer holds it and, with it, all there are."""
+    row = annotation_service.find_annotatable(analysis_id)
+    made, everything = annotation_service.record_annotation(row, _requested_annotation())
+    response = jsonify(annotation=to_json(made), **_list(row.id, everything))
+    response.status_code = 201
+    return response
+
+
+@annotations_blueprint.post("/annotations/import")
+@require(Permission.ANNOTATE, takes_files=True)
+def take_in(analysis_id: str) -> WerkzeugResponse:
+    """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself."""
+    row = annotation_service.find_annotatable(analysis_id)
+    asked = current_request()
+    asked.upload_limit = annotation_import.import_limit(context.settings())
+    part = asked.files.get("file")
+    stream = part.stream if part is not None else None
+    if not isinstance(stream, Incoming) or not stream.bytes:
+        raise UserError(
+            400,
+            gettext("No file came with the form."),
+            gettext("Choose the file that the bundle's page saved."),
+        )
+    merged, everything = annotation_import.import_file(row, stream)
+    if wants_json():
+        counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
+        return jsonify(**counts, **_list(row.id, everything))
+    unverified = {"unverified": merged.unverified} if merged.unverified else {}
+    place = url_for("show.show", analysis_id=row.id, imported=merged.new, known=merged.known, **unverified)
+    return redirect(place, 303)
+
+
+@annotations_blueprint.errorhandler(UserError)
+def refused(problem: UserError) -> WerkzeugResponse:
+    """Programs send and read annotations as JSON; only the form to import is a person's."""
+    if request.endpoint == "annotations.take_in":
+        response = error_responses.error_response(
+            problem.status, problem.error, problem.remedy, title=problem.title
+        )
+    else:
+        response = jsonify(error=problem.error, remedy=problem.remedy)
+        response.status_code = problem.status
+    if problem.retry_after is not None:
+        response.headers["Retry-After"] = str(problem.retry_after)
+    return response
+
+
+def _requested_annotation() -> dict[str, object]:
+    """The one annotation a request brings."""
+    if not request.is_json:  # no form of another site can send this type
+        raise UserError(
+            400, gettext("An annotation is sent as JSON."), gettext("Set Content-Type to application/json.")
+        )
+    if (request.content_length or 0) > _LONGEST:
+        raise UserError(413, gettext("This is too long for one annotation."), gettext("Shorten the note."))
+    try:
+        said = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise UserError(
+            400,
+            gettext("This is not an annotation: one JSON object is expected."),
+            gettext("Nothing was recorded."),
+        )
+    return said
+
+
+def _list(analysis_id: str, everything: tuple[Annotation, ...]) -> dict[str, object]:
+    return {"analysis": analysis_id, "annotations": [to_json(annotation) for annotation in everything]}

@@ -1,0 +1,242 @@
+"""Name the reviewers of a case; refuse those who could not review blind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from reports.language.translation import N_, gettext
+from reports.review.second_review import Hidden, Part
+from webapp.accounts.permissions import PERMISSIONS, Permission, Principal, Role
+from webapp.cases import access
+from webapp.custody import custody_log, people_records
+from webapp.errors import UserError
+from webapp.review import queries
+from webapp.storage.second_reviews import analyses_under_review, analyses_with_statements
+from webapp.storage.tables import (
+    AnalysisRow,
+    AnnotationRow,
+    CaseMember,
+    CaseReview,
+    CaseRow,
+    ReviewStatement,
+    User,
+    now,
+)
+
+
+@dataclass(frozen=True)
+class ChosenReviewers:
+    """Who is to review the exhibits of a case, by numbers of accounts, and what is hidden from the second."""
+
+    first: int
+    second: int
+    third: int | None
+    blind: Hidden
+
+    def account(self, part: Part) -> int | None:
+        """The number of the account that is to take a part."""
+        return {"first": self.first, "second": self.second, "third": self.third}[part]
+
+
+def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: ChosenReviewers) -> CaseReview:
+    """Say who reviews the exhibits of a case, and what the second does not see until then.
+
+    They become members of the case. Whoever has given a judgement stays, and so does what was hidden. The
+    session must be alone. Raises :class:`UserError`.
+    """
+    access.refuse_closed(session, case.id)
+    _refuse_while_blind(session, who, case.id)
+    ids = {part: each for part in queries.PARTS if (each := chosen.account(part)) is not None}
+    if len(set(ids.values())) < len(ids):
+        raise UserError(400, gettext("The reviewers must be different people."), gettext("Choose others."))
+    people = {part: _reviewer_account(session, part, each) for part, each in ids.items()}
+    was = session.get(CaseReview, case.id)
+    if was is not None:
+        _refuse_replacing(session, was, chosen)
+    if was is None or was.second_id != chosen.second:
+        _refuse_who_has_seen(
+            session, people["second"], select(AnalysisRow.id).where(AnalysisRow.case_id == case.id)
+        )
+    naming = was or CaseReview(case_id=case.id)
+    naming.first_id, naming.second_id, naming.third_id = chosen.first, chosen.second, chosen.third
+    naming.blind, naming.named = chosen.blind, now()
+    session.add(naming)
+    for user in people.values():
+        session.merge(CaseMember(case_id=case.id, user_id=user.id))
+    details: dict[str, str | int | None] = {
+        "case": case.id,
+        "case name": case.name,
+        **{part: user.name for part, user in people.items()},
+        "hidden from the second": chosen.blind,
+        "named": people_records.format_reviewers(naming),
+    }
+    custody_log.append(session, "reviewers named", details)
+    about = [(row.exhibit.sha256, row.id) for row in analyses_under_review(session, [case.id])]
+    custody_log.append_about(session, "reviewers named", details, about)
+    return naming
+
+
+def end_review(session: Session, who: Principal, case: CaseRow) -> None:
+    """Name nobody any more; raises :class:`~webapp.errors.UserError` once a judgement is in."""
+    access.refuse_closed(session, case.id)
+    _refuse_while_blind(session, who, case.id)
+    naming = session.get(CaseReview, case.id)
+    if naming is None:
+        return
+    if _parts_done(session, case.id):
+        raise UserError(
+            409, gettext("Judgements are in already, so the review stays."), gettext("Name another reviewer.")
+        )
+    session.delete(naming)
+    details: dict[str, str | int | None] = {
+        "case": case.id,
+        "case name": case.name,
+        "named": people_records.format_reviewers(None),
+    }
+    custody_log.append(session, "reviewers named", details)
+
+
+def refuse_from_second(
+    session: Session, case_id: int | None, owner_id: int | None, analysis: str = ""
+) -> None:
+    """Raise :class:`UserError` where what would come into a case is not blind for its second reviewer."""
+    naming = session.get(CaseReview, case_id) if case_id is not None else None
+    if naming is None:
+        return
+    second = session.get_one(User, naming.second_id)
+    if owner_id == second.id:
+        raise UserError(
+            409,
+            gettext(
+                "%(display)s is the second reviewer of this case, so what they handed in cannot be in it.",
+                display=second.display,
+            ),
+            gettext("Let somebody else hand the file in, or name another second reviewer."),
+        )
+    if analysis:
+        _refuse_who_has_seen(session, second, [analysis])
+
+
+def refuse_leaving_case(session: Session, row: AnalysisRow) -> None:
+    """Raise :class:`UserError` for an analysis whose review has begun: it belongs to its case."""
+    if analyses_with_statements(session, [row.id]):
+        raise UserError(
+            409,
+            gettext("The second review of this analysis has begun in its case."),
+            gettext("It stays in this case."),
+        )
+
+
+def refuse_deleting(session: Session, row: AnalysisRow) -> None:
+    """The same: what was said is never taken back, and nobody judges anew who has seen what is hidden."""
+    if analyses_with_statements(session, [row.id]):
+        raise UserError(
+            409,
+            gettext("The second review of this analysis has begun, so it cannot be deleted."),
+            gettext("It goes with its case, when an administrator purges that."),
+        )
+
+
+def refuse_removing_member(session: Session, case_id: int, user_id: int) -> None:
+    """Raise :class:`UserError` for somebody who reviews the case."""
+    naming = session.get(CaseReview, case_id)
+    if naming is not None and user_id in (naming.first_id, naming.second_id, naming.third_id):
+        raise UserError(409, gettext("They review this case."), gettext("Name another reviewer first."))
+
+
+def _reviewer_account(session: Session, part: Part, user_id: int) -> User:
+    """The account that is to take a part, or an answer that says why it cannot."""
+    user = session.get(User, user_id)
+    if user is None or user.disabled is not None:
+        raise UserError(
+            400, gettext("There is no such account, or it is disabled."), gettext("Choose one from the list.")
+        )
+    if Permission.ANNOTATE not in PERMISSIONS[Role(user.role)]:
+        raise UserError(
+            400,
+            gettext("%(display)s is a reader, who judges nothing.", display=user.display),
+            gettext("Choose a reviewer or examiner."),
+        )
+    if part == "second" and user.role == Role.ADMINISTRATOR:
+        raise UserError(
+            400,
+            gettext(
+                "%(display)s is an administrator and sees everything, so they cannot review blind.",
+                display=user.display,
+            ),
+            gettext("Choose somebody else as second reviewer."),
+        )
+    return user
+
+
+_JUDGED: dict[Part, str] = {
+    "first": N_("The first reviewer has judged already, and stays."),
+    "second": N_("The second reviewer has judged already, and stays."),
+    "third": N_("The third reviewer has judged already, and stays."),
+}
+
+
+def _refuse_replacing(session: Session, was: CaseReview, chosen: ChosenReviewers) -> None:
+    given = _parts_done(session, was.case_id)
+    before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
+    for part in given:
+        if chosen.account(part) != before[part]:
+            raise UserError(
+                409,
+                gettext(_JUDGED[part]),
+                gettext("Change the others."),
+            )
+    if given and chosen.blind != was.blind:
+        raise UserError(
+            409,
+            gettext("Judgements are in already, so what is hidden stays hidden."),
+            gettext("Leave it as it is."),
+        )
+
+
+def _parts_done(session: Session, case_id: int) -> set[Part]:
+    """Whose judgements of anything in a case are in, or decisions."""
+    query = (
+        select(ReviewStatement.part)
+        .join(AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id)
+        .where(AnalysisRow.case_id == case_id, ReviewStatement.kind.in_(("judgement", "decision")))
+    )
+    return set(session.scalars(query.distinct()))
+
+
+def _refuse_while_blind(session: Session, who: Principal, case_id: int) -> None:
+    """Whoever reviews second does not change what is hidden from them."""
+    naming = session.get(CaseReview, case_id)
+    if naming is not None and naming.second_id == who.user_id:
+        raise UserError(
+            403, gettext("You are the second reviewer of this case."), gettext("Let somebody else change it.")
+        )
+
+
+def _refuse_who_has_seen(session: Session, second: User, analyses: Any) -> None:
+    """Raise :class:`UserError` for a second reviewer who handed an analysis's bytes in, or annotated them.
+
+    They may have done so where whoever names them does not see it: what is said names the analysis asked
+    about, and neither what they did nor where.
+    """
+    own = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id == second.id)
+    annotated = (
+        select(AnalysisRow.exhibit_id)
+        .join(AnnotationRow, AnnotationRow.analysis_id == AnalysisRow.id)
+        .where(AnnotationRow.author == second.display)
+    )
+    seen = select(AnalysisRow.file).where(
+        AnalysisRow.id.in_(analyses),
+        or_(AnalysisRow.exhibit_id.in_(own), AnalysisRow.exhibit_id.in_(annotated)),
+    )
+    file = session.scalar(seen.order_by(AnalysisRow.created, AnalysisRow.id).limit(1))
+    if file is not None:
+        raise UserError(
+            409,
+            gettext("%(display)s cannot review “%(file)s” blind.", display=second.display, file=file),
+            gettext("Choose somebody else as second reviewer."),
+        )

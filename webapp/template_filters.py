@@ -1,0 +1,143 @@
+"""Filters and globals of all templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, assert_never
+
+from flask import Flask, url_for
+from markupsafe import Markup
+
+from detector.files import FILES
+from reports.custody.custody_section import details_in_words
+from reports.inputs.case_fields import ASKED, PAPERS, STATED
+from reports.language import formatting, translation
+from reports.language.formatting import shown
+from reports.language.names import actor_name, model_title
+from reports.language.translation import N_, gettext, ngettext
+from reports.review.second_review import PART_NAMES
+from reports.wording.verbal_scale import flagged_phrase
+from reports.wording.verdict_sentence import MARKS
+from webapp import context
+from webapp.accounts import permissions
+from webapp.jobs import parameters, recovery
+from webapp.live import sessions
+from webapp.review import queries
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
+
+_HIDES = {
+    "judgements": N_("what others said of an exhibit"),
+    "findings": N_("what the machine found, and what others said of an exhibit"),
+}
+_ICONS = FILES / "static" / "icons"
+
+
+def install(app: Flask) -> None:
+    """Give the templates their filters."""
+    icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
+    app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=recovery.MAX_ATTEMPTS)
+    app.jinja_env.globals["priorities"] = [each.words for each in Priority]
+    filters: dict[str, Callable[..., Any]] = dict(
+        size=short_size,
+        moment=moment,
+        ago=time_ago,
+        file_name=formatting.file_name,
+        actor_name=actor_name,
+        model_title=model_title,
+        details_in_words=details_in_words,
+        shortened=formatting.shortened,
+        probability=formatting.probability,
+        flagged_phrase=flagged_phrase,
+        figure=formatting.number,
+        in_parts=translation.in_parts,
+        grouped=formatting.grouped,
+        verdict_class=verdict_class,
+        status_words=status_words,
+        priority=priority,
+        timecode=formatting.timecode,
+        shown=formatting.shown,
+        day=formatting.day,
+        short_day=formatting.short_day,
+        parameters_in_words=parameters.describe_parameters,
+        damage=describe_damage,
+    )
+    app.jinja_env.filters.update(
+        {name: translation.at_each_rendering(each) for name, each in filters.items()}
+    )
+    place = Folders.local(app.extensions["settings"].data).live
+    app.jinja_env.globals["live_sessions"] = lambda: sessions.has_sessions(place)
+    app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED, papers=PAPERS)
+    app.jinja_env.globals.update(review_hides=_HIDES, part_names=PART_NAMES)
+
+    def reviews_waiting() -> int | None:
+        """How many second reviews wait for who asks; None for somebody who reviews nothing."""
+        with context.database().begin() as session:
+            return queries.count_review_tasks(session, permissions.current_or_none())
+
+    app.jinja_env.globals["reviews_waiting"] = reviews_waiting
+
+    def asset(name: str) -> str:
+        """Address of a static file, which never shows an old one: :mod:`webapp.http.responses`."""
+        return url_for("static", filename=name)
+
+    app.jinja_env.globals["asset"] = asset
+
+
+def short_size(count: int) -> str:
+    """Bytes in decimal units, without the exact number."""
+    return formatting.size(count).partition(" (")[0]
+
+
+def moment(value: datetime | None) -> str:
+    """A moment in UTC to the second."""
+    return formatting.moment(value) if value else ""
+
+
+def time_ago(value: datetime) -> str:
+    """How long a moment is past, roughly."""
+    seconds = max(0, int((now() - value).total_seconds()))
+    if seconds >= 86400:
+        return ngettext("%(num)s day ago", "%(num)s days ago", seconds // 86400)
+    if seconds >= 3600:
+        return ngettext("%(num)s hour ago", "%(num)s hours ago", seconds // 3600)
+    if seconds >= 60:
+        return ngettext("%(num)s minute ago", "%(num)s minutes ago", seconds // 60)
+    return gettext("just now")
+
+
+def verdict_class(verdict: str | None) -> str:
+    """A verdict, or none, as a class name and an icon's name."""
+    return MARKS.get(verdict or "", "none")
+
+
+def status_words(row: AnalysisRow) -> str:
+    """Where an analysis stands, for the list."""
+    if row.state == State.RUNNING:
+        return gettext("Running, %(progress)s", progress=shown(row.progress, ".0%"))
+    words = gettext(row.state.capitalize())
+    if row.state in (State.QUEUED, State.PAUSED) and row.priority != Priority.NORMAL:
+        words += gettext(", %(priority)s priority", priority=gettext(priority(row)))
+    return words
+
+
+def priority(row: AnalysisRow) -> str:
+    """The priority of an analysis by its name."""
+    return Priority(row.priority).words
+
+
+def describe_damage(exhibit: Exhibit) -> str:
+    """What is the matter with the kept file, in words; nothing where that is not known to be anything."""
+    condition = Condition(exhibit.condition) if exhibit.condition else None
+    match condition:
+        case None | Condition.FITS:
+            return ""
+        case Condition.CHANGED:
+            return gettext("The kept file no longer has the bytes that were handed in.")
+        case Condition.MISSING:
+            return gettext("The kept file is missing.")
+        case Condition.UNREADABLE:
+            return gettext("The kept file cannot be read.")
+        case _:
+            assert_never(condition)

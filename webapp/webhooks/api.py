@@ -1,0 +1,186 @@
+"""REST operations on webhooks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flask import Blueprint
+from pydantic import Field
+from sqlalchemy import select
+
+from detector.schema.analysis import Value
+from webapp import context
+from webapp.accounts.permissions import Permission, current
+from webapp.errors import UserError
+from webapp.rest.idempotency import id_to_create
+from webapp.rest.operation import Answer, operation
+from webapp.rest.schemas import Id, Moment, RequestModel, moment
+from webapp.storage.tables import Delivery, WebhookRow
+from webapp.webhooks import messages as webhook_registry
+from webapp.webhooks.delivery import webhook_secret
+from webapp.webhooks.messages import ANALYSIS_EVENTS, EVENTS, OPERATIONS_EVENTS
+
+Event = Literal[
+    "analysis.done",
+    "analysis.failed",
+    "analysis.cancelled",
+    "comparison.done",
+    "comparison.failed",
+    "comparison.cancelled",
+    "operations.alert",
+    "operations.resolved",
+]
+assert set(EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
+
+
+class NewWebhook(RequestModel):
+    """Where to send what."""
+
+    url: str = Field(max_length=2000, pattern=r"^https?://[!-~]+$")
+    events: tuple[Event, ...] = Field(default=ANALYSIS_EVENTS, min_length=1, max_length=len(EVENTS))  # type: ignore[arg-type]
+
+
+class Webhook(Value):
+    """Where what is sent."""
+
+    id: Id
+    url: str
+    events: tuple[Event, ...]
+    made: Moment
+
+
+class MadeWebhook(Webhook):
+    """A new webhook with the secret its messages are signed with, which is shown this once."""
+
+    secret: str
+
+
+class Webhooks(Value):
+    """All webhooks."""
+
+    webhooks: tuple[Webhook, ...]
+
+
+class DeliveryShape(Value):
+    """One message and how it fared."""
+
+    id: Id
+    event: Event
+    analysis: Id | None = Field(description="the analysis, or the comparison, that it tells of")
+    alert: str | None = Field(description="the alert that it tells of; one of the two is null")
+    happened: Moment
+    attempts: int
+    due: Moment | None = Field(description="when it is tried next; null: delivered, or given up")
+    delivered: Moment | None
+    status: int | None = Field(description="of the last answer")
+    problem: str | None
+
+
+class Deliveries(Value):
+    """The latest messages of a webhook, newest first."""
+
+    deliveries: tuple[DeliveryShape, ...]
+
+
+blueprint = Blueprint("api_webhooks", __name__)
+
+_LATEST = 100
+
+
+def _secret(webhook_id: str) -> str:
+    return webhook_secret(context.settings().data, webhook_id)
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/webhooks",
+    permission=Permission.CONFIGURE,
+    body=NewWebhook,
+    answers={201: Answer("It was made.", MadeWebhook)},
+    errors=(409, 413, 415, 422),
+    keyed=True,
+    secret=_secret,
+)
+def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
+    """Have messages sent to an address an administrator allowed.
+
+    The secret in the answer signs each message, and is shown this once.
+    """
+    allowed = context.settings().webhooks
+    with context.database().alone() as session:
+        row = webhook_registry.add_webhook(
+            session, allowed, body.url, body.events, current().name, id_to_create()
+        )
+        made = _plain(row)
+    return MadeWebhook.model_validate(made | {"secret": _secret(row.id)}), 201
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/webhooks",
+    permission=Permission.CONFIGURE,
+    answers={200: Answer("All webhooks.", Webhooks, headers=("ETag",))},
+)
+def listing() -> Webhooks:
+    """The webhooks there are."""
+    with context.database().begin() as session:
+        found = session.scalars(select(WebhookRow).order_by(WebhookRow.made)).all()
+    return Webhooks(webhooks=tuple(Webhook.model_validate(_plain(row)) for row in found))
+
+
+@operation(
+    blueprint,
+    "DELETE",
+    "/webhooks/<webhook_id>",
+    permission=Permission.CONFIGURE,
+    answers={204: Answer("Nothing more is sent there.")},
+    errors=(404,),
+)
+def delete(webhook_id: str) -> None:
+    """Delete a webhook, and its messages that are still to be sent."""
+    with context.database().alone() as session:
+        if not webhook_registry.remove_webhook(session, webhook_id):
+            raise _unknown_webhook()
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/webhooks/<webhook_id>/deliveries",
+    permission=Permission.CONFIGURE,
+    answers={200: Answer("The latest messages.", Deliveries, headers=("ETag",))},
+    errors=(404,),
+)
+def deliveries(webhook_id: str) -> Deliveries:
+    """The latest messages of a webhook, and how they fared."""
+    own = select(Delivery).where(Delivery.webhook_id == webhook_id)
+    with context.database().begin() as session:
+        if session.get(WebhookRow, webhook_id) is None:
+            raise _unknown_webhook()
+        found = session.scalars(own.order_by(Delivery.happened.desc()).limit(_LATEST)).all()
+    told = (
+        DeliveryShape(
+            id=row.id,
+            event=row.event,  # type: ignore[arg-type]
+            analysis=None if row.event in OPERATIONS_EVENTS else row.about,
+            alert=row.about if row.event in OPERATIONS_EVENTS else None,
+            happened=moment(row.happened) or "",
+            attempts=row.attempts,
+            due=moment(row.due),
+            delivered=moment(row.delivered),
+            status=row.status,
+            problem=row.problem,
+        )
+        for row in found
+    )
+    return Deliveries(deliveries=tuple(told))
+
+
+def _plain(row: WebhookRow) -> dict[str, object]:
+    return {"id": row.id, "url": row.url, "events": row.events.split(), "made": moment(row.made)}
+
+
+def _unknown_webhook() -> UserError:
+    return UserError(404, "There is no such webhook.", "List those there are.")
