@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-scan train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots settings translations fuzz FORCE
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-scan train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots routes settings translations fuzz FORCE
 
 setup: $(READY)
 
@@ -156,6 +156,9 @@ schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json
 	$(BIN)/python -m detector schema comparison > docs/comparison.schema.json
 	$(BIN)/python -m detector schema validation > docs/validation.schema.json
+
+routes: $(READY)
+	$(BIN)/python tests/webapp/write_matrix.py
 
 settings: $(READY)
 	$(BIN)/python -m webapp settings-doc > docs/settings.md

@@ -1,6 +1,8 @@
-"""Every route of an app and what it needs, as docs/access.md prints it."""
+"""Every route of an app, what it does and what it needs, as docs/routes.md prints it."""
 
 from __future__ import annotations
+
+import inspect
 
 from flask import Flask
 
@@ -8,7 +10,7 @@ from webapp.accounts.permissions import Need, requirement_of
 
 
 def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
-    """Every route: method, address, endpoint, and what it needs; in order of addresses."""
+    """Return method, address, endpoint and need of every route, sorted by address."""
     rows = [
         (method, rule.rule, rule.endpoint, requirement_of(app, rule.endpoint))
         for rule in app.url_map.iter_rules()
@@ -18,5 +20,11 @@ def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
 
 
 def words(need: Need) -> str:
-    """What it needs, in the table's words."""
+    """Name a need as the table does."""
     return f"{need.permission or need.asker}{', password again' if need.confirmed else ''}"
+
+
+def purpose(app: Flask, endpoint: str) -> str:
+    """Return the first paragraph of a view's docstring on one line."""
+    docstring = inspect.getdoc(inspect.unwrap(app.view_functions[endpoint])) or ""
+    return " ".join(docstring.partition("\n\n")[0].split()).replace("``", "`").replace("|", "\\|")

@@ -23,15 +23,6 @@ def test_makes_its_data_folder_for_this_user_alone(tmp_path):
     app.extensions["database"].close()
 
 
-def test_every_route_is_documented(app):
-    text = (ROOT / "docs" / "routes.md").read_text()
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint == "static" or rule.rule.startswith("/api/"):
-            continue  # test_api.py holds the API to its own document
-        for method in rule.methods - {"HEAD", "OPTIONS"}:
-            assert f"`{method} {rule.rule}`" in text, f"{method} {rule.rule} is not in docs/routes.md"
-
-
 def test_every_blueprint_is_registered(app):
     """What nobody registers has no addresses, and is missing from every table that is made of them."""
     for module in pkgutil.walk_packages(webapp.__path__, "webapp."):

@@ -1,4 +1,4 @@
-"""Writes the tables into docs/access.md: ``python tests/webapp/write_matrix.py`` from the root."""
+"""Write the tables of docs/routes.md: ``make routes``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE / "security" / "access")]
+sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent), str(HERE / "accounts")]
 
 if __name__ == "__main__":
     from people import with_login

@@ -1,4 +1,4 @@
-"""Every route and every role, nobody included, against the tables of docs/access.md.
+"""Every route and every role, nobody included, against the tables of docs/routes.md.
 
 They are made from the app's own routes, so that a new one is tested, and missing from the
 document, the moment it exists.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from access_table import table, words
+from access_table import purpose, table, words
 from made_results import finished, hand_in
 from people import account, signed_in, with_login
 from sqlalchemy import delete
@@ -20,7 +20,7 @@ from webapp.accounts.permissions import MEANINGS, PERMISSIONS, Asker, Need, Perm
 from webapp.accounts.visibility import SAMPLE_FILE
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
-DOCUMENT, ROLES_DOCUMENT = ROOT / "docs" / "access.md", ROOT / "docs" / "security.md"
+DOCUMENT, ROLES_DOCUMENT = ROOT / "docs" / "routes.md", ROOT / "docs" / "security.md"
 ROLES = [str(role) for role in Role]
 _BEGIN, _END = "<!-- access matrix -->", "<!-- end of the access matrix -->"
 
@@ -42,8 +42,11 @@ def printed(app) -> str:
     lines = [f"| needs | nobody | {' | '.join(ROLES)} |", f"|---|{'---|' * (len(ROLES) + 1)}"]
     for need in needs:
         lines.append(f"| {words(need)} | {' | '.join(expected(need, role) for role in (None, *ROLES))} |")
-    lines += ["", "| route | needs |", "|---|---|"]
-    lines += [f"| `{method} {address}` | {words(need)} |" for method, address, _endpoint, need in routes]
+    lines += ["", "| route | what it does | needs |", "|---|---|---|"]
+    for method, address, endpoint, need in routes:
+        # The OpenAPI document describes the operations of the API.
+        does = "" if address.startswith("/api/") or endpoint == "static" else purpose(app, endpoint)
+        lines.append(f"| `{method} {address}` | {does} | {words(need)} |")
     return "\n".join(lines)
 
 
@@ -181,7 +184,7 @@ def test_without_the_token_nothing_changes(lab, role):
 def test_the_document_has_the_tables(lab):
     app, *_ = lab
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert text == framed(text, printed(app)), "run: python tests/webapp/write_matrix.py"
+    assert text == framed(text, printed(app)), "run: make routes"
 
 
 def test_the_document_has_the_permissions_of_each_role(lab):
