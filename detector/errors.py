@@ -1,16 +1,19 @@
-"""Exceptions that callers of the engine may catch, all below one base class."""
+"""Exceptions that callers of the engine may catch, all below one base class.
+
+Each message says what happened and what to do next.
+"""
 
 
 class ReelproofError(Exception):
-    """Root of every error Reelproof raises on purpose."""
+    """Base class of all errors that Reelproof raises deliberately."""
 
 
 class MediaError(ReelproofError):
-    """The file cannot be read as a video or photo this program accepts."""
+    """The file cannot be read as an accepted video or photo."""
 
 
 class NotOpenedError(MediaError):
-    """The file cannot be opened, for a reason that may pass: it is not there now, or not to be read."""
+    """The file cannot be opened for a reason that may be temporary: it is missing or not readable."""
 
 
 class ModelError(ReelproofError):
@@ -18,7 +21,7 @@ class ModelError(ReelproofError):
 
 
 class ParameterError(ReelproofError):
-    """A setting is outside the range in which it means anything."""
+    """A setting has an invalid value."""
 
 
 class FingerprintError(ReelproofError):
@@ -26,5 +29,5 @@ class FingerprintError(ReelproofError):
 
 
 def last_line(problem: Exception) -> str:
-    """What an error that nobody foresaw says in the end: its text may be a traceback."""
+    """Return the last line of an unforeseen error's message, which may be a traceback."""
     return (str(problem).strip().splitlines() or [""])[-1]

@@ -16,38 +16,35 @@ from pathlib import Path
 from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The folder of ``detector``, ``reports`` and ``webapp``: the sources, or where a wheel was installed."""
+"""The folder of ``detector``, ``reports`` and ``webapp``, in the sources or an installed wheel."""
 
-_INSTALLED = ROOT / "reelproof_files"  # of a wheel: pyproject.toml puts them there
+_INSTALLED = ROOT / "reelproof_files"  # in a wheel, by pyproject.toml
 FILES = _INSTALLED if _INSTALLED.is_dir() else ROOT
-"""The folder of ``templates``, ``static``, ``models``, ``requirements.txt`` and of the bundles' verifier."""
-
+"""The folder of ``templates``, ``static``, ``models``, ``requirements.txt`` and the bundle verifier."""
 
 _OF_WRITING = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG})
-_LONGEST_NAME = 255  # bytes, of Linux's file systems
+_LONGEST_NAME = 255  # bytes, on Linux file systems
 
 
 def is_disk_full(problem: BaseException) -> bool:
-    """Whether nothing more could be written since the disk, or somebody's share of it, is full."""
+    """Return whether an error means that the disk or a quota is full."""
     return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def hash_file(path: Path) -> tuple[int, str]:
-    """Bytes and SHA-256 of a file, read a piece at a time; raises ``OSError`` where it cannot be read.
-
-    So it does of a device or a pipe: these may never end.
-    """
+    """Return the size in bytes and the SHA-256 of a regular file; raise ``OSError`` for anything else."""
     with open_file(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return file.tell(), digest
 
 
 def open_file(path: Path) -> io.BufferedReader:
-    """The open file at ``path``, to be read; raises ``OSError`` where it cannot be opened.
+    """Open a regular file for reading.
 
-    Of a folder it is ``IsADirectoryError``, of a device or a pipe ``shutil.SpecialFileError``.
+    Raises ``IsADirectoryError`` for a folder and ``shutil.SpecialFileError`` for a device or pipe, which
+    might never end; other errors are ``OSError`` as well.
     """
-    # A named pipe that nobody writes to would be waited for.
+    # O_NONBLOCK: opening a named pipe without a writer would block.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
@@ -77,9 +74,9 @@ def flush_folder(path: Path) -> None:
 
 
 def publish_folder(unfinished: Path, finished: Path) -> None:
-    """Move a whole folder into place in one step, unless something whole is there already.
+    """Move a complete folder into place atomically, unless a complete one is there already.
 
-    A reader sees the folder complete or not at all, before and after a crash.
+    Readers see the folder complete or not at all, even after a crash.
     """
     for parent, _, names in os.walk(unfinished, topdown=False):
         for name in names:
@@ -95,33 +92,33 @@ def publish_folder(unfinished: Path, finished: Path) -> None:
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Put ``data`` at ``path`` in one step; ``durable`` as of :func:`atomic_path`."""
+    """Write ``data`` to ``path`` atomically; ``durable`` as in :func:`atomic_path`."""
     with atomic_path(path, durable=durable) as temporary:
         temporary.write_bytes(data)
 
 
 @contextlib.contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that appears at ``path``, whole, when the block ends; not at all if it raises."""
+    """Open a file that appears at ``path`` when the block ends, but not if the block raises."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         yield stream
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A temporary path beside ``path``, which is renamed to it when the block ends, and removed if it raises.
+    """Yield a temporary path beside ``path``; rename it when the block ends, remove it if the block raises.
 
-    With ``durable`` its bytes are forced to disk first, so that a power cut leaves no empty file there.
-    Errors name ``path``. Links and devices: :func:`replaced`.
+    With ``durable`` its bytes are forced to disk first, so that a power cut leaves no empty file. Errors name
+    ``path``. :func:`resolve_target` handles links and devices.
     """
     target = resolve_target(path)
     if target is None:
         with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
-            whole = Path(folder, path.name)
-            yield whole
-            move_into_place(whole, path)
+            temporary = Path(folder, path.name)
+            yield temporary
+            move_into_place(temporary, path)
         return
-    # Not by the process's number: containers that share the folder may each have one of that number.
+    # Random, not the process id: containers that share the folder may have the same ids.
     temporary = target.with_name(append_ending(f".{target.name}", f".{secrets.token_hex(8)}.part"))
     try:
         yield temporary
@@ -129,40 +126,40 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
             flush_file(temporary)
         os.replace(temporary, target)
     except BaseException as problem:
-        with contextlib.suppress(OSError):  # it is not there, or its folder takes no changes
+        with contextlib.suppress(OSError):  # it is missing, or its folder is read-only
             temporary.unlink()
         if isinstance(problem, OSError) and _is_of(problem, temporary):
-            raise _naming(path, problem) from problem
+            raise _with_path(problem, path) from problem
         raise
 
 
 @contextlib.contextmanager
-def temporary_folder(prefix: str, where: Path | None, asked: Path) -> Iterator[str]:
-    """A temporary folder in ``where`` to make ``asked`` in, which errors of writing name in its place."""
-    made = None
+def temporary_folder(prefix: str, where: Path | None, output: Path) -> Iterator[str]:
+    """Create a temporary folder in ``where`` for writing ``output``, which write errors name instead."""
+    folder = None
     try:
-        with tempfile.TemporaryDirectory(prefix=prefix, dir=where) as made:
-            yield made
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=where) as folder:
+            yield folder
     except OSError as problem:
-        if made is None or _is_of(problem, Path(made)):
-            raise _naming(asked, problem) from problem
+        if folder is None or _is_of(problem, Path(folder)):
+            raise _with_path(problem, output) from problem
         raise
 
 
 def _is_of(problem: OSError, temporary: Path) -> bool:
-    """Whether ``problem`` is of writing ``temporary`` or into it; one of writing may name no path."""
+    """Return whether an error is about writing ``temporary`` or into it; such an error may name no path."""
     if not isinstance(problem.filename, str | bytes):
         return problem.errno in _OF_WRITING
     return Path(os.fsdecode(problem.filename)).is_relative_to(temporary)
 
 
-def _naming(path: Path, problem: OSError) -> OSError:
-    """``problem`` as one of ``path``, the file that was asked for; PyAV's take no other name themselves."""
+def _with_path(problem: OSError, path: Path) -> OSError:
+    # A new exception, because the file name of PyAV's errors cannot be changed.
     return OSError(problem.errno, problem.strerror, str(path))
 
 
 def append_ending(name: str, ending: str) -> str:
-    """``name`` with ``ending``, a name cut where file systems would not take both (255 bytes)."""
+    """Append ``ending`` to ``name``, which is shortened if both exceed the 255 bytes of file systems."""
     left = _LONGEST_NAME - len(os.fsencode(ending))
     while len(os.fsencode(name)) > left:
         name = name[:-1]
@@ -170,10 +167,10 @@ def append_ending(name: str, ending: str) -> str:
 
 
 def resolve_target(path: Path) -> Path | None:
-    """What a file that is written to ``path`` replaces: of a link what it leads to.
+    """Return the path that writing to ``path`` replaces, which is the target of a link.
 
-    None where that is a device, a pipe or a file that is open here (``/dev/stdout``): it is written into,
-    since a file in its place would not be what was asked for. Raises ``OSError`` for links in a circle.
+    Returns None for a device, a pipe or an open file (``/dev/stdout``), which must be written into instead.
+    Raises ``OSError`` for circular links.
     """
     with contextlib.suppress(FileNotFoundError):
         mode = path.stat().st_mode
@@ -183,22 +180,22 @@ def resolve_target(path: Path) -> Path | None:
         return path
     step = path
     while step.is_symlink():
-        if step.parent.resolve().is_relative_to("/proc"):  # an open file, whatever became of its name
+        if step.parent.resolve().is_relative_to("/proc"):  # an open file, which may have been renamed since
             return None
         step = step.parent / step.readlink()
     return step
 
 
-def move_into_place(made: Path, path: Path) -> None:
-    """Move the finished file ``made`` to ``path`` in one step, or write it there (:func:`replaced`)."""
+def move_into_place(finished: Path, path: Path) -> None:
+    """Move a finished file to ``path`` atomically, or write into a device (:func:`resolve_target`)."""
     target = resolve_target(path)
     if target is not None:
-        os.replace(made, target)
+        os.replace(finished, target)
         return
-    # Appended: what an open file holds already was written by others.
+    # Append, because an open file may already contain what others wrote.
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
-        with made.open("rb") as source, os.fdopen(descriptor, "wb") as out:
+        with finished.open("rb") as source, os.fdopen(descriptor, "wb") as out:
             shutil.copyfileobj(source, out)
-    except OSError as problem:  # of a device that is full, it names no file
-        raise _naming(path, problem) from problem
+    except OSError as problem:  # without a file name if the device is full
+        raise _with_path(problem, path) from problem

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Progress = Callable[[str, float], None]
-"""Called with a stage and the fraction of the whole done, 0 to 1; what it raises ends the work."""
+"""Called with a stage and the completed fraction of the whole, 0 to 1; an exception ends the operation."""
 
 ReportShare = Callable[[float], None]
-"""Called with the fraction of one stage done, 0 to 1."""
+"""Called with the completed fraction of one stage, 0 to 1."""
 
 ReportText = Callable[[str], None]
-"""Called with a line for who waits at a shell."""
+"""Called with a line of text for the user of the command line."""

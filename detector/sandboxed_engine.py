@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from detector.backends.selection import BACKEND_VARIABLE as BACKEND_SETTING
+from detector.backends.selection import BACKEND_VARIABLE
 from detector.errors import MediaError, ParameterError
 from detector.files import move_into_place, resolve_target, temporary_folder
 from detector.models.model_files import with_absolute_path
@@ -40,27 +40,21 @@ def analyze_confined(
     joint: JointRule = JointRule.FIRST,
     backend: str | None = None,
 ) -> Analysis:
-    """Analyse ``path`` in a confined process; the result comes back by way of ``folder``, an empty one.
+    """Analyse ``path`` in a confined process, which writes the result to ``folder``, an empty one.
 
-    ``name`` is the exhibit's own file name where ``path`` is not; ``backend`` is what runs the networks,
-    instead of what the environment names.
-    With ``write``, pictures are kept there and it is called, in that process, with the analysis and
-    the folder; it has to write ``analysis.json``. ``get_ready`` is called there, in a thread of its own while
-    the analysis goes on: what is written with takes as long to import as a short clip to be looked at.
-    Raises what :func:`detector.analyze` raises, and
-    :mod:`detector.sandbox`'s errors for a file that takes too much or breaks what reads it.
+    ``name`` is the original file name of the exhibit if it is not that of ``path``; ``backend`` overrides the
+    environment. ``write`` is called in the process with the analysis and the folder, after pictures were
+    stored there; it must write ``analysis.json``. ``get_ready`` is called there in a thread during the
+    analysis, to import what ``write`` needs, which takes as long as analysing a short clip. Raises the errors
+    of :func:`detector.analyze` and :mod:`detector.sandbox`.
     """
     path, folder = path.absolute(), folder.absolute()
-    models = [with_absolute_path(one) for one in (model, *also)]
-    beside_models = (Path(one).parent for one in models if one and Path(one).is_absolute())
-    places = AllowedPaths(readable=(path, *beside_models), writable=(folder,))
-    what = (_analyze_inside, path, folder, name, parameters, models, joint, backend, write, get_ready)
-    with Sandbox(
-        *what,
-        limits=limits_of_environment(),
-        places=places,
-        modules=("detector.engine",),
-    ) as confined:
+    models = [with_absolute_path(name_or_path) for name_or_path in (model, *also)]
+    model_folders = (Path(given).parent for given in models if given and Path(given).is_absolute())
+    places = AllowedPaths(readable=(path, *model_folders), writable=(folder,))
+    task = (_analyze_inside, path, folder, name, parameters, models, joint, backend, write, get_ready)
+    modules = ("detector.engine",)
+    with Sandbox(*task, limits=limits_of_environment(), places=places, modules=modules) as confined:
         confined.result(progress)
     refuse_links(folder)
     return Analysis.from_json((folder / _RESULT).read_bytes())
@@ -78,24 +72,22 @@ def _analyze_inside(
     get_ready: Callable[[], None] | None,
     progress: Progress,
 ) -> None:
-    """What :func:`analyze_confined` has done in the confined process; ``models`` has the first one first."""
+    """Do the work of :func:`analyze_confined` in the confined process."""
     from detector.engine import analyze
 
     if backend:
-        os.environ[BACKEND_SETTING] = backend  # this process is this analysis's own
+        os.environ[BACKEND_VARIABLE] = backend  # this process serves no other analysis
     if get_ready:
         threading.Thread(target=get_ready, name="get-ready", daemon=True).start()
-    images = folder if write else None
     model, *also = models
-    others = [one for one in also if one]
     analysis = analyze(
         path,
         name=name,
         parameters=parameters,
         model=model,
-        images=images,
+        images=folder if write else None,
         progress=progress,
-        also=others,
+        also=[other for other in also if other],
         joint=joint,
     )
     if write:
@@ -107,53 +99,54 @@ def _analyze_inside(
 def annotate_confined(
     exhibit: Path, analysis: Analysis, out: Path, maps: Mapping[str, Path], progress: Progress | None
 ) -> dict[str, Any]:
-    """:func:`detector.annotated_video.annotate` in a confined process; returns the fields of what it returns.
+    """Run :func:`detector.annotated_video.annotate` in a confined process; return its result as a dict.
 
-    Raises what that raises, and :mod:`detector.sandbox`'s errors.
+    Raises the errors of that function and of :mod:`detector.sandbox`.
     """
     exhibit, out = exhibit.absolute(), out.absolute()
     if out.exists() and out.samefile(exhibit):
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
     maps = {name: path.absolute() for name, path in maps.items()}
     target = resolve_target(out)
-    beside = None if target is None else target.parent
-    with temporary_folder(".annotated-", beside, out) as folder:
-        made = Path(folder, "annotated.mp4")
-        places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(made.parent,))
-        what = (_annotate_inside, exhibit, analysis.to_json(), made, maps)
+    with temporary_folder(".annotated-", target.parent if target else None, out) as folder:
+        video = Path(folder, "annotated.mp4")
+        places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(video.parent,))
+        task = (_annotate_inside, exhibit, analysis.to_json(), video, maps)
         modules = ("detector.annotated_video",)
-        with Sandbox(*what, limits=limits_of_environment(), places=places, modules=modules) as confined:
-            told: dict[str, Any] = confined.result(progress)
-        refuse_links(made.parent)
-        move_into_place(made, out)
-    return told
+        with Sandbox(*task, limits=limits_of_environment(), places=places, modules=modules) as confined:
+            result: dict[str, Any] = confined.result(progress)
+        refuse_links(video.parent)
+        move_into_place(video, out)
+    return result
 
 
 def _annotate_inside(
     exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], progress: Progress
 ) -> dict[str, Any]:
-    """What :func:`annotate_confined` has done there; ``analysis`` is its JSON."""
+    """Do the work of :func:`annotate_confined` in the confined process; ``analysis`` is JSON."""
     from detector.annotated_video import annotate
 
-    made = annotate(
-        exhibit, Analysis.from_json(analysis), out, maps, lambda share: progress("drawing", share)
+    return asdict(
+        annotate(exhibit, Analysis.from_json(analysis), out, maps, lambda share: progress("drawing", share))
     )
-    return asdict(made)
 
 
 def limits_of_environment() -> Limits:
-    """The limits by the same names as the web app's settings. Raises :class:`ParameterError`."""
-    usual = Limits()
+    """Return the limits from environment variables, which the web app uses as well.
+
+    Raises :class:`ParameterError` for an invalid value.
+    """
+    defaults = Limits()
     return Limits(
-        memory=_number("REELPROOF_MEMORY_LIMIT_MB", usual.memory // MEGABYTE) * MEGABYTE,
-        cpu=_number("REELPROOF_CPU_LIMIT", usual.cpu),
-        wall=_number("REELPROOF_TIME_LIMIT", int(usual.wall)),
-        written=_number("REELPROOF_TEMP_LIMIT_MB", usual.written // MEGABYTE) * MEGABYTE,
+        memory=_number("REELPROOF_MEMORY_LIMIT_MB", defaults.memory // MEGABYTE) * MEGABYTE,
+        cpu=_number("REELPROOF_CPU_LIMIT", defaults.cpu),
+        wall=_number("REELPROOF_TIME_LIMIT", int(defaults.wall)),
+        written=_number("REELPROOF_TEMP_LIMIT_MB", defaults.written // MEGABYTE) * MEGABYTE,
     )
 
 
-def _number(name: str, usual: int) -> int:
-    text = os.environ.get(name) or str(usual)
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
     if not text.isdecimal() or not int(text):
         raise ParameterError(f"{name}={text} is no whole number above 0.")
     return int(text)

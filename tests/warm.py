@@ -42,7 +42,7 @@ TEST_WORKER = "import sys;exec(eval(sys.stdin.readline()))"
 """What execnet starts a process of a parallel run with."""
 _START = "import sys; sys.path[:0] = {paths!r}; import warm_server; warm_server.main({number})"
 
-_afresh = sandbox_process._afresh
+_spawn = sandbox_process._spawn
 _OriginalPopen = subprocess.Popen
 
 
@@ -163,7 +163,7 @@ class Popen(subprocess.Popen):
 def confined(job: Any, writer: int) -> int:
     """Stands in for what starts a confined process afresh."""
     if not server.usable():
-        return _afresh(job, writer)
+        return _spawn(job, writer)
     request = {
         "job": pickle.dumps(job),
         "folder": os.getcwd(),
@@ -178,7 +178,7 @@ def confined(job: Any, writer: int) -> int:
 def install() -> None:
     """From now on this process forks what may be forked."""
     subprocess.Popen = Popen  # type: ignore[misc]
-    sandbox_process._afresh = confined
+    sandbox_process._spawn = confined
     wait_for_no_disk()
 
 

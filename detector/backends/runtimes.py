@@ -27,37 +27,32 @@ class Backend(Protocol):
     """One network, ready to run."""
 
     name: str
-    """As ``--backend`` takes it."""
+    """Name for ``--backend``."""
     version: str
-    """Of the library."""
+    """Version of the library."""
     device: str
-    """``cpu``, or ``cuda`` and the device's name."""
+    """``cpu``, or ``cuda`` and the name of the device."""
     precision: str
-    """Of the arithmetic: ``float32`` or ``bfloat16``, and what else is to be said of it."""
+    """Precision of the arithmetic: ``float32`` or ``bfloat16``, with details after a comma."""
     threads: int
-    """On the processor."""
+    """Number of threads on the processor."""
 
     def get_ready(self) -> None:
-        """Do what else the first :meth:`run` would begin with; another thread may call it meanwhile."""
+        """Do the preparations that the first :meth:`run` would do; may be called in another thread."""
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Crops (n, size, size, 3), RGB, n of at least 1, to logits (n,) or features (n, d)."""
+        """Map crops (n, size, size, 3), RGB, n of at least 1, to logits (n,) or features (n, d)."""
 
 
 def number_format(precision: str | None) -> str:
-    """``float32`` or ``bfloat16`` alone of a :attr:`Backend.precision`; empty where none is recorded."""
+    """Return ``float32`` or ``bfloat16`` from a :attr:`Backend.precision`; empty if none is recorded."""
     return (precision or "").partition(",")[0]
 
 
-_ERRORS_ONLY = 3
-
-
 def import_onnxruntime() -> ModuleType:
-    """The package ``onnxruntime``, kept from reporting to its makers.
-
-    Its builds keep an identifier of the machine in the home folder and send what they are used for, unless
-    this variable is set before the first import (``Privacy.md`` of the package).
-    """
+    """Import ``onnxruntime`` with its telemetry switched off."""
+    # Otherwise it stores an identifier of the machine in the home folder and reports its usage; the variable
+    # must be set before the first import (``Privacy.md`` of the package).
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
@@ -65,7 +60,7 @@ def import_onnxruntime() -> ModuleType:
 
 
 class OnnxRuntime:
-    """``network`` makes an ONNX model in bytes (:func:`detector.networks.graphs.bound`), when crops come."""
+    """Runs the ONNX model that ``network`` returns, which is called when crops come."""
 
     name = "onnxruntime"
     device = "cpu"
@@ -82,7 +77,7 @@ class OnnxRuntime:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
+        options.log_severity_level = 3  # errors only
         return runtime.InferenceSession(self._network(), options, providers=["CPUExecutionProvider"])
 
     def get_ready(self) -> None:
@@ -97,11 +92,7 @@ class OnnxRuntime:
 
 
 def import_openvino() -> ModuleType:
-    """The package ``openvino``, kept from reporting to its makers that it was imported.
-
-    Its converter, which is imported with it and not needed here, does that by way of the package
-    ``openvino_telemetry``. Both count as not installed in this process from now on.
-    """
+    """Import ``openvino`` without its converter and telemetry, which would report the import."""
     if "openvino" not in sys.modules:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
         sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]
@@ -112,30 +103,26 @@ def import_openvino() -> ModuleType:
 
 @cache
 def openvino_core() -> Any:
-    """The process's one ``openvino.Core``, which is never given up.
+    """Return the only ``openvino.Core`` of this process, which is never released.
 
-    With its last core OpenVINO unloads its plug-in, and the next process that torch's DataLoader waits
-    for ends this one with a segmentation fault (OpenVINO 2026.4.1, torch 2.14.1).
-
-    Its threads run on whatever core is free. OpenVINO would tie those of each network to the first cores: the
-    same ones for all networks, and for all processes that analyse at the same time.
+    With its last core OpenVINO unloads its plug-in, and the next worker process that torch's DataLoader joins
+    ends this one with a segmentation fault (OpenVINO 2026.4.1, torch 2.14.1).
     """
-    made = import_openvino().Core()
-    made.set_property("CPU", {"ENABLE_CPU_PINNING": False})
-    return made
+    core = import_openvino().Core()
+    # Otherwise the threads of all networks, and of all processes, would be pinned to the same first cores.
+    core.set_property("CPU", {"ENABLE_CPU_PINNING": False})
+    return core
 
 
 def knows_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16 itself; elsewhere that is slower than float32."""
+    """Return whether the processor supports bfloat16, which is slower than float32 elsewhere."""
     return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _read(network: bytes | UnboundGraph) -> Any:
-    """OpenVINO's model of a network.
-
-    Where constants come apart they are put in where they lie. One ONNX file of both would be a third copy of
-    them, and OpenVINO's a fourth.
-    """
+    """Read a network as an OpenVINO model."""
+    # Separate constants are inserted by reference. A complete ONNX file would be a third copy of them, and
+    # OpenVINO's own a fourth.
     if isinstance(network, bytes):
         return openvino_core().read_model(network)
     model = openvino_core().read_model(network.graph)
@@ -152,10 +139,10 @@ _MOST = 8 * 128 * 128  # pixels of crops that one thread takes at a time
 
 
 class OpenVINO:
-    """``network`` makes an ONNX model in bytes, or a graph and its constants apart.
+    """Runs the model that ``network`` returns: ONNX bytes, or a graph and its constants separately.
 
-    It is asked for and compiled when crops come: many a file has no face. With ``rough`` it computes in
-    bfloat16, where the processor knows that.
+    It is read and compiled when crops come, because many files have no face. With ``rough`` it computes in
+    bfloat16 if the processor supports that.
     """
 
     device = "cpu"
@@ -169,24 +156,22 @@ class OpenVINO:
         self.version = metadata.version("openvino")
         self.threads = threads
         self._network = network
-        # Not a cached property: until Python 3.12 those of all instances wait for one another.
+        # Not a cached property, because those of all instances share a lock before Python 3.12.
         self._compiling = Lock()
-        self._made: list[Any] = []
+        self._compiled: list[Any] = []
 
     @property
     def _requests(self) -> list[Any]:
         with self._compiling:
-            self._made = self._made or self._compiled()
-        return self._made
-
-    def _compiled(self) -> list[Any]:
-        settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
-            "INFERENCE_NUM_THREADS": self.threads,
-            "NUM_STREAMS": self.threads,
-        }
-        compiled = openvino_core().compile_model(_read(self._network()), "CPU", settings)
-        return [compiled.create_infer_request() for _ in range(2 * self.threads)]
+            if not self._compiled:
+                settings = {
+                    "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
+                    "INFERENCE_NUM_THREADS": self.threads,
+                    "NUM_STREAMS": self.threads,
+                }
+                model = openvino_core().compile_model(_read(self._network()), "CPU", settings)
+                self._compiled = [model.create_infer_request() for _ in range(2 * self.threads)]
+        return self._compiled
 
     def get_ready(self) -> None:
         """See :class:`detector.backends.runtimes.Backend`."""
@@ -194,66 +179,67 @@ class OpenVINO:
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.runtimes.Backend`."""
-        # Threads with a few crops each take two thirds of the time of all of them on one batch. Of large ones
-        # two at a time cost no more time than more: what lies between layers takes 15 MB a crop of 224 px.
+        # Threads with a few crops each take two thirds of the time of all threads on one batch. Two large
+        # crops at a time are as fast as more, and activations take 15 MB for a crop of 224 px.
         most = max(1, _MOST // (crops.shape[1] * crops.shape[2]))
         size = min(most, -(-len(crops) // self.threads))
         pieces = [np.ascontiguousarray(crops[i : i + size]) for i in range(0, len(crops), size)]
-        found: list[NDArray[np.float32]] = []
+        results: list[NDArray[np.float32]] = []
         for i in range(0, len(pieces), len(self._requests)):
             busy = list(zip(self._requests, pieces[i : i + len(self._requests)], strict=False))
             for request, piece in busy:
                 request.start_async({0: piece}, share_inputs=True)
             for request, _ in busy:
                 request.wait()
-                # Copied: the next run writes to the same place.
-                found.append(request.get_output_tensor(0).data.copy())
-        return np.concatenate(found)
+                # Copied, because the next run writes to the same memory.
+                results.append(request.get_output_tensor(0).data.copy())
+        return np.concatenate(results)
 
 
-_LEAST = 1e-7  # probabilities are taken to lie so far from 0 and 1, logits within ±16
+_LEAST = 1e-7  # least distance of probabilities from 0 and 1, for logits within ±16
 
 
 class OnnxFile:
-    """``runs`` is the back end that has the network; :func:`logits_of` says what becomes of its output."""
+    """Runs a network from an ONNX file with another back end, and converts its output to logits."""
 
-    def __init__(self, runs: Backend, output: Output, one_by_one: bool, title: str) -> None:
-        self.name, self.version, self.device = runs.name, runs.version, runs.device
-        self.precision, self.threads = runs.precision, runs.threads
-        self._runs, self._output, self._one_by_one, self._title = runs, output, one_by_one, title
+    def __init__(self, backend: Backend, output: Output, one_by_one: bool, title: str) -> None:
+        self.name, self.version, self.device = backend.name, backend.version, backend.device
+        self.precision, self.threads = backend.precision, backend.threads
+        self._backend, self._output, self._one_by_one, self._title = backend, output, one_by_one, title
 
     def get_ready(self) -> None:
         """See :class:`detector.backends.runtimes.Backend`."""
-        self._runs.get_ready()
+        self._backend.get_ready()
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.runtimes.Backend`."""
         if self._one_by_one:
-            out = np.concatenate([self._runs.run(crops[i : i + 1]) for i in range(len(crops))])
+            out = np.concatenate([self._backend.run(crops[i : i + 1]) for i in range(len(crops))])
         else:
-            out = self._runs.run(crops)
+            out = self._backend.run(crops)
         return convert_to_logits(out, len(crops), self._output, self._title)
 
 
 def convert_to_logits(
     out: NDArray[np.floating], count: int, meaning: Output, title: str
 ) -> NDArray[np.float32]:
-    """Logits (n,) out of what a network gave for ``count`` crops.
+    """Convert the output of a network for ``count`` crops to logits (n,).
 
-    One figure a crop: (n,) or (n, 1); one for each class: (n, classes), and the logit is that of the class
-    ``manipulated`` against all others. Raises :class:`ModelError` for any other shape and for no numbers.
+    With one number a crop, (n,) or (n, 1), that is the score. With one for each class, (n, classes), the
+    logit is that of the class ``manipulated`` against all others. Raises :class:`ModelError` for other shapes
+    and NaN.
     """
     classes = out.size // count if count else 0
-    wanted = classes >= 2 if meaning.gives.of_classes else classes == 1
-    if out.shape[:1] != (count,) or out.size != count * classes or not wanted:
+    is_right = classes >= 2 if meaning.gives.of_classes else classes == 1
+    if out.shape[:1] != (count,) or out.size != count * classes or not is_right:
         shape = " × ".join(map(str, out.shape)) or "one number"
-        told = "one figure for each class" if meaning.gives.of_classes else "one figure"
+        expected = "one figure for each class" if meaning.gives.of_classes else "one figure"
         raise ModelError(
             N_(
                 "%(title)s gives %(shape)s for %(count)s crops, and its card says %(told)s a crop. "
                 "Correct the card's output."
             )
-            % {"title": title, "shape": shape, "count": count, "told": told}
+            % {"title": title, "shape": shape, "count": count, "told": expected}
         )
     if meaning.manipulated >= max(2, classes):
         raise ModelError(
@@ -282,12 +268,12 @@ def _of_classes(values: NDArray[np.float64], meaning: Output) -> NDArray[np.floa
         case Gives.PROBABILITIES:
             return _logit(values[:, meaning.manipulated])
         case Gives.LOGIT:
-            one = values[:, 0]
+            logits = values[:, 0]
         case Gives.PROBABILITY:
-            one = _logit(values[:, 0])
+            logits = _logit(values[:, 0])
         case _:
             assert_never(meaning.gives)
-    return one if meaning.manipulated else -one
+    return logits if meaning.manipulated else -logits
 
 
 def _logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from detector.backends.runtimes import Backend, number_format
+from detector.backends.runtimes import Backend, OnnxFile, OnnxRuntime, OpenVINO, number_format
 from detector.errors import ModelError, ParameterError
 from detector.models.loaded import LoadedModel, graph_path
 from detector.models.model_files import read_arrays
@@ -19,13 +18,6 @@ from detector.models.onnx_file import bind_onnx, find_shape, read_onnx
 from detector.networks import graphs
 from detector.process.resources import peak_memory
 from detector.schema.formatting import N_
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from detector.models.card import Card, Input
-    from detector.schema.model import OnnxNetwork
-
 
 BACKEND_VARIABLE = "REELPROOF_BACKEND"
 
@@ -37,60 +29,62 @@ _NEEDED = {
     "openvino-bf16": ("openvino", "onnx"),
 }
 BACKEND_NAMES = tuple(_NEEDED)
+# Back ends that round to 16 bits. Their scores differ by more than repeated analyses may, so they are used
+# only on request.
 REDUCED_PRECISION = frozenset({"openvino-bf16"})
-"""Those that round to 16 bits. Their scores differ by more than two analyses may: never chosen unasked."""
 
-# What runs each loaded model, by name.
+# The back ends of each loaded model, by name.
 _READY: WeakKeyDictionary[LoadedModel, dict[str, Backend]] = WeakKeyDictionary()
 
 
 def available_backends() -> tuple[str, ...]:
-    """Names of the back ends whose packages are installed, fastest first; those of full precision."""
-    return tuple(name for name in BACKEND_NAMES if name not in REDUCED_PRECISION and not _lacking(name))
+    """Return the names of the installed back ends of full precision, fastest first."""
+    return tuple(name for name in BACKEND_NAMES if name not in REDUCED_PRECISION and not _missing(name))
 
 
 def require_backend(name: str) -> str:
-    """``name`` if such a back end is here; :class:`ParameterError` that says what to do if not."""
+    """Return ``name`` if that back end is installed; raise :class:`ParameterError` with advice if not."""
     if name not in _NEEDED:
         raise ParameterError(f"{name!r} is no back end. Choose one of: {', '.join(BACKEND_NAMES)}.")
-    if lacking := _lacking(name):
+    if missing := _missing(name):
         raise ParameterError(
-            f"The back end {name} needs {' and '.join(lacking)}, not installed here. Run make setup, "
+            f"The back end {name} needs {' and '.join(missing)}, not installed here. Run make setup, "
             f"or choose one that is: {', '.join(available_backends())}."
         )
     return name
 
 
 def requested_backend() -> str | None:
-    """The back end that the environment's ``REELPROOF_BACKEND`` names; None where it leaves the choice."""
+    """Return the back end that the environment variable ``REELPROOF_BACKEND`` names, if any."""
     name = os.environ.get(BACKEND_VARIABLE, "")
     return require_backend(name) if name else None
 
 
 def backend_with_rounding(precision: str | None) -> str | None:
-    """The back end that rounds as ``precision`` (:attr:`~detector.backends.runtimes.Backend.precision`) says.
+    """Return the back end that rounds as a recorded :attr:`.Backend.precision` says.
 
-    None for full precision, where the environment names a back end, and where it is not installed.
+    Returns None for full precision, if the environment names a back end, and if it is not installed.
     """
     if number_format(precision) != "bfloat16" or requested_backend():
         return None
-    return next((name for name in sorted(REDUCED_PRECISION) if not _lacking(name)), None)
+    return next((name for name in sorted(REDUCED_PRECISION) if not _missing(name)), None)
 
 
 def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
-    """What runs ``model``; made once for each model and name.
+    """Return the back end of ``model``, created once for each model and name.
 
-    ``name`` is a back end's. Without it the environment's ``REELPROOF_BACKEND`` counts; without
-    that either, torch where there is a CUDA device, else the fastest present that has a graph of
-    the model's architecture. Raises :class:`ParameterError` for a back end that is not here and
-    :class:`ModelError` for one, asked for by name, that cannot run this model.
+    Without a ``name``, ``REELPROOF_BACKEND`` decides; without that, torch is used if there is a CUDA device,
+    else the fastest back end that can run the model. Raises :class:`ParameterError` for a back end that is
+    not installed, and :class:`ModelError` for a named one that cannot run this model.
     """
     name = require_backend(name) if name else requested_backend()
     if model.card.onnx:
-        name = _of_onnx_file(name, model)
+        name = _backend_of_onnx_file(name, model)
     elif name is None:
         name = (
-            "torch" if gpu_is_here() else next(each for each in available_backends() if can_run(each, model))
+            "torch"
+            if gpu_is_here()
+            else next(other for other in available_backends() if can_run(other, model))
         )
     elif not can_run(name, model):
         raise ModelError(
@@ -104,55 +98,54 @@ def open_backend(model: LoadedModel, name: str | None = None) -> Backend:
 
 
 def can_run(name: str, model: LoadedModel) -> bool:
-    """Whether back end ``name`` can run ``model``: torch any, the others what there is a graph of.
-
-    With an ONNX file it is the other way round.
-    """
+    """Return whether a back end can run ``model``: torch runs any but ONNX files, the others need a graph."""
     if model.card.onnx:
         return name != "torch"
     return name == "torch" or (model.weights is not None and graph_path(model) is not None)
 
 
-def _of_onnx_file(name: str | None, model: LoadedModel) -> str:
-    """The back end for an ONNX file: ``name``, or the fastest present that can run it.
+def _backend_of_onnx_file(name: str | None, model: LoadedModel) -> str:
+    """Return the back end for an ONNX file: ``name``, or the fastest that can run it.
 
-    Torch cannot; where it is asked for, ONNX Runtime takes its place. Raises :class:`ModelError` where none
-    gives a score for a grey crop.
+    ONNX Runtime replaces torch, which cannot. Raises :class:`ModelError` if none scores a grey crop.
     """
-    names = [name] if name and name != "torch" else [each for each in available_backends() if each != "torch"]
+    if name and name != "torch":
+        names = [name]
+    else:
+        names = [other for other in available_backends() if other != "torch"]
     if name == "torch":
         names.reverse()
     ready, problem = _READY.setdefault(model.alone, {}), None
     size = model.card.input.size
-    for each in names:
-        if each in ready:
-            return each
+    for candidate in names:
+        if candidate in ready:
+            return candidate
         try:
-            tried = _create(each, model)
-            tried.run(np.full((2, size, size, 3), 128, np.uint8))
+            backend = _create(candidate, model)
+            backend.run(np.full((2, size, size, 3), 128, np.uint8))
         except ModelError:
             raise
-        except Exception as error:  # each library has its own, and several of them
+        except Exception as error:  # each library has several of its own
             problem = " ".join(str(error).split())[:160]
             continue
-        ready[each] = tried
-        return each
+        ready[candidate] = backend
+        return candidate
     why = f"by {' and '.join(names)}: {problem}" if names else "here: it takes OpenVINO or ONNX Runtime"
     raise ModelError(f"{model.card.name}.onnx cannot be run {why}.")
 
 
 def processor_threads() -> int:
-    """Threads for arithmetic: what ``OMP_NUM_THREADS`` says, else the cores this process may use."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdecimal() and int(said):
-        return int(said)
+    """Return the threads for arithmetic: ``OMP_NUM_THREADS``, or the cores that this process may use."""
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    if setting.isdecimal() and int(setting):
+        return int(setting)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
 def gpu_is_here() -> bool:
-    """Whether torch can use a CUDA device. Torch is asked only where a driver may be: it loads slowly."""
-    if not _driver_may_be_here():
+    """Return whether torch can use a CUDA device."""
+    if not _driver_may_be_here():  # avoids importing torch, which is slow
         return False
     import torch
 
@@ -160,13 +153,13 @@ def gpu_is_here() -> bool:
 
 
 def needs_torch(model: LoadedModel) -> bool:
-    """Whether :func:`open_backend` will import torch, be it only to ask it for a GPU; opens nothing."""
+    """Return whether :func:`open_backend` will import torch, if only to look for a GPU."""
     if model.card.onnx:
         return False
     name = requested_backend()
     if name is None:
         return _driver_may_be_here() or not any(
-            can_run(each, model) for each in available_backends() if each != "torch"
+            can_run(other, model) for other in available_backends() if other != "torch"
         )
     return name == "torch"
 
@@ -177,7 +170,7 @@ def _driver_may_be_here() -> bool:
     )
 
 
-def _lacking(name: str) -> list[str]:
+def _missing(name: str) -> list[str]:
     return [package for package in _NEEDED[name] if find_spec(package) is None]
 
 
@@ -186,59 +179,51 @@ def _create(name: str, model: LoadedModel) -> Backend:
         from detector.backends.torch import Torch, choose_device
 
         return Torch(model, choose_device())
-    if model.card.onnx:
-        return _create_of_onnx_file(name, model.card, model.card.onnx, model.weights or b"")
-    graph = graph_path(model)
-    assert graph is not None  # can_run() looked
-    assert model.weights is not None
-    # Not of ``model``, which would then never be given up (_READY).
-    constants = (graph, model.card.input, model.weights)
-    return _of_graph(name, partial(_bound, *constants), partial(_unbound, *constants))
+    card, data = model.card, model.weights or b""
+    if card.onnx:
+        file = f"{card.name}.onnx"
+        read = read_onnx(data, file)
+        shape = find_shape(read, card.input.size, file)
+        bound = bind_onnx(read, card.input, card.onnx, shape, file)
+        backend = _create_for_graph(name, lambda: bound, lambda: bound)
+        return OnnxFile(backend, card.onnx.output, shape.one_by_one, file)
+    graph, preprocessing = graph_path(model), card.input
+    assert graph is not None  # by can_run()
+    assert data
+
+    # These must not refer to ``model``, which _READY would then keep alive.
+    def bind() -> bytes:
+        return graphs.bind(graphs.read_graph(graph), preprocessing.mean, preprocessing.std, read_arrays(data))
+
+    def leave_unbound() -> graphs.UnboundGraph:
+        constants = graphs.graph_constants(preprocessing.mean, preprocessing.std, read_arrays(data))
+        return graphs.UnboundGraph(graph.read_bytes(), constants)
+
+    return _create_for_graph(name, bind, leave_unbound)
 
 
-def _create_of_onnx_file(name: str, card: Card, network: OnnxNetwork, data: bytes) -> Backend:
-    from detector.backends.runtimes import OnnxFile
-
-    file = f"{card.name}.onnx"
-    read = read_onnx(data, file)
-    shape = find_shape(read, card.input.size, file)
-    whole = bind_onnx(read, card.input, network, shape, file)
-    return OnnxFile(_of_graph(name, lambda: whole, lambda: whole), network.output, shape.one_by_one, file)
-
-
-def _of_graph(
+def _create_for_graph(
     name: str, bound: Callable[[], bytes], unbound: Callable[[], bytes | graphs.UnboundGraph]
 ) -> Backend:
-    """What runs a graph: ``bound`` has its constants in it, ``unbound`` may have them beside it."""
+    """Create a back end for a graph; ``bound`` includes its constants, ``unbound`` may separate them."""
     match name:
         case "onnxruntime":
-            from detector.backends.runtimes import OnnxRuntime
-
             return OnnxRuntime(bound, processor_threads())
         case "openvino" | "openvino-bf16":
-            from detector.backends.runtimes import OpenVINO
-
             return OpenVINO(unbound, processor_threads(), rough=name in REDUCED_PRECISION)
-    raise ValueError(f"No back end {name} is made here.")
+    raise ValueError(f"The back end {name} runs no graphs.")
 
 
-def _bound(graph: Path, given: Input, weights: bytes) -> bytes:
-    return graphs.bind(graphs.read_graph(graph), given.mean, given.std, read_arrays(weights))
-
-
-def _unbound(graph: Path, given: Input, weights: bytes) -> graphs.UnboundGraph:
-    constants = graphs.graph_constants(given.mean, given.std, read_arrays(weights))
-    return graphs.UnboundGraph(graph.read_bytes(), constants)
-
-
-MEMORY_LIMIT = 2_000_000_000
-"""Bytes that a batch of crops may take beyond what was taken before the network was loaded."""
+MEMORY_LIMIT = 2_000_000_000  # bytes that a batch of crops may take beyond those before loading the network
 _CROPS = 32  # as many as an analysis scores at once
-_APART = 0.05  # of the logit, between a crop alone and the same crop in a batch
+_APART = 0.05  # largest difference of logits between a crop alone and in a batch
 
 
 def try_onnx_file(model: LoadedModel) -> None:
-    """Raise :class:`ModelError` with the reason where ``model``, an ONNX file, cannot be used."""
+    """Raise :class:`ModelError` with the reason if ``model``, an ONNX file, cannot be used.
+
+    Faces must get scores, independently of others in the batch, in bounded memory.
+    """
     before = peak_memory()
     backend = open_backend(model)
     size = model.card.input.size

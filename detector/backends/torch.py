@@ -22,34 +22,34 @@ _FUSED: WeakKeyDictionary[LoadedModel, Network] = WeakKeyDictionary()
 
 
 def fused_network(model: LoadedModel) -> Network:
-    """A model's network for scoring alone; made once, since copying it takes longer than a photo."""
+    """Return a model's network for scoring; created once, because copying it takes longer than a photo."""
     if model not in _FUSED:
         _FUSED[model] = fuse_batchnorm(model.network).to(memory_format=torch.channels_last)
     return _FUSED[model]
 
 
 def choose_device() -> torch.device:
-    """CUDA where there is one, else the CPU."""
+    """Return the CUDA device if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def normalise_batch(batch: torch.Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> torch.Tensor:
-    """uint8 (n, 3, h, w) to float32 in the network's own range, channels last, on the same device."""
+    """Normalise uint8 (n, 3, h, w) to float32, channels last, on the same device."""
     shape = (1, 3, 1, 1)
-    # Made on the CPU and copied without waiting, which `device=` would do for all work on a GPU.
+    # Created on the CPU and copied asynchronously; `device=` would wait for all work on a GPU.
     centre = torch.tensor(mean).view(shape).to(batch.device, non_blocking=True)
     spread = torch.tensor(std).view(shape).to(batch.device, non_blocking=True)
     return ((batch.float() / 255 - centre) / spread).contiguous(memory_format=torch.channels_last)
 
 
 def prepare_images(crops: Sequence[Image], given: Input, device: torch.device) -> torch.Tensor:
-    """Crops (size, size, 3) as a network wants them: (n, 3, size, size), normalised."""
+    """Convert crops (size, size, 3) to the input of a network: (n, 3, size, size), normalised."""
     pixels = torch.from_numpy(np.stack(crops)).to(device).permute(0, 3, 1, 2)
     return normalise_batch(pixels, given.mean, given.std)
 
 
 class Torch:
-    """The network with its normalisations folded in (:mod:`detector.networks.base`)."""
+    """Runs a network with its batch normalisations folded into the convolutions."""
 
     name = "torch"
 
@@ -65,7 +65,7 @@ class Torch:
         self._network = fused_network(model).to(device)
 
     def get_ready(self) -> None:
-        """See :class:`detector.backends.runtimes.Backend`: it is ready."""
+        """See :class:`detector.backends.runtimes.Backend`. Nothing is left to do."""
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.runtimes.Backend`."""

@@ -16,21 +16,21 @@ from detector.schema.analysis import Box
 
 Landmarks = NDArray[np.float32]  # (5, 2): eyes, nose, mouth corners, each left to right
 
-# The DFDC crops this project trains on are squares around another detector's box.
-# CenterFace run over 1,200 of them and over frames of whole clips gives the square's
-# side as 1.01 times the geometric mean of its own box's sides, and its centre as lying
-# 0.06 sides below the box's. Training jitters both, so the centre of the range is used.
+# The DFDC crops used for training are squares around another detector's box. By CenterFace on 1,200 of them,
+# and on frames of whole clips, the side of the square is 1.01 times the geometric mean of the box's sides,
+# and its centre lies 0.06 sides below that of the box. Training jitters both, so the centre of the range is
+# used.
 SIDE_PER_BOX = 0.97
 CENTRE_BELOW_BOX = 0.06
 
-# Faces roll by up to some 15 degrees in the training crops; what rolls more is turned
-# back to that, and not further, so that no threshold makes a crop jump between frames.
+# Faces roll by up to about 15 degrees in the training crops. Others are turned back to 15 but not to 0, so
+# that a crop does not jump between frames at a threshold.
 ROLL_KEPT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face found in one frame, in pixels of that frame."""
+    """A face detected in a frame, in pixels of the frame."""
 
     box: Box
     confidence: float
@@ -43,7 +43,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class CropSquare:
-    """Where a crop lies: centre and side in pixels, ``angle`` in degrees clockwise."""
+    """Position of a crop: centre and side in pixels, ``angle`` in degrees clockwise."""
 
     x: float
     y: float
@@ -51,7 +51,7 @@ class CropSquare:
     angle: float
 
     def matrix(self, size: int) -> NDArray[np.float64]:
-        """2×3 affine from frame pixels to a ``size``×``size`` crop."""
+        """Return the 2×3 affine from frame pixels to a ``size``×``size`` crop."""
         scale = size / self.side
         matrix = cv2.getRotationMatrix2D((self.x, self.y), self.angle, scale)
         matrix[:, 2] += size / 2 - np.array([self.x, self.y])
@@ -59,7 +59,7 @@ class CropSquare:
 
 
 def roll(face: Face) -> float:
-    """Roll of a face: degrees clockwise from level of the line between the eyes.
+    """Return the roll of a face: the angle of the line between the eyes, in degrees clockwise.
 
     Published results call its absolute value ``tilt``.
     """
@@ -68,7 +68,7 @@ def roll(face: Face) -> float:
 
 
 def square_for_face(face: Face) -> CropSquare:
-    """The square the network sees of ``face``."""
+    """Return the square that the network sees of ``face``."""
     return square_for_box(face.box, roll(face))
 
 
@@ -79,14 +79,14 @@ def square_for_box(
     centre_below: float = CENTRE_BELOW_BOX,
     upright: bool = True,
 ) -> CropSquare:
-    """The square the network sees of a face in ``box`` with this :func:`roll`, in degrees.
+    """Return the square that a network sees of a face in ``box`` with this :func:`roll`, in degrees.
 
-    The last three are those of Reelproof's own networks; others were trained with their own framing.
+    The defaults are the framing of Reelproof's own networks; networks from ONNX files have another.
     """
     x0, y0, x1, y1 = box
     side = side_per_box * float(np.sqrt((x1 - x0) * (y1 - y0)))
     angle = float(np.sign(roll) * max(0.0, abs(roll) - ROLL_KEPT)) if upright else 0.0
-    # "Below" is along the face's own axis, which matters once it is turned.
+    # "Below" is along the axis of the face, which matters once it is turned.
     down = np.radians(angle)
     shift = centre_below * side
     return CropSquare(
@@ -95,9 +95,9 @@ def square_for_box(
 
 
 def crop_square(image: Image, square: CropSquare, size: int) -> Image:
-    """The crop of ``square`` at ``size`` pixels; what lies outside the frame repeats its edge."""
-    # warpAffine samples, it does not average: a face much larger than the crop is warped
-    # at a multiple of the size and averaged down, or its texture would alias.
+    """Cut out ``square`` at ``size`` pixels; outside the frame, its edge is repeated."""
+    # warpAffine samples without averaging, so warp a large face at a multiple of the size and average it
+    # down; otherwise its texture would alias.
     times = max(1, round(square.side / size))
     crop = cv2.warpAffine(
         image,
@@ -110,13 +110,14 @@ def crop_square(image: Image, square: CropSquare, size: int) -> Image:
 
 
 def within_box(image: Image, box: Box) -> Image:
-    """The part of a frame in ``box``, as far as it is in the frame: one pixel at least."""
+    """Return the part of ``box`` that lies in the frame, at least one pixel."""
     height, width = image.shape[:2]
     x0, y0 = (max(0, min(end - 1, int(value))) for value, end in zip(box[:2], (width, height), strict=True))
     x1, y1 = min(width, max(x0 + 1, int(box[2]))), min(height, max(y0 + 1, int(box[3])))
     return image[y0:y1, x0:x1]
 
 
+# The second look sees two squares of a face: the inner face, and the whole head with its surroundings.
 HEAD_PER_BOX = 1.8
 FRAMINGS = ("inner", "head")  # by INNER and HEAD
 
@@ -124,7 +125,7 @@ FRAMINGS = ("inner", "head")  # by INNER and HEAD
 def head_square(
     box: Box, width: int, height: int, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0
 ) -> CropSquare:
-    """The head's square in a picture of ``width`` × ``height``; ``dx`` and ``dy`` move it, in box sides."""
+    """Return the head square inside a picture of ``width`` × ``height``; ``dx``, ``dy`` are in box sides."""
     x0, y0, x1, y1 = box
     size = math.sqrt((x1 - x0) * (y1 - y0))
     side = min(HEAD_PER_BOX * size * scale, width, height)
@@ -136,10 +137,7 @@ def head_square(
 def inner_square(
     box: Box, roll: float, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0, turn: float = 0.0
 ) -> CropSquare:
-    """The scan's square of a face with this roll in degrees, changed.
-
-    Enlarged by ``scale``, moved by ``dx`` and ``dy`` of its sides, turned by ``turn`` degrees.
-    """
+    """Return the scan's square, enlarged by ``scale``, moved by ``dx``, ``dy`` sides, turned by ``turn``°."""
     square = square_for_box(box, roll)
     return CropSquare(
         square.x + dx * square.side,

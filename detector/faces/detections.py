@@ -15,26 +15,27 @@ from detector.schema.analysis import Box, FaceQuality, Spread
 
 
 class _Row(NamedTuple):
-    """A row of :class:`Detections` on its way there: each field with the type of its column."""
+    """A row of :class:`Detections`: each field with the type of its column."""
 
     pts: Annotated[int, np.int64]
     time: Annotated[float, np.float64]  # seconds from the first frame
-    # of the frame, from 0; -1 where it is not known. It hides a method of tuples that nobody calls here.
+    # Of the frame, from 0; -1 if unknown. It hides a method of tuples that is not used here.
     index: Annotated[int, np.int64]  # type: ignore[assignment]
     track: Annotated[int, np.int32]
     usable: Annotated[bool, np.bool_]
     grey: Annotated[bool, np.bool_]
     covered: Annotated[bool, np.bool_]
-    between: Annotated[bool, np.bool_]  # in a frame between those sampled
-    interpolated: Annotated[bool, np.bool_]  # not scored itself: its logit lies between those beside it
-    flaw: Annotated[str | None, object]  # why it is not judged, one of a few constants, or None
+    between: Annotated[bool, np.bool_]  # in a frame between sampled ones
+    interpolated: Annotated[bool, np.bool_]  # not scored itself; its logit is interpolated
+    flaw: Annotated[str | None, object]  # a constant of detector.faces.quality, or None
     box: Annotated[Box, np.float64, 4]  # px of the upright frame
     roll: Annotated[float, np.float64]  # degrees clockwise (detector.faces.crop.roll)
-    contrast: Annotated[float, np.float64]  # of the crop, NaN where nobody looked; likewise those that follow
+    # The following are NaN if not measured.
+    contrast: Annotated[float, np.float64]  # of the crop
     sharpness: Annotated[float, np.float64]
-    logit: Annotated[float, np.float64]  # of the scan, after the second look the fused one
-    altered: Annotated[float, np.float32]  # logit of one of the second look's two answers; NaN without one
-    synthesised: Annotated[float, np.float32]  # likewise
+    logit: Annotated[float, np.float64]  # of the scan; after the second look, fused
+    altered: Annotated[float, np.float32]  # logits of the two answers of the second look
+    synthesised: Annotated[float, np.float32]
     smoothed: Annotated[float, np.float64]  # probability, after the median along the track
 
 
@@ -43,14 +44,14 @@ _ROW = np.dtype(
     align=True,
 )
 _SCORED = np.dtype([(name, _ROW[name]) for name in ("track", "time", "logit")], align=True)
-_BLOCK = 1024  # rows gathered as Python's own numbers
-_PIECE = 2048  # rows of an array; so large, it goes back to the system as soon as it is given up
+_BLOCK = 1024  # rows gathered as Python objects
+_PIECE = 2048  # rows of an array, large enough for its memory to return to the system when freed
 _UNKNOWN = Quality(np.nan, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One face in one frame; fields are those of :class:`Detections`, None for what is not known."""
+    """One face in one frame, with the fields of :class:`Detections`; None for unknown ones."""
 
     pts: int
     time: float
@@ -70,11 +71,10 @@ class Detection:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """Faces in order of time: ``rows`` (n,) has a field for whatever is known of them.
+    """Faces in order of time, stored in the structured array ``rows`` (n,).
 
-    Hours of video have a hundred thousand: what can be had again is not kept, and they are not held twice.
-    So ``logit`` and what follows are filled in where they lie, by functions called ``fill_in_…``; whatever
-    else changes detections returns new ones.
+    Hours of video have a hundred thousand, so they are never held twice: functions called ``fill_in_…`` write
+    ``logit`` and the fields after it in place; all other changes return new detections.
     """
 
     rows: NDArray[np.void]
@@ -90,12 +90,12 @@ class Detections:
 
     @property
     def sampled(self) -> Detections:
-        """Those in sampled frames."""
+        """The faces in sampled frames."""
         return self.only(~self.rows["between"])
 
     @property
     def scored_rows(self) -> NDArray[np.void]:
-        """Those with a logit, as rows (n,) of ``track``, ``time`` and ``logit`` alone, a fifth as large."""
+        """Rows (n,) of ``track``, ``time`` and ``logit`` of the scored faces, a fifth as large."""
         judged = ~np.isnan(self.rows["logit"])
         out = np.empty(int(judged.sum()), _SCORED)
         for name in _SCORED.names or ():
@@ -103,17 +103,17 @@ class Detections:
         return out
 
     def known(self, name: str) -> NDArray[np.float64]:
-        """The field ``name`` of those of which it is known."""
+        """Return the known values of the field ``name``."""
         values: NDArray[np.float64] = self.rows[name]
         return values[~np.isnan(values)]
 
     def share_of(self, name: str) -> float | None:
-        """Of the judged ones the share of which the flag ``name`` is set; None without one."""
-        so = self.rows[name][self.rows["usable"]]
-        return round(float(so.mean()), 4) if len(so) else None
+        """Return the share of judged faces with the flag ``name``; None if none was judged."""
+        flags = self.rows[name][self.rows["usable"]]
+        return round(float(flags.mean()), 4) if len(flags) else None
 
     def face_quality(self) -> FaceQuality | None:
-        """How large, clear and level the judged ones are that were measured; None without one."""
+        """Summarise size, clarity and tilt of the judged and measured faces; None without any."""
         judged = self.rows[self.rows["usable"] & ~np.isnan(self.rows["contrast"])]
         if not len(judged):
             return None
@@ -126,20 +126,20 @@ class Detections:
         )
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Detections:
-        """Those marked, at these places, or in this slice; where all are marked, this very object."""
+        """Return a selection by mask, indices or slice; this object itself if the mask selects everything."""
         if isinstance(which, np.ndarray) and which.dtype == np.bool_ and which.all():
             return self
         return Detections(self.rows[which])
 
     def by_track(self) -> dict[int, NDArray[np.intp]]:
-        """Where in ``rows`` each track's are, in order of time."""
+        """Return the indices of each track in ``rows``, in order of time."""
         order = np.argsort(self.rows["track"], kind="stable")
         numbers, starts = np.unique(self.rows["track"][order], return_index=True)
         return dict(zip(numbers.tolist(), np.split(order, starts[1:]), strict=True)) if len(order) else {}
 
 
 class DetectionBuffer:
-    """Detections one by one, until they are taken all at once."""
+    """Collects detections one by one, until they are taken all at once."""
 
     def __init__(self) -> None:
         self._pieces: list[NDArray[np.void]] = []
@@ -156,22 +156,22 @@ class DetectionBuffer:
         index: int | None,
         track: int,
         face: Face,
-        shows: Assessment,
+        assessment: Assessment,
         between: bool = False,
     ) -> None:
-        """One face and what it ``shows``; ``between`` says that its frame lies between those sampled."""
-        quality = shows.quality or _UNKNOWN
+        """Add a face with its assessment; ``between`` if its frame lies between sampled ones."""
+        quality = assessment.quality or _UNKNOWN
         row = _Row(
             pts=pts,
             time=time,
             index=-1 if index is None else index,
             track=track,
-            usable=shows.flaw is None,
-            grey=shows.grey,
-            covered=shows.covered,
+            usable=assessment.flaw is None,
+            grey=assessment.grey,
+            covered=assessment.covered,
             between=between,
             interpolated=False,
-            flaw=shows.flaw,
+            flaw=assessment.flaw,
             box=face.box,
             roll=roll(face),
             contrast=quality.contrast,
@@ -186,10 +186,10 @@ class DetectionBuffer:
             self._pack()
 
     def take(self) -> Detections:
-        """All that were added since the last time."""
+        """Return all detections added since the last call."""
         self._pack()
         rows, at = np.empty(self._packed, _ROW), 0
-        while self._pieces:  # each given up as soon as it is copied: hours of video are never held twice
+        while self._pieces:  # free each piece once copied, so that hours of video are never held twice
             piece = self._pieces.pop(0)[: len(rows) - at]
             rows[at : at + len(piece)] = piece
             at += len(piece)

@@ -17,31 +17,34 @@ from detector.schema.analysis import Box
 
 PixelBounds = tuple[int, int, int, int]  # left, top, right, bottom, px
 
-_BESIDE = 0.3  # of the face's size, before and after it, along which an edge runs
-_INSIDE = 0.08  # of the face's size, inside its box, from where on edges are looked for
-_PLAIN, _PLAIN_SHARE = 8, 0.9  # levels from the ground's colour; share of its pixels
+_BESIDE = 0.3  # an edge must extend beyond the face by this share of its size
+_INSIDE = 0.08  # edges are searched from this share of the face's size inside its box
+_PLAIN, _PLAIN_SHARE = 8, 0.9  # levels from the colour of the ground; share of its pixels
 _STEP, _STEP_SHARE = 12, 0.5  # levels; share of the edge's length
 _LINES = 4  # px of plain ground, at least
-_SOFT = 3  # px over which a step goes, at most
-_SPARED = 2  # px inside an edge that are left out as well: compression blurs it
+_SOFT = 3  # px of a step, at most
+_SPARED = 2  # px inside an edge that are left out as well, because compression blurs it
 
 
 def bounds_of_photo(image: Image, box: Box, reach: float) -> PixelBounds:
-    """The part of ``image`` (RGB) that the photograph with the face in ``box`` fills.
+    """Return the part of ``image`` (RGB) that the photograph with the face in ``box`` fills.
 
-    Edges are looked for up to ``reach`` px from the face; without one, that is where the image ends.
+    The network takes a straight edge beside a head, as in a collage or on a screen, for a trace of generation
+    (docs/faces.md has figures). An edge is recognised by its outer side: four lines of nearly one colour that
+    extend beyond the face and begin with a straight step. Edges are searched up to ``reach`` px from the
+    face.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = (round(value) for value in box)
-    far = round(reach)
-    left, top = max(0, x0 - far), max(0, y0 - far)
-    grey = cv2.cvtColor(np.ascontiguousarray(image[top : y1 + far, left : x1 + far]), cv2.COLOR_RGB2GRAY)
+    limit = round(reach)
+    left, top = max(0, x0 - limit), max(0, y0 - limit)
+    grey = cv2.cvtColor(np.ascontiguousarray(image[top : y1 + limit, left : x1 + limit]), cv2.COLOR_RGB2GRAY)
     x0, x1, y0, y1 = x0 - left, x1 - left, y0 - top, y1 - top
     beside_x, beside_y = round(_BESIDE * (x1 - x0)), round(_BESIDE * (y1 - y0))
     inside = round(_INSIDE * min(x1 - x0, y1 - y0))
     rows = grey[max(0, y0 - beside_y) : y1 + beside_y]
     columns = grey[:, max(0, x0 - beside_x) : x1 + beside_x]
-    # From the face outwards, each.
+    # Search each edge from the face outwards.
     before_x, before_y = max(0, x0 + inside), max(0, y0 + inside)
     after_x, after_y = max(0, x1 - inside), max(0, y1 - inside)
     at_left, at_right = _edge(rows[:, :before_x][:, ::-1].T), _edge(rows[:, after_x:].T)
@@ -55,7 +58,7 @@ def bounds_of_photo(image: Image, box: Box, reach: float) -> PixelBounds:
 
 
 def _edge(lines: NDArray[np.uint8]) -> int | None:
-    """The first of ``lines`` (n, m), grey and outwards, that is plain ground; None if there is none."""
+    """Return the first of ``lines`` (n, m), grey and outwards, that is plain ground, if there is one."""
     for first in range(1, len(lines) - _LINES + 1):
         band = lines[first : first + _LINES].astype(np.int16)
         colour = np.median(band)
@@ -72,7 +75,11 @@ LARGEST = 480  # px; larger patches are reduced to this
 
 
 class FacePatch(NamedTuple):
-    """RGB pixels around a face, its box in them, and how many of them are one pixel of the frame."""
+    """RGB pixels around a face, its box in them, and their scale relative to the frame.
+
+    The pixels are those of the frame, resampled only if the face is larger than any network needs, so that
+    crops made from a patch equal those made from the frame.
+    """
 
     image: Image
     box: Box
@@ -80,17 +87,17 @@ class FacePatch(NamedTuple):
 
 
 def patch_reach(box: Box) -> float:
-    """How far a patch goes from the middle of ``box``, in px."""
+    """Return the distance in px from the centre of ``box`` to the edge of its patch."""
     x0, y0, x1, y1 = box
     return MARGIN * HEAD_PER_BOX * float(np.sqrt((x1 - x0) * (y1 - y0))) / 2
 
 
 def cut_patch(image: Image, box: Box) -> FacePatch:
-    """The part of ``image`` (RGB) around ``box``."""
+    """Cut out the part of ``image`` (RGB) around ``box``."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box
     half = patch_reach(box)
-    # Moved inside like the head's square itself, so that it keeps what that needs at a frame's edge.
+    # Moved inside the frame like the head square, so that it contains that also at the edge of a frame.
     x = float(np.clip((x0 + x1) / 2, min(half, width / 2), max(width - half, width / 2)))
     y = float(np.clip((y0 + y1) / 2, min(half, height / 2), max(height - half, height / 2)))
     left, top = max(0, round(x - half)), max(0, round(y - half))
@@ -105,39 +112,35 @@ def cut_patch(image: Image, box: Box) -> FacePatch:
 
 
 def cut_photo_patch(image: Image, box: Box) -> FacePatch:
-    """The same of a photograph, which may be pasted into a larger picture: nothing beyond its edges."""
+    """Cut a patch from a photograph that may be pasted into a larger picture, within its edges."""
     left, top, right, bottom = bounds_of_photo(image, box, patch_reach(box))
     x0, y0, x1, y1 = box
     return cut_patch(image[top:bottom, left:right], (x0 - left, y0 - top, x1 - left, y1 - top))
 
 
 def encode_jpeg(image: Image) -> bytes:
-    """RGB pixels to a JPEG of nearly highest quality without chroma subsampling, some 60 kB."""
-    options = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        98,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
+    """Encode RGB pixels as a JPEG of quality 98 without chroma subsampling, some 60 kB."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, 98]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
 def decode_jpeg(data: bytes) -> Image:
-    """RGB pixels of an encoded picture."""
+    """Decode a picture to RGB pixels."""
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 class PatchFile:
-    """An unnamed file in the folder for temporary files, which is gone with this object."""
+    """Stores patches in an unnamed temporary file, so that memory does not grow with their number."""
 
     def __init__(self) -> None:
         file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
         weakref.finalize(self, file.close)
         self._to, self._end = file.fileno(), 0
-        self._free: list[tuple[int, int]] = []  # where nothing is needed any more, and how many bytes
+        self._free: list[tuple[int, int]] = []  # offset and size of free areas
 
     def put(self, patch: FacePatch) -> PatchInFile:
-        """Write a patch; raises ``OSError`` where there is no room."""
+        """Write a patch; raises ``OSError`` if there is no room."""
         pixels = patch.image.tobytes()
         at, written = self._room(len(pixels)), 0
         while written < len(pixels):
@@ -153,16 +156,16 @@ class PatchFile:
         return self._end - size
 
     def give_up(self, at: int, size: int) -> None:
-        """What lies there is not needed any more: another patch may take its place."""
+        """Free an area for another patch."""
         self._free = [hole for hole in self._free if hole[1]] + [(at, size)]
 
     def pixels(self, at: int, count: int) -> bytes:
-        """``count`` bytes from ``at`` on."""
+        """Read ``count`` bytes from ``at`` on."""
         return os.pread(self._to, count, at)
 
 
 class PatchInFile(NamedTuple):
-    """Where a patch of such a ``shape`` lies in ``file``, and what else is known of it."""
+    """A patch stored in ``file`` at offset ``at``."""
 
     file: PatchFile
     at: int
@@ -172,14 +175,14 @@ class PatchInFile(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Of the pixels, in bytes."""
+        """Size of the pixels in bytes."""
         return int(np.prod(self.shape))
 
     def give_up(self) -> None:
-        """Free its place; it cannot be read any more."""
+        """Free the area in the file; the patch cannot be read any more."""
         self.file.give_up(self.at, self.size)
 
     def read(self) -> FacePatch:
-        """The patch as it was."""
+        """Read the patch."""
         pixels = np.frombuffer(self.file.pixels(self.at, self.size), np.uint8)
         return FacePatch(pixels.reshape(self.shape), self.box, self.scale)

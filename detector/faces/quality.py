@@ -1,6 +1,7 @@
-"""Decide whether a face is good enough to be judged.
+"""Decide whether a face is good enough to be judged, and whether networks can judge a photo of its kind.
 
-And whether a photo is one the networks were made for.
+The thresholds in :class:`~detector.schema.method.Parameters` are where the measured AUC falls to about 0.7;
+docs/faces.md has the tables.
 """
 
 from __future__ import annotations
@@ -26,12 +27,11 @@ CROP_FLAWS = (TOO_SMALL, TOO_UNSURE, TOO_DARK, TOO_BLURRED, TOO_NOISY)
 WITHOUT_COLOUR = N_("without colour (black and white, or toned)")
 WITHOUT_DETAIL = N_("without detail (enlarged from a tiny picture, or far out of focus)")
 DRAWN = N_("drawn in areas of one colour")
-PHOTO_FLAWS = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)
-"""Of pictures that the networks were not made for."""
+PHOTO_FLAWS = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)  # pictures that the networks were not made for
 
 
 def join_flaws(flaws: Iterable[str]) -> str:
-    """One flaw, or several with “or” between them."""
+    """Join flaws with “or”."""
     return N_(", or ").join(flaws)
 
 
@@ -39,32 +39,41 @@ _POWERS = 4  # of brightness, from 0
 
 
 def measure_colour(face: Image, size: int) -> float:
-    """Of an RGB picture, compared at ``size`` px: the less, the less compression of colour counts."""
+    """Return the mean distance of colours from the best cubic function of their brightness, in levels of 255.
+
+    It is low in grey and evenly toned pictures, such as sepia or night vision. ``face`` is reduced to
+    ``size`` px first; the smaller, the less chroma compression matters.
+    """
     small = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
     brightness = small.sum(axis=1) / 765
     powers = np.stack([brightness**power for power in range(_POWERS)]).astype(np.float64)
-    # By the normal equations, which takes half of the time.
+    # Solve the normal equations, in half the time.
     best = np.linalg.lstsq(powers @ powers.T, powers @ small, rcond=None)[0]
     return float(np.abs(small - powers.T @ best).mean())
 
 
 _FINE = 1.5  # px
-# Mean difference between a pixel's largest and smallest channel, in levels: a face in colour has 15 and more.
+# Mean difference between the largest and smallest channel of a pixel, in levels; 15 and more in colour.
 _COLOURLESS = 4.0
-# Below this distance of its colours from one tone, in levels and as a share of brightness, a crop is toned
-# (in the dark all colours are near); compared at a size, px, at which compression adds little.
+# A crop is toned below this distance from one tone, in levels and as a share of brightness (in the dark all
+# colours are near), compared at a size in px at which compression adds little.
 _TONED, _TONED_SHARE, _TONE_SIZE = 1.5, 0.03, 32
 
 
 class Quality(NamedTuple):
-    """Of the grey crop, as the module says: grey levels of 255, and a share of the contrast."""
+    """Quality of a grey crop at the network's size.
+
+    ``contrast`` is the standard deviation in levels of 255. ``sharpness`` is the mean absolute difference
+    from the crop blurred by 1.5 px, divided by the contrast: blur and strong compression lower it, noise and
+    JPEG block edges raise it, and brightness does not change it.
+    """
 
     contrast: float
     sharpness: float
 
 
 class Assessment(NamedTuple):
-    """What a face found shows: why it is not judged, if it is not, and its crop, if it is."""
+    """The flaw that keeps a detected face from being judged, or its crop."""
 
     flaw: str | None
     quality: Quality | None = None
@@ -74,18 +83,18 @@ class Assessment(NamedTuple):
 
 
 def assess_face(image: Image, face: Face, size: int, parameters: Parameters) -> Assessment:
-    """``face`` in ``image`` (RGB), cut out at ``size`` px if that is worth it."""
+    """Assess ``face`` in ``image`` (RGB), and cut it out at ``size`` px if it may be judged."""
     flaw = face_flaw(face, parameters)
     if flaw is not None:
         return Assessment(flaw)
     crop = crop_square(image, square_for_face(face), size)
-    measured = measure_quality(crop)
-    flaw = quality_flaw(measured, parameters)
-    return Assessment(flaw, measured, is_grey(crop), crop if flaw is None else None)
+    quality = measure_quality(crop)
+    flaw = quality_flaw(quality, parameters)
+    return Assessment(flaw, quality, is_grey(crop), crop if flaw is None else None)
 
 
 def measure_quality(crop: Image) -> Quality:
-    """Contrast and sharpness of an RGB crop; a crop of one colour has none of either."""
+    """Measure contrast and sharpness of an RGB crop; both are 0 in a crop of one colour."""
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     contrast = float(grey.std())
     detail = float(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), _FINE)).mean())
@@ -93,7 +102,7 @@ def measure_quality(crop: Image) -> Quality:
 
 
 def is_grey(crop: Image) -> bool:
-    """Whether an RGB crop holds no colour, or is toned in one, but for what compression adds."""
+    """Return whether an RGB crop is grey or monochrome, apart from effects of compression."""
     red, green, blue = cv2.split(crop)
     most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     if float(cv2.subtract(most, least).mean()) < _COLOURLESS:
@@ -102,7 +111,7 @@ def is_grey(crop: Image) -> bool:
 
 
 def face_flaw(face: Face, parameters: Parameters) -> str | None:
-    """Which flaw (:mod:`~detector.faces.quality`) makes a face found not worth cutting out; None if it is."""
+    """Return the flaw of a detected face that shows before cutting it out, if any."""
     if face.width < parameters.minimum_face:
         return TOO_SMALL
     if face.confidence < parameters.minimum_confidence:
@@ -111,63 +120,62 @@ def face_flaw(face: Face, parameters: Parameters) -> str | None:
 
 
 def crop_flaw(crop: Image, parameters: Parameters) -> str | None:
-    """Which flaw keeps ``crop`` from being judged, likewise."""
+    """Return the flaw that keeps ``crop`` from being judged, if any."""
     return quality_flaw(measure_quality(crop), parameters)
 
 
-def quality_flaw(measured: Quality, parameters: Parameters) -> str | None:
-    """Which flaw a crop of this quality has, likewise."""
-    if measured.contrast < parameters.minimum_contrast:
+def quality_flaw(quality: Quality, parameters: Parameters) -> str | None:
+    """Return the flaw of a crop of this quality, if any."""
+    if quality.contrast < parameters.minimum_contrast:
         return TOO_DARK
-    if measured.sharpness < parameters.minimum_sharpness:
+    if quality.sharpness < parameters.minimum_sharpness:
         return TOO_BLURRED
-    if measured.sharpness > parameters.maximum_sharpness:
+    if quality.sharpness > parameters.maximum_sharpness:
         return TOO_NOISY
     return None
 
 
-_COLOUR_SIZE = 96  # px: colours are compared at this size, where compression of colour plays no part
+_COLOUR_SIZE = 96  # px at which colours are compared, so that chroma compression does not matter
 _DETAIL_WIDTH = 32  # px
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
 class PhotoMeasures(NamedTuple):
-    """What is measured of a face in a photograph, as the module says."""
+    """Measures by which photographs are recognised that the networks were not made for."""
 
-    colour: float
-    detail: float
-    flatness: float
+    colour: float  # from measure_colour
+    detail: float  # loss of the grey face when reduced to a width of 32 px, as a share of its contrast
+    flatness: float  # share of pixels that equal all their neighbours, as in drawings
 
 
 def photo_flaw(image: Image, box: Box, parameters: Parameters) -> str | None:
-    """Which flaw of photographs the face in ``box`` of one (RGB) has; None if it is judged."""
-    measured = measure_photo(image, box)
-    if measured.colour < parameters.minimum_colour:
+    """Return the flaw of the face in ``box`` of a photograph (RGB), if any."""
+    measures = measure_photo(image, box)
+    if measures.colour < parameters.minimum_colour:
         return WITHOUT_COLOUR
-    if measured.detail < parameters.minimum_detail:
+    if measures.detail < parameters.minimum_detail:
         return WITHOUT_DETAIL
-    if parameters.maximum_flatness and measured.flatness > parameters.maximum_flatness:
+    if parameters.maximum_flatness and measures.flatness > parameters.maximum_flatness:
         return DRAWN
     return None
 
 
 def measure_photo(image: Image, box: Box) -> PhotoMeasures:
-    """Colour, detail and flatness of the face in ``box`` of ``image`` (RGB), of the pixels as they are."""
+    """Measure the face in ``box`` of ``image`` (RGB), without scaling it first."""
     face = within_box(image, box)
     grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
-    return PhotoMeasures(measure_colour(face, _COLOUR_SIZE), _detail(grey, box[2] - box[0]), _flatness(grey))
+    flat = cv2.dilate(grey, _NEIGHBOURS) == cv2.erode(grey, _NEIGHBOURS)
+    return PhotoMeasures(
+        measure_colour(face, _COLOUR_SIZE), _detail(grey, box[2] - box[0]), float(flat.mean())
+    )
 
 
 def _detail(grey: Image, width: float) -> float:
     rows, columns = grey.shape
     scale = _DETAIL_WIDTH / width
-    if scale >= 1:  # there is less than that to lose; what is too small is not judged for its width
+    if scale >= 1:  # nothing to lose; minimum_face refuses faces that are too small
         return float("inf")
     size = max(2, round(columns * scale)), max(2, round(rows * scale))
     small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     again = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC)
     return float(np.abs(grey - again).mean() / max(1.0, float(grey.std())))
-
-
-def _flatness(grey: Image) -> float:
-    return float((cv2.dilate(grey, _NEIGHBOURS) == cv2.erode(grey, _NEIGHBOURS)).mean())

@@ -19,12 +19,12 @@ from detector.schema.analysis import Box
 from detector.schema.geometry import grow_box
 
 _CUT_WIDTH = 160  # px; cuts show at any size
-# A Gaussian of 3 px, as a filter of columns and of rows: a sixth of the work of OpenCV's function for it.
+# A Gaussian of 3 px as a separable filter, with a sixth of the work of OpenCV's function.
 _BLUR = cv2.getGaussianKernel(19, 3.0)
 
 
 class CutDetector:
-    """Scene cuts by change of hue, saturation and brightness (PySceneDetect's content detector)."""
+    """Detects scene cuts by hue, saturation and brightness, with PySceneDetect's content detector."""
 
     def __init__(self, sample_rate: float) -> None:
         self._detector = _content_detector()
@@ -33,54 +33,57 @@ class CutDetector:
         self._shape: tuple[int, ...] = ()
 
     def process_frame(self, image: Image, shape: tuple[int, int] | None = None) -> bool:
-        """True when ``image`` (RGB) begins a new scene; ``shape`` is what it had before it was resized."""
+        """Return whether ``image`` (RGB) begins a new scene; ``shape`` is its shape before any resizing."""
         rows, columns = shape or image.shape[:2]
         height = max(16, round(rows * _CUT_WIDTH / columns))
-        # Some pixels do for this: averaging all of them takes ten times as long.
+        # Sampling is sufficient; averaging all pixels takes ten times as long.
         step = max(1, image.shape[1] // (2 * _CUT_WIDTH))
         coarse = cv2.resize(image, (0, 0), fx=1 / step, fy=1 / step, interpolation=cv2.INTER_NEAREST)
         small = cv2.resize(coarse, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
-        # Noise, which changes the hue of grey and dark areas most, is no change of scene.
+        # Remove noise, which changes the hue of grey and dark areas most.
         small = cv2.sepFilter2D(small, -1, _BLUR, _BLUR)
         resized = bool(self._shape) and small.shape != self._shape
         self._shape = small.shape
-        if resized:  # a picture of another shape is another scene, and cannot be compared
+        if resized:  # another shape is another scene, and cannot be compared
             self._detector = _content_detector()
-        found = self._detector.process_frame(
+        cuts = self._detector.process_frame(
             FrameTimecode(self._number, fps=self._rate), cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         )
         self._number += 1
-        return resized or (bool(found) and self._number > 1)
+        return resized or (bool(cuts) and self._number > 1)
 
 
 def _content_detector() -> ContentDetector:
     return ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
 
 
-_SPANS = 8, 16  # samples from one scene to the other, in which a dissolve lies
-_ANOTHER_SCENE = 0.7  # correlation of whole pictures, below it
-_MIXED = 0.06  # of what lies between, what is no mixture of both, at most
-_ALIKE = 0.75  # correlation of a face after a dissolve with before, at least; what is behind it changes too
-_ALTOGETHER = 0.4  # correlation of whole pictures, below which the scene is another however it came to be
-_ALIKE_THEN = 0.55  # correlation of a face after that with before, at least: it may have turned
-_LATELY = 4  # samples whose mean is what is seen now; as many there are before them, at least
+# Dissolves. A track is followed by place, and the next person is often where the last one was. During a
+# dissolve the whole picture is a mixture of both scenes, which no movement or panning camera resembles. After
+# a dissolve, or any other complete change of scene, a track must look as it did before (docs/faces.md).
+_SPANS = 8, 16  # samples from one scene to the other
+_ANOTHER_SCENE = 0.7  # correlation of whole pictures below which scenes differ
+_MIXED = 0.06  # largest share of the pictures between that is no mixture of both
+_ALIKE = 0.75  # least correlation of a face before and after a dissolve, whose background changes too
+_ALTOGETHER = 0.4  # correlation of whole pictures below which the scene changed, however it came about
+_ALIKE_THEN = 0.55  # least correlation of a face after that, since it may have turned
+_LATELY = 4  # latest samples that are averaged, and least number of samples before them
 
-_Picture = NDArray[np.float32]  # (d,), of :func:`picture`: the product of two is their correlation
+_Picture = NDArray[np.float32]  # (d,), from normalised_pixels: the product of two is their correlation
 
 
 class SceneMemory:
-    """What the last sampled frames looked like as a whole."""
+    """Remembers whole sampled frames to recognise changes of scene."""
 
     def __init__(self) -> None:
         self._frames: deque[_Picture] = deque(maxlen=max(_SPANS) + 1)
 
     def add(self, image: Image) -> None:
-        """The next frame."""
+        """Add the next frame."""
         height, width = image.shape[:2]
         self._frames.append(normalised_pixels(image, (0.0, 0.0, float(width), float(height))))
 
     def likeness_needed(self) -> float:
-        """How much a face must look as it did to be the same; without a change of scene no face must."""
+        """Return the correlation with its past that a face now needs to stay in its track."""
         frames = np.array(self._frames)
         if any(_is_dissolve(frames[-span - 1 :]) for span in _SPANS if len(frames) > span):
             return _ALIKE
@@ -88,9 +91,9 @@ class SceneMemory:
 
 
 def _is_dissolve(frames: NDArray[np.float32]) -> bool:
-    """Whether the first of ``frames`` (n, d) goes over to the last, of another scene, by mixtures of both."""
+    """Return whether ``frames`` (n, d) dissolve from one scene to another by mixtures of both."""
     first, last = frames[0], frames[-1]
-    likeness = max(float(first @ last), -0.99)  # of a picture and its negative mixtures would be no plane
+    likeness = max(float(first @ last), -0.99)  # a picture and its negative would span no plane
     if likeness >= _ANOTHER_SCENE:
         return False
     between = frames[1:-1]
@@ -105,47 +108,46 @@ class Sighting(NamedTuple):
     time: float
     picture: _Picture
     thumbnail: NDArray[np.float32] | None
-    """What of it went into the track's mean picture."""
+    """The part that was added to the track's mean picture."""
 
 
 class Change(NamedTuple):
-    """A track was one face up to ``until``, in seconds, and is another in ``others``, all after that."""
+    """A track shows one face until ``until``, in seconds, and another one in ``others``, all later."""
 
     until: float
     others: list[Sighting]
 
 
 def wide_picture(image: Image, box: Box) -> _Picture:
-    """The picture of a face with hair and neck, which tell people apart as well."""
+    """Return the picture of a face with hair and neck, which distinguish people as well."""
     return normalised_pixels(image, grow_box(box))
 
 
 class TrackMemory:
-    """What a track looked like."""
+    """Remembers the appearance of a track, to recognise when it passes to another face."""
 
-    def __init__(self, seen: Sequence[Sighting] = ()) -> None:
-        """``seen`` are the first sightings, which are not told apart any more."""
-        self._before: _Picture = np.array([one.picture for one in seen], np.float32).sum(axis=0)
-        self._count = len(seen)  # of what is added up there
+    def __init__(self, first: Sequence[Sighting] = ()) -> None:
+        self._before: _Picture = np.array([sighting.picture for sighting in first], np.float32).sum(axis=0)
+        self._count = len(first)  # of the sightings in this sum
         self._kept: deque[Sighting] = deque()
-        self._likeness = 1.0  # of what is seen lately with what was seen before
+        self._likeness = 1.0  # of the latest sightings with those before
 
     def add(self, sighting: Sighting) -> None:
-        """The next one."""
+        """Add the next sighting."""
         if len(self._kept) == max(_SPANS):
             self._before = self._before + self._kept.popleft().picture
             self._count += 1
         self._kept.append(sighting)
 
     def change(self, needed: float) -> Change | None:
-        """Where the latest sightings are another face than those before, less alike than ``needed``.
+        """Return where the track passes to another face, with a likeness below ``needed``, if it does.
 
-        Said when it does not become less alike any more: then nothing of the first is mixed into the second.
+        Reported once the likeness stops falling, when nothing of the first face is mixed into the second.
         """
         kept = list(self._kept)
         if self._count + len(kept) < 2 * _LATELY or len(kept) <= _LATELY:
             return None
-        pictures = np.array([one.picture for one in kept])
+        pictures = np.array([sighting.picture for sighting in kept])
         before = _unit(self._before + pictures[:-_LATELY].sum(axis=0))
         now = _unit(pictures[-_LATELY:].sum(axis=0))
         falling, self._likeness = self._likeness, float(before @ now)

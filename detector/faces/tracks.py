@@ -23,9 +23,9 @@ from detector.schema.geometry import grow_box, overlap, sigmoid
 _LEAST_OVERLAP = 0.25
 
 _THUMBNAIL = 24  # side of the colour thumbnail by which tracks are compared
-# What a face keeps over a cut that is none: its place, as the overlap of both boxes, and its looks.
+# Overlap of boxes and correlation of thumbnails from which a face continues over a falsely detected cut.
 _SAME_PLACE, _SAME_LOOKS = 0.6, 0.9
-_EVERY = 4  # detections for one that goes into the mean picture: neighbours hardly differ
+_EVERY = 4  # only every fourth detection is measured or averaged, because neighbours hardly differ
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Track:
 
 
 class Split(NamedTuple):
-    """From ``since`` on, in seconds, what was said to be of ``track`` is of ``into``."""
+    """Faces of ``track`` from ``since`` on, in seconds, belong to ``into``."""
 
     track: int
     into: int
@@ -51,10 +51,10 @@ class Split(NamedTuple):
 
 
 class Tracker:
-    """Gives each face of each sampled frame the number of its track.
+    """Assigns each face of each sampled frame to a track.
 
-    ``bridge_gap`` is for how many seconds a face may be lost and still keep its track. ``splits`` are those
-    made since they were emptied last, in order: by them faces have other numbers than they were given.
+    A face that is lost for ``bridge_gap`` seconds keeps its track. ``splits`` renumber faces that were
+    assigned earlier; the caller empties the list.
     """
 
     def __init__(self, bridge_gap: float) -> None:
@@ -68,27 +68,31 @@ class Tracker:
         self.splits: list[Split] = []
 
     def process_frame(self, time: float, image: Image, faces: Sequence[Face], is_cut: bool) -> list[int]:
-        """Track numbers of ``faces``, in their order. ``is_cut`` ends tracks that none of them goes on."""
+        """Return the track numbers of ``faces``; ``is_cut`` ends tracks that no face continues."""
         if is_cut:
-            self._end_at_cut(image, faces)
+            self._live = [
+                track
+                for track in self._live
+                if track.last >= self._previous and any(_is_same(track, image, face) for face in faces)
+            ]
         else:
-            # A face of the very last sampled frame is always followed, however sparse the sampling.
+            # A face of the previous sampled frame is always followed, however sparse the sampling.
             oldest = min(self._previous, time - self._bridge_gap - 1e-9)
             self._live = [track for track in self._live if track.last >= oldest]
         self._previous = time
         self._memories = {track.number: self._memories[track.number] for track in self._live}
         self._scene.add(image)
         needed = self._scene.likeness_needed()
-        matched = self._matched(faces)
-        gone_on = [
-            self._seen(matched.get(index), time, image, face, needed) for index, face in enumerate(faces)
+        matched = self._match(faces)
+        return [
+            self._continue(matched.get(index), time, image, face, needed).number
+            for index, face in enumerate(faces)
         ]
-        return [track.number for track in gone_on]
 
-    def _seen(self, track: Track | None, time: float, image: Image, face: Face, needed: float) -> Track:
-        """The track that ``face`` goes on: ``track``, or a new one where that is None or too unlike."""
+    def _continue(self, track: Track | None, time: float, image: Image, face: Face, needed: float) -> Track:
+        """Add ``face`` to ``track``, or to a new one if that is None or too dissimilar; return the track."""
         if track is None:
-            track = self._begun(Track(next(self._numbers), face.box, time, time), TrackMemory())
+            track = self._begin(Track(next(self._numbers), face.box, time, time), TrackMemory())
         thumbnail = _thumbnail(image, face) if track.detections % _EVERY == 0 else None
         if thumbnail is not None:
             track.thumbnail += thumbnail
@@ -99,63 +103,55 @@ class Tracker:
         change = memory.change(needed)
         return track if change is None else self._split(track, change, image, face)
 
-    def _begun(self, track: Track, memory: TrackMemory) -> Track:
+    def _begin(self, track: Track, memory: TrackMemory) -> Track:
         self.tracks.append(track)
         self._live.append(track)
         self._memories[track.number] = memory
         return track
 
     def _split(self, track: Track, change: Change, image: Image, face: Face) -> Track:
-        """The new track that goes on in place of ``track``, where ``face`` is now."""
+        """Create the track that continues in place of ``track``, where ``face`` is now."""
         others = change.others
         new = Track(next(self._numbers), face.box, others[0].time, track.last, len(others))
-        thumbnails = [one.thumbnail for one in others if one.thumbnail is not None]
+        thumbnails = [sighting.thumbnail for sighting in others if sighting.thumbnail is not None]
         for thumbnail in thumbnails:
             track.thumbnail -= thumbnail
         for thumbnail in thumbnails or [_thumbnail(image, face)]:
             new.thumbnail += thumbnail
         track.last, track.detections = change.until, track.detections - len(others)
-        self._live = [one for one in self._live if one is not track]
+        self._live = [live for live in self._live if live is not track]
         self.splits.append(Split(track.number, new.number, others[0].time))
-        return self._begun(new, TrackMemory(others))
+        return self._begin(new, TrackMemory(others))
 
-    def _end_at_cut(self, image: Image, faces: Sequence[Face]) -> None:
-        """Keep only the tracks of the frame before that one of ``faces`` in ``image`` goes on."""
-        self._live = [
-            track
-            for track in self._live
-            if track.last >= self._previous and any(_is_same(track, image, face) for face in faces)
-        ]
-
-    def _matched(self, faces: Sequence[Face]) -> dict[int, Track]:
-        """The tracks that go on in ``faces``, by the places of these; none where none overlaps enough."""
+    def _match(self, faces: Sequence[Face]) -> dict[int, Track]:
+        """Return the tracks that continue in ``faces``, by the indices of these."""
         if not self._live or not faces:
             return {}
         live = [grow_box(track.box) for track in self._live]
         overlaps = np.array([[overlap(box, grow_box(face.box)) for box in live] for face in faces])
         return {
             row: self._live[column]
-            for row, column in _assigned(overlaps)
+            for row, column in _assign(overlaps)
             if overlaps[row, column] >= _LEAST_OVERLAP
         }
 
     def fill_in_splits(self, tracks: NDArray[np.int32], times: NDArray[np.float64]) -> None:
-        """Put the numbers after ``splits`` in place of those given before, (n,), of faces at ``times``."""
+        """Renumber ``tracks`` (n,) of faces at ``times`` by the recorded splits."""
         for split in self.splits:
             tracks[(tracks == split.track) & (times >= split.since)] = split.into
 
     def forget_ended(self) -> set[int]:
-        """Keep only the tracks that may go on; returns their numbers."""
+        """Keep only the tracks that may continue; return their numbers."""
         self.tracks = list(self._live)
         return {track.number for track in self.tracks}
 
 
-def _assigned(overlaps: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Rows and columns of ``overlaps`` that belong together, so that their sum is largest."""
+def _assign(overlaps: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Pair rows and columns of ``overlaps`` so that the sum is largest."""
     if min(overlaps.shape) == 1:
         row, column = np.unravel_index(overlaps.argmax(), overlaps.shape)
         return [(int(row), int(column))]
-    # Imported where two faces come together first: SciPy's optimizers take a third of the engine's imports.
+    # Imported on demand, because SciPy's optimizers take a third of the engine's import time.
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(overlaps, maximize=True)
@@ -163,79 +159,81 @@ def _assigned(overlaps: NDArray[np.float64]) -> list[tuple[int, int]]:
 
 
 def _is_same(track: Track, image: Image, face: Face) -> bool:
-    """Whether a face is where the track was last, and looks like it however bright the picture is."""
+    """Return whether a face is where the track was last, and looks like it at any brightness."""
     if overlap(track.box, face.box) < _SAME_PLACE:
         return False
-    one, other = normalise_rows(np.array([track.thumbnail.ravel(), _thumbnail(image, face).ravel()]))
-    return float(one @ other) >= _SAME_LOOKS
+    old, new = normalise_rows(np.array([track.thumbnail.ravel(), _thumbnail(image, face).ravel()]))
+    return float(old @ new) >= _SAME_LOOKS
 
 
 def _thumbnail(image: Image, face: Face) -> NDArray[np.float32]:
     square = square_for_face(face)
-    # Wider than the face: hair and neck tell people apart better than features at this size.
+    # Wider than the face, because at this size hair and neck distinguish people better than features.
     wide = CropSquare(square.x, square.y, square.side * 1.5, square.angle)
     return crop_square(image, wide, _THUMBNAIL).astype(np.float32)
 
 
+# Least correlation of the mean pictures of two tracks of one person; set by hand, then measured
+# (docs/faces.md).
 SAME_PERSON_SIMILARITY = 0.85
-"""Correlation of the mean pictures of two tracks of one person, at least; set by hand, then measured
-(docs/faces.md)."""
-_NEVER = np.float32(-2)  # in place of that of two which can be no one person
+_NEVER = np.float32(-2)  # similarity of tracks that cannot be one person
 
 
 def group_tracks(tracks: Sequence[Track]) -> list[list[int]]:
-    """Track numbers grouped by person.
+    """Group track numbers by person.
 
-    Two groups become one when their tracks never overlap in time and their mean
-    pictures correlate by at least :data:`ALIKE`, the most alike first. Careful on purpose: two
-    persons merged would give one the other's findings, one split in two only reads twice.
+    Two groups are merged if their tracks never overlap in time and their mean pictures correlate by at least
+    :data:`SAME_PERSON_SIMILARITY`, the most similar first. This is deliberately cautious: merging two persons
+    would attribute findings to the wrong one, while splitting one person does little harm.
     """
     if not tracks:
         return []
     groups = [[track.number] for track in tracks]
-    # Two hours have thousands of tracks: beside their pictures there is one table, of each by each.
+    # Two hours have thousands of tracks, so there is one table of all pairs and none besides.
     pictures = np.stack([track.thumbnail.ravel() for track in tracks])
     pictures -= pictures.mean(axis=1, keepdims=True)  # sums of centred pictures are centred
     contrast = _contrast(pictures)
     first, last = (np.array([getattr(t, end) for t in tracks]) for end in ("first", "last"))
-    alike = pictures @ pictures.T
-    alike /= contrast
-    alike /= contrast[:, None]
-    for row, begins, ends in zip(alike, first, last, strict=True):
+    similarity = pictures @ pictures.T
+    similarity /= contrast
+    similarity /= contrast[:, None]
+    for row, begins, ends in zip(similarity, first, last, strict=True):
         row[(first <= ends) & (begins <= last)] = _NEVER  # they overlap in time
     while True:
-        one, other = sorted(map(int, np.unravel_index(int(alike.argmax()), alike.shape)))
-        if alike[one, other] < SAME_PERSON_SIMILARITY:
+        a, b = sorted(map(int, np.unravel_index(int(similarity.argmax()), similarity.shape)))
+        if similarity[a, b] < SAME_PERSON_SIMILARITY:
             break
-        groups[one] += groups[other]
-        groups[other] = []
-        pictures[one] += pictures[other]
-        contrast[one] = _contrast(pictures[one])
-        apart = (alike[one] != _NEVER) & (alike[other] != _NEVER)
-        alike[other] = alike[:, other] = _NEVER
-        mine = pictures @ pictures[one] / contrast / contrast[one]
-        alike[one] = alike[:, one] = np.where(apart, mine, _NEVER)
+        groups[a] += groups[b]
+        groups[b] = []
+        pictures[a] += pictures[b]
+        contrast[a] = _contrast(pictures[a])
+        may_join = (similarity[a] != _NEVER) & (similarity[b] != _NEVER)
+        similarity[b] = similarity[:, b] = _NEVER
+        joined = pictures @ pictures[a] / contrast / contrast[a]
+        similarity[a] = similarity[:, a] = np.where(may_join, joined, _NEVER)
     return [group for group in groups if group]
 
 
 def _contrast(centred: NDArray[np.float32]) -> Any:
-    """What centred pictures (…, d) are divided by to correlate; without contrast, what makes it 0."""
+    """Return the norm of centred pictures (…, d); infinite without contrast, so that correlations are 0."""
     spread = np.linalg.norm(centred, axis=-1)
     return np.where(spread > 0, spread, np.float32(np.inf))
 
 
-_SIZE = 16  # px of the pictures that are compared
-_CHANGED = 95  # percentile of these pixels
-_LEAST_CHANGE = 4.5  # levels between the darkest and the brightest that such a pixel is, of a face that moves
-_OF_CONTRAST = 0.12  # and as a share of the picture's contrast: of a dark one all levels are close together
+# Motionless faces. Stills in H.264, HEVC and AV1 vary by at most 4.3 levels, the calmest person in the
+# develop clips by 11 over three seconds.
+_SIZE = 16  # px of the compared pictures
+_CHANGED = 95  # percentile of their pixels
+_LEAST_CHANGE = 4.5  # least range of levels of such a pixel of a moving face
+_OF_CONTRAST = 0.12  # the same as a share of contrast, because levels are close together in dark pictures
 _SIGHTINGS = 8
-_SECONDS = 1.8  # from the first of them to the last: for a second, some people hardly move
+_SECONDS = 1.8  # from the first to the last, because some people hardly move for a second
 
 _Grey = NDArray[np.uint8]  # (16, 16)
 
 
 class _PlaceLevels(NamedTuple):
-    """What the place at which a track began looked like: its least and its greatest levels."""
+    """The lowest and highest levels seen at the place where a track began."""
 
     box: Box
     start: float
@@ -252,50 +250,49 @@ class _PlaceLevels(NamedTuple):
 
 
 class Stillness:
-    """Give it the faces of each sampled frame, in order; a track that is too short is not called still."""
+    """Recognises tracks that show one motionless picture, such as a photograph made into a video.
+
+    Takes the faces of each sampled frame in order. A track that is too short is not called motionless.
+    """
 
     def __init__(self) -> None:
         self._tracks: dict[int, _PlaceLevels] = {}
 
     def add(self, track: int, time: float, image: Image, box: Box) -> None:
-        """The face of ``track`` in ``box`` of a frame (RGB)."""
-        seen = self._tracks.get(track)
-        now = _picture(image, box if seen is None else seen.box)
-        if seen is None:
-            seen = _PlaceLevels(box, time, time, 0, now, now)
-        self._tracks[track] = seen._replace(
+        """Add the face of ``track`` in ``box`` of a frame (RGB)."""
+        levels = self._tracks.get(track)
+        grey = cv2.cvtColor(within_box(image, box if levels is None else levels.box), cv2.COLOR_RGB2GRAY)
+        picture = cv2.resize(grey, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+        if levels is None:
+            levels = _PlaceLevels(box, time, time, 0, picture, picture)
+        self._tracks[track] = levels._replace(
             end=time,
-            sightings=seen.sightings + 1,
-            darkest=np.minimum(seen.darkest, now),
-            brightest=np.maximum(seen.brightest, now),
+            sightings=levels.sightings + 1,
+            darkest=np.minimum(levels.darkest, picture),
+            brightest=np.maximum(levels.brightest, picture),
         )
 
     def motionless(self) -> frozenset[int]:
-        """Numbers of the tracks that do not move."""
-        return frozenset(track for track, seen in self._tracks.items() if seen.is_still())
+        """Return the numbers of the motionless tracks."""
+        return frozenset(track for track, levels in self._tracks.items() if levels.is_still())
 
 
-def _picture(image: Image, box: Box) -> _Grey:
-    grey = cv2.cvtColor(within_box(image, box), cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
-
-
-COVER_CROP_SIZE = 64  # px, the side of what the network is shown
-COVERED_THRESHOLD = 0.85
-"""Probability from which a face counts as covered."""
+# Covered faces. Scores of such faces mean little: covers raise those of unmanipulated faces and lower those
+# of manipulated ones (docs/models.md).
+COVER_CROP_SIZE = 64  # px, the side of the network's input
+COVERED_THRESHOLD = 0.85  # probability from which a face counts as covered
 
 
 class CoverNet:
-    """The shipped network, or another ONNX file. Not to be shared between threads."""
+    """The shipped network for covered faces, or another ONNX file. Not to be shared between threads."""
 
     def __init__(self, network: Path | None = None) -> None:
         self._net = cv2.dnn.readNetFromONNX(str(network or COVERED_FACES.file()))
 
     def __call__(self, crop: Image) -> float:
-        """The probability that mouth or eyes of the face in the scan's ``crop`` (RGB) are covered.
+        """Return the probability that mouth or eyes in the scan's ``crop`` (RGB) are covered.
 
-        The lower one of the crop and its mirror image: what is covered is so in both, and of bare faces that
-        are taken for covered ones most are in one alone.
+        The lower one of the crop and its mirror image counts, because false alarms mostly occur in only one.
         """
         shrunk = cv2.resize(crop, (COVER_CROP_SIZE, COVER_CROP_SIZE), interpolation=cv2.INTER_AREA)
         self._net.setInput(cv2.dnn.blobFromImages([shrunk, cv2.flip(shrunk, 1)]))
@@ -303,14 +300,14 @@ class CoverNet:
 
 
 class Covers:
-    """Which faces are covered; of a track every fourth one is looked at."""
+    """Recognises covered faces (mask, hand, caption, sticker), measuring every fourth face of a track."""
 
     def __init__(self) -> None:
         self._net = CoverNet()
-        self._last: dict[int, tuple[int, bool]] = {}  # of a track: when it was looked at, and what was seen
+        self._last: dict[int, tuple[int, bool]] = {}  # track -> number of the measured frame, and result
 
     def of(self, track: int, number: int, crop: Image) -> bool:
-        """Whether mouth or eyes are covered of the face of ``track`` in the sampled frame ``number``."""
+        """Return whether the face of ``track`` in the sampled frame ``number`` is covered."""
         at, covered = self._last.get(track, (number - _EVERY, False))
         if number - at >= _EVERY:
             covered = self._net(crop) >= COVERED_THRESHOLD

@@ -13,30 +13,29 @@ from detector.fingerprint.fingerprint import Codes, Fingerprint, compute_codes, 
 from detector.fingerprint.match import COARSE
 
 MOST_FOUND = 40
-MOST_ALIKE = 200
-"""Of those that look nearly the same: one picture may have been handed in a hundred times."""
-_NEARLY = 30  # bits of 256, in which pictures differ that are one look
-_THOROUGH = 2  # looks of which parts and surroundings are looked for too
-_COARSE_BITS, _COARSE_BITS_OF_PARTS = 18, 16  # of 64 by which a coarse code differs at most
-_BITS = 84  # of 256 by which the whole code does
+MOST_ALIKE = 200  # nearly identical ones: one picture may have been submitted a hundred times
+_NEARLY = 30  # bits of 256 by which pictures of one look differ
+_THOROUGH = 2  # looks whose parts and surroundings are searched as well
+_COARSE_BITS, _COARSE_BITS_OF_PARTS = 18, 16  # largest difference of a coarse code, of 64 bits
+_BITS = 84  # largest difference of a whole code, of 256 bits
 
 
 @dataclass(frozen=True, eq=False)
 class Entries:
-    """The index: ``owners`` (n,) are numbers of fingerprints, ``codes`` (4, n) those of their looks."""
+    """The index: ``owners`` (n,) are ids of fingerprints, ``codes`` (4, n) belong to their looks."""
 
     owners: NDArray[np.int32]
     codes: NDArray[np.uint64]
 
     @classmethod
     def of(cls, owner: int, fingerprint: Fingerprint) -> Entries:
-        """What one fingerprint adds."""
+        """Return the entries of one fingerprint."""
         looks = fingerprint.codes[fingerprint.looks]
         return cls(np.full(len(looks), owner, np.int32), np.ascontiguousarray(looks.T))
 
     @classmethod
     def joined(cls, parts: Iterable[Entries]) -> Entries:
-        """Several as one."""
+        """Join several indices."""
         every = [cls(np.zeros(0, np.int32), np.zeros((4, 0), np.uint64)), *parts]
         return cls(
             np.concatenate([part.owners for part in every]),
@@ -45,13 +44,13 @@ class Entries:
 
 
 def search_index(entries: Entries, fingerprint: Fingerprint) -> list[int]:
-    """Owners that may show the same as ``fingerprint``, the likeliest first.
+    """Return the owners that may show the same as ``fingerprint``, the likeliest first.
 
-    MOST_FOUND, or more where more look nearly the same: of these MOST_ALIKE at most.
+    There are at most MOST_FOUND, or MOST_ALIKE if more look nearly identical.
     """
     nearest: dict[int, int] = defaultdict(lambda: _BITS + 1)
     coarse = np.ascontiguousarray(entries.codes[0])
-    for code, most in _wanted(fingerprint):
+    for code, most in _searched_codes(fingerprint):
         hits = np.flatnonzero(np.bitwise_count(coarse ^ code[0]) <= most)
         bits = np.bitwise_count(entries.codes[:, hits] ^ code[:, None]).sum(axis=0)
         near = bits <= _BITS
@@ -62,8 +61,8 @@ def search_index(entries: Entries, fingerprint: Fingerprint) -> list[int]:
     return sorted(nearest, key=lambda owner: nearest[owner])[:most]
 
 
-def _wanted(fingerprint: Fingerprint) -> Iterator[tuple[Codes, int]]:
-    """Codes to look for, whole and in part, and by how many coarse bits what is found may differ."""
+def _searched_codes(fingerprint: Fingerprint) -> Iterator[tuple[Codes, int]]:
+    """Yield codes of whole pictures and parts, with the coarse bits by which matches may differ."""
     looks = fingerprint.looks
     if not len(looks):
         return
@@ -73,6 +72,6 @@ def _wanted(fingerprint: Fingerprint) -> Iterator[tuple[Codes, int]]:
         yield from _both_ways(compute_codes(fingerprint.pictures[some], part), _COARSE_BITS_OF_PARTS)
 
 
-def _both_ways(those: Codes, most: int) -> Iterator[tuple[Codes, int]]:
-    for code in (*those, *mirror_codes(those)):
+def _both_ways(codes: Codes, most: int) -> Iterator[tuple[Codes, int]]:
+    for code in (*codes, *mirror_codes(codes)):
         yield code, most

@@ -18,18 +18,18 @@ from detector.files import open_file
 from detector.schema.formatting import N_
 
 HEAD_BYTES = 4096
-"""How many bytes from the start are looked at."""
+"""Number of bytes read from the start of a file to recognise its type."""
+# Formats that Pillow may open. It knows many more, and some of those run other programs.
 PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
-"""What Pillow may be asked to open: it knows many more kinds, and some of them run other programs."""
 
 
 def _bare_starts(code: bytes) -> tuple[bytes, ...]:
-    """How video elementary streams begin behind a start code: parameter sets or delimiters, or a sequence."""
+    """Return the start code ``code`` followed by each first byte of a video elementary stream."""
     h264, hevc = (b"\x09", b"\x27", b"\x47", b"\x67"), (b"\x40\x01", b"\x42\x01", b"\x46\x01")
     return tuple(code + first for first in (*h264, *hevc, b"\xb3"))
 
 
-# Kinds that are not accepted, and what to do; by their first bytes, after white space for text.
+# Types that are not accepted: their first bytes (in texts after white space), their name, and a remedy.
 _TO_MP4, _TO_PNG = N_("Convert it to mp4."), N_("Convert it to png.")
 _BARE = N_("a bare stream of H.264, HEVC or MPEG-2, without times")
 _INTO_MP4 = N_("Put it into an mp4, at the rate at which it was recorded, and keep the original.")
@@ -74,33 +74,33 @@ _SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")
 _RAW_BRANDS = (b"crx ",)
 _SEGMENTS = (b"styp", b"moof", b"sidx", b"emsg", b"prft")  # boxes that begin a part of a stream
 _TS_PACKET, _TS_SYNC = 188, 0x47  # ISO/IEC 13818-1
-_TS_MARKS = 8  # in a row, that are no chance
+_TS_MARKS = 8  # sync bytes in a row that cannot be chance
 TIFF = (b"II*\0", b"MM\0*")
 _IS_DNG, _SUBFILE, _REDUCED = 0xC612, 0x00FE, 1  # tags of TIFF 6.0 and DNG
 
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file that is accepted: how it begins, and the names under which FFmpeg reads it."""
+    """An accepted type of file: how it begins, and the names of FFmpeg's demuxers for it."""
 
     name: str
     is_photo: bool
     demuxers: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
-    """Its first bytes."""
+    """The first bytes."""
     forms: tuple[bytes, ...] = ()
-    """Of a RIFF file: what bytes 8 to 12 say it holds."""
+    """In a RIFF file, the form type in bytes 8 to 12."""
     boxes: tuple[bytes, ...] = ()
-    """Of a row of boxes (ISO/IEC 14496-12, QuickTime): the types the first one may have."""
+    """In ISO/IEC 14496-12 and QuickTime files, the types that the first box may have."""
     brands: tuple[bytes, ...] = ()
-    """Of a row of boxes that begins with `ftyp`: the brands it may name first."""
+    """In files that begin with an `ftyp` box, the major brands."""
     test: Callable[[bytes], bool] | None = None
-    """Whether a beginning that fits is of this kind after all, or where there is none, whether it fits."""
+    """A further check of the first bytes; without ``starts`` the only one."""
     endings: tuple[str, ...] = ()
-    """What the names of such files end in. Decides nothing where the first bytes are known."""
+    """File name extensions. They decide nothing where the first bytes are known."""
 
     def matches(self, head: bytes) -> bool:
-        """Whether a file that begins with ``head`` is of this kind."""
+        """Return whether a file that begins with ``head`` is of this type."""
         if head[:4] == b"RIFF":
             return head[8:12] in self.forms
         if head[4:8] == b"ftyp" and head[8:12] in (*_PICTURE_BRANDS, *_SEQUENCE_BRANDS, *_RAW_BRANDS):
@@ -111,25 +111,23 @@ class Container:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """Packets of 188 bytes that begin with a mark; in M2TS with four bytes before each.
-
-    A capture may begin within a packet: more marks are asked for then.
-    """
+    # Packets of 188 bytes that begin with a sync byte; in M2TS four more bytes precede each packet.
     for length, first in ((_TS_PACKET, 0), (_TS_PACKET + 4, 4)):
         for start in range(length):
             marks = head[start::length]
+            # A capture may begin within a packet; more sync bytes are required then.
             if len(marks) >= (3 if start == first else _TS_MARKS) and set(marks) == {_TS_SYNC}:
                 return True
     return False
 
 
 def _is_bitmap(head: bytes) -> bool:
-    """Two letters are no signature: four reserved bytes are 0, and the pixels come after the headers."""
+    # Two letters are a weak signature: check the four reserved bytes and the offset of the pixels as well.
     return head[6:10] == bytes(4) and 26 <= int.from_bytes(head[10:14], "little") < 1 << 16
 
 
 def is_raw_photo(head: bytes) -> bool:
-    """Whether a camera's raw picture, such as a TIFF whose first picture is a small copy."""
+    """Return whether the file is a camera's raw picture, such as a TIFF whose first picture is a preview."""
     if head[8:12] in _RAW_BRANDS and head[4:8] == b"ftyp":
         return True
     if not head.startswith(TIFF):
@@ -147,12 +145,12 @@ def is_raw_photo(head: bytes) -> bool:
 
 
 def is_animated_webp(head: bytes) -> bool:
-    """Whether the extended header of a WebP file announces an animation."""
+    """Return whether the extended header of a WebP file announces an animation."""
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:21]) and bool(head[20] & 2)
 
 
 def is_boxed_picture(head: bytes) -> bool:
-    """Whether a single AVIF or HEIF picture."""
+    """Return whether the file is a single AVIF or HEIF picture."""
     return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
 
 
@@ -160,72 +158,49 @@ def _is_animated_png(head: bytes) -> bool:
     return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
 
 
+# FFmpeg's names of its demuxers.
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
-"""What FFmpeg calls its demuxer of MP4, QuickTime and their relatives."""
 MATROSKA = "matroska,webm"
-"""Likewise, of Matroska and WebM."""
 CONTAINERS = (
     Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",), endings=(".jpg", ".jpeg")),
     Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",), endings=(".png",)),
     Container(N_("a WebP picture"), True, ("webp_pipe", "webp"), forms=(b"WEBP",), endings=(".webp",)),
     Container(
-        N_("an AVIF or HEIF photo"),
-        True,
-        (MP4,),
-        brands=_PICTURE_BRANDS,
-        endings=(".heic", ".heif", ".avif"),
+        N_("an AVIF or HEIF photo"), True, (MP4,), brands=_PICTURE_BRANDS, endings=(".heic", ".heif", ".avif")
     ),
     Container(
-        N_("a TIFF picture"),
-        True,
-        ("tiff_pipe",),
-        starts=TIFF,
-        test=lambda head: not is_raw_photo(head),
-        endings=(".tif", ".tiff"),
+        N_("a TIFF picture"), True, ("tiff_pipe",), TIFF,
+        test=lambda head: not is_raw_photo(head), endings=(".tif", ".tiff"),
     ),
     Container(N_("a BMP picture"), True, ("bmp_pipe",), starts=(b"BM",), test=_is_bitmap, endings=(".bmp",)),
     Container(
         N_("a GIF animation or picture"), False, ("gif",), starts=(b"GIF87a", b"GIF89a"), endings=(".gif",)
     ),
     Container(
-        N_("an MPEG program stream"),
-        False,
-        ("mpeg",),
-        starts=(b"\x00\x00\x01\xba", b"IMKH"),  # Hikvision's recorders put a header before it
+        N_("an MPEG program stream"), False, ("mpeg",),
+        (b"\x00\x00\x01\xba", b"IMKH"),  # Hikvision's recorders write a header before the stream
         endings=(".mpg", ".mpeg"),
     ),
     Container(
-        N_("an MPEG transport stream"),
-        False,
-        ("mpegts",),
-        test=_is_transport_stream,
-        endings=(".ts", ".m2ts", ".mts"),
+        N_("an MPEG transport stream"), False, ("mpegts",),
+        test=_is_transport_stream, endings=(".ts", ".m2ts", ".mts"),
     ),
     Container(N_("a Flash video"), False, ("flv",), starts=(b"FLV\x01",), endings=(".flv",)),
     Container(
-        N_("a Windows Media video"),
-        False,
-        ("asf",),
-        starts=(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",),
-        endings=(".wmv",),
+        N_("a Windows Media video"), False, ("asf",),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",), endings=(".wmv",),
     ),
     Container(N_("an AVI video"), False, ("avi",), forms=(b"AVI ", b"AVIX"), endings=(".avi",)),
     Container(
-        N_("a Matroska or WebM video"),
-        False,
-        (MATROSKA,),
-        starts=(b"\x1a\x45\xdf\xa3",),
-        endings=(".mkv", ".webm"),
+        N_("a Matroska or WebM video"), False, (MATROSKA,), (b"\x1a\x45\xdf\xa3",), endings=(".mkv", ".webm")
     ),
     Container(
-        N_("an mp4 or mov video"),
-        False,
-        (MP4,),
+        N_("an mp4 or mov video"), False, (MP4,),
         # QuickTime files need no `ftyp`, and may begin with any of the others.
         boxes=(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"),
         endings=(".mp4", ".mov", ".m4v", ".3gp"),
     ),
-)
+)  # fmt: skip
 PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
     tuple(
         demuxer
@@ -237,18 +212,17 @@ PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
     for photos in (True, False)
 )
 DEMUXERS = (*VIDEO_DEMUXERS, *PHOTO_DEMUXERS)
-"""What FFmpeg may use."""
+"""The demuxers that FFmpeg may use."""
 PHOTO_ENDINGS, VIDEO_ENDINGS = (
     frozenset(
         ending for container in CONTAINERS if container.is_photo is photos for ending in container.endings
     )
     for photos in (True, False)
 )
-# What people call them, the usual ones first; a test compares them with the table.
+# Names for people, the usual ones first; a test compares them with the table.
 VIDEOS_IN_WORDS = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif"
 PHOTOS_IN_WORDS = "jpeg, png, webp, heic, avif, tiff, bmp"
 KINDS_IN_WORDS = f"{VIDEOS_IN_WORDS}, {PHOTOS_IN_WORDS}"
-"""All kinds that are accepted, for messages."""
 ACCEPTED = N_("Accepted are video (%(videos)s) and photos (%(photos)s).") % {
     "videos": VIDEOS_IN_WORDS,
     "photos": PHOTOS_IN_WORDS,
@@ -256,17 +230,17 @@ ACCEPTED = N_("Accepted are video (%(videos)s) and photos (%(photos)s).") % {
 
 
 def container_of(head: bytes) -> Container | None:
-    """The accepted kind of a file that begins so; None if it is of no accepted kind."""
+    """Return the accepted type of a file by its first bytes, or None."""
     return next((container for container in CONTAINERS if container.matches(head)), None)
 
 
 def is_accepted(head: bytes) -> bool:
-    """Whether the first bytes are those of a kind of video or photo that is accepted."""
+    """Return whether the first bytes are those of an accepted video or photo."""
     return container_of(head) is not None
 
 
 def refuse_other_types(head: bytes, accepted: str = ACCEPTED) -> None:
-    """Raise :class:`MediaError` when the first bytes are those of something known not to be accepted."""
+    """Raise :class:`MediaError` if the first bytes are those of a known type that is not accepted."""
     if head[4:8] == b"ftyp" and head[8:12] in _SEQUENCE_BRANDS:
         raise MediaError(
             N_("The file is a sequence of AVIF or HEIF pictures. %(to_mp4)s %(accepted)s")
@@ -294,16 +268,14 @@ def refuse_other_types(head: bytes, accepted: str = ACCEPTED) -> None:
             % {"accepted": accepted}
         )
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    for start, name, remedy in _OTHERS:
-        if head.startswith(start):
-            raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
-    for start, name, remedy in _TEXTS:
-        if text.startswith(start.lower()):
-            raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
+    for data, types in ((head, _OTHERS), (text, _TEXTS)):
+        for start, name, remedy in types:
+            if data.startswith(start):
+                raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
 
 
 def refuse_type_mismatch(head: bytes, demuxer: str) -> None:
-    """Raise :class:`MediaError` when FFmpeg reads with ``demuxer`` what starts as something else."""
+    """Raise :class:`MediaError` if the first bytes contradict the ``demuxer`` that FFmpeg chose."""
     container = container_of(head)
     if container is not None and demuxer not in container.demuxers:
         raise MediaError(
@@ -324,9 +296,9 @@ UNREADABLE = (
 
 @contextmanager
 def open_exhibit(path: Path) -> Iterator[BinaryIO]:
-    """The open file at ``path``; raises :class:`MediaError` for what is no file or cannot be opened.
+    """Open the file at ``path`` for reading.
 
-    Of what cannot be opened it is :class:`NotOpenedError`.
+    Raises :class:`MediaError` if it is no regular file and :class:`NotOpenedError` if it cannot be opened.
     """
     try:
         file = open_file(path)
@@ -358,7 +330,7 @@ def open_exhibit(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_accepted_head(file: BinaryIO) -> bytes:
-    """The first bytes of an open file; raises :class:`MediaError` where none or of a kind not accepted."""
+    """Return the first bytes of a file; raise :class:`MediaError` if it is empty or of no accepted type."""
     head = file.read(HEAD_BYTES)
     if not head:
         raise MediaError(N_("The file is empty (0 bytes). Copy or download it again."))
@@ -369,7 +341,7 @@ def read_accepted_head(file: BinaryIO) -> bytes:
 
 
 def refuse_by_first_bytes(path: Path) -> None:
-    """Raise :class:`MediaError` for a file that its first bytes rule out, before anything heavy is loaded."""
+    """Raise :class:`MediaError` if the first bytes rule the file out, before anything heavy is imported."""
     with open_exhibit(path) as file:
         read_accepted_head(file)
 
@@ -380,19 +352,15 @@ _DAY = 24 * _HOUR
 
 @dataclass(frozen=True)
 class InputLimits:
-    """The most that is examined.
+    """The largest input that is examined."""
 
-    ``pixels`` of one picture (16,384 × 8,192: decoded it takes 0.4 GB), ``aspect`` of its longer
-    side to its shorter one, ``frames`` of a video, and ``seconds`` from its first to its last.
-    """
-
-    pixels: int = 16_384 * 8_192
-    aspect: float = 64.0
+    pixels: int = 16_384 * 8_192  # decoded, such a picture takes 0.4 GB
+    aspect: float = 64.0  # longer side to shorter side
     frames: int = 10_000_000
-    seconds: float = _DAY
+    seconds: float = _DAY  # from the first frame to the last
 
     def refuse_picture(self, width: int, height: int) -> None:
-        """Raise :class:`MediaError` for a picture that is too large or too narrow; 0 is not known yet."""
+        """Raise :class:`MediaError` if a picture is too large or too narrow; 0 stands for an unknown side."""
         if width * height > self.pixels:
             raise MediaError(
                 N_(
@@ -411,7 +379,7 @@ class InputLimits:
             )
 
     def refuse_claims(self, seconds: float, frames: int) -> None:
-        """Raise :class:`MediaError` for a file that says of itself that it is longer than this."""
+        """Raise :class:`MediaError` if the length or frame count that a file states exceeds the limits."""
         self.refuse_length(seconds)
         self.refuse_count(frames)
 

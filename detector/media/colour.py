@@ -19,17 +19,17 @@ from detector.media.photos import open_photo
 
 PQ, HLG = 16, 18  # ITU-T H.273, transfer characteristics
 TRANSFER_NAMES = {PQ: "PQ", HLG: "HLG"}
-_WHITE = 203.0  # cd/m² of what standard range shows as white
+_WHITE = 203.0  # cd/m² that standard range shows as white (ITU-R BT.2408)
 _HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2
 _KNEE = 0.8
 _TO_BT709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
 )  # ITU-R BT.2087
-_BITS = 12  # of the 16 of a channel that are looked up
+_BITS = 12  # of a channel's 16 bits that index the look-up tables
 
 
 def to_standard_range(picture: NDArray[np.uint16], transfer: int) -> Image:
-    """RGB of 16 bits a channel, (height, width, 3), as RGB of 8 bits in sRGB."""
+    """Convert 16-bit RGB (height, width, 3) of high dynamic range to 8-bit sRGB."""
     light = cv2.transform(_linear(transfer)[picture >> (16 - _BITS)], _TO_BT709)
     np.maximum(light, 0.0, out=light)
     brightest = light.max(axis=2)
@@ -41,7 +41,7 @@ def to_standard_range(picture: NDArray[np.uint16], transfer: int) -> Image:
 
 @cache
 def _linear(transfer: int) -> NDArray[np.float32]:
-    """Light for each coded value, 1 being reference white."""
+    """Return the light of each coded value, relative to reference white."""
     coded = np.arange(1 << _BITS) / ((1 << _BITS) - 1)
     if transfer == PQ:
         root = coded ** (1 / 78.84375)
@@ -57,7 +57,7 @@ def _linear(transfer: int) -> NDArray[np.float32]:
 
 @cache
 def _encoded() -> NDArray[np.uint8]:
-    """IEC 61966-2-1, from light of 0 to 1."""
+    """Return the sRGB value (IEC 61966-2-1) of each light from 0 to 1."""
     light = np.arange(1 << _BITS) / ((1 << _BITS) - 1)
     coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return np.round(255 * coded).astype(np.uint8)
@@ -65,16 +65,15 @@ def _encoded() -> NDArray[np.uint8]:
 
 _GREYS = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _SPACES = {"RGB ": "RGB", "RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-# ICC profiles for sRGB differ in how they round its curve.
-_SAME = 2  # levels
+_SAME = 2  # levels; ICC profiles for sRGB differ in how they round its curve
 _PROBES = 17  # values of each channel that are tried
-_ROWS = 256  # converted at once
+_ROWS = 256  # converted at once, to bound memory
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 256  # before the pixels
 Chromaticities = tuple[float, ...]  # x and y of white, red, green and blue
 _D65 = (0.3127, 0.329)
 _SRGB: Chromaticities = (*_D65, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-# ITU-T H.273, tables 2 and 3. Of transfer characteristics those that players show as sRGB's.
+# ITU-T H.273, tables 2 and 3; of the transfer characteristics those that players show like sRGB.
 _PRIMARIES: dict[int, Chromaticities] = {
     1: _SRGB,
     2: _SRGB,  # unspecified
@@ -86,10 +85,10 @@ _PRIMARIES: dict[int, Chromaticities] = {
 }
 _AS_SRGB = frozenset({1, 2, 6, 13, 14, 15})
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
-# As libpng: a gAMA within a twentieth of 1 / 2.2 stands for sRGB's curve.
+# As in libpng, a gAMA within 5 % of 1 / 2.2 stands for sRGB's curve.
 _USUAL, _NEAR = 2.2, 0.05
 _STEEPEST = 100.0
-# ICC.1:2022, annex E: from any white to that of the connection space.
+# ICC.1:2022, annex E: adaptation of a white point to that of the connection space.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # IEC 61966-2-1
@@ -97,29 +96,29 @@ _CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # IEC 61966-2-1
 
 @dataclass(frozen=True)
 class ToSrgb:
-    """What is done with the colours of a photo; nothing where they are sRGB's."""
+    """The conversion of a photo's colours to sRGB; none if they are sRGB already."""
 
     said: Literal["converted", "unusable"] | None = None
-    """What is published: ``unusable`` where the file states its colours in a way that makes no sense."""
+    """The published statement; ``unusable`` if the file states its colours in a way that makes no sense."""
     as_browsers: bool = True
-    """Whether every browser shows the same."""
+    """Whether every browser shows the same colours."""
     of_cmyk: bool = False
-    """Whether four channels are converted, which FFmpeg does not hand out."""
+    """Whether the input has four channels, which FFmpeg does not deliver."""
     transform: ImageCms.ImageCmsTransform | None = None
 
     def __call__(self, image: Image) -> Image:
-        """RGB (height, width, 3) as sRGB."""
+        """Convert RGB (height, width, 3) to sRGB."""
         if self.transform is None or self.of_cmyk:
             return image
-        shown = np.empty_like(image)
+        converted = np.empty_like(image)
         for row in range(0, len(image), _ROWS):
             rows = image[row : row + _ROWS]
-            given = rows[:, :, 0] if self.transform.input_mode == "L" else rows
-            shown[row : row + _ROWS] = self.of(PIL.Image.fromarray(np.ascontiguousarray(given)))
-        return shown
+            pixels = rows[:, :, 0] if self.transform.input_mode == "L" else rows
+            converted[row : row + _ROWS] = self.of(PIL.Image.fromarray(np.ascontiguousarray(pixels)))
+        return converted
 
     def of(self, picture: PIL.Image.Image) -> Image:
-        """Likewise, of a picture in the mode that is converted."""
+        """Convert a picture that is in the input mode of the transform."""
         assert self.transform is not None
         return cast(Image, np.asarray(self.transform.apply(picture)))
 
@@ -128,43 +127,43 @@ _UNUSABLE = ToSrgb("unusable", as_browsers=False)
 
 
 def to_srgb(file: BinaryIO, code: tuple[int, int]) -> ToSrgb:
-    """What an open photo file says of its colours; nothing for a file that is no photo.
+    """Return the conversion for the colours that a photo states; none for a file that is no photo.
 
-    ``code``: primaries and transfer characteristics by ITU-T H.273 as FFmpeg reads them, of AVIF.
+    ``code`` has primaries and transfer characteristics (ITU-T H.273) as FFmpeg reads them; used for AVIF.
     """
     try:
         with open_photo(file) as photo:
-            mode, kind, info = photo.mode, photo.format, dict(photo.info)
+            mode, format_, info = photo.mode, photo.format, dict(photo.info)
     except (OSError, SyntaxError, ValueError, RuntimeError, MemoryError, PIL.Image.DecompressionBombError):
         return ToSrgb()
-    if mode == "LAB" or kind == "GIF":  # says itself what it means; browsers take it for sRGB
+    if mode == "LAB" or format_ == "GIF":  # Lab is unambiguous; browsers take GIF for sRGB
         return ToSrgb()
-    if kind == "PNG" and (stated := _png_code(file)):
+    if format_ == "PNG" and (stated := _png_code(file)):
         return _by_code(*stated)
     if "icc_profile" in info:
-        # Pillow gives none for one in pieces of which some are missing.
+        # Pillow reports None for a profile in pieces of which some are missing.
         return _by_profile(info["icc_profile"] or b"", mode)
-    if kind == "HEIF" and (nclx := info.get("nclx_profile")):
+    if format_ == "HEIF" and (nclx := info.get("nclx_profile")):
         return _by_code(nclx["color_primaries"], nclx["transfer_characteristics"])
-    if kind == "AVIF":
+    if format_ == "AVIF":
         return _by_code(*code)
     gamma = info.get("gamma")
-    if kind == "PNG" and "srgb" not in info and isinstance(gamma, float) and gamma > 0:
+    if format_ == "PNG" and "srgb" not in info and isinstance(gamma, float) and gamma > 0:
         return _by_gamma(gamma, info.get("chromaticity"))
     return ToSrgb()
 
 
 def _by_code(primaries: int, transfer: int) -> ToSrgb:
-    """By the codes of ITU-T H.273. High dynamic range is the matter of :mod:`detector.media.colour`."""
+    """Return the conversion for codes of ITU-T H.273."""
     if transfer in TRANSFER_NAMES:
-        return ToSrgb(as_browsers=False)
+        return ToSrgb(as_browsers=False)  # converted by to_standard_range
     if primaries not in _PRIMARIES or not (transfer in _AS_SRGB or transfer in _GAMMAS):
         return _UNUSABLE
     return _by_profile(_profile(_PRIMARIES[primaries], _GAMMAS.get(transfer)), "RGB")
 
 
 def _png_code(file: BinaryIO) -> tuple[int, int] | None:
-    """What the chunk cICP says."""
+    """Return primaries and transfer characteristics of a PNG's cICP chunk, if it has one."""
     file.seek(0)
     if file.read(len(_PNG)) != _PNG:
         return None
@@ -173,8 +172,8 @@ def _png_code(file: BinaryIO) -> tuple[int, int] | None:
         if len(head) < 8 or head[4:] in (b"IDAT", b"IEND"):
             return None
         if head == b"\0\0\0\4cICP":
-            said = file.read(4)
-            return (said[0], said[1]) if len(said) == 4 else None
+            code = file.read(4)
+            return (code[0], code[1]) if len(code) == 4 else None
         file.seek(int.from_bytes(head[:4], "big") + 4, 1)
     return None
 
@@ -194,7 +193,7 @@ def _by_gamma(gamma: float, chromaticities: object) -> ToSrgb:
 
 
 def _by_profile(data: bytes, mode: str) -> ToSrgb:
-    """What converts a picture of this mode by an ICC profile."""
+    """Return the conversion for a picture of this mode with an ICC profile."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         space = _SPACES.get(profile.profile.xcolor_space)
@@ -211,21 +210,21 @@ def _by_profile(data: bytes, mode: str) -> ToSrgb:
 
 
 def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether it leaves all colours as they are, but for rounding."""
+    """Return whether a transform changes no colour beyond rounding."""
     values = np.linspace(0, 255, _PROBES).round().astype(np.uint8)
     if transform.input_mode == "L":
-        given = np.arange(256, dtype=np.uint8)[None]
-        expected = np.repeat(given[:, :, None], 3, axis=2)
+        probes = np.arange(256, dtype=np.uint8)[None]
+        expected = np.repeat(probes[:, :, None], 3, axis=2)
     else:
-        given = np.stack(np.meshgrid(values, values, values), axis=-1).reshape(1, -1, 3)
+        probes = np.stack(np.meshgrid(values, values, values), axis=-1).reshape(1, -1, 3)
         greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-        given = expected = np.concatenate([given, greys], axis=1)
-    shown = np.asarray(transform.apply(PIL.Image.fromarray(given)))
-    return int(np.abs(shown.astype(int) - expected).max()) <= _SAME
+        probes = expected = np.concatenate([probes, greys], axis=1)
+    converted = np.asarray(transform.apply(PIL.Image.fromarray(probes)))
+    return int(np.abs(converted.astype(int) - expected).max()) <= _SAME
 
 
 def _profile(chromaticities: Chromaticities, gamma: float | None) -> bytes:
-    """An ICC profile of a screen with these primaries, and sRGB's curve or a power (ICC.1:2022, 8.3)."""
+    """Build an ICC display profile with these primaries and sRGB's curve or a gamma (ICC.1:2022, 8.3)."""
     curve = b"para\0\0\0\0" + (
         struct.pack(">HH", 3, 0) + _fixed(*_CURVE)
         if gamma is None
@@ -239,13 +238,13 @@ def _profile(chromaticities: Chromaticities, gamma: float | None) -> bytes:
     for name, content in tags.items():
         table += name + struct.pack(">II", at + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    whole = at + len(body)
-    header = struct.pack(">I4xI", whole, 0x04400000) + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
+    length = at + len(body)
+    header = struct.pack(">I4xI", length, 0x04400000) + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
     return (header + _fixed(*_D50)).ljust(128, b"\0") + table + body
 
 
 def _to_d50(chromaticities: Chromaticities) -> NDArray[np.float64]:
-    """From linear RGB to XYZ, of which each primary is a column, adapted to D50."""
+    """Return the matrix from linear RGB to XYZ adapted to D50, one primary a column."""
     xyz = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in np.reshape(chromaticities, (4, 2)).tolist()]).T
     white, primaries = xyz[:, 0], xyz[:, 1:]
     matrix = primaries * np.linalg.solve(primaries, white)

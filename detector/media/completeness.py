@@ -6,16 +6,15 @@ from detector.media.stream.decoder import WHOLE_DURATION, FrameDecoder
 from detector.schema.analysis import MediaKind
 
 _FEW = 2  # frames
-# Containers round, and count the last frame's length in their own ways.
+# Seconds. Containers round, and differ in how they count the duration of the last frame.
 _SLACK = 0.5
 
 
 def missing_seconds(reader: FrameDecoder) -> float:
-    """Seconds of picture that the file promises and that are missing at its end.
+    """Return the seconds of picture that the file promises and that are missing at its end.
 
-    A file cut short decodes cleanly to where it ends: what it holds and cannot be decoded
-    (:func:`lost_at_end`) is not missing. A container that states only its
-    whole duration may mean longer sound or another track, so there these have to end early too.
+    Content that is present but cannot be decoded (:func:`seconds_lost_at_end`) is not missing. A container
+    that states only a total duration may mean a longer sound or other track; those must end early as well.
     """
     if reader.kind is MediaKind.IMAGE:
         return 0.0
@@ -30,40 +29,39 @@ def missing_seconds(reader: FrameDecoder) -> float:
     if _promised_and_gone(reader) and rate:
         interval = 1 / float(rate)
         slack = 1.5 * interval
-        if reader.container_format == "avi":  # FFmpeg guesses its duration by the size of the file
+        if reader.container_format == "avi":  # FFmpeg estimates its duration from the file size
             expected = max(expected, reader.stream.frames * interval)
     return expected - picture if expected - picture > slack else 0.0
 
 
 def seconds_after_last_frame(reader: FrameDecoder) -> float:
-    """For how long the last frame stays beyond its own end: as the whole file goes on; 0 for a moment."""
+    """Return for how many seconds the file goes on after the last frame; 0 if negligible."""
     stated = reader.container_duration
-    if stated is None or not reader.expected_duration or reader.container_format == "avi":  # guessed by size
-        return 0.0
+    if stated is None or not reader.expected_duration or reader.container_format == "avi":
+        return 0.0  # FFmpeg estimates the duration of an AVI from the file size
     after = stated - _before_first_frame(reader) - float(reader.duration) - seconds_lost_at_end(reader)
     return after if after > _SLACK else 0.0
 
 
 def seconds_before_first_frame(reader: FrameDecoder) -> float:
-    """Seconds that pass before the first frame, of a duration that is stated for the whole file; else 0."""
+    """Return the seconds before the first frame that a duration stated for the whole file includes."""
     return _before_first_frame(reader) if reader.container_format in WHOLE_DURATION else 0.0
 
 
 def _before_first_frame(reader: FrameDecoder) -> float:
-    """Seconds of the container's duration that pass before the first frame."""
-    if reader.container_format == "flv":  # counts from what begins first
+    if reader.container_format == "flv":  # its duration counts from the stream that begins first
         return reader.start_offset or 0.0
     return max(0.0, float((reader.tally.first_pts or 0) * reader.time_base))
 
 
 def seconds_lost_at_start(reader: FrameDecoder) -> float:
-    """Seconds of picture before the first frame that cannot be decoded; 0 for a moment.
+    """Return the seconds of picture before the first frame that cannot be decoded; 0 if negligible.
 
-    A file that was cut at any place, such as a capture of a broadcast, begins between two key frames:
-    decoders pass over what comes before the first of them, most without a word. A group of pictures that was
-    open where it was cut lacks a few frames, as its encoder meant it to.
+    A file cut at an arbitrary place, such as a capture of a broadcast, begins between two key frames.
+    Decoders skip everything before the first of them, most without a warning.
     """
     lost, rate = _undecoded_at_start(reader), reader.stream.average_rate
+    # An open group of pictures lacks a few frames at a cut, by design of its encoder.
     slack = _SLACK
     if reader.tally.packets.begins_with_key is False and rate:
         slack = (_FEW + 0.5) / float(rate)
@@ -71,9 +69,9 @@ def seconds_lost_at_start(reader: FrameDecoder) -> float:
 
 
 def seconds_lost_at_end(reader: FrameDecoder) -> float:
-    """Seconds of picture after the last frame that are in the file and cannot be decoded; 0 for a moment.
+    """Return the seconds of picture after the last frame that cannot be decoded; 0 if negligible.
 
-    Of a file known to be damaged alone: containers round, and count lengths in their own ways.
+    Only files known to be damaged are considered, because containers round durations.
     """
     end, packets, rate = reader.tally.end_pts, reader.tally.packets.end, reader.stream.average_rate
     if reader.kind is MediaKind.IMAGE or end is None or packets is None or not rate:
@@ -92,9 +90,9 @@ def _undecoded_at_start(reader: FrameDecoder) -> float:
 
 
 def lost_frames(reader: FrameDecoder) -> int:
-    """Frames that the file holds or promises and that neither came nor were refused.
+    """Return the number of frames that the file promises and that were neither decoded nor refused.
 
-    Of containers whose tables do not count frames, those before the first key frame.
+    For containers whose tables do not count frames, these are the frames before the first key frame.
     """
     if lost := _promised_and_gone(reader):
         return lost
@@ -104,12 +102,12 @@ def lost_frames(reader: FrameDecoder) -> int:
 
 
 def _promised_and_gone(reader: FrameDecoder) -> int:
-    """Known of containers whose tables count frames; a few may be lost to the codec's own ways."""
+    """Return the missing frames of a container whose table counts frames; a few do not matter."""
     tally = reader.tally
     few = float(_FEW)
     if reader.container_format == "avi":
         promised = reader.stream.frames
-        # Programs fill up with empty frames where sound and picture are not of one length.
+        # Programs pad with empty frames if sound and picture differ in length.
         few = max(few, _SLACK * float(reader.stream.average_rate or 0))
     elif reader.container_format.startswith("mov") and reader.kind is MediaKind.VIDEO:
         promised = len(reader.stream.index_entries)  # after edit lists

@@ -15,71 +15,66 @@ _HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 _HEAD, _OBJECT = 30, 24  # bytes before the objects of the header, and at the beginning of each
 _PROPERTIES_LENGTH = 68  # bytes after that, up to the flags
-_MOST, _LARGEST = 256, 1 << 32  # objects looked at; bytes of one
+_MOST, _LARGEST = 256, 1 << 32  # objects that are read; bytes of one
 _TICKS = 10_000_000  # a second
 _BROADCAST = 1  # a flag: the duration was not known when the header was written
 
 
 def stated_seconds(file: BinaryIO) -> float | None:
-    """How long it plays; None where it does not say, and of another file."""
+    """Return the duration stated by an ASF file; None for other files and where none is stated."""
     file.seek(0)
     if not file.read(_HEAD).startswith(_HEADER):
         return None
     for _ in range(_MOST):
-        head = file.read(_OBJECT)
-        size = int.from_bytes(head[16:], "little")
-        if len(head) < _OBJECT or not _OBJECT <= size <= _LARGEST:
+        header = file.read(_OBJECT)
+        size = int.from_bytes(header[16:], "little")
+        if len(header) < _OBJECT or not _OBJECT <= size <= _LARGEST:
             return None
-        if head.startswith(_PROPERTIES):
-            return _seconds(file.read(_PROPERTIES_LENGTH))
+        if header.startswith(_PROPERTIES):
+            fields = file.read(_PROPERTIES_LENGTH)
+            if len(fields) < _PROPERTIES_LENGTH or fields[64] & _BROADCAST:
+                return None
+            play, preroll = (int.from_bytes(fields[at : at + 8], "little") for at in (40, 56))
+            seconds = play / _TICKS - preroll / 1000
+            return seconds if seconds > 0 else None
         file.seek(file.tell() + size - _OBJECT)
     return None
-
-
-def _seconds(fields: bytes) -> float | None:
-    if len(fields) < _PROPERTIES_LENGTH or fields[64] & _BROADCAST:
-        return None
-    play, preroll = (int.from_bytes(fields[at : at + 8], "little") for at in (40, 56))
-    seconds = play / _TICKS - preroll / 1000
-    return seconds if seconds > 0 else None
 
 
 _EBML, _SEGMENT, _CLUSTER, _TRACKS = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1654AE6B
 _TRACK, _VIDEO, _WIDTH, _HEIGHT = 0xAE, 0xE0, 0xB0, 0xBA
 _FROM_HEIGHT, _FROM_WIDTH = (0x54AA, 0x54BB), (0x54CC, 0x54DD)  # PixelCrop: bottom and top, left and right
-_HEADER_MATROSKA = 12  # bytes that an element's number and length take at most
+_HEADER_MATROSKA = 12  # bytes that the ID and size of an element take at most
 _MOST_ELEMENTS, _MOST_READ = 1000, 1 << 20
 
 
 def display_sizes(file: BinaryIO) -> dict[int, tuple[int, int]]:
-    """By number of a track, width and height of the part of its pictures that players are to show, if any."""
+    """Return the cropped width and height of each Matroska track that states a crop (RFC 9559), by number."""
     tracks = _tracks(file)
     if tracks is None:
         return {}
-    found = {}
-    for number, track in enumerate(each for kind, each in _elements(tracks) if kind == _TRACK):
+    sizes = {}
+    for number, track in enumerate(data for kind, data in _elements(tracks) if kind == _TRACK):
         for kind, video in _elements(track):
             values = dict(_elements(video)) if kind == _VIDEO else {}
-            width, height = (_cropped(values, *of) for of in ((_WIDTH, _FROM_WIDTH), (_HEIGHT, _FROM_HEIGHT)))
+            width, height = (
+                int.from_bytes(values.get(side, b""))
+                - sum(int.from_bytes(values.get(end, b"")) for end in ends)
+                for side, ends in ((_WIDTH, _FROM_WIDTH), (_HEIGHT, _FROM_HEIGHT))
+            )
             if width > 0 and height > 0 and not values.keys().isdisjoint((*_FROM_WIDTH, *_FROM_HEIGHT)):
-                found[number] = width, height
-    return found
-
-
-def _cropped(values: dict[int, bytes], side: int, ends: tuple[int, int]) -> int:
-    """What is left of a ``side`` without what is cropped at both its ``ends``, in px."""
-    length, *cut = (int.from_bytes(values.get(each, b"")) for each in (side, *ends))
-    return length - sum(cut)
+                sizes[number] = width, height
+    return sizes
 
 
 def _tracks(file: BinaryIO) -> bytes | None:
     at = 0
     for _ in range(_MOST_ELEMENTS):
         file.seek(at)
-        read = _header(file.read(_HEADER_MATROSKA), 0)
-        if read is None or read[0] == _CLUSTER or not at and read[0] != _EBML:
+        header = _header(file.read(_HEADER_MATROSKA), 0)
+        if header is None or header[0] == _CLUSTER or not at and header[0] != _EBML:
             return None
-        kind, length, start = read
+        kind, length, start = header
         if kind == _TRACKS:
             file.seek(at + start)
             return file.read(min(length, _MOST_READ))
@@ -88,10 +83,10 @@ def _tracks(file: BinaryIO) -> bytes | None:
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Number and contents of each whole element of a row of them."""
+    """Yield the ID and contents of each complete element in ``data``."""
     at = 0
-    while (read := _header(data, at)) is not None:
-        kind, length, start = read
+    while (header := _header(data, at)) is not None:
+        kind, length, start = header
         at = start + length
         if at > len(data):
             return
@@ -99,15 +94,15 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int] | None:
-    """An element's number with its marker, its length, and where its contents start; None where none is."""
-    read = []
-    for most in (4, 8):
+    """Return an element's ID (with its marker), length and contents offset; None if there is no element."""
+    fields = []
+    for longest in (4, 8):
         size = 9 - data[at].bit_length() if at < len(data) else 9
-        if size > most or at + size > len(data):
+        if size > longest or at + size > len(data):
             return None
-        read.append((int.from_bytes(data[at : at + size]), 1 << 7 * size))
+        fields.append((int.from_bytes(data[at : at + size]), 1 << 7 * size))
         at += size
-    (kind, _), (length, marker) = read
+    (kind, _), (length, marker) = fields
     return kind, length - marker, at
 
 
@@ -118,7 +113,7 @@ _MOST_READ_ISOBMFF = 1 << 16
 _MOST_EDITS = 64
 _MOST_NAMED = 32
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
-_VISUAL = 86  # bytes of a sample description of pictures before the boxes in it
+_VISUAL = 86  # bytes of a visual sample description before its boxes
 _ENCRYPTED = frozenset({b"encv", b"drmi"})  # sample descriptions: ISO/IEC 23001-7; of Apple's shop
 # Dolby Vision Streams Within the ISO Base Media File Format.
 _DOLBY_VISION = frozenset({b"dvcC", b"dvvC", b"dvwC"})
@@ -128,7 +123,7 @@ _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 @dataclass
 class Layout:
-    """What was read; ``structure`` is for publishing."""
+    """The layout of an ISO BMFF file; ``structure`` is the published part."""
 
     brand: str | None = None
     compatible: list[str] = field(default_factory=list)
@@ -137,13 +132,13 @@ class Layout:
     edits: list[Edit] = field(default_factory=list)
     descriptions: list[int] = field(default_factory=list)
     played: dict[int, float] = field(default_factory=dict)
-    """By number of a track, how many seconds its edit list plays, from its first material to its last."""
+    """Seconds that the edit list of each track plays, from its first material to its last."""
     shown: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Likewise, width and height of the part of the picture that players are to show, if one is named."""
+    """Width and height of the clean aperture of each track that has one."""
     dolby_vision: dict[int, str] = field(default_factory=dict)
-    """Likewise, profile and what its base layer is compatible with, such as 8.4."""
+    """Dolby Vision profile and base-layer compatibility of each track, such as 8.4."""
     encrypted: set[int] = field(default_factory=set)
-    """Tracks of pictures that are."""
+    """Encrypted picture tracks."""
     xmp: bytes = b""
     movie_scale: int = 0
     track: int = -1
@@ -164,7 +159,7 @@ class Layout:
 
 
 def read_layout(file: BinaryIO) -> Layout:
-    """The layout of an open file; what cannot be read is left out."""
+    """Read the layout of an open file; unreadable parts are left out."""
     layout = Layout()
     end = file.seek(0, 2)
     for depth, kind, start, stop in _boxes(file, end):
@@ -186,17 +181,16 @@ def read_layout(file: BinaryIO) -> Layout:
 
 
 def cut_fragment(file: BinaryIO) -> int | None:
-    """Where the last fragment of an open file begins, if the file ends within its table (``moof``).
+    """Return the offset of the last fragment if the file ends within its table (``moof``), else None.
 
-    By where it ends, FFmpeg opens it without a word, or refuses all that comes before. Leaves the file where
-    it was.
+    Depending on where such a file ends, FFmpeg either opens it without a warning or refuses all of it.
     """
     place = file.tell()
     try:
         end = file.seek(0, 2)
         at, fragmented = 0, False
         for _ in range(_MOST_FRAGMENTS):
-            if at + 8 > end:  # not even its kind
+            if at + 8 > end:  # the box type itself is cut off
                 return at if fragmented and at < end else None
             size, kind, start = _header_isobmff(file, at, end)
             fragmented |= kind == b"moof"
@@ -211,7 +205,7 @@ def cut_fragment(file: BinaryIO) -> int | None:
 
 
 def _header_isobmff(file: BinaryIO, at: int, end: int) -> tuple[int, bytes, int]:
-    """Size and kind of the box at ``at``, and where its contents start; one of size 0 goes on to ``end``."""
+    """Return size, type and contents offset of the box at ``at``; a box of size 0 extends to ``end``."""
     file.seek(at)
     header = file.read(16)
     size, kind, start = int.from_bytes(header[:4], "big"), header[4:8], at + 8
@@ -221,13 +215,13 @@ def _header_isobmff(file: BinaryIO, at: int, end: int) -> tuple[int, bytes, int]
 
 
 def _boxes(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes, int, int]]:
-    """Depth, kind, and where the contents start and stop, in order of the file."""
-    stack, at, seen = [end], 0, 0
+    """Yield depth, type, and start and end of the contents of each box, in file order."""
+    stack, at, count = [end], 0, 0
     while stack:
         if at + 8 > stack[-1]:
             at = stack.pop()
             continue
-        if (seen := seen + 1) > _MOST_BOXES:
+        if (count := count + 1) > _MOST_BOXES:
             return
         size, kind, start = _header_isobmff(file, at, stack[-1])
         if size < start - at:
@@ -249,7 +243,7 @@ def _ftyp(layout: Layout, data: bytes) -> None:
 
 
 def _times(layout: Layout, data: bytes, place: str) -> int:
-    """Notes both times of a full box; returns where its other fields begin."""
+    """Record both times of a full box; return the offset of its remaining fields."""
     wide = data[0] == 1
     created, modified = struct.unpack_from(">QQ" if wide else ">II", data, 4)
     for name, seconds in (("created", created), ("modified", modified)):
@@ -279,7 +273,7 @@ def _mdhd(layout: Layout, data: bytes) -> None:
 
 
 def _hdlr(layout: Layout, data: bytes) -> None:
-    # QuickTime has a second one further in, for where data lie.
+    # QuickTime has a second handler further in, for data references.
     if data[4:8] in {b"mhlr", b"\0\0\0\0"} and not layout.handler:
         layout.handler = data[8:12]
 
@@ -311,7 +305,7 @@ def _stsd(layout: Layout, data: bytes) -> None:
 
 
 def _extensions(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and contents of each box in the first sample description of a track of pictures."""
+    """Yield type and contents of each box in the first sample description of a picture track."""
     stop, at = min(8 + int.from_bytes(data[8:12]), len(data)), 8 + _VISUAL
     while at + 8 <= stop:
         end = at + max(8, int.from_bytes(data[at : at + 4]))
@@ -346,9 +340,9 @@ def _finish_track(layout: Layout) -> None:
 
 
 def _played(edits: list[tuple[int, int, int, float]]) -> int:
-    """Ticks from where material begins to where it ends; 0 where that is not known.
+    """Return the ticks from the beginning of the material to its end; 0 if unknown.
 
-    Before and after it nothing is shown. An entry of no length, as of files in fragments, plays all there is.
+    Before and after it nothing is shown. An entry of length 0, as in fragmented files, plays everything.
     """
     material = [number for number, (_track, _length, start, _rate) in enumerate(edits) if start >= 0]
     if not material or not all(edits[number][1] for number in material):

@@ -19,7 +19,7 @@ _LEAST_RATE, _MOST_RATE = Fraction(1), Fraction(240)
 
 @dataclass(frozen=True)
 class Colours:
-    """What the numbers of a picture mean, as codes of ITU-T H.273; the range is the narrow one of video."""
+    """Colour tags of a stream as codes of ITU-T H.273; the range is always limited."""
 
     space: int
     primaries: int
@@ -30,16 +30,16 @@ BT709 = Colours(1, 1, 1)
 
 
 def mp4_time_base(time_base: Fraction) -> Fraction:
-    """The clock for a copy of a stream that has ``time_base``: as fine, within what MP4 can hold."""
+    """Return a time base for a copy of a stream, as fine as ``time_base`` within the limits of MP4."""
     return Fraction(1, min(time_base.denominator, _FINEST_CLOCK))
 
 
 class H264Writer:
-    """The picture stream of ``container``; each picture is shown at its own time.
+    """Writes the picture stream of ``container``; each picture is shown at its own time.
 
-    ``rate`` is the nominal rate in frames a second, kept within 1 to 240: x264 budgets by it, no
-    time follows from it. ``clock`` is the unit of times, by default one frame of ``rate``. ``options``
-    are x264's. With ``one_thread`` the bytes are the same on any number of cores.
+    ``rate`` is the nominal rate in frames a second, limited to 1 to 240; x264 uses it for its bit budget
+    only. ``clock`` is the unit of times, by default one frame of ``rate``. ``options`` are those of x264.
+    With ``one_thread`` the output is the same on any number of cores.
     """
 
     def __init__(
@@ -73,19 +73,19 @@ class H264Writer:
             context.color_primaries, context.color_trc = colours.primaries, colours.transfer
 
     def write(self, picture: av.VideoFrame, time: Fraction) -> None:
-        """Add one picture at ``time``, in seconds, later than the one before by a tick at least."""
+        """Add a picture at ``time`` in seconds, at least one tick after the previous one."""
         picture.time_base, picture.pts = self._clock, round(time / self._clock)
         self._container.mux(self._stream.encode(picture))
 
     def finish(self) -> None:
-        """Write what the encoder still holds. Needed once, after the last picture."""
+        """Flush the encoder. Call once, after the last picture."""
         self._container.mux(self._stream.encode())
 
 
 def h264_round_trip(
     pictures: Iterable[Image], rate: int, options: Mapping[str, str], key_frame_every: int | None = None
 ) -> list[Image]:
-    """RGB ``pictures``, all of one even size, as they come back from x264 on one thread."""
+    """Encode RGB ``pictures`` of one even size with x264 on one thread, and decode them again."""
     encoder = av.CodecContext.create(_CODEC, "w")
     packets: list[av.Packet] = []
     for pts, picture in enumerate(pictures):

@@ -15,9 +15,8 @@ Image = NDArray[np.uint8]  # (height, width, 3), RGB
 class Frame:
     """One decoded frame, upright. ``time`` is in seconds from the first frame.
 
-    ``index`` counts the frames decoded before it, in order of presentation; None where it was
-    reached by seeking. ``shape`` is height and width as it was shown, where a video changes its size and the
-    frame was brought to that of the first.
+    ``index`` is its position in order of presentation; None if it was reached by seeking. ``shape`` is its
+    own height and width if the video changes its size and the frame was fitted to that of the first.
     """
 
     pts: int
@@ -31,10 +30,10 @@ Size = tuple[int, int]  # width, height
 
 
 def fit_size(size: Size, canvas: Size) -> Size:
-    """How large a picture of ``size`` is on ``canvas``: it keeps its shape and fills one of the sides."""
+    """Return the size at which a picture of ``size`` just fits ``canvas``, keeping its aspect ratio."""
     scale = min(canvas[0] / size[0], canvas[1] / size[1])
     width, height = (max(1, round(side * scale)) for side in size)
-    # A bar of one pixel is rounding.
+    # A border of one pixel comes from rounding.
     return (
         canvas[0] if canvas[0] - width < 2 else width,
         canvas[1] if canvas[1] - height < 2 else height,
@@ -42,7 +41,7 @@ def fit_size(size: Size, canvas: Size) -> Size:
 
 
 def place_on_canvas(image: Image, canvas: Size) -> Image:
-    """``image`` (RGB) in the middle of a black canvas; itself where it fills that."""
+    """Centre ``image`` (RGB) on a black canvas; return it unchanged if it fills the canvas."""
     height, width = image.shape[:2]
     if (width, height) == canvas:
         return image
@@ -53,23 +52,23 @@ def place_on_canvas(image: Image, canvas: Size) -> Image:
 
 
 WHITE, BLACK = 255, 0
-_ROWS = 256  # at once
+_ROWS = 256  # converted at once, to bound memory
 
 
-def flatten_transparency(image: Image, alpha: NDArray[np.uint8], ground: int) -> Image:
-    """``image`` (height, width, 3) where ``alpha`` (height, width) is 255, ``ground`` where it is 0."""
+def flatten_transparency(image: Image, alpha: NDArray[np.uint8], background: int) -> Image:
+    """Blend ``image`` (height, width, 3) over a plain background by ``alpha`` (height, width)."""
     if alpha.min(initial=255) == 255:
         return image
-    shown = np.empty_like(image)
+    result = np.empty_like(image)
     for row in range(0, len(image), _ROWS):
         rows = slice(row, row + _ROWS)
         share = alpha[rows, :, None].astype(np.uint16)
         mixed = image[rows] * share
-        mixed += ground * (255 - share) + 127
-        shown[rows] = mixed // 255
-    return shown
+        mixed += background * (255 - share) + 127
+        result[rows] = mixed // 255
+    return result
 
 
 def transparent_share(alpha: NDArray[np.uint8]) -> float:
-    """The share of a picture through which something is seen."""
+    """Return the share of pixels that are not fully opaque."""
     return float(np.mean(alpha < 255))

@@ -1,7 +1,6 @@
 """Open videos and photos without trusting the file.
 
-Pictures that FFmpeg decodes wrongly or not at all (AVIF, HEIF, animated WebP and others) are decoded by
-Pillow.
+Pictures that FFmpeg misreads or cannot read (AVIF, HEIF, animated WebP and others) are decoded by Pillow.
 """
 
 from __future__ import annotations
@@ -61,22 +60,22 @@ _EXTENSION, _CONTROL, _PICTURE = 0x21, 0xF9, 0x2C
 
 
 class _Picture(NamedTuple):
-    controlled: bool  # by an extension of its own
+    controlled: bool  # by a graphic control extension of its own
     whole: bool
 
 
 def has_uncontrolled_pictures(file: BinaryIO) -> bool:
-    """Whether a picture after the first has no control extension: it becomes one with that before it."""
+    """Return whether a GIF picture after the first lacks a control extension, so that FFmpeg misreads it."""
     return not all(picture.controlled for picture in islice(_pictures(file), 1, None))
 
 
 def count_whole_pictures(file: BinaryIO) -> int | None:
-    """How many pictures there are before the one in which a GIF breaks off; None where none does."""
+    """Return the number of pictures before the one in which a GIF breaks off; None if it is complete."""
     return next((number for number, picture in enumerate(_pictures(file)) if not picture.whole), None)
 
 
 def _pictures(file: BinaryIO) -> Iterator[_Picture]:
-    """Those of a GIF in order; none of another file."""
+    """Yield the pictures of a GIF in order; nothing for other files."""
     file.seek(0)
     header = file.read(_HEADER)
     if not header.startswith((b"GIF87a", b"GIF89a")) or len(header) < _HEADER:
@@ -89,7 +88,7 @@ def _pictures(file: BinaryIO) -> Iterator[_Picture]:
             descriptor = file.read(9)
             if len(descriptor) < 9:
                 return
-            file.seek(_colours(descriptor[8]) + 1, 1)  # and the size of its codes
+            file.seek(_colours(descriptor[8]) + 1, 1)  # the colour table and the LZW code size
         elif kind[0] == _EXTENSION:
             controlled |= file.read(1) == bytes([_CONTROL])
         else:
@@ -102,7 +101,7 @@ def _pictures(file: BinaryIO) -> Iterator[_Picture]:
 
 
 def _colours(flags: int) -> int:
-    """The length of a table of colours."""
+    """Return the length of a colour table."""
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
@@ -113,11 +112,11 @@ UNSUPPORTED_COLOURS = N_(
     "as jpeg or png."
 )
 _MILLISECONDS = Fraction(1, 1000)
-_ROWS = 256  # converted at once: light takes eight times the memory of pixels
+_ROWS = 256  # converted at once: linear light takes eight times the memory of pixels
 
 
 class PillowReader(MediaReader):
-    """Reads a still or an animation with Pillow; what is known of the file otherwise comes from FFmpeg."""
+    """Reads a still or an animation with Pillow; facts about the file still come from FFmpeg."""
 
     def __init__(
         self,
@@ -126,36 +125,34 @@ class PillowReader(MediaReader):
         picture: PIL.Image.Image,
         bounds: InputLimits,
     ) -> None:
-        # Pillow turns TIFFs upright itself, where EXIF says nothing by XMP.
+        # Pillow turns TIFFs upright itself, and without EXIF by XMP, which must be removed.
         if picture.format == "TIFF":
             picture.info.pop("xmp", None)
         turned = UPRIGHT if picture.format == "TIFF" else photo_orientation(file, bounds)
         super().__init__(container, turned, bounds)
         self._picture = picture
         self.time_base = _MILLISECONDS
-        # Of HEIF that of the picture: FFmpeg's is that of a tile.
+        # For HEIF the transfer of the picture: FFmpeg reports that of a tile.
         stated = picture.info.get("nclx_profile") or {}
         self._transfer = stated.get("transfer_characteristics", self.stream.codec_context.color_trc)
-        if getattr(picture, "is_animated", False) and picture.format in ("WEBP", "GIF"):
-            self.kind = MediaKind.VIDEO
-        else:
-            self.kind = MediaKind.IMAGE
-        if self.kind is MediaKind.IMAGE and picture.format in ("HEIF", "AVIF", "WEBP"):
+        is_animated = getattr(picture, "is_animated", False) and picture.format in ("WEBP", "GIF")
+        self.kind = MediaKind.VIDEO if is_animated else MediaKind.IMAGE
+        if not is_animated and picture.format in ("HEIF", "AVIF", "WEBP"):
             self.container_format = (picture.format or "").lower()
 
     @property
     def streams(self) -> Iterable[av.stream.Stream]:
-        """The picture alone: the tiles of a picture are streams to FFmpeg."""
+        """The picture alone: FFmpeg reports the tiles of a picture as streams."""
         return [self.stream]
 
     @property
     def expected_duration(self) -> float:
-        """Nothing is claimed: an animation's frames say how long each is shown."""
+        """Always 0: the frames of an animation state how long each is shown."""
         return 0.0
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Frames a second on average, once all were read: none is stated."""
+        """Average frames a second once all were read, since none is stated."""
         if self.kind is MediaKind.IMAGE or not self.duration:
             return None
         return (self.tally.decoded / self.duration).limit_denominator(1000)
@@ -172,7 +169,7 @@ class PillowReader(MediaReader):
                         pixels = self.opaque(pixels, alpha)
                 frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
                 frame.pts, frame.time_base = time, self.time_base
-                # A length of 0 is shown for 0.1 s by browsers.
+                # Browsers show a frame of duration 0 for 0.1 s.
                 frame.duration = int(picture.info.get("duration") or 0) or 100
                 time += frame.duration
                 yield frame
@@ -181,7 +178,7 @@ class PillowReader(MediaReader):
             tally.packets.failed(time, "a picture the decoder refused")
 
     def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        return self._plain(frame, width, height)  # converted before they were put on a ground
+        return self._plain(frame, width, height)  # _pixels has converted the colours already
 
     def _pixels(self, picture: PIL.Image.Image) -> Image:
         if self.to_srgb.of_cmyk:
@@ -195,33 +192,29 @@ class PillowReader(MediaReader):
 
 
 def _rgb(picture: PIL.Image.Image, transfer: int) -> Image:
-    """Its pixels, of a picture of high dynamic range in standard range.
-
-    Pillow would cut off those of 16 bits, and any number, at 255 instead of scaling them.
-    """
+    """Return the RGB pixels of a picture, high dynamic range converted to standard range."""
     if picture.mode.startswith("I;16"):
+        # Pillow would clip 16-bit values at 255 instead of scaling them.
         grey = (np.asarray(picture) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
     if picture.mode in ("I", "F"):
-        picture.load()  # or it is damaged
+        picture.load()  # raises if the file is damaged
         raise MediaError(UNSUPPORTED_COLOURS)
     pixels = np.asarray(picture.convert("RGB"))
-    return _standard_range(pixels, transfer) if transfer in colour.TRANSFER_NAMES else pixels
-
-
-def _standard_range(pixels: Image, transfer: int) -> Image:
-    shown = np.empty_like(pixels)
+    if transfer not in colour.TRANSFER_NAMES:
+        return pixels
+    converted = np.empty_like(pixels)
     for row in range(0, len(pixels), _ROWS):
         deep = pixels[row : row + _ROWS].astype(np.uint16) * 257  # 255 becomes 65,535
-        shown[row : row + _ROWS] = colour.to_standard_range(deep, transfer)
-    return shown
+        converted[row : row + _ROWS] = colour.to_standard_range(deep, transfer)
+    return converted
 
 
 @contextmanager
 def open_with_pillow(
     container: av.container.InputContainer, file: BinaryIO, bounds: InputLimits
 ) -> Iterator[PillowReader]:
-    """Raises :class:`MediaError` where Pillow cannot make a picture of the file."""
+    """Open a picture with Pillow; raises :class:`MediaError` if Pillow cannot read it."""
     try:
         opened = open_photo(file)
         with strict_decoding():
@@ -242,13 +235,13 @@ _BROKE_OFF = N_(
     "The file lacks its table of contents (moov): the recording broke off, or the file was copied only in "
     "part. Copy it again; if it is so at its source, the recorder's maker or a repair program may restore it."
 )
-_MISSED = frozenset({"jpeg_pipe", "mpegts"})
+_MISSED = frozenset({"jpeg_pipe", "mpegts"})  # demuxers that FFmpeg may fail to choose; see _demuxers
 
 
-class _Nameless:
-    """A file without its name: FFmpeg would choose demuxers by it, one of which opens files itself.
+class _NamelessFile:
+    """A file without its name, optionally ending at ``end``.
 
-    With an ``end`` it ends there.
+    FFmpeg would choose demuxers by the name, and one of them opens further files.
     """
 
     name = ""
@@ -257,13 +250,13 @@ class _Nameless:
         self.tell, self._read, self._seek, self._end = file.tell, file.read, file.seek, end
 
     def read(self, size: int) -> bytes:
-        """The next bytes, at most ``size``."""
+        """Read at most ``size`` bytes."""
         return self._read(size if self._end is None else max(0, min(size, self._end - self.tell())))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Where it then is; a number below 0, an error to FFmpeg, for a place that no file has.
+        """Seek and return the position; a negative number, which FFmpeg takes as an error, if it is invalid.
 
-        A damaged index leads there. PyAV would raise Python's error, where FFmpeg goes on otherwise.
+        A damaged index leads to such positions. An exception would make PyAV fail where FFmpeg can go on.
         """
         try:
             if whence == os.SEEK_END and self._end is not None:
@@ -277,10 +270,10 @@ class _Nameless:
 
 @contextmanager
 def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaReader]:
-    """Open ``path`` for reading; ``bounds`` are how much of what it may hold.
+    """Open ``path`` for reading.
 
-    Raises :class:`MediaError` when it is missing, empty, of a kind not accepted, beyond the
-    bounds, or holds no picture.
+    Raises :class:`MediaError` if the file is missing, empty, of no accepted type, beyond ``bounds``, or
+    without a picture.
     """
     with open_exhibit(path) as file:
         head = read_accepted_head(file)
@@ -290,25 +283,25 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
         if is_tiff_of_numbers(file):
             raise MediaError(UNSUPPORTED_COLOURS)
         transparency = has_transparency(file)
-        beyond = is_tiff_beyond_ffmpeg(file) or has_uncontrolled_pictures(file)
+        needs_pillow = is_tiff_beyond_ffmpeg(file) or has_uncontrolled_pictures(file)
         whole = count_whole_pictures(file)
         file.seek(0)
         end = cut_fragment(file)
         with open_container(file, end) as container:
             refuse_type_mismatch(head, container.format.name)
-            place = file.tell()  # FFmpeg reads on from there
+            place = file.tell()  # where FFmpeg will continue to read
             colours = to_srgb(file, _colour_code(container))
             layout = read_layout(file) if container.format.name == MP4 else None
             stated = stated_seconds(file)
             file.seek(place)
-            by_pillow = is_boxed_picture(head) or is_animated_webp(head) or beyond or colours.of_cmyk
+            by_pillow = is_boxed_picture(head) or is_animated_webp(head) or needs_pillow or colours.of_cmyk
             opening: AbstractContextManager[MediaReader] = (
                 open_with_pillow(container, file, bounds)
                 if by_pillow
                 else nullcontext(MediaReader(container, photo, bounds))
             )
-            with opening as reader, ExitStack() as others:
-                reader.open_again = partial(_open_again, file, end, others)
+            with opening as reader, ExitStack() as stack:
+                reader.open_again = partial(_open_again, file, end, stack)
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.stated_seconds = stated
                 if colours.of_cmyk or not by_pillow:
@@ -316,50 +309,46 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
                 if layout and reader.stream_index in layout.encrypted:
                     raise MediaError(_ENCRYPTED)
                 if not by_pillow:
-                    reader.played = layout.played if layout and _waits(container) else {}
+                    # Edit lists matter only if some stream begins later than the file.
+                    has_late_stream = any((stream.start_time or 0) > 0 for stream in container.streams)
+                    reader.played = layout.played if layout and has_late_stream else {}
                     reader.breaks_off = end is not None
                     reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
                 yield reader
 
 
-def _waits(container: av.container.InputContainer) -> bool:
-    """Whether something in a file begins later than the file."""
-    return any((each.start_time or 0) > 0 for each in container.streams)
-
-
 def _colour_code(container: av.container.InputContainer) -> tuple[int, int]:
-    """Primaries and transfer characteristics by ITU-T H.273; 2 where the container does not say."""
+    """Return primaries and transfer characteristics (ITU-T H.273); 2, unspecified, if not stated."""
     for stream in container.streams.video:
         if stream.codec_context is not None:
             return stream.codec_context.color_primaries, stream.codec_context.color_trc
     return 2, 2
 
 
-def _open_again(file: BinaryIO, end: int | None, others: ExitStack) -> av.container.InputContainer:
-    """The file as a container that stands at its first byte, in the place of the one in ``others``."""
-    others.close()
+def _open_again(file: BinaryIO, end: int | None, stack: ExitStack) -> av.container.InputContainer:
+    """Open the file anew at its first byte, and close the container opened so before."""
+    stack.close()
     file.seek(0)
-    return others.enter_context(open_container(file, end))
+    return stack.enter_context(open_container(file, end))
 
 
 def open_container(file: BinaryIO, end: int | None) -> av.container.InputContainer:
-    """An open file as a container, which knows no name and only the demuxers of the accepted kinds.
+    """Open a file with FFmpeg, without its name and with the demuxers of accepted types only.
 
-    It is read up to ``end``, the :func:`~detector.media.containers.cut_fragment` of the file. Raises
-    :class:`MediaError` when none of them can read it.
+    It is read up to ``end``, from :func:`~detector.media.containers.cut_fragment`. Raises :class:`MediaError`
+    if no demuxer can read it.
     """
     for demuxer in _demuxers(file):
         try:
-            # `enable_drefs` stays off (FFmpeg's default): a mov may not point at other files.
-            # Tags that are no UTF-8 must not keep a file from being examined.
+            # `enable_drefs` stays off (FFmpeg's default): a mov may not refer to other files.
             return av.open(
-                _Nameless(file, end),
+                _NamelessFile(file, end),
                 mode="r",
                 format=demuxer,
-                # A transport stream's pictures may go on under another number, as where advertisements were
-                # put in.
+                # merge_pmt_versions: the pictures of a transport stream may continue under another PID, for
+                # instance after advertisements.
                 options={"format_whitelist": ",".join(DEMUXERS), "merge_pmt_versions": "1"},
-                metadata_errors="replace",
+                metadata_errors="replace",  # invalid UTF-8 in tags must not prevent an examination
             )
         except (av.FFmpegError, ValueError):
             continue
@@ -367,7 +356,7 @@ def open_container(file: BinaryIO, end: int | None) -> av.container.InputContain
 
 
 def _lacks_table(file: BinaryIO) -> bool:
-    """Whether an MP4 or QuickTime file has no table of contents, which recorders write last."""
+    """Return whether an MP4 or QuickTime file has no `moov` box, which recorders write last."""
     file.seek(0)
     kind = container_of(file.read(HEAD_BYTES))
     if kind is None or kind.is_photo or MP4 not in kind.demuxers:
@@ -376,10 +365,9 @@ def _lacks_table(file: BinaryIO) -> bool:
 
 
 def _demuxers(file: BinaryIO) -> Iterator[str | None]:
-    """FFmpeg's own choice, and where it finds none, one by name: what begins as one kind may soon look like
-    others.
+    """Yield None, for FFmpeg's own choice, then demuxers that FFmpeg may have missed.
 
-    So do small JPEGs with something behind them, and M2TS files that begin within a packet.
+    It misses small JPEGs with appended data, and M2TS files that begin within a packet.
     """
     start = file.tell()
     yield None

@@ -20,18 +20,18 @@ from detector.media.acceptance import HEAD_BYTES, PHOTOS, TIFF, InputLimits, is_
 # None, CCITT's three, LZW, deflate's two, PackBits.
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
 _CIELAB = 8  # of a TIFF's photometric interpretations
-_DEEPEST = 16  # bits of one colour that FFmpeg reads of a picture without others
+_DEEPEST = 16  # bits that FFmpeg reads in a picture with one channel
 _TIFF_HEADER = 8  # bytes
-_LEVELS, _FLOAT = {1, 4}, 3  # of a TIFF's sample formats: unsigned and, read likewise, of no stated kind
-_TIFF_ALPHA = frozenset({1, 2})  # of its extra samples: associated, unassociated
-_TIFF_ASKED = (
+_LEVELS, _FLOAT = {1, 4}, 3  # TIFF sample formats: unsigned and undefined (read as unsigned); float
+_TIFF_ALPHA = frozenset({1, 2})  # TIFF extra samples: associated and unassociated alpha
+_TIFF_TAGS = (
     TiffImagePlugin.COMPRESSION,
     TiffImagePlugin.PHOTOMETRIC_INTERPRETATION,
     TiffImagePlugin.BITSPERSAMPLE,
     TiffImagePlugin.SAMPLEFORMAT,
     TiffImagePlugin.EXTRASAMPLES,
 )
-# A BMP's file header with that of its picture; BITMAPV4HEADER; BI_BITFIELDS, BI_ALPHABITFIELDS.
+# BMP: file and picture header; size of BITMAPV4HEADER; BI_BITFIELDS and BI_ALPHABITFIELDS.
 _BMP_HEAD, _BMP_V4, _BMP_MASKS = 70, 108, (3, 6)
 _XMP = ("xmp", "XML:com.adobe.xmp")  # where Pillow keeps it
 _JPEGS = frozenset({"JPEG", "MPO"})
@@ -39,43 +39,38 @@ _JPEGS = frozenset({"JPEG", "MPO"})
 
 @contextmanager
 def open_photo(file: BinaryIO) -> Iterator[PIL.Image.Image]:
-    """An open photo file as a picture of Pillow, not decoded yet; of the accepted kinds alone.
-
-    Raises what Pillow raises for any other.
-    """
+    """Open a photo file with Pillow, without decoding it. Pillow raises its own errors for other formats."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
     formats: tuple[str, ...] = PHOTOS
     if is_boxed_picture(head) and b"avif" not in head[8:64]:
-        import pillow_heif  # only where it is needed: it loads a decoder of its own
+        import pillow_heif  # imported on demand, because it loads a decoder
 
         pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
         formats = ("HEIF",)
-    # Sizes are refused by `detector.media.acceptance`, in words, before anything is decoded.
+    # `detector.media.acceptance` refuses large pictures with a message of its own, before decoding.
     PIL.Image.MAX_IMAGE_PIXELS = None
     with warnings.catch_warnings(action="ignore"), PIL.Image.open(file, formats=formats) as picture:
         yield picture
 
 
 def exif_of(picture: PIL.Image.Image) -> PIL.Image.Exif:
-    """The EXIF block of an open photo file.
-
-    Where that says nothing of the orientation Pillow takes one from XMP, by which browsers turn no picture.
-    """
-    kept = {key: picture.info.pop(key) for key in _XMP if key in picture.info}
+    """Return the EXIF block of an open photo file."""
+    # Without an EXIF orientation Pillow takes one from XMP, which browsers ignore.
+    xmp = {key: picture.info.pop(key) for key in _XMP if key in picture.info}
     try:
-        # Not its own way for a PNG, which decodes it first.
+        # The base class's method, because that of PngImageFile decodes the picture first.
         return PIL.Image.Image.getexif(picture)
     finally:
-        picture.info.update(kept)
+        picture.info.update(xmp)
 
 
 @contextmanager
 def strict_decoding() -> Iterator[None]:
-    """Pictures cut short are damaged.
+    """Treat truncated pictures as damaged.
 
-    WeasyPrint, once imported, has Pillow take them for whole ones in the whole process.
+    WeasyPrint, once imported, makes Pillow accept them throughout the process.
     """
     lenient, PIL.ImageFile.LOAD_TRUNCATED_IMAGES = PIL.ImageFile.LOAD_TRUNCATED_IMAGES, False
     try:
@@ -85,9 +80,9 @@ def strict_decoding() -> Iterator[None]:
 
 
 def is_complete(file: BinaryIO) -> bool:
-    """Whether the picture of an open photo file can be decoded to its end; True where Pillow does not know.
+    """Return whether a photo can be decoded to its end; True if Pillow cannot tell.
 
-    Leaves the file where it was.
+    The file position is preserved.
     """
     place = file.tell()
     try:
@@ -105,21 +100,18 @@ def is_complete(file: BinaryIO) -> bool:
         file.seek(place)
 
 
-class _Bytes:
-    """A file of which FFmpeg knows no more than its bytes."""
+class _NamelessFile:
+    """A file object that hides the file name from FFmpeg."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def _is_whole_jpeg(file: BinaryIO) -> bool:
-    """Whether all blocks of a JPEG are there before its end mark: Pillow fills in those that are not.
-
-    FFmpeg says so where it is told to give up at errors.
-    """
+    """Return whether a JPEG has all its blocks. Pillow fills in missing ones; FFmpeg can stop at them."""
     file.seek(0)
     try:
-        with av.open(_Bytes(file), format="jpeg_pipe") as container:
+        with av.open(_NamelessFile(file), format="jpeg_pipe") as container:
             stream = container.streams.video[0]
             stream.codec_context.options = {"err_detect": "explode"}
             return next(container.decode(stream), None) is not None
@@ -128,9 +120,9 @@ def _is_whole_jpeg(file: BinaryIO) -> bool:
 
 
 def is_tiff_beyond_ffmpeg(file: BinaryIO) -> bool:
-    """Whether a TIFF in tiles, in CIE Lab, of 32 bits, or in a compression that FFmpeg shows black, wordless.
+    """Return whether FFmpeg would silently show a TIFF black: tiled, CIE Lab, 32 bits, unknown compression.
 
-    Told by the tags of the first picture, also where Pillow cannot decode it.
+    The tags of the first picture decide, also if Pillow cannot decode it.
     """
     tags = _tiff_tags(file)
     return tags is not None and (
@@ -142,9 +134,9 @@ def is_tiff_beyond_ffmpeg(file: BinaryIO) -> bool:
 
 
 def is_tiff_of_numbers(file: BinaryIO) -> bool:
-    """Whether a TIFF of signed, complex or half-precision numbers, which FFmpeg takes for levels, wordless.
+    """Return whether a TIFF has signed, complex or half-precision samples, which FFmpeg misreads silently.
 
-    What of it is black and what is white stands nowhere. One colour of 32 bits is Pillow's matter.
+    Nothing states which of these numbers are black and white. Pillow handles a single 32-bit channel.
     """
     tags = _tiff_tags(file)
     if tags is None or _is_one_deep_colour(tags):
@@ -156,10 +148,9 @@ def is_tiff_of_numbers(file: BinaryIO) -> bool:
 
 
 def has_transparency(file: BinaryIO) -> bool:
-    """Whether a fourth channel, or a second beside grey, is transparency, if the photo has one.
+    """Return whether the extra channel of a photo, if it has one, is transparency.
 
-    FFmpeg takes any for it: also one of a TIFF that means something else, and the filling of a BMP whose
-    header names no mask of it.
+    FFmpeg always assumes so, also for other extra samples of a TIFF and for padding bytes of a BMP.
     """
     file.seek(0)
     head = file.read(_BMP_HEAD)
@@ -171,7 +162,7 @@ def has_transparency(file: BinaryIO) -> bool:
 
 
 def _tiff_tags(file: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2 | None:
-    """Those of the first picture; None for a file that is no TIFF, or whose tags are damaged."""
+    """Return the tags of the first picture; None if the file is no TIFF or its tags are damaged."""
     file.seek(0)
     header = file.read(_TIFF_HEADER)
     if not header.startswith(TIFF):
@@ -181,8 +172,8 @@ def _tiff_tags(file: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2 | None:
             tags = TiffImagePlugin.ImageFileDirectory_v2(header)
             file.seek(tags.next)
             tags.load(file)
-            for tag in _TIFF_ASKED:
-                tags.get(tag)  # it is read when it is asked for
+            for tag in _TIFF_TAGS:
+                tags.get(tag)  # values are parsed on first access
     except (OSError, SyntaxError, ValueError, TypeError, RuntimeError, MemoryError, struct.error):
         return None
     return tags
@@ -193,9 +184,8 @@ def _depths(tags: TiffImagePlugin.ImageFileDirectory_v2) -> tuple[int, ...]:
 
 
 def _numbers(tags: TiffImagePlugin.ImageFileDirectory_v2, tag: int) -> tuple[int, ...]:
-    """Those that a tag lists; a damaged file may hold text there."""
-    listed = tags.get(tag, ())
-    return tuple(n for n in listed if isinstance(n, int)) if isinstance(listed, tuple) else ()
+    values = tags.get(tag, ())  # text in a damaged file
+    return tuple(n for n in values if isinstance(n, int)) if isinstance(values, tuple) else ()
 
 
 def _is_one_deep_colour(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
@@ -219,10 +209,10 @@ EXIF_ORIENTATIONS: dict[int, Orientation] = {
 
 
 def photo_orientation(file: BinaryIO, bounds: InputLimits) -> Orientation:
-    """What a photo's EXIF says; PyAV cannot read it off frames that carry it.
+    """Return the orientation that a photo's EXIF states.
 
-    Raises :class:`MediaError` for a photo beyond ``bounds``, by its header: FFmpeg decodes a PNG whole to
-    find out its size, and Pillow to find its EXIF.
+    Raises :class:`MediaError` for a photo beyond ``bounds``. Only its header is read first, because FFmpeg
+    decodes a whole PNG to find its size, and Pillow to find its EXIF.
     """
     try:
         with open_photo(file) as photo:
@@ -231,15 +221,15 @@ def photo_orientation(file: BinaryIO, bounds: InputLimits) -> Orientation:
                 photo.load()  # it may come after the pixels
             return EXIF_ORIENTATIONS.get(exif_of(photo).get(ExifTags.Base.Orientation, 1), UPRIGHT)
     except (OSError, SyntaxError, ValueError, RuntimeError, MemoryError, PIL.Image.DecompressionBombError):
-        # MemoryError: Pillow asks for as much as a chunk claims to hold.
-        return UPRIGHT  # not a photo, or one whose EXIF is damaged: what matters is whether it decodes
+        # MemoryError: Pillow allocates as much as a chunk claims to hold.
+        return UPRIGHT  # no photo, or damaged EXIF, which must not keep it from being examined
 
 
 def display_orientation(frame: av.VideoFrame) -> Orientation:
-    """What a video's display matrix says.
+    """Return the orientation that a video's display matrix states.
 
-    Read from the display matrix, nine fixed-point numbers of which the first two rows carry
-    a column (a, b) and (c, d): x' = ax + cy, y' = bx + dy, with y downwards.
+    The matrix has nine fixed-point numbers. Its first two rows hold the columns (a, b) and (c, d) of
+    x' = ax + cy, y' = bx + dy, with y downwards.
     """
     data = frame.side_data.get(av.sidedata.sidedata.Type.DISPLAYMATRIX)
     if data is None:

@@ -14,46 +14,46 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _End:
-    raised: BaseException | None
+    error: BaseException | None
 
 
 @contextmanager
 def prefetch(items: Generator[T], depth: int) -> Iterator[Iterator[T]]:
-    """``items`` in their order, made in a thread of its own; ``depth`` wait at most, and one for its place.
+    """Produce ``items`` in a thread of their own, at most ``depth`` (and one more) ahead of their use.
 
-    What making them raises is raised where they are used. On leaving the context the thread
-    has ended and ``items`` is closed, whether or not all were used.
+    An exception in the producer is raised in the consumer. When the context ends, the thread has ended and
+    ``items`` is closed, whether or not all were consumed.
     """
     queue: Queue[T | _End] = Queue(depth)
-    unwanted = threading.Event()
+    stop = threading.Event()
 
-    def make() -> None:
-        raised = None
+    def produce() -> None:
+        error = None
         try:
             for item in items:
                 queue.put(item)
-                if unwanted.is_set():
+                if stop.is_set():
                     break
-        except BaseException as error:
-            raised = error
+        except BaseException as raised:
+            error = raised
         finally:
             items.close()
-        queue.put(_End(raised))
+        queue.put(_End(error))
 
-    def used() -> Iterator[T]:
+    def consume() -> Iterator[T]:
         while not isinstance(item := queue.get(), _End):
             yield item
-        if item.raised is not None:
-            raise item.raised
+        if item.error is not None:
+            raise item.error
 
-    thread = threading.Thread(target=make, name="decoding", daemon=True)
+    thread = threading.Thread(target=produce, name="decoding", daemon=True)
     thread.start()
     try:
-        yield used()
+        yield consume()
     finally:
-        unwanted.set()
+        stop.set()
         while thread.is_alive():
-            # Room in the queue, or the thread would wait in it for ever.
+            # Make room in the queue, or the thread would wait for it forever.
             try:
                 queue.get(timeout=0.01)
             except Empty:

@@ -36,14 +36,14 @@ from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
 
 _ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
-# From black at 16 and white at 235 (ITU-R BT.601) to 0 and 255.
+# From limited range (ITU-R BT.601: black 16, white 235) to full range.
 _FROM_LIMITED = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 
 
 class UprightPictures(FrameDecoder):
-    """A decoder that knows how the frames of its file are shown; which of them come, its reader says.
+    """A decoder that converts frames to the pictures that viewers show: upright, square pixels, sRGB.
 
-    ``photo`` is how a photograph is turned upright; of a video each frame says so itself.
+    ``photo`` is the orientation of a photo; in a video each frame carries its own.
     """
 
     def __init__(
@@ -51,52 +51,48 @@ class UprightPictures(FrameDecoder):
     ) -> None:
         super().__init__(container, bounds)
         self._photo = photo
-        # A frame would make one of its own, with its own threads, and take eight times as long.
-        self._rgb = VideoReformatter()
-        self._rgba = VideoReformatter()  # likewise
+        # Without one, each frame creates its own with its own threads, which takes eight times as long.
+        self._rgb, self._rgba = VideoReformatter(), VideoReformatter()
+        # The next three may be set before frames are read.
         self.to_srgb = ToSrgb()
-        """What is done with its colours; to be set before frames are read."""
         self.has_transparency = True
-        """Whether a channel beside the colours is transparency; to be set before frames are read."""
-        self.transparent = 0.0
-        """The largest share of a frame through which something is seen: the ground on which it is put."""
+        """Whether a channel beside the colours is transparency."""
         self.turned = 0
-        """Clockwise quarter turns that the file does not ask for; to be set before frames are read."""
-        self._matrix: tuple[int, Orientation] | None = None  # the last rotation read, and what it meant
+        """Clockwise quarter turns beyond those that the file asks for."""
+        self.transparent = 0.0
+        """The largest transparent share of a frame."""
+        self._matrix: tuple[int, Orientation] | None = None  # the last rotation and its orientation
 
     def orientation(self, frame: av.VideoFrame) -> Orientation:
-        """How a frame is turned upright."""
+        """Return the turns, and whether to mirror, that make a frame upright."""
         turns, mirrored = self._photo if self.kind is MediaKind.IMAGE else self._displayed(frame)
         return (turns + self.turned) % 4, mirrored
 
     def _displayed(self, frame: av.VideoFrame) -> Orientation:
-        """What the display matrix says; read again where its rotation is another than before.
-
-        In PyAV a frame whose matrix is read refers to itself and stays until Python looks for garbage: by
-        then 150 frames of 4K were held.
-        """
+        # Read the matrix only when the rotation changes: in PyAV a frame whose matrix was read refers to
+        # itself and lives until the next garbage collection, by which time 150 frames of 4K were held.
         rotation = frame.rotation
         if self._matrix is None or self._matrix[0] != rotation:
             self._matrix = rotation, display_orientation(frame)
         return self._matrix[1]
 
     def square_size(self, frame: av.VideoFrame) -> tuple[int, int]:
-        """Width and height of a frame, not yet turned, in square pixels: none is left out."""
+        """Return width and height of a frame in square pixels, before turning it; no pixel is dropped."""
         aspect = self.aspect_of(frame)
         if aspect >= 1:
             return round(frame.width * aspect), frame.height
         return frame.width, round(frame.height / aspect)
 
     def rgb(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        """A frame as it lies in the file, at this size, in sRGB, on a plain ground."""
+        """Convert a frame to sRGB on a plain background at this size, without turning it."""
         image = self._colours(frame, width, height)
         if not self._may_be_transparent(frame):
             return image
-        whole = self._rgba.reformat(frame, width=width, height=height, format="rgba", threads=1).to_ndarray()
-        return self.opaque(image, cast(NDArray[np.uint8], whole[:, :, 3]))
+        rgba = self._rgba.reformat(frame, width=width, height=height, format="rgba", threads=1).to_ndarray()
+        return self.opaque(image, cast(NDArray[np.uint8], rgba[:, :, 3]))
 
     def is_converted(self, frame: av.VideoFrame) -> bool:
-        """Whether :meth:`rgb` shows a frame otherwise than its bare numbers do."""
+        """Return whether :meth:`rgb` does more than convert the stored numbers to RGB."""
         return (
             frame.color_trc in colour.TRANSFER_NAMES
             or self._may_be_transparent(frame)
@@ -110,7 +106,7 @@ class UprightPictures(FrameDecoder):
         )
 
     def opaque(self, image: Image, alpha: NDArray[np.uint8]) -> Image:
-        """``image`` on the ground on which viewers show such pictures: white, of a video black."""
+        """Blend ``image`` over the background that viewers use: white, or black for a video."""
         self.transparent = max(self.transparent, transparent_share(alpha))
         is_picture = self.kind is MediaKind.IMAGE or self.container_format in _ANIMATIONS
         return flatten_transparency(image, alpha, WHITE if is_picture else BLACK)
@@ -129,12 +125,12 @@ class UprightPictures(FrameDecoder):
         return _FROM_LIMITED[image] if _is_limited_grey(frame) else image
 
     def upright_size(self, frame: av.VideoFrame) -> Size:
-        """Width and height of a frame as it is shown, in square pixels."""
+        """Return width and height of a frame as shown, in square pixels."""
         width, height = self.square_size(frame)
         return (height, width) if self.orientation(frame)[0] % 2 else (width, height)
 
     def upright(self, frame: av.VideoFrame, canvas: Size) -> Image:
-        """A frame as it is shown, in RGB, as large as it fits on a canvas of this width and height."""
+        """Return a frame as shown, in RGB, fitted to a canvas of this width and height."""
         quarter_turns, mirrored = self.orientation(frame)
         width, height = fit_size(self.upright_size(frame), canvas)
         image = self.rgb(frame, *((height, width) if quarter_turns % 2 else (width, height)))
@@ -144,7 +140,7 @@ class UprightPictures(FrameDecoder):
 
 
 def _is_limited_grey(frame: av.VideoFrame) -> bool:
-    """Whether a picture without colours is of limited range: FFmpeg takes all of them for full range."""
+    """Return whether a grey picture has limited range; FFmpeg takes all grey pictures for full range."""
     return bool(frame.color_range == ColorRange.MPEG) and frame.format.name.startswith("gray")
 
 
@@ -158,7 +154,7 @@ PICTURE_DAMAGED = N_(
 
 
 class PictureGrowsError(Exception):
-    """A frame is wider or higher than those before it; a canvas of ``size`` would hold both."""
+    """A frame is larger than those before it; a canvas of ``size`` would hold both."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -166,7 +162,7 @@ class PictureGrowsError(Exception):
 
 
 class _Decoded(NamedTuple):
-    """A frame as the decoder gives it, with its PTS and its number from 0, in order of presentation."""
+    """A frame as decoded, with its PTS and its position in order of presentation."""
 
     frame: av.VideoFrame
     pts: int
@@ -181,39 +177,38 @@ class MediaReader(UprightPictures):
     ) -> None:
         super().__init__(container, photo, bounds)
         self.is_whole: Callable[[], bool] = lambda: True
-        """Of a photo: whether all of it can be decoded. FFmpeg fills in what is missing and says nothing."""
+        """Whether all of a photo can be decoded. FFmpeg silently fills in missing parts."""
         self.width = self.height = self.rotation = 0
         self.canvas: Size | None = None
-        """Width and height of all frames, to be set before they are read; None: those of the first."""
+        """Width and height of all frames, to be set before they are read; None for those of the first."""
         self.refuses_growth = False
-        """Whether :class:`PictureGrowsError` is raised of sampled frames that are larger than that."""
+        """Whether a sampled frame larger than the canvas raises :class:`PictureGrowsError`."""
         self.sizes: list[Size] = []
-        """The sizes that sampled frames have in the file, upright; the first 16."""
+        """The upright sizes of sampled frames in the file; the first 16."""
         self._sampled_frames = self._interlaced_frames = 0
 
     def frames(self, sample_rate: float, all_decoded: bool = True) -> Generator[Frame]:
-        """The first frame of each 1/``sample_rate`` seconds, and each that is shown for longer than that.
+        """Yield the first intact frame of each 1/``sample_rate`` seconds, and each that is shown longer.
 
-        All others are decoded and counted only, as are those that rest on damaged or missing pictures
-        (:mod:`detector.media.stream.damage`): the first of an interval is its first intact one. Unless
-        ``all_decoded``, those to which no other refers are only counted, where that can be told. A frame that
-        is not the first comes once the next one is there.
-        Raises :class:`MediaError` when not one frame can be decoded, or all rest on damaged ones.
+        All others are decoded and counted only, as are frames that depend on damaged or missing pictures
+        (:mod:`detector.media.stream.damage`). Unless ``all_decoded``, pictures to which no other refers are
+        skipped where that is known.
+        Raises :class:`MediaError` if no frame can be decoded, or all depend on damaged ones.
         """
         rate = Fraction(sample_rate).limit_denominator(1_000_000)
-        none = True
+        is_empty = True
         for frame, pts, number in self._sampled(rate, all_decoded):
-            none = False
+            is_empty = False
             self._note_size(frame)
             self._sampled_frames += 1
             self._interlaced_frames += frame.interlaced_frame
             yield self._frame(frame, pts, number)
         if self.kind is MediaKind.IMAGE:
-            if none:
+            if is_empty:
                 raise MediaError(PICTURE_DAMAGED)
             if not self.is_whole():
                 self.tally.undecodable += 1
-        if none:
+        if is_empty:
             raise MediaError(
                 N_(
                     "Not one frame could be decoded: the file is damaged or uses a codec unknown "
@@ -223,17 +218,17 @@ class MediaReader(UprightPictures):
             )
 
     def _sampled(self, rate: Fraction, all_decoded: bool) -> Iterator[_Decoded]:
-        """The frames of :meth:`frames`, not yet upright."""
-        # Of sampling, the last interval with a sampled frame, and the last with one that rests on damage.
+        """Yield the frames of :meth:`frames`, not yet upright."""
+        # The last interval with a sampled frame, and the last with a frame that depends on damage.
         tally, last_interval, spoilt_interval = self.tally, -1, -1
-        # The last frame, where it is not sampled so far: how long it is shown tells the next one.
+        # The last frame, if not sampled so far: the next frame tells how long it is shown.
         passed: _Decoded | None = None
-        # Chosen, but shown before others on which they may rest.
+        # Selected, but shown before frames on which they may depend.
         waiting: deque[_Decoded] = deque()
         for frame, pts in self._decoded(rate=None if all_decoded else rate):
             if passed and tally.before_last == passed.pts and (pts - passed.pts) * self.time_base > 1 / rate:
                 waiting.append(passed)
-            this = _Decoded(frame, pts, tally.frames - 1)
+            current = _Decoded(frame, pts, tally.frames - 1)
             interval = int(self._time(pts) * rate)
             passed = None
             if tally.damage.rests:
@@ -242,9 +237,9 @@ class MediaReader(UprightPictures):
             elif interval > last_interval:
                 tally.not_sampled -= interval == spoilt_interval
                 last_interval = interval
-                waiting.append(this)
+                waiting.append(current)
             else:
-                passed = this
+                passed = current
             yield from self._undamaged(waiting)
         if self.kind is MediaKind.VIDEO and passed and tally.last_pts == passed.pts:
             shown = self.duration - self._time(passed.pts) + Fraction(seconds_after_last_frame(self))
@@ -253,26 +248,26 @@ class MediaReader(UprightPictures):
         yield from self._undamaged(waiting)
 
     def _undamaged(self, waiting: deque[_Decoded]) -> Iterator[_Decoded]:
-        """Those of which it is known by now that they rest on nothing damaged; they are taken from there."""
+        """Take the frames whose state is known from ``waiting``; yield those that depend on no damage."""
         damage = self.tally.damage
         while waiting and damage.is_known(waiting[0].pts):
-            one = waiting.popleft()
-            if damage.rests_at(one.pts):
+            decoded = waiting.popleft()
+            if damage.rests_at(decoded.pts):
                 self.tally.not_sampled += 1
             else:
-                yield one
+                yield decoded
 
     @property
     def interlaced(self) -> float:
-        """The share of sampled frames that are stored as two fields."""
+        """Share of sampled frames that are stored as two fields."""
         return self._interlaced_frames / self._sampled_frames if self._sampled_frames else 0.0
 
     def every_frame(self) -> Iterator[tuple[av.VideoFrame, int]]:
-        """All frames as the decoder gives them, neither upright nor RGB, each with its PTS."""
+        """Yield all frames as decoded, neither upright nor RGB, each with its PTS."""
         return self._decoded()
 
     def some_frames(self, skip: Literal["NONREF", "NONKEY"]) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Likewise: only frames to which others refer (``NONREF``), or only key frames (``NONKEY``)."""
+        """Yield only frames to which others refer (``skip="NONREF"``), or only key frames (``"NONKEY"``)."""
         context = self._stream.codec_context
         context.skip_frame = skip
         try:
@@ -283,9 +278,9 @@ class MediaReader(UprightPictures):
             self.tally.end_pts = max(self.tally.end_pts, self.tally.packets.end)
 
     def rewind(self) -> None:
-        """Make the reader what it was before any frame was read."""
+        """Return the reader to its state before any frame was read."""
         first = self.tally.first_pts or 0
-        # As in :meth:`_seek`: not every container goes where it is told to.
+        # As in :meth:`_seek`, several targets: not every container seeks exactly.
         targets = (first, int(first - _SEEK_EARLIER / self.time_base), None)
         for target in (None,) if self._reads_from_start() else targets:
             if not self._sought(target):
@@ -298,48 +293,48 @@ class MediaReader(UprightPictures):
         del self._aspects[:]
 
     def at(self, wanted: set[int]) -> Generator[Frame]:
-        """The frames whose PTS are in ``wanted``, in order; after :meth:`frames` none is decoded twice."""
+        """Yield the frames whose PTS are in ``wanted``, in order; call after :meth:`frames`."""
         return self.spans([(pts, pts) for pts in sorted(wanted)])
 
     def spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[Frame]:
-        """All frames from the first to the last PTS of each span, likewise; spans in order and apart.
+        """Yield all frames from the first to the last PTS of each span; spans are sorted and disjoint.
 
-        Of a span whose first frame is not found nothing comes.
+        A span whose first frame is not found yields nothing.
         """
         return (self._frame(frame, pts) for frame, pts in self.decoded_spans(wanted))
 
     def decoded_spans(self, wanted: Iterable[tuple[int, int]]) -> Generator[tuple[av.VideoFrame, int]]:
-        """The frames of :meth:`spans` as the decoder gives them, each with its PTS."""
+        """Yield the frames of :meth:`spans` as decoded, each with its PTS."""
         running: FramesWithPts = iter(())
-        here: int | None = None
+        position: int | None = None
         for first, last in wanted:
-            found = None
-            if here is not None and (self._reads_from_start() or here >= self._key_before(first)):
-                found = frame_at(running, first)
-            if found is None:
-                running, found = self._seek(first)
-            here = None if found is None else first
-            if found is not None:
-                yield found, first
-            while here is not None and here < last and (following := next(running, None)):
-                found, here = following
-                if here <= last:
-                    yield found, here
+            frame = None
+            if position is not None and (self._reads_from_start() or position >= self._key_before(first)):
+                frame = frame_at(running, first)
+            if frame is None:
+                running, frame = self._seek(first)
+            position = None if frame is None else first
+            if frame is not None:
+                yield frame, first
+            while position is not None and position < last and (following := next(running, None)):
+                frame, position = following
+                if position <= last:
+                    yield frame, position
 
     def since_key(self, pts: int) -> float:
-        """Seconds that have to be decoded to come to the frame at ``pts``; infinity where that is unknown."""
+        """Return the seconds to decode from the key frame to the frame at ``pts``; infinity if unknown."""
         key = self._key_before(pts)
         return (pts - key) * float(self.time_base) if math.isfinite(key) else math.inf
 
     def _key_before(self, pts: int) -> float:
-        """PTS of the last key frame not after ``pts``; infinity where none is known."""
+        """Return the PTS of the last key frame not after ``pts``; infinity if none is known."""
         number = bisect_right(self._keys, pts)
         return self._keys[number - 1] if number else math.inf
 
     def _seek(self, pts: int) -> tuple[FramesWithPts, av.VideoFrame | None]:
-        """The frame at ``pts``, and those that follow."""
+        """Seek to the frame at ``pts``; return the frames that follow, and the frame."""
         # Some containers cannot seek, or land behind the frame or (transport streams) between two key
-        # frames: the next tries go to before its key frame, and then to the start of the file.
+        # frames. Then try a time before its key frame, and finally the start of the file.
         key = self._key_before(pts)
         early = [int(key - _SEEK_EARLIER / self.time_base)] if math.isfinite(key) else []
         targets = (pts, *early, self.tally.first_pts or 0, None)
@@ -347,20 +342,20 @@ class MediaReader(UprightPictures):
             if not self._sought(target):
                 continue
             running = self._decoded(counting=False)
-            found = frame_at(running, pts)
-            if found is not None:
-                return running, found
+            frame = frame_at(running, pts)
+            if frame is not None:
+                return running, frame
         return iter(()), None
 
     def _reads_from_start(self) -> bool:
-        """Whether a frame is found again from the first byte on only."""
+        """Return whether a frame can be found again only by reading from the first byte."""
         return self.clock_restarts or self.index_goes_back
 
     def _sought(self, pts: int | None) -> bool:
-        """Go to the key frame before ``pts``, or to the first byte; whether the container could."""
+        """Seek to the key frame before ``pts``, or to the first byte; return whether that succeeded."""
         try:
             if pts is None and self.container_format in (MATROSKA, MP4):
-                return self._opened_again()  # whose demuxers find it in no other way
+                return self._opened_again()  # these demuxers cannot return to the first byte otherwise
             if pts is None:
                 self._container.seek(0, unsupported_byte_offset=True)
             else:
@@ -373,9 +368,9 @@ class MediaReader(UprightPictures):
         return (pts - (self.tally.first_pts or 0)) * self.time_base
 
     def largest(self, size: Size) -> Size:
-        """The least width and height that hold ``size`` and all key frames; reads the file to its end.
+        """Return the smallest width and height that hold ``size`` and all key frames; reads the whole file.
 
-        Raises :class:`MediaError` where that is beyond the bounds.
+        Raises :class:`MediaError` if that exceeds the bounds.
         """
         width, height = size
         for frame, _ in self.some_frames("NONKEY") if self.can_skip else ():
@@ -393,7 +388,7 @@ class MediaReader(UprightPictures):
             raise PictureGrowsError((max(size[0], self.width), max(size[1], self.height)))
 
     def _frame(self, frame: av.VideoFrame, pts: int, index: int | None = None) -> Frame:
-        """A frame upright and on the canvas of all of them, in whose pixels all boxes are told."""
+        """Return a frame upright and on the common canvas, to whose pixels all boxes refer."""
         size = self.upright_size(frame)
         self._bounds.refuse_picture(*size)
         if not self.width:
@@ -405,7 +400,7 @@ class MediaReader(UprightPictures):
 
 
 def frame_at(frames: FramesWithPts, pts: int) -> av.VideoFrame | None:
-    """The frame at ``pts``, if ``frames`` come to it."""
+    """Return the frame at ``pts`` if ``frames`` reach it."""
     for frame, at in frames:
         if at >= pts:
             return frame if at == pts else None

@@ -1,6 +1,6 @@
-"""Anomalies in an exhibit's metadata that deserve a person's look.
+"""Anomalies in an exhibit's metadata that deserve a person's look (docs/exhibit.md).
 
-They never affect the verdict (docs/exhibit.md).
+They never affect the verdict.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from detector.schema.analysis import Media
 from detector.schema.formatting import N_
 from detector.schema.metadata import LEAST_TRANSPARENT, Anomaly, Details, Moment, Photo, Tag
 
-# For each use of programs: kind, observation, concern and innocent explanation of the anomaly.
+# Programs by use, each with kind, observation, concern and innocent explanation of the anomaly.
 _USES = (
     (
         generators.EDITORS,
@@ -58,7 +58,7 @@ _USES = (
 
 
 def program_anomalies(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
-    """One anomaly for each use of which the tags name a program."""
+    """Yield one anomaly for each group of programs that the tags name."""
     for programs, kind, observation, concern, innocent in _USES:
         if naming := generators.tags_naming(tags, programs):
             yield Anomaly(
@@ -70,12 +70,17 @@ def program_anomalies(tags: tuple[Tag, ...]) -> Iterator[Anomaly]:
 
 
 def list_tags(tags: Iterable[Tag]) -> str:
-    """The first four tags, each with its value and place, and how many more there are."""
-    told = list(dict.fromkeys(f"“{tag.value[:80]}” ({tag.place}, {tag.name})" for tag in tags))
-    return ", ".join(told[:4]) + (N_(" and %(told)s more") % {"told": len(told) - 4} if len(told) > 4 else "")
+    """List the first four tags with value and place, and the number of further ones."""
+    return _first_four(f"“{tag.value[:80]}” ({tag.place}, {tag.name})" for tag in tags)
 
 
-# Clocks are set by hand, and zones forgotten: less than this is no disagreement.
+def _first_four(texts: Iterable[str]) -> str:
+    distinct = list(dict.fromkeys(texts))
+    more = len(distinct) - 4
+    return ", ".join(distinct[:4]) + (N_(" and %(told)s more") % {"told": more} if more > 0 else "")
+
+
+# Clocks are set by hand and time zones forgotten, so a smaller difference is no disagreement.
 _SAME_TIME = timedelta(hours=26)
 _AHEAD = timedelta(hours=26)
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -84,28 +89,34 @@ _CREATIONS_DISAGREE = N_("creation times disagree")
 _FILE_AND_STREAM = N_("file and stream times differ")
 _CHANGED_LATER = N_("changed after it was made")
 DEPEND_ON_NOW = frozenset({IN_THE_FUTURE, _CREATIONS_DISAGREE, _FILE_AND_STREAM, _CHANGED_LATER})
-"""A time that lay in the future may lie in the past by now, and then tell of others."""
-# A written time, and the moment it means.
-_Dated = tuple[Moment, datetime]
+"""Anomalies that a repeated analysis may change, because a time in the future becomes one in the past."""
+_Dated = tuple[Moment, datetime]  # a written time and the moment it means
 
 
 def clock_anomalies(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomaly]:
-    """Anomalies of the times in a file that was analysed at ``now``."""
-    dated = [(each, timestamps.parse(each.utc)) for each in times if each.utc]
+    """Yield the anomalies of the times in a file that is analysed at ``now``."""
+    dated = [(time, timestamps.parse(time.utc)) for time in times if time.utc]
     yield from _impossible(dated, now)
-    sane = [(each, moment) for each, moment in dated if _OLDEST <= moment <= now + _AHEAD]
-    made = [(each, moment) for each, moment in sane if "modif" not in each.name.lower()]
-    modified = [(each, moment) for each, moment in sane if "modif" in each.name.lower()]
+    sane = [(time, moment) for time, moment in dated if _OLDEST <= moment <= now + _AHEAD]
+    made = [(time, moment) for time, moment in sane if "modif" not in time.name.lower()]
+    modified = [(time, moment) for time, moment in sane if "modif" in time.name.lower()]
     if made:
         yield from _made_on_different_days(made)
         yield from _file_and_streams(made)
     if made and modified:
         yield from _changed_later(made, modified)
-    yield from _unreadable(times)
+    unreadable = [time for time in times if time.utc is None and not any(c.isdigit() for c in time.written)]
+    if unreadable:
+        yield Anomaly(
+            kind=N_("unreadable time"),
+            observation=N_("A tag for a time holds none: %(moments)s.") % {"moments": _moments(unreadable)},
+            concern=N_("No camera writes this; some program or person did."),
+            innocent=N_("A program that fills tags with placeholders."),
+        )
 
 
 def _impossible(dated: Sequence[_Dated], now: datetime) -> Iterator[Anomaly]:
-    if ahead := [each for each, moment in dated if moment > now + _AHEAD]:
+    if ahead := [time for time, moment in dated if moment > now + _AHEAD]:
         yield Anomaly(
             kind=IN_THE_FUTURE,
             observation=N_("Written times lie after the analysis: %(moments)s.")
@@ -113,7 +124,7 @@ def _impossible(dated: Sequence[_Dated], now: datetime) -> Iterator[Anomaly]:
             concern=N_("At least this written time is wrong, so others from the same clock may be too."),
             innocent=N_("A camera's clock set wrong, or reset after its battery was empty."),
         )
-    if early := [each for each, moment in dated if moment < _OLDEST]:
+    if early := [time for time, moment in dated if moment < _OLDEST]:
         yield Anomaly(
             kind=N_("time before digital video"),
             observation=N_("Written times lie before 1990: %(moments)s.") % {"moments": _moments(early)},
@@ -138,9 +149,9 @@ def _made_on_different_days(made: Sequence[_Dated]) -> Iterator[Anomaly]:
 
 
 def _file_and_streams(made: Sequence[_Dated]) -> Iterator[Anomaly]:
-    places = {each.place for each, _ in made}
-    files = [m for each, m in made if each.place == "file"]
-    parts = [m for each, m in made if each.place != "file"]
+    places = {time.place for time, _ in made}
+    files = [m for time, m in made if time.place == "file"]
+    parts = [m for time, m in made if time.place != "file"]
     if files and parts and len(places) > 1:
         apart = min(abs(a - b) for a in files for b in parts)
         if timedelta(seconds=60) < apart <= _SAME_TIME:
@@ -170,20 +181,8 @@ def _changed_later(made: Sequence[_Dated], modified: Sequence[_Dated]) -> Iterat
         )
 
 
-def _unreadable(times: Sequence[Moment]) -> Iterator[Anomaly]:
-    unreadable = [e for e in times if e.utc is None and not any(c.isdigit() for c in e.written)]
-    if unreadable:
-        yield Anomaly(
-            kind=N_("unreadable time"),
-            observation=N_("A tag for a time holds none: %(moments)s.") % {"moments": _moments(unreadable)},
-            concern=N_("No camera writes this; some program or person did."),
-            innocent=N_("A program that fills tags with placeholders."),
-        )
-
-
 def _moments(times: Iterable[Moment]) -> str:
-    told = list(dict.fromkeys(f"{(t.utc or t.written)[:40]} ({t.place}, {t.name})" for t in times))
-    return ", ".join(told[:4]) + (N_(" and %(told)s more") % {"told": len(told) - 4} if len(told) > 4 else "")
+    return _first_four(f"{(t.utc or t.written)[:40]} ({t.place}, {t.name})" for t in times)
 
 
 def _span(length: timedelta) -> str:
@@ -197,13 +196,13 @@ def _span(length: timedelta) -> str:
     )
 
 
-# Below this correlation thumbnail and picture differ; docs/exhibit.md says what was measured.
+# Thumbnail and picture differ below this correlation, as measured in docs/exhibit.md.
 _UNLIKE = 0.9
-_WITH_MAIN = frozenset({"HEIF", "AVIF"})  # one picture, at any place, is the primary item
+_WITH_MAIN = frozenset({"HEIF", "AVIF"})  # formats in which any picture may be the primary item
 
 
 def photo_anomalies(details: Details) -> Iterator[Anomaly]:
-    """Anomalies of a photo file."""
+    """Yield the anomalies of a photo file."""
     if details.photo is None:
         return
     yield from _thumbnail(details.photo)
@@ -268,8 +267,8 @@ def _further_pictures(photo: Photo) -> Iterator[Anomaly]:
 
 
 def transparency_anomalies(details: Details) -> Iterator[Anomaly]:
-    """Anomalies of a photo's or a video's transparency."""
-    # WebM keeps the transparency of VP8 and VP9 beside the pictures, where decoders leave it.
+    """Yield the anomalies of transparent areas, under which something may be hidden."""
+    # WebM stores the transparency of VP8 and VP9 beside the pictures, where decoders ignore it.
     if any(tag.name.lower() == "alpha_mode" and tag.value == "1" for tag in details.tags):
         yield Anomaly(
             kind=N_("transparency that was not examined"),
@@ -304,17 +303,17 @@ def transparency_anomalies(details: Details) -> Iterator[Anomaly]:
 
 
 def find_anomalies(media: Media, details: Details, now: datetime, before: float = 0.0) -> tuple[Anomaly, ...]:
-    """Anomalies of an exhibit; ``now`` is when it was analysed, with its zone.
+    """Return the anomalies of an exhibit that is analysed at ``now``, a time with a zone.
 
-    ``before`` is how many seconds of the duration stated for the whole file pass before its first frame.
+    ``before`` has the seconds before the first frame that the duration of the whole file includes.
     """
-    found = [
+    anomalies = [
         *program_anomalies(details.tags),
         *clock_anomalies(details.times, now),
         *transparency_anomalies(details),
     ]
     if media.still:
-        found += photo_anomalies(details)
+        anomalies += photo_anomalies(details)
     else:
-        found += container_anomalies(media, details, before)
-    return tuple(found)
+        anomalies += container_anomalies(media, details, before)
+    return tuple(anomalies)

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any, BinaryIO
 
 from detector.schema.formatting import N_
 from detector.schema.metadata import Credentials, clean_text
 
-# No manifest is fetched, no revocation asked for. Trust is asked for and, without a list, never found:
-# a signer that nobody vouched for must not pass as a known one.
+# Fetch no manifest and check no revocation online. Verify trust although there is no trust list, so that an
+# unknown signer never passes as trusted.
 OFFLINE = {
     "verify": {
         "verify_after_reading": True,
@@ -36,12 +37,12 @@ _TYPES = {
     "gif": "image/gif",
 }
 _MOST = 32
-# Failures that say who signed is unknown, not that anything is broken.
+# Failures that mean an unknown signer, not a broken signature.
 _TRUST = frozenset({"signingCredential.untrusted", "timeStamp.untrusted"})
 
 
 class IngredientRole(StrEnum):
-    """What the picture of a manifest is to the file's own."""
+    """Relation of a manifest's picture to that of the file."""
 
     OWN = "own"
     PARENT = "parent"
@@ -50,7 +51,7 @@ class IngredientRole(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """One action of one manifest, or one type of source that it states; texts are clean."""
+    """One action, or one digital source type, that a manifest states; texts are clean."""
 
     role: IngredientRole
     action: str
@@ -60,10 +61,10 @@ class Claim:
 
 
 def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim, ...]]:
-    """What the manifest store of an open file says, and which of its checks fail.
+    """Read and verify the manifest store of an open file.
 
-    Then what all manifests of the store claim, that of the file itself first. ``container`` is FFmpeg's name
-    of the format. Never raises for what a file holds.
+    Returns the published credentials, and the claims of all manifests, those of the file itself first.
+    ``container`` is FFmpeg's name of the format. No content of a file makes this raise.
     """
     kind = _TYPES.get(container)
     if kind is None:
@@ -81,20 +82,20 @@ def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim
     try:
         with c2pa.Context.from_dict(OFFLINE) as context, c2pa.Reader(kind, file, context=context) as reader:
             store = json.loads(reader.json())
-            return _told(store, library), _claims(store)
+            return _credentials(store, library), _claims(store)
     except c2pa.C2paError.ManifestNotFound:
         return Credentials(checked=True, library=library), ()
     except (c2pa.C2paError, ValueError, RecursionError) as error:
-        # The library has an exception for this and does not use it.
-        kind_of_error, _, said = str(error).partition(": ")
+        # The library raises the base class for a remote manifest.
+        kind_of_error, _, message = str(error).partition(": ")
         if kind_of_error.startswith("Remote"):
-            elsewhere = Credentials(
+            remote = Credentials(
                 checked=True,
                 library=library,
-                remote=clean_text(said.rpartition(" ")[2]),
+                remote=clean_text(message.rpartition(" ")[2]),
                 note=N_("The file names a manifest elsewhere. It was not fetched."),
             )
-            return elsewhere, ()
+            return remote, ()
         unreadable = Credentials(
             checked=True,
             found=True,
@@ -105,39 +106,40 @@ def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim
         return unreadable, ()
 
 
-def _told(store: dict[str, Any], library: str) -> Credentials:
-    manifest = _of(store.get("manifests")).get(store.get("active_manifest") or "", {})
-    manifest = _of(manifest)
-    signature = _of(manifest.get("signature_info"))
-    failures = [_of(status) for status in _failures(store)]
+def _credentials(store: dict[str, Any], library: str) -> Credentials:
+    manifest = _dict(_dict(store.get("manifests")).get(store.get("active_manifest") or ""))
+    signature = _dict(manifest.get("signature_info"))
+    failures = [_dict(status) for status in _failures(store)]
     broken = [f for f in failures if f.get("code") not in _TRUST]
     return Credentials(
         checked=True,
         found=True,
         valid=store.get("validation_state") in {"Valid", "Trusted"} and not broken,
         trusted=store.get("validation_state") == "Trusted",
-        failed=tuple(_each(f"{f.get('code', 'check')}: {f.get('explanation') or 'failed'}" for f in broken)),
+        failed=tuple(
+            _bounded(f"{f.get('code', 'check')}: {f.get('explanation') or 'failed'}" for f in broken)
+        ),
         signer=_text(signature.get("common_name")),
         issuer=_text(signature.get("issuer")),
         signed=_text(signature.get("time")),
         generator=_generator(manifest),
-        actions=tuple(_each(_actions(manifest))),
+        actions=tuple(_bounded(_actions(manifest))),
         ingredients=len(_list(manifest.get("ingredients"))),
         library=library,
     )
 
 
 def _failures(store: dict[str, Any]) -> list[Any]:
-    results = _of(store.get("validation_results"))
-    found = _list(_of(results.get("activeManifest")).get("failure"))
+    results = _dict(store.get("validation_results"))
+    failures = _list(_dict(results.get("activeManifest")).get("failure"))
     for ingredient in _list(results.get("ingredientDeltas")):
-        found += _list(_of(_of(ingredient).get("validationDeltas")).get("failure"))
-    return found if results else _list(store.get("validation_status"))
+        failures += _list(_dict(_dict(ingredient).get("validationDeltas")).get("failure"))
+    return failures if results else _list(store.get("validation_status"))
 
 
 def _generator(manifest: dict[str, Any]) -> str | None:
-    named = [_of(each) for each in _list(manifest.get("claim_generator_info"))]
-    texts = [f"{each.get('name', '')} {each.get('version', '')}".strip() for each in named]
+    infos = map(_dict, _list(manifest.get("claim_generator_info")))
+    texts = [f"{info.get('name', '')} {info.get('version', '')}".strip() for info in infos]
     return _text(", ".join(text for text in texts if text) or manifest.get("claim_generator"))
 
 
@@ -149,20 +151,20 @@ def _actions(manifest: dict[str, Any]) -> Iterable[str]:
 
 
 def _raw_actions(manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for assertion in map(_of, _list(manifest.get("assertions"))):
+    for assertion in map(_dict, _list(manifest.get("assertions"))):
         if str(assertion.get("label", "")).startswith("c2pa.actions"):
-            yield from map(_of, _list(_of(assertion.get("data")).get("actions")))
+            yield from map(_dict, _list(_dict(assertion.get("data")).get("actions")))
 
 
 def _agent(action: dict[str, Any]) -> object:
     agent = action.get("softwareAgent")
-    return _of(agent).get("name") if isinstance(agent, dict) else agent
+    return _dict(agent).get("name") if isinstance(agent, dict) else agent
 
 
 def _claims(store: dict[str, Any]) -> tuple[Claim, ...]:
-    """Claims of the active manifest, then of those it was made from, as far as there are few."""
-    manifests = _of(store.get("manifests"))
-    found: list[Claim] = []
+    """Return the claims of the active manifest, then those of its ingredients, up to a limit."""
+    manifests = _dict(store.get("manifests"))
+    claims: list[Claim] = []
     waiting = [(str(store.get("active_manifest") or ""), IngredientRole.OWN)]
     seen: set[str] = set()
     while waiting and len(seen) < _MOST:
@@ -170,9 +172,9 @@ def _claims(store: dict[str, Any]) -> tuple[Claim, ...]:
         if label in seen or label not in manifests:
             continue
         seen.add(label)
-        manifest = _of(manifests[label])
-        found += _claims_of(manifest, role)
-        for ingredient in map(_of, _list(manifest.get("ingredients"))[:_MOST]):
+        manifest = _dict(manifests[label])
+        claims += _claims_of(manifest, role)
+        for ingredient in map(_dict, _list(manifest.get("ingredients"))[:_MOST]):
             is_parent = ingredient.get("relationship") == "parentOf" and role is not IngredientRole.COMPONENT
             waiting.append(
                 (
@@ -180,7 +182,7 @@ def _claims(store: dict[str, Any]) -> tuple[Claim, ...]:
                     IngredientRole.PARENT if is_parent else IngredientRole.COMPONENT,
                 )
             )
-    return tuple(found[:_MOST])
+    return tuple(claims[:_MOST])
 
 
 def _claims_of(manifest: dict[str, Any], role: IngredientRole) -> Iterator[Claim]:
@@ -188,14 +190,14 @@ def _claims_of(manifest: dict[str, Any], role: IngredientRole) -> Iterator[Claim
     for action in _raw_actions(manifest):
         named, source = str(action.get("action", "unnamed")), action.get("digitalSourceType")
         yield Claim(role, clean_text(named), _text(_agent(action)), _text(source), generator)
-    for assertion in map(_of, _list(manifest.get("assertions"))):
-        # IPTC's properties stand in an assertion of their own.
-        for name, value in _of(assertion.get("data")).items():
+    for assertion in map(_dict, _list(manifest.get("assertions"))):
+        # IPTC properties are in an assertion of their own.
+        for name, value in _dict(assertion.get("data")).items():
             if name.rpartition(":")[2].lower() == "digitalsourcetype" and isinstance(value, str):
                 yield Claim(role, clean_text(assertion.get("label", "")), None, _text(value), generator)
 
 
-def _of(value: object) -> dict[str, Any]:
+def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
@@ -203,11 +205,8 @@ def _list(value: object) -> list[Any]:
     return list(value) if isinstance(value, list) else []
 
 
-def _each(texts: Iterable[str]) -> Iterable[str]:
-    for number, text in enumerate(texts):
-        if number == _MOST:
-            return
-        yield clean_text(text)
+def _bounded(texts: Iterable[str]) -> Iterable[str]:
+    return map(clean_text, islice(texts, _MOST))
 
 
 def _text(value: object) -> str | None:

@@ -1,6 +1,6 @@
-"""Collect what a file declares about how it was made. Anybody may have written it.
+"""Collect what a file declares about how it was made.
 
-It never affects the verdict.
+Anybody may have written it, so it never affects the verdict.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from detector.schema.metadata import (
     clean_text,
 )
 
+# IPTC's digital source types (NewsCodes scheme digitalsourcetype, 2024-09-17).
 _TYPES = {
     "trainedAlgorithmicMedia": (
         Meaning.GENERATED,
@@ -68,15 +69,16 @@ _TYPES = {
     "positiveFilm": (Meaning.CAPTURED, N_("digitised from a positive on film")),
     "print": (Meaning.CAPTURED, N_("digitised from a print")),
 }
-_BY_CODE = {code.lower(): (code, *told) for code, told in _TYPES.items()}
+_BY_CODE = {code.lower(): (code, *entry) for code, entry in _TYPES.items()}
 
 
 def source_type(written: str) -> tuple[str, Meaning, str]:
-    """Code, meaning and words of a type as written: an address, ``digsrctype:CODE`` or the code alone."""
+    """Return code, meaning and description of a type: an address, ``digsrctype:CODE`` or the bare code."""
     code = re.split(r"[/:#]", written.strip().rstrip("/"))[-1]
     return _BY_CODE.get(code.lower(), (code, Meaning.UNKNOWN, N_("a type that the vocabulary does not hold")))
 
 
+# Most telling first.
 _ORDER = (
     Meaning.GENERATED,
     Meaning.COMPOSITE_WITH_GENERATED,
@@ -111,24 +113,23 @@ _MAKES = frozenset(make for make, _ in _CAMERAS)
 def collect_declarations(
     texts: Iterable[EmbeddedText], photo: Photo | None, credentials: Credentials, claims: Iterable[Claim]
 ) -> tuple[Declaration, ...]:
-    """All declarations, most telling first; what says the same of the same program is one."""
+    """Return all declarations, most telling first; equal ones about one program are merged."""
     texts = list(texts)
-    found = [*_of_claims(claims, credentials), *_of_texts(texts), *_cameras(texts)]
+    declarations = [*_of_claims(claims, credentials), *_of_texts(texts), *_cameras(texts)]
     if photo is not None:
-        found += [*_thumbnail(photo.thumbnail), *_tables(photo.tables)]
+        declarations += [*_thumbnail(photo.thumbnail), *_tables(photo.tables)]
     merged: dict[tuple[object, ...], Declaration] = {}
-    for each in found:
-        key = each.kind, each.meaning, each.program or each.says
-        first = merged.setdefault(key, each)
-        if each.source not in first.source:
-            source = clean_text(f"{first.source}; {each.source}", LONGEST_DECLARED)
+    for declaration in declarations:
+        key = declaration.kind, declaration.meaning, declaration.program or declaration.says
+        first = merged.setdefault(key, declaration)
+        if declaration.source not in first.source:
+            source = clean_text(f"{first.source}; {declaration.source}", LONGEST_DECLARED)
             merged[key] = first.model_copy(update={"source": source})
-    return tuple(sorted(merged.values(), key=_rank)[:MOST_DECLARATIONS])
-
-
-def _rank(each: Declaration) -> tuple[int, bool]:
-    """Most telling first; a program's name alone after what says outright how the picture was made."""
-    return _ORDER.index(each.meaning), each.kind is DeclarationKind.SOFTWARE
+    # The bare name of a program comes after explicit statements about how the picture was made.
+    ranked = sorted(
+        merged.values(), key=lambda d: (_ORDER.index(d.meaning), d.kind is DeclarationKind.SOFTWARE)
+    )
+    return tuple(ranked[:MOST_DECLARATIONS])
 
 
 def _declared(
@@ -149,20 +150,20 @@ def _of_texts(texts: list[EmbeddedText]) -> Iterator[Declaration]:
         source = f"{text.place}, {text.name}"
         if text.name.lower() == "digitalsourcetype":
             code, meaning, words = source_type(text.value)
-            told = N_("IPTC digital source type %(code)s: %(words)s.") % {"code": code, "words": words}
-            yield _declared(DeclarationKind.DIGITAL_SOURCE_TYPE, source, text.value, told, meaning)
-        elif found := recognise_generator(text, texts):
-            yield _declared(found.kind, source, text.value, found.means, found.meaning, found.program)
+            means = N_("IPTC digital source type %(code)s: %(words)s.") % {"code": code, "words": words}
+            yield _declared(DeclarationKind.DIGITAL_SOURCE_TYPE, source, text.value, means, meaning)
+        elif mark := recognise_generator(text, texts):
+            yield _declared(mark.kind, source, text.value, mark.means, mark.meaning, mark.program)
         elif text.name == "UserComment" and text.value == "Screenshot":
-            told = N_("A phone says that it took this picture of its own screen.")
+            means = N_("A phone says that it took this picture of its own screen.")
             kind, meaning = DeclarationKind.SOFTWARE, Meaning.SCREEN_CAPTURE
-            yield _declared(kind, source, text.value, told, meaning)
+            yield _declared(kind, source, text.value, means, meaning)
         elif generators.is_about_making(text.name) or text.name == "Source" or _is_made_by_generator(text):
             yield from _software(text, source)
 
 
 def _is_made_by_generator(text: EmbeddedText) -> bool:
-    """Whether a generator stands where a camera's maker belongs."""
+    """Return whether the tag of a camera's maker names a generator."""
     makers = generators.GENERATORS_AS_MAKERS
     return text.name in _MAKES and generators.find_name(text.value, makers) is not None
 
@@ -171,23 +172,25 @@ def _software(text: EmbeddedText, source: str) -> Iterator[Declaration]:
     value = text.value[:1000]
     kind = DeclarationKind.SOFTWARE
     if name := generators.find_name(value, generators.FACE_SWAPPERS):
-        told = N_("A program that puts other faces into pictures is named as having made or saved this file.")
-        yield _declared(kind, source, value, told, Meaning.COMPOSITE_WITH_GENERATED, name)
+        means = N_(
+            "A program that puts other faces into pictures is named as having made or saved this file."
+        )
+        yield _declared(kind, source, value, means, Meaning.COMPOSITE_WITH_GENERATED, name)
     elif name := generators.find_name(value, _GENERATORS):
-        told = N_(
+        means = N_(
             "A program that generates pictures is named as having made or saved this file; "
             "some of them also retouch or enlarge."
         )
-        yield _declared(kind, source, value, told, Meaning.GENERATED, name)
+        yield _declared(kind, source, value, means, Meaning.GENERATED, name)
     elif name := generators.find_name(value, generators.EDITORS):
-        told = N_(
+        means = N_(
             "A program that can change pictures made or saved this file. Developing, "
             "titles or only exporting leave the same name."
         )
-        yield _declared(kind, source, value, told, Meaning.EDITED, name)
+        yield _declared(kind, source, value, means, Meaning.EDITED, name)
     elif name := generators.find_name(value, generators.RECORDERS):
-        told = N_("A program that records screens is named; it may have saved camera pictures, too.")
-        yield _declared(kind, source, value, told, Meaning.SCREEN_CAPTURE, name)
+        means = N_("A program that records screens is named; it may have saved camera pictures, too.")
+        yield _declared(kind, source, value, means, Meaning.SCREEN_CAPTURE, name)
 
 
 def _cameras(texts: list[EmbeddedText]) -> Iterator[Declaration]:
@@ -196,15 +199,15 @@ def _cameras(texts: list[EmbeddedText]) -> Iterator[Declaration]:
         by_place.setdefault(text.place, {}).setdefault(text.name, text.value)
     for place, named in by_place.items():
         for make, model in _CAMERAS:
-            # ComfyUI keeps its graph in these tags of WebP files.
+            # In WebP files ComfyUI stores its graph in these tags.
             values = [named[name] for name in (make, model) if name in named and "{" not in named[name]]
             by_generator = make in named and _is_made_by_generator(EmbeddedText(place, make, named[make]))
             if model in named and values and not by_generator:
-                told = N_("A camera or phone is named as having recorded the picture.")
+                means = N_("A camera or phone is named as having recorded the picture.")
                 device = values[-1] if values[-1].startswith(values[0]) else " ".join(values)
                 tags = " and ".join(name for name in (make, model) if name in named)
                 source = f"{place}, {tags}"
-                yield _declared(DeclarationKind.CAMERA, source, device, told, Meaning.CAPTURED, device)
+                yield _declared(DeclarationKind.CAMERA, source, device, means, Meaning.CAPTURED, device)
 
 
 def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[Declaration]:
@@ -222,29 +225,29 @@ def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[De
             if claim.role is IngredientRole.COMPONENT and meaning is Meaning.GENERATED:
                 meaning = Meaning.COMPOSITE_WITH_GENERATED
             says = ", ".join(part for part in (claim.action, claim.agent, code) if part)
-            told = N_("Digital source type %(code)s: %(words)s. %(standing)s") % {
+            means = N_("Digital source type %(code)s: %(words)s. %(standing)s") % {
                 "code": code,
                 "words": words,
                 "standing": standing,
             }
         elif claim.action in _CHANGES:
             meaning, says = Meaning.EDITED, ", ".join(p for p in (claim.action, claim.agent) if p)
-            told = N_("The picture was changed: %(changes)s. %(standing)s") % {
+            means = N_("The picture was changed: %(changes)s. %(standing)s") % {
                 "changes": claim.action.removeprefix("c2pa."),
                 "standing": standing,
             }
-        elif claim.role is IngredientRole.OWN and program and _is_generator(program):
+        elif (
+            claim.role is IngredientRole.OWN
+            and program
+            and generators.find_name(program, generators.GENERATORS) is not None
+        ):
             meaning, says = Meaning.GENERATED, f"{claim.action}, {program}"
-            told = N_("A program that generates pictures is named as having made it. %(standing)s") % {
+            means = N_("A program that generates pictures is named as having made it. %(standing)s") % {
                 "standing": standing
             }
         else:
             continue
-        yield _declared(DeclarationKind.CONTENT_CREDENTIALS, source, says, told, meaning, program)
-
-
-def _is_generator(program: str) -> bool:
-    return generators.find_name(program, generators.GENERATORS) is not None
+        yield _declared(DeclarationKind.CONTENT_CREDENTIALS, source, says, means, meaning, program)
 
 
 def _standing(credentials: Credentials) -> str:
@@ -264,14 +267,14 @@ def _thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
             "size": size,
             "cropped": f"{thumb.cropped:.0%}",
         }
-        told = N_("The picture was cropped after the small one was made, and shows only a part of it.")
+        means = N_("The picture was cropped after the small one was made, and shows only a part of it.")
     elif thumb.correlation < LEAST_LIKENESS:
         says = N_("%(size)s; correlation %(correlation)s, alike from %(least_likeness)s") % {
             "size": size,
             "correlation": f"{thumb.correlation:.2f}",
             "least_likeness": f"{LEAST_LIKENESS:g}",
         }
-        told = N_("The small picture shows something else: the picture was changed or replaced later.")
+        means = N_("The small picture shows something else: the picture was changed or replaced later.")
     elif thumb.difference is not None and thumb.difference > MOST_DIFFERENCE:
         differs = N_("%(difference)s of its contrast") % {"difference": f"{thumb.difference:.2f}"}
         says = N_("%(size)s; a part differs by %(differs)s, alike up to %(most_difference)s") % {
@@ -279,14 +282,14 @@ def _thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
             "differs": differs,
             "most_difference": f"{MOST_DIFFERENCE:g}",
         }
-        told = N_(
+        means = N_(
             "A part of the picture differs from the small one, which was made before. "
             "Shading and filters do this, too."
         )
     else:
         return
     source = N_("EXIF, thumbnail")
-    yield _declared(DeclarationKind.THUMBNAIL, source, says, told, Meaning.INCONSISTENT)
+    yield _declared(DeclarationKind.THUMBNAIL, source, says, means, Meaning.INCONSISTENT)
 
 
 def _tables(tables: tuple[Table, ...]) -> Iterator[Declaration]:
@@ -295,7 +298,7 @@ def _tables(tables: tuple[Table, ...]) -> Iterator[Declaration]:
     if all(table.exact for table in tables):
         qualities = list(dict.fromkeys(table.quality for table in tables))
         quality = " and ".join(map(str, qualities))
-        told = N_(
+        means = N_(
             "Last compressed with the standard tables of the Independent JPEG Group, which "
             "most programs, messengers and web sites use; many cameras and some editors "
             "have tables of their own."
@@ -310,19 +313,19 @@ def _tables(tables: tuple[Table, ...]) -> Iterator[Declaration]:
             % {"quality": tables[0].quality},
             None,
         )
-        told = N_(
+        means = N_(
             "Whose tables these are is not known. Most cameras and some editors have tables of their own."
         )
     kind = DeclarationKind.QUANTIZATION_TABLES
-    yield _declared(kind, N_("JPEG, tables"), says, told, Meaning.UNKNOWN, program)
+    yield _declared(kind, N_("JPEG, tables"), says, means, Meaning.UNKNOWN, program)
 
 
 def photo_declarations(file: BinaryIO) -> tuple[Declaration, ...]:
-    """All declarations of an open photo file; none for a file that is no photo."""
+    """Return all declarations of an open photo file; none for other files."""
     file.seek(0)
     container = container_of(file.read(HEAD_BYTES))
     if container is None or not container.is_photo:
         return ()
-    read = read_photo(file)
+    facts = read_photo(file)
     credentials, claims = read_store(file, container.demuxers[0])
-    return collect_declarations(read.texts, read.photo, credentials, claims)
+    return collect_declarations(facts.texts, facts.photo, credentials, claims)

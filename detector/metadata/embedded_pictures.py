@@ -17,23 +17,22 @@ from numpy.typing import NDArray
 from detector.media.acceptance import is_boxed_picture
 from detector.schema.metadata import Thumbnail
 
-LEAST_LIKENESS = 0.9
-"""Below this correlation thumbnail and picture differ; docs/exhibit.md says what was measured."""
-MOST_DIFFERENCE = 0.35
-"""Above this, some part of the picture differs from the thumbnail, likewise."""
+# Thresholds beyond which thumbnail and picture differ, as measured in docs/exhibit.md.
+LEAST_LIKENESS = 0.9  # correlation of the whole
+MOST_DIFFERENCE = 0.35  # of one part
 _LONGEST_SIDE = 1024
-_SMALL = 48  # px, the side at which both are compared as wholes
-_CELLS, _CELL = 8, 12  # cells a side, and px of each, at which they are compared part by part
+_SMALL = 48  # px of a side when both are compared as a whole
+_CELLS, _CELL = 8, 12  # cells a side, and px of a cell, when parts are compared
 _FEWEST = 24  # px of a crop's shorter side in the thumbnail
-_SCALES = np.geomspace(0.97, 0.3, 40)  # of a crop's side, of that of the thumbnail
-_SEARCHED = 160  # px of the thumbnail's longer side when a crop is looked for
+_SCALES = np.geomspace(0.97, 0.3, 40)  # side of a crop relative to the thumbnail
+_SEARCHED = 160  # px of the thumbnail's longer side when a crop is searched for
 
 Grey = NDArray[np.float32]
 
 
 def compare_thumbnail(data: bytes, image: PIL.Image.Image) -> Thumbnail | None:
-    """The JPEG ``data``, held against ``image``, which is decoded for it as small as will do."""
-    # Another kind may be none that Pillow should be asked to read.
+    """Compare the JPEG thumbnail in ``data`` with ``image``, which is decoded at a reduced size."""
+    # JPEG only: Pillow must not open arbitrary formats.
     with PIL.Image.open(io.BytesIO(data), formats=("JPEG",)) as small:
         if max(small.size) > _LONGEST_SIDE:
             return None
@@ -53,34 +52,34 @@ def compare_thumbnail(data: bytes, image: PIL.Image.Image) -> Thumbnail | None:
 
 
 def likeness(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
-    """Correlation of two grey pictures, both made small; the best of whole, without bars, and turned.
-
-    Cameras pad thumbnails with bars to 4:3, and some turn the picture but not its thumbnail. None where
-    one of them is flat.
-    """
-    found = [_correlation(a, b) for a, b in _pairs(thumb, picture, _SMALL)]
-    return round(max(found), 3) if found else None
+    """Return the best correlation of two reduced grey pictures; None if one of them is flat."""
+    correlations = [_correlation(a, b) for a, b in _pairs(thumb, picture, _SMALL)]
+    return round(max(correlations), 3) if correlations else None
 
 
 def greatest_difference(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
-    """How far the least alike of 8 × 8 parts differ, as a share of the thumbnail's contrast.
+    """Return the difference of the least similar of 8 × 8 parts, relative to the thumbnail's contrast.
 
-    Tones are matched first, by rank, and a part may lie a pixel beside its place. 0 is the same.
+    Tones are matched by rank first, and a part may be displaced by one pixel.
     """
     pairs = list(_pairs(thumb, picture, _CELLS * _CELL))
     if not pairs:
         return None
-    small, large = max(pairs, key=lambda pair: _correlation(*pair))
-    given = _smoothed(small)
-    wanted = _toned(_smoothed(large), given)
+    # Smoothing removes what sharpening and compression change.
+    small, large = (
+        cv2.GaussianBlur(grey, (0, 0), 1.5) for grey in max(pairs, key=lambda pair: _correlation(*pair))
+    )
+    # Give each pixel of the picture the tone of the same rank in the thumbnail.
+    toned = np.empty_like(large)
+    toned.ravel()[np.argsort(large, axis=None, kind="stable")] = np.sort(small, axis=None)
     shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
-    rest = np.min([np.abs(given - np.roll(wanted, shift, (0, 1))) for shift in shifts], axis=0)
+    rest = np.min([np.abs(small - np.roll(toned, shift, (0, 1))) for shift in shifts], axis=0)
     cells = (rest**2).reshape(_CELLS, _CELL, _CELLS, _CELL).mean(axis=(1, 3))
-    return round(float(np.sqrt(cells.max()) / given.std()), 3)
+    return round(float(np.sqrt(cells.max()) / small.std()), 3)
 
 
 def share_shown(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
-    """The share of the thumbnail's area that the picture is a crop of; None where it is no crop."""
+    """Return the share of the thumbnail's area of which the picture is a crop; None if it is no crop."""
     thumb = thumb.copy()
     thumb.thumbnail((_SEARCHED, _SEARCHED))
     whole = np.asarray(thumb, np.float32)
@@ -93,14 +92,17 @@ def share_shown(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | Non
         part = np.asarray(picture.resize(size, PIL.Image.Resampling.BOX), np.float32)
         if part.std() <= 1:
             continue
-        found = float(cv2.matchTemplate(whole, part, cv2.TM_CCOEFF_NORMED).max())
-        if best <= found <= 1:
-            best, share = found, size[0] * size[1] / (thumb.width * thumb.height)
+        similarity = float(cv2.matchTemplate(whole, part, cv2.TM_CCOEFF_NORMED).max())
+        if best <= similarity <= 1:
+            best, share = similarity, size[0] * size[1] / (thumb.width * thumb.height)
     return None if share is None else round(share, 3)
 
 
 def _pairs(thumb: PIL.Image.Image, picture: PIL.Image.Image, side: int) -> Iterator[tuple[Grey, Grey]]:
-    """Thumbnail and picture as squares of ``side`` px, for each way in which they may correspond."""
+    """Yield thumbnail and picture as squares of ``side`` px, for each way in which they may correspond.
+
+    Cameras pad thumbnails with bars to 4:3, and some turn the picture but not its thumbnail.
+    """
     for turned in (picture, picture.transpose(PIL.Image.Transpose.ROTATE_90)):
         for upright in (turned, turned.transpose(PIL.Image.Transpose.ROTATE_180)):
             shape = upright.width / upright.height
@@ -122,47 +124,35 @@ def _correlation(a: Grey, b: Grey) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-def _smoothed(grey: Grey) -> Grey:
-    """Without what sharpening and compression change."""
-    return cv2.GaussianBlur(grey, (0, 0), 1.5)
-
-
-def _toned(grey: Grey, like: Grey) -> Grey:
-    """``grey`` with the tones of ``like``: each of its pixels gets the value of the same rank there."""
-    out = np.empty_like(grey)
-    out.ravel()[np.argsort(grey, axis=None, kind="stable")] = np.sort(like, axis=None)
-    return out
-
-
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA  # ISO/IEC 10918-1, table B.1
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 # The next marker that is neither a stuffed byte nor a restart of the scan.
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
-# ISO/IEC 14496-12: the box's size, its type, and a brand.
+# ISO/IEC 14496-12: size of the box, its type, and a brand.
 _FILE_TYPE = re.compile(rb"\x00\x00[\x00-\x03].ftyp[ -~]{4}", re.DOTALL)
 _MOTION = b"mpvd"  # the box that holds a motion photo's video
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PICTURE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF....WEBP|BM....\0\0\0\0..\0\0", re.DOTALL
 )  # BMP: four reserved bytes, and pixels that begin in the first 64 kB
-# A hostile file could be read over and over again.
+# Bounds, because a hostile file could make the search start over and over again.
 _MOST_PARTS = 1 << 16
 _MOST_PICTURES, _MOST_BROKEN = 1000, 16
 
 
 @dataclass(frozen=True)
 class AppendedContent:
-    """How many whole pictures, and how many bytes of a video."""
+    """Number of complete pictures and bytes of a video behind the main picture."""
 
     pictures: int = 0
     video: int | None = None
 
 
 def read_appended_content(file: BinaryIO) -> AppendedContent:
-    """What lies behind the first picture of an open photo file; nothing where its end is not known."""
+    """Find what follows the first picture of a photo file; nothing if its end is unknown."""
     try:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # empty, or no file of its own
+    except (OSError, ValueError):  # empty, or no real file
         return AppendedContent()
     with data:
         if is_boxed_picture(data[:16]):
@@ -170,8 +160,8 @@ def read_appended_content(file: BinaryIO) -> AppendedContent:
         end = _end_of_picture(data, 0)
         if end is None:
             return AppendedContent()
-        found = _FILE_TYPE.search(data, end)
-        stop, video = (found.start(), len(data) - found.start()) if found else (len(data), None)
+        match = _FILE_TYPE.search(data, end)
+        stop, video = (match.start(), len(data) - match.start()) if match else (len(data), None)
         return AppendedContent(_pictures(data, end, stop), video)
 
 
@@ -190,7 +180,7 @@ def _pictures(data: mmap.mmap, place: int, stop: int) -> int:
 
 
 def _end_of_picture(data: mmap.mmap, at: int) -> int | None:
-    """Behind the end of a JPEG, PNG, WebP or BMP that begins at ``at``; None where it has none."""
+    """Return the end of a JPEG, PNG, WebP or BMP that begins at ``at``; None if it has none."""
     head = data[at : at + 12]
     if head[:2] == bytes([0xFF, _START]):
         return _end_of_jpeg(data, at)
@@ -204,10 +194,8 @@ def _end_of_picture(data: mmap.mmap, at: int) -> int | None:
 
 
 def _end_of_jpeg(data: mmap.mmap, at: int) -> int | None:
-    """Behind the end mark of the picture.
-
-    Of one behind the first, segments have to follow one another up to its scan: three bytes may be chance.
-    """
+    # In an appended picture, unlike the first, each segment must follow directly up to the scan, because its
+    # three-byte signature may be chance.
     place, anywhere = at + 2, at == 0
     for _ in range(_MOST_PARTS):
         marker = (_MARKER.search if anywhere else _MARKER.match)(data, place)
@@ -217,7 +205,7 @@ def _end_of_jpeg(data: mmap.mmap, at: int) -> int | None:
         if kind == _END:
             return place if anywhere else None
         anywhere |= kind == _SCAN
-        if kind not in _ALONE:  # what a segment holds may look like markers
+        if kind not in _ALONE:  # skip the contents of the segment, which may look like markers
             place += int.from_bytes(data[place : place + 2], "big")
     return None
 
@@ -235,7 +223,7 @@ def _end_of_png(data: mmap.mmap, at: int) -> int | None:
 
 
 def _video_in_boxes(data: mmap.mmap) -> int | None:
-    """What a motion photo's box holds, or what lies behind an AVIF or HEIF picture as a file of its own."""
+    """Return the bytes of a motion photo's video box, or of a file appended to an AVIF or HEIF picture."""
     place = 0
     for _ in range(_MOST_PARTS):
         size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]

@@ -15,14 +15,14 @@ from typing import BinaryIO
 
 from detector.schema.metadata import Tag, clean_text
 
+# Characters kept of one text. The beginning is enough to recognise a graph or workflow of ComfyUI.
 LONGEST_TEXT = 1 << 16
-"""Characters kept of one text: what makes a graph or workflow of ComfyUI known stands in its beginning."""
 MOST_TEXTS = 64
 
 
 @dataclass(frozen=True)
 class EmbeddedText:
-    """``value`` stands in the file at ``place`` under ``name``. Nothing vouches for any of them."""
+    """A text that the file holds at ``place`` under ``name``. Anybody may have written it."""
 
     place: str
     name: str
@@ -30,26 +30,23 @@ class EmbeddedText:
 
 
 def embedded_texts(place: str, written: Mapping[str, object]) -> list[EmbeddedText]:
-    """Texts of one place, bounded; empty ones are left out."""
-    found: list[EmbeddedText] = []
+    """Return the non-empty texts of one place, bounded in number and length."""
+    texts: list[EmbeddedText] = []
     for name, value in written.items():
         whole = value[: 4 * LONGEST_TEXT].decode(errors="replace") if isinstance(value, bytes) else str(value)
         text = whole[:LONGEST_TEXT].strip("\0 \t\r\n")
-        if text and len(found) < MOST_TEXTS:
-            found.append(EmbeddedText(place, str(name)[:200], text))
-    return found
+        if text and len(texts) < MOST_TEXTS:
+            texts.append(EmbeddedText(place, str(name)[:200], text))
+    return texts
 
 
 def user_comment(value: object) -> object:
-    """EXIF's UserComment without the eight bytes that name its character code (EXIF 2.3, 4.6.5).
-
-    UTF-16 is written in either byte order, whatever the order of the EXIF block.
-    """
+    """Return an EXIF UserComment without the eight bytes of its character code (EXIF 2.3, 4.6.5)."""
     if not isinstance(value, bytes):
         return value
     code, text = value[:8], value[8:]
     if code == b"UNICODE\0":
-        # Most letters people write have a zero as their higher byte.
+        # Programs write UTF-16 in either byte order. The higher byte of most letters is zero.
         big = text[::2].count(0) >= text[1::2].count(0)
         return text.decode("utf-16-be" if big else "utf-16-le", "replace")
     if code in (b"ASCII\0\0\0", b"\0" * 8):
@@ -61,14 +58,14 @@ _MOST_BYTES = 1 << 20
 _MOST = 64
 _MOST_MATCHES = 4096
 _MOST_TAGS = 32
-# Who made or changed the picture, when, and with what; whatever prefix a packet gives their namespaces.
+# Who made or changed the picture, when, and with what. The namespace prefix may be any.
 _NAMES = (
     "CreatorTool", "HistorySoftwareAgent", "softwareAgent", "CreateDate", "ModifyDate", "DigitalSourceType",
     "AISystemUsed", "AISystemVersionUsed", "AIPromptInformation", "AIPromptWriterName", "AIGC", "Credit",
     "Software", "Make", "Model", "UserComment",
 )  # fmt: skip
 _SPELLING = {name.lower(): name for name in _NAMES}
-# As an attribute, as an element (in a list, too), or as an address that an element names.
+# As an attribute, as an element (also in a list), or as the address in an element's attribute.
 _PROPERTY = re.compile(
     r"[A-Za-z][\w-]{0,31}:(" + "|".join(_NAMES) + r")"
     r"(?:"
@@ -81,21 +78,21 @@ _PROPERTY = re.compile(
 
 
 def xmp_texts(xmp: bytes | str) -> list[EmbeddedText]:
-    """What a packet says of the making, each once, in order of the packet."""
+    """Return the distinct texts about making in an XMP packet, in order."""
     data = xmp[:_MOST_BYTES].decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp[:_MOST_BYTES]
-    found: dict[EmbeddedText, None] = {}
+    texts: dict[EmbeddedText, None] = {}
     for match in islice(_PROPERTY.finditer(data), _MOST_MATCHES):
         value = next((group for group in match.groups()[1:] if group), "")
         value = html.unescape(value)[:LONGEST_TEXT].strip("\0 \t\r\n")
         if value:
-            found.setdefault(EmbeddedText("XMP", _SPELLING[match[1].lower()], value))
-        if len(found) == _MOST:
+            texts.setdefault(EmbeddedText("XMP", _SPELLING[match[1].lower()], value))
+        if len(texts) == _MOST:
             break
-    return list(found)
+    return list(texts)
 
 
 def xmp_tags(texts: list[EmbeddedText]) -> list[Tag]:
-    """The same for showing."""
+    """Return texts as tags to be shown."""
     return [
         Tag(place=text.place, name=text.name, value=clean_text(text.value)) for text in texts[:_MOST_TAGS]
     ]
@@ -111,18 +108,18 @@ PNG_TEXT_PLACE = "PNG text"
 
 @dataclass(frozen=True)
 class PngTexts:
-    """Texts in order of the file, and the EXIF block."""
+    """Texts of a PNG in file order, and its EXIF block."""
 
     texts: tuple[EmbeddedText, ...] = ()
     exif: bytes | None = None
 
 
 def png_texts(file: BinaryIO) -> PngTexts:
-    """What an open file holds; nothing for a file that is no PNG. What is damaged is left out."""
+    """Read the texts and EXIF of a PNG, without damaged ones; empty for other files."""
     file.seek(0)
     if file.read(8) != _SIGNATURE:
         return PngTexts()
-    found: list[EmbeddedText] = []
+    texts: list[EmbeddedText] = []
     exif = None
     size = 0
     for kind, data in _chunks(file):
@@ -130,15 +127,15 @@ def png_texts(file: BinaryIO) -> PngTexts:
         if kind == b"eXIf":
             exif = exif or data
         elif text is not None:
-            found.append(text)
+            texts.append(text)
             size += len(data) + len(text.value)
-        if len(found) == MOST_TEXTS or size > _MOST_BYTES_PNG_TEXT:
+        if len(texts) == MOST_TEXTS or size > _MOST_BYTES_PNG_TEXT:
             break
-    return PngTexts(tuple(found), exif)
+    return PngTexts(tuple(texts), exif)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and contents of chunks with text or EXIF."""
+    """Yield type and contents of chunks with text or EXIF, before and after the pixels."""
     at = len(_SIGNATURE)
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
@@ -172,15 +169,14 @@ def _text(kind: bytes, data: bytes) -> EmbeddedText | None:
 
 
 def _inflated(data: bytes) -> bytes | None:
-    """At most as much as a text may be long, however much there is."""
-    try:
+    try:  # at most LONGEST_TEXT bytes, however much the data expands to
         return zlib.decompressobj().decompress(data, LONGEST_TEXT)
     except zlib.error:
         return None
 
 
 def _decoded(value: bytes, latin: bool) -> str:
-    """The standard says Latin-1 for two of the kinds; programs write UTF-8 into all."""
+    # The standard requires Latin-1 in two of the chunk types, but programs write UTF-8 into all.
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from av.stream import Disposition
 from av.video import reformatter
@@ -47,35 +46,36 @@ _MOST_TIMES = 64
 _TIME = re.compile(
     r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate", re.I
 )
+# Animations have photo tags, which FFmpeg does not report, and no frame rate, which it makes up.
 _ANIMATIONS = frozenset({"webp_pipe", "gif"})
-"""They have tags of photos, of which FFmpeg hands out none, and no frame rate, which it makes up."""
-_IN_ORDER = frozenset({"mpegts", "flv"})
-"""Containers that are read from their start to their end."""
-_REST, _REST_SECONDS = 0.05, 1.0  # of a file, and of pictures that would have had room in it
+_IN_ORDER = frozenset({"mpegts", "flv"})  # containers that are read from start to end
+_REST, _REST_SECONDS = 0.05, 1.0  # least unread share of a file, and the seconds of pictures it could hold
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
-@dataclass(frozen=True)
-class CollectedFacts:
-    """Facts for publishing, and the texts that their tags were cut from."""
+class CollectedFacts(NamedTuple):
+    """Facts for publishing, and the full texts from which their tags were cut."""
 
     details: Details
     texts: tuple[EmbeddedText, ...]
 
 
 def collect_facts(reader: MediaReader, path: Path) -> CollectedFacts:
-    """Facts about the file at ``path``, which ``reader`` has read to the end. Decodes no video again."""
-    tags, texts = _container_tags(reader), _container_texts(reader)
+    """Collect the facts about the file at ``path``, which ``reader`` has read to the end."""
+    tags, texts = tags_of("file", reader.metadata), embedded_texts("file", reader.metadata)
+    for stream in list(reader.streams)[:_MOST_STREAMS]:
+        tags += tags_of(f"stream {stream.index}", stream.metadata)
+        texts += embedded_texts(f"stream {stream.index}", stream.metadata)
     layout = photo = None
     shown: dict[int, tuple[int, int]] = {}
     with path.open("rb") as file:
         if reader.kind is MediaKind.IMAGE:
-            read = read_photo(file)
-            # FFmpeg hands out some of a photo's texts as its own.
-            photo, tags, texts = read.photo, [*tags, *read.tags], read.texts
+            facts = read_photo(file)
+            # FFmpeg reports some of a photo's texts as well.
+            photo, tags, texts = facts.photo, [*tags, *facts.tags], facts.texts
         elif reader.container_format in _ANIMATIONS:
-            read = read_photo(file)
-            tags, texts = [*tags, *read.tags], [*texts, *read.texts]
+            facts = read_photo(file)
+            tags, texts = [*tags, *facts.tags], [*texts, *facts.texts]
         elif reader.container_format.startswith("mov"):
             layout = read_layout(file)
             xmp = xmp_texts(layout.xmp)
@@ -84,14 +84,14 @@ def collect_facts(reader: MediaReader, path: Path) -> CollectedFacts:
         elif reader.container_format == MATROSKA:
             shown = display_sizes(file)
     tags = list(dict.fromkeys(tags))
-    video, measured, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
+    video, packets, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
         streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
         picture=_picture(reader, layout, shown.get(reader.stream_index), _ends_at(reader, path)),
-        groups=measured.groups() if video else None,
-        timing=measured.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
+        groups=packets.groups() if video else None,
+        timing=packets.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
         structure=layout.structure if layout else None,
-        encoding=measured.encoding() if video else None,
+        encoding=packets.encoding() if video else None,
         photo=photo,
         tags=tuple(tags[:MOST_TAGS]),
         tags_left_out=max(0, len(tags) - MOST_TAGS),
@@ -99,20 +99,6 @@ def collect_facts(reader: MediaReader, path: Path) -> CollectedFacts:
         location=location_of(tags),
     )
     return CollectedFacts(details, tuple(texts))
-
-
-def _container_texts(reader: MediaReader) -> list[EmbeddedText]:
-    texts = embedded_texts("file", reader.metadata)
-    for stream in list(reader.streams)[:_MOST_STREAMS]:
-        texts += embedded_texts(f"stream {stream.index}", stream.metadata)
-    return texts
-
-
-def _container_tags(reader: MediaReader) -> list[Tag]:
-    tags = tags_of("file", reader.metadata)
-    for stream in list(reader.streams)[:_MOST_STREAMS]:
-        tags += tags_of(f"stream {stream.index}", stream.metadata)
-    return tags
 
 
 def _stream(reader: MediaReader, stream: Any) -> Stream:
@@ -131,9 +117,9 @@ def _stream(reader: MediaReader, stream: Any) -> Stream:
 
 
 def _ends_at(reader: MediaReader, path: Path) -> float | None:
-    """At which share of the file its pictures end; None at its end, or just before, as sound may come later.
+    """Return the share of the file at which its pictures end; None if that is about its end.
 
-    Streams that begin within a file, as where others were joined to it, are not read.
+    Streams that begin within a file, because another was appended, are not read.
     """
     size, end = path.stat().st_size, reader.tally.packets.end_in_file
     if reader.container_format not in _IN_ORDER or not 0 < end < (1 - _REST) * size:
@@ -153,7 +139,7 @@ def _picture(
     return Picture(
         profile=clean_text(context.profile, 60) if context.profile else None,
         level=level if level > 0 or level == 0 and reader.codec == "av1" else None,
-        codec_tag=_four_letters(context.codec_tag),
+        codec_tag=clean_text(tag, 24) if (tag := context.codec_tag) and tag.strip("\0") else None,
         pixel_format=context.pix_fmt,
         colour_range=_named(reformatter.ColorRange, context.color_range),
         colour_space=_named(reformatter.Colorspace, context.colorspace),
@@ -178,10 +164,6 @@ def _fraction(value: Fraction | None) -> str | None:
     return f"{value.numerator}/{value.denominator}" if value else None
 
 
-def _four_letters(tag: str | None) -> str | None:
-    return clean_text(tag, 24) if tag and tag.strip("\0") else None
-
-
 def _named(kinds: type[IntEnum], value: int) -> str | None:
     if not value or value == _UNSPECIFIED and kinds is not reformatter.ColorRange:
         return None
@@ -194,7 +176,7 @@ def _named(kinds: type[IntEnum], value: int) -> str | None:
 
 
 def _times(tags: Iterable[Tag], layout: Layout | None) -> Iterable[Moment]:
-    """Times of boxes, which also say when the file was last changed, and of all tags."""
+    """Yield the times in boxes, which include the last modification of the file, and in tags."""
     boxes = layout.times if layout else []
     yield from boxes
     offsets = {tag.name: tag.value for tag in tags if tag.name.startswith("OffsetTime")}
@@ -207,7 +189,7 @@ def _times(tags: Iterable[Tag], layout: Layout | None) -> Iterable[Moment]:
 
 
 def exif_time(written: str, offset: str) -> str | None:
-    """An EXIF time in UTC; None without a zone, since a camera's clock says only what it was set to."""
+    """Return an EXIF time in UTC; None without a zone, because a camera's clock may be set to any."""
     if not offset:
         return None
     try:
@@ -217,7 +199,7 @@ def exif_time(written: str, offset: str) -> str | None:
 
 
 def iso_time(written: str) -> str | None:
-    """An ISO 8601 time in UTC, likewise."""
+    """Return an ISO 8601 time in UTC; None without a zone."""
     try:
         moment = datetime.fromisoformat(written)
         return iso_seconds(moment) if moment.tzinfo else None
@@ -226,7 +208,7 @@ def iso_time(written: str) -> str | None:
 
 
 def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media:
-    """Facts about the file ``reader`` has read."""
+    """Return the basic facts about the file that ``reader`` has read."""
     rate = reader.frame_rate
     return Media(
         file=name,
@@ -256,7 +238,7 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
 
 
 def add_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media, tuple[Declaration, ...]]:
-    """``media`` with everything else that is known of the file, and what the file declares."""
+    """Return ``media`` with details, anomalies and credentials, and what the file declares."""
     collected = collect_facts(reader, path)
     details = collected.details
     if details.photo is not None:
@@ -264,10 +246,7 @@ def add_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media, 
         details = details.model_copy(update={"photo": photo})
     with path.open("rb") as file:
         credentials, claims = read_store(file, reader.container_format)
-    known = {
-        "details": details,
-        "anomalies": find_anomalies(media, details, datetime.now(UTC), seconds_before_first_frame(reader)),
-        "credentials": credentials,
-    }
-    declared = collect_declarations(collected.texts, details.photo, credentials, claims)
-    return media.model_copy(update=known), declared
+    anomalies = find_anomalies(media, details, datetime.now(UTC), seconds_before_first_frame(reader))
+    declarations = collect_declarations(collected.texts, details.photo, credentials, claims)
+    update = {"details": details, "anomalies": anomalies, "credentials": credentials}
+    return media.model_copy(update=update), declarations

@@ -31,15 +31,15 @@ GENERATORS = (
     "GPT-4o", "Fooocus", "SwarmUI", "SD.Next", "Draw Things", "DiffusionBee", "Easy Diffusion", "Ideogram",
     "Leonardo.Ai", "Black Forest Labs", "Bing Image Creator", "Google AI",
 )  # fmt: skip
+# Generators in the tag of a camera's maker; without names such as Firefly and Sora, which devices have too.
 GENERATORS_AS_MAKERS = ("Black Forest Labs", "Midjourney", "Stability AI", "OpenAI", "Ideogram")
-"""Who makes no camera; names such as Firefly and Sora are those of devices too."""
 CONVERTERS = (
     "Lavf", "Lavc", "FFmpeg", "HandBrake", "libx264", "x264", "MEncoder", "Libav", "GStreamer", "mkvmerge",
     "VirtualDub", "Format Factory", "Google", "vimeo", "ImageMagick", "GraphicsMagick",
 )  # fmt: skip
 RECORDERS = ("OBS", "Bandicam", "Fraps", "ScreenFlow", "QuickTime Player", "Snagit", "ReplayKit")
 
-# Tags that say what made or changed the file; a title or comment may name anything.
+# Tags that state what made or changed the file; a title or comment may name anything.
 _MAKING = re.compile(
     r"encoder|software|creator|tool|handler|vendor|history|agent|writing|muxer|application|host|parameters|prompt|workflow",
     re.IGNORECASE,
@@ -47,24 +47,24 @@ _MAKING = re.compile(
 
 
 def tags_naming(tags: Iterable[Tag], names: tuple[str, ...]) -> list[Tag]:
-    """The tags about making in which one of ``names`` stands as a word of its own."""
+    """Return the tags about making that contain one of ``names`` as a word."""
     return [tag for tag in tags if is_about_making(tag.name) and find_name(tag.value, names)]
 
 
 def is_about_making(name: str) -> bool:
-    """Whether a tag of this name says what made or changed the file."""
+    """Return whether a tag of this name states what made or changed the file."""
     return _MAKING.search(name) is not None
 
 
 def find_name(text: str, names: tuple[str, ...]) -> str | None:
-    """The first of ``names`` that stands in ``text`` as a word of its own."""
-    found = _words(names).search(text)
-    return next((name for name in names if name.lower() == found[0].lower()), None) if found else None
+    """Return the first of ``names`` that ``text`` contains as a word."""
+    match = _words(names).search(text)
+    return next((name for name in names if name.lower() == match[0].lower()), None) if match else None
 
 
 @cache
 def _words(names: tuple[str, ...]) -> re.Pattern[str]:
-    # "Avid" is no part of "David", and a version may follow without a space, as in "Lavf62.12".
+    # "Avid" must not match in "David", but a version may follow directly, as in "Lavf62.12".
     return re.compile(r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, names)) + r")(?![a-z])", re.IGNORECASE)
 
 
@@ -89,7 +89,7 @@ _INPAINTED = re.compile(
     re.I,
 )
 _INPAINTED_WORDS = ("Mask blur: ", "npaint", "utpaint", "nfilling")
-_EDGE = 4096  # characters at both ends of a text in which names of programs and models are looked for
+_EDGE = 4096  # characters at both ends of a text that are searched for programs and models
 _JSON_PARAMETERS = tuple(
     re.compile(rf'"{name}"\s{{0,9}}:', re.I) for name in ("prompt", "steps", "sampler|scale|cfg_scale|seed")
 )
@@ -97,13 +97,13 @@ _JOB = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0
 _AIGC = re.compile(r'"?AIGC"?\s{0,9}[:=]\s{0,9}\{|"?ContentProducer"?\s{0,9}[:=]')
 _AIGC_NAMES = ("AIGC", "ContentProducer")
 _AIGC_LABEL = re.compile(r'"?Label"?\s{0,9}[:=]\s{0,9}[\'"]?([123])\b')
-_SAID_OUTRIGHT = re.compile(r"AI[- ]generated\b", re.I)
+_AI_GENERATED = re.compile(r"AI[- ]generated\b", re.I)
 _GOOGLE = re.compile(r"(Made|Edited) with Google AI", re.I)
 
 
 @dataclass(frozen=True)
 class GeneratorMark:
-    """What a text is."""
+    """What a text reveals about the generator that wrote it."""
 
     kind: DeclarationKind
     meaning: Meaning
@@ -112,10 +112,10 @@ class GeneratorMark:
 
 
 def recognise_generator(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> GeneratorMark | None:
-    """What ``text`` declares, if a generator wrote it; ``everything`` are all texts of the file."""
+    """Return what ``text`` declares if a generator wrote it; ``everything`` has all texts of the file."""
     for reader in _LABELS:
-        if found := reader(text):
-            return found
+        if mark := reader(text):
+            return mark
     program = next((name for reader in _PROGRAMS if (name := reader(text, everything))), None)
     if program is None:
         return None
@@ -151,13 +151,13 @@ def _web_ui(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
 
 def _comfy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     value = text.value
-    # In WebP the name stands before the value, in the EXIF tags of camera and maker.
+    # In WebP the name precedes the value, in the EXIF tags of camera and maker.
     begun = "{" in value[:20]
-    # Links stand behind all nodes, which may be more than is kept of a text.
+    # Links follow all nodes, which may exceed the part of a text that is kept.
     is_layout = '"nodes"' in value and (
         '"links"' in value or '"last_node_id"' in value or text.name.lower() == "workflow"
     )
-    # Where a graph stands in another JSON, as of Video Helper Suite, its quotes are escaped.
+    # Quotes are escaped in a graph inside another JSON, as that of Video Helper Suite.
     is_graph = '"class_type"' in value or r"\"class_type\"" in value
     if not begun or not (is_graph or is_layout):
         return None
@@ -184,7 +184,7 @@ def _easy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
 def _novel(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> str | None:
     if text.name.lower() not in ("comment", "usercomment") or not _is_json_of_parameters(text.value):
         return None
-    return "NovelAI" if any(each.value.startswith("NovelAI") for each in everything) else None
+    return "NovelAI" if any(other.value.startswith("NovelAI") for other in everything) else None
 
 
 def _midjourney(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
@@ -211,7 +211,7 @@ _PROGRAMS: tuple[Callable[[EmbeddedText, Iterable[EmbeddedText]], str | None], .
 
 
 def _ai_system(text: EmbeddedText) -> GeneratorMark | None:
-    """IPTC Photo Metadata 2025.1."""
+    # IPTC Photo Metadata 2025.1
     if text.place != "XMP" or not text.name.startswith(("AISystem", "AIPrompt")):
         return None
     return GeneratorMark(
@@ -240,10 +240,10 @@ def _aigc(text: EmbeddedText) -> GeneratorMark | None:
 
 
 def _google(text: EmbeddedText) -> GeneratorMark | None:
-    found = _GOOGLE.match(text.value) if text.name == "Credit" else None
-    if not found:
+    match = _GOOGLE.match(text.value) if text.name == "Credit" else None
+    if not match:
         return None
-    made = found[1].lower() == "made"
+    made = match[1].lower() == "made"
     return GeneratorMark(
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED if made else Meaning.COMPOSITE_WITH_GENERATED,
@@ -253,18 +253,13 @@ def _google(text: EmbeddedText) -> GeneratorMark | None:
     )
 
 
-def _said_outright(text: EmbeddedText) -> GeneratorMark | None:
-    """As the programs of FLUX begin the name of the software; captions may say so of anything."""
-    if not is_about_making(text.name) or not _SAID_OUTRIGHT.match(text.value):
+def _ai_generated(text: EmbeddedText) -> GeneratorMark | None:
+    # The programs of FLUX begin the name of the software so. A caption may say it about anything.
+    if not is_about_making(text.name) or not _AI_GENERATED.match(text.value):
         return None
     return GeneratorMark(
         DeclarationKind.AI_LABEL, Meaning.GENERATED, None, N_("The file says itself that AI generated it.")
     )
 
 
-_LABELS: tuple[Callable[[EmbeddedText], GeneratorMark | None], ...] = (
-    _ai_system,
-    _aigc,
-    _google,
-    _said_outright,
-)
+_LABELS = (_ai_system, _aigc, _google, _ai_generated)

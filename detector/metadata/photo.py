@@ -31,7 +31,7 @@ from detector.schema.metadata import Photo, Table, Tag, Thumbnail, clean_text, t
 
 
 def nearest_table(values: tuple[int, ...], colour: bool) -> Table:
-    """The libjpeg quality whose table is nearest by mean ratio, and whether it is the very table."""
+    """Return the libjpeg quality whose table is nearest by mean ratio, and whether it is identical."""
     given = np.log(np.maximum(np.array(values, np.float64), 1))
     known = standard_tables()[:, int(colour)]
     errors = np.abs(np.log(known) - given).mean(axis=1)
@@ -41,7 +41,7 @@ def nearest_table(values: tuple[int, ...], colour: bool) -> Table:
 
 @lru_cache(maxsize=1)
 def standard_tables() -> np.ndarray:
-    """libjpeg's tables, (100, 2, 64): quality 1 to 100, luminance and colour, as Pillow orders them."""
+    """Return libjpeg's tables (100, 2, 64): quality 1 to 100, luminance and colour, in Pillow's order."""
     out = np.empty((100, 2, 64))
     tiny = PIL.Image.new("RGB", (8, 8))
     for quality in range(1, 101):
@@ -54,44 +54,19 @@ def standard_tables() -> np.ndarray:
     return out
 
 
-# What Pillow raises on damaged files, beside OSError.
-# MemoryError: Pillow asks for as much as a chunk claims to hold.
+# Pillow's exceptions for damaged files. It allocates as much memory as a chunk claims to hold.
 _DAMAGE = (
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    MemoryError,
+    OSError, RuntimeError, SyntaxError, ValueError, TypeError, KeyError, MemoryError,
     PIL.Image.DecompressionBombError,
-)
+)  # fmt: skip
 
-_EXIF_WANTED = {
-    tag: tag.name
-    for tag in (
-        ExifTags.Base.Make,
-        ExifTags.Base.Model,
-        ExifTags.Base.Software,
-        ExifTags.Base.ProcessingSoftware,
-        ExifTags.Base.HostComputer,
-        ExifTags.Base.ImageDescription,
-        ExifTags.Base.Artist,
-        ExifTags.Base.Copyright,
-        ExifTags.Base.DateTime,
-        ExifTags.Base.DateTimeOriginal,
-        ExifTags.Base.DateTimeDigitized,
-        ExifTags.Base.OffsetTime,
-        ExifTags.Base.OffsetTimeOriginal,
-        ExifTags.Base.OffsetTimeDigitized,
-        ExifTags.Base.SubsecTimeOriginal,
-        ExifTags.Base.LensModel,
-        ExifTags.Base.BodySerialNumber,
-        ExifTags.Base.UserComment,
-    )
-}
+_EXIF_NAMES = (
+    "Make", "Model", "Software", "ProcessingSoftware", "HostComputer", "ImageDescription", "Artist",
+    "Copyright", "DateTime", "DateTimeOriginal", "DateTimeDigitized", "OffsetTime", "OffsetTimeOriginal",
+    "OffsetTimeDigitized", "SubsecTimeOriginal", "LensModel", "BodySerialNumber", "UserComment",
+)  # fmt: skip
 _SAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
-_XMP_KEYWORD = "XML:com.adobe.xmp"  # of a PNG's text
+_XMP_KEYWORD = "XML:com.adobe.xmp"  # of a PNG text chunk
 _LARGEST_THUMBNAIL = 1 << 18
 _MOST_PAGES = 1000
 
@@ -106,37 +81,38 @@ class PhotoFacts:
 
 
 def read_photo(file: BinaryIO) -> PhotoFacts:
-    """Facts of an open image file; what is damaged is left out."""
+    """Read the facts of an open image file; damaged parts are left out."""
     png = png_texts(file)
     in_png = list(png.texts)
     file.seek(0)
-    with warnings.catch_warnings(action="ignore"), ExitStack() as opened:
+    with warnings.catch_warnings(action="ignore"), ExitStack() as stack:
         try:
-            image = opened.enter_context(open_photo(file))
+            image = stack.enter_context(open_photo(file))
         except _DAMAGE:
-            return _read(None, {}, [], in_png)
-        else:
-            exif = _exif(image, png.exif)
-            read = _read(exif, _exif_values(exif), _xmp(image, in_png), [*in_png, *_comment(image)])
-            jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
-            behind = read_appended_content(file)
-            read.photo = Photo(
-                format=clean_text(image.format or "unknown", 20),
-                mode=image.mode,
-                frames=max(_pictures(image), 1 + behind.pictures),  # MPO counts those behind it itself
-                orientation=_whole(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
-                progressive=bool(image.info.get("progressive")) if jpeg else None,
-                subsampling=_subsampling(jpeg) if jpeg else None,
-                tables=tuple(_tables(jpeg)) if jpeg else (),
-                colour_profile=_profile(image.info.get("icc_profile")),
-                thumbnail=_thumbnail(image, exif) if jpeg else None,
-                appended_video=behind.video,
-            )
-            return read
+            return _facts(None, [], in_png)
+        exif = _exif(image, png.exif)
+        packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
+        xmp = xmp_texts(packet or image.info.get("xmp") or b"")
+        facts = _facts(exif, xmp, [*in_png, *_comment(image)])
+        jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
+        appended = read_appended_content(file)
+        facts.photo = Photo(
+            format=clean_text(image.format or "unknown", 20),
+            mode=image.mode,
+            frames=max(_pictures(image), 1 + appended.pictures),  # an MPO counts its appended pictures itself
+            orientation=_integer(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
+            progressive=bool(image.info.get("progressive")) if jpeg else None,
+            subsampling=_subsampling(jpeg) if jpeg else None,
+            tables=tuple(_tables(jpeg)) if jpeg else (),
+            colour_profile=_profile(image.info.get("icc_profile")),
+            thumbnail=_thumbnail(image, exif) if jpeg else None,
+            appended_video=appended.video,
+        )
+        return facts
 
 
 def _pictures(image: PIL.Image.Image) -> int:
-    """How many pictures a file holds, up to the first that is damaged; of a TIFF some are enough."""
+    """Count the pictures of a file up to the first damaged one; in a TIFF up to a limit."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         try:
             return max(1, int(getattr(image, "n_frames", 1) or 1))
@@ -152,14 +128,23 @@ def _pictures(image: PIL.Image.Image) -> int:
     return count
 
 
-def _read(
-    exif: PIL.Image.Exif | None,
-    values: dict[str, object],
-    xmp: list[EmbeddedText],
-    others: list[EmbeddedText],
-) -> PhotoFacts:
+def _facts(exif: PIL.Image.Exif | None, xmp: list[EmbeddedText], others: list[EmbeddedText]) -> PhotoFacts:
+    values: dict[str, object] = {}
+    tags: list[Tag] = []
+    if exif is not None:
+        try:
+            first_ifd = dict(exif)
+        except _DAMAGE:
+            first_ifd = {}
+        for ifd in (first_ifd, _ifd(exif, ExifTags.IFD.Exif)):
+            for name in _EXIF_NAMES:
+                value = ifd.get(ExifTags.Base[name])
+                if value not in (None, "", b"") and not isinstance(value, dict):
+                    values.setdefault(name, user_comment(value) if name == "UserComment" else value)
+        if gps := _ifd(exif, ExifTags.IFD.GPSInfo):
+            tags = [Tag(place="EXIF", name="GPSInfo", value=_gps(gps))]
+    tags = [*tags_of("EXIF", values), *tags, *xmp_tags(xmp)]
     shown = [text for text in others if text.name != _XMP_KEYWORD]
-    tags = [*tags_of("EXIF", values), *_gps_tags(exif), *xmp_tags(xmp)]
     for text in shown:
         tags += tags_of(text.place, {text.name: text.value})
     return PhotoFacts(tags=tags, texts=[*embedded_texts("EXIF", values), *xmp, *shown])
@@ -176,30 +161,6 @@ def _exif(image: PIL.Image.Image, in_png: bytes | None) -> PIL.Image.Exif | None
         return None
 
 
-def _exif_values(exif: PIL.Image.Exif | None) -> dict[str, object]:
-    if exif is None:
-        return {}
-    found: dict[str, object] = {}
-    for ifd in (_first_ifd(exif), _ifd(exif, ExifTags.IFD.Exif)):
-        for number, name in _EXIF_WANTED.items():
-            value = ifd.get(number)
-            if value not in (None, "", b"") and not isinstance(value, dict):
-                found.setdefault(name, user_comment(value) if name == "UserComment" else value)
-    return found
-
-
-def _first_ifd(exif: PIL.Image.Exif) -> dict[int, Any]:
-    try:
-        return dict(exif)
-    except _DAMAGE:
-        return {}
-
-
-def _gps_tags(exif: PIL.Image.Exif | None) -> Iterator[Tag]:
-    if exif is not None and (gps := _ifd(exif, ExifTags.IFD.GPSInfo)):
-        yield Tag(place="EXIF", name="GPSInfo", value=_gps(gps))
-
-
 def _ifd(exif: PIL.Image.Exif, which: ExifTags.IFD) -> dict[int, Any]:
     try:
         return dict(exif.get_ifd(which))
@@ -208,32 +169,27 @@ def _ifd(exif: PIL.Image.Exif, which: ExifTags.IFD) -> dict[int, Any]:
 
 
 def _gps(gps: dict[int, Any]) -> str:
-    """Latitude and longitude in degrees where they make sense, else that the block is there."""
+    """Return latitude and longitude in degrees, or a note if they make no sense."""
     try:
         parts = []
         for value, side, minus in ((2, 1, "S"), (4, 3, "W")):
             degrees, minutes, seconds = (float(part) for part in gps[value])
-            whole = degrees + minutes / 60 + seconds / 3600
-            if not math.isfinite(whole):
+            angle = degrees + minutes / 60 + seconds / 3600
+            if not math.isfinite(angle):
                 raise ValueError
-            parts.append(f"{-whole if str(gps.get(side, '')).strip() == minus else whole:.5f}")
+            parts.append(f"{-angle if str(gps.get(side, '')).strip() == minus else angle:.5f}")
         return ", ".join(parts)
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return "a GPS block without a readable position"
 
 
-def _xmp(image: PIL.Image.Image, in_png: list[EmbeddedText]) -> list[EmbeddedText]:
-    packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
-    return xmp_texts(packet or image.info.get("xmp") or b"")
-
-
 def _comment(image: PIL.Image.Image) -> list[EmbeddedText]:
-    """The comment of a JPEG or GIF."""
+    """Return the comment of a JPEG or GIF."""
     comment = image.info.get("comment") if image.format != "PNG" else None
     return embedded_texts(f"{image.format} comment", {"comment": comment}) if comment else []
 
 
-def _whole(value: object) -> int | None:
+def _integer(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
@@ -266,7 +222,7 @@ def _thumbnail(image: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Thumbnail
     if exif is None or not isinstance(block, bytes):
         return None
     first = _ifd(exif, ExifTags.IFD.IFD1)
-    offset, length = _whole(first.get(0x0201)), _whole(first.get(0x0202))
+    offset, length = _integer(first.get(0x0201)), _integer(first.get(0x0202))
     if offset is None or length is None or not 0 < length <= _LARGEST_THUMBNAIL or offset < 0:
         return None
     start = 6 if block[:6] == b"Exif\0\0" else 0

@@ -8,17 +8,13 @@ from detector.schema.analysis import Media
 from detector.schema.formatting import N_, timecode
 from detector.schema.metadata import Anomaly, Details, Edit, Picture
 
-# A frame's length and the rounding of containers.
-_SAME_LENGTH = 0.5
+_SAME_LENGTH = 0.5  # seconds, for the duration of a frame and the rounding of containers
 _REORDERED = 2.5  # intervals between frames
-_WITHOUT_BASE = frozenset({"5.0", "10.0"})  # of Dolby Vision, whose base layer has colours of its own
+_WITHOUT_BASE = frozenset({"5.0", "10.0"})  # Dolby Vision profiles whose base layer has colours of its own
 
 
 def container_anomalies(media: Media, details: Details, before: float = 0.0) -> Iterator[Anomaly]:
-    """Anomalies of a video's tracks, lengths, edit list, encodings and time stamps.
-
-    ``before`` is as in :func:`~detector.metadata.anomalies.find_anomalies`.
-    """
+    """Yield the anomalies of a video's tracks, durations, edit list, encodings and time stamps."""
     yield from _tracks(details)
     yield from _rest(details)
     yield from _sizes(media, details)
@@ -31,7 +27,7 @@ def container_anomalies(media: Media, details: Details, before: float = 0.0) -> 
 
 
 def _rest(details: Details) -> Iterator[Anomaly]:
-    """What lies behind the pictures, in the file."""
+    """Yield anomalies of what follows the examined pictures in the file."""
     observations = []
     if details.picture and details.picture.ends_at is not None:
         observations.append(
@@ -79,7 +75,7 @@ def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
 
 
 def _seen_otherwise(picture: Picture) -> Iterator[Anomaly]:
-    """What players may show otherwise than it was examined."""
+    """Yield anomalies of pictures that players may show differently from how they were examined."""
     if picture.shown is not None:
         yield Anomaly(
             kind=N_("players are to crop the picture"),
@@ -127,19 +123,19 @@ def _lengths(media: Media, details: Details, before: float) -> Iterator[Anomaly]
         for s in details.streams
         if s.kind == "audio"
     ]
-    # Pictures may begin later than the file: as much of what is stated for the whole of it passes before.
-    fits = media.duration + before, *[media.duration] * (len(stated) - 1)
-    apart = [
+    # If pictures begin later than the file, the duration of the whole file includes that delay.
+    expected = media.duration + before, *[media.duration] * (len(stated) - 1)
+    different = [
         (name, value)
-        for (name, value), expected in zip(stated, fits, strict=True)
-        if value is not None and abs(value - expected) > _SAME_LENGTH
+        for (name, value), length in zip(stated, expected, strict=True)
+        if value is not None and abs(value - length) > _SAME_LENGTH
     ]
-    if apart:
-        told = ", ".join(f"{name} {timecode(value)}" for name, value in apart)
+    if different:
+        durations = ", ".join(f"{name} {timecode(value)}" for name, value in different)
         yield Anomaly(
             kind=N_("durations disagree"),
             observation=N_("Decoded frames last %(duration)s, but stated are: %(told)s.")
-            % {"duration": timecode(media.duration), "told": told},
+            % {"duration": timecode(media.duration), "told": durations},
             concern=N_("Pictures or sound are missing, were cut away, or begin and end at different times."),
             innocent=N_(
                 "Recording that broke off, a partial copy, sound that runs on, or rounding by "
@@ -150,13 +146,14 @@ def _lengths(media: Media, details: Details, before: float) -> Iterator[Anomaly]
 
 def _tracks(details: Details) -> Iterator[Anomaly]:
     if others := details.other_pictures:
-        told = ", ".join(
-            N_("stream %(index)s (%(codec)s)") % {"index": each.index, "codec": each.codec} for each in others
+        tracks = ", ".join(
+            N_("stream %(index)s (%(codec)s)") % {"index": track.index, "codec": track.codec}
+            for track in others
         )
         yield Anomaly(
             kind=N_("another picture track"),
             observation=N_("The file holds more than one track of pictures; not examined: %(told)s.")
-            % {"told": told},
+            % {"told": tracks},
             concern=N_(
                 "Another program, or a viewer who chooses, may show other pictures than those examined."
             ),
@@ -170,16 +167,16 @@ def _tracks(details: Details) -> Iterator[Anomaly]:
 def _edits(details: Details) -> Iterator[Anomaly]:
     if details.structure is None:
         return
-    # Frames shown before those they are decoded after make the first one wait for two intervals at most.
+    # Reordering of frames delays the first one by at most two intervals.
     interval = (details.timing.median_interval if details.timing else None) or 0.0
     late = max(_SAME_LENGTH, _REORDERED * interval)
     by_track: dict[int, list[Edit]] = {}
     for edit in details.structure.edits:
         by_track.setdefault(edit.track, []).append(edit)
-    told = [
-        N_("track %(track)s %(said)s") % {"track": track, "said": ", ".join(said)}
+    changes = [
+        N_("track %(track)s %(said)s") % {"track": track, "said": ", ".join(parts)}
         for track, edits in by_track.items()
-        if (said := list(_edits_of_track(edits, late)))
+        if (parts := list(_edits_of_track(edits, late)))
     ]
     hidden = details.timing.packets_not_shown if details.timing else 0
     if hidden:
@@ -188,12 +185,12 @@ def _edits(details: Details) -> Iterator[Anomaly]:
             if hidden == 1
             else N_("%(hidden)s frames are in the file and not shown")
         )
-        told.append(words % {"hidden": f"{hidden:,}"})
-    if told:
+        changes.append(words % {"hidden": f"{hidden:,}"})
+    if changes:
         yield Anomaly(
             kind=N_("edit list"),
             observation=N_("The file's edit list changes what is played: %(told)s.")
-            % {"told": "; ".join(told)},
+            % {"told": "; ".join(changes)},
             concern=N_("What a player shows is not all that the file holds; hidden frames are not examined."),
             innocent=N_(
                 "Trimming on a phone without converting, cutting at key frames, and the start "
@@ -203,11 +200,11 @@ def _edits(details: Details) -> Iterator[Anomaly]:
 
 
 def _edits_of_track(edits: Sequence[Edit], late: float) -> Iterator[str]:
-    """What the edits of one track change; from ``late`` seconds on its material begins late."""
+    """Describe what the edits of one track change; a start after ``late`` seconds counts."""
     begun = False
     for edit in edits:
         if edit.media_start is None:
-            # FFmpeg plays the track's beginning for a wait after a stretch.
+            # For an empty edit after a stretch FFmpeg plays the beginning of the track again.
             waits = (
                 N_("waits %(duration)s s after a stretch, for which its beginning was examined once more")
                 if begun
@@ -263,7 +260,7 @@ def _time_stamps(media: Media, details: Details) -> Iterator[Anomaly]:
     if timing is None:
         return
     if timing.gaps:
-        told = ", ".join(
+        gaps = ", ".join(
             N_("%(length)s s from %(start)s") % {"length": f"{g.length:.3f}", "start": timecode(g.start)}
             for g in timing.gaps[:4]
         )
@@ -271,7 +268,7 @@ def _time_stamps(media: Media, details: Details) -> Iterator[Anomaly]:
         yield Anomaly(
             kind=N_("gaps in time"),
             observation=N_("For unusually long no new frame comes: %(told)s%(more)s.")
-            % {"told": told, "more": more},
+            % {"told": gaps, "more": more},
             concern=N_("Frames may have been removed, or were never recorded."),
             innocent=N_(
                 "Phones in poor light, calls and streams on poor networks, screens that did "

@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from detector.schema.base import Sha256, Value
 from detector.schema.model import Model, OnnxNetwork, Platt, Range, Rate, SecondLookModel
 
-# A name is also a file's, and part of an address: nothing in it can lead elsewhere.
+# A name is part of file names and URLs, so it must not lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
-# Ends of names of figures that another calibration of the same scores would change.
+# Endings of names of figures that another calibration of the same scores would change.
 _OF_CALIBRATION = ("expected calibration error", "Brier score", "accuracy at 0.5")
 
 
@@ -23,28 +23,23 @@ Agreement = Annotated[
     float | None,
     Field(
         gt=0,
-        description="standard deviations by which the two networks may lie apart on whether the inner face "
-        "is altered; beyond, they contradict each other; null: any",
+        description="standard deviations by which the two networks may differ on whether the inner face is "
+        "altered before they contradict each other; null: unlimited",
     ),
 ]
 
 
 class Input(Value):
-    """What the network is fed: square crops of ``size`` pixels, RGB in [0, 1], normalised."""
+    """The input of a network: square crops of ``size`` pixels, RGB in [0, 1], normalised."""
 
     size: int = Field(ge=32, le=1024)
     mean: tuple[float, float, float]
     std: tuple[Positive, Positive, Positive]
 
 
-FUSION_INPUTS = (
-    "fast",  # the scan, by its name in stored cards
-    "inner altered",
-    "inner synthesised",
-    "head altered",
-    "head synthesised",
-)
-"""What scan and second look give the fusion: the scan's logit, then all of the second network's."""
+# Inputs of the fusion: the logit of the scan (called *fast* in stored cards), then those of the second
+# network.
+FUSION_INPUTS = ("fast", "inner altered", "inner synthesised", "head altered", "head synthesised")
 
 
 class FusionHalf(Value):
@@ -60,7 +55,7 @@ class FusionHalf(Value):
     bias: float
 
     @model_validator(mode="after")
-    def _of_one_length(self) -> Self:
+    def _check_lengths(self) -> Self:
         if len({len(self.inputs), len(self.centre), len(self.spread), len(self.weight)}) != 1:
             raise ValueError("inputs, centre, spread and weight differ in length")
         if unknown := [name for name in self.inputs if name not in FUSION_INPUTS]:
@@ -69,32 +64,32 @@ class FusionHalf(Value):
 
 
 class Contrast(Value):
-    """What standing out from the rest of its track counts (:mod:`detector.scoring.person_look`).
+    """How intervals that stand out from their track are raised (:mod:`detector.scoring.person_look`).
 
-    Where the altered half's logit lies by ``least`` or more above that of the rest of the track, it is raised
-    by ``gain`` times what exceeds ``least``.
+    If the *altered* logit exceeds that of the rest of the track by more than ``least``, it is raised by
+    ``gain`` times the excess over ``least``.
     """
 
     least: float = Field(gt=0)
     gain: float = Field(gt=0)
 
     def amount(self, contrast: float) -> float:
-        """By how much logits of such a contrast are raised."""
+        """Return the amount by which logits with this contrast are raised."""
         return self.gain * (contrast - self.least)
 
 
 class Bound(Value):
-    """A fused logit ``at`` from which on the published one is at least ``published``; below it is less."""
+    """From the fused logit ``at`` on, the published logit is at least ``published``; below it is less."""
 
     at: float
     published: float
 
 
 class PhotographFusion(Value):
-    """How photographs are judged: ``probability`` scales each half alone, and the larger logit counts.
+    """The fusion for photographs: ``probability`` scales each half alone, and the larger logit counts.
 
-    ``bounds``, in rising order, keep the thresholds of a finding and of doubt where few unmanipulated
-    photographs reach them, so that ``probability`` can be the share of manipulated ones.
+    ``bounds``, in ascending order, keep the thresholds of a finding and of doubt where few unmanipulated
+    photographs reach them, so that ``probability`` can be calibrated independently.
     """
 
     altered: FusionHalf
@@ -105,14 +100,14 @@ class PhotographFusion(Value):
 
 
 class NetworkFile(Value):
-    """A network of the second look, whose weights lie in a file of its own, and what it is fed."""
+    """A network of the second look, with weights in a file of its own, and its input."""
 
     architecture: str
     sha256: Sha256
     input: Input
 
     def as_card(self, name: str) -> Card:
-        """A card for what loads and runs networks; it decides nothing alone."""
+        """Return a card with which the network can be loaded and run."""
         return Card(
             name=name,
             title=name,
@@ -130,12 +125,11 @@ class NetworkFile(Value):
 
 
 class SecondLookCard(NetworkFile):
-    """The second look of the model whose weights have the SHA-256 ``of``: ``second-look/MODEL.json``.
+    """The card of a second look, ``second-look/MODEL.json``, for the model with the weights' SHA-256 ``of``.
 
-    It names the second network, whose weights lie beside it as ``MODEL.safetensors``, and says how its logits
-    are fused with the scan's. :mod:`detector.scoring.fusion` is the formula; ``probability`` turns a
-    fused logit, of a frame or a mean of them, into a probability; beyond the published logit ``knee`` its
-    scale is ``beyond``.
+    It describes the second network, with weights in ``MODEL.safetensors``, and how its logits are fused with
+    those of the scan (:mod:`detector.scoring.fusion`). ``probability`` converts a fused logit, of a frame or
+    a mean, to a probability; beyond the published logit ``knee`` its scale is ``beyond``.
     """
 
     name: str = Field(pattern=f"^{_NAME.pattern}$")
@@ -143,26 +137,26 @@ class SecondLookCard(NetworkFile):
     altered: FusionHalf
     synthesised: FusionHalf
     reserve: float = Field(
-        default=0.0, ge=0, description="taken from the synthesised half where both are fused"
+        default=0.0, ge=0, description="subtracted from the *synthesised* half when both are fused"
     )
     codecs: dict[str, float] = Field(
         default_factory=dict,
         exclude_if=lambda given: not given,
-        description="by the name of a codec what it adds to the altered half of unmanipulated footage; it is "
-        "taken off, and contrasts are not raised there",
+        description="what each codec adds to the *altered* half of unmanipulated footage; it is subtracted, "
+        "and contrasts are not raised",
     )
     within: float = Field(
         default=1.0,
         gt=0,
         le=1,
-        description="share of what the scan's logit of a frame differs from the person's mean that "
-        "counts: single frames are noisier than people differ",
+        description="factor for the difference of a frame's scan logit from the person's mean, because "
+        "single frames are noisy",
     )
-    contrast: Contrast | None = Field(default=None, description="null: only the level counts")
+    contrast: Contrast | None = Field(default=None, description="null: nothing is raised")
     agreement: Agreement = None
-    photographs: PhotographFusion | None = Field(default=None, description="null: as videos")
+    photographs: PhotographFusion | None = Field(default=None, description="null: as for videos")
     crops: Platt | None = Field(
-        default=None, description="of the scan's logits of ready-made crops; null: as of frames"
+        default=None, description="calibration of the scan's logits of ready-made crops; null: as of frames"
     )
     probability: Platt
     knee: float = 0.0
@@ -170,15 +164,15 @@ class SecondLookCard(NetworkFile):
     domain: str = ""
     limits: tuple[str, ...] = ()
     learnt: tuple[str, ...] = Field(
-        default=(), description="generators and methods whose photographs were learnt from, in plain words"
+        default=(), description="generators and methods from whose photographs it learned, in words"
     )
     data: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     figures: dict[str, float] = Field(default_factory=dict, description="of both networks together")
-    rates: tuple[Rate, ...] = Field(default=(), description="likewise")
+    rates: tuple[Rate, ...] = Field(default=(), description="of both networks together")
 
     def as_model(self) -> SecondLookModel:
-        """The part that goes into an analysis."""
+        """Return the part that goes into an analysis."""
         return SecondLookModel(
             name=self.name,
             architecture=self.architecture,
@@ -189,12 +183,12 @@ class SecondLookCard(NetworkFile):
 
     @property
     def deciding(self) -> dict[str, Any]:
-        """What it decides by; the rest describes and measures it."""
+        """The fields that affect results; the others describe and measure the model."""
         return self.model_dump(mode="json", exclude=_DESCRIBING)
 
 
 class Card(Value):
-    """``models/NAME.json``. The Markdown beside it is generated from this."""
+    """A model card, ``models/NAME.json``. The Markdown beside it is generated from this."""
 
     name: str
     title: str
@@ -203,30 +197,30 @@ class Card(Value):
     input: Input
     temperature: float = Field(gt=0, description="logits are divided by this before the sigmoid")
     segment: Platt | None = Field(default=None, description="calibration of a segment's mean logit")
-    exhibit: Platt | None = Field(default=None, description="calibration of an exhibit's")
+    exhibit: Platt | None = Field(default=None, description="calibration of an exhibit's highest mean logit")
     data: tuple[str, ...]
     terms: str
     recipe: tuple[str, ...]
     figures: dict[str, float]
     domain: str
     limits: tuple[str, ...]
-    learnt: tuple[str, ...] = Field(default=(), description="see the second look's")
+    learnt: tuple[str, ...] = Field(default=(), description="as in the second look's card")
     onnx: OnnxNetwork | None = Field(
         default=None,
         exclude_if=lambda given: given is None,
-        description="of a network in an ONNX file, whose architecture is free text; null: one of Reelproof's",
+        description="for networks in ONNX files, whose architecture is free text; null: one of Reelproof's",
     )
     rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals")
-    validated: tuple[Range, ...] = Field(default=(), description="what the measured data covered")
+    validated: tuple[Range, ...] = Field(default=(), description="ranges that the measured data covered")
     second_look: SecondLookCard | None = Field(
         default=None, exclude=True, description="from a file of its own; null: this network decides alone"
     )
 
     def as_model(self) -> Model:
-        """The part of the card that goes into an analysis.
+        """Return the part of the card that goes into an analysis.
 
-        With a second look, what was measured is that of all networks together, of single crops where it has
-        a fusion for them. Crops that it calibrates anew keep none of the figures of their calibration before.
+        With a second look, the measurements are those of all networks together; those on single crops are its
+        own only if it has any. If it calibrates crops anew, figures of their former calibration are left out.
         """
         shared = set(Model.model_fields) - {"second_look"}
         model = Model(**{name: value for name, value in self if name in shared})
@@ -239,7 +233,7 @@ class Card(Value):
             if " crops" in name and not (second.crops and name.endswith(_OF_CALIBRATION))
         }
         of_crops = second if any(rate.unit == "crops" for rate in second.rates) else self
-        told = {
+        update = {
             "second_look": second.as_model(),
             "figures": crops | second.figures,
             "rates": (
@@ -250,30 +244,30 @@ class Card(Value):
             "limits": second.limits or self.limits,
             "learnt": second.learnt or self.learnt,
         }
-        return model.model_copy(update=told)
+        return model.model_copy(update=update)
 
     @property
     def suffix(self) -> str:
-        """The ending of the weights' file beside the card."""
+        """The ending of the weights file beside the card."""
         return ".onnx" if self.onnx else ".safetensors"
 
     @property
     def alone(self) -> Card:
-        """The same without a second look."""
+        """The card without its second look."""
         return self.model_copy(update={"second_look": None}) if self.second_look else self
 
     @property
     def fused(self) -> Card:
-        """The same with the calibration of fused logits, which is one for frames, segments and exhibits."""
+        """The card with the calibration of fused logits, the same for frames, segments and exhibits."""
         return self.model_copy(update={"temperature": 1.0, "segment": None, "exhibit": None})
 
 
 def is_model_name(text: str) -> bool:
-    """Whether ``text`` may name a model: small letters, digits and hyphens, at most 60 in all."""
+    """Return whether ``text`` may name a model: at most 60 lower-case letters, digits and hyphens."""
     return _NAME.fullmatch(text) is not None
 
 
-# What describes and measures a model, with or without a second look. It decides by all the rest.
+# Fields that describe and measure a model. All others affect its results.
 _DESCRIBING = {
     *("name", "title", "domain", "limits", "learnt", "data", "terms", "recipe"),
     *("figures", "rates", "validated"),
@@ -281,7 +275,7 @@ _DESCRIBING = {
 
 
 def deciding_sha256(card: Card) -> str:
-    """Of all by which a model with its second look decides: not of what describes and measures it."""
+    """Return the SHA-256 of all fields of a model and its second look that affect results."""
     facts = card.model_dump(mode="json", exclude=_DESCRIBING)
     facts["second_look"] = card.second_look.deciding if card.second_look else None
     return _sha256(facts)

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from detector.networks.base import Network
 
 
-_Asked = TypeVar("_Asked")
+_Model = TypeVar("_Model")
 
 
-def refuse_model_combination(first: str, others: Sequence[_Asked], name_of: Callable[[_Asked], str]) -> None:
-    """Raise :class:`ParameterError` for too many ``others``, :class:`ModelError` for one named twice.
+def refuse_model_combination(first: str, others: Sequence[_Model], name_of: Callable[[_Model], str]) -> None:
+    """Raise :class:`ParameterError` for too many ``others`` and :class:`ModelError` for a duplicate.
 
-    ``first`` is the name of the first model's card; ``name_of`` gives that of each other one.
+    ``first`` is the name of the first model's card; ``name_of`` returns the name of another model.
     """
     if len(others) > MOST_OTHERS:
         raise ParameterError(
@@ -52,8 +52,7 @@ def refuse_model_combination(first: str, others: Sequence[_Asked], name_of: Call
             % {"most_others": MOST_OTHERS}
         )
     names = {first}
-    for one in others:
-        name = name_of(one)
+    for name in map(name_of, others):
         if name in names:
             raise ModelError(N_("The model %(name)s is named twice. Name each model once.") % {"name": name})
         names.add(name)
@@ -61,28 +60,28 @@ def refuse_model_combination(first: str, others: Sequence[_Asked], name_of: Call
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A card and what belongs to it: its checked weights, or a network made of them elsewhere.
+    """A card with its verified weights, or with a network built elsewhere.
 
-    Compared by identity: what runs a model is kept for each one loaded.
+    Compared by identity, because back ends are cached for each loaded model.
     """
 
     card: Card
     made: Network | None = None
     weights: bytes | None = None
-    """The whole safetensors file, its SHA-256 and its tensors checked."""
+    """The contents of the weights file, whose SHA-256 and tensors were verified."""
     second_look: LoadedModel | None = None
     """The network of the second look, if the card names one."""
     file: str | None = None
-    """Name of the file of its weights, where ``models/`` does not hold it under the card's name."""
+    """Name of the weights file if it is not in ``models/`` under the card's name."""
 
     @property
     def told(self) -> str:
-        """How a command names it: by its name, or by its file, as if that lay where the command runs."""
+        """The name for commands: that of the model, or of its file as if in the current folder."""
         return self.file or self.card.name
 
     @property
     def alone(self) -> LoadedModel:
-        """The same without a second look: the same object each time, for which what runs it is kept."""
+        """The model without its second look; always the same object, so that its back end is cached."""
         return self if self.second_look is None else self._alone
 
     @cached_property
@@ -91,9 +90,9 @@ class LoadedModel:
 
     @cached_property
     def network(self) -> Network:
-        """The network in evaluation mode, float32 on the CPU. Imports torch, which takes seconds.
+        """The torch network in evaluation mode, float32 on the CPU. Imports torch, which takes seconds.
 
-        Raises :class:`~detector.errors.ModelError` for an ONNX file, which no network of torch belongs to.
+        Raises :class:`~detector.errors.ModelError` for an ONNX file.
         """
         if self.made is not None:
             return self.made
@@ -103,22 +102,34 @@ class LoadedModel:
                 "torch knows is needed: choose another model."
             )
         assert self.weights is not None
-        return _network(self.card, self.weights)
+        import torch
+        from safetensors.torch import load
+
+        from detector.networks.base import create
+
+        network = create(self.card.architecture)
+        state = load(self.weights)
+        network.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        )
+        network.eval()
+        network.requires_grad_(False)
+        return network.to(memory_format=torch.channels_last)
 
     def make_networks(self) -> None:
-        """Make :attr:`network` here and of the second look, where torch knows them: heatmaps need both."""
-        for each in (self, self.second_look):
-            if each is not None and not each.card.onnx:
-                _ = each.network
+        """Build the torch networks of the model and its second look, which heatmaps need."""
+        for model in (self, self.second_look):
+            if model is not None and not model.card.onnx:
+                _ = model.network
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:
-        """The weights as they are stored, by name: a copy, not kept here."""
+        """Return a copy of the stored weights, by name."""
         assert self.weights is not None
         return read_arrays(self.weights)
 
     @cached_property
     def is_sequence(self) -> bool:
-        """Whether the network judges a face by the frames around it as well."""
+        """Whether the network judges a face together with the frames around it."""
         if self.card.onnx:
             return False
         if self.made is None and (path := graph_path(self)):
@@ -129,45 +140,43 @@ class LoadedModel:
 
 
 def load_model(model: str | Path | None = None) -> LoadedModel:
-    """Load and check a model; see :func:`load_card` for what ``model`` may be.
+    """Load and verify a model; see :func:`load_card` for what ``model`` may be.
 
-    Raises :class:`ModelError` when the weights' SHA-256 is not the card's, or when
-    tensors do not fit the architecture.
+    Raises :class:`ModelError` if the weights do not have the SHA-256 in the card or do not fit the
+    architecture.
     """
     card, weights = load_card(model)
     return with_second_look(load_pair(card, weights), weights)
 
 
 def with_second_look(model: LoadedModel, weights: Path) -> LoadedModel:
-    """``model`` with the second look that lies beside its ``weights``, if there is one.
-
-    Raises :class:`ModelError` for one that cannot be used.
-    """
-    found = read_second_look(model.card, weights)
-    if found is None:
+    """Return ``model`` with the second look beside its ``weights``, if there is one."""
+    second_card = read_second_look(model.card, weights)
+    if second_card is None:
         return model
-    card = model.card.model_copy(update={"second_look": found})
-    second = load_pair(found.as_card(found.name), second_look_weights(weights))
+    card = model.card.model_copy(update={"second_look": second_card})
+    second = load_pair(second_card.as_card(second_card.name), second_look_weights(weights))
     return replace(model, card=card, second_look=second)
 
 
 def load_pair(card: Card, weights: Path) -> LoadedModel:
-    """The model of ``card`` with the weights in the file ``weights``, without any second look.
-
-    Raises :class:`ModelError` as :func:`load_model` does.
-    """
+    """Load a card and its weights without a second look; raises :class:`ModelError` as :func:`load_model`."""
     data = weights.read_bytes()
     if looks_pickled(data[:16], len(data)):
         raise pickled_error(weights.name)
     refuse_wrong_weights(weights.name, hashlib.sha256(data).hexdigest(), card.sha256)
-    named = weights.resolve() == (MODELS_FOLDER / f"{card.name}{card.suffix}").resolve()
-    model = LoadedModel(card.alone, weights=data, file=None if named else printable_name(weights.name))
+    has_own_name = weights.resolve() == (MODELS_FOLDER / f"{card.name}{card.suffix}").resolve()
+    model = LoadedModel(card.alone, weights=data, file=None if has_own_name else printable_name(weights.name))
     if card.onnx:
         find_shape(read_onnx(data, weights.name), card.input.size, weights.name)
         return model
     path = graph_path(model)
-    # A graph says what tensors there must be; without one torch has to be asked.
-    wanted = graphs.graph_tensors(graphs.read_graph(path)) if path else _wanted(card.architecture)
+    if path:
+        wanted = graphs.graph_tensors(graphs.read_graph(path))
+    else:  # without a graph torch is needed to determine the tensors
+        from detector.networks.base import create
+
+        wanted = tensor_kinds(create(card.architecture).state_dict())
     try:
         given = read_tensors(data)
     except ValueError as error:
@@ -183,50 +192,27 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     return model
 
 
-def _wanted(architecture: str) -> dict[str, graphs.TensorKind]:
-    from detector.networks.base import create
-
-    return tensor_kinds(create(architecture).state_dict())
-
-
 def tensor_kinds(state: Mapping[str, Tensor]) -> dict[str, graphs.TensorKind]:
-    """What a network's tensors are, by name."""
+    """Return the kinds of a network's tensors, by name."""
     return {
         name: graphs.TensorKind(tuple(value.shape), value.is_floating_point())
         for name, value in state.items()
     }
 
 
-def _network(card: Card, weights: bytes) -> Network:
-    import torch
-    from safetensors.torch import load
-
-    from detector.networks.base import create
-
-    network = create(card.architecture)
-    network.load_state_dict(
-        {n: value.float() if value.is_floating_point() else value for n, value in load(weights).items()}
-    )
-    network.eval()
-    network.requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)
-
-
 def graph_path(model: LoadedModel) -> Path | None:
-    """The shipped graph of a model's architecture and size, if there is one."""
-    if model.card.onnx:  # whose architecture is free text
+    """Return the shipped graph of a model's architecture and size, if there is one."""
+    if model.card.onnx:  # the architecture is free text
         return None
     return graphs.shipped_graph(model.card.architecture, model.card.input.size)
 
 
-CARD_LIMIT = 64_000
-"""Bytes of the longest card accepted; the shipped ones have a few thousand."""
-WEIGHTS_LIMIT = 100_000_000
-"""Bytes of the largest weights accepted: twice the largest architecture in single precision."""
+CARD_LIMIT = 64_000  # bytes; the shipped cards have a few thousand
+WEIGHTS_LIMIT = 100_000_000  # bytes, twice the largest architecture in single precision
 
 
 def refuse_long_card(size: int) -> None:
-    """Raise :class:`ModelError` for a card of more bytes than are accepted."""
+    """Raise :class:`ModelError` if a card is too long."""
     if size > CARD_LIMIT:
         raise ModelError(
             N_(
@@ -238,7 +224,7 @@ def refuse_long_card(size: int) -> None:
 
 
 def check_card(data: bytes) -> Card:
-    """The card in ``data``, if a stranger's card may be taken in; :class:`ModelError` if not."""
+    """Parse and validate a card from a third party; raises :class:`ModelError`."""
     refuse_long_card(len(data))
     card = read_card(data, N_("handed in"))
     refuse_other_name(card)
@@ -254,7 +240,7 @@ def check_card(data: bytes) -> Card:
 
 
 def refuse_other_name(card: Card) -> None:
-    """Raise :class:`ModelError` for a card whose name may not be that of a file."""
+    """Raise :class:`ModelError` if the name of a card cannot be that of a file."""
     if not is_model_name(card.name):
         raise ModelError(
             N_(
@@ -265,7 +251,7 @@ def refuse_other_name(card: Card) -> None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every string in nested dicts and sequences, keys included."""
+    """Yield every string in nested dicts and sequences, keys included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
@@ -278,9 +264,9 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def check_weights(card: Card, weights: Path, name: str, sha256: str | None = None) -> None:
-    """Refuse weights that cannot be the card's, before anything looks inside them.
+    """Raise :class:`ModelError` for weights that cannot belong to the card, before parsing them.
 
-    ``name`` is the file's own name, ``sha256`` its hash if known already. Raises :class:`ModelError`.
+    ``name`` is the original file name, ``sha256`` the hash if it is already known.
     """
     size = weights.stat().st_size
     with weights.open("rb") as file:
@@ -297,23 +283,22 @@ def check_weights(card: Card, weights: Path, name: str, sha256: str | None = Non
                 % {"name": name, "size": f"{size:,}", "most": f"{most:,}"}
             )
         file.seek(0)
-        found = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
-        refuse_wrong_weights(name, found, card.sha256)
+        refuse_wrong_weights(name, sha256 or hashlib.file_digest(file, "sha256").hexdigest(), card.sha256)
 
 
-def check_pair(card: bytes, weights: Path) -> LoadedModel:
-    """Everything: the card, the weights' hash, every tensor's shape, and that a face gets a score.
+def check_pair(card_data: bytes, weights: Path) -> LoadedModel:
+    """Validate card, hash of the weights, shapes of all tensors, and that a face gets a score.
 
-    Raises :class:`ModelError` with the reason of the first refusal.
+    Raises :class:`ModelError` with the first problem.
     """
-    checked = check_card(card)
-    check_weights(checked, weights, weights.name)
-    model = load_pair(checked, weights)
-    if checked.onnx:  # its score is looked at by detector.backends.selection
+    card = check_card(card_data)
+    check_weights(card, weights, weights.name)
+    model = load_pair(card, weights)
+    if card.onnx:  # detector.backends.selection.try_onnx_file checks its score
         return model
     import torch
 
-    size = checked.input.size
+    size = card.input.size
     try:
         with torch.inference_mode():
             logit = model.network(torch.zeros(1, 3, size, size))

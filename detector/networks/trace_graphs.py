@@ -1,6 +1,6 @@
 """Trace architectures to the ONNX graphs that ship: ``python -m detector.networks.trace_graphs [NAME...]``.
 
-The same versions of torch and ONNX give the same bytes. ``SHIPPED`` lists what is shipped, and at which size.
+The same versions of torch and ONNX give the same bytes. :data:`SHIPPED_GRAPHS` lists what is shipped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-# Of the shipped models, and what can be trained here at its usual size.
+# Graphs of the shipped models, and of architectures that can be trained, at their usual size.
 SHIPPED_GRAPHS = (
     ("efficientnet_lite0", 128),
     ("efficientnet_b1", 128),
@@ -35,7 +35,7 @@ SHIPPED_GRAPHS = (
 
 
 class _OfCrops(nn.Module):
-    """What a back end computes: crops as they are cut, to logits or to features."""
+    """The computation of a back end: uint8 crops to logits or features."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -65,13 +65,13 @@ class _OfFeatures(nn.Module):
 
 
 def trace(network: Network, size: int) -> ModelProto:
-    """The graph of ``network`` at crops of ``size`` px, its tensors as inputs; takes some ten seconds."""
+    """Trace ``network`` at crops of ``size`` px, with its tensors as inputs; takes some ten seconds."""
     crops = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     return _graph(_OfCrops(network), CROPS, crops, {0: _counted("n", 1 << 16)}, network)
 
 
 def trace_judge(network: SequenceNetwork) -> ModelProto:
-    """Likewise of its head: ``features`` (n, t, d) to logits (n,), t up to the network's window."""
+    """Trace its head: ``features`` (n, t, d) to logits (n,), t up to the network's window."""
     with torch.no_grad():
         width = network.features(torch.zeros(1, 3, 64, 64)).shape[1]
     sizes = {0: _counted("n", 1 << 16), 1: _counted("t", network.window)}
@@ -83,29 +83,29 @@ def _counted(name: str, most: int) -> Any:
 
 
 def _graph(
-    whole: nn.Module, given: str, example: Tensor, sizes: dict[int, Any], network: Network
+    module: nn.Module, input_name: str, example: Tensor, sizes: dict[int, Any], network: Network
 ) -> ModelProto:
     import onnx
     import onnx_ir
     import onnxscript.optimizer
 
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter uses what torch itself has given up
+        warnings.simplefilter("ignore")  # the exporter uses deprecated parts of torch
         program = torch.onnx.export(
-            whole.eval(),
+            module.eval(),
             (example,),
             dynamo=True,
             optimize=False,
-            dynamic_shapes={given: sizes},
-            input_names=[given],
+            dynamic_shapes={input_name: sizes},
+            input_names=[input_name],
             output_names=[OUT],
             verbose=False,
         )
     assert program is not None
     model: ModelProto = program.model_proto
     first = model.graph.input[0].type.tensor_type.shape.dim[0]
-    assert first.dim_param, "the exporter made a constant of the number of crops: something asks for it"
-    # With tensors as inputs, what is constant whatever the weights are can be computed now.
+    assert first.dim_param, "the exporter made the number of crops constant because something depends on it"
+    # With tensors as inputs, everything that does not depend on the weights can be computed now.
     tensors = {value.name: (value.data_type, list(value.dims)) for value in model.graph.initializer}
     types = {torch.float32: onnx.TensorProto.FLOAT, torch.int64: onnx.TensorProto.INT64}
     tensors |= {
@@ -116,15 +116,15 @@ def _graph(
     del model.graph.initializer[:]
     for name in sorted(tensors):
         model.graph.input.append(onnx.helper.make_tensor_value_info(name, *tensors[name]))
-    _forget_where_it_was_made(model)
+    _strip_metadata(model)
     folded = onnx_ir.serde.deserialize_model(model)
     onnxscript.optimizer.optimize(folded)
     model = onnx_ir.serde.serialize_model(folded)
-    _forget_where_it_was_made(model)
+    _strip_metadata(model)
     return model
 
 
-def _forget_where_it_was_made(model: ModelProto) -> None:
+def _strip_metadata(model: ModelProto) -> None:
     """Drop names of source files and intermediate shapes."""
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     wanted = parser.parse_args(arguments).names or known
     if unknown := sorted(set(wanted) - set(known)):
-        parser.error(f"{', '.join(unknown)}: name it with its size in SHIPPED of this module first.")
+        parser.error(f"{', '.join(unknown)}: add it with its size to SHIPPED_GRAPHS of this module first.")
     GRAPH_FOLDER.mkdir(exist_ok=True)
     for architecture, size in SHIPPED_GRAPHS:
         if architecture not in wanted:

@@ -18,10 +18,10 @@ from detector.networks.graphs import QUESTIONS, READINGS
 
 
 class FramingNetwork(Network):
-    """Crops (n, 3, size, size), normalised, to logits (n, readings · questions), a reading's together.
+    """Base of networks of the second look: normalised crops to logits (n, readings · questions).
 
-    One of another architecture than the shipped one is fitted and shipped alike (docs/training.md): it is
-    registered under its ``architecture``, and has ``forward`` and, for heatmaps, ``cam_layers``.
+    Another architecture than the shipped one is fitted and shipped in the same way (docs/training.md). It is
+    registered under its ``architecture`` and has ``forward`` and, for heatmaps, ``cam_layers``.
     """
 
     architecture: str
@@ -30,23 +30,23 @@ class FramingNetwork(Network):
     std: tuple[float, float, float]
 
     def of_reading(self, logits: Tensor, reading: Tensor) -> Tensor:
-        """The logits (n, questions) of the reading (n,) each crop is meant for."""
+        """Select the logits (n, questions) of the reading (n,) of each crop."""
         by_reading = logits.view(-1, READINGS, QUESTIONS)
         return by_reading[torch.arange(len(reading), device=reading.device), reading]
 
     def normalised(self, crops: Tensor) -> Tensor:
-        """uint8 (n, h, w, 3) to what the network takes."""
+        """Convert uint8 (n, h, w, 3) to the network's input."""
         x = crops.permute(0, 3, 1, 2).float().div_(255)
         return (x - torch.tensor(self.mean).view(1, 3, 1, 1)) / torch.tensor(self.std).view(1, 3, 1, 1)
 
 
 PATCH = 14  # px
-CLIPPED = 8.0  # standard deviations; single features lie far outside on unusual pictures
+CLIPPED = 8.0  # standard deviations; on unusual pictures single features lie far outside
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the network is built with. Linear heads read after the blocks ``taps``, counted from one."""
+    """Dimensions of the network. Linear heads read after the blocks ``taps``, counted from one."""
 
     size: int = 224
     taps: tuple[int, ...] = (5, 8, 11)
@@ -61,12 +61,12 @@ class Shape:
 
 
 PRETRAINED = Shape(depth=12, taps=(6, 9, 12))
-"""The start, at the size the network has here."""
+"""The shape of the pretrained encoder."""
 
 
 @register("vit_small_14")
 class ViTSmall14(FramingNetwork):
-    """See :class:`~detector.networks.vit_small_14.FramingNetwork`."""
+    """A DINOv2 vision transformer, cut to 11 blocks, with linear heads on pooled features."""
 
     architecture = "vit_small_14"
     gives_tokens = True
@@ -85,7 +85,7 @@ class ViTSmall14(FramingNetwork):
             depth=self.shape.depth,
             num_heads=self.shape.attention_heads,
         )
-        # Mean and standard deviation of the start's features, set once, before linear heads are fitted.
+        # Mean and standard deviation of the pretrained features, set once before the heads are fitted.
         self.centre: Tensor
         self.spread: Tensor
         self.register_buffer("centre", torch.zeros(self.shape.features))
@@ -102,13 +102,13 @@ class ViTSmall14(FramingNetwork):
         self.backbone.load_state_dict(state)
 
     def embedded(self, crops: Tensor) -> Tensor:
-        """Crops to tokens (n, 1 + patches, width), the class token first."""
+        """Map crops to tokens (n, 1 + patches, width), the class token first."""
         net = self.backbone
         tokens: Tensor = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
         return tokens
 
     def tapped(self, tokens: Tensor, blocks: range) -> tuple[Tensor, list[Tensor]]:
-        """``tokens`` through ``blocks``: tokens (n, 1 + patches, width), and these after each tap."""
+        """Pass ``tokens`` through ``blocks``; return the tokens, and those after each tap."""
         net, taps = self.backbone, []
         for block in blocks:
             tokens = net.blocks[block](tokens)
@@ -117,25 +117,25 @@ class ViTSmall14(FramingNetwork):
         return tokens, taps
 
     def through(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
-        """``tokens`` through ``blocks``: tokens, and features (n, 3 · taps among them · width)."""
+        """Pass ``tokens`` through ``blocks``; return the tokens, and the pooled features of these taps."""
         tokens, taps = self.tapped(tokens, blocks)
         return tokens, pool_tokens(taps) if taps else tokens[:, 0, :0]
 
     def features(self, crops: Tensor) -> Tensor:
-        """Crops to features (n, 3 · taps · width), not standardised."""
+        """Map crops to features (n, 3 · taps · width), not standardised."""
         return pool_tokens(self.all_taps(crops))
 
     def all_taps(self, crops: Tensor) -> list[Tensor]:
-        """Crops to tokens (n, 1 + patches, width) after each tap."""
+        """Map crops to the tokens (n, 1 + patches, width) after each tap."""
         return self.tapped(self.embedded(crops), range(self.shape.depth))[1]
 
     @property
     def cam_layers(self) -> tuple[nn.Module, ...]:
-        """The first norms of the last four blocks: what one says of a place by chance, the others do not."""
+        """The first norms of the last four blocks, which average out random effects of a single block."""
         return tuple(block.norm1 for block in self.backbone.blocks[-4:])
 
     def judged(self, features: Tensor) -> Tensor:
-        """Features to logits (n, readings · questions)."""
+        """Map features to logits (n, readings · questions)."""
         standardised = ((features - self.centre) / self.spread).clamp(-CLIPPED, CLIPPED)
         logits: Tensor = self.judge(self.dropout(standardised))
         return logits
@@ -145,7 +145,7 @@ class ViTSmall14(FramingNetwork):
 
 
 def pool_tokens(taps: Sequence[Tensor]) -> Tensor:
-    """Tokens after each tap to features (n, 3 · taps · width): class token, mean and deviation of patches."""
+    """Pool the tokens of each tap to features: class token, mean and deviation of patches."""
     parts = []
     for tokens in taps:
         patches = tokens[:, 1:]
@@ -155,7 +155,7 @@ def pool_tokens(taps: Sequence[Tensor]) -> Tensor:
 
 
 def pretrained_state(weights: Path) -> dict[str, Tensor]:
-    """Float32 tensors of the pretrained file, whose matrices are int8 with one scale per output row."""
+    """Read the pretrained file as float32; its matrices are int8 with one scale per output row."""
     stored = load_file(weights)
     state = {}
     for name, value in stored.items():
@@ -168,13 +168,12 @@ def pretrained_state(weights: Path) -> dict[str, Tensor]:
     return state
 
 
-HIDDEN = 256
-"""Units of the perceptron."""
+HIDDEN = 256  # units of the perceptron on patches
 
 
 @register("vit_small_14_patch_heads")
 class ViTSmall14PatchHeads(ViTSmall14):
-    """See :class:`~detector.networks.vit_small_14.ViTSmall14`; what is added says nothing until trained."""
+    """The vision transformer with a perceptron on each patch as well, which is neutral until trained."""
 
     architecture = "vit_small_14_patch_heads"
 
@@ -192,20 +191,20 @@ class ViTSmall14PatchHeads(ViTSmall14):
         nn.init.zeros_(self.patch_judge.bias)
 
     def patches(self, taps: Sequence[Tensor]) -> Tensor:
-        """Tokens after each tap to what is read of patches (n, patches, taps · width), not standardised."""
+        """Join the tokens of each tap to patch features (n, patches, taps · width), not standardised."""
         return torch.cat([tokens[:, 1:] for tokens in taps], dim=2)
 
     def standardised_patches(self, patches: Tensor) -> Tensor:
-        """What is read of patches, standardised as the perceptron takes it."""
+        """Standardise patch features."""
         return ((patches - self.patch_centre) / self.patch_spread).clamp(-CLIPPED, CLIPPED)
 
     def patch_units(self, patches: Tensor) -> Tensor:
-        """What is read of patches to the perceptron's units (n, patches, HIDDEN)."""
+        """Map patch features to the perceptron's units (n, patches, HIDDEN)."""
         units: Tensor = functional.gelu(self.patch_hidden(self.standardised_patches(patches)))
         return units
 
     def forward(self, crops: Tensor) -> Tensor:
         taps = self.all_taps(crops)
-        # The last layer is linear: of the mean of its inputs it says the mean of what it says of each.
+        # The last layer is linear, so it may be applied to the mean of its inputs.
         of_patches: Tensor = self.patch_judge(self.patch_units(self.patches(taps)).mean(dim=1))
         return self.judged(pool_tokens(taps)) + of_patches

@@ -9,25 +9,23 @@ import sys
 
 
 def prepare_standard_files() -> None:
-    """Have something open where one was closed (``>&-``), and print what an encoding lacks as an escape.
-
-    The next file to be opened would get the number of the closed one, and be taken for it. That a name has
-    letters which a terminal cannot show must not end a command whose work is done.
-    """
+    """Open the null device for closed standard streams (``>&-``); print unencodable characters as escapes."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            # Takes the lowest free number. Otherwise the next opened file would, and be taken for the stream.
+            os.open(os.devnull, os.O_RDWR)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - open as long as the process lives
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does by itself
+        # As standard error does: a file name that the terminal cannot show must not end a command.
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def print_json(text: str) -> None:
-    """A JSON document on standard output, byte for byte: it is UTF-8 whatever the terminal's encoding is."""
+    """Write a JSON document to standard output in UTF-8, whatever the terminal's encoding is."""
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode())
 
@@ -50,10 +48,10 @@ _OUTPUT = frozenset({errno.EPIPE, errno.ENOSPC})
 
 
 def describe_os_error(error: OSError) -> str:
-    """One line on ``error``; without a name it is about what the command prints, or reads or writes."""
+    """Describe an error of the operating system in one line, with advice."""
     number = error.errno or 0
     name = error.filename
     if not isinstance(name, str):
         name = "output" if number in _OUTPUT else "reading or writing"
-    what = (error.strerror or str(error)).rstrip(".")
-    return f"{name}: {what}. {_ADVICE.get(number, '')}".rstrip()
+    reason = (error.strerror or str(error)).rstrip(".")
+    return f"{name}: {reason}. {_ADVICE.get(number, '')}".rstrip()

@@ -14,30 +14,30 @@ from threading import Lock
 from types import ModuleType
 
 _lock = Lock()
-_inside = 0
-_was = False
+_pauses = 0
+_was_enabled = False
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Garbage in circles is left until after the block; threads may be inside at the same time.
+    """Pause cyclic garbage collection; several threads may do so at the same time.
 
-    For work that makes much and throws little away, such as reading an analysis of hundreds of
-    thousands of scores: looking through what is kept takes most of its time. Of importing the engine, or
-    the web app, it takes a seventh.
+    For work that creates many objects and discards few, such as reading an analysis with hundreds of
+    thousands of scores, most of whose time the collector would take. It takes a seventh of importing the
+    engine or the web application.
     """
-    global _inside, _was
+    global _pauses, _was_enabled
     with _lock:
-        if not _inside:
-            _was = gc.isenabled()
+        if not _pauses:
+            _was_enabled = gc.isenabled()
             gc.disable()
-        _inside += 1
+        _pauses += 1
     try:
         yield
     finally:
         with _lock:
-            _inside -= 1
-            if not _inside and _was:
+            _pauses -= 1
+            if not _pauses and _was_enabled:
                 gc.enable()
 
 
@@ -46,32 +46,32 @@ _ARENAS = 2
 
 
 def share_arenas() -> None:
-    """Have all threads that begin from now on share two heaps; does nothing without glibc.
+    """Make threads that start from now on share two heaps; does nothing without glibc.
 
-    It would give each its own, up to eight a core, and what one has given back the others cannot use:
-    frames, crops and tensors pass through four threads (docs/performance.md).
+    By default each gets its own, up to eight a core, and no other thread can use what one has freed. Frames,
+    crops and tensors pass through four threads (docs/performance.md).
     """
     _ask_glibc("mallopt", _ARENA_MAX, _ARENAS)
 
 
 def release_memory() -> None:
-    """Let the system have the pages that the C library holds free; does nothing without glibc.
+    """Return pages that the C library holds free to the system; does nothing without glibc.
 
-    What many small things have left between them fits nothing large.
+    The gaps that many small objects leave are useless for large ones.
     """
     _ask_glibc("malloc_trim", 0)
 
 
 def _ask_glibc(function: str, *arguments: int) -> None:
     try:
-        called = getattr(ctypes.CDLL(None), function)
+        glibc_function = getattr(ctypes.CDLL(None), function)
     except (AttributeError, OSError, TypeError):
         return
-    called(*arguments)
+    glibc_function(*arguments)
 
 
 def memory_of(place: str) -> dict[str, int]:
-    """Bytes by name, of a file such as ``/proc/self/status``; empty where there is none."""
+    """Return the sizes in a file such as ``/proc/self/status``, in bytes by name; empty without the file."""
     try:
         lines = Path(place).read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -81,21 +81,18 @@ def memory_of(place: str) -> dict[str, int]:
 
 
 def peak_memory() -> int:
-    """Resident bytes that this process has held at most.
-
-    Linux counts them for the program that runs. ``getrusage``, the way elsewhere, begins on Linux with what
-    the process had that started this one, so that a small program seems to need what its large parent did.
-    """
-    counted = memory_of("/proc/self/status").get("VmHWM")
-    return counted or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Return the largest resident size of this process so far, in bytes."""
+    # On Linux ``getrusage`` starts with the size of the parent process, so a small program would seem large.
+    peak = memory_of("/proc/self/status").get("VmHWM")
+    return peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+# With this environment OpenBLAS starts no threads when NumPy is imported.
 NO_OPENBLAS_POOL = {"OPENBLAS_NUM_THREADS": "1"}
-"""The environment in which OpenBLAS starts no threads when NumPy is imported, as it would otherwise."""
 
 
 def native_threads() -> int:
-    """Threads of this process, of whatever made; only with a single one may it be forked."""
+    """Count the threads of this process, native ones included. Only with a single one may it be forked."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:
@@ -103,14 +100,14 @@ def native_threads() -> int:
 
 
 def stay_forkable() -> None:
-    """Have OpenBLAS start no threads, unless the environment says how many: before NumPy is imported."""
+    """Keep OpenBLAS from starting threads unless the environment sets their number; before NumPy's import."""
     for name, value in NO_OPENBLAS_POOL.items():
         os.environ.setdefault(name, value)
 
 
 @contextmanager
 def without_openblas_pool() -> Iterator[None]:
-    """What is imported in the ``with`` block starts no pool of OpenBLAS; then all is as before."""
+    """Keep imports in the ``with`` block from starting OpenBLAS threads."""
     before = {name: os.environ.get(name) for name in NO_OPENBLAS_POOL}
     os.environ |= NO_OPENBLAS_POOL
     try:
@@ -131,11 +128,11 @@ class _StandIn(ModuleType):
 
 @contextmanager
 def without_modules(*names: str) -> Iterator[None]:
-    """Where ``names`` are not imported yet, empty modules take their places for a while."""
-    put = [name for name in names if name not in sys.modules]
-    sys.modules.update((name, _StandIn(name)) for name in put)
+    """Stand in empty modules for ``names``, to import packages without parts that are never used."""
+    missing = [name for name in names if name not in sys.modules]
+    sys.modules.update((name, _StandIn(name)) for name in missing)
     try:
         yield
     finally:
-        for name in put:
+        for name in missing:
             del sys.modules[name]

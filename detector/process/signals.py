@@ -11,58 +11,55 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-# Raised by what a process does itself.
+# Caused by the process itself.
 CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS}
 )
-# Sent by a service that stops, a closed terminal, Ctrl-C, a machine without memory (SIGKILL). None says
-# anything about the file that was at work.
+# Sent by a stopping service, a closed terminal, Ctrl-C or a machine without memory (SIGKILL). They say
+# nothing about the processed file.
 EXTERNAL_SIGNALS = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 
 _PR_SET_PDEATHSIG = 1
 
 PARENT_VARIABLE = "REELPROOF_PARENT"
-"""In the environment, the id of the process that what is started with it must not outlive."""
+"""Environment variable with the id of the process that a child process must not outlive."""
 
 
 def environment_of_child() -> dict[str, str]:
-    """The environment of this process, for a program that calls :func:`end_with_starter`."""
+    """Return the environment for a program that calls :func:`end_with_named_parent`."""
     return os.environ | {PARENT_VARIABLE: str(os.getpid())}
 
 
 def end_with_named_parent() -> None:
-    """End with the process that :data:`PARENT` names; where it names none, go on by itself.
-
-    What this process starts later does not inherit the name.
-    """
+    """End with the process that :data:`PARENT_VARIABLE` names, if any. Children do not inherit it."""
     if parent := os.environ.pop(PARENT_VARIABLE, None):
         end_with_parent_process(int(parent))
 
 
 def end_with_parent_process(parent: int) -> None:
-    """Have the kernel kill this process when the thread that started it ends; at once if it has ended.
-
-    Only Linux knows this; elsewhere what a killed process started ends by itself, or with the terminal.
-    """
+    """Make the kernel kill this process when the thread that started it ends, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    if os.getppid() != parent:  # it ended before the line above
+    if os.getppid() != parent:  # the parent ended before the line above
         os._exit(1)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """Raised by SIGTERM."""
 
 
-def exit_status(stopped: KeyboardInterrupt) -> int:
-    """128 and the number of the signal, as shells have it: 130 after Ctrl-C, 143 after SIGTERM."""
-    return 128 + (signal.SIGTERM if isinstance(stopped, Terminated) else signal.SIGINT)
+def exit_status(interrupt: KeyboardInterrupt) -> int:
+    """Return 128 plus the number of the signal, as shells do: 130 after Ctrl-C, 143 after SIGTERM."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
 @contextlib.contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """While it lasts SIGTERM raises :class:`Terminated`, unless it is ignored or has a handler already."""
+    """Make SIGTERM raise :class:`Terminated`, so that ``with`` blocks remove their working folders.
+
+    It is left alone if it is ignored or has a handler already.
+    """
     main_thread = threading.current_thread() is threading.main_thread()
     if not main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
@@ -72,7 +69,7 @@ def sigterm_interrupts() -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         if os.getpid() == process:
             raise Terminated
-        signal.signal(number, signal.SIG_DFL)  # a fork has nothing to clean up: its parent does that
+        signal.signal(number, signal.SIG_DFL)  # a fork has nothing to clean up; its parent does that
         os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, stop)

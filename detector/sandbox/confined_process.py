@@ -40,67 +40,61 @@ from detector.sandbox.monitor import (
     too_much_written,
 )
 
-_PREFIX = ".reelproof-"  # then the maker: its namespace, its number, and when it started
-_FORGOTTEN = 24 * 3600  # seconds without a change after which a maker elsewhere is taken to be gone
+_PREFIX = ".reelproof-"  # followed by namespace, id and start time of the process that made the folder
+_FORGOTTEN = 24 * 3600  # seconds without a change after which a process elsewhere is taken to be gone
 
 
 def folder_of_this_process(scratch: Path | None) -> Path:
-    """A new folder for temporary files below ``scratch``; those that killed processes left are removed."""
+    """Create a folder for temporary files below ``scratch``; remove those that killed processes left."""
     remove_abandoned(scratch)
     number = os.getpid()
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{_namespace()}-{number}-{_started(number)}-", dir=scratch))
 
 
 def remove_abandoned(scratch: Path | None) -> None:
-    """Remove the folders for temporary files below ``scratch`` whose makers are gone.
+    """Remove folders for temporary files below ``scratch`` whose processes are gone.
 
-    Those of other machines, containers and starts of the system go when nothing has changed for a day.
+    Folders of other machines, containers and system starts are removed after a day without changes.
     """
-    here = _namespace()
+    own_namespace = _namespace()
     for folder in Path(scratch or tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        namespace, *maker = folder.name.removeprefix(_PREFIX).split("-")
-        if _is_gone(maker) if here and namespace == here else _is_forgotten(folder):
+        namespace, number, started, *_ = *folder.name.removeprefix(_PREFIX).split("-"), "", ""
+        if own_namespace and namespace == own_namespace:
+            is_abandoned = _started(number) != started
+        else:
+            is_abandoned = _is_forgotten(folder)
+        if is_abandoned:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _namespace() -> str:
-    """The PID namespace of this process, on this machine since it was started; empty where it has no name.
-
-    It begins with a letter: earlier versions, which may still run beside this one, take what begins with a
-    figure for the number of a process.
-    """
+    """Return a name for the PID namespace of this process on this machine since its start, if possible."""
     try:
         booted = Path("/proc/sys/kernel/random/boot_id").read_text()
+        # It begins with a letter: earlier versions, which may run at the same time, take a digit for a
+        # process id.
         return "n" + hashlib.sha256(f"{booted}{os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:12]
     except OSError:
         return ""
 
 
 def _started(number: int | str) -> str:
-    """When a process started, in ticks since the system did; empty when it is gone.
-
-    Another process may have got its number since.
-    """
+    """Return the start time of a process in ticks, which identifies it; empty once it is gone."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
         return ""
 
 
-def _is_gone(maker: list[str]) -> bool:
-    number, started, *_ = maker
-    return _started(number) != started
-
-
 def _is_forgotten(folder: Path) -> bool:
     try:
-        return time.time() - max(each.stat().st_mtime for each in (folder, *folder.iterdir())) > _FORGOTTEN
+        return time.time() - max(path.stat().st_mtime for path in (folder, *folder.iterdir())) > _FORGOTTEN
     except OSError:  # it is being removed
         return False
 
 
-# What a new Python runs: where modules are has to be known before the job can be read.
-_AFRESH = """
+# Program of a new Python process: it needs the module path before it can read the job.
+_NEW_PROCESS = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
 from detector.sandbox.confined_process import run_confined
@@ -114,17 +108,16 @@ _RAISED = {
 
 
 class UnexpectedError(Exception):
-    """An error in a confined process that nobody foresaw; the message is its traceback."""
+    """An unforeseen error in a confined process; the message is its traceback."""
 
 
 class Sandbox:
-    """``target(*arguments, report)`` in a confined process that starts now and ends with the ``with`` block.
+    """Runs ``target(*arguments, report)`` in a confined process, which ends with the ``with`` block.
 
-    ``report(stage, fraction)`` is handed to it beside ``arguments``; what it returns must be
-    something JSON can hold, since nothing that comes out of the process is trusted to be more.
-    ``modules`` are imported there before it is confined, and ``files`` are numbers of open files that
-    stay open there. ``nice`` is by how much it lets others go first. In a process with several threads,
-    target and arguments have to be such that pickle can hold them.
+    ``report(stage, fraction)`` is passed after ``arguments``. The result must be JSON, because nothing else
+    from the process is trusted. ``modules`` are imported before it is confined, ``files`` are descriptors
+    that stay open in it, and ``nice`` lowers its priority. If this process has several threads, target and
+    arguments must be picklable.
     """
 
     def __init__(
@@ -154,7 +147,7 @@ class Sandbox:
         )
         self._pipe, writer = os.pipe()
         try:
-            self._process = _forked(job, writer) if native_threads() == 1 else _afresh(job, writer)
+            self._process = _fork(job, writer) if native_threads() == 1 else _spawn(job, writer)
         except BaseException:
             os.close(self._pipe)
             shutil.rmtree(self._scratch, ignore_errors=True)
@@ -166,50 +159,49 @@ class Sandbox:
 
     @property
     def peak(self) -> int:
-        """The most memory of its own that it was seen to use, in bytes."""
+        """Largest observed private memory of the process, in bytes."""
         return self._watch.peak
 
     def check_limits(self) -> None:
-        """Raise :class:`~detector.sandbox.monitor.LimitError` if it uses too much.
+        """Raise :class:`~detector.sandbox.monitor.LimitError` if the process exceeds a limit.
 
-        For who waits for something else than its :meth:`result`, which does the same.
+        For callers that do not wait for :meth:`result`, which does the same.
         """
         self._watch.check_limits()
 
     def restart(self, writable: tuple[Path, ...]) -> None:
-        """Its time begins now, and what it may write has these names: for one that was started early.
+        """Restart the clock, with new names of writable folders, for a process that was started early.
 
-        Returns once it has said a first word and so is confined, or has ended.
+        Returns once the process has sent its first message and so is confined, or has ended.
         """
         select.select([self._pipe], [], [])
         self._watch = Monitor(self._process, self._limits, (*writable, self._scratch))
 
     def result(self, report: Progress | None = None) -> Any:
-        """Wait for what the target returns.
+        """Wait for the result of the target.
 
-        ``report`` is called with its progress, and many times a second with the same again while
-        there is none; what it raises ends the process. Raises what the target raised where that
-        is one of :mod:`detector.errors`, :class:`~detector.sandbox.monitor.LimitError` beyond
-        a limit, ``CrashError`` and ``KilledError`` when the process broke, ``OSError`` for a full
-        disk, and :class:`UnexpectedError` for all else.
+        ``report`` is called with its progress, and repeatedly many times a second; an exception in it ends
+        the process. Raises what the target raised if that is one of :mod:`detector.errors`,
+        :class:`~detector.sandbox.monitor.LimitError` beyond a limit, ``CrashError`` and ``KilledError`` if
+        the process broke, ``OSError`` for a full disk, and :class:`UnexpectedError` otherwise.
         """
-        at = ("starting", 0.0)
+        progress = ("starting", 0.0)
         for line in read_lines(self._pipe, self._watch):
-            said = json.loads(line) if line else {}
-            if "result" in said:
-                return said["result"]
-            if "error" in said:
-                raise self._raised(said)
-            if "stage" in said:
-                at = (str(said["stage"]), float(said["fraction"]))
+            message = json.loads(line) if line else {}
+            if "result" in message:
+                return message["result"]
+            if "error" in message:
+                raise self._error(message)
+            if "stage" in message:
+                progress = (str(message["stage"]), float(message["fraction"]))
                 with contextlib.suppress(OSError):
-                    os.utime(self._scratch)  # its maker is well, for workers elsewhere (scratch.py)
+                    os.utime(self._scratch)  # shows workers elsewhere that the folder is in use
             if report is not None:
-                report(*at)
+                report(*progress)
         raise self._watch.ending(self._wait()) or UnexpectedError("it ended without a result")
 
     def close(self) -> None:
-        """End the process, if it still runs, and remove what it left behind."""
+        """End the process if it still runs, and remove its files."""
         with contextlib.suppress(ProcessLookupError):
             if self._status is None:
                 os.kill(self._process, signal.SIGKILL)
@@ -229,8 +221,8 @@ class Sandbox:
             self._status = os.waitpid(self._process, 0)[1]
         return self._status
 
-    def _raised(self, said: dict[str, Any]) -> Exception:
-        kind, words = str(said.get("error")), str(said.get("words"))
+    def _error(self, message: dict[str, Any]) -> Exception:
+        kind, words = str(message.get("error")), str(message.get("words"))
         if kind == "memory":
             return too_much_memory(self._limits)
         if kind == "size":
@@ -245,8 +237,7 @@ class Sandbox:
 def refuse_links(folder: Path) -> None:
     """Raise ``CrashError`` if a confined process wrote anything but files and folders below ``folder``.
 
-    Landlock keeps it from making links; where there is none, a link would be followed by whoever reads
-    the result.
+    Without Landlock it could create links, which a reader of the result would follow.
     """
     for path in folder.rglob("*"):
         if not stat.S_ISREG(mode := path.lstat().st_mode) and not stat.S_ISDIR(mode):
@@ -255,7 +246,7 @@ def refuse_links(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a confined process is to do, and how."""
+    """The task of a confined process, and its restrictions."""
 
     target: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -266,37 +257,37 @@ class _Job:
     places: AllowedPaths
     scratch: Path
     parent: int
-    own_network: bool  # whether the kernel lets it have a network namespace of its own
+    own_network: bool  # whether the kernel offers it a network namespace
 
 
-def _forked(job: _Job, writer: int) -> int:
-    """The id of a process that does the job: this one once more."""
+def _fork(job: _Job, writer: int) -> int:
+    """Fork a process that does the job; return its id."""
     sys.stdout.flush()
     sys.stderr.flush()
     if not (process := os.fork()):
-        gc.freeze()  # nothing of the parent's is ever cleaned up here, where its files are closed
+        gc.freeze()  # never finalise objects of the parent here, where its files are closed
         run_confined(job, writer)
     return process
 
 
-def _afresh(job: _Job, writer: int) -> int:
-    """The id of a process that does the job: a new Python that looks for modules where this one does."""
-    with tempfile.TemporaryFile() as told:
-        pickle.dump(sys.path, told)
-        pickle.dump(job, told)
-        told.seek(0)
-        actions = [(os.POSIX_SPAWN_DUP2, told.fileno(), 0)]
+def _spawn(job: _Job, writer: int) -> int:
+    """Start a new Python process, with the same module path, that does the job; return its id."""
+    with tempfile.TemporaryFile() as pickled:
+        pickle.dump(sys.path, pickled)
+        pickle.dump(job, pickled)
+        pickled.seek(0)
+        actions = [(os.POSIX_SPAWN_DUP2, pickled.fileno(), 0)]
         actions += [(os.POSIX_SPAWN_DUP2, file, file) for file in (writer, *job.files)]
-        command = [sys.executable, "-c", _AFRESH, str(writer)]
+        command = [sys.executable, "-c", _NEW_PROCESS, str(writer)]
         return os.posix_spawn(sys.executable, command, os.environ | NO_OPENBLAS_POOL, file_actions=actions)
 
 
 def run_confined(job: _Job, writer: int) -> NoReturn:
-    """The whole life of a confined process."""
+    """Prepare, confine and run a job in this process, and exit."""
     status = 1
     try:
         _forget_parent({writer, *job.files})
-        # Landlock holds the thread that asks for it and those it starts: none may be there before.
+        # Landlock restricts only the calling thread and its later children, so no thread may start before.
         os.environ |= NO_OPENBLAS_POOL
         if job.nice:
             os.nice(job.nice)
@@ -305,53 +296,49 @@ def run_confined(job: _Job, writer: int) -> NoReturn:
                 importlib.import_module(name)
         confine(job.limits, job.places, job.scratch, network=job.own_network)
         end_with_parent_process(job.parent)
-        _say(writer, {"result": job.target(*job.arguments, _reporter(writer))})
+        lock = threading.Lock()
+
+        def report(stage: str, fraction: float) -> None:
+            with lock:
+                _send(writer, {"stage": stage, "fraction": fraction})
+
+        _send(writer, {"result": job.target(*job.arguments, report)})
         status = 0
     except BaseException as problem:
         with contextlib.suppress(BaseException):
-            _say(writer, _described(problem))
+            _send(writer, _describe(problem))
             status = 0
     finally:
         os._exit(status)
 
 
 def _forget_parent(kept: set[int]) -> None:
-    """Signals as they are by default, no terminal to read from, and no open files but those ``kept``."""
+    """Reset signal handlers, detach from the terminal, and close all files but those in ``kept``."""
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with contextlib.suppress(OSError, ValueError):
-            # A Ctrl-C goes to all processes of a terminal; this one ends when its parent says so.
-            # Beyond the size of a file, writing fails with an error that can be told.
+            # Ctrl-C goes to all processes of a terminal, but this one ends when its parent wants it to. With
+            # SIGXFSZ ignored, exceeding the file size limit is an error that can be reported.
             ignored = number in (signal.SIGINT, signal.SIGXFSZ, signal.SIGPIPE)
             signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.set_wakeup_fd(-1)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and int(name) not in kept:
             with contextlib.suppress(OSError):
                 os.close(int(name))
 
 
-def _reporter(writer: int) -> Progress:
-    lock = threading.Lock()
-
-    def report(stage: str, fraction: float) -> None:
-        with lock:
-            _say(writer, {"stage": stage, "fraction": fraction})
-
-    return report
-
-
-def _say(writer: int, message: dict[str, Any]) -> None:
+def _send(writer: int, message: dict[str, Any]) -> None:
     data = json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(writer, data) :]
 
 
-def _described(problem: BaseException) -> dict[str, str]:
-    """An exception as the parent is told of it: by the name of its kind, and in words."""
+def _describe(problem: BaseException) -> dict[str, str]:
+    """Describe an exception for the parent process by the name of its class and its message."""
     if isinstance(problem, ReelproofError):
         for kind in type(problem).__mro__:
             if _RAISED.get(kind.__name__) is kind:

@@ -24,10 +24,10 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in bytes, times in seconds.
+    """Limits of a confined process: sizes in bytes, times in seconds.
 
-    An analysis of 4K video takes 1.6 GB of ``memory`` as it is counted here, of which 1 GB is
-    torch's and the like, and some twelve minutes of processor time an hour of 720p.
+    An analysis of 4K video takes 1.6 GB of ``memory`` as counted here, of which 1 GB belongs to libraries
+    such as torch, and about twelve minutes of processor time for an hour of 720p.
     """
 
     memory: int = 4096 * MEGABYTE
@@ -39,10 +39,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class AllowedPaths:
-    """Files and folders a confined process may touch beside the program's own, which it may read.
+    """Files and folders that a confined process may access, besides reading the program's own.
 
-    Those in ``writable`` exist already; their sizes together are what ``Limits.written`` limits. With
-    ``ports`` it keeps the network: it may look up names and connect to these TCP ports, of any machine.
+    Paths in ``writable`` must exist; ``Limits.written`` limits their total size. With ``ports`` the process
+    keeps the network: it may resolve names and connect to these TCP ports of any machine.
     """
 
     readable: tuple[Path, ...] = ()
@@ -50,33 +50,33 @@ class AllowedPaths:
     ports: tuple[int, ...] = ()
 
 
+# Landlock: system calls, flag for the version, types of rules, and the right to connect to a port.
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
-_VERSION = 1  # flag: say which version there is
-_BENEATH, _PORT = 1, 2  # kinds of rules
-_CONNECT = 2  # right on a port
-
+_VERSION = 1
+_BENEATH, _PORT = 1, 2
+_CONNECT = 2
 _EXECUTE, _WRITE, _READ, _READ_DIR = 1, 2, 4, 8
 _TRUNCATE, _IOCTL = 1 << 14, 1 << 15
 _READING = _READ | _READ_DIR
-# No links, sockets, pipes or devices: whoever takes a result over would follow them.
+# Never create links, sockets, pipes or devices, which a reader of the result would follow.
 _NEVER_WRITTEN = _EXECUTE | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
 _OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _IOCTL
-# All rights on files that each version knows of: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with 5.
+# All file rights by version: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with 5.
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP = {4: 3}  # bind and connect
 _SCOPES = {6: 3}  # abstract Unix sockets and signals that leave this process's own domain
 
 
 def landlock_version() -> int:
-    """Which version of Landlock this kernel offers; 0 for none."""
+    """Return the version of Landlock that the kernel offers; 0 without Landlock."""
     return max(0, _libc().syscall(_CREATE, None, 0, _VERSION))
 
 
 def refuse_files(readable: Iterable[Path], writable: Iterable[Path], ports: Iterable[int] = ()) -> bool:
-    """From now on this process opens nothing but these and what is below them; False if that cannot be.
+    """Restrict this process to these files and folders, for good; return False without Landlock.
 
-    What does not exist is left out. Of TCP ports it connects to ``ports`` alone, where the kernel knows of
-    them (version 4). Needs ``PR_SET_NO_NEW_PRIVS``.
+    Missing paths are ignored. TCP connections are restricted to ``ports`` from version 4 on. Needs
+    ``PR_SET_NO_NEW_PRIVS``.
     """
     newest = landlock_version()
     if not newest:
@@ -125,11 +125,11 @@ _PR_SET_NO_NEW_PRIVS = 38
 _NEW_USER, _NEW_NETWORK, _NEW_IPC = 0x10000000, 0x40000000, 0x08000000
 _CAPABILITIES_VERSION = 0x20080522
 _FILE_CAPABILITIES = 0b0110  # dac_override, dac_read_search: what root needs to open files
-_CPU_GRACE = 5  # seconds between the signal that can be told from others and the one that ends everything
+_CPU_GRACE = 5  # seconds between SIGXCPU, which identifies the limit, and SIGKILL
 
-# The program beside its data: the data folder may lie in the same folder, and is not for reading.
+# Named one by one, because the data folder may be beside them and must not be readable.
 _PROGRAM = ("detector", "reports", "webapp")
-_COMMIT = ("HEAD", "packed-refs", "refs")  # in .git; with them a result names the commit
+_COMMIT = ("HEAD", "packed-refs", "refs")  # in .git, to record the commit in results
 _FILES = ("templates", "static", "translations", "models", "requirements.txt")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/var/cache/fontconfig")
 _SETTINGS = ("fonts", "ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "passwd", "group")
@@ -140,19 +140,19 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Which means beyond plain limits this machine offers."""
+    """The means of confinement beyond plain limits that this machine offers."""
 
-    network: bool  # a network namespace of its own, with nothing in it
+    network: bool  # an empty network namespace
     calls: bool  # a seccomp filter
     files: int  # version of Landlock, 0 for none
 
 
 def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: bool) -> Capabilities:
-    """Confine this process, for good; ``scratch`` becomes its folder for temporary files.
+    """Confine this process for good; ``scratch`` becomes its folder for temporary files.
 
-    Needs to be called before there is a second thread. ``network`` is what :func:`capabilities` found of a
-    namespace: half of one cannot be undone. Returns which means took hold; what the kernel does
-    not offer is done without.
+    Must be called before a second thread starts. ``network`` tells whether to try a network namespace, as
+    :func:`capabilities` determined, because a half-created one cannot be undone. Returns the means that took
+    effect; those that the kernel does not offer are skipped.
     """
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
@@ -170,11 +170,11 @@ def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: boo
 
 @cache
 def capabilities() -> Capabilities:
-    """What takes hold on this machine, tried out in a process that does nothing else."""
-    return _tried(network=True) or _tried(network=False) or Capabilities(False, False, 0)
+    """Determine what takes effect on this machine by confining a process that does nothing else."""
+    return _try_confining(network=True) or _try_confining(network=False) or Capabilities(False, False, 0)
 
 
-def _tried(*, network: bool) -> Capabilities | None:
+def _try_confining(*, network: bool) -> Capabilities | None:
     reader, writer = os.pipe()
     with tempfile.TemporaryDirectory() as scratch:
         process = os.fork()
@@ -197,7 +197,7 @@ def _tried(*, network: bool) -> Capabilities | None:
 
 def _limit(limits: Limits) -> None:
     for kind, soft, hard in (
-        # Not RLIMIT_AS: torch alone reserves four gigabytes of addresses that it never uses.
+        # Not RLIMIT_AS: torch alone reserves four gigabytes of address space that it never uses.
         (resource.RLIMIT_DATA, limits.memory, limits.memory),
         (resource.RLIMIT_CPU, limits.cpu, limits.cpu + _CPU_GRACE),
         (resource.RLIMIT_FSIZE, limits.written, limits.written),
@@ -211,17 +211,17 @@ def _limit(limits: Limits) -> None:
 
 
 def _leave_network(libc: ctypes.CDLL, namespaces: int) -> bool:
-    """Into a network namespace with nothing in it, not even loopback that is up, and one for System V IPC.
+    """Enter an empty network namespace, without even loopback, and one for System V IPC.
 
-    Raises ``OSError`` where a user namespace can be made but not be set up, as on some Ubuntus.
+    Raises ``OSError`` if a user namespace can be created but not set up, as on some Ubuntu systems.
     """
     if os.geteuid() == 0:
-        # Root needs no user namespace, in which it could no longer open files of other users.
+        # Root needs no user namespace, and could no longer open files of other users in one.
         return bool(libc.unshare(namespaces) == 0)
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(_NEW_USER | namespaces) != 0:
         return False
-    # Without a mapping, nothing could be created: files need an owner.
+    # Without a mapping no file could be created, because files need an owner.
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -235,7 +235,7 @@ def _drop_capabilities(libc: ctypes.CDLL) -> None:
 
 
 def _program() -> list[Path]:
-    """What the program itself reads: code, packages, models, fonts, the system's libraries."""
+    """Return what the program itself reads: code, packages, models, fonts and system libraries."""
     packages = [*site.getsitepackages(), site.getusersitepackages(), sys.prefix, sys.base_prefix]
     home = Path.home()
     return [

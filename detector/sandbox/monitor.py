@@ -17,17 +17,17 @@ from detector.process.resources import memory_of
 from detector.sandbox.kernel import MEGABYTE, Limits
 from detector.schema.formatting import N_
 
-_LOOK_EVERY = 0.05  # seconds
-_WEIGH_EVERY = 1.0  # seconds between two looks at how much was written
+_CHECK_INTERVAL = 0.05  # seconds
+_WRITTEN_INTERVAL = 1.0  # seconds between two checks of how much was written
 _CHUNK = 1 << 16
-_LONGEST_LINE = 1 << 26  # bytes of one message: more is no message but an attempt on this process's memory
-# Of the memory limit: a process that crashes this close to it most likely met it.
+_LONGEST_LINE = 1 << 26  # bytes; a longer message is an attack on this process's memory
+# Share of the memory limit; a process that crashes this close to it most likely reached it.
 _CLOSE = 0.9
 _OF_TORCH = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
 
 
 class LimitError(ReelproofError):
-    """A confined process used more of something than it may; ``remedy`` says what to do about it."""
+    """A confined process exceeded a limit; ``remedy`` says what to do about it."""
 
     def __init__(self, error: str, remedy: str, *, of_time: bool = False) -> None:
         super().__init__(f"{error} {remedy}")
@@ -35,7 +35,7 @@ class LimitError(ReelproofError):
 
 
 class CrashError(ReelproofError):
-    """What read the file crashed. Its traceback, as in a log, names the signal."""
+    """The process that read the file crashed. A note on the exception names the signal."""
 
     def __init__(self, signal_number: int = 0) -> None:
         if signal_number:
@@ -49,7 +49,7 @@ class CrashError(ReelproofError):
 
 
 class KilledError(ReelproofError):
-    """The process was ended by somebody else, most often a machine out of memory."""
+    """The process was ended from outside, most often because the machine ran out of memory."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -61,7 +61,7 @@ class KilledError(ReelproofError):
 
 
 def too_much_memory(limits: Limits) -> LimitError:
-    """What to say when the memory limit was met."""
+    """Return the error for the memory limit."""
     return LimitError(
         N_("The analysis needed more memory than the %(memory)s MB allowed.")
         % {"memory": f"{limits.memory // MEGABYTE:,}"},
@@ -70,7 +70,7 @@ def too_much_memory(limits: Limits) -> LimitError:
 
 
 def too_much_processor(limits: Limits) -> LimitError:
-    """The same of processor time."""
+    """Return the error for the limit of processor time."""
     return LimitError(
         N_("The analysis needed more processor time than the one second allowed.")
         if limits.cpu == 1
@@ -81,7 +81,7 @@ def too_much_processor(limits: Limits) -> LimitError:
 
 
 def too_long(limits: Limits) -> LimitError:
-    """The same of time on the clock."""
+    """Return the error for the limit of elapsed time."""
     return LimitError(
         N_("The analysis took longer than the one second allowed.")
         if limits.wall == 1
@@ -93,7 +93,7 @@ def too_long(limits: Limits) -> LimitError:
 
 
 def too_much_written(limits: Limits) -> LimitError:
-    """The same of what it wrote."""
+    """Return the error for the limit of written bytes."""
     return LimitError(
         N_("The analysis wrote more than the %(written)s MB allowed.")
         % {"written": f"{limits.written // MEGABYTE:,}"},
@@ -102,35 +102,35 @@ def too_much_written(limits: Limits) -> LimitError:
 
 
 class Monitor:
-    """What a confined process uses from now on, held against its ``limits``.
+    """Checks the resource use of a confined process against its ``limits``, from now on.
 
-    The kernel holds the process to most limits by itself. Watched here is what it does not count: memory
-    shared with nobody, the sizes of the files and folders ``writable`` together, and the clock.
+    The kernel enforces most limits. This checks what it does not count: private memory, the total size of the
+    files and folders ``writable``, and elapsed time.
     """
 
     def __init__(self, process: int, limits: Limits, writable: tuple[Path, ...]) -> None:
         self.limits = limits
         self.peak = self._data = 0  # bytes
         self._process, self._writable = process, writable
-        self._until = time.monotonic() + limits.wall
-        self._weighed = time.monotonic()
+        self._deadline = time.monotonic() + limits.wall
+        self._written_checked = time.monotonic()
 
     def check_limits(self) -> None:
-        """Raise :class:`LimitError` if it uses more than its limits now."""
+        """Raise :class:`LimitError` if the process exceeds a limit now."""
         now = time.monotonic()
-        if now > self._until:
+        if now > self._deadline:
             raise too_long(self.limits)
         used = self._memory()
         self.peak = max(self.peak, used)
         if used > self.limits.memory:
             raise too_much_memory(self.limits)
-        if now - self._weighed >= _WEIGH_EVERY:
-            self._weighed = now
-            if sum(map(_weight, self._writable)) > self.limits.written:
+        if now - self._written_checked >= _WRITTEN_INTERVAL:
+            self._written_checked = now
+            if sum(map(_size, self._writable)) > self.limits.written:
                 raise too_much_written(self.limits)
 
     def ending(self, status: int) -> ReelproofError | None:
-        """What the wait status of a process means that ended without a word; None for nothing special."""
+        """Return the error for the wait status of a process that ended without a message, if any."""
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
@@ -146,40 +146,40 @@ class Monitor:
         return CrashError() if status else None
 
     def _memory(self) -> int:
-        """Bytes in memory that are its own; also notes what RLIMIT_DATA counts."""
-        sizes = memory_of(f"/proc/{self._process}/status")  # empty when it has ended
+        """Return the private memory in bytes; also record what RLIMIT_DATA counts."""
+        sizes = memory_of(f"/proc/{self._process}/status")  # empty once the process has ended
         self._data = sizes.get("VmData") or self._data
         return sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
 
 
 def read_lines(pipe: int, watch: Monitor) -> Iterator[bytes]:
-    """What comes out of a process's ``pipe``, line by line, and b"" a few times a second in between.
+    """Yield the lines that a process writes to ``pipe``, and b"" several times a second in between.
 
-    Ends when the pipe does. Raises :class:`LimitError` as soon as the process uses too much.
+    Ends with the pipe. Raises :class:`LimitError` as soon as the process exceeds a limit.
     """
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     rest = b""
-    looked = float("-inf")
+    checked = float("-inf")
     while True:
-        ready = poll.poll(_LOOK_EVERY * 1000)
-        if time.monotonic() - looked >= _LOOK_EVERY:
+        ready = poll.poll(_CHECK_INTERVAL * 1000)
+        if time.monotonic() - checked >= _CHECK_INTERVAL:
             watch.check_limits()
-            looked = time.monotonic()
+            checked = time.monotonic()
             yield b""
         if not ready:
             continue
-        got = os.read(pipe, _CHUNK)
-        if not got:
+        data = os.read(pipe, _CHUNK)
+        if not data:
             return
-        *whole, rest = (rest + got).split(b"\n")
-        yield from filter(None, whole)
+        *lines, rest = (rest + data).split(b"\n")
+        yield from filter(None, lines)
         if len(rest) > _LONGEST_LINE:
             raise CrashError()
 
 
-def _weight(place: Path) -> int:
-    """Bytes of a file, or of all files below a folder."""
+def _size(place: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder."""
     total = 0
     try:
         if not place.is_dir():
@@ -194,12 +194,12 @@ def _weight(place: Path) -> int:
 
 
 def is_out_of_memory(problem: BaseException) -> bool:
-    """Whether an exception of any of the libraries means that memory could not be had."""
+    """Return whether an exception of any library means that memory could not be allocated."""
     if isinstance(problem, MemoryError) or getattr(problem, "code", None) == -4:  # OpenCV's StsNoMem
         return True
     if isinstance(problem, OSError) and problem.errno == errno.ENOMEM:
         return True
-    if isinstance(problem, ImportError) and "failed to map segment" in str(problem):  # said by the loader
+    if isinstance(problem, ImportError) and "failed to map segment" in str(problem):  # dynamic loader
         return True
     # Torch raises RuntimeError for everything.
     return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _OF_TORCH)

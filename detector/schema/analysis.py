@@ -37,15 +37,15 @@ from detector.schema.scores import Score as Score
 from detector.schema.scores import Scores as Scores
 
 SCHEMA_VERSION = "1.24"
-KEPT_WIDTH = 1280  # px: what frames, overlays and photographs are kept at is no wider
+KEPT_WIDTH = 1280  # px, the largest width of stored frames, overlays and photographs
 FrameIndex = Annotated[
     int | None,
-    Field(ge=0, description="frames before it, in order of presentation; null if not recorded"),
+    Field(ge=0, description="number of frames before it, in order of presentation; null: not recorded"),
 ]
 
 
 class Verdict(StrEnum):
-    """What the machine says of an exhibit. There is no "real"."""
+    """The verdict on an exhibit. There is deliberately no "real"."""
 
     MANIPULATED = "manipulated"
     NOT_FOUND = "no manipulation found"
@@ -71,7 +71,7 @@ class Media(Value):
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
     turned: int = Field(
         default=0,
-        description="degrees of it that the file does not ask for: only so was a face found; since 1.6",
+        description="part of the rotation that the file does not ask for, but that a face needed; since 1.6",
     )
     time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
@@ -79,69 +79,71 @@ class Media(Value):
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
     start_offset: Seconds | None = Field(
         default=None,
-        description="where the first frame stands on a player's clock, which starts with what begins first, "
+        description="time of the first frame on a player's clock, which starts with the earliest stream, "
         "such as sound; null: a photo, or not recorded; since 1.6",
     )
     lost_at_start: Seconds = Field(
         default=0.0,
-        description="before the first frame, where the file holds pictures that cannot be decoded, such as "
-        "those of a capture that begins between two key frames; since 1.16",
+        description="time before the first frame with pictures that cannot be decoded, as in a capture that "
+        "begins between two key frames; since 1.16",
     )
     lost_at_end: Seconds = Field(
         default=0.0,
-        description="after the last frame, where a damaged file holds pictures that cannot be decoded; since "
-        "1.19, before among what is missing at its end",
+        description="time after the last frame with pictures of a damaged file that cannot be decoded; since "
+        "1.19, before counted as missing at its end",
     )
     frames_decoded: int = Field(ge=0)
     frames_passed_over: int = Field(
         default=0,
         ge=0,
-        description="H.264 frames whose headers were read and that were not decoded: they were not sampled "
-        "and no other frame refers to them; since 1.11",
+        description="H.264 frames that were not decoded, because they were not sampled and no other frame "
+        "refers to them; since 1.11",
     )
     frames_undecodable: int = Field(
         ge=0,
-        description="packets or frames the decoder refused, without a place in time, or promised and missing",
+        description="packets or frames that the decoder refused, that have no time, or that are missing",
     )
     frames_out_of_order: int = Field(
         default=0,
         ge=0,
-        description="intact frames whose time is not after that of the frame before, which are not examined; "
-        "since 1.16, before among the undecodable ones",
+        description="intact frames that are not later than the frame before; they are not examined; since "
+        "1.16, before counted as undecodable",
     )
     frames_from_damaged: int = Field(
         default=0,
         ge=0,
-        description="of those decoded or passed over, the ones that rest on pictures which are damaged or "
-        "missing, up to the next key frame; they are not examined; since 1.19",
+        description="decoded or skipped frames that depend on damaged or missing pictures, up to the next "
+        "key frame; they are not examined; since 1.19",
     )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
     details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
-    anomalies: tuple[Anomaly, ...] = Field(default=(), description="worth a person's look; never evidence")
+    anomalies: tuple[Anomaly, ...] = Field(
+        default=(), description="facts that a person should look at; never evidence"
+    )
     credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
 
     @property
     def frames(self) -> int:
-        """Frames the file shows, decoded or passed over."""
+        """Number of frames that the file shows, decoded or skipped."""
         return self.frames_decoded + self.frames_passed_over
 
     @property
     def picture(self) -> Picture | None:
-        """Facts of its picture; none in older analyses."""
+        """Facts about the picture stream; None in older analyses."""
         return self.details.picture if self.details else None
 
     @property
     def still(self) -> bool:
-        """Whether it is a photograph, and no video."""
+        """Whether the exhibit is a photograph."""
         return self.kind is MediaKind.IMAGE
 
 
 MOST_COVERED = 0.5
-"""Of the faces of a person, or of a segment: above this share covered ones, it is one of covered faces."""
+"""Share of covered faces above which a person or segment counts as covered."""
 
 
 def is_mostly_covered(share: float | None) -> bool:
-    """Whether one with this share of covered faces is one of covered faces; no where nobody asked."""
+    """Return whether a person or segment with this share of covered faces counts as covered."""
     return share is not None and share > MOST_COVERED
 
 
@@ -151,46 +153,46 @@ class Person(Value):
     id: str = Field(pattern=r"^[A-Z]+$", description="A, B, C … in order of screen time")
     median_box: Box
     screen_time: Seconds = Field(
-        description="of the sampled frames with this face, each up to the next sampled one"
+        description="sum over the sampled frames with this face, each up to the next sampled frame"
     )
     tracks: tuple[int, ...]
     usable_frames: int = Field(ge=0, description="sampled frames in which this face was judged")
     motionless: bool | None = Field(
         default=None,
-        description="whether the face is one picture that does not move, for two seconds and more each time "
-        "it is shown: a still shown as a video; null in photographs; since 1.20",
+        description="whether the face does not move for two seconds or more each time it is shown, as a "
+        "still shown as a video; null in photographs; since 1.20",
     )
     grey: Probability | None = Field(
         default=None,
-        description="share of the faces judged in sampled frames that are without colour or toned in one; "
-        "null if none was judged, and in photographs; since 1.20",
+        description="share of the judged faces in sampled frames that are grey or monochrome; null if none "
+        "was judged, and in photographs; since 1.20",
     )
     covered: Probability | None = Field(
         default=None,
-        description="share of the faces judged in sampled frames of which mouth or eyes are covered, as by a "
-        "mask, a hand or a caption; null if none was judged; since 1.21",
+        description="share of the judged faces in sampled frames with covered mouth or eyes, for instance by "
+        "a mask, a hand or a caption; null if none was judged; since 1.21",
     )
     quality: FaceQuality | None = Field(
         default=None,
-        description="as of the coverage, of this person's faces alone; null if none was judged; since 1.22",
+        description="as in the coverage, but of this person alone; null if none was judged; since 1.22",
     )
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
         "null if none was usable"
     )
-    second_look: SecondLook | None = Field(default=None, description="null: none was taken")
+    second_look: SecondLook | None = Field(default=None, description="null: no second look was taken")
     scores: Scores
 
 
+# Random areas with which a heatmap is compared; many faces of one photograph share them.
 RANDOM_AREAS = 8
-"""With how many random areas a heatmap is compared, unless many faces of one photograph share them."""
 
 
 class HideAndRescore(Value):
-    """Does hiding what the map highlights change the score?
+    """The effect on the score of hiding what the heatmap highlights.
 
-    The hottest area covering ``area`` of the face is blurred and the face is scored
-    again; beside it, the mean over random areas of the same size.
+    The hottest area, a share ``area`` of the face, is blurred and the face is scored again. The control is
+    the mean over random areas of the same size.
     """
 
     area: Probability = Field(description="share of the face that was hidden")
@@ -202,22 +204,22 @@ class HideAndRescore(Value):
     areas: int = Field(
         default=RANDOM_AREAS,
         ge=1,
-        description="of how many random areas that is the mean: fewer than 8 where more than two faces of "
-        "one photograph are explained, since 1.10",
+        description="number of random areas in that mean; since 1.10 fewer than 8 if more than two faces of "
+        "one photograph are explained",
     )
 
 
 class CloseUp(Value):
-    """A small face of a photograph that is kept smaller than it is, with what surrounds it, at full size."""
+    """A small face and its surroundings at full size, for a photograph that is stored reduced."""
 
-    part: Box = Field(description="what the pictures show, in whole px of the exhibit")
+    part: Box = Field(description="the part of the exhibit that is shown, in whole px")
     frame: str = Field(description="PNG of that part, relative to analysis.json")
-    overlay: str = Field(description="PNG of that part with the heatmap, likewise")
-    map: str = Field(description="PNG of that part of the heatmap alone, likewise")
+    overlay: str = Field(description="PNG of that part with the heatmap, relative to analysis.json")
+    map: str = Field(description="PNG of that part of the heatmap alone, relative to analysis.json")
 
 
 class Peak(Value):
-    """A frame inside a segment whose smoothed score is a local maximum."""
+    """A frame in a segment whose smoothed score is a local maximum."""
 
     time: Seconds
     pts: int
@@ -225,30 +227,31 @@ class Peak(Value):
     probability: Probability
     box: Box
     frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
-    overlay: str | None = Field(description="PNG of the frame with the heatmap, likewise")
+    overlay: str | None = Field(description="PNG of the frame with the heatmap; null if not kept")
     map: str | None = Field(
         default=None,
-        description="PNG of the heatmap alone, as large as the frame and clear where it is cold, likewise",
+        description="PNG of the heatmap alone, as large as the frame and transparent where it is cold; null "
+        "if not kept",
     )
     close_up: CloseUp | None = Field(
         default=None,
-        description="null: the pictures above show the face well enough, or none is kept; since 1.16",
+        description="null: the pictures above show the face large enough, or none is kept; since 1.16",
     )
-    heat: Probability = Field(description="hottest value of this map on the analysis's shared scale")
+    heat: Probability = Field(description="highest value of this map on the scale of the whole analysis")
     check: HideAndRescore
 
     @property
     def pictures(self) -> tuple[str, ...]:
-        """Paths of all that were kept."""
+        """Paths of all stored pictures."""
         near = (self.close_up.frame, self.close_up.overlay, self.close_up.map) if self.close_up else ()
         return tuple(path for path in (self.frame, self.overlay, self.map, *near) if path)
 
 
 class Segment(Value):
-    """An interval of one person's time that reaches the threshold for a finding.
+    """An interval in which one person reaches the threshold for a finding.
 
-    It is flagged where a finding rests on it: not where other views of the person do not agree, or the faces
-    are without colour or covered (``detector.verdict.judged_persons``).
+    It is flagged if a finding rests on it, but not if other views of the person disagree, or if the faces are
+    grey or covered (``detector.verdict.judged_persons``).
     """
 
     id: str = Field(description="person and number, such as A1")
@@ -260,18 +263,18 @@ class Segment(Value):
     confidence: Probability = Field(
         description="calibrated for segments, of the mean logit of its sampling intervals"
     )
-    frames: int = Field(gt=0, description="frames scored inside")
+    frames: int = Field(gt=0, description="scored frames inside")
     covered: Probability | None = Field(
-        default=None, description="as of persons, of the faces inside; since 1.21"
+        default=None, description="as for persons, of the faces inside; since 1.21"
     )
     peaks: tuple[Peak, ...] = Field(max_length=3)
 
 
 class OtherModel(Value):
-    """What another model says of the same faces in the same sampled frames, by the same rules.
+    """The result of another model for the same faces in the same sampled frames, by the same rules.
 
     Persons are those of the analysis, with this model's scores; ids of segments are this model's own. Frames
-    between those sampled are not judged. Pictures of its peaks lie below ``overlays/`` as well.
+    between sampled ones are not judged. Pictures of its peaks are below ``overlays/`` as well.
     """
 
     model: Model
@@ -284,7 +287,7 @@ class OtherModel(Value):
 
 
 class Joint(Value):
-    """What all models of an analysis amount to together, by the rule that was chosen."""
+    """The joint verdict of all models of an analysis, by the chosen rule."""
 
     rule: JointRule
     verdict: Verdict
@@ -292,36 +295,37 @@ class Joint(Value):
 
 
 class Analysis(Value):
-    """One run of one model, or of several, over one exhibit.
+    """One analysis of one exhibit by one model or several.
 
-    All but ``others`` and ``joint`` is of the first model.
+    All fields except ``others`` and ``joint`` belong to the first model.
     """
 
     schema_version: str = SCHEMA_VERSION
     verdict: Verdict
     kind: ManipulationKind | None = Field(
         default=None,
-        description="of a verdict of manipulated: the question that the second look answers with yes for all "
-        "flagged faces, since 1.23 by what it says where they are flagged; null: neither clearly outweighs "
-        "the other, or none was taken; since 1.8",
+        description="with the verdict *manipulated*, the question that the second look answers with yes for "
+        "all flagged faces, since 1.23 by its answers where they are flagged; null: neither clearly "
+        "outweighs the other, or no second look was taken; since 1.8",
     )
-    reason: str = Field(description="the verdict's reason in words")
+    reason: str = Field(description="the reason for the verdict in words")
     probability: Probability | None = Field(
-        description="calibrated, that some face was manipulated: the highest of any person who counts, of a "
-        "photo (since 1.17) averaged over the odds of its judged faces; null when nothing could be judged"
+        description="calibrated probability that some face was manipulated: the highest of any person that "
+        "counts; in a photo (since 1.17) averaged over the odds of its judged faces; null: nothing could be "
+        "judged"
     )
     answers: Answers | None = Field(
-        default=None, description="what the second look answers, likewise; null: none was taken"
+        default=None, description="answers of the second look; null: no second look was taken"
     )
     stability: Probability | None = Field(
         default=None,
-        description="the least stability of the persons on whom the verdict rests; null: none was "
-        "measured; since 1.5",
+        description="the lowest stability of the persons on whom the verdict rests; null: not measured; "
+        "since 1.5",
     )
     declarations: tuple[Declaration, ...] | None = Field(
         default=None,
-        description="what the file itself says of its making, most telling first; never part of verdict or "
-        "probability; null: not looked for, as in analyses before 1.6",
+        description="what the file itself declares about how it was made, most telling first; never part of "
+        "verdict or probability; null: not read, as in analyses before 1.6",
     )
     picture: str | None = Field(
         default=None,
@@ -329,7 +333,7 @@ class Analysis(Value):
         "analysis.json; null: a video, or not kept; since 1.8",
     )
     boxed: str | None = Field(
-        default=None, description="the same with each face boxed and named, likewise; since 1.8"
+        default=None, description="the same with a named box around each face; since 1.8"
     )
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
@@ -339,58 +343,54 @@ class Analysis(Value):
     coverage: Coverage
     software: Software
     others: tuple[OtherModel, ...] = Field(
-        default=(), max_length=MOST_OTHERS, description="other models that were asked for; since 1.10"
+        default=(), max_length=MOST_OTHERS, description="results of other models; since 1.10"
     )
-    joint: Joint | None = Field(default=None, description="null: no other model was asked for; since 1.10")
+    joint: Joint | None = Field(default=None, description="null: no other model took part; since 1.10")
 
     @property
     def every_segment(self) -> tuple[Segment, ...]:
-        """The segments of all models, those of the first one first."""
+        """The segments of all models, those of the first model first."""
         return (*self.segments, *(segment for other in self.others for segment in other.segments))
 
     def by(self, other: OtherModel) -> Analysis:
-        """The analysis as one of ``others`` alone would have it."""
-        of_other = {name: getattr(other, name) for name in OtherModel.model_fields if name != "ran"}
-        of_first = {"kind": None, "answers": None, "stability": None, "others": (), "joint": None}
-        return self.model_copy(update=of_other | of_first)
+        """Return the analysis as if one of ``others`` had been the only model."""
+        result = {name: getattr(other, name) for name in OtherModel.model_fields if name != "ran"}
+        unknown = {"kind": None, "answers": None, "stability": None, "others": (), "joint": None}
+        return self.model_copy(update=result | unknown)
 
     def to_json(self) -> str:
-        """Text of ``analysis.json``: UTF-8, two-space indent, keys in schema order."""
+        """Return the text of ``analysis.json``: two-space indent, keys in schema order."""
         text = self.model_dump_json(indent=2)
-        text += "\n"  # in place: hours of video are some 50 MB of it
+        text += "\n"  # appended in place, because hours of video make some 50 MB
         return text
 
     @model_validator(mode="after")
-    def _as_it_was_made(self) -> Self:
-        """Parameters that its version did not have yet are 0, not today's defaults (:data:`LACKING`)."""
-        given = self.parameters
-        lacking = [
+    def _zero_later_parameters(self) -> Self:
+        """Set parameters that its version did not have to 0 instead of their defaults."""
+        parameters = self.parameters
+        missing = [
             name
             for name, versions in LATER_PARAMETERS.items()
-            if self.schema_version in versions and name not in given.model_fields_set
+            if self.schema_version in versions and name not in parameters.model_fields_set
         ]
-        if lacking:
-            object.__setattr__(self, "parameters", given.model_copy(update=zero_values(lacking)))
+        if missing:
+            object.__setattr__(self, "parameters", parameters.model_copy(update=zero_values(missing)))
         return self
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Analysis:
-        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
         return cls.model_validate_json(text)
 
 
 def schema_text() -> str:
-    """The JSON schema (draft 2020-12) of ``analysis.json``, as published in ``docs/``."""
+    """Return the JSON schema (draft 2020-12) of ``analysis.json``, as published in ``docs/``."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Analysis.model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"
 
 
 class Summary(TypedDict):
-    """What ``score`` prints and the API tells of an analysis beside verdict and probability.
-
-    ``answers`` are those of :class:`~detector.schema.measurements.Answers`, ``declarations`` what
-    the file itself says of its making, the first few in short; both None where the analysis does not say.
-    """
+    """Fields that ``score`` and the API show beside verdict and probability."""
 
     kind: str | None
     answers: dict[str, float] | None
@@ -398,15 +398,14 @@ class Summary(TypedDict):
 
 
 EMPTY_SUMMARY: Final = Summary(kind=None, answers=None, declarations=None)
-"""Of what is not analysed yet, or was not asked these questions."""
 
 
 def summarise(analysis: Analysis) -> Summary:
-    """The summary of ``analysis``."""
+    """Summarise an analysis; of the declarations, only the first few."""
     return Summary(
         kind=None if analysis.kind is None else analysis.kind.value,
         answers=None if analysis.answers is None else analysis.answers.model_dump(),
         declarations=None
         if analysis.declarations is None
-        else [each.short for each in first_statements(analysis.declarations)],
+        else [declaration.short for declaration in first_statements(analysis.declarations)],
     )

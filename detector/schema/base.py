@@ -12,6 +12,6 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Value(BaseModel):
-    """Base of all parts of an analysis: frozen, closed to unknown keys."""
+    """Base of all published values: immutable, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

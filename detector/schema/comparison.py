@@ -15,7 +15,7 @@ COMPARISON_SCHEMA_VERSION = "1.0"
 
 
 class ComparedFile(Value):
-    """Facts of one of the two files."""
+    """Facts about one of the two files."""
 
     file: str = Field(description="original file name, without folders")
     bytes: int = Field(ge=0)
@@ -28,25 +28,25 @@ class ComparedFile(Value):
 
 
 class Interval(Value):
-    """A stretch of one file's time; of a photograph both ends are 0."""
+    """An interval of one file; for a photograph both ends are 0."""
 
     start: Seconds
     end: Seconds
 
 
 class TimePiece(Value):
-    """A stretch of the exhibit that shows a stretch of the reference without a break."""
+    """An interval of the exhibit that shows an interval of the reference without a break."""
 
     exhibit: Interval
     reference: Interval
-    speed: float = Field(gt=0, description="seconds of the reference in one of the exhibit")
-    uncertainty: Seconds = Field(description="by which the reference's times may be off")
-    frames: int = Field(gt=0, description="of the exhibit, matched one by one")
-    agreement: float = Field(ge=-1, le=1, description="of matched frames' structure, median; 1: the same")
+    speed: float = Field(gt=0, description="seconds of the reference in one second of the exhibit")
+    uncertainty: Seconds = Field(description="uncertainty of the reference's times")
+    frames: int = Field(gt=0, description="frames of the exhibit that were matched one by one")
+    agreement: float = Field(ge=-1, le=1, description="median similarity of matched frames; 1: identical")
 
 
 class UnmatchedInterval(Value):
-    """Time of one file that the other does not show, between or around the pieces."""
+    """An interval of one file that the other does not show, between or around the pieces."""
 
     file: str = Field(pattern="^(exhibit|reference)$")
     start: Seconds
@@ -55,19 +55,19 @@ class UnmatchedInterval(Value):
 
 
 class Transform(Value):
-    """How the exhibit's picture lies in the reference's."""
+    """The position of the exhibit's picture in that of the reference."""
 
     matrix: tuple[tuple[float, float, float], tuple[float, float, float]] = Field(
-        description="takes x, y, 1 of the exhibit to x, y of the reference; whole numbers are edges of pixels"
+        description="maps x, y, 1 of the exhibit to x, y of the reference; whole numbers are pixel edges"
     )
-    scale: float = Field(gt=0, description="pixels of the exhibit to one of the reference, along a line")
-    stretch: float = Field(gt=0, description="that across, divided by that down")
+    scale: float = Field(gt=0, description="length of a reference pixel in pixels of the exhibit")
+    stretch: float = Field(gt=0, description="horizontal scale divided by vertical scale")
     rotation: float = Field(description="degrees clockwise")
     mirror: bool
     crop: Box = Field(description="part of the reference's picture that the exhibit shows, in its pixels")
-    shown: Box = Field(description="part of the exhibit's picture that shows it")
+    shown: Box = Field(description="part of the exhibit's picture that shows the reference")
     uncertainty: float = Field(ge=0, description="px of the exhibit, at its corners")
-    agreement: float = Field(ge=-1, le=1, description="of the surroundings' structure at the refined view")
+    agreement: float = Field(ge=-1, le=1, description="similarity of the surroundings in the refined view")
 
 
 class FaceDifference(Value):
@@ -79,11 +79,11 @@ class FaceDifference(Value):
     reference_pts: int
     box: Box
     difference: float = Field(
-        description="log of how much more the face differs than what compression explains, 0: no more"
+        description="log of the ratio of the face's difference to what compression explains; 0: no more"
     )
-    surroundings: float = Field(description="the same of its surroundings, the control")
+    surroundings: float = Field(description="the same for its surroundings, as a control")
     probability: Probability = Field(
-        description="calibrated, that the face is another one than the reference's"
+        description="calibrated probability that the face differs from that of the reference"
     )
     smoothed: Probability = Field(description="after the median along the track")
 
@@ -101,7 +101,7 @@ class ComparedPerson(Value):
 
 
 class ComparedPeak(Value):
-    """A frame inside a segment or region where the difference is greatest, with its pictures."""
+    """The frame of a segment or region with the greatest difference, and its pictures."""
 
     time: Seconds
     reference_time: Seconds
@@ -109,12 +109,12 @@ class ComparedPeak(Value):
     reference_pts: int
     box: Box
     side_by_side: str | None = Field(description="PNG, relative to comparison.json; null if not kept")
-    difference: str | None = Field(description="PNG, likewise")
-    overlay: str | None = Field(description="PNG, likewise")
+    difference: str | None = Field(description="PNG, relative to comparison.json; null if not kept")
+    overlay: str | None = Field(description="PNG, relative to comparison.json; null if not kept")
 
 
 class ComparedSegment(Value):
-    """An interval in which the face of a person differs and its surroundings do not."""
+    """An interval in which the face of a person differs but its surroundings do not."""
 
     id: str = Field(description="person and number, such as A1")
     person: str
@@ -123,21 +123,21 @@ class ComparedSegment(Value):
     reference_start: Seconds
     reference_end: Seconds
     confidence: Probability
-    difference: float = Field(description="mean of its frames'")
-    surroundings: float = Field(description="likewise")
+    difference: float = Field(description="mean over its frames")
+    surroundings: float = Field(description="mean over its frames")
     frames: int = Field(gt=0)
     peaks: tuple[ComparedPeak, ...] = Field(max_length=3)
     statement: str
 
 
 class Region(Value):
-    """Part of the picture that differs beside the faces: something painted out or in, a caption, a logo."""
+    """A part of the picture, other than faces, that differs: a removed object, a caption or a logo."""
 
     id: str = Field(description="R and number")
     box: Box
     start: Seconds
     end: Seconds
-    difference: float = Field(description="log of how much more it differs than what compression explains")
+    difference: float = Field(description="log of the ratio of its difference to what compression explains")
     frames: int = Field(gt=0)
     peaks: tuple[ComparedPeak, ...] = Field(max_length=1)
     statement: str
@@ -158,13 +158,13 @@ class ComparisonParameters(Value):
 
 
 class Outcome(StrEnum):
-    """What a comparison amounts to; of several things the first counts."""
+    """The outcome of a comparison; if several apply, the first one."""
 
     UNRELATED = "unrelated"
     FACES_DIFFER = "faces differ"
     SHOWS_MORE = "shows more"  # part of the exhibit was not found in the reference
     NO_FACE_COMPARED = "no face compared"
-    PARTS_DIFFER = "parts differ"  # of the picture, beside the faces
+    PARTS_DIFFER = "parts differ"  # of the picture, other than faces
     NO_DIFFERENCE = "no difference"
 
 
@@ -173,8 +173,8 @@ class Comparison(Value):
 
     schema_version: str = COMPARISON_SCHEMA_VERSION
     related: bool = Field(description="whether the exhibit shows any part of the reference")
-    statement: str = Field(description="what was found, in words")
-    limits: str = Field(description="what it does not say")
+    statement: str = Field(description="the result in words")
+    limits: str = Field(description="what the result does not say")
     exhibit: ComparedFile
     reference: ComparedFile
     time_map: tuple[TimePiece, ...]
@@ -184,9 +184,9 @@ class Comparison(Value):
     segments: tuple[ComparedSegment, ...]
     regions: tuple[Region, ...]
     example: ComparedPeak | None = Field(
-        default=None, description="where nothing differs: the compared moment that comes closest to it"
+        default=None, description="if nothing differs, the compared moment with the greatest difference"
     )
-    not_compared: tuple[str, ...] = Field(description="what could not be looked at, and why")
+    not_compared: tuple[str, ...] = Field(description="what could not be compared, and why")
     parameters: ComparisonParameters
     reelproof: str
     created: str = Field(description="UTC, ISO 8601")
@@ -199,27 +199,27 @@ class Comparison(Value):
 
     @property
     def outcome(self) -> Outcome:
-        """What it amounts to: no difference only where faces, and all of the exhibit, were compared."""
-        found = (
+        """The outcome: no difference only if faces, and all of the exhibit, were compared."""
+        outcomes = (
             (not self.related, Outcome.UNRELATED),
             (bool(self.segments), Outcome.FACES_DIFFER),
             (self.shows_more, Outcome.SHOWS_MORE),
             (not self.persons, Outcome.NO_FACE_COMPARED),
             (bool(self.regions), Outcome.PARTS_DIFFER),
         )
-        return next((outcome for so, outcome in found if so), Outcome.NO_DIFFERENCE)
+        return next((outcome for applies, outcome in outcomes if applies), Outcome.NO_DIFFERENCE)
 
     def to_json(self) -> str:
-        """Text of ``comparison.json``: UTF-8, two-space indent, keys in schema order."""
+        """Return the text of ``comparison.json``: two-space indent, keys in schema order."""
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Comparison:
-        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
         return cls.model_validate_json(text)
 
 
 def comparison_schema_text() -> str:
-    """The JSON schema (draft 2020-12) of ``comparison.json``, as published in ``docs/``."""
+    """Return the JSON schema (draft 2020-12) of ``comparison.json``, as published in ``docs/``."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Comparison.model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"

@@ -12,12 +12,16 @@ from fractions import Fraction
 
 
 def N_(message: str) -> str:
-    """The message itself: with named placeholders as in ``%(count)s``, and a % sign written ``%%``."""
+    """Mark a message of a result for translation; return it unchanged.
+
+    Results are in English, and whoever shows them translates them. Placeholders are named, as in
+    ``%(count)s``, and a percent sign is written ``%%``.
+    """
     return message
 
 
-# As in static/js/formats.js. Arabic, Syriac, N'Ko, the scripts of India from Devanagari to Sinhala; Myanmar;
-# Khmer and Mongolian. Of these the characters of combining class 9.
+# As in static/js/formats.js: Arabic, Syriac, N'Ko, the scripts of India from Devanagari to Sinhala; Myanmar;
+# Khmer and Mongolian; then their characters of combining class 9 (viramas).
 _SCRIPTS = "\u0600-\u0dff\u1000-\u109f\u1780-\u18af"
 _VIRAMAS = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u1039\u103a\u17d2"
 _EMOJI = "\u2190-\u21ff\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
@@ -29,18 +33,18 @@ _NOT_COMPARED = re.compile("[\u200c\u200d\ufe00-\ufe0f]")  # joiners, and variat
 
 
 def joiner_positions(text: str) -> set[int]:
-    """Where in a text joiners stand that belong there: between letters or emoji that join, after a virama."""
+    """Return the positions of legitimate joiners: between letters or emoji that join, and after a virama."""
     return {
-        found.end() - 1
-        for found in _JOINED.finditer(text)
-        if all(unicodedata.category(char)[0] in "LM" for char in found.groups() if char)
+        match.end() - 1
+        for match in _JOINED.finditer(text)
+        if all(unicodedata.category(char)[0] in "LM" for char in match.groups() if char)
     }
 
 
 def find_invisible(text: str) -> str:
-    """The first character of a text that nobody sees, as ``U+200B``; empty where there is none.
+    """Return the first invisible character of a text, such as ``U+200B``, or an empty string.
 
-    Such are controls and what turns text around; joiners are none where they belong.
+    Controls and bidirectional overrides are invisible; legitimate joiners do not count.
     """
     kept = joiner_positions(text)
     for at, char in enumerate(text):
@@ -50,33 +54,30 @@ def find_invisible(text: str) -> str:
 
 
 def comparison_key(name: str) -> str:
-    """A name as others are held against it: what hardly shows, and capital letters, tell no two apart."""
+    """Return a key under which names that look the same, apart from capitals, are equal."""
     return _NOT_COMPARED.sub("", name).casefold()
 
 
 THRESHOLDS = (0.4, 0.65)
-"""Of doubt and of a finding, as shipped (:class:`~detector.schema.method.Parameters`)."""
+"""The shipped thresholds of doubt and of a finding (:class:`~detector.schema.method.Parameters`)."""
 _SET: ContextVar[tuple[float, ...]] = ContextVar("thresholds", default=())
 
 
 def timecode(seconds: float) -> str:
-    """Seconds from the first frame as ``HH:MM:SS.mmm``, rounded to the millisecond."""
+    """Format seconds from the first frame as ``HH:MM:SS.mmm``, rounded to the millisecond."""
     whole, thousandths = divmod(round(seconds * 1000), 1000)
     return f"{clock(whole)}.{thousandths:03d}"
 
 
 def clock(seconds: int) -> str:
-    """Whole seconds as ``HH:MM:SS``; hours grow past 99 rather than wrap."""
+    """Format whole seconds as ``HH:MM:SS``; hours may exceed 99."""
     minutes, second = divmod(seconds, 60)
     hour, minute = divmod(minutes, 60)
     return f"{hour:02d}:{minute:02d}:{second:02d}"
 
 
 def parse_ratio(fraction: str) -> float | None:
-    """What a fraction such as ``30000/1001`` amounts to; None for text that is none.
-
-    An analysis.json may come from anywhere, and its schema takes any text for a fraction.
-    """
+    """Return the value of a fraction such as ``30000/1001``; None for other text, which the schema allows."""
     try:
         return float(Fraction(fraction))
     except (ValueError, ZeroDivisionError, OverflowError):
@@ -85,7 +86,7 @@ def parse_ratio(fraction: str) -> float | None:
 
 @contextmanager
 def never_rounding_up_to(*thresholds: float) -> Iterator[None]:
-    """For a while, lift no :func:`probability` to these either, with which an analysis was made."""
+    """Within the context, never round a :func:`probability` up to these thresholds of an analysis either."""
     token = _SET.set(thresholds)
     try:
         yield
@@ -94,10 +95,10 @@ def never_rounding_up_to(*thresholds: float) -> Iterator[None]:
 
 
 def probability(value: float | None, *further: float) -> str:
-    """A probability with two decimals; never rounded to a certainty it does not claim.
+    """Format a probability with two decimals, never rounded to certainty.
 
-    One that rounding would lift to a threshold it does not reach, a shipped one, one of ``further`` or of
-    :func:`not_rounded_up_to`, has a third, and is cut there.
+    If rounding would lift it to a threshold that it does not reach (a shipped one, one of ``further`` or of
+    :func:`never_rounding_up_to`), it is truncated to three decimals.
     """
     if value is None:
         return "not judged"
@@ -105,22 +106,21 @@ def probability(value: float | None, *further: float) -> str:
         return "> 0.99"
     if value < 0.01:
         return "< 0.01"
-    near = round(value, 2)
-    if any(value < threshold <= near for threshold in (*THRESHOLDS, *_SET.get(), *further)):
+    rounded = round(value, 2)
+    if any(value < threshold <= rounded for threshold in (*THRESHOLDS, *_SET.get(), *further)):
         return f"{math.floor(1000 * value) / 1000:.3f}"
     return f"{value:.2f}"
 
 
 def count_noun(number: int, noun: str) -> str:
-    """A number with what it counts, as a shell is told: ``1 file``, ``1,234 files``; ``noun`` takes an s."""
+    """Format a count for the shell: ``1 file``, ``1,234 files``; the plural of ``noun`` takes an s."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def printable(text: str) -> str:
-    r"""``text`` safe to read: controls, bidirectional overrides and broken letters as escapes.
+    r"""Escape controls, bidirectional overrides and invalid characters, except legitimate joiners.
 
-    ``clip\u202e4pm.exe`` would otherwise show as ``clipexe.mp4``, and ``\x1b[8m`` hide what follows it on a
-    terminal. Joiners stay where letters or emoji are written with them.
+    ``clip\u202e4pm.exe`` would otherwise show as ``clipexe.mp4``, and ``\x1b[8m`` hide text on a terminal.
     """
     kept = joiner_positions(text)
     return "".join(
@@ -132,12 +132,12 @@ def printable(text: str) -> str:
 
 
 def printable_name(name: str) -> str:
-    """``name`` as text that UTF-8 can hold; bytes of a name that are no text become question marks."""
+    """Return ``name`` as valid UTF-8 text; bytes of a file name that are no text become question marks."""
     return name.encode("utf-8", "replace").decode()
 
 
 def person_letters(rank: int) -> str:
-    """Person number ``rank`` from 0 as letters: A … Z, AA, AB …"""
+    """Return the letters of a person by rank, counted from 0: A … Z, AA, AB …"""
     letters = ""
     rank += 1
     while rank:
@@ -150,7 +150,7 @@ _NAMES = {
     "h264": "H.264",
     "hevc": "HEVC",
     "av1": "AV1",
-    "libdav1d": "AV1",  # its decoder, by which older analyses call it
+    "libdav1d": "AV1",  # the decoder's name, in older analyses
     "vp8": "VP8",
     "vp9": "VP9",
     "mpeg2video": "MPEG-2",
@@ -172,5 +172,5 @@ _NAMES = {
 
 
 def codec_name(codec: str) -> str:
-    """The codec as standards and makers write it; FFmpeg's name of one that is not known here."""
+    """Return the usual name of a codec for FFmpeg's name of it, which is also the fallback."""
     return _NAMES.get(codec, codec)

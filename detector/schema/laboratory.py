@@ -16,7 +16,7 @@ VALIDATION_SCHEMA_VERSION = "1.2"
 
 
 class ValidatedModel(Value):
-    """What was validated: an analysis by anything else is not spoken for."""
+    """The validated model. A validation says nothing about analyses by any other."""
 
     name: str
     title: str
@@ -26,11 +26,11 @@ class ValidatedModel(Value):
     segment: Platt | None = None
     exhibit: Platt | None = None
     second_look: SecondLookModel | None = None
-    card_sha256: Sha256 = Field(description="of all that the model's card decides by, as canonical JSON")
+    card_sha256: Sha256 = Field(description="of the deciding part of the model's card, as canonical JSON")
 
 
 class OtherValidated(Value):
-    """A model that judged the same faces beside the one validated; it has the same parameters."""
+    """A further model that judged the same faces with the same parameters."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class OtherValidated(Value):
 
 
 class Versions(Value):
-    """What computed it."""
+    """Software and machine that computed the validation."""
 
     reelproof: str
     commit: str | None = None
@@ -48,12 +48,12 @@ class Versions(Value):
     python: str
     system: str
     processor: str
-    backends: tuple[str, ...] = Field(description="what ran the network, with version and precision")
+    backends: tuple[str, ...] = Field(description="back ends of the network, with version and precision")
     libraries: tuple[Library, ...]
 
 
 class LabelledSegment(Value):
-    """A stretch of time, labelled as manipulated or flagged."""
+    """An interval that was labelled as manipulated, or flagged."""
 
     start: Seconds
     end: Seconds
@@ -61,24 +61,24 @@ class LabelledSegment(Value):
 
 
 class SaidByOther(Value):
-    """What another model says of a file; in the order of the validation's ``others``."""
+    """The result of another model for a file, in the order of the validation's ``others``."""
 
     verdict: Verdict
     probability: Probability | None = None
 
 
 class ValidationItem(Value):
-    """One file of the material: what the laboratory says of it, and what the analysis said."""
+    """One file of the material: the laboratory's labels and the result of the analysis."""
 
     file: str = Field(description="relative to the material, with / between folders")
     bytes: int = Field(ge=0)
     sha256: Sha256
     manipulated: bool = Field(description="the laboratory's label")
-    group: int = Field(ge=0, description="files with the same number depend on one another")
+    group: int = Field(ge=0, description="files with the same number are not independent")
     generator: str | None = None
     attributes: dict[str, str] = Field(default_factory=dict, description="labelled: skin tone, sex")
     truth: tuple[LabelledSegment, ...] = Field(default=(), description="labelled segments")
-    error: str | None = Field(default=None, description="why it could not be analysed; null: it was")
+    error: str | None = Field(default=None, description="why it could not be analysed; null: no error")
     kind: MediaKind | None = None
     verdict: Verdict | None = None
     probability: Probability | None = Field(default=None, description="null: nothing could be judged")
@@ -88,14 +88,14 @@ class ValidationItem(Value):
     faces: int = Field(default=0, ge=0, description="persons found")
     segments: tuple[LabelledSegment, ...] = ()
     values: dict[str, float] = Field(
-        default_factory=dict, description="face width, contrast, bits per pixel …, as the domain check names"
+        default_factory=dict, description="face width, contrast, bits per pixel …, as in the domain check"
     )
     outside: tuple[str, ...] = Field(default=(), description="properties outside the card's own ranges")
-    others: tuple[SaidByOther, ...] = Field(default=(), description="what other models say; since 1.1")
+    others: tuple[SaidByOther, ...] = Field(default=(), description="results of other models; since 1.1")
 
 
 class Outcomes(Value):
-    """How many were said to be what."""
+    """Number of files by outcome."""
 
     flagged: int = Field(ge=0)
     not_found: int = Field(ge=0)
@@ -104,15 +104,15 @@ class Outcomes(Value):
 
     @property
     def total(self) -> int:
-        """All that were analysed."""
+        """All analysed files."""
         return self.flagged + self.not_found + self.inconclusive + self.not_judged
 
 
 class Level(Value):
-    """Figures over one part of the material."""
+    """Figures for one part of the material."""
 
     kind: MediaKind
-    attribute: str = Field(description="what it was chosen by, such as face width; empty: all of its kind")
+    attribute: str = Field(description="attribute that selects the part; empty: all files of the kind")
     name: str = Field(description="such as 80 to 120 px")
     least: float | None = Field(default=None, description="of a measured attribute; null: no lower end")
     most: float | None = Field(default=None, description="below this; null: no upper end")
@@ -122,26 +122,26 @@ class Level(Value):
     rates: tuple[Rate, ...]
 
     def rate_of(self, figure: str) -> Rate | None:
-        """The rate of that name, if it was measured."""
-        return next((each for each in self.rates if each.figure == figure), None)
+        """Return the rate of that name, if it was measured."""
+        return next((rate for rate in self.rates if rate.figure == figure), None)
 
 
 class ByOther(Value):
-    """Figures of another model over all of each kind and by generator, as those of the first are made."""
+    """Figures of another model for all files of each kind and by generator."""
 
     model: OtherValidated
     levels: tuple[Level, ...]
 
 
 class ByRule(Value):
-    """Error rates of the joint verdict of all models by one rule, over all of each kind."""
+    """Error rates of the joint verdict of all models by one rule, for all files of each kind."""
 
     rule: JointRule
     levels: tuple[Level, ...]
 
 
 class CurvePoint(Value):
-    """Both error rates where everything from a probability on is flagged, with 95 % intervals."""
+    """Both error rates, with 95 % intervals, if everything from a probability on is flagged."""
 
     threshold: Probability
     false_positives: int = Field(ge=0)
@@ -155,7 +155,7 @@ class CurvePoint(Value):
 
 
 class Curve(Value):
-    """Error rates by threshold, of one kind of media."""
+    """Error rates by threshold for one kind of media."""
 
     kind: MediaKind
     manipulated: int = Field(gt=0)
@@ -164,14 +164,14 @@ class Curve(Value):
 
 
 class PavStep(Value):
-    """From this probability on, up to the next step's, the likelihood ratio is this."""
+    """The likelihood ratio from this probability up to that of the next step."""
 
     probability: Probability
     log10_lr: float
 
 
 class TippettPoint(Value):
-    """Shares of both classes whose likelihood ratio is at least this."""
+    """Shares of both classes with at least this likelihood ratio."""
 
     log10_lr: float
     manipulated: Probability
@@ -179,11 +179,11 @@ class TippettPoint(Value):
 
 
 class LrSystem(Value):
-    """Likelihood ratios made in one way, and how good they are."""
+    """One method of computing likelihood ratios, and its quality."""
 
     name: str
-    made: str = Field(description="how, in words")
-    cllr: float = Field(ge=0, description="log-likelihood-ratio cost; 1: says nothing, 0: perfect")
+    made: str = Field(description="the method in words")
+    cllr: float = Field(ge=0, description="log-likelihood-ratio cost; 1: uninformative, 0: perfect")
     misleading_manipulated: Probability = Field(description="share of manipulated ones with a ratio below 1")
     misleading_unmanipulated: Probability = Field(description="share of the others with one above 1")
     tippett: tuple[TippettPoint, ...]
@@ -191,7 +191,7 @@ class LrSystem(Value):
 
 
 class LikelihoodRatios(Value):
-    """From a score to how much more likely it is of something manipulated than of something that is not."""
+    """Likelihood ratios: how much more likely a score is for manipulated than for unmanipulated files."""
 
     kind: MediaKind
     manipulated: int = Field(gt=0)
@@ -199,28 +199,28 @@ class LikelihoodRatios(Value):
     groups: int = Field(gt=0)
     platt: Platt = Field(description="natural log of the ratio from the log odds of the probability")
     pav: tuple[PavStep, ...]
-    least: float = Field(description="log10; no smaller ratio is stated, for so few files show no more")
-    most: float = Field(description="log10, likewise")
-    cllr_min: float = Field(ge=0, description="what the order of the scores would allow at best")
+    least: float = Field(description="log10 of the smallest ratio that so few files can support")
+    most: float = Field(description="log10 of the largest such ratio")
+    cllr_min: float = Field(ge=0, description="the lowest cost that the order of the scores allows")
     systems: tuple[LrSystem, ...]
     ece_odds: tuple[float, ...] = Field(description="log10 of prior odds")
-    ece_neutral: tuple[float, ...] = Field(description="cross-entropy where every ratio is 1")
+    ece_neutral: tuple[float, ...] = Field(description="cross-entropy if every ratio is 1")
     ece_best: tuple[float, ...] = Field(description="with the ratios of cllr_min")
 
 
 class Repetition(Value):
-    """The same files analysed again, and what differed."""
+    """Differences between repeated analyses of the same files."""
 
-    how: str = Field(description="such as: again, the same back end")
+    how: str = Field(description="how the analyses were repeated")
     items: int = Field(gt=0)
     verdicts_changed: int = Field(ge=0)
     largest_difference: float = Field(ge=0, description="of a probability")
     segments_changed: int = Field(ge=0, description="files with another number of segments")
-    largest_edge: Seconds = Field(description="by which an edge of a segment moved")
+    largest_edge: Seconds = Field(description="largest shift of the edge of a segment")
 
 
 class CoveredRange(Value):
-    """What the material covered of a property: all of it, and the middle eight tenths."""
+    """The range of a property in the material, with its 10th, 50th and 90th percentile."""
 
     kind: MediaKind
     name: str
@@ -234,7 +234,7 @@ class CoveredRange(Value):
 
 
 class CoveredCodec(Value):
-    """A codec that clips of the material are in."""
+    """A codec of clips in the material."""
 
     name: str = Field(description="by FFmpeg's name")
     items: int = Field(gt=0)
@@ -246,11 +246,13 @@ class Validation(Value):
     schema_version: str = VALIDATION_SCHEMA_VERSION
     title: str = Field(description="of the material, in the laboratory's words")
     laboratory: str | None = None
-    created: str = Field(description="UTC, ISO 8601; when the last file was measured or the figures made")
+    created: str = Field(
+        description="UTC, ISO 8601; when the last file was measured or the figures were computed"
+    )
     model: ValidatedModel
     parameters: Parameters
     versions: Versions
-    labelled: tuple[str, ...] = Field(description="what the laboratory labelled beside the label itself")
+    labelled: tuple[str, ...] = Field(description="attributes that the laboratory labelled as well")
     remarks: tuple[str, ...] = Field(default=(), description="on the material")
     levels: tuple[Level, ...]
     others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
@@ -258,47 +260,46 @@ class Validation(Value):
     curves: tuple[Curve, ...]
     likelihood_ratios: tuple[LikelihoodRatios, ...]
     temporal: dict[str, float | None] = Field(
-        default_factory=dict, description="when within a clip, of clips with labelled segments"
+        default_factory=dict, description="metrics in time, of clips with labelled segments"
     )
     repetitions: tuple[Repetition, ...]
     covered: tuple[CoveredRange, ...]
     codecs: tuple[CoveredCodec, ...] = Field(
         default=(), description="of the videos, the most frequent first; empty also before 1.2"
     )
-    limits: tuple[str, ...] = Field(description="limits found, in words")
+    limits: tuple[str, ...] = Field(description="limits of the validation, in words")
     material_sha256: Sha256 = Field(
         description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed"
     )
     items: tuple[ValidationItem, ...]
 
-    _lacking = model_validator(mode="before")(add_missing_parameters)
+    _missing = model_validator(mode="before")(add_missing_parameters)
 
     def to_json(self) -> str:
-        """Text of ``validation.json``: UTF-8, two-space indent, keys in schema order."""
+        """Return the text of ``validation.json``: two-space indent, keys in schema order."""
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Validation:
-        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
         return cls.model_validate_json(text)
 
     def level(self, kind: MediaKind) -> Level | None:
-        """The figures over all of a kind."""
-        return next((each for each in self.levels if each.kind is kind and not each.attribute), None)
+        """Return the figures for all files of a kind."""
+        return next((level for level in self.levels if level.kind is kind and not level.attribute), None)
 
 
 def validation_schema_text() -> str:
-    """The JSON schema (draft 2020-12) of ``validation.json``, as published in ``docs/``."""
+    """Return the JSON schema (draft 2020-12) of ``validation.json``, as published in ``docs/``."""
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Validation.model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"
 
 
-PROBABILITY_EDGE = 1e-6
-"""A probability of 0 or 1 is drawn in by so much before its log odds are taken."""
+PROBABILITY_EDGE = 1e-6  # least distance of a probability from 0 and 1 when its log odds are computed
 
 
 def stated_log10(ratios: LikelihoodRatios, probability: float) -> float:
-    """log10 of the ratio by Platt's formula, within what so few files can show."""
+    """Return log10 of the ratio by Platt's formula, limited to what so few files can support."""
     inside = min(max(probability, PROBABILITY_EDGE), 1 - PROBABILITY_EDGE)
     natural = ratios.platt.scale * math.log(inside / (1 - inside)) + ratios.platt.offset
     return min(max(natural / math.log(10), ratios.least), ratios.most)
@@ -309,18 +310,18 @@ LABORATORY_SCHEMA_VERSION = "1.2"
 
 
 class OwnThreshold(Value):
-    """The published probability from which the laboratory itself flags exhibits of a kind."""
+    """A threshold of the laboratory's own, from which it flags exhibits of a kind."""
 
     kind: MediaKind
     threshold: Probability
-    shipped: Probability = Field(description="what the verdict flags from; not always as shipped")
-    by: str = Field(description="what it was chosen by, in words")
+    shipped: Probability = Field(description="the threshold of the verdict, which may not be the shipped one")
+    by: str = Field(description="how it was chosen, in words")
     false_positive: Rate
     false_negative: Rate
 
 
 class Laboratory(Value):
-    """One validation as reports quote it."""
+    """The extract of a validation that reports quote."""
 
     schema_version: str = LABORATORY_SCHEMA_VERSION
     validation_sha256: Sha256 = Field(description="of validation.json")
@@ -342,13 +343,13 @@ class Laboratory(Value):
     limits: tuple[str, ...]
     thresholds: tuple[OwnThreshold, ...] = ()
 
-    _lacking = model_validator(mode="before")(add_missing_parameters)
+    _missing = model_validator(mode="before")(add_missing_parameters)
 
     def to_json(self) -> str:
-        """Text of ``laboratory.json``: UTF-8, two-space indent, keys in schema order."""
+        """Return the text of ``laboratory.json``: two-space indent, keys in schema order."""
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Laboratory:
-        """Read what :meth:`to_json` wrote; raises ``pydantic.ValidationError`` on anything else."""
+        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
         return cls.model_validate_json(text)

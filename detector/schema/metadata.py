@@ -12,15 +12,13 @@ from pydantic import Field
 from detector.schema.base import Probability, Seconds, Value
 from detector.schema.formatting import printable
 
-LONGEST_DECLARED = 300
-"""Characters of any text of a declaration."""
-MOST_DECLARATIONS = 32
-"""Declarations kept of one file."""
-_FEW, _SHORT = 5, 80  # in lines: declarations, and characters of each part
+LONGEST_DECLARED = 300  # characters of any text of a declaration
+MOST_DECLARATIONS = 32  # kept of one file
+_FEW, _SHORT = 5, 80  # declarations in a summary, and characters of each part
 
 
 class DeclarationKind(StrEnum):
-    """By what a file says something of its making."""
+    """The means by which a file declares something about how it was made."""
 
     DIGITAL_SOURCE_TYPE = "digital source type"
     CONTENT_CREDENTIALS = "content credentials"
@@ -33,7 +31,7 @@ class DeclarationKind(StrEnum):
 
 
 class Meaning(StrEnum):
-    """How the picture came about if the declaration is true; the terms follow IPTC's digital source types."""
+    """How the picture was made if the declaration is true; the terms follow IPTC's digital source types."""
 
     GENERATED = "generated"
     COMPOSITE_WITH_GENERATED = "composite_with_generated"
@@ -47,7 +45,7 @@ class Meaning(StrEnum):
 
 
 class Declaration(Value):
-    """One thing that a file says of its making, or that its parts show of it."""
+    """One thing that a file declares, or that its parts reveal, about how it was made."""
 
     kind: DeclarationKind
     source: str = Field(
@@ -56,32 +54,32 @@ class Declaration(Value):
     says: str = Field(
         max_length=LONGEST_DECLARED, description="as written; cut with …, control characters as escapes"
     )
-    means: str = Field(max_length=LONGEST_DECLARED, description="in plain words, if it is true")
+    means: str = Field(max_length=LONGEST_DECLARED, description="its meaning in plain words, if it is true")
     program: str | None = Field(
-        default=None, max_length=LONGEST_DECLARED, description="what is named as the maker, where known"
+        default=None, max_length=LONGEST_DECLARED, description="the program named as the maker, if known"
     )
     meaning: Meaning
 
     @property
     def is_statement(self) -> bool:
-        """It was written as a statement; thumbnails and tables are traces of how the file was saved."""
+        """Whether it was written as a statement; thumbnails and tables are traces of saving the file."""
         return self.kind not in (DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES)
 
     @property
     def short(self) -> str:
-        """In a few words, such as ``generated: ComfyUI (PNG text, prompt)``."""
+        """A short form, such as ``generated: ComfyUI (PNG text, prompt)``."""
         meaning = self.meaning.replace("_", " ")
         return f"{meaning}: {_cut(self.program or self.says)} ({_cut(self.source)})"
 
     @property
     def is_of_generation(self) -> bool:
-        """It says that all or a part of the picture was generated."""
+        """Whether it says that all or a part of the picture was generated."""
         return self.meaning in (Meaning.GENERATED, Meaning.COMPOSITE_WITH_GENERATED)
 
 
 def first_statements(declarations: Iterable[Declaration] | None) -> list[Declaration]:
-    """Those that were written as statements, the first few of them."""
-    return [each for each in declarations or () if each.is_statement][:_FEW]
+    """Return the first few declarations that were written as statements."""
+    return [declaration for declaration in declarations or () if declaration.is_statement][:_FEW]
 
 
 def _cut(text: str) -> str:
@@ -90,12 +88,11 @@ def _cut(text: str) -> str:
 
 Count = Annotated[int, Field(ge=0)]
 
-LEAST_TRANSPARENT = 0.001
-"""Share of a picture that is transparent, below which it is told as less than 0.1 %."""
+LEAST_TRANSPARENT = 0.001  # a smaller transparent share is reported as less than 0.1 %
 
 
 class Tag(Value):
-    """A name and a value as somebody wrote them into the file. Nothing vouches for them."""
+    """A name and a value that somebody wrote into the file. They prove nothing."""
 
     place: str = Field(description="such as 'file', 'stream 0', 'EXIF', 'XMP', 'PNG text'")
     name: str
@@ -103,7 +100,7 @@ class Tag(Value):
 
 
 class Moment(Value):
-    """A time written in the file, as text; ``utc`` is null where no zone is known or it makes no sense."""
+    """A time written in the file, as text; ``utc`` is null if the zone is unknown or it makes no sense."""
 
     place: str
     name: str
@@ -112,7 +109,7 @@ class Moment(Value):
 
 
 class Stream(Value):
-    """One stream of the container. Only one stream of pictures is examined."""
+    """One stream of the container. Only one picture stream is examined."""
 
     index: Count
     kind: str = Field(description="video, audio, subtitle, data or attachment")
@@ -125,7 +122,7 @@ class Stream(Value):
 
 
 class Picture(Value):
-    """How the examined pictures are encoded, as the container and the codec's header state it."""
+    """How the examined pictures are encoded according to the container and the codec's header."""
 
     profile: str | None = None
     level: int | None = Field(default=None, description="as the codec writes it: 31 is H.264's 3.1, 5 AV1's")
@@ -138,40 +135,39 @@ class Picture(Value):
     sample_aspect_ratio: str | None = Field(default=None, description="a fraction; null: not stated")
     declared_frame_rate: str | None = Field(
         default=None,
-        description="FFmpeg's guess, from the header and the first frames, of the least rate that fits all "
-        "time stamps, as a fraction; null: no video, or an animated GIF or WebP, which has no rate",
+        description="FFmpeg's estimate, from the header and the first frames, of the lowest rate that fits "
+        "all time stamps, as a fraction; null: no video, or an animated GIF or WebP, which has no rate",
     )
     transparent: Probability | None = Field(
         default=None,
-        description="the largest share of a frame through which something is seen; frames were examined on a "
-        "white ground, those of videos on a black one; null: none, or not looked for; since 1.16",
+        description="the largest transparent share of a frame; frames were examined on a white background, "
+        "those of videos on a black one; null: none, or not measured; since 1.16",
     )
     sizes: tuple[tuple[int, int], ...] = Field(
         default=(),
-        description="width and height that sampled frames have in the file, upright and in square pixels, "
-        "where they change, at most 16; each was examined as large as it fits into the size of the media; "
-        "since 1.16",
+        description="if the size changes, width and height of sampled frames in the file, upright and in "
+        "square pixels, at most 16; each was fitted to the size of the media; since 1.16",
     )
     interlaced: Probability | None = Field(
         default=None,
-        description="the share of sampled frames that are stored as two fields; they were examined so; null: "
-        "none, or not looked for; since 1.24",
+        description="share of sampled frames that are stored as two fields; they were examined as stored; "
+        "null: none, or not measured; since 1.24",
     )
     shown: tuple[Count, Count] | None = Field(
         default=None,
-        description="width and height in stored pixels of the part of the picture that an MP4, QuickTime or "
-        "Matroska file has players show; all of it was examined; null: the whole picture, or not looked for; "
+        description="width and height in stored pixels of the part that players should show according to an "
+        "MP4, QuickTime or Matroska file; the whole picture was examined; null: not cropped, or not read; "
         "since 1.24",
     )
     dolby_vision: str | None = Field(
         default=None,
-        description="of an MP4 or QuickTime file, profile and compatibility, such as 8.4; not applied; null: "
-        "not stated, or not looked for; since 1.24",
+        description="Dolby Vision profile and compatibility of an MP4 or QuickTime file, such as 8.4; not "
+        "applied; null: not stated, or not read; since 1.24",
     )
     ends_at: Probability | None = Field(
         default=None,
-        description="of a transport stream or a Flash video, the share of the file at which its pictures "
-        "end, where that is well before its end; null: elsewhere, or not looked for; since 1.24",
+        description="share of a transport stream or Flash video at which its pictures end, if that is well "
+        "before the end of the file; null: otherwise, or not measured; since 1.24",
     )
     bit_rate: Count | None = Field(default=None, description="bits a second, measured from the packets")
     declared_bit_rate: Count | None = None
@@ -180,7 +176,7 @@ class Picture(Value):
 
 
 class Repeats(Value):
-    """How often a number of frames between two key frames was met."""
+    """How often a number of frames between two key frames occurred."""
 
     frames: Count
     times: Count
@@ -217,7 +213,7 @@ class Gap(Value):
 
 
 class DamagedStretch(Value):
-    """A stretch of frames that rest on damaged or missing pictures."""
+    """An interval of frames that depend on damaged or missing pictures."""
 
     start: Seconds
     length: Seconds
@@ -231,7 +227,7 @@ class Failure(Value):
 
 
 class Timing(Value):
-    """When frames are shown, measured."""
+    """Measured times of frames and packets."""
 
     least_interval: Seconds | None = Field(description="between neighbouring frames")
     greatest_interval: Seconds | None
@@ -246,12 +242,12 @@ class Timing(Value):
     packets_not_shown: Count = Field(default=0, description="cut away by an edit list")
     failures: tuple[Failure, ...] = Field(default=(), description="the first 100")
     from_damaged: tuple[DamagedStretch, ...] = Field(
-        default=(), description="of frames that rest on damaged or missing pictures; since 1.19"
+        default=(), description="frames that depend on damaged or missing pictures; since 1.19"
     )
 
 
 class Edit(Value):
-    """One entry of an edit list, in seconds; ``media_start`` null is an empty stretch."""
+    """One entry of an edit list, in seconds; in an empty edit ``media_start`` is null."""
 
     track: Count
     duration: float
@@ -260,7 +256,7 @@ class Edit(Value):
 
 
 class Structure(Value):
-    """How an ISO base media file (MP4, QuickTime) is laid out."""
+    """The layout of an ISO base media file (MP4, QuickTime)."""
 
     brand: str | None = None
     compatible: tuple[str, ...] = ()
@@ -272,35 +268,35 @@ class Structure(Value):
 
 
 class Encoding(Value):
-    """What encoders left inside the stream of pictures."""
+    """Traces that encoders left in the picture stream."""
 
-    texts: tuple[str, ...] = Field(default=(), description="user data of x264 and x265, each once, at most 8")
+    texts: tuple[str, ...] = Field(default=(), description="distinct user data of x264 and x265, at most 8")
     parameter_sets: Count = Field(default=0, description="different sequence headers found in key frames")
-    headers: Count = Field(default=0, description="different headers handed over beside the packets")
+    headers: Count = Field(default=0, description="different headers beside the packets")
 
 
 class Table(Value):
-    """A JPEG quantisation table beside libjpeg's."""
+    """A JPEG quantisation table compared with those of libjpeg."""
 
     quality: Annotated[int, Field(ge=1, le=100)] = Field(description="libjpeg quality of the nearest table")
-    exact: bool = Field(description="it is that table")
+    exact: bool = Field(description="whether the tables are identical")
 
 
 class Thumbnail(Value):
-    """The small picture in a photo's EXIF."""
+    """The EXIF thumbnail of a photo, compared with the photo."""
 
     width: int
     height: int
-    correlation: float | None = Field(description="of its grey levels with the photo's, both small; -1 to 1")
+    correlation: float | None = Field(description="of the grey levels of both, reduced; -1 to 1")
     difference: float | None = Field(
         default=None,
         ge=0,
-        description="where they are alike as wholes: of the least alike of 8 × 8 parts, as a share of the "
-        "contrast; since 1.6",
+        description="if they are similar as a whole, the difference of the least similar of 8 × 8 parts, "
+        "relative to the contrast; since 1.6",
     )
     cropped: Probability | None = Field(
         default=None,
-        description="where they are not: the share of the thumbnail that the photo is a crop of; since 1.6",
+        description="if they are not, the share of the thumbnail of which the photo is a crop; since 1.6",
     )
 
 
@@ -310,28 +306,28 @@ class Photo(Value):
     format: str
     mode: str
     frames: Count = Field(
-        default=1, description="pictures in the file; since 1.20 with those that lie behind the first one"
+        default=1, description="pictures in the file, since 1.20 including those appended to the first"
     )
     orientation: int | None = Field(default=None, description="EXIF 2.3, tag 0x0112")
     progressive: bool | None = Field(default=None, description="of a JPEG")
-    subsampling: str | None = Field(default=None, description="of a JPEG's colour, such as 4:2:0")
+    subsampling: str | None = Field(default=None, description="chroma subsampling of a JPEG, such as 4:2:0")
     tables: tuple[Table, ...] = ()
     colour_profile: str | None = Field(default=None, description="name of the ICC profile; empty: unnamed")
     colours: Literal["converted", "unusable"] | None = Field(
         default=None,
-        description="where the file says by a profile, or otherwise, that its colours are no sRGB: whether "
-        "they could be converted to it before they were examined; null: it does not, or before 1.20",
+        description="if the file states by a profile or otherwise that its colours are not sRGB, whether "
+        "they could be converted before they were examined; null: it does not, or before 1.20",
     )
     thumbnail: Thumbnail | None = None
     appended_video: Count | None = Field(
         default=None,
-        description="bytes of a video behind the picture, as motion photos have it, which is not examined; "
-        "null: none, or before 1.16, of another kind than JPEG before 1.20",
+        description="bytes of a video behind the picture, as in motion photos, which is not examined; null: "
+        "none, or before 1.16, for other formats than JPEG before 1.20",
     )
 
 
 class Details(Value):
-    """Everything known of an exhibit beside its identity."""
+    """All metadata of an exhibit."""
 
     streams: tuple[Stream, ...] = ()
     picture: Picture | None = None
@@ -347,41 +343,43 @@ class Details(Value):
 
     @property
     def other_pictures(self) -> tuple[Stream, ...]:
-        """Streams of pictures that were not examined, covers aside."""
+        """Picture streams that were not examined, except covers."""
         return tuple(s for s in self.streams if s.kind == "video" and not s.examined and not s.cover)
 
     @property
     def other_pages(self) -> int:
-        """Pictures of a photo file beside the one examined; what phones add to it (MPO) aside."""
+        """Number of pictures of a photo file that were not examined, except those that phones add (MPO)."""
         return self.photo.frames - 1 if self.photo and self.photo.format != "MPO" else 0
 
 
 class Anomaly(Value):
-    """Something in the facts that a person should look at. Never evidence of manipulation by itself."""
+    """Something in the metadata that a person should look at. Never evidence of manipulation by itself."""
 
     kind: str
     observation: str
     concern: str = Field(description="why it may matter")
-    innocent: str = Field(description="how it comes about without anything being wrong")
+    innocent: str = Field(description="an innocent explanation")
 
 
 class Credentials(Value):
-    """Content Credentials (C2PA) in the file, checked without a network."""
+    """Content Credentials (C2PA) in the file, verified without a network."""
 
-    checked: bool = Field(description="false: could not be looked for; the note says why")
+    checked: bool = Field(description="false: not possible; the note says why")
     found: bool = False
-    valid: bool | None = Field(default=None, description="signature and hashes hold; null: nothing to check")
-    trusted: bool | None = Field(
-        default=None, description="the signer is on a trust list; none is shipped, so false or null"
+    valid: bool | None = Field(
+        default=None, description="whether signature and hashes are valid; null: nothing to verify"
     )
-    failed: tuple[str, ...] = Field(default=(), description="checks that failed, trust aside")
+    trusted: bool | None = Field(
+        default=None, description="whether the signer is on a trust list; none is shipped, so false or null"
+    )
+    failed: tuple[str, ...] = Field(default=(), description="failed checks, except that of trust")
     signer: str | None = None
     issuer: str | None = None
-    signed: str | None = Field(default=None, description="time of signing, where a time stamp says it")
+    signed: str | None = Field(default=None, description="time of signing, if a time stamp states it")
     generator: str | None = Field(default=None, description="the software that made the claim")
     actions: tuple[str, ...] = ()
     ingredients: Count = 0
-    remote: str | None = Field(default=None, description="where a manifest is said to be; never fetched")
+    remote: str | None = Field(default=None, description="address of a manifest elsewhere; never fetched")
     library: str | None = None
     note: str | None = None
 
@@ -390,31 +388,28 @@ LONGEST_TEXT = 300  # characters of one value
 MOST_TAGS = 200
 
 _PLACE = re.compile(r"location|gps|geo", re.IGNORECASE)
-# Not said in words but in other facts already.
+# Tags whose content is published in other fields.
 _KNOWN_ELSEWHERE = frozenset({"major_brand", "minor_version", "compatible_brands", "language"})
 
 
 def clean_text(value: object, longest: int = LONGEST_TEXT) -> str:
-    r"""``value`` as one line: controls, overrides and broken letters as escapes, cut with ``…``.
-
-    ``"a\u202eb"`` would otherwise read backwards, and a megabyte of comment fill a report.
-    """
+    """Return ``value`` as one printable line of bounded length, cut with ``…``."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    # Escapes are up to ten characters for one, so cutting comes first and last.
+    # An escape takes up to ten characters, so cut before and after escaping.
     shown = printable(text[: longest + 1].strip("\0 \t\r\n"))
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def tags_of(place: str, written: Mapping[str, object]) -> list[Tag]:
-    """Tags of one place, without empty ones and those that other facts hold."""
-    found = []
+    """Return the tags of one place, without empty ones and those published in other fields."""
+    tags = []
     for name, value in written.items():
         text = clean_text(value)
         if text and name not in _KNOWN_ELSEWHERE:
-            found.append(Tag(place=place, name=clean_text(name, 60), value=text))
-    return found
+            tags.append(Tag(place=place, name=clean_text(name, 60), value=text))
+    return tags
 
 
 def location_of(tags: Iterable[Tag]) -> str | None:
-    """The first place on Earth that tags name."""
+    """Return the first location that the tags name."""
     return next((tag.value for tag in tags if _PLACE.search(tag.name)), None)

@@ -1,7 +1,4 @@
-"""How an analysis was computed: parameters, software.
-
-And the rule by which several models decide together.
-"""
+"""How an analysis was computed: parameters, software, and the rule that combines several models."""
 
 from __future__ import annotations
 
@@ -17,14 +14,14 @@ from detector.schema.formatting import N_
 
 
 class Library(Value):
-    """A library that took part, under its name on the Python package index."""
+    """A library that was used, by its name on the Python package index."""
 
     name: str
     version: str
 
 
 class Software(Value):
-    """What the analysis was computed with; all but the first four fields since 1.2."""
+    """Software and machine of an analysis; all but the first four fields since 1.2."""
 
     reelproof: str
     torch: str
@@ -34,7 +31,7 @@ class Software(Value):
     libraries: tuple[Library, ...] = ()
     system: str | None = Field(default=None, description="operating system and kernel")
     processor: str | None = None
-    instructions: str | None = Field(default=None, description="the widest vector instructions there are")
+    instructions: str | None = Field(default=None, description="the widest vector instructions available")
     commit: str | None = Field(default=None, description="of the source tree; null outside a git checkout")
     source_sha256: Sha256 | None = Field(
         default=None, description="over the engine's source; docs/exhibit.md says how it is made"
@@ -43,11 +40,11 @@ class Software(Value):
         default=None, description="of the network that proposes where faces may be; since 1.13"
     )
     covered_faces_sha256: Sha256 | None = Field(
-        default=None, description="of the network that tells covered faces; since 1.21"
+        default=None, description="of the network that recognises covered faces; since 1.21"
     )
-    backend: str | None = Field(default=None, description="what ran the network; since 1.3")
+    backend: str | None = Field(default=None, description="back end that ran the network; since 1.3")
     precision: str | None = Field(default=None, description="of the network's arithmetic")
-    threads: int | None = Field(default=None, ge=1, description="for that, on the processor")
+    threads: int | None = Field(default=None, ge=1, description="of the network, on the processor")
     batch: int | None = Field(default=None, ge=1, description="crops scored at once, at most")
     command: str | None = Field(
         default=None, description="for a POSIX shell in the exhibit's folder; repeats the analysis"
@@ -55,7 +52,7 @@ class Software(Value):
 
 
 class Ran(Value):
-    """What ran a model."""
+    """The back end that ran a model."""
 
     backend: str
     precision: str
@@ -63,7 +60,7 @@ class Ran(Value):
 
 
 class JointRule(StrEnum):
-    """The rule, by the name that commands and programs use."""
+    """The rule that combines the verdicts of several models, by its name in commands and programs."""
 
     FIRST = "first"
     ANY = "any"
@@ -72,7 +69,7 @@ class JointRule(StrEnum):
 
     @property
     def words(self) -> str:
-        """The rule in words, which end a sentence."""
+        """Description of the rule that completes a sentence."""
         return _WORDS[self]
 
 
@@ -82,12 +79,11 @@ _WORDS = {
     JointRule.MAJORITY: "what more than half of the models say; else inconclusive.",
     JointRule.ALL: "what all models say; else inconclusive.",
 }
-MOST_OTHERS = 8
-"""Models of one analysis beside the first."""
+MOST_OTHERS = 8  # models of one analysis besides the first
 
 
 def refuse_without_others(rule: JointRule, others: Sized) -> None:
-    """Raise :class:`ParameterError` for a rule by which several models are to decide where there is one."""
+    """Raise :class:`ParameterError` if a rule for several models is given for one."""
     if rule != JointRule.FIRST and not others:
         raise ParameterError(
             N_("The rule “%(rule)s” is for several models. Name others beside the first, or leave it out.")
@@ -108,7 +104,7 @@ LATER_PARAMETERS = {
     "alternate_heads": frozenset(f"1.{minor}" for minor in range(15)),
     "average_odds": frozenset(f"1.{minor}" for minor in range(17)),
 }
-"""Parameters that are 0 in analyses of earlier schema versions, in which they had no name."""
+"""Parameters that are 0 in analyses of these schema versions, in which they did not exist yet."""
 
 VIDEO_PARAMETERS = frozenset(
     {
@@ -117,10 +113,10 @@ VIDEO_PARAMETERS = frozenset(
         "alternate_heads",
     }
 )  # fmt: skip
-"""Parameters that change nothing of a photograph, which is one frame."""
+"""Parameters without effect on a photograph."""
 
 PHOTO_PARAMETERS = frozenset({"minimum_colour", "minimum_detail", "maximum_flatness", "average_odds"})
-"""Parameters that change nothing of a video."""
+"""Parameters without effect on a video."""
 
 FIRST_PASS_PARAMETERS = frozenset(
     {
@@ -129,13 +125,13 @@ FIRST_PASS_PARAMETERS = frozenset(
         "minimum_colour", "minimum_detail", "maximum_flatness", "interpolate_below",
     }
 )  # fmt: skip
-"""Parameters on which it depends which faces are found, followed, judged and scored by the scan."""
+"""Parameters that affect which faces are found, followed, judged and scored by the scan."""
 
 SECOND_LOOK_PARAMETERS = frozenset({"second_look", "alternate_heads"})
-"""Parameters that change nothing where one network decides alone."""
+"""Parameters without effect if one network decides alone."""
 
+# Width in pixels as searched from which CenterFace finds nearly every face (docs/faces.md).
 SURELY_FOUND = 24.0
-"""Width from which CenterFace finds nearly every face, px as searched (docs/faces.md)."""
 
 
 class Parameters(Value):
@@ -289,15 +285,15 @@ class Parameters(Value):
 
     @property
     def thresholds(self) -> tuple[float, float]:
-        """Of doubt and of a finding."""
+        """The thresholds of doubt and of a finding."""
         return self.doubt_threshold, self.enter_threshold
 
     @property
     def crossed(self) -> tuple[str, str] | None:
-        """A name whose value must not be above that of the other; None where all fit together.
+        """Names of two parameters of which the first exceeds the second but must not; None without such.
 
-        Scores that open a segment would close it, or no crop be sharp enough and free of noise. Refused
-        where parameters are given, not here: analyses that were made so are read.
+        Otherwise scores that open a segment would close it, or no crop could be sharp but free of noise.
+        Commands refuse such parameters. They are no validation error, so that old analyses stay readable.
         """
         if self.exit_threshold > self.enter_threshold:
             return "exit_threshold", "enter_threshold"
@@ -307,15 +303,15 @@ class Parameters(Value):
 
 
 def zero_values(names: Iterable[str]) -> dict[str, Any]:
-    """Those of :data:`LACKING` as they are where they had no name yet: 0, each of its type."""
+    """Return the value 0, of the right type, for each of these :data:`LATER_PARAMETERS`."""
     return {name: type(Parameters.model_fields[name].default)(0) for name in names}
 
 
 def add_missing_parameters(document: Any) -> Any:
-    """A document of a validation before it is read: what of :data:`LACKING` it does not name is 0.
+    """Set the missing :data:`LATER_PARAMETERS` of a validation document to 0 before it is read.
 
-    It states no schema version of analyses, by which an analysis is asked. It needs none: all parameters
-    there were are written into it, so one that it lacks did not exist when it was made.
+    A validation states no schema version of analyses. It contains all parameters of its time, so a missing
+    one did not exist yet.
     """
     parameters = document.get("parameters") if isinstance(document, dict) else None
     if not isinstance(parameters, dict):
@@ -327,5 +323,5 @@ def add_missing_parameters(document: Any) -> Any:
 
 
 def is_shipped_threshold(threshold: float) -> bool:
-    """Whether findings begin from the probability that is shipped, not from one that was set."""
+    """Return whether ``threshold`` is the shipped threshold of a finding."""
     return bool(threshold == Parameters.model_fields["enter_threshold"].default)

@@ -20,24 +20,24 @@ Box = tuple[float, float, float, float]
 
 
 class Score(Value):
-    """One face in one frame: one sampled, or near an end of a segment."""
+    """One face in one frame, which was sampled or lies near an end of a segment."""
 
     time: Seconds
     pts: int
-    track: int = Field(ge=0, description="which of the machine's tracks this face belongs to")
+    track: int = Field(ge=0, description="number of the track to which this face belongs")
     box: Box
     usable: bool = Field(
-        description="false: too small, too unclear or too unsure to judge; then the rest is null"
+        description="false: too small, too unclear or too uncertain to judge; then the rest is null"
     )
     logit: float | None = None
-    probability: Probability | None = Field(default=None, description="calibrated, this frame alone")
+    probability: Probability | None = Field(default=None, description="calibrated, of this frame alone")
     smoothed: Probability | None = Field(
-        default=None, description="after the sliding median along the track; what segments are cut from"
+        default=None, description="after the sliding median along the track; segments are made from it"
     )
     interpolated: bool = Field(
         default=False,
-        description="true: the scan did not see this face; its logit, of which the others are made, "
-        "lies on the line between those scored before and after it; since 1.14",
+        description="true: the scan skipped this face; its logit, from which the other values follow, is "
+        "interpolated between the scores before and after it; since 1.14",
     )
 
 
@@ -45,30 +45,30 @@ _EDGES = ["left", "top", "right", "bottom"]
 _NAMES = ["time", "pts", "track", *_EDGES, "usable", "logit", "probability", "smoothed", "interpolated"]
 _ROW = np.dtype(list(zip(_NAMES, ["<f8", "<i8", "<i4", *["<f8"] * 4, "?", *["<f8"] * 3, "?"], strict=True)))
 _PACKED = struct.Struct("<dqi4d?3d?")  # the same, for one row
-# Nothing bounds an integer in JSON. Where one does not fit, all integers are kept as Python's own.
+# JSON does not bound integers. If one does not fit, all are kept as Python integers.
 _WIDE = np.dtype([(name, object if name in {"pts", "track"} else _ROW[name]) for name in _NAMES])
-_BLOCK = 1024  # rows made into objects at a time
-_GIVEN = set(Score.model_fields)
-_set = object.__setattr__  # past what keeps a score as it is
+_BLOCK = 1024  # rows converted to objects at a time
+_FIELDS = set(Score.model_fields)
+_set = object.__setattr__  # scores are frozen
 _Values = tuple[Any, ...]  # of one row, null as NaN
 
 
 class Scores(Sequence[Score]):
-    """Any number of scores, in order: immutable, and equal to the tuple of them.
+    """An immutable sequence of scores, equal to the tuple of them, stored in a structured array.
 
-    Columns are arrays over all scores, in which NaN stands for null: no score holds a NaN itself.
+    Columns are arrays over all scores, in which NaN stands for null; a score itself never contains NaN.
     """
 
     __slots__ = ("_rows",)
     _rows: NDArray[np.void]
 
     def __init__(self, scores: Iterable[Score] = ()) -> None:
-        # Some at a time: packed one by one, each takes half as much again.
-        waiting, blocks = iter(scores), []
-        while block := [_packed(score) for score in islice(waiting, _BLOCK)]:
-            blocks.append(_joined(block))
+        # In blocks, since a list of all packed rows would take half as much memory again.
+        remaining, blocks = iter(scores), []
+        while block := [_pack(score) for score in islice(remaining, _BLOCK)]:
+            blocks.append(_join(block))
         wide = any(block.dtype != _ROW for block in blocks)
-        self._rows = np.concatenate(blocks, dtype=_WIDE if wide else _ROW) if blocks else _joined([])
+        self._rows = np.concatenate(blocks, dtype=_WIDE if wide else _ROW) if blocks else _join([])
         self._rows.flags.writeable = False
 
     @classmethod
@@ -85,12 +85,10 @@ class Scores(Sequence[Score]):
 
     @property
     def pts(self) -> NDArray[Any]:
-        """(n,), integers."""
         return self._column("pts")
 
     @property
     def track(self) -> NDArray[Any]:
-        """(n,), integers."""
         return self._column("track")
 
     @property
@@ -100,31 +98,26 @@ class Scores(Sequence[Score]):
 
     @property
     def usable(self) -> NDArray[np.bool_]:
-        """(n,)."""
         return self._column("usable")
 
     @property
     def logit(self) -> NDArray[np.float64]:
-        """(n,), NaN where there is none."""
         return self._column("logit")
 
     @property
     def probability(self) -> NDArray[np.float64]:
-        """(n,), likewise."""
         return self._column("probability")
 
     @property
     def smoothed(self) -> NDArray[np.float64]:
-        """(n,), likewise."""
         return self._column("smoothed")
 
     @property
     def interpolated(self) -> NDArray[np.bool_]:
-        """(n,)."""
         return self._column("interpolated")
 
     def _column(self, name: str) -> NDArray[Any]:
-        # A copy: in a row most values lie across the processor's words.
+        # A copy, because most values of a packed row are not aligned.
         return np.ascontiguousarray(self._rows[name])
 
     def __len__(self) -> int:
@@ -171,32 +164,32 @@ class Scores(Sequence[Score]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """That of a tuple of scores, each of which is packed as soon as it is valid.
+        """Return the schema of a tuple of scores, each of which is packed as soon as it is validated.
 
-        Written as JSON, scores are made into objects and text one after the other.
+        Writing JSON converts one score at a time.
         """
         score = handler(Score)
         objects = core_schema.tuple_schema([score], variadic_item_index=0)
-        packed = core_schema.no_info_after_validator_function(_packed, score)
+        packed = core_schema.no_info_after_validator_function(_pack, score)
         rows = core_schema.tuple_schema([packed], variadic_item_index=0)
         return core_schema.json_or_python_schema(
             json_schema=core_schema.no_info_after_validator_function(
-                lambda rows: cls._of(_joined(rows)),
+                lambda rows: cls._of(_join(rows)),
                 rows,
                 serialization=core_schema.plain_serializer_function_ser_schema(
                     iter, return_schema=core_schema.generator_schema(score)
                 ),
             ),
             python_schema=core_schema.no_info_wrap_validator_function(
-                lambda given, rows: given if isinstance(given, cls) else cls._of(_joined(rows(given))),
+                lambda given, rows: given if isinstance(given, cls) else cls._of(_join(rows(given))),
                 rows,
                 serialization=core_schema.plain_serializer_function_ser_schema(tuple, return_schema=objects),
             ),
         )
 
 
-def _packed(score: Score) -> bytes | _Values:
-    """One row, as numpy and :mod:`struct` have it; the values themselves where an integer does not fit."""
+def _pack(score: Score) -> bytes | _Values:
+    """Pack a score into one row; return its values if an integer does not fit."""
     values = score.__dict__
     logit, probability, smoothed = values["logit"], values["probability"], values["smoothed"]
     row = (
@@ -216,17 +209,17 @@ def _packed(score: Score) -> bytes | _Values:
         return row
 
 
-def _joined(rows: Sequence[bytes | _Values]) -> NDArray[np.void]:
+def _join(rows: Sequence[bytes | _Values]) -> NDArray[np.void]:
     if any(isinstance(row, tuple) for row in rows):
         return np.array([_PACKED.unpack(row) if isinstance(row, bytes) else row for row in rows], _WIDE)
     return np.frombuffer(b"".join(cast("Sequence[bytes]", rows)), _ROW)
 
 
 def _score(values: _Values) -> Score:
-    """The score of one row, which was validated before it was packed."""
+    """Build the score of one row without validating it again."""
     time, pts, track, left, top, right, bottom, usable, logit, probability, smoothed, interpolated = values
     score = Score.__new__(Score)
-    # A quarter of the time of `model_construct`: hours of video are read score by score in places.
+    # Four times as fast as `model_construct`, which matters for hours of video.
     _set(
         score,
         "__dict__",
@@ -242,7 +235,7 @@ def _score(values: _Values) -> Score:
             "interpolated": interpolated,
         },
     )
-    _set(score, "__pydantic_fields_set__", _GIVEN)
+    _set(score, "__pydantic_fields_set__", _FIELDS)
     _set(score, "__pydantic_extra__", None)
     _set(score, "__pydantic_private__", None)
     return score

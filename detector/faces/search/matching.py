@@ -14,47 +14,53 @@ from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
 _WIDTH = 32  # px of a face's picture
-_AROUND = 10  # px of these: how far beside the line a face is looked for, three tenths of its width
-_SMALL = 16  # px of a picture that only says whether something changed
-_LIKE = 0.75  # correlation with its pictures at both ends, at least; at 0.7 one half covered would pass
+_AROUND = 10  # px of these, distance from the line within which a face is searched
+_SMALL = 16  # px of a picture that only tells whether something changed
+_LIKE = 0.75  # least correlation with both pictures; at 0.7 a half covered face would pass
 
 Grey = NDArray[np.uint8]
 
 
 def match_faces_between(frames: Sequence[Frame], start: Face, end: Face) -> list[Face] | None:
-    """The face in each of ``frames`` but the first, where it is ``start``, and the last, where it is ``end``.
+    """Locate a face in the frames between the first, where it is ``start``, and the last, ``end``.
 
-    None if there is one in which nothing looks enough like it: turned away, covered, or farther off.
+    The face is expected on the line between both boxes. Both pictures of it are compared with the
+    surroundings of each place on the line by normalised cross-correlation, to fractions of a pixel. Returns
+    None if nothing is similar enough in some frame, because the face is turned away, covered, or farther off
+    the line.
     """
-    height = int(np.clip(round(_WIDTH * _ratio(start)), _WIDTH // 2, 2 * _WIDTH))
+    ratio = (start.box[3] - start.box[1]) / max(1.0, start.width)
+    height = int(np.clip(round(_WIDTH * ratio), _WIDTH // 2, 2 * _WIDTH))
     pictures = [
         _part(frame.image, face.box, (_WIDTH, height))
         for frame, face in ((frames[0], start), (frames[-1], end))
     ]
-    found = []
+    faces = []
     for frame in frames[1:-1]:
         face = interpolate_face(frames, frame, start, end)
-        beside = _beside(frame.image, face.box, pictures, _share(frames, frame))
-        if beside is None:
+        offset = _find_offset(frame.image, face.box, pictures, _share(frames, frame))
+        if offset is None:
             return None
-        found.append(shift_face(face, *beside))
-    return found
+        faces.append(shift_face(face, *offset))
+    return faces
 
 
 def normalised_pixels(image: Image, box: Box) -> NDArray[np.float32]:
-    """What is in ``box`` of ``image``, such that the product of two of them is their correlation."""
+    """Return the pixels in ``box`` so that the product of two such vectors is their correlation."""
     return normalise_rows(_part(image, box, (_SMALL, _SMALL)).astype(np.float32).reshape(1, -1))[0]
 
 
 def normalise_rows(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pictures (n, d) such that the product of two is their correlation; 0 for one without contrast."""
+    """Normalise pictures (n, d) so that the product of two is their correlation; 0 without contrast."""
     centred = pictures - pictures.mean(axis=1, keepdims=True)
     spread = np.linalg.norm(centred, axis=1, keepdims=True)
     return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
 
 
-def _beside(image: Image, box: Box, pictures: Sequence[Grey], share: float) -> tuple[float, float] | None:
-    """How far from ``box`` the face of both ``pictures`` lies in ``image``, px; None if it is not there."""
+def _find_offset(
+    image: Image, box: Box, pictures: Sequence[Grey], share: float
+) -> tuple[float, float] | None:
+    """Return the offset in px from ``box`` at which both ``pictures`` match best; None if none is similar."""
     x0, y0, x1, y1 = box
     height, width = pictures[0].shape
     across, down = (x1 - x0) / width, (y1 - y0) / height  # px of the frame to one of a picture
@@ -65,28 +71,28 @@ def _beside(image: Image, box: Box, pictures: Sequence[Grey], share: float) -> t
     row, column = divmod(int(likeness.argmax()), likeness.shape[1])
     if likeness[row, column] < _LIKE or not 0 < row < 2 * _AROUND or not 0 < column < 2 * _AROUND:
         return None
-    right = column + _top_of_parabola(likeness[row, column - 1 : column + 2]) - _AROUND
-    below = row + _top_of_parabola(likeness[row - 1 : row + 2, column]) - _AROUND
+    right = column + _vertex(likeness[row, column - 1 : column + 2]) - _AROUND
+    below = row + _vertex(likeness[row - 1 : row + 2, column]) - _AROUND
     return right * across, below * down
 
 
-def _top_of_parabola(values: NDArray[np.float32]) -> float:
-    """Where the parabola through three neighbouring values is highest, from the middle one."""
+def _vertex(values: NDArray[np.float32]) -> float:
+    """Return the vertex of the parabola through three neighbouring values, relative to the middle one."""
     before, middle, after = values.tolist()
     bend = before - 2 * middle + after
     return 0.5 * (before - after) / bend if bend < 0 else 0.0
 
 
 def _part(image: Image, box: Box, size: tuple[int, int]) -> Grey:
-    """What is in ``box``, grey, (width, height) px; what lies outside the frame repeats its edge."""
+    """Return the contents of ``box`` in grey at ``size`` px; outside the frame, its edge is repeated."""
     height, width = image.shape[:2]
     x0, y0, x1, y1 = (round(edge) for edge in box)
     x1, y1 = max(x1, x0 + 2), max(y1, y0 + 2)
     left, right = (min(max(edge, 0), width) for edge in (x0, x1))
     top, bottom = (min(max(edge, 0), height) for edge in (y0, y1))
     if right - left < 2 or bottom - top < 2:
-        return np.zeros(size[::-1], np.uint8)  # is like nothing
-    step = max(1, (x1 - x0) // (2 * size[0]))  # some pixels do for this
+        return np.zeros(size[::-1], np.uint8)  # correlates with nothing
+    step = max(1, (x1 - x0) // (2 * size[0]))  # sampling is sufficient
     inside = cv2.cvtColor(np.ascontiguousarray(image[top:bottom:step, left:right:step]), cv2.COLOR_RGB2GRAY)
     across, down = size[0] / (x1 - x0), size[1] / (y1 - y0)
     at = min(size[0] - 1, round((left - x0) * across)), min(size[1] - 1, round((top - y0) * down))
@@ -101,12 +107,8 @@ def _part(image: Image, box: Box, size: tuple[int, int]) -> Grey:
     return cast(Grey, cv2.copyMakeBorder(small, at[1], beyond[0], at[0], beyond[1], cv2.BORDER_REPLICATE))
 
 
-def _ratio(face: Face) -> float:
-    return (face.box[3] - face.box[1]) / max(1.0, face.width)
-
-
 def interpolate_face(frames: Sequence[Frame], frame: Frame, start: Face, end: Face) -> Face:
-    """The face in ``frame``, if it moves evenly from ``start`` in the first to ``end`` in the last."""
+    """Return the face in ``frame`` if it moves evenly from ``start`` in the first to ``end`` in the last."""
     share = _share(frames, frame)
     x0, y0, x1, y1 = (a + (b - a) * share for a, b in zip(start.box, end.box, strict=True))
     return Face(
@@ -122,27 +124,29 @@ def _share(frames: Sequence[Frame], frame: Frame) -> float:
 
 
 def shift_face(face: Face, right: float, below: float) -> Face:
-    """``face`` so many px farther to the right and down."""
+    """Move ``face`` to the right and down."""
     x0, y0, x1, y1 = face.box
     moved = face.landmarks + np.array([right, below], np.float32)
     return Face((x0 + right, y0 + below, x1 + right, y1 + below), face.confidence, moved)
 
 
-LONGEST_FOLLOWED = 1.5  # seconds over which a face is followed so, at most
+LONGEST_FOLLOWED = 1.5  # seconds over which a face is followed by matching
 
 
 def faces_between(
     frames: Sequence[Frame], start: Face, end: Face, look: Callable[[Image, Box], Face | None]
 ) -> list[Face] | None:
-    """The face in each of the frames but the first, where it is ``start``, and the last, where it is ``end``.
+    """Follow a face through the frames between the first, where it is ``start``, and the last, ``end``.
 
-    ``look`` finds the face near a box of an image. None if it is lost on the way.
+    It is matched by pixels, which differs less from CenterFace's boxes than these do from one another between
+    sizes of search (docs/faces.md). Where that fails, ``look`` finds the face near a box of an image. Returns
+    None if the face is lost.
     """
     if len(frames) < 3:
         return []
-    found = match_faces_between(frames, start, end)
-    if found is not None:
-        return found
+    matched = match_faces_between(frames, start, end)
+    if matched is not None:
+        return matched
     middle = len(frames) // 2
     halfway = look(frames[middle].image, interpolate_face(frames, frames[middle], start, end).box)
     if halfway is None:

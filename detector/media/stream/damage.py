@@ -13,49 +13,51 @@ from av.codec.codec import Capabilities
 
 from detector.media.stream.nal_units import ReferenceReader
 
-_KNOWN = 256  # packets that are remembered: decoders hold fewer
+_KNOWN = 256  # packets remembered; decoders hold fewer
 # A picture may be shown before at most 16 decoded earlier (H.264 A.3.1), each at most two fields.
 _REORDERED, _PLACES = 16, 32
-_REFRESHES = 32  # that are remembered
+_REFRESHES = 32  # remembered
 
 
 @dataclass
 class _Shown:
-    """A frame shown before others on which it may rest."""
+    """A frame shown before others on which it may depend."""
 
     pts: int
     place: int
-    until: int  # the PTS by which all of these were shown
+    until: int  # PTS by which all of those have been shown
     rests: bool
 
 
 class Damage:
-    """Give it all packets in the order of the file, what failed of them, and the frames as they are shown.
+    """Follows all packets in file order, their failures, and the frames in order of presentation.
 
-    A ``key`` is that of :func:`key_of`. ``headers`` tell which pictures are missing, and which harm no other.
+    A ``key`` comes from :func:`packet_key`; a place is the number of a packet in the file. ``headers`` report
+    missing pictures and those to which no other refers.
     """
 
     def __init__(self, headers: ReferenceReader | None = None) -> None:
         self.frames = 0
-        """How many rest on damaged or missing pictures; complete once :meth:`finish` was called."""
+        """Number of frames that depend on damaged or missing pictures; complete after :meth:`finish`."""
         self.rests = False
         """Whether the frame shown last does, as far as is known."""
         self.recovers_after: int | None = None
-        """Ticks after which frames count as whole again though no key frame came; None: never."""
+        """Ticks after which frames count as intact again without a key frame; None for never."""
         self._headers = headers
-        self._places: dict[int, int] = {}  # by PTS, where there is none by DTS
-        self._pts: dict[int, int] = {}  # likewise, the other way round
+        self._places: dict[int, int] = {}  # key -> place
+        self._pts: dict[int, int] = {}  # place -> key
         self._harmless: set[int] = set()  # places of pictures to which no other refers
         self._next = 0
         self._latest = -1  # place of the frame shown last
-        self._failed: list[int] = []  # places after which nothing is whole, in order
-        # Of refreshes spread over several pictures: place of the first, PTS of the last.
+        self._failed: list[int] = []  # sorted places after which nothing is intact
+        # Intra refreshes: place of the first picture, PTS of the last.
         self._refreshed: deque[tuple[int, int]] = deque(maxlen=_REFRESHES)
         self._refresh: int | None = None  # place where the latest one began
         self._waiting: deque[_Shown] = deque()
-        self._starts: list[int] = []  # PTS of the first frame of each span
-        self._ends: list[int] = []  # and of the first after it
-        self._open: int | None = None  # PTS of the last frame, of a span that still goes on
+        # Damaged spans: PTS of the first frame, and of the first frame after the span.
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._open: int | None = None  # PTS of the last frame of a span that still goes on
 
     @property
     def is_met(self) -> bool:
@@ -63,7 +65,7 @@ class Damage:
         return bool(self._failed)
 
     def add(self, packet: av.Packet) -> None:
-        """The next packet of the file."""
+        """Record the next packet of the file."""
         if not packet.size:
             return
         place, self._next = self._next, self._next + 1
@@ -71,23 +73,23 @@ class Damage:
         if key is not None:
             self._places[key], self._pts[place] = place, key
         self._forget(place - _KNOWN)
-        told = self._headers.read(memoryview(packet)) if self._headers else None
-        if told is not None:
-            self._note_refresh(place, told.begins_refresh, told.ends_refresh)
-            if not told.referred:
+        references = self._headers.read(memoryview(packet)) if self._headers else None
+        if references is not None:
+            self._note_refresh(place, references.begins_refresh, references.ends_refresh)
+            if not references.referred:
                 self._harmless.add(place)
-            if told.follows_lost:
+            if references.follows_lost:
                 self._fail(place - 1)
-        # Something was lost in it or before the next one; also said of streams joined byte by byte.
+        # FFmpeg flags a packet if data was lost in it or after it, also where streams were joined.
         if packet.is_corrupt and not (self._headers and self._headers.finds_lost):
             self._fail_unless_harmless(place)
 
     def refused(self, key: int | None) -> None:
-        """The decoder made no frame of the packet of this key; None: of one after the frame shown last."""
+        """Record that the decoder refused a packet; without a key, one after the frame shown last."""
         self._fail_unless_harmless(self._latest if key is None else self._place(key, self._next - 1))
 
     def corrupt(self, key: int | None) -> None:
-        """The frame of this key was decoded with errors."""
+        """Record that a frame was decoded with errors."""
         place = self._place(key, self._next - 1)
         self._fail_unless_harmless(place)
         if place not in self._harmless:
@@ -97,15 +99,15 @@ class Damage:
             self._note_before(key)
 
     def key_frame(self, key: int | None) -> None:
-        """The frame of this key was decoded, and needs no other."""
+        """Record a decoded key frame, which depends on no other."""
         self._forget_before(self._place(key, self._next - 1))
 
     def shown(self, pts: int, key: int | None) -> None:
-        """The next frame in order of presentation, decoded or passed over; ``pts`` is when it is shown."""
+        """Record the next frame in order of presentation, decoded or skipped, shown at ``pts``."""
         place = self._latest = self._place(key, self._next - 1)
         until, self.rests = pts, False
         if key is not None:
-            later = [self._pts.get(each, key) for each in range(max(0, place - _PLACES), place)]
+            later = [self._pts.get(number, key) for number in range(max(0, place - _PLACES), place)]
             until = pts + max(0, max(later, default=key) - key)
         if self._failed:
             if self.recovers_after is not None and self._open is not None:
@@ -115,28 +117,28 @@ class Damage:
         self._note_before(pts)
 
     def finish(self, end: int | None) -> None:
-        """No frame is left; the last one is shown until PTS ``end``."""
+        """Record that no frame is left; the last one is shown until PTS ``end``."""
         while self._waiting:
             self._note(self._waiting.popleft())
         if self._open is not None and end is not None:
             self._ends[-1] = max(self._ends[-1], end)
 
     def is_known(self, pts: int) -> bool:
-        """Whether what :meth:`rests_at` says of the frame at ``pts`` is final."""
+        """Return whether the result of :meth:`rests_at` for ``pts`` is final."""
         return not self._waiting or pts < self._waiting[0].pts
 
     def rests_at(self, pts: int) -> bool:
-        """Whether the frame at ``pts`` rests on what is damaged or missing."""
+        """Return whether the frame at ``pts`` depends on damaged or missing pictures."""
         number = bisect_right(self._starts, pts) - 1
         return number >= 0 and pts < self._ends[number]
 
     def rests_between(self, first: int, last: int) -> bool:
-        """Whether any frame from PTS ``first`` to ``last`` rests on it."""
+        """Return whether any frame from PTS ``first`` to ``last`` does."""
         number = bisect_right(self._starts, last) - 1
         return number >= 0 and first < self._ends[number]
 
     def spans(self) -> Iterator[tuple[int, int]]:
-        """PTS of the first frame of each stretch of such frames, and of what is shown after it."""
+        """Yield start and end PTS of each stretch of such frames."""
         return zip(self._starts, self._ends, strict=True)
 
     def _forget(self, place: int) -> None:
@@ -161,7 +163,7 @@ class Damage:
         del self._failed[: bisect_left(self._failed, place)]
 
     def _is_spoilt(self, place: int, pts: int) -> bool:
-        """Whether something failed before ``place``, and was not refreshed since."""
+        """Return whether something failed before ``place`` and was not refreshed since."""
         number = bisect_left(self._failed, place)
         if not number:
             return False
@@ -175,7 +177,7 @@ class Damage:
             self._refresh = None
 
     def _note_before(self, pts: int) -> None:
-        """Note what is known of frames shown before ``pts``: nothing that comes can change it."""
+        """Settle frames whose state no later packet can change."""
         while self._waiting and (self._waiting[0].until <= pts or len(self._waiting) > _REORDERED):
             self._note(self._waiting.popleft())
 
@@ -192,29 +194,28 @@ class Damage:
         self._ends[-1] = shown.pts + 1
 
 
-def packet_key(one: av.Packet | av.VideoFrame) -> int | None:
-    """What ties a frame to the packet it was decoded from: its PTS, or its DTS where it has none."""
-    return one.dts if one.pts is None else one.pts
+def packet_key(item: av.Packet | av.VideoFrame) -> int | None:
+    """Return what links a frame to its packet: the PTS, or the DTS if there is none."""
+    return item.dts if item.pts is None else item.pts
 
 
-_REORDERED_LAST_PACKETS = 16  # frames that wait for others to be shown before them (H.264 A.3.1)
 _REMEMBERED = 128  # refused packets
 _MOST_BYTES = 32 * 1024 * 1024
 
 
 class LastPackets:
-    """Give it each packet that goes to the decoder ``context``, and each frame that comes."""
+    """Keeps the last packets of the decoder ``context``, to recover frames its threads lose at an error."""
 
     def __init__(self, context: av.VideoCodecContext) -> None:
         self._context = context
         self._has_threads = bool(context.codec.capabilities & Capabilities.frame_threads)
-        self._groups: deque[list[av.Packet]] = deque()  # each from a key frame on
+        self._groups: deque[list[av.Packet]] = deque()  # each begins with a key frame
         self._bytes = 0
         self._refused: deque[int] = deque(maxlen=_REMEMBERED)
         self._newest: int | None = None  # PTS of the frame shown last
 
     def add(self, packet: av.Packet) -> None:
-        """The next packet; those before the key frame on which the frames still held rest are forgotten."""
+        """Record the next packet; forget groups whose frames the decoder can no longer hold."""
         size = packet.size
         if not size or not self._has_threads:
             return
@@ -227,30 +228,37 @@ class LastPackets:
                 self._forget_first()
 
     def came(self, frame: av.VideoFrame) -> None:
-        """The next frame in order of presentation."""
+        """Record the next frame in order of presentation."""
         if frame.pts is not None:
             self._newest = frame.pts if self._newest is None else max(frame.pts, self._newest)
 
     def refused(self, key: int | None) -> None:
-        """No frame comes of a packet."""
+        """Record that a packet yields no frame."""
         if key is not None:
             self._refused.append(key)
 
     @property
     def are_left(self) -> bool:
-        """Whether frames were to come behind the last one that came."""
+        """Whether frames should have followed the last one that came."""
         context = self._context
-        told = context.thread_count > 1 and context.skip_frame == "DEFAULT"
-        return told and any(map(self._is_left, self._packets()))
+        is_known = context.thread_count > 1 and context.skip_frame == "DEFAULT"
+        return is_known and any(map(self._is_left, self._packets()))
 
     def left(self, refuse: Callable[[int | None], None]) -> Iterator[av.VideoFrame]:
-        """The frames behind the last one that came, decoded anew by one thread.
+        """Decode the frames after the last one that came again, with one thread.
 
-        ``refuse`` is told the key of each of their packets that the decoder refuses.
+        ``refuse`` is called with the key of each packet that the decoder refuses.
         """
         if not self.are_left:
             return
-        context = self._single()
+        given = self._context
+        context = av.CodecContext.create(given.codec.name, "r")
+        context.extradata, context.codec_tag = given.extradata, given.codec_tag
+        context.width, context.height = given.width, given.height
+        if given.pix_fmt:
+            context.pix_fmt = given.pix_fmt
+        context.options = dict(given.options)
+        context.thread_count = 1
         packets = list(self._packets())
         for place, packet in enumerate((*packets, None)):
             try:
@@ -258,8 +266,8 @@ class LastPackets:
             except MemoryError:  # see FrameDecoder
                 raise
             except av.FFmpegError:
-                # Damage may take a packet's times with it: then the next one's speak for it.
-                timed = next((each for each in packets[place:] if packet_key(each) is not None), None)
+                # Damage may have removed a packet's times; use those of the next one.
+                timed = next((later for later in packets[place:] if packet_key(later) is not None), None)
                 if packet is not None and timed is not None and self._is_left(timed):
                     refuse(packet_key(packet))
                 continue
@@ -269,7 +277,7 @@ class LastPackets:
                     yield frame
 
     def _is_left(self, packet: av.Packet) -> bool:
-        """Whether it is to be shown after the last frame that came."""
+        """Return whether the packet's frame should be shown after the last one that came."""
         shown = packet.pts is not None and not packet.is_discard
         if not shown or packet_key(packet) in self._refused:
             return False
@@ -278,20 +286,9 @@ class LastPackets:
     def _packets(self) -> Iterator[av.Packet]:
         return chain.from_iterable(self._groups)
 
-    def _single(self) -> av.VideoCodecContext:
-        given = self._context
-        context = av.CodecContext.create(given.codec.name, "r")
-        context.extradata, context.codec_tag = given.extradata, given.codec_tag
-        context.width, context.height = given.width, given.height
-        if given.pix_fmt:
-            context.pix_fmt = given.pix_fmt
-        context.options = dict(given.options)
-        context.thread_count = 1
-        return context
-
     def _begin_group(self) -> None:
-        """Once it holds the frames that threads may hold, what lies before it is forgotten."""
-        held = self._context.thread_count + _REORDERED_LAST_PACKETS
+        # Threads and reordering hold at most this many frames.
+        held = self._context.thread_count + _REORDERED
         while len(self._groups) > 1 and sum(map(len, self._groups)) - len(self._groups[0]) >= held:
             self._forget_first()
         self._groups.append([])

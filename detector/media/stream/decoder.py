@@ -31,25 +31,25 @@ from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
 
 WHOLE_DURATION = frozenset({MATROSKA, "asf", "flv"})
-"""Containers that state a duration of the whole file alone."""
+"""Containers that state only a duration of the whole file."""
 
 
 class PictureStream:
-    """The pictures of an open container. Raises :class:`MediaError` for none, or too large ones."""
+    """The examined picture stream of a container; raises :class:`MediaError` for none, or a too large one."""
 
     def __init__(self, container: av.container.InputContainer, bounds: InputLimits) -> None:
         self._container = container
         self._bounds = bounds
         self._stream = _picture_stream(container)
         self.open_again: Callable[[], av.container.InputContainer] | None = None
-        """Opens the same file once more, for a container that finds no way back; to be set."""
+        """Opens the file again, for containers that cannot seek back; set by the caller."""
         bounds.refuse_picture(self._stream.codec_context.width, self._stream.codec_context.height)
         self._prepare()
         if self._stream.time_base is None:
             raise MediaError(N_("The file gives its frames no times. Convert it to mp4 and try again."))
         self.time_base: Fraction = self._stream.time_base
         self.container_format: str = container.format.name
-        # Not the decoder's name, such as libdav1d for AV1.
+        # The codec's name, not the decoder's, such as libdav1d for AV1.
         self.codec: str = self._stream.codec_context.codec.canonical_name
         self.has_sound: bool = bool(container.streams.audio)
         still = self.container_format in PHOTO_DEMUXERS or (
@@ -57,28 +57,28 @@ class PictureStream:
         )
         self.kind = MediaKind.IMAGE if still else MediaKind.VIDEO
         self.pixel_aspect = Fraction(1)
-        """How much wider than high a stored pixel of the first frame is."""
+        """Aspect ratio of a stored pixel of the first frame."""
         if self.kind is MediaKind.VIDEO:
             self.pixel_aspect = pixel_aspect(self._stream.sample_aspect_ratio)
         self.played: dict[int, float] = {}
-        """By number of a stream, for how many seconds an edit list plays it; to be set where one waits.
+        """Seconds that the edit list of each stream plays; set by the caller if a stream starts late.
 
-        FFmpeg counts the wait to the duration of a stream whose edit list plays less than there is.
+        FFmpeg adds the delay to the duration of a stream whose edit list plays only a part.
         """
         self.stated_seconds: float | None = None
-        """For how long the whole file plays as it states where FFmpeg does not tell; to be set."""
+        """Duration that the file states and FFmpeg does not report; set by the caller."""
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     def _prepare(self) -> None:
         self._stream.thread_type = "AUTO"
-        # FFmpeg itself refuses frames that are larger than what the file said of itself.
+        # Makes FFmpeg refuse frames that are larger than the file stated.
         self._stream.codec_context.options = {"max_pixels": str(self._bounds.pixels)}
 
     def _opened_again(self) -> bool:
-        """Be at the first byte of the file opened once more; False where that cannot be."""
+        """Open the file again at its first byte; return False if that is impossible."""
         if self.open_again is None:
             return False
-        number = self._stream.index  # the one before is closed
+        number = self._stream.index  # opening again closes the previous container
         self._container = self.open_again()
         (self._stream,) = (stream for stream in self._container.streams.video if stream.index == number)
         self._prepare()
@@ -86,9 +86,9 @@ class PictureStream:
 
     @cached_property
     def index_goes_back(self) -> bool:
-        """Whether times in the table of an MP4 go back: its edit list plays several stretches.
+        """Whether times in the table of an MP4 go back, because its edit list plays several stretches.
 
-        FFmpeg searches that table by halves, and would go to another stretch, whose frames have the same PTS.
+        FFmpeg's binary search in that table could find another stretch, whose frames have the same PTS.
         """
         if self.container_format != MP4:
             return False
@@ -97,12 +97,12 @@ class PictureStream:
 
     @property
     def stream(self) -> av.VideoStream:
-        """The stream of pictures that is examined."""
+        """The examined picture stream."""
         return self._stream
 
     @property
     def stream_index(self) -> int:
-        """Its number in the file."""
+        """The number of the examined stream in the file."""
         return int(self._stream.index)
 
     @property
@@ -123,12 +123,12 @@ class PictureStream:
         return seconds if seconds > 0 else self.stated_seconds
 
     def duration_of(self, stream: av.stream.Stream) -> float | None:
-        """Seconds stated for a stream, no more than its edit list plays."""
+        """Return the seconds stated for a stream, limited to what its edit list plays."""
         stated = _seconds(stream, stream.duration)
         return None if stated is None or stated <= 0 else min(stated, self.played.get(stream.index, stated))
 
     def _excess(self) -> float:
-        """By how much the last of all streams ends later to FFmpeg than by its edit list."""
+        """Return by how many seconds FFmpeg lets the last stream end later than its edit list does."""
         ends = [
             (
                 (_seconds(stream, stream.start_time) or 0.0) + length,
@@ -141,17 +141,17 @@ class PictureStream:
 
     @property
     def stream_duration(self) -> float | None:
-        """Seconds stated for the pictures."""
+        """Seconds stated for the picture stream."""
         return self.duration_of(self._stream)
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Average frames a second as the container states it; None for a still."""
+        """Average frame rate that the container states; None for a still."""
         return None if self.kind is MediaKind.IMAGE else self._stream.average_rate
 
     @property
     def expected_duration(self) -> float:
-        """Seconds the container claims; 0 if it claims nothing."""
+        """Seconds that the container claims; 0 if it claims nothing."""
         if self._stream.duration:
             return self.duration_of(self._stream) or 0.0
         return (self._container.duration or 0) / av.time_base or self.stated_seconds or 0.0
@@ -159,13 +159,13 @@ class PictureStream:
     @property
     def states_whole_duration(self) -> bool:
         """Whether :attr:`expected_duration` is that of the whole file, whichever track ends last."""
-        # Where FFmpeg has not seen a frame yet it takes the one for the other.
+        # The container's format matters because FFmpeg confuses the two before it has read a frame.
         return self._stream.duration is None or self.container_format in WHOLE_DURATION
 
     @property
     def can_skip(self) -> bool:
-        """Whether frames keep their times when others are not decoded (:meth:`MediaReader.some_frames`)."""
-        return self.container_format != "avi"  # keeps no presentation times
+        """Whether frames keep their times if others are not decoded (:meth:`MediaReader.some_frames`)."""
+        return self.container_format != "avi"  # has no presentation times
 
 
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
@@ -185,10 +185,10 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
                 N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s")
                 % {"accepted": ACCEPTED}
             )
-        if not container.streams:  # not even one of data: its table of contents breaks off
+        if not container.streams:  # not even a data stream: its table of contents is cut off
             raise MediaError(UNREADABLE)
         raise MediaError(N_("The file holds no picture. %(accepted)s") % {"accepted": ACCEPTED})
-    # What a player shows is what is examined; the others are named.
+    # Examine what a player shows; other streams are only reported.
     return next((s for s in streams if s.disposition & av.stream.Disposition.default), streams[0])
 
 
@@ -197,7 +197,7 @@ def _seconds(stream: av.stream.Stream, ticks: int | None) -> float | None:
 
 
 def pixel_aspect(aspect: Fraction | None) -> Fraction:
-    """How much wider than high a stored pixel is; 1 where the file does not say or says nonsense."""
+    """Return the aspect ratio of a stored pixel; 1 if the file states none, or nonsense."""
     return aspect if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
 
 
@@ -207,24 +207,25 @@ _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are
 
 
 class FrameDecoder(PictureStream):
-    """Decodes the pictures of a container from wherever it stands, and keeps count in :attr:`tally`."""
+    """Decodes the pictures of a container from its current position, and counts in :attr:`tally`."""
 
     def __init__(self, container: av.container.InputContainer, bounds: InputLimits) -> None:
         super().__init__(container, bounds)
         self.tally = self._new_tally()
         self._keys = array("q")  # PTS of key frames
-        self._aspects: list[tuple[int, Fraction]] = []  # PTS of key frames from which on pixels have others
+        self._aspects: list[tuple[int, Fraction]] = []  # PTS of key frames at which the pixel aspect changes
         self.clock_restarts = False
-        """Whether the clock was met to begin anew: then PTS are known from the first byte on only."""
-        self._begins: int | None = None  # PTS of the first frame, where its packet has no time
+        """Whether the clock restarted somewhere; PTS are then known only when reading from the first byte."""
+        self._begins: int | None = None  # PTS of the first frame if its packet has no time
+        # The next two are set by the caller.
         self.whole_pictures: int | None = None
-        """How many frames come before one that breaks off without the decoder's saying so; to be set."""
+        """Number of frames before one that breaks off without the decoder noticing."""
         self.breaks_off = False
-        """Whether the file breaks off, though its container can be read to an end; to be set."""
+        """Whether the file breaks off although its container can be read to an end."""
 
     @property
     def duration(self) -> Fraction:
-        """From the first frame's start to the last one's end; 0 for a still."""
+        """Time from the start of the first frame to the end of the last; 0 for a still."""
         tally = self.tally
         if self.kind is MediaKind.IMAGE or tally.first_pts is None or tally.end_pts is None:
             return Fraction(0)
@@ -232,7 +233,7 @@ class FrameDecoder(PictureStream):
 
     @property
     def start_offset(self) -> float | None:
-        """Where the first frame stands on the clock of a player, which starts with what begins first."""
+        """Time of the first frame on the clock of a player, which starts with the earliest stream."""
         if self.kind is MediaKind.IMAGE or self.tally.first_pts is None:
             return None
         began = Fraction(self._container.start_time or 0, av.time_base)
@@ -240,7 +241,7 @@ class FrameDecoder(PictureStream):
 
     @property
     def variable_frame_rate(self) -> bool:
-        """True when the gaps between frames differ by more than the clock's own rounding."""
+        """Whether the intervals between frames differ by more than the clock's rounding."""
         shortest, longest = self.tally.shortest, self.tally.longest
         return shortest is not None and longest is not None and longest - shortest > max(1, shortest // 50)
 
@@ -250,9 +251,9 @@ class FrameDecoder(PictureStream):
     def _decoded(
         self, counting: bool = True, rate: Fraction | None = None
     ) -> Iterator[tuple[av.VideoFrame, int]]:
-        """Intact frames in order of presentation with their PTS; what is broken is counted.
+        """Yield intact frames in order of presentation with their PTS, and count the others.
 
-        With a ``rate``, frames not needed to sample so many a second are counted and may not come.
+        With a ``rate``, frames not needed to sample that many a second may be counted only.
         """
         tally = self.tally if counting else self._new_tally()
         needed = self._needed(rate, tally) if rate else None
@@ -260,7 +261,7 @@ class FrameDecoder(PictureStream):
             if pts is None:
                 pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
             self._count_passed_over(needed, pts, tally)
-            # A time that is repeated, or a clock that runs backwards.
+            # A repeated time, or a clock that runs backwards.
             if tally.last_pts is not None and pts <= tally.last_pts:
                 tally.out_of_order += 1
                 tally.packets.failed(pts, "a frame whose time is not after the one before")
@@ -277,27 +278,27 @@ class FrameDecoder(PictureStream):
 
     @staticmethod
     def _count_passed_over(needed: NeededPackets | None, before: float, tally: Tally) -> None:
-        """Count the frames shown before PTS ``before`` that are not decoded."""
-        for over in needed.passed_over(before) if needed else ():
-            tally.shown(over.pts, over.kind, over.duration, decoded=False)
-            tally.damage.shown(over.pts, over.pts)
+        """Count the skipped frames that are shown before PTS ``before``."""
+        for skipped in needed.passed_over(before) if needed else ():
+            tally.shown(skipped.pts, skipped.kind, skipped.duration, decoded=False)
+            tally.damage.shown(skipped.pts, skipped.pts)
 
     def _note_aspect(self, pts: int) -> None:
-        """What the codec states at a key frame; other containers state a shape for all of them."""
-        if self.container_format not in RESTARTING_FORMATS:
+        """Record the pixel aspect that the codec states at a key frame."""
+        if self.container_format not in RESTARTING_FORMATS:  # others state one aspect for all frames
             return
         aspect = pixel_aspect(self._stream.codec_context.sample_aspect_ratio)
         if aspect != (self._aspects[-1][1] if self._aspects else self.pixel_aspect):
             self._aspects.append((pts, aspect))
 
     def aspect_of(self, frame: av.VideoFrame) -> Fraction:
-        """How much wider than high a stored pixel of a frame is: broadcasts change that."""
+        """Return the pixel aspect ratio of a frame, which changes in broadcasts."""
         key = packet_key(frame)
         number = 0 if key is None else bisect_right(self._aspects, key, key=itemgetter(0))
         return self._aspects[number - 1][1] if number else self.pixel_aspect
 
     def _needed(self, rate: Fraction, tally: Tally) -> NeededPackets | None:
-        """What tells the packets to be decoded; None where nothing can be told."""
+        """Return a selection of the packets to be decoded; None if all must be."""
         length_size = length_size_of(self._stream.codec_context.extradata)
         if self.codec != "h264" or self.container_format not in PICTURE_PACKETS or length_size is None:
             return None
@@ -306,7 +307,7 @@ class FrameDecoder(PictureStream):
     def _dated(
         self, tally: Tally, needed: NeededPackets | None
     ) -> Iterator[tuple[av.VideoFrame, int | None]]:
-        """Intact frames with their PTS; those without any before the first that has one are counted back."""
+        """Yield intact frames with their PTS, computed backwards for frames before the first that has one."""
         held: list[av.VideoFrame] = []
         begun = False
         for number, frame in enumerate(self._raw(tally, needed)):
@@ -318,7 +319,7 @@ class FrameDecoder(PictureStream):
                 continue
             if frame.key_frame:
                 tally.damage.key_frame(packet_key(frame))
-            # AVI keeps no presentation times, and those FFmpeg guesses for reordered frames are wrong.
+            # AVI has no presentation times, and those that FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
             if pts is None and not begun:
                 pts = self._begins
@@ -359,33 +360,26 @@ class FrameDecoder(PictureStream):
         self._begins = pts
 
     def _step(self) -> int:
-        """Ticks from frame to frame, on average."""
+        """Return the average ticks from frame to frame."""
         rate = self._stream.average_rate
         return max(1, round(1 / rate / self.time_base)) if rate else 1
 
-    def _others(self) -> list[av.stream.Stream]:
-        """The other streams, which are not decoded."""
-        return [
+    def _packets(self, tally: Tally) -> Iterator[av.Packet]:
+        """Yield the picture packets in file order; only the first of a photo, which is what viewers show."""
+        # Other tracks are not decoded, but their ends tell whether the file ends early.
+        others = [
             stream
             for stream in self._container.streams
             if stream.type in ("audio", "subtitle", "video") and stream is not self._stream
         ]
-
-    def _packets(self, tally: Tally) -> Iterator[av.Packet]:
-        """Those of the pictures, in the order of the file; of a photo that of the first picture alone.
-
-        FFmpeg reads pictures that lie behind one another in a photo file as frames. Viewers show the first.
-        """
-        # Other tracks are not decoded; where they end tells whether the file does too early.
-        others = self._others() if self.states_whole_duration else ()
-        packets = self._container.demux(self._stream, *others)
+        packets = self._container.demux(self._stream, *(others if self.states_whole_duration else ()))
         clock = RestartedClock(self.time_base) if self.container_format in RESTARTING_FORMATS else None
         begun = False
         while True:
             try:
                 packet = next(packets)
             except (StopIteration, IndexError):
-                # PyAV raises the latter once all is read, where streams began within a transport stream.
+                # PyAV raises IndexError at the end if streams began within a transport stream.
                 if self.breaks_off:
                     self._break_off(tally)
                 return
@@ -407,7 +401,7 @@ class FrameDecoder(PictureStream):
 
     @staticmethod
     def _break_off(tally: Tally) -> None:
-        """The container ends before what it holds does."""
+        """Record that the container ends within its contents."""
         tally.undecodable += 1
         tally.broke_off = True
         tally.packets.failed(tally.end_pts, "the container breaks off")
@@ -415,7 +409,7 @@ class FrameDecoder(PictureStream):
     def _frames_of(
         self, packets: Iterable[av.Packet], tally: Tally, fed: deque[int | None], last: LastPackets
     ) -> Iterator[av.VideoFrame]:
-        """The frames that come when ``packets`` are given to the decoder after those in ``fed``."""
+        """Decode ``packets``, after those whose keys are in ``fed``, and yield the frames."""
         for packet in packets:
             fed.append(packet_key(packet))
             last.add(packet)
@@ -425,10 +419,10 @@ class FrameDecoder(PictureStream):
                     yield frame
             except av.error.EOFError:
                 return
-            except MemoryError:  # of this machine, not of the file; FFmpeg's own is one of both
+            except MemoryError:  # FFmpeg's is also an FFmpegError, but the machine's fault, not the file's
                 raise
             except av.FFmpegError:
-                if not packet.size and last.are_left:  # which are decoded anew
+                if not packet.size and last.are_left:  # LastPackets decodes these again
                     continue
                 refused = self._refused_of(fed) if packet.size else None
                 last.refused(refused)
@@ -436,26 +430,29 @@ class FrameDecoder(PictureStream):
                 self._bounds.refuse_count(tally.frames + tally.undecodable)
 
     def _is_cut_off(self, packet: av.Packet) -> bool:
-        """Whether the file ends within this packet, which then is the last one.
+        """Return whether the file ends within this packet.
 
-        Given to a decoder with several threads it would be refused at the flush, and the whole pictures that
-        these still hold be lost with it.
+        A decoder with several threads would refuse it at the flush and lose the complete pictures that its
+        threads still hold.
         """
-        whole = not packet.size or not packet.is_corrupt
-        return self.kind is MediaKind.VIDEO and self.container_format == MP4 and not whole
+        is_cut = bool(packet.size) and packet.is_corrupt
+        return self.kind is MediaKind.VIDEO and self.container_format == MP4 and is_cut
 
     @staticmethod
     def _refuse(key: int | None, why: str, tally: Tally) -> None:
-        """Count a packet of which no frame comes."""
+        """Count a packet that yields no frame."""
         tally.undecodable += 1
         tally.packets.failed(key, why)
         tally.damage.refused(key)
 
     def _refused_of(self, fed: deque[int | None]) -> int | None:
-        """Of which packet an error speaks: threads, each with a packet, answer in turn. None: not known."""
+        """Return the key of the packet to which an error belongs; None if unknown.
+
+        With frame threads, each thread has a packet and they answer in turn.
+        """
         context = self._stream.codec_context
-        able = context.codec.capabilities
-        if not able & Capabilities.frame_threads:
-            return None if able & Capabilities.auto_threads else fed[-1]
+        capabilities = context.codec.capabilities
+        if not capabilities & Capabilities.frame_threads:
+            return None if capabilities & Capabilities.auto_threads else fed[-1]
         threads = max(1, context.thread_count)
         return fed[-threads] if threads <= len(fed) else None

@@ -1,7 +1,4 @@
-"""Parse NAL units (ITU-T H.264 7.3.1, H.265 7.3.1.1) and their references to other pictures.
-
-Without decoding.
-"""
+"""Parse NAL units (ITU-T H.264 7.3.1, H.265 7.3.1.1) and their references without decoding pictures."""
 
 from __future__ import annotations
 
@@ -10,44 +7,39 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
-_SEQUENCE_HEADER = {"h264": 7, "hevc": 33}  # types of NAL units: sequence parameter sets
-_SLICE, _LAST_SLICE = 1, 5  # types of NAL units: slices of a picture, whole or in partitions
+_SEQUENCE_HEADER = {"h264": 7, "hevc": 33}  # NAL unit types of sequence parameter sets
+_SLICE, _LAST_SLICE = 1, 5  # NAL unit types of slices of a picture, whole or in partitions
 _KINDS = {0: 2, 1: 3, 2: 1}  # slice_type modulo 5 (table 7-6): P, B, I; as FFmpeg's AVPictureType
-_HEADER = 24  # bytes of a slice that its first two numbers lie in
+_HEADER = 24  # bytes of a slice that contain its first numbers
 
 
 def sequence_headers(head: bytes, codec: str) -> list[bytes]:
-    """Sequence parameter sets (ITU-T H.264 7.3.2.1, H.265 7.3.2.2) at the start of a packet.
+    """Return the sequence parameter sets (ITU-T H.264 7.3.2.1, H.265 7.3.2.2) at the start of a packet.
 
-    ``codec`` is ``h264`` or ``hevc``. Units come behind start codes or behind their length in four bytes;
-    the first unit that fits neither, or is cut by the end of ``head``, ends the search.
+    ``codec`` is ``h264`` or ``hevc``. Units follow start codes or a length of four bytes; the first unit that
+    fits neither, or is cut by the end of ``head``, ends the search.
     """
-    found = []
     if head[:4] == b"\0\0\0\1" or head[:3] == b"\0\0\1":
-        candidates = re.split(rb"\x00\x00\x00?\x01", head)[1:-1]
+        units = re.split(rb"\x00\x00\x00?\x01", head)[1:-1]
     else:
-        whole = takewhile(lambda place: place[0] < place[1] <= len(head), _by_lengths(head, 4))
-        candidates = [head[start:end] for start, end in whole]
-    for unit in candidates:
-        if unit and _unit_type(unit, codec) == _SEQUENCE_HEADER[codec]:
-            found.append(unit.rstrip(b"\0"))
-    return found
-
-
-def _unit_type(unit: bytes, codec: str) -> int:
-    return unit[0] & 31 if codec == "h264" else unit[0] >> 1 & 63
+        complete = takewhile(lambda span: span[0] < span[1] <= len(head), _by_lengths(head, 4))
+        units = [head[start:end] for start, end in complete]
+    shift, mask = (0, 31) if codec == "h264" else (1, 63)
+    return [
+        unit.rstrip(b"\0") for unit in units if unit and unit[0] >> shift & mask == _SEQUENCE_HEADER[codec]
+    ]
 
 
 def length_size_of(extradata: bytes | None) -> int | None:
-    """How many bytes state the length of a NAL unit, by an ``avcC`` box (ISO/IEC 14496-15), if it is one."""
+    """Return the bytes that state the length of a NAL unit, by an ``avcC`` box (ISO/IEC 14496-15), if any."""
     return (extradata[4] & 3) + 1 if extradata and len(extradata) > 4 and extradata[0] == 1 else None
 
 
 def unreferenced_kind(packet: memoryview, length_size: int) -> int | None:
-    """FFmpeg's number of the kind of a picture to which no other refers; None for all other pictures.
+    """Return FFmpeg's number of the kind of a picture to which no other refers; None for other pictures.
 
-    Whether others do is the ``nal_ref_idc`` of its slices (ITU-T H.264 7.4.1).
-    ``length_size`` is as from :func:`length_size_of`.
+    The ``nal_ref_idc`` of its slices states this (ITU-T H.264 7.4.1). ``length_size`` comes from
+    :func:`length_size_of`.
     """
     kind, end = None, 0
     for start, end in _by_lengths(packet, length_size):
@@ -61,7 +53,7 @@ def unreferenced_kind(packet: memoryview, length_size: int) -> int | None:
 
 
 def _slice_kind(header: bytes) -> int | None:
-    """The kind by ``slice_type``, the second Exp-Golomb number (9.1) of a slice's header."""
+    """Return the kind by ``slice_type``, the second Exp-Golomb number (9.1) of a slice header."""
     bits = Bits(header)
     try:
         bits.number()  # first_mb_in_slice
@@ -73,10 +65,10 @@ def _slice_kind(header: bytes) -> int | None:
 def split_units(
     packet: memoryview, length_size: int | None, slices: range, shift: int
 ) -> Iterator[memoryview]:
-    """The NAL units of a packet, each behind its length or a start code (annex B).
+    """Yield the NAL units of a packet, which follow their lengths or start codes (annex B).
 
-    The type of a unit lies in its first byte, ``shift`` bits from the last; of ``slices`` the length is not
-    sought.
+    The type of a unit is in its first byte, shifted left by ``shift`` bits. The end of slices, types in
+    ``slices``, is not searched for.
     """
     if length_size is not None:
         yield from (packet[start:end] for start, end in _by_lengths(packet, length_size))
@@ -91,7 +83,7 @@ def split_units(
 
 
 def _by_lengths(packet: bytes | memoryview, length_size: int) -> Iterator[tuple[int, int]]:
-    """Where units that follow their lengths begin and end, as stated: the last may end beyond the packet."""
+    """Yield the stated start and end of units that follow their lengths; the last may exceed the packet."""
     end = 0
     while end + length_size < len(packet):
         start = end + length_size
@@ -100,21 +92,21 @@ def _by_lengths(packet: bytes | memoryview, length_size: int) -> Iterator[tuple[
 
 
 class Bits:
-    """Bits of a unit, from the first one on. Raises ValueError where they end."""
+    """Reads the bits of a unit in order; raises ValueError at their end."""
 
     def __init__(self, data: bytes) -> None:
         data = data.replace(b"\0\0\3", b"\0\0")
         self._bits, self._at = f"{int.from_bytes(data):0{8 * len(data)}b}" if data else "", 0
 
     def take(self, count: int) -> int:
-        """A number of so many bits."""
+        """Read an unsigned number of ``count`` bits."""
         if self._at + count > len(self._bits):
             raise ValueError
         self._at += count
         return int(self._bits[self._at - count : self._at] or "0", 2)
 
     def number(self) -> int:
-        """An Exp-Golomb number (9.1)."""
+        """Read an unsigned Exp-Golomb number (9.1)."""
         zeros = self._bits.find("1", self._at) - self._at
         if not 0 <= zeros <= 32:
             raise ValueError
@@ -122,61 +114,60 @@ class Bits:
         return self.take(zeros + 1) - 1
 
     def signed(self) -> int:
-        """One with a sign (9.1.1)."""
+        """Read a signed Exp-Golomb number (9.1.1)."""
         number = self.number()
         return (number + 1) // 2 if number % 2 else -(number // 2)
 
 
-_SLICES = range(1, 6)  # types of NAL units
+_SLICES = range(_SLICE, _LAST_SLICE + 1)
 _IDR, _MESSAGE, _SEQUENCE, _PICTURE = 5, 6, 7, 8
 _RECOVERY_POINT = 6  # type of a supplemental enhancement message (D.1.8)
 _HEVC_SLICES, _HEVC_SEQUENCE = range(32), 33
-_REFERENCED = 16  # below it, types of HEVC that are even are of pictures without references to them
-_HVCC = 21  # the byte of an ``hvcC`` box that tells lengths and layers
+_REFERENCED = 16  # even HEVC types below it are pictures to which none of their layer refers
+_HVCC = 21  # the byte of an ``hvcC`` box with length size and number of temporal layers
 _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244})
-_HEAD = 24  # bytes of a slice in which its number lies
-_MOST = 4096  # bytes read of any other unit
+_MOST = 4096  # bytes read of a unit that is no slice
 
 
 class PictureReferences(NamedTuple):
-    """What the headers of one packet say of its picture."""
+    """What the headers of one packet state about its picture."""
 
     referred: bool
     """Whether others may refer to it."""
     follows_lost: bool = False
-    """Whether a picture to which others refer is missing before it."""
+    """Whether a reference picture before it is missing."""
     begins_refresh: bool = False
-    """Whether it begins a refresh by blocks that are coded by themselves, spread over several pictures."""
+    """Whether it begins an intra refresh, spread over several pictures."""
     ends_refresh: bool = False
-    """Whether the refresh that began last is complete with it."""
+    """Whether it completes the refresh that began last."""
 
 
 class ReferenceReader(Protocol):
-    """Give it all packets of a stream, in order of decoding."""
+    """Reads the headers of all packets of a stream, in decoding order."""
 
     finds_lost: bool
     """Whether it notices lost pictures."""
 
     def read(self, packet: memoryview) -> PictureReferences | None:
-        """What is known of the packet's picture; None where it has none, or none that makes sense."""
+        """Return what is known about the packet's picture; None if it has none that makes sense."""
 
 
 def reference_reader(codec: str, extradata: bytes | None) -> ReferenceReader | None:
-    """What reads the headers of a codec; None of those of which nothing is told."""
+    """Return a reader for the headers of a codec; None for codecs that are not supported."""
     if codec == "h264":
         return _H264(extradata or b"")
     return _Hevc(extradata or b"") if codec == "hevc" else None
 
 
 class _Hevc:
-    """Of the highest layer in time some types of pictures are no references (ITU-T H.265, 7.4.2.2)."""
+    """Recognises sub-layer non-reference pictures of the highest temporal layer (ITU-T H.265, 7.4.2.2)."""
 
     finds_lost = False
 
     def __init__(self, extradata: bytes) -> None:
         boxed = len(extradata) > _HVCC and extradata[0] == 1  # ISO/IEC 14496-15, 8.3.3.1
         self._length_size = (extradata[_HVCC] & 3) + 1 if boxed else None
-        # Of a stream that does not say so in its header, by the first sequence parameter set.
+        # Without the box, the first sequence parameter set states it.
         self._layers = extradata[_HVCC] >> 3 & 7 if boxed else 0
 
     def read(self, packet: memoryview) -> PictureReferences | None:
@@ -197,11 +188,11 @@ class _H264:
 
     def __init__(self, extradata: bytes) -> None:
         self._length_size = length_size_of(extradata)
-        # By their ids: bits of the number, whether planes are coded apart, whether numbers may be left out.
+        # Sequence parameter sets by id: bits of frame_num, separate_colour_plane_flag, gaps_in_frame_num.
         self._sequences: dict[int, tuple[int, bool, bool]] = {}
-        self._pictures: dict[int, int] = {}  # and which of these a set of one picture belongs to
-        self._last: int | None = None  # of the last picture to which others refer
-        self._refresh: tuple[int, int] | None = None  # the number at which it began, and pictures it takes
+        self._pictures: dict[int, int] = {}  # picture parameter set id -> sequence parameter set id
+        self._last: int | None = None  # frame_num of the last reference picture
+        self._refresh: tuple[int, int] | None = None  # frame_num at its start, and its length in pictures
         for unit in _units_of_extradata(extradata):
             self._note(unit)
 
@@ -213,7 +204,7 @@ class _H264:
             kind = unit[0] & 31
             if kind in _SLICES:
                 try:
-                    return self._references(bytes(unit[:_HEAD]), takes)
+                    return self._references(bytes(unit[:_HEADER]), takes)
                 except (ValueError, KeyError):
                     return None
             if kind == _MESSAGE:
@@ -222,12 +213,12 @@ class _H264:
         return None
 
     def _note(self, unit: bytes) -> None:
-        """The parameter sets that numbers are read by."""
+        """Store a parameter set."""
         kind = unit[0] & 31 if unit else 0
         try:
             if kind == _SEQUENCE:
-                name, *known = _sequence(Bits(unit[1:]))
-                self._sequences[name] = (known[0], bool(known[1]), bool(known[2]))
+                name, length, separate, gaps = _sequence(Bits(unit[1:]))
+                self._sequences[name] = length, bool(separate), bool(gaps)
             elif kind == _PICTURE:
                 bits = Bits(unit[1:])
                 name = bits.number()
@@ -239,8 +230,8 @@ class _H264:
         bits = Bits(head[1:])
         bits.number()  # first_mb_in_slice
         bits.number()  # slice_type
-        length, apart, gaps = self._sequences[self._pictures[bits.number()]]
-        bits.take(2 if apart else 0)
+        length, separate, gaps = self._sequences[self._pictures[bits.number()]]
+        bits.take(2 if separate else 0)
         number, count = bits.take(length), 1 << length
         referred = bool(head[0] & 0x60)
         follows_lost = (
@@ -253,7 +244,7 @@ class _H264:
             self._last = number
         elif follows_lost:
             self._last = (number - 1) % count
-        if head[0] & 31 == _IDR:  # numbers begin anew
+        if head[0] & 31 == _IDR:  # frame_num restarts
             self._refresh = None
         begins = takes is not None and takes > 0 and self._refresh is None
         if begins and takes:
@@ -265,12 +256,12 @@ class _H264:
 
 
 def _sequence(bits: Bits) -> tuple[int, int, int, int]:
-    """Id, bits of ``frame_num``, and two flags of a sequence parameter set (7.3.2.1.1)."""
+    """Return id, bits of ``frame_num``, and two flags of a sequence parameter set (7.3.2.1.1)."""
     profile, _, name = bits.take(8), bits.take(16), bits.number()
-    apart = 0
+    separate = 0
     if profile in _HIGH_PROFILES:
         chroma = bits.number()
-        apart = bits.take(1) if chroma == 3 else 0
+        separate = bits.take(1) if chroma == 3 else 0
         bits.number(), bits.number(), bits.take(1)
         if bits.take(1):
             for rank in range(12 if chroma == 3 else 8):
@@ -287,7 +278,7 @@ def _sequence(bits: Bits) -> tuple[int, int, int, int]:
     bits.number()
     if length > 16:
         raise ValueError
-    return name, length, apart, bits.take(1)
+    return name, length, separate, bits.take(1)
 
 
 def _pass_scaling_list(bits: Bits, size: int) -> None:
@@ -299,7 +290,7 @@ def _pass_scaling_list(bits: Bits, size: int) -> None:
 
 
 def _recovery(messages: bytes) -> int | None:
-    """After how many pictures a recovery point (D.1.8) says that all is right; None without one."""
+    """Return the pictures after which a recovery point (D.1.8) promises recovery; None without one."""
     data, at = messages.replace(b"\0\0\3", b"\0\0"), 0
     while at + 2 < len(data):
         values = []
@@ -321,7 +312,7 @@ def _recovery(messages: bytes) -> int | None:
 
 
 def _units_of_extradata(extradata: bytes) -> Iterator[bytes]:
-    """Parameter sets of an ``avcC`` box (ISO/IEC 14496-15), or of a header as in annex B."""
+    """Yield the parameter sets of an ``avcC`` box (ISO/IEC 14496-15) or an annex B header."""
     if length_size_of(extradata) is None:
         yield from map(bytes, split_units(memoryview(extradata), None, _SLICES, 0))
         return

@@ -26,31 +26,30 @@ from detector.schema.metadata import (
     clean_text,
 )
 
-MOST_FAILURES = 100  # that are recorded, the first
+MOST_FAILURES = 100  # recorded
 _MOST_GAPS = 16
 _MOST_EARLY = 1 << 16
 _MOST_LENGTHS = 16
-_MOST_KINDS = 64  # different headers or texts remembered
+_MOST_KINDS = 64  # different headers remembered
 _HEAD = 4096  # bytes of a key frame searched for headers
 _TEXT = re.compile(rb"(?:x264 - core|x265 \(build)[ -~]{0,2000}")
 _LONGEST_TEXT = 1200
-# A gap is worth naming when it is longer than this many usual intervals, and than this many seconds.
+# A gap is reported if it is longer than this many usual intervals and this many seconds.
 _UNUSUAL = 3
 _NOTICED = 0.2
 _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
 class PacketStats:
-    """Fed by :class:`~detector.media.stream.decoder.FrameDecoder` with each packet of pictures, and by
-    :class:`~detector.media.stream.packet_stats.Tally` with each frame."""
+    """Statistics of picture packets; the decoder adds each packet, :class:`Tally` each frame."""
 
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0
         self.order_breaks = self.without_time = self.not_shown = 0
         self.end: int | None = None  # of the last picture to be shown, in ticks
-        self.end_in_file = 0  # bytes from the file's start to the end of the last packet, where that is known
+        self.end_in_file = 0  # bytes from the start of the file to the end of the last packet, if known
         self.begins_with_key: bool | None = None
-        self._early = array("q")  # PTS of those that came before the first frame did
+        self._early = array("q")  # PTS of packets read before the first frame came
         self._begun = False
         self.kinds: Counter[int] = Counter()
         self.intervals: Counter[int] = Counter()
@@ -66,7 +65,7 @@ class PacketStats:
         self._headers: set[bytes] = set()
 
     def add(self, packet: av.Packet, codec: str) -> None:
-        """One packet of the pictures, in the order of the file."""
+        """Add a picture packet, in file order."""
         size = packet.size
         if not size:  # the flush at the end
             return
@@ -83,7 +82,10 @@ class PacketStats:
         if packet.is_discard:
             self.not_shown += 1
         else:
-            self._begin(packet)
+            if self.begins_with_key is None:
+                self.begins_with_key = bool(packet.is_keyframe)
+            if not self._begun and pts is not None and len(self._early) < _MOST_EARLY:
+                self._early.append(pts)
         if dts is not None:
             if self._last_dts is not None and dts <= self._last_dts:
                 self.order_breaks += 1
@@ -104,14 +106,8 @@ class PacketStats:
                 self._group_leads = True
                 self.leading += 1
 
-    def _begin(self, packet: av.Packet) -> None:
-        if self.begins_with_key is None:
-            self.begins_with_key = bool(packet.is_keyframe)
-        if not self._begun and packet.pts is not None and len(self._early) < _MOST_EARLY:
-            self._early.append(packet.pts)
-
     def before(self, first: int) -> tuple[int, int]:
-        """How many pictures should have been shown before the first frame, at ``first``, and for how long."""
+        """Return number and duration of the pictures that should precede the first frame, at ``first``."""
         early = [pts for pts in self._early if pts < first]
         return len(early), first - min(early, default=first)
 
@@ -127,7 +123,7 @@ class PacketStats:
             self._sets.update(hashlib.sha256(unit).digest() for unit in sequence_headers(head, codec))
 
     def shown(self, kind: int, pts: int, gap: int | None) -> None:
-        """A frame, decoded or not, FFmpeg's number of its kind, and the ticks since the one before."""
+        """Add a frame, decoded or not: FFmpeg's number of its kind, and ticks since the previous one."""
         self._begun = True
         self.kinds[kind] += 1
         if gap is None:
@@ -140,12 +136,12 @@ class PacketStats:
             heapq.heapreplace(self._gaps, (gap, pts - gap))
 
     def failed(self, pts: int | None, what: str) -> None:
-        """A packet or frame that could not be used."""
+        """Record a packet or frame that could not be used."""
         if len(self._failures) < MOST_FAILURES:
             self._failures.append((pts, what))
 
     def groups(self) -> Groups:
-        """The groups of pictures; the last one is left out, since the file's end cuts it."""
+        """Return statistics of the groups of pictures, without the last one, which the file's end cuts."""
         lengths = self._lengths
         return Groups(
             packets=self.count,
@@ -167,14 +163,17 @@ class PacketStats:
     def timing(
         self, first_pts: int | None, time_base: Fraction, damaged: Iterable[tuple[int, int]] = ()
     ) -> Timing:
-        """Intervals, gaps and failures in seconds from the first frame.
+        """Return intervals, gaps and failures in seconds from the first frame.
 
-        ``damaged`` are PTS of the first frame of each stretch that rests on damage, and of what follows it.
+        ``damaged`` are the start and end PTS of stretches that depend on damaged pictures.
         """
         first = first_pts or 0
 
         def seconds(ticks: float | None) -> float | None:
             return None if ticks is None else float(Fraction(ticks) * time_base)
+
+        def place(pts: int) -> float:
+            return float((pts - first) * time_base)
 
         median = _median(self.intervals)
         least = max(_UNUSUAL * (median or 0), _NOTICED / float(time_base))
@@ -183,38 +182,36 @@ class PacketStats:
             greatest_interval=seconds(max(self.intervals, default=None)),
             median_interval=seconds(median),
             gaps=tuple(
-                Gap(start=float((at - first) * time_base), length=float(gap * time_base))
-                for gap, at in sorted(self._gaps, key=lambda each: each[1])
+                Gap(start=place(at), length=float(gap * time_base))
+                for gap, at in sorted(self._gaps, key=lambda item: item[1])
                 if gap > least
             ),
             decoding_order_breaks=self.order_breaks,
             packets_without_time=self.without_time,
             packets_not_shown=self.not_shown,
             failures=tuple(
-                Failure(time=None if at is None else max(0.0, float((at - first) * time_base)), what=what)
+                Failure(time=None if at is None else max(0.0, place(at)), what=what)
                 for at, what in self._failures
             ),
             from_damaged=tuple(
-                DamagedStretch(
-                    start=float((start - first) * time_base), length=float((end - start) * time_base)
-                )
+                DamagedStretch(start=place(start), length=float((end - start) * time_base))
                 for start, end in damaged
             ),
         )
 
     def encoding(self) -> Encoding:
-        """What encoders left in the packets."""
+        """Return what encoders left in the packets."""
         return Encoding(texts=tuple(self._texts), parameter_sets=len(self._sets), headers=len(self._headers))
 
 
-def _median(counted: Counter[int]) -> float | None:
-    total = counted.total()
+def _median(counts: Counter[int]) -> float | None:
+    total = counts.total()
     if not total:
         return None
-    middle, seen, values = [(total - 1) // 2, total // 2], 0, []
-    for value in sorted(counted):
-        seen += counted[value]
-        while middle and middle[0] < seen:
+    middle, passed, values = [(total - 1) // 2, total // 2], 0, []
+    for value in sorted(counts):
+        passed += counts[value]
+        while middle and middle[0] < passed:
             values.append(value)
             middle.pop(0)
     return sum(values) / 2
@@ -222,23 +219,23 @@ def _median(counted: Counter[int]) -> float | None:
 
 @dataclass
 class Tally:
-    """What decoding met; complete once the frames have been read to the end."""
+    """Counts of decoded frames and failures; complete once the frames have been read to the end."""
 
     decoded: int = 0
-    passed_over: int = 0  # intact as far as known, and not decoded: no other frame needs them
+    passed_over: int = 0  # presumably intact, but not decoded because no other frame needs them
     undecodable: int = 0
-    out_of_order: int = 0  # intact, with a time that is not after that of the frame before
-    not_sampled: int = 0  # intervals of sampling whose frames all rest on damaged or missing pictures
+    out_of_order: int = 0  # intact, but not later than the frame before
+    not_sampled: int = 0  # sampling intervals whose frames all depend on damaged or missing pictures
     first_pts: int | None = None
     last_pts: int | None = None
-    before_last: int | None = None  # PTS of the frame shown before that
+    before_last: int | None = None  # PTS of the frame before the last
     end_pts: int | None = None
-    shortest: int | None = None  # interval; figures of intervals that are published: `PacketStats.timing`
+    shortest: int | None = None  # interval; published intervals come from `PacketStats.timing`
     longest: int | None = None
     broke_off: bool = False  # the container could not be read to its end
-    others_end: float = 0.0  # of other tracks, seconds on the container's own clock
+    others_end: float = 0.0  # end of the other tracks, seconds on the container's clock
     packets: PacketStats = field(default_factory=PacketStats)
-    damage: Damage = field(default_factory=Damage)  # and which frames rest on it, of those that can be shown
+    damage: Damage = field(default_factory=Damage)
 
     @property
     def frames(self) -> int:
@@ -246,11 +243,11 @@ class Tally:
         return self.decoded + self.passed_over
 
     def shown(self, pts: int, kind: int, duration: int, decoded: bool = True) -> None:
-        """The next frame in order of presentation, and FFmpeg's number of its kind."""
+        """Record the next frame in order of presentation, with FFmpeg's number of its kind."""
         self.decoded += decoded
         self.passed_over += not decoded
         last = self.last_pts
-        if last is not None and pts <= last:  # of a frame not decoded, of which one learns late
+        if last is not None and pts <= last:  # a skipped frame, which is reported late
             self.packets.shown(kind, pts, None)
             return
         self.packets.shown(kind, pts, None if last is None else pts - last)

@@ -15,14 +15,15 @@ import av
 from detector.media.acceptance import MATROSKA, MP4
 from detector.media.stream.nal_units import unreferenced_kind
 
-_TIMED = 32  # packets with times after which no other without one is to come: frames are reordered
+_TIMED = 32  # packets with times after which none without is expected, because frames are reordered
 _MOST, _MOST_BYTES = 4096, 64 * 1024 * 1024  # read ahead at most
 
 
 def read_ahead(packets: Iterator[av.Packet], step: int, begin: Callable[[int], None]) -> Iterator[av.Packet]:
-    """The same ``packets``; if the first has no time, ``begin`` is told the PTS of the first frame before it.
+    """Yield ``packets`` unchanged; if the first has no time, call ``begin`` with the computed PTS before it.
 
-    ``step`` is the usual distance of frames in ticks, for packets that state no length.
+    FFmpeg gives no times to Matroska packets from before time 0. ``step`` is the usual distance of frames in
+    ticks, for packets that state no duration.
     """
     ahead: list[av.Packet] = []
     timed = size = early = 0
@@ -50,17 +51,20 @@ _BACK = Fraction(1, 2)  # seconds
 
 
 class RestartedClock:
-    """Give it the packets of the pictures in the order of the file, from its first byte on."""
+    """Continues the clock of MPEG streams joined byte by byte, whose clock restarts at each joint.
+
+    Takes the packets of the pictures in file order, from the first byte on.
+    """
 
     def __init__(self, time_base: Fraction) -> None:
         self._back = int(_BACK / time_base)
         self._offset = self._before = 0
-        self._last: int | None = None  # the decoding time read last
-        self._kept: int | None = None  # the one before the clock went back, where one packet may have erred
-        self._end: int | None = None  # of all that was shown, on the clock carried on
+        self._last: int | None = None  # the last decoding time
+        self._kept: int | None = None  # the one before the clock went back, as a single time may be wrong
+        self._end: int | None = None  # of everything shown, on the continued clock
 
     def carry_on(self, packet: av.Packet) -> bool:
-        """Set the packet's times on the clock carried on; True where it began anew."""
+        """Move the packet's times to the continued clock; return whether the clock restarted."""
         pts, dts = packet.pts, packet.dts
         began = False
         if dts is not None:
@@ -87,8 +91,6 @@ PICTURE_PACKETS = frozenset({MP4, MATROSKA})
 
 
 class SkippedPicture(NamedTuple):
-    """A picture that is not decoded."""
-
     pts: int
     kind: int
     duration: int
@@ -97,18 +99,17 @@ class SkippedPicture(NamedTuple):
 @dataclass
 class _Held:
     packet: av.Packet
-    kind: int | None  # of a picture to which no other refers
+    kind: int | None  # None unless no other picture refers to it
     passed_over: bool = False
 
 
 class NeededPackets:
-    """Give it the packets in the order of the file; it gives back those to decode, in that order.
+    """Takes packets in file order and returns those that must be decoded, in the same order.
 
-    What it keeps back are pictures to which no other refers and that are neither the first of their interval
-    of 1 / ``rate`` seconds nor shown for longer than that. :meth:`passed_over` tells them once pictures shown
-    after them have been decoded.
-    ``length_size`` is as from :func:`~detector.media.stream.nal_units.length_size_of`; ``origin`` gives the
-    PTS of the first picture shown, None while it is unknown.
+    It skips pictures to which no other refers and that are neither the first of their interval of
+    1 / ``rate`` seconds nor shown for longer. :meth:`passed_over` reports them once later pictures have been
+    decoded. ``length_size`` comes from :func:`~detector.media.stream.nal_units.length_size_of`; ``origin``
+    returns the PTS of the first picture shown, None while unknown.
     """
 
     def __init__(
@@ -118,21 +119,21 @@ class NeededPackets:
         self._length_size = length_size
         self._origin = origin
         self._window: deque[_Held] = deque()
-        # By interval, the PTS of its first and its last picture among those read.
+        # The PTS of the first and last picture of each interval, of those read so far.
         self._ends: dict[int, tuple[int, int]] = {}
         self._over: list[SkippedPicture] = []  # a heap
         self._trusted = True
 
     def offer(self, packet: av.Packet) -> list[av.Packet]:
-        """The packets to be decoded now that ``packet`` has been read."""
+        """Add a packet; return those to be decoded now."""
         kind = None
         if packet.pts is None:
-            self._trusted = self._trusted and not packet.size  # a field of its own, or nobody knows
+            self._trusted = self._trusted and not packet.size  # perhaps a separate field
         elif not packet.is_discard and not packet.is_keyframe and not packet.is_corrupt:
             kind = unreferenced_kind(memoryview(packet), self._length_size)
         self._window.append(_Held(packet, kind))
         if self._origin() is not None:
-            # All that is held, when the first picture shown becomes known.
+            # Once the first picture shown becomes known, all that are held.
             for held in [self._window[-1]] if self._ends else self._window:
                 self._note(held.packet)
         if not packet.size:  # the flush at the end
@@ -140,18 +141,18 @@ class NeededPackets:
         return self._take() if len(self._window) > _HELD else []
 
     def flush(self) -> list[av.Packet]:
-        """The packets to be decoded of those still held back, no other being to come."""
+        """Return the packets to be decoded of those still held back, at the end of the file."""
         ready = []
         while self._window:
             ready += self._take()
         return ready
 
     def distrust(self) -> None:
-        """From now on every picture is needed: something of the file turned out to be damaged."""
+        """Skip no more pictures, because the file turned out to be damaged."""
         self._trusted = False
 
     def passed_over(self, before: float) -> Iterator[SkippedPicture]:
-        """The pictures kept back that are shown before PTS ``before``, in their order."""
+        """Yield the skipped pictures that are shown before PTS ``before``, in order."""
         for held in self._window:
             if held.packet.pts is not None and held.packet.pts < before:
                 self._decide(held)
@@ -179,16 +180,15 @@ class NeededPackets:
         held.passed_over = True
         heapq.heappush(self._over, SkippedPicture(pts, held.kind, duration))
         oldest = self._interval(pts) - 2 * _HELD
-        for old in [each for each in self._ends if each < oldest]:
-            del self._ends[old]
+        self._ends = {interval: ends for interval, ends in self._ends.items() if interval >= oldest}
 
     def _is_sampled(self, pts: int, duration: int) -> bool:
-        """Whether the picture at ``pts`` is the first of its interval, or shown for longer than one."""
+        """Return whether the picture at ``pts`` is the first of its interval or shown for longer than one."""
         interval = self._interval(pts)
         first, last = self._ends.get(interval, (pts, pts))
         if pts == first or pts != last:
             return pts == first
-        following = min((each for each in self._ends if each > interval), default=None)
+        following = min((other for other in self._ends if other > interval), default=None)
         shown = duration if following is None else self._ends[following][0] - pts
         return shown * self._intervals_a_tick > 1
 
