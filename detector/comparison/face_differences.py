@@ -23,7 +23,7 @@ from detector.faces.tracks import Tracker, group_tracks
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, MediaKind, Parameters
 from detector.schema.comparison import ComparedPeak, ComparisonParameters
-from detector.schema.geometry import round_box
+from detector.schema.scores import round_box
 
 FACE_WIDTH = 64  # px of the grid, at most
 _SIDE = 3.2  # of a face's width, the side of the square that is compared

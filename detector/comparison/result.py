@@ -30,7 +30,7 @@ from detector.schema.comparison import (
     UnmatchedInterval,
 )
 from detector.schema.formatting import N_, person_letters, printable_name
-from detector.schema.geometry import round_box, sigmoid
+from detector.schema.scores import round_box, sigmoid
 from detector.segments import rules
 
 _CLEARLY = 0.5  # log, by which faces of a segment differ more than their surroundings: 1.3 times as much

@@ -16,7 +16,7 @@ from scenedetect.detectors import ContentDetector
 from detector.faces.search.matching import normalised_pixels
 from detector.media.frame import Image
 from detector.schema.analysis import Box
-from detector.schema.geometry import grow_box
+from detector.schema.scores import grow_box
 
 _CUT_WIDTH = 160  # px; cuts show at any size
 # A Gaussian of 3 px as a separable filter, with a sixth of the work of OpenCV's function.

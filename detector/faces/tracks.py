@@ -18,7 +18,7 @@ from detector.faces.search.matching import normalise_rows
 from detector.media.frame import Image
 from detector.models.model_files import COVERED_FACES
 from detector.schema.analysis import Box
-from detector.schema.geometry import grow_box, overlap, sigmoid
+from detector.schema.scores import grow_box, overlap, sigmoid
 
 _LEAST_OVERLAP = 0.25
 

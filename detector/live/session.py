@@ -15,7 +15,7 @@ from detector.faces.detections import Detections
 from detector.live.state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
-from detector.schema.geometry import round_box
+from detector.schema.scores import round_box
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
 from detector.segments.rules import is_long_enough

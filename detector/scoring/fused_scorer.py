@@ -18,7 +18,7 @@ from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks import graphs
 from detector.schema import analysis as schema
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 from detector.scoring.fusion import (
     SCAN,
     SECOND_LOGITS,

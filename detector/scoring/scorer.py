@@ -17,7 +17,7 @@ from detector.media.frame import Image
 from detector.models.card import Card
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Box, Platt, SecondLook
-from detector.schema.geometry import logit_of, sigmoid
+from detector.schema.scores import logit_of, sigmoid
 from detector.scoring.fusion import Explainable, Floats, SeenCrop
 
 if TYPE_CHECKING:

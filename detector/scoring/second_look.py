@@ -15,8 +15,8 @@ from detector.models.card import FUSION_INPUTS
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportShare
 from detector.schema.analysis import Parameters
-from detector.schema.geometry import logit_of
 from detector.schema.measurements import NEAR_THRESHOLD
+from detector.schema.scores import logit_of
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.fused_scorer import BothNetworks, FusedScorer
 from detector.scoring.fusion import SCAN, SECOND_LOGITS, SECOND_NETWORK, Floats, Fusion, second_logits_of

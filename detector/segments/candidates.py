@@ -20,7 +20,7 @@ from detector.schema.analysis import (
     is_mostly_covered,
 )
 from detector.schema.formatting import person_letters
-from detector.schema.geometry import round_box, sigmoid
+from detector.schema.scores import round_box, sigmoid
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments import rules

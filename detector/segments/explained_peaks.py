@@ -16,7 +16,7 @@ from detector.media.prefetch import prefetch
 from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import CloseUp, MediaKind, Peak, Segment
-from detector.schema.geometry import round_box
+from detector.schema.scores import round_box
 from detector.scoring.scorer import Scorer
 from detector.segments.candidates import Candidate
 

@@ -10,9 +10,9 @@ from sklearn.isotonic import IsotonicRegression
 
 from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
-from detector.schema.geometry import sigmoid
 from detector.schema.laboratory import PROBABILITY_EDGE, LikelihoodRatios, LrSystem, PavStep, TippettPoint
 from detector.schema.model import Platt
+from detector.schema.scores import sigmoid
 from detector.statistics.metrics import Scored, fit_platt
 
 Floats = NDArray[np.float64]

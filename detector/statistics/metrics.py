@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 
 from detector.schema.analysis import Platt
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 
 BINS = 15
 

@@ -18,7 +18,7 @@ from detector.schema.analysis import (
     Verdict,
     is_mostly_covered,
 )
-from detector.schema.geometry import finite_logit
+from detector.schema.scores import finite_logit
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from detector.faces.quality import PHOTO_FLAWS, TOO_SMALL, join_flaws
 from detector.schema.analysis import Coverage, ManipulationKind, Parameters, Person, Segment
 from detector.schema.formatting import N_, codec_name
-from detector.schema.geometry import finite_logit
 from detector.schema.measurements import NEAR_THRESHOLD
+from detector.schema.scores import finite_logit
 from detector.verdict.judged_persons import MOST_GREY, JudgedExhibit, common_kind, is_judged_enough, kind_of
 from detector.verdict.validated_domain import MEASURED_CODECS
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.schema.analysis import Analysis, Person, Platt, Segment
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 from detector.segments.rules import mean_per_interval
 from reports.wording.verbal_scale import calibration_error
 

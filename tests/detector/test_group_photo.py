@@ -12,7 +12,7 @@ from detector import Analysis, Parameters, Verdict, analyze
 from detector.demo_clip import portraits
 from detector.explain.overlays import read_png
 from detector.models.loaded import LoadedModel
-from detector.schema.geometry import overlap
+from detector.schema.scores import overlap
 from detector.verdict.judged_persons import averaged
 from reports.inputs.pictures import embed
 from reports.report_view import report_view

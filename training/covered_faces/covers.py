@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.media.frame import Image
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 
 SIDE = 128  # px
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ from detector.faces.tracks import COVER_CROP_SIZE
 from detector.files import open_atomically
 from detector.media.frame import Image
 from detector.schema.analysis import Box
-from detector.schema.geometry import overlap
+from detector.schema.scores import overlap
 from training.covered_faces import covers
 from training.covered_faces.covers import SIDE, apply_cover, draw_cover
 from training.proposals.examples import training_images

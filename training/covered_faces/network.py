@@ -18,7 +18,7 @@ from detector.faces.search.networks import FaceDetector
 from detector.faces.tracks import COVER_CROP_SIZE, COVERED_THRESHOLD, CoverNet
 from detector.media.frame import Image
 from detector.models.model_files import COVERED_FACES
-from detector.schema.geometry import overlap
+from detector.schema.scores import overlap
 from training import small_networks
 from training.covered_faces.covers import SIDE
 from training.covered_faces.examples import example, load

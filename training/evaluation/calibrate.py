@@ -12,7 +12,7 @@ from detector.models.card import Card
 from detector.models.loaded import load_model
 from detector.models.model_files import load_card
 from detector.schema.analysis import Analysis, Person, Platt
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 from detector.scoring.scorer import Scorer
 from detector.statistics.metrics import expected_calibration_error, fit_platt
 from training.evaluation import material as clips_

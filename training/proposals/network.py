@@ -18,7 +18,7 @@ from detector.faces.search.places import PlaceSearch
 from detector.media.frame import Image
 from detector.models.model_files import FACE_PROPOSALS
 from detector.schema.analysis import Parameters
-from detector.schema.geometry import overlap
+from detector.schema.scores import overlap
 from training import small_networks
 from training.data.research_faces import read_csv
 from training.proposals.examples import LabelledImage, example, load, spread_frames

@@ -22,7 +22,7 @@ from detector.faces.crop import Face
 from detector.media.frame import Image
 from detector.models.model_files import FACE_PROPOSALS
 from detector.schema.analysis import Box
-from detector.schema.geometry import overlap
+from detector.schema.scores import overlap
 
 
 def search_scale(image: Image, width: int) -> float:

@@ -17,8 +17,8 @@ from detector.faces.search.networks import FaceDetector, search_scale, shrink
 from detector.faces.search.places import is_among
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
-from detector.schema.geometry import intersection_area
 from detector.schema.method import SURELY_FOUND
+from detector.schema.scores import intersection_area
 
 _SIDE = 640  # px of a tile
 _OVERLAP = (

@@ -15,7 +15,7 @@ from detector.faces.search.matching import normalised_pixels, shift_face
 from detector.faces.search.networks import FaceDetector, FaceProposals, search_scale
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
-from detector.schema.geometry import grow_box, overlap
+from detector.schema.scores import grow_box, overlap
 
 # Side of the searched place, and of the face's longer side in it, in px of the detector's input.
 _PLACE = 224

@@ -12,8 +12,8 @@ import numpy as np
 from detector.backends.runtimes import number_format
 from detector.schema.analysis import Analysis, Score, Segment, Software
 from detector.schema.formatting import timecode
-from detector.schema.geometry import overlap
 from detector.schema.metadata import DeclarationKind
+from detector.schema.scores import overlap
 from detector.segments.rules import interval_index, is_sampled
 from detector.verdict.judged_persons import JudgedExhibit, could_be, is_near_border, persons_averaged
 from detector.verdict.reproducibility import grounds

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Peak, Person, Platt, Scores, Segment
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 from detector.segments import rules
 from detector.segments.rules import is_sampled, mean_per_interval, sample_weights
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 
 
 def test_by_hand() -> None:

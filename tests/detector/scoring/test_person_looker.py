@@ -12,7 +12,7 @@ from second_looks import Says, moments_of, with_second_look
 
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Parameters
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 from detector.scoring.fused_scorer import BothNetworks, FusedScorer
 from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from detector.schema.geometry import sigmoid
+from detector.schema.scores import sigmoid
 from detector.statistics.metrics import expected_calibration_error, fit_platt, fit_temperature
 
 

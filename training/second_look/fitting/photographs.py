@@ -22,8 +22,8 @@ from detector.networks.graphs import PHOTOGRAPH
 from detector.networks.vit_small_14 import FramingNetwork
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters
-from detector.schema.geometry import logit_of, sigmoid
 from detector.schema.model import Platt
+from detector.schema.scores import logit_of, sigmoid
 from detector.scoring.fusion import Floats, Fusion, Half
 from detector.scoring.scorer import CropScorer, Scorer
 from detector.statistics.error_rates import counted_rate

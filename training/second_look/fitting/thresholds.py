@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from detector.models.card import FUSION_INPUTS, SecondLookCard
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters, Platt, Rate
-from detector.schema.geometry import logit_of
+from detector.schema.scores import logit_of
 from detector.scoring.fusion import Floats, Fusion
 from detector.segments import rules
 from detector.segments.rules import sample_weights

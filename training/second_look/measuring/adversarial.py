@@ -26,7 +26,7 @@ from detector.models.loaded import LoadedModel
 from detector.networks.vit_small_14 import FramingNetwork
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters, Verdict
-from detector.schema.geometry import logit_of
+from detector.schema.scores import logit_of
 from detector.scoring.fusion import SCAN, SECOND_NETWORK, Fusion, fusion_inputs
 from detector.scoring.scorer import Scorer
 from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip

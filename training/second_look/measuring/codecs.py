@@ -18,7 +18,7 @@ from detector.models.loaded import LoadedModel
 from detector.models.model_files import load_card, second_look_path
 from detector.progress import ReportText
 from detector.schema.analysis import Analysis, Verdict
-from detector.schema.geometry import logit_of
+from detector.schema.scores import logit_of
 from detector.scoring.fusion import Fusion
 from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip
 from training.model_card import write_second_look_card

@@ -14,7 +14,7 @@ from detector.faces.search.networks import FaceDetector, FaceProposals, peak_box
 from detector.files import FILES
 from detector.media.frame import Image
 from detector.models.model_files import FACE_PROPOSALS
-from detector.schema.geometry import overlap
+from detector.schema.scores import overlap
 
 
 @pytest.fixture(scope="module")

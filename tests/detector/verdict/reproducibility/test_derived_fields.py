@@ -21,8 +21,8 @@ from detector.schema.analysis import (
     Scores,
     Segment,
 )
-from detector.schema.geometry import sigmoid
 from detector.schema.model import SecondLookModel
+from detector.schema.scores import sigmoid
 from detector.segments import rules
 from detector.segments.rules import interval_index, mean_per_interval, sample_weights
 from detector.verdict.reproducibility.derived_fields import contradictions

@@ -7,7 +7,7 @@ import pytest
 from second_look_cases import clip_record, idle_card
 
 from detector.schema.analysis import Parameters
-from detector.schema.geometry import logit_of
+from detector.schema.scores import logit_of
 from detector.scoring.fusion import Fusion
 from training.second_look.fitting.thresholds import fit_card, measure_card, peak, probability_for
 

@@ -8,7 +8,7 @@ from second_look_cases import idle_card, patch
 from detector.faces.crop import HEAD
 from detector.faces.patch import decode_jpeg
 from detector.schema.analysis import Parameters
-from detector.schema.geometry import logit_of
+from detector.schema.scores import logit_of
 from detector.scoring.fusion import Fusion
 from training.second_look.examples.patches import COMPOSITE, PICTURE, REAL
 from training.second_look.examples.sampling import plain_crop
