@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template, request, url_for
 
 from detector.schema.analysis import Analysis, Segment
-from detector.schema.scores import overlap
+from detector.schema.scores import overlap as box_overlap
 from detector.verdict.judged_persons import flagged_segments
 from reports.language.formatting import probability, shown, timecode
 from reports.language.translation import gettext
@@ -48,7 +48,7 @@ class ParameterDifference:
 def match_persons(first: Analysis, second: Analysis) -> dict[str, str]:
     """Whom of the second analysis each person of the first one is, by where their faces are."""
     pairs = [
-        (overlap(a.median_box, b.median_box), a.id, b.id)
+        (box_overlap(a.median_box, b.median_box), a.id, b.id)
         for a in first.persons
         for b in second.persons
     ]

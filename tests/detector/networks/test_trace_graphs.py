@@ -12,7 +12,7 @@ from detector.networks import trace_graphs
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(trace_graphs, "FOLDER", tmp_path)
+    monkeypatch.setattr(trace_graphs, "GRAPH_FOLDER", tmp_path)
     return tmp_path
 
 

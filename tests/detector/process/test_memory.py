@@ -64,7 +64,7 @@ def test_threads_share_heaps(tmp_path: Path) -> None:
 
 _SCATTERED = """
 import ctypes
-from detector.process.resources import give_back, memory_of
+from detector.process.resources import memory_of, release_memory
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 pieces = []
@@ -75,7 +75,7 @@ for _ in range(3000):  # large ones with small ones between that are kept
 resident = lambda: memory_of("/proc/self/status")["VmRSS"]
 for piece in pieces: libc.free(ctypes.c_void_p(piece))
 before = resident()
-give_back()
+release_memory()
 print(before, resident())
 """
 

@@ -75,7 +75,7 @@ def test_it_does_one_job_with_what_it_had_ready(start, data):
 )
 def test_what_takes_longer_is_got_ready_when_nobody_waits(monkeypatch, jobs, number):
     looks = iter(jobs)
-    monkeypatch.setattr(ready, "_waits", lambda *_: next(looks))
+    monkeypatch.setattr(ready, "_wait_for_job", lambda *_: next(looks))
     reader, writer = os.pipe()
     job = pickle.dumps(("word",))
     os.write(writer, len(job).to_bytes(8) + job)

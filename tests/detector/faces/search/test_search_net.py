@@ -60,7 +60,7 @@ class TestSearchNet:
 
     def test_a_size_that_comes_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """OpenCV's network is then forgotten, and read again where another size comes."""
-        monkeypatch.setattr(networks, "requested", lambda: None)
+        monkeypatch.setattr(networks, "requested_backend", lambda: None)
         assert self.asked(monkeypatch, [64, 64, 96, 64, 96, 64, 96]) == [
             "opencv 64",
             "opencv 64",
@@ -72,9 +72,9 @@ class TestSearchNet:
         ]
 
     def test_not_where_another_back_end_is_wished_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(networks, "requested", lambda: "torch")
+        monkeypatch.setattr(networks, "requested_backend", lambda: "torch")
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
 
     def test_not_where_it_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(networks, "available", lambda: ("torch",))
+        monkeypatch.setattr(networks, "available_backends", lambda: ("torch",))
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
