@@ -117,11 +117,11 @@ def test_what_a_command_confines_can_be_forked(still: Path) -> None:
     """So that the confined process need not import again what the command has."""
     code = (
         "import sys\n"
-        "from detector.process import native_threads\n"
+        "from detector.process import resources\n"
         "from detector import sandbox as package\n"
         "assert 'numpy' not in sys.modules, 'else nothing is said of what the command imports'\n"
         "def sandbox(*what, modules, **others):\n"
-        "    print('numpy' in sys.modules, native_threads.native_threads())\n"
+        "    print('numpy' in sys.modules, resources.native_threads())\n"
         "    raise KeyboardInterrupt\n"
         "package.Sandbox = sandbox\n"
         "from detector.cli.main import main\n"
@@ -175,6 +175,6 @@ def test_openvino_tells_nobody(of_scored_crops: set[str]) -> None:
     """Its package reports that it was imported, unless it is kept from that."""
     loaded = {name for name in of_scored_crops if name.startswith("openvino_telemetry.")}
     assert "openvino" in of_scored_crops and not loaded
-    code = "from detector.backends.runtimes import imported; imported(); import openvino_telemetry"
+    code = "from detector.backends.runtimes import import_openvino; import_openvino(); import openvino_telemetry"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "openvino_telemetry" in done.stderr

@@ -48,9 +48,7 @@ class ParameterDifference:
 def match_persons(first: Analysis, second: Analysis) -> dict[str, str]:
     """Whom of the second analysis each person of the first one is, by where their faces are."""
     pairs = [
-        (box_overlap(a.median_box, b.median_box), a.id, b.id)
-        for a in first.persons
-        for b in second.persons
+        (box_overlap(a.median_box, b.median_box), a.id, b.id) for a in first.persons for b in second.persons
     ]
     found: dict[str, str] = {}
     for overlap, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1] != pair[2], pair)):
