@@ -17,7 +17,7 @@ from reports.language.languages import DEFAULT, LANGUAGES
 
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *DOCS.glob("*.md"), *(ROOT / "models").glob("*.md")],
+    [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "models").glob("*.md")],
     key=lambda path: path.as_posix(),
 )
 
@@ -26,15 +26,15 @@ _CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _PATH = re.compile(
-    r"(?<![\w./-])((?:detector|reports|webapp|tests|templates|static|docs|models)/[\w./-]*\w/?)(?![\w*<{])"
+    r"(?<![\w./-])((?:detector|reports|training|webapp|tests|templates|static|docs|models)/[\w./-]*\w/?)(?![\w*<{])"
 )
-_NAME_IN_FILE = re.compile(r"`(\w+)` in `((?:detector|reports|webapp)/[\w/]+\.py)`")
+_NAME_IN_FILE = re.compile(r"`(\w+)` in `((?:detector|reports|training|webapp)/[\w/]+\.py)`")
 _MANY_MODULES = 4  # of fewer the names themselves tell
 _UNNAMED = {
     "webapp/storage/migrations/versions": "numbers in the names are the order; Alembic reads them alone",
 }
 """Folders whose ``__init__`` names no modules, and why."""
-_MODULE = re.compile(r"(?<![\w./-])((?:detector|reports|webapp|tests)(?:\.[a-z_]\w*)+)\b")
+_MODULE = re.compile(r"(?<![\w./-])((?:detector|reports|training|webapp|tests)(?:\.[a-z_]\w*)+)\b")
 _BARE_FILE = re.compile(r"`(\w+\.(?:py|js|html|css))`")
 _FOLDER = re.compile(r"`((?:detector|reports|webapp|tests|templates|static)/[\w/]+?)/?`")
 
@@ -62,7 +62,7 @@ def links(document: Path) -> list[str]:
 def test_every_document_is_in_the_index():
     listed = re.findall(r"^- \[[^\]]+\]\(([^)#]+)\): \S", text(DOCS / "index.md"), re.MULTILINE)
     assert len(listed) == len(set(listed)), "a document is listed twice"
-    there = {path.name for path in DOCS.glob("*.md")} - {"index.md"}
+    there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"index.md"}
     assert there - set(listed) == set(), "put these into docs/index.md, one line each"
 
 
@@ -139,10 +139,10 @@ def unnamed_modules(folder: Path) -> list[str]:
 
 
 def test_folders_of_many_modules_name_each_where_they_say_in_which_order_they_work():
-    """docs/where.md promises it of ``__init__``, where newcomers begin."""
+    """docs/ARCHITECTURE.md promises it of ``__init__``, where newcomers begin."""
     unnamed = {
         name(place.parent): lacking
-        for package in ("detector", "reports", "webapp")
+        for package in ("detector", "reports", "training", "webapp")
         for place in ROOT.glob(f"{package}/**/__init__.py")
         if name(place.parent) not in _UNNAMED and (lacking := unnamed_modules(place.parent))
     }
@@ -160,7 +160,7 @@ def test_what_it_says_is_in_a_file_is_there(document: Path):
     assert not wrong, f"{name(document)} names what is not there: {', '.join(wrong)}"
 
 
-@pytest.mark.parametrize("document", [DOCS / "where.md", DOCS / "extending.md"], ids=name)
+@pytest.mark.parametrize("document", [DOCS / "ARCHITECTURE.md"], ids=name)
 def test_a_file_named_without_its_folder_lies_in_one_that_its_section_names(document: Path):
     """As in “beside it”: a module that was renamed must not leave the name of another one there."""
     astray = []
@@ -186,7 +186,7 @@ def test_the_front_door_stays_short():
     words = len(text(ROOT / "README.md").split())
     assert words <= 700, f"README.md has {words} words; the rest belongs in docs/"
     words = len(text(DOCS / "ARCHITECTURE.md").split())
-    assert words <= 1800, f"docs/ARCHITECTURE.md has {words} words; details belong in other documents"
+    assert words <= 3000, f"docs/ARCHITECTURE.md has {words} words; details belong in other documents"
 
 
 def test_the_front_door_imports_what_is_there():

@@ -1,4 +1,4 @@
-"""The example of docs/where.md: it says of each face in each sampled frame why it was not judged."""
+"""The example of docs/ARCHITECTURE.md: it says of each face in each sampled frame why it was not judged."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def test_the_example_of_the_document_says_why_faces_are_not_judged(
     wall = np.full((240, 320, 3), 120, np.uint8)
     small, large = (room(portrait, side=side, x=90) for side in (60, 200))
     write_clip(tmp_path / "clip.mp4", [picture for picture in (wall, small, large) for _ in range(25)])
-    text = (ROOT / "docs" / "where.md").read_text("utf-8")
+    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "docs/where.md", "exec"), {})
+    exec(compile(code, "docs/ARCHITECTURE.md", "exec"), {})
     said = capsys.readouterr().out
     assert said.startswith("0.000 s, PTS 0: 0 found\n0.160 s, PTS 2048: 0 found\n")
     assert "1.000 s, PTS 12800: 1 found\n  track 0, 26 px," in said
