@@ -27,7 +27,7 @@ from webapp.storage.database import Database
 CHEAP = Cost(memory=8, passes=1, lanes=1)
 # As they are in the product: taken here, before anything is replaced. An object may be made while another
 # one is installed.
-_migrate, _opened, _cost = Database.migrate, Database._opened, Passwords.__init__.__defaults__
+_migrate, _opened, _cost = Database.migrate, Database._create_engine, Passwords.__init__.__defaults__
 
 
 class Templates(BytecodeCache):
@@ -87,7 +87,7 @@ def _hash_of_kind(dialect: SQLiteDialect) -> int:
 
 
 def _open_knowing(database: Database, **pool: Any) -> Engine:
-    if database._sqlite:  # to open the file anew for each transaction is a quarter of an app's start
+    if database._is_sqlite:  # to open the file anew for each transaction is a quarter of an app's start
         pool = {"poolclass": QueuePool, "max_overflow": -1}
     engine = _opened(database, **pool)
     engine.update_execution_options(compiled_cache=_statements)
@@ -117,7 +117,7 @@ class Quick:
             _migrate(database)
 
         Database.migrate = migrate  # type: ignore[method-assign]
-        Database._opened = _open_knowing  # type: ignore[method-assign]
+        Database._create_engine = _open_knowing  # type: ignore[method-assign]
         SQLiteDialect.__eq__ = _alike  # type: ignore[assignment]
         SQLiteDialect.__hash__ = _hash_of_kind  # type: ignore[assignment]
         Passwords.__init__.__defaults__ = (CHEAP,)  # type: ignore[attr-defined]
@@ -127,7 +127,7 @@ class Quick:
 
     def remove(self) -> None:
         Database.migrate = _migrate  # type: ignore[method-assign]
-        Database._opened = _opened  # type: ignore[method-assign]
+        Database._create_engine = _opened  # type: ignore[method-assign]
         SQLiteDialect.__eq__ = object.__eq__  # type: ignore[method-assign]
         SQLiteDialect.__hash__ = object.__hash__  # type: ignore[method-assign]
         Passwords.__init__.__defaults__ = _cost  # type: ignore[attr-defined]

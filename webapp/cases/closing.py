@@ -1,4 +1,8 @@
-"""Close and reopen a case, or purge it with everything in it."""
+"""Close and reopen a case, or purge it with everything in it.
+
+In a closed case nothing changes except its members. Of a purged case only the custody log remains: all
+entries about its exhibits and analyses, one for each deletion, and one for the purge.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from webapp.comparisons import case_rules
 from webapp.custody import custody_log
 from webapp.errors import NotReady, UserError
 from webapp.jobs import states
-from webapp.review import queries
+from webapp.review import queries as review_queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, now
@@ -23,19 +27,19 @@ from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, 
 
 @dataclass(frozen=True)
 class Purged:
-    """What a purge takes along, or took."""
+    """What a purge deletes, or has deleted."""
 
     analyses: int
     exhibits: int  # those that no analysis outside the case uses
 
 
 def close(session: Session, case: CaseRow, *, with_open_reviews: bool = False) -> None:
-    """Close a case; raises :class:`UserError` while an analysis or a comparison in it is not finished.
+    """Close a case. Raises :class:`UserError` while an analysis or a comparison in it is unfinished.
 
-    Nobody can judge in a closed case: while second reviews are open it takes ``with_open_reviews``.
+    Nobody can judge in a closed case, so open second reviews require ``with_open_reviews``.
     """
     _refuse_unfinished(session, case)
-    reviews = 0 if with_open_reviews else queries.count_open_reviews(session, case)
+    reviews = 0 if with_open_reviews else review_queries.count_open_reviews(session, case)
     if reviews:
         raise UserError(
             409,
@@ -52,64 +56,65 @@ def close(session: Session, case: CaseRow, *, with_open_reviews: bool = False) -
 
 
 def reopen(session: Session, case: CaseRow) -> None:
-    """Let things be added and changed again."""
+    """Allow changes in the case again."""
     if case.closed is not None:
         case.closed = None
         custody_log.append_access_event(session, "case reopened", case=case.id, name=case.name)
 
 
 def consequences(session: Session, case: CaseRow) -> Purged:
-    """What purging it would take along."""
+    """Return what purging the case would delete."""
     analyses = session.scalar(select(func.count()).where(AnalysisRow.case_id == case.id)) or 0
     exhibits = select(func.count()).select_from(_own_exhibits(case).subquery())
     return Purged(analyses, session.scalar(exhibits) or 0)
 
 
 def purge(database: Database, folders: Folders, case_id: int) -> Purged:
-    """Delete all analyses of a closed case, the exhibits that nothing else uses, and the case, for good.
+    """Permanently delete a closed case, its analyses, and the exhibits that nothing else uses.
 
-    Raises :class:`UserError` where a comparison that would go belongs to another closed case. One that was
-    interrupted leaves a closed case with what is left in it, and can be done again. Opening the case again
-    stops it at once.
+    Raises :class:`UserError` if a comparison to be deleted belongs to another closed case. An interrupted
+    purge leaves a closed case with the remaining analyses, and can be repeated. Reopening the case stops it.
     """
     with database.alone() as session:
-        case = _closed(session, case_id)
+        case = _require_closed(session, case_id)
         case_rules.refuse_deleting_with(session, _own_exhibits(case), purging=case_id)
-        means = consequences(session, case)
+        purged = consequences(session, case)
         ids = session.scalars(select(AnalysisRow.id).where(AnalysisRow.case_id == case_id)).all()
         details: custody_log.EntryDetails = {
             "what": "case",
             "case": case.id,
             "name": case.name,
-            "analyses": means.analyses,
-            "exhibits": means.exhibits,
+            "analyses": purged.analyses,
+            "exhibits": purged.exhibits,
             "exported": case.exported.isoformat() if case.exported else "never",
         }
-        custody_log.append(session, "purge", details)  # before the deletions, to which it is the reason
+        custody_log.append(session, "purge", details)  # before the deletions, since it is their reason
         name = case.name
-    gone = 0
+    deleted = 0
     try:
         for analysis_id in ids:
             deletion.delete_analysis(database, folders, analysis_id, purging=case_id)
-            gone += 1
+            deleted += 1
         with database.alone() as session:
-            _delete_emptied(session, case_id)
+            _delete_empty_case(session, case_id)
     except deletion.PurgeStopped as stopped:
         with database.alone() as session:
-            custody_log.append_access_event(session, "purge stopped", case=case_id, name=name, analyses=gone)
-        deleted = ngettext(
+            custody_log.append_access_event(
+                session, "purge stopped", case=case_id, name=name, analyses=deleted
+            )
+        message = ngettext(
             "The purge stopped; it had deleted %(number)s analysis.",
             "The purge stopped; it had deleted %(number)s analyses.",
-            gone,
-            number=grouped(gone),
+            deleted,
+            number=grouped(deleted),
         )
-        raise UserError(stopped.status, f"{stopped.error} {deleted}", stopped.remedy) from stopped
-    return means
+        raise UserError(stopped.status, f"{stopped.error} {message}", stopped.remedy) from stopped
+    return purged
 
 
-def _delete_emptied(session: Session, case_id: int) -> None:
-    left = select(AnalysisRow.id).where(AnalysisRow.case_id == case_id).limit(1)
-    if not access.is_closed(session, case_id) or session.scalar(left) is not None:
+def _delete_empty_case(session: Session, case_id: int) -> None:
+    remaining = select(AnalysisRow.id).where(AnalysisRow.case_id == case_id).limit(1)
+    if not access.is_closed(session, case_id) or session.scalar(remaining) is not None:
         raise deletion.PurgeStopped
     session.execute(delete(CaseReview).where(CaseReview.case_id == case_id))
     session.execute(delete(CaseMember).where(CaseMember.case_id == case_id))
@@ -117,13 +122,13 @@ def _delete_emptied(session: Session, case_id: int) -> None:
 
 
 def _own_exhibits(case: CaseRow) -> Select[int]:
-    """The exhibits in it that no analysis outside of it uses."""
+    """Select the exhibits in the case that no analysis outside of it uses."""
     inside = AnalysisRow.case_id == case.id
     elsewhere = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id.is_(None) | ~inside)
     return select(AnalysisRow.exhibit_id).where(inside, AnalysisRow.exhibit_id.not_in(elsewhere)).distinct()
 
 
-def _closed(session: Session, case_id: int) -> CaseRow:
+def _require_closed(session: Session, case_id: int) -> CaseRow:
     case = session.get(CaseRow, case_id)
     if case is None:
         raise UserError(404, gettext("There is no such case."), gettext("It may have been purged meanwhile."))

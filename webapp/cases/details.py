@@ -20,19 +20,22 @@ from webapp.errors import UserError
 from webapp.http.error_responses import show_form_again, wants_json
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
+blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_id>")
+
 SHOWN = "shown_"
-"""Begins the names of a form's hidden fields with what it showed first."""
+"""Prefix of a form's hidden fields with the values it showed first."""
 
 
 class ConflictError(UserError):
-    """Somebody else changed ``fields`` meanwhile.
+    """Somebody else changed ``fields`` since the form was shown.
 
-    ``said`` is what the form is to hold now: what was typed, and where nothing was, what is ``stored``.
+    ``said`` is what the form should show now: the entered values, and for untouched fields the ``stored``
+    ones.
     """
 
     def __init__(self, said: CaseDetails, stored: CaseDetails, fields: tuple[str, ...]) -> None:
         self.said, self.stored, self.fields = said, stored, fields
-        told = [
+        conflicts = [
             gettext(
                 "%(field)s: now “%(stored)s”, yours “%(said)s”",
                 field=translated(FIELDS[name].label),
@@ -43,15 +46,15 @@ class ConflictError(UserError):
         ]
         super().__init__(
             409,
-            gettext("Somebody changed the case details meanwhile. %(fields)s.", fields="; ".join(told)),
+            gettext("Somebody changed the case details meanwhile. %(fields)s.", fields="; ".join(conflicts)),
             gettext("Reload the page, and save what is to stand."),
         )
 
 
 def read_details(session: Session, analysis_id: str) -> CaseDetails:
-    """What was said of the case; all blank where nothing was.
+    """Return the case details of an analysis, all blank if none were entered.
 
-    Raises :class:`~webapp.custody.job_records.AlteredRecord` where it is not what the custody log holds.
+    Raises :class:`AlteredRecord` if they differ from the custody log.
     """
 
     def read() -> CaseDetails:
@@ -64,7 +67,7 @@ def read_details(session: Session, analysis_id: str) -> CaseDetails:
 
 
 def details_from_form(form: Mapping[str, str]) -> CaseDetails:
-    """Case details out of a form's fields; raises :class:`UserError` that says what cannot be used."""
+    """Read case details from a form's fields; raise :class:`UserError` for invalid ones."""
     try:
         return case_details({name: form.get(name) or None for name in ASKED})
     except CaseError as problem:
@@ -76,43 +79,40 @@ def details_from_form(form: Mapping[str, str]) -> CaseDetails:
         ) from None
 
 
-def merge_details(said: CaseDetails, shown: Mapping[str, str], stored: CaseDetails) -> CaseDetails:
-    """What a form says beside what was ``stored`` while it was filled in; ``shown`` is what it showed first.
+def merge_details(entered: CaseDetails, shown: Mapping[str, str], stored: CaseDetails) -> CaseDetails:
+    """Merge entered details with those stored since the form was shown; ``shown`` is what it showed first.
 
-    A field that was left as it was shown stays as it is stored. Raises :class:`ConflictError` where one was
-    changed here and there.
+    A field that was left as shown keeps the stored value. Raises :class:`ConflictError` if a field was
+    changed in both places.
     """
-    now_stored, changed = stored.model_dump(), said.model_dump()
-    both = []
-    for name in changed.keys() & shown.keys():
-        if changed[name] == shown[name]:
-            changed[name] = now_stored[name]
-        elif now_stored[name] not in (shown[name], changed[name]):
-            both.append(name)
-    details = said.model_copy(update=changed)
-    if both:
-        raise ConflictError(details, stored, tuple(name for name in ASKED if name in both))
+    now_stored, merged = stored.model_dump(), entered.model_dump()
+    conflicts = []
+    for name in merged.keys() & shown.keys():
+        if merged[name] == shown[name]:
+            merged[name] = now_stored[name]
+        elif now_stored[name] not in (shown[name], merged[name]):
+            conflicts.append(name)
+    details = entered.model_copy(update=merged)
+    if conflicts:
+        raise ConflictError(details, stored, tuple(name for name in ASKED if name in conflicts))
     return details
 
 
 def store_details(session: Session, row: AnalysisRow, details: CaseDetails) -> bool:
-    """Store case details; what changed goes into the custody log. False if nothing did."""
-    before, after = (each.model_dump() for each in (read_details(session, row.id), details))
+    """Store case details and record changes in the custody log; return False if nothing changed."""
+    before, after = read_details(session, row.id).model_dump(), details.model_dump()
     changed = {name: value for name, value in after.items() if before[name] != value}
     if not changed:
         return False
     access.refuse_changes(session, row.case_id)
     session.merge(CaseDetailsRow(analysis_id=row.id, body=details.model_dump_json(), changed=now()))
-    said = {name.replace("_", " "): value or "removed" for name, value in changed.items()}
-    custody_log.append(session, "case details", said, exhibit=row.exhibit.sha256, analysis=row.id)
+    logged = {name.replace("_", " "): value or "removed" for name, value in changed.items()}
+    custody_log.append(session, "case details", logged, exhibit=row.exhibit.sha256, analysis=row.id)
     return True
 
 
-blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_id>")
-
-
 def _form(analysis_id: str, problem: UserError) -> str:
-    """The form alone, with what was typed; where somebody else changed the same meanwhile, with that too."""
+    """Show the form again with the entered values and, after a conflict, the stored ones."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         access.refuse_changes(session, row.case_id)
@@ -122,7 +122,7 @@ def _form(analysis_id: str, problem: UserError) -> str:
         row=row,
         problem=problem,
         said=conflict.said if conflict else {name: request.form.get(name, "") for name in ASKED},
-        shown=conflict.stored if conflict else _shown(),
+        shown=conflict.stored if conflict else _shown_values(),
         both=conflict.fields if conflict else (),
     )
 
@@ -131,18 +131,17 @@ def _form(analysis_id: str, problem: UserError) -> str:
 @require(Permission.ANNOTATE)
 @show_form_again(_form)
 def keep(analysis_id: str) -> Response:
-    """Store the details of the case; reports from now on carry them."""
+    """Store the case details, which all reports from now on contain."""
     row = analysis_queries.get_or_404(analysis_id)
     details = details_from_form(request.form)
     with context.database().alone() as session:
-        stored = analysis_queries.reload_row(session, row.id)
-        details = merge_details(details, _shown(), read_details(session, row.id))
-        changed = store_details(session, stored, details)
+        current_row = analysis_queries.reload_row(session, row.id)
+        details = merge_details(details, _shown_values(), read_details(session, row.id))
+        changed = store_details(session, current_row, details)
     if wants_json():
         return jsonify(changed=changed, **details.model_dump())
     return redirect(url_for("show.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
 
 
-def _shown() -> dict[str, str]:
-    begins = SHOWN
-    return {name.removeprefix(begins): text for name, text in request.form.items() if name.startswith(begins)}
+def _shown_values() -> dict[str, str]:
+    return {name.removeprefix(SHOWN): text for name, text in request.form.items() if name.startswith(SHOWN)}

@@ -1,4 +1,8 @@
-"""Export a case as one zip: every exhibit as handed in, and the review bundle of every analysis."""
+"""Export a case as one zip: every exhibit as uploaded, and the review bundle of every analysis.
+
+``case.json`` describes the case and its analyses; ``sha256sums.txt`` lists all files. The zip is streamed
+while it is built: a large case neither takes its size on the disk again nor keeps the browser waiting.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ from webapp.accounts.permissions import current
 from webapp.analyses.downloads import bundles
 from webapp.analyses.results import refuse_altered_files, result_folder
 from webapp.analyses.uploads.exhibits import refuse_altered_exhibit, verified_exhibit
-from webapp.cases import access as case_queries
+from webapp.cases import access
 from webapp.custody import custody_log, integrity
 from webapp.custody.integrity import Condition
 from webapp.errors import UserError
@@ -34,12 +38,12 @@ from webapp.review.blinding import Disclosure
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 
-NAME, SUMS = "case.json", "sha256sums.txt"
-# Each holds one of the server's threads until it is read, however slowly.
-_MOST_AT_ONCE, _MOST_OF_ONE = 4, 2
+_CASE_FILE, _SUMS_FILE = "case.json", "sha256sums.txt"
+# An export occupies one of the server's threads until it is read, however slowly.
+_MAX_EXPORTS, _MAX_EXPORTS_PER_ACCOUNT = 4, 2
 _EXPORTS = ConcurrencyLimit(
-    _MOST_AT_ONCE,
-    _MOST_OF_ONE,
+    _MAX_EXPORTS,
+    _MAX_EXPORTS_PER_ACCOUNT,
     lambda: UserError(
         503,
         gettext("Other cases are being exported at the moment."),
@@ -49,46 +53,47 @@ _EXPORTS = ConcurrencyLimit(
 
 
 def send(case_id: int, language_code: str = translation.DEFAULT) -> Response:
-    """The zip of a case, sent while it is made, its bundles in the language ``language_code``.
+    """Stream the zip of a case, with bundles in the language ``language_code``.
 
-    Each export, and that of the whole, is in the custody log. Raises
-    :class:`~webapp.errors.UserError` while others are being exported.
+    The custody log records the exports of the parts and of the whole. Raises :class:`UserError` while too
+    many cases are being exported.
     """
     folders = context.folders()
     with context.database().begin() as session:
-        case = case_queries.find_or_404(session, current(), case_id)
-        rows = case_queries.list_analyses(session, case)
+        case = access.find_or_404(session, current(), case_id)
+        rows = access.list_analyses(session, case)
         if not current().sees_all:
             for exhibit_id in {row.exhibit_id for row in rows}:
                 blinding.refuse_blinded(session, current().user_id, exhibit_id, Disclosure.JUDGEMENTS)
-        about = _about(case, rows, [user.name for user in case_queries.list_members(session, case)])
+        members = [user.name for user in access.list_members(session, case)]
     _refuse_incomplete(folders, rows)
+    files = _files(_case_json(case, rows, members), folders, rows, language_code)
     with ExitStack() as held:
         held.enter_context(_EXPORTS.place(current().user_id))
-        pieces = stream_with_context(_sent(case_id, _files(about, folders, rows, language_code)))
-        response = Response(pieces, mimetype="application/zip")
+        chunks_of_zip = stream_with_context(_stream_zip(case_id, files))
+        response = Response(chunks_of_zip, mimetype="application/zip")
         response.call_on_close(held.pop_all().close)
     response.headers.set("Content-Disposition", "attachment", filename=f"reelproof-case-{case_id}.zip")
     return response
 
 
 def _refuse_incomplete(folders: Folders, rows: list[AnalysisRow]) -> None:
-    """Raise for what is missing or altered, as far as it shows at once: later no page can say so."""
+    """Raise an error for missing or altered files as far as this is quick, before streaming begins."""
     for row in rows:
         try:
             with folders.store.opened(folders.data / row.exhibit.path):
-                sound = row.exhibit.condition in (None, Condition.FITS)
+                fits = row.exhibit.condition in (None, Condition.FITS)
         except OSError:
-            sound = False
-        if not sound:
-            seen = integrity.check_exhibit(context.database(), folders, row.exhibit)
-            refuse_altered_exhibit(context.database(), folders, row, seen.sha256)
+            fits = False
+        if not fits:
+            result = integrity.check_exhibit(context.database(), folders, row.exhibit)
+            refuse_altered_exhibit(context.database(), folders, row, result.sha256)
         if row.state == State.DONE:
             refuse_altered_files(result_folder(context.database(), folders, row))
 
 
-def _about(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> dict[str, Any]:
-    return {
+def _case_json(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> bytes:
+    content = {
         "reelproof_case": "1.0",
         "id": case.id,
         "name": case.name,
@@ -110,11 +115,12 @@ def _about(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> dict[s
             for row in rows
         ],
     }
+    return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
 @dataclass(frozen=True)
 class _File:
-    """One file of the zip, to be read once."""
+    """A file of the zip; its content can be read once."""
 
     name: str
     size: int
@@ -122,15 +128,15 @@ class _File:
 
 
 def _files(
-    about: dict[str, Any], folders: Folders, rows: list[AnalysisRow], language_code: str
+    case_json: bytes, folders: Folders, rows: list[AnalysisRow], language_code: str
 ) -> Iterator[_File]:
-    """All files of the zip, each made when the one before has been sent."""
+    """Yield all files of the zip, each created when the previous one has been sent."""
     sums: list[str] = []
 
     def file(name: str, path: Path) -> Iterator[_File]:
         digest = hashlib.sha256()
         with path.open("rb") as stream:
-            yield _File(name, path.stat().st_size, _counted(digest, stream))
+            yield _File(name, path.stat().st_size, _hashed_chunks(digest, stream))
         sums.append(f"{digest.hexdigest()}  {name}\n")
 
     for row in {row.exhibit.sha256: row for row in rows}.values():
@@ -138,78 +144,72 @@ def _files(
         yield from file(f"exhibits/{row.exhibit.sha256}", exhibit)
     for row in rows:
         if row.state == State.DONE:
-            # Without the video, which lies beside it as the exhibit; in this language, whatever the page
-            # speaks: archives go to others.
+            # Without the video, which is in the zip as the exhibit. The language is explicit, not that of the
+            # page: archives are for other people.
             result = result_folder(context.database(), folders, row)
             bundle = bundles.make_bundle(row, result, video=False, language_code=language_code, in_line=False)
             try:
                 yield from file(f"analyses/{row.id}.zip", bundle)
             finally:
                 bundle.unlink(missing_ok=True)
-    text = json.dumps(about, indent=1, ensure_ascii=False).encode()
-    yield _File(NAME, len(text), iter([text]))
-    sums.append(f"{hashlib.sha256(text).hexdigest()}  {NAME}\n")
-    listed = "".join(sums).encode()
-    yield _File(SUMS, len(listed), iter([listed]))
+    yield _File(_CASE_FILE, len(case_json), iter([case_json]))
+    sums.append(f"{hashlib.sha256(case_json).hexdigest()}  {_CASE_FILE}\n")
+    sums_text = "".join(sums).encode()
+    yield _File(_SUMS_FILE, len(sums_text), iter([sums_text]))
 
 
-def _sent(case_id: int, files: Iterator[_File]) -> Iterator[bytes]:
-    """The zip of ``files`` in pieces; what was sent is put into the log, whole or not.
+def _hashed_chunks(digest: Any, stream: Any) -> Iterator[bytes]:
+    for chunk in chunks(stream):
+        digest.update(chunk)
+        yield chunk
 
-    One that breaks off has no list of files at its end, so that nobody takes it for the whole.
+
+def _stream_zip(case_id: int, files: Iterator[_File]) -> Iterator[bytes]:
+    """Yield the zip in chunks, and record in the custody log what was sent, complete or not.
+
+    A zip that breaks off lacks its central directory at the end, so nobody takes it for a complete one.
     """
-    sent, whole = _Sent(), False
+    buffer, complete = _Buffer(), False
     try:
-        archive = zipfile.ZipFile(sent, "w")
+        archive = zipfile.ZipFile(buffer, "w")
         for file in files:
             with archive.open(new_entry(file.name, file.size), "w") as target:
-                for piece in file.content:
-                    target.write(piece)
-                    yield sent.taken()
+                for chunk in file.content:
+                    target.write(chunk)
+                    yield buffer.take()
         archive.close()
-        yield sent.taken()
-        whole = True
+        yield buffer.take()
+        complete = True
     finally:
         files.close()  # type: ignore[attr-defined]
         details: dict[str, str | int | None] = {"what": "case", "case": case_id, "file": "case.zip"}
-        details["bytes"] = sent.bytes
-        details |= {"sha256": sent.sha256} if whole else {"broken off": "yes"}
+        details["bytes"] = buffer.bytes
+        details |= {"sha256": buffer.digest.hexdigest()} if complete else {"broken off": "yes"}
         with context.database().begin() as session:
-            if whole and (case := session.get(CaseRow, case_id)) is not None:
+            if complete and (case := session.get(CaseRow, case_id)) is not None:
                 case.exported = now()
             custody_log.append(session, "export", details)
 
 
-class _Sent(io.RawIOBase):
-    """A file that is written once from its beginning to its end, and gives away what was written."""
+class _Buffer(io.RawIOBase):
+    """A file that can only be written sequentially, and hands out what was written."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._digest = hashlib.sha256()
+        self._chunks: list[bytes] = []
+        self.digest = hashlib.sha256()
         self.bytes = 0
-
-    @property
-    def sha256(self) -> str:
-        """Of all that was written."""
-        return self._digest.hexdigest()
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        piece = bytes(data)
-        self._pieces.append(piece)
-        self._digest.update(piece)
-        self.bytes += len(piece)
-        return len(piece)
+        chunk = bytes(data)
+        self._chunks.append(chunk)
+        self.digest.update(chunk)
+        self.bytes += len(chunk)
+        return len(chunk)
 
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        pieces, self._pieces = self._pieces, []
-        return b"".join(pieces)
-
-
-def _counted(digest: Any, stream: Any) -> Iterator[bytes]:
-    for piece in chunks(stream):
-        digest.update(piece)
-        yield piece
+    def take(self) -> bytes:
+        """Return what was written since the last call."""
+        chunks_written, self._chunks = self._chunks, []
+        return b"".join(chunks_written)

@@ -25,7 +25,6 @@ from reports.signing import timestamps as trusted_time
 from reports.signing.keys import SigningError
 from webapp.cli.data import open_existing
 from webapp.custody import custody_log, integrity
-from webapp.custody import custody_log as custody_custody_log
 from webapp.custody.audit import Audit
 from webapp.custody.custody_log import Head
 from webapp.custody.startup import refuse_lost
@@ -97,8 +96,8 @@ def _checked(
 ) -> _Checked:
     """Check the log from its first entry to its last; without its ``key`` only the chain of hashes."""
     with database.snapshot() as session:
-        last, audit, clock = custody_custody_log.head(session), Audit(), ClockCheck()
-        problems = check_log(clock.noting(audit.noting(custody_custody_log.iter_rows(session))), key, earlier)
+        last, audit, clock = custody_log.head(session), Audit(), ClockCheck()
+        problems = check_log(clock.noting(audit.observe(custody_log.iter_rows(session))), key, earlier)
         found = list(itertools.islice(problems, MOST))
         more = sum(1 for _ in problems)
         differing = list(audit.problems(session)) if last.count else []
@@ -227,8 +226,8 @@ def _refuse_place(out: Path, stamp: Path, settings: Settings) -> None:
 def _write_recorded(database: Database, exhibit: str | None, place: Path) -> int:
     """Write the entries to ``place`` and record that; how many they are."""
     with database.alone() as session:
-        last = custody_custody_log.head(session)
-        number = _write(custody_custody_log.iter_export(session, exhibit, last), place)
+        last = custody_log.head(session)
+        number = _write(custody_log.iter_export(session, exhibit, last), place)
         if exhibit is not None and not number:
             raise CustodyError("The log has no entry about this exhibit. Check its SHA-256.")
         details = {

@@ -9,13 +9,11 @@ from detector.schema.analysis import Value
 from detector.schema.comparison import Comparison, Outcome
 from webapp.accounts.permissions import Permission
 from webapp.accounts.visibility import visible_session
-from webapp.analyses import queries as analysis_queries
 from webapp.analyses.exhibits_api import find_exhibit_or_404
+from webapp.analyses.queries import latest_analysis_of
 from webapp.analyses.schemas import JobStatus, PriorityName
 from webapp.analyses.service import parse_priority
-from webapp.comparisons import reference_comparisons
-from webapp.comparisons import service as comparison_service
-from webapp.comparisons.reference_comparisons import status_json
+from webapp.comparisons import reference_comparisons, service
 from webapp.custody.job_records import COMPARISON_FILE
 from webapp.errors import UserError
 from webapp.rest.idempotency import id_to_create
@@ -23,25 +21,27 @@ from webapp.rest.operation import Answer, operation
 from webapp.rest.schemas import RequestModel, Sha256
 from webapp.storage.tables import ComparisonRow
 
+blueprint = Blueprint("api_comparisons", __name__)
+
 
 class NewComparison(RequestModel):
-    """With what an exhibit is to be compared."""
+    """The reference for a new comparison."""
 
     reference: Sha256 = Field(description="of another exhibit, said to be the original or an earlier version")
     priority: PriorityName = "normal"
 
 
 class ComparisonStatus(JobStatus):
-    """Where a comparison stands."""
+    """The state of a comparison."""
 
     exhibit: Sha256
-    exhibit_file: str = Field(description="what who asked for it knew the exhibit as")
+    exhibit_file: str = Field(description="the exhibit's file name for the person who started it")
     reference: Sha256
     reference_file: str
     related: bool | None = Field(description="whether the exhibit shows any part of it; null: not done")
     segments: int | None = Field(description="how many differ; null: not done")
     outcome: Outcome | None = Field(
-        description="what it amounts to, of several things the first; null: not done, or not kept"
+        description="the outcome, the most important of several; null: not done, or not stored"
     )
 
 
@@ -51,30 +51,27 @@ class Comparisons(Value):
     comparisons: tuple[ComparisonStatus, ...]
 
 
-blueprint = Blueprint("api_comparisons", __name__)
-
-
 @operation(
     blueprint,
     "POST",
     "/exhibits/<sha256>/comparisons",
     permission=Permission.ANALYSE,
     body=NewComparison,
-    answers={202: Answer("It waits to be compared.", ComparisonStatus, headers=("Location",))},
+    answers={202: Answer("The comparison is queued.", ComparisonStatus, headers=("Location",))},
     errors=(404, 409, 413, 415, 422),
     keyed=True,
 )
 def create(sha256: str, body: NewComparison) -> Response:
-    """Compare an exhibit with a reference, another exhibit that is here."""
+    """Compare an exhibit with a reference, another exhibit."""
     with visible_session() as session:
         find_exhibit_or_404(session, sha256)
-        exhibit = analysis_queries.latest_analysis_of(session, sha256)
-        reference = analysis_queries.latest_analysis_of(session, body.reference)
+        exhibit = latest_analysis_of(session, sha256)
+        reference = latest_analysis_of(session, body.reference)
     if exhibit is None or reference is None:
-        # What is wrong with the request must not look like a missing address.
+        # Not 404: an error in the body must not look like a missing address.
         raise UserError(400, "There is no exhibit with the reference's SHA-256.", "Hand that file in.")
-    row = comparison_service.start(exhibit, reference, id_to_create(), parse_priority(body.priority))
-    text = _to_status(row).model_dump_json(exclude_unset=True) + "\n"
+    row = service.start(exhibit, reference, id_to_create(), parse_priority(body.priority))
+    text = _status(row).model_dump_json(exclude_unset=True) + "\n"
     response = Response(text, status=202, content_type="application/json")
     response.headers["Location"] = url_for("api_comparisons.get", comparison_id=row.id)
     return response
@@ -85,18 +82,18 @@ def create(sha256: str, body: NewComparison) -> Response:
     "GET",
     "/exhibits/<sha256>/comparisons",
     permission=Permission.READ,
-    answers={200: Answer("All of them.", Comparisons, headers=("ETag",))},
+    answers={200: Answer("All comparisons.", Comparisons, headers=("ETag",))},
     errors=(404,),
 )
 def listing(sha256: str) -> Comparisons:
-    """The comparisons of an exhibit with references, newest first.
+    """List the comparisons of an exhibit with references, newest first.
 
-    Those whose reference you may not see are left out.
+    Comparisons whose reference you may not see are left out.
     """
     with visible_session() as session:
         exhibit = find_exhibit_or_404(session, sha256).id
     return Comparisons(
-        comparisons=tuple(_to_status(row) for row in reference_comparisons.list_comparisons(exhibit))
+        comparisons=tuple(_status(row) for row in reference_comparisons.list_comparisons(exhibit))
     )
 
 
@@ -105,12 +102,12 @@ def listing(sha256: str) -> Comparisons:
     "GET",
     "/comparisons/<comparison_id>",
     permission=Permission.READ,
-    answers={200: Answer("Where it stands.", ComparisonStatus, headers=("ETag",))},
+    answers={200: Answer("Its state.", ComparisonStatus, headers=("ETag",))},
     errors=(404,),
 )
 def get(comparison_id: str) -> ComparisonStatus:
-    """Where a comparison stands."""
-    return _to_status(reference_comparisons.get_or_404(comparison_id))
+    """Get the state of a comparison."""
+    return _status(reference_comparisons.get_or_404(comparison_id))
 
 
 @operation(
@@ -123,9 +120,9 @@ def get(comparison_id: str) -> ComparisonStatus:
     keyed=True,
 )
 def cancel(comparison_id: str) -> ComparisonStatus:
-    """Take a comparison out of the queue, or stop it."""
-    comparison_service.cancel(comparison_id)
-    return _to_status(reference_comparisons.get_or_404(comparison_id))
+    """Remove a comparison from the queue, or stop it."""
+    service.cancel(comparison_id)
+    return _status(reference_comparisons.get_or_404(comparison_id))
 
 
 @operation(
@@ -133,12 +130,12 @@ def cancel(comparison_id: str) -> ComparisonStatus:
     "DELETE",
     "/comparisons/<comparison_id>",
     permission=Permission.DELETE,
-    answers={204: Answer("It is gone; both exhibits are still here.")},
+    answers={204: Answer("It was deleted; both exhibits remain.")},
     errors=(404, 409),
 )
 def delete(comparison_id: str) -> None:
     """Delete a comparison that has ended."""
-    comparison_service.delete(comparison_id)
+    service.delete(comparison_id)
 
 
 @operation(
@@ -150,7 +147,7 @@ def delete(comparison_id: str) -> None:
     errors=(404, 409),
 )
 def result(comparison_id: str) -> Response:
-    """The whole result of a comparison, as it is stored."""
+    """Get the complete result of a comparison, exactly as stored."""
     _row, found = reference_comparisons.get_finished(comparison_id)
     response = Response(found.content(COMPARISON_FILE), content_type="application/json")
     response.set_etag(found.sums[COMPARISON_FILE])
@@ -166,7 +163,7 @@ def result(comparison_id: str) -> Response:
     errors=(404, 409),
 )
 def picture(comparison_id: str, picture_name: str) -> Response:
-    """A picture that the result of a comparison names."""
+    """Get a picture of the result of a comparison."""
     _row, found = reference_comparisons.get_finished(comparison_id)
     name = f"pictures/{picture_name}"
     response = Response(found.content(name), content_type="image/png")
@@ -174,5 +171,5 @@ def picture(comparison_id: str, picture_name: str) -> Response:
     return response
 
 
-def _to_status(row: ComparisonRow) -> ComparisonStatus:
-    return ComparisonStatus.model_validate(status_json(row))
+def _status(row: ComparisonRow) -> ComparisonStatus:
+    return ComparisonStatus.model_validate(reference_comparisons.status_json(row))

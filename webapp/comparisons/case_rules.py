@@ -1,4 +1,9 @@
-"""Which cases a comparison belongs to, and what is refused because of them."""
+"""Which cases a comparison belongs to, and what is refused because of them.
+
+A comparison belongs to the cases that have an analysis of one of its exhibits and whose members may see both
+sides. Comparisons of the same bytes that members cannot see do not concern a case: they do not keep it from
+being closed, and it does not protect them, or it would reveal its existence.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +23,12 @@ from webapp.storage.tables import AnalysisRow, CaseRow, ComparisonRow
 
 _Row = TypeVar("_Row", AnalysisRow, ComparisonRow)
 
-# Under a name of its own, or it would be taken for the table of the select around it.
-_known = AnalysisRow.__table__.alias()
+# Under a name of its own, or it would be taken for the table of the surrounding select.
+_analyses = AnalysisRow.__table__.alias()
 
 
 def is_allowed(refuse: Callable[[Session, _Row], None], session: Session, row: _Row) -> bool:
-    """Whether one of the functions here that refuse does not: what pages offer."""
+    """Return whether one of the ``refuse_`` functions accepts, for buttons on pages."""
     try:
         refuse(session, row)
     except UserError:
@@ -32,23 +37,23 @@ def is_allowed(refuse: Callable[[Session, _Row], None], session: Session, row: _
 
 
 def is_in_closed_case(session: Session, exhibit_id: int) -> bool:
-    """Whether a closed case that who asks may see has an analysis of an exhibit."""
-    having = select(AnalysisRow.case_id).where(AnalysisRow.exhibit_id == exhibit_id)
-    closed = select(CaseRow.id).where(CaseRow.id.in_(having), CaseRow.closed.is_not(None))
+    """Return whether a closed case that the current user may see has an analysis of an exhibit."""
+    cases = select(AnalysisRow.case_id).where(AnalysisRow.exhibit_id == exhibit_id)
+    closed = select(CaseRow.id).where(CaseRow.id.in_(cases), CaseRow.closed.is_not(None))
     return session.scalar(visible(closed, current()).limit(1)) is not None
 
 
 def refuse_starting(session: Session, row: AnalysisRow) -> None:
-    """Raise :class:`UserError` where the exhibit of an analysis is not to be compared by who asks."""
+    """Raise :class:`UserError` if the current user may not compare the exhibit of an analysis."""
     access.refuse_changes(session, row.case_id)
     if is_in_closed_case(session, row.exhibit_id):
         raise access.closed_case_error()
 
 
 def refuse_outsiders(session: Session, row: ComparisonRow) -> None:
-    """Raise :class:`UserError` where who asks knows the exhibit only from cases in which they change nothing.
+    """Raise :class:`UserError` if all analyses of the exhibit are in cases without the current user.
 
-    They handed it in for those cases, and are not in them.
+    This happens to users who uploaded the exhibit for these cases and are not members.
     """
     own_cases = visible(select(CaseRow.id), current())
     own = reachable(select(AnalysisRow.id).where(AnalysisRow.exhibit_id == row.exhibit_id), current())
@@ -62,12 +67,12 @@ def refuse_outsiders(session: Session, row: ComparisonRow) -> None:
 
 
 def refuse_deleting(session: Session, row: ComparisonRow) -> None:
-    """Raise :class:`UserError` where who asks is not to delete a comparison, or a closed case keeps it."""
+    """Raise :class:`UserError` if the current user may not delete a comparison, or a closed case needs it."""
     refuse_outsiders(session, row)
-    keeping = _keeping(session, ComparisonRow.id == row.id, ComparisonRow.exhibit_id)
-    if keeping is None:
+    blocking = _blocking_case(session, ComparisonRow.id == row.id, ComparisonRow.exhibit_id)
+    if blocking is None:
         return
-    if keeping.seen:
+    if blocking.visible:
         raise access.closed_case_error()
     raise UserError(
         409,
@@ -77,17 +82,17 @@ def refuse_deleting(session: Session, row: ComparisonRow) -> None:
 
 
 def refuse_deleting_with(session: Session, exhibits: Select[int], *, purging: int | None) -> None:
-    """Raise :class:`UserError` where a comparison that goes with these exhibits belongs to a closed case.
+    """Raise :class:`UserError` if deleting these exhibits would delete a comparison of a closed case.
 
-    To one by either side, but for the case that is being purged.
+    It may belong to the case by either side. The case being purged does not count.
     """
-    own = or_(ComparisonRow.exhibit_id.in_(exhibits), ComparisonRow.reference_id.in_(exhibits))
+    affected = or_(ComparisonRow.exhibit_id.in_(exhibits), ComparisonRow.reference_id.in_(exhibits))
     if purging is not None:
-        own &= CaseRow.id != purging
-    keeping = _keeping(session, own, ComparisonRow.exhibit_id, ComparisonRow.reference_id)
-    if keeping is None:
+        affected &= CaseRow.id != purging
+    blocking = _blocking_case(session, affected, ComparisonRow.exhibit_id, ComparisonRow.reference_id)
+    if blocking is None:
         return
-    if not keeping.seen:
+    if not blocking.visible:
         raise UserError(
             409,
             gettext("A comparison that would be deleted with this analysis has to be kept."),
@@ -98,50 +103,53 @@ def refuse_deleting_with(session: Session, exhibits: Select[int], *, purging: in
     else:
         error = gettext(
             "A comparison that would be deleted with this case belongs to another closed case, %(name)s.",
-            name=keeping.case.name,
+            name=blocking.case.name,
         )
     raise UserError(409, error, gettext("An administrator can open that case again."))
 
 
 def has_unfinished_comparison(session: Session, case: CaseRow) -> bool:
-    """Whether a comparison of a case waits or runs: all of its exhibits, for who sees everything."""
-    inside = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id == case.id)
-    running = select(ComparisonRow.id).where(
-        ComparisonRow.exhibit_id.in_(inside), ComparisonRow.state.in_(states.UNFINISHED)
+    """Return whether a comparison that belongs to a case waits or runs.
+
+    For users who see everything, this includes every comparison of an exhibit in the case.
+    """
+    exhibits = select(AnalysisRow.exhibit_id).where(AnalysisRow.case_id == case.id)
+    unfinished = select(ComparisonRow.id).where(
+        ComparisonRow.exhibit_id.in_(exhibits), ComparisonRow.state.in_(states.UNFINISHED)
     )
     if not current().sees_all:
         known = select(AnalysisRow.exhibit_id).where(reachable_by_members(case.id, AnalysisRow))
-        running = running.where(ComparisonRow.reference_id.in_(known))
-    return session.scalar(running.limit(1)) is not None
+        unfinished = unfinished.where(ComparisonRow.reference_id.in_(known))
+    return session.scalar(unfinished.limit(1)) is not None
 
 
-class _Keeping(NamedTuple):
-    """A closed case that comparisons belong to, and whether who asks may see it."""
+class _BlockingCase(NamedTuple):
+    """A closed case that comparisons belong to, and whether the current user may see it."""
 
     case: CaseRow
-    seen: bool
+    visible: bool
 
 
-def _keeping(session: Session, own: ColumnElement[bool], *sides: Any) -> _Keeping | None:
-    """A closed case with an analysis of these sides of its comparisons, rather one that who asks may see."""
-    both = (ComparisonRow.exhibit_id, ComparisonRow.reference_id)
-    shared = and_(*(_reached(CaseRow.id, side) for side in both))
-    found = session.execute(
-        select(CaseRow, shared)
+def _blocking_case(session: Session, affected: ColumnElement[bool], *sides: Any) -> _BlockingCase | None:
+    """Return a closed case with an analysis of these sides of the comparisons, preferably a visible one."""
+    both_sides = (ComparisonRow.exhibit_id, ComparisonRow.reference_id)
+    members_see_both = and_(*(_members_see(CaseRow.id, side) for side in both_sides))
+    rows = session.execute(
+        select(CaseRow, members_see_both)
         .join(AnalysisRow, AnalysisRow.case_id == CaseRow.id)
         .join(ComparisonRow, AnalysisRow.exhibit_id.in_(sides))
-        .where(own, CaseRow.closed.is_not(None))
+        .where(affected, CaseRow.closed.is_not(None))
         .order_by(CaseRow.id)
     ).all()
-    own_cases = visible(select(CaseRow.id), current()).where(CaseRow.id.in_({case.id for case, _ in found}))
-    seen = set(session.scalars(own_cases))
-    keeping = [_Keeping(case, case.id in seen) for case, by_members in found if by_members or case.id in seen]
-    return next((each for each in keeping if each.seen), keeping[0] if keeping else None)
+    own_cases = visible(select(CaseRow.id), current()).where(CaseRow.id.in_({case.id for case, _ in rows}))
+    own = set(session.scalars(own_cases))
+    cases = [_BlockingCase(case, case.id in own) for case, shared in rows if shared or case.id in own]
+    return next((case for case in cases if case.visible), cases[0] if cases else None)
 
 
-def _reached(case_id: Any, exhibit_id: Any) -> ColumnElement[bool]:
-    """Whether members of a case may see an exhibit; both are columns of the select around it."""
-    known = select(_known.c.id).where(
-        _known.c.exhibit_id == exhibit_id, reachable_by_members(case_id, _known.c)
+def _members_see(case_id: Any, exhibit_id: Any) -> ColumnElement[bool]:
+    """Return the condition that members of a case may see an exhibit, both columns of the outer select."""
+    reachable_analyses = select(_analyses.c.id).where(
+        _analyses.c.exhibit_id == exhibit_id, reachable_by_members(case_id, _analyses.c)
     )
-    return known.correlate_except(_known).exists()
+    return reachable_analyses.correlate_except(_analyses).exists()

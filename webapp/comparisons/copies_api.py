@@ -10,37 +10,35 @@ from detector.schema.analysis import Value, Verdict
 from webapp.accounts.permissions import Permission
 from webapp.accounts.visibility import visible_session
 from webapp.analyses.exhibits_api import find_exhibit_or_404
-from webapp.comparisons import copies as copy_queries
-from webapp.comparisons.copies import Copy
+from webapp.comparisons.copies import Copy, copies_of
 from webapp.rest.operation import Answer, operation
 from webapp.rest.schemas import Id, Moment, Sha256, moment
 from webapp.storage.tables import State
+
+blueprint = Blueprint("api_copies", __name__)
 
 
 class CopyShape(Value):
     """Another exhibit that shows the same, or a part of it."""
 
-    exhibit: Sha256 = Field(description="the other one")
+    exhibit: Sha256 = Field(description="the other exhibit")
     analysis: Id = Field(description="its latest finished analysis, or else its latest")
-    analyses: int = Field(description="of that exhibit; the same bytes handed in again are the same exhibit")
+    analyses: int = Field(description="of that exhibit; the same bytes uploaded again are the same exhibit")
     file: str
-    created: Moment = Field(description="when that analysis was asked for")
+    created: Moment = Field(description="when that analysis was requested")
     state: State
     verdict: Verdict | None
     probability: float | None
-    annotations: int = Field(description="that stand for that analysis")
+    annotations: int = Field(description="current annotations of that analysis")
     relation: str = Field(description="how this exhibit is related to the other, in words")
-    changes: tuple[str, ...] = Field(description="what differs as far as it is known, in words")
+    changes: tuple[str, ...] = Field(description="known differences, in words")
     match: Match = Field(description="which part of this exhibit is which part of the other")
 
 
 class Copies(Value):
-    """Those that have most in common first. Information, and never a verdict."""
+    """Copies and parts, those with most in common first. Information, and never a verdict."""
 
     copies: tuple[CopyShape, ...]
-
-
-blueprint = Blueprint("api_copies", __name__)
 
 
 @operation(
@@ -48,17 +46,17 @@ blueprint = Blueprint("api_copies", __name__)
     "GET",
     "/exhibits/<sha256>/copies",
     permission=Permission.READ,
-    answers={200: Answer("All of them.", Copies, headers=("ETag",))},
+    answers={200: Answer("All copies and parts.", Copies, headers=("ETag",))},
     errors=(404,),
 )
 def listing(sha256: str) -> Copies:
-    """Other exhibits that show the same as an exhibit, or a part of it.
+    """List other exhibits that show the same as an exhibit, or a part of it.
 
-    Those you may not see are left out. They are known once an analysis has seen all pictures.
+    Exhibits you may not see are left out. Copies are known once an analysis has read all pictures.
     """
     with visible_session() as session:
         exhibit = find_exhibit_or_404(session, sha256).id
-    return Copies(copies=tuple(_shape(copy) for copy in copy_queries.copies_of(exhibit)))
+    return Copies(copies=tuple(_shape(copy) for copy in copies_of(exhibit)))
 
 
 def _shape(copy: Copy) -> CopyShape:

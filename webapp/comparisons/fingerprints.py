@@ -1,4 +1,7 @@
-"""Store and index fingerprints of exhibits, and match new ones with those already there."""
+"""Store and index fingerprints of exhibits, and match new ones with those already there.
+
+For workers: this module imports numpy. Pages read the matches with :mod:`webapp.comparisons.copies`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
 from detector.errors import FingerprintError
-from detector.fingerprint import match
+from detector.fingerprint import match as fingerprint_match
 from detector.fingerprint.fingerprint import VERSION, Fingerprint
 from detector.fingerprint.index import Entries, search_index
 from detector.fingerprint.match import Match
@@ -20,88 +23,96 @@ from webapp.storage.tables import AnalysisRow, Exhibit, FingerprintBlock, Finger
 
 log = logging.getLogger(__name__)
 
-_MOST_BUILT = 8  # blocks of the index made at once
+_MAX_BUILT = 8  # blocks of the index built at once
 _LOOK_BYTES = 32
-_SIZE = FingerprintBlock.SIZE
+_BLOCK_SIZE = FingerprintBlock.SIZE
 
 
-def store_and_match(database: Database, sha256: str, made: Fingerprint | None) -> int:
-    """Keep the fingerprint of an exhibit and find what shows the same; how many exhibits do.
+def store_and_match(database: Database, sha256: str, fingerprint: Fingerprint | None) -> int:
+    """Store the fingerprint of an exhibit, find exhibits that show the same, and return their number.
 
-    ``made`` is None for a file that cannot be read: that is kept too, so that it is not tried again. Does
-    nothing where there is one already, or no such exhibit any more.
+    ``fingerprint`` is None for an unreadable file; that is stored too, so that it is not tried again. Does
+    nothing if the exhibit has a fingerprint already or no longer exists.
     """
-    found, newest = {}, 0
-    if made is not None:
+    matches, newest = {}, 0
+    if fingerprint is not None:
         with database.begin() as session:
-            if _unknown(session, sha256) is None:
+            if _without_fingerprint(session, sha256) is None:
                 return 0
-            newest = _newest(session)
-        found = dict(find_matches(database, sha256, made))
-    # Fingerprint and matches at once: of what ends in between nothing is kept, and it is done again.
+            newest = _newest_id(session)
+        matches = dict(find_matches(database, sha256, fingerprint))
+    # Fingerprint and matches in one transaction: if it is interrupted, nothing is stored and all is repeated.
     with database.alone() as session:
-        own = store_fingerprint(session, sha256, made)
-        if own is None or made is None:
+        own = store_fingerprint(session, sha256, fingerprint)
+        if own is None or fingerprint is None:
             return 0
-        rows = FingerprintRow
-        later = select(rows.exhibit_id, rows.body).where(rows.id > newest, rows.exhibit_id != own)
-        found |= match.find_matches(made, _readable(session.execute(later)))
-        there = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(found))))
-        for other in there:
-            what = found[other]
-            body, of_all = what.model_dump_json(), what.of_all
-            session.add(MatchRow(exhibit_id=own, other_id=other, of_all=of_all, found=now(), body=body))
-    return len(there)
+        added_meanwhile = select(FingerprintRow.exhibit_id, FingerprintRow.body).where(
+            FingerprintRow.id > newest, FingerprintRow.exhibit_id != own
+        )
+        matches |= fingerprint_match.find_matches(fingerprint, _readable(session.execute(added_meanwhile)))
+        existing = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(matches))))
+        for other in existing:
+            match = matches[other]
+            session.add(
+                MatchRow(
+                    exhibit_id=own,
+                    other_id=other,
+                    of_all=match.of_all,
+                    found=now(),
+                    body=match.model_dump_json(),
+                )
+            )
+    return len(existing)
 
 
-def store_fingerprint(session: Session, sha256: str, made: Fingerprint | None) -> int | None:
-    """Put a fingerprint into its table and the index; the exhibit's id, none as of :func:`keep_and_match`.
+def store_fingerprint(session: Session, sha256: str, fingerprint: Fingerprint | None) -> int | None:
+    """Store and index a fingerprint and return the exhibit's id; None as for :func:`store_and_match`.
 
-    The session must be alone.
+    The session must come from :meth:`Database.alone`.
     """
-    own = _unknown(session, sha256)
+    own = _without_fingerprint(session, sha256)
     if own is None:
         return None
     forget_fingerprint(session, own)
-    looks = b"" if made is None else made.codes[made.looks].tobytes()
-    body = made.to_bytes() if made else None
+    looks = b"" if fingerprint is None else fingerprint.codes[fingerprint.looks].tobytes()
+    body = fingerprint.to_bytes() if fingerprint else None
     session.add(FingerprintRow(exhibit_id=own, version=VERSION, made=now(), looks=looks, body=body))
     session.flush()
     build_index_blocks(session)
     return own
 
 
-def _unknown(session: Session, sha256: str) -> int | None:
-    """Id of an exhibit that has no fingerprint of this version; none for any other, or none there is."""
-    kept = (FingerprintRow.exhibit_id == Exhibit.id) & (FingerprintRow.version == VERSION)
-    unknown = ~select(FingerprintRow.id).where(kept).exists()
-    return session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256, unknown))
+def _without_fingerprint(session: Session, sha256: str) -> int | None:
+    """Return the id of an exhibit unless it has a fingerprint of this version or does not exist."""
+    stored = (FingerprintRow.exhibit_id == Exhibit.id) & (FingerprintRow.version == VERSION)
+    missing = ~select(FingerprintRow.id).where(stored).exists()
+    return session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256, missing))
 
 
-def _newest(session: Session) -> int:
-    """Number of the newest fingerprint; 0 without one."""
+def _newest_id(session: Session) -> int:
+    """Return the id of the newest fingerprint; 0 if there are none."""
     return session.scalar(select(FingerprintRow.id).order_by(FingerprintRow.id.desc()).limit(1)) or 0
 
 
 def find_matches(database: Database, sha256: str, own: Fingerprint) -> Iterator[tuple[int, Match]]:
-    """Ids of other exhibits that show the same as one, or a part of it, each with what was found."""
+    """Yield ids of other exhibits that show the same as an exhibit, or a part of it, with the match."""
     with database.begin() as session:
         candidates = search_index(load_index(session), own)
-    yield from match.find_matches(own, _readable(_bodies(database, candidates, sha256)))
+    yield from fingerprint_match.find_matches(own, _readable(_bodies(database, candidates, sha256)))
 
 
 def _bodies(database: Database, candidates: Sequence[int], sha256: str) -> Iterator[tuple[int, bytes | None]]:
-    """Exhibits and fingerprints of candidates, in their order, but those of one exhibit; a few at a time."""
-    for start in range(0, len(candidates), match.PATIENCE):
-        few = candidates[start : start + match.PATIENCE]
+    """Yield exhibit ids and fingerprints of other candidates in order, reading a few at a time."""
+    for start in range(0, len(candidates), fingerprint_match.PATIENCE):
+        batch = candidates[start : start + fingerprint_match.PATIENCE]
         query = (
             select(FingerprintRow.id, FingerprintRow.exhibit_id, FingerprintRow.body)
             .join(Exhibit, Exhibit.id == FingerprintRow.exhibit_id)
-            .where(FingerprintRow.id.in_(few), Exhibit.sha256 != sha256)
+            .where(FingerprintRow.id.in_(batch), Exhibit.sha256 != sha256)
         )
         with database.begin() as session:
             rows = {row.id: row for row in session.execute(query)}
-        yield from ((row.exhibit_id, row.body) for row in (rows[each] for each in few if each in rows))
+        yield from ((rows[id_].exhibit_id, rows[id_].body) for id_ in batch if id_ in rows)
 
 
 def _readable(rows: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[int, Fingerprint]]:
@@ -113,50 +124,48 @@ def _readable(rows: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[int, F
 
 
 def next_missing(session: Session) -> str | None:
-    """SHA-256 of an exhibit that was analysed and has no fingerprint, the newest first; none: all have."""
-    kept = select(FingerprintRow.exhibit_id).where(FingerprintRow.version == VERSION)
+    """Return the SHA-256 of the newest analysed exhibit without a fingerprint; None if all have one."""
+    stored = select(FingerprintRow.exhibit_id).where(FingerprintRow.version == VERSION)
     analysed = select(AnalysisRow.exhibit_id).where(AnalysisRow.state == State.DONE)
-    query = select(Exhibit.sha256).where(Exhibit.id.in_(analysed), Exhibit.id.not_in(kept))
+    query = select(Exhibit.sha256).where(Exhibit.id.in_(analysed), Exhibit.id.not_in(stored))
     return session.scalar(query.order_by(Exhibit.id.desc()).limit(1))
 
 
 def load_index(session: Session) -> Entries:
-    """The whole index."""
+    """Load the whole index: stored blocks, and the looks of fingerprints that are in no block yet."""
     parts, numbers = [], []
-    every = select(FingerprintBlock.number, FingerprintBlock.owners, FingerprintBlock.codes)
-    for number, owners, codes in session.execute(every):
+    blocks = select(FingerprintBlock.number, FingerprintBlock.owners, FingerprintBlock.codes)
+    for number, owners, codes in session.execute(blocks):
         numbers.append(number)
         parts.append(Entries(np.frombuffer(owners, np.int32), np.frombuffer(codes, np.uint64).reshape(4, -1)))
-    newest = _newest(session)
-    rest = sorted(set(range(newest // _SIZE + 1)) - set(numbers))
-    if rest:
-        parts.append(_of_rows(_looks(session, rest)))
+    missing = sorted(set(range(_newest_id(session) // _BLOCK_SIZE + 1)) - set(numbers))
+    if missing:
+        parts.append(_entries(_looks(session, missing)))
     return Entries.joined(parts)
 
 
 def build_index_blocks(session: Session) -> None:
-    """Make blocks of the index of which no fingerprint is to come. The session must be alone."""
-    newest = _newest(session)
-    there = set(session.scalars(select(FingerprintBlock.number)))
-    for number in sorted(set(range(newest // _SIZE)) - there)[:_MOST_BUILT]:
-        made = _of_rows(_looks(session, [number]))
+    """Build blocks of the index that are full. The session must come from :meth:`Database.alone`."""
+    existing = set(session.scalars(select(FingerprintBlock.number)))
+    for number in sorted(set(range(_newest_id(session) // _BLOCK_SIZE)) - existing)[:_MAX_BUILT]:
+        entries = _entries(_looks(session, [number]))
         block = FingerprintBlock(
             number=number,
-            owners=made.owners.tobytes(),
-            codes=np.ascontiguousarray(made.codes).tobytes(),
+            owners=entries.owners.tobytes(),
+            codes=np.ascontiguousarray(entries.codes).tobytes(),
         )
         session.add(block)
 
 
-def _looks(session: Session, numbers: Sequence[int]) -> Sequence[Row[int, bytes]]:
-    """Number and looks of the fingerprints in these blocks."""
+def _looks(session: Session, blocks: Sequence[int]) -> Sequence[Row[int, bytes]]:
+    """Return id and looks of the fingerprints that belong to these blocks."""
     rows = FingerprintRow
-    ranges = (and_(rows.id >= number * _SIZE, rows.id < (number + 1) * _SIZE) for number in numbers)
+    ranges = (and_(rows.id >= block * _BLOCK_SIZE, rows.id < (block + 1) * _BLOCK_SIZE) for block in blocks)
     query = select(rows.id, rows.looks).where(or_(*ranges), rows.version == VERSION)
     return session.execute(query).all()
 
 
-def _of_rows(rows: Sequence[Row[int, bytes]]) -> Entries:
+def _entries(rows: Sequence[Row[int, bytes]]) -> Entries:
     owners = np.repeat([owner for owner, _ in rows], [len(looks) // _LOOK_BYTES for _, looks in rows])
     codes = np.frombuffer(b"".join(looks for _, looks in rows), np.uint64).reshape(-1, 4)
     return Entries(owners.astype(np.int32), np.ascontiguousarray(codes.T))

@@ -19,8 +19,7 @@ from webapp.analyses import deletion
 from webapp.analyses import queries as analysis_queries
 from webapp.analyses.media import playback
 from webapp.analyses.queries import translate_status
-from webapp.comparisons import case_rules, reference_comparisons
-from webapp.comparisons import service as comparison_service
+from webapp.comparisons import case_rules, reference_comparisons, service
 from webapp.comparisons.reference_comparisons import ComparisonResult
 from webapp.custody.job_records import COMPARISON_FILE
 from webapp.errors import UserError
@@ -30,47 +29,46 @@ from webapp.storage.tables import AnalysisRow, State
 if TYPE_CHECKING:
     from reports.comparison.comparison_section import ComparisonView
 
-
 blueprint = Blueprint("comparisons", __name__)
 
 
 @blueprint.get("/analyses/<analysis_id>/compare")
 @require(Permission.ANALYSE)
 def ask(analysis_id: str) -> str:
-    """The choice of a reference for the exhibit of an analysis; ``q`` searches."""
+    """Show possible references for the exhibit of an analysis; ``q`` searches."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         case_rules.refuse_starting(session, row)
     text = request.args.get("q", "")[:200]
-    offered = reference_comparisons.reference_choices(row, text)
-    return render_template("pages/comparisons/choose_reference.html", row=row, offered=offered, text=text)
+    choices = reference_comparisons.reference_choices(row, text)
+    return render_template("pages/comparisons/choose_reference.html", row=row, offered=choices, text=text)
 
 
 @blueprint.post("/analyses/<analysis_id>/compare")
 @require(Permission.ANALYSE)
 def start(analysis_id: str) -> Response:
-    """Compare its exhibit with that of another analysis, ``reference``."""
+    """Compare the exhibit of an analysis with that of another analysis, ``reference``."""
     row = analysis_queries.get_or_404(analysis_id)
-    chosen = request.form.get("reference", "")
-    if not chosen:
+    reference_id = request.form.get("reference", "")
+    if not reference_id:
         raise UserError(
             400, gettext("No reference was chosen."), gettext("Choose the exhibit to compare with.")
         )
-    new = comparison_service.start(row, analysis_queries.get_or_404(chosen))
-    return redirect(url_for("comparisons.show", comparison_id=new.id), 303)
+    comparison = service.start(row, analysis_queries.get_or_404(reference_id))
+    return redirect(url_for("comparisons.show", comparison_id=comparison.id), 303)
 
 
 @blueprint.get("/comparisons/<comparison_id>")
 @require(Permission.READ)
 def show(comparison_id: str) -> str:
-    """The page of a comparison, whatever its state."""
+    """Show a comparison in any state."""
     row = reference_comparisons.get_or_404(comparison_id)
     sides = (
         reference_comparisons.representative_analysis(row.exhibit_id),
         reference_comparisons.representative_analysis(row.reference_id),
     )
     with context.database().begin() as session:
-        offered = {
+        actions = {
             "closed": case_rules.is_in_closed_case(session, row.exhibit_id),
             "starts": case_rules.is_allowed(case_rules.refuse_starting, session, sides[0]),
             "cancels": case_rules.is_allowed(case_rules.refuse_outsiders, session, row),
@@ -79,38 +77,37 @@ def show(comparison_id: str) -> str:
     if row.state != State.DONE:
         ahead = reference_comparisons.status_json(row).get("ahead")
         return render_template(
-            "pages/comparisons/comparison_progress.html", row=row, sides=sides, ahead=ahead, **offered
+            "pages/comparisons/comparison_progress.html", row=row, sides=sides, ahead=ahead, **actions
         )
-    found = reference_comparisons.load_result(row)
-    view, data = found.view, _players(found, sides)
+    result = reference_comparisons.load_result(row)
+    view, players = result.view, _players(result, sides)
     return render_template(
         "pages/comparisons/comparison.html",
         row=row,
         sides=sides,
-        **offered,
+        **actions,
         view=view,
-        kind=_kind(view),
-        players=json.dumps(data, separators=(",", ":")),
-        data=data,
-        mirrored=found.comparison.transform is not None and found.comparison.transform.mirror,
-        picture_address=partial(_picture_address, row.id),
+        kind=_css_class(view),
+        players=json.dumps(players, separators=(",", ":")),
+        data=players,
+        mirrored=result.comparison.transform is not None and result.comparison.transform.mirror,
+        picture_address=partial(_picture_url, row.id),
     )
 
 
 @blueprint.get("/comparisons/<comparison_id>/state.json")
 @require(Permission.READ)
 def state(comparison_id: str) -> Response:
-    """Where a comparison stands, for the page that waits for it."""
-    return jsonify(
-        translate_status(reference_comparisons.status_json(reference_comparisons.get_or_404(comparison_id)))
-    )
+    """Return the state of a comparison, for the page that waits for it."""
+    row = reference_comparisons.get_or_404(comparison_id)
+    return jsonify(translate_status(reference_comparisons.status_json(row)))
 
 
 @blueprint.post("/comparisons/<comparison_id>/cancel")
 @require(Permission.ANALYSE)
 def cancel(comparison_id: str) -> Response:
-    """Take a comparison out of the queue, or stop it."""
-    comparison_service.cancel(comparison_id)
+    """Remove a comparison from the queue, or stop it."""
+    service.cancel(comparison_id)
     if wants_json():
         return state(comparison_id)
     return redirect(url_for("comparisons.show", comparison_id=comparison_id), 303)
@@ -119,7 +116,7 @@ def cancel(comparison_id: str) -> Response:
 @blueprint.get("/comparisons/<comparison_id>/delete")
 @require(Permission.DELETE)
 def ask_to_delete(comparison_id: str) -> str:
-    """What deleting a comparison means."""
+    """Show the consequences of deleting a comparison, and ask for confirmation."""
     row = reference_comparisons.get_or_404(comparison_id)
     deletion.refuse_unfinished(row)
     with context.database().begin() as session:
@@ -131,22 +128,21 @@ def ask_to_delete(comparison_id: str) -> str:
 @require(Permission.DELETE)
 def delete(comparison_id: str) -> Response:
     """Delete a comparison that has ended, and go to its exhibit."""
-    exhibit = reference_comparisons.representative_analysis(
-        reference_comparisons.get_or_404(comparison_id).exhibit_id
-    )
-    comparison_service.delete(comparison_id)
+    row = reference_comparisons.get_or_404(comparison_id)
+    analysis = reference_comparisons.representative_analysis(row.exhibit_id)
+    service.delete(comparison_id)
     if wants_json():
         return jsonify(deleted=comparison_id)
-    return redirect(url_for("show.show", analysis_id=exhibit.id), 303)
+    return redirect(url_for("show.show", analysis_id=analysis.id), 303)
 
 
 @blueprint.get("/comparisons/<comparison_id>/comparison.json")
 @require(Permission.EXPORT)
 def as_json(comparison_id: str) -> Response:
-    """The result as data, byte for byte as it is kept."""
-    _row, found = reference_comparisons.get_finished(comparison_id)
+    """Send the result as JSON, exactly as stored."""
+    _row, result = reference_comparisons.get_finished(comparison_id)
     return send_file(
-        io.BytesIO(found.content(COMPARISON_FILE)),
+        io.BytesIO(result.content(COMPARISON_FILE)),
         mimetype="application/json",
         as_attachment=True,
         download_name=f"reelproof-{comparison_id[:8]}-{COMPARISON_FILE}",
@@ -156,20 +152,20 @@ def as_json(comparison_id: str) -> Response:
 @blueprint.get("/comparisons/<comparison_id>/pictures/<name>")
 @require(Permission.READ)
 def picture(comparison_id: str, name: str) -> Response:
-    """A picture that the result names, and no other file."""
-    _row, found = reference_comparisons.get_finished(comparison_id)
-    return send_file(io.BytesIO(found.content(f"pictures/{name}")), mimetype="image/png")
+    """Send a picture of the result."""
+    _row, result = reference_comparisons.get_finished(comparison_id)
+    return send_file(io.BytesIO(result.content(f"pictures/{name}")), mimetype="image/png")
 
 
-def _picture_address(comparison_id: str, path: str | None) -> str:
-    """Where a picture is that the result names; empty for none."""
+def _picture_url(comparison_id: str, path: str | None) -> str:
+    """Return the URL of a picture of the result; empty for None."""
     if not path:
         return ""
     return url_for("comparisons.picture", comparison_id=comparison_id, name=posixpath.basename(path))
 
 
-def _kind(view: ComparisonView) -> str:
-    """The class name and icon of what was found, of those that verdicts have."""
+def _css_class(view: ComparisonView) -> str:
+    """Return the CSS class and icon for the outcome, one of those for verdicts."""
     match view.outcome:
         case Outcome.FACES_DIFFER:
             return "manipulated"
@@ -181,10 +177,10 @@ def _kind(view: ComparisonView) -> str:
             assert_never(view.outcome)
 
 
-def _players(found: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:
-    """What the page plays, and by which times."""
+def _players(result: ComparisonResult, sides: tuple[AnalysisRow, AnalysisRow]) -> dict[str, Any]:
+    """Return the media of both sides, and how their times correspond, for the scripts of the page."""
     folders = context.folders()
-    comparison = found.comparison
+    comparison = result.comparison
     files: list[dict[str, Any]] = []
     for row, file in zip(sides, (comparison.exhibit, comparison.reference), strict=True):
         plays = playback.read_playback(folders, row) if row.state == State.DONE else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -19,53 +18,60 @@ from webapp import context
 from webapp.accounts.visibility import visible_session
 from webapp.analyses import library_search
 from webapp.analyses.queries import job_json
-from webapp.comparisons import copies as copy_queries
-from webapp.custody import custody_log, job_records
-from webapp.custody.job_records import COMPARISON_FILE, AlteredRecord, FinishedComparison
+from webapp.comparisons import copies
+from webapp.custody import custody_log
+from webapp.custody.job_records import (
+    COMPARISON_FILE,
+    AlteredRecord,
+    comparison_problems,
+    comparison_sums,
+    read_comparison_file,
+    refuse_altered_comparison,
+)
 from webapp.errors import NotReady, UserError
 from webapp.storage.tables import AnalysisRow, ComparisonRow, State
 
 if TYPE_CHECKING:
     from reports.comparison.comparison_section import ComparisonView
 
-
-MOST_OFFERED = 25  # exhibits in the list to choose a reference from
-_MOST_SEEN = 200  # analyses looked through for them
+MOST_OFFERED = 25  # exhibits in the list of possible references
+_MOST_SEARCHED = 200  # analyses searched for them
+_MAX_CACHED = 8
 
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """A finished comparison, where it lies, and the SHA-256 of each of its files."""
+    """A finished comparison, its folder, and the SHA-256 of each of its files."""
 
     comparison: Comparison
     folder: Path
     sums: dict[str, str]
 
     def content(self, name: str) -> bytes:
-        """One of its files, as it was made; 404 for a name it has not."""
-        found = job_records.read_comparison_file(self.folder, self.sums, name)
-        if found is None:
+        """Return a file of the result; raise :class:`UserError` (404) if it has no such file."""
+        content = read_comparison_file(self.folder, self.sums, name)
+        if content is None:
             raise UserError(
                 404, gettext("This comparison has no such file."), gettext("Go back to the comparison.")
             )
-        return found
+        return content
 
     def refuse_altered(self) -> None:
-        """Before a hand-out: raise ``AlteredRecord`` where any of its files is not what the log says."""
+        """Raise :class:`AlteredRecord` if any file differs from the log, before files are handed out."""
         for name in self.sums:
-            job_records.read_comparison_file(self.folder, self.sums, name)
+            read_comparison_file(self.folder, self.sums, name)
 
     @property
     def view(self) -> ComparisonView:
-        """It in words."""
-        # Brings OpenCV; only pages of results need it.
+        """The result in words."""
+        # Imports OpenCV, which only pages of results need.
         from reports.comparison.comparison_section import comparison_view
 
         return comparison_view(self.comparison, self.folder, self.sums[COMPARISON_FILE])
 
 
 def get_or_404(comparison_id: str) -> ComparisonRow:
-    """The row of a comparison whose two exhibits may be seen, or an answer that says why there is none."""
+    """Return a comparison if the current user may see both exhibits; raise :class:`UserError` otherwise."""
     with visible_session() as session:
         row = session.get(ComparisonRow, comparison_id)
         if row is None:
@@ -74,23 +80,23 @@ def get_or_404(comparison_id: str) -> ComparisonRow:
 
 
 def comparison_gone(session: Session, comparison_id: str) -> UserError:
-    """What to say of a comparison that is not there: that it was deleted, and when, or never was."""
-    tombstone = custody_log.deletion_entry(session, comparison_id)
-    if tombstone is None or tombstone.details.get("what") != "comparison":
+    """Return the error for a comparison that was deleted (410) or never existed (404)."""
+    entry = custody_log.deletion_entry(session, comparison_id)
+    if entry is None or entry.details.get("what") != "comparison":
         return UserError(
             404,
             gettext("There is no comparison at this address."),
             gettext("Check the address, or look for it on the page of its exhibit."),
         )
-    with_exhibit = "reason" in tombstone.details
+    with_exhibit = "reason" in entry.details
     return UserError(
         410,
         gettext(
             "This comparison was deleted on %(when)s%(reason)s.",
-            when=formatting.moment(custody_log.entry_time(tombstone)),
+            when=formatting.moment(custody_log.entry_time(entry)),
             reason=(gettext(", with one of its exhibits") if with_exhibit else ""),
         ),
-        gettext("Entry %(number)s of the custody log says so. To compare again, ", number=tombstone.number)
+        gettext("Entry %(number)s of the custody log says so. To compare again, ", number=entry.number)
         + (
             gettext("hand both files in again.")
             if with_exhibit
@@ -100,17 +106,26 @@ def comparison_gone(session: Session, comparison_id: str) -> UserError:
 
 
 def list_comparisons(exhibit_id: int, *, as_reference: bool = False) -> tuple[ComparisonRow, ...]:
-    """The comparisons of an exhibit, newest first; ``as_reference``: also those it is the reference of."""
+    """Return the comparisons of an exhibit, newest first; with ``as_reference`` also those it is used in."""
     own = ComparisonRow.exhibit_id == exhibit_id
     if as_reference:
         own = or_(own, ComparisonRow.reference_id == exhibit_id)
-    newest = select(ComparisonRow).where(own).order_by(ComparisonRow.created.desc(), ComparisonRow.id)
+    newest_first = select(ComparisonRow).where(own).order_by(ComparisonRow.created.desc(), ComparisonRow.id)
     with visible_session() as session:
-        return tuple(session.scalars(newest).all())
+        return tuple(session.scalars(newest_first).all())
+
+
+def comparisons_for_report(exhibit_id: int) -> tuple[ComparisonRow, ...]:
+    """Return the finished comparisons for a report on an exhibit: the newest with each reference."""
+    newest: dict[int, ComparisonRow] = {}
+    for row in list_comparisons(exhibit_id):
+        if row.state == State.DONE:
+            newest.setdefault(row.reference_id, row)
+    return tuple(reversed(newest.values()))
 
 
 def get_finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
-    """A finished comparison and its result; raises an answer (404, 409) that says why there is none (yet)."""
+    """Return a finished comparison with its result; raise :class:`UserError` (404, 409) if there is none."""
     row = get_or_404(comparison_id)
     state = State(row.state)
     match state:
@@ -132,60 +147,46 @@ def get_finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
 
 
 def load_result(row: ComparisonRow) -> ComparisonResult:
-    """The result of a finished comparison, compared with the custody log."""
+    """Load the result of a finished comparison; raise :class:`AlteredRecord` if it differs from the log."""
     folders = context.folders()
     folder = folders.comparison(row.id)
     with context.database().begin() as session:
-        told = job_records.refuse_altered_comparison(session, row)
+        finished = refuse_altered_comparison(session, row)
+
+    def refuse_damaged(fetched: Path) -> None:
+        for problem in comparison_problems(fetched, finished):
+            raise ValueError(problem)
+
     if not folder.exists():
-        folders.store.fetch_folder(folder, lambda fetched: _refuse_damaged(fetched, told))
-    sums = job_records.comparison_sums(folder, told)
-    text = job_records.read_comparison_file(folder, sums, COMPARISON_FILE)
+        folders.store.fetch_folder(folder, refuse_damaged)
+    sums = comparison_sums(folder, finished)
+    text = read_comparison_file(folder, sums, COMPARISON_FILE)
     if text is None:
         raise AlteredRecord(gettext("The checksums of this comparison do not name its result."))
-    return ComparisonResult(_read(sums[COMPARISON_FILE], text), folder, sums)
+    return ComparisonResult(_parse(sums[COMPARISON_FILE], text), folder, sums)
 
 
-def comparisons_for_report(exhibit_id: int) -> tuple[ComparisonRow, ...]:
-    """The finished comparisons that go into a report on an exhibit: with each reference the newest."""
-    newest: dict[int, ComparisonRow] = {}
-    for row in list_comparisons(exhibit_id):
-        if row.state == State.DONE:
-            newest.setdefault(row.reference_id, row)
-    return tuple(reversed(newest.values()))
+_cache: dict[str, Comparison] = {}  # by SHA-256, the most recently used last
+_cache_lock = threading.Lock()
 
 
-def _refuse_damaged(folder: Path, told: FinishedComparison) -> None:
-    for problem in job_records.comparison_problems(folder, told):
-        raise ValueError(problem)
-
-
-_reading = threading.Lock()
-_texts: dict[str, bytes] = {}
-
-
-def _read(sha256: str, text: bytes) -> Comparison:
-    """The comparison in a text. Parsing thousands of faces takes long, so the last few are cached by hash."""
-    with _reading:
-        _texts[sha256] = text
-        try:
-            return _parsed(sha256)
-        finally:
-            del _texts[sha256]
-
-
-@lru_cache(maxsize=8)
-def _parsed(sha256: str) -> Comparison:
-    return Comparison.from_json(_texts[sha256])
+def _parse(sha256: str, text: bytes) -> Comparison:
+    """Parse a result. Parsing thousands of faces takes long, so the last few are cached."""
+    with _cache_lock:
+        comparison = _cache.pop(sha256, None) or Comparison.from_json(text)
+        _cache[sha256] = comparison
+        if len(_cache) > _MAX_CACHED:
+            del _cache[next(iter(_cache))]
+        return comparison
 
 
 def representative_analysis(exhibit_id: int) -> AnalysisRow:
-    """The analysis that stands for an exhibit: the latest finished one, or else the latest."""
+    """Return the analysis that represents an exhibit: the latest finished one, or else the latest."""
     own = select(AnalysisRow).where(AnalysisRow.exhibit_id == exhibit_id)
-    done_first = case((AnalysisRow.state == State.DONE, 0), else_=1)
+    finished_first = case((AnalysisRow.state == State.DONE, 0), else_=1)
     with visible_session() as session:
-        row = session.scalars(own.order_by(done_first, AnalysisRow.created.desc()).limit(1)).first()
-    if row is None:  # it was deleted this moment
+        row = session.scalars(own.order_by(finished_first, AnalysisRow.created.desc()).limit(1)).first()
+    if row is None:  # deleted just now
         raise UserError(
             404, gettext("One of the two exhibits is not here any more."), gettext("Hand it in again.")
         )
@@ -193,7 +194,7 @@ def representative_analysis(exhibit_id: int) -> AnalysisRow:
 
 
 def is_photo(session: Session, exhibit_id: int) -> bool | None:
-    """Whether an exhibit is a photo; None as long as no analysis of it has finished."""
+    """Return whether an exhibit is a photo; None while no analysis of it has finished."""
     own = select(AnalysisRow.duration).where(
         AnalysisRow.exhibit_id == exhibit_id, AnalysisRow.duration.is_not(None)
     )
@@ -203,40 +204,40 @@ def is_photo(session: Session, exhibit_id: int) -> bool | None:
 
 @dataclass(frozen=True)
 class ReferenceChoices:
-    """What may be chosen as a reference; ``alike`` are the exhibits known to show the same."""
+    """Possible references; ``alike`` are the exhibits known to show the same."""
 
     shown: Sequence[AnalysisRow]
     alike: frozenset[int]
-    more: bool  # than fit into the list
+    more: bool  # there are more than fit into the list
 
 
 def reference_choices(row: AnalysisRow, text: str) -> ReferenceChoices:
-    """What may be chosen as the reference of an analysis's exhibit.
+    """Return possible references for an analysis's exhibit, one analysis per exhibit.
 
-    One analysis an exhibit, known copies first, then those of the same case, then the newest; ``text`` is
-    searched for as in the library. What could not be analysed could not be compared either, and a video
-    cannot be compared with a photo.
+    Known copies come first, then exhibits of the same case, then the newest; ``text`` is searched for as in
+    the library. Exhibits that could not be analysed could not be compared either, and a video cannot be
+    compared with a photo.
     """
     others = library_search.matching_analyses(select(AnalysisRow), library_search.LibrarySearch(text=text))
     others = others.where(AnalysisRow.exhibit_id != row.exhibit_id, AnalysisRow.state != State.FAILED)
-    if row.duration:  # a video, whose reference cannot be a photo
+    if row.duration:  # a video
         others = others.where(or_(AnalysisRow.duration.is_(None), AnalysisRow.duration > 0))
     order: list[Any] = [AnalysisRow.created.desc(), AnalysisRow.id.desc()]
     if row.case_id is not None:
         order.insert(0, case((AnalysisRow.case_id == row.case_id, 0), else_=1))
     with visible_session() as session:
-        alike = copy_queries.matching_exhibits(session, row.exhibit_id)
+        alike = copies.matching_exhibits(session, row.exhibit_id)
         order.insert(0, case((AnalysisRow.exhibit_id.in_(alike), 0), else_=1))
-        rows = session.scalars(others.order_by(*order).limit(_MOST_SEEN)).all()
-    found: dict[int, AnalysisRow] = {}
-    for each in rows:
-        found.setdefault(each.exhibit_id, each)
-    more = len(found) > MOST_OFFERED or len(rows) == _MOST_SEEN
-    return ReferenceChoices(list(found.values())[:MOST_OFFERED], alike, more)
+        rows = session.scalars(others.order_by(*order).limit(_MOST_SEARCHED)).all()
+    by_exhibit: dict[int, AnalysisRow] = {}
+    for other in rows:
+        by_exhibit.setdefault(other.exhibit_id, other)
+    more = len(by_exhibit) > MOST_OFFERED or len(rows) == _MOST_SEARCHED
+    return ReferenceChoices(list(by_exhibit.values())[:MOST_OFFERED], alike, more)
 
 
 def status_json(row: ComparisonRow) -> dict[str, Any]:
-    """The row of a comparison as programs, and the page that waits for it, are told of it."""
+    """Return the state of a comparison for the API, and for the page that waits for it."""
     return job_json(row) | {
         "exhibit": row.exhibit.sha256,
         "exhibit_file": row.file,

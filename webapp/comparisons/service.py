@@ -10,7 +10,8 @@ from webapp.accounts.permissions import current
 from webapp.analyses import deletion
 from webapp.comparisons import case_rules, reference_comparisons
 from webapp.errors import UserError
-from webapp.jobs import claims, states
+from webapp.jobs import states
+from webapp.jobs.claims import create_comparison
 from webapp.jobs.queue import tell_workers
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, Priority, State
 
@@ -21,11 +22,11 @@ def start(
     wanted_id: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> ComparisonRow:
-    """Queue a comparison of the exhibits of two analyses, which give the names of both.
+    """Queue a comparison of the exhibits of two analyses.
 
-    ``wanted_id`` is the id it is to have; where it is there already nothing is done again. Raises
-    :class:`~webapp.errors.UserError` where both have the same bytes, a video is to be compared with a photo,
-    or the exhibit is in a closed case or in one of others.
+    If a comparison with the id ``wanted_id`` exists, it is returned instead. Raises :class:`UserError` if
+    both exhibits have the same bytes, a video is to be compared with a photo, or the exhibit is in a closed
+    case or one without the current user.
     """
     if exhibit.exhibit_id == reference.exhibit_id:
         raise UserError(
@@ -38,17 +39,17 @@ def start(
         if row is None:
             case_rules.refuse_starting(session, exhibit)
             _refuse_photo_as_reference(session, exhibit, reference)
+            exhibits = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
             files = exhibit.file, reference.file
-            both = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
-            row = claims.create_comparison(session, *both, files, current().name, wanted_id, priority)
+            row = create_comparison(session, *exhibits, files, current().name, wanted_id, priority)
     tell_workers(row.id)
     return row
 
 
 def cancel(comparison_id: str) -> None:
-    """Take the comparison out of the queue, or stop it; one that was cancelled already is as asked.
+    """Remove a comparison from the queue, or stop it; a cancelled one stays as it is.
 
-    Raises :class:`~webapp.errors.UserError` where it has ended.
+    Raises :class:`UserError` if it has ended.
     """
     row = reference_comparisons.get_or_404(comparison_id)
     with context.database().begin() as session:
@@ -65,17 +66,16 @@ def cancel(comparison_id: str) -> None:
 def delete(comparison_id: str) -> None:
     """Delete a comparison that has ended; both exhibits stay."""
     reference_comparisons.get_or_404(comparison_id)
-    folders = context.folders()
-    deletion.delete_comparison(context.database(), folders, comparison_id)
+    deletion.delete_comparison(context.database(), context.folders(), comparison_id)
 
 
 def _refuse_photo_as_reference(session: Session, exhibit: AnalysisRow, reference: AnalysisRow) -> None:
     """Raise :class:`UserError` for a photo as the reference of a video.
 
-    The kinds are known where each has a finished analysis; otherwise the job finds out.
+    The kinds are known once each has a finished analysis; otherwise the job finds out.
     """
-    video = reference_comparisons.is_photo(session, exhibit.exhibit_id) is False
-    if video and reference_comparisons.is_photo(session, reference.exhibit_id):
+    is_video = reference_comparisons.is_photo(session, exhibit.exhibit_id) is False
+    if is_video and reference_comparisons.is_photo(session, reference.exhibit_id):
         raise UserError(
             400,
             gettext(
@@ -88,9 +88,9 @@ def _refuse_photo_as_reference(session: Session, exhibit: AnalysisRow, reference
 
 
 def _exhibit_of(session: Session, row: AnalysisRow) -> Exhibit:
-    found = session.get(Exhibit, row.exhibit_id)
-    if found is None:
+    exhibit = session.get(Exhibit, row.exhibit_id)
+    if exhibit is None:
         raise UserError(
             404, gettext("%(file)s was deleted meanwhile.", file=row.file), gettext("Hand the file in again.")
         )
-    return found
+    return exhibit

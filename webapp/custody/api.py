@@ -16,18 +16,18 @@ from webapp.accounts.permissions import Permission, current
 from webapp.accounts.visibility import visible_session
 from webapp.analyses.exhibits_api import latest_analysis_or_404
 from webapp.custody import custody_log, disclosure
-from webapp.custody.disclosure import record_download
 from webapp.errors import UserError
-from webapp.rest import schemas
 from webapp.rest.operation import Answer, operation
-from webapp.rest.schemas import RequestModel, Sha256
+from webapp.rest.schemas import RequestModel, Sha256, next_page_url
 from webapp.storage.tables import CustodyRow
+
+blueprint = Blueprint("api_custody", __name__)
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class CustodyExport(Value):
-    """``custody.json``: an exhibit's entries, and where the whole log stood (docs/custody.md)."""
+    """``custody.json``: the entries about an exhibit, and the state of the whole log (docs/custody.md)."""
 
     reelproof_custody: Literal["1.0"]
     exhibit: Sha256 | None
@@ -39,7 +39,7 @@ class CustodyExport(Value):
 
 
 class CustodyEntries(Value):
-    """Some entries of the whole log, in order, and where the log stands."""
+    """Some entries of the whole log, in order, and the state of the log."""
 
     count: int
     head: Hash
@@ -49,13 +49,10 @@ class CustodyEntries(Value):
 
 
 class CustodySearch(RequestModel):
-    """Which entries to list."""
+    """The entries to list."""
 
-    after: int = Field(default=0, ge=0, le=2**53, description="entries from the next number on")
+    after: int = Field(default=0, ge=0, le=2**53, description="list entries with higher numbers")
     limit: int = Field(default=100, ge=1, le=1000)
-
-
-blueprint = Blueprint("api_custody", __name__)
 
 
 @operation(
@@ -67,16 +64,16 @@ blueprint = Blueprint("api_custody", __name__)
     errors=(404,),
 )
 def of_exhibit(sha256: str) -> Response:
-    """The custody log of an exhibit, to be kept elsewhere.
+    """Export the custody log of an exhibit, to be kept elsewhere.
 
-    Handing it out is an entry of the log itself, made after it.
+    The export is recorded in the log afterwards.
     """
     with visible_session() as session:
         row = latest_analysis_or_404(session, sha256)
     with context.database().begin() as session:
         disclosure.require_full_log(session, current(), sha256)
         text = custody_log.export_log(session, sha256)
-    record_download(row, CUSTODY, text, log=text)
+    disclosure.record_download(row, CUSTODY, text, log=text)
     return Response(text, content_type="application/json")
 
 
@@ -90,26 +87,24 @@ def of_exhibit(sha256: str) -> Response:
     errors=(409, 422),
 )
 def listing(query: CustodySearch) -> CustodyEntries:
-    """The custody log as a whole, oldest first."""
+    """List the entries of the whole custody log, oldest first."""
     with context.database().begin() as session:
         last = custody_log.head(session)
         numbers = select(CustodyRow.number).where(CustodyRow.number > query.after).order_by(CustodyRow.number)
-        wanted = session.scalars(numbers.limit(query.limit)).all()
+        page = session.scalars(numbers.limit(query.limit)).all()
         try:
             items = (
-                tuple(custody_log.iter_entries(session, after=query.after, until=wanted[-1]))
-                if wanted
-                else ()
+                tuple(custody_log.iter_entries(session, after=query.after, until=page[-1])) if page else ()
             )
         except CustodyError as problem:
             raise UserError(
                 409, str(problem), "The log must be looked at by whoever runs Reelproof."
             ) from None
-    more = bool(wanted) and wanted[-1] < last.count
+    has_more = bool(page) and page[-1] < last.count
     return CustodyEntries(
         count=last.count,
         head=last.sha256,
         head_mac=last.mac,
         items=items,
-        next=schemas.next_page_url(wanted[-1], "after") if more else None,
+        next=next_page_url(page[-1], "after") if has_more else None,
     )

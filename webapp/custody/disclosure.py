@@ -1,4 +1,8 @@
-"""Who may read the custody log of an exhibit, and the record in it of every download."""
+"""Who may read the custody log of an exhibit, and the record in it of every download.
+
+The log of an exhibit contains everything done with these bytes, whoever uploaded them, and it is a chain
+that cannot be cut. Somebody who may not see all of its analyses cannot export it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,6 @@ from webapp import context
 from webapp.accounts.permissions import Principal
 from webapp.accounts.visibility import visible
 from webapp.custody import custody_log
-from webapp.custody import custody_log as custody_custody_log
 from webapp.errors import UserError
 from webapp.review import blinding
 from webapp.review.blinding import Disclosure
@@ -24,26 +27,26 @@ from webapp.storage.tables import JOBS, AnalysisRow, CustodyRow, Exhibit
 
 
 def hidden_analyses(session: Session, who: Principal, sha256: str) -> frozenset[str]:
-    """Ids of the analyses and comparisons in the exhibit's log that they may not see.
+    """Return ids of analyses and comparisons in the exhibit's log that the user may not see.
 
-    Not those they made and deleted.
+    Those that the user started and deleted again are not included.
     """
     if who.sees_all:
         return frozenset()
-    spoken_of = CustodyRow.exhibit == sha256, CustodyRow.analysis.is_not(None)
-    known = set(session.scalars(select(CustodyRow.analysis).where(*spoken_of).distinct()))
+    in_log = CustodyRow.exhibit == sha256, CustodyRow.analysis.is_not(None)
+    logged = set(session.scalars(select(CustodyRow.analysis).where(*in_log).distinct()))
     queued = CustodyRow.action.in_([f"{table.noun} queued" for table in JOBS])
     own = set(
-        session.scalars(select(CustodyRow.analysis).where(*spoken_of, queued, CustodyRow.actor == who.name))
+        session.scalars(select(CustodyRow.analysis).where(*in_log, queued, CustodyRow.actor == who.name))
     )
     seen: set[str] = set()
     for table in JOBS:
-        seen |= set(session.scalars(visible(select(table.id).where(table.id.in_(known)), who)))
-    return frozenset(analysis for analysis in known - own - seen if analysis)
+        seen |= set(session.scalars(visible(select(table.id).where(table.id.in_(logged)), who)))
+    return frozenset(analysis for analysis in logged - own - seen if analysis)
 
 
 def require_full_log(session: Session, who: Principal, sha256: str) -> None:
-    """Raise :class:`UserError` where the log speaks of analyses they may not see."""
+    """Raise :class:`UserError` if the log mentions analyses that the user may not see."""
     exhibit = session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256))
     if exhibit is not None:
         blinding.refuse_blinded(session, who.user_id, exhibit, Disclosure.JUDGEMENTS)
@@ -58,27 +61,27 @@ def require_full_log(session: Session, who: Principal, sha256: str) -> None:
         )
 
 
-def redact(entries: Sequence[Entry], analyses: frozenset[str]) -> tuple[Entry, ...]:
-    """The entries as a page shows them to somebody who may not know of these analyses.
+def redact(entries: Sequence[Entry], hidden: frozenset[str]) -> tuple[Entry, ...]:
+    """Return the entries without the hidden analyses, for display; they no longer form a chain.
 
-    Left out is what is about them, and how the bytes came in for them: the intake before each is
-    queued. That an intake of one's own was not the first is left out as well. No chain any more.
+    Left out are entries about these analyses, and the upload that precedes each of them. Other uploads do not
+    show whether they were the first.
     """
-    kept: list[Entry] = []
-    theirs: set[str] = set()  # whose analysis, not to be seen, comes next
+    shown: list[Entry] = []
+    hidden_uploaders: set[str] = set()  # whose preceding upload belongs to a hidden analysis
     for entry in reversed(entries):
-        intake = entry.action in ("intake", "intake again")
-        if entry.analysis in analyses:
+        is_intake = entry.action in ("intake", "intake again")
+        if entry.analysis in hidden:
             if entry.action == "analysis queued":
-                theirs.add(entry.actor)
-        elif intake and entry.actor in theirs:
-            theirs.discard(entry.actor)
-        elif intake:
+                hidden_uploaders.add(entry.actor)
+        elif is_intake and entry.actor in hidden_uploaders:
+            hidden_uploaders.discard(entry.actor)
+        elif is_intake:
             details = {name: value for name, value in entry.details.items() if name in ("name", "bytes")}
-            kept.append(entry.model_copy(update={"action": "intake", "details": details}))
+            shown.append(entry.model_copy(update={"action": "intake", "details": details}))
         else:
-            kept.append(entry)
-    return tuple(reversed(kept))
+            shown.append(entry)
+    return tuple(reversed(shown))
 
 
 def record_download(
@@ -88,20 +91,19 @@ def record_download(
     log: bytes | None = None,
     answer: Response | None = None,
 ) -> None:
-    """Put the export of a file into the custody log.
+    """Record the export of a file in the custody log. Pictures and playback on pages do not count.
 
-    ``log`` is the ``custody.json`` that the file holds: where the log stood then is recorded.
-    ``answer`` is what sends the file, where that may be a part of it: a part beyond the start of a
-    file that the same person had before is no further export. Nor are answers without content: to requests
-    for headers alone, and to who has the file already (304).
+    ``log`` is the ``custody.json`` that the file contains; its state of the log is recorded. ``answer`` is
+    the response, if it may be partial: a later part of a file that the same person has already exported is
+    not a new export. Neither are responses without content (HEAD, 304).
     """
     if request.method == "HEAD" or (answer is not None and answer.status_code == 304):
         return
     details = custody_log.export_details(name, content, log)
-    # What was asked for says nothing: many a file is sent whole whatever part is asked for.
-    goes_on = answer is not None and answer.status_code == 206 and answer.content_range.start != 0
+    # The request's Range header does not matter: many files are sent whole regardless of it.
+    is_continuation = answer is not None and answer.status_code == 206 and answer.content_range.start != 0
     with context.database().begin() as session:
-        if goes_on and custody_custody_log.is_export_recorded(
+        if is_continuation and custody_log.is_export_recorded(
             session, row.exhibit.sha256, row.id, str(details["sha256"])
         ):
             return

@@ -1,4 +1,9 @@
-"""Scheduled checks: the custody log itself, and the bytes of stored exhibits."""
+"""Scheduled checks: the custody log itself, and the bytes of stored exhibits.
+
+The check of the log covers the chain and its MACs; ``verify-log`` also compares everything stored with the
+entries. Exhibits are also checked before each report. On the schedule they are read slowly, and dropped from
+the system's page cache: a terabyte of exhibits must not slow down pages or analyses.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,6 @@ from reports.custody.chain import check_log
 from reports.inputs.input_files import ExhibitCheck
 from reports.language.translation import gettext
 from webapp.custody import custody_log
-from webapp.custody import custody_log as custody_custody_log
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import CUSTODY_KEY, Database
@@ -34,61 +38,15 @@ from webapp.storage.tables import Condition, Exhibit, Milestone, now
 log = logging.getLogger(__name__)
 
 LOG_CHECK_INTERVAL = timedelta(days=1)
+READ_RATE = 32_000_000  # bytes per second at most, on the schedule
 _FITS, _DAMAGED = "custody log fits", "custody log damaged"
-
-
-@dataclass(frozen=True)
-class LastLogCheck:
-    """When the log was last found whole, and since when it is not; none: never."""
-
-    fits: datetime | None
-    damaged: datetime | None
-
-
-def record_log_check(session: Session, *, fits: bool) -> None:
-    """Remember what a check just showed."""
-    found = session.get(Milestone, _FITS if fits else _DAMAGED)
-    if fits:
-        if (damaged := session.get(Milestone, _DAMAGED)) is not None:
-            session.delete(damaged)
-        if found is not None:
-            found.reached = now()
-    if found is None:
-        session.add(Milestone(name=_FITS if fits else _DAMAGED, reached=now()))
-
-
-def last_log_check(session: Session) -> LastLogCheck:
-    """What checks showed last."""
-    fits, damaged = session.get(Milestone, _FITS), session.get(Milestone, _DAMAGED)
-    return LastLogCheck(fits.reached if fits else None, damaged.reached if damaged else None)
-
-
-def check_log_if_due(database: Database) -> None:
-    """Check the log unless that was done within a day; what is wrong goes to the terminal's log."""
-    with database.begin() as session:
-        before = last_log_check(session)
-        # Once it does not fit, somebody has to look: verify-log says what is wrong, and when it fits again.
-        if before.damaged is not None:
-            return
-        # A check that lies ahead was made by a clock that ran ahead, and says nothing.
-        if before.fits is not None and timedelta() <= now() - before.fits < LOG_CHECK_INTERVAL:
-            return
-        key: CustodyKey = session.info[CUSTODY_KEY]
-        problem = next(iter(check_log(custody_log.iter_rows(session), key.read(), [])), None)
-    if problem is not None:
-        log.error("the custody log is not as it was written: %s Run python -m webapp verify-log.", problem)
-    with database.begin() as session:
-        record_log_check(session, fits=problem is None)
-
-
-READ_RATE = 32_000_000  # bytes a second at most, on the schedule
 _CHUNK = 1 << 20
-_LOOK_EVERY = 60.0  # seconds
-_NICE = 15
+_POLL_INTERVAL = 60.0  # seconds
+_NICENESS = 15
 
 
 class DamagedExhibit(ReelproofError):
-    """The kept file of an exhibit is not what was handed in."""
+    """The stored file of an exhibit is not the file that was uploaded."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -99,20 +57,63 @@ class DamagedExhibit(ReelproofError):
         )
 
 
+@dataclass(frozen=True)
+class LastLogCheck:
+    """When the log was last found intact, and since when it is damaged; None: never."""
+
+    fits: datetime | None
+    damaged: datetime | None
+
+
+def record_log_check(session: Session, *, fits: bool) -> None:
+    """Store the result of a check of the log."""
+    milestone = session.get(Milestone, _FITS if fits else _DAMAGED)
+    if fits:
+        if (damaged := session.get(Milestone, _DAMAGED)) is not None:
+            session.delete(damaged)
+        if milestone is not None:
+            milestone.reached = now()
+    if milestone is None:
+        session.add(Milestone(name=_FITS if fits else _DAMAGED, reached=now()))
+
+
+def last_log_check(session: Session) -> LastLogCheck:
+    """Return the results of the latest checks of the log."""
+    fits, damaged = session.get(Milestone, _FITS), session.get(Milestone, _DAMAGED)
+    return LastLogCheck(fits.reached if fits else None, damaged.reached if damaged else None)
+
+
+def check_log_if_due(database: Database) -> None:
+    """Check the log unless this was done within a day; write what is wrong to the terminal's log."""
+    with database.begin() as session:
+        last = last_log_check(session)
+        # A damaged log needs a person: verify-log shows what is wrong, and notices when it is intact again.
+        if last.damaged is not None:
+            return
+        # A check that lies in the future was made by a clock that ran fast, and is ignored.
+        if last.fits is not None and timedelta() <= now() - last.fits < LOG_CHECK_INTERVAL:
+            return
+        key: CustodyKey = session.info[CUSTODY_KEY]
+        problem = next(iter(check_log(custody_log.iter_rows(session), key.read(), [])), None)
+    if problem is not None:
+        log.error("the custody log is not as it was written: %s Run python -m webapp verify-log.", problem)
+    with database.begin() as session:
+        record_log_check(session, fits=problem is None)
+
+
 def hash_stored_file(
     path: Path,
     rate: float | None = None,
     stopping: Callable[[], bool] = lambda: False,
     store: Store = NO_STORE,
 ) -> ExhibitCheck:
-    """Hash a kept file, at most ``rate`` bytes a second. Raises ``OSError`` where it cannot be read.
+    """Hash a stored file, reading at most ``rate`` bytes per second.
 
-    Where there is a store its copy is the kept one; :class:`~webapp.errors.StoreError` where it cannot be
-    reached.
-
-    Raises ``InterruptedError`` as soon as ``stopping`` says so.
+    If there is a store, its copy is hashed. Raises ``OSError`` if the file cannot be read,
+    :class:`~webapp.errors.StoreError` if the store cannot be reached, and ``InterruptedError`` as soon as
+    ``stopping`` returns true.
     """
-    digest, size, begun = hashlib.sha256(), 0, time.monotonic()
+    digest, size, start = hashlib.sha256(), 0, time.monotonic()
     with store.opened(path) as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
@@ -120,7 +121,7 @@ def hash_stored_file(
             if stopping():
                 raise InterruptedError
             if rate is not None:
-                time.sleep(max(0.0, size / rate - (time.monotonic() - begun)))
+                time.sleep(max(0.0, size / rate - (time.monotonic() - start)))
         if rate is not None and not store.elsewhere and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return ExhibitCheck(digest.hexdigest(), size, now())
@@ -133,50 +134,50 @@ def check_exhibit(
     rate: float | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> ExhibitCheck:
-    """Hash an exhibit's kept file and note what that showed; a failure and a change go into the log."""
-    found = ""
+    """Hash an exhibit's stored file and store the result; failures and changes go into the custody log."""
+    reason = ""
     try:
-        seen = hash_stored_file(folders.data / exhibit.path, rate, stopping, folders.store)
-        fits = seen.fits(exhibit.sha256, exhibit.bytes)
+        result = hash_stored_file(folders.data / exhibit.path, rate, stopping, folders.store)
+        fits = result.fits(exhibit.sha256, exhibit.bytes)
         condition = Condition.FITS if fits else Condition.CHANGED
     except InterruptedError:
         raise
     except OSError as problem:
         condition = Condition.MISSING if isinstance(problem, FileNotFoundError) else Condition.UNREADABLE
-        seen, found = ExhibitCheck("", 0, now()), problem.strerror or ""
+        result, reason = ExhibitCheck("", 0, now()), problem.strerror or ""
     with database.alone() as session:
         row = session.get(Exhibit, exhibit.id)
-        if row is None:  # deleted meanwhile, which is why it was not found
-            return seen
+        if row is None:  # deleted meanwhile, so the file is gone too
+            return result
         before = row.condition
-        row.checked, row.condition = seen.checked, condition
+        row.checked, row.condition = result.checked, condition
         if condition != Condition.FITS or before not in (None, Condition.FITS):
             details = {
                 "result": str(condition),
-                "sha256 found": seen.sha256 or None,
-                "bytes found": seen.bytes if seen.sha256 else None,
-                "problem": found or None,
+                "sha256 found": result.sha256 or None,
+                "bytes found": result.bytes if result.sha256 else None,
+                "problem": reason or None,
             }
             custody_log.append(session, "integrity check", details, exhibit=row.sha256)
     if condition != Condition.FITS:
         log.error("exhibit %s: its kept file is %s", exhibit.sha256, condition)
-    return seen
+    return result
 
 
 def check_due_exhibits(
     database: Database, settings: Settings, stopping: Callable[[], bool] = lambda: False
 ) -> int:
-    """Check every exhibit that is due, one after another; the number checked.
+    """Check every exhibit that is due, one after another, and return how many were checked.
 
-    One entry of the log sums the run up. A run that was interrupted goes on where it was: what it
-    has checked is not due any more.
+    One entry of the custody log summarises the run. An interrupted run continues where it stopped: exhibits
+    it has checked are no longer due.
     """
     assert settings.integrity_every is not None
     begun = now()
     due = or_(
         Exhibit.checked.is_(None),
         Exhibit.checked < begun - settings.integrity_every / 2,
-        Exhibit.checked > begun,  # by a clock that ran ahead
+        Exhibit.checked > begun,  # by a clock that ran fast
     )
     with database.begin() as session:
         ids = session.scalars(select(Exhibit.id).where(due).order_by(Exhibit.checked, Exhibit.id)).all()
@@ -198,28 +199,25 @@ def check_due_exhibits(
 
 
 def is_exhibit_check_due(session: Session, settings: Settings) -> bool:
-    """Whether the last run is long enough ago, and there is something to check."""
+    """Return whether the last run is long enough ago, and there are exhibits to check."""
     if settings.integrity_every is None:
         return False
-    last = custody_custody_log.latest_integrity_check(session)
-    # One that lies ahead was made by a clock that ran ahead, and says nothing.
-    if (
-        last is not None
-        and timedelta() <= now() - custody_custody_log.entry_time(last) < settings.integrity_every
-    ):
+    last = custody_log.latest_integrity_check(session)
+    # A check that lies in the future was made by a clock that ran fast, and is ignored.
+    if last is not None and timedelta() <= now() - custody_log.entry_time(last) < settings.integrity_every:
         return False
     return session.scalar(select(Exhibit.id).limit(1)) is not None
 
 
 def keep_checking(database: Database, settings: Settings, stopping: threading.Event) -> None:
-    """Check exhibits whenever that is due, and the log daily, until ``stopping`` is set.
+    """Check exhibits whenever due, and the log daily, until ``stopping`` is set.
 
-    For a thread of its own, which gets low priority.
+    To be run in a thread of its own, which gets a low priority.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-    while not stopping.wait(_LOOK_EVERY):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+    while not stopping.wait(_POLL_INTERVAL):
         try:
             with database.begin() as session:
                 due = is_exhibit_check_due(session, settings)
@@ -228,5 +226,5 @@ def keep_checking(database: Database, settings: Settings, stopping: threading.Ev
             check_log_if_due(database)
         except InterruptedError:
             return
-        except Exception as problem:  # the next look tries again
+        except Exception as problem:  # tried again at the next poll
             log.warning("checking exhibits failed, trying again: %s", problem)

@@ -1,4 +1,10 @@
-"""Compare stored jobs, results and comparisons with what the custody log recorded about them."""
+"""Compare stored jobs, results and comparisons with what the custody log recorded about them.
+
+Whoever can write to the data folder or the database can change what the app shows and recompute every hash
+beside it, but cannot rewrite an entry of the log without its key. So records are compared with their entries
+when they are loaded and before they are handed out. Differences are refused and never repaired.
+:mod:`webapp.custody.audit` compares everything at once.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +26,27 @@ from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow
 
-_Read = TypeVar("_Read")
-_SAID: tuple[Action, ...] = ("annotation", "second review", "case details", "deletion")
+_Record = TypeVar("_Record")
+_STATEMENTS: tuple[Action, ...] = ("annotation", "second review", "case details", "deletion")
+_DELETED = {
+    "analysis": N_("The custody log says that this analysis was deleted, and the database has it again."),
+    "comparison": N_("The custody log says that this comparison was deleted, and the database has it again."),
+}
+_ADDED = {
+    "analysis": N_("The custody log does not know this analysis: it was added to the database."),
+    "comparison": N_("The custody log does not know this comparison: it was added to the database."),
+}
+_QUEUED = ("analysis queued", "comparison queued")
+_FINISHED = ("analysis finished", "comparison finished")
+_MANIFEST_SHA256 = "manifest sha256"
+SUMMARY_SHA256 = "finding sha256"  # the name since the first log
+"""Detail of an entry "analysis finished": SHA-256 of the summary stored in the row beside the verdict."""
+COMPARISON_FILE = "comparison.json"
+COMPARISON_SUMS_FILE = "sha256sums.txt"
 
 
 class AlteredRecord(UserError):
-    """Something kept is not what the custody log says of it; it is neither shown nor handed out."""
+    """A stored record differs from the custody log. It is neither shown nor handed out."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(
@@ -38,28 +59,28 @@ class AlteredRecord(UserError):
         )
 
 
-def read_consistently(session: Session, analysis_id: str, read: Callable[[], _Read]) -> _Read:
-    """What ``read`` returns, which reads rows, compares them with the log, and raises where they differ.
+def read_consistently(session: Session, analysis_id: str, read: Callable[[], _Record]) -> _Record:
+    """Return the result of ``read``, which reads rows and raises if they differ from the log.
 
-    Somebody may record something of the analysis, or who reviews a case, between its questions. So where they
-    have it reads again, and must not use rows that the session still holds. Other entries do not count: the
-    log of a busy laboratory never stands still.
+    Somebody may record something about the analysis, or about the reviewers of a case, between the queries of
+    ``read``. In that case it is called again, so it must not use rows cached in the session. Other entries
+    are ignored: the log of a busy laboratory never stands still.
     """
     before = -1
     while True:
         try:
             return read()
         except AlteredRecord:
-            before, last = _newest_said(session, analysis_id), before
+            before, last = _last_statement(session, analysis_id), before
             if before == last:
                 raise
 
 
-def _newest_said(session: Session, analysis_id: str) -> int:
-    """Number of the last entry about what people said of an analysis, or about who reviews a case."""
-    said = (CustodyRow.analysis == analysis_id) & CustodyRow.action.in_(_SAID)
+def _last_statement(session: Session, analysis_id: str) -> int:
+    """Return the number of the last entry about people's statements on an analysis, or about reviewers."""
+    statement = (CustodyRow.analysis == analysis_id) & CustodyRow.action.in_(_STATEMENTS)
     naming = CustodyRow.action == "reviewers named"
-    return session.scalar(select(func.max(CustodyRow.number)).where(or_(said, naming))) or 0
+    return session.scalar(select(func.max(CustodyRow.number)).where(or_(statement, naming))) or 0
 
 
 def refuse_forged(session: Session, entry: Entry) -> None:
@@ -70,31 +91,24 @@ def refuse_forged(session: Session, entry: Entry) -> None:
         )
 
 
-_DELETED = {
-    "analysis": N_("The custody log says that this analysis was deleted, and the database has it again."),
-    "comparison": N_("The custody log says that this comparison was deleted, and the database has it again."),
-}
-_ADDED = {
-    "analysis": N_("The custody log does not know this analysis: it was added to the database."),
-    "comparison": N_("The custody log does not know this comparison: it was added to the database."),
-}
-_QUEUED = ("analysis queued", "comparison queued")
-_FINISHED = ("analysis finished", "comparison finished")
-
-
 @dataclass
 class LoggedJob:
-    """What the entries about one job say of whether it is there."""
+    """Whether a job should exist according to the entries about it.
 
-    made: bool = False  # it was queued for the first time since the log began
-    known: bool = False  # or again, or was finished since then
+    Every job appears and disappears with an entry. Somebody who adds a row, or puts back a deleted one, can
+    neither write the first entry nor remove the last. Of the jobs that existed before the log began, the log
+    only has the number.
+    """
+
+    made: bool = False  # queued for the first time since the log began
+    known: bool = False  # queued (again) or finished since the log began
     deleted: bool = False
-    older: bool = False  # it was there before the log began, as a later entry shows
+    older: bool = False  # existed before the log began, as a later entry shows
 
     def note(self, entry: Entry) -> None:
-        """Take in the next entry about it."""
+        """Process the next entry about the job."""
         if entry.action in _QUEUED and "reason" not in entry.details:
-            # An id comes again where a request whose answer was cut off is sent again.
+            # An id can be queued again: a request is repeated if its response was cut off.
             self.made, self.deleted = True, False
         elif entry.action == "deletion":
             self.deleted = True
@@ -104,29 +118,29 @@ class LoggedJob:
         self.known |= entry.action in (*_QUEUED, *_FINISHED)
 
     def problem(self, noun: str, *, may_be_older: bool) -> str | None:
-        """Why there should be no row of it, if so."""
+        """Return why the job should have no row; None if it should."""
         if self.deleted:
             return gettext(_DELETED[noun])
         return None if self.known or may_be_older else gettext(_ADDED[noun])
 
 
 def refuse_unknown_job(session: Session, row: AnalysisRow | ComparisonRow) -> LoggedJob:
-    """What the log says of a job; raises :class:`AlteredRecord` where there should be no row of it."""
-    standing = LoggedJob()
-    about = CustodyRow.action.in_((*_QUEUED, *_FINISHED, "deletion"))
-    for entry in custody_log.iter_entries_where(session, CustodyRow.analysis == row.id, about):
+    """Return what the log says about a job; raise :class:`AlteredRecord` if it should have no row."""
+    job = LoggedJob()
+    relevant = CustodyRow.action.in_((*_QUEUED, *_FINISHED, "deletion"))
+    for entry in custody_log.iter_entries_where(session, CustodyRow.analysis == row.id, relevant):
         refuse_forged(session, entry)
-        standing.note(entry)
-    if standing.deleted and not session.scalar(select(exists().where(type(row).id == row.id))):
-        return standing  # with its entry, since the row was read
+        job.note(entry)
+    if job.deleted and not session.scalar(select(exists().where(type(row).id == row.id))):
+        return job  # deleted, with its entry, since the row was read
     may_be_older = isinstance(row, AnalysisRow) and _may_be_older(session, row.exhibit.sha256)
-    if problem := standing.problem(row.noun, may_be_older=may_be_older):
+    if problem := job.problem(row.noun, may_be_older=may_be_older):
         raise AlteredRecord(problem)
-    return standing
+    return job
 
 
 def may_be_from_before_the_log(session: Session, analysis_id: str) -> bool:
-    """Whether an analysis may have been there before the log began, so that the log lacks what was said."""
+    """Return whether an analysis may be older than the log, which then lacks entries about it."""
     if custody_log.latest_entry(session, analysis_id, "analysis queued") is not None:
         return False
     row = session.get(AnalysisRow, analysis_id)
@@ -134,23 +148,25 @@ def may_be_from_before_the_log(session: Session, analysis_id: str) -> bool:
 
 
 def _may_be_older(session: Session, exhibit: str) -> bool:
-    """Whether an analysis of this exhibit may be older than the log: there were some, and it may be too."""
-    begun = custody_log.first_entry(session)
-    if begun is None or not int(begun.details.get("analyses", 0)):
+    """Return whether analyses of an exhibit may be older than the log.
+
+    This is the case if there were analyses before it, and the exhibit was not uploaded since.
+    """
+    first = custody_log.first_entry(session)
+    if first is None or not int(first.details.get("analyses", 0)):
         return False
-    refuse_forged(session, begun)
-    taken_in = CustodyRow.exhibit == exhibit, CustodyRow.action == "intake"
-    return not session.scalar(select(exists().where(*taken_in)))
-
-
-_MANIFEST = "manifest sha256"
-SUMMARY_SHA256 = "finding sha256"  # called so since the first log
-"""In an entry of a finished analysis: of the summary that its row holds beside the verdict."""
+    refuse_forged(session, first)
+    intake = CustodyRow.exhibit == exhibit, CustodyRow.action == "intake"
+    return not session.scalar(select(exists().where(*intake)))
 
 
 @dataclass(frozen=True)
 class FinishedAnalysis:
-    """What the log says of a finished analysis; nothing of one that was finished before the log began."""
+    """What the log says about a finished analysis; all None if it finished before the log began.
+
+    The entry has the SHA-256 of ``manifest.json``, which has those of all other files, and what the row
+    stores of the summary.
+    """
 
     manifest: str | None = None  # SHA-256
     verdict: str | None = None
@@ -159,14 +175,13 @@ class FinishedAnalysis:
 
     @classmethod
     def of(cls, entry: Entry) -> FinishedAnalysis:
-        """What an entry that an analysis finished says."""
-        said = {
-            name: entry.details.get(name) for name in (_MANIFEST, "verdict", "probability", SUMMARY_SHA256)
-        }
-        return cls(*(None if value is None else str(value) for value in said.values()))
+        """Return the content of an entry "analysis finished"."""
+        names = (_MANIFEST_SHA256, "verdict", "probability", SUMMARY_SHA256)
+        details = [entry.details.get(name) for name in names]
+        return cls(*(None if value is None else str(value) for value in details))
 
     def row_problem(self, row: AnalysisRow) -> str | None:
-        """How the database contradicts it."""
+        """Return how the row differs from the entry."""
         if self.verdict is not None and self.verdict != row.verdict:
             return gettext("The verdict in the database is not the one that the custody log holds.")
         if self.probability is not None and self.probability != format_probability(row.probability):
@@ -177,47 +192,47 @@ class FinishedAnalysis:
 
 
 def sha256_of_text(text: str) -> str:
-    """The SHA-256 of a text that a row holds."""
+    """Return the SHA-256 of a text stored in a row."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def format_probability(value: float | None) -> str:
-    """A probability as an entry holds it, exactly."""
+    """Format a probability exactly, as entries store it."""
     return "none" if value is None else repr(float(value))
 
 
 def refuse_altered_analysis(session: Session, row: AnalysisRow) -> FinishedAnalysis:
-    """Raise :class:`AlteredRecord` where a finished row is not the log's; returns what the log says of it."""
-    standing = refuse_unknown_job(session, row)
+    """Return the log's entry about a finished analysis; raise :class:`AlteredRecord` if its row differs."""
+    job = refuse_unknown_job(session, row)
     entry = custody_log.latest_entry(session, row.id, "analysis finished")
     if entry is None:
-        if standing.known:
+        if job.known:
             raise AlteredRecord(gettext("The custody log does not say that this analysis was finished."))
         return FinishedAnalysis()
     refuse_forged(session, entry)
-    told = FinishedAnalysis.of(entry)
-    if problem := told.row_problem(row):
+    finished = FinishedAnalysis.of(entry)
+    if problem := finished.row_problem(row):
         raise AlteredRecord(problem)
-    return told
+    return finished
 
 
-def manifest_problem(folder: Path, told: FinishedAnalysis) -> str | None:
-    """How the manifest of a result differs from what the log says; its files are not looked at."""
-    if told.manifest is None:
+def manifest_problem(folder: Path, finished: FinishedAnalysis) -> str | None:
+    """Return how the manifest of a result differs from the log; does not read the other files."""
+    if finished.manifest is None:
         return None
     try:
         text = (folder / MANIFEST).read_bytes()
     except FileNotFoundError:
         return gettext("The manifest of this analysis is missing.")
-    if hashlib.sha256(text).hexdigest() != told.manifest:
+    if hashlib.sha256(text).hexdigest() != finished.manifest:
         return gettext("The manifest of this analysis is not the one whose SHA-256 the custody log holds.")
     return None
 
 
 def result_sums(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of a result as its manifest has it, by path; none where there is no manifest.
+    """Return the SHA-256 of each file of a result, as its manifest has them; empty without a manifest.
 
-    Raises :class:`~reports.bundle.manifest.ManifestError` for one that cannot be read.
+    Raises :class:`~reports.bundle.manifest.ManifestError` if the manifest cannot be read.
     """
     try:
         text = (folder / MANIFEST).read_bytes()
@@ -227,7 +242,7 @@ def result_sums(folder: Path) -> dict[str, str]:
 
 
 def result_problems(folder: Path) -> Iterator[str]:
-    """Which files of a result are not what its manifest says, in words; reads all of them."""
+    """Read all files of a result and yield how they differ from its manifest."""
     try:
         sums = result_sums(folder)
     except manifest.ManifestError as problem:
@@ -242,42 +257,41 @@ def result_problems(folder: Path) -> Iterator[str]:
             yield gettext("%(name)s of this analysis is missing or was changed since it was made.", name=path)
 
 
-COMPARISON_FILE = "comparison.json"
-COMPARISON_SUMS_FILE = "sha256sums.txt"
-
-
 @dataclass(frozen=True)
 class FinishedComparison:
-    """What the log says of a finished comparison."""
+    """What the log says about a finished comparison.
+
+    The entry has the SHA-256 of ``sha256sums.txt``, which covers ``comparison.json`` and its pictures.
+    """
 
     sums: str  # SHA-256 of sha256sums.txt
     reference: str
     related: str
     segments: int
-    outcome: str | None  # none: it ended before outcomes were kept
+    outcome: str | None  # None: it finished before outcomes were stored
 
     @classmethod
     def of(cls, entry: Entry) -> FinishedComparison:
-        """What an entry that a comparison finished says."""
-        said = entry.details
+        """Return the content of an entry "comparison finished"."""
+        details = entry.details
         return cls(
-            str(said.get("sha256sums sha256")),
-            str(said.get("reference")),
-            str(said.get("related")),
-            int(said.get("segments", 0)),
-            None if said.get("outcome") is None else str(said["outcome"]),
+            str(details.get("sha256sums sha256")),
+            str(details.get("reference")),
+            str(details.get("related")),
+            int(details.get("segments", 0)),
+            None if details.get("outcome") is None else str(details["outcome"]),
         )
 
     def row_problem(self, row: ComparisonRow) -> str | None:
-        """How the database contradicts it."""
-        kept = (row.reference.sha256, "yes" if row.related else "no", row.segments, row.outcome)
-        if kept != (self.reference, self.related, self.segments, self.outcome):
+        """Return how the row differs from the entry."""
+        stored = (row.reference.sha256, "yes" if row.related else "no", row.segments, row.outcome)
+        if stored != (self.reference, self.related, self.segments, self.outcome):
             return gettext("What the database says of this comparison is not what the custody log holds.")
         return None
 
 
 def comparison_sums_text(folder: Path) -> bytes:
-    """The text of ``sha256sums.txt``, as the program sha256sum writes it, of a finished result."""
+    """Return the content of ``sha256sums.txt`` for a result, in the format of the program sha256sum."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != COMPARISON_SUMS_FILE)
     return "".join(
         f"{hash_file(path)[1]}  {path.relative_to(folder).as_posix()}\n" for path in files
@@ -285,50 +299,50 @@ def comparison_sums_text(folder: Path) -> bytes:
 
 
 def refuse_altered_comparison(session: Session, row: ComparisonRow) -> FinishedComparison:
-    """Raise :class:`AlteredRecord` where a finished row is not the log's; returns what the log says of it."""
+    """Return the log's entry about a finished comparison; raise :class:`AlteredRecord` if its row differs."""
     refuse_unknown_job(session, row)
     entry = custody_log.latest_entry(session, row.id, "comparison finished")
     if entry is None:
         raise AlteredRecord(gettext("The custody log does not say that this comparison was finished."))
     refuse_forged(session, entry)
-    told = FinishedComparison.of(entry)
-    if problem := told.row_problem(row):
+    finished = FinishedComparison.of(entry)
+    if problem := finished.row_problem(row):
         raise AlteredRecord(problem)
-    return told
+    return finished
 
 
-def comparison_sums(folder: Path, told: FinishedComparison) -> dict[str, str]:
-    """SHA-256 of each file of a result by path; :class:`AlteredRecord` where they are not the log's."""
+def comparison_sums(folder: Path, finished: FinishedComparison) -> dict[str, str]:
+    """Return the SHA-256 of each file of a result; raise :class:`AlteredRecord` if not as logged."""
     try:
         text = (folder / COMPARISON_SUMS_FILE).read_bytes()
     except FileNotFoundError:
         raise AlteredRecord(gettext("The checksums of this comparison are missing.")) from None
-    if hashlib.sha256(text).hexdigest() != told.sums:
+    if hashlib.sha256(text).hexdigest() != finished.sums:
         raise AlteredRecord(gettext("The checksums of this comparison are not those the custody log holds."))
     lines = (line.split("  ", 1) for line in text.decode().splitlines())
     return {path: sha256 for sha256, path in lines}
 
 
-def read_comparison_file(folder: Path, known: dict[str, str], name: str) -> bytes | None:
-    """A file of a result, None for a name it has not; raises :class:`AlteredRecord` for a changed one."""
-    if name not in known:
+def read_comparison_file(folder: Path, sums: dict[str, str], name: str) -> bytes | None:
+    """Read a file of a result, None if it has none; raise :class:`AlteredRecord` if it was changed."""
+    if name not in sums:
         return None
     try:
-        found = (folder / name).read_bytes()
+        content = (folder / name).read_bytes()
     except OSError:
-        found = b""
-    if hashlib.sha256(found).hexdigest() != known[name]:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != sums[name]:
         raise AlteredRecord(
             gettext("%(name)s of this comparison is missing or was changed since it was made.", name=name)
         )
-    return found
+    return content
 
 
-def comparison_problems(folder: Path, told: FinishedComparison) -> Iterator[str]:
-    """What of a result is not what the log says, in words; reads all of it."""
+def comparison_problems(folder: Path, finished: FinishedComparison) -> Iterator[str]:
+    """Read all files of a result and yield the first difference from the log."""
     try:
-        known = comparison_sums(folder, told)
-        for name in known:
-            read_comparison_file(folder, known, name)
+        sums = comparison_sums(folder, finished)
+        for name in sums:
+            read_comparison_file(folder, sums, name)
     except AlteredRecord as altered:
         yield altered.error

@@ -13,18 +13,16 @@ from webapp.accounts.permissions import Permission, current, require
 from webapp.analyses import queries as analysis_queries
 from webapp.analyses.results import record_view
 from webapp.custody import custody_log, disclosure
-from webapp.custody.disclosure import record_download
-from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")
 
-_SHOWN = 500  # entries on the page, the newest ones; the file holds all
+_MAX_SHOWN = 500  # entries on the page, the newest; the file has all
 
 
 @blueprint.get("/custody")
 @require(Permission.READ)
 def show(analysis_id: str) -> str:
-    """Who did what to the exhibit, and when, the newest first."""
+    """Show the entries about an exhibit, newest first."""
     row = analysis_queries.get_or_404(analysis_id)
     record_view(row)
     with context.database().begin() as session:
@@ -33,14 +31,14 @@ def show(analysis_id: str) -> str:
         hidden = disclosure.hidden_analyses(session, current(), row.exhibit.sha256)
     try:
         entries = read_export(text).entries
-    except CustodyError:  # the list of problems says why
+    except CustodyError:  # explained by the list of problems
         entries = ()
     if hidden:
         entries = disclosure.redact(entries, hidden)
     return render_template(
         "pages/custody.html",
         row=row,
-        entries=entries[: -_SHOWN - 1 : -1],
+        entries=entries[: -_MAX_SHOWN - 1 : -1],
         count=len(entries),
         head=head,
         problems=() if hidden else check_export(text),
@@ -51,16 +49,13 @@ def show(analysis_id: str) -> str:
 @blueprint.get("/custody.json")
 @require(Permission.EXPORT)
 def as_json(analysis_id: str) -> Response:
-    """The exhibit's entries with the count and head of the whole log, to be kept elsewhere."""
+    """Send the entries about an exhibit with count and head of the whole log, to be kept elsewhere."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         disclosure.require_full_log(session, current(), row.exhibit.sha256)
         text = custody_log.export_log(session, row.exhibit.sha256)
-    record_download(row, CUSTODY, text, log=text)
+    disclosure.record_download(row, CUSTODY, text, log=text)
     response = Response(text, mimetype="application/json")
-    response.headers.set("Content-Disposition", "attachment", filename=_name(row))
+    filename = f"reelproof-{row.exhibit.sha256[:8]}-{CUSTODY}"
+    response.headers.set("Content-Disposition", "attachment", filename=filename)
     return response
-
-
-def _name(row: AnalysisRow) -> str:
-    return f"reelproof-{row.exhibit.sha256[:8]}-{CUSTODY}"

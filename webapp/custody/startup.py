@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from sqlalchemy import URL, func, select
 from sqlalchemy.orm import Session
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 from detector.version import __version__
 from reports.custody.format import mac
 from webapp.custody import custody_log
-from webapp.custody import custody_log as custody_custody_log
 from webapp.settings import DATABASE, SettingError, Settings
 from webapp.storage import key_files
 from webapp.storage.data_folder import Folders
@@ -22,24 +20,23 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Cus
 
 
 class LostDatabaseError(SettingError):
-    """There are files, and the database never knew of one; the message says what to do."""
+    """The data folder has files, but the database never knew any of them."""
 
 
 def refuse_lost(session: Session, settings: Settings) -> None:
-    """Raise :class:`LostDatabaseError` where a database never had the exhibits or results of its data folder.
+    """Raise :class:`LostDatabaseError` if the database never had the files of its data folder.
 
-    A new beginning would hide that, and a backup of it replace the ones that have the rows.
-
-    What only a store has is not looked at: without rows nobody fetches it, and with them it was never lost.
+    A new log would hide the loss, and a backup of the empty database would replace those that have the rows.
+    Files that only a store has are ignored: without rows nobody fetches them.
     """
     folders = Folders.local(settings.data)
-    kept = {
+    files = {
         folders.exhibits.name: folders.exhibits.glob("*/*"),
         folders.analyses.name: folders.analyses.glob("[!.]*/*"),
         folders.comparisons.name: folders.comparisons.glob("[!.]*/*"),
     }
-    names = ", ".join(name for name, files in kept.items() if any(files))
-    if not names or _knows_any(session):
+    names = ", ".join(name for name, paths in files.items() if any(paths))
+    if not names or _has_known_any(session):
         return
     database = settings.data / DATABASE if settings.postgresql is None else "that of REELPROOF_DATABASE"
     raise LostDatabaseError(
@@ -50,57 +47,54 @@ def refuse_lost(session: Session, settings: Settings) -> None:
     )
 
 
-def _knows_any(session: Session) -> bool:
-    """Whether there are exhibits, analyses or comparisons, or were some that the log tells of."""
-    known = (Exhibit.id, AnalysisRow.id, ComparisonRow.id)
-    if any(session.scalar(select(column).limit(1)) is not None for column in known):
+def _has_known_any(session: Session) -> bool:
+    """Return whether there are exhibits, analyses or comparisons, or entries about deleted ones."""
+    ids = (Exhibit.id, AnalysisRow.id, ComparisonRow.id)
+    if any(session.scalar(select(column).limit(1)) is not None for column in ids):
         return True
-    told = select(CustodyRow.number).where(CustodyRow.exhibit.is_not(None)).limit(1)
-    return session.scalar(told) is not None
+    entries = select(CustodyRow.number).where(CustodyRow.exhibit.is_not(None)).limit(1)
+    return session.scalar(entries) is not None
 
 
 def open_log(database: Database, settings: Settings) -> None:
-    """Open the log, or begin it.
+    """Open the log, or begin a new one.
 
-    Raises :class:`CustodyKeyError` without the right key, and for a log that was emptied: there is its key,
-    and what it told of, but no entry. A new beginning would hide that. Raises
-    :class:`~webapp.custody.startup.LostDatabaseError` where the whole database was lost.
+    Raises :class:`CustodyKeyError` without the right key, and if the log was emptied: its key and the rows it
+    described exist, but no entries; beginning a new log would hide that. Raises :class:`LostDatabaseError` if
+    the whole database was lost.
     """
     with database.begin() as session:
-        begun = custody_custody_log.head(session).count > 0
-        if not begun:  # before a key is made, which would be in the way of the one to put back
+        exists = custody_log.head(session).count > 0
+        if not exists:  # before creating a key, which would be in the way of the one to put back
             refuse_lost(session, settings)
-    existed = settings.custody_key.exists()
-    if not begun:
+    key_existed = settings.custody_key.exists()
+    if not exists:
         key_files.create_key(settings.custody_key)
     with database.alone() as session:
-        last = custody_custody_log.head(session)
+        last = custody_log.head(session)
         _refuse_other_key(last, settings)
         if not last.count:
-            there = _counts_before(session)
-            if existed and any(there.values()):
-                raise _emptied(settings.custody_key, there)
-            custody_log.append(session, "log begun", there)
-        _note_settings(session, settings)
-
-
-def _emptied(key: Path, there: dict[str, int]) -> CustodyKeyError:
-    rows = ", ".join(f"{count:,} {name}" for name, count in there.items() if count)
-    return CustodyKeyError(
-        f"The custody log is empty, although there are {rows} and its key {key}: its entries were removed. "
-        "Put the database back from a backup. To begin a new log all the same, move the key away: a new one "
-        "is made, and the log says what was there before it."
-    )
+            counts = _counts_before(session)
+            if key_existed and any(counts.values()):
+                rows = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+                raise CustodyKeyError(
+                    f"The custody log is empty, although there are {rows} and its key "
+                    f"{settings.custody_key}: its entries were removed. Put the database back from a backup. "
+                    "To begin a new log all the same, move the key away: a new one is made, and the log says "
+                    "what was there before it."
+                )
+            custody_log.append(session, "log begun", counts)
+        _record_settings(session, settings)
 
 
 def check_key(database: Database, settings: Settings) -> None:
-    """Raise :class:`CustodyKeyError` unless the key is the one that the log was written with."""
+    """Raise :class:`CustodyKeyError` unless the log was written with the configured key."""
     with database.begin() as session:
-        last = custody_custody_log.head(session)
+        last = custody_log.head(session)
     _refuse_other_key(last, settings)
 
 
-def _refuse_other_key(last: custody_custody_log.Head, settings: Settings) -> None:
+def _refuse_other_key(last: custody_log.Head, settings: Settings) -> None:
     file = settings.custody_key
     if last.count and mac(key_files.read_key(file), last.sha256) != last.mac:
         raise CustodyKeyError(
@@ -110,16 +104,16 @@ def _refuse_other_key(last: custody_custody_log.Head, settings: Settings) -> Non
 
 
 def _counts_before(session: Session) -> dict[str, int]:
-    """How much there was before the log began."""
+    """Count the rows that existed before the log began."""
     tables = {"exhibits": Exhibit, "analyses": AnalysisRow, "judgements": AnnotationRow}
     counts = (select(func.count()).select_from(table).scalar_subquery() for table in tables.values())
     return dict(zip(tables, session.execute(select(*counts)).one(), strict=True))
 
 
-def _note_settings(session: Session, settings: Settings) -> None:
-    """Record the settings if one differs from the last start, or was not recorded then."""
-    values = _values(settings)
-    last = custody_custody_log.latest_settings(session)
+def _record_settings(session: Session, settings: Settings) -> None:
+    """Record the settings if one changed since the last start, or was not recorded then."""
+    values = recorded_settings(settings)
+    last = custody_log.latest_settings(session)
     before = last.details if last else {}
     changed = [name for name, value in values.items() if name in before and before[name] != value]
     added = [name for name in values if name not in before]
@@ -129,14 +123,14 @@ def _note_settings(session: Session, settings: Settings) -> None:
         "what": "settings",
         "changed": ", ".join(changed) if before else "first start",
     }
-    if before and added:  # by an older version: no change
+    if before and added:  # not recorded by an older version, so not a change
         details["recorded from now on"] = ", ".join(added)
     custody_log.append(session, "configuration", details | values)
 
 
-def _values(settings: Settings) -> dict[str, str | int]:
-    """What changes who may do what, or what results rest on; secrets and what could hold one are left out."""
-    return {"reelproof": __version__} | {name: told(settings) for name, told in _RECORDED.values()}
+def recorded_settings(settings: Settings) -> dict[str, str | int]:
+    """Return the settings that affect results or permissions, by name in the log, without secrets."""
+    return {"reelproof": __version__} | {name: value_of(settings) for name, value_of in _RECORDED.values()}
 
 
 def _on(value: object) -> str:
@@ -144,83 +138,81 @@ def _on(value: object) -> str:
 
 
 def _signing_key(settings: Settings) -> str:
-    """SHA-256 of the certificate that bundles are signed with."""
+    """Return the SHA-256 of the certificate that signs bundles."""
     if settings.signing_key is None:
         return "none"
     from reports.signing.keys import SigningError, read_key
 
     try:
         return read_key(settings.signing_key, settings.signing_password_file).certificate_sha256
-    except SigningError:  # the start refuses it (webapp.custody.signing)
+    except SigningError:  # refused later during the start (webapp.custody.signing)
         return "cannot be used"
 
 
 def _database(settings: Settings) -> str:
-    """Where the rows are; of a URL what leads there, since the rest may hold a password."""
+    """Return where the rows are. Only safe parts of a URL are included: the rest may hold a password."""
     url = settings.postgresql
     if url is None:
         return "SQLite in the data folder"
     place = {name: value for name, value in url.query.items() if name in ("host", "port")}
-    named = URL.create("postgresql", url.username, None, url.host, url.port, url.database, place)
-    return named.render_as_string()
+    safe = URL.create("postgresql", url.username, None, url.host, url.port, url.database, place)
+    return safe.render_as_string()
 
 
 def _store_endpoint(settings: Settings) -> str:
-    """Scheme, host and port of the store's server; what stands before or behind them may be a secret."""
+    """Return scheme, host and port of the store's server; the rest of the URL may be a secret."""
     scheme, _, rest = (settings.store_endpoint or "").partition("://")
     return f"{scheme}://{re.split('[/?#]', rest.rpartition('@')[2])[0]}" if scheme else "none"
 
 
-def _roles(settings: Settings) -> str:
-    """Groups of single sign-on and their roles."""
-    return ", ".join(f"{group}={role}" for group, role in settings.oidc_roles.items()) or "none"
-
-
-# Every field of Settings is in one of these two. First those that are recorded, each with its name in the
-# log, which stays as it is since the next start compares by it, and with what the log says.
+# Every field of Settings is in one of these two tables; a test checks it. Recorded settings have a name in
+# the log, which must not change because the next start compares by it, and a function for the value.
 _RECORDED: dict[str, tuple[str, Callable[[Settings], str | int]]] = {
-    "host": ("host", lambda its: its.host),
-    "port": ("port", lambda its: its.port),
-    "data": ("data", lambda its: str(its.data)),
+    "host": ("host", lambda s: s.host),
+    "port": ("port", lambda s: s.port),
+    "data": ("data", lambda s: str(s.data)),
     "postgresql": ("database", _database),
-    "store": ("store", lambda its: its.store or "none"),
+    "store": ("store", lambda s: s.store or "none"),
     "store_endpoint": ("store endpoint", _store_endpoint),
-    "allowed_hosts": ("allowed hosts", lambda its: " ".join(its.allowed_hosts)),
-    "workers": ("workers", lambda its: its.workers),
-    "time_limit": ("time limit", lambda its: its.time_limit),
-    "upload_limit": ("upload limit", lambda its: its.upload_limit),
-    "spare": ("spare", lambda its: its.spare),
-    "custody_key": ("custody key", lambda its: str(its.custody_key)),
+    "allowed_hosts": ("allowed hosts", lambda s: " ".join(s.allowed_hosts)),
+    "workers": ("workers", lambda s: s.workers),
+    "time_limit": ("time limit", lambda s: s.time_limit),
+    "upload_limit": ("upload limit", lambda s: s.upload_limit),
+    "spare": ("spare", lambda s: s.spare),
+    "custody_key": ("custody key", lambda s: str(s.custody_key)),
     "integrity_every": (
         "integrity hours",
-        lambda its: f"{its.integrity_every.total_seconds() / 3600:g}" if its.integrity_every else "off",
+        lambda s: f"{s.integrity_every.total_seconds() / 3600:g}" if s.integrity_every else "off",
     ),
-    "login": ("login", lambda its: _on(its.login)),
-    "proxy": ("proxy", lambda its: its.proxy or "none"),
-    "idle": ("idle minutes", lambda its: f"{its.idle.total_seconds() / 60:g}"),
-    "longest_session": ("session hours", lambda its: f"{its.longest_session.total_seconds() / 3600:g}"),
-    "quota": ("quota", lambda its: its.quota or "none"),
-    "uploads_at_once": ("uploads at once", lambda its: its.uploads_at_once),
-    "second_factor": ("second factor", lambda its: " ".join(sorted(its.second_factor)) or "none"),
-    "oidc_issuer": ("single sign on issuer", lambda its: its.oidc_issuer or "none"),
-    "oidc_client": ("single sign on client", lambda its: its.oidc_client or "none"),
-    "oidc_claim": ("single sign on claim", lambda its: its.oidc_claim or "none"),
-    "oidc_roles": ("single sign on roles", _roles),
+    "login": ("login", lambda s: _on(s.login)),
+    "proxy": ("proxy", lambda s: s.proxy or "none"),
+    "idle": ("idle minutes", lambda s: f"{s.idle.total_seconds() / 60:g}"),
+    "longest_session": ("session hours", lambda s: f"{s.longest_session.total_seconds() / 3600:g}"),
+    "quota": ("quota", lambda s: s.quota or "none"),
+    "uploads_at_once": ("uploads at once", lambda s: s.uploads_at_once),
+    "second_factor": ("second factor", lambda s: " ".join(sorted(s.second_factor)) or "none"),
+    "oidc_issuer": ("single sign on issuer", lambda s: s.oidc_issuer or "none"),
+    "oidc_client": ("single sign on client", lambda s: s.oidc_client or "none"),
+    "oidc_claim": ("single sign on claim", lambda s: s.oidc_claim or "none"),
+    "oidc_roles": (
+        "single sign on roles",
+        lambda s: ", ".join(f"{group}={role}" for group, role in s.oidc_roles.items()) or "none",
+    ),
     "signing_key": ("signing key", _signing_key),
-    "timestamps": ("timestamps", lambda its: _on(its.timestamps)),
-    "webhooks": ("webhooks", lambda its: _on(its.webhooks)),
-    "memory_limit": ("memory limit", lambda its: its.memory_limit),
-    "cpu_limit": ("processor limit", lambda its: its.cpu_limit),
-    "temp_limit": ("temporary files limit", lambda its: its.temp_limit),
-    "backend": ("back end", lambda its: its.backend or "chosen by the engine"),
+    "timestamps": ("timestamps", lambda s: _on(s.timestamps)),
+    "webhooks": ("webhooks", lambda s: _on(s.webhooks)),
+    "memory_limit": ("memory limit", lambda s: s.memory_limit),
+    "cpu_limit": ("processor limit", lambda s: s.cpu_limit),
+    "temp_limit": ("temporary files limit", lambda s: s.temp_limit),
+    "backend": ("back end", lambda s: s.backend or "chosen by the engine"),
 }
-# Those that are not, and why.
+# The others, with the reason why they are not recorded.
 _NOT_RECORDED = {
-    "broker": "it carries ids alone: what is analysed, and for whom, stands in the database",
+    "broker": "carries only ids: the database decides what is analysed, and for whom",
     "queues": "which machine analyses: each analysis records its worker, device and back end",
     "gpu_from": "likewise",
-    "ready_seconds": "how soon an analysis begins, not what it finds",
-    "oidc_secret_file": "proves this app to the provider: who may sign in hangs on issuer, client and roles",
+    "ready_seconds": "affects when an analysis begins, not its result",
+    "oidc_secret_file": "authenticates this app to the provider; issuer, client and roles decide on users",
     "signing_password_file": "opens the signing key, whose certificate is recorded",
-    "log_json": "the form of the log of the process, which is another than this one",
+    "log_json": "the format of the process's own log, not of the custody log",
 }

@@ -1,4 +1,8 @@
-"""The state of the installation, and alerts when it passes a threshold an administrator set."""
+"""The state of the installation, and alerts when it passes a threshold an administrator set.
+
+An alert is raised once and sent to webhooks subscribed to ``operations.alert``, and once more, as
+``operations.resolved``, when it is over. Without a threshold nothing is ever raised.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,7 @@ from sqlalchemy.orm import Session
 from detector.version import __version__
 from reports.language.formatting import shown
 from reports.language.translation import N_, gettext
-from webapp.custody import custody_log
-from webapp.custody import integrity as custody_integrity
+from webapp.custody import custody_log, integrity
 from webapp.custody.integrity import LastLogCheck
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
@@ -27,14 +30,20 @@ from webapp.storage.database import REVISION, Database
 from webapp.storage.tables import JOBS, Choice, Condition, Delivery, Exhibit, Milestone, State, now
 from webapp.webhooks import messages
 
+log = logging.getLogger(__name__)
+
+_MAX_THRESHOLD = 10_000_000
+# Prefixes of the names of choices and milestones.
+_THRESHOLD, _RAISED = "threshold ", "alert "
+
 
 @dataclass(frozen=True)
 class InstallationState:
-    """Everything there is to watch over, at one moment."""
+    """What administrators and monitoring watch, at one moment."""
 
     moment: datetime
-    states: dict[str, dict[str, int]]  # by kind of job, then by state
-    oldest: datetime | None  # since when that job waits which has been waiting longest
+    states: dict[str, dict[str, int]]  # number of jobs by kind, then by state
+    oldest: datetime | None  # since when the oldest waiting job has been waiting
     workers: Sequence[AliveWorker]
     disk_free: int
     disk_size: int
@@ -42,36 +51,37 @@ class InstallationState:
     exhibit_bytes: int
     messages: int  # of webhooks, not delivered yet
     backup: datetime | None
-    integrity: datetime | None  # the last run over all exhibits
-    damaged: int  # exhibits whose file is not what was handed in
+    integrity: datetime | None  # the last check of all exhibits
+    damaged: int  # exhibits whose file is not the uploaded one
     custody: LastLogCheck
     entries: int  # of the custody log
 
     @property
     def waited(self) -> timedelta:
-        """How long a job has been waiting, at most."""
+        """How long the oldest waiting job has been waiting."""
         return self.moment - self.oldest if self.oldest else timedelta()
 
 
 def gather_state(settings: Settings, database: Database) -> InstallationState:
-    """Ask rows, workers and disk."""
+    """Gather the current state from rows, workers and disk."""
     states: dict[str, dict[str, int]] = {}
     with database.begin() as session:
         for table in JOBS:
-            counted = session.execute(select(table.state, func.count()).group_by(table.state))
-            of_state = {str(state): count for state, count in counted}
-            states[table.__tablename__] = {str(state): of_state.get(str(state), 0) for state in State}
+            rows = session.execute(select(table.state, func.count()).group_by(table.state))
+            counts = {str(state): count for state, count in rows}
+            states[table.__tablename__] = {str(state): counts.get(str(state), 0) for state in State}
         oldest = job_queue.waiting_since(session)
         exhibits, size = session.execute(select(func.count(), func.sum(Exhibit.bytes))).one()
-        waiting = select(func.count()).select_from(Delivery).where(Delivery.due.is_not(None))
-        not_so = Exhibit.condition.is_not(None) & (Exhibit.condition != Condition.FITS)
-        backup, run = custody_log.latest_backup(session), custody_log.latest_integrity_check(session)
-        found = {
-            "messages": session.scalar(waiting) or 0,
-            "damaged": session.scalar(select(func.count()).select_from(Exhibit).where(not_so)) or 0,
+        undelivered = select(func.count()).select_from(Delivery).where(Delivery.due.is_not(None))
+        is_damaged = Exhibit.condition.is_not(None) & (Exhibit.condition != Condition.FITS)
+        backup = custody_log.latest_backup(session)
+        integrity_check = custody_log.latest_integrity_check(session)
+        counts = {
+            "messages": session.scalar(undelivered) or 0,
+            "damaged": session.scalar(select(func.count()).select_from(Exhibit).where(is_damaged)) or 0,
             "entries": custody_log.head(session).count,
         }
-        custody = custody_integrity.last_log_check(session)
+        custody = integrity.last_log_check(session)
     disk = shutil.disk_usage(settings.data)
     return InstallationState(
         moment=now(),
@@ -83,14 +93,14 @@ def gather_state(settings: Settings, database: Database) -> InstallationState:
         exhibits=exhibits,
         exhibit_bytes=size or 0,
         backup=custody_log.entry_time(backup) if backup else None,
-        integrity=custody_log.entry_time(run) if run else None,
+        integrity=custody_log.entry_time(integrity_check) if integrity_check else None,
         custody=custody,
-        **found,
+        **counts,
     )
 
 
 def versions(database: Database) -> dict[str, str]:
-    """What runs here."""
+    """Return the versions of the software in use."""
     return {
         "Reelproof": __version__,
         "tables": REVISION,
@@ -100,86 +110,75 @@ def versions(database: Database) -> dict[str, str]:
     }
 
 
-log = logging.getLogger(__name__)
-
-_MOST = 10_000_000
-_THRESHOLD, _RAISED = "threshold ", "alert "
-
-
 @dataclass(frozen=True)
 class AlertKind:
-    """One thing that can be watched: its name, what the number means, and the words once it is passed."""
+    """A threshold: its name, what the number means, and a function that returns the message once passed."""
 
     name: str
     label: str
-    passed: Callable[[InstallationState, int], str]  # empty while it is not
+    passed: Callable[[InstallationState, int], str]  # empty while the threshold is not passed
 
 
-def _older(then: str, never: str, moment: datetime | None, at: datetime, days: int) -> str:
+def _if_older(message: str, never: str, moment: datetime | None, state: InstallationState, days: int) -> str:
     if moment is None:
         return never
-    # One that lies ahead was made by a clock that ran ahead: nobody knows how old it is.
-    lately = timedelta() <= at - moment <= timedelta(days=days)
-    return "" if lately else then % {"when": f"{moment:%Y-%m-%d %H:%M}"}
+    # A moment in the future was recorded by a clock that ran fast: its age is unknown.
+    is_recent = timedelta() <= state.moment - moment <= timedelta(days=days)
+    return "" if is_recent else message % {"when": f"{moment:%Y-%m-%d %H:%M}"}
 
 
-def _queue(found: InstallationState, minutes: int) -> str:
-    waited = found.waited
-    late = waited > timedelta(minutes=minutes)
-    told = round(waited.total_seconds() / 60)
-    words = (
+def _queue(state: InstallationState, minutes: int) -> str:
+    if state.waited <= timedelta(minutes=minutes):
+        return ""
+    waited = round(state.waited.total_seconds() / 60)
+    message = (
         N_("The oldest job has been waiting for %(minutes)s minute.")
-        if told == 1
+        if waited == 1
         else N_("The oldest job has been waiting for %(minutes)s minutes.")
     )
-    return words % {"minutes": f"{told:,}"} if late else ""
+    return message % {"minutes": f"{waited:,}"}
 
 
-def _disk(found: InstallationState, megabytes: int) -> str:
-    free = found.disk_free / 1e6
-    words = N_("%(free)s MB are free on the data folder's disk.")
-    return words % {"free": f"{free:,.0f}"} if free < megabytes else ""
+def _disk(state: InstallationState, megabytes: int) -> str:
+    free = state.disk_free / 1e6
+    message = N_("%(free)s MB are free on the data folder's disk.")
+    return message % {"free": f"{free:,.0f}"} if free < megabytes else ""
 
 
-def _workers(found: InstallationState, least: int) -> str:
-    heard = len(found.workers)
-    words = (
+def _workers(state: InstallationState, minimum: int) -> str:
+    alive = len(state.workers)
+    message = (
         N_("%(heard)s of %(least)s worker service is there.")
-        if least == 1
+        if minimum == 1
         else N_("%(heard)s of %(least)s worker services are there.")
     )
-    return words % {"heard": heard, "least": least} if heard < least else ""
+    return message % {"heard": alive, "least": minimum} if alive < minimum else ""
 
 
-def _check(found: InstallationState, days: int) -> str:
-    if found.custody.damaged is not None:
+def _log_check(state: InstallationState, days: int) -> str:
+    if state.custody.damaged is not None:
         return N_("The custody log is not as it was written.")
-    return _older(
+    return _if_older(
         N_("The last check of the custody log was %(when)s UTC."),
         N_("The last check of the custody log: never."),
-        found.custody.fits,
-        found.moment,
+        state.custody.fits,
+        state,
         days,
     )
 
 
-def _backup(found: InstallationState, days: int) -> str:
-    return _older(
-        N_("The last backup was %(when)s UTC."),
-        N_("The last backup: never."),
-        found.backup,
-        found.moment,
-        days,
-    )
+def _backup(state: InstallationState, days: int) -> str:
+    message, never = N_("The last backup was %(when)s UTC."), N_("The last backup: never.")
+    return _if_older(message, never, state.backup, state, days)
 
 
-def _exhibits(found: InstallationState, most: int) -> str:
-    words = (
+def _exhibits(state: InstallationState, maximum: int) -> str:
+    message = (
         N_("%(damaged)s exhibit is damaged or missing.")
-        if found.damaged == 1
+        if state.damaged == 1
         else N_("%(damaged)s exhibits are damaged or missing.")
     )
-    return words % {"damaged": found.damaged} if found.damaged > most else ""
+    return message % {"damaged": state.damaged} if state.damaged > maximum else ""
 
 
 KINDS = (
@@ -187,30 +186,33 @@ KINDS = (
     AlertKind("disk", N_("MB that must be free on the data folder's disk"), _disk),
     AlertKind("workers", N_("Worker services that must be there, each counted once"), _workers),
     AlertKind("backup", N_("Days since the last backup"), _backup),
-    AlertKind("custody", N_("Days since the custody log was last found whole"), _check),
+    AlertKind("custody", N_("Days since the custody log was last found whole"), _log_check),
     AlertKind("exhibits", N_("Exhibits that may be damaged or missing"), _exhibits),
 )
 
 
 def thresholds(session: Session) -> dict[str, int]:
-    """Those that are set, by name."""
+    """Return the thresholds that are set, by name."""
     rows = session.scalars(select(Choice).where(Choice.name.startswith(_THRESHOLD)))
     return {row.name.removeprefix(_THRESHOLD): int(row.value) for row in rows}
 
 
 def set_thresholds(session: Session, form: Mapping[str, str]) -> None:
-    """Set those a form has, remove those it leaves empty; raises :class:`UserError` for what is no number."""
+    """Set the thresholds of a form, and remove those it leaves empty.
+
+    Raises :class:`UserError` for an invalid number.
+    """
     before, after = thresholds(session), {}
     for kind in KINDS:
         text = form.get(kind.name, "").strip()
-        digits = text.isascii() and text.isdigit() and len(text) <= len(str(_MOST))
-        if text and not (digits and int(text) <= _MOST):
+        is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_THRESHOLD))
+        if text and not (is_number and int(text) <= _MAX_THRESHOLD):
             raise UserError(
                 400,
                 gettext(
                     "“%(entered)s” is no whole number up to %(most)s.",
                     entered=text[:20],
-                    most=shown(_MOST, ","),
+                    most=shown(_MAX_THRESHOLD, ","),
                 ),
                 gettext("Nothing was changed."),
                 field=kind.name,
@@ -221,40 +223,40 @@ def set_thresholds(session: Session, form: Mapping[str, str]) -> None:
         return
     session.execute(delete(Choice).where(Choice.name.startswith(_THRESHOLD)))
     session.add_all(Choice(name=_THRESHOLD + name, value=str(n), made=now()) for name, n in after.items())
-    said = {kind.name: after.get(kind.name, "none") for kind in KINDS}
-    custody_log.append(session, "configuration", {"what": "alerts", **said})
+    details = {kind.name: after.get(kind.name, "none") for kind in KINDS}
+    custody_log.append(session, "configuration", {"what": "alerts", **details})
 
 
 def raised_alerts(session: Session) -> dict[str, datetime]:
-    """The alerts there are now, and since when."""
+    """Return the current alerts by name, with the time they were raised."""
     rows = session.scalars(select(Milestone).where(Milestone.name.startswith(_RAISED)))
     return {row.name.removeprefix(_RAISED): row.reached for row in rows}
 
 
 def check_alerts(settings: Settings, database: Database) -> dict[str, str]:
-    """Raise what passed its threshold, end what no longer does, and tell webhooks; what is passed now."""
+    """Raise and end alerts, notify webhooks, and return messages about all thresholds passed now, by name."""
     with database.begin() as session:
-        limits, before = thresholds(session), raised_alerts(session)
-    if not limits and not before:
+        limits, raised = thresholds(session), raised_alerts(session)
+    if not limits and not raised:
         return {}
-    found = gather_state(settings, database)
+    state = gather_state(settings, database)
     passed = {
-        kind.name: words
+        kind.name: message
         for kind in KINDS
-        if kind.name in limits and (words := kind.passed(found, limits[kind.name]))
+        if kind.name in limits and (message := kind.passed(state, limits[kind.name]))
     }
-    if passed.keys() != before.keys():
+    if passed.keys() != raised.keys():
         with database.alone() as session:
-            _change(session, passed, raised_alerts(session))
+            _update_alerts(session, passed, raised_alerts(session))
     return passed
 
 
-def _change(session: Session, passed: Mapping[str, str], before: Mapping[str, datetime]) -> None:
+def _update_alerts(session: Session, passed: Mapping[str, str], raised: Mapping[str, datetime]) -> None:
     moment = now()
-    for name in passed.keys() - before.keys():
+    for name in passed.keys() - raised.keys():
         log.warning("alert: %s", passed[name])
         session.add(Milestone(name=_RAISED + name, reached=moment))
         messages.queue_alert(session, "operations.alert", name, passed[name], moment)
-    for name in before.keys() - passed.keys():
+    for name in raised.keys() - passed.keys():
         session.execute(delete(Milestone).where(Milestone.name == _RAISED + name))
         messages.queue_alert(session, "operations.resolved", name, "", moment)

@@ -1,4 +1,7 @@
-"""Metrics for Prometheus: requests as they pass, and what rows, workers and disk say when asked."""
+"""Metrics for Prometheus: requests as they pass, and the installation's state when asked.
+
+Labels are states, endpoints and models; never a file's name or an id.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,18 @@ from sqlalchemy import func, select
 
 from detector.version import __version__
 from webapp.operations import alerts
-from webapp.operations import alerts as operations_alerts
-from webapp.operations.alerts import InstallationState
 from webapp.settings import Settings
 from webapp.storage.database import REVISION, Database
 from webapp.storage.tables import AnalysisRow, State, UploadRow
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_SECONDS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
-_LATENCIES = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_DURATION_BUCKETS = (5, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)  # seconds
+_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def install(app: Flask) -> None:
-    """Count every request of this process from here on."""
+    """Measure every request of this process from now on."""
     registry = CollectorRegistry()
     labels = ("method", "endpoint", "status")
     requests = Counter("reelproof_http_requests", "Requests answered", labels, registry=registry)
@@ -35,11 +36,11 @@ def install(app: Flask) -> None:
         "reelproof_http_request_seconds",
         "From the start of a request's handling to its answer; bodies are in before and sent after",
         ("endpoint",),
-        buckets=_LATENCIES,
+        buckets=_LATENCY_BUCKETS,
         registry=registry,
     )
     received = Counter("reelproof_http_received_bytes", "Bytes of requests' bodies", registry=registry)
-    registry.register(_Rows(app.extensions["settings"], app.extensions["database"]))
+    registry.register(_StateCollector(app.extensions["settings"], app.extensions["database"]))
     app.extensions["metrics"] = registry
 
     @app.before_request
@@ -57,93 +58,94 @@ def install(app: Flask) -> None:
 
 
 def render_metrics(app: Flask) -> bytes:
-    """All figures, in the text format of Prometheus."""
+    """Return all metrics in Prometheus's text format."""
     return generate_latest(app.extensions["metrics"])
 
 
-class _Rows(Collector):
-    """What the database and the disk say, read anew for each answer."""
+class _StateCollector(Collector):
+    """Metrics from the database and the disk, read for each response."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
 
     def describe(self) -> list[Metric]:
-        """Nothing in advance: registering must not need the tables."""
+        """Return nothing, so that registering does not need the tables."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """One family after another."""
-        yield from self._watched()
+        """Yield all families."""
+        yield from self._state()
         yield from self._durations()
         yield from self._uploads()
 
-    def _watched(self) -> Iterator[Metric]:
-        """What the page of operations shows."""
-        found = operations_alerts.gather_state(self._settings, self._database)
-        for name, of_state in found.states.items():
-            states = GaugeMetricFamily(f"reelproof_{name}", f"{name.capitalize()} by state", labels=["state"])
-            for state, count in of_state.items():
-                states.add_metric([state], count)
-            yield states
-        beats = GaugeMetricFamily(
+    def _state(self) -> Iterator[Metric]:
+        state = alerts.gather_state(self._settings, self._database)
+        for name, counts in state.states.items():
+            jobs = GaugeMetricFamily(f"reelproof_{name}", f"{name.capitalize()} by state", labels=["state"])
+            for job_state, count in counts.items():
+                jobs.add_metric([job_state], count)
+            yield jobs
+        heartbeats = GaugeMetricFamily(
             "reelproof_worker_heartbeat_age_seconds", "Since a worker service was heard of", labels=["worker"]
         )
-        for worker in found.workers:
-            beats.add_metric([worker.name], worker.age.total_seconds())
-        yield beats
-        runs = GaugeMetricFamily("reelproof_info", "What runs here", labels=["version", "tables"])
-        runs.add_metric([__version__, REVISION], 1)
-        yield runs
-        for name, words, value in _single(found):
-            yield GaugeMetricFamily(f"reelproof_{name}", words, value)
+        for worker in state.workers:
+            heartbeats.add_metric([worker.name], worker.age.total_seconds())
+        yield heartbeats
+        info = GaugeMetricFamily("reelproof_info", "What runs here", labels=["version", "tables"])
+        info.add_metric([__version__, REVISION], 1)
+        yield info
+        for name, help_text, value in _unlabelled(state):
+            yield GaugeMetricFamily(f"reelproof_{name}", help_text, value)
         with self._database.begin() as session:
             raised = alerts.raised_alerts(session)
-        told = GaugeMetricFamily("reelproof_alert", "Thresholds that are passed", labels=["name"])
+        alert_family = GaugeMetricFamily("reelproof_alert", "Thresholds that are passed", labels=["name"])
         for kind in alerts.KINDS:
-            told.add_metric([kind.name], kind.name in raised)
-        yield told
+            alert_family.add_metric([kind.name], kind.name in raised)
+        yield alert_family
 
     def _durations(self) -> Iterator[Metric]:
         done = (AnalysisRow.state == State.DONE, AnalysisRow.started.is_not(None))
         query = select(AnalysisRow.model, AnalysisRow.started, AnalysisRow.finished).where(*done)
-        seconds: dict[str, list[float]] = {}
+        by_model: dict[str, list[float]] = {}
         with self._database.begin() as session:
             for model, started, finished in session.execute(query):
                 if started is not None and finished is not None:
-                    seconds.setdefault(model or "", []).append((finished - started).total_seconds())
+                    by_model.setdefault(model or "", []).append((finished - started).total_seconds())
         family = HistogramMetricFamily(
             "reelproof_analysis_seconds", "How long analyses that are kept took", labels=["model"]
         )
-        for model, found in sorted(seconds.items()):
-            buckets = [(str(float(edge)), float(sum(one <= edge for one in found))) for edge in _SECONDS]
-            family.add_metric([model], [*buckets, ("+Inf", float(len(found)))], sum(found))
+        for model, durations in sorted(by_model.items()):
+            buckets = [
+                (str(float(edge)), float(sum(duration <= edge for duration in durations)))
+                for edge in _DURATION_BUCKETS
+            ]
+            family.add_metric([model], [*buckets, ("+Inf", float(len(durations)))], sum(durations))
         yield family
 
     def _uploads(self) -> Iterator[Metric]:
-        unfinished = UploadRow.analysis_id.is_(None)
-        query = select(func.count(), func.sum(UploadRow.received), func.sum(UploadRow.size)).where(unfinished)
+        query = select(func.count(), func.sum(UploadRow.received), func.sum(UploadRow.size))
         with self._database.begin() as session:
-            count, came, size = session.execute(query).one()
+            count, received, size = session.execute(query.where(UploadRow.analysis_id.is_(None))).one()
         yield GaugeMetricFamily("reelproof_uploads_unfinished", "Uploads in parts on their way", count)
-        yield GaugeMetricFamily("reelproof_uploads_received_bytes", "Bytes of them received", came or 0)
+        yield GaugeMetricFamily("reelproof_uploads_received_bytes", "Bytes of them received", received or 0)
         yield GaugeMetricFamily("reelproof_uploads_announced_bytes", "Bytes of them announced", size or 0)
 
 
-def _single(found: InstallationState) -> Iterator[tuple[str, str, float]]:
-    """Figures without labels; what never happened has none."""
-    yield "queue_age_seconds", "Age of the oldest job that waits", found.waited.total_seconds()
-    yield "exhibits", "Exhibits kept", found.exhibits
-    yield "exhibit_bytes", "Bytes of exhibits kept", found.exhibit_bytes
-    yield "exhibits_damaged", "Exhibits whose file is damaged or missing", found.damaged
-    yield "webhook_messages_waiting", "Messages to deliver", found.messages
-    yield "disk_free_bytes", "Free on the disk of the data folder", found.disk_free
-    yield "disk_bytes", "Size of that disk", found.disk_size
-    yield "custody_entries", "Entries of the custody log", found.entries
-    yield "custody_damaged", "1 once the custody log was found changed", found.custody.damaged is not None
-    for name, what, moment in (
-        ("backup", "the last backup", found.backup),
-        ("custody_check", "the custody log was last found whole", found.custody.fits),
-        ("integrity_check", "all exhibits were last hashed again", found.integrity),
+def _unlabelled(state: alerts.InstallationState) -> Iterator[tuple[str, str, float]]:
+    """Yield name, help text and value of metrics without labels, if there is a value."""
+    yield "queue_age_seconds", "Age of the oldest job that waits", state.waited.total_seconds()
+    yield "exhibits", "Exhibits kept", state.exhibits
+    yield "exhibit_bytes", "Bytes of exhibits kept", state.exhibit_bytes
+    yield "exhibits_damaged", "Exhibits whose file is damaged or missing", state.damaged
+    yield "webhook_messages_waiting", "Messages to deliver", state.messages
+    yield "disk_free_bytes", "Free on the disk of the data folder", state.disk_free
+    yield "disk_bytes", "Size of that disk", state.disk_size
+    yield "custody_entries", "Entries of the custody log", state.entries
+    yield "custody_damaged", "1 once the custody log was found changed", state.custody.damaged is not None
+    for name, event, moment in (
+        ("backup", "the last backup", state.backup),
+        ("custody_check", "the custody log was last found whole", state.custody.fits),
+        ("integrity_check", "all exhibits were last hashed again", state.integrity),
     ):
         if moment is not None:
-            yield f"{name}_age_seconds", f"Since {what}", (found.moment - moment).total_seconds()
+            yield f"{name}_age_seconds", f"Since {event}", (state.moment - moment).total_seconds()

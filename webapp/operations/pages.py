@@ -10,7 +10,6 @@ from webapp.accounts.permissions import Permission, require
 from webapp.errors import UserError
 from webapp.http.error_responses import show_form_again
 from webapp.operations import alerts, health
-from webapp.operations import alerts as operations_alerts
 
 blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 
@@ -18,16 +17,16 @@ blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 @blueprint.get("")
 @require(Permission.CONFIGURE)
 def show(problem: UserError | None = None) -> str:
-    """Queue, workers, disk, backup, checks, versions; what is passed of the thresholds."""
-    settings = context.settings()
-    passed = alerts.check_alerts(settings, context.database())
-    with context.database().begin() as session:
+    """Show queue, workers, disk, backup, checks and versions, and which thresholds are passed."""
+    settings, database = context.settings(), context.database()
+    passed = alerts.check_alerts(settings, database)
+    with database.begin() as session:
         limits, since = alerts.thresholds(session), alerts.raised_alerts(session)
     return render_template(
         "pages/operations.html",
-        found=operations_alerts.gather_state(settings, context.database()),
-        checks=[check for check in health.readiness_checks(settings, context.database()) if check.problem],
-        versions=operations_alerts.versions(context.database()),
+        found=alerts.gather_state(settings, database),
+        checks=[check for check in health.readiness_checks(settings, database) if check.problem],
+        versions=alerts.versions(database),
         kinds=alerts.KINDS,
         limits=request.form if problem else limits,
         problem=problem,

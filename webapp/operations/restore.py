@@ -15,53 +15,66 @@ from detector.files import flush_file, flush_folder, hash_file
 from webapp.custody import custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
-from webapp.operations import backup
-from webapp.operations.backup import CUSTODY_KEY, DATA, DATABASE, KEYS, BackupManifest
+from webapp.operations.backup import (
+    CUSTODY_KEY,
+    DATA,
+    DATABASE,
+    KEYS,
+    MANIFEST_FILE,
+    BackupManifest,
+    iter_problems,
+    locate_file,
+    read_manifest,
+)
 from webapp.settings import Settings
-from webapp.storage import database as storage_database
 from webapp.storage.data_folder import Folders
-from webapp.storage.database import REVISION, Database, connect
+from webapp.storage.database import REVISION, Database, connect, has_tables, open_copy, restore_rows
 from webapp.storage.tables import SessionRow, SignInFailure, UploadRow, WorkerRow
 
-_MOST = 20  # problems that are named
-_EXHIBITS = f"{DATA}/exhibits/"  # what the paths of exhibits in a backup begin with
+_MAX_PROBLEMS = 20
+_EXHIBITS = f"{DATA}/exhibits/"
 
 
-def restore(settings: Settings, place: Path, keys: Path | None = None) -> BackupManifest:
-    """Check a backup and put it back; the rows last, so that what was interrupted is no data folder.
+def restore(settings: Settings, folder: Path, keys: Path | None = None) -> BackupManifest:
+    """Check a backup and restore it; the rows come last, so an interrupted restore is no data folder.
 
-    Raises :class:`UserError` for a backup that is damaged, and for a data folder or database in use. Nothing
-    is written then.
+    Raises :class:`UserError`, before anything is written, if the backup is damaged, or the data folder or the
+    database is in use.
     """
-    manifest = backup.read_manifest(place)
-    _refuse_newer(manifest)
+    manifest = read_manifest(folder)
+    _refuse_newer_backup(manifest)
     _refuse_used(settings, manifest)
     database = connect(settings)
     try:
-        if settings.postgresql is not None and storage_database.has_tables(database):
+        if settings.postgresql is not None and has_tables(database):
             raise UserError(
                 409, "The database has tables already.", "Name an empty one in REELPROOF_DATABASE."
             )
-        found = list(itertools.islice(backup.iter_problems(place, manifest, keys), _MOST + 1))
-        if found:
-            more = " And more." if len(found) > _MOST else ""
+        problems = list(itertools.islice(iter_problems(folder, manifest, keys), _MAX_PROBLEMS + 1))
+        if problems:
+            more = " And more." if len(problems) > _MAX_PROBLEMS else ""
             remedy = "Use another backup."
-            if keys is None and all(each.startswith(f"{KEYS}/") for each in found):
+            if keys is None and all(problem.startswith(f"{KEYS}/") for problem in problems):
                 remedy = "If its key files are kept apart, name their folder: --keys DIR."
-            raise UserError(422, f"{' '.join(found[:_MOST])}{more}", f"{remedy} Nothing was put back.")
+            raise UserError(
+                422, f"{' '.join(problems[:_MAX_PROBLEMS])}{more}", f"{remedy} Nothing was put back."
+            )
         Folders.local(settings.data).create()
-        for each in manifest.files:
-            if each.path != DATABASE:
-                source, target = backup.locate_file(place, each, keys), _target(settings, each.path)
-                # A disk of backups need not know modes.
-                _put(source, target, read_only=each.path.startswith(_EXHIBITS))
-        _rows(place, database, settings, manifest)
+        for file in manifest.files:
+            if file.path != DATABASE:
+                source, target = locate_file(folder, file, keys), _target(settings, file.path)
+                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+                # Set explicitly: the disk of a backup may not support modes.
+                target.chmod(0o440 if file.path.startswith(_EXHIBITS) else 0o600)
+                flush_file(target)
+        _restore_rows(folder, database, settings, manifest)
     finally:
         database.close()
     return manifest
 
 
-def _refuse_newer(manifest: BackupManifest) -> None:
+def _refuse_newer_backup(manifest: BackupManifest) -> None:
     if manifest.revision > REVISION:
         raise UserError(
             409,
@@ -98,34 +111,27 @@ def _target(settings: Settings, path: str) -> Path:
     return settings.data.joinpath(*rest)
 
 
-def _put(source: Path, target: Path, *, read_only: bool) -> None:
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
-    target.chmod(0o440 if read_only else 0o600)
-    flush_file(target)
-
-
-def _rows(place: Path, database: Database, settings: Settings, manifest: BackupManifest) -> None:
-    """Put the rows in place, in one step: with tables of this version, and what a restore changes in them."""
-    with tempfile.TemporaryDirectory(dir=Folders.local(settings.data).incoming) as aside:
-        rows = Path(aside, DATABASE)
-        shutil.copyfile(place / DATABASE, rows)
-        with closing(storage_database.open_copy(rows, settings)) as copied:
+def _restore_rows(folder: Path, database: Database, settings: Settings, manifest: BackupManifest) -> None:
+    """Migrate the rows in a temporary copy and put them in place in one step."""
+    with tempfile.TemporaryDirectory(dir=Folders.local(settings.data).incoming) as temporary:
+        rows = Path(temporary, DATABASE)
+        shutil.copyfile(folder / DATABASE, rows)
+        with closing(open_copy(rows, settings)) as copied:
             copied.migrate()
             custody_startup.check_key(copied, settings)
-            _forget(copied, hash_file(place / backup.MANIFEST_FILE)[1], manifest)
+            _record_restore(copied, hash_file(folder / MANIFEST_FILE)[1], manifest)
         if settings.postgresql is not None:
-            storage_database.restore_rows(rows, database)
+            restore_rows(rows, database)
             return
-        with closing(sqlite3.connect(rows)) as connection:  # the file remembers it
+        with closing(sqlite3.connect(rows)) as connection:  # the mode is stored in the file
             connection.execute("PRAGMA journal_mode=WAL")
         flush_file(rows)
         rows.rename(str(settings.database_url.database))
     flush_folder(settings.data)
 
 
-def _forget(copied: Database, sha256: str, manifest: BackupManifest) -> None:
-    """Nobody stays signed in, and unfinished uploads and workers of that time are gone."""
+def _record_restore(copied: Database, sha256: str, manifest: BackupManifest) -> None:
+    """Remove sessions, unfinished uploads and workers of that time, and record the restore."""
     with copied.alone() as session:
         for table in (SessionRow, SignInFailure, UploadRow, WorkerRow):
             session.execute(delete(table))

@@ -21,16 +21,16 @@ from webapp.storage.object_store import NO_STORE, Store, open_store
 
 log = logging.getLogger(__name__)
 
-_NO_PLACE = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
-_ABANDONED = 24 * 3600  # seconds; no analysis and no preview takes so long
+_UNUSABLE = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
+_ABANDONED_AFTER = 24 * 3600  # seconds; no analysis and no preview takes this long
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Paths under the data folder.
+    """Paths below the data folder.
 
-    None is ever built from a name a user chose, but for names of models, which are checked to be letters,
-    digits and hyphens.
+    Paths are never built from names that users chose, except for names of models, which are checked to be
+    letters, digits and hyphens.
     """
 
     data: Path
@@ -38,22 +38,22 @@ class Folders:
 
     @staticmethod
     def of(settings: Settings) -> Folders:
-        """Those of a running app or worker, with its store."""
+        """Return the folders of a running app or worker, with its store."""
         return Folders(settings.data, open_store(settings))
 
     @staticmethod
     def local(data: Path) -> Folders:
-        """Those of this machine, as if there were no store: for paths, and for what no store has."""
+        """Return the folders of this machine without the store: for paths, and for files never in a store."""
         return Folders(data, NO_STORE)
 
     @property
     def incoming(self) -> Path:
-        """Uploads on their way in; anything here at start is left over and removed."""
+        """Uploads in progress; files left over from the last run are removed at start."""
         return self.data / "incoming"
 
     @property
     def ready(self) -> Path:
-        """What processes that wait for an analysis keep beside them (:mod:`webapp.worker.ready_engine`)."""
+        """Files of engine processes that wait for an analysis (:mod:`webapp.worker.ready_engine`)."""
         return self.data / "ready"
 
     @property
@@ -63,7 +63,7 @@ class Folders:
 
     @property
     def analyses(self) -> Path:
-        """Finished results, one folder each; names starting with a dot are unfinished."""
+        """Finished results, one folder each. Names starting with a dot are unfinished."""
         return self.data / "analyses"
 
     @property
@@ -73,39 +73,39 @@ class Folders:
 
     @property
     def thumbnails(self) -> Path:
-        """Small pictures for the list, derived from results and not part of them."""
+        """Thumbnails for lists, derived from results and not part of them."""
         return self.data / "thumbnails"
 
     @property
     def broker(self) -> Path:
-        """Messages of the embedded broker; they carry ids only and may be lost."""
+        """Messages of the embedded broker. They hold only ids and may be lost."""
         return self.data / "broker"
 
     @property
     def models(self) -> Path:
-        """Added models, one folder each by name; folders starting with a dot are on their way in or out."""
+        """Added models, one folder each by name. Folders starting with a dot are being added or removed."""
         return self.data / "models"
 
     @property
     def deletions(self) -> Path:
-        """One small file for each deletion that has begun, by analysis (:mod:`webapp.analyses.deletion`)."""
+        """A small file for each deletion in progress, by analysis (:mod:`webapp.analyses.deletion`)."""
         return self.data / "deletions"
 
     @property
     def uploads(self) -> Path:
-        """Files that come in parts, by upload id, until they are whole; they outlive a restart."""
+        """Incomplete resumable uploads, by upload id. They survive a restart."""
         return self.data / "uploads"
 
     @property
     def previews(self) -> Path:
-        """What plays of each exhibit, by SHA-256: a small JSON file and, where needed, a preview."""
+        """Playback information of exhibits, by SHA-256: a JSON file and, where needed, a preview."""
         return self.data / "previews"
 
     @property
     def reports(self) -> Path:
-        """Rendered reports, one folder an analysis; made again whenever they are missing.
+        """Rendered reports, one folder per analysis, rendered again when missing.
 
-        In ``reviews``, as in the data folders of released versions.
+        The folder is named ``reviews`` for compatibility with data folders of released versions.
         """
         return self.data / "reviews"
 
@@ -116,68 +116,58 @@ class Folders:
 
     @property
     def live(self) -> Path:
-        """What live sessions write for pages, one folder each (:mod:`webapp.live.sessions`)."""
+        """Files that live sessions write for the pages, one folder each (:mod:`webapp.live.sessions`)."""
         return self.data / "live"
 
     def exhibit(self, sha256: str) -> Path:
-        """The exhibit of this SHA-256."""
+        """Return the path of an exhibit."""
         return self.exhibits / sha256[:2] / sha256
 
     def result(self, analysis_id: str) -> Path:
-        """The finished result of one analysis."""
+        """Return the folder of a finished analysis."""
         return self.analyses / analysis_id
 
     def comparison(self, comparison_id: str) -> Path:
-        """The finished result of one comparison."""
+        """Return the folder of a finished comparison."""
         return self.comparisons / comparison_id
 
     def validation(self, validation_id: str) -> Path:
-        """One validation."""
+        """Return the folder of a validation."""
         return self.validations / validation_id
 
     def unfinished(self, job_id: str, attempt: str) -> Path:
-        """Where one attempt writes its result, of an analysis or a comparison, until it is whole."""
+        """Return the folder in which one attempt at a job writes its result until it is complete."""
         return self.analyses / f".{job_id}.{attempt}"
 
     def fetched(self, job_id: str, attempt: str) -> Path:
-        """Where one attempt has its exhibits if only the store has them."""
+        """Return the folder for exhibits that one attempt fetches from the store."""
         return self.analyses / f".{job_id}.{attempt}.fetched"
 
     def upload(self, upload_id: str) -> Path:
-        """What came so far of one file that comes in parts."""
+        """Return the path of an incomplete resumable upload."""
         return self.uploads / upload_id
 
     def thumbnail(self, analysis_id: str) -> Path:
-        """The small picture of one analysis."""
+        """Return the path of the thumbnail of an analysis."""
         return self.thumbnails / f"{analysis_id}.jpg"
 
     def playback(self, sha256: str) -> Path:
-        """What plays of one exhibit."""
+        """Return the path of an exhibit's playback information."""
         return self.previews / f"{sha256}.json"
 
     def preview(self, sha256: str) -> Path:
-        """The preview of one exhibit: H.264 in mp4 whatever the exhibit was, or of a photo a JPEG."""
+        """Return the path of an exhibit's preview: H.264 in MP4 for a video, a JPEG for a photo."""
         return self.previews / f"{sha256}.mp4"
 
     def reports_of(self, analysis_id: str) -> Path:
-        """Rendered reports of one analysis, a folder for each state of what goes into them."""
+        """Return the folder of an analysis's rendered reports, with a subfolder per state of their inputs."""
         return self.reports / analysis_id
 
     def create(self) -> None:
-        """Make the folders, for this user alone, and let nobody else read a database that is there.
+        """Create the folders for this user alone, and withdraw other users' access to the database.
 
-        Raises :class:`SettingError` where there is no place for them.
+        Raises :class:`SettingError` if they cannot be created or written.
         """
-        kept = (
-            self.exhibits,
-            self.analyses,
-            self.comparisons,
-            self.thumbnails,
-            self.models,
-            self.previews,
-            self.reports,
-            self.validations,
-        )
         for folder in (
             self.data,
             self.incoming,
@@ -186,61 +176,69 @@ class Folders:
             self.broker,
             self.deletions,
             self.live,
-            *kept,
+            self.exhibits,
+            self.analyses,
+            self.comparisons,
+            self.thumbnails,
+            self.models,
+            self.previews,
+            self.reports,
+            self.validations,
         ):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as problem:
-                if problem.errno not in _NO_PLACE:
+                if problem.errno not in _UNUSABLE:
                     raise
                 raise unusable_folder_error(
                     self.data, f"{folder} cannot be made ({problem.strerror})"
                 ) from None
-            if not os.access(folder, os.W_OK | os.X_OK):  # read-only, or of a user that ran this before
+            if not os.access(folder, os.W_OK | os.X_OK):  # read-only, or owned by another user
                 raise unusable_folder_error(self.data, f"nothing can be written to {folder}")
-        for end in ("", "-wal", "-shm"):
-            _withhold(self.data / f"{DATABASE}{end}")
+        for suffix in ("", "-wal", "-shm"):
+            _make_private(self.data / f"{DATABASE}{suffix}")
 
     def remove_leftovers(self, *, alone: bool = True) -> None:
-        """Remove what an app that was killed left half-written.
+        """Remove files that a killed app left half-written.
 
-        Where workers on other machines share the folder (not ``alone``), what they may be at work on
-        stays until it is a day old; uploads are this process's own.
+        If workers on other machines share the folder (not ``alone``), files they may still be writing are
+        removed only after a day. Uploads belong to this process.
         """
-        newest = math.inf if alone else time.time() - _ABANDONED  # the clock may have been set back
+        latest = (
+            math.inf if alone else time.time() - _ABANDONED_AFTER
+        )  # inf: the clock may have been set back
         derived = (*self.previews.glob(".*"), *self.thumbnails.glob(".*"))
-        for path in (*self.incoming.iterdir(), *_older(derived, newest)):
+        for path in (*self.incoming.iterdir(), *_modified_before(derived, latest)):
             path.unlink(missing_ok=True)
-        self._remove_unfinished(newest)
-        half = (*self.models.glob(".*"), *self.validations.glob(".*"), *self.reports.glob("*/.*"))
-        for path in half:
+        self._remove_unfinished(latest)
+        for path in (*self.models.glob(".*"), *self.validations.glob(".*"), *self.reports.glob("*/.*")):
             shutil.rmtree(path, ignore_errors=True)
 
     def forget(self, analysis_id: str, sha256: str) -> None:
-        """Remove what was made for an analysis on a machine that only works; the store has it."""
+        """Remove an analysis's files from a machine that only runs workers; the store has them."""
         for path in (self.thumbnail(analysis_id), self.playback(sha256), self.preview(sha256)):
             path.unlink(missing_ok=True)
         shutil.rmtree(self.result(analysis_id), ignore_errors=True)
 
     def remove_abandoned(self) -> None:
-        """Remove what workers that were killed left half-written, once it is a day old."""
-        self._remove_unfinished(time.time() - _ABANDONED)
+        """Remove files that killed workers left half-written more than a day ago."""
+        self._remove_unfinished(time.time() - _ABANDONED_AFTER)
 
-    def _remove_unfinished(self, newest: float) -> None:
-        for path in _older((*self.analyses.glob(".*"), *self.ready.glob(".*")), newest):
+    def _remove_unfinished(self, latest: float) -> None:
+        for path in _modified_before((*self.analyses.glob(".*"), *self.ready.glob(".*")), latest):
             shutil.rmtree(path, ignore_errors=True)
 
 
 def lock_data_folder(data: Path) -> TextIO:
-    """Keep other apps from a data folder until the file that is returned is closed, or this process ends.
+    """Lock a data folder against other apps until the returned file is closed or this process ends.
 
-    Raises :class:`SettingError` if another one has it, and where there can be no lock.
+    Raises :class:`SettingError` if another app holds the lock, or the file system supports none.
     """
-    place = data / "lock"
+    path = data / "lock"
     try:
-        file = place.open("a+")
-    except OSError as problem:  # of another user, who ran this before
-        raise unusable_folder_error(data, f"{place} cannot be opened ({problem.strerror})") from None
+        file = path.open("a+")
+    except OSError as problem:  # owned by another user
+        raise unusable_folder_error(data, f"{path} cannot be opened ({problem.strerror})") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -259,21 +257,21 @@ def lock_data_folder(data: Path) -> TextIO:
 
 
 def unusable_folder_error(data: Path, why: str) -> SettingError:
-    """What to say of a data folder that cannot be used, and what to do about it."""
+    """Return the error for a data folder that cannot be used."""
     return SettingError(
         f"REELPROOF_DATA={data} cannot be the data folder: {why}. Name a folder that this user may write to."
     )
 
 
-def _withhold(path: Path) -> None:
-    """Take from others what they may do with a file; hashes of passwords are in it."""
+def _make_private(path: Path) -> None:
+    """Withdraw other users' access to a file of the database: it holds password hashes."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             path.chmod(mode & 0o700)
     except FileNotFoundError:
         pass
-    except OSError as problem:  # of another user, or on a disk without modes
+    except OSError as problem:  # owned by another user, or on a disk without modes
         log.warning(
             "other users of this machine may read the database, and that cannot be changed (%s). "
             "As its owner, run: chmod 600 %s",
@@ -282,8 +280,8 @@ def _withhold(path: Path) -> None:
         )
 
 
-def _older(paths: Iterable[Path], newest: float) -> Iterator[Path]:
+def _modified_before(paths: Iterable[Path], latest: float) -> Iterator[Path]:
     for path in paths:
         with contextlib.suppress(OSError):  # finished or removed meanwhile
-            if path.stat().st_mtime <= newest:
+            if path.stat().st_mtime <= latest:
                 yield path

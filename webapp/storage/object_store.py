@@ -1,4 +1,12 @@
-"""An S3-compatible store beside the data folder, for machines that share no folder."""
+"""An S3-compatible store beside the data folder, for machines that share no folder.
+
+With a store, its copy of a file is authoritative and the data folder is a cache of it. Files have the same
+names as below the data folder. A folder is stored as one object, a tar, so that it is seen complete or not
+at all. Fetched files are checked, flushed and only then renamed into place.
+
+fsspec and s3fs are imported at first use, and start a thread. A worker forks its confined processes, so it
+leaves the store to a process of its own (:mod:`webapp.worker.store_transfer`).
+"""
 
 from __future__ import annotations
 
@@ -22,19 +30,25 @@ from webapp.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_READ_BLOCK = 16_000_000  # bytes requested at a time when a stored file is only read
+_CHUNK = 1 << 20
+_TAR_END = bytes(tarfile.BLOCKSIZE)  # two of these end a tar
+# Seconds for one request including retries, which may hold a thread of the web server.
+_TIMEOUT = 15
+_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-_OF_DISK_HERE = (*_DISK_FULL, errno.EROFS)
-_NO_ENTRY = frozenset(
+_ACCESS_DENIED_CODES = frozenset(
     {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "401", "403"}
 )
-_FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "507"})
+_STORE_FULL_CODES = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "507"})
 
 
 @contextmanager
 def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
-    """Say in words what is wrong with the store at ``url``: raises :class:`StoreError`.
+    """Turn errors of the store at ``url`` into :class:`StoreError`.
 
-    ``FileNotFoundError`` stays what it is, and so does the ``OSError`` of a disk here that is full or
+    s3fs raises errors of botocore, aiohttp and the operating system, some with an error code of S3.
+    ``FileNotFoundError`` passes unchanged, and so does the ``OSError`` of a local disk that is full or
     read-only.
     """
     try:
@@ -42,10 +56,10 @@ def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
     except (StoreError, InterruptedError):
         raise
     except Exception as problem:
-        code = _code(problem)
+        code = _s3_code(problem)
         if isinstance(problem, FileNotFoundError) and code != "NoSuchBucket":
             raise
-        if isinstance(problem, OSError) and problem.errno in _OF_DISK_HERE and not code:
+        if isinstance(problem, OSError) and problem.errno in (*_DISK_FULL, errno.EROFS) and not code:
             raise
         log.warning("%s at %s: %s", url, endpoint or "its usual address", problem)
         if code == "NoSuchBucket":
@@ -54,7 +68,10 @@ def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
                 gettext("The store has no such bucket."),
                 gettext("Make the bucket, or correct REELPROOF_STORE."),
             ) from problem
-        if code in _NO_ENTRY or type(problem).__name__ in ("NoCredentialsError", "PermissionError"):
+        if code in _ACCESS_DENIED_CODES or type(problem).__name__ in (
+            "NoCredentialsError",
+            "PermissionError",
+        ):
             raise StoreError(
                 503,
                 gettext("The store does not let Reelproof in."),
@@ -63,7 +80,7 @@ def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
                     "may do there: read, write, list, delete."
                 ),
             ) from problem
-        if code in _FULL:
+        if code in _STORE_FULL_CODES:
             raise StoreError(
                 507, gettext("The store is full."), gettext("Make room there, then try again.")
             ) from problem
@@ -77,9 +94,18 @@ def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
         ) from problem
 
 
+def _s3_code(problem: BaseException) -> str:
+    """Return the S3 error code of an error, which s3fs may have wrapped; empty if it has none."""
+    for error in (problem, problem.__cause__):
+        response = getattr(error, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+    return ""
+
+
 @contextmanager
 def explain_full_disk() -> Iterator[None]:
-    """Raise :class:`StoreError` where this machine's disk has no room for what comes from the store."""
+    """Raise :class:`StoreError` when the local disk has no room for a file from the store."""
     try:
         yield
     except OSError as problem:
@@ -95,133 +121,118 @@ def explain_full_disk() -> Iterator[None]:
         ) from problem
 
 
-def _code(problem: BaseException) -> str:
-    """S3's own code of an error, which s3fs wraps; empty where it did not come from there."""
-    for error in (problem, problem.__cause__):
-        response = getattr(error, "response", None)
-        if isinstance(response, dict):
-            return str(response.get("Error", {}).get("Code", ""))
-    return ""
-
-
-_CHUNK = 1 << 20
-_END = bytes(tarfile.BLOCKSIZE)  # two of these end a tar
-
-
 class DamagedTar(ValueError):
-    """A file is no tar that :func:`pack` wrote."""
+    """A file is not a tar written by :func:`pack_folder`."""
 
 
 def pack_folder(folder: Path, tar: Path) -> None:
-    """Write all files of ``folder`` and below into a new tar; none may have 8 GB or a name over 100 bytes."""
-    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as whole:
+    """Write all files of a folder to a new tar. No file may have 8 GB or a name longer than 100 bytes."""
+    with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 member = tarfile.TarInfo(path.relative_to(folder).as_posix())
                 member.size, member.mode = path.stat().st_size, 0o600
                 with path.open("rb") as file:
-                    whole.addfile(member, file)
+                    archive.addfile(member, file)
 
 
 def unpack_folder(tar: Path, folder: Path) -> None:
-    """Write the files of ``tar`` into an empty ``folder``; together they are not larger than it.
+    """Unpack a tar into an empty folder; the files together are not larger than the tar.
 
-    Raises :class:`DamagedTar`; what was unpacked until then is left.
+    Anybody who can write to the store can put any tar there, and it is unpacked before its hash is compared.
+    So only what :func:`pack_folder` writes is accepted: plain files. :mod:`tarfile` also supports links,
+    compression and sparse files, and its filters have let files escape the folder (CVE-2025-4517).
+
+    Raises :class:`DamagedTar`, leaving the files unpacked so far.
     """
-    most = tar.stat().st_size
-    with tar.open("rb") as whole:
-        while (block := whole.read(tarfile.BLOCKSIZE)) != _END:
+    max_size = tar.stat().st_size
+    with tar.open("rb") as archive:
+        while (block := archive.read(tarfile.BLOCKSIZE)) != _TAR_END:
             try:
                 member = tarfile.TarInfo.frombuf(block, "utf-8", "strict")
             except (tarfile.HeaderError, ValueError) as problem:
                 raise DamagedTar("no header of a file") from problem
-            if not 0 <= member.size <= most:
+            if not 0 <= member.size <= max_size:
                 raise DamagedTar("a size that cannot be")
             if member.type == tarfile.XHDTYPE:
-                # Of tars of earlier versions: the moment of the file that follows, to the nanosecond.
-                whole.seek(member.size, 1)
+                # In tars of earlier versions: the modification time of the next file, in nanoseconds.
+                archive.seek(member.size, 1)
             elif member.type == tarfile.REGTYPE and not escapes_folder(member.name):
-                _unpack(whole, member.size, folder / member.name)
+                _unpack_file(archive, member.size, folder / member.name)
             else:
                 raise DamagedTar("something other than files")
-            whole.seek(-member.size % tarfile.BLOCKSIZE, 1)
+            archive.seek(-member.size % tarfile.BLOCKSIZE, 1)
 
 
-def _unpack(whole: BinaryIO, size: int, to: Path) -> None:
-    """Write the next ``size`` bytes to the new file ``to``."""
+def _unpack_file(archive: BinaryIO, size: int, path: Path) -> None:
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        file = to.open("xb")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("xb")
     except (FileExistsError, NotADirectoryError) as problem:
         raise DamagedTar("a name twice") from problem
     with file:
         while size:
-            piece = whole.read(min(size, _CHUNK))
-            if not piece:
+            chunk = archive.read(min(size, _CHUNK))
+            if not chunk:
                 raise DamagedTar("it breaks off")
-            size -= file.write(piece)
-
-
-_BLOCK = 16_000_000  # bytes asked for at a time where a stored file is only read
-# Seconds for the answer to a question, asked again or not: who asks may be a thread of the web server.
-_ANSWER_WITHIN = 15
-_CONFIG = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 2}}
+            size -= file.write(chunk)
 
 
 class Store:
-    """No store: what lies in the data folder is all there is. Every path is one below the data folder."""
+    """The absence of a store: the data folder holds everything. All paths are below the data folder."""
 
     elsewhere = False  # whether there is a store
 
     def check(self) -> None:
-        """Raise :class:`~webapp.errors.StoreError` unless files can be put, read and removed."""
+        """Raise :class:`StoreError` unless files can be written, read and removed."""
 
     def put(self, source: Path, path: Path) -> None:
-        """Put the bytes of a file into the store, as those of ``path``."""
+        """Store the bytes of ``source`` under ``path``."""
 
     def put_folder(self, folder: Path) -> None:
-        """Put a whole folder into the store."""
+        """Store a whole folder."""
 
     def fetch(
         self, path: Path, sha256: str | None = None, *, to: Path | None = None, anew: bool = False
     ) -> bool:
-        """Have the file in its place, or at ``to``, ``anew`` even if it is there; False where there is none.
+        """Fetch a file to its path, or to ``to``, and return False if there is none.
 
-        Raises :class:`DamagedFile` for one that was fetched and has another SHA-256.
+        An existing file is fetched again only with ``anew``. Raises :class:`DamagedFile` if a fetched file
+        does not have the given SHA-256.
         """
         return path.exists()
 
     def fetch_folder(self, folder: Path, refuse: Callable[[Path], None]) -> bool:
-        """Have the folder in its place; False where there is none. ``refuse`` raises for a damaged one."""
+        """Fetch a folder and return False if there is none. ``refuse`` raises if the folder is damaged."""
         return folder.exists()
 
     def size(self, path: Path) -> int | None:
-        """Bytes of a file in the store; None where it is not there."""
+        """Return the size of a stored file in bytes; None if it is not in the store."""
         return None
 
     def has_folder(self, folder: Path) -> bool:
-        """Whether the store has this folder."""
+        """Return whether the folder is in the store."""
         return False
 
     def below(self, folder: Path) -> list[Path]:
-        """Files in the store whose place is below a folder."""
+        """Return the paths of all stored files below a folder."""
         return []
 
     def set_aside(self, path: Path, aside: Path) -> None:
-        """Give a file in the store another name."""
+        """Rename a stored file."""
 
     def remove(self, stem: Path) -> None:
-        """Remove from the store all whose name begins with this one; ids and hashes begin no other."""
+        """Remove all stored files whose path begins with ``stem``; no id or hash is a prefix of another."""
 
     def opened(self, path: Path) -> AbstractContextManager[IO[bytes]]:
-        """The kept file to read from, wherever it is. Raises ``FileNotFoundError`` where there is none."""
+        """Open the authoritative copy for reading. Raises ``FileNotFoundError`` if there is none."""
         return path.open("rb", buffering=0)
 
     @contextmanager
     def held(self, path: Path, *, folder: bool) -> Iterator[Path]:
-        """Where the kept file or folder can be read for the ``with`` block, as it is kept.
+        """Yield a local path of the authoritative copy for the duration of the ``with`` block.
 
-        Raises ``FileNotFoundError`` where there is none.
+        Raises ``FileNotFoundError`` if there is none.
         """
         if not path.exists():
             raise FileNotFoundError(path)
@@ -235,127 +246,127 @@ class RemoteStore(Store):
 
     def __init__(self, url: str, endpoint: str | None, data: Path) -> None:
         self._url, self._endpoint, self._data = url, endpoint, data
-        self._aside = data / "analyses"  # what a crash leaves there of names with a dot is removed
+        self._temporary = data / "analyses"  # dot names left there by a crash are removed at the next start
 
     def check(self) -> None:
-        with tempfile.NamedTemporaryFile(dir=self._aside, prefix=".probe.") as file:
+        with tempfile.NamedTemporaryFile(dir=self._temporary, prefix=".probe.") as file:
             file.write(b"Reelproof looks whether this store works.")
             file.flush()
-            place = self._data / "probes" / Path(file.name).name
-            self.put(Path(file.name), place)
+            path = self._data / "probes" / Path(file.name).name
+            self.put(Path(file.name), path)
             try:
-                if self.size(place) is None:
-                    raise DamagedFile(self._name(place))
+                if self.size(path) is None:
+                    raise DamagedFile(self._name(path))
             finally:
-                self.remove(place)
+                self.remove(path)
 
     def put(self, source: Path, path: Path) -> None:
-        with self._in_words():
+        with self._explained():
             self._files.put_file(str(source), self._name(path))
 
     def put_folder(self, folder: Path) -> None:
-        with explain_full_disk(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".put.") as place:
-            whole = Path(place, folder.name)
-            pack_folder(folder, whole)
-            self.put(whole, _tar(folder))
+        with explain_full_disk(), tempfile.TemporaryDirectory(dir=self._temporary, prefix=".put.") as place:
+            tar = Path(place, folder.name)
+            pack_folder(folder, tar)
+            self.put(tar, _tar_path(folder))
 
     def fetch(
         self, path: Path, sha256: str | None = None, *, to: Path | None = None, anew: bool = False
     ) -> bool:
         to = to or path
-        with _one_at_a_time(to):
+        with _fetch_lock(to):
             if to.exists() and not anew:
                 return True
-            with self._download(path) as aside:
-                if aside is None:
+            with self._download(path) as fetched:
+                if fetched is None:
                     return False
-                if sha256 is not None and hash_file(aside)[1] != sha256:
+                if sha256 is not None and hash_file(fetched)[1] != sha256:
                     raise DamagedFile(self._name(path))
-                aside.chmod(0o440)
-                flush_file(aside)
+                fetched.chmod(0o440)
+                flush_file(fetched)
                 to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.replace(aside, to)
+                os.replace(fetched, to)
                 flush_folder(to.parent)
         return True
 
     def fetch_folder(self, folder: Path, refuse: Callable[[Path], None]) -> bool:
-        with _one_at_a_time(folder):
+        with _fetch_lock(folder):
             if folder.exists():
                 return True
-            with self._download(_tar(folder)) as whole:
-                if whole is None:
+            with self._download(_tar_path(folder)) as tar:
+                if tar is None:
                     return False
-                unpacked = self._unpacked(whole, folder)
+                unpacked = self._unpacked(tar, folder)
                 try:
                     refuse(unpacked)
                 except (FileNotFoundError, ValueError) as problem:
-                    raise DamagedFile(self._name(_tar(folder))) from problem
+                    raise DamagedFile(self._name(_tar_path(folder))) from problem
                 publish_folder(unpacked, folder)
         return True
 
     def size(self, path: Path) -> int | None:
         try:
-            with self._in_words():
-                return int(self._files.info(self._name(path), timeout=_ANSWER_WITHIN)["size"])
+            with self._explained():
+                return int(self._files.info(self._name(path), timeout=_TIMEOUT)["size"])
         except FileNotFoundError:
             return None
 
     def has_folder(self, folder: Path) -> bool:
-        return self.size(_tar(folder)) is not None
+        return self.size(_tar_path(folder)) is not None
 
     def below(self, folder: Path) -> list[Path]:
-        with self._in_words():
-            found = self._files.find(self._name(folder), timeout=_ANSWER_WITHIN)
-        return [self._data / name.removeprefix(f"{self._root}/") for name in sorted(found)]
+        with self._explained():
+            names = self._files.find(self._name(folder), timeout=_TIMEOUT)
+        return [self._data / name.removeprefix(f"{self._root}/") for name in sorted(names)]
 
     def set_aside(self, path: Path, aside: Path) -> None:
-        with self._in_words():
+        with self._explained():
             self._files.mv(self._name(path), self._name(aside))
 
     def remove(self, stem: Path) -> None:
-        with self._in_words():
-            asked = {"prefix": stem.name, "timeout": _ANSWER_WITHIN}
-            for name in self._files.find(self._name(stem.parent), **asked):
+        with self._explained():
+            for name in self._files.find(self._name(stem.parent), prefix=stem.name, timeout=_TIMEOUT):
                 self._files.rm_file(name)
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[IO[bytes]]:
-        if self.size(path) is None:  # and it answers: reading has no end that is known before
+        # Asking for the size also ensures that the store responds: reading has no overall timeout.
+        if self.size(path) is None:
             raise FileNotFoundError(path)
-        with self._in_words(), self._files.open(self._name(path), "rb", block_size=_BLOCK) as stream:
+        with self._explained(), self._files.open(self._name(path), "rb", block_size=_READ_BLOCK) as stream:
             yield stream
 
     @contextmanager
     def held(self, path: Path, *, folder: bool) -> Iterator[Path]:
-        with self._download(_tar(path) if folder else path) as whole:
-            if whole is None:
+        with self._download(_tar_path(path) if folder else path) as file:
+            if file is None:
                 raise FileNotFoundError(path)
-            yield self._unpacked(whole, path) if folder else whole
+            yield self._unpacked(file, path) if folder else file
 
     def _unpacked(self, tar: Path, folder: Path) -> Path:
-        """What the fetched tar of ``folder`` holds, beside it; raises :class:`DamagedFile`."""
+        """Unpack the fetched tar of ``folder`` beside it; raises :class:`DamagedFile`."""
         unpacked = tar.with_name("unpacked")
         unpacked.mkdir(mode=0o700)
         try:
             unpack_folder(tar, unpacked)
         except DamagedTar as problem:
-            raise DamagedFile(self._name(_tar(folder))) from problem
+            raise DamagedFile(self._name(_tar_path(folder))) from problem
         return unpacked
 
     @contextmanager
     def _download(self, path: Path) -> Iterator[Path | None]:
-        """The stored file in a folder of its own, for the ``with`` block; None where there is none."""
-        with explain_full_disk(), tempfile.TemporaryDirectory(dir=self._aside, prefix=".fetch.") as place:
-            if self.size(path) is None:  # and it answers, as in opened
+        """Download a stored file to a temporary folder; yield None if there is no such file."""
+        with explain_full_disk(), tempfile.TemporaryDirectory(dir=self._temporary, prefix=".fetch.") as place:
+            if self.size(path) is None:  # ensures that the store responds, as in opened()
                 yield None
                 return
-            aside: Path | None = Path(place, "file")
+            fetched: Path | None = Path(place, "file")
             try:
-                with self._in_words():
-                    self._files.get_file(self._name(path), str(aside))
+                with self._explained():
+                    self._files.get_file(self._name(path), str(fetched))
             except FileNotFoundError:
-                aside = None
-            yield aside
+                fetched = None
+            yield fetched
 
     @cached_property
     def _files(self) -> Any:
@@ -369,33 +380,33 @@ class RemoteStore(Store):
     def _root(self) -> str:
         return self._url.removeprefix("s3://").strip("/")
 
-    def _in_words(self) -> AbstractContextManager[None]:
+    def _explained(self) -> AbstractContextManager[None]:
         return explain_store_errors(self._url, self._endpoint)
 
     def _name(self, path: Path) -> str:
         return f"{self._root}/{path.relative_to(self._data).as_posix()}"
 
 
-def open_store(settings: Settings) -> Store:
-    """The store of these settings; one a process."""
-    if settings.store is None:
-        return NO_STORE
-    return _remote(settings.store, settings.store_endpoint, settings.data)
-
-
 NO_STORE = Store()
 
 
+def open_store(settings: Settings) -> Store:
+    """Return the configured store, one per process."""
+    if settings.store is None:
+        return NO_STORE
+    return _remote_store(settings.store, settings.store_endpoint, settings.data)
+
+
 @lru_cache
-def _remote(url: str, endpoint: str | None, data: Path) -> RemoteStore:
+def _remote_store(url: str, endpoint: str | None, data: Path) -> RemoteStore:
     return RemoteStore(url, endpoint, data)
 
 
 @lru_cache(maxsize=1024)
-def _one_at_a_time(_path: Path) -> threading.Lock:
-    """Held while a file is fetched, so that two requests at once fetch it once."""
+def _fetch_lock(_path: Path) -> threading.Lock:
+    """Return a lock to hold while a file is fetched, so that two simultaneous requests fetch it once."""
     return threading.Lock()
 
 
-def _tar(folder: Path) -> Path:
+def _tar_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.tar")

@@ -20,43 +20,42 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""A moment further ahead than this was recorded by a clock that ran fast; overlapping requests stay below."""
+
+
+def now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite forgets the zone, so it is put back on the way out."""
+    """A timezone-aware moment in UTC. SQLite drops the time zone, so it is restored on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a moment with no zone rather than guess one."""
+        """Reject a naive datetime instead of guessing its time zone."""
         if value is not None and value.tzinfo is None:
             raise ValueError("a moment needs a time zone")
         return value and value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the moment its zone again."""
+        """Restore the time zone."""
         if value is not None and value.tzinfo is None:
             return value.replace(tzinfo=UTC)
         return value
 
 
 class Base(DeclarativeBase):
-    """Root of the tables."""
+    """Base class of all tables."""
 
     type_annotation_map = {datetime: UtcDateTime()}
 
 
-CLOCK_TOLERANCE = timedelta(minutes=1)
-"""What lies further ahead than this was recorded by a clock that ran ahead; requests overtake each other."""
-
-
-def now() -> datetime:
-    """This moment, in UTC."""
-    return datetime.now(UTC)
-
-
 class Condition(StrEnum):
-    """What hashing an exhibit's kept file again showed."""
+    """Result of the latest check of an exhibit's stored file."""
 
     FITS = "fits"
     CHANGED = "changed"
@@ -65,22 +64,22 @@ class Condition(StrEnum):
 
 
 class Exhibit(Base):
-    """A file handed in, unchanged, known by its SHA-256."""
+    """An uploaded file, stored unchanged and identified by its SHA-256."""
 
     __tablename__ = "exhibits"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str] = mapped_column(String(255))  # as first handed in; never used as a path
+    name: Mapped[str] = mapped_column(String(255))  # of the first upload; never used as a path
     bytes: Mapped[int] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(String(255))  # relative to the data folder
     created: Mapped[datetime]
-    checked: Mapped[datetime | None]  # when the kept file was last hashed again
-    condition: Mapped[str | None] = mapped_column(String(16))  # what that showed, a :class:`Condition`
+    checked: Mapped[datetime | None]  # when the stored file was last hashed again
+    condition: Mapped[str | None] = mapped_column(String(16))  # its result, a :class:`Condition`
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -91,7 +90,7 @@ class State(StrEnum):
 
 
 class Priority(IntEnum):
-    """Which of the jobs that wait comes first: the highest, then the oldest."""
+    """Priority of a job. The highest priority runs first, then the oldest job."""
 
     LOW = 0
     NORMAL = 1
@@ -99,26 +98,26 @@ class Priority(IntEnum):
 
     @property
     def words(self) -> str:
-        """As pages, programs and the custody log know it."""
+        """The name used by pages, the API and the custody log."""
         return self.name.lower()
 
 
 class JobRow(Base):
-    """What workers do, and where it stands. This row is authoritative, not the broker."""
+    """A job for the workers and its state. This row is authoritative, not the broker's message."""
 
     __abstract__ = True
-    noun: ClassVar[str]  # what the custody log and messages call it
+    noun: ClassVar[str]  # the name of this kind of job in the custody log and in messages
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # unguessable
     state: Mapped[str] = mapped_column(String(16))
     priority: Mapped[int] = mapped_column(default=Priority.NORMAL)  # a :class:`Priority`
-    queue: Mapped[str | None] = mapped_column(String(8))  # where it was sent; none: nowhere yet
+    queue: Mapped[str | None] = mapped_column(String(8))  # where it was sent; None: not sent yet
     stage: Mapped[str] = mapped_column(String(80), default="")
     progress: Mapped[float] = mapped_column(default=0.0)
     error: Mapped[str | None]
     remedy: Mapped[str | None]
     created: Mapped[datetime]
-    sent: Mapped[datetime | None]  # when the broker was last told of it
+    sent: Mapped[datetime | None]  # when the broker was last told about it
     started: Mapped[datetime | None]
     finished: Mapped[datetime | None]
     heartbeat: Mapped[datetime | None]
@@ -127,15 +126,15 @@ class JobRow(Base):
 
     @property
     def failed_on_its_file(self) -> bool:
-        """Whether the engine could not read a file, which no further attempt would change.
+        """Whether the engine could not read a file, so that another attempt would fail as well.
 
-        What it says of a file holds what to do as well, so that no remedy stands beside it.
+        Such an error message includes the remedy, so the column ``remedy`` is empty.
         """
         return self.state == State.FAILED and bool(self.error) and not self.remedy
 
 
 class AnalysisRow(JobRow):
-    """One analysis of an exhibit."""
+    """An analysis of an exhibit."""
 
     __tablename__ = "analyses"
     noun = "analysis"
@@ -150,23 +149,22 @@ class AnalysisRow(JobRow):
     file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
-    # JSON of a `detector.schema.analysis.Summary`, in a column with the name of earlier versions
+    # A `detector.schema.summary.Summary` as JSON; earlier versions named the column "finding".
     summary: Mapped[str | None] = mapped_column("finding", Text)
-    # JSON: ids of its segments looked at, not flagged; none: nobody annotated a segment
+    # JSON: ids of segments a reviewer looked at and did not flag; None: no segment was annotated
     unflagged: Mapped[str | None] = mapped_column(Text)
-    model: Mapped[str | None] = mapped_column(String(60))  # its name; none: the default when it starts
-    changed_parameters: Mapped[str | None] = mapped_column("settings", Text)  # as JSON; none: the defaults
-    duration: Mapped[float | None]  # of the exhibit, seconds
-    # as the analysis states it; none: a photo, or unknown
-    frame_rate: Mapped[str | None] = mapped_column(Text)
-    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # who handed it in
+    model: Mapped[str | None] = mapped_column(String(60))  # None: the default when the analysis starts
+    changed_parameters: Mapped[str | None] = mapped_column("settings", Text)  # JSON; None: the defaults
+    duration: Mapped[float | None]  # of the exhibit, in seconds
+    frame_rate: Mapped[str | None] = mapped_column(Text)  # as in the result; None: a photo, or unknown
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
 
 
 class ComparisonRow(JobRow):
-    """One comparison of an exhibit with a reference, another exhibit."""
+    """A comparison of an exhibit with a reference, another exhibit."""
 
     __tablename__ = "comparisons"
     __table_args__ = (Index("comparisons_state", "state"),)
@@ -174,10 +172,10 @@ class ComparisonRow(JobRow):
 
     exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
     reference_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
-    file: Mapped[str] = mapped_column(String(255))  # what who asked knew the exhibit as
+    file: Mapped[str] = mapped_column(String(255))  # the exhibit's name for the person who asked
     reference_file: Mapped[str] = mapped_column(String(255))
     asked_by: Mapped[str] = mapped_column(String(120))  # a principal's name
-    related: Mapped[bool | None]  # none: not done
+    related: Mapped[bool | None]  # None: not done
     segments: Mapped[int | None]  # how many were found
     outcome: Mapped[str | None] = mapped_column(Text)  # a `detector.schema.comparison.Outcome`
 
@@ -186,11 +184,11 @@ class ComparisonRow(JobRow):
 
 
 JOBS: tuple[type[AnalysisRow] | type[ComparisonRow], ...] = (AnalysisRow, ComparisonRow)
-"""Every kind of job. Their ids are random, so an id is of one of them alone."""
+"""All kinds of jobs. Their ids are random, so an id identifies a job of only one kind."""
 
 
 class WorkerRow(Base):
-    """A worker that is there, and when it last said so."""
+    """A worker process, and its last sign of life."""
 
     __tablename__ = "workers"
 
@@ -200,29 +198,29 @@ class WorkerRow(Base):
 
 
 class User(Base):
-    """An account. It is never removed, only disabled: the custody log names it."""
+    """An account. Accounts are disabled but never removed: the custody log names them."""
 
     __tablename__ = "users"
     __table_args__ = (Index("users_subject", "subject", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(40), unique=True)  # what they sign in as, in small letters
+    name: Mapped[str] = mapped_column(String(40), unique=True)  # for signing in, in lower case
     display: Mapped[str] = mapped_column(String(80))
     role: Mapped[str] = mapped_column(String(16))
     password: Mapped[str] = mapped_column(String(200))  # Argon2id, with its parameters
     password_set: Mapped[datetime]
-    one_time: Mapped[bool]  # given out by somebody else; changed at the first sign-in
+    one_time: Mapped[bool]  # set by somebody else, so it must be changed at the first sign-in
     disabled: Mapped[datetime | None]
     created: Mapped[datetime]
     factor_secret: Mapped[str | None] = mapped_column(String(200))  # encrypted, base64
-    factor_since: Mapped[datetime | None]  # a code is asked for since; none: the secret does not count yet
-    factor_step: Mapped[int] = mapped_column(BigInteger, default=0)  # the last that a code was used of
-    subject: Mapped[str | None] = mapped_column(String(64))  # a hash of who it is at the provider
-    language: Mapped[str] = mapped_column(String(8), default="")  # of pages; empty: what the browser asks for
+    factor_since: Mapped[datetime | None]  # when the second factor became active; None: not confirmed yet
+    factor_step: Mapped[int] = mapped_column(BigInteger, default=0)  # time step of the last code used
+    subject: Mapped[str | None] = mapped_column(String(64))  # a hash of the identity at the provider
+    language: Mapped[str] = mapped_column(String(8), default="")  # of pages; empty: as the browser asks
 
 
 class RecoveryCode(Base):
-    """A code in place of one of the second factor; only its SHA-256 is kept."""
+    """A single-use replacement for a code of the second factor. Only its SHA-256 is stored."""
 
     __tablename__ = "recovery_codes"
 
@@ -232,7 +230,7 @@ class RecoveryCode(Base):
 
 
 class SessionRow(Base):
-    """Somebody signed in. The token itself is only in their cookie; here is its SHA-256."""
+    """A session of a signed-in user. Only the cookie holds the token; the id is its SHA-256."""
 
     __tablename__ = "sessions"
 
@@ -240,19 +238,16 @@ class SessionRow(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     started: Mapped[datetime]
     seen: Mapped[datetime]  # the last request, to the minute
-    confirmed: Mapped[datetime]  # when the password was last given
+    confirmed: Mapped[datetime]  # when the password was last entered
     address: Mapped[str] = mapped_column(String(45))
-    agent: Mapped[str] = mapped_column(String(200))  # what the browser calls itself
+    agent: Mapped[str] = mapped_column(String(200))  # the browser's User-Agent
     way: Mapped[str] = mapped_column(String(16), default="password")  # or "provider"
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 
 
 class SignInFailure(Base):
-    """Wrong passwords in a row, for one account from one place.
-
-    :mod:`webapp.accounts.passwords` counts them.
-    """
+    """Consecutive wrong passwords for one account from one place, for throttling."""
 
     __tablename__ = "sign_in_failures"
 
@@ -262,7 +257,7 @@ class SignInFailure(Base):
 
 
 class ApiToken(Base):
-    """A token of the API; only its SHA-256 is kept (:mod:`webapp.accounts.tokens`)."""
+    """A token of the API. Only its SHA-256 is stored."""
 
     __tablename__ = "api_tokens"
 
@@ -270,7 +265,7 @@ class ApiToken(Base):
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(80))
     scopes: Mapped[str] = mapped_column(String(255))  # separated by spaces
-    user_id: Mapped[int | None]  # whose; none: of the person on this machine
+    user_id: Mapped[int | None]  # the owner; None: the local user of this machine
     made: Mapped[datetime]
     expires: Mapped[datetime | None]
     used: Mapped[datetime | None]
@@ -278,23 +273,24 @@ class ApiToken(Base):
 
 
 class CaseRow(Base):
-    """What belongs together, and who may see it."""
+    """A case: analyses that belong together, and the people who may see them."""
 
     __tablename__ = "cases"
-    # The custody log names cases by their numbers: that of a purged one is not given again.
+    # The custody log refers to cases by number, so the number of a purged case is never reused.
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(120))  # not unique: a refusal would tell of cases not to be seen
+    # Not unique: refusing a duplicate would reveal cases that the user may not see.
+    name: Mapped[str] = mapped_column(String(120))
     description: Mapped[str] = mapped_column(Text, default="")
     created: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(40))  # a principal's name
-    closed: Mapped[datetime | None]  # nothing in it is changed since (:mod:`webapp.cases.closing`)
-    exported: Mapped[datetime | None]  # whole, the last time
+    closed: Mapped[datetime | None]  # nothing in the case may change while this is set
+    exported: Mapped[datetime | None]  # the last complete export
 
 
 class CaseMember(Base):
-    """Somebody who may see a case."""
+    """A user who may see a case."""
 
     __tablename__ = "case_members"
 
@@ -303,7 +299,7 @@ class CaseMember(Base):
 
 
 class CaseDetailsRow(Base):
-    """What an examiner says of the case of an analysis: :class:`reports.inputs.case.CaseDetails` as JSON."""
+    """Case details of an analysis: a :class:`reports.inputs.case.CaseDetails` as JSON."""
 
     __tablename__ = "case_details"
 
@@ -313,7 +309,7 @@ class CaseDetailsRow(Base):
 
 
 class AnnotationRow(Base):
-    """What somebody said of an analysis; :mod:`reports.review.annotations` gives ``body`` its meaning.
+    """An annotation of an analysis; ``body`` is a :data:`reports.review.annotations.Annotation` as JSON.
 
     Rows are added and never changed. The other columns repeat what searches need.
     """
@@ -324,17 +320,16 @@ class AnnotationRow(Base):
     analysis_id: Mapped[str] = mapped_column(ForeignKey("analyses.id"), primary_key=True)
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    author: Mapped[str] = mapped_column(String(80))  # or who imported it, where the author is not verified
+    author: Mapped[str] = mapped_column(String(80))  # or the importing user, if the author is not verified
     verdict: Mapped[str | None] = mapped_column(String(16))
     made: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)
 
 
 class CaseReview(Base):
-    """Who reviews the exhibits of a case a second time, and what the second does not see until then.
+    """The reviewers of a case, and what the second reviewer must not see before judging.
 
-    ``blind`` is a :data:`reports.review.second_review.Hidden`, which :mod:`webapp.review.blinding`
-    reads.
+    ``blind`` is a :data:`reports.review.second_review.Hidden`, read by :mod:`webapp.review.blinding`.
     """
 
     __tablename__ = "case_reviews"
@@ -348,10 +343,10 @@ class CaseReview(Base):
 
 
 class ReviewStatement(Base):
-    """A judgement, message, proposal, acceptance or decision of a second review; never changed.
+    """A judgement, message, proposal, acceptance or decision of a second review.
 
-    :mod:`reports.review.second_review` gives ``body`` its meaning. The other columns repeat what searches
-    need.
+    Rows are added and never changed. ``body`` is JSON as defined by :mod:`reports.review.second_review`; the
+    other columns repeat what searches need.
     """
 
     __tablename__ = "review_statements"
@@ -365,9 +360,9 @@ class ReviewStatement(Base):
 
 
 class CustodyRow(Base):
-    """One entry of the custody log (:mod:`reports.custody.format`). Triggers refuse to change or remove it.
+    """One entry of the custody log (:mod:`reports.custody.format`). Triggers reject changes and deletions.
 
-    No foreign keys: an entry stays when what it is about is gone.
+    No foreign keys: an entry outlives the rows it refers to.
     """
 
     __tablename__ = "custody"
@@ -391,54 +386,52 @@ class CustodyRow(Base):
 
 
 class FingerprintRow(Base):
-    """What an exhibit looks like (:mod:`detector.fingerprint`); goes with the exhibit.
-
-    Numbers are never given twice: blocks of the index go by them.
-    """
+    """The perceptual fingerprint of an exhibit (:mod:`detector.fingerprint`), deleted with the exhibit."""
 
     __tablename__ = "fingerprints"
+    # Ids are never reused: blocks of the index refer to them.
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(primary_key=True)
     exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), unique=True)
     version: Mapped[int]
     made: Mapped[datetime]
-    looks: Mapped[bytes] = mapped_column(LargeBinary)  # 32 bytes each; none: nothing to find it by
-    # Last: SQLite then reads the columns before it without this one.
-    body: Mapped[bytes | None] = mapped_column(LargeBinary)  # none: the file could not be read
+    looks: Mapped[bytes] = mapped_column(LargeBinary)  # 32 bytes each; empty: nothing to search by
+    # The last column, so that SQLite can read the others without it.
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: the file could not be read
 
 
 class FingerprintBlock(Base):
-    """The looks of SIZE fingerprints with numbers one after another, together, so that they are read at once.
+    """The looks of ``SIZE`` consecutive fingerprints in one row, so that one read fetches them.
 
-    Derived from their rows: removed where one of these goes, and made again.
+    Derived data: removed when one of its fingerprints is removed, and built again later.
     """
 
     __tablename__ = "fingerprint_blocks"
     SIZE: ClassVar[int] = 1024
 
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # id of fingerprints // SIZE
-    owners: Mapped[bytes] = mapped_column(LargeBinary)  # int32, the fingerprint of each look
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # fingerprint id // SIZE
+    owners: Mapped[bytes] = mapped_column(LargeBinary)  # int32, the fingerprint id of each look
     codes: Mapped[bytes] = mapped_column(LargeBinary)  # uint64, four columns one after another
 
 
 class MatchRow(Base):
-    """Two exhibits that show the same, or one a part of the other; ``other_id`` was there first.
+    """Two exhibits of which one shows the same as the other or a part of it; ``other_id`` was there first.
 
-    ``body`` is a :class:`detector.fingerprint.match.Match` as JSON, told of ``exhibit_id``.
+    ``body`` is a :class:`detector.fingerprint.match.Match` as JSON, seen from ``exhibit_id``.
     """
 
     __tablename__ = "matches"
 
     exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), primary_key=True)
     other_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), primary_key=True, index=True)
-    of_all: Mapped[bool]  # copies of one another, and not only in part
+    of_all: Mapped[bool]  # complete copies of one another, not only parts
     found: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)
 
 
 class Milestone(Base):
-    """Something that is to happen once in the life of a data folder, and when it did."""
+    """A named event in the life of a data folder, and when it happened."""
 
     __tablename__ = "milestones"
 
@@ -447,7 +440,7 @@ class Milestone(Base):
 
 
 class Choice(Base):
-    """Something a person chose for the whole data folder, where nothing chosen means the shipped default."""
+    """A choice a person made for the whole data folder; without a row the shipped default applies."""
 
     __tablename__ = "choices"
 
@@ -457,14 +450,14 @@ class Choice(Base):
 
 
 class KeyedRequest(Base):
-    """A request that came with an Idempotency-Key, and its answer once there is one."""
+    """A request that carried an Idempotency-Key, and its response once there is one."""
 
     __tablename__ = "keyed_requests"
 
     who: Mapped[str] = mapped_column(String(120), primary_key=True)
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
-    identity: Mapped[str] = mapped_column(String(32))  # id of what it creates
+    identity: Mapped[str] = mapped_column(String(32))  # id of the row the request creates
     started: Mapped[datetime]
     status: Mapped[int | None]
     headers: Mapped[str | None] = mapped_column(Text)
@@ -472,10 +465,7 @@ class KeyedRequest(Base):
 
 
 class UploadRow(Base):
-    """A file that comes in parts; its bytes lie in ``uploads/``.
-
-    (:mod:`webapp.analyses.uploads.resumable`).
-    """
+    """A resumable upload; its bytes are in ``uploads/`` (:mod:`webapp.analyses.uploads.resumable`)."""
 
     __tablename__ = "uploads"
     __table_args__ = (Index("uploads_expires", "expires"),)
@@ -484,15 +474,15 @@ class UploadRow(Base):
     who: Mapped[str] = mapped_column(String(120))
     file: Mapped[str] = mapped_column(String(255))
     size: Mapped[int] = mapped_column(BigInteger)
-    received: Mapped[int] = mapped_column(BigInteger)  # bytes that are flushed; more may lie in the file
+    received: Mapped[int] = mapped_column(BigInteger)  # bytes flushed to disk; the file may hold more
     sha256: Mapped[str | None] = mapped_column(String(64))  # as announced
     created: Mapped[datetime]
     expires: Mapped[datetime]
-    analysis_id: Mapped[str | None] = mapped_column(String(32))  # what became of it
+    analysis_id: Mapped[str | None] = mapped_column(String(32))  # the analysis started from it
 
 
 class WebhookRow(Base):
-    """Where to tell what became of jobs, and of alerts (:mod:`webapp.webhooks.messages`)."""
+    """A webhook: an address that is notified of finished jobs and of alerts."""
 
     __tablename__ = "webhooks"
 
@@ -504,7 +494,7 @@ class WebhookRow(Base):
 
 
 class Delivery(Base):
-    """One event on its way to one webhook: the same event is never queued twice."""
+    """A message queued for one webhook; the same event is never queued twice."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -519,45 +509,7 @@ class Delivery(Base):
     happened: Mapped[datetime]
     body: Mapped[str] = mapped_column(Text)
     attempts: Mapped[int] = mapped_column(default=0)
-    due: Mapped[datetime | None]  # none: delivered, or given up
+    due: Mapped[datetime | None]  # None: delivered, or given up
     delivered: Mapped[datetime | None]
-    status: Mapped[int | None]  # of the last answer
+    status: Mapped[int | None]  # of the last response
     problem: Mapped[str | None] = mapped_column(String(300))  # why the last attempt failed
-
-
-__all__ = [
-    "CLOCK_TOLERANCE",
-    "AnalysisRow",
-    "AnnotationRow",
-    "ApiToken",
-    "Base",
-    "CaseDetailsRow",
-    "CaseMember",
-    "CaseReview",
-    "CaseRow",
-    "Choice",
-    "ComparisonRow",
-    "Condition",
-    "CustodyRow",
-    "Delivery",
-    "Exhibit",
-    "FingerprintBlock",
-    "FingerprintRow",
-    "JOBS",
-    "JobRow",
-    "KeyedRequest",
-    "MatchRow",
-    "Milestone",
-    "Priority",
-    "RecoveryCode",
-    "ReviewStatement",
-    "SessionRow",
-    "SignInFailure",
-    "State",
-    "UploadRow",
-    "User",
-    "UtcDateTime",
-    "WebhookRow",
-    "WorkerRow",
-    "now",
-]

@@ -1,6 +1,9 @@
-"""Compute a validation in a process of its own.
+"""Compute a validation in a process of its own, so that the web process loads neither SciPy nor WeasyPrint.
 
-So that the web process loads neither SciPy nor WeasyPrint.
+``python -m webapp.validations.compute OUT`` writes the files of a validation to the folder OUT. It reads JSON
+from standard input: title, laboratory, language of the report, path of the model's card, the table of labels
+as CSV, and for each analysis the exhibit's name, SHA-256 and size, and the folder of its result. Errors in
+the labels go to standard error, with exit status 2.
 """
 
 from __future__ import annotations
@@ -26,23 +29,23 @@ from detector.validation.validated_model import validated_model, why_not_the_sam
 from reports.file_names import LABORATORY
 from reports.signing.validation_files import write_validation
 
-_NONE = N_("%(name)s is no exhibit here.")
-_SEVERAL = N_("%(name)s is the name of several exhibits: write their SHA-256.")
-_NOT_THE_SAME = N_("%(name)s: %(why)s. Analyse it as the others are, with the default model.")
-_NOTHING_DONE = N_("No labelled exhibit has a finished analysis.")
+_NO_EXHIBIT = N_("%(name)s is no exhibit here.")
+_SEVERAL_EXHIBITS = N_("%(name)s is the name of several exhibits: write their SHA-256.")
+_NOT_COMPARABLE = N_("%(name)s: %(why)s. Analyse it as the others are, with the default model.")
+_NOTHING_FINISHED = N_("No labelled exhibit has a finished analysis.")
 
 
 def main(out: Path) -> int:
-    """Work out one validation."""
+    """Compute one validation and return the exit status."""
     end_with_named_parent()
-    os.nice(5)  # as the worker is: pages stay quick
-    given: dict[str, Any] = json.load(sys.stdin)
-    card = Path(given["card"])
-    folders = [Path(each["folder"]) for each in given["analyses"] if "folder" in each]
-    places = AllowedPaths(readable=(card.parent, *folders), writable=(out,))
-    confine(Limits(), places, out, network=capabilities().network)
+    os.nice(5)  # like the worker, so that pages stay fast
+    request: dict[str, Any] = json.load(sys.stdin)
+    card = Path(request["card"])
+    folders = [Path(item["folder"]) for item in request["analyses"] if "folder" in item]
+    paths = AllowedPaths(readable=(card.parent, *folders), writable=(out,))
+    confine(Limits(), paths, out, network=capabilities().network)
     try:
-        _write(given, card, out)
+        _write(request, card, out)
     except ReelproofError as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -51,67 +54,64 @@ def main(out: Path) -> int:
 
 @dataclass
 class _Labelled:
-    """The rows of the table with the analyses they label, all made with one model and the same parameters."""
+    """The rows of the table and their analyses, all made with one model and the same parameters."""
 
     remarks: list[str]
     files: list[LabelledFile]
-    lines: dict[str, ResultLine]  # by the path of each file
-    made_with: list[Software]
+    lines: dict[str, ResultLine]  # by path of the file
+    software: list[Software]
     parameters: Parameters | None = None
 
 
-def _write(given: dict[str, Any], card: Path, out: Path) -> None:
-    labelled = _labelled(given, card)
-    made_with = labelled.made_with
-    material = material_of(given["title"], labelled.files, [*labelled.remarks, *remarks_on(made_with)])
+def _write(request: dict[str, Any], card: Path, out: Path) -> None:
+    labelled = _find_analyses(request, card)
+    remarks = [*labelled.remarks, *remarks_on(labelled.software)]
+    material = material_of(request["title"], labelled.files, remarks)
     if labelled.parameters is None:
-        raise MaterialError(_NOTHING_DONE)
-    model = validated_model(card, labelled.parameters)
-    nothing: dict[str, ResultLine] = {}
+        raise MaterialError(_NOTHING_FINISHED)
     validation = concluded(
         material,
-        Measurements(labelled.lines, nothing, nothing, None),
-        Run(given["model"], labelled.parameters),
-        model,
-        title=given["title"],
-        laboratory=given["laboratory"] or None,
-        made_with=made_with,
+        Measurements(labelled.lines, {}, {}, None),
+        Run(request["model"], labelled.parameters),
+        validated_model(card, labelled.parameters),
+        title=request["title"],
+        laboratory=request["laboratory"] or None,
+        made_with=labelled.software,
     )
     text = validation.to_json().encode()
     extract = quoted(validation, text).to_json().encode()
-    write_validation(validation, out, laboratory=extract, language_code=given["language"])
+    write_validation(validation, out, laboratory=extract, language_code=request["language"])
     assert (out / LABORATORY).is_file()
 
 
-def _labelled(given: dict[str, Any], card: Path) -> _Labelled:
-    """Find the analysis of each row of the table; :class:`MaterialError` where there is not just one."""
-    by_sha256 = {each["sha256"]: each for each in given["analyses"]}
+def _find_analyses(request: dict[str, Any], card: Path) -> _Labelled:
+    """Find the only analysis for each row of the table, or raise :class:`MaterialError`."""
+    by_sha256 = {item["sha256"]: item for item in request["analyses"]}
     by_name: dict[str, list[dict[str, Any]]] = {}
-    for each in given["analyses"]:
-        by_name.setdefault(each["name"], []).append(each)
+    for item in request["analyses"]:
+        by_name.setdefault(item["name"], []).append(item)
     labelled = _Labelled([], [], {}, [])
-    for row in labelled_rows(given["table"], "The table", labelled.remarks, empty_labels=True):
-        found = [by_sha256[row.name]] if row.name in by_sha256 else by_name.get(row.name, [])
-        if len(found) != 1:
-            why = _SEVERAL if found else _NONE
-            raise MaterialError(why % {"name": row.name})
-        (each,) = found
-        known = {"name": each["name"], "bytes": each["bytes"], "sha256": each["sha256"]}
-        if "error" in each:
-            path = Path(each["sha256"])  # it has no folder
-            labelled.files.append(replace(row, path=path, **known))
-            labelled.lines[str(path)] = {"error": each["error"]}
+    for row in labelled_rows(request["table"], "The table", labelled.remarks, empty_labels=True):
+        items = [by_sha256[row.name]] if row.name in by_sha256 else by_name.get(row.name, [])
+        if len(items) != 1:
+            raise MaterialError((_SEVERAL_EXHIBITS if items else _NO_EXHIBIT) % {"name": row.name})
+        (item,) = items
+        exhibit = {"name": item["name"], "bytes": item["bytes"], "sha256": item["sha256"]}
+        if "error" in item:
+            path = Path(item["sha256"])  # it has no folder
+            labelled.files.append(replace(row, path=path, **exhibit))
+            labelled.lines[str(path)] = {"error": item["error"]}
             continue
-        path = Path(each["folder"])
+        path = Path(item["folder"])
         analysis = Analysis.from_json((path / "analysis.json").read_bytes())
         if labelled.parameters is None:
             labelled.parameters = analysis.parameters
             model = validated_model(card, analysis.parameters)
         if why := why_not_the_same(model, labelled.parameters, analysis):
-            raise MaterialError(_NOT_THE_SAME % {"name": row.name, "why": why})
-        labelled.files.append(replace(row, path=path, **known))
+            raise MaterialError(_NOT_COMPARABLE % {"name": row.name, "why": why})
+        labelled.files.append(replace(row, path=path, **exhibit))
         labelled.lines[str(path)] = line_of_finished(analysis)
-        labelled.made_with.append(analysis.software)
+        labelled.software.append(analysis.software)
     return labelled
 
 

@@ -32,25 +32,25 @@ from webapp.validations import quoted_extract
 
 COLUMNS = ("file", "label", "generator", "group", "segments", "persons", "skin_tone", "sex")
 _TIME_LIMIT = 600  # seconds; a thousand exhibits take a minute
-_PATIENCE = 30  # seconds for another one that is being made
-_MAKING = threading.Lock()
-_LONGEST = 120  # characters of a name
+_LOCK_TIMEOUT = 30  # seconds to wait for another validation in progress
+_LOCK = threading.Lock()
+_MAX_NAME = 120  # characters
 
 
 def offered_analyses(rows: Sequence[AnalysisRow]) -> list[AnalysisRow]:
-    """Of the analyses of a case the newest finished one of each exhibit, in order of their names.
+    """Return the newest finished analysis of each exhibit, sorted by file name.
 
-    Of an exhibit that none could be made of, the newest that failed: who measures may not leave it out.
+    Of an exhibit without one, the newest failed analysis: it must not be left out of the statistics.
     """
     newest: dict[int, AnalysisRow] = {}
-    for row in sorted(rows, key=lambda each: (each.state == State.DONE, each.created)):
+    for row in sorted(rows, key=lambda row: (row.state == State.DONE, row.created)):
         if row.state in (State.DONE, State.FAILED):
             newest[row.exhibit_id] = row
-    return sorted(newest.values(), key=lambda each: (each.file, each.id))
+    return sorted(newest.values(), key=lambda row: (row.file, row.id))
 
 
 def empty_table(rows: Sequence[AnalysisRow]) -> str:
-    """A table of labels to be filled in."""
+    """Return a table of labels, as CSV, to be filled in."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -69,12 +69,12 @@ def create_validation(
     sign: Callable[[Path], None],
     language_code: str = translation.DEFAULT,
 ) -> str:
-    """Work out a validation of labelled analyses; its id. Raises :class:`UserError` in words.
+    """Create a validation from labelled analyses and return its id. Raises :class:`UserError`.
 
-    ``sign`` signs what lies in its folder, where there is a key. ``language_code`` is of its report.
+    ``sign`` signs the files in a folder, if there is a key. ``language_code`` is the language of the report.
     """
     settings = context.settings()
-    folders, title = Folders.of(settings), " ".join(title.split())[:_LONGEST]
+    folders, title = Folders.of(settings), " ".join(title.split())[:_MAX_NAME]
     if not title:
         raise UserError(
             400, gettext("The material has no name."), gettext("Say what it is called."), field="title"
@@ -82,73 +82,80 @@ def create_validation(
     with context.database().begin() as session:
         model = model_service.default_model(session, folders)
         card = model_service.card_path(folders, model)
-    given: dict[str, object] = {
+    request: dict[str, object] = {
         "title": title,
-        "laboratory": " ".join(laboratory.split())[:_LONGEST],
+        "laboratory": " ".join(laboratory.split())[:_MAX_NAME],
         "language": language_code,
         "model": model,
         "card": str(card),
         "table": table,
-        "analyses": [_for_validation(folders, row) for row in rows],
+        "analyses": [_analysis_item(folders, row) for row in rows],
     }
-    new = secrets.token_hex(16)
-    if not _MAKING.acquire(timeout=_PATIENCE):
+    validation_id = secrets.token_hex(16)
+    if not _LOCK.acquire(timeout=_LOCK_TIMEOUT):
         raise UserError(503, gettext("Another validation is being made."), gettext("Try again in a minute."))
     try:
-        _make(given, new, title, folders, sign)
+        _create_folder(request, validation_id, title, folders, sign)
     finally:
-        _MAKING.release()
-    return new
+        _LOCK.release()
+    return validation_id
 
 
-def _make(
-    given: dict[str, object], new: str, title: str, folders: Folders, sign: Callable[[Path], None]
+def _create_folder(
+    request: dict[str, object],
+    validation_id: str,
+    title: str,
+    folders: Folders,
+    sign: Callable[[Path], None],
 ) -> None:
-    """Make the folder of the validation ``new``, and record it; whole, or none is there."""
-    aside, place = folders.validations / f".{new}", folders.validation(new)
+    """Create the folder of a validation, completely or not at all, and record it in the custody log."""
+    temporary, path = folders.validations / f".{validation_id}", folders.validation(validation_id)
     try:
-        aside.mkdir(mode=0o700)
-        _run_process(given, aside)
-        sign(aside)
-        made = hashlib.sha256((aside / "validation.json").read_bytes()).hexdigest()
-        details: custody_log.EntryDetails = {"what": quoted_extract.MADE, "validation": new, "title": title}
+        temporary.mkdir(mode=0o700)
+        _run_process(request, temporary)
+        sign(temporary)
+        details: custody_log.EntryDetails = {
+            "what": quoted_extract.MADE,
+            "validation": validation_id,
+            "title": title,
+            "validation sha256": hashlib.sha256((temporary / "validation.json").read_bytes()).hexdigest(),
+        }
         with context.database().alone() as session:
-            custody_log.append(session, "configuration", {**details, "validation sha256": made})
-            publish_folder(aside, place)  # last: once its entry is as good as written
+            custody_log.append(session, "configuration", details)
+            publish_folder(temporary, path)  # last, when only the commit is left
     except BaseException:
         with contextlib.suppress(OSError):
-            place.rename(aside)
+            path.rename(temporary)
         raise
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _for_validation(folders: Folders, row: AnalysisRow) -> dict[str, object]:
-    """An analysis as a validation uses it, refused where its result is not as it was made."""
-    known: dict[str, object] = {
+def _analysis_item(folders: Folders, row: AnalysisRow) -> dict[str, object]:
+    """Return an analysis as input of the process; raise an error if its result was altered."""
+    item: dict[str, object] = {
         "name": row.file,
         "sha256": row.exhibit.sha256,
         "bytes": row.exhibit.bytes,
     }
     if row.state == State.FAILED:
-        return known | {"error": row.error or "It could not be analysed."}
-    place = results.result_folder(context.database(), folders, row)
-    results.read_analysis_json(place)
-    return known | {"folder": str(place)}
+        return item | {"error": row.error or "It could not be analysed."}
+    folder = results.result_folder(context.database(), folders, row)
+    results.read_analysis_json(folder)
+    return item | {"folder": str(folder)}
 
 
-def _run_process(given: dict[str, object], out: Path) -> None:
-    """Have :mod:`webapp.validations.compute` write a validation of what is ``given`` into ``out``.
+def _run_process(request: dict[str, object], out: Path) -> None:
+    """Run :mod:`webapp.validations.compute`, which writes the files of a validation to ``out``.
 
-    Raises :class:`UserError`: 400 for labels that cannot be used, which its exit status 2 says, else 500.
+    Raises :class:`UserError`: 400 for invalid labels (exit status 2), otherwise 500.
     """
-    command = [sys.executable, "-m", "webapp.validations.compute", str(out)]
     try:
-        ended = subprocess.run(
-            command,
+        process = subprocess.run(
+            [sys.executable, "-m", "webapp.validations.compute", str(out)],
             cwd=ROOT,
             env=environment_of_child(),
-            input=json.dumps(given).encode(),
+            input=json.dumps(request).encode(),
             capture_output=True,
             timeout=_TIME_LIMIT,
         )
@@ -156,15 +163,15 @@ def _run_process(given: dict[str, object], out: Path) -> None:
         raise UserError(
             500, gettext("The validation took too long."), gettext("Make it of fewer exhibits.")
         ) from None
-    if ended.returncode == 2:
+    if process.returncode == 2:
         raise UserError(
             400,
-            translated(ended.stderr.decode(errors="replace").strip()[-500:]),
+            translated(process.stderr.decode(errors="replace").strip()[-500:]),
             gettext("Correct the labels."),
             field="table",
         )
-    if ended.returncode:
-        current_app.logger.error("a validation failed: %s", ended.stderr.decode(errors="replace")[-2000:])
+    if process.returncode:
+        current_app.logger.error("a validation failed: %s", process.stderr.decode(errors="replace")[-2000:])
         raise UserError(
             500,
             gettext("The validation could not be made."),

@@ -12,31 +12,30 @@ from reports.language.names import model_title
 from reports.language.translation import N_, gettext
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
-from webapp.cases import access as case_queries
+from webapp.cases import access
 from webapp.custody import custody_log, signing
 from webapp.errors import UserError
 from webapp.http.error_responses import show_form_again
 from webapp.http.request_values import row_number
 from webapp.http.security import REPORT_POLICY
 from webapp.storage.tables import AnalysisRow, CaseRow
-from webapp.validations import creation
-from webapp.validations import store as stored_validations
+from webapp.validations import creation, store
 
 blueprint = Blueprint("validations", __name__, url_prefix="/validations")
 
-_NUMBERS = {"rate": N_("rate"), "cost": N_("cost"), "share": N_("share")}  # fields of a form
+_NUMBER_FIELDS = {"rate": N_("rate"), "cost": N_("cost"), "share": N_("share")}
 
 
 @blueprint.get("")
 @require(Permission.CONFIGURE)
 def listing() -> str:
-    """All validations, and the cases a new one can be made of."""
+    """List all validations, and the cases a new one can be created from."""
     with context.database().begin() as session:
-        cases = case_queries.list_cases(session, current())
-        exhibits = case_queries.count_finished_exhibits(session, cases)
+        cases = access.list_cases(session, current())
+        exhibits = access.count_finished_exhibits(session, cases)
     return render_template(
         "pages/validations/validations.html",
-        validations=stored_validations.list_validations(),
+        validations=store.list_validations(),
         cases=cases,
         exhibits=exhibits,
     )
@@ -45,7 +44,7 @@ def listing() -> str:
 @blueprint.get("/new")
 @require(Permission.CONFIGURE)
 def ask(problem: UserError | None = None) -> str:
-    """The form in which the exhibits of a ``case`` are labelled."""
+    """Show the form for labelling the exhibits of a ``case``."""
     form = request.form
     case, rows = _offered(request.values.get("case", ""))
     return render_template(
@@ -62,58 +61,51 @@ def ask(problem: UserError | None = None) -> str:
 @require(Permission.CONFIGURE)
 @show_form_again(ask)
 def make() -> Response:
-    """Make a validation of a labelled ``case``."""
+    """Create a validation from a labelled ``case``."""
     form = request.form
     _, rows = _offered(form.get("case", ""))
     title, laboratory, table = (form.get(name, "") for name in ("title", "laboratory", "table"))
     sign = partial(signing.sign_validation, context.settings())
-    new = creation.create_validation(
-        rows, table, title, laboratory, sign, form.get("language", translation.DEFAULT)
-    )
-    return redirect(url_for("validations.show", validation_id=new), 303)
+    language_code = form.get("language", translation.DEFAULT)
+    validation_id = creation.create_validation(rows, table, title, laboratory, sign, language_code)
+    return redirect(url_for("validations.show", validation_id=validation_id), 303)
 
 
 @blueprint.get("/<validation_id>")
 @require(Permission.CONFIGURE)
 def show(validation_id: str, problem: UserError | None = None) -> str:
-    """Its figures, whether it still applies, its files, and the laboratory's own thresholds."""
+    """Show the figures of a validation, whether it still applies, its files, and the own thresholds."""
     from reports.validation.error_rates import KINDS, full_level_name, level_row
     from reports.validation.validation_report import other_models_tables
 
-    found = stored_validations.find_or_404(validation_id)
-    about = found.about
+    validation = store.find_or_404(validation_id)
+    about = validation.about
     tables = [
-        (
-            title,
-            [level_row(each, full_level_name(each)) for each in about.levels if each.kind is kind],
-        )
+        (title, [level_row(level, full_level_name(level)) for level in about.levels if level.kind is kind])
         for kind, title in KINDS.items()
-        if any(each.kind is kind for each in about.levels)
+        if any(level.kind is kind for level in about.levels)
     ]
     return render_template(
         "pages/validations/validation.html",
-        found=found,
+        found=validation,
         tables=tables,
         others=other_models_tables(model_title(about.model.title), about.levels, about.others, about.joint),
         problem=problem,
         typed=request.form,
-        files=[name for name in stored_validations.FILES if _has_file(validation_id, name)],
+        files=[name for name in store.FILES if _has_file(validation_id, name)],
     )
 
 
 @blueprint.get("/<validation_id>/<name>")
 @require(Permission.CONFIGURE)
 def download(validation_id: str, name: str) -> Response:
-    """One of its files."""
-    path = stored_validations.validation_file(validation_id, name)
+    """Send a file of a validation."""
+    path = store.validation_file(validation_id, name)
     with context.database().begin() as session:
-        details = {"file": name, "validation": validation_id}
-        custody_log.append(session, "export", details)
-    page = name.endswith(".html")
-    response = send_file(
-        path, mimetype=stored_validations.FILES[name], as_attachment=not page, download_name=name
-    )
-    if page:
+        custody_log.append(session, "export", {"file": name, "validation": validation_id})
+    is_page = name.endswith(".html")
+    response = send_file(path, mimetype=store.FILES[name], as_attachment=not is_page, download_name=name)
+    if is_page:
         response.headers["Content-Security-Policy"] = REPORT_POLICY
     return response
 
@@ -122,48 +114,48 @@ def download(validation_id: str, name: str) -> Response:
 @require(Permission.CONFIGURE)
 @show_form_again(show)
 def thresholds(validation_id: str) -> Response:
-    """Set own thresholds by a false positive ``rate`` or a ``cost``, or with neither remove them."""
+    """Set own thresholds by a false positive ``rate`` or a ``cost``; with neither, remove them."""
     by = request.form.get("by", "")
     rate = _number("rate") / 100 if by == "rate" else None
     cost = _number("cost") if by == "cost" else None
     share = _number("share") / 100 if by == "cost" else 0.5
-    stored_validations.set_thresholds(validation_id, rate, cost, share)
+    store.set_thresholds(validation_id, rate, cost, share)
     return redirect(url_for("validations.show", validation_id=validation_id, _anchor="thresholds"), 303)
 
 
 @blueprint.post("/<validation_id>/quote")
 @require(Permission.CONFIGURE)
 def quote(validation_id: str) -> Response:
-    """Let reports quote it, or with an empty ``quoted`` none any more."""
-    stored_validations.quote(validation_id if request.form.get("quoted") else None)
+    """Let reports quote a validation; with an empty ``quoted``, let them quote none."""
+    store.quote(validation_id if request.form.get("quoted") else None)
     return redirect(url_for("validations.show", validation_id=validation_id), 303)
 
 
 @blueprint.post("/<validation_id>/remove")
 @require(Permission.CONFIGURE)
 def remove(validation_id: str) -> Response:
-    """Delete one that reports do not quote."""
-    stored_validations.remove(validation_id)
+    """Delete a validation that reports do not quote."""
+    store.remove(validation_id)
     return redirect(url_for("validations.listing"), 303)
 
 
 def _has_file(validation_id: str, name: str) -> bool:
     try:
-        return stored_validations.validation_file(validation_id, name).is_file()
+        return store.validation_file(validation_id, name).is_file()
     except UserError:
         return False
 
 
-def _offered(chosen: str) -> tuple[CaseRow, list[AnalysisRow]]:
-    """The case of this number, and what of it can be labelled."""
-    number = row_number(chosen)
+def _offered(case: str) -> tuple[CaseRow, list[AnalysisRow]]:
+    """Return the case with this number, and its analyses that can be labelled."""
+    number = row_number(case)
     if number is None:
         raise UserError(
             400, gettext("No case was chosen."), gettext("Choose the case whose exhibits are to be labelled.")
         )
     with context.database().begin() as session:
-        case = case_queries.find_or_404(session, current(), number)
-        return case, creation.offered_analyses(case_queries.list_analyses(session, case))
+        row = access.find_or_404(session, current(), number)
+        return row, creation.offered_analyses(access.list_analyses(session, row))
 
 
 def _number(field: str) -> float:
@@ -172,7 +164,7 @@ def _number(field: str) -> float:
     except ValueError:
         raise UserError(
             400,
-            gettext("The %(field)s is no number.", field=gettext(_NUMBERS[field])),
+            gettext("The %(field)s is no number.", field=gettext(_NUMBER_FIELDS[field])),
             gettext("Write a number such as 1 or 0.5."),
             field=field,
         ) from None

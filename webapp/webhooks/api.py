@@ -16,9 +16,12 @@ from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, operation
 from webapp.rest.schemas import Id, Moment, RequestModel, moment
 from webapp.storage.tables import Delivery, WebhookRow
-from webapp.webhooks import messages as webhook_registry
+from webapp.webhooks import messages
 from webapp.webhooks.delivery import webhook_secret
-from webapp.webhooks.messages import ANALYSIS_EVENTS, EVENTS, OPERATIONS_EVENTS
+
+blueprint = Blueprint("api_webhooks", __name__)
+
+_MAX_DELIVERIES = 100
 
 Event = Literal[
     "analysis.done",
@@ -30,18 +33,22 @@ Event = Literal[
     "operations.alert",
     "operations.resolved",
 ]
-assert set(EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
+assert set(messages.EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
 
 
 class NewWebhook(RequestModel):
-    """Where to send what."""
+    """The address and the events of a new webhook."""
 
     url: str = Field(max_length=2000, pattern=r"^https?://[!-~]+$")
-    events: tuple[Event, ...] = Field(default=ANALYSIS_EVENTS, min_length=1, max_length=len(EVENTS))  # type: ignore[arg-type]
+    events: tuple[Event, ...] = Field(
+        default=messages.ANALYSIS_EVENTS,  # type: ignore[arg-type]
+        min_length=1,
+        max_length=len(messages.EVENTS),
+    )
 
 
 class Webhook(Value):
-    """Where what is sent."""
+    """A webhook."""
 
     id: Id
     url: str
@@ -50,7 +57,7 @@ class Webhook(Value):
 
 
 class MadeWebhook(Webhook):
-    """A new webhook with the secret its messages are signed with, which is shown this once."""
+    """A new webhook with the secret that signs its messages. The secret is shown only once."""
 
     secret: str
 
@@ -62,17 +69,17 @@ class Webhooks(Value):
 
 
 class DeliveryShape(Value):
-    """One message and how it fared."""
+    """A message and the state of its delivery."""
 
     id: Id
     event: Event
-    analysis: Id | None = Field(description="the analysis, or the comparison, that it tells of")
-    alert: str | None = Field(description="the alert that it tells of; one of the two is null")
+    analysis: Id | None = Field(description="the analysis or comparison it is about")
+    alert: str | None = Field(description="the alert it is about; one of the two is null")
     happened: Moment
     attempts: int
-    due: Moment | None = Field(description="when it is tried next; null: delivered, or given up")
+    due: Moment | None = Field(description="when the next attempt is due; null: delivered, or given up")
     delivered: Moment | None
-    status: int | None = Field(description="of the last answer")
+    status: int | None = Field(description="of the last response")
     problem: str | None
 
 
@@ -80,11 +87,6 @@ class Deliveries(Value):
     """The latest messages of a webhook, newest first."""
 
     deliveries: tuple[DeliveryShape, ...]
-
-
-blueprint = Blueprint("api_webhooks", __name__)
-
-_LATEST = 100
 
 
 def _secret(webhook_id: str) -> str:
@@ -97,23 +99,21 @@ def _secret(webhook_id: str) -> str:
     "/webhooks",
     permission=Permission.CONFIGURE,
     body=NewWebhook,
-    answers={201: Answer("It was made.", MadeWebhook)},
+    answers={201: Answer("It was created.", MadeWebhook)},
     errors=(409, 413, 415, 422),
     keyed=True,
     secret=_secret,
 )
 def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
-    """Have messages sent to an address an administrator allowed.
+    """Send messages to an address that an administrator allowed.
 
-    The secret in the answer signs each message, and is shown this once.
+    The secret in the response signs each message. It is shown only once.
     """
     allowed = context.settings().webhooks
     with context.database().alone() as session:
-        row = webhook_registry.add_webhook(
-            session, allowed, body.url, body.events, current().name, id_to_create()
-        )
-        made = _plain(row)
-    return MadeWebhook.model_validate(made | {"secret": _secret(row.id)}), 201
+        row = messages.add_webhook(session, allowed, body.url, body.events, current().name, id_to_create())
+        values = _values(row)
+    return MadeWebhook.model_validate(values | {"secret": _secret(row.id)}), 201
 
 
 @operation(
@@ -124,10 +124,10 @@ def create(body: NewWebhook) -> tuple[MadeWebhook, int]:
     answers={200: Answer("All webhooks.", Webhooks, headers=("ETag",))},
 )
 def listing() -> Webhooks:
-    """The webhooks there are."""
+    """List the webhooks."""
     with context.database().begin() as session:
-        found = session.scalars(select(WebhookRow).order_by(WebhookRow.made)).all()
-    return Webhooks(webhooks=tuple(Webhook.model_validate(_plain(row)) for row in found))
+        rows = session.scalars(select(WebhookRow).order_by(WebhookRow.made)).all()
+    return Webhooks(webhooks=tuple(Webhook.model_validate(_values(row)) for row in rows))
 
 
 @operation(
@@ -139,9 +139,9 @@ def listing() -> Webhooks:
     errors=(404,),
 )
 def delete(webhook_id: str) -> None:
-    """Delete a webhook, and its messages that are still to be sent."""
+    """Delete a webhook and its messages that are still to be sent."""
     with context.database().alone() as session:
-        if not webhook_registry.remove_webhook(session, webhook_id):
+        if not messages.remove_webhook(session, webhook_id):
             raise _unknown_webhook()
 
 
@@ -154,18 +154,18 @@ def delete(webhook_id: str) -> None:
     errors=(404,),
 )
 def deliveries(webhook_id: str) -> Deliveries:
-    """The latest messages of a webhook, and how they fared."""
+    """List the latest messages of a webhook and the state of their delivery."""
     own = select(Delivery).where(Delivery.webhook_id == webhook_id)
     with context.database().begin() as session:
         if session.get(WebhookRow, webhook_id) is None:
             raise _unknown_webhook()
-        found = session.scalars(own.order_by(Delivery.happened.desc()).limit(_LATEST)).all()
-    told = (
+        rows = session.scalars(own.order_by(Delivery.happened.desc()).limit(_MAX_DELIVERIES)).all()
+    shapes = (
         DeliveryShape(
             id=row.id,
             event=row.event,  # type: ignore[arg-type]
-            analysis=None if row.event in OPERATIONS_EVENTS else row.about,
-            alert=row.about if row.event in OPERATIONS_EVENTS else None,
+            analysis=None if row.event in messages.OPERATIONS_EVENTS else row.about,
+            alert=row.about if row.event in messages.OPERATIONS_EVENTS else None,
             happened=moment(row.happened) or "",
             attempts=row.attempts,
             due=moment(row.due),
@@ -173,12 +173,12 @@ def deliveries(webhook_id: str) -> Deliveries:
             status=row.status,
             problem=row.problem,
         )
-        for row in found
+        for row in rows
     )
-    return Deliveries(deliveries=tuple(told))
+    return Deliveries(deliveries=tuple(shapes))
 
 
-def _plain(row: WebhookRow) -> dict[str, object]:
+def _values(row: WebhookRow) -> dict[str, object]:
     return {"id": row.id, "url": row.url, "events": row.events.split(), "made": moment(row.made)}
 
 

@@ -1,4 +1,7 @@
-"""``python -m webapp.webhooks.delivery``: send queued messages, signed, in a process of its own."""
+"""``python -m webapp.webhooks.delivery``: send queued messages, signed, in a process of its own.
+
+Neither pages nor analyses wait for it. A message is tried for about two days.
+"""
 
 from __future__ import annotations
 
@@ -31,127 +34,128 @@ from webapp.storage.tables import Delivery, WebhookRow, now
 from webapp.url_allowlist import ParsedUrl
 from webapp.webhooks import messages
 
+log = logging.getLogger(__name__)
+
 SIGNATURE = "Reelproof-Signature"
+# Seconds between attempts, about two days in all.
+BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
+STEP = 10.0  # seconds for connecting, for sending, and for the next bytes of the response
+DEADLINE = 30  # seconds for a whole request, however slowly the response arrives
+_POLL_INTERVAL = 1.0  # seconds
+_BATCH = 20  # messages
+_SLOW = 2.0  # seconds; a faster failure delays no other message
+# The IPv6 addresses assigned for public use; the rest is reserved.
+_PUBLIC_IPV6 = ipaddress.IPv6Network("2000::/3")
+# Except 6to4 and Teredo, which embed IPv4 addresses including private ones, and the documentation prefix.
+_EXCLUDED_IPV6 = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32", "3fff::/20")))
 
 
 def webhook_secret(data: Path, webhook_id: str) -> str:
-    """What a webhook's messages are signed with. Made from a key beside the database, and so not in it."""
+    """Return the secret that signs a webhook's messages, derived from a key outside the database."""
     digest = hmac.digest(webhook_key(data), f"webhook {webhook_id}".encode(), "sha256")
     return "whsec_" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def sign_message(secret: str, moment: int, body: bytes) -> str:
-    """The header that lets a receiver know who sent a message, when, and that nobody changed it.
+def sign_message(secret: str, timestamp: int, body: bytes) -> str:
+    """Return the header that proves sender, time and integrity of a message.
 
-    HMAC-SHA256 over the time in seconds since 1970, a full stop and the body.
+    It is the HMAC-SHA256 of the Unix time, a full stop and the body.
     """
-    signed = hmac.digest(secret.encode(), f"{moment}.".encode() + body, "sha256").hex()
-    return f"t={moment},v1={signed}"
-
-
-STEP = 10.0  # seconds for each of: connecting, sending, the answer's next bytes
-DEADLINE = 30  # seconds for all of one request, whatever drips in
-# Of IPv6, what was given out for public use; the rest is reserved.
-_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
-# Less 6to4 and Teredo, which stand for IPv4 addresses, private ones included, and what documents use.
-_EXCEPT = tuple(map(ipaddress.IPv6Network, ("2002::/16", "2001::/32", "3fff::/20")))
+    signature = hmac.digest(secret.encode(), f"{timestamp}.".encode() + body, "sha256").hex()
+    return f"t={timestamp},v1={signature}"
 
 
 class NotSent(Exception):
-    """A message did not get through; the words are kept with it."""
+    """A message was not delivered; the reason is stored with it."""
 
-    def __init__(self, words: str, status: int | None = None) -> None:
-        super().__init__(words)
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
         self.status = status
 
 
 def send(url: str, allowed: ParsedUrl, body: bytes, headers: dict[str, str]) -> int:
-    """POST ``body``; the status of an answer that is 2xx. Raises :class:`NotSent` for all else.
+    """POST ``body``, without redirects or proxies, and return a 2xx status; raise :class:`NotSent` otherwise.
 
-    ``allowed`` is what an administrator listed that covers ``url``.
+    ``allowed`` is the allowlist's entry that covers ``url``.
     """
     with _deadline():
-        return _send(url, allowed, body, headers)
+        parts = urlsplit(url)
+        target_url = url_allowlist.parse_url(url)
+        # The name is resolved once and the connection made to the checked address, so that a different
+        # second answer of the name server (DNS rebinding) has no effect.
+        connection = _PinnedConnection(target_url, resolve_checked(target_url, allowed))
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            connection.request("POST", target, body, headers)
+            response = connection.getresponse()  # status and headers; the body does not matter
+        except (OSError, http.client.HTTPException) as problem:
+            raise NotSent(f"{type(problem).__name__}: {problem}"[:300]) from None
+        finally:
+            connection.close()
+        if not 200 <= response.status < 300:
+            raise NotSent(f"It answered {response.status}.", response.status)
+        return response.status
 
 
-def _send(url: str, allowed: ParsedUrl, body: bytes, headers: dict[str, str]) -> int:
-    parts = urlsplit(url)
-    wanted = url_allowlist.parse_url(url)
-    address = _checked_address(wanted, allowed)
-    connection = _Pinned(wanted, address)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+def resolve_checked(url: ParsedUrl, allowed: ParsedUrl) -> str:
+    """Resolve the host; a private address is accepted only if the allowlist names an address or localhost."""
     try:
-        connection.request("POST", target, body, headers)
-        answer = connection.getresponse()  # its first lines: the rest says nothing to us
-    except (OSError, http.client.HTTPException) as problem:
-        raise NotSent(f"{type(problem).__name__}: {problem}"[:300]) from None
-    finally:
-        connection.close()
-    if not 200 <= answer.status < 300:
-        raise NotSent(f"It answered {answer.status}.", answer.status)
-    return answer.status
-
-
-def _checked_address(wanted: ParsedUrl, allowed: ParsedUrl) -> str:
-    """The address of the host; one of a private network only where the allowance names it literally."""
-    try:
-        found = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM)
+        results = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     except OSError as problem:
-        raise NotSent(f"{wanted.host} has no address: {problem}"[:300]) from None
-    addresses = [str(each[4][0]) for each in found]
-    literal = _is_address(allowed.host) or allowed.host == "localhost"
-    for address in addresses:
-        if literal or _public(address):
+        raise NotSent(f"{url.host} has no address: {problem}"[:300]) from None
+    names_address = _is_address(allowed.host) or allowed.host == "localhost"
+    for address in (str(result[4][0]) for result in results):
+        if names_address or _is_public(address):
             return address
     raise NotSent(
-        f"{wanted.host} leads into a private network. To allow that, list the address itself in "
+        f"{url.host} leads into a private network. To allow that, list the address itself in "
         "REELPROOF_WEBHOOKS."
     )
 
 
-def _public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address) and (
-        found not in _GIVEN_OUT or any(found in net for net in _EXCEPT)
+def _is_public(text: str) -> bool:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address not in _PUBLIC_IPV6 or any(address in network for network in _EXCLUDED_IPV6)
     ):
         return False
-    return found.is_global and not found.is_multicast
+    return address.is_global and not address.is_multicast
 
 
-def _is_address(host: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
-        ipaddress.ip_address(host)
+        ipaddress.ip_address(text)
     except ValueError:
         return False
     return True
 
 
-class _Pinned(http.client.HTTPConnection):
-    """A connection to one address, under the name it was looked up for."""
+class _PinnedConnection(http.client.HTTPConnection):
+    """A connection to a given address that uses the host name for TLS and the Host header."""
 
-    def __init__(self, wanted: ParsedUrl, address: str) -> None:
-        super().__init__(wanted.host, wanted.port, timeout=STEP)
-        self._wanted, self._address = wanted, address
-        self.default_port = 443 if wanted.scheme == "https" else 80
+    def __init__(self, url: ParsedUrl, address: str) -> None:
+        super().__init__(url.host, url.port, timeout=STEP)
+        self._url, self._address = url, address
+        self.default_port = 443 if url.scheme == "https" else 80
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self._wanted.port), STEP)
-        if self._wanted.scheme == "https":
+        self.sock = socket.create_connection((self._address, self._url.port), STEP)
+        if self._url.scheme == "https":
             context = ssl.create_default_context()
-            self.sock = context.wrap_socket(self.sock, server_hostname=self._wanted.host)
+            self.sock = context.wrap_socket(self.sock, server_hostname=self._url.host)
 
 
 @contextlib.contextmanager
 def _deadline() -> Iterator[None]:
-    """End the block in time; only the main thread can be interrupted, and the sender has no other."""
+    """Interrupt the block after :data:`DEADLINE`. Works in the main thread, the sender's only one."""
 
-    def over(_number: int, _frame: object) -> None:
+    def interrupt(_number: int, _frame: object) -> None:
         raise NotSent(f"It took longer than {DEADLINE} seconds.")
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGALRM, over)
+    before = signal.signal(signal.SIGALRM, interrupt)
     signal.alarm(DEADLINE)
     try:
         yield
@@ -160,20 +164,11 @@ def _deadline() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-log = logging.getLogger(__name__)
-
-# Seconds after each attempt that failed until the next one: about two days in all.
-BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
-_LOOK_EVERY = 1.0  # seconds
-_AT_A_TIME = 20  # messages
-_LONG = 2.0  # seconds that an attempt takes; one that is refused at once keeps nobody waiting
-
-
 def deliver_round(settings: Settings, database: Database, since: datetime) -> tuple[int, datetime]:
-    """Queue what is new and try what is due; how many messages were tried, and the next round's ``since``.
+    """Queue new messages and try those that are due; return the number tried and the next ``since``.
 
-    Webhooks that failed come last, and the round ends with the first that lets the sender wait: the next
-    one begins with what became due for others meanwhile.
+    Webhooks that failed come last, and the round ends with the first slow failure: the next round begins with
+    messages for others that became due meanwhile.
     """
     moment = now()
     with database.begin() as session:
@@ -184,26 +179,26 @@ def deliver_round(settings: Settings, database: Database, since: datetime) -> tu
             since = moment
     failing = select(Delivery.webhook_id).where(Delivery.due.is_not(None), Delivery.problem.is_not(None))
     due = select(Delivery.id).where(Delivery.due <= now())
-    due = due.order_by(Delivery.webhook_id.in_(failing), Delivery.due).limit(_AT_A_TIME)
+    due = due.order_by(Delivery.webhook_id.in_(failing), Delivery.due).limit(_BATCH)
     with database.begin() as session:
         ids = session.scalars(due).all()
-    for tried, delivery_id in enumerate(ids, 1):
+    for count, delivery_id in enumerate(ids, 1):
         if attempt_delivery(settings, database, delivery_id):
-            return tried, since
+            return count, since
     return len(ids), since
 
 
 def attempt_delivery(settings: Settings, database: Database, delivery_id: str) -> bool:
-    """Try one message, and keep how it fared; whether it failed after a long wait.
+    """Try to deliver a message and store the result; return whether it failed slowly.
 
-    Then the other messages of the webhook are put off: each would have to be waited for as long.
+    In that case the other messages of the webhook are postponed: each would take as long.
     """
     with database.begin() as session:
         row = session.get(Delivery, delivery_id)
         hook = session.get(WebhookRow, row.webhook_id) if row is not None else None
     if row is None or hook is None:
         return False
-    status, problem, begun = None, None, time.monotonic()
+    status, problem, start = None, None, time.monotonic()
     try:
         allowed = url_allowlist.find_allowing(settings.webhooks, hook.url)
         if allowed is None:
@@ -217,36 +212,36 @@ def attempt_delivery(settings: Settings, database: Database, delivery_id: str) -
             SIGNATURE: sign_message(webhook_secret(settings.data, hook.id), int(time.time()), body),
         }
         status = send(hook.url, allowed, body, headers)
-    except NotSent as failed:
-        status, problem = failed.status, str(failed)
-    hung = problem is not None and time.monotonic() - begun > _LONG
+    except NotSent as error:
+        status, problem = error.status, str(error)
+    failed_slowly = problem is not None and time.monotonic() - start > _SLOW
     with database.begin() as session:
-        if hung:
+        if failed_slowly:
             others = (Delivery.webhook_id == hook.id) & (Delivery.due <= now())
             later = now() + timedelta(seconds=BACK_OFF[0])
             session.execute(update(Delivery).where(others).values(due=later))
-        _note(session, delivery_id, status, problem)
-    return hung
+        _store_result(session, delivery_id, status, problem)
+    return failed_slowly
 
 
-def _note(session: Session, delivery_id: str, status: int | None, problem: str | None) -> None:
-    """Keep how an attempt fared, and when the next one is made."""
-    kept = session.get(Delivery, delivery_id)
-    if kept is None:  # the webhook was deleted meanwhile
+def _store_result(session: Session, delivery_id: str, status: int | None, problem: str | None) -> None:
+    """Store the result of an attempt, and schedule the next one if it failed."""
+    row = session.get(Delivery, delivery_id)
+    if row is None:  # the webhook was deleted meanwhile
         return
-    kept.attempts += 1
-    kept.status, kept.problem = status, problem
+    row.attempts += 1
+    row.status, row.problem = status, problem
     if problem is None:
-        kept.delivered, kept.due = now(), None
-    elif kept.attempts > len(BACK_OFF):
-        kept.due = None
-        log.warning("a webhook's message was given up after %d attempts", kept.attempts)
+        row.delivered, row.due = now(), None
+    elif row.attempts > len(BACK_OFF):
+        row.due = None
+        log.warning("a webhook's message was given up after %d attempts", row.attempts)
     else:
-        kept.due = now() + timedelta(seconds=BACK_OFF[kept.attempts - 1])
+        row.due = now() + timedelta(seconds=BACK_OFF[row.attempts - 1])
 
 
 def main() -> None:
-    """Send until told to stop."""
+    """Send messages until the process is stopped."""
     settings = read_settings()
     logs.configure(as_json=settings.log_json)
     end_with_named_parent()
@@ -254,12 +249,12 @@ def main() -> None:
     since = messages.initial_since()
     while True:
         try:
-            tried, since = deliver_round(settings, database, since)
-        except Exception as problem:  # if this process ended, no message would be sent any more
+            count, since = deliver_round(settings, database, since)
+        except Exception as problem:  # the process must go on, or nothing would be sent any more
             log.warning("webhooks: trying again: %s", problem)
-            tried = 0
-        if not tried:
-            time.sleep(_LOOK_EVERY)
+            count = 0
+        if not count:
+            time.sleep(_POLL_INTERVAL)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
-"""Register webhooks, and queue the messages they subscribed to."""
+"""Register webhooks, and queue the messages they subscribed to.
+
+Webhooks only go to addresses that begin with one of ``REELPROOF_WEBHOOKS``; by default there are none, and
+nothing is sent. Finished jobs are found in their own rows, so every way in which a job can end is covered;
+:mod:`webapp.webhooks.delivery` sends what is queued.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import secrets
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,14 +40,20 @@ ANALYSIS_EVENTS, COMPARISON_EVENTS = (tuple(f"{table.noun}.{state}" for state in
 OPERATIONS_EVENTS = ("operations.alert", "operations.resolved")
 EVENTS = ANALYSIS_EVENTS + COMPARISON_EVENTS + OPERATIONS_EVENTS
 MAX_WEBHOOKS = 50
+MAX_QUEUED = 50  # messages per transaction, which locks out other writers
+_RETENTION = timedelta(days=30)
+_OVERLAP = timedelta(hours=1)  # jobs that ended this long before the sender's last look are still reported
+# So are jobs that ended this long before the sender started: remote workers go on while the pages are down.
+# It must be shorter than the retention, since stored messages show what was reported already.
+_BACKLOG = _RETENTION - timedelta(days=1)
 
 
 def add_webhook(
     session: Session, allowed: Sequence[str], url: str, events: Sequence[str], who: str, wanted_id: str
 ) -> WebhookRow:
-    """Make a webhook, and record it; raises :class:`UserError` for an address that is not allowed."""
-    if (known := session.get(WebhookRow, wanted_id)) is not None:
-        return known
+    """Register a webhook and record it; raise :class:`UserError` if its address is not allowed."""
+    if (existing := session.get(WebhookRow, wanted_id)) is not None:
+        return existing
     if find_allowing(allowed, url) is None:
         raise UserError(
             403,
@@ -65,7 +76,7 @@ def add_webhook(
 
 
 def remove_webhook(session: Session, webhook_id: str) -> bool:
-    """Forget a webhook and its messages, and record that; False if there is none such."""
+    """Delete a webhook with its messages and record it; return False if it does not exist."""
     session.execute(delete(Delivery).where(Delivery.webhook_id == webhook_id))
     row = session.get(WebhookRow, webhook_id)
     if row is None:
@@ -76,7 +87,7 @@ def remove_webhook(session: Session, webhook_id: str) -> bool:
 
 
 def _record(session: Session, what: str, row: WebhookRow) -> None:
-    """Put it into the custody log: of the address its server, since what is behind that may be secret."""
+    """Append to the custody log. Of the address only its server: the rest may be secret."""
     parts = urlsplit(row.url)
     details = {
         "what": what,
@@ -88,34 +99,26 @@ def _record(session: Session, what: str, row: WebhookRow) -> None:
     custody_log.append(session, "configuration", details)
 
 
-_KEPT = timedelta(days=30)
-_LATE = timedelta(hours=1)  # what ended this long before the sender last looked is still told of
-# So is what ended this long before it was started: workers elsewhere go on while the pages are not up. Not as
-# long as messages are kept, by which what was told is known.
-_MISSED = _KEPT - timedelta(days=1)
-MAX_QUEUED = 50  # messages at once: nobody else writes meanwhile
-
-
 def initial_since() -> datetime:
-    """Since when what ended may be untold, for a sender that begins."""
-    return now() - _MISSED
+    """Return the time since which finished jobs may be unreported when the sender starts."""
+    return now() - _BACKLOG
 
 
 def queue_ended_jobs(session: Session, since: datetime) -> int:
-    """Queue what ended after ``since`` and is queued nowhere yet; how many messages that is.
+    """Queue messages about jobs that ended after ``since`` and are not queued yet; return their number.
 
-    Where it is :data:`MOST_QUEUED`, there may be more.
+    If it is :data:`MAX_QUEUED`, there may be more.
     """
-    new = 0
+    count = 0
     for hook in session.scalars(select(WebhookRow)).all():
         for table in JOBS:
-            new += _queue_jobs(session, hook, table, since, MAX_QUEUED - new)
-    session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _KEPT))
-    return new
+            count += _queue_jobs(session, hook, table, since, MAX_QUEUED - count)
+    session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _RETENTION))
+    return count
 
 
 def queue_alert(session: Session, event: str, name: str, words: str, happened: datetime) -> None:
-    """Queue what passed a threshold, or no longer does, to whoever listens to it."""
+    """Queue messages about an alert for all webhooks that subscribed to the event."""
     for hook in session.scalars(select(WebhookRow)):
         if event not in hook.events.split():
             continue
@@ -128,7 +131,7 @@ def queue_alert(session: Session, event: str, name: str, words: str, happened: d
             "words": words,
             "href": "/operations",
         }
-        session.add(_message(hook, message_id, name, event, happened, body))
+        session.add(_delivery(hook, message_id, name, event, happened, body))
 
 
 def _queue_jobs(
@@ -136,48 +139,40 @@ def _queue_jobs(
     hook: WebhookRow,
     table: type[AnalysisRow] | type[ComparisonRow],
     since: datetime,
-    most: int,
+    limit: int,
 ) -> int:
-    """Queue what ended of one kind of job for one webhook, up to ``most``; how many messages that is."""
-    told = [state for state in ENDED if f"{table.noun}.{state}" in hook.events.split()]
+    """Queue messages about up to ``limit`` ended jobs of one kind for one webhook; return their number."""
+    subscribed = [state for state in ENDED if f"{table.noun}.{state}" in hook.events.split()]
     queued = select(Delivery.id).where(
         Delivery.webhook_id == hook.id,
         Delivery.about == table.id,
         Delivery.happened == table.finished,
     )
     ended = select(table).where(
-        table.state.in_(told), table.finished >= max(since - _LATE, hook.made), ~queued.exists()
+        table.state.in_(subscribed), table.finished >= max(since - _OVERLAP, hook.made), ~queued.exists()
     )
-    rows: Sequence[Any] = session.scalars(ended.order_by(table.finished).limit(most)).all()
-    hidden = _hidden(session, {each for row in rows for each in _exhibits(row)})
+    rows: Sequence[Any] = session.scalars(ended.order_by(table.finished).limit(limit)).all()
+    exhibits = {exhibit_id for row in rows for exhibit_id in _exhibit_ids(row)}
+    is_hidden = Exhibit.id.in_(hidden_exhibits(None, "findings"))  # from a second reviewer
+    hidden = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), is_hidden)))
     for row in rows:
-        session.add(_of_job(session, hook, row, not hidden.isdisjoint(_exhibits(row))))
+        withheld = not hidden.isdisjoint(_exhibit_ids(row))
+        session.add(_job_delivery(session, hook, row, withheld))
     return len(rows)
 
 
-def _copies(session: Session, row: AnalysisRow) -> int:
-    """How many other exhibits show the same as its exhibit, or a part of it."""
-    either = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
-    return session.scalar(select(func.count()).select_from(MatchRow).where(either)) or 0
-
-
-def _exhibits(row: AnalysisRow | ComparisonRow) -> tuple[int, ...]:
-    """The exhibits that a job tells of: a comparison of both."""
+def _exhibit_ids(row: AnalysisRow | ComparisonRow) -> tuple[int, ...]:
     return (row.exhibit_id, row.reference_id) if isinstance(row, ComparisonRow) else (row.exhibit_id,)
 
 
-def _hidden(session: Session, exhibits: Set[int]) -> Set[int]:
-    """Of which exhibits the machine's findings are hidden from a second reviewer."""
-    hidden = Exhibit.id.in_(hidden_exhibits(None, "findings"))
-    return set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), hidden)))
+def _job_delivery(
+    session: Session, hook: WebhookRow, row: AnalysisRow | ComparisonRow, withheld: bool
+) -> Delivery:
+    """Return a message about a job: what happened and where to look; of the exhibit only its SHA-256.
 
-
-def _of_job(session: Session, hook: WebhookRow, row: AnalysisRow | ComparisonRow, withheld: bool) -> Delivery:
-    """The message: what happened and where to look, and nothing of the exhibit but its SHA-256.
-
-    ``withheld``: who reviews it second is not to know the finding, and may read what the webhook feeds.
+    ``withheld``: without the finding, since a second reviewer who must not know it may see the message.
     """
-    assert row.finished is not None, "by when it ended it was found"
+    assert row.finished is not None, "ended jobs were selected by this time"
     message_id, event, happened = secrets.token_hex(16), f"{row.noun}.{row.state}", row.finished
     body: dict[str, Any] = {
         "id": message_id,
@@ -196,20 +191,21 @@ def _of_job(session: Session, hook: WebhookRow, row: AnalysisRow | ComparisonRow
             "outcome": None if withheld else row.outcome,
         }
     else:
+        copies = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
         body |= {
             "analysis": row.id,
             "href": f"/api/v1/analyses/{row.id}",
             "verdict": None if withheld else row.verdict,
-            # Webhooks are made by administrators, who see everything.
-            "copies": _copies(session, row),
+            # All copies count: webhooks belong to administrators, who see everything.
+            "copies": session.scalar(select(func.count()).select_from(MatchRow).where(copies)) or 0,
             "kind": json.loads(row.summary)["kind"] if row.summary and not withheld else None,
         }
     if withheld:
         body["withheld"] = True
-    return _message(hook, message_id, row.id, event, happened, body)
+    return _delivery(hook, message_id, row.id, event, happened, body)
 
 
-def _message(
+def _delivery(
     hook: WebhookRow, message_id: str, about: str, event: str, happened: datetime, body: dict[str, Any]
 ) -> Delivery:
     return Delivery(

@@ -48,7 +48,7 @@ class TestDeletion:
         assert client.get(f"/analyses/{pair[0].id}/custody").status_code == 200
         log = Audit()
         with app.extensions["database"].snapshot() as session:
-            list(log.noting(custody_log.iter_rows(session)))
+            list(log.observe(custody_log.iter_rows(session)))
             assert not [each for each in log.problems(session) if "omparison" in each]
 
     def test_a_comparison_of_a_closed_case_offers_nothing_that_is_refused(self, app, client, done, pair):

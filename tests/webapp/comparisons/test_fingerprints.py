@@ -86,7 +86,7 @@ def test_a_damaged_row_is_passed_over(app, database):
 
 
 def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
-    monkeypatch.setattr(fingerprints, "_SIZE", 2)
+    monkeypatch.setattr(fingerprints, "_BLOCK_SIZE", 2)
     monkeypatch.setattr(FingerprintBlock, "SIZE", 2)
     names = [f"exhibit {number}" for number in range(7)]
     rows = [exhibit(app, name) for name in names]
@@ -106,7 +106,7 @@ def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
 
 
 def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
-    monkeypatch.setattr(fingerprints, "_SIZE", 2)
+    monkeypatch.setattr(fingerprints, "_BLOCK_SIZE", 2)
     monkeypatch.setattr(FingerprintBlock, "SIZE", 2)
     handed_in = [hand_in(app, name.encode(), f"{name}.mp4") for name in ("first", "copy", "other", "last")]
     for row, pictures in zip(handed_in, (FILM, noisy(FILM), film(7), film(8)), strict=True):

@@ -176,7 +176,7 @@ def test_every_setting_is_recorded_or_named_with_why_it_is_not():
 )
 def test_where_rows_and_files_lie_is_recorded_without_passwords(setting, given, name, said):
     settings = read_settings({"REELPROOF_STORE": "s3://lab", f"REELPROOF_{setting}": given})
-    assert startup._values(settings)[name] == said
+    assert startup.recorded_settings(settings)[name] == said
 
 
 def test_the_signing_key_is_recorded_by_its_certificate(tmp_path):
@@ -186,13 +186,13 @@ def test_the_signing_key_is_recorded_by_its_certificate(tmp_path):
 
 
 def test_what_an_older_version_did_not_record_counts_as_no_change(tmp_path, monkeypatch):
-    known = startup._values
+    known = startup.recorded_settings
 
     def older(settings):
         return {name: value for name, value in known(settings).items() if name not in ("login", "proxy")}
 
     with monkeypatch.context() as before:
-        before.setattr(startup, "_values", older)
+        before.setattr(startup, "recorded_settings", older)
         start(tmp_path)
     _, entries = start(tmp_path, REELPROOF_LOGIN="on")
     assert len(entries) == 3

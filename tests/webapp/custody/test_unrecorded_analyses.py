@@ -212,4 +212,4 @@ def test_an_entry_of_an_action_that_only_newer_versions_know_is_passed_over():
     chain = dict.fromkeys(("previous", "previous_of_exhibit", "sha256", "mac"), ZEROS)
     about = {"exhibit": "3" * 64, "analysis": "f" * 32, "details": {"case": 1}}
     entry = Entry(number=1, made="2026-11-20T15:00:00.000Z", actor="Bob", action="sealed", **about, **chain)
-    assert list(Audit().noting([entry])) == [entry]
+    assert list(Audit().observe([entry])) == [entry]

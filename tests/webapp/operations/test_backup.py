@@ -90,7 +90,7 @@ def test_under_load_and_without_the_source(tmp_path, monkeypatch, capsys):
         snapshot(database, place)
         load.until(4)  # others go on meanwhile
 
-    monkeypatch.setattr(storage_database, "copy_rows", slow)
+    monkeypatch.setattr(backup, "copy_rows", slow)
     try:
         load.until(2)
         manifest = make(load.app, tmp_path / "kept")
@@ -127,7 +127,7 @@ def test_what_is_deleted_meanwhile_is_in_neither_rows_nor_files(app, tmp_path, m
         if len(copied) == 1:
             deletion.delete_analysis(database, folders, rows_of[1].id)
 
-    monkeypatch.setattr(storage_database, "copy_rows", delete_one)
+    monkeypatch.setattr(backup, "copy_rows", delete_one)
     manifest = make(app, tmp_path / "kept")
     assert len(copied) == 2 and manifest.missing == ()
     there = contents(tmp_path / "kept")
@@ -214,7 +214,7 @@ def test_a_full_disk_is_told(app, tmp_path, monkeypatch, capsys, of_postgresql):
     def write(*_):
         raise OperationalError("INSERT", {}, full) if of_postgresql else full
 
-    monkeypatch.setattr(storage_database, "_write", write)
+    monkeypatch.setattr(storage_database, "_copy_to_file", write)
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
     assert cli.run(["backup", str(tmp_path / "kept")]) == 2
     words = f"cannot be copied to {tmp_path / 'kept' / 'database.sqlite3'}: database or disk is full. See"
@@ -228,7 +228,7 @@ def full(*_: object, **__: object) -> None:
 @pytest.mark.parametrize("there", [False, True])
 def test_of_a_backup_that_fills_the_disk_nothing_is_kept(app, tmp_path, monkeypatch, capsys, there):
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
-    monkeypatch.setattr(backup, "_copied", full)
+    monkeypatch.setattr(backup, "_copy_file", full)
     kept = tmp_path / "kept"
     if there:
         kept.mkdir()
@@ -242,7 +242,7 @@ def test_a_disk_that_a_restore_fills_is_told(app, tmp_path, monkeypatch, capsys)
     make(app, tmp_path / "kept")
     again = tmp_path / "again"
     monkeypatch.setenv("REELPROOF_DATA", str(again))
-    monkeypatch.setattr(restore, "_put", full)
+    monkeypatch.setattr(restore.shutil, "copyfile", full)
     assert cli.run(["restore", str(tmp_path / "kept")]) == 2
     words = (
         f"The disk of {again} is full. Make room on it, remove {again}, which is not whole, and begin again"

@@ -50,7 +50,7 @@ def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp
                 stored_validations.set_thresholds(id_, rate, None, 0.5)
             break
 
-    monkeypatch.setattr(storage_database, "copy_rows", change)
+    monkeypatch.setattr(backup, "copy_rows", change)
     manifest = make(app, tmp_path / "kept", tmp_path / "before")
     assert manifest.missing == () and next(changed, "none left") == "none left"
     assert (
@@ -82,15 +82,15 @@ def test_a_validation_that_goes_between_two_tries_is_left_out(app, quoted, tmp_p
             with app.test_request_context():
                 stored_validations.set_thresholds(id_, 0.0, None, 0.5)
 
-    def gone(source, opened=backup._open):
+    def gone(source, name, target, copy=backup._copy_file):
         if len(tries) == 2 and source.name == "b.json":
             if problem is FileNotFoundError:
                 shutil.rmtree(other)
             raise problem(source)
-        return opened(source)
+        return copy(source, name, target)
 
-    monkeypatch.setattr(storage_database, "copy_rows", change)
-    monkeypatch.setattr(backup, "_open", gone)
+    monkeypatch.setattr(backup, "copy_rows", change)
+    monkeypatch.setattr(backup, "_copy_file", gone)
     manifest = make(app, tmp_path / "kept")
     assert len(tries) == 2 and bool(manifest.missing) == (problem is backup._Unreadable)
     there = contents(tmp_path / "kept")

@@ -338,7 +338,7 @@ def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str, t
     assert what != "removal" or lab.clients["ben"].get(of_exhibit).status_code == 500
     audit = Audit()
     with lab.app.extensions["database"].snapshot() as session:
-        list(audit.noting(custody_log.iter_rows(session)))
+        list(audit.observe(custody_log.iter_rows(session)))
         problems = list(audit.problems(session))
     assert problems == [told.format(row=lab.row.id, case=lab.case)]
 

@@ -48,18 +48,18 @@ def test_a_name_that_leads_into_a_private_network_is_refused(monkeypatch, addres
     answering(monkeypatch, address)
     allowed = url_allowlist.parse_url("https://lab.example/in")
     with pytest.raises(delivery.NotSent, match="private network"):
-        delivery._checked_address(url_allowlist.parse_url("https://lab.example/in"), allowed)
+        delivery.resolve_checked(url_allowlist.parse_url("https://lab.example/in"), allowed)
 
 
 def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatch):
     listed = url_allowlist.parse_url("http://10.1.2.3/in")
     answering(monkeypatch, "10.1.2.3")
-    assert delivery._checked_address(listed, listed) == "10.1.2.3"
+    assert delivery.resolve_checked(listed, listed) == "10.1.2.3"
     answering(monkeypatch, "93.184.215.14")
     named = url_allowlist.parse_url("https://lab.example/in")
-    assert delivery._checked_address(named, named) == "93.184.215.14"
+    assert delivery.resolve_checked(named, named) == "93.184.215.14"
     answering(monkeypatch, "2606:2800:21f::1")
-    assert delivery._checked_address(named, named) == "2606:2800:21f::1"
+    assert delivery.resolve_checked(named, named) == "2606:2800:21f::1"
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):

@@ -207,7 +207,7 @@ def test_a_database_that_restarts_fails_nothing(app, database, waiting, monkeypa
 def problems(database, folders) -> list[str]:
     audit = Audit()
     with database.snapshot() as session:
-        list(audit.noting(custody_log.iter_rows(session)))
+        list(audit.observe(custody_log.iter_rows(session)))
         rows = list(audit.problems(session))
     return [*rows, *audit.file_problems(database, folders)]
 

@@ -92,10 +92,10 @@ def hangs(monkeypatch, folders):
 
 
 def test_a_store_that_hangs_holds_nobody_for_long(client, folders, hangs, monkeypatch):
-    monkeypatch.setattr(health, "_WITHIN", 0.5)
-    monkeypatch.setattr(object_store, "_ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(health, "_STORE_TIMEOUT", 0.5)
+    monkeypatch.setattr(object_store, "_TIMEOUT", 0.3)
     health.probe_of.cache_clear()
-    monkeypatch.setattr(health, "_KEPT", 600.0)
+    monkeypatch.setattr(health, "_STORE_CACHED_FOR", 600.0)
     waits: list[float | None] = []
     wait = threading.Event.wait
 
@@ -122,7 +122,7 @@ def test_the_store_is_asked_once_for_many(folders, monkeypatch):
     monkeypatch.setattr(folders.store, "size", asked.append)
     probe = health.StoreProbe(folders)
     assert {probe.problem() for _ in range(5)} == {""} and len(asked) == 1
-    monkeypatch.setattr(health, "_KEPT", 0)
+    monkeypatch.setattr(health, "_STORE_CACHED_FOR", 0)
     later = health.StoreProbe(folders)
     assert {later.problem() for _ in range(5)} == {""} and len(asked) == 6
 
