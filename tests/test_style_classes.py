@@ -72,7 +72,7 @@ def parts(template: str) -> set[str]:
 
 PAGES = sorted(
     path.relative_to(TEMPLATES).as_posix()
-    for path in (TEMPLATES / "pages").rglob("*.html")
+    for path in TEMPLATES.rglob("*.html")
     if '{% extends "pages/base.html" %}' in path.read_text("utf-8")
 )
 

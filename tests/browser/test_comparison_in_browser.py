@@ -176,7 +176,7 @@ def views(page: Page) -> None:
 
 def test_time_map(modules: Page) -> None:
     found = modules.evaluate("""async () => {
-      const { TimeMap } = await import('/static/js/comparison/time_map.js');
+      const { TimeMap } = await import('/static/js/comparisons/time_map.js');
       const map = new TimeMap([
         { exhibit: [1, 2], reference: [5, 6] }, { exhibit: [2.04, 4.04], reference: [8, 10.04] },
       ], 0.04);

@@ -214,7 +214,7 @@ def copies(analysis_id: str) -> str:
     """Other exhibits that show the same as its exhibit, or a part of it."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     copies = copy_queries.copies_of(row.exhibit_id, row)
-    return render_template("pages/analysis/copies.html", row=row, copies=copies, compares=_compares(row))
+    return render_template("comparisons/copies.html", row=row, copies=copies, compares=_compares(row))
 
 
 @result_blueprint.get("/analyses/<analysis_id>/state.json")

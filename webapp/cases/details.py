@@ -118,7 +118,7 @@ def _form(analysis_id: str, problem: UserError) -> str:
         access.refuse_changes(session, row.case_id)
     conflict = problem if isinstance(problem, ConflictError) else None
     return render_template(
-        "pages/analysis/case_details.html",
+        "cases/details.html",
         row=row,
         problem=problem,
         said=conflict.said if conflict else {name: request.form.get(name, "") for name in ASKED},

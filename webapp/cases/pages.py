@@ -31,7 +31,7 @@ def listing(problem: UserError | None = None) -> str:
         cases = access.list_cases(session, current())
         analyses, members = access.count_analyses_and_members(session, cases)
     return render_template(
-        "pages/cases/cases.html",
+        "cases/cases.html",
         cases=cases,
         analyses=analyses,
         members=members,
@@ -68,7 +68,7 @@ def show(case_id: int, problem: UserError | None = None) -> str:
             raise problem
         changing = request.endpoint == "cases.change"
         return render_template(
-            "pages/cases/case.html",
+            "cases/case.html",
             case=case,
             naming=review,
             reviewers=review_queries.reviewers_by_part(session, review) if review else {},
@@ -134,7 +134,7 @@ def ask(analysis_id: str) -> str:
         access.refuse_changes(session, row.case_id)
         reviewers.refuse_leaving_case(session, row)
         cases = access.list_cases(session, current())
-    return render_template("pages/cases/assign.html", row=row, cases=cases)
+    return render_template("cases/assign.html", row=row, cases=cases)
 
 
 @blueprint.post("/analyses/<analysis_id>/assign")
@@ -186,7 +186,7 @@ def ask_to_purge(case_id: int) -> str:
     with context.database().begin() as session:
         case = access.find_or_404(session, current(), case_id)
         consequences = closing.consequences(session, case)
-    return render_template("pages/cases/purge.html", case=case, consequences=consequences)
+    return render_template("cases/purge.html", case=case, consequences=consequences)
 
 
 @blueprint.post("/cases/<int:case_id>/purge")

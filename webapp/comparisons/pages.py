@@ -41,7 +41,7 @@ def ask(analysis_id: str) -> str:
         case_rules.refuse_starting(session, row)
     text = request.args.get("q", "")[:200]
     choices = reference_comparisons.reference_choices(row, text)
-    return render_template("pages/comparisons/choose_reference.html", row=row, offered=choices, text=text)
+    return render_template("comparisons/choose_reference.html", row=row, offered=choices, text=text)
 
 
 @blueprint.post("/analyses/<analysis_id>/compare")
@@ -77,12 +77,12 @@ def show(comparison_id: str) -> str:
     if row.state != State.DONE:
         ahead = reference_comparisons.status_json(row).get("ahead")
         return render_template(
-            "pages/comparisons/comparison_progress.html", row=row, sides=sides, ahead=ahead, **actions
+            "comparisons/comparison_progress.html", row=row, sides=sides, ahead=ahead, **actions
         )
     result = reference_comparisons.load_result(row)
     view, players = result.view, _players(result, sides)
     return render_template(
-        "pages/comparisons/comparison.html",
+        "comparisons/comparison.html",
         row=row,
         sides=sides,
         **actions,
@@ -121,7 +121,7 @@ def ask_to_delete(comparison_id: str) -> str:
     deletion.refuse_unfinished(row)
     with context.database().begin() as session:
         case_rules.refuse_deleting(session, row)
-    return render_template("pages/comparisons/delete_comparison.html", row=row)
+    return render_template("comparisons/delete_comparison.html", row=row)
 
 
 @blueprint.post("/comparisons/<comparison_id>/delete")

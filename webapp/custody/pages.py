@@ -36,7 +36,7 @@ def show(analysis_id: str) -> str:
     if hidden:
         entries = disclosure.redact(entries, hidden)
     return render_template(
-        "pages/custody.html",
+        "custody/custody.html",
         row=row,
         entries=entries[: -_MAX_SHOWN - 1 : -1],
         count=len(entries),

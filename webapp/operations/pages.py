@@ -23,7 +23,7 @@ def show(problem: UserError | None = None) -> str:
     with database.begin() as session:
         limits, since = alerts.thresholds(session), alerts.raised_alerts(session)
     return render_template(
-        "pages/operations.html",
+        "operations/operations.html",
         found=alerts.gather_state(settings, database),
         checks=[check for check in health.readiness_checks(settings, database) if check.problem],
         versions=alerts.versions(database),

@@ -34,7 +34,7 @@ def listing() -> str:
         cases = access.list_cases(session, current())
         exhibits = access.count_finished_exhibits(session, cases)
     return render_template(
-        "pages/validations/validations.html",
+        "validations/validations.html",
         validations=store.list_validations(),
         cases=cases,
         exhibits=exhibits,
@@ -48,7 +48,7 @@ def ask(problem: UserError | None = None) -> str:
     form = request.form
     case, rows = _offered(request.values.get("case", ""))
     return render_template(
-        "pages/validations/label_case.html",
+        "validations/label_case.html",
         case=case,
         rows=rows,
         table=form.get("table", "") if problem else creation.empty_table(rows),
@@ -86,7 +86,7 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
         if any(level.kind is kind for level in about.levels)
     ]
     return render_template(
-        "pages/validations/validation.html",
+        "validations/validation.html",
         found=validation,
         tables=tables,
         others=other_models_tables(model_title(about.model.title), about.levels, about.others, about.joint),

@@ -20,7 +20,6 @@ from reports.verification.trusted_time import read_trust
 from reports.verification.verify import verify as verify_files
 from webapp.cli import main as cli
 from webapp.custody import custody_log
-from webapp.custody import custody_log as custody_custody_log
 from webapp.storage.tables import now
 
 
@@ -220,7 +219,7 @@ def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
     export = read_export(out.read_bytes())
     assert export.exhibit == sha256 and len(export.entries) == 2
     with app.extensions["database"].begin() as session:
-        *_, last = custody_custody_log.iter_entries(session)
+        *_, last = custody_log.iter_entries(session)
     assert last.action == "export" and last.details["log count"] == export.count == last.number - 1
     assert cli.run(["export-log", "--exhibit", "0" * 64, "--out", str(out)]) == 2
     assert "no entry about this exhibit" in capsys.readouterr().err
@@ -233,7 +232,7 @@ def test_a_place_that_cannot_hold_it_is_told_before_the_log_says_so(app, folder,
             f"reelproof: {out} cannot be written. Name a file in a folder that is there and yours.\n"
         )
     with app.extensions["database"].begin() as session:
-        assert "export" not in {entry.action for entry in custody_custody_log.iter_entries(session)}
+        assert "export" not in {entry.action for entry in custody_log.iter_entries(session)}
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
@@ -265,7 +264,7 @@ def test_without_a_database_nothing_is_made(tmp_path, monkeypatch, capsys):
 def test_a_hundred_thousand_entries_take_seconds(folder, app, capsys):
     key = app.extensions["settings"].custody_key.read_bytes()
     with app.extensions["database"].begin() as session:
-        last = custody_custody_log.head(session)
+        last = custody_log.head(session)
     number, head, of_exhibit, rows = last.count, last.sha256, {}, []
     for step in range(100_000):
         number, exhibit = number + 1, f"{step % 500:064x}"

@@ -126,7 +126,7 @@ def test_changed_rows_are_refused(app, client, folders, capsys):
 
 RECORDED = {
     "annotations": ("refuse_altered_annotations", "annotations", {"json": SAID}, "annotations.json"),
-    "case": ("refuse_altered_case", "case", {"data": {"case_number": "ST/1", "paper": "A4"}}, ""),
+    "case": ("refuse_altered_case_details", "case", {"data": {"case_number": "ST/1", "paper": "A4"}}, ""),
     "deletion": ("refuse_altered_annotations", "delete", {}, "annotations.json"),
 }
 

@@ -17,7 +17,6 @@ from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
 from webapp.analyses import deletion
 from webapp.custody import custody_log
-from webapp.custody import custody_log as custody_custody_log
 from webapp.jobs import claims, recovery, states
 from webapp.jobs.failures import CRASHED
 from webapp.storage.data_folder import Folders
@@ -30,12 +29,12 @@ def key(app) -> bytes:
 
 def log(database):
     with database.begin() as session:
-        return list(custody_custody_log.iter_entries(session))
+        return list(custody_log.iter_entries(session))
 
 
 def actions(database, exhibit=None) -> list[str]:
     with database.begin() as session:
-        return [entry.action for entry in custody_custody_log.iter_entries(session, exhibit)]
+        return [entry.action for entry in custody_log.iter_entries(session, exhibit)]
 
 
 def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
@@ -143,7 +142,7 @@ def test_a_deletion_leaves_a_tombstone(app, database):
     deletion.delete_analysis(database, Folders.local(app.extensions["settings"].data), row.id)
     with database.begin() as session:
         assert session.get(AnalysisRow, row.id) is None and session.query(Exhibit).count() == 0
-        tombstone = custody_custody_log.deletion_entry(session, row.id)
+        tombstone = custody_log.deletion_entry(session, row.id)
     assert (tombstone.exhibit, tombstone.analysis) == (sha256, row.id)
     assert tombstone.details["name"] == row.file and tombstone.details["exhibit"] == "deleted with it"
     assert tombstone.details["bytes"] == row.exhibit.bytes
@@ -176,10 +175,10 @@ def test_exports_hold_the_exhibit_s_own_chain(app, database):
     states.cancel(database, one.id)
     with database.begin() as session:
         mine, everything = (
-            custody_custody_log.export_log(session, one.exhibit.sha256),
-            custody_custody_log.export_log(session, None),
+            custody_log.export_log(session, one.exhibit.sha256),
+            custody_log.export_log(session, None),
         )
-        head = custody_custody_log.head(session)
+        head = custody_log.head(session)
     assert check_export(mine) == [] == check_export(everything)
     export = read_export(mine)
     assert (export.count, export.head, export.head_mac) == (head.count, head.sha256, head.mac)
@@ -200,8 +199,7 @@ _WRITER = Script("""
 import sys
 from datetime import timedelta
 from pathlib import Path
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries
+from webapp.custody import custody_log
 from webapp.storage.database import connect
 from webapp.settings import read_settings
 settings = read_settings({"REELPROOF_DATA": sys.argv[1]})

@@ -14,7 +14,6 @@ from warm import Script
 
 from reports.custody.chain import check_log
 from webapp.custody import custody_log
-from webapp.custody import custody_log as custody_custody_log
 from webapp.storage import key_files
 from webapp.storage.database import CUSTODY_KEY, Database
 from webapp.storage.tables import Base
@@ -23,8 +22,7 @@ _WRITER = Script("""
 import sys
 from pathlib import Path
 from sqlalchemy import make_url
-from webapp.custody import log as custody_log
-from webapp.custody import log_queries
+from webapp.custody import custody_log
 from webapp.storage.database import CUSTODY_KEY, Database
 from webapp.storage.key_files import CustodyKey
 database = Database(make_url(sys.argv[1]), {CUSTODY_KEY: CustodyKey(Path(sys.argv[2]))})
@@ -49,7 +47,7 @@ def database(postgresql, tmp_path_factory):
 
 def log(database):
     with database.begin() as session:
-        return list(custody_custody_log.iter_entries(session))
+        return list(custody_log.iter_entries(session))
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(database):

@@ -19,7 +19,6 @@ from reports.custody.format import Action, entry_sha256, to_json
 from reports.review.annotation_file import checksum
 from webapp.accounts.permissions import Role
 from webapp.custody import custody_log, job_records, people_records
-from webapp.custody import custody_log as custody_custody_log
 from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
@@ -44,7 +43,7 @@ Forger = Callable[[Session], None]
 def forge(session: Session, action: str, **changed: str | int) -> None:
     """Write the last entry of an action anew, as who has the database's file can."""
     session.execute(text("DROP TRIGGER IF EXISTS custody_no_update"))
-    *_, entry = (each for each in custody_custody_log.iter_entries(session) if each.action == action)
+    *_, entry = (each for each in custody_log.iter_entries(session) if each.action == action)
     forged = to_json(entry) | {"details": entry.details | changed}
     session.execute(
         update(CustodyRow)

@@ -11,7 +11,6 @@ from made_rows import retry
 from sqlalchemy import update
 
 from webapp.custody import custody_log, integrity
-from webapp.custody import custody_log as custody_custody_log
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 from webapp.worker import run_analysis, run_job
@@ -19,9 +18,7 @@ from webapp.worker import run_analysis, run_job
 
 def checks(database):
     with database.begin() as session:
-        return [
-            entry for entry in custody_custody_log.iter_entries(session) if entry.action == "integrity check"
-        ]
+        return [entry for entry in custody_log.iter_entries(session) if entry.action == "integrity check"]
 
 
 def place(app, row):
@@ -116,7 +113,7 @@ def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch)
     run_job.work(settings)
     with database.begin() as session:
         failed = session.get_one(AnalysisRow, row.id)
-        *_, last = custody_custody_log.iter_entries(session)
+        *_, last = custody_log.iter_entries(session)
     assert failed.state == "failed" and "no longer has the bytes" in failed.error
     assert last.action == "analysis failed" and not Folders.local(settings.data).result(row.id).exists()
     assert retry(database, row.id)

@@ -26,7 +26,6 @@ from webapp.analyses import deletion
 from webapp.cli import main as cli
 from webapp.jobs import recovery
 from webapp.operations import backup, restore
-from webapp.operations import backup as operations_backup
 from webapp.storage import database as storage_database
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import open_database
@@ -187,11 +186,11 @@ def test_the_key_in_a_backup_is_the_logs_own(app, tmp_path, monkeypatch, capsys,
 
     # Versions before may have written the other one, and its sum into the list.
     shutil.copy(data / "custody.key", kept)
-    listed = operations_backup.read_manifest(tmp_path / "kept")
+    listed = backup.read_manifest(tmp_path / "kept")
     size, sha256 = hash_file(kept / "custody.key")
     wrong = tuple(
-        operations_backup.ListedFile(path=each.path, bytes=size, sha256=sha256)
-        if each.path == operations_backup.CUSTODY_KEY
+        backup.ListedFile(path=each.path, bytes=size, sha256=sha256)
+        if each.path == backup.CUSTODY_KEY
         else each
         for each in listed.files
     )
@@ -260,7 +259,7 @@ def test_an_exhibit_that_is_missing_or_changed_is_named(app, tmp_path, monkeypat
     assert cli.run(["backup", str(tmp_path / "kept")]) == 1
     said = capsys.readouterr().err
     assert f"{gone.exhibit.path} is missing" in said and "is not what was handed in" in said
-    assert len(operations_backup.read_manifest(tmp_path / "kept").missing) == 2
+    assert len(backup.read_manifest(tmp_path / "kept").missing) == 2
 
 
 def test_files_of_an_earlier_back_up_are_linked(app, tmp_path):
@@ -268,7 +267,7 @@ def test_files_of_an_earlier_back_up_are_linked(app, tmp_path):
     second, manifest = finished(app, file="b.mp4"), make(app, tmp_path / "two", tmp_path / "one")
     links = {row.id: (tmp_path / "two/data" / row.exhibit.path).stat().st_nlink for row in (first, second)}
     assert links == {first.id: 2, second.id: 1}
-    assert list(operations_backup.iter_problems(tmp_path / "two", manifest, None)) == []
+    assert list(backup.iter_problems(tmp_path / "two", manifest, None)) == []
 
 
 @pytest.mark.parametrize("damage", ["other bytes", "cut", "missing"])
@@ -284,6 +283,6 @@ def test_a_file_that_decayed_in_the_earlier_back_up_is_copied(app, tmp_path, dam
     manifest = make(app, tmp_path / "two", tmp_path / "one")
     again = tmp_path / "two/data" / row.exhibit.path
     assert manifest.missing == () and again.read_bytes() == good and again.stat().st_nlink == 1
-    assert list(operations_backup.iter_problems(tmp_path / "two", manifest, None)) == []
+    assert list(backup.iter_problems(tmp_path / "two", manifest, None)) == []
     result = next((tmp_path / "two/data/analyses" / row.id).rglob("analysis.json"))
     assert result.stat().st_nlink == 2  # the others are linked

@@ -14,7 +14,6 @@ from detector.validation.rates import quoted as extract_of
 from webapp.cli import main as cli
 from webapp.custody import custody_log
 from webapp.operations import backup
-from webapp.operations import backup as operations_backup
 from webapp.storage import database as storage_database
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import open_database
@@ -54,12 +53,7 @@ def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp
     manifest = make(app, tmp_path / "kept", tmp_path / "before")
     assert manifest.missing == () and next(changed, "none left") == "none left"
     assert (
-        list(
-            operations_backup.iter_problems(
-                tmp_path / "before", operations_backup.read_manifest(tmp_path / "before"), None
-            )
-        )
-        == []
+        list(backup.iter_problems(tmp_path / "before", backup.read_manifest(tmp_path / "before"), None)) == []
     )
     settings = put_back(tmp_path / "kept", tmp_path / "again")
     with open_database(settings) as database, database.begin() as session:

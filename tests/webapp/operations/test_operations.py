@@ -21,7 +21,6 @@ from webapp.custody import custody_log, integrity
 from webapp.jobs import claims, recovery, states
 from webapp.jobs import recovery as jobs_recovery
 from webapp.operations import alerts, backup
-from webapp.operations import alerts as operations_alerts
 from webapp.storage.tables import CustodyRow, Delivery, Exhibit, Milestone, now
 from webapp.webhooks import messages
 
@@ -131,7 +130,7 @@ def test_a_job_waits_from_when_it_was_queued_last(app, client, database, monkeyp
         assert states.resume(database, analysis_id)
     else:
         recovery.requeue_running(database, count_attempt=True)
-    found = operations_alerts.gather_state(app.extensions["settings"], database)
+    found = alerts.gather_state(app.extensions["settings"], database)
     assert found.states["analyses"]["queued"] == 1 and timedelta() <= found.waited < timedelta(minutes=5)
     assert look(app) == {} and "just now" in client.get("/operations").text
 

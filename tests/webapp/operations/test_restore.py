@@ -14,7 +14,6 @@ from webapp import create_app
 from webapp.analyses.downloads import reports as report_downloads
 from webapp.errors import UserError
 from webapp.operations import backup
-from webapp.operations import backup as operations_backup
 from webapp.settings import read_settings
 from webapp.storage import database as storage_database
 from webapp.storage.database import connect, open_database
@@ -82,9 +81,7 @@ def test_nobody_stays_signed_in_and_newer_ones_are_refused(app, tmp_path, monkey
     listed = tmp_path / "kept" / "backup.json"
     words = listed.read_text()
     listed.write_text(
-        words.replace(
-            f'"revision": "{operations_backup.read_manifest(listed.parent).revision}"', '"revision": "9999"'
-        )
+        words.replace(f'"revision": "{backup.read_manifest(listed.parent).revision}"', '"revision": "9999"')
     )
     with pytest.raises(UserError, match="newer Reelproof"):
         put_back(tmp_path / "kept", tmp_path / "third")

@@ -14,7 +14,6 @@ from made_webhooks import API, hook, trip
 from webapp.jobs import claims, failures, recovery, states
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, WebhookRow, now
 from webapp.webhooks import delivery, messages
-from webapp.webhooks import messages as webhooks_messages
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def as_described(lab, receiver):
 
 
 def test_messages_are_as_openapi_describes_them(lab, receiver, as_described):
-    hook(lab, f"{receiver.address}/hooks/all", events=list(webhooks_messages.EVENTS))
+    hook(lab, f"{receiver.address}/hooks/all", events=list(messages.EVENTS))
     database = lab.extensions["database"]
     exhibit, reference = finished(lab), finished(lab, file="two.mp4")
     compared(lab, exhibit, reference)

@@ -108,9 +108,9 @@ def test_nor_is_what_was_written_in_another_session_lost(app):
 
 
 def test_every_long_text_of_every_form_is_one_that_is_shown_again():
-    pages = Path(__file__).parents[4] / "templates" / "pages"
+    templates = Path(__file__).parents[4] / "templates"
     names = set()
-    for page in pages.rglob("*.html"):
+    for page in templates.rglob("*.html"):
         for tag in re.findall(r"<textarea([^>]*)>", page.read_text()):
             names |= set(re.findall(r'name="(\w+)"', tag))
     assert names and names <= set(error_responses.FIELDS)

@@ -44,8 +44,8 @@ def pictures():
 def no_engine(request, monkeypatch):
     monkeypatch.setattr(run_analysis, "make_analysis", engine)
     if "pictures" not in request.fixturenames:
-        monkeypatch.setattr(run_analysis, "confined_thumbnail", lambda *_: None)
-        monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
+        monkeypatch.setattr(run_analysis, "make_confined_thumbnail", lambda *_: None)
+        monkeypatch.setattr(run_analysis.previews, "prepare_playback", lambda *_: None)
 
 
 @pytest.fixture
