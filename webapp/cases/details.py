@@ -47,7 +47,7 @@ class ConflictError(UserError):
         super().__init__(
             409,
             gettext("Somebody changed the case details meanwhile. %(fields)s.", fields="; ".join(conflicts)),
-            gettext("Reload the page, and save what is to stand."),
+            gettext("Reload the page, and save the right values."),
         )
 
 

@@ -49,10 +49,12 @@ def change_case(
     name, description = _validated(name, description)
     if _conflicts(case.name, shown["name"], name):
         raise _conflict_error(
-            gettext("Somebody gave the case another name meanwhile: “%(name)s”.", name=case.name), "name"
+            gettext("Somebody renamed the case meanwhile: “%(name)s”.", name=case.name), "name"
         )
     if _conflicts(case.description, shown["description"], description):
-        message = gettext("Somebody described the case anew meanwhile: “%(text)s”.", text=case.description)
+        message = gettext(
+            "Somebody changed the description of the case meanwhile: “%(text)s”.", text=case.description
+        )
         raise _conflict_error(message, "description")
     case.name, case.description = name, description
     custody_log.append_access_event(session, "case changed", case=case.id, name=case.name)
@@ -64,7 +66,7 @@ def _conflicts(stored: str, shown: str | None, entered: str) -> bool:
 
 
 def _conflict_error(message: str, field: str) -> UserError:
-    remedy = gettext("Nothing was saved yet. What you typed stands below; save what is to stand.")
+    remedy = gettext("Nothing was saved yet. Your entries are shown below; correct them and save again.")
     return UserError(409, message, remedy, field=field)
 
 
@@ -75,7 +77,7 @@ def _validated(name: str, description: str) -> tuple[str, str]:
         raise UserError(
             400,
             gettext("A case needs a name."),
-            gettext("Say what it is called, or its number."),
+            gettext("Enter its name or number."),
             field="name",
         )
     if fault := name_fault(name, _MAX_NAME):

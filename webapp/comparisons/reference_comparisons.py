@@ -188,7 +188,7 @@ def representative_analysis(exhibit_id: int) -> AnalysisRow:
         row = session.scalars(own.order_by(finished_first, AnalysisRow.created.desc()).limit(1)).first()
     if row is None:  # deleted just now
         raise UserError(
-            404, gettext("One of the two exhibits is not here any more."), gettext("Hand it in again.")
+            404, gettext("One of the two exhibits no longer exists."), gettext("Hand it in again.")
         )
     return row
 

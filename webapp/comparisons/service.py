@@ -31,7 +31,7 @@ def start(
     if exhibit.exhibit_id == reference.exhibit_id:
         raise UserError(
             400,
-            gettext("These are the same bytes: there is nothing to compare."),
+            gettext("Both files have the same bytes, so there is nothing to compare."),
             gettext("Choose another exhibit as the reference."),
         )
     with context.database().alone() as session:

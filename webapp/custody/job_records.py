@@ -286,7 +286,7 @@ class FinishedComparison:
         """Return how the row differs from the entry."""
         stored = (row.reference.sha256, "yes" if row.related else "no", row.segments, row.outcome)
         if stored != (self.reference, self.related, self.segments, self.outcome):
-            return gettext("What the database says of this comparison is not what the custody log holds.")
+            return gettext("The database record of this comparison differs from the custody log.")
         return None
 
 
@@ -318,7 +318,7 @@ def comparison_sums(folder: Path, finished: FinishedComparison) -> dict[str, str
     except FileNotFoundError:
         raise AlteredRecord(gettext("The checksums of this comparison are missing.")) from None
     if hashlib.sha256(text).hexdigest() != finished.sums:
-        raise AlteredRecord(gettext("The checksums of this comparison are not those the custody log holds."))
+        raise AlteredRecord(gettext("The checksums of this comparison are not those in the custody log."))
     lines = (line.split("  ", 1) for line in text.decode().splitlines())
     return {path: sha256 for sha256, path in lines}
 

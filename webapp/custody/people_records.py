@@ -148,8 +148,7 @@ def annotation_problems(
             )
         elif body.get("id") != row.id or columns != (row.author, row.verdict, row.kind):
             yield gettext(
-                "An annotation in the name of %(author)s is listed in the database as something other than "
-                "what it says.",
+                "The database columns of an annotation in the name of %(author)s contradict its content.",
                 author=row.author,
             )
     if missing:
@@ -181,7 +180,7 @@ def refuse_altered_review(
         refuse_forged(session, entry)
         named = entry.details.get("named")
     if named != format_reviewers(review):
-        raise AlteredRecord(gettext("Who reviews the case is not what the custody log holds."))
+        raise AlteredRecord(gettext("The reviewers of the case are not those that the custody log holds."))
 
 
 def format_reviewers(review: CaseReview | None) -> str:

@@ -184,9 +184,9 @@ def _exhibits(state: InstallationState, maximum: int) -> str:
 KINDS = (
     AlertKind("queue", N_("Minutes the oldest job may wait"), _queue),
     AlertKind("disk", N_("MB that must be free on the data folder's disk"), _disk),
-    AlertKind("workers", N_("Worker services that must be there, each counted once"), _workers),
+    AlertKind("workers", N_("Number of worker services that must be running"), _workers),
     AlertKind("backup", N_("Days since the last backup"), _backup),
-    AlertKind("custody", N_("Days since the custody log was last found whole"), _log_check),
+    AlertKind("custody", N_("Days since the custody log was last found intact"), _log_check),
     AlertKind("exhibits", N_("Exhibits that may be damaged or missing"), _exhibits),
 )
 
@@ -210,7 +210,7 @@ def set_thresholds(session: Session, form: Mapping[str, str]) -> None:
             raise UserError(
                 400,
                 gettext(
-                    "“%(entered)s” is no whole number up to %(most)s.",
+                    "“%(entered)s” is not a whole number up to %(most)s.",
                     entered=text[:20],
                     most=shown(_MAX_THRESHOLD, ","),
                 ),

@@ -66,7 +66,7 @@ def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
             raise StoreError(
                 503,
                 gettext("The store has no such bucket."),
-                gettext("Make the bucket, or correct REELPROOF_STORE."),
+                gettext("Create the bucket, or correct REELPROOF_STORE."),
             ) from problem
         if code in _ACCESS_DENIED_CODES or type(problem).__name__ in (
             "NoCredentialsError",
@@ -74,10 +74,10 @@ def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
         ):
             raise StoreError(
                 503,
-                gettext("The store does not let Reelproof in."),
+                gettext("The store denies access to Reelproof."),
                 gettext(
-                    "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what their owner "
-                    "may do there: read, write, list, delete."
+                    "Correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the permissions of their "
+                    "owner: read, write, list, delete."
                 ),
             ) from problem
         if code in _STORE_FULL_CODES:
@@ -88,7 +88,7 @@ def explain_store_errors(url: str, endpoint: str | None) -> Iterator[None]:
             503,
             gettext("The store cannot be reached, or failed."),
             gettext(
-                "Try again in a minute. If it stays so, see that it runs, and that "
+                "Try again in a minute. If the problem persists, check that the store runs and that "
                 "REELPROOF_STORE_ENDPOINT is its address."
             ),
         ) from problem
@@ -113,10 +113,10 @@ def explain_full_disk() -> Iterator[None]:
             raise
         raise StoreError(
             507,
-            gettext("There is not enough free disk space for what comes from the store."),
+            gettext("There is not enough free disk space for files from the store."),
             gettext(
-                "Free some space on the disk that holds Reelproof's data; `python -m webapp "
-                "clear-cache` removes from it what the store has."
+                "Free some space on the disk that holds Reelproof's data; `python -m webapp clear-cache` "
+                "removes files that the store has."
             ),
         ) from problem
 

@@ -76,9 +76,7 @@ def create_validation(
     settings = context.settings()
     folders, title = Folders.of(settings), " ".join(title.split())[:_MAX_NAME]
     if not title:
-        raise UserError(
-            400, gettext("The material has no name."), gettext("Say what it is called."), field="title"
-        )
+        raise UserError(400, gettext("The material needs a name."), gettext("Enter a name."), field="title")
     with context.database().begin() as session:
         model = model_service.default_model(session, folders)
         card = model_service.card_path(folders, model)
@@ -93,7 +91,9 @@ def create_validation(
     }
     validation_id = secrets.token_hex(16)
     if not _LOCK.acquire(timeout=_LOCK_TIMEOUT):
-        raise UserError(503, gettext("Another validation is being made."), gettext("Try again in a minute."))
+        raise UserError(
+            503, gettext("Another validation is being created."), gettext("Try again in a minute.")
+        )
     try:
         _create_folder(request, validation_id, title, folders, sign)
     finally:
@@ -161,7 +161,7 @@ def _run_process(request: dict[str, object], out: Path) -> None:
         )
     except subprocess.TimeoutExpired:
         raise UserError(
-            500, gettext("The validation took too long."), gettext("Make it of fewer exhibits.")
+            500, gettext("The validation took too long."), gettext("Use fewer exhibits.")
         ) from None
     if process.returncode == 2:
         raise UserError(
@@ -174,6 +174,6 @@ def _run_process(request: dict[str, object], out: Path) -> None:
         current_app.logger.error("a validation failed: %s", process.stderr.decode(errors="replace")[-2000:])
         raise UserError(
             500,
-            gettext("The validation could not be made."),
-            gettext("The terminal Reelproof runs in says why."),
+            gettext("The validation could not be created."),
+            gettext("The terminal in which Reelproof runs shows the reason."),
         )

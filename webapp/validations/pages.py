@@ -164,7 +164,7 @@ def _number(field: str) -> float:
     except ValueError:
         raise UserError(
             400,
-            gettext("The %(field)s is no number.", field=gettext(_NUMBER_FIELDS[field])),
+            gettext("The %(field)s is not a number.", field=gettext(_NUMBER_FIELDS[field])),
             gettext("Write a number such as 1 or 0.5."),
             field=field,
         ) from None

@@ -112,7 +112,7 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     folders, listed = context.folders(), find_or_404(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
     if sha256_of(text) != listed.about.validation_sha256:
-        raise AlteredRecord(gettext("The validation is not the one its extract was made of."))
+        raise AlteredRecord(gettext("The validation is not the one its extract was made from."))
     validation = Validation.from_json(text)
     thresholds: tuple[OwnThreshold, ...] = ()
     try:
@@ -177,7 +177,7 @@ def quote(validation_id: str | None) -> None:
         find_or_404(validation_id)
         if not quoted_extract.made_validations(session, keyed=True).get(validation_id):
             raise AlteredRecord(
-                gettext("The custody log does not hold this validation as one that was made.")
+                gettext("The custody log has no entry about the creation of this validation.")
             )
         path = folders.validation(validation_id) / LABORATORY
         _finish_interrupted(session, path)
@@ -197,7 +197,7 @@ def remove(validation_id: str) -> None:
             raise UserError(
                 409,
                 gettext("Reports quote this validation."),
-                gettext("Let them quote another one or none first."),
+                gettext("Choose another validation to quote, or none, first."),
             )
         details = {"what": quoted_extract.REMOVED, "validation": validation_id}
         details["validation sha256"] = validation.about.validation_sha256

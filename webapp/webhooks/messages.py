@@ -66,7 +66,7 @@ def add_webhook(
     if len(session.scalars(select(WebhookRow.id)).all()) >= MAX_WEBHOOKS:
         raise UserError(
             409,
-            gettext("There are %(most)s webhooks, the most there can be.", most=MAX_WEBHOOKS),
+            gettext("There are %(most)s webhooks already, which is the maximum.", most=MAX_WEBHOOKS),
             gettext("Delete one of them."),
         )
     row = WebhookRow(id=wanted_id, url=url, events=" ".join(dict.fromkeys(events)), who=who, made=now())

@@ -60,7 +60,7 @@ class TestDeletion:
         put_into_closed(app, pair[0])
         page = client.get(f"/comparisons/{done.id}").text
         assert not any(f'"{address}"' in page for address in offered)
-        assert "can be neither deleted nor made again" in page
+        assert "can be neither deleted nor repeated" in page
         assert client.get(f"/comparisons/{done.id}/delete", headers=HTML).status_code == 409
         assert client.post(f"/comparisons/{done.id}/delete", headers=HTML).status_code == 409
         assert [row.id for row in comparison_rows(app)] == [done.id]

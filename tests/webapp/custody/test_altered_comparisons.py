@@ -50,7 +50,7 @@ def test_what_a_comparison_amounts_to_is_held_against_the_log(app, client, row, 
     }
     with app.extensions["database"].begin() as session:
         session.execute(update(ComparisonRow).values({column: changed[column]}))
-    differs = "What the database says of this comparison is not what the custody log holds."
+    differs = "The database record of this comparison differs from the custody log."
     answer = client.get(f"/comparisons/{compared.id}")
     assert answer.status_code == 500 and differs in answer.text
     status, words = verified()
@@ -71,7 +71,7 @@ def test_checksums_written_anew_do_not_hide_a_changed_result(client, folders, ro
     told = json.loads((folder / COMPARISON_FILE).read_text())
     (folder / COMPARISON_FILE).write_text(json.dumps(told | {"segments": []}))
     (folder / COMPARISON_SUMS_FILE).write_bytes(comparison_sums_text(folder))
-    wrong = "The checksums of this comparison are not those the custody log holds."
+    wrong = "The checksums of this comparison are not those in the custody log."
     answers = {each: client.get(each) for each in asked}
     assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(asked, 500)
     assert all(wrong in answer.text for answer in answers.values())

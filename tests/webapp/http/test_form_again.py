@@ -24,7 +24,7 @@ def test_case_details(app, client):
     shown = {f"shown_{name}": text for name, text in (("organisation", "Lab 3"), ("examiner", ""))}
     form = shown | {"case_number": "x" * 201, "examiner": "Ann <A>", "organisation": "", "paper": "Letter"}
     answer = client.post(address, data=form, headers=HTML)
-    assert answer.status_code == 400 and "What you typed stands below" in answer.text
+    assert answer.status_code == 400 and "Your entries are shown below" in answer.text
     page = again(answer, "case_number", "longer than 200", **form)
     assert page.links == ["#case_number"]
     told = client.post(address, data=form, headers={"Accept": "application/json"})

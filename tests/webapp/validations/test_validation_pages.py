@@ -181,7 +181,7 @@ def test_only_administrators_see_them(tmp_path, sent):
 
 def test_a_field_that_is_no_number_is_named_in_the_readers_language(client):
     for by, english, german in (("rate", "The rate", "Rate"), ("cost", "The cost", "Kosten")):
-        for code, words in (("en", f"{english} is no number."), ("de", f"{german}: Das ist keine Zahl.")):
+        for code, words in (("en", f"{english} is not a number."), ("de", f"{german}: Das ist keine Zahl.")):
             form, headers = {"by": by, by: "much"}, {"Accept-Language": code, "Accept": "application/json"}
             answer = client.post(f"/validations/{'0' * 32}/thresholds", data=form, headers=headers)
             assert answer.status_code == 400 and words in answer.json["error"]

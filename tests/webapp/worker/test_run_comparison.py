@@ -221,4 +221,4 @@ def test_verify_log_names_what_differs(app, database, folders, waiting, monkeypa
     assert [line.split(": ")[0] for line in problems(database, folders)] == [f"Comparison {waiting.id}"]
     with database.begin() as session:
         session.get_one(ComparisonRow, waiting.id).segments = 0
-    assert any("is not what the custody log holds" in line for line in problems(database, folders))
+    assert any("differs from the custody log" in line for line in problems(database, folders))

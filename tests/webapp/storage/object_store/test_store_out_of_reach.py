@@ -1,4 +1,4 @@
-"""A store that is not there, does not let Reelproof in, or is full; and none at all."""
+"""A store that is not there, denies access to Reelproof, or is full; and none at all."""
 
 from __future__ import annotations
 
@@ -160,14 +160,14 @@ def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monke
         patched.setattr(folders.store._files, "put_file", full)
         answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
         assert answer.status_code == 507 and "The store is full" in answer.text
-    with bucket.asking_for_keys(), pytest.raises(StoreError, match="does not let Reelproof in"):
+    with bucket.asking_for_keys(), pytest.raises(StoreError, match="denies access to Reelproof"):
         folders.store.check()
     for name in object_store_server.KEYS:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     folders.store.__dict__.pop("_files")
-    with pytest.raises(StoreError, match="does not let Reelproof in"):
+    with pytest.raises(StoreError, match="denies access to Reelproof"):
         folders.store.check()
     folders.store.__dict__.pop("_files")
 
