@@ -73,7 +73,8 @@ def test_who_has_not_seen_a_new_name_or_description_does_not_replace_it(ada):
     seen = {"shown_name": "K-18/26", "shown_description": "three"}
     assert ada.post(place, data=seen | {"name": "K-19/26", "description": "three"}).status_code == 303
     answer = ada.post(place, data=shown | {"name": "K-17/26", "description": "four"})
-    assert answer.status_code == 409 and "changed the description of the case meanwhile: “three”" in answer.text
+    assert answer.status_code == 409
+    assert "changed the description of the case meanwhile: “three”" in answer.text
     assert ada.post(place, data=shown | {"name": "K-19/26", "description": "three"}).status_code == 303
     page = ada.get(place).text
     assert "K-19/26" in page and "three" in page and "four" not in page
