@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,20 +32,20 @@ from webapp.http.error_responses import FieldProblem, FieldsError
 from webapp.http.uploads import UploadLimit
 from webapp.rest import schemas
 from webapp.rest.idempotency import id_to_create
-from webapp.rest.operation import Answer, Form, operation, uploaded
+from webapp.rest.operation import Answer, Form, ViewFunction, operation, uploaded
+from webapp.rest.schemas import RequestModel
 from webapp.review.blinding import Disclosure
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow, State
 
 NOTHING_FOUND: dict[str, Any] = {"verdict": None, "probability": None, **EMPTY_SUMMARY}
-QUEUED = Answer("It waits to be analysed.", AnalysisStatus, headers=("Location",))
+QUEUED = Answer("It is queued.", AnalysisStatus, headers=("Location",))
 
 
 def analysis_request(body: NewAnalysis | OfUpload | Again, wanted_id: str | None) -> AnalysisRequest:
-    """How a request has an exhibit analysed; ``wanted_id`` is the id the analysis is to have.
+    """Convert a request body; ``wanted_id`` is the id of the new analysis.
 
-    Raises :class:`FieldsError` for fields that contradict each other, :class:`UserError` for models or a
-    priority that there are not.
+    Raises :class:`FieldsError` for contradicting fields, :class:`UserError` for an unknown model or priority.
     """
     where = "form" if isinstance(body, NewAnalysis) else "body"
     if body.joint != JointRule.FIRST and not body.also:
@@ -54,29 +55,27 @@ def analysis_request(body: NewAnalysis | OfUpload | Again, wanted_id: str | None
         name, other = body.parameters.crossed
         problem = f"It must not be above {other}, {getattr(body.parameters, other):g}."
         raise FieldsError((FieldProblem(where=f"{where}.parameters.{name}", problem=problem),))
-    given = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
-    changes = given | analysis_service.changes_for_other_models(body.also, body.model, body.joint)
+    own = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}
+    changes = own | analysis_service.changes_for_other_models(body.also, body.model, body.joint)
     return AnalysisRequest(body.model, changes, analysis_service.parse_priority(body.priority), wanted_id)
 
 
-def requested_case_id(asked: NewAnalysis | OfUpload) -> int | None:
-    """Id of the case a request names, if it does; raises :class:`UserError` for one they are not in.
-
-    With 400, not 404: what is wrong with the request must not look like a missing address.
-    """
-    if asked.case is None:
+def requested_case_id(body: NewAnalysis | OfUpload) -> int | None:
+    """Return the id of the case a request names. Raises :class:`UserError` if the caller is not in it."""
+    if body.case is None:
         return None
     try:
         with context.database().begin() as session:
-            return case_queries.find_or_404(session, current(), asked.case).id
+            return case_queries.find_or_404(session, current(), body.case).id
     except UserError:
+        # 400, because a 404 would mean that the address is wrong.
         raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 
 
 def accepted_response(row: AnalysisRow) -> Response:
-    """202 with where the new analysis stands and its address.
+    """Respond with 202, the status of the new analysis and its address.
 
-    A request that is sent again may find it done; a second reviewer is not told what is hidden from them.
+    A repeated request may find it done; then findings must stay hidden from a blind second reviewer.
     """
     status = status_of(row)
     if analysis_queries.are_findings_hidden(row):
@@ -89,30 +88,30 @@ def accepted_response(row: AnalysisRow) -> Response:
 
 
 def status_of(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
-    """A row as the API tells of it; without ``ahead``, what takes a question to the database is left out."""
-    known = status_json(row, ahead=ahead) | {"case": row.case_id}
+    """Convert a row to its status; without ``ahead``, fields that need another query are left out."""
+    status = status_json(row, ahead=ahead) | {"case": row.case_id}
     if ahead:
-        known["copies"] = copy_queries.count_copies(row.exhibit_id)
-        known["report"] = kept_reports.report_status(context.folders(), row)
-    return AnalysisStatus.model_validate(known)
+        status["copies"] = copy_queries.count_copies(row.exhibit_id)
+        status["report"] = kept_reports.report_status(context.folders(), row)
+    return AnalysisStatus.model_validate(status)
 
 
 def require_finished(
-    analysis_id: str, discloses: Disclosure = Disclosure.JUDGEMENTS
+    analysis_id: str, disclosure: Disclosure = Disclosure.JUDGEMENTS
 ) -> tuple[AnalysisRow, Path]:
-    """The row of a finished analysis and the folder of its result; 409 where there is none (yet)."""
-    row = analysis_queries.get_or_404(analysis_id, discloses)
+    """Return the row of a finished analysis and the folder of its result; raise a 409 error otherwise."""
+    row = analysis_queries.get_or_404(analysis_id, disclosure)
     if row.state in (State.FAILED, State.CANCELLED):
         ended = "failed" if row.state == State.FAILED else "was cancelled"
         raise UserError(409, f"This analysis {ended}, so it has no result.", "Retry it.")
-    return get_finished(analysis_id, discloses)
+    return get_finished(analysis_id, disclosure)
 
 
 blueprint = Blueprint("api_analyses", __name__)
 
 
 def exhibit_limit(settings: Settings) -> UploadLimit:
-    """What who asks may hand in at once."""
+    """Limit one upload of the caller."""
     return upload_limit(settings, current())
 
 
@@ -127,16 +126,16 @@ def exhibit_limit(settings: Settings) -> UploadLimit:
     keyed=True,
 )
 def create(body: NewAnalysis) -> Response:
-    """Hand in a file and have it analysed.
+    """Upload a file and have it analysed.
 
-    The file is one part of a form. A file known already is analysed again and stored once. For
-    large files and bad lines, send it in parts: see uploads.
+    The file is one part of a form. A file uploaded before is analysed again and stored once. For large
+    files and unreliable connections, use resumable uploads.
     """
     stream, name = uploaded("file")
     analysis_service.refuse_unknown_model(body.model)
     file, case_id = clean_file_name(name), requested_case_id(body)
-    asked = analysis_request(body, id_to_create())
-    return accepted_response(analysis_service.submit(stream, file, asked, case_id=case_id))
+    request = analysis_request(body, id_to_create())
+    return accepted_response(analysis_service.submit(stream, file, request, case_id=case_id))
 
 
 @operation(
@@ -145,19 +144,19 @@ def create(body: NewAnalysis) -> Response:
     "/analyses",
     permission=Permission.READ,
     query=Search,
-    answers={200: Answer("Some of what fits.", Listing, headers=("ETag", "Link"))},
+    answers={200: Answer("A page of matching analyses.", Listing, headers=("ETag", "Link"))},
     errors=(422,),
 )
 def listing(query: Search) -> Response:
     """List analyses, newest first."""
-    fitting = library_search.matching_analyses(select(AnalysisRow), _library_search(query))
+    matching = library_search.matching_analyses(select(AnalysisRow), _library_search(query))
     after = schemas.decode_cursor(query.cursor)
     if after is not None:
-        fitting = fitting.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
-    newest = fitting.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
+        matching = matching.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
+    newest = matching.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
     with visible_session() as session:
-        found = session.scalars(newest).all()
-    shown, more = found[: query.limit], len(found) > query.limit
+        rows = session.scalars(newest).all()
+    shown, more = rows[: query.limit], len(rows) > query.limit
     rest = schemas.next_page_url(schemas.encode_cursor(shown[-1].created, shown[-1].id)) if more else None
     page = Listing(items=tuple(status_of(row, ahead=False) for row in shown), next=rest)
     response = Response(page.model_dump_json(exclude_unset=True) + "\n", content_type="application/json")
@@ -167,7 +166,7 @@ def listing(query: Search) -> Response:
 
 
 def _library_search(query: Search) -> library_search.LibrarySearch:
-    """The same as the library is asked it. The first and last years of the calendar leave nothing out."""
+    """Convert the query. The first and the last year of the calendar mean no limit."""
     return library_search.LibrarySearch(
         text=query.q,
         verdict=query.verdict or "",
@@ -186,105 +185,71 @@ def _library_search(query: Search) -> library_search.LibrarySearch:
     "GET",
     "/analyses/<analysis_id>",
     permission=Permission.READ,
-    answers={200: Answer("Where it stands.", AnalysisStatus, headers=("ETag",))},
+    answers={200: Answer("The status of the analysis.", AnalysisStatus, headers=("ETag",))},
     errors=(404,),
 )
 def get(analysis_id: str) -> AnalysisStatus:
-    """Where an analysis stands."""
+    """Get the status of an analysis."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     refuse_altered_row(row)
     return status_of(row)
 
 
-@operation(
-    blueprint,
-    "POST",
-    "/analyses/<analysis_id>/cancel",
-    permission=Permission.ANALYSE,
-    answers={200: Answer("It was cancelled.", AnalysisStatus)},
-    errors=(404, 409, 422),
-    keyed=True,
-)
+def _action(
+    name: str, answers: dict[int, Answer], body: type[RequestModel] | None = None
+) -> Callable[[ViewFunction], ViewFunction]:
+    """Declare an operation that changes an analysis."""
+    return operation(
+        blueprint,
+        "POST",
+        f"/analyses/<analysis_id>/{name}",
+        permission=Permission.ANALYSE,
+        body=body,
+        answers=answers,
+        errors=(404, 409, 422) if body is None else (404, 409, 413, 415, 422),
+        keyed=True,
+    )
+
+
+@_action("cancel", {200: Answer("It was cancelled.", AnalysisStatus)})
 def cancel(analysis_id: str) -> AnalysisStatus:
-    """Take an analysis out of the queue, or stop it."""
+    """Remove an analysis from the queue, or stop it."""
     analysis_service.cancel(analysis_id)
     return status_of(analysis_queries.get_or_404(analysis_id))
 
 
-@operation(
-    blueprint,
-    "POST",
-    "/analyses/<analysis_id>/retry",
-    permission=Permission.ANALYSE,
-    answers={202: QUEUED},
-    errors=(404, 409, 422),
-    keyed=True,
-)
+@_action("retry", {202: QUEUED})
 def retry(analysis_id: str) -> Response:
-    """Queue an analysis that failed or was cancelled once more."""
+    """Queue a failed or cancelled analysis again."""
     analysis_service.retry(analysis_id)
     return accepted_response(analysis_queries.get_or_404(analysis_id))
 
 
-@operation(
-    blueprint,
-    "POST",
-    "/analyses/<analysis_id>/pause",
-    permission=Permission.ANALYSE,
-    answers={200: Answer("It is paused.", AnalysisStatus)},
-    errors=(404, 409, 422),
-    keyed=True,
-)
+@_action("pause", {200: Answer("It is paused.", AnalysisStatus)})
 def pause(analysis_id: str) -> AnalysisStatus:
-    """Take an analysis out of the queue, or stop it, until it is resumed.
+    """Remove an analysis from the queue, or stop it, until it is resumed.
 
-    Nothing is kept of what a running one did so far: resumed, it begins anew.
+    A running analysis loses its progress and starts from the beginning once resumed.
     """
     analysis_service.pause(analysis_id)
     return status_of(analysis_queries.get_or_404(analysis_id))
 
 
-@operation(
-    blueprint,
-    "POST",
-    "/analyses/<analysis_id>/resume",
-    permission=Permission.ANALYSE,
-    answers={202: QUEUED},
-    errors=(404, 409, 422),
-    keyed=True,
-)
+@_action("resume", {202: QUEUED})
 def resume(analysis_id: str) -> Response:
-    """Queue a paused analysis again, in the place it had."""
+    """Queue a paused analysis again, in its old place."""
     analysis_service.resume(analysis_id)
     return accepted_response(analysis_queries.get_or_404(analysis_id))
 
 
-@operation(
-    blueprint,
-    "POST",
-    "/analyses/<analysis_id>/priority",
-    permission=Permission.ANALYSE,
-    body=Prioritised,
-    answers={200: Answer("It has that priority.", AnalysisStatus)},
-    errors=(404, 409, 413, 415, 422),
-    keyed=True,
-)
+@_action("priority", {200: Answer("It has that priority.", AnalysisStatus)}, Prioritised)
 def prioritise(analysis_id: str, body: Prioritised) -> AnalysisStatus:
-    """Have an analysis that waits, or is paused, begin earlier or later than others."""
+    """Change the priority of a waiting or paused analysis."""
     analysis_service.prioritise(analysis_id, analysis_service.parse_priority(body.priority))
     return status_of(analysis_queries.get_or_404(analysis_id))
 
 
-@operation(
-    blueprint,
-    "POST",
-    "/analyses/<analysis_id>/again",
-    permission=Permission.ANALYSE,
-    body=Again,
-    answers={202: QUEUED},
-    errors=(404, 409, 413, 415, 422),
-    keyed=True,
-)
+@_action("again", {202: QUEUED}, Again)
 def again(analysis_id: str, body: Again) -> Response:
     """Analyse the exhibit of an analysis again, with another model or other parameters."""
     row = analysis_queries.get_or_404(analysis_id)
@@ -297,10 +262,10 @@ def again(analysis_id: str, body: Again) -> Response:
     "DELETE",
     "/analyses/<analysis_id>",
     permission=Permission.DELETE,
-    answers={204: Answer("It is gone, and its exhibit too unless another analysis needs it.")},
+    answers={204: Answer("The analysis is deleted, with its exhibit unless another analysis needs it.")},
     errors=(404, 409),
 )
 def delete(analysis_id: str) -> None:
-    """Delete an analysis that has ended or is paused."""
+    """Delete an ended or paused analysis."""
     analysis_queries.get_or_404(analysis_id)
     deletion.delete_analysis(context.database(), context.folders(), analysis_id)

@@ -41,15 +41,15 @@ from webapp.storage.tables import (
 
 @dataclass(frozen=True)
 class Consequences:
-    """What deleting an analysis takes along: for the page that asks."""
+    """What a deletion takes along, for the page that asks for confirmation."""
 
     annotations: int
-    others: int  # analyses of the same exhibit, which stay and keep it
-    comparisons: int  # of the exhibit, which go with it
+    others: int  # other analyses of the exhibit; if there are any, the exhibit stays
+    comparisons: int  # of the exhibit, deleted with it
 
 
 class PurgeStopped(UserError):
-    """A case that was being purged is not closed any more, or somebody else purges it too."""
+    """The case was reopened during its purge, or is purged by somebody else."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -60,13 +60,13 @@ class PurgeStopped(UserError):
 
 
 def consequences(session: Session, row: AnalysisRow) -> Consequences:
-    """What would go, and what would stay."""
-    others = _others(session, row)
+    """Count what is deleted with an analysis."""
+    others = _count_others(session, row)
     compared = 0 if others else len(_comparisons(session, row.exhibit))
-    return Consequences(_annotations(session, row), others, compared)
+    return Consequences(_count_annotations(session, row), others, compared)
 
 
-# By the noun of the job: in the queue, running.
+# By the noun of the job: queued, running.
 _UNFINISHED = {
     "analysis": (
         N_("This analysis is in the queue, so it cannot be deleted."),
@@ -84,7 +84,7 @@ _STILL_THERE = {
 
 
 def refuse_unfinished(row: JobRow) -> None:
-    """Raise :class:`UserError` for a job that waits or runs."""
+    """Raise :class:`UserError` for a queued or running job."""
     if row.state in (State.QUEUED, State.RUNNING):
         raise UserError(
             409,
@@ -94,15 +94,15 @@ def refuse_unfinished(row: JobRow) -> None:
 
 
 def refuse_undeletable(session: Session, row: AnalysisRow, *, purging: int | None = None) -> None:
-    """Raise :class:`UserError` for an analysis that cannot be deleted: unfinished, or kept by case or review.
+    """Raise :class:`UserError` if an analysis is unfinished or protected by its case or review.
 
-    ``purging`` is the case that is being purged, if one is.
+    ``purging`` is the case being purged, if any.
     """
     refuse_unfinished(row)
     if purging is None and row.case_id is not None:
         access.refuse_changes(session, row.case_id)
         reviewer_service.refuse_deleting(session, row)
-    if not _others(session, row):
+    if not _count_others(session, row):
         own = select(Exhibit.id).where(Exhibit.id == row.exhibit_id)
         case_rules.refuse_deleting_with(session, own, purging=purging)
 
@@ -110,12 +110,12 @@ def refuse_undeletable(session: Session, row: AnalysisRow, *, purging: int | Non
 def delete_analysis(
     database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None
 ) -> None:
-    """Delete an analysis that has ended or is paused, for good. Raises :class:`UserError` if there is none.
+    """Delete an ended or paused analysis. Raises :class:`UserError` if it is missing or protected.
 
-    One of a closed case, or compared with one, only while that case, ``purging``, is purged: then nothing
-    else, and nothing any more once the case is open (:class:`PurgeStopped`).
+    Analyses of a closed case, or compared with one, are deleted only while that case, ``purging``, is
+    purged. Then other analyses are refused, and all are once the case is open (:class:`PurgeStopped`).
     """
-    note = folders.deletions / analysis_id
+    journal = folders.deletions / analysis_id
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
         if purging is not None:
@@ -125,12 +125,16 @@ def delete_analysis(
         if row is None:
             raise analysis_queries.not_found_error(session, analysis_id)
         refuse_undeletable(session, row, purging=purging)
-        exhibit, annotations = row.exhibit, _annotations(session, row)
-        alone = not _others(session, row)
-        compared = _comparisons(session, exhibit) if alone else []
-        _write(note, exhibit.sha256, [each.id for each in compared])
-        _delete_rows(session, row, compared)
-        if alone:
+        exhibit, annotations = row.exhibit, _count_annotations(session, row)
+        is_last = not _count_others(session, row)
+        comparisons = _comparisons(session, exhibit) if is_last else []
+        _write_journal(journal, exhibit.sha256, [comparison.id for comparison in comparisons])
+        for table in (AnnotationRow, ReviewStatement, CaseDetailsRow):
+            session.execute(delete_from(table).where(table.analysis_id == row.id))
+        for deleted in (row, *comparisons):
+            session.delete(deleted)
+        session.flush()
+        if is_last:
             forget_fingerprint(session, exhibit.id)
             session.delete(exhibit)
         details: custody_log.EntryDetails = {
@@ -140,54 +144,48 @@ def delete_analysis(
             "verdict": row.verdict,
             "model": row.model,
             "judgements": annotations,
-            "exhibit": "deleted with it" if alone else "kept, other analyses use it",
+            "exhibit": "deleted with it" if is_last else "kept, other analyses use it",
         }
-        _record_comparisons(session, compared, exhibit)
+        for comparison in comparisons:
+            side = "exhibit" if comparison.exhibit_id == exhibit.id else "reference"
+            _log_comparison(session, comparison, {"reason": f"the {side} was deleted"})
         custody_log.append(session, "deletion", details, exhibit=exhibit.sha256, analysis=analysis_id)
-    try:
-        _finish(database, folders, note)
-    except StoreError as problem:
-        raise _still_in_store("analysis", problem) from problem
+    _remove_files(database, folders, journal, "analysis")
 
 
 def delete_comparison(database: Database, folders: Folders, comparison_id: str) -> None:
-    """Delete a comparison that has ended, for good; both exhibits stay. Raises :class:`UserError`."""
-    note = folders.deletions / comparison_id
+    """Delete an ended comparison; both exhibits stay. Raises :class:`UserError`."""
+    journal = folders.deletions / comparison_id
     with database.alone() as session:
         row = session.get(ComparisonRow, comparison_id)
         if row is None:
             raise reference_comparisons.comparison_gone(session, comparison_id)
         refuse_unfinished(row)
         case_rules.refuse_deleting(session, row)
-        _write(note, row.exhibit.sha256, [comparison_id])
-        exhibit, name, reference = row.exhibit.sha256, row.file, row.reference.sha256
+        _write_journal(journal, row.exhibit.sha256, [comparison_id])
         session.delete(row)
         session.flush()
-        details: custody_log.EntryDetails = {"what": "comparison", "name": name, "reference": reference}
-        custody_log.append(session, "deletion", details, exhibit=exhibit, analysis=comparison_id)
-    try:
-        _finish(database, folders, note)
-    except StoreError as problem:
-        raise _still_in_store("comparison", problem) from problem
+        _log_comparison(session, row, {})
+    _remove_files(database, folders, journal, "comparison")
 
 
 def finish_deletions(database: Database, folders: Folders) -> None:
-    """Finish what a crash interrupted. Only while no other app uses the folder."""
-    for note in sorted(folders.deletions.iterdir()):
+    """Finish deletions that a crash interrupted. Only while no other app uses the folder."""
+    for journal in sorted(folders.deletions.iterdir()):
         with database.begin() as session:
-            begun = all(session.get(table, note.name) is None for table in JOBS)
-        if begun:
-            _finish(database, folders, note)
+            committed = all(session.get(table, journal.name) is None for table in JOBS)
+        if committed:
+            _finish(database, folders, journal)
         else:
-            note.unlink()
+            journal.unlink()
 
 
 def remove_orphaned_result(database: Database, folders: Folders, analysis_id: str, sha256: str) -> None:
-    """Remove what an attempt put in place after its analysis had been cancelled, paused or even deleted.
+    """Remove the result of an attempt whose analysis was cancelled, paused or deleted meanwhile.
 
     ``sha256`` is that of the exhibit.
     """
-    with database.alone() as session:  # nobody retries or resumes it meanwhile
+    with database.alone() as session:  # excludes a concurrent retry or resume
         row = session.get(AnalysisRow, analysis_id)
         if row is None or row.state in (State.CANCELLED, State.PAUSED):
             _remove_result(folders, analysis_id)
@@ -196,7 +194,7 @@ def remove_orphaned_result(database: Database, folders: Folders, analysis_id: st
 
 
 def remove_orphaned_comparison(database: Database, folders: Folders, comparison_id: str) -> None:
-    """Remove what an attempt put in place after its comparison had been cancelled, or even deleted."""
+    """Remove the result of an attempt whose comparison was cancelled or deleted meanwhile."""
     with database.alone() as session:
         row = session.get(ComparisonRow, comparison_id)
         if row is None or row.state == State.CANCELLED:
@@ -204,13 +202,13 @@ def remove_orphaned_comparison(database: Database, folders: Folders, comparison_
 
 
 def remove_exhibit_without_row(database: Database, folders: Folders, sha256: str) -> None:
-    """Remove the file of an exhibit whose row came to nothing. Never raises: another error is on its way."""
+    """Remove the file of an exhibit that got no row. Never raises, because the caller handles an error."""
     with contextlib.suppress(OSError, StoreError, SQLAlchemyError), database.alone() as session:
         _remove_unless_known(session, folders, sha256)
 
 
 def forget_fingerprint(session: Session, exhibit_id: int) -> None:
-    """Remove the fingerprint of an exhibit, what was found by it, and the block of the index it is in."""
+    """Delete the fingerprint of an exhibit, its matches, and the index block it is in."""
     session.execute(
         delete_from(MatchRow).where(or_(MatchRow.exhibit_id == exhibit_id, MatchRow.other_id == exhibit_id))
     )
@@ -222,102 +220,85 @@ def forget_fingerprint(session: Session, exhibit_id: int) -> None:
         session.execute(delete_from(FingerprintRow).where(own))
 
 
-def _still_in_store(noun: str, problem: StoreError) -> UserError:
-    return UserError(
-        503,
-        f"{gettext(_STILL_THERE[noun])} {problem.error}",
-        gettext("The next start of Reelproof removes them."),
-    )
-
-
-def _delete_rows(session: Session, row: AnalysisRow, compared: Sequence[ComparisonRow]) -> None:
-    """Delete the row of an analysis with those that are about it alone, and comparisons of its exhibit."""
-    for table in (AnnotationRow, ReviewStatement, CaseDetailsRow):
-        session.execute(delete_from(table).where(table.analysis_id == row.id))
-    session.delete(row)
-    for each in compared:
-        session.delete(each)
-    session.flush()
-
-
-def _annotations(session: Session, row: AnalysisRow) -> int:
+def _count_annotations(session: Session, row: AnalysisRow) -> int:
     return session.scalar(select(func.count()).where(AnnotationRow.analysis_id == row.id)) or 0
 
 
-def _others(session: Session, row: AnalysisRow) -> int:
-    """How many other analyses of the same exhibit there are."""
+def _count_others(session: Session, row: AnalysisRow) -> int:
+    """Count the other analyses of the same exhibit."""
     same = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
     return session.scalar(select(func.count()).where(same)) or 0
 
 
 def _comparisons(session: Session, exhibit: Exhibit) -> Sequence[ComparisonRow]:
-    """Those that have this exhibit on either side: they show both, and go with either."""
+    """Return the comparisons with this exhibit on either side; they show both, so they go with either."""
     own = or_(ComparisonRow.exhibit_id == exhibit.id, ComparisonRow.reference_id == exhibit.id)
     return session.scalars(select(ComparisonRow).where(own).order_by(ComparisonRow.created)).all()
 
 
-def _record_comparisons(session: Session, gone: Sequence[ComparisonRow], exhibit: Exhibit) -> None:
-    for each in gone:
-        details: custody_log.EntryDetails = {
-            "what": "comparison",
-            "name": each.file,
-            "reference": each.reference.sha256,
-            "reason": f"the {'exhibit' if each.exhibit_id == exhibit.id else 'reference'} was deleted",
-        }
-        custody_log.append(session, "deletion", details, exhibit=each.exhibit.sha256, analysis=each.id)
+def _log_comparison(session: Session, row: ComparisonRow, reason: custody_log.EntryDetails) -> None:
+    details = {"what": "comparison", "name": row.file, "reference": row.reference.sha256, **reason}
+    custody_log.append(session, "deletion", details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
-def _write(note: Path, sha256: str, comparisons: Sequence[str]) -> None:
-    note.write_text("\n".join((sha256, *comparisons)))
-    flush_file(note)
-    flush_folder(note.parent)
+def _write_journal(journal: Path, sha256: str, comparisons: Sequence[str]) -> None:
+    """Note durably which files the deletion removes, so that a crash cannot leave them behind."""
+    journal.write_text("\n".join((sha256, *comparisons)))
+    flush_file(journal)
+    flush_folder(journal.parent)
 
 
-def _finish(database: Database, folders: Folders, note: Path) -> None:
-    """Remove the files a note speaks of, then the note."""
-    sha256, *comparisons = note.read_text().split("\n")
-    _remove_result(folders, note.name)
-    for each in comparisons:
-        _remove_comparison(folders, each)
-    # Under the lock that taking in a file holds too: the same bytes may just be coming in again.
+def _remove_files(database: Database, folders: Folders, journal: Path, noun: str) -> None:
+    try:
+        _finish(database, folders, journal)
+    except StoreError as problem:
+        error = f"{gettext(_STILL_THERE[noun])} {problem.error}"
+        raise UserError(503, error, gettext("The next start of Reelproof removes them.")) from problem
+
+
+def _finish(database: Database, folders: Folders, journal: Path) -> None:
+    """Remove the files a journal lists, then the journal."""
+    sha256, *comparisons = journal.read_text().split("\n")
+    _remove_result(folders, journal.name)
+    for comparison_id in comparisons:
+        _remove_comparison(folders, comparison_id)
+    # Uploads hold the same lock: the same bytes may arrive again at this moment.
     with database.alone() as session:
         _remove_unless_known(session, folders, sha256)
-    note.unlink(missing_ok=True)
+    journal.unlink(missing_ok=True)
 
 
 def _remove_result(folders: Folders, analysis_id: str) -> None:
-    for stem in (folders.result(analysis_id), folders.thumbnail(analysis_id)):
-        folders.store.remove(stem)
-    place, out = folders.result(analysis_id), folders.unfinished(analysis_id, "deleted")
-    if place.exists():
-        place.rename(out)  # out of sight in one step
-    shutil.rmtree(out, ignore_errors=True)
+    for path in (folders.result(analysis_id), folders.thumbnail(analysis_id)):
+        folders.store.remove(path)
+    _remove_folder(folders.result(analysis_id), folders.unfinished(analysis_id, "deleted"))
     shutil.rmtree(folders.reports_of(analysis_id), ignore_errors=True)
     folders.thumbnail(analysis_id).unlink(missing_ok=True)
 
 
 def _remove_comparison(folders: Folders, comparison_id: str) -> None:
-    if len(comparison_id) != 32:  # the power went before the note was whole
+    if len(comparison_id) != 32:  # a power failure truncated the journal
         return
-    place, out = folders.comparison(comparison_id), folders.unfinished(comparison_id, "deleted")
-    folders.store.remove(place)
-    if place.exists():
-        place.rename(out)  # out of sight in one step
-    shutil.rmtree(out, ignore_errors=True)
+    folders.store.remove(folders.comparison(comparison_id))
+    _remove_folder(folders.comparison(comparison_id), folders.unfinished(comparison_id, "deleted"))
+
+
+def _remove_folder(folder: Path, trash: Path) -> None:
+    if folder.exists():
+        folder.rename(trash)  # disappears in one step
+    shutil.rmtree(trash, ignore_errors=True)
 
 
 def _remove_unless_known(session: Session, folders: Folders, sha256: str) -> None:
-    if session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256)) is None:
-        _remove_exhibit(folders, sha256)
-
-
-def _remove_exhibit(folders: Folders, sha256: str) -> None:
-    if len(sha256) != 64:  # the power went before the note was whole, and so before any row did
+    """Remove the files of an exhibit that has no row."""
+    if session.scalar(select(Exhibit.id).where(Exhibit.sha256 == sha256)) is not None:
         return
-    for stem in (folders.exhibit(sha256), folders.playback(sha256).with_suffix("")):
-        folders.store.remove(stem)
+    if len(sha256) != 64:  # a power failure truncated the journal, so no row was deleted
+        return
+    for path in (folders.exhibit(sha256), folders.playback(sha256).with_suffix("")):
+        folders.store.remove(path)
     for file in (
-        *(folders.exhibits / sha256[:2]).glob(f"{sha256}*"),  # and what was found damaged of it
+        *(folders.exhibits / sha256[:2]).glob(f"{sha256}*"),  # including copies set aside as damaged
         folders.preview(sha256),
         folders.playback(sha256),
     ):

@@ -17,7 +17,6 @@ from webapp.analyses import queries as analysis_queries
 from webapp.analyses import service as analysis_service
 from webapp.analyses.api import QUEUED, accepted_response, analysis_request
 from webapp.analyses.schemas import Again, Exhibits, ExhibitShape
-from webapp.errors import UserError
 from webapp.http.request_values import row_number
 from webapp.rest import schemas
 from webapp.rest.idempotency import id_to_create
@@ -34,7 +33,7 @@ blueprint = Blueprint("api_exhibits", __name__)
     "/exhibits",
     permission=Permission.READ,
     query=Paged,
-    answers={200: Answer("Some of the exhibits.", Exhibits, headers=("ETag",))},
+    answers={200: Answer("A page of exhibits.", Exhibits, headers=("ETag",))},
     errors=(422,),
 )
 def listing(query: Paged) -> Exhibits:
@@ -42,12 +41,12 @@ def listing(query: Paged) -> Exhibits:
     newest = select(Exhibit).order_by(Exhibit.created.desc(), Exhibit.id.desc()).limit(query.limit + 1)
     after = schemas.decode_cursor(query.cursor)
     if after is not None:
-        made, key = after
-        newest = newest.where(tuple_(Exhibit.created, Exhibit.id) < tuple_(made, row_number(key) or 0))
+        created, key = after
+        newest = newest.where(tuple_(Exhibit.created, Exhibit.id) < tuple_(created, row_number(key) or 0))
     with visible_session() as session:
-        found = session.scalars(newest).all()
-        shown = _shapes(session, found[: query.limit])
-    last = found[query.limit - 1] if len(found) > query.limit else None
+        rows = session.scalars(newest).all()
+        shown = _shapes(session, rows[: query.limit])
+    last = rows[query.limit - 1] if len(rows) > query.limit else None
     rest = schemas.next_page_url(schemas.encode_cursor(last.created, last.id)) if last else None
     return Exhibits(items=shown, next=rest)
 
@@ -61,9 +60,9 @@ def listing(query: Paged) -> Exhibits:
     errors=(404,),
 )
 def get(sha256: str) -> ExhibitShape:
-    """One exhibit and its analyses."""
+    """Get an exhibit and its analyses."""
     with visible_session() as session:
-        return _shapes(session, [find_exhibit_or_404(session, sha256)])[0]
+        return _shapes(session, [analysis_queries.find_exhibit_or_404(session, sha256)])[0]
 
 
 @operation(
@@ -77,51 +76,31 @@ def get(sha256: str) -> ExhibitShape:
     keyed=True,
 )
 def analyse(sha256: str, body: Again) -> Response:
-    """Analyse an exhibit that is here already: its bytes need not be sent again."""
+    """Analyse an exhibit again, without uploading it again."""
     with visible_session() as session:
-        row = latest_analysis_or_404(session, sha256)
+        row = analysis_queries.latest_analysis_or_404(session, sha256)
     analysis_service.refuse_unknown_model(body.model)
     return accepted_response(analysis_service.reanalyse(row, analysis_request(body, id_to_create())))
 
 
-def find_exhibit_or_404(session: Session, sha256: str) -> Exhibit:
-    """An exhibit that who asks may see; ``session`` is of :mod:`webapp.accounts.visibility`."""
-    row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
-    if row is None:
-        raise _unknown_exhibit()
-    return row
-
-
-def latest_analysis_or_404(session: Session, sha256: str) -> AnalysisRow:
-    """The latest analysis of such an exhibit."""
-    row = analysis_queries.latest_analysis_of(session, sha256)
-    if row is None:
-        raise _unknown_exhibit()
-    return row
-
-
-def _unknown_exhibit() -> UserError:
-    return UserError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
-
-
-def _shapes(session: Session, found: Sequence[Exhibit]) -> tuple[ExhibitShape, ...]:
-    of = select(AnalysisRow.exhibit_id, AnalysisRow.id, AnalysisRow.file, AnalysisRow.created).where(
-        AnalysisRow.exhibit_id.in_([row.id for row in found])
-    )
+def _shapes(session: Session, exhibits: Sequence[Exhibit]) -> tuple[ExhibitShape, ...]:
+    columns = select(AnalysisRow.exhibit_id, AnalysisRow.id, AnalysisRow.file, AnalysisRow.created)
+    visible = columns.where(AnalysisRow.exhibit_id.in_([row.id for row in exhibits]))
     analyses: dict[int, list[str]] = defaultdict(list)
     first: dict[int, tuple[str, datetime]] = {}
-    for exhibit, analysis_id, file, created in session.execute(of.order_by(AnalysisRow.created.desc())):
+    for exhibit, analysis_id, file, created in session.execute(visible.order_by(AnalysisRow.created.desc())):
         analyses[exhibit].append(analysis_id)
         first[exhibit] = file, created
-    # What an exhibit was first called may be the word of somebody whose analysis is not to be seen.
-    told = {row.id: (row.name, row.created) if current().sees_all else first[row.id] for row in found}
+    if current().sees_all:
+        # For others, the first name of an exhibit may come from an analysis they must not see.
+        first = {row.id: (row.name, row.created) for row in exhibits}
     return tuple(
         ExhibitShape(
             sha256=row.sha256,
-            file=told[row.id][0],
+            file=first[row.id][0],
             bytes=row.bytes,
-            created=moment(told[row.id][1]) or "",
+            created=moment(first[row.id][1]) or "",
             analyses=tuple(analyses[row.id]),
         )
-        for row in found
+        for row in exhibits
     )

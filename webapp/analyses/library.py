@@ -25,39 +25,38 @@ from webapp.analyses.uploads.sample import sample_missing
 from webapp.comparisons import copies as copy_queries
 from webapp.errors import UserError
 from webapp.review.blinding import Disclosure
-from webapp.storage.data_folder import Folders
 from webapp.storage.second_reviews import analyses_with_statements
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, State, now
 
-_MOST_COMPARABLE = 5
+_MAX_COMPARABLE = 5
 
 
-def read_only_analyses(shown: Sequence[AnalysisRow]) -> frozenset[str]:
-    """Ids of the analyses among ``shown`` in whose case who asks may change nothing.
+def read_only_analyses(rows: Sequence[AnalysisRow]) -> frozenset[str]:
+    """Return the ids of analyses in cases that the caller may not change.
 
     See :class:`~webapp.analyses.queries.CaseReference`.
     """
-    cased = [row for row in shown if row.case_id is not None]
-    theirs = select(CaseRow.id).where(
-        CaseRow.id.in_({row.case_id for row in cased}), CaseRow.closed.is_(None)
+    in_cases = [row for row in rows if row.case_id is not None]
+    writable = select(CaseRow.id).where(
+        CaseRow.id.in_({row.case_id for row in in_cases}), CaseRow.closed.is_(None)
     )
     with visible_session() as session:
-        known = set(session.scalars(theirs))
-    return frozenset(row.id for row in cased if row.case_id not in known)
+        ids = set(session.scalars(writable))
+    return frozenset(row.id for row in in_cases if row.case_id not in ids)
 
 
 class SiblingAnalysis(NamedTuple):
-    """Another finished analysis of the same exhibit, as far as a link to it says."""
+    """Another finished analysis of the same exhibit, for a link."""
 
     id: str
     model: str | None
     created: datetime
 
 
-def comparable_analyses(session: Session, shown: Sequence[AnalysisRow]) -> dict[str, list[SiblingAnalysis]]:
-    """By id, the latest other finished analyses of the same exhibit."""
-    done = [row for row in shown if row.state == State.DONE]
-    # The state is looked at here: SQLite would go through all that are done instead of these few exhibits.
+def comparable_analyses(session: Session, rows: Sequence[AnalysisRow]) -> dict[str, list[SiblingAnalysis]]:
+    """Map ids to the latest other finished analyses of the same exhibit."""
+    done = [row for row in rows if row.state == State.DONE]
+    # Filtered by state below: SQLite would scan all finished analyses instead of these few exhibits.
     query = select(
         AnalysisRow.exhibit_id, AnalysisRow.state, AnalysisRow.id, AnalysisRow.model, AnalysisRow.created
     ).where(AnalysisRow.exhibit_id.in_({row.exhibit_id for row in done}))
@@ -65,54 +64,59 @@ def comparable_analyses(session: Session, shown: Sequence[AnalysisRow]) -> dict[
     for exhibit, state, analysis_id, model, created in session.execute(query):
         if state == State.DONE:
             finished[exhibit].append(SiblingAnalysis(analysis_id, model, created))
-    for found in finished.values():
-        found.sort(key=lambda other: other.created, reverse=True)
+    for siblings in finished.values():
+        siblings.sort(key=lambda sibling: sibling.created, reverse=True)
     return {
-        row.id: [other for other in finished[row.exhibit_id] if other.id != row.id][:_MOST_COMPARABLE]
+        row.id: [other for other in finished[row.exhibit_id] if other.id != row.id][:_MAX_COMPARABLE]
         for row in done
     }
 
 
-def annotation_counts(session: Session, shown: Sequence[AnalysisRow]) -> Counter[str]:
-    """By id, the number of current annotations that judge."""
-    ids = [row.id for row in shown]
+def annotation_counts(session: Session, rows: Sequence[AnalysisRow]) -> Counter[str]:
+    """Map ids to the number of current annotations with a verdict."""
+    ids = [row.id for row in rows]
     query = select(AnnotationRow.analysis_id, AnnotationRow.body).where(AnnotationRow.analysis_id.in_(ids))
-    said: dict[str, list[Annotation]] = defaultdict(list)
+    annotations: dict[str, list[Annotation]] = defaultdict(list)
     for analysis_id, body in session.execute(query):
-        said[analysis_id].append(ANNOTATION.validate_json(body))
+        annotations[analysis_id].append(ANNOTATION.validate_json(body))
     counts: Counter[str] = Counter()
-    for analysis_id, all_said in said.items():
-        counts[analysis_id] = sum(isinstance(each, WithVerdict) for each in current(all_said))
+    for analysis_id, of_analysis in annotations.items():
+        counts[analysis_id] = sum(isinstance(annotation, WithVerdict) for annotation in current(of_analysis))
     return counts
 
 
 blueprint = Blueprint("library", __name__)
 
-# Making the sample takes seconds; if it has not appeared by then, it failed.
-_SAMPLE_PROMISED = timedelta(minutes=3)
+# Creating the sample takes seconds; if it is not there by then, it failed.
+_SAMPLE_DEADLINE = timedelta(minutes=3)
 
 
 @blueprint.get("/analyses")
 @require(Permission.READ)
 def listing() -> str:
-    """What fits the search in the address, a page at a time."""
-    asked = library_search.parse_search(request.args)
+    """Show a page of the analyses that match the search in the address."""
+    search = library_search.parse_search(request.args)
     with visible_session() as session:
-        page = library_search.find_page(session, asked, request.args.get("page", 1, type=int))
-        known_models, reviewers = library_search.models_used(session), library_search.reviewers(session)
+        page = library_search.find_page(session, search, request.args.get("page", 1, type=int))
+        models, reviewers = library_search.models_used(session), library_search.reviewers(session)
         comparable = comparable_analyses(session, page.rows)
         annotations = annotation_counts(session, page.rows)
         copies = copy_queries.count_copies_by_exhibit(session, {row.exhibit_id for row in page.rows})
-        like = session.get(AnalysisRow, asked.like) if asked.like else None
+        like = session.get(AnalysisRow, search.like) if search.like else None
         reviewed = analyses_with_statements(session, [row.id for row in page.rows])
-    recent = now() - current_app.extensions["started"] < _SAMPLE_PROMISED
+    recent = now() - current_app.extensions["started"] < _SAMPLE_DEADLINE
     folders = context.folders()
     return render_template(
         "pages/library.html",
         page=page,
-        asked=asked,
-        back=urlencode(asked.query(page=page.number if page.number > 1 else None)),
-        pictured={row.id for row in page.rows if _pictured(folders, row)},
+        asked=search,
+        back=urlencode(search.query(page=page.number if page.number > 1 else None)),
+        # Whether the object store has a thumbnail shows only when a browser asks for it.
+        pictured={
+            row.id
+            for row in page.rows
+            if folders.thumbnail(row.id).is_file() or (folders.store.elsewhere and row.state == State.DONE)
+        },
         comparable=comparable,
         annotations=annotations,
         copies=copies,
@@ -121,7 +125,7 @@ def listing() -> str:
         like=like,
         verdicts=[str(verdict) for verdict in Verdict],
         states=[str(state) for state in State],
-        models=known_models,
+        models=models,
         reviewers=reviewers,
         sorts=library_search.SORTS,
         deleted="deleted" in request.args,
@@ -129,15 +133,10 @@ def listing() -> str:
     )
 
 
-def _pictured(folders: Folders, row: AnalysisRow) -> bool:
-    """Whether to show its picture; the store is asked for it only when a browser asks."""
-    return folders.thumbnail(row.id).is_file() or (folders.store.elsewhere and row.state == State.DONE)
-
-
 @blueprint.get("/analyses/<analysis_id>/thumbnail")
 @require(Permission.READ)
 def thumbnail(analysis_id: str) -> Response:
-    """The small picture of an analysis: its first peak frame with the heatmap, or a frame with a face."""
+    """Send the thumbnail: the first peak frame with its heatmap, or a frame with a face."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     folders = context.folders()
     path = folders.thumbnail(row.id)

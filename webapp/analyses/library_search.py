@@ -36,7 +36,7 @@ _HEX = re.compile(r"[0-9a-fA-F]{6,64}")
 
 @dataclass(frozen=True)
 class LibrarySearch:
-    """What the library is asked for; empty fields ask for nothing. Days are whole ones, in UTC."""
+    """Filters and order of the library; empty fields do not filter. Days are in UTC."""
 
     text: str = ""
     verdict: str = ""
@@ -45,18 +45,18 @@ class LibrarySearch:
     reviewer: str = ""
     since: date | None = None
     until: date | None = None
-    like: str = ""  # id of an analysis: of exhibits that show the same as its exhibit, and of itself
-    grouped: bool = False  # of exhibits that are copies of one another, only those to look at
+    like: str = ""  # id of an analysis: its exhibit, and exhibits with the same content
+    grouped: bool = False  # show one analysis for exhibits that are copies of one another
     sort: str = "newest"
 
     @property
     def filters(self) -> bool:
-        """Whether anything is left out."""
+        """Whether anything is filtered."""
         return any(getattr(self, field.name) for field in fields(self) if field.name != "sort")
 
     def query(self, **changes: object) -> dict[str, str]:
-        """The parameters of an address that asks for the same, but for ``changes``; none that say nothing."""
-        asked: dict[str, object] = {
+        """Return the query parameters of this search with ``changes``, without empty ones."""
+        parameters: dict[str, object] = {
             "q": self.text,
             "verdict": self.verdict,
             "state": self.state,
@@ -68,12 +68,12 @@ class LibrarySearch:
             "grouped": "yes" if self.grouped else "",
             "sort": "" if self.sort == "newest" else self.sort,
         }
-        return {name: str(value) for name, value in (asked | changes).items() if value}
+        return {name: str(value) for name, value in (parameters | changes).items() if value}
 
 
 @dataclass(frozen=True)
 class LibraryPage:
-    """One page of what fits; ``total`` is how many fit, ``everything`` how many there are."""
+    """One page of matches; ``total`` counts all matches, ``everything`` all analyses."""
 
     rows: tuple[AnalysisRow, ...]
     number: int
@@ -83,12 +83,12 @@ class LibraryPage:
 
     @property
     def first(self) -> int:
-        """Place of the page's first row among those that fit, from 1."""
+        """Position of the page's first row among the matches, from 1."""
         return (self.number - 1) * PAGE_SIZE + 1
 
 
 def parse_search(args: Mapping[str, str]) -> LibrarySearch:
-    """The search an address asks for. What cannot be is taken for not asked."""
+    """Parse the query parameters. Invalid ones are ignored."""
     sort = args.get("sort", "")
     return LibrarySearch(
         text=normalized(args.get("q", ""), 200)[:200],
@@ -105,45 +105,42 @@ def parse_search(args: Mapping[str, str]) -> LibrarySearch:
 
 
 def find_page(session: Session, search: LibrarySearch, number: int) -> LibraryPage:
-    """Page ``number`` of what fits; numbers past the end give the last page."""
+    """Load page ``number`` of the matches; numbers past the end give the last page."""
     everything = session.scalar(select(func.count()).select_from(AnalysisRow)) or 0
-    # Ids alone are sorted; a row with its exhibit is only read for those shown. What is left out has to be
-    # gone through anyway, and is counted on the way.
-    counted = func.count().over() if search.filters else literal(everything)
-    ids = matching_analyses(select(AnalysisRow.id, counted), search).order_by(
-        *SORTS[search.sort][1], *_NEWEST
-    )
+    # Sort ids alone and load rows with exhibits only for the page. Filters scan everything anyway, so they
+    # count on the way.
+    count = func.count().over() if search.filters else literal(everything)
+    ids = matching_analyses(select(AnalysisRow.id, count), search).order_by(*SORTS[search.sort][1], *_NEWEST)
 
-    def cut(number: int) -> Sequence[Row[str, int]]:
+    def load(number: int) -> Sequence[Row[str, int]]:
         return session.execute(ids.limit(PAGE_SIZE).offset((number - 1) * PAGE_SIZE)).all()
 
-    # Only somebody who wrote the address asks for a page far past the end, and only then there is no count.
     number = min(max(number, 1), max(1, math.ceil(everything / PAGE_SIZE)))
-    shown = cut(number)
-    if not shown and number > 1:
+    shown = load(number)
+    if not shown and number > 1:  # past the end, where no row carries the count
         total = session.scalar(matching_analyses(select(func.count()).select_from(AnalysisRow), search)) or 0
         number = max(1, math.ceil(total / PAGE_SIZE))
-        shown = cut(number)
+        shown = load(number)
     total = shown[0][1] if shown else 0
-    wanted = [each.id for each in shown]
-    found = {row.id: row for row in session.scalars(select(AnalysisRow).where(AnalysisRow.id.in_(wanted)))}
+    page_ids = [row.id for row in shown]
+    rows = {row.id: row for row in session.scalars(select(AnalysisRow).where(AnalysisRow.id.in_(page_ids)))}
     pages = max(1, math.ceil(total / PAGE_SIZE))
-    return LibraryPage(tuple(found[each] for each in wanted), number, pages, total, everything)
+    return LibraryPage(tuple(rows[row_id] for row_id in page_ids), number, pages, total, everything)
 
 
 def models_used(session: Session) -> list[str]:
-    """Names of the models that analyses were made with."""
+    """Return the names of the models used by any analysis."""
     names = session.scalars(select(AnalysisRow.model).distinct().where(AnalysisRow.model.is_not(None)))
     return sorted(name for name in names if name)
 
 
 def reviewers(session: Session) -> list[str]:
-    """Names of those who said anything of an analysis."""
+    """Return the names of the authors of annotations."""
     return sorted(session.scalars(select(AnnotationRow.author).distinct()), key=str.casefold)
 
 
 def matching_analyses(query: Select[*_Columns], search: LibrarySearch) -> Select[*_Columns]:
-    """The select, narrowed to what the search asks for; only what who asks may see hides its copies."""
+    """Narrow a select to the matches of a search. Only copies the caller may see hide one another."""
     conditions = _conditions(search, AnalysisRow)
     if search.grouped:
         conditions.append(~_better_copy(search))
@@ -151,7 +148,7 @@ def matching_analyses(query: Select[*_Columns], search: LibrarySearch) -> Select
 
 
 def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
-    """What the search asks of an analysis by itself."""
+    """Build the conditions on an analysis by itself."""
     conditions = [_word(word, row) for word in _ADDRESS.sub(r"\1", search.text).split()]
     if search.verdict:
         conditions.append(row.verdict == search.verdict)
@@ -160,8 +157,8 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
     if search.model:
         conditions.append(row.model == search.model)
     if search.reviewer:
-        said = select(AnnotationRow.analysis_id).where(AnnotationRow.author == search.reviewer)
-        conditions.append(row.id.in_(said))
+        annotated = select(AnnotationRow.analysis_id).where(AnnotationRow.author == search.reviewer)
+        conditions.append(row.id.in_(annotated))
     if search.since:
         conditions.append(row.created >= _midnight(search.since))
     if search.until:
@@ -172,18 +169,18 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
 
 
 def _word(word: str, row: Any) -> ColumnElement[bool]:
-    """A word is part of the file's name, or how a SHA-256 or an analysis's id begins."""
-    of_name = row.file.icontains(word, autoescape=True)
+    """Match a word with a part of the file name, or the start of a SHA-256 or an analysis id."""
+    in_name = row.file.icontains(word, autoescape=True)
     if not _HEX.fullmatch(word):
-        return of_name
-    start, end = word.lower(), word.lower() + "g"  # just past every hexadecimal number that begins so
+        return in_name
+    start, end = word.lower(), word.lower() + "g"  # "g" sorts after every hexadecimal digit
     exhibits = select(Exhibit.id).where(Exhibit.sha256 >= start, Exhibit.sha256 < end)
-    of_id = (row.id >= start) & (row.id < end)
-    return or_(of_name, of_id, row.exhibit_id.in_(exhibits))
+    starts_id = (row.id >= start) & (row.id < end)
+    return or_(in_name, starts_id, row.exhibit_id.in_(exhibits))
 
 
 def _like(analysis_id: str, row: Any) -> ColumnElement[bool]:
-    """Of the exhibit of an analysis, or of one that matches it."""
+    """Match analyses of the same exhibit as the named one, or of a matching exhibit."""
     named = aliased(AnalysisRow)
     own = select(named.exhibit_id).where(named.id == analysis_id).scalar_subquery()
     return or_(
@@ -194,13 +191,13 @@ def _like(analysis_id: str, row: Any) -> ColumnElement[bool]:
 
 
 def _better_copy(search: LibrarySearch) -> ColumnElement[bool]:
-    """Whether another analysis stands for the same exhibit, or for one that is a copy of it to the end.
+    """Tell whether another analysis represents the same exhibit or a complete copy of it.
 
-    That is the newest finished one of each verdict of those that the search finds, or else the newest: no
-    finding is hidden behind an analysis that has none, or that is not shown. A fake matches the original that
-    it was made from, and of one exhibit models may differ: no verdict is hidden behind another.
+    The representative is the newest finished match of each verdict, or else the newest match. Verdicts do
+    not hide one another, because a fake matches the original it was made from, and models may differ on one
+    exhibit. Analyses outside the search hide nothing.
     """
-    # Not as an entity: a narrowed session would add what who asks may see as a filter.
+    # As a table, not as an entity, because a visible session adds its filter to entities.
     better = AnalysisRow.__table__.alias("better").c
     whole = MatchRow.of_all.is_(True)
     same = or_(
@@ -216,11 +213,11 @@ def _better_copy(search: LibrarySearch) -> ColumnElement[bool]:
             .correlate(AnalysisRow)
         ),
     )
-    # As a value, which has no index: by a filter's SQLite would go through all that fit it, for each row.
-    fits = case((and_(visible_to_current(better), *_conditions(search, better)), 1), else_=0) == 1
-    stands = _rank(better) > _rank(AnalysisRow)
+    # As a value without an index: given a filter, SQLite would scan all matches for each row.
+    matches = case((and_(visible_to_current(better), *_conditions(search, better)), 1), else_=0) == 1
+    ranks_higher = _rank(better) > _rank(AnalysisRow)
     same_verdict = or_(AnalysisRow.verdict.is_(None), better.verdict == AnalysisRow.verdict)
-    return select(better.id).where(stands, same_verdict, same, fits).correlate(AnalysisRow).exists()
+    return select(better.id).where(ranks_higher, same_verdict, same, matches).correlate(AnalysisRow).exists()
 
 
 def _rank(row: Any) -> ColumnElement[Any]:
@@ -236,7 +233,7 @@ def _day(text: str) -> date | None:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if day.year < 9999 else None  # the day after must exist as well
+    return day if day.year < 9999 else None  # the next day must exist, too
 
 
 def _midnight(day: date) -> datetime:

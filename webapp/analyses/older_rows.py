@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def backfill_durations(database: Database, folders: Folders) -> None:
-    """Read lengths of exhibits from results; one that cannot be read leaves its row as it is."""
+    """Read missing durations from results; unreadable results are skipped."""
     missing = select(AnalysisRow.id).where(AnalysisRow.state == State.DONE, AnalysisRow.duration.is_(None))
     with database.begin() as session:
         ids = session.scalars(missing).all()
@@ -33,23 +33,22 @@ def backfill_durations(database: Database, folders: Folders) -> None:
                     update(AnalysisRow).where(AnalysisRow.id == analysis_id).values(duration=length)
                 )
         except Exception as problem:
-            log.warning("the length of analysis %s is not known: %s", analysis_id, problem)
+            log.warning("cannot read the duration of analysis %s: %s", analysis_id, problem)
 
 
+# Each completes its rows one at a time, because others write to the database meanwhile.
 BACKFILLS: tuple[Callable[[Database, Folders], None], ...] = (
     backfill_durations,
     review_annotations.backfill_unflagged,
     service.reassign_older_rows,
 )
-"""Each completes the rows that need it, one at a time: others write meanwhile."""
 
 
 def frame_rate(row: AnalysisRow) -> str | None:
-    """The average frame rate of a finished analysis's exhibit, a fraction; None for a photo.
+    """Return the average frame rate of a finished analysis's exhibit, a fraction; None for a photo.
 
-    The row has it, so that a page which shows nothing else of a long analysis need not read all of it.
-    Raises :class:`~webapp.custody.job_records.AlteredRecord` where a result that has to be read is not the
-    one that was made.
+    It is stored in the row so that pages need not load a long result for it. Raises
+    :class:`~webapp.custody.job_records.AlteredRecord` if a result that must be read was altered.
     """
     if row.frame_rate is not None or not row.duration:
         return row.frame_rate

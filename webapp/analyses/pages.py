@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
 from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
-from werkzeug.wrappers import Response as Answer
 
 from detector import timestamps
 from detector.media.acceptance import PHOTO_ENDINGS, VIDEO_ENDINGS
@@ -29,8 +28,6 @@ from webapp.analyses import queries as analysis_queries
 from webapp.analyses import service as analysis_service
 from webapp.analyses.downloads import bundles as bundle_downloads
 from webapp.analyses.downloads import kept_reports, reports
-from webapp.analyses.downloads import reports as export_downloads
-from webapp.analyses.downloads import reports as report_downloads
 from webapp.analyses.media import playback
 from webapp.analyses.queries import latest_analyses, status_json, translate_status
 from webapp.analyses.results import (
@@ -46,7 +43,6 @@ from webapp.analyses.service import AnalysisRequest
 from webapp.analyses.uploads import sample as sample_service
 from webapp.analyses.uploads.exhibits import clean_file_name
 from webapp.analyses.uploads.resumable import upload_limit
-from webapp.cases import access
 from webapp.cases import access as case_queries
 from webapp.cases import details as case_details
 from webapp.comparisons import case_rules, reference_comparisons
@@ -59,7 +55,6 @@ from webapp.http.security import MEDIA_POLICY
 from webapp.http.uploads import Incoming, current_request
 from webapp.jobs import parameters
 from webapp.jobs.queue import tell_workers
-from webapp.models import service
 from webapp.models import service as model_service
 from webapp.review import annotations as annotation_service
 from webapp.review import blinding, queries
@@ -73,12 +68,12 @@ upload_blueprint = Blueprint("upload", __name__)
 @upload_blueprint.get("/")
 @signed_in()
 def form(problem: UserError | None = None) -> str:
-    """The form to hand in a file, and the latest analyses."""
+    """Show the upload form and the latest analyses."""
     settings = context.settings()
-    # The server writes an upload twice at worst: once as it arrives, once as the exhibit.
+    # The server may write an upload twice: as it arrives, and as the exhibit.
     room = max(0, (shutil.disk_usage(settings.data).free - settings.spare) // 2)
     with context.database().begin() as session:
-        known_cases = case_queries.list_cases(session, current())
+        cases = case_queries.list_cases(session, current())
     return render_template(
         "pages/upload.html",
         limit=settings.upload_limit,
@@ -86,7 +81,7 @@ def form(problem: UserError | None = None) -> str:
         room=room,
         latest=latest_analyses(5),
         models=model_service.list_models(),
-        cases=known_cases,
+        cases=cases,
         case=request.form if problem else CaseDetails(),
         problem=problem,
     )
@@ -96,27 +91,22 @@ def form(problem: UserError | None = None) -> str:
 @require(Permission.ANALYSE, takes_files=True)
 @show_form_again(form)
 def create() -> Response:
-    """Take in one file and queue its analysis; answers with its page's address.
+    """Store a file and queue its analysis; respond with the address of its page.
 
-    To scripts as JSON: one that followed a redirect would open the page, and the log say that a person did.
+    Scripts get it as JSON: following a redirect would open the page and log a view by a person.
     """
     settings = context.settings()
     current_request().upload_limit = upload_limit(settings, current())
     part = request.files.get("file")
+    problem = None
     if part is None or not isinstance(stream := part.stream, Incoming):
-        raise IntakeError(
-            400,
-            gettext("No file came with the form."),
-            gettext("Choose a video or a photo, then start the analysis."),
-            field="file",
-        )
-    if not stream.bytes and not part.filename:
-        raise IntakeError(
-            400,
-            gettext("No file was chosen."),
-            gettext("Choose a video or a photo, then start the analysis."),
-            field="file",
-        )
+        problem = gettext("No file came with the form.")
+    elif not stream.bytes and not part.filename:
+        problem = gettext("No file was chosen.")
+    if problem:
+        remedy = gettext("Choose a video or a photo, then start the analysis.")
+        raise IntakeError(400, problem, remedy, field="file")
+    assert part is not None and isinstance(stream, Incoming)
     file = clean_file_name(part.filename)
     chosen = request.form.get("model")
     analysis_service.refuse_unknown_model(chosen)
@@ -124,24 +114,25 @@ def create() -> Response:
     details = case_details.details_from_form(request.form)
     with context.database().begin() as session:
         case_id = case_queries.case_from_form(session, current(), request.form.get("case"))
-    stream.complete()  # flushing a large file takes a while, in which others want to write
+    stream.complete()  # flushing a large file takes long, so do it before locking the database
     others = analysis_service.changes_for_other_models(
         request.form.getlist("also"), chosen, request.form.get("joint")
     )
-    asked = AnalysisRequest(chosen, others, priority)
-    row = analysis_service.submit(stream, file, asked, case_id=case_id, details=details)
-    earlier = analysis_queries.earlier_analyses(row)
-    known: dict[str, Any] = (
-        {"known": earlier.count, "since": timestamps.day(earlier.first)} if earlier else {}
+    row = analysis_service.submit(
+        stream, file, AnalysisRequest(chosen, others, priority), case_id=case_id, details=details
     )
-    address = url_for("show.show", analysis_id=row.id, **known)
+    earlier = analysis_queries.earlier_analyses(row)
+    repeated: dict[str, Any] = {}
+    if earlier:
+        repeated = {"known": earlier.count, "since": timestamps.day(earlier.first)}
+    address = url_for("show.show", analysis_id=row.id, **repeated)
     return jsonify(address=address) if wants_json() else redirect(address, 303)
 
 
 @upload_blueprint.post("/sample")
 @require(Permission.ANALYSE)
 def sample() -> Response:
-    """Go to an analysis of the sample, which is made and queued if there is none."""
+    """Redirect to an analysis of the sample, creating it if necessary."""
     analysis_id = sample_service.sample_analysis_id(context.settings(), context.database(), tell_workers)
     return redirect(url_for("show.show", analysis_id=analysis_id), 303)
 
@@ -151,8 +142,8 @@ result_blueprint = Blueprint("show", __name__)
 
 @result_blueprint.get("/analyses/<analysis_id>")
 @require(Permission.READ)
-def show(analysis_id: str) -> str | Answer:
-    """The page of an analysis, whatever its state."""
+def show(analysis_id: str) -> str | Response:
+    """Show the page of an analysis in any state."""
     try:
         row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     except BlindedError as blinded:
@@ -160,50 +151,51 @@ def show(analysis_id: str) -> str | Answer:
             raise
         return redirect(url_for("second_reviews.show", analysis_id=blinded.analysis_id), 303)
     record_view(row)
-    stands = State(row.state)
-    match stands:
+    state = State(row.state)
+    match state:
         case State.DONE:
-            return render_template("pages/analysis/result.html", **_of_any(row), **_of_result(row))
+            return render_template("pages/analysis/result.html", **_common_values(row), **_result_values(row))
         case State.FAILED | State.CANCELLED | State.PAUSED:
-            return render_template("pages/analysis/stopped.html", **_of_any(row))
+            return render_template("pages/analysis/stopped.html", **_common_values(row))
         case State.QUEUED | State.RUNNING:
             ahead = analysis_queries.count_ahead(row)
-            return render_template("pages/analysis/progress.html", **_of_any(row), ahead=ahead)
+            return render_template("pages/analysis/progress.html", **_common_values(row), ahead=ahead)
         case _:
-            assert_never(stands)
+            assert_never(state)
 
 
-def _of_any(row: AnalysisRow) -> dict[str, Any]:
-    """What the page of an analysis in any state shows."""
+def _common_values(row: AnalysisRow) -> dict[str, Any]:
+    """Return what the page of an analysis in any state shows."""
     return {
         "row": row,
         "its_case": analysis_queries.case_of(row),
-        "earlier": _earlier(row),
+        # Shown on the page that follows the upload of a file already analysed.
+        "earlier": analysis_queries.earlier_analyses(row) if "known" in request.args else None,
         "copies": copy_queries.copies_of(row.exhibit_id, row),
-        "compares": _compares(row),
+        "compares": _may_compare(row),
     }
 
 
-def _of_result(row: AnalysisRow) -> dict[str, Any]:
-    """What the page of a finished one shows besides."""
+def _result_values(row: AnalysisRow) -> dict[str, Any]:
+    """Return what the page of a finished analysis shows besides."""
     from reports.review.second_review_section import second_review_view
 
     view = load_result(_folder(row)).view
     with context.database().begin() as session:
         reviewed = queries.find_review(session, analysis_queries.reload_row(session, row.id))
         annotations = annotation_service.list_annotations(session, row.id) if reviewed else ()
-        of_records = {
+        records = {
             "case": case_details.read_details(session, row.id),
             "tells_first": blinding.would_unblind_first(session, current().user_id, row.exhibit_id),
             "review_begun": bool(analyses_with_statements(session, [row.id])),
         }
     review = second_review_view(reviewed.disclosed, row.duration or 0.0, annotations) if reviewed else None
-    return of_records | {
+    return records | {
         "view": view,
         "others": analysis_queries.sibling_analyses(row),
         "compared": reference_comparisons.list_comparisons(row.exhibit_id, as_reference=True),
         "review_words": review.summary if review else "",
-        "report": _report(row),
+        "report": kept_reports.report_status(context.folders(), row),
         "exports": reports.export_links(view.still),
     }
 
@@ -211,16 +203,16 @@ def _of_result(row: AnalysisRow) -> dict[str, Any]:
 @result_blueprint.get("/analyses/<analysis_id>/copies")
 @require(Permission.READ)
 def copies(analysis_id: str) -> str:
-    """Other exhibits that show the same as its exhibit, or a part of it."""
+    """Show other exhibits with the same content, or a part of it."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     copies = copy_queries.copies_of(row.exhibit_id, row)
-    return render_template("comparisons/copies.html", row=row, copies=copies, compares=_compares(row))
+    return render_template("comparisons/copies.html", row=row, copies=copies, compares=_may_compare(row))
 
 
 @result_blueprint.get("/analyses/<analysis_id>/state.json")
 @require(Permission.READ)
 def state(analysis_id: str) -> FlaskResponse:
-    """Where the analysis stands, for pages that wait for it."""
+    """Return the state of the analysis, for pages that wait for it."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     refuse_altered_row(row)
     return jsonify(translate_status(_status(row)))
@@ -229,33 +221,27 @@ def state(analysis_id: str) -> FlaskResponse:
 @result_blueprint.get("/analyses/<analysis_id>.json")
 @require(Permission.READ)
 def as_json(analysis_id: str) -> FlaskResponse:
-    """Where the analysis stands and, when it is done, the whole of it."""
+    """Return the state of the analysis and, once it is done, the whole result."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     text = json.dumps(_status(row), ensure_ascii=False)
     if row.state == State.DONE:
-        # The stored bytes are put in as they are, without re-encoding thousands of scores.
+        # Insert the stored bytes instead of encoding thousands of scores again.
         stored = read_analysis_json(_folder(row)).decode().strip()
         text = f'{text[:-1]}, "analysis": {stored}}}'
     return FlaskResponse(text + "\n", mimetype="application/json")
 
 
 def _status(row: AnalysisRow) -> dict[str, Any]:
-    return status_json(row) | {"copies": copy_queries.count_copies(row.exhibit_id), "report": _report(row)}
+    return status_json(row) | {
+        "copies": copy_queries.count_copies(row.exhibit_id),
+        "report": kept_reports.report_status(context.folders(), row),
+    }
 
 
-def _compares(row: AnalysisRow) -> bool:
-    """Whether who asks may have its exhibit compared, if their role lets them."""
+def _may_compare(row: AnalysisRow) -> bool:
+    """Tell whether the cases of the exhibit let the caller compare it; their role may still forbid it."""
     with context.database().begin() as session:
         return case_rules.is_allowed(case_rules.refuse_starting, session, row)
-
-
-def _report(row: AnalysisRow) -> str | None:
-    return kept_reports.report_status(context.folders(), row)
-
-
-def _earlier(row: AnalysisRow) -> analysis_queries.EarlierAnalyses | None:
-    """What to say of a file that was handed in before, on the page that its form leads to."""
-    return analysis_queries.earlier_analyses(row) if "known" in request.args else None
 
 
 def _folder(row: AnalysisRow) -> Path:
@@ -268,7 +254,7 @@ actions_blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysi
 @actions_blueprint.post("/cancel")
 @require(Permission.ANALYSE)
 def cancel(analysis_id: str) -> Response:
-    """Take the analysis out of the queue, or stop it."""
+    """Remove the analysis from the queue, or stop it."""
     analysis_service.cancel(analysis_id)
     return _changed(analysis_id)
 
@@ -276,7 +262,7 @@ def cancel(analysis_id: str) -> Response:
 @actions_blueprint.post("/retry")
 @require(Permission.ANALYSE)
 def retry(analysis_id: str) -> Response:
-    """Queue an analysis that failed or was cancelled once more."""
+    """Queue a failed or cancelled analysis again."""
     analysis_service.retry(analysis_id)
     return _changed(analysis_id)
 
@@ -284,7 +270,7 @@ def retry(analysis_id: str) -> Response:
 @actions_blueprint.post("/pause")
 @require(Permission.ANALYSE)
 def pause(analysis_id: str) -> Response:
-    """Take the analysis out of the queue, or stop it, until it is resumed."""
+    """Remove the analysis from the queue, or stop it, until it is resumed."""
     analysis_service.pause(analysis_id)
     return _changed(analysis_id)
 
@@ -300,7 +286,7 @@ def resume(analysis_id: str) -> Response:
 @actions_blueprint.post("/priority")
 @require(Permission.ANALYSE)
 def prioritise(analysis_id: str) -> Response:
-    """Give an analysis that waits another ``priority``."""
+    """Change the ``priority`` of a waiting analysis."""
     analysis_service.prioritise(analysis_id, analysis_service.parse_priority(request.form.get("priority")))
     return _changed(analysis_id)
 
@@ -308,7 +294,7 @@ def prioritise(analysis_id: str) -> Response:
 @actions_blueprint.get("/delete")
 @require(Permission.DELETE)
 def ask_to_delete(analysis_id: str) -> str:
-    """Say what deleting means, and ask."""
+    """Explain what a deletion removes, and ask for confirmation."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         deletion.refuse_undeletable(session, row)
@@ -322,7 +308,7 @@ def ask_to_delete(analysis_id: str) -> str:
 @actions_blueprint.post("/delete")
 @require(Permission.DELETE)
 def delete(analysis_id: str) -> Response:
-    """Delete the analysis and, if no other needs it, the exhibit."""
+    """Delete the analysis and, if no other needs it, its exhibit."""
     analysis_queries.get_or_404(analysis_id)
     deletion.delete_analysis(context.database(), context.folders(), analysis_id)
     if wants_json():
@@ -333,21 +319,21 @@ def delete(analysis_id: str) -> Response:
 @actions_blueprint.get("/again")
 @require(Permission.ANALYSE)
 def ask_again(analysis_id: str, problem: UserError | None = None) -> str:
-    """The form to analyse the exhibit with another model or other settings."""
+    """Show the form to analyse the exhibit with another model or other settings."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
-        access.refuse_changes(session, row.case_id)
-    known, kept = model_service.list_models(), parameters.read_parameters(row.changed_parameters)
+        case_queries.refuse_changes(session, row.case_id)
+    models = model_service.list_models()
+    stored = parameters.read_parameters(row.changed_parameters)
+    values = {field.name: number(getattr(stored, field.name)) for field in parameters.FIELDS}
     wanted = request.form.get("model") or row.model
     return render_template(
         "pages/analysis/again.html",
         row=row,
-        models=known,
-        chosen=next((model.name for model in known if model.name == wanted), None),
+        models=models,
+        chosen=next((model.name for model in models if model.name == wanted), None),
         fields=parameters.FIELDS,
-        values=request.form
-        if problem
-        else {field.name: number(getattr(kept, field.name)) for field in parameters.FIELDS},
+        values=request.form if problem else values,
         problem=problem,
         problems=parameters.parameters_from_form(request.form)[1],
     )
@@ -357,7 +343,7 @@ def ask_again(analysis_id: str, problem: UserError | None = None) -> str:
 @require(Permission.ANALYSE)
 @show_form_again(ask_again)
 def again(analysis_id: str) -> Response:
-    """Queue a new analysis of the same exhibit; the one there is stays as it is."""
+    """Queue a new analysis of the same exhibit; the earlier one stays as it is."""
     row = analysis_queries.get_or_404(analysis_id)
     changes, problems = parameters.parameters_from_form(request.form)
     chosen = request.form.get("model")
@@ -380,7 +366,7 @@ def _changed(analysis_id: str) -> Response:
 
 
 def _library(**more: str) -> str:
-    """Address of the library as it was filtered when the form was sent."""
+    """Return the address of the library with the filters it had when the form was sent."""
     query = urlencode(dict(parse_qsl(request.form.get("back", ""))) | more)
     return url_for("library.listing") + (f"?{query}" if query else "")
 
@@ -391,35 +377,35 @@ downloads_blueprint = Blueprint("downloads", __name__, url_prefix="/analyses/<an
 @downloads_blueprint.get("/report.pdf")
 @require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
-    """The evidence report as PDF, with what reviewers said until now."""
-    return report_downloads.send_report(*get_finished(analysis_id), "report.pdf", download_language())
+    """Send the evidence report as PDF, with the annotations as of now."""
+    return reports.send_report(*get_finished(analysis_id), "report.pdf", download_language())
 
 
 @downloads_blueprint.get("/report.html")
 @require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
-    """The same as one HTML page: its own style sheet works, and nothing in it can run."""
-    return report_downloads.send_report(*get_finished(analysis_id), "report.html", download_language())
+    """Send the report as one HTML page with its own style sheet and without scripts."""
+    return reports.send_report(*get_finished(analysis_id), "report.html", download_language())
 
 
 @downloads_blueprint.get("/analysis.json")
 @require(Permission.EXPORT)
 def analysis_json(analysis_id: str) -> Response:
-    """The analysis as data."""
-    return report_downloads.send_report(*get_finished(analysis_id, Disclosure.FINDINGS), "analysis.json")
+    """Send the analysis as data."""
+    return reports.send_report(*get_finished(analysis_id, Disclosure.FINDINGS), "analysis.json")
 
 
 @downloads_blueprint.get("/manifest.json")
 @require(Permission.EXPORT)
 def manifest_json(analysis_id: str) -> Response:
-    """SHA-256 of the exhibit and of each file of the result."""
-    return report_downloads.send_report(*get_finished(analysis_id, Disclosure.FINDINGS), "manifest.json")
+    """Send the SHA-256 of the exhibit and of each file of the result."""
+    return reports.send_report(*get_finished(analysis_id, Disclosure.FINDINGS), "manifest.json")
 
 
 @downloads_blueprint.get("/overlays/<name>")
 @require(Permission.READ)
 def overlay(analysis_id: str, name: str) -> Response:
-    """A picture the analysis names, and no other file."""
+    """Send a picture the analysis names, and no other file."""
     _row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
     content = read_picture(folder, f"overlays/{name}")
     if content is None:
@@ -432,17 +418,17 @@ def overlay(analysis_id: str, name: str) -> Response:
 @downloads_blueprint.get("/media")
 @require(Permission.READ)
 def media(analysis_id: str) -> Response:
-    """What a browser plays of the exhibit: itself as it was handed in, or its preview."""
+    """Send what a browser plays of the exhibit: the file itself, or its preview."""
     row, _folder = get_finished(analysis_id, Disclosure.EXHIBIT)
-    found = playback.playable_file(context.folders(), row)
-    if found is None:
+    playable = playback.playable_file(context.folders(), row)
+    if playable is None:
         raise UserError(
             404,
             gettext("There is nothing of this exhibit to play."),
             gettext("Its kept frames are on its page."),
         )
-    path, plays = found
-    response = send_part(path, plays.mimetype, f"{row.exhibit.sha256}-{plays.source}")
+    path, decision = playable
+    response = send_part(path, decision.mimetype, f"{row.exhibit.sha256}-{decision.source}")
     response.headers["Content-Security-Policy"] = MEDIA_POLICY
     return response
 
@@ -450,7 +436,7 @@ def media(analysis_id: str) -> Response:
 @downloads_blueprint.get("/bundle.zip")
 @require(Permission.EXPORT)
 def bundle(analysis_id: str) -> Response:
-    """Everything needed to review offline and to check it; ``video=no`` and ``language`` may be asked for."""
+    """Send the review bundle; ``video=no`` leaves out the video, ``language`` chooses the language."""
     row, folder = get_finished(analysis_id)
     video = request.args.get("video", "yes")
     if video not in ("yes", "no"):
@@ -465,8 +451,8 @@ def bundle(analysis_id: str) -> Response:
 @downloads_blueprint.get("/exports/<name>")
 @require(Permission.EXPORT)
 def export(analysis_id: str, name: str) -> Response:
-    """One of the formats of ``docs/exports.md``, by its name."""
-    return export_downloads.send_export(*get_finished(analysis_id, Disclosure.FINDINGS), name)
+    """Send the analysis in a format of ``docs/exports.md``, by its name."""
+    return reports.send_export(*get_finished(analysis_id, Disclosure.FINDINGS), name)
 
 
 help_blueprint = Blueprint("help", __name__)
@@ -475,8 +461,8 @@ help_blueprint = Blueprint("help", __name__)
 @help_blueprint.get("/help")
 @signed_in()
 def guide() -> str:
-    """What Reelproof can and cannot tell."""
-    told = next((each.told for each in service.list_models() if each.default), None)
+    """Show what Reelproof can and cannot tell."""
+    told = next((model.told for model in model_service.list_models() if model.default), None)
     return render_template(
         "pages/help.html",
         glossary=translated_view(general_glossary(told)),

@@ -25,12 +25,11 @@ from webapp.review.blinding import Disclosure
 from webapp.storage.tables import AnalysisRow, CaseRow, Exhibit, JobRow, Priority, State
 
 
-def get_or_404(analysis_id: str, discloses: Disclosure = Disclosure.JUDGEMENTS) -> AnalysisRow:
-    """The row of an analysis, or an answer that says why there is none.
+def get_or_404(analysis_id: str, disclosure: Disclosure = Disclosure.JUDGEMENTS) -> AnalysisRow:
+    """Return the row of an analysis the caller may see; raise a 404 or 410 error otherwise.
 
-    The same answer where who asks may not see it. ``discloses`` is the most that the answer tells of it: a
-    second reviewer who has yet to judge its exhibit gets :class:`~webapp.review.blinding.BlindedError`
-    instead.
+    ``disclosure`` is the most the response tells about the analysis. For second reviewers who have yet to
+    judge its exhibit, raises :class:`~webapp.review.blinding.BlindedError` if that is too much.
     """
     who = permissions.current()
     with context.database().begin() as session:
@@ -40,19 +39,19 @@ def get_or_404(analysis_id: str, discloses: Disclosure = Disclosure.JUDGEMENTS) 
         if row is None:
             raise not_found_error(session, analysis_id)
         if not who.sees_all:
-            blinding.refuse_blinded(session, who.user_id, row.exhibit_id, discloses)
+            blinding.refuse_blinded(session, who.user_id, row.exhibit_id, disclosure)
     return row
 
 
 def are_findings_hidden(row: AnalysisRow) -> bool:
-    """Whether who asks is not to know what was found in an exhibit before they have judged it."""
+    """Tell whether findings about the exhibit are hidden from the caller until they have judged it."""
     who = permissions.current()
     with context.database().begin() as session:
         return not who.sees_all and row.exhibit_id in blinding.hidden_exhibit_ids(session, who.user_id)
 
 
 def reload_row(session: Session, analysis_id: str) -> AnalysisRow:
-    """The row of an analysis as it is now; raises :func:`gone` where it was deleted meanwhile."""
+    """Return the current row of an analysis; raise a 410 error if it was deleted meanwhile."""
     row = session.get(AnalysisRow, analysis_id)
     if row is None:
         raise not_found_error(session, analysis_id)
@@ -60,92 +59,100 @@ def reload_row(session: Session, analysis_id: str) -> AnalysisRow:
 
 
 def not_found_error(session: Session, analysis_id: str) -> UserError:
-    """What to say of an analysis that is not there: that it was deleted, and when, or never was."""
-    tombstone = custody_log.deletion_entry(session, analysis_id)
-    if tombstone is None:
+    """Build the error for a missing analysis: deleted (410), or never there (404)."""
+    deletion = custody_log.deletion_entry(session, analysis_id)
+    if deletion is None:
         return UserError(
             404,
             gettext("There is no analysis at this address."),
             gettext("Check the address, or look for the analysis in the library."),
         )
     who, of = permissions.current_or_none(), ""
-    if who is not None and who.sees_all:  # nobody knows any more who else could see it
-        of = gettext(
-            " of %(file)s, SHA-256 %(exhibit)s,",
-            file=tombstone.details.get("name"),
-            exhibit=tombstone.exhibit,
-        )
+    # Who else could see the analysis is no longer known.
+    if who is not None and who.sees_all:
+        name = deletion.details.get("name")
+        of = gettext(" of %(file)s, SHA-256 %(exhibit)s,", file=name, exhibit=deletion.exhibit)
+    when = formatting.moment(custody_log.entry_time(deletion))
     return UserError(
         410,
-        gettext(
-            "This analysis%(of)s was deleted on %(when)s.",
-            of=of,
-            when=formatting.moment(custody_log.entry_time(tombstone)),
-        ),
+        gettext("This analysis%(of)s was deleted on %(when)s.", of=of, when=when),
         gettext(
             "Entry %(number)s of the custody log says so. To analyse the file again, hand it in again.",
-            number=tombstone.number,
+            number=deletion.number,
         ),
     )
 
 
+def find_exhibit_or_404(session: Session, sha256: str) -> Exhibit:
+    """Return an exhibit for the REST API; ``session`` comes from :mod:`webapp.accounts.visibility`."""
+    row = session.scalar(select(Exhibit).where(Exhibit.sha256 == sha256))
+    if row is None:
+        raise _unknown_exhibit()
+    return row
+
+
+def latest_analysis_or_404(session: Session, sha256: str) -> AnalysisRow:
+    """Return the latest analysis of an exhibit for the REST API; ``session`` as above."""
+    row = latest_analysis_of(session, sha256)
+    if row is None:
+        raise _unknown_exhibit()
+    return row
+
+
+def _unknown_exhibit() -> UserError:
+    return UserError(404, "There is no exhibit with this SHA-256.", "Hand the file in.")
+
+
 def latest_analyses(count: int) -> tuple[AnalysisRow, ...]:
-    """The analyses handed in last, newest first."""
+    """Return the latest analyses, newest first."""
     newest = select(AnalysisRow).order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc())
     with visible_session() as session:
         return tuple(session.scalars(newest.limit(count)).all())
 
 
 def count_ahead(row: JobRow) -> int:
-    """How many jobs come before a queued one, the running ones included."""
+    """Count the jobs before a queued one, including the running ones."""
     with context.database().begin() as session:
         return job_queue.count_ahead(session, row)
 
 
 def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
-    """Where any job stands, as programs and pages that wait for it are told.
-
-    ``ahead``: whether its place in the queue is looked up.
-    """
-    known: dict[str, Any] = {
+    """Return the state of any job as JSON; ``ahead`` adds the number of jobs before it in the queue."""
+    status: dict[str, Any] = {
         "id": row.id,
         "state": row.state,
         "priority": Priority(row.priority).words,
         "stage": row.stage,
         "progress": row.progress,
         "created": iso_milliseconds(row.created),
-        "started": _iso(row.started),
-        "finished": _iso(row.finished),
+        "started": iso_milliseconds(row.started) if row.started else None,
+        "finished": iso_milliseconds(row.finished) if row.finished else None,
         "attempt": row.attempt,
     }
     if row.state == State.QUEUED and ahead:
-        known["ahead"] = count_ahead(row)
+        status["ahead"] = count_ahead(row)
     if row.state == State.FAILED:
-        known |= {"error": row.error, "remedy": row.remedy}
-    return known
+        status |= {"error": row.error, "remedy": row.remedy}
+    return status
 
 
 def latest_analysis_of(session: Session, sha256: str) -> AnalysisRow | None:
-    """The latest analysis of an exhibit; ``session`` is of :mod:`webapp.accounts.visibility`."""
+    """Return the latest analysis of an exhibit; ``session`` comes from :mod:`webapp.accounts.visibility`."""
     own = select(AnalysisRow).join(AnalysisRow.exhibit).where(Exhibit.sha256 == sha256)
     return session.scalars(own.order_by(AnalysisRow.created.desc()).limit(1)).first()
 
 
 def sibling_analyses(row: AnalysisRow) -> tuple[AnalysisRow, ...]:
-    """The latest other analyses of the same exhibit."""
-    query = (
-        select(AnalysisRow)
-        .where(AnalysisRow.exhibit_id == row.exhibit_id, AnalysisRow.id != row.id)
-        .order_by(AnalysisRow.created.desc())
-        .limit(5)
-    )
+    """Return the latest other analyses of the same exhibit."""
+    siblings = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
     with visible_session() as session:
+        query = select(AnalysisRow).where(siblings).order_by(AnalysisRow.created.desc()).limit(5)
         return tuple(session.scalars(query).all())
 
 
 @dataclass(frozen=True)
 class CaseReference:
-    """The case an analysis is in: what it is called is told to those who may see it, else None."""
+    """The case of an analysis; its name is None for those who may not see the case."""
 
     id: int
     name: str | None
@@ -153,12 +160,12 @@ class CaseReference:
 
     @property
     def read_only(self) -> bool:
-        """Whether who asks changes nothing in it: it is closed, or they may not see it."""
+        """Whether the caller may not change the case: it is closed, or they may not see it."""
         return self.closed is not None or self.name is None
 
 
 def case_of(row: AnalysisRow) -> CaseReference | None:
-    """The case an analysis is in, if it is in one."""
+    """Return the case of an analysis, if it has one."""
     if row.case_id is None:
         return None
     own = select(CaseRow.name).where(CaseRow.id == row.case_id)
@@ -170,26 +177,26 @@ def case_of(row: AnalysisRow) -> CaseReference | None:
 
 @dataclass(frozen=True)
 class EarlierAnalyses:
-    """Analyses of an exhibit that were there when it was handed in once more."""
+    """Analyses of an exhibit that existed when its file was uploaded again."""
 
     count: int
-    first: datetime  # when the first of them was handed in
+    first: datetime  # creation of the oldest
     latest: tuple[AnalysisRow, ...]
 
 
 def earlier_analyses(row: AnalysisRow) -> EarlierAnalyses | None:
-    """The analyses of the same exhibit from before this one, as far as who asks may see them."""
+    """Return the analyses of the same exhibit before this one that the caller may see."""
     same = (AnalysisRow.exhibit_id == row.exhibit_id) & (AnalysisRow.id != row.id)
     same &= AnalysisRow.created <= row.created
-    counted = select(func.count(), func.min(AnalysisRow.created)).where(same)
+    counts = select(func.count(), func.min(AnalysisRow.created)).where(same)
     newest = select(AnalysisRow).where(same).order_by(AnalysisRow.created.desc()).limit(5)
     with visible_session() as session:
-        count, first = session.execute(counted).one()
+        count, first = session.execute(counts).one()
         return EarlierAnalyses(count, first, tuple(session.scalars(newest).all())) if count else None
 
 
 def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
-    """Where an analysis stands and what it found, as programs and pages are told; see :func:`job_json`."""
+    """Return state and findings of an analysis as JSON; see :func:`job_json`."""
     return job_json(row, ahead=ahead) | {
         "file": row.file,
         "model": row.model,
@@ -203,12 +210,8 @@ def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
     }
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return iso_milliseconds(moment) if moment else None
-
-
 def translate_status(status: dict[str, Any]) -> dict[str, Any]:
-    """The state of a job as JSON, with its stage, error and remedy in that language under ``words``."""
+    """Add ``words`` to a job's JSON: its stage, error and remedy in the language of the page."""
     words = {"stage": capitalize_first(translated(status["stage"]))}
     words |= {name: translated(status[name] or "") for name in ("error", "remedy") if name in status}
     return status | {"words": words}

@@ -6,7 +6,6 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,12 +31,12 @@ if TYPE_CHECKING:
     from reports.report_view import ReportView
 
 
-_MOST_CACHED = 12_000_000  # bytes of analysis.json; in memory they are four times as many
+_MAX_CACHED_BYTES = 12_000_000  # of analysis.json; they need four times as much memory
 
 
 @dataclass(frozen=True)
 class LoadedResult:
-    """What a result page shows, and the SHA-256 of the ``analysis.json`` it was read from."""
+    """A result with its view, and the SHA-256 of the ``analysis.json`` it was read from."""
 
     analysis: Analysis
     view: ReportView
@@ -45,39 +44,40 @@ class LoadedResult:
 
 
 def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Path:
-    """The folder of a finished result, fetched from the store if only that has it.
+    """Return the folder of a finished result, fetching it from the object store if necessary.
 
-    Its manifest and the row are those of the custody log; else
-    :class:`~webapp.custody.job_records.AlteredRecord` is raised. Raises :class:`~webapp.errors.StoreError`
-    where it cannot be had.
+    Raises :class:`~webapp.custody.job_records.AlteredRecord` if the manifest or the row differs from the
+    custody log, and :class:`~webapp.errors.StoreError` if the folder cannot be fetched.
     """
     folder = folders.result(row.id)
     with database.begin() as session:
-        told = job_records.refuse_altered_analysis(session, row)
+        logged = job_records.refuse_altered_analysis(session, row)
     if not folder.exists():
-        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, told))
-    if problem := job_records.manifest_problem(folder, told):
+        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, logged))
+    if problem := job_records.manifest_problem(folder, logged):
         raise AlteredRecord(problem)
     return folder
 
 
 def refuse_altered_row(row: AnalysisRow) -> None:
-    """Before a verdict is told: raise :class:`AlteredRecord` where a finished row is not the log's."""
+    """Raise :class:`AlteredRecord` if a finished row differs from the log. Call before showing a verdict."""
     if row.state == State.DONE:
         with context.database().begin() as session:
             job_records.refuse_altered_analysis(session, row)
 
 
 def refuse_altered_files(folder: Path) -> None:
-    """Before a hand-out: raise :class:`AlteredRecord` where a file is not what the manifest says."""
+    """Raise :class:`AlteredRecord` if a file differs from the manifest. Call before handing files out."""
     for problem in job_records.result_problems(folder):
         raise AlteredRecord(problem)
 
 
 def read_analysis_json(folder: Path) -> bytes:
-    """The ``analysis.json`` of a result as it was made; raises :class:`AlteredRecord` for another one."""
+    """Read ``analysis.json``. Raises :class:`AlteredRecord` if it differs from the manifest."""
     text = (folder / ANALYSIS).read_bytes()
-    _refuse_unlike(_sums(folder), ANALYSIS, hashlib.sha256(text).hexdigest())
+    sums = _sums(folder)
+    if sums and sums.get(ANALYSIS) != hashlib.sha256(text).hexdigest():
+        raise AlteredRecord(gettext("%(path)s of this analysis is not the one that was made.", path=ANALYSIS))
     return text
 
 
@@ -88,29 +88,24 @@ def _sums(folder: Path) -> dict[str, str]:
         raise AlteredRecord(str(problem)) from None
 
 
-def _refuse_unlike(sums: Mapping[str, str], path: str, sha256: str) -> None:
-    if sums and sums.get(path) != sha256:
-        raise AlteredRecord(gettext("%(path)s of this analysis is not the one that was made.", path=path))
+def refuse_damaged(folder: Path, logged: job_records.FinishedAnalysis | None = None) -> None:
+    """Raise ``ValueError`` if a result from the store differs from its manifest or from the log's entry.
 
-
-def refuse_damaged(folder: Path, told: job_records.FinishedAnalysis | None = None) -> None:
-    """Of what the store handed out: raise ``ValueError`` where it is not as made, by log and manifest.
-
-    ``told`` is what the log says where that is known. Raises ``FileNotFoundError`` without a manifest.
+    Raises ``FileNotFoundError`` without a manifest.
     """
     if not (folder / MANIFEST).exists():
         raise FileNotFoundError(MANIFEST)
-    if told is not None and (problem := job_records.manifest_problem(folder, told)):
+    if logged is not None and (problem := job_records.manifest_problem(folder, logged)):
         raise ValueError(problem)
     for problem in job_records.result_problems(folder):
         raise ValueError(problem)
 
 
-_Key = tuple[Path, str]  # the folder of a result, and the language of its words
+_Key = tuple[Path, str]  # folder of the result and language of its view
 
 
 class _ResultCache:
-    """The results used last, by their bytes: an hour of video weighs as much as hundreds of short clips."""
+    """The results used last, limited by bytes: an hour of video weighs as much as hundreds of short clips."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -126,11 +121,11 @@ class _ResultCache:
 
     def add(self, key: _Key, result: LoadedResult, size: int) -> None:
         with self._lock:
-            if key in self._results:  # another thread was quicker
+            if key in self._results:  # another thread was faster
                 return
             self._results[key] = result, size
             self._bytes += size
-            while self._bytes > _MOST_CACHED and len(self._results) > 1:
+            while self._bytes > _MAX_CACHED_BYTES and len(self._results) > 1:
                 _, (_, dropped) = self._results.popitem(last=False)
                 self._bytes -= dropped
 
@@ -144,40 +139,33 @@ result_cache = _ResultCache()
 
 
 def load_result(folder: Path) -> LoadedResult:
-    """The finished result in a folder."""
-    from reports.report_view import (
-        ReportInputs,
-        report_view,  # brings OpenCV; only result pages need it
-    )
+    """Load the finished result in a folder, with its view in the current language."""
+    # Loads OpenCV, which only result pages need.
+    from reports.report_view import ReportInputs, report_view
 
-    spoken = translation.current()
-    if (known := result_cache.get((folder, spoken))) is not None:
-        return known
+    language = translation.current()
+    if (cached := result_cache.get((folder, language))) is not None:
+        return cached
     text = read_analysis_json(folder)
     with gc_paused():
         analysis = Analysis.from_json(text)
-        view = report_view(analysis, folder, ReportInputs(language_code=spoken))
+        view = report_view(analysis, folder, ReportInputs(language_code=language))
     result = LoadedResult(analysis, view, hashlib.sha256(text).hexdigest())
-    result_cache.add((folder, spoken), result, len(text))
+    result_cache.add((folder, language), result, len(text))
     return result
 
 
 @lru_cache(maxsize=64)
 def picture_sums(folder: Path) -> dict[str, str | None]:
-    """The pictures the analysis names: SHA-256 by path in its folder; nothing else may be served."""
+    """Return the SHA-256 of the pictures the analysis names, by path. No other picture may be served."""
     analysis, sums = Analysis.from_json(read_analysis_json(folder)), _sums(folder)
     peaks = [peak for segment in analysis.every_segment for peak in segment.peaks]
-    named = (
-        analysis.picture,
-        analysis.boxed,
-        *(path for each in peaks for path in each.pictures),
-    )
-    names = {path for path in named if path}
-    return {name: sums.get(name) for name in names}
+    paths = (analysis.picture, analysis.boxed, *(path for peak in peaks for path in peak.pictures))
+    return {path: sums.get(path) for path in paths if path}
 
 
 def read_picture(folder: Path, name: str) -> bytes | None:
-    """A picture the analysis names, None for other names; raises :class:`AlteredRecord` for a changed one."""
+    """Read a picture the analysis names; None for other names. Raises :class:`AlteredRecord` if changed."""
     sums = picture_sums(folder)
     if name not in sums:
         return None
@@ -187,14 +175,16 @@ def read_picture(folder: Path, name: str) -> bytes | None:
     return content
 
 
-def get_finished(analysis_id: str, discloses: Disclosure = Disclosure.JUDGEMENTS) -> tuple[AnalysisRow, Path]:
-    """The row of a finished analysis and the folder of its result.
+def get_finished(
+    analysis_id: str, disclosure: Disclosure = Disclosure.JUDGEMENTS
+) -> tuple[AnalysisRow, Path]:
+    """Return the row of a finished analysis and the folder of its result.
 
-    ``discloses`` as of :func:`webapp.analyses.queries.get_or_404`, which raises for an analysis that is not
-    there. Raises :class:`UserError` (404) for one that failed or was cancelled, :class:`NotReady` (409) for
-    one that has not ended, and what :func:`result_folder` raises.
+    ``disclosure`` is passed to :func:`webapp.analyses.queries.get_or_404`. Raises :class:`UserError` (404)
+    for a failed or cancelled analysis, :class:`NotReady` (409) for an unfinished one, and the errors of
+    :func:`result_folder`.
     """
-    row = analysis_queries.get_or_404(analysis_id, discloses)
+    row = analysis_queries.get_or_404(analysis_id, disclosure)
     state = State(row.state)
     match state:
         case State.DONE:
@@ -215,12 +205,12 @@ def get_finished(analysis_id: str, discloses: Disclosure = Disclosure.JUDGEMENTS
 
 
 def download_name(row: AnalysisRow, file: str) -> str:
-    """A name to save under that says what it belongs to, in plain ASCII."""
+    """Return an ASCII file name for a download that names the exhibit."""
     stem = re.sub(r"[^A-Za-z0-9]+", "-", row.file.rsplit(".", 1)[0]).strip("-")[:60] or "exhibit"
     return f"reelproof-{stem}-{row.exhibit.sha256[:8]}-{file}"
 
 
 def record_view(row: AnalysisRow) -> None:
-    """Record that somebody looks at an analysis; once for a while."""
+    """Record that somebody looked at an analysis, at most once in a while."""
     with context.database().begin() as session:
         custody_log.append_view(session, row.exhibit.sha256, row.id)

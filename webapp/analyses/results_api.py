@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
@@ -15,8 +16,7 @@ from reports.exports.formats import suited
 from webapp.accounts.permissions import Permission
 from webapp.analyses.api import require_finished
 from webapp.analyses.downloads import bundles as bundle_downloads
-from webapp.analyses.downloads import reports as export_downloads
-from webapp.analyses.downloads import reports as report_downloads
+from webapp.analyses.downloads import reports
 from webapp.analyses.results import load_result, read_analysis_json, record_view
 from webapp.analyses.schemas import (
     BundleSearch,
@@ -30,7 +30,8 @@ from webapp.analyses.schemas import (
     Segments,
 )
 from webapp.rest import schemas
-from webapp.rest.operation import Answer, operation
+from webapp.rest.operation import Answer, ViewFunction, operation
+from webapp.rest.schemas import RequestModel
 from webapp.review.blinding import Disclosure
 
 findings_blueprint = Blueprint("api_findings", __name__)
@@ -45,9 +46,9 @@ findings_blueprint = Blueprint("api_findings", __name__)
     errors=(404, 409),
 )
 def analysis(analysis_id: str) -> Response:
-    """The whole result of an analysis, as it is stored.
+    """Get the whole stored result of an analysis.
 
-    Its ETag is the SHA-256 of these bytes, which is also what the manifest says of them.
+    The ETag is the SHA-256 of these bytes, which is also in the manifest.
     """
     row, folder = require_finished(analysis_id, Disclosure.FINDINGS)
     record_view(row)
@@ -61,17 +62,19 @@ def analysis(analysis_id: str) -> Response:
     "GET",
     "/analyses/<analysis_id>/segments",
     permission=Permission.READ,
-    answers={200: Answer("What reached the threshold, flagged or not.", Segments, headers=("ETag",))},
+    answers={200: Answer("Segments above the threshold, flagged or not.", Segments, headers=("ETag",))},
     errors=(404, 409),
 )
 def segments(analysis_id: str) -> Segments:
-    """The segments of an analysis, flagged or looked at alone, in order of persons and time."""
+    """List the segments of an analysis, flagged or not, by person and time."""
     row, folder = require_finished(analysis_id, Disclosure.FINDINGS)
     record_view(row)
-    found = load_result(folder).analysis
-    flagged = {each.id for each in flagged_segments(found.persons, found.segments)}
+    result = load_result(folder).analysis
+    flagged = {segment.id for segment in flagged_segments(result.persons, result.segments)}
     return Segments(
-        segments=tuple(FoundSegment(**dict(each), flagged=each.id in flagged) for each in found.segments)
+        segments=tuple(
+            FoundSegment(**dict(segment), flagged=segment.id in flagged) for segment in result.segments
+        )
     )
 
 
@@ -81,143 +84,128 @@ def segments(analysis_id: str) -> Segments:
     "/analyses/<analysis_id>/scores",
     permission=Permission.READ,
     query=ScoreSearch,
-    answers={200: Answer("Some of the scores.", ScorePage, headers=("ETag",))},
+    answers={200: Answer("A page of scores.", ScorePage, headers=("ETag",))},
     errors=(404, 409, 422),
 )
 def scores(analysis_id: str, query: ScoreSearch) -> ScorePage:
-    """The scores of an analysis, by person and time.
+    """List the scores of an analysis by person and time.
 
-    All of them at once are better had as an export, ``scores-csv`` or ``scores-parquet``.
+    To get all of them, use an export, ``scores-csv`` or ``scores-parquet``.
     """
     row, folder = require_finished(analysis_id, Disclosure.FINDINGS)
     record_view(row)
-    fitting = (
-        (person, place)
+    matching = (
+        (person, index)
         for person in load_result(folder).analysis.persons
         if query.person in (None, person.id)
-        for place in _within(person, query)
+        for index in _indices_within(person, query)
     )
-    found = list(islice(fitting, query.cursor, query.cursor + query.limit + 1))
+    rows = list(islice(matching, query.cursor, query.cursor + query.limit + 1))
     items = tuple(
-        PersonScore(person=person.id, **dict(person.scores[place])) for person, place in found[: query.limit]
+        PersonScore(person=person.id, **dict(person.scores[index])) for person, index in rows[: query.limit]
     )
-    more = len(found) > query.limit
+    more = len(rows) > query.limit
     return ScorePage(items=items, next=schemas.next_page_url(query.cursor + query.limit) if more else None)
 
 
-def _within(person: Person, query: ScoreSearch) -> list[int]:
-    """Which of a person's scores lie in the time that is asked for."""
-    after = 0.0 if query.start is None else query.start
-    before = math.inf if query.end is None else query.end
+def _indices_within(person: Person, query: ScoreSearch) -> list[int]:
+    """Return the indices of a person's scores in the requested time."""
+    start = 0.0 if query.start is None else query.start
+    end = math.inf if query.end is None else query.end
     times = person.scores.time
-    places: list[int] = np.flatnonzero((times >= after) & (times <= before)).tolist()
-    return places
+    indices: list[int] = np.flatnonzero((times >= start) & (times <= end)).tolist()
+    return indices
 
 
-downloads_blueprint = Blueprint("api_files", __name__)  # openapi.json names its operations by it
+downloads_blueprint = Blueprint("api_files", __name__)  # its name is part of the operation ids
 
 _ERRORS = (404, 409, 503)
 
 
-@operation(
-    downloads_blueprint,
-    "GET",
-    "/analyses/<analysis_id>/report.pdf",
-    permission=Permission.EXPORT,
-    query=ReportSearch,
-    answers={200: Answer("The report.", media=("application/pdf",), headers=("ETag",))},
-    errors=(*_ERRORS, 422),
+def _download(
+    path: str, answer: Answer, errors: tuple[int, ...] = _ERRORS, query: type[RequestModel] | None = None
+) -> Callable[[ViewFunction], ViewFunction]:
+    """Declare an operation that sends a file of an analysis."""
+    return operation(
+        downloads_blueprint,
+        "GET",
+        f"/analyses/<analysis_id>/{path}",
+        permission=Permission.EXPORT,
+        query=query,
+        answers={200: answer},
+        errors=errors,
+    )
+
+
+@_download(
+    "report.pdf",
+    Answer("The report.", media=("application/pdf",), headers=("ETag",)),
+    (*_ERRORS, 422),
+    ReportSearch,
 )
 def report_pdf(analysis_id: str, query: ReportSearch) -> WerkzeugResponse:
-    """The evidence report as PDF, with what reviewers said until now."""
-    return report_downloads.send_report(*require_finished(analysis_id), "report.pdf", query.language)
+    """Get the evidence report as PDF, with the annotations as of now."""
+    return reports.send_report(*require_finished(analysis_id), "report.pdf", query.language)
 
 
-@operation(
-    downloads_blueprint,
-    "GET",
-    "/analyses/<analysis_id>/report.html",
-    permission=Permission.EXPORT,
-    query=ReportSearch,
-    answers={200: Answer("The report.", media=("text/html",), headers=("ETag",))},
-    errors=(*_ERRORS, 422),
+@_download(
+    "report.html",
+    Answer("The report.", media=("text/html",), headers=("ETag",)),
+    (*_ERRORS, 422),
+    ReportSearch,
 )
 def report_html(analysis_id: str, query: ReportSearch) -> WerkzeugResponse:
-    """The same as one HTML page."""
-    return report_downloads.send_report(*require_finished(analysis_id), "report.html", query.language)
+    """Get the report as one HTML page."""
+    return reports.send_report(*require_finished(analysis_id), "report.html", query.language)
 
 
-@operation(
-    downloads_blueprint,
-    "GET",
-    "/analyses/<analysis_id>/manifest.json",
-    permission=Permission.EXPORT,
-    answers={200: Answer("The manifest.", media=("application/json",), headers=("ETag",))},
-    errors=_ERRORS,
-)
+@_download("manifest.json", Answer("The manifest.", media=("application/json",), headers=("ETag",)), _ERRORS)
 def manifest(analysis_id: str) -> WerkzeugResponse:
-    """SHA-256 of the exhibit and of each file of the result."""
-    return report_downloads.send_report(*require_finished(analysis_id, Disclosure.FINDINGS), "manifest.json")
+    """Get the SHA-256 of the exhibit and of each file of the result."""
+    return reports.send_report(*require_finished(analysis_id, Disclosure.FINDINGS), "manifest.json")
 
 
-@operation(
-    downloads_blueprint,
-    "GET",
-    "/analyses/<analysis_id>/bundle.zip",
-    permission=Permission.EXPORT,
-    query=BundleSearch,
-    answers={200: Answer("The bundle (docs/bundle.md).", media=("application/zip",))},
-    errors=(*_ERRORS, 422, 507),
+@_download(
+    "bundle.zip",
+    Answer("The bundle (docs/bundle.md).", media=("application/zip",)),
+    (*_ERRORS, 422, 507),
+    BundleSearch,
 )
 def bundle(analysis_id: str, query: BundleSearch) -> WerkzeugResponse:
-    """Everything needed to review offline and to check it, as one zip."""
-    found = require_finished(analysis_id)
-    return bundle_downloads.send_bundle(*found, video=query.video == "yes", language_code=query.language)
+    """Get the review bundle: everything needed to review offline and to verify, as one zip."""
+    row, folder = require_finished(analysis_id)
+    return bundle_downloads.send_bundle(row, folder, video=query.video == "yes", language_code=query.language)
 
 
-@operation(
-    downloads_blueprint,
-    "GET",
-    "/analyses/<analysis_id>/exports",
-    permission=Permission.EXPORT,
-    answers={200: Answer("The formats (docs/exports.md).", Exports, headers=("ETag",))},
-    errors=(404, 409),
-)
+@_download("exports", Answer("The formats (docs/exports.md).", Exports, headers=("ETag",)), (404, 409))
 def export_list(analysis_id: str) -> Exports:
-    """The formats an analysis can be exported in."""
+    """List the formats in which an analysis can be exported."""
     _, folder = require_finished(analysis_id, Disclosure.FINDINGS)
-    found = (
-        Export(
-            name=each.name,
-            what=each.what,
-            media_type=each.mimetype,
-            href=url_for("api_files.export", analysis_id=analysis_id, export_name=each.name),
+    formats = suited(load_result(folder).analysis.media.still)
+    return Exports(
+        exports=tuple(
+            Export(
+                name=format.name,
+                what=format.what,
+                media_type=format.mimetype,
+                href=url_for("api_files.export", analysis_id=analysis_id, export_name=format.name),
+            )
+            for format in formats
         )
-        for each in suited(load_result(folder).analysis.media.still)
     )
-    return Exports(exports=tuple(found))
 
 
-@operation(
-    downloads_blueprint,
-    "GET",
-    "/analyses/<analysis_id>/exports/<export_name>",
-    permission=Permission.EXPORT,
-    answers={
-        200: Answer(
-            "The export.",
-            media=(
-                "text/csv",
-                "application/json",
-                "text/vtt",
-                "text/plain",
-                "application/vnd.apache.parquet",
-                "application/zip",
-            ),
-        )
-    },
-    errors=(404, 409),
+_EXPORT_TYPES = (
+    "text/csv",
+    "application/json",
+    "text/vtt",
+    "text/plain",
+    "application/vnd.apache.parquet",
+    "application/zip",
 )
+
+
+@_download("exports/<export_name>", Answer("The export.", media=_EXPORT_TYPES), (404, 409))
 def export(analysis_id: str, export_name: str) -> WerkzeugResponse:
-    """An analysis in one of the formats of docs/exports.md."""
-    return export_downloads.send_export(*require_finished(analysis_id, Disclosure.FINDINGS), export_name)
+    """Get an analysis in a format of docs/exports.md."""
+    return reports.send_export(*require_finished(analysis_id, Disclosure.FINDINGS), export_name)

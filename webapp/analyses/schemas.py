@@ -12,76 +12,75 @@ from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
 
 PriorityName = Literal["low", "normal", "high"]
-assert set(PriorityName.__args__) == {each.words for each in Priority}  # type: ignore[attr-defined]
+assert set(PriorityName.__args__) == {priority.words for priority in Priority}  # type: ignore[attr-defined]
 
 
 class JobStatus(Value):
-    """Where what workers do stands."""
+    """The status of a job."""
 
     id: Id
     state: State
-    priority: PriorityName = Field(description="of those that wait, the highest begins first")
-    stage: str = Field(description="what is being done, in words; empty unless it runs")
+    priority: PriorityName = Field(description="waiting jobs of the highest priority start first")
+    stage: str = Field(description="the current step, in words; empty unless the job runs")
     progress: float = Field(ge=0, le=1)
     created: Moment
     started: Moment | None
     finished: Moment | None
     attempt: int
-    ahead: int | None = Field(default=None, description="how many jobs come first, where it waits")
+    ahead: int | None = Field(default=None, description="number of jobs before it, while it waits")
     error: str | None = Field(default=None, description="why it failed")
-    remedy: str | None = Field(default=None, description="what to do about that")
+    remedy: str | None = Field(default=None, description="what to do about the error")
 
 
 class Prioritised(RequestModel):
-    """How soon an analysis that waits is to begin."""
+    """A new priority for a waiting analysis."""
 
     priority: PriorityName
 
 
 class AnalysisStatus(JobStatus):
-    """Where an analysis stands."""
+    """The status of an analysis."""
 
-    file: str = Field(description="what the file was called when it was handed in")
-    model: str | None = Field(description="null: the default when it starts")
+    file: str = Field(description="name of the uploaded file")
+    model: str | None = Field(description="null: the default at its start")
     sha256: Sha256 = Field(description="of the exhibit")
-    case: int | None = Field(description="id of the case it belongs to")
+    case: int | None = Field(description="id of its case")
     settings: dict[str, Any] = Field(description="parameters that differ from their defaults")
-    duration: float | None = Field(description="of the exhibit, in seconds; known once it is done")
+    duration: float | None = Field(description="of the exhibit, in seconds; known once the analysis is done")
     verdict: Verdict | None
     probability: float | None = Field(ge=0, le=1)
     kind: ManipulationKind | None = Field(
-        default=None, description="of manipulation, where the verdict is that and it can be told"
+        default=None, description="of manipulation, if that is the verdict and the kind could be determined"
     )
-    answers: Answers | None = Field(default=None, description="null: not done, or no second look was taken")
+    answers: Answers | None = Field(default=None, description="null: not done, or without a second look")
     declarations: tuple[str, ...] | None = Field(
         default=None,
-        description="what the file itself says of its making, the first few in short; no part of the "
-        "verdict; null: not done, or by an earlier version",
+        description="what the file states about its own origin, the first few in short; not part of the "
+        "verdict; null: not done, or made by an earlier version",
     )
     copies: int | None = Field(
         default=None,
-        description="how many other exhibits show the same or a part of it, as far as you may see them; not "
-        "in lists",
+        description="number of other exhibits you may see that show the same or a part of it; not in lists",
     )
     report: Literal["being made", "available"] | None = Field(
         default=None,
-        description="whether report.pdf is just being made; available: it is handed out, rendered anew where "
-        "something was added since; null: not done; not in lists",
+        description="being made: report.pdf is being rendered; available: it can be downloaded, and is "
+        "rendered again if something was added since; null: not done; not in lists",
     )
 
 
 class Listing(Value):
-    """Some of what fits, newest first."""
+    """A page of matching analyses, newest first."""
 
     items: tuple[AnalysisStatus, ...]
-    next: str | None = Field(description="address of the rest; null: this is the end")
+    next: str | None = Field(description="address of the next page; null: this is the last")
 
 
 class Search(RequestModel):
-    """What analyses to list; what is left out asks for nothing."""
+    """Filters for a list of analyses."""
 
     q: Annotated[Text, Field(max_length=200)] = Field(
-        default="", description="words of the file name, or the beginning of a SHA-256 or an id"
+        default="", description="words of the file name, or the start of a SHA-256 or an id"
     )
     verdict: Verdict | None = None
     state: State | None = None
@@ -91,12 +90,12 @@ class Search(RequestModel):
     until: Day | None = Field(default=None, alias="to", description="last day, UTC")
     like: Id | None = Field(
         default=None,
-        description="id of an analysis: of its exhibit, and of those that show the same",
+        description="id of an analysis: only analyses of its exhibit and of exhibits with the same content",
     )
     grouped: bool = Field(
         default=False,
-        description="of exhibits that are copies of one another, only the newest finished analysis of each "
-        "verdict that fits, or else the newest",
+        description="of exhibits that are copies of one another, list only the newest matching finished "
+        "analysis of each verdict, or else the newest",
     )
     limit: int = Field(default=25, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] = Field(
@@ -105,7 +104,7 @@ class Search(RequestModel):
 
 
 class FormParameters(Parameters):
-    """Parameters as JSON in a form: numbers are numbers, as in a JSON body."""
+    """Parameters as JSON in a form field, with JSON's strict types."""
 
     model_config = ConfigDict(strict=True)
 
@@ -114,17 +113,17 @@ OtherModelNames = Annotated[
     tuple[Annotated[Text, Field(min_length=1, max_length=60)], ...], Field(max_length=MOST_OTHERS)
 ]
 _ALSO = "names of other models that judge the same faces beside the first"
-_JOINT = "how all models decide together: the first alone, any, the majority, or all"
+_JOINT = "how the models decide together: the first alone, any, the majority, or all"
 
 
 class NewAnalysis(RequestModel):
-    """The text fields of the form that hands in a file."""
+    """The text fields of the upload form."""
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = Field(
-        default=None, description="name of a model; left out: the default"
+        default=None, description="name of a model; default: the default model"
     )
     parameters: Json[FormParameters] | None = Field(
-        default=None, description="JSON: the parameters that are not to have their defaults"
+        default=None, description="JSON: the parameters that differ from their defaults"
     )
     also: Json[OtherModelNames] = Field(default=(), description=f"JSON: {_ALSO}")
     joint: JointRule = Field(default=JointRule.FIRST, description=_JOINT)
@@ -135,7 +134,7 @@ class NewAnalysis(RequestModel):
 
 
 class Again(RequestModel):
-    """With what an exhibit is to be analysed."""
+    """Model and parameters of a repeated analysis."""
 
     model: Annotated[Text, Field(min_length=1, max_length=60)] | None = None
     parameters: Parameters | None = None
@@ -145,76 +144,76 @@ class Again(RequestModel):
 
 
 class ExhibitShape(Value):
-    """A file that was handed in, unchanged."""
+    """An uploaded file, unchanged."""
 
     sha256: Sha256
-    file: str = Field(description="what it was first called")
+    file: str = Field(description="name at its first upload")
     bytes: int
     created: Moment
     analyses: tuple[Id, ...] = Field(description="newest first")
 
 
 class Exhibits(Value):
-    """Some of the exhibits, newest first."""
+    """A page of exhibits, newest first."""
 
     items: tuple[ExhibitShape, ...]
     next: str | None
 
 
-# What headers of uploads look like, for their check and their description.
+# Syntax of the Upload-Metadata header, for validation and documentation.
 _PAIR = r"[A-Za-z0-9_.-]{1,60}( [A-Za-z0-9+/]{0,4000}={0,2})?"
 METADATA = f"^{_PAIR}(,{_PAIR}){{0,9}}$"
 MAX_METADATA_LENGTH = 8000
 
 
 class UploadShape(Value):
-    """A file that comes in parts."""
+    """A resumable upload."""
 
     id: Id
     file: str
     size: int
     offset: int = Field(description="bytes received; the next part starts here")
     created: Moment
-    expires: Moment = Field(description="what came is removed then, unless it was analysed")
-    analysis: Id | None = Field(description="the analysis that became of it")
+    expires: Moment = Field(description="when the upload is removed, unless it was analysed")
+    analysis: Id | None = Field(description="the analysis made of it")
 
 
 class OfUpload(Again):
-    """With what a file that came in parts is to be analysed, and the case it belongs to."""
+    """Model, parameters and case for the analysis of a complete upload."""
 
     case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class FoundSegment(Segment):
-    """A segment of an analysis, and whether it is flagged."""
+    """A segment and whether it is flagged."""
 
     flagged: bool = Field(
-        description="whether a finding rests on it; false: it was looked at, and other views do not agree or "
-        "the faces are without colour or covered"
+        description="whether a finding rests on it; false: other views do not agree, or the faces are "
+        "without colour or covered"
     )
 
 
 class Segments(Value):
-    """The segments of an analysis: those that are flagged, and those looked at and not flagged."""
+    """The segments of an analysis, flagged or not."""
 
     segments: tuple[FoundSegment, ...]
 
 
 class PersonScore(Score):
-    """One score, with whose face it is."""
+    """A score and its person."""
 
     person: str
 
 
 class ScorePage(Value):
-    """Scores in order of person and time."""
+    """A page of scores by person and time."""
 
     items: tuple[PersonScore, ...]
     next: str | None
 
 
 class ScoreSearch(RequestModel):
-    """Which scores to list; times in seconds from the first frame."""
+    """Filters for a list of scores; times in seconds from the first frame."""
 
     person: Annotated[str, Field(pattern=r"^[A-Z]{1,4}$")] | None = None
     start: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -224,7 +223,7 @@ class ScoreSearch(RequestModel):
 
 
 class ReportSearch(RequestModel):
-    """Which language the report is to speak."""
+    """The language of the report."""
 
     language: Literal["en", "de", "es"] = Field(
         default="en", description="of the report, and of a bundle's pages and README.txt; data stay English"
@@ -232,13 +231,13 @@ class ReportSearch(RequestModel):
 
 
 class BundleSearch(ReportSearch):
-    """What the bundle is to hold, and which language it is to speak."""
+    """Contents and language of the bundle."""
 
-    video: Literal["yes", "no"] = Field(default="yes", description="no: without what plays of the exhibit")
+    video: Literal["yes", "no"] = Field(default="yes", description="no: without the playable exhibit")
 
 
 class Export(Value):
-    """A format that analyses can be exported in."""
+    """An export format."""
 
     name: str
     what: str
@@ -247,6 +246,6 @@ class Export(Value):
 
 
 class Exports(Value):
-    """The formats."""
+    """The export formats."""
 
     exports: tuple[Export, ...]

@@ -34,15 +34,15 @@ NO_CASE_DETAILS = CaseDetails()
 class AnalysisRequest:
     """How an exhibit is to be analysed."""
 
-    model: str | None = None  # its name; none: the default
-    # Parameters that are not to have their defaults, and what :func:`asked_others` gives
+    model: str | None = None  # None: the default
+    # Parameters that differ from their defaults, and the changes of `changes_for_other_models`.
     changes: Mapping[str, Any] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
-    wanted_id: str | None = None  # the id it is to have; where it is there already nothing is done again
+    wanted_id: str | None = None  # the id to use; if it exists, the request was repeated and does nothing
 
 
 def refuse_unknown_model(name: str | None) -> None:
-    """Raise :class:`UserError` for a model that is not there; none means the default."""
+    """Raise :class:`UserError` for an unknown model; None means the default."""
     if name is not None and name not in {model.name for model in model_service.list_models()}:
         raise UserError(
             400,
@@ -53,7 +53,7 @@ def refuse_unknown_model(name: str | None) -> None:
 
 
 def changes_for_other_models(names: Sequence[str], first: str | None, rule: str | None) -> dict[str, Any]:
-    """Changes that ask for other models beside ``first``; raises :class:`UserError` for what cannot be."""
+    """Return the changes that request other models beside ``first``. Raises :class:`UserError`."""
     known = {model.name: model for model in model_service.list_models()}
     default = next((model.name for model in known.values() if model.default), None)
     chosen = [name for name in dict.fromkeys(names) if name and name != (first or default)]
@@ -93,17 +93,17 @@ def submit(
     case_id: int | None = None,
     details: CaseDetails = NO_CASE_DETAILS,
 ) -> AnalysisRow:
-    """Make an exhibit of a complete upload called ``file``, queue its analysis and tell the workers."""
+    """Turn a complete upload named ``file`` into an exhibit and queue its analysis."""
     exhibits.refuse_unsupported_kinds(stream.path)
     stream.send()
 
-    def taken_in(session: Session) -> tuple[Exhibit, CaseDetails]:
-        # Others of theirs may have arrived since the limit was set for this one.
+    def store(session: Session) -> tuple[Exhibit, CaseDetails]:
+        # Other uploads of the same account may have arrived since this one's limit was set.
         resumable.refuse_over_quota(session, stream.sha256, stream.bytes, asked.wanted_id)
         return store_upload(session, stream, file), details
 
     try:
-        return _start(taken_in, file, asked, case_id)
+        return _start(store, file, asked, case_id)
     except BaseException:
         if stream.newly_kept:
             deletion.remove_exhibit_without_row(context.database(), context.folders(), stream.sha256)
@@ -111,22 +111,22 @@ def submit(
 
 
 def reanalyse(earlier: AnalysisRow, asked: AnalysisRequest) -> AnalysisRow:
-    """Queue a new analysis of the same exhibit; the one there is stays as it is.
+    """Queue a new analysis of the same exhibit; the earlier one stays as it is.
 
-    Raises :class:`~webapp.errors.UserError` where it was deleted meanwhile.
+    Raises :class:`~webapp.errors.UserError` if that was deleted meanwhile.
     """
 
-    def known(session: Session) -> tuple[Exhibit, CaseDetails]:
+    def find(session: Session) -> tuple[Exhibit, CaseDetails]:
         row = session.get(AnalysisRow, earlier.id)
         if row is None:
             raise UserError(
                 404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
             )
-        # It becomes theirs as well, whoever handed it in first.
+        # The exhibit counts against the quota of everyone who analyses it.
         resumable.refuse_over_quota(session, row.exhibit.sha256, row.exhibit.bytes, asked.wanted_id)
         return row.exhibit, case_details.read_details(session, earlier.id)
 
-    return _start(known, earlier.file, asked, earlier.case_id)
+    return _start(find, earlier.file, asked, earlier.case_id)
 
 
 def _start(
@@ -135,9 +135,9 @@ def _start(
     asked: AnalysisRequest,
     case_id: int | None,
 ) -> AnalysisRow:
-    """Queue an analysis of what ``find`` finds in a session no other writer is in: exhibit and case details.
+    """Queue an analysis of the exhibit and case details that ``find`` returns in an exclusive session.
 
-    It belongs to who asks.
+    The caller becomes its owner.
     """
     folders = context.folders()
     with context.database().alone() as session:
@@ -157,9 +157,9 @@ def _start(
 
 
 def cancel(analysis_id: str) -> None:
-    """Take the analysis out of the queue, or stop it; one that was cancelled already is as asked.
+    """Cancel an analysis; cancelling a cancelled one does nothing.
 
-    Raises :class:`~webapp.errors.UserError` where it has ended.
+    Raises :class:`~webapp.errors.UserError` if it has ended.
     """
     row = _of_own_case(analysis_id)
     if (
@@ -170,9 +170,9 @@ def cancel(analysis_id: str) -> None:
 
 
 def retry(analysis_id: str) -> None:
-    """Queue an analysis that failed or was cancelled once more; one that waits or runs is as asked.
+    """Queue a failed or cancelled analysis again; does nothing if it is queued or running.
 
-    Raises :class:`~webapp.errors.UserError` for one that is paused, done or in a closed case.
+    Raises :class:`~webapp.errors.UserError` if it is paused, done or in a closed case.
     """
     analysis_queries.get_or_404(analysis_id)
     with context.database().alone() as session:
@@ -182,8 +182,8 @@ def retry(analysis_id: str) -> None:
     if queued:
         tell_workers(analysis_id)
         return
-    stands = State(row.state)
-    match stands:
+    state = State(row.state)
+    match state:
         case State.PAUSED:
             raise UserError(
                 409, gettext("This analysis is paused, so there is nothing to retry."), gettext("Resume it.")
@@ -195,15 +195,15 @@ def retry(analysis_id: str) -> None:
                 gettext("To get another result, analyse the exhibit again."),
             )
         case State.QUEUED | State.RUNNING | State.FAILED | State.CANCELLED:
-            pass  # it waits or runs, or has only just stopped
+            pass  # somebody else retried it, or it has only just stopped
         case _:
-            assert_never(stands)
+            assert_never(state)
 
 
 def pause(analysis_id: str) -> None:
-    """Take the analysis out of the queue, or stop it, until it is resumed; a paused one is as asked.
+    """Pause a queued or running analysis; pausing a paused one does nothing.
 
-    Raises :class:`~webapp.errors.UserError` where it has ended.
+    Raises :class:`~webapp.errors.UserError` if it has ended.
     """
     row = _of_own_case(analysis_id)
     if (
@@ -214,9 +214,9 @@ def pause(analysis_id: str) -> None:
 
 
 def resume(analysis_id: str) -> None:
-    """Queue a paused analysis again; one that waits or runs is as asked.
+    """Queue a paused analysis again; does nothing if it is queued or running.
 
-    Raises :class:`~webapp.errors.UserError` where it has ended.
+    Raises :class:`~webapp.errors.UserError` if it has ended.
     """
     row = _of_own_case(analysis_id)
     if states.resume(context.database(), analysis_id):
@@ -226,10 +226,7 @@ def resume(analysis_id: str) -> None:
 
 
 def prioritise(analysis_id: str, priority: Priority) -> None:
-    """Have the analysis come earlier or later among those that wait.
-
-    Raises :class:`~webapp.errors.UserError` where it does not wait any more.
-    """
+    """Change the priority of a waiting analysis. Raises :class:`~webapp.errors.UserError` for others."""
     _of_own_case(analysis_id)
     if not states.prioritise(context.database(), analysis_id, priority):
         raise UserError(
@@ -240,7 +237,7 @@ def prioritise(analysis_id: str, priority: Priority) -> None:
 
 
 def parse_priority(name: str | None) -> Priority:
-    """The priority of this name, and the normal one of none; raises :class:`UserError` for any other."""
+    """Parse the name of a priority; None means normal. Raises :class:`UserError` for unknown names."""
     try:
         return Priority[name.upper()] if name else Priority.NORMAL
     except KeyError:
@@ -250,7 +247,7 @@ def parse_priority(name: str | None) -> Priority:
 
 
 def _of_own_case(analysis_id: str) -> AnalysisRow:
-    """The row of an analysis that who asks may stop or move: in no case, or in one that they may see."""
+    """Return an analysis the caller may stop or move: it is in no case, or in one of theirs."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         access.refuse_outsiders(session, row.case_id)

@@ -36,9 +36,9 @@ from webapp.review import queries
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
-UNFINISHED = N_("no result")  # failed, cancelled, or not there yet
+UNFINISHED = N_("no result")  # failed, cancelled or unfinished
 OPINIONS = ("agree", "disagree", "unsure")
-# How long analyses take is read off the latest ones: an older machine or model says little of today's.
+# The speed is computed from the latest analyses: older ones ran on other machines or models.
 _LATEST = 1000
 _DAYS, _WEEKS = 31, 27
 _LENGTHS = (
@@ -49,13 +49,13 @@ _LENGTHS = (
 )
 _LONGEST = N_("1 h and longer")
 
+# The id of an analysis, and a current annotation of a finding in it.
 OpinionInAnalysis = tuple[str, WithVerdict]
-"""The id of an analysis, and a standing annotation of a finding in it."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """One row of a figure: a label, and how many of each kind; ``note`` says more of the label."""
+    """One row of a chart: a label, and the count of each kind; ``note`` explains the label."""
 
     label: str
     parts: Counter[str]
@@ -63,27 +63,27 @@ class Count:
 
     @property
     def total(self) -> int:
-        """Of all kinds."""
+        """The sum over all kinds."""
         return self.parts.total()
 
 
 @dataclass(frozen=True)
 class AnalysisSpeed:
-    """How long analyses of exhibits of about one length took; seconds, medians."""
+    """Duration of analyses of exhibits of similar length: medians, in seconds."""
 
     label: str
     count: int
     taken: float
-    ratio: float  # seconds of analysis for one of the exhibit
+    ratio: float  # seconds of analysis per second of the exhibit
 
 
 @dataclass(frozen=True)
 class MachineAgreement:
-    """What reviewers say of the machine's findings, by their standing annotations whose authors are verified.
+    """Opinions of reviewers on the machine's findings, from current annotations of verified authors.
 
-    ``exhibits`` has one row a verdict of the machine, ``reviewers`` one a person, exhibits and segments
-    together, of ``segments`` those that are flagged; ``marked`` counts spans and segments the machine did not
-    flag and a reviewer holds for manipulated.
+    ``exhibits`` has one row for each verdict of the machine, ``segments`` counts flagged segments, and
+    ``reviewers`` has one row for each person, exhibits and segments together. ``marked`` counts spans and
+    segments that the machine did not flag and a reviewer considers manipulated.
     """
 
     exhibits: tuple[Count, ...]
@@ -94,18 +94,18 @@ class MachineAgreement:
 
     @property
     def total(self) -> int:
-        """Annotations of exhibits and flagged segments."""
+        """The number of annotations of exhibits and flagged segments."""
         return self.segments.total + sum(row.total for row in self.exhibits)
 
 
 @dataclass(frozen=True)
 class ReviewerAgreement:
-    """How far reviewers agree with one another: Krippendorff's alpha for names without an order.
+    """Agreement among reviewers: Krippendorff's alpha for nominal data.
 
-    ``table`` counts second reviews in which each judged alone, by conclusion of the first (rows) and of the
-    second (columns), in the order of :data:`CONCLUSIONS`. ``not_alone`` are those of earlier versions in
-    which the first could read what the second had annotated; they count for nothing. ``segments`` is of
-    verified annotations of one segment by two or more people, who may have seen what the others said.
+    ``table`` counts second reviews with independent judgements, by conclusion of the first (rows) and of the
+    second reviewer (columns), in the order of :data:`CONCLUSIONS`. ``not_alone`` counts those of earlier
+    versions in which the first could read the second's annotations; they are excluded. ``segments`` covers
+    verified annotations of one segment by several people, who may have seen one another's.
     """
 
     judgements: Reliability
@@ -116,7 +116,7 @@ class ReviewerAgreement:
 
     @property
     def total(self) -> int:
-        """Of second reviews with both judgements, each made alone."""
+        """The number of second reviews with two independent judgements."""
         return self.standings.total()
 
 
@@ -126,23 +126,23 @@ class Overview:
 
     analyses: int
     exhibits: int
-    photos: int  # exhibits examined, each once
+    photos: int  # examined exhibits, each once
     videos: int
-    seconds: float  # of those videos
-    unmeasured: int  # analyses made before lengths were kept
+    seconds: float  # of the videos
+    unmeasured: int  # analyses older than the column of durations
     verdicts: Count
     states: Count
     models: tuple[Count, ...]
     agreement: MachineAgreement
     reviews: ReviewerAgreement
-    points: tuple[tuple[float, float], ...]  # seconds of the exhibit, seconds its analysis took
+    points: tuple[tuple[float, float], ...]  # seconds of exhibit and analysis
     speeds: tuple[AnalysisSpeed, ...]
 
 
 def overview(session: Session) -> Overview:
-    """Count everything there is."""
-    by_state = Counter(_pairs(session, AnalysisRow.state))
-    by_verdict = Counter(_pairs(session, AnalysisRow.verdict))
+    """Count everything."""
+    by_state = Counter(_counts_by(session, AnalysisRow.state))
+    by_verdict = Counter(_counts_by(session, AnalysisRow.verdict))
     photos, videos, seconds, unmeasured = _examined(session)
     points, opinions = _points(session), tuple(_opinions(session))
     return Overview(
@@ -163,7 +163,7 @@ def overview(session: Session) -> Overview:
 
 
 def analyses_over_time(session: Session, weekly: bool, today: date) -> tuple[Count, ...]:
-    """Analyses handed in, a day or a week, by what came of them; the last month or half year."""
+    """Count analyses by day or week and verdict, for the last month or half year."""
     days = _WEEKS * 7 if weekly else _DAYS
     first = today - timedelta(days=days - 1)
     if weekly:
@@ -176,79 +176,79 @@ def analyses_over_time(session: Session, weekly: bool, today: date) -> tuple[Cou
         moment = date.fromisoformat(str(text))
         counts[moment - timedelta(days=moment.weekday() if weekly else 0)][verdict or UNFINISHED] += count
     step = timedelta(days=7 if weekly else 1)
-    found = []
+    rows = []
     while first <= today:
         note = gettext("week of %(first)s", first=formatting.day(first.isoformat())) if weekly else ""
-        found.append(Count(first.isoformat(), counts[first], note))
+        rows.append(Count(first.isoformat(), counts[first], note))
         first += step
-    return tuple(found)
+    return tuple(rows)
 
 
 def agreement(session: Session, opinions: Iterable[OpinionInAnalysis]) -> MachineAgreement:
-    """What reviewers say, each once on each thing, where it was not withdrawn."""
-    judged_ones = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged).where(
+    """Count opinions on the machine's findings, one for each reviewer and finding."""
+    annotated = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
     )
     verdicts, unflagged = {}, set()
-    for analysis_id, verdict, ids in session.execute(judged_ones):
+    for analysis_id, verdict, ids in session.execute(annotated):
         verdicts[analysis_id] = verdict
         unflagged |= {(analysis_id, segment) for segment in json.loads(ids or "[]")}
     exhibits: dict[str, Counter[str]] = defaultdict(Counter)
     people: dict[str, Counter[str]] = defaultdict(Counter)
     segments: Counter[str] = Counter()
     marked, judged = 0, set()
-    for analysis_id, each in opinions:
+    for analysis_id, opinion in opinions:
         judged.add(analysis_id)
-        if isinstance(each, SpanAnnotation):
-            marked += each.verdict == "manipulated"
+        if isinstance(opinion, SpanAnnotation):
+            marked += opinion.verdict == "manipulated"
             continue
-        if isinstance(each, SegmentAnnotation) and (analysis_id, each.segment) in unflagged:
-            marked += each.verdict == "agree"  # that it shows manipulation: the machine does not say so
+        if isinstance(opinion, SegmentAnnotation) and (analysis_id, opinion.segment) in unflagged:
+            marked += opinion.verdict == "agree"  # here: the reviewer sees manipulation, the machine does not
             continue
-        people[each.author][each.verdict] += 1
-        if isinstance(each, ExhibitAnnotation):
-            exhibits[verdicts[analysis_id] or UNFINISHED][each.verdict] += 1
+        people[opinion.author][opinion.verdict] += 1
+        if isinstance(opinion, ExhibitAnnotation):
+            exhibits[verdicts[analysis_id] or UNFINISHED][opinion.verdict] += 1
         else:
-            segments[each.verdict] += 1
+            segments[opinion.verdict] += 1
     return MachineAgreement(
         exhibits=tuple(Count(verdict, exhibits[verdict]) for verdict in VERDICTS),
         segments=Count(gettext("flagged segments"), segments),
-        reviewers=_most(Count(name, parts) for name, parts in people.items()),
+        reviewers=_largest_first(Count(name, parts) for name, parts in people.items()),
         marked=marked,
         judged=len(judged),
     )
 
 
 def _opinions(session: Session) -> Iterator[OpinionInAnalysis]:
-    """Standing annotations of findings by verified authors (others anybody may have written), by analysis."""
+    """Yield current annotations of findings, by analysis, without those of unverified authors."""
     query = select(AnnotationRow.analysis_id, AnnotationRow.body).order_by(AnnotationRow.analysis_id)
-    for analysis_id, said in groupby(session.execute(query), key=lambda row: row[0]):
-        for each in current(ANNOTATION.validate_json(body) for _, body in said):
-            if verified(each) and isinstance(each, WithVerdict):
-                yield analysis_id, each
+    for analysis_id, rows in groupby(session.execute(query), key=lambda row: row[0]):
+        for annotation in current(ANNOTATION.validate_json(body) for _, body in rows):
+            if verified(annotation) and isinstance(annotation, WithVerdict):
+                yield analysis_id, annotation
 
 
 def reviews(session: Session, opinions: Iterable[OpinionInAnalysis]) -> ReviewerAgreement:
-    """How far reviewers agree with one another, of what who asks may see."""
-    both = queries.judged_reviews(session)
-    alone = [each for each in both if each.alone]
-    concluded = [(each.first.conclusion, each.second.conclusion) for each in alone]
-    pairs = Counter(concluded)
-    said: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    for analysis_id, each in opinions:
-        if isinstance(each, SegmentAnnotation):
-            said[analysis_id, each.segment][each.author] = each.verdict
+    """Measure the agreement among reviewers within what the caller may see."""
+    judged = queries.judged_reviews(session)
+    independent = [review for review in judged if review.alone]
+    conclusions = [(review.first.conclusion, review.second.conclusion) for review in independent]
+    pairs = Counter(conclusions)
+    verdicts: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    for analysis_id, opinion in opinions:
+        if isinstance(opinion, SegmentAnnotation):
+            verdicts[analysis_id, opinion.segment][opinion.author] = opinion.verdict
     return ReviewerAgreement(
-        judgements=reliability(concluded),
+        judgements=reliability(conclusions),
         table=tuple(tuple(pairs[row, column] for column in CONCLUSIONS) for row in CONCLUSIONS),
-        standings=Counter(each.standing for each in alone),
-        not_alone=len(both) - len(alone),
-        segments=reliability(tuple(each.values()) for each in said.values()),
+        standings=Counter(review.standing for review in independent),
+        not_alone=len(judged) - len(independent),
+        segments=reliability(tuple(by_author.values()) for by_author in verdicts.values()),
     )
 
 
 def speeds(points: Iterable[tuple[float, float]]) -> tuple[AnalysisSpeed, ...]:
-    """Medians over exhibits of about one length; lengths nothing has are left out."""
+    """Return medians for groups of exhibits of similar length; empty groups are left out."""
     names = (*(name for name, _ in _LENGTHS), _LONGEST)
     groups: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for length, taken in points:
@@ -266,13 +266,13 @@ def speeds(points: Iterable[tuple[float, float]]) -> tuple[AnalysisSpeed, ...]:
     )
 
 
-def _pairs(session: Session, column: object) -> dict[str, int]:
+def _counts_by(session: Session, column: object) -> dict[str, int]:
     query = select(column, func.count()).group_by(column)  # type: ignore[call-overload]
     return {str(name): count for name, count in session.execute(query)}
 
 
 def _examined(session: Session) -> tuple[int, int, float, int]:
-    """Photos, videos and their seconds, each exhibit once; and finished analyses of unknown length."""
+    """Return photos, videos and their seconds, each exhibit once, and analyses of unknown length."""
     done = AnalysisRow.state == State.DONE
     lengths = (
         select(func.max(AnalysisRow.duration).label("length"))
@@ -295,30 +295,29 @@ def _models(session: Session) -> tuple[Count, ...]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for model, verdict, count in session.execute(query.group_by(AnalysisRow.model, AnalysisRow.verdict)):
         counts[model or N_("not kept")][verdict or UNFINISHED] += count
-    return _most(Count(name, parts) for name, parts in counts.items())
+    return _largest_first(Count(name, parts) for name, parts in counts.items())
 
 
-def _most(counts: Iterable[Count]) -> tuple[Count, ...]:
-    """The largest first, equal ones by name."""
+def _largest_first(counts: Iterable[Count]) -> tuple[Count, ...]:
     return tuple(sorted(counts, key=lambda count: (-count.total, count.label.casefold())))
 
 
 def _points(session: Session) -> tuple[tuple[float, float], ...]:
+    """Return the lengths of the latest exhibits with the durations of their analyses, in seconds."""
     query = (
         select(AnalysisRow.duration, AnalysisRow.started, AnalysisRow.finished)
         .where(AnalysisRow.state == State.DONE, AnalysisRow.duration > 0)
         .order_by(AnalysisRow.created.desc())
         .limit(_LATEST)
     )
-    rows = [
-        (length, (finished - started).total_seconds())
+    return tuple(
+        (length, taken)
         for length, started, finished in session.execute(query)
-        if length and started and finished
-    ]
-    return tuple((length, taken) for length, taken in rows if taken > 0)
+        if length and started and finished and (taken := (finished - started).total_seconds()) > 0
+    )
 
 
-# Marks of an axis of seconds, in units people read.
+# Marks on an axis of seconds, in readable units.
 _MARKS = (
     (0.01, "0.01 s"),
     (0.1, "0.1 s"),
@@ -334,7 +333,7 @@ _MARKS = (
 
 @dataclass(frozen=True)
 class BarPiece:
-    """One kind's part of a bar; ``start`` and ``length`` along it."""
+    """The part of a bar for one kind."""
 
     kind: str
     count: int
@@ -344,7 +343,7 @@ class BarPiece:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar with what it stands for."""
+    """One bar with its label."""
 
     label: str
     note: str
@@ -354,7 +353,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class ChartTick:
-    """A mark on an axis: its place and what stands there."""
+    """A mark on an axis with its label."""
 
     at: float
     label: str
@@ -372,7 +371,7 @@ class BarChart:
 
 @dataclass(frozen=True)
 class ScatterPlot:
-    """Points on two logarithmic axes of the same scale, ``size`` long each; ``y`` grows downwards."""
+    """Points on two logarithmic axes of the same scale and the length ``size``; ``y`` grows downwards."""
 
     points: tuple[tuple[float, float], ...]
     size: float
@@ -380,7 +379,7 @@ class ScatterPlot:
 
 
 def bar_chart(counts: Sequence[Count], kinds: Sequence[str], length: float) -> BarChart:
-    """Bars of what each count holds of ``kinds``, in that order."""
+    """Draw a bar for each count, with pieces for ``kinds`` in that order."""
     end, step = _round_axis(max((count.total for count in counts), default=0))
     scale = length / end
     bars = []
@@ -396,30 +395,30 @@ def bar_chart(counts: Sequence[Count], kinds: Sequence[str], length: float) -> B
 
 
 def bars_by_kind(count: Count, kinds: Sequence[str], length: float) -> BarChart:
-    """One bar for each kind, so that kinds can be compared."""
-    apart = [Count(kind, Counter({kind: count.parts[kind]})) for kind in kinds]
-    return bar_chart(apart, kinds, length)
+    """Draw a bar for each kind of one count."""
+    counts = [Count(kind, Counter({kind: count.parts[kind]})) for kind in kinds]
+    return bar_chart(counts, kinds, length)
 
 
 def scatter_plot(points: Sequence[tuple[float, float]], size: float) -> ScatterPlot:
-    """Seconds against seconds, on axes that hold them all."""
+    """Plot seconds against seconds."""
     values = [value for point in points for value in point] or [1.0, 60.0]
     low = max((mark for mark, _ in _MARKS if mark <= min(values)), default=_MARKS[0][0])
     high = min((mark for mark, _ in _MARKS if mark > max(low, *values)), default=_MARKS[-1][0])
     scale = size / math.log10(high / low)
 
-    def along(value: float) -> float:
+    def position(value: float) -> float:
         return math.log10(min(max(value, low), high) / low) * scale
 
     ticks = tuple(
-        ChartTick(round(along(mark), 2), localized(label)) for mark, label in _MARKS if low <= mark <= high
+        ChartTick(round(position(mark), 2), localized(label)) for mark, label in _MARKS if low <= mark <= high
     )
-    marks = tuple((round(along(x), 1), round(size - along(y), 1)) for x, y in points)
+    marks = tuple((round(position(x), 1), round(size - position(y), 1)) for x, y in points)
     return ScatterPlot(marks, size, ticks)
 
 
 def _round_axis(most: int) -> tuple[int, int]:
-    """Where an axis that holds ``most`` ends, and the steps of its marks, at most five of them."""
+    """Return the round end of an axis up to ``most`` and the step of its marks, at most five of them."""
     step = next(
         digit * 10**power for power in range(20) for digit in (1, 2, 5) if most <= 5 * digit * 10**power
     )
@@ -428,14 +427,14 @@ def _round_axis(most: int) -> tuple[int, int]:
 
 blueprint = Blueprint("statistics", __name__)
 
-_BAR, _COLUMN, _CLOUD = 300.0, 150.0, 220.0  # lengths of axes, in units of the figures
+_BAR, _COLUMN, _CLOUD = 300.0, 150.0, 220.0  # lengths of axes, in units of the SVG
 _STATES = tuple(str(state) for state in State)
 
 
 @blueprint.get("/statistics")
 @require(Permission.READ)
 def show() -> str:
-    """Counts, speed and agreement, each as a picture and a table; ``per`` is ``day`` or ``week``."""
+    """Show counts, speed and agreement as charts and tables, by ``per`` day or week."""
     weekly = request.args.get("per") == "week"
     with visible_session() as session:
         seen = overview(session)

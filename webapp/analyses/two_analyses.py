@@ -20,14 +20,14 @@ from webapp.errors import UserError
 from webapp.review.blinding import Disclosure
 from webapp.storage.tables import AnalysisRow
 
-_SAME_FACE = 0.3  # least overlap (intersection over union) of two persons' median boxes
+_SAME_FACE = 0.3  # minimum overlap (intersection over union) of two persons' median boxes
 
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """A segment of the first analysis, of the second, or one that both found; each in words or empty.
+    """Overlapping segments of both analyses, or a segment of one; descriptions, empty if missing.
 
-    ``overlap`` is empty unless both flagged it.
+    ``overlap`` is empty unless both are flagged.
     """
 
     person: str
@@ -38,7 +38,7 @@ class SegmentRow:
 
 @dataclass(frozen=True)
 class ParameterDifference:
-    """A parameter in which the two differ, or what made them; the name of that is translated already."""
+    """A difference in a parameter, a network or the engine; ``name`` is translated."""
 
     name: str
     first: str
@@ -46,81 +46,83 @@ class ParameterDifference:
 
 
 def match_persons(first: Analysis, second: Analysis) -> dict[str, str]:
-    """Whom of the second analysis each person of the first one is, by where their faces are."""
+    """Map persons of the first analysis to persons of the second by the position of their faces."""
     pairs = [
         (box_overlap(a.median_box, b.median_box), a.id, b.id) for a in first.persons for b in second.persons
     ]
-    found: dict[str, str] = {}
+    matches: dict[str, str] = {}
     for overlap, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1] != pair[2], pair)):
-        if overlap >= _SAME_FACE and a not in found and b not in found.values():
-            found[a] = b
-    return found
+        if overlap >= _SAME_FACE and a not in matches and b not in matches.values():
+            matches[a] = b
+    return matches
 
 
 def match_segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
-    """Every segment of either in order of time, those that overlap side by side."""
-    known = match_persons(first, second)
-    flagged = [flagged_segments(each.persons, each.segments) for each in (first, second)]
-    left = {segment.id: segment for segment in second.segments}
+    """List the segments of both analyses by time, overlapping ones in one row."""
+    persons = match_persons(first, second)
+    flagged_first, flagged_second = (
+        flagged_segments(analysis.persons, analysis.segments) for analysis in (first, second)
+    )
+    unmatched = {segment.id: segment for segment in second.segments}
     rows: list[tuple[float, SegmentRow]] = []
-    for one in first.segments:
-        same = [s for s in left.values() if s.person == known.get(one.person) and _shared(one, s) > 0]
-        other = max(same, key=lambda s: _shared(one, s), default=None)
+    for segment in first.segments:
+        candidates = [
+            other
+            for other in unmatched.values()
+            if other.person == persons.get(segment.person) and _overlap(segment, other) > 0
+        ]
+        other = max(candidates, key=lambda candidate: _overlap(segment, candidate), default=None)
+        both = False
         if other is not None:
-            del left[other.id]
-        both = other is not None and one in flagged[0] and other in flagged[1]
-        share = shown(_shared(one, other), ".0%") if other and both else ""
+            del unmatched[other.id]
+            both = segment in flagged_first and other in flagged_second
         row = SegmentRow(
-            gettext("Person %(person)s", person=one.person),
-            _words(one, one in flagged[0]),
-            _words(other, other in flagged[1]) if other else "",
-            share,
+            gettext("Person %(person)s", person=segment.person),
+            _describe(segment, segment in flagged_first),
+            _describe(other, other in flagged_second) if other else "",
+            shown(_overlap(segment, other), ".0%") if other and both else "",
         )
-        rows.append((one.start, row))
-    back = {b: a for a, b in known.items()}
-    for other in left.values():
-        who = back.get(other.person)
+        rows.append((segment.start, row))
+    first_persons = {b: a for a, b in persons.items()}
+    for segment in unmatched.values():
+        who = first_persons.get(segment.person)
         name = (
             gettext("Person %(who)s", who=who)
             if who
-            else gettext("Person %(person)s of the second", person=other.person)
+            else gettext("Person %(person)s of the second", person=segment.person)
         )
-        rows.append((other.start, SegmentRow(name, "", _words(other, other in flagged[1]), "")))
+        rows.append((segment.start, SegmentRow(name, "", _describe(segment, segment in flagged_second), "")))
     return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
 
 
 def parameter_differences(first: Analysis, second: Analysis) -> tuple[ParameterDifference, ...]:
-    """The networks and the engine, by SHA-256, and the parameters in which they differ."""
-    other: dict[str, ParameterView] = {each.name: each for each in parameter_views(second)}
-    return _made_otherwise(first, second) + tuple(
-        ParameterDifference(each.name, each.value, other[each.name].value)
-        for each in parameter_views(first)
-        if each.value != other[each.name].value
-    )
-
-
-def _made_otherwise(first: Analysis, second: Analysis) -> tuple[ParameterDifference, ...]:
-    """Of what is told by its SHA-256 what differs: models of one name may have other weights, or fusions."""
-    one, other = ({str(fact.name): fact for fact in decided_by(each)} for each in (first, second))
+    """List differing networks and engines, by SHA-256, and differing parameters."""
+    ours, theirs = ({str(fact.name): fact for fact in decided_by(analysis)} for analysis in (first, second))
+    values: dict[str, ParameterView] = {parameter.name: parameter for parameter in parameter_views(second)}
+    # Models of one name may have other weights, or fusions.
     return tuple(
-        ParameterDifference(name, _beginning(one.get(name)), _beginning(other.get(name)))
-        for name in {**one, **other}
-        if name not in one or name not in other or one[name].value != other[name].value
+        ParameterDifference(name, _short_hash(ours.get(name)), _short_hash(theirs.get(name)))
+        for name in {**ours, **theirs}
+        if name not in ours or name not in theirs or ours[name].value != theirs[name].value
+    ) + tuple(
+        ParameterDifference(parameter.name, parameter.value, values[parameter.name].value)
+        for parameter in parameter_views(first)
+        if parameter.value != values[parameter.name].value
     )
 
 
-def _beginning(fact: Fact | None) -> str:
+def _short_hash(fact: Fact | None) -> str:
     return f"{str(fact.value)[:12]}…" if fact else "–"
 
 
-def _words(segment: Segment, flagged: bool) -> str:
+def _describe(segment: Segment, flagged: bool) -> str:
     when = "" if segment.start == segment.end else f"{timecode(segment.start)} – {timecode(segment.end)}, "
     words = f"{segment.id}: {when}{probability(segment.confidence)}"
     return words if flagged else gettext("%(words)s, looked at, not flagged", words=words)
 
 
-def _shared(one: Segment, other: Segment) -> float:
-    """Their temporal intersection over union; two flags of a still image share all."""
+def _overlap(one: Segment, other: Segment) -> float:
+    """Return the temporal intersection over union; two flags of a still image overlap completely."""
     union = max(one.end, other.end) - min(one.start, other.start)
     if union <= 0:
         return 1.0
@@ -131,7 +133,7 @@ blueprint = Blueprint("two_analyses", __name__)
 
 
 class DifferentExhibitsError(UserError):
-    """Two exhibits are compared another way: one as the reference of the other."""
+    """Two different exhibits are compared in another way: one as the reference of the other."""
 
     def __init__(self, row: AnalysisRow, other: AnalysisRow) -> None:
         may = current().may(Permission.ANALYSE)
@@ -153,7 +155,7 @@ class DifferentExhibitsError(UserError):
 @blueprint.get("/compare")
 @require(Permission.READ)
 def show() -> str:
-    """Analyses ``a`` and ``b``, which must be of the same exhibit."""
+    """Show analyses ``a`` and ``b``, which must be of the same exhibit."""
     ids = [request.args.get("a", ""), request.args.get("b", "")]
     if not all(ids) or ids[0] == ids[1]:
         raise UserError(
@@ -161,7 +163,7 @@ def show() -> str:
             gettext("A comparison needs two analyses."),
             gettext("Choose two analyses of one exhibit in the library."),
         )
-    (row_a, folder_a), (row_b, folder_b) = (get_finished(one, Disclosure.FINDINGS) for one in ids)
+    (row_a, folder_a), (row_b, folder_b) = (get_finished(id_, Disclosure.FINDINGS) for id_ in ids)
     if row_a.exhibit_id != row_b.exhibit_id:
         raise DifferentExhibitsError(row_a, row_b)
     first, second = load_result(folder_a), load_result(folder_b)

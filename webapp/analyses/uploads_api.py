@@ -19,7 +19,6 @@ from webapp.analyses import service as analysis_service
 from webapp.analyses.api import QUEUED, accepted_response, analysis_request, requested_case_id
 from webapp.analyses.schemas import MAX_METADATA_LENGTH, METADATA, OfUpload, UploadShape
 from webapp.analyses.uploads import resumable
-from webapp.analyses.uploads import resumable as uploads_resumable
 from webapp.analyses.uploads.exhibits import clean_file_name
 from webapp.analyses.uploads.resumable import CHECKSUMS
 from webapp.errors import UserError
@@ -35,29 +34,17 @@ _EXTENSIONS = "creation,termination,expiration,checksum"
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def refuse_other_versions() -> None:
-    """Raise :class:`~webapp.errors.UserError` unless the request says that it is of this version."""
-    said = request.headers.get("Tus-Resumable")
-    if said != TUS_VERSION:
-        status = 400 if said is None else 412
-        words = f"This is tus {TUS_VERSION}, and the request does not say so."
-        raise UserError(status, words, f"Send Tus-Resumable: {TUS_VERSION}.")
-
-
-def add_tus_headers(response: Response, largest: int) -> Response:
-    """``response`` with what the protocol asks of each, of OPTIONS and of 412; ``largest`` file in bytes."""
-    response.headers["Tus-Resumable"] = TUS_VERSION
-    if request.method == "OPTIONS":
-        response.headers["Tus-Extension"] = _EXTENSIONS
-        response.headers["Tus-Max-Size"] = str(largest)
-        response.headers["Tus-Checksum-Algorithm"] = ",".join(CHECKSUMS)
-    if request.method == "OPTIONS" or response.status_code == 412:
-        response.headers["Tus-Version"] = TUS_VERSION
-    return response
+def require_tus_version() -> None:
+    """Raise :class:`~webapp.errors.UserError` unless the request declares the supported version of tus."""
+    version = request.headers.get("Tus-Resumable")
+    if version != TUS_VERSION:
+        status = 400 if version is None else 412
+        error = f"The request does not declare tus {TUS_VERSION}."
+        raise UserError(status, error, f"Send Tus-Resumable: {TUS_VERSION}.")
 
 
 def byte_count(name: str) -> int:
-    """The number of bytes in the header ``name``."""
+    """Parse the number of bytes in the header ``name``."""
     text = request.headers.get(name, "")
     if not _NUMBER.fullmatch(text):
         raise header_error(name, "It must be a number of bytes.")
@@ -65,65 +52,73 @@ def byte_count(name: str) -> int:
 
 
 def read_metadata() -> dict[str, str]:
-    """What ``Upload-Metadata`` says of the file, by name."""
-    found: dict[str, str] = {}
-    given = request.headers.get("Upload-Metadata")
-    if given is None:
-        return found
-    if len(given) > MAX_METADATA_LENGTH or not re.fullmatch(METADATA, given):
+    """Parse ``Upload-Metadata`` into values by name."""
+    metadata: dict[str, str] = {}
+    text = request.headers.get("Upload-Metadata")
+    if text is None:
+        return metadata
+    if len(text) > MAX_METADATA_LENGTH or not re.fullmatch(METADATA, text):
         raise header_error(
-            "Upload-Metadata", "It must be names, each with a space and base64, commas between."
+            "Upload-Metadata", "It must be pairs of a name and a value in base64, separated by commas."
         )
-    for pair in given.split(","):
+    for pair in text.split(","):
         name, _, value = pair.partition(" ")
         try:
-            found[name] = base64.b64decode(value, validate=True).decode()
+            metadata[name] = base64.b64decode(value, validate=True).decode()
         except (ValueError, binascii.Error):
-            raise header_error("Upload-Metadata", f"The value of “{name}” is no text in base64.") from None
-    return found
+            raise header_error("Upload-Metadata", f"The value of “{name}” is not text in base64.") from None
+    return metadata
 
 
 def format_metadata(file: str, sha256: str | None) -> str:
-    """``Upload-Metadata`` of what is kept of it; empty where that is nothing."""
-    kept = {"filename": "" if file == clean_file_name(None) else file, "sha256": sha256 or ""}
+    """Format ``Upload-Metadata`` for an upload; empty if neither name nor SHA-256 is known."""
+    values = {"filename": "" if file == clean_file_name(None) else file, "sha256": sha256 or ""}
     return ",".join(
-        f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in kept.items() if value
+        f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items() if value
     )
 
 
 def read_checksum() -> tuple[str, bytes] | None:
-    """Algorithm and digest of the part, by ``Upload-Checksum``; None where it has none."""
-    given = request.headers.get("Upload-Checksum")
-    if given is None:
+    """Parse ``Upload-Checksum`` into algorithm and digest; None without the header."""
+    text = request.headers.get("Upload-Checksum")
+    if text is None:
         return None
-    name, _, value = given.partition(" ")
+    name, _, value = text.partition(" ")
     try:
         digest = base64.b64decode(value, validate=True)
     except (ValueError, binascii.Error):
         digest = b""
     if name not in CHECKSUMS or len(digest) != CHECKSUMS[name]().digest_size:
         raise header_error(
-            "Upload-Checksum", f"It must be one of {', '.join(CHECKSUMS)}, a space and base64."
+            "Upload-Checksum", f"It must be one of {', '.join(CHECKSUMS)}, a space and the digest in base64."
         )
     return name, digest
 
 
 def header_error(name: str, problem: str) -> FieldsError:
-    """What is raised for a header that cannot be used."""
+    """Build the error for an invalid header."""
     return FieldsError((FieldProblem(where=f"header.{name}", problem=problem),))
 
 
 blueprint = Blueprint("api_uploads", __name__)
 
 PART_MEDIA_TYPE = "application/offset+octet-stream"
-# A whole file in one request is no upload in parts; the server would hold it twice.
+# A larger part would be a whole file, which the server would then hold twice.
 MAX_PART_BYTES = 256_000_000
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 @blueprint.after_request
-def _complete(response: Response) -> Response:
-    return add_tus_headers(response, context.settings().upload_limit)
+def add_tus_headers(response: Response) -> Response:
+    """Add the headers that tus requires of every response, and of OPTIONS and 412."""
+    response.headers["Tus-Resumable"] = TUS_VERSION
+    if request.method == "OPTIONS":
+        response.headers["Tus-Extension"] = _EXTENSIONS
+        response.headers["Tus-Max-Size"] = str(context.settings().upload_limit)
+        response.headers["Tus-Checksum-Algorithm"] = ",".join(CHECKSUMS)
+    if request.method == "OPTIONS" or response.status_code == 412:
+        response.headers["Tus-Version"] = TUS_VERSION
+    return response
 
 
 @operation(
@@ -143,12 +138,12 @@ def _complete(response: Response) -> Response:
     keyed=True,
 )
 def create() -> Response:
-    """Begin to send a file in parts (tus: creation).
+    """Begin a resumable upload (tus: creation).
 
     Upload-Metadata holds pairs of a name and a value in base64: ``filename``, and ``sha256`` with
-    the hexadecimal SHA-256 of the whole file, which is then checked before it is analysed.
+    the hexadecimal SHA-256 of the whole file, which is then verified before the analysis.
     """
-    refuse_other_versions()
+    require_tus_version()
     length, metadata = byte_count("Upload-Length"), read_metadata()
     sha256 = metadata.get("sha256", "")
     if sha256 and not _SHA256.fullmatch(sha256):
@@ -157,7 +152,7 @@ def create() -> Response:
     row = resumable.begin_upload(
         context.database(),
         context.settings(),
-        lambda session: uploads_resumable.upload_limit_in(session, context.settings(), current()),
+        lambda session: resumable.upload_limit_in(session, context.settings(), current()),
         resumable.AnnouncedUpload(current().name, file, length, sha256.lower() or None, id_to_create()),
     )
     response = _json(_shape(row))
@@ -173,7 +168,7 @@ def create() -> Response:
     permission=Permission.ANALYSE,
     answers={
         200: Answer(
-            "How far it is.",
+            "The state of the upload.",
             UploadShape,
             headers=(
                 "Tus-Resumable",
@@ -188,11 +183,11 @@ def create() -> Response:
     errors=(404,),
 )
 def get(upload_id: str) -> Response:
-    """How far an upload is; HEAD gives the same in headers alone, as tus asks."""
+    """Get the state of an upload; HEAD, which tus uses, gets the same in headers."""
     row = _find(upload_id)
     response = _json(_shape(row))
-    if kept := format_metadata(row.file, row.sha256):
-        response.headers["Upload-Metadata"] = kept
+    if metadata := format_metadata(row.file, row.sha256):
+        response.headers["Upload-Metadata"] = metadata
     return _with_tus_headers(response, row)
 
 
@@ -205,7 +200,7 @@ def get(upload_id: str) -> Response:
     body=Bytes(PART_MEDIA_TYPE),
     answers={
         204: Answer(
-            "It arrived; the next part starts at Upload-Offset.",
+            "The part is stored; the next part starts at Upload-Offset.",
             headers=("Tus-Resumable", "Upload-Offset", "Upload-Expires"),
         )
     },
@@ -214,12 +209,12 @@ def get(upload_id: str) -> Response:
 def append(upload_id: str) -> Response:
     """Send a part that starts at Upload-Offset.
 
-    Upload-Checksum is ``sha1`` or ``sha256``, a space, and the part's digest in base64; a part that
-    does not fit it is not kept.
+    Upload-Checksum is ``sha1`` or ``sha256``, a space, and the part's digest in base64; a part with
+    another digest is discarded.
     """
-    refuse_other_versions()
+    require_tus_version()
     if request.mimetype != PART_MEDIA_TYPE:
-        raise UserError(415, "A part is sent as bytes.", f"Set Content-Type to {PART_MEDIA_TYPE}.")
+        raise UserError(415, "A part must be sent as bytes.", f"Set Content-Type to {PART_MEDIA_TYPE}.")
     if (request.content_length or 0) > MAX_PART_BYTES:
         raise UserError(
             413, f"A part may have {MAX_PART_BYTES / 1e6:g} MB at most.", "Send parts of some megabytes."
@@ -227,8 +222,7 @@ def append(upload_id: str) -> Response:
     row = _find(upload_id)
     offset, checksum = byte_count("Upload-Offset"), read_checksum()
     row = resumable.append_part(context.database(), context.settings(), row, offset, request.stream, checksum)
-    response = Response(status=204)
-    del response.headers["Content-Type"]
+    response = _no_content()
     return _with_tus_headers(response, row)
 
 
@@ -237,15 +231,13 @@ def append(upload_id: str) -> Response:
     "DELETE",
     "/uploads/<upload_id>",
     permission=Permission.ANALYSE,
-    answers={204: Answer("It is gone.", headers=("Tus-Resumable",))},
+    answers={204: Answer("The upload is deleted.", headers=("Tus-Resumable",))},
     errors=(404,),
 )
 def delete(upload_id: str) -> Response:
-    """Forget an upload and what came of it (tus: termination); an analysis made of it stays."""
+    """Delete an upload (tus: termination); an analysis made of it stays."""
     resumable.remove_upload(context.database(), context.folders(), _find(upload_id).id)
-    response = Response(status=204)
-    del response.headers["Content-Type"]
-    return response
+    return _no_content()
 
 
 @operation(
@@ -259,9 +251,9 @@ def delete(upload_id: str) -> Response:
     keyed=True,
 )
 def analyse(upload_id: str, body: OfUpload) -> Answered:
-    """Make an exhibit of a file that is whole, and have it analysed.
+    """Turn a complete upload into an exhibit and have it analysed.
 
-    Asked again, it answers with the same analysis.
+    A repeated request gets the same analysis.
     """
     row = _find(upload_id)
     analysis_service.refuse_unknown_model(body.model)
@@ -275,17 +267,17 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
                 "The file arrived damaged: its SHA-256 is not the one announced.",
                 "Delete this upload and send the file again.",
             )
-        # The upload's id becomes the analysis's: a crash in between makes no second one.
-        asked = analysis_request(body, upload.id)
-        return analysis_service.submit(whole, upload.file, asked, case_id=case_id).id
+        # The analysis gets the upload's id, so that a crash in between cannot create a second one.
+        request = analysis_request(body, upload.id)
+        return analysis_service.submit(whole, upload.file, request, case_id=case_id).id
 
     analysis_id = resumable.finish_upload(context.database(), context.settings(), row, start)
     own = visibility.reachable(select(AnalysisRow).where(AnalysisRow.id == analysis_id), current())
     with context.database().begin() as session:
-        made = session.scalar(own)
-    if made is None:
+        analysis = session.scalar(own)
+    if analysis is None:
         raise UserError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
-    return accepted_response(made)
+    return accepted_response(analysis)
 
 
 def _find(upload_id: str) -> UploadRow:
@@ -306,6 +298,12 @@ def _shape(row: UploadRow) -> UploadShape:
         expires=moment(row.expires) or "",
         analysis=row.analysis_id,
     )
+
+
+def _no_content() -> Response:
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 def _json(shape: UploadShape) -> Response:

@@ -9,8 +9,7 @@ from detector.schema.analysis import Value
 from detector.schema.comparison import Comparison, Outcome
 from webapp.accounts.permissions import Permission
 from webapp.accounts.visibility import visible_session
-from webapp.analyses.exhibits_api import find_exhibit_or_404
-from webapp.analyses.queries import latest_analysis_of
+from webapp.analyses.queries import find_exhibit_or_404, latest_analysis_of
 from webapp.analyses.schemas import JobStatus, PriorityName
 from webapp.analyses.service import parse_priority
 from webapp.comparisons import reference_comparisons, service

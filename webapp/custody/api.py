@@ -14,7 +14,7 @@ from reports.file_names import CUSTODY
 from webapp import context
 from webapp.accounts.permissions import Permission, current
 from webapp.accounts.visibility import visible_session
-from webapp.analyses.exhibits_api import latest_analysis_or_404
+from webapp.analyses.queries import latest_analysis_or_404
 from webapp.custody import custody_log, disclosure
 from webapp.errors import UserError
 from webapp.rest.operation import Answer, operation

@@ -16,11 +16,11 @@ from reports.signing.timestamps import authority
 from webapp.errors import UserError
 from webapp.settings import SettingError, Settings
 
-_TIME_LIMIT = 120  # seconds; it takes two
+_TIME_LIMIT = 120  # seconds; signing takes two
 
 
 def check_signing_key(settings: Settings) -> None:
-    """Raise :class:`SettingError` when the key that is configured cannot sign."""
+    """Raise :class:`SettingError` if the configured key cannot sign."""
     try:
         _key(settings)
     except SigningError as problem:
@@ -29,12 +29,12 @@ def check_signing_key(settings: Settings) -> None:
 
 @contextmanager
 def sign_bundle(
-    settings: Settings, files: dict[str, bytes | Path], beside: Path
+    settings: Settings, files: dict[str, bytes | Path], signed_report: Path
 ) -> Iterator[tuple[dict[str, bytes | Path], SigningKey | None]]:
-    """The files of a bundle with the report signed, and the key for its manifest; as they are without a key.
+    """Yield the files of a bundle with the signed report, and the key for its manifest.
 
-    The signed report lies at ``beside`` until the block ends. Raises :class:`UserError` where
-    the key cannot sign, such as after its certificate expired.
+    Without a key, the files stay as they are. The signed report is at ``signed_report`` until the block ends.
+    Raises :class:`UserError` if the key cannot sign, for instance because its certificate expired.
     """
     try:
         key = _key(settings)
@@ -43,16 +43,16 @@ def sign_bundle(
             return
         report = files["report.pdf"]
         assert isinstance(report, Path)
-        _sign(settings, report, beside)
-        yield {**files, "report.pdf": beside}, key
+        _sign(settings, report, signed_report)
+        yield {**files, "report.pdf": signed_report}, key
     except SigningError as problem:
-        raise _unsigned(N_("bundle"), problem) from None
+        raise _signing_error(N_("bundle"), problem) from None
     finally:
-        beside.unlink(missing_ok=True)
+        signed_report.unlink(missing_ok=True)
 
 
 def sign_validation(settings: Settings, folder: Path) -> None:
-    """Sign a validation's report and its ``validation.json``, where there is a key; raises as above."""
+    """Sign a validation's report and ``validation.json``, if there is a key. Raises :class:`UserError`."""
     from reports.bundle.manifest import sums
     from reports.signing.validation_files import SIGNATURE, SUMS
 
@@ -66,12 +66,12 @@ def sign_validation(settings: Settings, folder: Path) -> None:
         signed_report.replace(report)
         (folder / SIGNATURE).write_bytes(key.sign(text.read_bytes()))
     except SigningError as problem:
-        raise _unsigned(N_("validation"), problem) from None
+        raise _signing_error(N_("validation"), problem) from None
     names = ("validation.json", "validation.html", "validation.pdf", SIGNATURE)
     (folder / SUMS).write_bytes(sums({name: (folder / name).read_bytes() for name in names}))
 
 
-def _unsigned(what: str, problem: SigningError) -> UserError:
+def _signing_error(what: str, problem: SigningError) -> UserError:
     return UserError(
         500,
         gettext("The %(what)s could not be signed: %(problem)s", what=translated(what), problem=problem),
@@ -87,7 +87,7 @@ def _key(settings: Settings) -> SigningKey | None:
 
 
 def _sign(settings: Settings, report: Path, to: Path) -> None:
-    """In a process of its own: what is seen of a signature is rendered by WeasyPrint."""
+    """Sign in a process of its own, because WeasyPrint renders the visible part of the signature."""
     command = [sys.executable, "-m", "reports", "sign", str(report), "--out", str(to)]
     command += ["--key", str(settings.signing_key)]
     if settings.timestamps:

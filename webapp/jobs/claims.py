@@ -15,7 +15,6 @@ from detector.schema.comparison import Comparison
 from detector.schema.formatting import N_
 from detector.timestamps import compact
 from webapp.custody import custody_log, job_records
-from webapp.custody import custody_log as custody_custody_log
 from webapp.jobs import parameters, states
 from webapp.jobs import queue as job_queue
 from webapp.jobs.failures import JobFailure, failure_for
@@ -25,74 +24,73 @@ from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Exhibit, Job
 
 
 class LostClaim(Exception):
-    """The row is no longer this attempt's: it was cancelled or paused, or given to another one."""
+    """The attempt no longer owns the row: the job was cancelled, paused or given to another attempt."""
 
 
 @dataclass(frozen=True)
 class JobClaim:
-    """One attempt's claim to one job, a row of ``table``."""
+    """Ownership of one job, a row of ``table``, by one attempt."""
 
     table: ClassVar[type[JobRow]]
 
     job_id: str
     attempt: int
-    started: datetime  # tells this attempt from one of the same number before a retry
+    started: datetime  # attempt numbers repeat after a retry
 
     @property
     def name(self) -> str:
-        """What no other attempt at this job is called."""
+        """The unique name of this attempt."""
         return attempt_name(self.attempt, self.started)
 
 
 @dataclass(frozen=True)
 class AnalysisClaim(JobClaim):
-    """One attempt's claim to one analysis."""
+    """Ownership of one analysis by one attempt."""
 
     table = AnalysisRow
 
     file: str
     exhibit: str  # path relative to the data folder
-    model: str | None  # its name; none for an analysis queued before there was a choice
+    model: str | None  # None for rows older than the choice of models
     parameters: Parameters
     others: OtherModels = OtherModels()
 
 
 @dataclass(frozen=True)
 class RecordedResult:
-    """What the row, and the custody log, keep of a finished analysis."""
+    """The part of a finished analysis that is stored in its row and in the custody log."""
 
     verdict: str
     probability: float | None
-    duration: float | None = None  # of the exhibit, in seconds
-    frame_rate: str | None = None  # of the exhibit, a fraction; none: a photo
+    duration: float | None = None  # seconds
+    frame_rate: str | None = None  # a fraction; None for a photo
     summary: str | None = None  # JSON of a `detector.schema.analysis.Summary`
-    made_of: custody_log.EntryDetails = field(default_factory=dict)  # what else the log is to say
+    made_of: custody_log.EntryDetails = field(default_factory=dict)  # further details for the log entry
 
 
 def claim_analysis(database: Database, analysis_id: str) -> AnalysisClaim | None:
-    """Take a queued analysis to work on it; None if it is not there to be taken."""
+    """Claim a queued analysis; None if it is no longer queued."""
     with database.begin() as session:
-        if (moment := take_job(session, AnalysisRow, analysis_id)) is None:
+        if (started := take_job(session, AnalysisRow, analysis_id)) is None:
             return None
         row = session.get_one(AnalysisRow, analysis_id)
-        asked = parameters.read_parameters(row.changed_parameters)
         states.record_transition(session, row, "started", {"attempt": row.attempt, "model": row.model})
         return AnalysisClaim(
             row.id,
             row.attempt,
-            moment,
+            started,
             row.file,
             row.exhibit.path,
             row.model,
-            asked,
+            parameters.read_parameters(row.changed_parameters),
             parameters.read_other_models(row.changed_parameters),
         )
 
 
 def take_job(session: Session, table: type[JobRow], job_id: str) -> datetime | None:
-    """Mark a queued job as running in this process; when, or None if it is not there to be taken."""
-    moment = now()
-    taken = session.execute(
+    """Mark a queued job as running in this process and return its start; None if it is not queued."""
+    started = now()
+    result = session.execute(
         update(table)
         .where(table.id == job_id, table.state == State.QUEUED)
         .values(
@@ -100,117 +98,109 @@ def take_job(session: Session, table: type[JobRow], job_id: str) -> datetime | N
             stage=N_("starting"),
             progress=0.0,
             attempt=table.attempt + 1,
-            worker=custody_custody_log.process_name(),
-            started=moment,
+            worker=custody_log.process_name(),
+            started=started,
             heartbeat=shared_clock(session),
             error=None,
             remedy=None,
         )
     )
-    return moment if states.row_changed(taken) else None
+    return started if states.row_changed(result) else None
 
 
 def record_heartbeat(
-    database: Database, held: JobClaim, stage: str | None = None, progress: float = 0.0
+    database: Database, claim: JobClaim, stage: str | None = None, progress: float = 0.0
 ) -> None:
-    """Say that this attempt is alive and, with a stage, how far it is; raises :class:`LostClaim`."""
+    """Record that the attempt is alive and, with a stage, its progress. Raises :class:`LostClaim`."""
     values: dict[str, Any] = {}
     if stage is not None:
         values |= {"stage": stage[:80], "progress": min(max(progress, 0.0), 1.0)}
     with database.begin() as session:
         values["heartbeat"] = shared_clock(session)
-        if not states.row_changed(session.execute(update(held.table).where(*held_row(held)).values(values))):
-            raise LostClaim(held.job_id)
+        if not states.row_changed(
+            session.execute(update(claim.table).where(*held_row(claim)).values(values))
+        ):
+            raise LostClaim(claim.job_id)
 
 
-def finish_analysis(database: Database, held: AnalysisClaim, result: RecordedResult) -> None:
-    """Mark the analysis done; its files must be in place already. Raises :class:`LostClaim`."""
+def finish_analysis(database: Database, claim: AnalysisClaim, result: RecordedResult) -> None:
+    """Mark the analysis done. Its files must be in place already. Raises :class:`LostClaim`."""
     with database.begin() as session:
-        done = session.execute(
-            update(AnalysisRow)
-            .where(*held_row(held))
-            .values(
-                state=State.DONE,
-                stage="",
-                progress=1.0,
-                finished=now(),
-                verdict=result.verdict,
-                probability=result.probability,
-                summary=result.summary,
-                duration=result.duration,
-                frame_rate=result.frame_rate,
-            )
+        row = _mark_done(
+            session,
+            claim,
+            verdict=result.verdict,
+            probability=result.probability,
+            summary=result.summary,
+            duration=result.duration,
+            frame_rate=result.frame_rate,
         )
-        if not states.row_changed(done):
-            raise LostClaim(held.job_id)
-        row = session.get_one(AnalysisRow, held.job_id)
-        details = {
-            "attempt": held.attempt,
+        details: dict[str, str | int | None] = {
+            "attempt": claim.attempt,
             "verdict": str(result.verdict),
             "probability": job_records.format_probability(result.probability),
-            **(
-                {job_records.SUMMARY_SHA256: job_records.sha256_of_text(result.summary)}
-                if result.summary
-                else {}
-            ),
-            **result.made_of,
         }
-        states.record_transition(session, row, "finished", details)
+        if result.summary:
+            details[job_records.SUMMARY_SHA256] = job_records.sha256_of_text(result.summary)
+        states.record_transition(session, row, "finished", {**details, **result.made_of})
 
 
-def fail_job(database: Database, held: JobClaim, failure: JobFailure) -> None:
-    """Mark the job failed, with words. Does nothing if it is no longer this attempt's."""
+def _mark_done(session: Session, claim: JobClaim, **values: Any) -> JobRow:
+    """Mark a claimed job done with its result and return the row. Raises :class:`LostClaim`."""
+    done = {"state": State.DONE, "stage": "", "progress": 1.0, "finished": now()}
+    if not states.row_changed(
+        session.execute(update(claim.table).where(*held_row(claim)).values(done | values))
+    ):
+        raise LostClaim(claim.job_id)
+    return session.get_one(claim.table, claim.job_id)
+
+
+def fail_job(database: Database, claim: JobClaim, failure: JobFailure) -> None:
+    """Mark the job failed. Does nothing if the attempt no longer owns it."""
     with database.begin() as session:
-        values = failed_values(failure_for(held.table.noun, failure))
-        change_running(session, held.table, held_row(held), values)
+        values = failed_values(failure_for(claim.table.noun, failure))
+        change_running(session, claim.table, held_row(claim), values)
 
 
 def change_running(
-    session: Session, table: type[JobRow], which: tuple[ColumnElement[bool], ...], values: dict[str, Any]
+    session: Session, table: type[JobRow], conditions: tuple[ColumnElement[bool], ...], values: dict[str, Any]
 ) -> None:
-    """Fail running jobs or queue them again, and record which became of each."""
-    query = update(table).where(*which).values(values).returning(table.id)
+    """Fail running jobs or queue them again, and record the outcome of each."""
+    query = update(table).where(*conditions).values(values).returning(table.id)
     ids = session.scalars(query, execution_options={"synchronize_session": False}).all()
     for job_id in ids:
         row = session.get_one(table, job_id, populate_existing=True)
         if row.state == State.FAILED:
-            states.record_transition(
-                session, row, "failed", {"attempt": row.attempt, "worker": row.worker, "error": row.error}
-            )
+            details = {"attempt": row.attempt, "worker": row.worker, "error": row.error}
+            states.record_transition(session, row, "failed", details)
         else:
-            states.record_transition(
-                session, row, "queued", {"reason": "its worker ended", "worker": row.worker}
-            )
+            details = {"reason": "its worker ended", "worker": row.worker}
+            states.record_transition(session, row, "queued", details)
 
 
 def failed_values(failure: JobFailure) -> dict[str, Any]:
-    """Values of a row that has failed."""
-    return {
-        "state": State.FAILED,
-        "error": failure.error,
-        "remedy": failure.remedy,
-        "finished": now(),
-    }
+    """Return the column values of a failed job."""
+    return {"state": State.FAILED, "error": failure.error, "remedy": failure.remedy, "finished": now()}
 
 
 def attempt_name(attempt: int, started: datetime) -> str:
-    """An attempt's number with its start: after a retry, numbers come again."""
+    """Name an attempt by number and start, because numbers repeat after a retry."""
     return f"{attempt}.{compact(started)}"
 
 
-def held_row(held: JobClaim) -> tuple[ColumnElement[bool], ...]:
-    """The condition for the row that is held."""
+def held_row(claim: JobClaim) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that select the row while the claim holds it."""
     return (
-        held.table.id == held.job_id,
-        held.table.state == State.RUNNING,
-        held.table.attempt == held.attempt,
-        held.table.started == held.started,
+        claim.table.id == claim.job_id,
+        claim.table.state == State.RUNNING,
+        claim.table.attempt == claim.attempt,
+        claim.table.started == claim.started,
     )
 
 
 @dataclass(frozen=True)
 class ComparisonClaim(JobClaim):
-    """One attempt's claim to one comparison; paths are relative to the data folder."""
+    """Ownership of one comparison by one attempt; paths are relative to the data folder."""
 
     table = ComparisonRow
 
@@ -227,7 +217,7 @@ def create_comparison(
     wanted_id: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> ComparisonRow:
-    """Queue a comparison. ``files`` are what the two are called; ``wanted_id`` is the id it is to have."""
+    """Queue a comparison. ``files`` are the names of both; ``wanted_id`` is the id to use."""
     row = ComparisonRow(
         **states.new_job_values(wanted_id, priority),
         exhibit=exhibit,
@@ -244,45 +234,35 @@ def create_comparison(
 
 
 def claim_comparison(database: Database, comparison_id: str) -> ComparisonClaim | None:
-    """Take a queued comparison to work on it; None if it is not there to be taken."""
+    """Claim a queued comparison; None if it is no longer queued."""
     with database.begin() as session:
-        if (moment := take_job(session, ComparisonRow, comparison_id)) is None:
+        if (started := take_job(session, ComparisonRow, comparison_id)) is None:
             return None
         row = session.get_one(ComparisonRow, comparison_id)
         states.record_transition(
             session, row, "started", {"attempt": row.attempt, "reference": row.reference.sha256}
         )
         files, paths = (row.file, row.reference_file), (row.exhibit.path, row.reference.path)
-        return ComparisonClaim(row.id, row.attempt, moment, files, paths)
+        return ComparisonClaim(row.id, row.attempt, started, files, paths)
 
 
 def finish_comparison(
-    database: Database, held: ComparisonClaim, comparison: Comparison, made_of: custody_log.EntryDetails
+    database: Database, claim: ComparisonClaim, comparison: Comparison, made_of: custody_log.EntryDetails
 ) -> None:
-    """Mark the comparison done; its result must be in place already. Raises ``LostClaim``.
+    """Mark the comparison done. Its result must be in place already. Raises :class:`LostClaim`.
 
-    ``made_of`` is what the custody log says of the result's files.
+    ``made_of`` describes the result's files in the custody log.
     """
-    found = {
-        "related": comparison.related,
-        "segments": len(comparison.segments),
-        "outcome": comparison.outcome.value,
-    }
+    segments, outcome = len(comparison.segments), comparison.outcome.value
     with database.begin() as session:
-        done = session.execute(
-            update(ComparisonRow)
-            .where(*held_row(held))
-            .values(state=State.DONE, stage="", progress=1.0, finished=now(), **found)
-        )
-        if not states.row_changed(done):
-            raise LostClaim(held.job_id)
-        row = session.get_one(ComparisonRow, held.job_id)
+        row = _mark_done(session, claim, related=comparison.related, segments=segments, outcome=outcome)
+        assert isinstance(row, ComparisonRow)
         details = {
-            "attempt": held.attempt,
+            "attempt": claim.attempt,
             "reference": row.reference.sha256,
             "related": "yes" if comparison.related else "no",
-            "segments": len(comparison.segments),
-            "outcome": comparison.outcome.value,
+            "segments": segments,
+            "outcome": outcome,
             "reelproof": comparison.reelproof,
             **made_of,
         }
@@ -295,15 +275,15 @@ _CLAIM_OF: dict[type[AnalysisRow] | type[ComparisonRow], Callable[[Database, str
     AnalysisRow: claim_analysis,
     ComparisonRow: claim_comparison,
 }
-# A kind of job that nothing claims would be first for ever: it is a KeyError as soon as this is imported.
+# A kind of job that no function claims would stay first for ever: fail with KeyError on import instead.
 _CLAIMS = tuple(_CLAIM_OF[table] for table in JOBS)
 
 
 def claim_next_job(database: Database, queues: Collection[str]) -> AnyClaim | None:
-    """Take the job that comes first in these queues to work on it; None where nothing waits there."""
+    """Claim the first job of these queues; None if nothing waits there."""
     while (job_id := job_queue.next_job_id(database, queues)) is not None:
-        for claim in _CLAIMS:
-            if (held := claim(database, job_id)) is not None:
-                return held
-        # It was just taken, cancelled or paused, and another one is first.
+        for claim_job in _CLAIMS:
+            if (claim := claim_job(database, job_id)) is not None:
+                return claim
+        # Another process claimed, cancelled or paused it meanwhile.
     return None

@@ -10,11 +10,11 @@ from detector.files import is_disk_full
 from detector.sandbox import CrashError, LimitError
 from detector.schema.formatting import N_
 from webapp.errors import StoreError
-from webapp.storage.tables import AnalysisRow, ComparisonRow
+from webapp.storage.tables import ComparisonRow
 
 
 class JobFailure(NamedTuple):
-    """What happened and what to do next, each a sentence or two; no remedy where the error holds it."""
+    """An error and its remedy, a sentence or two each; no remedy if the error contains it."""
 
     error: str
     remedy: str
@@ -92,19 +92,14 @@ _OF_COMPARISONS = {
     ),
 }
 
-_IN_WORDS_OF: dict[str, dict[JobFailure, JobFailure]] = {
-    AnalysisRow.noun: {},
-    ComparisonRow.noun: _OF_COMPARISONS,
-}
-
 
 def failure_for(noun: str, failure: JobFailure) -> JobFailure:
-    """A failure in the words for this kind of job."""
-    return _IN_WORDS_OF[noun].get(failure, failure)
+    """Word a failure for the kind of job, by the noun of its table."""
+    return _OF_COMPARISONS.get(failure, failure) if noun == ComparisonRow.noun else failure
 
 
 def explain_failure(problem: Exception) -> JobFailure:
-    """A failure in words; the engine's own errors already say what to do."""
+    """Explain an exception; the engine's own errors state a remedy already."""
     if isinstance(problem, LimitError):
         return OUT_OF_TIME if problem.of_time else JobFailure(problem.error, problem.remedy)
     if isinstance(problem, CrashError):

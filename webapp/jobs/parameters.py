@@ -19,7 +19,7 @@ from webapp.errors import UserError
 
 @dataclass(frozen=True)
 class ParameterField:
-    """One parameter the form offers: its name, what it is called, its unit, what changing it does."""
+    """One parameter of the form."""
 
     name: str
     label: str
@@ -29,34 +29,34 @@ class ParameterField:
 
     @property
     def default(self) -> float:
-        """The shipped value."""
+        """The default value."""
         return float(Parameters.model_fields[self.name].default)
 
     @property
     def limits(self) -> tuple[float, float | None]:
-        """Least and greatest value that make sense; the engine's own, which may leave out the ends."""
-        least, most = 0.0, None
+        """Smallest and largest value the engine accepts; either may itself be excluded."""
+        low, high = 0.0, None
         for limit in Parameters.model_fields[self.name].metadata:
             if isinstance(limit, Gt | Ge):
-                least = float(limit.gt if isinstance(limit, Gt) else limit.ge)  # type: ignore[arg-type]
+                low = float(limit.gt if isinstance(limit, Gt) else limit.ge)  # type: ignore[arg-type]
             elif isinstance(limit, Lt | Le):
-                most = float(limit.lt if isinstance(limit, Lt) else limit.le)  # type: ignore[arg-type]
-        return least, most
+                high = float(limit.lt if isinstance(limit, Lt) else limit.le)  # type: ignore[arg-type]
+        return low, high
 
 
 ALSO, JOINT = "also", "joint"
-_OF_OTHERS = (ALSO, JOINT)
+_OTHER_MODEL_KEYS = (ALSO, JOINT)
 
 
 @dataclass(frozen=True)
 class OtherModels:
-    """Names of the models that judge beside the first one, and the rule of their joint verdict."""
+    """The models that judge beside the primary one, and the rule of the joint verdict."""
 
     names: tuple[str, ...] = ()
     rule: JointRule = JointRule.FIRST
 
 
-# Those a person can say something sensible about; the others were measured and belong together.
+# Parameters a person can choose sensibly; the others were measured together and belong together.
 FIELDS = (
     ParameterField(
         "sample_rate",
@@ -97,32 +97,32 @@ FIELDS = (
 
 
 def dump_parameters(changes: Mapping[str, Any]) -> str | None:
-    """``changes`` as a row keeps them: what differs from the default, checked; none if nothing does.
+    """Serialize the parameters that differ from the defaults, for a row; None if none does.
 
-    Raises ``pydantic.ValidationError`` for a parameter that does not exist or cannot have that value.
+    Raises ``pydantic.ValidationError`` for an unknown parameter or an invalid value.
     """
-    given = dict(changes)
-    asked = {name: given.pop(name) for name in _OF_OTHERS if given.get(name)}
-    for name in _OF_OTHERS:
-        given.pop(name, None)
-    differing = Parameters.model_validate(given).model_dump(exclude_defaults=True) | asked
-    return json.dumps(differing, sort_keys=True) if differing else None
+    others = {name: changes[name] for name in _OTHER_MODEL_KEYS if changes.get(name)}
+    own = {name: value for name, value in changes.items() if name not in _OTHER_MODEL_KEYS}
+    different = Parameters.model_validate(own).model_dump(exclude_defaults=True) | others
+    return json.dumps(different, sort_keys=True) if different else None
 
 
 def read_parameters(text: str | None) -> Parameters:
-    """The parameters of a row."""
-    kept = json.loads(text or "{}")
-    return Parameters.model_validate({name: kept[name] for name in kept if name not in _OF_OTHERS})
+    """Parse the parameters of a row."""
+    stored = json.loads(text or "{}")
+    return Parameters.model_validate(
+        {name: value for name, value in stored.items() if name not in _OTHER_MODEL_KEYS}
+    )
 
 
 def read_other_models(text: str | None) -> OtherModels:
-    """The other models that a row asks for."""
-    kept = json.loads(text or "{}")
-    return OtherModels(tuple(kept.get(ALSO, ())), JointRule(kept.get(JOINT, JointRule.FIRST)))
+    """Parse the other models a row asks for."""
+    stored = json.loads(text or "{}")
+    return OtherModels(tuple(stored.get(ALSO, ())), JointRule(stored.get(JOINT, JointRule.FIRST)))
 
 
 def parameters_from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
-    """What a form changed, and by field what is wrong with it. An empty field means the default."""
+    """Parse a form into changed parameters and problems by field. An empty field means the default."""
     changes: dict[str, float] = {}
     problems: dict[str, str] = {}
     for field in FIELDS:
@@ -138,7 +138,7 @@ def parameters_from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dic
             problems[field.name] = gettext("This must be a number.")
     if not problems:
         chosen = Parameters.model_validate(changes)
-        if chosen.exit_threshold > chosen.enter_threshold:  # the other pair that may cross has no field
+        if chosen.exit_threshold > chosen.enter_threshold:  # no other pair with fields can cross
             problems["exit_threshold"] = gettext(
                 "This must not be above the score that opens a segment, %(score)s.",
                 score=formatting.number(chosen.enter_threshold),
@@ -147,12 +147,12 @@ def parameters_from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dic
 
 
 def describe_parameters(text: str | None) -> list[tuple[str, str]]:
-    """The changed parameters of a row, as names and values to show."""
+    """List the changed parameters of a row as names and values to show."""
     changed = read_parameters(text).model_dump(exclude_defaults=True)
     known = {field.name: field for field in FIELDS}
-    asked = read_other_models(text)
-    told = [(gettext("Other models"), ", ".join(asked.names))] if asked.names else []
-    return told + [
+    others = read_other_models(text).names
+    rows = [(gettext("Other models"), ", ".join(others))] if others else []
+    return rows + [
         (gettext(known[name].label), f"{formatting.number(value)} {gettext(known[name].unit)}")
         if name in known
         else (capitalize_first(translated(name.replace("_", " "))), formatting.number(value))
@@ -161,7 +161,7 @@ def describe_parameters(text: str | None) -> list[tuple[str, str]]:
 
 
 def parameters_error(problems: Mapping[str, str]) -> UserError:
-    """The answer to a program that sent parameters which cannot be used."""
+    """The error for a program that sent invalid parameters."""
     labels = {field.name: field.label for field in FIELDS}
     lines = (f"{gettext(labels[name])}: {problem}" for name, problem in problems.items())
     return UserError(400, " ".join(lines), gettext("Put that right, then start the analysis again."))

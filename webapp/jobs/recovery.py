@@ -21,7 +21,7 @@ _FORGOTTEN_AFTER = timedelta(days=1)
 
 @dataclass(frozen=True)
 class AliveWorker:
-    """A worker heard of lately; how long ago by the clock that it was noted by."""
+    """A worker with a recent heartbeat; ages are by the clock that wrote it."""
 
     name: str
     started: datetime
@@ -29,7 +29,7 @@ class AliveWorker:
 
 
 def record_worker(database: Database, name: str) -> None:
-    """Say that the worker of this name (host:process) runs."""
+    """Record that the worker of this name (host:process) runs."""
     with database.begin() as session:
         moment = shared_clock(session)
         row = session.get(WorkerRow, name)
@@ -41,7 +41,7 @@ def record_worker(database: Database, name: str) -> None:
 
 
 def alive_workers(database: Database) -> Sequence[AliveWorker]:
-    """The workers heard of lately."""
+    """Return the workers with a recent heartbeat."""
     with database.begin() as session:
         moment = shared_clock(session)
         rows = session.scalars(select(WorkerRow).where(WorkerRow.seen >= moment - WORKER_TIMEOUT)).all()
@@ -53,7 +53,7 @@ STALE_AFTER = timedelta(seconds=25)
 
 
 def fail_job_of_worker(database: Database, job_id: str, worker: str, failure: JobFailure) -> None:
-    """Mark the job of a worker process that ended failed, with words."""
+    """Mark the job of an ended worker process failed."""
     with database.begin() as session:
         for table in JOBS:
             values = failed_values(failure_for(table.noun, failure))
@@ -61,35 +61,37 @@ def fail_job_of_worker(database: Database, job_id: str, worker: str, failure: Jo
 
 
 def find_attempt_of_worker(database: Database, worker: str) -> tuple[str, str] | None:
-    """Id of the job a worker process is at, and the attempt's name; None if it is at none."""
+    """Return the id of the job a worker process runs and the attempt's name; None if it runs none."""
     with database.begin() as session:
         for table in JOBS:
-            mine = (table.worker == worker, table.state == State.RUNNING)
-            found = session.execute(select(table.id, table.attempt, table.started).where(*mine)).first()
-            if found is not None and found.started is not None:
-                return found.id, attempt_name(found.attempt, found.started)
+            own = (table.worker == worker, table.state == State.RUNNING)
+            row = session.execute(select(table.id, table.attempt, table.started).where(*own)).first()
+            if row is not None and row.started is not None:
+                return row.id, attempt_name(row.attempt, row.started)
     return None
 
 
 def requeue_job_of_worker(database: Database, job_id: str, worker: str) -> bool:
-    """Queue the job of a worker process that ended; False if it was not queued again."""
+    """Queue the job of an ended worker process again; False if it is not queued now."""
     with database.begin() as session:
         for table in JOBS:
-            change_running(session, table, _held_by(table, job_id, worker), _again(table))
+            change_running(session, table, _held_by(table, job_id, worker), _requeued_values(table))
         rows = [session.get(table, job_id) for table in JOBS]
         return any(row is not None and row.state == State.QUEUED for row in rows)
 
 
 def requeue_running(database: Database, *, count_attempt: bool, name_prefix: str | None = None) -> None:
-    """Queue every job again whose row says that it runs, while in truth none does: its workers ended.
+    """Queue all running jobs again after their workers ended.
 
-    ``name_prefix``: only those of workers whose names begin so
-    (:func:`webapp.custody.custody_log.process_name_prefix`). An orderly stop does not count as an attempt,
-    or three of them would fail a long job. What died did: after the third attempt the job has failed.
+    ``name_prefix`` limits this to workers whose names begin with it (see
+    :func:`webapp.custody.custody_log.process_name_prefix`). An orderly stop does not count as an attempt,
+    or three of them would fail a long job; a crash does.
     """
     with database.begin() as session:
         for table in JOBS:
-            values = _again(table) if count_attempt else queued_values() | {"attempt": table.attempt - 1}
+            values = (
+                _requeued_values(table) if count_attempt else queued_values() | {"attempt": table.attempt - 1}
+            )
             lost = [table.state == State.RUNNING]
             if name_prefix is not None:
                 lost.append(table.worker.startswith(name_prefix, autoescape=True))
@@ -97,37 +99,37 @@ def requeue_running(database: Database, *, count_attempt: bool, name_prefix: str
 
 
 def count_running(database: Database, name_prefix: str) -> int:
-    """How many jobs the processes work on whose names begin with ``name_prefix``."""
+    """Count the running jobs of processes whose names begin with ``name_prefix``."""
     count = 0
     with database.begin() as session:
         for table in JOBS:
-            mine = table.worker.startswith(name_prefix, autoescape=True)
-            count += session.scalar(select(func.count()).where(table.state == State.RUNNING, mine)) or 0
+            own = table.worker.startswith(name_prefix, autoescape=True)
+            count += session.scalar(select(func.count()).where(table.state == State.RUNNING, own)) or 0
     return count
 
 
 def requeue_stale(database: Database) -> None:
-    """Queue jobs whose worker has gone silent; after the third attempt they have failed."""
+    """Queue jobs whose worker went silent; after the last attempt mark them failed."""
     with database.begin() as session:
         moment = shared_clock(session)
         for table in JOBS:
             silent = table.heartbeat < moment - STALE_AFTER
-            change_running(session, table, (table.state == State.RUNNING, silent), _again(table))
+            change_running(session, table, (table.state == State.RUNNING, silent), _requeued_values(table))
 
 
 def _held_by(table: type[JobRow], job_id: str, worker: str) -> tuple[ColumnElement[bool], ...]:
     return (table.id == job_id, table.state == State.RUNNING, table.worker == worker)
 
 
-def _again(table: type[JobRow]) -> dict[str, Any]:
-    """Back to the queue or, when that was the last attempt, failed."""
-    out, lost = table.attempt >= MAX_ATTEMPTS, failure_for(table.noun, WORKER_LOST)
+def _requeued_values(table: type[JobRow]) -> dict[str, Any]:
+    """Return values that queue a job again or, after its last attempt, mark it failed."""
+    exhausted, failure = table.attempt >= MAX_ATTEMPTS, failure_for(table.noun, WORKER_LOST)
     return {
-        "state": case((out, State.FAILED.value), else_=State.QUEUED.value),
-        "error": case((out, lost.error), else_=None),
-        "remedy": case((out, lost.remedy), else_=None),
-        "finished": case((out, now()), else_=None),
-        "started": case((out, table.started), else_=None),
+        "state": case((exhausted, State.FAILED.value), else_=State.QUEUED.value),
+        "error": case((exhausted, failure.error), else_=None),
+        "remedy": case((exhausted, failure.remedy), else_=None),
+        "finished": case((exhausted, now()), else_=None),
+        "started": case((exhausted, table.started), else_=None),
         "stage": "",
         "progress": 0.0,
         "sent": None,

@@ -17,8 +17,7 @@ from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, JobRow, P
 
 UNFINISHED = (State.QUEUED, State.RUNNING, State.PAUSED)
 ENDED = (State.DONE, State.FAILED, State.CANCELLED)
-QUEUED_BY = ("queued", "resumed", "retried")
-"""What is recorded of a job (:func:`record`) whenever it begins to wait."""
+QUEUED_BY = ("queued", "resumed", "retried")  # transitions after which a job waits
 
 
 def create_analysis(
@@ -30,11 +29,10 @@ def create_analysis(
     wanted_id: str | None = None,
     priority: Priority = Priority.NORMAL,
 ) -> AnalysisRow:
-    """Queue a new analysis of an exhibit with the model of this name (none: the default when it starts).
+    """Queue a new analysis of an exhibit. Without ``model``, the default at its start is used.
 
-    ``changes`` are parameters that are not to have their defaults; raises
-    ``pydantic.ValidationError`` when the engine could not use them. ``wanted_id`` is the id it is to
-    have, 32 hexadecimal digits nobody can guess; none: a new one.
+    ``changes`` are parameters that differ from the defaults; raises ``pydantic.ValidationError`` if the
+    engine could not use them. ``wanted_id`` is the id to use, 32 random hexadecimal digits.
     """
     row = AnalysisRow(
         **new_job_values(wanted_id, priority),
@@ -50,7 +48,7 @@ def create_analysis(
 
 
 def new_job_values(wanted_id: str | None, priority: Priority) -> dict[str, Any]:
-    """What the row of any new job begins with; ``wanted_id`` is the id it is to have, none: a new one."""
+    """Return the column values of a new job; without ``wanted_id`` a new id is generated."""
     moment = now()
     return {
         "id": wanted_id or secrets.token_hex(16),
@@ -65,15 +63,15 @@ def new_job_values(wanted_id: str | None, priority: Priority) -> dict[str, Any]:
 
 
 def cancel(database: Database, job_id: str, table: type[JobRow] = AnalysisRow) -> bool:
-    """Take a job out of the queue, or away from whoever works on it; False if it had ended."""
+    """Cancel a queued, running or paused job; False if it had ended."""
     unfinished = table.state.in_(UNFINISHED)
     with database.begin() as session:
-        stopped = session.execute(
+        result = session.execute(
             update(table)
             .where(table.id == job_id, unfinished)
             .values(state=State.CANCELLED, stage="", finished=now())
         )
-        if not row_changed(stopped):
+        if not row_changed(result):
             return False
         row = session.get_one(table, job_id)
         record_transition(session, row, "cancelled", {"attempt": row.attempt})
@@ -81,17 +79,17 @@ def cancel(database: Database, job_id: str, table: type[JobRow] = AnalysisRow) -
 
 
 def pause(database: Database, analysis_id: str) -> bool:
-    """Keep one that waits or runs from being worked on until it is resumed; False if it does neither.
+    """Pause a queued or running analysis; False if it is neither.
 
-    Nothing is kept of an attempt that is taken away, and it does not count.
+    Nothing is kept of an interrupted attempt, and it does not count.
     """
-    waits_or_runs = AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
+    pausable = AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
     ran = AnalysisRow.state == State.RUNNING
-    uncounted = case((ran, AnalysisRow.attempt - 1), else_=AnalysisRow.attempt)
-    stopped = {"state": State.PAUSED, "stage": "", "progress": 0.0, "started": None, "attempt": uncounted}
+    attempt = case((ran, AnalysisRow.attempt - 1), else_=AnalysisRow.attempt)
+    values = {"state": State.PAUSED, "stage": "", "progress": 0.0, "started": None, "attempt": attempt}
     with database.begin() as session:
         paused = session.execute(
-            update(AnalysisRow).where(AnalysisRow.id == analysis_id, waits_or_runs).values(stopped)
+            update(AnalysisRow).where(AnalysisRow.id == analysis_id, pausable).values(values)
         )
         if not row_changed(paused):
             return False
@@ -100,7 +98,7 @@ def pause(database: Database, analysis_id: str) -> bool:
 
 
 def resume(database: Database, analysis_id: str) -> bool:
-    """Queue a paused analysis, in the place it had; False if it is not paused."""
+    """Queue a paused analysis in its old place; False if it is not paused."""
     is_paused = (AnalysisRow.id == analysis_id, AnalysisRow.state == State.PAUSED)
     with database.begin() as session:
         queued = session.execute(
@@ -113,7 +111,7 @@ def resume(database: Database, analysis_id: str) -> bool:
 
 
 def prioritise(database: Database, analysis_id: str, priority: Priority) -> bool:
-    """Give an analysis that waits, or is paused, another priority; False if it does neither."""
+    """Change the priority of a queued or paused analysis; False if it is neither."""
     with database.alone() as session:
         row = session.get(AnalysisRow, analysis_id)
         if row is None or row.state not in (State.QUEUED, State.PAUSED):
@@ -128,7 +126,7 @@ def prioritise(database: Database, analysis_id: str, priority: Priority) -> bool
 
 
 def retry(session: Session, analysis_id: str) -> bool:
-    """Queue an analysis that failed or was cancelled, as if never tried; False if it is neither."""
+    """Queue a failed or cancelled analysis as if never tried; False if it is neither."""
     stopped = AnalysisRow.state.in_((State.FAILED, State.CANCELLED))
     reset = {"attempt": 0, "sent": now(), "finished": None, "error": None, "remedy": None}
     queued = session.execute(
@@ -143,17 +141,17 @@ def retry(session: Session, analysis_id: str) -> bool:
 def record_transition(
     session: Session, row: JobRow, what: str, details: custody_log.EntryDetails | None = None
 ) -> None:
-    """Put into the custody log what became of a job, in the chain of the exhibit it is about."""
+    """Append a change of a job's state to the custody log, in the chain of its exhibit."""
     action = cast(Action, f"{row.noun} {what}")
     assert isinstance(row, AnalysisRow | ComparisonRow)
     custody_log.append(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 
 
 def row_changed(result: Any) -> bool:
-    """Whether an UPDATE found its row."""
+    """Tell whether an UPDATE matched its row."""
     return bool(result.rowcount == 1)
 
 
 def queued_values() -> dict[str, Any]:
-    """Values of a row that is queued again."""
+    """Return the column values of a job that is queued again."""
     return {"state": State.QUEUED, "stage": "", "progress": 0.0, "sent": None, "started": None}

@@ -23,26 +23,26 @@ _PARTS = ("standing", "boxes", "lanes", "segments")
 @blueprint.get("/live")
 @require(Permission.WATCH)
 def listing() -> str:
-    """The sessions there are, and how to start one."""
-    # Where people sign in, what lies where on the machine is not for all of them.
-    folder = "DATA/live" if login_is_on() else shlex.quote(str(_place()))
+    """List the sessions and explain how to start one."""
+    # With login on, paths on the machine are not shown to everybody.
+    folder = "DATA/live" if login_is_on() else shlex.quote(str(_folder()))
     return render_template(
-        "pages/live/live_sessions.html", sessions=sessions.list_sessions(_place()), folder=folder
+        "pages/live/live_sessions.html", sessions=sessions.list_sessions(_folder()), folder=folder
     )
 
 
 @blueprint.get("/live/<live_id>")
 @require(Permission.WATCH)
 def show(live_id: str) -> str:
-    """The page of one session."""
-    return render_template("pages/live/live.html", session=_found(live_id))
+    """Show one session."""
+    return render_template("pages/live/live.html", session=_get_or_404(live_id))
 
 
 @blueprint.get("/live/<live_id>/state.json")
 @require(Permission.WATCH)
 def state(live_id: str) -> Response:
-    """The parts of its page that change, for scripts to put in their place."""
-    session = _found(live_id)
+    """Return the parts of the page that change, for scripts to insert."""
+    session = _get_or_404(live_id)
     parts = {name: get_template_attribute("pages/live/_live.html", name)(session) for name in _PARTS}
     picture = session.state.picture
     return jsonify(
@@ -56,8 +56,8 @@ def state(live_id: str) -> Response:
 @blueprint.get("/live/<live_id>/pictures/<int:number>.jpg")
 @require(Permission.WATCH)
 def picture(live_id: str, number: int) -> Response:
-    """One of its latest pictures."""
-    data = read_picture(_place() / live_id, number) if is_id(live_id) else None
+    """Send one of the latest pictures."""
+    data = read_picture(_folder() / live_id, number) if is_id(live_id) else None
     if data is None:
         raise UserError(
             404, gettext("This picture is no longer there."), gettext("Reload the page of the session.")
@@ -67,12 +67,12 @@ def picture(live_id: str, number: int) -> Response:
     return response
 
 
-def _place() -> Path:
+def _folder() -> Path:
     return context.folders().live
 
 
-def _found(live_id: str) -> sessions.LiveSession:
-    session = sessions.get_session(_place(), live_id)
+def _get_or_404(live_id: str) -> sessions.LiveSession:
+    session = sessions.get_session(_folder(), live_id)
     if session is None:
         raise UserError(
             404,

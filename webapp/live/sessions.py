@@ -24,25 +24,24 @@ from detector.live.state import (
 from reports.language.formatting import probability
 from reports.language.translation import gettext
 
-ACTIVE_WITHIN = 5.0  # seconds; a session writes more than twice in one
+ACTIVE_WITHIN = 5.0  # seconds; a running session writes several times in this time
 RETENTION = timedelta(days=1)
-_MOST = 50  # listed
-# Units of the figure of a lane, which is stretched to the room there is.
-WIDTH, HEIGHT = 600.0, 100.0
-_GAP = 1.0  # seconds without a score, across which no line is drawn
+_MAX_LISTED = 50
+WIDTH, HEIGHT = 600.0, 100.0  # units of a lane's figure, which is stretched on the page
+_GAP = 1.0  # seconds without a score that interrupt the line
 
 
 class SessionStatus(StrEnum):
-    """Whether a session still goes on."""
+    """Whether a session goes on."""
 
     RUNNING = "running"
-    SILENT = "silent"  # it did not say that it ended
+    SILENT = "silent"  # it stopped writing without an end
     ENDED = "ended"
 
 
 @dataclass(frozen=True)
 class FaceView:
-    """A face as it is drawn over the picture, whose sides are 100 long."""
+    """A face to draw over the picture, whose sides are 100 long."""
 
     left: float
     top: float
@@ -53,23 +52,23 @@ class FaceView:
 
     @property
     def label_above(self) -> bool:
-        """Whether there is room for its words above it."""
+        """Whether there is room for the label above the box."""
         return self.top > 8
 
     @property
     def label_ends(self) -> bool:
-        """Whether its words end where the box does: begun where it begins, they would not fit."""
+        """Whether the label ends where the box does, because it would not fit from its left side."""
         return self.left > 60
 
     @property
     def label_at(self) -> float:
-        """Where its words begin or end."""
+        """Where the label begins or ends."""
         return min(100.0, self.left + self.width) if self.label_ends else max(0.0, self.left)
 
 
 @dataclass(frozen=True)
 class LiveBand:
-    """A flagged stretch in the figure of a lane."""
+    """A flagged stretch in a lane."""
 
     start: float
     width: float
@@ -84,12 +83,12 @@ class LaneView:
     bands: tuple[LiveBand, ...]
     latest: float
     flagged_since: float | None
-    seen_until: float | None  # None: it is in the picture
+    seen_until: float | None  # None if it is in the picture
 
 
 @dataclass(frozen=True)
 class LiveSession:
-    """One session, as it was written last."""
+    """The last written state of a session."""
 
     id: str
     state: LiveState
@@ -98,39 +97,41 @@ class LiveSession:
 
     @property
     def started(self) -> datetime:
-        """When it began, by the clock of the process that writes it."""
+        """The start, by the clock of the process that writes the session."""
         return datetime.fromtimestamp(self.state.started, UTC)
 
     @property
     def removed(self) -> datetime:
-        """From when on it is no longer kept."""
+        """When the session is removed."""
         return self.last + RETENTION
 
     @property
     def faces(self) -> list[FaceView]:
-        """The boxes of the picture."""
-        picture, opened = self.state.picture, {each.track for each in self.state.open}
+        """The boxes to draw over the picture."""
+        picture, flagged = self.state.picture, {segment.track for segment in self.state.open}
         if picture is None:
             return []
-        return [_face(face, picture, opened, self.state.enter_threshold) for face in picture.faces]
+        return [_face(face, picture, flagged, self.state.enter_threshold) for face in picture.faces]
 
     @property
     def lanes(self) -> list[LaneView]:
         """The tracks of the last minute, those in the picture first."""
         picture = self.state.picture
-        there = {face.track for face in picture.faces} if picture is not None else set()
-        found = [_lane(self.state, lane, lane.track in there) for lane in self.state.lanes if lane.scores]
-        return sorted(found, key=lambda lane: (lane.seen_until is not None, lane.track))
+        present = {face.track for face in picture.faces} if picture is not None else set()
+        lanes = [_lane(self.state, lane, lane.track in present) for lane in self.state.lanes if lane.scores]
+        return sorted(lanes, key=lambda lane: (lane.seen_until is not None, lane.track))
 
 
-def get_session(place: Path, live_id: str) -> LiveSession | None:
-    """The session of this id; None where there is none, or none that can be read."""
+def get_session(folder: Path, live_id: str) -> LiveSession | None:
+    """Return the session of this id; None if it is missing or unreadable."""
     if not is_id(live_id):
         return None
-    found = read_state(place / live_id)
-    if found is None or _age(found[1]) > RETENTION.total_seconds():
+    result = read_state(folder / live_id)
+    if result is None:
         return None
-    state, written = found
+    state, written = result
+    if _age(written) > RETENTION.total_seconds():
+        return None
     if state.ended is not None:
         standing = SessionStatus.ENDED
     else:
@@ -138,33 +139,33 @@ def get_session(place: Path, live_id: str) -> LiveSession | None:
     return LiveSession(live_id, state, standing, datetime.fromtimestamp(written, UTC))
 
 
-def list_sessions(place: Path) -> list[LiveSession]:
-    """Those that are kept: running ones first, then the latest."""
-    latest = sorted(_written(place), key=lambda each: -each[1])[:_MOST]
-    found = [session for name, _ in latest if (session := get_session(place, name)) is not None]
-    return sorted(found, key=lambda session: session.standing != SessionStatus.RUNNING)
+def list_sessions(folder: Path) -> list[LiveSession]:
+    """List stored sessions: running ones first, then the latest."""
+    latest = sorted(_write_times(folder), key=lambda entry: -entry[1])[:_MAX_LISTED]
+    sessions = [session for name, _ in latest if (session := get_session(folder, name)) is not None]
+    return sorted(sessions, key=lambda session: session.standing != SessionStatus.RUNNING)
 
 
-def has_sessions(place: Path) -> bool:
-    """Whether there may be sessions to show; looked at for every page, so nothing is read."""
-    return next(_written(place), None) is not None
+def has_sessions(folder: Path) -> bool:
+    """Tell whether there may be sessions. Called for every page, so it reads no file."""
+    return next(_write_times(folder), None) is not None
 
 
-def remove_old_sessions(place: Path) -> None:
-    """Remove sessions that have not been written for a day."""
-    for name, written in _written(place):
+def remove_old_sessions(folder: Path) -> None:
+    """Remove sessions that were last written more than a day ago."""
+    for name, written in _write_times(folder):
         if _age(written) > RETENTION.total_seconds():
-            shutil.rmtree(place / name, ignore_errors=True)
+            shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _written(place: Path) -> Iterator[tuple[str, float]]:
-    """Folders that may be sessions, and when each was written."""
+def _write_times(folder: Path) -> Iterator[tuple[str, float]]:
+    """Yield the folders of possible sessions with the time of the last write."""
     try:
-        names = [name for name in os.listdir(place) if is_id(name)]
+        names = [name for name in os.listdir(folder) if is_id(name)]
     except OSError:
         return
     for name in names:
-        for path in (place / name / STATE, place / name):
+        for path in (folder / name / STATE, folder / name):
             try:
                 yield name, path.lstat().st_mtime
                 break
@@ -173,13 +174,13 @@ def _written(place: Path) -> Iterator[tuple[str, float]]:
 
 
 def _age(moment: float) -> float:
-    """Seconds since, or until where another clock is ahead."""
+    """Return the seconds since a moment; absolute, because another clock may be ahead."""
     return abs(time.time() - moment)
 
 
-def _face(face: SharedFace, picture: SharedPicture, opened: set[int], threshold: float) -> FaceView:
+def _face(face: SharedFace, picture: SharedPicture, flagged: set[int], threshold: float) -> FaceView:
     left, top, right, bottom = face.box
-    kind = "flagged" if face.track in opened else "judged" if face.probability is not None else "unjudged"
+    kind = "flagged" if face.track in flagged else "judged" if face.probability is not None else "unjudged"
     named = {"track": face.track, "score": probability(face.probability, threshold)}
     if kind == "flagged":
         words = gettext("Track %(track)s · %(score)s, flagged", **named)
@@ -195,36 +196,30 @@ def _face(face: SharedFace, picture: SharedPicture, opened: set[int], threshold:
     )
 
 
-def _lane(state: LiveState, lane: SharedLane, there: bool) -> LaneView:
+def _lane(state: LiveState, lane: SharedLane, present: bool) -> LaneView:
     begin = state.time - SECONDS_SHOWN
-    opened = [(each.start, each.end) for each in state.open if each.track == lane.track]
-    closed = [(each.start, each.end) for each in state.segments if each.track == lane.track]
+    opened = [(segment.start, segment.end) for segment in state.open if segment.track == lane.track]
+    closed = [(segment.start, segment.end) for segment in state.segments if segment.track == lane.track]
+    bands = []
+    for start, end in (*closed, *opened):
+        if begin < end:
+            left = _x(max(start, begin), begin)
+            bands.append(LiveBand(left, _x(end, begin) - left))
     last, latest = lane.scores[-1]
-    return LaneView(
-        lane.track,
-        _line(lane, begin),
-        tuple(
-            LiveBand(
-                _across(max(start, begin), begin), _across(end, begin) - _across(max(start, begin), begin)
-            )
-            for start, end in (*closed, *opened)
-            if begin < end
-        ),
-        latest,
-        opened[0][0] if opened else None,
-        None if there else last,
-    )
+    line = _line(lane, begin)
+    since, until = opened[0][0] if opened else None, None if present else last
+    return LaneView(lane.track, line, tuple(bands), latest, since, until)
 
 
 def _line(lane: SharedLane, begin: float) -> str:
     parts, before = [], float("-inf")
     for at, value in lane.scores:
-        # Of a score alone the end of the line is seen, which is round.
+        # A score by itself becomes a dot: the round cap of a line of no length.
         pen = "M{0:.1f} {1:.1f}h0" if at - before > _GAP else "L{0:.1f} {1:.1f}"
-        parts.append(pen.format(_across(at, begin), HEIGHT * (1 - value)))
+        parts.append(pen.format(_x(at, begin), HEIGHT * (1 - value)))
         before = at
     return "".join(parts)
 
 
-def _across(at: float, begin: float) -> float:
+def _x(at: float, begin: float) -> float:
     return max(0.0, (at - begin) / SECONDS_SHOWN * WIDTH)

@@ -13,11 +13,11 @@ from webapp.rest.operation import Answer, operation
 
 
 class AvailableModel(Value):
-    """A model that can be chosen."""
+    """A model that analyses can use."""
 
     name: str
     default: bool
-    shipped: bool = Field(description="it came with Reelproof")
+    shipped: bool = Field(description="whether it came with Reelproof")
     bytes: int = Field(description="size of its weights")
     card: Card
 
@@ -39,11 +39,17 @@ blueprint = Blueprint("api_models", __name__)
     answers={200: Answer("All models.", Models, headers=("ETag",))},
 )
 def listing() -> Models:
-    """The models with their cards: measured figures, domain and limits."""
-    found = (
-        AvailableModel(
-            name=each.name, default=each.default, shipped=each.shipped, bytes=each.bytes, card=each.card
+    """List the models with their cards: measured figures, domain and limits."""
+    models = model_service.list_models()
+    return Models(
+        models=tuple(
+            AvailableModel(
+                name=model.name,
+                default=model.default,
+                shipped=model.shipped,
+                bytes=model.bytes,
+                card=model.card,
+            )
+            for model in models
         )
-        for each in model_service.list_models()
     )
-    return Models(models=tuple(found))

@@ -12,14 +12,14 @@ from detector.files import ROOT
 from detector.process.signals import end_with_named_parent, environment_of_child
 from detector.schema.formatting import N_
 
-_TIME_LIMIT = 240  # seconds; on an idle machine it takes four
-_REFUSED = 3  # exit status that comes with a reason; others are accidents
+_TIME_LIMIT = 240  # seconds; an idle machine takes four
+_REFUSED = 3  # exit status of a refusal with a reason; other ones are crashes
 
 
 def check_model(card: Path) -> None:
-    """Raise :class:`ModelError` unless the card and the weights beside it make a working model."""
+    """Raise :class:`ModelError` unless card and weights make a working model."""
     try:
-        ended = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", __name__, str(card)],
             cwd=ROOT,
             env=environment_of_child(),
@@ -34,9 +34,9 @@ def check_model(card: Path) -> None:
                 "machine is less busy, or with a smaller input size."
             )
         ) from None
-    if ended.returncode == _REFUSED:
-        raise ModelError(ended.stdout.decode("utf-8", "replace").strip())
-    if ended.returncode:
+    if process.returncode == _REFUSED:
+        raise ModelError(process.stdout.decode("utf-8", "replace").strip())
+    if process.returncode:
         raise ModelError(
             N_(
                 "Loading the model ended the process that tried it, so it was not added. The terminal "
@@ -46,7 +46,7 @@ def check_model(card: Path) -> None:
 
 
 def main(card: Path) -> int:
-    """Check one pair; prints the reason of a refusal."""
+    """Check one card with its weights and print the reason of a refusal."""
     end_with_named_parent()
     from detector.models.loaded import check_pair
     from detector.models.model_files import load_card

@@ -79,7 +79,7 @@ def remove(name: str) -> Answer:
 @blueprint.errorhandler(ModelError)
 @blueprint.errorhandler(UserError)
 def refused(problem: ModelError | UserError) -> Response:
-    """Say why on the page itself, beside what can be done about it."""
+    """Show the reason of a refusal on the page itself."""
     if isinstance(problem, ModelError):
         problem = UserError(400, translated(str(problem)), "")
     if wants_json():
@@ -90,7 +90,7 @@ def refused(problem: ModelError | UserError) -> Response:
 def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> str:
     return render_template(
         "pages/models.html",
-        models=sorted(model_service.list_models(), key=lambda each: not each.default),
+        models=sorted(model_service.list_models(), key=lambda model: not model.default),
         added=added,
         problem=problem,
         remedy=remedy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 import tempfile
@@ -35,8 +36,8 @@ from webapp.models.check import check_model
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now
 
-# Of a card's figures, those that tell models apart at a glance, and their short names: of several that a card
-# has, the first. Whole clips are measured with the second look where there is one.
+# Short names of the figures that distinguish models at a glance; the first name found on a card counts.
+# Whole clips are measured with the second look, if the model has one.
 HEADLINES = (
     (("dfdc-test crops, AUC",), N_("AUC, crops")),
     (("126 develop clips, AUC", "develop clips, AUC"), N_("AUC, clips")),
@@ -50,16 +51,14 @@ HEADLINES = (
 )
 
 _DEFAULT_CHOICE = "default model"
-_CHECKING = threading.Lock()  # a check takes a core and half a gigabyte: one at a time
+_CHECKING = threading.Lock()  # a check takes a core and 500 MB, so one at a time
 
 
 @dataclass(frozen=True)
 class ListedModel:
-    """A model as the pages show it; ``bytes`` is the size of its weights.
+    """A model with its second look as the pages show it; ``bytes`` is the size of its weights.
 
-    ``added`` ones lie in the data folder. What is neither that nor ``shipped`` was trained on this machine.
-
-    The card holds its second look. What was measured of the two together is in ``told``, as in results.
+    Models that are neither ``added`` to the data folder nor ``shipped`` were trained on this machine.
     """
 
     card: Card
@@ -70,17 +69,17 @@ class ListedModel:
 
     @property
     def name(self) -> str:
-        """Its name, which no other model has."""
+        """The unique name."""
         return self.card.name
 
     @property
     def told(self) -> Model:
-        """What results and pages tell of the model."""
+        """The model as results describe it, with figures measured including the second look."""
         return self.card.as_model()
 
     @property
     def headlines(self) -> list[tuple[str, float | None]]:
-        """Short names and values of the figures to compare; None where nothing was measured."""
+        """Short names and values of the headline figures; None if not measured."""
         figures = self.told.figures
         return [
             (gettext(short), next((figures[name] for name in names if name in figures), None))
@@ -89,40 +88,38 @@ class ListedModel:
 
 
 def list_models() -> list[ListedModel]:
-    """All models, those in the program's folder first, each group by name."""
+    """List all models, those of the program's folder first, each group by name."""
     folders = context.folders()
     with context.database().begin() as session:
-        chosen = default_model(session, folders)
-    added = (place for place in sorted(folders.models.iterdir()) if not place.name.startswith("."))
-    return [
-        ListedModel(
-            _with_second_look(card, weights),
-            weights.stat().st_size,
-            weights.parent == MODELS_FOLDER and card.name in SHIPPED_MODELS,
-            weights.parent != MODELS_FOLDER,
-            card.name == chosen,
+        default = default_model(session, folders)
+    added = (path for path in sorted(folders.models.iterdir()) if not path.name.startswith("."))
+    models = []
+    for card, weights in known_models((MODELS_FOLDER, *added)):
+        # An analysis reports an unreadable second look itself.
+        with contextlib.suppress(ModelError, OSError):
+            card = card.model_copy(update={"second_look": read_second_look(card, weights)})
+        in_program = weights.parent == MODELS_FOLDER
+        models.append(
+            ListedModel(
+                card,
+                weights.stat().st_size,
+                shipped=in_program and card.name in SHIPPED_MODELS,
+                added=not in_program,
+                default=card.name == default,
+            )
         )
-        for card, weights in known_models((MODELS_FOLDER, *added))
-    ]
-
-
-def _with_second_look(card: Card, weights: Path) -> Card:
-    """The card with its second look; without one where that cannot be read, which an analysis says itself."""
-    try:
-        return card.model_copy(update={"second_look": read_second_look(card, weights)})
-    except (ModelError, OSError):
-        return card
+    return models
 
 
 def default_model(session: Session, folders: Folders) -> str:
-    """Name of the model used where nobody names one: the chosen one, or the shipped default."""
+    """Return the name of the default model: the chosen one, or else the shipped default."""
     chosen = session.get(Choice, _DEFAULT_CHOICE)
-    return chosen.value if chosen and _card_path(folders, chosen.value) else DEFAULT_MODEL
+    return chosen.value if chosen and _find_card(folders, chosen.value) else DEFAULT_MODEL
 
 
 def card_path(folders: Folders, name: str) -> Path:
-    """Path of a model's card, for the engine. Raises :class:`ModelError` when it is no longer there."""
-    path = _card_path(folders, name)
+    """Return the path of a model's card for the engine. Raises :class:`ModelError` if it is gone."""
+    path = _find_card(folders, name)
     if path is None:
         raise ModelError(
             N_("The model %(name)s is not here any more. Add it again, or choose another one.")
@@ -131,43 +128,44 @@ def card_path(folders: Folders, name: str) -> Path:
     return path
 
 
-def _card_path(folders: Folders, name: str) -> Path | None:
+def _find_card(folders: Folders, name: str) -> Path | None:
     if not is_model_name(name):
         return None
-    places = (MODELS_FOLDER / f"{name}.json", folders.models / name / f"{name}.json")
-    return next((place for place in places if place.is_file()), None)
+    paths = (MODELS_FOLDER / f"{name}.json", folders.models / name / f"{name}.json")
+    return next((path for path in paths if path.is_file()), None)
 
 
 def fetch_model(folders: Folders, name: str) -> None:
-    """Have an added model as the store has it: another one may have had its name.
+    """Fetch an added model from the object store, unless the copy here is the same.
 
-    A card is put after its weights and removed before them, and names their SHA-256.
+    The card is stored after its weights, removed before them and contains their SHA-256, so a model of the
+    same name cannot be mixed up with an earlier one.
     """
     if not folders.store.elsewhere or not is_model_name(name) or (MODELS_FOLDER / f"{name}.json").is_file():
         return
-    place = folders.models / name
-    with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".model.") as aside:
-        card = Path(aside, f"{name}.json")
-        if not folders.store.fetch(place / card.name, to=card):
+    folder = folders.models / name
+    with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".model.") as temporary:
+        path = Path(temporary, f"{name}.json")
+        if not folders.store.fetch(folder / path.name, to=path):
             return
-        if (place / card.name).is_file() and (place / card.name).read_bytes() == card.read_bytes():
+        if (folder / path.name).is_file() and (folder / path.name).read_bytes() == path.read_bytes():
             return
-        said = check_card(card.read_bytes())
-        weights = Path(aside, f"{name}{said.suffix}")
-        if folders.store.fetch(place / weights.name, said.sha256, to=weights):
-            shutil.rmtree(place, ignore_errors=True)
-            publish_folder(Path(aside), place)
+        card = check_card(path.read_bytes())
+        weights = Path(temporary, f"{name}{card.suffix}")
+        if folders.store.fetch(folder / weights.name, card.sha256, to=weights):
+            shutil.rmtree(folder, ignore_errors=True)
+            publish_folder(Path(temporary), folder)
 
 
 def fetch_all_models(folders: Folders) -> None:
-    """Have every added model of the store."""
+    """Fetch every added model from the object store."""
     for card in folders.store.below(folders.models):
         if card.suffix == ".json":
             fetch_model(folders, card.stem)
 
 
 def choose_default(session: Session, folders: Folders, name: str) -> None:
-    """Make this model the default from the next analysis on. The session must be alone."""
+    """Make a model the default for new analyses. The session must be exclusive."""
     _find(folders, name)
     before = default_model(session, folders)
     session.merge(Choice(name=_DEFAULT_CHOICE, value=name, made=now()))
@@ -175,10 +173,10 @@ def choose_default(session: Session, folders: Folders, name: str) -> None:
 
 
 def remove_model(session: Session, folders: Folders, name: str) -> None:
-    """Remove an added model that nothing needs. Results made with it stay as they are.
+    """Remove an added model. Results made with it stay as they are.
 
-    The session must be alone. Raises :class:`~webapp.errors.UserError` for one in the program's folder, the
-    default, and one that analyses wait for.
+    The session must be exclusive. Raises :class:`~webapp.errors.UserError` for models of the program's
+    folder, the default, and models that unfinished analyses use.
     """
     if _find(folders, name).parent == MODELS_FOLDER:
         if name in SHIPPED_MODELS:
@@ -198,7 +196,7 @@ def remove_model(session: Session, folders: Folders, name: str) -> None:
             gettext("%(name)s is the default model.", name=name),
             gettext("Make another model the default first."),
         )
-    if waiting := _waiting_for(session, name):
+    if waiting := _count_unfinished(session, name):
         raise UserError(
             409,
             gettext(
@@ -211,14 +209,14 @@ def remove_model(session: Session, folders: Folders, name: str) -> None:
     custody_log.append(session, "configuration", {"what": "model removed", "model": name})
     for ending in (".json", *WEIGHTS):
         folders.store.remove(folders.models / name / f"{name}{ending}")
-    # Out of sight in one step; what a crash leaves of it goes at the next start.
-    out = folders.models / f".removed-{secrets.token_hex(8)}"
-    (folders.models / name).rename(out)
-    shutil.rmtree(out, ignore_errors=True)
+    # It disappears in one step; the next start removes what a crash leaves behind.
+    trash = folders.models / f".removed-{secrets.token_hex(8)}"
+    (folders.models / name).rename(trash)
+    shutil.rmtree(trash, ignore_errors=True)
 
 
-def _waiting_for(session: Session, name: str) -> int:
-    """How many unfinished analyses name the model, as the one that decides or as one beside it."""
+def _count_unfinished(session: Session, name: str) -> int:
+    """Count the unfinished analyses that use the model, as the primary or another one."""
     unfinished = select(AnalysisRow.model, AnalysisRow.changed_parameters).where(
         AnalysisRow.state.in_(states.UNFINISHED),
         or_(AnalysisRow.model == name, AnalysisRow.changed_parameters.contains(f'"{name}"', autoescape=True)),
@@ -230,7 +228,7 @@ def _waiting_for(session: Session, name: str) -> int:
 
 
 def _find(folders: Folders, name: str) -> Path:
-    path = _card_path(folders, name)
+    path = _find_card(folders, name)
     if path is None:
         raise UserError(
             404, gettext("There is no model of this name."), gettext("Choose one of the models listed.")
@@ -239,10 +237,10 @@ def _find(folders: Folders, name: str) -> Path:
 
 
 def add_model(folders: Folders, text: bytes, weights: Incoming, file: str) -> Card:
-    """Take in a card and the weights it describes; ``file`` is what the weights' file was called.
+    """Check and add a model; ``file`` is the original name of the weights' file.
 
-    Both appear in their place together, after everything was checked. Raises
-    :class:`ModelError` or :class:`UserError` with the reason, and then nothing is kept.
+    Card and weights appear together, after all checks. Raises :class:`ModelError` or :class:`UserError`, and
+    then nothing is kept.
     """
     card = check_card(text)
     weights.complete()
@@ -253,28 +251,29 @@ def add_model(folders: Folders, text: bytes, weights: Incoming, file: str) -> Ca
             gettext("Another model is being checked at the moment."),
             gettext("Add this one in a minute."),
         )
-    aside = folders.models / f".added-{secrets.token_hex(8)}"
+    temporary = folders.models / f".added-{secrets.token_hex(8)}"
     try:
-        # Inside, so that of two with one name the second is told.
-        if _card_path(folders, card.name):
+        # Under the lock, so that of two models with one name the second is refused.
+        if _find_card(folders, card.name):
             raise UserError(
                 409,
                 gettext("There is a model called %(name)s already.", name=card.name),
                 gettext("Change the name in the card, or remove the other one first if it was added here."),
             )
-        aside.mkdir(mode=0o700)
-        (aside / f"{card.name}.json").write_bytes(text)
-        held = aside / f"{card.name}{card.suffix}"
-        weights.move(held)
-        check_model(aside / f"{card.name}.json")
-        place = folders.models / card.name
-        folders.store.put(held, place / held.name)  # takes its time, in which others write to the log
-        with context.database().begin() as session:  # committed once the model is in its place
+        temporary.mkdir(mode=0o700)
+        card_file, weights_file = temporary / f"{card.name}.json", temporary / f"{card.name}{card.suffix}"
+        card_file.write_bytes(text)
+        weights.move(weights_file)
+        check_model(card_file)
+        folder = folders.models / card.name
+        # Before the transaction, because it takes long and others write to the log meanwhile.
+        folders.store.put(weights_file, folder / weights_file.name)
+        with context.database().begin() as session:  # commits once the model is in its place
             details = {"what": "model added", "model": card.name, "sha256": weights.sha256, "file": file}
             custody_log.append(session, "configuration", details)
-            folders.store.put(aside / f"{card.name}.json", place / f"{card.name}.json")
-            publish_folder(aside, place)
+            folders.store.put(card_file, folder / card_file.name)
+            publish_folder(temporary, folder)
     finally:
         _CHECKING.release()
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return card

@@ -42,9 +42,9 @@ from webapp.storage.tables import AnalysisRow, now
 
 @dataclass(frozen=True)
 class MergeResult:
-    """How many annotations of a file were new, and how many were there already.
+    """How many annotations of a file were new and how many were stored already.
 
-    ``unverified`` of the new ones are not by who imported them; ``added`` are the new ones as they are kept.
+    ``unverified`` of the new ones are not by their importer; ``added`` are the new ones as stored.
     """
 
     new: int
@@ -53,17 +53,17 @@ class MergeResult:
     added: tuple[Annotation, ...]
 
 
-# The annotations of a file, in order of time, each with why it speaks of nothing in the analysis
+# Annotations of a file in order of time, with the reason why one refers to nothing in the analysis.
 CheckedAnnotations = list[tuple[Annotation, str | None]]
 
 
 def check_annotations(row: AnalysisRow, result: LoadedResult, saved: SavedAnnotations) -> CheckedAnnotations:
-    """Check what does not depend on the annotations that are kept, before the session is alone.
+    """Check everything that does not depend on stored annotations, before the session is exclusive.
 
     Raises :class:`UserError` for a file of another analysis.
     """
-    _refuse_others(row.id, result, saved)
-    known = References(result.analysis)  # the file's so far: what its page showed when the next one was made
+    _refuse_other_analysis(row.id, result, saved)
+    known = References(result.analysis)  # what the file's page showed when the annotation was made
     checked: CheckedAnnotations = []
     for annotation in saved.annotations:
         checked.append((annotation, known.rejection_reason(annotation)))
@@ -74,16 +74,15 @@ def check_annotations(row: AnalysisRow, result: LoadedResult, saved: SavedAnnota
 def merge_annotations(
     session: Session, row: AnalysisRow, saved: CheckedAnnotations, importer: str | None
 ) -> MergeResult:
-    """Take in an annotation file, all of it or, with the reason as a :class:`UserError`, nothing.
+    """Add all new annotations of a file or, with the reason as a :class:`UserError`, none.
 
-    An annotation is there already if its id is, or one by the same author of the same moment about
-    the same thing. ``importer`` is the name of who signed in to import it: other authors' annotations are
-    marked with it. The session must be alone.
+    An annotation is known if its id is, or one of the same author, moment and subject. Annotations of other
+    authors are marked with ``importer``, the name of the signed-in account. The session must be exclusive.
     """
     before = list_annotations(session, row.id)
-    fresh, ids = _sorted_out(saved, _Kept(before), row, importer)
-    if len(before) + len(fresh) > MAX_ANNOTATIONS:
-        raise _refused(
+    new, ids = _select_new(saved, _Stored(before), row, importer)
+    if len(before) + len(new) > MAX_ANNOTATIONS:
+        raise _import_error(
             gettext(
                 "This would make more than %(most)s annotations of one analysis.",
                 most=grouped(MAX_ANNOTATIONS),
@@ -91,77 +90,75 @@ def merge_annotations(
             gettext("Check the file."),
         )
     added = tuple(
-        each.model_copy(update={"about": ids.get(each.about, each.about)})
-        if isinstance(each, Withdrawal)
-        else each
-        for each in fresh
+        annotation.model_copy(update={"about": ids.get(annotation.about, annotation.about)})
+        if isinstance(annotation, Withdrawal)
+        else annotation
+        for annotation in new
     )
-    session.add_all(annotation_row(row.id, each) for each in added)
-    unverified = sum(not verified(each) for each in added)
+    session.add_all(annotation_row(row.id, annotation) for annotation in added)
+    unverified = sum(not verified(annotation) for annotation in added)
     return MergeResult(len(added), len(saved) - len(added), unverified, added)
 
 
-def _sorted_out(
-    saved: CheckedAnnotations, kept: _Kept, row: AnalysisRow, importer: str | None
+def _select_new(
+    saved: CheckedAnnotations, stored: _Stored, row: AnalysisRow, importer: str | None
 ) -> tuple[list[Annotation], dict[str, str]]:
-    """The annotations of a file that are not kept yet, and the ids here of those that have another in it."""
+    """Return the new annotations of a file, and the ids here of annotations with another id in the file."""
     ids: dict[str, str] = {}
-    fresh: list[Annotation] = []
-    for annotation, reason in saved:
-        given = annotation if importer is None else _marked(annotation, importer)
-        if (here := kept.same_as(given)) is not None:
-            ids[annotation.id] = here.id
+    new: list[Annotation] = []
+    for original, reason in saved:
+        annotation = original
+        if importer is not None:  # whatever the file says about its importer
+            mark = None if original.author == importer else importer
+            annotation = original.model_copy(update={"imported_by": mark})
+        if (known := stored.find(annotation)) is not None:
+            ids[original.id] = known.id
             continue
-        _refuse_moment(annotation, row)
+        _refuse_moment(original, row)
         if reason is not None:
-            raise _refused(
+            raise _import_error(
                 translated(reason),
                 gettext("The file does not belong to this analysis, or was not saved by a bundle's page."),
             )
-        if given.id in kept.by_id:  # somebody else imported it before the author did
-            given = given.model_copy(update={"id": secrets.token_hex(16)})
-            ids[annotation.id] = given.id
-        fresh.append(given)
-    return fresh, ids
+        if annotation.id in stored.by_id:  # imported by somebody else before its author
+            annotation = annotation.model_copy(update={"id": secrets.token_hex(16)})
+            ids[original.id] = annotation.id
+        new.append(annotation)
+    return new, ids
 
 
-def _marked(annotation: Annotation, importer: str) -> Annotation:
-    """An annotation of a file as it is kept, whatever the file says of who imported it."""
-    mark = None if annotation.author == importer else importer
-    return annotation.model_copy(update={"imported_by": mark})
+class _Stored:
+    """The stored annotations, by id and by author, moment and subject."""
 
-
-class _Kept:
-    """The annotations there are, to be found by id or by author, moment and what they are about."""
-
-    def __init__(self, there: Iterable[Annotation]) -> None:
+    def __init__(self, annotations: Iterable[Annotation]) -> None:
         self.by_id: dict[str, Annotation] = {}
         self._verified: dict[str, Annotation] = {}
         self._all: dict[str, Annotation] = {}
-        for each in there:
-            self.by_id[each.id] = each
-            self._all[_content(each)] = each
-            if verified(each):
-                self._verified[_content(each)] = each
+        for annotation in annotations:
+            self.by_id[annotation.id] = annotation
+            self._all[_content(annotation)] = annotation
+            if verified(annotation):
+                self._verified[_content(annotation)] = annotation
 
-    def same_as(self, given: Annotation) -> Annotation | None:
-        """What is there already of an annotation. Raises :class:`UserError` where its id is another's.
+    def find(self, annotation: Annotation) -> Annotation | None:
+        """Find a stored annotation. Raises :class:`UserError` if its id belongs to another one.
 
-        One that its author hands in is not there yet if only somebody else imported it so far.
+        If its own author imports it, copies imported by others do not count.
         """
-        here = self.by_id.get(given.id)
-        if here is not None and _unmarked(here) != _unmarked(given):
-            raise _refused(
+        stored = self.by_id.get(annotation.id)
+        if stored is not None and _unmarked(stored) != _unmarked(annotation):
+            raise _import_error(
                 gettext(
                     "The annotation of %(made)s by %(author)s differs from the one kept here.",
-                    made=formatting.moment(here.made),
-                    author=here.author,
+                    made=formatting.moment(stored.made),
+                    author=stored.author,
                 ),
                 gettext("Annotations are never changed. Save the file again from the bundle's page."),
             )
-        if verified(given):
-            return here if here is not None and verified(here) else self._verified.get(_content(given))
-        return here or self._all.get(_content(given))
+        if verified(annotation):
+            is_own = stored is not None and verified(stored)
+            return stored if is_own else self._verified.get(_content(annotation))
+        return stored or self._all.get(_content(annotation))
 
 
 def _unmarked(annotation: Annotation) -> dict[str, object]:
@@ -169,31 +166,33 @@ def _unmarked(annotation: Annotation) -> dict[str, object]:
 
 
 def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
-    """Refuse an annotation that was made before there was anything to annotate, or is yet to be made."""
+    """Refuse an annotation from before the end of the analysis, or from the future."""
     ended = row.finished or row.created
     if ended - CLOCK_SKEW <= annotation.made <= now() + CLOCK_SKEW:
         return
-    told = {"made": formatting.moment(annotation.made), "author": annotation.author}
+    names = {"made": formatting.moment(annotation.made), "author": annotation.author}
     if annotation.made < ended:
         error = gettext(
             "The annotation of %(made)s by %(author)s was made before this analysis ended, %(ended)s.",
             ended=formatting.moment(ended),
-            **told,
+            **names,
         )
     else:
-        error = gettext("The annotation of %(made)s by %(author)s lies in the future.", **told)
-    raise _refused(error, gettext("Set the clocks of both machines right, then annotate and save again."))
+        error = gettext("The annotation of %(made)s by %(author)s lies in the future.", **names)
+    raise _import_error(
+        error, gettext("Set the clocks of both machines right, then annotate and save again.")
+    )
 
 
-def _refuse_others(analysis_id: str, result: LoadedResult, saved: SavedAnnotations) -> None:
+def _refuse_other_analysis(analysis_id: str, result: LoadedResult, saved: SavedAnnotations) -> None:
     """Raise :class:`UserError` for annotations of another exhibit, analysis, or ``analysis.json``."""
     if saved.exhibit_sha256 != result.analysis.media.sha256:
-        raise _refused(
+        raise _import_error(
             gettext("These annotations are about another exhibit."),
             gettext("Import them on the page of its analysis."),
         )
     if saved.analysis != analysis_id:
-        raise _refused(
+        raise _import_error(
             gettext("These annotations are about another analysis of this exhibit."),
             gettext(
                 "Import them on its own page: another model or other settings may have flagged other "
@@ -201,7 +200,7 @@ def _refuse_others(analysis_id: str, result: LoadedResult, saved: SavedAnnotatio
             ),
         )
     if saved.analysis_sha256 != result.sha256:
-        raise _refused(
+        raise _import_error(
             gettext(
                 "These annotations are about an analysis.json unlike the one kept here: one of them "
                 "was changed."
@@ -212,19 +211,19 @@ def _refuse_others(analysis_id: str, result: LoadedResult, saved: SavedAnnotatio
         )
 
 
-def _refused(error: str, remedy: str) -> UserError:
+def _import_error(error: str, remedy: str) -> UserError:
     return UserError(400, error, gettext("Nothing was imported. %(remedy)s", remedy=remedy))
 
 
 def _content(annotation: Annotation) -> str:
-    """Author, moment and what is spoken of, as one text."""
+    """Return author, moment and subject as one text."""
     values = to_json(annotation)
     others = ("id", "note", "verdict", "imported_by")
     return json.dumps([[name, values[name]] for name in sorted(values) if name not in others])
 
 
-_IMPORTING = threading.Lock()  # a file takes a core, and many times its size of memory: one at a time
-_PATIENCE = 5  # seconds to wait for another one
+_IMPORTING = threading.Lock()  # an import takes a core and many times the file's size in memory
+_PATIENCE = 5  # seconds to wait for another import
 
 
 class ImportInProgress(UserError):
@@ -241,7 +240,7 @@ class ImportInProgress(UserError):
 
 
 def import_limit(settings: Settings) -> UploadLimit:
-    """What an import may bring: one annotation file, or a bundle."""
+    """Limit an import to one annotation file or bundle."""
     return UploadLimit(
         files=1,
         bytes=settings.upload_limit,
@@ -251,9 +250,9 @@ def import_limit(settings: Settings) -> UploadLimit:
 
 
 def import_file(row: AnalysisRow, stream: Incoming) -> tuple[MergeResult, tuple[Annotation, ...]]:
-    """Take in an annotation file or a bundle; how many were new, and all there are now.
+    """Import an annotation file or a bundle; return the result and all visible annotations.
 
-    Raises :class:`~webapp.errors.UserError`, and takes in nothing, where it cannot be read.
+    Raises :class:`~webapp.errors.UserError`, and imports nothing, if it cannot be read.
     """
     stream.complete()
     if not _IMPORTING.acquire(timeout=_PATIENCE):
@@ -265,9 +264,8 @@ def import_file(row: AnalysisRow, stream: Incoming) -> tuple[MergeResult, tuple[
 
 
 def _import(row: AnalysisRow, stream: Incoming) -> tuple[MergeResult, tuple[Annotation, ...]]:
-    """As :func:`import_file`, for who has the turn."""
     try:
-        text, saved = _annotation_file(stream)
+        text, saved = _read(stream)
     except WrongFileError as problem:
         raise UserError(400, translated(str(problem)), _other_file()) from None
     except ReportError as problem:
@@ -284,13 +282,13 @@ def _import(row: AnalysisRow, stream: Incoming) -> tuple[MergeResult, tuple[Anno
         details |= {"unverified": merged.unverified, "sha256": hashlib.sha256(text).hexdigest()}
         custody_log.append(session, "import", details, exhibit=row.exhibit.sha256, analysis=row.id)
         log_annotations(session, row, merged.added)
-    with context.database().begin() as session:  # thousands take a while to be compared with the log
-        everything = visible_annotations(session, row, current())
-    return merged, everything
+    # In another session, because comparing thousands with the log takes a while.
+    with context.database().begin() as session:
+        return merged, visible_annotations(session, row, current())
 
 
-def _annotation_file(stream: Incoming) -> tuple[bytes, SavedAnnotations]:
-    """The annotation file that was handed in, on its own or in a bundle, as text and read."""
+def _read(stream: Incoming) -> tuple[bytes, SavedAnnotations]:
+    """Read an uploaded annotation file, alone or in a bundle, as text and parsed."""
     if is_zip(stream.path):
         return annotations_in(stream.path)
     if stream.bytes > LARGEST_ANNOTATION_FILE:

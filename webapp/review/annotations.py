@@ -40,24 +40,23 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, AnnotationRow, State, now
 
-_TICK = timedelta(milliseconds=1)  # as exact as times of annotations and statements are kept
+log = logging.getLogger(__name__)
+
+_TICK = timedelta(milliseconds=1)  # the precision of stored times
 
 
-class _Said(Protocol):
+class _Timed(Protocol):
     @property
     def made(self) -> datetime: ...
 
 
-def later_timestamp(known: Sequence[_Said]) -> datetime:
-    """Now, and later than the last of ``known``: what is said last stands, even within one millisecond."""
-    return max([now(), *(each.made + _TICK for each in known[-1:])])
-
-
-log = logging.getLogger(__name__)
+def later_timestamp(earlier: Sequence[_Timed]) -> datetime:
+    """Return now, or a moment after the last entry: the latest must win even within one millisecond."""
+    return max([now(), *(entry.made + _TICK for entry in earlier[-1:])])
 
 
 def store_unflagged(session: Session, analysis_id: str, analysis: Analysis) -> None:
-    """Have the row say it; an analysis never changes, so once is enough."""
+    """Store the ids of unflagged segments in the row, once: an analysis never changes."""
     ids = [segment.id for segment in unflagged_segments(analysis.persons, analysis.segments)]
     session.execute(
         update(AnalysisRow)
@@ -67,7 +66,7 @@ def store_unflagged(session: Session, analysis_id: str, analysis: Analysis) -> N
 
 
 def backfill_unflagged(database: Database, folders: Folders) -> None:
-    """Complete rows annotated before they kept it; a result that cannot be read leaves its row as it is."""
+    """Complete rows annotated by earlier versions; unreadable results are skipped."""
     annotated = select(AnnotationRow.analysis_id).where(AnnotationRow.kind == "segment")
     with database.begin() as session:
         missing = select(AnalysisRow).where(AnalysisRow.unflagged.is_(None), AnalysisRow.id.in_(annotated))
@@ -78,16 +77,16 @@ def backfill_unflagged(database: Database, folders: Folders) -> None:
             with database.begin() as session:
                 store_unflagged(session, row.id, analysis)
         except Exception as problem:
-            log.warning("which segments of analysis %s are flagged is not known: %s", row.id, problem)
+            log.warning("cannot tell which segments of analysis %s are flagged: %s", row.id, problem)
 
 
-MAX_ANNOTATIONS = 10_000  # of one analysis: far beyond what people say, and still quick
+MAX_ANNOTATIONS = 10_000  # per analysis; far beyond real use, and still fast
 
 
 def list_annotations(session: Session, analysis_id: str) -> tuple[Annotation, ...]:
-    """All annotations of an analysis, in order of time.
+    """Load all annotations of an analysis in order of time.
 
-    Raises :class:`~webapp.custody.job_records.AlteredRecord` where they are not those of the custody log.
+    Raises :class:`~webapp.custody.job_records.AlteredRecord` if they differ from the custody log.
     """
 
     def read() -> Sequence[AnnotationRow]:
@@ -100,15 +99,15 @@ def list_annotations(session: Session, analysis_id: str) -> tuple[Annotation, ..
 
 
 def visible_annotations(session: Session, row: AnalysisRow, who: Principal) -> tuple[Annotation, ...]:
-    """The annotations of an analysis that somebody may see: of what they have yet to judge, their own."""
-    said = list_annotations(session, row.id)
+    """Load the annotations an account may see: only its own while it owes a judgement."""
+    annotations = list_annotations(session, row.id)
     if blinding.pending_judgement(session, who.user_id, row.exhibit_id) is None:
-        return said
-    return tuple(each for each in said if who.display == (each.imported_by or each.author))
+        return annotations
+    return tuple(entry for entry in annotations if who.display == (entry.imported_by or entry.author))
 
 
 def find_annotatable(analysis_id: str) -> AnalysisRow:
-    """The row of an analysis that can be annotated, or an answer that says why it cannot."""
+    """Return the row of an analysis with a result; raise :class:`UserError` otherwise."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
     if row.state != State.DONE:
         raise UserError(
@@ -120,62 +119,54 @@ def find_annotatable(analysis_id: str) -> AnalysisRow:
 
 
 def refuse_annotating(session: Session, row: AnalysisRow) -> None:
-    """Raise :class:`UserError` where who asks may not annotate.
+    """Raise :class:`UserError` if the caller may not annotate.
 
-    Nobody may in a case not to be changed, nor a second reviewer before the first has judged, who could read
-    it.
+    Nobody may in a closed case or one of others, nor a second reviewer before the first, who could read the
+    annotation, has judged.
     """
     access.refuse_changes(session, row.case_id)
     blinding.refuse_unblinding_first(session, current().user_id, row.exhibit_id)
 
 
 def record_annotation(
-    row: AnalysisRow, said: Mapping[str, object], annotation_id: str | None = None
+    row: AnalysisRow, values: Mapping[str, object], annotation_id: str | None = None
 ) -> tuple[Annotation, tuple[Annotation, ...]]:
-    """Record what somebody says now; the annotation that became of it, and all there are.
+    """Record an annotation and return it with all visible ones.
 
-    ``said`` is an annotation without what Reelproof gives it. ``annotation_id`` is its id, if not a new one;
-    where there is one of this id nothing is recorded: the request that made it was cut off. Raises
-    :class:`UserError` where ``said`` is no annotation, speaks of nothing in the analysis, or who asks
-    annotates nothing in it.
+    ``values`` lacks the fields that Reelproof sets. If ``annotation_id`` exists, the request was repeated and
+    records nothing. Raises :class:`UserError` for invalid values, references to nothing in the analysis, and
+    callers who may not annotate.
     """
-    if login_is_on():  # nobody annotates under somebody else's name
-        said = {**said, "author": current().display}
+    if login_is_on():  # nobody annotates under another name
+        values = {**values, "author": current().display}
     result = annotated_result(row)
     with context.database().alone() as session:
         row = analysis_queries.reload_row(session, row.id)
-        kept = session.get(AnnotationRow, (row.id, annotation_id)) if annotation_id is not None else None
-        if kept is not None:
-            return ANNOTATION.validate_json(kept.body), visible_annotations(session, row, current())
+        stored = session.get(AnnotationRow, (row.id, annotation_id)) if annotation_id is not None else None
+        if stored is not None:
+            return ANNOTATION.validate_json(stored.body), visible_annotations(session, row, current())
         refuse_annotating(session, row)
-        seen = visible_annotations(session, row, current())
-        made = _add(session, row.id, result.analysis, said, seen, annotation_id)
+        annotation = _create(session, row.id, values, annotation_id)
+        _refuse_invalid_reference(result.analysis, annotation, visible_annotations(session, row, current()))
+        session.add(annotation_row(row.id, annotation))
         store_unflagged(session, row.id, result.analysis)
-        log_annotations(session, row, [made], None if login_is_on() else made.author)
-        everything = visible_annotations(session, row, current())
-    return made, everything
+        log_annotations(session, row, [annotation], None if login_is_on() else annotation.author)
+        visible = visible_annotations(session, row, current())
+    return annotation, visible
 
 
-def _add(
-    session: Session,
-    analysis_id: str,
-    analysis: Analysis,
-    said: Mapping[str, object],
-    seen: Sequence[Annotation],
-    annotation_id: str | None,
+def _create(
+    session: Session, analysis_id: str, values: Mapping[str, object], annotation_id: str | None
 ) -> Annotation:
-    """Add the row of what somebody says, which is an annotation without what Reelproof gives it.
-
-    ``seen`` are those it may refer to. The session must be alone.
-    """
-    if {"id", "made", "imported_by"} & set(said):
+    """Create the annotation with these values. The session must be exclusive."""
+    if {"id", "made", "imported_by"} & set(values):
         raise UserError(
             400,
             gettext("A new annotation must not have the fields “id”, “made” and “imported_by”."),
             gettext("Reelproof sets them. Leave them out."),
         )
-    known = list_annotations(session, analysis_id)
-    if len(known) >= MAX_ANNOTATIONS:
+    earlier = list_annotations(session, analysis_id)
+    if len(earlier) >= MAX_ANNOTATIONS:
         raise UserError(
             409,
             gettext(
@@ -184,40 +175,35 @@ def _add(
             gettext("Analyse the exhibit again."),
         )
     try:
-        own = {"id": annotation_id or secrets.token_hex(16), "made": later_timestamp(known)}
-        annotation = parse({**said, **own})
+        own = {"id": annotation_id or secrets.token_hex(16), "made": later_timestamp(earlier)}
+        return parse({**values, **own})
     except AnnotationFileError as problem:
         raise UserError(400, translated(str(problem)), gettext("Nothing was recorded.")) from None
-    _refuse_unfit(analysis, annotation, seen)
-    session.add(annotation_row(analysis_id, annotation))
-    return annotation
 
 
-def _refuse_unfit(analysis: Analysis, annotation: Annotation, seen: Sequence[Annotation]) -> None:
-    """Raise :class:`UserError` for an annotation of nothing in the analysis, or of nothing in ``seen``."""
-    empty = isinstance(annotation, SpanAnnotation) and annotation.start == annotation.end
-    if empty and analysis.media.duration:
+def _refuse_invalid_reference(
+    analysis: Analysis, annotation: Annotation, visible: Sequence[Annotation]
+) -> None:
+    """Raise :class:`UserError` if the annotation refers to nothing in the analysis or in ``visible``."""
+    length = analysis.media.duration
+    if isinstance(annotation, SpanAnnotation) and annotation.start == annotation.end and length:
         raise UserError(
             400, gettext("The stretch has no length."), gettext("Nothing was recorded. Choose a later end.")
         )
-    if reason := rejection_reason(analysis, annotation, seen):
-        raise UserError(400, translated(reason), _remedy(analysis, annotation))
-
-
-def _remedy(analysis: Analysis, annotation: Annotation) -> str:
-    """What to do about an annotation that speaks of nothing in the analysis."""
-    length = analysis.media.duration
-    match annotation:
-        case SpanAnnotation() if annotation.end > length + 1:
-            end = timecode(length)
-            return gettext("Nothing was recorded. Choose an end that is not after %(end)s.", end=end)
-        case SegmentAnnotation():  # those never change
-            return gettext("Nothing was recorded.")
-    return gettext("Nothing was recorded. Reload the page: others may have changed it meanwhile.")
+    reason = rejection_reason(analysis, annotation, visible)
+    if not reason:
+        return
+    remedy = gettext("Nothing was recorded. Reload the page: others may have changed it meanwhile.")
+    if isinstance(annotation, SpanAnnotation) and annotation.end > length + 1:
+        end = timecode(length)
+        remedy = gettext("Nothing was recorded. Choose an end that is not after %(end)s.", end=end)
+    elif isinstance(annotation, SegmentAnnotation):  # segments never change, so reloading would not help
+        remedy = gettext("Nothing was recorded.")
+    raise UserError(400, translated(reason), remedy)
 
 
 def annotation_row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
-    """An annotation as it is kept."""
+    """Convert an annotation to its row."""
     return AnnotationRow(
         analysis_id=analysis_id,
         id=annotation.id,
@@ -230,27 +216,31 @@ def annotation_row(analysis_id: str, annotation: Annotation) -> AnnotationRow:
 
 
 def annotated_result(row: AnalysisRow) -> LoadedResult:
-    """The result that is annotated."""
+    """Load the result of an annotated analysis."""
     return load_result(result_folder(context.database(), context.folders(), row))
 
 
 def log_annotations(
-    session: Session, row: AnalysisRow, made: Iterable[Annotation], actor: str | None = None
+    session: Session, row: AnalysisRow, annotations: Iterable[Annotation], actor: str | None = None
 ) -> None:
-    """Write what was said into the custody log, in the transaction that records it."""
-    details = [_details(each) for each in made]
+    """Append new annotations to the custody log, in the transaction that records them."""
     custody_log.append_all(
-        session, "annotation", details, exhibit=row.exhibit.sha256, analysis=row.id, actor=actor
+        session,
+        "annotation",
+        [_details(annotation) for annotation in annotations],
+        exhibit=row.exhibit.sha256,
+        analysis=row.id,
+        actor=actor,
     )
 
 
-def _details(made: Annotation) -> custody_log.EntryDetails:
-    said = to_json(made)
+def _details(annotation: Annotation) -> custody_log.EntryDetails:
+    values = to_json(annotation)
     return {
-        "kind": made.kind,
-        "id": made.id,
-        "about": said.get("segment") or said.get("about"),
-        "verdict": said.get("verdict"),
-        "sha256": checksum([said]),
-        "said to be by": None if verified(made) else made.author,
+        "kind": annotation.kind,
+        "id": annotation.id,
+        "about": values.get("segment") or values.get("about"),
+        "verdict": values.get("verdict"),
+        "sha256": checksum([values]),
+        "said to be by": None if verified(annotation) else annotation.author,
     }

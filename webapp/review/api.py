@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint
@@ -35,7 +35,7 @@ from webapp.cases import access as case_queries
 from webapp.errors import UserError
 from webapp.http.request_values import row_number
 from webapp.rest.idempotency import id_to_create
-from webapp.rest.operation import Answer, Form, operation, uploaded
+from webapp.rest.operation import Answer, Form, ViewFunction, operation, uploaded
 from webapp.rest.schemas import Id, Moment, RequestModel, Sha256, moment
 from webapp.review import annotation_import, queries
 from webapp.review import annotations as annotation_service
@@ -47,49 +47,50 @@ from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow
 
 
 class AnnotationFile(RequestModel):
-    """The form that imports annotations has no field but its file."""
+    """The form for imports; it has no field but the file."""
 
 
 class OneAnnotation(RootModel[Annotation]):
-    """What somebody said (docs/bundle.md)."""
+    """An annotation (docs/bundle.md)."""
 
 
 class Annotations(Value):
-    """All annotations of an analysis, in order of time."""
+    """All visible annotations of an analysis in order of time."""
 
     analysis: Id
     annotations: tuple[OneAnnotation, ...]
 
 
 class Added(Annotations):
-    """The annotation that was recorded, and all there are."""
+    """The recorded annotation, and all visible ones."""
 
     annotation: OneAnnotation
 
 
 class Imported(Annotations):
-    """How many annotations of a file were new and how many known, and all there are."""
+    """The number of new and known annotations of a file, and all visible annotations."""
 
     new: int
     known: int
-    unverified: int = Field(description="of the new ones, those whose author is not you; 0 without login")
+    unverified: int = Field(description="new annotations whose author is not you; 0 without login")
 
 
-# Of an annotation: what Reelproof gives it.
-_GIVEN = ("id", "made", "imported_by")
+_SET_BY_REELPROOF = ("id", "made", "imported_by")
 
 
 class NewAnnotation(RootModel[dict[str, Any]]):
-    """What somebody says now (docs/bundle.md); without “id”, “made” and “imported_by”."""
+    """A new annotation (docs/bundle.md), without “id”, “made” and “imported_by”."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The schema of annotations, less what is given to them."""
+        """Return the schema of annotations without the fields that Reelproof sets."""
         schema = ANNOTATION.json_schema(ref_template="#/{model}")
         kinds = []
         for kind in schema["$defs"].values():
-            properties = {name: of for name, of in kind["properties"].items() if name not in _GIVEN}
-            required = [name for name in kind["required"] if name not in _GIVEN]
+            properties = {
+                name: of for name, of in kind["properties"].items() if name not in _SET_BY_REELPROOF
+            }
+            required = [name for name in kind["required"] if name not in _SET_BY_REELPROOF]
             kinds.append(kind | {"properties": properties, "required": required})
         return {"title": "NewAnnotation", "description": cls.__doc__, "oneOf": kinds}
 
@@ -106,11 +107,11 @@ annotations_blueprint = Blueprint("api_annotations", __name__)
     errors=(404, 409),
 )
 def listing(analysis_id: str) -> Annotations:
-    """What reviewers said of an analysis, in order of time."""
+    """List the annotations of an analysis in order of time."""
     row = annotation_service.find_annotatable(analysis_id)
     with context.database().begin() as session:
-        said = annotation_service.visible_annotations(session, row, current())
-    return Annotations.model_validate({"analysis": row.id, "annotations": [to_json(each) for each in said]})
+        visible = annotation_service.visible_annotations(session, row, current())
+    return Annotations.model_validate(_list(row, visible))
 
 
 @operation(
@@ -119,20 +120,19 @@ def listing(analysis_id: str) -> Annotations:
     "/analyses/<analysis_id>/annotations",
     permission=Permission.ANNOTATE,
     body=NewAnnotation,
-    answers={201: Answer("It was recorded.", Added)},
+    answers={201: Answer("The annotation is recorded.", Added)},
     errors=(404, 409, 413, 415, 422),
     keyed=True,
 )
 def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
-    """Record what somebody says of an analysis.
+    """Add an annotation to an analysis.
 
-    Annotations are never changed: a later one of the same author about the same thing stands in
-    its place, and a withdrawal takes one out of what stands.
+    Annotations are never changed: a later one of the same author about the same thing replaces it, and a
+    withdrawal removes one from the current ones.
     """
     row = annotation_service.find_annotatable(analysis_id)
-    made, everything = annotation_service.record_annotation(row, body.root, id_to_create())
-    said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
-    return Added.model_validate(said | {"annotation": to_json(made)}), 201
+    annotation, visible = annotation_service.record_annotation(row, body.root, id_to_create())
+    return Added.model_validate(_list(row, visible) | {"annotation": to_json(annotation)}), 201
 
 
 @operation(
@@ -141,40 +141,43 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     "/analyses/<analysis_id>/annotations/import",
     permission=Permission.ANNOTATE,
     body=Form(AnnotationFile, "file", annotation_import.import_limit),
-    answers={200: Answer("They were merged.", Imported)},
+    answers={200: Answer("The annotations are imported.", Imported)},
     errors=(404, 409, 413, 415, 422, 503, 507),
     keyed=True,
 )
 def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
-    """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself.
+    """Import the annotations of a file saved by a bundle's page, or of a bundle.
 
-    What is known already changes nothing, so the same file may be imported again. With login on, an
-    annotation of another author than you is kept as imported by you (“imported_by”), not verified.
+    Known annotations change nothing, so a file may be imported again. With login on, annotations of other
+    authors are marked as imported by you (“imported_by”), not verified.
     """
     row = annotation_service.find_annotatable(analysis_id)
     stream, _name = uploaded("file")
-    merged, everything = annotation_import.import_file(row, stream)
-    said = {"analysis": row.id, "annotations": [to_json(each) for each in everything]}
+    merged, visible = annotation_import.import_file(row, stream)
     counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
-    return Imported.model_validate(said | counts)
+    return Imported.model_validate(_list(row, visible) | counts)
 
 
-AccountName = Annotated[str, Field(min_length=1, max_length=40, description="what they sign in as")]
+def _list(row: AnalysisRow, annotations: Sequence[Annotation]) -> dict[str, Any]:
+    return {"analysis": row.id, "annotations": [to_json(annotation) for annotation in annotations]}
+
+
+AccountName = Annotated[str, Field(min_length=1, max_length=40, description="name for signing in")]
 
 
 class Reviewers(Value):
-    """Who reviews the exhibits of a case."""
+    """The reviewers of a case."""
 
     case: int
     first: str
     second: str
     third: str | None = Field(description="decides differences; null: both resolve them in conversation")
-    blind: Hidden = Field(description="what the second does not see until their own judgement is in")
+    blind: Hidden = Field(description="what is hidden from the second reviewer until they have judged")
     named: Moment
 
 
 class NewReviewers(RequestModel):
-    """Who is to review the exhibits of a case."""
+    """The reviewers to name for a case."""
 
     first: AccountName
     second: AccountName
@@ -183,10 +186,10 @@ class NewReviewers(RequestModel):
 
 
 class WaitingReview(Value):
-    """Something that waits for you."""
+    """A task that waits for you."""
 
     task: Task
-    part: Part = Field(description="as what you take part")
+    part: Part = Field(description="your part in the review")
     analysis: Id
     exhibit: Sha256
     file: str
@@ -195,13 +198,13 @@ class WaitingReview(Value):
 
 
 class WaitingReviews(Value):
-    """All that waits for you, the longest first."""
+    """All tasks that wait for you, the longest waiting first."""
 
     items: tuple[WaitingReview, ...]
 
 
 class JointConclusion(Value):
-    """What holds in the end, and how it came about."""
+    """The final conclusion and how it was reached."""
 
     conclusion: Conclusion
     way: Literal["agreement", "conversation", "decision"]
@@ -209,17 +212,17 @@ class JointConclusion(Value):
 
 
 class ReviewShape(Value):
-    """A second review as far as you may see it."""
+    """A second review as far as it is disclosed to you."""
 
     standing: Standing
-    part: Part | None = Field(description="as what you take part")
-    own: Judgement | None = Field(description="your own judgement, also before both are in")
+    part: Part | None = Field(description="your part in the review")
+    own: Judgement | None = Field(description="your own judgement, even before both are in")
     review: SecondReview
     joint: JointConclusion | None
 
 
 class NewJudgement(RequestModel):
-    """What you conclude. It is never changed."""
+    """Your judgement. It is never changed."""
 
     conclusion: Conclusion
     reasons: Words
@@ -227,7 +230,7 @@ class NewJudgement(RequestModel):
 
 
 class NewMessage(RequestModel):
-    """A part of the recorded conversation."""
+    """A message of the recorded conversation."""
 
     text: Words
 
@@ -240,7 +243,7 @@ class NewConclusion(RequestModel):
 
 
 class NewAcceptance(RequestModel):
-    """Which proposal you accept."""
+    """The proposal you accept."""
 
     proposal: Id
 
@@ -253,24 +256,24 @@ reviews_blueprint = Blueprint("api_reviews", __name__)
     "GET",
     "/reviews",
     permission=Permission.READ,
-    answers={200: Answer("What waits.", WaitingReviews, headers=("ETag",))},
+    answers={200: Answer("The waiting reviews.", WaitingReviews, headers=("ETag",))},
 )
 def waiting() -> WaitingReviews:
     """List the second reviews that wait for you."""
     with context.database().begin() as session:
-        found = queries.review_tasks(session, current())
+        tasks = queries.review_tasks(session, current())
     return WaitingReviews(
         items=tuple(
             WaitingReview(
-                task=each.task,
-                part=each.part,
-                analysis=each.row.id,
-                exhibit=each.row.exhibit.sha256,
-                file=each.row.file,
-                case=each.case.id,
-                since=moment(each.since) or "",
+                task=task.task,
+                part=task.part,
+                analysis=task.row.id,
+                exhibit=task.row.exhibit.sha256,
+                file=task.row.file,
+                case=task.case.id,
+                since=moment(task.since) or "",
             )
-            for each in found
+            for task in tasks
         )
     )
 
@@ -280,11 +283,11 @@ def waiting() -> WaitingReviews:
     "GET",
     "/cases/<case_id>/reviewers",
     permission=Permission.READ,
-    answers={200: Answer("Who reviews.", Reviewers, headers=("ETag",))},
+    answers={200: Answer("The reviewers.", Reviewers, headers=("ETag",))},
     errors=(404,),
 )
 def reviewers(case_id: str) -> Reviewers:
-    """Who reviews the exhibits of a case."""
+    """Get the reviewers of a case."""
     with context.database().begin() as session:
         return _reviewers(session, _case(session, case_id))
 
@@ -295,13 +298,14 @@ def reviewers(case_id: str) -> Reviewers:
     "/cases/<case_id>/reviewers",
     permission=Permission.ARRANGE,
     body=NewReviewers,
-    answers={200: Answer("They are named.", Reviewers)},
+    answers={200: Answer("The reviewers are named.", Reviewers)},
     errors=(404, 409, 413, 415, 422),
 )
 def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
-    """Name who reviews the exhibits of a case, and what is hidden from the second.
+    """Name the reviewers of a case, and what is hidden from the second.
 
-    They become members of the case. Whoever has judged stays, and so does what is hidden.
+    They become members of the case. Reviewers with a judgement cannot be replaced, and what was hidden then
+    cannot be changed.
     """
     with context.database().alone() as session:
         case = _case(session, case_id)
@@ -318,11 +322,11 @@ def name_reviewers(case_id: str, body: NewReviewers) -> Reviewers:
     "DELETE",
     "/cases/<case_id>/reviewers",
     permission=Permission.ARRANGE,
-    answers={204: Answer("Nobody reviews it any more.")},
+    answers={204: Answer("The case has no reviewers any more.")},
     errors=(404, 409),
 )
 def end_review(case_id: str) -> None:
-    """End the second review of a case in which no judgement is in."""
+    """End the second review of a case without judgements."""
     with context.database().alone() as session:
         reviewer_service.end_review(session, current(), _case(session, case_id))
 
@@ -336,13 +340,13 @@ def end_review(case_id: str) -> None:
     errors=(404,),
 )
 def get(analysis_id: str) -> ReviewShape:
-    """The second review of an analysis; judgements are in it once both are in."""
+    """Get the second review of an analysis; it contains the judgements once both are in."""
     row = _row(analysis_id)
     with context.database().begin() as session:
-        found = queries.find_review_or_404(session, row)
-    if found.row.id != row.id:
-        _row(found.row.id)  # who sees one of them need not see the other
-    return _shape(found)
+        review = queries.find_review_or_404(session, row)
+    if review.row.id != row.id:
+        _row(review.row.id)  # who sees one of them need not see the other
+    return _shape(review)
 
 
 @operation(
@@ -350,102 +354,70 @@ def get(analysis_id: str) -> ReviewShape:
     "GET",
     "/analyses/<analysis_id>/review/exhibit",
     permission=Permission.EXPORT,
-    answers={200: Answer("The bytes that were handed in.", media=("application/octet-stream",))},
+    answers={200: Answer("The bytes of the exhibit.", media=("application/octet-stream",))},
     errors=(404,),
 )
 def exhibit(analysis_id: str) -> Response:
-    """The exhibit under review, whatever is hidden of it."""
+    """Get the exhibit under review, whatever is hidden of it."""
     return exhibit_downloads.send_exhibit_under_review(_row(analysis_id))
 
 
-@operation(
-    reviews_blueprint,
-    "POST",
-    "/analyses/<analysis_id>/review/judgement",
-    permission=Permission.ANNOTATE,
-    body=NewJudgement,
-    answers={201: Answer("It is in.", ReviewShape)},
-    errors=(404, 409, 413, 415, 422),
-    keyed=True,
-)
+def _statement(name: str, body: type[RequestModel], answer: str) -> Callable[[ViewFunction], ViewFunction]:
+    """Declare an operation that adds a statement to a review."""
+    return operation(
+        reviews_blueprint,
+        "POST",
+        f"/analyses/<analysis_id>/review/{name}",
+        permission=Permission.ANNOTATE,
+        body=body,
+        answers={201: Answer(answer, ReviewShape)},
+        errors=(404, 409, 413, 415, 422),
+        keyed=True,
+    )
+
+
+@_statement("judgement", NewJudgement, "The judgement is recorded.")
 def judge(analysis_id: str, body: NewJudgement) -> tuple[ReviewShape, int]:
     """Give your judgement as first or second reviewer."""
-    return _recorded(
-        analysis_id, lambda row, made_id: review_service.judge(row, current(), body.model_dump(), made_id)
+    return _record(
+        analysis_id, lambda row, new_id: review_service.judge(row, current(), body.model_dump(), new_id)
     )
 
 
-@operation(
-    reviews_blueprint,
-    "POST",
-    "/analyses/<analysis_id>/review/messages",
-    permission=Permission.ANNOTATE,
-    body=NewMessage,
-    answers={201: Answer("It was recorded.", ReviewShape)},
-    errors=(404, 409, 413, 415, 422),
-    keyed=True,
-)
+@_statement("messages", NewMessage, "The message is recorded.")
 def say(analysis_id: str, body: NewMessage) -> tuple[ReviewShape, int]:
-    """Add to the recorded conversation about a difference."""
-    return _recorded(analysis_id, lambda row, made_id: review_service.say(row, current(), body.text, made_id))
+    """Add a message to the recorded conversation about a difference."""
+    return _record(analysis_id, lambda row, new_id: review_service.say(row, current(), body.text, new_id))
 
 
-@operation(
-    reviews_blueprint,
-    "POST",
-    "/analyses/<analysis_id>/review/proposal",
-    permission=Permission.ANNOTATE,
-    body=NewConclusion,
-    answers={201: Answer("It was recorded.", ReviewShape)},
-    errors=(404, 409, 413, 415, 422),
-    keyed=True,
-)
+@_statement("proposal", NewConclusion, "The proposal is recorded.")
 def propose(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
     """Propose a joint conclusion to the other reviewer; a newer proposal replaces it."""
-    return _recorded(
-        analysis_id, lambda row, made_id: review_service.propose(row, current(), body.model_dump(), made_id)
-    )
+    values = body.model_dump()
+    return _record(analysis_id, lambda row, new_id: review_service.propose(row, current(), values, new_id))
 
 
-@operation(
-    reviews_blueprint,
-    "POST",
-    "/analyses/<analysis_id>/review/acceptance",
-    permission=Permission.ANNOTATE,
-    body=NewAcceptance,
-    answers={201: Answer("The difference is resolved.", ReviewShape)},
-    errors=(404, 409, 413, 415, 422),
-    keyed=True,
-)
+@_statement("acceptance", NewAcceptance, "The difference is resolved.")
 def accept(analysis_id: str, body: NewAcceptance) -> tuple[ReviewShape, int]:
-    """Accept what the other reviewer proposes."""
-    return _recorded(
-        analysis_id, lambda row, made_id: review_service.accept(row, current(), body.proposal, made_id)
+    """Accept the other reviewer's proposal."""
+    return _record(
+        analysis_id, lambda row, new_id: review_service.accept(row, current(), body.proposal, new_id)
     )
 
 
-@operation(
-    reviews_blueprint,
-    "POST",
-    "/analyses/<analysis_id>/review/decision",
-    permission=Permission.ANNOTATE,
-    body=NewConclusion,
-    answers={201: Answer("The difference is resolved.", ReviewShape)},
-    errors=(404, 409, 413, 415, 422),
-    keyed=True,
-)
+@_statement("decision", NewConclusion, "The difference is resolved.")
 def decide(analysis_id: str, body: NewConclusion) -> tuple[ReviewShape, int]:
     """Decide a difference as third reviewer."""
-    return _recorded(
-        analysis_id, lambda row, made_id: review_service.decide(row, current(), body.model_dump(), made_id)
-    )
+    values = body.model_dump()
+    return _record(analysis_id, lambda row, new_id: review_service.decide(row, current(), values, new_id))
 
 
-def _recorded(
+def _record(
     analysis_id: str, record: Callable[[AnalysisRow, str], SecondReviewState]
 ) -> tuple[ReviewShape, int]:
-    row, made_id = _row(analysis_id), id_to_create()
-    return _shape(review_service.find_recorded(row, made_id) or record(row, made_id)), 201
+    """Record a statement, unless the request was repeated."""
+    row, new_id = _row(analysis_id), id_to_create()
+    return _shape(review_service.find_recorded(row, new_id) or record(row, new_id)), 201
 
 
 def _row(analysis_id: str) -> AnalysisRow:
@@ -473,15 +445,15 @@ def _reviewers(session: Session, case: CaseRow) -> Reviewers:
     )
 
 
-def _shape(found: SecondReviewState) -> ReviewShape:
-    part, review = found.part_of(current().user_id), found.disclosed
-    ended = outcome(review)
+def _shape(review: SecondReviewState) -> ReviewShape:
+    part, disclosed = review.part_of(current().user_id), review.disclosed
+    joint = outcome(disclosed)
     return ReviewShape(
-        standing=queries.standing_of(found.statements),
+        standing=queries.standing_of(review.statements),
         part=part,
-        own=found.own_judgement(part),
-        review=review,
-        joint=JointConclusion(conclusion=ended.conclusion, way=ended.way, reasons=ended.reasons)
-        if ended
+        own=review.own_judgement(part),
+        review=disclosed,
+        joint=JointConclusion(conclusion=joint.conclusion, way=joint.way, reasons=joint.reasons)
+        if joint
         else None,
     )

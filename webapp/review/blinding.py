@@ -24,16 +24,16 @@ _inner = AnalysisRow.__table__.alias()
 
 
 class Disclosure(IntEnum):
-    """The most that an answer about an analysis may tell."""
+    """The most that a response about an analysis tells."""
 
-    EXHIBIT = 0  # the bytes handed in, and what they are called
-    FINDINGS = 1  # what the machine found, and one's own annotations
-    JUDGEMENTS = 2  # what other people say
+    EXHIBIT = 0  # the file and its name
+    FINDINGS = 1  # findings of the machine, and one's own annotations
+    JUDGEMENTS = 2  # annotations and judgements of other people
 
 
 @dataclass(frozen=True)
 class PendingJudgement:
-    """A judgement that is awaited: of which exhibit in which case, and what is hidden until then."""
+    """A judgement that a second reviewer owes, and what is hidden until then."""
 
     case_id: int
     exhibit_id: int
@@ -41,12 +41,12 @@ class PendingJudgement:
 
     @property
     def sees(self) -> Disclosure:
-        """The most that may be told."""
+        """The most that the reviewer may see."""
         return Disclosure.EXHIBIT if self.hidden == "findings" else Disclosure.FINDINGS
 
 
 class BlindedError(UserError):
-    """What was asked for would tell a second reviewer what they are not to see yet."""
+    """The response would tell a second reviewer what is still hidden from them."""
 
     def __init__(self, session: Session, awaited: PendingJudgement) -> None:
         reviewed = analysis_under_review(session, awaited.case_id, awaited.exhibit_id)
@@ -54,9 +54,8 @@ class BlindedError(UserError):
         super().__init__(
             403,
             gettext(
-                "You are the second reviewer of this exhibit. What others say of it is not shown to "
-                "you until "
-                "your own judgement is in."
+                "You are the second reviewer of this exhibit. What others say of it is not shown to you "
+                "until your own judgement is in."
             )
             if awaited.hidden == "judgements"
             else gettext(
@@ -74,30 +73,27 @@ class BlindedError(UserError):
 
 
 def pending_judgement(session: Session, user_id: int | None, exhibit_id: int) -> PendingJudgement | None:
-    """The judgement of an exhibit that somebody owes, so that what is ``hidden`` is not for them; None: none.
-
-    Of several, the one that hides most.
-    """
+    """Return the judgement of an exhibit that an account owes; of several, the one that hides most."""
     if user_id is None:
         return None
-    found = session.execute(awaited_judgements(user_id, exhibit_id)).first()
-    return PendingJudgement(found.case_id, exhibit_id, cast(Hidden, found.blind)) if found else None
+    row = session.execute(awaited_judgements(user_id, exhibit_id)).first()
+    return PendingJudgement(row.case_id, exhibit_id, cast(Hidden, row.blind)) if row else None
 
 
-def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, discloses: Disclosure) -> None:
-    """Raise :class:`Blinded` where an answer would tell somebody more of an exhibit than they are to see."""
-    awaited = pending_judgement(session, user_id, exhibit_id)
-    if awaited is not None and discloses > awaited.sees:
-        raise BlindedError(session, awaited)
+def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, disclosure: Disclosure) -> None:
+    """Raise :class:`BlindedError` if a response tells an account more of an exhibit than it may see."""
+    pending = pending_judgement(session, user_id, exhibit_id)
+    if pending is not None and disclosure > pending.sees:
+        raise BlindedError(session, pending)
 
 
 def would_unblind_first(session: Session, user_id: int | None, exhibit_id: int) -> bool:
-    """Whether the first reviewer, who has yet to judge an exhibit, could read what the second annotates."""
+    """Tell whether the first reviewer, with a judgement to make, could read annotations of this account."""
     return user_id is not None and session.execute(unjudged_by_first(user_id, exhibit_id)).first() is not None
 
 
 def refuse_unblinding_first(session: Session, user_id: int | None, exhibit_id: int) -> None:
-    """Raise :class:`UserError` where an annotation would tell the first reviewer, by :func:`tells_first`."""
+    """Raise :class:`UserError` if an annotation would unblind the first reviewer."""
     if would_unblind_first(session, user_id, exhibit_id):
         raise UserError(
             409,
@@ -110,13 +106,13 @@ def refuse_unblinding_first(session: Session, user_id: int | None, exhibit_id: i
 
 
 def annotations_of_others(user_id: int, display: str) -> Any:
-    """Which annotations are hidden from somebody: those of others about what they have yet to judge."""
+    """Return the condition for annotations hidden from an account: those of others on unjudged exhibits."""
     about = select(_inner.c.id).where(_inner.c.exhibit_id.in_(hidden_exhibits(user_id)))
     return (AnnotationRow.author != display) & AnnotationRow.analysis_id.in_(about)
 
 
 def hidden_exhibit_ids(session: Session, user_id: int | None) -> frozenset[int]:
-    """Ids of the exhibits whose findings are hidden from somebody."""
+    """Return the ids of the exhibits whose findings are hidden from an account."""
     if user_id is None:
         return frozenset()
     return frozenset(session.scalars(hidden_exhibits(user_id, "findings")))

@@ -21,17 +21,14 @@ if TYPE_CHECKING:
     from webapp.analyses.media.playback import Playback
 
 
-MAX_WHOLE = 10_000
-"""An analysis of no more scores than this is sent whole."""
-BUCKETS = 400
-"""Of an outline: about one for two or three pixels of a timeline."""
-STRETCH = 12_000
-"""Scores of a stretch, about: some 60 kB compressed, and a moment's work for a browser."""
+MAX_WHOLE = 10_000  # analyses with at most this many scores are sent whole
+BUCKETS = 400  # of an outline: about one for every two or three pixels of a timeline
+STRETCH = 12_000  # scores of a stretch: about 60 kB compressed, processed at once by a browser
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The n scores of one person, in order of time; NaN where a face could not be judged."""
+    """The n scores of one person in order of time; NaN if a face could not be judged."""
 
     time: NDArray[np.float64]  # (n,), seconds from the first frame
     track: NDArray[np.int64]  # (n,)
@@ -41,7 +38,7 @@ class Columns:
     interpolated: NDArray[np.bool_]  # (n,): the scan did not see this face
 
     def listed(self, chosen: NDArray[np.intp] | slice) -> dict[str, Any]:
-        """Some of them as JSON has them: a list a field, times to a ten-thousandth."""
+        """Return some scores as JSON: a list for each field, times to a ten-thousandth."""
         return {
             "time": self.time[chosen].round(4).tolist(),
             "track": self.track[chosen].tolist(),
@@ -53,7 +50,7 @@ class Columns:
 
 
 def score_columns(person: Person) -> Columns:
-    """The scores of a person as columns."""
+    """Return the scores of a person as columns."""
     scores = person.scores
     return Columns(
         scores.time,
@@ -66,17 +63,17 @@ def score_columns(person: Person) -> Columns:
 
 
 def outline(person: Columns, width: float) -> dict[str, Any]:
-    """The outline of a person's scores in buckets of ``width`` seconds, with fields ``low`` and ``high``."""
+    """Thin a person's scores out to buckets of ``width`` seconds, with fields ``low`` and ``high``."""
     buckets = (person.time / width).astype(np.int64)
     judged = np.flatnonzero(~np.isnan(person.smooth))
     low, high = np.full(len(buckets), np.nan), np.full(len(buckets), np.nan)
-    kept = [_firsts(person.track)]  # of each track something stays: persons can be split along them
+    kept = [_run_starts(person.track)]  # something of every track, because persons can be split by track
     if len(judged):
         order = judged[np.lexsort((person.smooth[judged], buckets[judged]))]
-        start = _firsts(buckets[order])
+        start = _run_starts(buckets[order])
         end = np.append(start[1:], len(order)) - 1
         kept += [order[start], order[end]]
-        # The same buckets in the same order, each now sorted by single scores.
+        # The same buckets in the same order, each sorted by single scores.
         by_score = judged[np.lexsort((person.score[judged], buckets[judged]))]
         lower, upper = start + (end - start) // 4, start + -(-3 * (end - start) // 4)
         of_bucket = np.repeat(np.arange(len(start)), end - start + 1)
@@ -84,27 +81,27 @@ def outline(person: Columns, width: float) -> dict[str, Any]:
         high[order] = person.score[by_score[upper]][of_bucket]
     judged_buckets = np.isin(buckets, buckets[judged])
     unjudged = np.flatnonzero(~judged_buckets)
-    kept.append(unjudged[_firsts(buckets[unjudged])])
+    kept.append(unjudged[_run_starts(buckets[unjudged])])
     chosen = np.unique(np.concatenate(kept))
     return person.listed(chosen) | {"low": _listed(low[chosen]), "high": _listed(high[chosen])}
 
 
 def score_stretch(person: Columns, start: float, end: float) -> dict[str, Any]:
-    """All scores from ``start`` to ``end``, in seconds; what lies at the end is left out."""
+    """Return all scores from ``start`` to before ``end``, in seconds."""
     first, last = np.searchsorted(person.time.round(4), [start, end])
     return person.listed(slice(first, last))
 
 
 def stretch_length(analysis: Analysis) -> float | None:
-    """Seconds of one stretch of an analysis; None for one that is sent whole."""
+    """Return the seconds of one stretch; None for an analysis that is sent whole."""
     count = sum(len(person.scores) for person in analysis.persons)
     if count <= MAX_WHOLE:
         return None
     return max(1.0, round(analysis.media.duration * STRETCH / count))
 
 
-def _firsts(values: NDArray[Any]) -> NDArray[np.intp]:
-    """Where each run of equal values starts."""
+def _run_starts(values: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the indices where runs of equal values start."""
     if not len(values):
         return np.empty(0, np.intp)
     return np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1])))
@@ -115,29 +112,29 @@ def _listed(values: NDArray[np.float64]) -> list[float | None]:
 
 
 DESK_DATA_VERSION = "1.0"
-_ROOM = 1.5  # side of a close-up, in sizes of the face
+_ROOM = 1.5  # side of a close-up relative to the face
 
 
 @dataclass(frozen=True)
 class DeskAddresses:
-    """Where the page finds what is not in its data; by default that of a bundle without the exhibit."""
+    """Addresses of what the data do not contain; by default those in a bundle without the exhibit."""
 
-    pictures: str = ""  # what comes before a picture's own path: an address of the app; nothing in a bundle
-    media: str | None = None  # what plays
-    scores: str | None = None  # stretches of a long analysis, of which the data then hold an outline only
+    pictures: str = ""  # prefix of paths of pictures
+    media: str | None = None  # the playable exhibit
+    scores: str | None = None  # stretches of a long analysis; if set, the data contain an outline only
 
 
 def desk_document(
     analysis_id: str,
     result: LoadedResult,
     playback: Playback | None = None,
-    where: DeskAddresses = DeskAddresses(),
+    addresses: DeskAddresses = DeskAddresses(),
 ) -> dict[str, Any]:
-    """The page's data; ``playback`` is what plays of the exhibit.
+    """Build the data of the review desk; ``playback`` is what plays of the exhibit.
 
-    Words are in the language spoken now, in which the view of ``result`` has to be.
+    Texts are in the current language, which must be that of the view of ``result``.
     """
-    analysis, view, pictures, scores = result.analysis, result.view, where.pictures, where.scores
+    analysis, view, pictures, scores = result.analysis, result.view, addresses.pictures, addresses.scores
     length = stretch_length(analysis) if scores is not None else None
     bucket = analysis.media.duration / BUCKETS if length else None
     shown = {segment.id: segment for segment in view.segments}
@@ -145,7 +142,7 @@ def desk_document(
     return {
         "review": DESK_DATA_VERSION,
         "analysis": {"id": analysis_id, "sha256": result.sha256, "exhibit_sha256": analysis.media.sha256},
-        "media": _media(analysis.media, view.head.file, playback, where.media),
+        "media": _media(analysis.media, view.head.file, playback, addresses.media),
         "photo": _photo(analysis, view, playback, pictures) if still else None,
         "rules": _rules(analysis.parameters),
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
@@ -162,7 +159,6 @@ def desk_document(
 
 
 def _media(media: Media, file: str, playback: Playback | None, address: str | None) -> dict[str, Any]:
-    """The exhibit, and what plays of it: ``address`` says where the page finds that."""
     plays = playback is not None and playback.source != "none"
     return {
         "kind": media.kind.value,
@@ -177,23 +173,23 @@ def _media(media: Media, file: str, playback: Playback | None, address: str | No
     }
 
 
-def _rules(given: Parameters) -> dict[str, float]:
-    """Those by which scores become segments, for the desk to try other thresholds with."""
+def _rules(parameters: Parameters) -> dict[str, float]:
+    """Return the rules for segments, so that the desk can try other thresholds."""
     return {
-        "enter": given.enter_threshold,
-        "exit": given.exit_threshold,
-        "median_window": given.median_window,
-        "merge_gap": given.merge_gap,
-        "minimum_duration": given.minimum_duration,
-        "bridge_gap": given.bridge_gap,
-        "sample_rate": given.sample_rate,
+        "enter": parameters.enter_threshold,
+        "exit": parameters.exit_threshold,
+        "median_window": parameters.median_window,
+        "merge_gap": parameters.merge_gap,
+        "minimum_duration": parameters.minimum_duration,
+        "bridge_gap": parameters.bridge_gap,
+        "sample_rate": parameters.sample_rate,
     }
 
 
 def _photo(analysis: Analysis, view: ReportView, playback: Playback | None, pictures: str) -> dict[str, Any]:
-    """A photo as it was kept, perhaps smaller; whether it is made of blocks, and whether a copy is shown."""
+    """Return the stored picture of a photo, whether the photo has JPEG blocks, and whether it is a copy."""
     kept = view.clean.path if view.clean else None
-    # Analyses before 1.8 kept the photo once for each flagged face.
+    # Analyses before 1.8 stored the photo once for each flagged face.
     kept = kept or next((p.frame.path for s in view.segments for p in s.peaks if p.frame.path), None)
     return {
         "blocks": analysis.media.codec == "mjpeg",
@@ -209,7 +205,7 @@ def _person(person: Person, bucket: float | None) -> dict[str, Any]:
 
 
 def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, Any]:
-    """What another model says; its lanes lie under those of the first; of a long analysis, outlines."""
+    """Return the findings of another model; only the outline for a long analysis."""
     return {
         "number": number,
         "name": other.model.name,
@@ -217,8 +213,8 @@ def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, An
         "verdict": other.verdict.value,
         "persons": [_person(person, bucket) | {"box": []} for person in other.persons],
         "segments": [
-            {"id": one.id, "person": one.person, "start": round(one.start, 4), "end": round(one.end, 4)}
-            for one in other.segments
+            {"id": s.id, "person": s.person, "start": round(s.start, 4), "end": round(s.end, 4)}
+            for s in other.segments
         ],
     }
 
@@ -276,7 +272,7 @@ def _peak(shown: SegmentView, peak: Peak, view: PeakView, pictures: str, when: s
 
 
 def _near(peak: Peak, view: PeakView, address: Callable[[ShownPicture], str | None]) -> dict[str, Any] | None:
-    """Pictures of a small face at full size, and the part of the exhibit that they show; else None."""
+    """Return the pictures of a small face at full size and the part of the exhibit they show, if any."""
     if peak.close_up is None or view.near is None or not all(picture.path for picture in view.near):
         return None
     frame, overlay, heat = map(address, view.near)
@@ -289,7 +285,7 @@ def _near(peak: Peak, view: PeakView, address: Callable[[ShownPicture], str | No
 
 
 def _close_up(box: Box) -> str:
-    """The square around a face with some room, as an SVG view box in frame pixels."""
+    """Return the square around a face with some room, as an SVG view box in pixels."""
     left, top, right, bottom = box
     side = _ROOM * max(right - left, bottom - top)
     return f"{(left + right - side) / 2:.1f} {(top + bottom - side) / 2:.1f} {side:.1f} {side:.1f}"

@@ -32,17 +32,18 @@ desk_blueprint = Blueprint("desk", __name__, url_prefix="/analyses/<analysis_id>
 @desk_blueprint.get("/review.json")
 @require(Permission.READ)
 def data(analysis_id: str) -> Response:
-    """The analysis as the review desk reads it; ``scores=all`` for all of them at once, however many."""
+    """Return the analysis for the review desk; ``scores=all`` includes all scores, however many."""
     row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
-    plays = read_playback(context.folders(), row)
-    text = _text(folder, row.id, plays, translation.current(), whole=request.args.get("scores") == "all")
+    playback = read_playback(context.folders(), row)
+    whole = request.args.get("scores") == "all"
+    text = _document_text(folder, row.id, playback, translation.current(), whole=whole)
     return Response(text, mimetype="application/json")
 
 
 @desk_blueprint.get("/scores.json")
 @require(Permission.READ)
 def scores(analysis_id: str) -> Response:
-    """All scores of each person ``from`` a second, up to but without another (``to``)."""
+    """Return all scores of each person ``from`` one second to before another (``to``)."""
     _row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
     start, end = _second("from"), _second("to")
     people = [
@@ -73,26 +74,28 @@ def _columns(folder: Path) -> dict[str, desk_data.Columns]:
 
 
 @lru_cache(maxsize=4)
-def _text(folder: Path, analysis_id: str, plays: Playback | None, _spoken: str, whole: bool) -> str:
-    """The review desk's data as text. ``_spoken``, the language spoken now, is there for the cache alone."""
+def _document_text(
+    folder: Path, analysis_id: str, playback: Playback | None, _language: str, whole: bool
+) -> str:
+    """Return the data of the review desk as text. ``_language`` is only a key of the cache."""
     result = load_result(folder)
     address = f"/analyses/{analysis_id}/"
-    where = desk_data.DeskAddresses(
+    addresses = desk_data.DeskAddresses(
         pictures=address, media=f"{address}media", scores=None if whole else f"{address}scores.json"
     )
-    document = desk_data.desk_document(analysis_id, result, plays, where)
+    document = desk_data.desk_document(analysis_id, result, playback, addresses)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 annotations_blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
 
-_LONGEST = 256 * 1024  # bytes of one annotation: the longest note and ten thousand tracks fit well
+_MAX_BYTES = 256 * 1024  # of one annotation; enough for the longest note and ten thousand tracks
 
 
 @annotations_blueprint.get("/annotations.json")
 @require(Permission.READ)
 def listing(analysis_id: str) -> WerkzeugResponse:
-    """All annotations, in order of time."""
+    """List all visible annotations in order of time."""
     row = annotation_service.find_annotatable(analysis_id)
     with context.database().begin() as session:
         return jsonify(_list(row.id, annotation_service.visible_annotations(session, row, current())))
@@ -101,10 +104,10 @@ def listing(analysis_id: str) -> WerkzeugResponse:
 @annotations_blueprint.post("/annotations")
 @require(Permission.ANNOTATE)
 def add(analysis_id: str) -> WerkzeugResponse:
-    """Record one annotation; the answer holds it and, with it, all there are."""
+    """Record one annotation; the response holds it and all visible ones."""
     row = annotation_service.find_annotatable(analysis_id)
-    made, everything = annotation_service.record_annotation(row, _requested_annotation())
-    response = jsonify(annotation=to_json(made), **_list(row.id, everything))
+    annotation, visible = annotation_service.record_annotation(row, _requested_annotation())
+    response = jsonify(annotation=to_json(annotation), **_list(row.id, visible))
     response.status_code = 201
     return response
 
@@ -112,11 +115,11 @@ def add(analysis_id: str) -> WerkzeugResponse:
 @annotations_blueprint.post("/annotations/import")
 @require(Permission.ANNOTATE, takes_files=True)
 def take_in(analysis_id: str) -> WerkzeugResponse:
-    """Merge the annotations of a file: one that a bundle's page saved, or a bundle itself."""
+    """Import the annotations of a file saved by a bundle's page, or of a bundle."""
     row = annotation_service.find_annotatable(analysis_id)
-    asked = current_request()
-    asked.upload_limit = annotation_import.import_limit(context.settings())
-    part = asked.files.get("file")
+    form_request = current_request()
+    form_request.upload_limit = annotation_import.import_limit(context.settings())
+    part = form_request.files.get("file")
     stream = part.stream if part is not None else None
     if not isinstance(stream, Incoming) or not stream.bytes:
         raise UserError(
@@ -124,18 +127,18 @@ def take_in(analysis_id: str) -> WerkzeugResponse:
             gettext("No file came with the form."),
             gettext("Choose the file that the bundle's page saved."),
         )
-    merged, everything = annotation_import.import_file(row, stream)
+    merged, visible = annotation_import.import_file(row, stream)
     if wants_json():
         counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
-        return jsonify(**counts, **_list(row.id, everything))
+        return jsonify(**counts, **_list(row.id, visible))
     unverified = {"unverified": merged.unverified} if merged.unverified else {}
-    place = url_for("show.show", analysis_id=row.id, imported=merged.new, known=merged.known, **unverified)
-    return redirect(place, 303)
+    address = url_for("show.show", analysis_id=row.id, imported=merged.new, known=merged.known, **unverified)
+    return redirect(address, 303)
 
 
 @annotations_blueprint.errorhandler(UserError)
 def refused(problem: UserError) -> WerkzeugResponse:
-    """Programs send and read annotations as JSON; only the form to import is a person's."""
+    """Answer scripts as JSON, and the form for imports, which people send, as a page."""
     if request.endpoint == "annotations.take_in":
         response = error_responses.error_response(
             problem.status, problem.error, problem.remedy, title=problem.title
@@ -149,25 +152,25 @@ def refused(problem: UserError) -> WerkzeugResponse:
 
 
 def _requested_annotation() -> dict[str, object]:
-    """The one annotation a request brings."""
-    if not request.is_json:  # no form of another site can send this type
+    """Parse the annotation in the request."""
+    if not request.is_json:  # forms of other sites cannot send this type
         raise UserError(
             400, gettext("An annotation is sent as JSON."), gettext("Set Content-Type to application/json.")
         )
-    if (request.content_length or 0) > _LONGEST:
+    if (request.content_length or 0) > _MAX_BYTES:
         raise UserError(413, gettext("This is too long for one annotation."), gettext("Shorten the note."))
     try:
-        said = json.loads(request.get_data())
+        values = json.loads(request.get_data())
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
+        values = None
+    if not isinstance(values, dict):
         raise UserError(
             400,
             gettext("This is not an annotation: one JSON object is expected."),
             gettext("Nothing was recorded."),
         )
-    return said
+    return values
 
 
-def _list(analysis_id: str, everything: tuple[Annotation, ...]) -> dict[str, object]:
-    return {"analysis": analysis_id, "annotations": [to_json(annotation) for annotation in everything]}
+def _list(analysis_id: str, annotations: tuple[Annotation, ...]) -> dict[str, object]:
+    return {"analysis": analysis_id, "annotations": [to_json(annotation) for annotation in annotations]}

@@ -47,7 +47,7 @@ Standing = Literal["awaited", "agreed", "differs", "resolved"]
 
 @dataclass(frozen=True)
 class SecondReviewState:
-    """The second review of an analysis: who makes it, and all that was said, disclosed or not."""
+    """The second review of an analysis with all statements, disclosed or not."""
 
     row: AnalysisRow
     case: CaseRow
@@ -56,17 +56,17 @@ class SecondReviewState:
     statements: tuple[Statement, ...]
 
     def part_of(self, user_id: int | None) -> Part | None:
-        """As what somebody takes part, if they do."""
+        """Return the part of an account in the review, if it has one."""
         return next((part for part, user in self.people.items() if user.id == user_id), None)
 
     def own_judgement(self, part: Part | None) -> Judgement | None:
-        """The judgement of the first or second, disclosed or not."""
+        """Return the judgement of a part, disclosed or not."""
         return judgement_of(self.statements, part)
 
     @property
     def disclosed(self) -> SecondReview:
-        """What anybody who sees the analysis may know: judgements together, once both are in."""
-        given = tuple(e.part for e in self.statements if isinstance(e, Judgement))
+        """What everybody who sees the analysis may know: both judgements, once both are in."""
+        given = tuple(entry.part for entry in self.statements if isinstance(entry, Judgement))
         third = self.people.get("third")
         return SecondReview(
             analysis=self.row.id,
@@ -83,7 +83,7 @@ class SecondReviewState:
 
 @dataclass(frozen=True)
 class ReviewInCase:
-    """Where the second review of one exhibit of a case stands."""
+    """The state of the second review of one exhibit of a case."""
 
     row: AnalysisRow
     standing: Standing
@@ -93,9 +93,9 @@ class ReviewInCase:
 
 @dataclass(frozen=True)
 class JudgedReview:
-    """The judgements of a review that has both, and where it stands.
+    """A review with both judgements.
 
-    ``alone`` is whether the first could not read what the second had annotated, as earlier versions let them.
+    ``alone`` is False if the first could read annotations of the second, as earlier versions allowed.
     """
 
     first: Judgement
@@ -105,37 +105,37 @@ class JudgedReview:
 
 
 def find_review(session: Session, row: AnalysisRow) -> SecondReviewState | None:
-    """The second review of an analysis; None where its case names no reviewers, or another one is reviewed.
+    """Find the second review of an analysis; None if another analysis, or none, is under review in its case.
 
-    Raises :class:`~webapp.custody.job_records.AlteredRecord` where it is not that of the custody log.
+    Raises :class:`~webapp.custody.job_records.AlteredRecord` if it differs from the custody log.
     """
 
     def read() -> tuple[CaseReview | None, Sequence[ReviewStatement]]:
         case = row.case_id
         naming = None if case is None else session.get(CaseReview, case, populate_existing=True)
-        said = session.scalars(select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)).all()
-        people_records.refuse_altered_review(session, row.id, said, case, naming)
-        return naming, said
+        rows = session.scalars(select(ReviewStatement).where(ReviewStatement.analysis_id == row.id)).all()
+        people_records.refuse_altered_review(session, row.id, rows, case, naming)
+        return naming, rows
 
-    naming, said = job_records.read_consistently(session, row.id, read)
+    naming, rows = job_records.read_consistently(session, row.id, read)
     reviewed = None if naming is None else analysis_under_review(session, naming.case_id, row.exhibit_id)
     if naming is None or reviewed is None or reviewed.id != row.id:
         return None
-    statements = ordered(STATEMENT.validate_json(each.body) for each in said)
     case = session.get_one(CaseRow, naming.case_id)
+    statements = parse_statements(statement.body for statement in rows)
     return SecondReviewState(row, case, naming, reviewers_by_part(session, naming), statements)
 
 
 def find_review_or_404(session: Session, row: AnalysisRow) -> SecondReviewState:
-    """The second review of an analysis's exhibit in its case, or a 404 page.
+    """Find the second review of an analysis's exhibit in its case; raise a 404 error if there is none.
 
-    It may be that of another analysis (:attr:`Reviewed.row`): what is reviewed is the exhibit, which may have
-    been analysed again since somebody opened the review.
+    It may be that of another analysis (:attr:`SecondReviewState.row`), because the exhibit may have been
+    analysed again since somebody opened the review.
     """
     reviewed = None if row.case_id is None else analysis_under_review(session, row.case_id, row.exhibit_id)
-    found = None if reviewed is None else find_review(session, reviewed)
-    if found is not None:
-        return found
+    review = None if reviewed is None else find_review(session, reviewed)
+    if review is not None:
+        return review
     if row.case_id is not None and session.get(CaseReview, row.case_id) is not None:
         raise UserError(
             404,
@@ -153,60 +153,59 @@ def find_review_or_404(session: Session, row: AnalysisRow) -> SecondReviewState:
 
 
 def reviewers_by_part(session: Session, naming: CaseReview) -> dict[Part, User]:
-    """Who takes part, by part."""
+    """Return the reviewers of a case by part."""
     ids = zip(PARTS, (naming.first_id, naming.second_id, naming.third_id), strict=True)
     return {part: session.get_one(User, user_id) for part, user_id in ids if user_id is not None}
 
 
 def reviews_in_case(session: Session, case: CaseRow) -> list[ReviewInCase]:
-    """Where each exhibit of a case stands, by name."""
+    """Return the state of each second review of a case, by file name."""
     rows = analyses_under_review(session, [case.id])
-    said = statements_by_analysis(session, [row.id for row in rows])
-    found = []
-    for row in sorted(rows, key=lambda each: (each.file, each.id)):
-        statements = parse_statements(said.get(row.id, ()))
-        given = tuple(e.part for e in statements if isinstance(e, Judgement))
-        result = _outcome(statements)
-        found.append(ReviewInCase(row, standing_of(statements), given, result))
-    return found
+    bodies = statements_by_analysis(session, [row.id for row in rows])
+    reviews = []
+    for row in sorted(rows, key=lambda row: (row.file, row.id)):
+        statements = parse_statements(bodies.get(row.id, ()))
+        given = tuple(entry.part for entry in statements if isinstance(entry, Judgement))
+        reviews.append(ReviewInCase(row, standing_of(statements), given, _outcome(statements)))
+    return reviews
 
 
 def count_open_reviews(session: Session, case: CaseRow) -> int:
-    """How many second reviews of a case are not finished."""
+    """Count the unfinished second reviews of a case."""
     if session.get(CaseReview, case.id) is None:
         return 0
-    return sum(each.standing in ("awaited", "differs") for each in reviews_in_case(session, case))
+    return sum(review.standing in ("awaited", "differs") for review in reviews_in_case(session, case))
 
 
 def judged_reviews(session: Session) -> list[JudgedReview]:
-    """All reviews with both judgements; ``session`` is narrowed to what who asks may see."""
+    """Load reviews with both judgements; ``session`` comes from :mod:`webapp.accounts.visibility`."""
     query = select(
         ReviewStatement.analysis_id, AnalysisRow.case_id, AnalysisRow.exhibit_id, ReviewStatement.body
     ).join(AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id)
     bodies: dict[tuple[str, int | None, int], list[str]] = defaultdict(list)
     for analysis_id, case_id, exhibit_id, body in session.execute(query):
         bodies[analysis_id, case_id, exhibit_id].append(body)
-    annotated = _annotated(session) if bodies else {}
-    found = []
-    for (_, case_id, exhibit_id), said in bodies.items():
-        statements = parse_statements(said)
+    annotated = _first_annotations(session) if bodies else {}
+    reviews = []
+    for (_, case_id, exhibit_id), of_analysis in bodies.items():
+        statements = parse_statements(of_analysis)
         if (pair := _pair(statements)) is not None:
             first, second = pair
             since = annotated.get((case_id, exhibit_id, second.author))
             alone = since is None or since >= first.made
-            found.append(JudgedReview(first, second, standing_of(statements), alone))
-    return found
+            reviews.append(JudgedReview(first, second, standing_of(statements), alone))
+    return reviews
 
 
-def _annotated(session: Session) -> dict[tuple[int | None, int, str], datetime]:
-    """Since when each author has annotated an exhibit that is reviewed, in any analysis of it in a case."""
+def _first_annotations(session: Session) -> dict[tuple[int | None, int, str], datetime]:
+    """Return the time of each author's first annotation of a reviewed exhibit, by case and exhibit."""
     reviewed = select(_of_statement.c.exhibit_id).where(_of_statement.c.id == ReviewStatement.analysis_id)
-    whose = AnalysisRow.case_id, AnalysisRow.exhibit_id, AnnotationRow.author
+    keys = AnalysisRow.case_id, AnalysisRow.exhibit_id, AnnotationRow.author
     query = (
-        select(*whose, func.min(AnnotationRow.made))
+        select(*keys, func.min(AnnotationRow.made))
         .join(AnalysisRow, AnalysisRow.id == AnnotationRow.analysis_id)
         .where(AnalysisRow.exhibit_id.in_(reviewed))
-        .group_by(*whose)
+        .group_by(*keys)
     )
     return {
         (case_id, exhibit_id, author): since for case_id, exhibit_id, author, since in session.execute(query)
@@ -214,7 +213,7 @@ def _annotated(session: Session) -> dict[tuple[int | None, int, str], datetime]:
 
 
 def standing_of(statements: Sequence[Statement]) -> Standing:
-    """Where a review stands, by all that was said in it."""
+    """Derive the state of a review from its statements."""
     pair = _pair(statements)
     if pair is None:
         return "awaited"
@@ -224,23 +223,23 @@ def standing_of(statements: Sequence[Statement]) -> Standing:
 
 
 def statements_by_analysis(session: Session, analyses: Sequence[str]) -> dict[str, list[str]]:
-    """By id of these analyses, the JSON of all that was said; nothing of one of which nothing was."""
+    """Return the JSON of all statements by analysis; analyses without any are left out."""
     query = select(ReviewStatement.analysis_id, ReviewStatement.body).where(
         ReviewStatement.analysis_id.in_(list(analyses))
     )
-    found: dict[str, list[str]] = defaultdict(list)
+    bodies: dict[str, list[str]] = defaultdict(list)
     for analysis_id, body in session.execute(query):
-        found[analysis_id].append(body)
-    return dict(found)
+        bodies[analysis_id].append(body)
+    return dict(bodies)
 
 
 def parse_statements(bodies: Iterable[str]) -> tuple[Statement, ...]:
-    """The statements that this JSON holds, in order of time."""
+    """Parse statements and put them in order of time."""
     return ordered(STATEMENT.validate_json(body) for body in bodies)
 
 
 def _pair(statements: Sequence[Statement]) -> tuple[Judgement, Judgement] | None:
-    by_part = {e.part: e for e in statements if isinstance(e, Judgement)}
+    by_part = {entry.part: entry for entry in statements if isinstance(entry, Judgement)}
     return (by_part["first"], by_part["second"]) if len(by_part) == 2 else None
 
 
@@ -249,19 +248,19 @@ def _outcome(statements: Sequence[Statement]) -> ReviewOutcome | None:
 
 
 def review_of_statements(statements: Sequence[Statement]) -> SecondReview:
-    """Statements alone as a review: who is named in it does not matter."""
+    """Wrap statements in a review without names."""
     return SecondReview.model_construct(statements=tuple(statements))
 
 
 PAGE_SIZE = 50
 Task = Literal["judge", "answer", "resolve", "decide"]
 _BOTH = {("judgement", "first"), ("judgement", "second")}
-_ENDED = {"acceptance", "decision"}  # kinds of statements after which nothing waits for anybody
+_FINAL = {"acceptance", "decision"}  # kinds of statements that end a review
 
 
 @dataclass(frozen=True)
 class ReviewTask:
-    """Something that waits for somebody: what they are to do with which exhibit, and since when."""
+    """A task for a reviewer: what to do with which exhibit, and since when."""
 
     task: Task
     part: Part
@@ -272,7 +271,7 @@ class ReviewTask:
 
 @dataclass(frozen=True)
 class ReviewTaskPage:
-    """One page of what waits for somebody; ``total`` is all of it."""
+    """One page of the tasks of a reviewer; ``total`` counts all."""
 
     rows: tuple[ReviewTask, ...]
     number: int
@@ -281,21 +280,21 @@ class ReviewTaskPage:
 
 
 def review_tasks(session: Session, who: Principal | None) -> list[ReviewTask]:
-    """What waits for somebody, the longest first. Needs nobody's permission: it tells no more than that."""
-    return _loaded(session, _tasks(session, who))
+    """Load the tasks of a reviewer, the longest waiting first. Needs no permission: they are their own."""
+    return _load(session, _tasks(session, who))
 
 
 def review_task_page(session: Session, who: Principal | None, number: int) -> ReviewTaskPage:
-    """A part of the same; numbers past the end give the last page."""
-    found = _tasks(session, who)
-    pages = max(1, math.ceil(len(found) / PAGE_SIZE))
+    """Load a page of the tasks; numbers past the end give the last page."""
+    tasks = _tasks(session, who)
+    pages = max(1, math.ceil(len(tasks) / PAGE_SIZE))
     number = min(max(number, 1), pages)
-    rows = _loaded(session, found[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
-    return ReviewTaskPage(tuple(rows), number, pages, len(found))
+    rows = _load(session, tasks[(number - 1) * PAGE_SIZE : number * PAGE_SIZE])
+    return ReviewTaskPage(tuple(rows), number, pages, len(tasks))
 
 
 def count_review_tasks(session: Session, who: Principal | None) -> int | None:
-    """How much waits for somebody; None where they take part in no review."""
+    """Count the tasks of an account; None if it reviews nothing."""
     if who is None or who.user_id is None:
         return None
     if session.scalar(select(CaseReview.case_id).where(_takes_part(who.user_id)).limit(1)) is None:
@@ -304,9 +303,8 @@ def count_review_tasks(session: Session, who: Principal | None) -> int | None:
 
 
 def _takes_part(user_id: int) -> ColumnElement[bool]:
-    return or_(
-        *(each == user_id for each in (CaseReview.first_id, CaseReview.second_id, CaseReview.third_id))
-    )
+    parts = (CaseReview.first_id, CaseReview.second_id, CaseReview.third_id)
+    return or_(*(part == user_id for part in parts))
 
 
 class _Task(NamedTuple):
@@ -318,50 +316,49 @@ class _Task(NamedTuple):
 
 
 def _tasks(session: Session, who: Principal | None) -> list[_Task]:
-    """What waits for somebody, the longest first.
+    """Find the tasks of a reviewer, the longest waiting first.
 
-    The number of them stands on every page: rows are not loaded, and what was said is only read where both
-    judgements are in and nobody has ended it.
+    Every page shows their number, so rows are not loaded, and statements are read only for unfinished reviews
+    with both judgements.
     """
     if who is None or who.user_id is None:
         return []
     open_cases = select(CaseReview).join(CaseRow, CaseRow.id == CaseReview.case_id)
     open_cases = open_cases.where(_takes_part(who.user_id), CaseRow.closed.is_(None))
-    named = {naming.case_id: naming for naming in session.scalars(open_cases)}
-    if not named:
+    namings = {naming.case_id: naming for naming in session.scalars(open_cases)}
+    if not namings:
         return []
-    rows = review_subjects(session, named)
-    said = _kinds(session, named)
-    both: list[tuple[str, CaseReview, Part]] = []
-    found = []
-    for row in rows:
-        naming = named[row.case_id or 0]
+    kinds_by_analysis = _statement_kinds(session, namings)
+    judged: list[tuple[str, CaseReview, Part]] = []
+    tasks = []
+    for row in review_subjects(session, namings):
+        naming = namings[row.case_id or 0]
         part = _part(naming, who.user_id)
-        kinds = said.get(row.id, set())
+        kinds = kinds_by_analysis.get(row.id, set())
         if part != "third" and ("judgement", part) not in kinds:
             since = max(naming.named, row.finished or row.created)
-            found.append(_Task(since, row.id, "judge", part, naming.case_id))
-        elif kinds >= _BOTH and _ENDED.isdisjoint(kind for kind, _of_part in kinds):
-            both.append((row.id, naming, part))
-    return sorted([*found, *_after_judgements(session, both)])
+            tasks.append(_Task(since, row.id, "judge", part, naming.case_id))
+        elif kinds >= _BOTH and _FINAL.isdisjoint(kind for kind, _of_part in kinds):
+            judged.append((row.id, naming, part))
+    return sorted([*tasks, *_difference_tasks(session, judged)])
 
 
-def _after_judgements(session: Session, both: Sequence[tuple[str, CaseReview, Part]]) -> Iterator[_Task]:
-    """What waits in reviews, by id of their analysis, that have both judgements and have not ended."""
-    bodies = statements_by_analysis(session, [analysis_id for analysis_id, *_rest in both])
-    for analysis_id, naming, part in both:
+def _difference_tasks(session: Session, judged: Sequence[tuple[str, CaseReview, Part]]) -> Iterator[_Task]:
+    """Yield the tasks in unfinished reviews with both judgements, given by the id of their analysis."""
+    bodies = statements_by_analysis(session, [analysis_id for analysis_id, *_rest in judged])
+    for analysis_id, naming, part in judged:
         statements = parse_statements(bodies.get(analysis_id, ()))
         task = _difference_task(naming, part, statements)
         if task is not None:
-            since = max(each.made for each in statements)
+            since = max(statement.made for statement in statements)
             yield _Task(since, analysis_id, task, part, naming.case_id)
 
 
-def _loaded(session: Session, tasks: Sequence[_Task]) -> list[ReviewTask]:
-    rows = load_analyses(session, [each.analysis_id for each in tasks])
+def _load(session: Session, tasks: Sequence[_Task]) -> list[ReviewTask]:
+    rows = load_analyses(session, [task.analysis_id for task in tasks])
     return [
-        ReviewTask(each.task, each.part, row, session.get_one(CaseRow, each.case_id), each.since)
-        for each, row in zip(tasks, rows, strict=True)
+        ReviewTask(task.task, task.part, row, session.get_one(CaseRow, task.case_id), task.since)
+        for task, row in zip(tasks, rows, strict=True)
     ]
 
 
@@ -370,7 +367,7 @@ def _part(naming: CaseReview, user_id: int) -> Part:
 
 
 def _difference_task(naming: CaseReview, part: Part, statements: Sequence[Statement]) -> Task | None:
-    """What is to be done once both judgements are in."""
+    """Return what a reviewer has to do once both judgements are in."""
     if standing_of(statements) != "differs":
         return None
     proposal = open_proposal(review_of_statements(statements))
@@ -381,12 +378,12 @@ def _difference_task(naming: CaseReview, part: Part, statements: Sequence[Statem
     return "resolve" if naming.third_id is None and proposal is None else None
 
 
-def _kinds(session: Session, cases: Iterable[int]) -> dict[str, set[tuple[str, str]]]:
-    """Kind and part of all that was said of analyses of these cases."""
+def _statement_kinds(session: Session, cases: Iterable[int]) -> dict[str, set[tuple[str, str]]]:
+    """Return kinds and parts of the statements on analyses of these cases."""
     query = select(ReviewStatement.analysis_id, ReviewStatement.kind, ReviewStatement.part).join(
         AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id
     )
-    found: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    kinds: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for analysis_id, kind, part in session.execute(query.where(AnalysisRow.case_id.in_(list(cases)))):
-        found[analysis_id].add((kind, part))
-    return dict(found)
+        kinds[analysis_id].add((kind, part))
+    return dict(kinds)

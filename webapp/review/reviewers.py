@@ -30,7 +30,7 @@ from webapp.storage.tables import (
 
 @dataclass(frozen=True)
 class ChosenReviewers:
-    """Who is to review the exhibits of a case, by numbers of accounts, and what is hidden from the second."""
+    """Account ids of the reviewers of a case, and what is hidden from the second."""
 
     first: int
     second: int
@@ -38,30 +38,29 @@ class ChosenReviewers:
     blind: Hidden
 
     def account(self, part: Part) -> int | None:
-        """The number of the account that is to take a part."""
+        """Return the account id for a part."""
         return {"first": self.first, "second": self.second, "third": self.third}[part]
 
 
 def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: ChosenReviewers) -> CaseReview:
-    """Say who reviews the exhibits of a case, and what the second does not see until then.
+    """Name the reviewers of a case and what the second does not see before judging.
 
-    They become members of the case. Whoever has given a judgement stays, and so does what was hidden. The
-    session must be alone. Raises :class:`UserError`.
+    They become members of the case. Reviewers with a judgement cannot be replaced, and what was hidden then
+    cannot be changed. The session must be exclusive. Raises :class:`UserError`.
     """
     access.refuse_closed(session, case.id)
-    _refuse_while_blind(session, who, case.id)
-    ids = {part: each for part in queries.PARTS if (each := chosen.account(part)) is not None}
+    _refuse_second_reviewer(session, who, case.id)
+    ids = {part: user_id for part in queries.PARTS if (user_id := chosen.account(part)) is not None}
     if len(set(ids.values())) < len(ids):
         raise UserError(400, gettext("The reviewers must be different people."), gettext("Choose others."))
-    people = {part: _reviewer_account(session, part, each) for part, each in ids.items()}
-    was = session.get(CaseReview, case.id)
-    if was is not None:
-        _refuse_replacing(session, was, chosen)
-    if was is None or was.second_id != chosen.second:
-        _refuse_who_has_seen(
-            session, people["second"], select(AnalysisRow.id).where(AnalysisRow.case_id == case.id)
-        )
-    naming = was or CaseReview(case_id=case.id)
+    people = {part: _reviewer_account(session, part, user_id) for part, user_id in ids.items()}
+    previous = session.get(CaseReview, case.id)
+    if previous is not None:
+        _refuse_replacing(session, previous, chosen)
+    if previous is None or previous.second_id != chosen.second:
+        analyses = select(AnalysisRow.id).where(AnalysisRow.case_id == case.id)
+        _refuse_unblind(session, people["second"], analyses)
+    naming = previous or CaseReview(case_id=case.id)
     naming.first_id, naming.second_id, naming.third_id = chosen.first, chosen.second, chosen.third
     naming.blind, naming.named = chosen.blind, now()
     session.add(naming)
@@ -81,13 +80,13 @@ def name_reviewers(session: Session, who: Principal, case: CaseRow, chosen: Chos
 
 
 def end_review(session: Session, who: Principal, case: CaseRow) -> None:
-    """Name nobody any more; raises :class:`~webapp.errors.UserError` once a judgement is in."""
+    """End the review of a case. Raises :class:`~webapp.errors.UserError` once a judgement is in."""
     access.refuse_closed(session, case.id)
-    _refuse_while_blind(session, who, case.id)
+    _refuse_second_reviewer(session, who, case.id)
     naming = session.get(CaseReview, case.id)
     if naming is None:
         return
-    if _parts_done(session, case.id):
+    if _judged_parts(session, case.id):
         raise UserError(
             409, gettext("Judgements are in already, so the review stays."), gettext("Name another reviewer.")
         )
@@ -103,7 +102,7 @@ def end_review(session: Session, who: Principal, case: CaseRow) -> None:
 def refuse_from_second(
     session: Session, case_id: int | None, owner_id: int | None, analysis: str = ""
 ) -> None:
-    """Raise :class:`UserError` where what would come into a case is not blind for its second reviewer."""
+    """Raise :class:`UserError` if the second reviewer of a case could not review a new analysis blind."""
     naming = session.get(CaseReview, case_id) if case_id is not None else None
     if naming is None:
         return
@@ -118,11 +117,11 @@ def refuse_from_second(
             gettext("Let somebody else hand the file in, or name another second reviewer."),
         )
     if analysis:
-        _refuse_who_has_seen(session, second, [analysis])
+        _refuse_unblind(session, second, [analysis])
 
 
 def refuse_leaving_case(session: Session, row: AnalysisRow) -> None:
-    """Raise :class:`UserError` for an analysis whose review has begun: it belongs to its case."""
+    """Raise :class:`UserError` if the review of an analysis has begun, which ties it to its case."""
     if analyses_with_statements(session, [row.id]):
         raise UserError(
             409,
@@ -132,7 +131,7 @@ def refuse_leaving_case(session: Session, row: AnalysisRow) -> None:
 
 
 def refuse_deleting(session: Session, row: AnalysisRow) -> None:
-    """The same: what was said is never taken back, and nobody judges anew who has seen what is hidden."""
+    """Raise :class:`UserError` if the review has begun: statements are never removed."""
     if analyses_with_statements(session, [row.id]):
         raise UserError(
             409,
@@ -142,14 +141,14 @@ def refuse_deleting(session: Session, row: AnalysisRow) -> None:
 
 
 def refuse_removing_member(session: Session, case_id: int, user_id: int) -> None:
-    """Raise :class:`UserError` for somebody who reviews the case."""
+    """Raise :class:`UserError` if an account reviews the case."""
     naming = session.get(CaseReview, case_id)
     if naming is not None and user_id in (naming.first_id, naming.second_id, naming.third_id):
         raise UserError(409, gettext("They review this case."), gettext("Name another reviewer first."))
 
 
 def _reviewer_account(session: Session, part: Part, user_id: int) -> User:
-    """The account that is to take a part, or an answer that says why it cannot."""
+    """Return the account for a part. Raises :class:`UserError` if it cannot take it."""
     user = session.get(User, user_id)
     if user is None or user.disabled is not None:
         raise UserError(
@@ -180,17 +179,13 @@ _JUDGED: dict[Part, str] = {
 }
 
 
-def _refuse_replacing(session: Session, was: CaseReview, chosen: ChosenReviewers) -> None:
-    given = _parts_done(session, was.case_id)
-    before: dict[Part, int | None] = {"first": was.first_id, "second": was.second_id, "third": was.third_id}
-    for part in given:
-        if chosen.account(part) != before[part]:
-            raise UserError(
-                409,
-                gettext(_JUDGED[part]),
-                gettext("Change the others."),
-            )
-    if given and chosen.blind != was.blind:
+def _refuse_replacing(session: Session, previous: CaseReview, chosen: ChosenReviewers) -> None:
+    judged = _judged_parts(session, previous.case_id)
+    ids = {"first": previous.first_id, "second": previous.second_id, "third": previous.third_id}
+    for part in judged:
+        if chosen.account(part) != ids[part]:
+            raise UserError(409, gettext(_JUDGED[part]), gettext("Change the others."))
+    if judged and chosen.blind != previous.blind:
         raise UserError(
             409,
             gettext("Judgements are in already, so what is hidden stays hidden."),
@@ -198,8 +193,8 @@ def _refuse_replacing(session: Session, was: CaseReview, chosen: ChosenReviewers
         )
 
 
-def _parts_done(session: Session, case_id: int) -> set[Part]:
-    """Whose judgements of anything in a case are in, or decisions."""
+def _judged_parts(session: Session, case_id: int) -> set[Part]:
+    """Return the parts with any judgement or decision in a case."""
     query = (
         select(ReviewStatement.part)
         .join(AnalysisRow, AnalysisRow.id == ReviewStatement.analysis_id)
@@ -208,8 +203,8 @@ def _parts_done(session: Session, case_id: int) -> set[Part]:
     return set(session.scalars(query.distinct()))
 
 
-def _refuse_while_blind(session: Session, who: Principal, case_id: int) -> None:
-    """Whoever reviews second does not change what is hidden from them."""
+def _refuse_second_reviewer(session: Session, who: Principal, case_id: int) -> None:
+    """Raise :class:`UserError` for the second reviewer, who must not change what is hidden from them."""
     naming = session.get(CaseReview, case_id)
     if naming is not None and naming.second_id == who.user_id:
         raise UserError(
@@ -217,11 +212,10 @@ def _refuse_while_blind(session: Session, who: Principal, case_id: int) -> None:
         )
 
 
-def _refuse_who_has_seen(session: Session, second: User, analyses: Any) -> None:
-    """Raise :class:`UserError` for a second reviewer who handed an analysis's bytes in, or annotated them.
+def _refuse_unblind(session: Session, second: User, analyses: Any) -> None:
+    """Raise :class:`UserError` if a second reviewer uploaded or annotated the exhibit of an analysis.
 
-    They may have done so where whoever names them does not see it: what is said names the analysis asked
-    about, and neither what they did nor where.
+    That may have happened where the caller cannot see it, so the error names only the analysis asked about.
     """
     own = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id == second.id)
     annotated = (

@@ -36,144 +36,147 @@ from webapp.review.annotations import later_timestamp
 from webapp.review.queries import SecondReviewState
 from webapp.storage.tables import AnalysisRow, ReviewStatement
 
-MAX_STATEMENTS = 1000  # of one review
+MAX_STATEMENTS = 1000  # per review
 
 
 def find_recorded(row: AnalysisRow, statement_id: str) -> SecondReviewState | None:
-    """The review, where this statement is in it already: the request that made it was cut off."""
+    """Return the review if it contains this statement already, because the request was repeated."""
     with context.database().begin() as session:
-        found = queries.find_review_or_404(session, reload_row(session, row.id))
-        return found if any(each.id == statement_id for each in found.statements) else None
+        review = queries.find_review_or_404(session, reload_row(session, row.id))
+        recorded = any(statement.id == statement_id for statement in review.statements)
+        return review if recorded else None
 
 
 def judge(
-    row: AnalysisRow, who: Principal, said: Mapping[str, Any], statement_id: str | None = None
+    row: AnalysisRow, who: Principal, values: Mapping[str, Any], statement_id: str | None = None
 ) -> SecondReviewState:
-    """Give one's own judgement: ``conclusion``, ``reasons`` and ``stretches``. It is never changed.
+    """Record one's own judgement: ``conclusion``, ``reasons`` and ``stretches``. It is never changed.
 
-    Raises :class:`~webapp.errors.UserError` for the third reviewer, a second judgement, and stretches that do
-    not fit the exhibit.
+    Raises :class:`~webapp.errors.UserError` for the third reviewer, a second judgement, and stretches beyond
+    the exhibit.
     """
     with context.database().alone() as session:
-        found, part = _taking_part(session, row, who)
+        review, part = _review_and_part(session, row, who)
         if part == "third":
             raise UserError(
                 403,
                 gettext("The third reviewer decides differences only."),
                 gettext("Wait for both judgements."),
             )
-        if found.own_judgement(part) is not None:
+        if review.own_judgement(part) is not None:
             raise UserError(
                 409,
                 gettext("Your judgement is in already, and stays as it is."),
                 gettext("Say more below it."),
             )
-        hidden = {"hidden": found.naming.blind} if part == "second" else {}
-        made = _parsed(said, who, part, "judgement", found, statement_id, **hidden)
-        assert isinstance(made, Judgement)
-        length = found.row.duration or 0.0
-        if made.stretches and not length:
+        hidden = {"hidden": review.naming.blind} if part == "second" else {}
+        judgement = _parse({**values, **hidden}, who, part, "judgement", review, statement_id)
+        assert isinstance(judgement, Judgement)
+        length = review.row.duration or 0.0
+        if judgement.stretches and not length:
             raise UserError(
                 400, gettext("A photograph has no stretches of time."), gettext("Leave them out.")
             )
-        for number, each in enumerate(made.stretches, start=1):
-            if each.end > length + 1:
+        for number, stretch in enumerate(judgement.stretches, start=1):
+            if stretch.end > length + 1:
                 raise UserError(
                     400,
                     gettext("A stretch ends after the exhibit does."),
                     gettext("Correct its end."),
                     field=f"end-{number}",
                 )
-        return _keep(session, found, made)
+        return _record(session, review, judgement)
 
 
 def say(row: AnalysisRow, who: Principal, text: str, statement_id: str | None = None) -> SecondReviewState:
-    """Add to the recorded conversation of both and the third."""
+    """Add a message to the recorded conversation of the reviewers."""
     with context.database().alone() as session:
-        found, part = _resolving(session, row, who)
-        return _keep(session, found, _parsed({"text": text}, who, part, "message", found, statement_id))
+        review, part = _difference_and_part(session, row, who)
+        message = _parse({"text": text}, who, part, "message", review, statement_id)
+        return _record(session, review, message)
 
 
 def propose(
-    row: AnalysisRow, who: Principal, said: Mapping[str, Any], statement_id: str | None = None
+    row: AnalysisRow, who: Principal, values: Mapping[str, Any], statement_id: str | None = None
 ) -> SecondReviewState:
     """Propose a joint conclusion: ``conclusion`` and ``reasons``. A newer proposal replaces it."""
     with context.database().alone() as session:
-        found, part = _resolving(session, row, who)
+        review, part = _difference_and_part(session, row, who)
         _refuse_third(part)
-        return _keep(session, found, _parsed(said, who, part, "proposal", found, statement_id))
+        return _record(session, review, _parse(values, who, part, "proposal", review, statement_id))
 
 
 def accept(
     row: AnalysisRow, who: Principal, proposal: str, statement_id: str | None = None
 ) -> SecondReviewState:
-    """Agree with what the other proposes, which resolves the difference.
+    """Accept the other reviewer's proposal, which resolves the difference.
 
-    Raises :class:`~webapp.errors.UserError` for one's own proposal, and for one that is not the newest.
+    Raises :class:`~webapp.errors.UserError` for one's own proposal, and unless it is the newest.
     """
     with context.database().alone() as session:
-        found, part = _resolving(session, row, who)
+        review, part = _difference_and_part(session, row, who)
         _refuse_third(part)
-        offered = open_proposal(found.disclosed)
-        if offered is None or offered.id != proposal:
+        newest = open_proposal(review.disclosed)
+        if newest is None or newest.id != proposal:
             raise UserError(
                 409,
                 gettext("This is not the newest proposal."),
                 gettext("Reload the page and read the newest."),
             )
-        if offered.part == part:
+        if newest.part == part:
             raise UserError(
                 409, gettext("The other reviewer has to accept your proposal."), gettext("Wait for them.")
             )
-        return _keep(
-            session, found, _parsed({"about": proposal}, who, part, "acceptance", found, statement_id)
-        )
+        acceptance = _parse({"about": proposal}, who, part, "acceptance", review, statement_id)
+        return _record(session, review, acceptance)
 
 
 def decide(
-    row: AnalysisRow, who: Principal, said: Mapping[str, Any], statement_id: str | None = None
+    row: AnalysisRow, who: Principal, values: Mapping[str, Any], statement_id: str | None = None
 ) -> SecondReviewState:
-    """Decide a difference as the third: ``conclusion`` and ``reasons``.
+    """Decide a difference as the third reviewer: ``conclusion`` and ``reasons``.
 
     Raises :class:`~webapp.errors.UserError` for anybody else.
     """
     with context.database().alone() as session:
-        found, part = _resolving(session, row, who)
+        review, part = _difference_and_part(session, row, who)
         if part != "third":
             raise UserError(
                 403,
                 gettext("Only the third reviewer decides."),
                 gettext("Propose a joint conclusion instead."),
             )
-        return _keep(session, found, _parsed(said, who, part, "decision", found, statement_id))
+        return _record(session, review, _parse(values, who, part, "decision", review, statement_id))
 
 
-def _taking_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[SecondReviewState, Part]:
-    """The review and one's part in it.
+def _review_and_part(session: Session, row: AnalysisRow, who: Principal) -> tuple[SecondReviewState, Part]:
+    """Return the review and the caller's part in it.
 
-    Raises :class:`UserError` where there is no review, its case is closed, one has no part, or it is full.
+    Raises :class:`UserError` without a review or part, in a closed case, or if the review is full.
     """
-    found = queries.find_review_or_404(session, reload_row(session, row.id))
+    review = queries.find_review_or_404(session, reload_row(session, row.id))
     access.refuse_closed(session, row.case_id)
-    part = found.part_of(who.user_id)
+    part = review.part_of(who.user_id)
     if part is None:
         raise UserError(403, gettext("You are no reviewer of this case."), gettext("Its page says who is."))
-    if len(found.statements) >= MAX_STATEMENTS:
+    if len(review.statements) >= MAX_STATEMENTS:
         raise UserError(409, gettext("This review is as long as it can be."), gettext("Resolve it."))
-    return found, part
+    return review, part
 
 
-def _resolving(session: Session, row: AnalysisRow, who: Principal) -> tuple[SecondReviewState, Part]:
-    """The review and one's part in it, where there is a difference to be resolved."""
-    found, part = _taking_part(session, row, who)
-    review = found.disclosed
-    if len(review.given) < 2:
+def _difference_and_part(
+    session: Session, row: AnalysisRow, who: Principal
+) -> tuple[SecondReviewState, Part]:
+    """Like :func:`_review_and_part`, but refuse reviews without an unresolved difference."""
+    review, part = _review_and_part(session, row, who)
+    disclosed = review.disclosed
+    if len(disclosed.given) < 2:
         raise NotReady(gettext("Both judgements must be in first."), gettext("Wait for the other one."))
-    if outcome(review) is not None:
+    if outcome(disclosed) is not None:
         raise UserError(
             409, gettext("There is nothing left to resolve."), gettext("The page says how it ended.")
         )
-    return found, part
+    return review, part
 
 
 def _refuse_third(part: Part) -> None:
@@ -181,63 +184,61 @@ def _refuse_third(part: Part) -> None:
         raise UserError(403, gettext("The third reviewer decides instead."), gettext("Send a decision."))
 
 
-def _parsed(
-    said: Mapping[str, Any],
+def _parse(
+    values: Mapping[str, Any],
     who: Principal,
     part: Part,
     kind: str,
-    found: SecondReviewState,
+    review: SecondReviewState,
     statement_id: str | None,
-    **more: str,
 ) -> Statement:
-    """What somebody says as the statement to be kept; raises :class:`UserError` where it is none."""
+    """Build the statement of these values. Raises :class:`UserError` for invalid ones."""
     own = {
         "id": statement_id or secrets.token_hex(16),
         "author": who.display,
         "part": part,
-        "made": later_timestamp(found.statements),
+        "made": later_timestamp(review.statements),
         "kind": kind,
     }
     try:
-        return parse({**said, **own, **more})
+        return parse({**values, **own})
     except SecondReviewError as problem:
         raise UserError(
             400, translated(str(problem)), gettext("Nothing was recorded."), field=problem.field
         ) from None
 
 
-def _keep(session: Session, found: SecondReviewState, made: Statement) -> SecondReviewState:
-    """Add a statement and its entry in the custody log; the review as it is then, read anew."""
-    values = statement_json(made)
+def _record(session: Session, review: SecondReviewState, statement: Statement) -> SecondReviewState:
+    """Add a statement and its entry in the custody log; return the review, read again."""
+    row, values = review.row, statement_json(statement)
     session.add(
         ReviewStatement(
-            analysis_id=found.row.id,
-            id=made.id,
-            kind=made.kind,
-            part=made.part,
-            made=made.made,
+            analysis_id=row.id,
+            id=statement.id,
+            kind=statement.kind,
+            part=statement.part,
+            made=statement.made,
             body=json.dumps(values, ensure_ascii=False),
         )
     )
     details: dict[str, str | int | None] = {
-        "kind": made.kind,
-        "id": made.id,
-        "part": made.part,
-        "case": found.case.id,
+        "kind": statement.kind,
+        "id": statement.id,
+        "part": statement.part,
+        "case": review.case.id,
         "sha256": checksum([values]),
     }
-    match made:
-        case Judgement():  # what it says is disclosed with the other one
-            details["hidden until then"] = made.hidden
+    match statement:
+        case Judgement():  # its conclusion is disclosed with the other judgement
+            details["hidden until then"] = statement.hidden
         case Decision():
-            details["conclusion"] = made.conclusion
+            details["conclusion"] = statement.conclusion
         case Acceptance():
-            details["about"] = made.about
+            details["about"] = statement.about
         case Message() | Proposal():
-            pass  # its words are in its checksum
+            pass  # the checksum covers the text
         case _:
-            assert_never(made)
-    row = found.row
+            assert_never(statement)
     custody_log.append(session, "second review", details, exhibit=row.exhibit.sha256, analysis=row.id)
     session.flush()
     return queries.find_review_or_404(session, reload_row(session, row.id))

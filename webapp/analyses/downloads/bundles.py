@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 
 
 _WIDTH = 104
-_COLUMN = 20  # where the meanings of the files begin
-_MEANINGS = (
+_COLUMN = 20  # where the descriptions of the files begin
+_DESCRIPTIONS = (
     ("index.html", N_("the review page, all in one file")),
     (
         "report.pdf",
@@ -96,7 +96,7 @@ _MEANINGS = (
 def render_readme(
     view: ReportView, sha256: str, made: datetime, media: str | None, files: Container[str]
 ) -> str:
-    """The text; ``media`` is the path of the video or photo among the bundle's ``files``, if it is there."""
+    """Render README.txt; ``media`` is the path of the playable exhibit among ``files``, if it is there."""
     return "\n".join(
         (
             *_heading(gettext("Reelproof review bundle"), "="),
@@ -115,12 +115,12 @@ def render_readme(
             *_heading(gettext("What is in it"), "-"),
             *(
                 line
-                for name, meaning in _MEANINGS
-                if name != CUSTODY or CUSTODY in files  # others say themselves that they may be missing
-                for line in _row(name, gettext(meaning))
+                for name, description in _DESCRIPTIONS
+                if name != CUSTODY or CUSTODY in files  # other optional files say so in their description
+                for line in _row(name, gettext(description))
             ),
             "",
-            *_paragraph(_media(media, still=view.still)),
+            *_paragraph(_describe_media(media, still=view.still)),
             "",
             *_heading(gettext("To check it"), "-"),
             *_checking(),
@@ -130,19 +130,19 @@ def render_readme(
 
 
 def _about(view: ReportView, sha256: str, made: datetime) -> list[str]:
-    told = gettext(
+    verdict = gettext(
         "%(verdict)s (a machine's finding; a person must review it)", verdict=translated(view.verdict)
     )
     when = gettext("%(made)s by Reelproof %(version)s", made=iso_milliseconds(made), version=__version__)
     return [
         *_row(gettext("Exhibit"), view.head.file, wrapped=False),
         *_row("SHA-256", sha256, wrapped=False),
-        *_row(gettext("Verdict"), told, wrapped=False),
+        *_row(gettext("Verdict"), verdict, wrapped=False),
         *_row(gettext("Bundle made"), when, wrapped=False),
     ]
 
 
-def _media(media: str | None, *, still: bool) -> str:
+def _describe_media(media: str | None, *, still: bool) -> str:
     if media is None and still:
         return gettext("The photo is not in this bundle.")
     if media is None:
@@ -184,8 +184,8 @@ def _heading(text: str, line: str) -> tuple[str, ...]:
     return text, line * len(text), *([""] if line == "=" else [])
 
 
-def _row(name: str, meaning: str, *, wrapped: bool = True) -> list[str]:
-    parts = textwrap.wrap(meaning, _WIDTH - _COLUMN) if wrapped else [meaning]
+def _row(name: str, description: str, *, wrapped: bool = True) -> list[str]:
+    parts = textwrap.wrap(description, _WIDTH - _COLUMN) if wrapped else [description]
     start = f"{name} ".ljust(_COLUMN)
     return [start + parts[0], *(" " * _COLUMN + part for part in parts[1:])]
 
@@ -208,11 +208,11 @@ def render_offline_page(
     files: dict[str, str],
     references: Sequence[ComparisonView] = (),
 ) -> str:
-    """``index.html`` of a bundle.
+    """Render ``index.html`` of a bundle in the current language, which is that of ``view`` and ``data``.
 
     ``data`` is :func:`webapp.review.desk_data.desk_document` with addresses relative to the page, ``files``
-    maps names of other files of the bundle to what they are, ``references`` are comparisons whose pictures
-    lie in the bundle. It speaks the language spoken now, which is that of ``view`` and ``data``.
+    maps names of other files of the bundle to descriptions, ``references`` are comparisons with pictures in
+    the bundle.
     """
     styles = "\n".join((_STATIC / "css" / name).read_text(encoding="utf-8") for name in _STYLES)
     code = combine_scripts()
@@ -234,29 +234,29 @@ def render_offline_page(
 
 
 def combine_scripts() -> str:
-    """The review desk's modules as one: each once, after those it needs, without imports and exports.
+    """Concatenate the modules of the review desk in order of their dependencies, without imports.
 
-    Works because they import names only, from each other only, and no two of them declare
-    the same one; a test holds them to that.
+    This works because they import only names, only from each other, and no two declare the same name; a test
+    checks that.
     """
-    done: dict[str, str] = {}
+    modules: dict[str, str] = {}
 
     def add(name: str) -> None:
-        if name in done:
+        if name in modules:
             return
         text = (_STATIC / "js" / name).read_text(encoding="utf-8")
-        done[name] = ""  # before what it needs, so that a circle ends
-        for needed in _IMPORT.findall(text):
-            add(posixpath.normpath(posixpath.join(posixpath.dirname(name), needed)))
-        del done[name]
-        done[name] = _EXPORT.sub("", _IMPORT.sub("", text))
+        modules[name] = ""  # ends the recursion where modules import each other
+        for imported in _IMPORT.findall(text):
+            add(posixpath.normpath(posixpath.join(posixpath.dirname(name), imported)))
+        del modules[name]
+        modules[name] = _EXPORT.sub("", _IMPORT.sub("", text))
 
     add(_ENTRY)
-    return "\n".join(done.values())
+    return "\n".join(modules.values())
 
 
 def _json(value: object) -> str:
-    """JSON that cannot end the element it stands in."""
+    """Encode JSON that cannot end the HTML element around it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
@@ -264,12 +264,12 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+# Why nothing plays in a bundle without the video or, if the exhibit is a still image, the photo.
 _WITHOUT = {
     False: N_("This bundle was made without the video; its kept frames are shown."),
     True: N_("This bundle was made without the photo; its kept pictures are shown."),
 }
-"""Why nothing plays in a bundle without the video; without the photo, where it is ``True``."""
-# What index.html leads to, and the words for it.
+# The files that index.html links to.
 _LINKED = {
     "report.pdf": N_("PDF report"),
     "report.html": N_("HTML report"),
@@ -280,149 +280,143 @@ _LINKED = {
     MANIFEST: N_("Manifest"),
     "README.txt": N_("Read me"),
 }
-_NOT_ALWAYS = (CUSTODY, SECOND_REVIEW)
-_MEDIA = "media/"  # the folder of what plays of the exhibit
+_OPTIONAL = (CUSTODY, SECOND_REVIEW)
+_MEDIA = "media/"  # the folder of the playable exhibit
 
 
 @dataclass(frozen=True)
 class _Bundle:
-    """A bundle that is to be made, and of what.
+    """The inputs of a bundle.
 
-    All that was said is as its reports have it: somebody may add to it while they are rendered.
+    Annotations and case details are those of its reports; newer ones may exist.
     """
 
     row: AnalysisRow
     result: LoadedResult
-    reports: Path  # the folder of reports that are handed out
-    said: RenderedFrom
+    reports: Path  # their folder
+    rendered_from: RenderedFrom
     made: datetime
-    video: bool  # whether what plays of the exhibit comes along
-    with_log: bool  # whether its custody log does
+    video: bool  # whether to include the playable exhibit
+    with_log: bool  # whether to include the custody log
 
 
 def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str, bytes | Path]:
-    """The files of a bundle by name, small ones as bytes, large ones as where they lie.
+    """Collect the files of a bundle by name: small ones as bytes, large ones as paths.
 
-    Needs an application context. The reports and the page of the bundle speak the language spoken now, in
-    which its result has to be.
+    Uses the current language, which must be that of the result.
     """
-    row, result = bundle.row, bundle.result
-    files = _kept_files(database, folders, bundle)
-    compared = [
-        reference_comparisons.load_result(reference_comparisons.get_or_404(each))
-        for each in bundle.said.compared
+    row, result, inputs = bundle.row, bundle.result, bundle.rendered_from
+    folder = folders.result(row.id)
+    files: dict[str, bytes | Path] = {path: folder / path for path in result.view.kept}
+    files |= {name: bundle.reports / name for name in ("report.pdf", "report.html")}
+    files["analysis.json"] = folder / "analysis.json"
+    for name in (LABORATORY, SECOND_REVIEW):
+        if (bundle.reports / name).is_file():
+            files[name] = bundle.reports / name
+    files[CASE] = inputs.case.with_time_zone().to_json().encode()
+    if bundle.with_log:
+        with database.begin() as session:
+            files[CUSTODY] = kept_reports.log_beside(session, row.exhibit.sha256, bundle.reports)
+    comparisons = [
+        reference_comparisons.load_result(reference_comparisons.get_or_404(comparison_id))
+        for comparison_id in inputs.compared
     ]
-    for each in compared:
-        below = each.folder.relative_to(folders.data)
-        files |= {f"{below}/{name}": each.folder / name for name in (*each.sums, COMPARISON_SUMS_FILE)}
+    for comparison in comparisons:
+        below = comparison.folder.relative_to(folders.data)
+        names = (*comparison.sums, COMPARISON_SUMS_FILE)
+        files |= {f"{below}/{name}": comparison.folder / name for name in names}
     files[ANNOTATIONS] = file_text(
-        bundle.said.annotations,
+        inputs.annotations,
         analysis=row.id,
         analysis_sha256=result.sha256,
         exhibit_sha256=row.exhibit.sha256,
         saved=bundle.made,
     ).encode()
-    view = result.view
     if bundle.video:
-        media = _media_bundles(database, folders, row)
+        media = _find_media(database, folders, row)
     else:
-        media = _Media(Playback("none", "", 0.0, 0, 0, _WITHOUT[view.still]))
+        media = _Media(Playback("none", "", 0.0, 0, 0, _WITHOUT[result.view.still]))
     if media.name and media.path:
         files[media.name] = media.path
-    files["index.html"] = _index_page(folders, bundle, compared, media, files)
-    files["README.txt"] = render_readme(view, row.exhibit.sha256, bundle.made, media.name, files).encode()
-    return files
-
-
-def _kept_files(database: Database, folders: Folders, bundle: _Bundle) -> dict[str, bytes | Path]:
-    """The pictures and records of the analysis, its reports, and what is known of its case."""
-    row, reports = bundle.row, bundle.reports
-    folder = folders.result(row.id)
-    files: dict[str, bytes | Path] = {path: folder / path for path in bundle.result.view.kept}
-    files |= {name: reports / name for name in ("report.pdf", "report.html")}
-    files["analysis.json"] = folder / "analysis.json"
-    for name in (LABORATORY, SECOND_REVIEW):
-        if (reports / name).is_file():
-            files[name] = reports / name
-    files[CASE] = bundle.said.case.with_time_zone().to_json().encode()
-    if bundle.with_log:
-        with database.begin() as session:
-            files[CUSTODY] = kept_reports.log_beside(session, row.exhibit.sha256, reports)
+    files["index.html"] = _index_page(folders, bundle, comparisons, media, files)
+    readme = render_readme(result.view, row.exhibit.sha256, bundle.made, media.name, files)
+    files["README.txt"] = readme.encode()
     return files
 
 
 @dataclass(frozen=True)
 class _Media:
-    """What plays of the exhibit: ``name`` is its file in the bundle, ``path`` where that lies now."""
+    """The playable exhibit: ``name`` is its file in the bundle, ``path`` the present one."""
 
-    plays: Playback | None
+    playback: Playback | None
     name: str | None = None
     path: Path | None = None
 
 
-def _media_bundles(database: Database, folders: Folders, row: AnalysisRow) -> _Media:
-    """What plays of the exhibit, which is checked against its SHA-256 first where it plays itself."""
-    found = playback.playable_file(folders, row)
-    if found is None:
+def _find_media(database: Database, folders: Folders, row: AnalysisRow) -> _Media:
+    """Find what plays of the exhibit; the exhibit itself is verified first."""
+    playable = playback.playable_file(folders, row)
+    if playable is None:
         return _Media(playback.read_playback(folders, row))
-    path, plays = found
-    if plays.source == "exhibit":
-        # The report's check may be an old one, or about the store's copy.
+    path, decision = playable
+    if decision.source == "exhibit":
+        # The report's check may be old, or about the store's copy.
         path = verified_exhibit(database, folders, row)
-    return _Media(plays, f"{_MEDIA}{plays.source}.{SUFFIXES[plays.mimetype]}", path)
+    return _Media(decision, f"{_MEDIA}{decision.source}.{SUFFIXES[decision.mimetype]}", path)
 
 
 def _index_page(
     folders: Folders,
     bundle: _Bundle,
-    compared: Sequence[ComparisonResult],
+    comparisons: Sequence[ComparisonResult],
     media: _Media,
     files: Container[str],
 ) -> bytes:
-    """``index.html``, which links to those of :data:`_LINKED` that are among ``files``."""
-    from reports.comparison.comparison_section import (
-        comparison_view,  # brings OpenCV, as the report's view does
-    )
+    # Loads OpenCV, like the view of the report.
+    from reports.comparison.comparison_section import comparison_view
 
-    where = desk_data.DeskAddresses(media=media.name)
-    data = desk_data.desk_document(bundle.row.id, bundle.result, media.plays, where)
+    addresses = desk_data.DeskAddresses(media=media.name)
+    data = desk_data.desk_document(bundle.row.id, bundle.result, media.playback, addresses)
     references = [
         comparison_view(
-            each.comparison, folders.data, each.sums[COMPARISON_FILE], f"comparisons/{each.folder.name}/"
+            one.comparison, folders.data, one.sums[COMPARISON_FILE], f"comparisons/{one.folder.name}/"
         )
-        for each in compared
+        for one in comparisons
     ]
-    linked = {
-        name: gettext(words) for name, words in _LINKED.items() if name in files or name not in _NOT_ALWAYS
+    links = {
+        name: gettext(words) for name, words in _LINKED.items() if name in files or name not in _OPTIONAL
     }
-    return render_offline_page(bundle.result.view, data, bundle.said.annotations, linked, references).encode()
+    annotations = bundle.rendered_from.annotations
+    return render_offline_page(bundle.result.view, data, annotations, links, references).encode()
 
 
-def _packed(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path]) -> Path:
-    """Where the zip of a bundle lies, among what is on its way; raises :class:`UserError` without room."""
+def _pack(settings: Settings, bundle: _Bundle, files: dict[str, bytes | Path]) -> Path:
+    """Write the zip of a bundle into the incoming folder. Raises :class:`UserError` without room."""
     incoming = Folders.local(settings.data).incoming
     size, room = _size(files), shutil.disk_usage(incoming).free - settings.spare
     if size > room:
-        without = {name: each for name, each in files.items() if not name.startswith(_MEDIA)}
+        without = {name: content for name, content in files.items() if not name.startswith(_MEDIA)}
         raise _no_room(may_fit_without_video=_size(without) <= room)
     about = manifest.new_manifest(
         bundle.result.analysis, "bundle", made=iso_milliseconds(bundle.made), analysis_id=bundle.row.id
     )
-    place = incoming / f"{secrets.token_hex(16)}.zip"
+    path = incoming / f"{secrets.token_hex(16)}.zip"
     try:
-        with signing.sign_bundle(settings, files, place.with_suffix(".pdf")) as (whole, key):
-            review_bundle.write_bundle(place, whole, about, key)
+        with signing.sign_bundle(settings, files, path.with_suffix(".pdf")) as (signed_files, key):
+            review_bundle.write_bundle(path, signed_files, about, key)
     except BaseException as problem:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         if is_disk_full(problem):
             raise _no_room(may_fit_without_video=any(name.startswith(_MEDIA) for name in files)) from problem
         raise
-    return place
+    return path
 
 
 def _size(files: Mapping[str, bytes | Path]) -> int:
-    """Bytes of all files, about what the zip of a bundle takes: pictures and video are compressed already."""
-    return sum(len(each) if isinstance(each, bytes) else each.stat().st_size for each in files.values())
+    """Sum the sizes of all files. The zip is about as large, because pictures and video are compressed."""
+    return sum(
+        len(content) if isinstance(content, bytes) else content.stat().st_size for content in files.values()
+    )
 
 
 def _no_room(*, may_fit_without_video: bool) -> UserError:
@@ -437,11 +431,10 @@ def _no_room(*, may_fit_without_video: bool) -> UserError:
 def make_bundle(
     row: AnalysisRow, folder: Path, *, video: bool, language_code: str, in_line: bool = True
 ) -> Path:
-    """The bundle of a finished analysis, with what reviewers said until now; where its zip lies.
+    """Make the bundle of a finished analysis, record the download, and return the path of its zip.
 
-    ``folder`` is that of its result, ``in_line`` as of
-    :func:`~webapp.analyses.downloads.reports.current_report`. That it is handed out is recorded. Whoever
-    asks removes the zip.
+    ``folder`` is that of the result; ``in_line`` is passed to
+    :func:`~webapp.analyses.downloads.reports.current_report`. The caller removes the zip.
     """
     settings, database, folders = context.settings(), context.database(), context.folders()
     refuse_altered_files(folder)
@@ -451,26 +444,26 @@ def make_bundle(
         database, folders, row, with_log=with_log, language_code=language_code, in_line=in_line
     )
     with translation.speaking(language_code):
-        said = kept_reports.rendered_from(reports)
-        bundle = _Bundle(row, load_result(folder), reports, said, now(), video, with_log)
+        inputs = kept_reports.rendered_from(reports)
+        bundle = _Bundle(row, load_result(folder), reports, inputs, now(), video, with_log)
         files = _contents(database, folders, bundle)
-    place = _packed(settings, bundle, files)
+    path = _pack(settings, bundle, files)
     try:
         log = files.get(CUSTODY)
         assert log is None or isinstance(log, bytes)
-        record_download(row, "bundle.zip", place, log=log)
+        record_download(row, "bundle.zip", path, log=log)
     except BaseException:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
-    return place
+    return path
 
 
 def send_bundle(row: AnalysisRow, folder: Path, *, video: bool, language_code: str = DEFAULT) -> Response:
-    """The bundle of a finished analysis as a download; parameters as of :func:`make`."""
-    place = make_bundle(row, folder, video=video, language_code=language_code)
+    """Send the bundle of a finished analysis; parameters as for :func:`make_bundle`."""
+    path = make_bundle(row, folder, video=video, language_code=language_code)
     try:
-        response = send_and_forget(place, "application/zip")
+        response = send_and_forget(path, "application/zip")
     finally:
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     response.headers.set("Content-Disposition", "attachment", filename=download_name(row, "bundle.zip"))
     return response

@@ -40,30 +40,30 @@ from webapp.storage.key_files import mac
 from webapp.storage.tables import AnalysisRow, Condition, CustodyRow, Exhibit, State
 from webapp.validations import quoted_extract
 
-_LOOK_EVERY = 0.05  # seconds
+_POLL_INTERVAL = 0.05  # seconds
 
 
 @contextlib.contextmanager
 def hold_report_lock(folders: Folders, analysis_id: str, patience: float) -> Iterator[bool]:
-    """Hold the lock for rendering reports of an analysis; False if another had it for ``patience`` seconds.
+    """Hold the lock for rendering reports of an analysis; False if it was taken for ``patience`` seconds.
 
-    Where the file system knows no locks of folders everybody gets it: then a report may be rendered twice.
+    On file systems without locks of folders everybody gets it; then a report may be rendered twice.
     """
-    place = folders.reports_of(analysis_id)
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock, until = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + patience
+    folder = folders.reports_of(analysis_id)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock, deadline = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + patience
     try:
-        while not (mine := _locked(lock, fcntl.LOCK_EX)) and time.monotonic() < until:
-            time.sleep(_LOOK_EVERY)
-        yield mine
+        while not (locked := _try_lock(lock, fcntl.LOCK_EX)) and time.monotonic() < deadline:
+            time.sleep(_POLL_INTERVAL)
+        yield locked
     finally:
         os.close(lock)
 
 
 def report_status(folders: Folders, row: AnalysisRow) -> Literal["being made", "available"] | None:
-    """How the report of an analysis stands, for programs and pages; None before the analysis is done.
+    """Return the state of an analysis's report; None before the analysis is done.
 
-    One that is not kept is available too: it is rendered when somebody asks for it.
+    A report that is not kept is available, too: it is rendered on demand.
     """
     if row.state != State.DONE:
         return None
@@ -71,40 +71,40 @@ def report_status(folders: Folders, row: AnalysisRow) -> Literal["being made", "
 
 
 def is_rendering(folders: Folders, analysis_id: str) -> bool:
-    """Whether a report of an analysis is rendered now, on this machine or one that shares its locks."""
+    """Tell whether a report is being rendered, on this machine or one that shares its locks."""
     try:
         lock = os.open(folders.reports_of(analysis_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        return not _locked(lock, fcntl.LOCK_SH)
+        return not _try_lock(lock, fcntl.LOCK_SH)
     finally:
         os.close(lock)
 
 
-def _locked(lock: int, kind: int) -> bool:
+def _try_lock(lock: int, kind: int) -> bool:
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:
-        return True
+    except OSError:  # the file system has no locks
+        pass
     return True
 
 
+# Renders a report from analysis.json, further inputs and the text of the log into a folder.
 Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
-"""Renders a report, given ``analysis.json``, what stands beside it, the text of the log, and the place."""
 
 _SUMS = "macs.json"
 _INPUTS = "inputs.json"
-_HANDED_OUT = 600  # seconds after it was asked for in which a report may still be read, say into a bundle
-# What is done so often, and changes nothing in a report, that none is rendered anew for it.
+_GRACE = 600  # seconds in which a requested report may still be read, for instance into a bundle
+# Frequent acts that change nothing in a report, so that it need not be rendered again.
 _PASSING = ("view", "export", "integrity check")
 
 
 @dataclass(frozen=True)
 class RenderedFrom:
-    """What a kept report says of what people did, for files that must not contradict it."""
+    """The annotations and case details in a kept report, for files that must not contradict it."""
 
     annotations: tuple[Annotation, ...]
     case: CaseDetails
@@ -112,28 +112,28 @@ class RenderedFrom:
 
 
 def rendered_from(place: Path) -> RenderedFrom:
-    """What the report in the folder ``place``, which is unaltered, was rendered from."""
-    kept = json.loads((place / _INPUTS).read_bytes())
+    """Read the inputs of the unaltered report in the folder ``place``."""
+    stored = json.loads((place / _INPUTS).read_bytes())
     return RenderedFrom(
-        tuple(map(parse, kept["annotations"])), parsed_case(kept["case"]), tuple(kept["comparisons"])
+        tuple(map(parse, stored["annotations"])), parsed_case(stored["case"]), tuple(stored["comparisons"])
     )
 
 
 def log_beside(session: Session, sha256: str, place: Path) -> bytes:
-    """The log of an exhibit as it is handed out beside the report in ``place``, which holds one.
+    """Export the log of an exhibit to go with the report in ``place``, which contains an earlier export.
 
-    It goes on from that one up to what the report does not tell of: an annotation made since would be missing
-    from the files around it.
+    It ends before the first entry that the report does not reflect: files beside it would lack, for instance,
+    a newer annotation.
     """
-    told = CustodyHead.model_validate_json((place / CUSTODY).read_bytes()).count
-    since = CustodyRow.exhibit == sha256, CustodyRow.number > told, CustodyRow.action.not_in(_PASSING)
-    first = session.scalar(select(func.min(CustodyRow.number)).where(*since))
+    count = CustodyHead.model_validate_json((place / CUSTODY).read_bytes()).count
+    newer = CustodyRow.exhibit == sha256, CustodyRow.number > count, CustodyRow.action.not_in(_PASSING)
+    first = session.scalar(select(func.min(CustodyRow.number)).where(*newer))
     return custody_log.export_log(session, sha256, until=None if first is None else first - 1)
 
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What is said and done until now, as far as it goes into a report."""
+    """The current inputs of a report."""
 
     annotations: list[dict[str, Any]]
     case: dict[str, Any]
@@ -145,10 +145,9 @@ class _Inputs:
 
 @dataclass(frozen=True)
 class KeptReport:
-    """The report of one analysis as one person may have it in one language.
+    """The report of one analysis in one language, with or without the custody log.
 
-    ``compared`` are the ids of comparisons with references that go into it; ``key`` is the file of the
-    custody log's key.
+    ``compared`` are the ids of its comparisons with references; ``key`` is the key file of the custody log.
     """
 
     database: Database
@@ -160,9 +159,9 @@ class KeptReport:
     language_code: str = DEFAULT
 
     def kept(self) -> Path | None:
-        """Where the report for what is said and done until now lies; None where there is none, unaltered.
+        """Return the folder of an unaltered report for the current inputs, if there is one.
 
-        It stays there for as long as it takes to hand it out.
+        It is kept for at least as long as it takes to send it.
         """
         with self.database.begin() as session:
             place = self._place(self._inputs(session))
@@ -172,23 +171,23 @@ class KeptReport:
         return place
 
     def make(self, render: Render, stopping: Callable[[], bool] = lambda: False) -> Path:
-        """Render it, after the kept exhibit was hashed again; where it lies. Only for who holds the lock.
+        """Hash the exhibit, render the report and return its folder. The caller must hold the lock.
 
-        Raises ``InterruptedError`` while the exhibit is hashed, as soon as ``stopping`` says so.
+        Raises ``InterruptedError`` while hashing, as soon as ``stopping`` returns True.
         """
         row = self.row
         check = integrity.check_exhibit(self.database, self.folders, row.exhibit, stopping=stopping)
-        # Not before the check, which may have found something. As of one moment: the log holds what is said.
+        # After the check, whose outcome is an input. In one snapshot, so that log and inputs agree.
         with self.database.snapshot() as session:
             inputs = self._inputs(session)
             log_text = custody_log.export_log(session, row.exhibit.sha256) if self.with_log else None
         place = self._place(inputs)
-        kept = {
+        stored = {
             "annotations": inputs.annotations,
             "case": inputs.case,
             "comparisons": list(self.compared),
         }
-        given: dict[str, object] = kept | {
+        all_inputs: dict[str, object] = stored | {
             "language": self.language_code,
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
             "laboratory": inputs.laboratory.decode() if inputs.laboratory is not None else None,
@@ -196,25 +195,26 @@ class KeptReport:
         }
         if place.exists():
             shutil.rmtree(place)
-        render(self.folders.result(row.id) / "analysis.json", given, log_text, place)
-        (place / _INPUTS).write_text(json.dumps(kept))
+        render(self.folders.result(row.id) / "analysis.json", all_inputs, log_text, place)
+        (place / _INPUTS).write_text(json.dumps(stored))
         (place / _SUMS).write_text(json.dumps(self._sums(place)))
         self._refuse_deleted()
         return place
 
     def _inputs(self, session: Session) -> _Inputs:
-        """What goes into it as of now, but for the text of the log."""
+        """Collect the current inputs except the text of the log."""
         row = self.row
+        condition = session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id))
+        review = queries.find_review(session, analysis_queries.reload_row(session, row.id))
         return _Inputs(
             annotations=[
                 to_json(annotation) for annotation in annotation_service.list_annotations(session, row.id)
             ],
             case=case_details.read_details(session, row.id).model_dump(),
             last_act=_last_act(session, row.exhibit.sha256) if self.with_log else "without the log",
-            condition=session.scalar(select(Exhibit.condition).where(Exhibit.id == row.exhibit_id))
-            or Condition.FITS,
+            condition=condition or Condition.FITS,
             laboratory=quoted_extract.read_quoted_extract(session, self.folders),
-            second_review=_second_review(session, row),
+            second_review=review.disclosed.to_json() if review is not None else None,
         )
 
     def _place(self, inputs: _Inputs) -> Path:
@@ -235,26 +235,26 @@ class KeptReport:
         return self.folders.reports_of(self.row.id) / name
 
     def _unaltered(self, place: Path) -> bool:
-        """Whether a report lies there, and is the one that was rendered."""
+        """Tell whether the folder holds the report that was rendered into it."""
         try:
             sums = self._sums(place)
-            # Earlier versions did not keep what a report was rendered from.
+            # Earlier versions did not store the inputs.
             return _INPUTS in sums and json.loads((place / _SUMS).read_bytes()) == sums
         except (OSError, ValueError):
             return False
 
     def _refuse_deleted(self) -> None:
-        """Rows go first when an analysis is deleted: nobody else would remove what was rendered meanwhile."""
+        """Remove the report if its analysis was deleted during rendering; nobody else would."""
         with self.database.begin() as session:
             if session.get(AnalysisRow, self.row.id) is not None:
                 return
-            gone = analysis_queries.not_found_error(session, self.row.id)
+            error = analysis_queries.not_found_error(session, self.row.id)
         shutil.rmtree(self.folders.reports_of(self.row.id), ignore_errors=True)
-        raise gone
+        raise error
 
     def _sums(self, place: Path) -> dict[str, str]:
-        """A MAC of each file of a folder of reports, by name; to change one unseen takes the key."""
-        of = "/".join(place.parts[-2:])  # reports rendered for something else do not fit
+        """Compute a MAC of each file in a folder of reports; altering one unnoticed takes the key."""
+        of = "/".join(place.parts[-2:])  # binds the MAC to this report
         files = sorted(path for path in place.iterdir() if path.name != _SUMS)
         return {
             path.name: mac(key_files.read_key(self.key), "report", f"{of}/{path.name}\0{hash_file(path)[1]}")
@@ -264,29 +264,23 @@ class KeptReport:
 
 @contextlib.contextmanager
 def unfinished_folder(log_text: bytes | None, place: Path) -> Iterator[Path]:
-    """A folder to render a report in, with the log's text; at the end it becomes ``place``, and others go.
+    """Provide a folder to render into; at the end it becomes ``place``, and older reports are removed.
 
-    But for those that somebody asked for a moment ago, perhaps in another language, and still reads.
+    Reports that were requested a moment ago stay, because somebody may still be reading them.
     """
-    aside = place.parent / f".{secrets.token_hex(8)}"
-    aside.mkdir(mode=0o700, parents=True)
+    temporary = place.parent / f".{secrets.token_hex(8)}"
+    temporary.mkdir(mode=0o700, parents=True)
     try:
         if log_text is not None:
-            (aside / CUSTODY).write_bytes(log_text)
-        yield aside
-        publish_folder(aside, place)
+            (temporary / CUSTODY).write_bytes(log_text)
+        yield temporary
+        publish_folder(temporary, place)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     for older in place.parent.iterdir():
-        killed = older.name.startswith(".")  # while it was rendered
-        if older != place and (killed or time.time() - older.stat().st_mtime > _HANDED_OUT):
+        abandoned = older.name.startswith(".")  # its renderer was killed
+        if older != place and (abandoned or time.time() - older.stat().st_mtime > _GRACE):
             shutil.rmtree(older, ignore_errors=True)
-
-
-def _second_review(session: Session, row: AnalysisRow) -> str | None:
-    """What is disclosed of the second review, if there is one."""
-    found = queries.find_review(session, analysis_queries.reload_row(session, row.id))
-    return found.disclosed.to_json() if found is not None else None
 
 
 def _last_act(session: Session, sha256: str) -> str | None:

@@ -28,19 +28,20 @@ from webapp.storage.data_folder import Folders
 
 
 def main(analysis: Path, out: Path) -> None:
-    """Render one report."""
+    """Render one report, confined."""
     end_with_named_parent()
-    os.nice(5)  # as the worker is: pages stay quick
-    given = json.load(sys.stdin)
+    os.nice(5)  # like the worker, so that pages stay fast
+    inputs = json.load(sys.stdin)
     # Pictures of comparisons were drawn by the engine from the exhibits.
-    compared = [Folders.local(_data(analysis)).comparison(each) for each in given["comparisons"]]
-    places = AllowedPaths(readable=(analysis.parent, *compared), writable=(out,))
-    confine(Limits(), places, out, network=capabilities().network)
-    render_report(analysis, given, out)
+    folders = Folders.local(_data(analysis))
+    comparisons = [folders.comparison(comparison_id) for comparison_id in inputs["comparisons"]]
+    paths = AllowedPaths(readable=(analysis.parent, *comparisons), writable=(out,))
+    confine(Limits(), paths, out, network=capabilities().network)
+    render_report(analysis, inputs, out)
 
 
 def status(analysis: Path, out: Path) -> int:
-    """Render one report; the status to end with."""
+    """Render one report and return the exit status."""
     try:
         main(analysis, out)
     except OSError as problem:
@@ -50,22 +51,22 @@ def status(analysis: Path, out: Path) -> int:
     return 0
 
 
-def render_report(analysis: Path, given: Mapping[str, Any], out: Path) -> None:
+def render_report(analysis: Path, values: Mapping[str, Any], out: Path) -> None:
     """Write ``report.html`` and ``report.pdf`` into ``out``, in this process, which should be confined."""
-    check = given["check"] | {"checked": timestamps.parse(given["check"]["checked"])}
+    check = values["check"] | {"checked": timestamps.parse(values["check"]["checked"])}
     text = analysis.read_bytes()
-    about = Analysis.from_json(text)
+    result = Analysis.from_json(text)
     inputs = ReportInputs(
-        annotations=[parse(values) for values in given["annotations"]],
-        case=case_details(given["case"]),
+        annotations=[parse(annotation) for annotation in values["annotations"]],
+        case=case_details(values["case"]),
         custody=kept(out, CUSTODY),
         check=ExhibitCheck(**check),
-        comparisons=read_comparisons(_data(analysis), given["comparisons"], about.media.sha256),
-        laboratory=given["laboratory"].encode() if given["laboratory"] is not None else None,
-        second_review=given["second_review"].encode() if given["second_review"] is not None else None,
-        language_code=given.get("language", DEFAULT),
+        comparisons=read_comparisons(_data(analysis), values["comparisons"], result.media.sha256),
+        laboratory=values["laboratory"].encode() if values["laboratory"] is not None else None,
+        second_review=values["second_review"].encode() if values["second_review"] is not None else None,
+        language_code=values.get("language", DEFAULT),
     )
-    write_reports_alone(about, text, analysis.parent, out, inputs)
+    write_reports_alone(result, text, analysis.parent, out, inputs)
 
 
 def _data(analysis: Path) -> Path:

@@ -25,7 +25,6 @@ from reports.language.translation import gettext, translated
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses.downloads import kept_reports
-from webapp.analyses.downloads import kept_reports as downloads_kept_reports
 from webapp.analyses.downloads.kept_reports import KeptReport
 from webapp.analyses.results import download_name, load_result, refuse_altered_files
 from webapp.comparisons import reference_comparisons
@@ -39,7 +38,7 @@ from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow
 
 REPORTS = ("report.pdf", "report.html")
-# What :func:`send` hands out.
+# The files that `send_report` sends.
 MEDIA_TYPES = {
     "report.pdf": "application/pdf",
     "report.html": "text/html",
@@ -48,15 +47,15 @@ MEDIA_TYPES = {
 }
 
 _TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machine
-# Seconds to wait for another report that is being rendered; less than clients wait for an answer.
+# Seconds to wait while another report is rendered; less than clients wait for a response.
 _PATIENCE = 30
-# Requests that wait so hold a thread of the server each (webapp/server.py).
-_MOST_WAITING, _MOST_OF_ONE = 8, 2
-_RENDERING = threading.Lock()  # it takes a core and a quarter of a gigabyte: one at a time
+# Each waiting request holds a thread of the server (webapp/server.py).
+_MAX_WAITING, _MAX_PER_ACCOUNT = 8, 2
+_RENDERING = threading.Lock()  # rendering takes a core and 250 MB, so one report at a time
 
 
 class ReportInProgress(UserError):
-    """The report, or another one, is being made, and takes long."""
+    """The report, or another one, is being rendered."""
 
     retry_after = 5
 
@@ -65,8 +64,8 @@ class ReportInProgress(UserError):
 
 
 _LINE = ConcurrencyLimit(
-    _MOST_WAITING,
-    _MOST_OF_ONE,
+    _MAX_WAITING,
+    _MAX_PER_ACCOUNT,
     lambda: ReportInProgress(gettext("Other reports are being rendered at the moment.")),
 )
 
@@ -80,71 +79,68 @@ def current_report(
     language_code: str,
     in_line: bool = True,
 ) -> Path:
-    """The folder of ``report.html`` and ``report.pdf`` as they are to be handed out now.
+    """Return the folder of the current ``report.html`` and ``report.pdf``, rendering them if necessary.
 
-    With them lies the ``custody.json`` they hold, unless they are to be without the log. Raises
-    :class:`UserError` where they cannot be made, or not soon. ``in_line``: the request is one of those of
-    which only a few may wait; of others something else limits the number.
+    It also holds the ``custody.json`` in them, unless ``with_log`` is False. Raises :class:`UserError` if
+    they cannot be rendered, or not soon. ``in_line`` limits how many such requests wait; pass False if the
+    caller limits them in another way.
     """
     compared = reference_comparisons.comparisons_for_report(row.exhibit_id)
     key = context.settings().custody_key
     report = KeptReport(
-        database, folders, key, row, tuple(each.id for each in compared), with_log, language_code
+        database, folders, key, row, tuple(other.id for other in compared), with_log, language_code
     )
-    if place := report.kept():
-        return place
-    with ExitStack() as waiting, ExitStack() as held:
+    if folder := report.kept():
+        return folder
+    with ExitStack() as waiting, ExitStack() as locks:
         if in_line:
             waiting.enter_context(_LINE.place(current().user_id))
-        if not held.enter_context(downloads_kept_reports.hold_report_lock(folders, row.id, _PATIENCE)):
+        if not locks.enter_context(kept_reports.hold_report_lock(folders, row.id, _PATIENCE)):
             raise ReportInProgress(gettext("The report of this analysis is being made at the moment."))
-        if place := report.kept():
-            return place
+        if folder := report.kept():
+            return folder
         if not _RENDERING.acquire(timeout=_PATIENCE):
             raise ReportInProgress(gettext("Other reports are being rendered at the moment."))
         waiting.close()
         try:
-            for each in compared:
-                # This fetches it as well, where only the store has it.
-                reference_comparisons.load_result(each).refuse_altered()
+            for comparison in compared:
+                # This also fetches results that only the store has.
+                reference_comparisons.load_result(comparison).refuse_altered()
             return report.make(_render)
         finally:
             _RENDERING.release()
 
 
-def _render(analysis: Path, given: dict[str, object], log_text: bytes | None, place: Path) -> None:
-    with kept_reports.unfinished_folder(log_text, place) as aside:
+def _render(analysis: Path, inputs: dict[str, object], log_text: bytes | None, place: Path) -> None:
+    command = [sys.executable, "-m", "webapp.analyses.downloads.report_process", str(analysis)]
+    with kept_reports.unfinished_folder(log_text, place) as folder:
         try:
-            ended = subprocess.run(
-                [sys.executable, "-m", "webapp.analyses.downloads.report_process", str(analysis), str(aside)],
+            status = subprocess.run(
+                [*command, str(folder)],
                 cwd=ROOT,
                 env=environment_of_child(),
-                input=json.dumps(given).encode(),
+                input=json.dumps(inputs).encode(),
                 timeout=_TIME_LIMIT,
-            )
+            ).returncode
         except subprocess.TimeoutExpired:
-            raise _render_error() from None
-        if ended.returncode == errno.ENOSPC:
+            status = 1
+        if status == errno.ENOSPC:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if ended.returncode:
-            raise _render_error()
-
-
-def _render_error() -> UserError:
-    return UserError(
-        500,
-        gettext("The report could not be rendered."),
-        gettext(
-            "The terminal Reelproof runs in may say why. Nothing is lost: annotations and findings "
-            "are on the page, and the machine's findings in analysis.json."
-        ),
-    )
+        if status:
+            raise UserError(
+                500,
+                gettext("The report could not be rendered."),
+                gettext(
+                    "The terminal Reelproof runs in may say why. Nothing is lost: annotations and findings "
+                    "are on the page, and the machine's findings in analysis.json."
+                ),
+            )
 
 
 def send_report(row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT) -> Response:
-    """One of the files of :data:`MEDIA_TYPES` of a finished analysis; that it is handed out is recorded.
+    """Send one of :data:`MEDIA_TYPES` of a finished analysis and record the download.
 
-    ``folder`` is that of its result. Reports come with what reviewers said until now.
+    ``folder`` is that of the result. Reports include the annotations as of now.
     """
     refuse_altered_files(folder)
     log = None
@@ -170,15 +166,15 @@ def send_report(row: AnalysisRow, folder: Path, name: str, language_code: str = 
 
 
 def export_links(still: bool) -> dict[str, str]:
-    """Exports that the page of an analysis offers: by name, words of the language spoken now."""
-    words = {each.name: each.photo_link if still else each.link for each in suited(still)}
-    return {name: translated(link) for name, link in words.items() if link is not None}
+    """Return the exports that the page of an analysis offers: translated texts of links by name."""
+    links = {format.name: format.photo_link if still else format.link for format in suited(still)}
+    return {name: translated(link) for name, link in links.items() if link is not None}
 
 
 def send_export(row: AnalysisRow, folder: Path, name: str) -> Response:
-    """A finished analysis in the format of this name.
+    """Send a finished analysis in the format of this name.
 
-    Raises :class:`~webapp.errors.UserError` for a name that is none, and for what the format cannot hold.
+    Raises :class:`~webapp.errors.UserError` for an unknown name, or if the format cannot hold the analysis.
     """
     if name not in FORMATS:
         raise UserError(
@@ -187,14 +183,14 @@ def send_export(row: AnalysisRow, folder: Path, name: str) -> Response:
             gettext("There are %(names)s; docs/exports.md says more.", names=", ".join(FORMATS)),
         )
     refuse_altered_files(folder)
-    chosen = FORMATS[name]
-    place = context.folders().incoming / secrets.token_hex(16)
+    format = FORMATS[name]
+    path = context.folders().incoming / secrets.token_hex(16)
     try:
-        with place.open("xb") as out:
-            chosen.write(load_result(folder).analysis, folder, out)
-        record_download(row, chosen.ending, place)
-        kind = chosen.mimetype.partition(";")[0]  # the response adds the charset of what is text
-        response = send_and_forget(place, kind)
+        with path.open("xb") as out:
+            format.write(load_result(folder).analysis, folder, out)
+        record_download(row, format.ending, path)
+        mimetype = format.mimetype.partition(";")[0]  # the response adds the charset of texts
+        response = send_and_forget(path, mimetype)
     except ReportError as problem:
         raise UserError(
             409,
@@ -202,6 +198,6 @@ def send_export(row: AnalysisRow, folder: Path, name: str) -> Response:
             gettext("Choose another export: those of scores and of segments as a table always work."),
         ) from None
     finally:
-        place.unlink(missing_ok=True)
-    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, chosen.ending))
+        path.unlink(missing_ok=True)
+    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, format.ending))
     return response

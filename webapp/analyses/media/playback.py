@@ -14,7 +14,7 @@ from detector.schema.formatting import N_, parse_ratio
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
-# How files are served and named. A browser is told what it gets and may not guess.
+# Types that are served, with the suffix of their files. Browsers must not guess types.
 SUFFIXES = {
     "video/mp4": "mp4",
     "video/webm": "webm",
@@ -23,8 +23,7 @@ SUFFIXES = {
     "image/webp": "webp",
 }
 
-
-NO_PREVIEW = N_("There is no preview of the exhibit.")  # what begins the reason why nothing plays
+NO_PREVIEW = N_("There is no preview of the exhibit.")  # the first sentence of `reason` if nothing plays
 _PREVIEWS = ("video/mp4", "image/jpeg")
 _Side = Annotated[int, Field(ge=0, le=1 << 20)]
 
@@ -32,15 +31,15 @@ _Side = Annotated[int, Field(ge=0, le=1 << 20)]
 @with_config(extra="forbid")
 @dataclass(frozen=True)
 class Playback:
-    """What a page shows of an exhibit.
+    """What a page plays of an exhibit.
 
-    ``offset``, in seconds, makes a time of the analysis (from the first frame) one of the media
-    element: its ``currentTime``, and the ``mediaTime`` of ``requestVideoFrameCallback``. To see
-    the frame of time *t*, seek to ``offset + t + 0.0005``: Chromium cuts times down to whole
-    microseconds, and without the half millisecond a third of all seeks show the frame before.
+    ``offset``, in seconds, converts a time of the analysis (from the first frame) to the time of the media
+    element: its ``currentTime``, and the ``mediaTime`` of ``requestVideoFrameCallback``. To show the frame
+    at time *t*, seek to ``offset + t + 0.0005``: Chromium truncates times to whole microseconds, and without
+    the half millisecond a third of all seeks show the previous frame.
 
-    ``width`` and ``height`` are those of what plays. Its pixels are square, so its shape is that of
-    the analysed frames but for rounding to even sizes. ``reason`` says why it is not the exhibit.
+    ``width`` and ``height`` are those of the played file. Its pixels are square, so its shape is that of the
+    analysed frames apart from rounding to even sizes. ``reason`` explains why it is not the exhibit.
     """
 
     source: Literal["exhibit", "preview", "none"]
@@ -51,69 +50,71 @@ class Playback:
     reason: Annotated[str, Field(max_length=2000)]
 
 
-# Raised where the same exhibit would be shown otherwise than before, as by version 1 what is transparent.
+# Increased when the same exhibit would be shown differently, as with transparency in version 1.
 _VERSION = 1
 _PLAYBACK = TypeAdapter(Playback)
-_USUAL_RATE = 25.0  # frames a second, where the file does not say
+_USUAL_RATE = 25.0  # frames per second, if the file does not state them
 
 
-def parse_playback(said: Any) -> Playback:
-    """The value in what a file says, or a confined process, which may be taken over; else ``ValueError``.
+def parse_playback(value: Any) -> Playback:
+    """Validate a decision from a file or a confined process. Raises ``ValueError``.
 
-    A browser is told the kind of a file, and must not be told one that it could run.
+    The type must not be one that a browser would run.
     """
-    found = _PLAYBACK.validate_python(said)
-    if found.mimetype not in {"exhibit": tuple(SUFFIXES), "preview": _PREVIEWS, "none": ("",)}[found.source]:
-        raise ValueError(f"{found.source} of the kind {found.mimetype[:80]!r}")
-    return found
+    decision = _PLAYBACK.validate_python(value)
+    types = {"exhibit": tuple(SUFFIXES), "preview": _PREVIEWS, "none": ("",)}
+    if decision.mimetype not in types[decision.source]:
+        raise ValueError(f"{decision.source} of the type {decision.mimetype[:80]!r}")
+    return decision
 
 
 def read_playback(folders: Folders, row: AnalysisRow) -> Playback | None:
-    """What plays of an analysis's exhibit; None where nothing was decided, as for older analyses."""
-    found = read_decision(folders, row.exhibit.sha256)
-    if found is None or found.source == "none":  # a later analysis may have made one
-        folders.store.fetch(folders.playback(row.exhibit.sha256), anew=True)
-        found = read_decision(folders, row.exhibit.sha256)
-    return found
+    """Return what plays of an analysis's exhibit; None if that was never decided, as for old analyses."""
+    sha256 = row.exhibit.sha256
+    decision = read_decision(folders, sha256)
+    if decision is None or decision.source == "none":  # a later analysis may have made a preview
+        folders.store.fetch(folders.playback(sha256), anew=True)
+        decision = read_decision(folders, sha256)
+    return decision
 
 
 def playable_file(folders: Folders, row: AnalysisRow) -> tuple[Path, Playback] | None:
-    """The file that plays and what it is; None where there is none."""
-    found = read_playback(folders, row)
-    if found is None or found.source == "none":
+    """Return the file that plays and the decision; None if nothing plays."""
+    decision = read_playback(folders, row)
+    if decision is None or decision.source == "none":
         return None
     exhibit, preview = folders.data / row.exhibit.path, folders.preview(row.exhibit.sha256)
-    if found.source == "exhibit":
-        return (exhibit, found) if folders.store.fetch(exhibit, row.exhibit.sha256) else None
-    return (preview, found) if folders.store.fetch(preview) else None
+    if decision.source == "exhibit":
+        return (exhibit, decision) if folders.store.fetch(exhibit, row.exhibit.sha256) else None
+    return (preview, decision) if folders.store.fetch(preview) else None
 
 
 def frames_per_second(frame_rate: str | None) -> float:
-    """By which a page steps from frame to frame; ``frame_rate`` is the fraction that an analysis states."""
+    """Parse the frame rate of an analysis, a fraction, for stepping from frame to frame."""
     return parse_ratio(frame_rate or "") or _USUAL_RATE
 
 
 def read_decision(folders: Folders, sha256: str) -> Playback | None:
-    """What was decided for the exhibit of this SHA-256, by whichever version."""
+    """Return what plays of an exhibit, whichever version decided it."""
     return read_decision_with_age(folders, sha256)[0]
 
 
 def read_decision_with_age(folders: Folders, sha256: str) -> tuple[Playback | None, bool]:
-    """The same, and whether this version decided it; files of the first ones do not say which did."""
+    """Return what plays of an exhibit, and whether this version decided it."""
     try:
-        said = json.loads(folders.playback(sha256).read_bytes())
-        version = said.pop("version", 0) if isinstance(said, dict) else 0
-        found = parse_playback(said)
+        value = json.loads(folders.playback(sha256).read_bytes())
+        version = value.pop("version", 0) if isinstance(value, dict) else 0
+        decision = parse_playback(value)
     except (OSError, ValueError):
         return None, False
-    # In the store a preview is there before what was decided is.
-    if found.source == "preview" and not (folders.store.elsewhere or folders.preview(sha256).is_file()):
+    # The object store holds a preview before it holds the decision.
+    if decision.source == "preview" and not (folders.store.elsewhere or folders.preview(sha256).is_file()):
         return None, False
-    return found, version == _VERSION
+    return decision, version == _VERSION
 
 
-def save_playback(folders: Folders, sha256: str, decided: Playback) -> None:
-    """Write down what was decided, whole or not at all. A preview has to be in its place before."""
-    place = folders.playback(sha256)
-    write_atomically(place, (json.dumps(asdict(decided) | {"version": _VERSION}) + "\n").encode())
-    flush_folder(place.parent)
+def save_playback(folders: Folders, sha256: str, decision: Playback) -> None:
+    """Store a decision atomically. A preview must be in its place before."""
+    path = folders.playback(sha256)
+    write_atomically(path, (json.dumps(asdict(decision) | {"version": _VERSION}) + "\n").encode())
+    flush_folder(path.parent)

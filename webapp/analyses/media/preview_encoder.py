@@ -6,7 +6,7 @@ import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -32,23 +32,23 @@ from webapp.analyses.media.playback import NO_PREVIEW, Playback
 
 _APP1, _START_OF_SCAN = 0xE1, 0xDA  # ISO/IEC 10918-1, table B.1
 _ORIENTATION, _SHORT = 0x0112, 3  # EXIF 2.3, 4.6
-_MOST_SEGMENTS = 4096
+_MAX_SEGMENTS = 4096
 
 
 def browser_orientation(file: BinaryIO) -> Orientation | None:
-    """How browsers turn an open JPEG; None where they may read differently what it says."""
-    stated = [value for block in _exif_blocks(file) for value in _orientations(block)]
-    if not stated:
+    """Return the orientation browsers apply to an open JPEG; None if they may disagree."""
+    values = [value for block in _exif_blocks(file) for value in _orientations(block)]
+    if not values:
         return UPRIGHT
-    if len(stated) > 1 or stated[0] is None:
+    if len(values) > 1 or values[0] is None:
         return None
-    return EXIF_ORIENTATIONS.get(stated[0], UPRIGHT)
+    return EXIF_ORIENTATIONS.get(values[0], UPRIGHT)
 
 
 def _exif_blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Contents of the segments that hold EXIF, before the first scan."""
+    """Yield the contents of the EXIF segments before the first scan."""
     file.seek(2)
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(_MAX_SEGMENTS):
         head = file.read(4)
         if len(head) < 4 or head[0] != 0xFF or head[1] == _START_OF_SCAN:
             return
@@ -58,21 +58,21 @@ def _exif_blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _orientations(block: bytes) -> list[int | None]:
-    """Those in the first directory of a block; None for one that is not a single number of 16 bits."""
+    """Return the orientations in a block's first directory; None for one that is not a 16-bit number."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4])
     if order is None:
         return []
-    found: list[int | None] = []
+    values: list[int | None] = []
     try:
         (at,) = struct.unpack_from(order + "I", block, 4)
         (count,) = struct.unpack_from(order + "H", block, at)
         for entry in range(at + 2, at + 2 + 12 * count, 12):
             tag, kind, numbers, value = struct.unpack_from(order + "HHIH", block, entry)
             if tag == _ORIENTATION:
-                found.append(value if (kind, numbers) == (_SHORT, 1) else None)
+                values.append(value if (kind, numbers) == (_SHORT, 1) else None)
     except struct.error:
-        pass  # the block ends early
-    return found
+        pass  # the block is truncated
+    return values
 
 
 _MATROSKA = "matroska,webm"
@@ -82,7 +82,7 @@ _PHOTOS = {
     "webp_pipe": "image/webp",
     "webp": "image/webp",
 }
-# The report's names, but for those of which a browser plays a part, or that do not go before "files".
+# The report's names, except for containers that browsers partly play and names that do not precede "files".
 _CONTAINERS = CONTAINERS | {
     _MATROSKA: "Matroska",
     "webp_pipe": "animated WebP",
@@ -90,23 +90,23 @@ _CONTAINERS = CONTAINERS | {
     "mpegts": "MPEG-TS",
     "flv": "FLV",
 }
-# FFmpeg's names. The profiles of H.264 that hold 8-bit 4:2:0 and nothing exotic.
+# Names of FFmpeg. These profiles of H.264 contain 8-bit 4:2:0 only, without exotic tools.
 _H264_PROFILES = {"Baseline", "Constrained Baseline", "Main", "High", "Constrained High"}
 _PICTURE = {"video/mp4": {"h264"}, "video/webm": {"vp8", "vp9", "av1"}}
 _SOUND = {"video/mp4": {"aac", "mp3", "opus"}, "video/webm": {"opus", "vorbis"}}
 _PIXELS = {"yuv420p", "yuvj420p"}
-_LARGEST = 4096 * 2304
-# Every frame back to the last key frame is decoded for one step backwards.
-_LONGEST_RUN = 600
-_INSIDE = 0.001  # seconds: a seek goes this far into a frame
+_MAX_PIXELS = 4096 * 2304
+# A step backwards decodes every frame since the last key frame.
+_MAX_RUN = 600
+_INSIDE = 0.001  # seconds; seeks go this far into a frame
 
 
 class NotPlayable(Exception):
-    """A browser does not play the exhibit as it is; the message says why, to follow "because"."""
+    """Browsers do not play the exhibit as it is; the message is a clause that follows "because"."""
 
 
 def judge_playback(path: Path, media: Media) -> Playback:
-    """How a browser plays the exhibit itself. Raises :class:`NotPlayable`."""
+    """Return how browsers play the exhibit itself. Raises :class:`NotPlayable`."""
     try:
         return _judge(path, media)
     except (MediaError, av.FFmpegError, OSError, ValueError):
@@ -114,7 +114,6 @@ def judge_playback(path: Path, media: Media) -> Playback:
 
 
 def _judge(path: Path, media: Media) -> Playback:
-    """As :func:`judge`; also raises what reading the file raises. Each check raises what it objects to."""
     if media.turned:
         raise NotPlayable(N_("it was examined turned, because its faces stand upright only so"))
     if media.still:
@@ -137,14 +136,14 @@ def _judge(path: Path, media: Media) -> Playback:
 
 
 def _check_photo(path: Path, mimetype: str) -> None:
-    """Raise :class:`NotPlayable` unless every browser turns it, and shows its colours, as the engine does.
+    """Raise :class:`NotPlayable` unless all browsers orient and colour the photo like the engine.
 
-    Of WebP and PNG none is relied upon to turn it: Chromium heeds no EXIF of a WebP, nor all of a PNG's.
+    Browsers are not trusted to turn WebP and PNG: Chromium ignores the EXIF of WebP and some of PNG's.
     """
     with path.open("rb") as file:
         turned = photo_orientation(file, InputLimits())
-        by_browsers = browser_orientation(file) if mimetype == "image/jpeg" else UPRIGHT
-    if turned != by_browsers:
+        browsers = browser_orientation(file) if mimetype == "image/jpeg" else UPRIGHT
+    if turned != browsers:
         raise NotPlayable(N_("not every browser turns it as its EXIF says"))
     with open_media(path) as reader:
         if not reader.to_srgb.as_browsers:
@@ -156,7 +155,7 @@ def _mimetype(path: Path, media: Media) -> str:
         return "video/mp4"
     if media.container == _MATROSKA:
         with path.open("rb") as file:
-            # The document type stands in the first element of the file.
+            # The document type is in the first element of the file.
             if b"webm" in file.read(64):
                 return "video/webm"
     kind = _CONTAINERS.get(media.container, media.container)
@@ -164,7 +163,7 @@ def _mimetype(path: Path, media: Media) -> str:
 
 
 def _check_streams(container: av.container.InputContainer, media: Media, mimetype: str) -> None:
-    """Raise :class:`NotPlayable` unless codecs and layout are what browsers take."""
+    """Raise :class:`NotPlayable` unless all browsers support the codecs and the layout."""
     cover = av.stream.Disposition.attached_pic
     pictures = [stream for stream in container.streams.video if not stream.disposition & cover]
     if len(pictures) != 1 or pictures[0].index != container.streams.video[0].index:
@@ -175,40 +174,40 @@ def _check_streams(container: av.container.InputContainer, media: Media, mimetyp
         raise NotPlayable(N_("not every browser plays %(codec)s") % {"codec": codec_name(codec)})
     if stream.codec_context.pix_fmt not in _PIXELS or (codec == "h264" and profile not in _H264_PROFILES):
         raise NotPlayable(N_("its colours are stored in a way not every browser reads"))
-    if stream.metadata.get("alpha_mode", "0") != "0":  # of WebM, a second picture that FFmpeg leaves out
+    # In WebM, transparency is a second picture, which FFmpeg leaves out.
+    if stream.metadata.get("alpha_mode", "0") != "0":
         raise NotPlayable(N_("it states transparency, which is not read when it is examined"))
     for sound in container.streams.audio:
         name = sound.codec_context.codec.canonical_name if sound.codec_context else "of no known kind"
         if name not in _SOUND[mimetype]:
             raise NotPlayable(N_("not every browser plays its sound (%(name)s)") % {"name": name})
-    if stream.codec_context.width * stream.codec_context.height > _LARGEST:
+    if stream.codec_context.width * stream.codec_context.height > _MAX_PIXELS:
         raise NotPlayable(N_("its frames are too large to be played without stutter"))
     if (stream.sample_aspect_ratio or 1) != 1:
         raise NotPlayable(N_("its pixels are not square"))
     if media.frames_undecodable:
         raise NotPlayable(N_("some of its frames cannot be decoded"))
     if stream.frames and stream.frames != media.frames:
-        # Cut by an edit list, which not all browsers follow, or by the end of the file.
+        # Cut by an edit list, which some browsers ignore, or by the end of the file.
         raise NotPlayable(N_("not all frames it announces are shown"))
 
 
 def _check_key_frames(container: av.container.InputContainer, mimetype: str) -> None:
-    """Raise :class:`NotPlayable` where stepping back would take a browser long."""
+    """Raise :class:`NotPlayable` if stepping back would be slow."""
     stream = container.streams.video[0]
-    # WebM says where its key frames are, and not how many frames are between them.
+    # WebM has an index of key frames, but not the number of frames between them.
     packets = stream.index_entries if mimetype == "video/mp4" else container.demux(stream)
     run = 0
     for packet in packets:
         run = 0 if packet.is_keyframe else run + 1
-        if run > _LONGEST_RUN:
+        if run > _MAX_RUN:
             raise NotPlayable(N_("its key frames are too far apart to step through it"))
 
 
 def _check_lengths(container: av.container.InputContainer) -> None:
-    """Raise :class:`NotPlayable` where frames claim to last beyond the next one's start.
+    """Raise :class:`NotPlayable` if frames last beyond the start of the next one.
 
-    Chromium believes the lengths that WebM files state, and shows the earlier of two frames
-    that claim the same moment.
+    Chromium trusts the durations in WebM files and shows the earlier of two frames that claim a moment.
     """
     container.seek(0)
     spans = [
@@ -221,10 +220,10 @@ def _check_lengths(container: av.container.InputContainer) -> None:
 
 
 def _check_end(container: av.container.InputContainer) -> None:
-    """Raise :class:`NotPlayable` where the last frame starts after the end that the file states.
+    """Raise :class:`NotPlayable` if the last frame starts after the end stated by the file.
 
-    A picture that starts late, with nothing earlier beside it, has its length taken for its end
-    by Chromium, which then seeks no further.
+    Chromium takes the length of a track that starts late, with no earlier one beside it, for its end and
+    does not seek further.
     """
     if container.duration is None:
         raise NotPlayable(N_("it does not say how long it is"))
@@ -236,71 +235,63 @@ def _check_end(container: av.container.InputContainer) -> None:
 
 
 def _first_frame(path: Path) -> float:
-    """Where the first frame stands on the file's own clock, in seconds."""
+    """Return the time of the first frame on the file's own clock, in seconds."""
     with open_media(path) as reader:
         for _, pts in reader.every_frame():
             return float(pts * reader.time_base)
     raise NotPlayable(N_("no frame can be decoded"))
 
 
-_LONGEST_SIDE = 1280
-_LONGEST_PHOTO = 2560
-_KEY_FRAME_EVERY = 2  # seconds: a seek decodes no more than this
-_REPORT_EVERY = 0.3  # seconds
-# Constant quality 23 at 1280 px wide measured 1 to 2 Mbit/s of talking heads.
+_MAX_SIDE = 1280
+_MAX_PHOTO_SIDE = 2560
+_KEY_FRAME_INTERVAL = 2  # seconds; the most that a seek decodes
+_REPORT_INTERVAL = 0.3  # seconds
+# Constant quality 23 at 1280 px width measured 1 to 2 Mbit/s for talking heads.
 _X264 = {"preset": "veryfast", "crf": "23", "bf": "0", "g": "600", "forced-idr": "1"}
-# Without frames out of order and without an edit list the first frame is at 0 in every browser.
+# Without reordered frames and edit list, the first frame is at 0 in every browser.
 _MP4 = {"movflags": "+faststart", "use_editlist": "0"}
-_HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
-_BT709, _BT601 = 1, 6  # in the tables of ITU-T H.273
+_HIGH_DEFINITION = 720  # rows; from here on, unlabelled colours are taken for BT.709
+_BT709, _BT601 = 1, 6  # codes of ITU-T H.273
 
 
 class NoPreview(Exception):
-    """A preview cannot be made; the message says why."""
+    """No preview can be made; the message explains why."""
 
 
 def make_preview(
     source: Path, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> Playback:
-    """Write a preview of ``source`` to ``to``; raises :class:`NoPreview` or what decoding raises.
+    """Write a preview of ``source`` to ``to``. Raises :class:`NoPreview` or an error of decoding.
 
-    ``room`` is how many bytes of the disk must stay free.
+    ``room`` is the number of bytes that must stay free on the disk.
     """
     with open_media(source) as reader:
         reader.turned = media.turned // 90
         if media.still:
-            width, height = _photo(reader, to)
-            return Playback("preview", "image/jpeg", 0.0, width, height, "")
-        width, height = _video(reader, to, media, room, report)
-        return Playback("preview", "video/mp4", 0.0, width, height, "")
-
-
-def _photo(reader: MediaReader, to: Path) -> tuple[int, int]:
-    """A JPEG of the upright picture; its width and height."""
-    frame = next(reader.frames(1.0))
-    picture = PIL.Image.fromarray(frame.image)
-    picture.thumbnail((_LONGEST_PHOTO, _LONGEST_PHOTO), PIL.Image.Resampling.LANCZOS)
-    picture.save(to, "JPEG", quality=90)
-    return picture.size
+            picture = PIL.Image.fromarray(next(reader.frames(1.0)).image)
+            picture.thumbnail((_MAX_PHOTO_SIDE, _MAX_PHOTO_SIDE), PIL.Image.Resampling.LANCZOS)
+            picture.save(to, "JPEG", quality=90)
+            return Playback("preview", "image/jpeg", 0.0, *picture.size, "")
+        return Playback("preview", "video/mp4", 0.0, *_video(reader, to, media, room, report), "")
 
 
 def _video(
     reader: MediaReader, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> tuple[int, int]:
-    """A video of the upright pictures, each at its time from the first one; its width and height.
+    """Encode the upright pictures at their times from the first one; return width and height.
 
-    Raises :class:`NoPreview` where the disk or the file does not do.
+    Raises :class:`NoPreview`.
     """
     first: int | None = None
     changes = bool(media.picture and media.picture.sizes)
     next_key = Fraction(0)
-    reformatter = VideoReformatter()  # one for all frames: making one takes longer than what it does
+    reformatter = VideoReformatter()  # creating one takes longer than a conversion
     with av.open(str(to), "w", format="mp4", options=_MP4) as container:
         for frame, pts in reader.every_frame():
             if first is None:
                 first, turn = pts, reader.orientation(frame)
-                # As analysed: square pixels, but in analyses of earlier versions.
-                size = _fitting(media.width, media.height)
+                # The analysed size has square pixels, except in analyses of earlier versions.
+                size = _fit(media.width, media.height)
                 writer = H264Writer(
                     container,
                     size,
@@ -314,7 +305,7 @@ def _video(
             picture = _upright(shown, size, UPRIGHT if changes else turn, reformatter)
             if moment >= next_key:
                 picture.pict_type = av.video.frame.PictureType.I
-                next_key = moment + _KEY_FRAME_EVERY
+                next_key = moment + _KEY_FRAME_INTERVAL
             else:
                 picture.pict_type = av.video.frame.PictureType.NONE
             writer.write(picture, moment)
@@ -328,52 +319,40 @@ def _video(
 
 
 def _as_analysed(reader: MediaReader, frame: av.VideoFrame, upright: tuple[int, int] | None) -> av.VideoFrame:
-    """A frame whose colours are those that were examined; of this size if it is to be ``upright`` already."""
+    """Return a frame in the colours that were analysed, and upright at that size if it is given."""
     if upright is not None:
         return av.VideoFrame.from_ndarray(reader.upright(frame, upright), format="rgb24")
-    if reader.is_converted(frame):  # 8 bits of standard range, on a plain ground
+    if reader.is_converted(frame):  # to 8-bit standard range, without transparency
         return av.VideoFrame.from_ndarray(reader.rgb(frame, frame.width, frame.height), format="rgb24")
     return frame
 
 
 def _colours(frame: av.VideoFrame) -> Colours:
-    """What the numbers mean is said outright: a browser would guess by the size, which changed."""
-    guess = _BT709 if frame.height >= _HIGH_DEFINITION or _is_rgb(frame) else _BT601
-    return Colours(
-        _known(frame.colorspace, guess),
-        _known(frame.color_primaries, guess),
-        _known(frame.color_trc, guess),
-    )
+    """Label the colours explicitly: browsers guess by the size of the picture, which changes."""
+    guess = _BT709 if frame.height >= _HIGH_DEFINITION or frame.format.is_rgb else _BT601
+    codes = (frame.colorspace, frame.color_primaries, frame.color_trc)
+    # 2 means unspecified, 0 means RGB.
+    return Colours(*(guess if code in (0, 2) else code for code in codes))
 
 
-def _known(value: int, guess: int) -> int:
-    """A code of ITU-T H.273, or a guess where the frame says nothing (2) or holds RGB (0)."""
-    return guess if value in (0, 2) else value
-
-
-def _is_rgb(frame: av.VideoFrame) -> bool:
-    return frame.format.is_rgb
-
-
-def _fitting(width: int, height: int) -> tuple[int, int]:
-    """Even width and height of an upright picture of this size, its longer side at most 1280."""
-    scale = min(1.0, _LONGEST_SIDE / max(width, height))
+def _fit(width: int, height: int) -> tuple[int, int]:
+    """Scale to even sides of at most 1280."""
+    scale = min(1.0, _MAX_SIDE / max(width, height))
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
 def _upright(
     frame: av.VideoFrame, size: tuple[int, int], turn: Orientation, reformatter: VideoReformatter
 ) -> av.VideoFrame:
-    """The frame at its final size in 8-bit 4:2:0, turned; ``size`` is that of the turned one."""
+    """Convert a frame to 8-bit 4:2:0 and turn it; ``size`` is that of the result."""
     quarter_turns, mirrored = turn
     width, height = size[::-1] if quarter_turns % 2 else size
-    rgb = _is_rgb(frame)
     small = reformatter.reformat(
         frame,
         width=width,
         height=height,
         format="yuv420p",
-        dst_colorspace=Colorspace.ITU709 if rgb else None,
+        dst_colorspace=Colorspace.ITU709 if frame.format.is_rgb else None,
         dst_color_range=ColorRange.MPEG,
     )
     if not quarter_turns and not mirrored:
@@ -394,34 +373,35 @@ def _upright(
 def decide_playback(
     source: Path, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> Playback:
-    """What plays of the exhibit at ``source``; a preview, where one is needed, is written to ``to``."""
+    """Decide what plays of the exhibit at ``source``; a preview, if necessary, is written to ``to``."""
     try:
         return judge_playback(source, media)
     except NotPlayable as problem:
-        reason = str(problem)
-    why = N_("Shown is a preview, not the exhibit itself, because %(reason)s.") % {"reason": reason}
+        reason = N_("Shown is a preview, not the exhibit itself, because %(reason)s.") % {
+            "reason": str(problem)
+        }
     try:
-        made = make_preview(source, to, media, room, report)
+        preview = make_preview(source, to, media, room, report)
     except MemoryError:
-        raise  # whoever confines this process says which limit it met
-    except av.error.BlockingIOError as problem:  # a thread whose stack could not be had
+        raise  # the confining process reports which limit was exceeded
+    except av.error.BlockingIOError as problem:  # no memory for the stack of a thread
         raise MemoryError from problem
     except (NoPreview, MediaError, av.FFmpegError, OSError, ValueError) as problem:
         words = str(problem) if isinstance(problem, NoPreview | MediaError) else N_("Making one failed.")
         return Playback("none", "", 0.0, 0, 0, f"{NO_PREVIEW} {words}")
-    return Playback(**(asdict(made) | {"reason": why}))
+    return replace(preview, reason=reason)
 
 
 def decide_playback_confined(
     source: Path, to: Path, media: Media, room: int, report: Progress
 ) -> dict[str, Any]:
-    """:func:`decide` for a confined process: its answer as JSON can hold it, progress now and then."""
+    """Run :func:`decide_playback` in a confined process: return JSON, limit the rate of reports."""
     last = time.monotonic()
 
-    def now_and_then(share: float) -> None:
+    def report_sometimes(share: float) -> None:
         nonlocal last
-        if time.monotonic() - last >= _REPORT_EVERY:
+        if time.monotonic() - last >= _REPORT_INTERVAL:
             last = time.monotonic()
             report("encoding", min(max(share, 0.0), 1.0))
 
-    return asdict(decide_playback(source, to, media, room, now_and_then))
+    return asdict(decide_playback(source, to, media, room, report_sometimes))

@@ -31,11 +31,11 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, now
 
-_LONGEST_NAME, _LONGEST_SUFFIX = 200, 10
+_MAX_NAME, _MAX_SUFFIX = 200, 10
 
 
 def store_upload(session: Session, stream: Incoming | AssembledFile, file: str) -> Exhibit:
-    """Make an exhibit of a complete upload, or find the one that has the same bytes.
+    """Turn a complete upload into an exhibit, or find the one with the same bytes.
 
     Raises :class:`~webapp.errors.IntakeError` for an empty file.
     """
@@ -51,7 +51,7 @@ def store_upload(session: Session, stream: Incoming | AssembledFile, file: str) 
 
 
 def store_file(session: Session, folders: Folders, source: Path, file: str, spare: int) -> Exhibit:
-    """The same for a file on this machine's disk, which is left where it is."""
+    """Store a file of this machine's disk as an exhibit; the file stays where it is."""
     size = source.stat().st_size
     stream = Incoming(folders, UploadLimit(1, size), spare=spare, announced=size)
     try:
@@ -64,14 +64,14 @@ def store_file(session: Session, folders: Folders, source: Path, file: str, spar
 
 
 def create_exhibit(session: Session, kept: KeptFile, file: str) -> Exhibit:
-    """The row of this exhibit: the one there is, or a new one. Safe against two at once."""
+    """Create the row of an exhibit or find the existing one. Safe against concurrent uploads."""
     known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
     if (row := session.scalar(known)) is None:
         new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
         try:
             with session.begin_nested():
                 session.add(new)
-        except IntegrityError:  # another upload of the same bytes was quicker
+        except IntegrityError:  # another upload of the same bytes was faster
             row = session.scalars(known).one()
         else:
             custody_log.append(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
@@ -89,20 +89,20 @@ def create_exhibit(session: Session, kept: KeptFile, file: str) -> Exhibit:
     return row
 
 
-def clean_file_name(given: str | None) -> str:
-    """An upload's name fit to be shown and stored: no folders, no control or direction characters."""
-    last = (given or "").replace("\\", "/").rsplit("/", 1)[-1]
+def clean_file_name(path: str | None) -> str:
+    """Clean an upload's name for display: without folders, control and direction characters."""
+    last = (path or "").replace("\\", "/").rsplit("/", 1)[-1]
     text = last.encode("utf-8", "replace").decode("utf-8")
-    kept = joiner_positions(text)
+    joiners = joiner_positions(text)
     text = "".join(
-        char for at, char in enumerate(text) if unicodedata.category(char)[0] != "C" or at in kept
+        char for at, char in enumerate(text) if unicodedata.category(char)[0] != "C" or at in joiners
     ).strip()
-    name = normalized(text, _LONGEST_NAME)
-    if len(name) > _LONGEST_NAME:
+    name = normalized(text, _MAX_NAME)
+    if len(name) > _MAX_NAME:
         _, dot, suffix = text.rpartition(".")
-        suffix = normalized(suffix, _LONGEST_SUFFIX)
-        ending = dot + suffix if len(suffix) <= _LONGEST_SUFFIX else ""
-        name = f"{name[: _LONGEST_NAME - len(ending) - 1]}…{ending}"
+        suffix = normalized(suffix, _MAX_SUFFIX)
+        ending = dot + suffix if len(suffix) <= _MAX_SUFFIX else ""
+        name = f"{name[: _MAX_NAME - len(ending) - 1]}…{ending}"
     return name if name.strip(". ") else "unnamed file"
 
 
@@ -110,9 +110,9 @@ ACCEPTED_KINDS = acceptance.KINDS_IN_WORDS
 
 
 def refuse_unsupported_kinds(path: Path) -> None:
-    """Raise :class:`IntakeError` for a file that is no video or photo of these kinds.
+    """Raise :class:`IntakeError` unless a file starts like a supported video or photo.
 
-    Says nothing of what follows the first bytes: the engine opens the file confined, later.
+    Only the first bytes are checked; the engine opens the file later, confined.
     """
     with path.open("rb") as file:
         head = file.read(acceptance.HEAD_BYTES)
@@ -133,9 +133,9 @@ def refuse_unsupported_kinds(path: Path) -> None:
 
 
 def send_exhibit_under_review(row: AnalysisRow) -> Response:
-    """The exhibit of a second review, whatever is hidden of it.
+    """Send the exhibit of a second review, whatever is hidden of it.
 
-    Raises :class:`~webapp.errors.UserError` where nobody reviews it a second time.
+    Raises :class:`~webapp.errors.UserError` if it has no second review.
     """
     with context.database().begin() as session:
         queries.find_review_or_404(session, row)
@@ -143,33 +143,33 @@ def send_exhibit_under_review(row: AnalysisRow) -> Response:
 
 
 def send_exhibit(row: AnalysisRow) -> Response:
-    """The exhibit of an analysis, hashed again before; that it is handed out is recorded."""
+    """Verify the exhibit of an analysis, send it and record the download."""
     path = verified_exhibit(context.database(), context.folders(), row)
-    # No browser shows it on this site: whatever it is, it is saved.
+    # As an attachment of no particular type: a browser must not display it on this site.
     answer = send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=row.file)
     record_download(row, "exhibit", path, answer=answer)
     return answer
 
 
 def verified_exhibit(database: Database, folders: Folders, row: AnalysisRow) -> Path:
-    """The file of an exhibit, hashed now, and fetched where there is a store and no sound copy of it here.
+    """Return the file of an exhibit after hashing it; fetch it from the store if the copy here is bad.
 
-    Raises :class:`AlteredRecord` where no kept file has the bytes that were handed in.
+    Raises :class:`AlteredRecord` if no stored file has the original bytes.
     """
     path, sha256 = folders.data / row.exhibit.path, row.exhibit.sha256
     folders.store.fetch(path, sha256)
-    found = hash_file(path)[1]
-    if found != sha256 and folders.store.elsewhere:
-        # What lies here is a copy; whether the exhibit was altered is told by the store's.
+    current = hash_file(path)[1]
+    if current != sha256 and folders.store.elsewhere:
+        # The file here is only a copy; the store's decides whether the exhibit was altered.
         with suppress(DamagedFile):
             if folders.store.fetch(path, sha256, anew=True):
                 return path
-    refuse_altered_exhibit(database, folders, row, found)
+    refuse_altered_exhibit(database, folders, row, current)
     return path
 
 
 def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRow, sha256: str) -> None:
-    """Raise :class:`AlteredRecord` where the kept file has another SHA-256 than what was handed in."""
+    """Raise :class:`AlteredRecord` if ``sha256``, of the stored file, is not that of the exhibit."""
     if sha256 != row.exhibit.sha256:
-        integrity.check_exhibit(database, folders, row.exhibit)  # which puts it into the log
+        integrity.check_exhibit(database, folders, row.exhibit)  # writes a log entry
         raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))

@@ -28,23 +28,24 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, UploadRow, now
 
-LIFETIME = timedelta(days=1)  # after the last part; _too_many and documents say “a day”
-MAX_UNFINISHED = 20  # unfinished ones of one person
-_SHARE = 4  # with login on, one person's may fill this part of the room, or be one file
+LIFETIME = timedelta(days=1)  # after the last part; _too_many and the documentation say “a day”
+MAX_UNFINISHED = 20  # per person
+# With login on, the uploads of one person may fill a quarter of the free space, or be one file.
+_SHARE = 4
 CHECKSUMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
-_HELD: set[str] = set()  # ids of uploads that a request works on
-_HOLDING = threading.Lock()  # for _HELD
+_LOCKED: set[str] = set()  # ids of uploads that a request works on
+_LOCK = threading.Lock()  # guards _LOCKED
 
 
 @dataclass(frozen=True)
 class AnnouncedUpload:
-    """A file that is to come in parts."""
+    """The announcement of a resumable upload."""
 
-    who: str  # name of the account that sends it
-    file: str  # what it is called
+    who: str  # name of the account
+    file: str  # name of the file
     size: int  # in bytes
-    sha256: str | None  # of the whole file, where that was told
-    wanted_id: str  # the id the upload is to have; where it is there already nothing is done again
+    sha256: str | None  # of the whole file, if announced
+    wanted_id: str  # the id to use; if it exists, the request was repeated and does nothing
 
 
 def begin_upload(
@@ -53,9 +54,9 @@ def begin_upload(
     limit: Callable[[Session], UploadLimit],
     announced: AnnouncedUpload,
 ) -> UploadRow:
-    """Make room for a file. Raises :class:`UserError` where it is too large or there is no room.
+    """Reserve room for a file. Raises :class:`UserError` if it is too large or there is no room.
 
-    ``limit`` is asked within the transaction, so that many at once cannot pass it together.
+    ``limit`` is called within the transaction, so that concurrent uploads cannot exceed it together.
     """
     size = announced.size
     if not size:
@@ -64,8 +65,8 @@ def begin_upload(
         )
     folders = Folders.local(settings.data)
     with database.alone() as session:
-        if (known := session.get(UploadRow, announced.wanted_id)) is not None:
-            return known
+        if (existing := session.get(UploadRow, announced.wanted_id)) is not None:
+            return existing
         allowed = limit(session)
         if size > allowed.bytes:
             raise allowed.too_large()
@@ -82,15 +83,15 @@ def begin_upload(
             expires=moment + LIFETIME,
         )
         session.add(row)
-    place = folders.upload(row.id)
-    with open(place, "xb", opener=private_file):
+    path = folders.upload(row.id)
+    with open(path, "xb", opener=private_file):
         pass
-    flush_folder(place.parent)
+    flush_folder(path.parent)
     return row
 
 
 def _refuse_without_room(session: Session, settings: Settings, folders: Folders, who: str, size: int) -> None:
-    """Raise an answer where ``who`` has too many unfinished uploads, or one of ``size`` bytes has no room."""
+    """Raise if ``who`` has too many unfinished uploads, or ``size`` more bytes do not fit."""
     unfinished = UploadRow.analysis_id.is_(None)
     if (session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0) >= MAX_UNFINISHED:
         raise _too_many(
@@ -100,7 +101,7 @@ def _refuse_without_room(session: Session, settings: Settings, folders: Folders,
             )
         )
     sums = select(func.sum(UploadRow.size), func.sum(UploadRow.received)).where(unfinished)
-    announced, received = (int(found or 0) for found in session.execute(sums).one())
+    announced, received = (int(total or 0) for total in session.execute(sums).one())
     free = shutil.disk_usage(folders.uploads).free - settings.spare
     if size > free - (announced - received):
         raise no_space_error()
@@ -119,9 +120,9 @@ def _too_many(error: str) -> UserError:
     return UserError(429, error, remedy)
 
 
-def announced_bytes(session: Session, who: str, but: str | None = None) -> int:
-    """Bytes of the unfinished uploads of one person, received or not; ``but`` one."""
-    own = UploadRow.who == who, UploadRow.analysis_id.is_(None), UploadRow.id != (but or "")
+def announced_bytes(session: Session, who: str, except_id: str | None = None) -> int:
+    """Sum the sizes of a person's unfinished uploads, received or not, except one."""
+    own = UploadRow.who == who, UploadRow.analysis_id.is_(None), UploadRow.id != (except_id or "")
     return int(session.scalar(select(func.sum(UploadRow.size)).where(*own)) or 0)
 
 
@@ -133,32 +134,32 @@ def append_part(
     body: IO[bytes],
     checksum: tuple[str, bytes] | None = None,
 ) -> UploadRow:
-    """Add a part that starts at ``offset``; of one whose checksum is wrong nothing is kept.
+    """Append a part that starts at ``offset``; a part with a wrong checksum is discarded.
 
-    ``checksum`` is the name of one of :data:`CHECKSUMS` and its digest. Raises
-    :class:`~webapp.errors.UserError` where the part starts elsewhere, is damaged or is too long, and where
-    the upload is gone. One that an analysis was made of takes what any whole one takes: no bytes at its end.
+    ``checksum`` is the name of one of :data:`CHECKSUMS` and the digest. Raises
+    :class:`~webapp.errors.UserError` if the part starts elsewhere, is damaged or too long, or the upload is
+    gone. An analysed upload accepts, like any complete one, an empty part at its end.
     """
     folders = Folders.local(settings.data)
     if row.analysis_id is not None:  # its file is an exhibit now
-        _refuse_another_start(row, offset)
+        _refuse_other_offset(row, offset)
         if body.read(1):
             raise _too_long(row)
         return row
-    with _held(row.id), _opened(folders.upload(row.id)) as file:
-        row = _still_there(database, row.id)  # as it is now that nobody else writes
-        _refuse_another_start(row, offset)
-        if shutil.disk_usage(folders.uploads).free < settings.spare:  # it filled since
+    with _lock(row.id), _open(folders.upload(row.id)) as file:
+        row = _reload(database, row.id)  # nobody else writes from now on
+        _refuse_other_offset(row, offset)
+        if shutil.disk_usage(folders.uploads).free < settings.spare:  # the disk has filled up since
             raise no_space_error()
         received = _write(file, row, body, checksum)
         with database.begin() as session:
-            if (kept := session.get(UploadRow, row.id)) is None:
+            if (current_row := session.get(UploadRow, row.id)) is None:
                 raise _gone()
-            kept.received, kept.expires = received, now() + LIFETIME
-        return kept
+            current_row.received, current_row.expires = received, now() + LIFETIME
+        return current_row
 
 
-def _refuse_another_start(row: UploadRow, offset: int) -> None:
+def _refuse_other_offset(row: UploadRow, offset: int) -> None:
     if offset != row.received:
         raise UserError(
             409,
@@ -187,7 +188,7 @@ def _too_long(row: UploadRow) -> UserError:
 
 
 def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str, bytes] | None) -> int:
-    """Write a part at the end of what ``row`` says was received, and flush it; bytes of the file then."""
+    """Write a part after the bytes received so far and flush it; return the new number of bytes."""
     file.seek(row.received)
     digest = CHECKSUMS[checksum[0]]() if checksum else None
     received = row.received
@@ -214,16 +215,16 @@ def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str,
 def finish_upload(
     database: Database, settings: Settings, row: UploadRow, start: Callable[[Path, UploadRow], str]
 ) -> str:
-    """Make an analysis of a whole file; its id, also when it was made before.
+    """Turn a complete file into an analysis and return its id, also if that was done before.
 
-    ``start`` is given the file, which it may move away, and returns the id. Raises
-    :class:`~webapp.errors.UserError` where parts are missing, and where the upload is gone.
+    ``start`` gets the file, which it may move away, and returns the id. Raises
+    :class:`~webapp.errors.UserError` if parts are missing or the upload is gone.
     """
-    place = Folders.local(settings.data).upload(row.id)
+    path = Folders.local(settings.data).upload(row.id)
     if row.analysis_id is not None:
         return row.analysis_id
-    with _held(row.id):
-        row = _still_there(database, row.id)
+    with _lock(row.id):
+        row = _reload(database, row.id)
         if row.analysis_id is not None:
             return row.analysis_id
         if row.received != row.size:
@@ -239,54 +240,47 @@ def finish_upload(
                 gettext("Ask with HEAD where to go on, and send the rest."),
             )
         try:
-            analysis_id = start(place, row)
+            analysis_id = start(path, row)
         except FileNotFoundError:
-            if place.exists():
+            if path.exists():
                 raise
-            raise _gone() from None  # it was deleted meanwhile
+            raise _gone() from None
         with database.begin() as session:
-            if (kept := session.get(UploadRow, row.id)) is not None:
-                kept.analysis_id = analysis_id
-    place.unlink(missing_ok=True)
+            if (current_row := session.get(UploadRow, row.id)) is not None:
+                current_row.analysis_id = analysis_id
+    path.unlink(missing_ok=True)
     return analysis_id
 
 
 def remove_upload(database: Database, folders: Folders, upload_id: str) -> None:
-    """Forget an upload and what came of it; who works on it is told that it is gone."""
+    """Delete an upload and its file; a request that works on it fails with 404."""
     with database.begin() as session:
         session.execute(delete(UploadRow).where(UploadRow.id == upload_id))
     folders.upload(upload_id).unlink(missing_ok=True)
 
 
 def expire_uploads(database: Database, folders: Folders) -> None:
-    """Remove what has expired and nobody works on, and files whose row is gone."""
+    """Remove expired uploads that no request works on, and files without a row."""
+    expired = UploadRow.expires < now()
     with database.begin() as session:
-        old = session.scalars(select(UploadRow.id).where(UploadRow.expires < now())).all()
-    for upload_id in old:
-        with contextlib.suppress(_Busy), _held(upload_id):
-            _remove_expired(database, folders, upload_id)
+        ids = session.scalars(select(UploadRow.id).where(expired)).all()
+    for upload_id in ids:
+        with contextlib.suppress(_Busy), _lock(upload_id):
+            with database.begin() as session:
+                row = session.get(UploadRow, upload_id)
+            # A part may have renewed it before it was locked.
+            if row is None or row.expires < now():
+                remove_upload(database, folders, upload_id)
     for path in folders.uploads.iterdir():
         with database.begin() as session:
-            known = _known(session, path.name)
-        # A file appears a moment after its row; one with no row is left over from a removal.
+            known = session.get(UploadRow, path.name) is not None
+        # A file appears a moment after its row; one without a row is left over from a removal.
         if not known:
             path.unlink(missing_ok=True)
 
 
-def _remove_expired(database: Database, folders: Folders, upload_id: str) -> None:
-    """Remove an upload, unless a part renewed it before it was held."""
-    with database.begin() as session:
-        row = session.get(UploadRow, upload_id)
-    if row is None or row.expires < now():
-        remove_upload(database, folders, upload_id)
-
-
-def _known(session: Session, upload_id: str) -> bool:
-    return session.scalar(select(UploadRow.id).where(UploadRow.id == upload_id)) is not None
-
-
-def _still_there(database: Database, upload_id: str) -> UploadRow:
-    """The row; an upload may be deleted, or expire, while somebody sends a part of it."""
+def _reload(database: Database, upload_id: str) -> UploadRow:
+    """Return the current row; an upload may be deleted or expire between two parts."""
     with database.begin() as session:
         row = session.get(UploadRow, upload_id)
     if row is None:
@@ -299,7 +293,7 @@ def _gone() -> UserError:
 
 
 class _Busy(UserError):
-    """Another request works on the upload."""
+    """Another request is working on the upload."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -310,52 +304,50 @@ class _Busy(UserError):
 
 
 @contextlib.contextmanager
-def _held(upload_id: str) -> Iterator[None]:
-    """Hold an upload: no other request works on it, and it does not expire, for the ``with`` block."""
-    with _HOLDING:
-        if upload_id in _HELD:
+def _lock(upload_id: str) -> Iterator[None]:
+    """Keep other requests and expiry away from an upload."""
+    with _LOCK:
+        if upload_id in _LOCKED:
             raise _Busy
-        _HELD.add(upload_id)
+        _LOCKED.add(upload_id)
     try:
         yield
     finally:
-        with _HOLDING:
-            _HELD.discard(upload_id)
+        with _LOCK:
+            _LOCKED.discard(upload_id)
 
 
-def _opened(place: Path) -> BinaryIO:
-    """The file, to be written to."""
+def _open(path: Path) -> BinaryIO:
     try:
-        return place.open("r+b")
+        return path.open("r+b")
     except FileNotFoundError:
         raise _gone() from None
 
 
 def exhibit_bytes(session: Session, user_id: int) -> int:
-    """Bytes of the exhibits an account has analyses of, each once."""
+    """Sum the sizes of the exhibits an account has analyses of."""
     own = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id == user_id)
-    found = session.scalar(select(func.coalesce(func.sum(Exhibit.bytes), 0)).where(Exhibit.id.in_(own)))
-    return int(found or 0)
+    total = session.scalar(select(func.coalesce(func.sum(Exhibit.bytes), 0)).where(Exhibit.id.in_(own)))
+    return int(total or 0)
 
 
 def upload_limit(settings: Settings, who: Principal) -> UploadLimit:
-    """What one upload of theirs may bring, before it is read; checked again once it has arrived."""
-    database = context.database()
-    with database.begin() as session:
+    """Return the limit of one upload of an account; it is checked again once the file has arrived."""
+    with context.database().begin() as session:
         return upload_limit_in(session, settings, who)
 
 
 def upload_limit_in(
-    session: Session, settings: Settings, who: Principal, but: str | None = None
+    session: Session, settings: Settings, who: Principal, except_id: str | None = None
 ) -> UploadLimit:
-    """The usual limit, or what their quota leaves where that is less.
+    """Return the general limit, or the rest of the account's quota if that is less.
 
-    Files that come in parts count with their whole size once they are announced, ``but`` one.
+    Resumable uploads count with their announced size, except the one with the id ``except_id``.
     """
     usual = UploadLimit(1, settings.upload_limit)
     if settings.quota is None or who.user_id is None:
         return usual
-    used = exhibit_bytes(session, who.user_id) + announced_bytes(session, who.name, but)
+    used = exhibit_bytes(session, who.user_id) + announced_bytes(session, who.name, except_id)
     left = max(0, settings.quota - used)
     if left >= settings.upload_limit:
         return usual
@@ -366,8 +358,8 @@ def upload_limit_in(
             "The file does not fit into your quota: of %(total)s MB for all your exhibits, %(used)s MB are "
             "used and %(left)s MB are left.",
             total=shown(settings.quota / 1e6, ",.10g"),
-            used=shown(-(-used // 100_000) / 10, ",.10g"),  # to a tenth, never less than it is
-            left=shown(left // 100_000 / 10, ",.10g"),  # never more
+            used=shown(-(-used // 100_000) / 10, ",.10g"),  # rounded up
+            left=shown(left // 100_000 / 10, ",.10g"),  # rounded down
         ),
         smaller=gettext(
             "Unfinished uploads count with their whole size. Delete analyses you need no longer, or ask "
@@ -377,9 +369,9 @@ def upload_limit_in(
 
 
 def refuse_over_quota(session: Session, sha256: str, size: int, wanted_id: str | None) -> None:
-    """Raise :class:`~webapp.errors.IntakeError` for an exhibit of more bytes (``size``) than they have.
+    """Raise :class:`~webapp.errors.IntakeError` if an exhibit of ``size`` bytes exceeds the quota.
 
-    One of theirs is counted already. ``wanted_id`` is the id of the upload, if it came in parts.
+    Exhibits the account already has are counted. ``wanted_id`` is the id of a resumable upload.
     """
     settings, who = context.settings(), current()
     if settings.quota is None or who.user_id is None:

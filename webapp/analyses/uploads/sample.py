@@ -27,61 +27,62 @@ from webapp.storage.tables import AnalysisRow, Exhibit, Milestone, State, now
 
 SAMPLE_ADDED = "sample added"
 
-_TIME_LIMIT = 120  # seconds; on an idle machine it takes three
-_MAKING = threading.Lock()  # two clicks are one wish
+_TIME_LIMIT = 120  # seconds; an idle machine takes three
+_CREATING = threading.Lock()  # a double click must not create two
 
 
 def sample_missing(database: Database) -> bool:
-    """Whether this data folder never had the sample."""
+    """Tell whether this data folder never had the sample."""
     with database.begin() as session:
         return session.get(Milestone, SAMPLE_ADDED) is None
 
 
 def add_sample(settings: Settings, database: Database, send: Callable[[str], None]) -> None:
-    """Make the sample and queue its analysis; does nothing the second time."""
+    """Create the sample and queue its analysis, unless that was done before."""
     if not sample_missing(database):
         return
-    from detector.demo_clip import make_sample  # brings OpenCV
+    from detector.demo_clip import make_sample  # loads OpenCV
 
     folders = Folders.of(settings)
-    with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".sample.") as place:
-        clip = Path(place, "sample.mp4")
+    with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".sample.") as folder:
+        clip = Path(folder, "sample.mp4")
         make_sample(clip)
         with database.alone() as session:
-            if session.get(Milestone, SAMPLE_ADDED) is not None:  # somebody asked for it meanwhile
+            if session.get(Milestone, SAMPLE_ADDED) is not None:  # another request was faster
                 return
             row = _queue(session, settings, clip)
     send(row.id)
 
 
 def sample_analysis_id(settings: Settings, database: Database, send: Callable[[str], None]) -> str:
-    """Id of an analysis of the sample: one there is, or a new one, of a clip made anew if need be.
+    """Return the id of an analysis of the sample, creating it if necessary.
 
-    Takes seconds when the clip has to be made, in a process of its own: the web process loads no OpenCV.
-    Raises :class:`UserError` if it cannot be made.
+    Creating the clip takes seconds and a process of its own, because the web process does not load OpenCV.
+    Raises :class:`UserError` if that fails.
     """
-    with _MAKING:
+    folders = Folders.of(settings)
+    with _CREATING:
         with database.alone() as session:
-            if (known := _known(session)) is not None:
-                return known.id
-            row = _again(session, settings)
+            if (existing := _find(session)) is not None:
+                return existing.id
+            row = _reanalyse(session, folders)
         if row is None:
-            with tempfile.TemporaryDirectory(dir=Folders.of(settings).analyses, prefix=".sample.") as place:
-                clip = Path(place, "sample.mp4")
-                _make(clip)
+            with tempfile.TemporaryDirectory(dir=folders.analyses, prefix=".sample.") as folder:
+                clip = Path(folder, "sample.mp4")
+                _create_clip(clip)
                 with database.alone() as session:
                     row = _queue(session, settings, clip)
     send(row.id)
     return row.id
 
 
-def _known(session: Session) -> AnalysisRow | None:
-    """The analysis of the sample to show: a finished one before one on its way."""
+def _find(session: Session) -> AnalysisRow | None:
+    """Return an analysis of the sample, preferably a finished one."""
     query = (
         select(AnalysisRow)
         .where(
             AnalysisRow.file == SAMPLE_FILE,
-            AnalysisRow.owner_id.is_(None),  # else it is somebody's own file that happens to be called so
+            AnalysisRow.owner_id.is_(None),  # excludes people's own files of the same name
             AnalysisRow.case_id.is_(None),
             AnalysisRow.state.in_((State.DONE, State.RUNNING, State.QUEUED)),
         )
@@ -91,36 +92,26 @@ def _known(session: Session) -> AnalysisRow | None:
     return session.scalar(query)
 
 
-def _again(session: Session, settings: Settings) -> AnalysisRow | None:
-    """A new analysis of the sample's exhibit, where that is still here."""
+def _reanalyse(session: Session, folders: Folders) -> AnalysisRow | None:
+    """Queue a new analysis of the sample's exhibit, if that still exists."""
     owned = select(AnalysisRow.exhibit_id).where(AnalysisRow.owner_id.is_not(None))
     query = select(Exhibit).where(Exhibit.name == SAMPLE_FILE, Exhibit.id.not_in(owned))
     exhibit = session.scalar(query.limit(1))
-    if exhibit is None:
-        return None
-    return states.create_analysis(
-        session, exhibit, SAMPLE_FILE, model_service.default_model(session, Folders.of(settings))
-    )
+    return _create_analysis(session, folders, exhibit) if exhibit is not None else None
 
 
 def _queue(session: Session, settings: Settings, clip: Path) -> AnalysisRow:
     folders = Folders.of(settings)
     session.merge(Milestone(name=SAMPLE_ADDED, reached=now()))
-    exhibit = store_file(session, folders, clip, SAMPLE_FILE, settings.spare)
-    return states.create_analysis(
-        session, exhibit, SAMPLE_FILE, model_service.default_model(session, folders)
-    )
+    return _create_analysis(session, folders, store_file(session, folders, clip, SAMPLE_FILE, settings.spare))
 
 
-def _make(clip: Path) -> None:
-    failed = UserError(
-        500,
-        gettext("The sample could not be made."),
-        gettext(
-            "The messages in the terminal Reelproof runs in say why. Files of your own can be handed "
-            "in as ever."
-        ),
-    )
+def _create_analysis(session: Session, folders: Folders, exhibit: Exhibit) -> AnalysisRow:
+    model = model_service.default_model(session, folders)
+    return states.create_analysis(session, exhibit, SAMPLE_FILE, model)
+
+
+def _create_clip(clip: Path) -> None:
     try:
         subprocess.run(
             [sys.executable, "-m", "detector", "sample", str(clip)],
@@ -132,4 +123,11 @@ def _make(clip: Path) -> None:
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as problem:
-        raise failed from problem
+        raise UserError(
+            500,
+            gettext("The sample could not be made."),
+            gettext(
+                "The messages in the terminal Reelproof runs in say why. Files of your own can be handed "
+                "in as ever."
+            ),
+        ) from problem
