@@ -231,7 +231,7 @@ def test_every_script_that_a_page_names_is_in_the_table_of_scripts():
     pages = "".join(text(path) for path in (ROOT / "templates").rglob("*.html"))
     named = {f"static/{path}" for path in re.findall(r"asset\('(js/[\w/]+\.js)'\)", pages)}
     listed = re.findall(r"^\|[^|]*\| `(static/js/[\w/]+\.js)`", text(DOCS / "webapp.md"), re.MULTILINE)
-    assert named and set(listed) - {"static/js/desk/offline.js"} == named, "see docs/webapp.md#scripts"
+    assert named and set(listed) - {"static/js/review/offline.js"} == named, "see docs/webapp.md#scripts"
 
 
 def test_the_page_about_the_result_names_the_version_of_its_schema():

@@ -24,7 +24,7 @@ def in_javascript(page: Page, text: str) -> Any:
     """Canonical text and its SHA-256 of what JavaScript reads out of a JSON text."""
     return page.evaluate(
         """async (text) => {
-            const { canonical, fingerprint } = await import("/static/js/desk/checksum.js");
+            const { canonical, fingerprint } = await import("/static/js/review/checksum.js");
             const value = JSON.parse(text);
             return [canonical(value), await fingerprint(canonical(value))];
         }""",
@@ -81,7 +81,7 @@ def test_a_file_that_the_page_puts_together_is_read(modules: Page) -> None:
     )
     text = modules.evaluate(
         """async (annotations) => {
-            const { canonical, fingerprint } = await import("/static/js/desk/checksum.js");
+            const { canonical, fingerprint } = await import("/static/js/review/checksum.js");
             annotations.push({ id: "2".repeat(32), author: "Bo", made: new Date(1.8e12).toISOString(),
                                kind: "exhibit", verdict: "agree", note: "\u00e9 \\u2028" });
             return JSON.stringify({ reelproof_judgements: "1.0", analysis: "a", analysis_sha256: "b",

@@ -44,7 +44,7 @@ def test_boxes_are_where_the_review_desk_has_them(modules: Page, tmp_path: Path)
     }
     theirs = modules.evaluate(
         """async (given) => {
-            const { boxAt } = await import("/static/js/desk/data.js");
+            const { boxAt } = await import("/static/js/review/data.js");
             const scores = { time: Float64Array.from(given.time), track: Int32Array.from(given.track),
                            box: Float32Array.from(given.box) };
             return given.asked.map((time) => {

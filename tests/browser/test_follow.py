@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 # Follows a job whose state the server says in these answers, one a request: JSON, null for none, a number for
 # an error. What the listeners hear, and what nobody caught. With "break" the first of them fails.
 _FOLLOWED = """async ([answers, breaks]) => {
-    const { follow } = await import("/static/js/follow.js");
+    const { follow } = await import("/static/js/analyses/follow.js");
     const heard = [], uncaught = [];
     const fetch_ = window.fetch;
     const note = (event) => { uncaught.push(event.reason.message); event.preventDefault(); };
@@ -83,7 +83,7 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
                 const now = { standing: "running", picture: null, parts: {}, segments: 1 };
                 return new Response(JSON.stringify(now));
             };
-            import("/static/js/live.js").catch(fail);
+            import("/static/js/live/live.js").catch(fail);
         });
         window.fetch = fetch_;
         window.removeEventListener("unhandledrejection", note);

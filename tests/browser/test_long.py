@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 HOURS, COUNT = 2, 24_000
 # What the desk holds of each person, as text, against what it holds when it is given all at once.
 HELD = """async (address) => {
-    const d = await import('/static/js/desk/data.js');
+    const d = await import('/static/js/review/data.js');
     const whole = d.prepare(await (await fetch(`${address}/review.json?scores=all`)).json());
     const text = (data) => JSON.stringify([[...data.frames], [...data.scores].map(([id, scores]) =>
         [id, ...Object.keys(scores).sort().map((name) => [...scores[name]])])]);

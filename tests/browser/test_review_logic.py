@@ -115,8 +115,8 @@ def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
         cases.append((annotations, parsed))
     shown = call(
         modules,
-        "desk/data.js",
-        "const s = await import('/static/js/desk/annotations.js');"
+        "review/data.js",
+        "const s = await import('/static/js/review/annotations.js');"
         "return given.cases.map((said) => [s.current(said).map((a) => a.id), "
         "m.reviewedPersons(m.prepare(structuredClone(given.data)), said)"
         ".map((f) => [f.id, f.name, [...f.tracks].sort((a, b) => a - b), f.scores.time.length])]);",
@@ -164,8 +164,8 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
         analysis = base.model_copy(update={"persons": (scored(walk, times, tracks),)})
         got = call(
             modules,
-            "desk/explore.js",
-            "const d = await import('/static/js/desk/data.js'); const p = d.prepare(given.data);"
+            "review/explore.js",
+            "const d = await import('/static/js/review/data.js'); const p = d.prepare(given.data);"
             "return m.wouldFlag(p.scores.get('A'), given.data.rules, given.enter);",
             {"data": document(analysis, tmp_path), "enter": enter},
         )
@@ -198,7 +198,7 @@ def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:
     text = json.dumps(annotations, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     got = call(
         modules,
-        "desk/checksum.js",
+        "review/checksum.js",
         "const text = m.canonical(given); return [text, await m.fingerprint(text)];",
         annotations,
     )
@@ -213,5 +213,5 @@ def test_times(modules: Page) -> None:
     short = call(modules, "formats.js", "return given.map(m.shortTimecode);", values)
     assert short == ["0:00.000", "0:02.500", "1:00.000", "1:01.040", "60:00.000"]
     texts = ["00:00:03.760", "1:02", "12.5", " 01:00:00 ", "", "a", "1:-2", "1:2:3:4"]
-    seconds = call(modules, "desk/annotation_panel.js", "return given.map(m.seconds).map(String);", texts)
+    seconds = call(modules, "review/annotation_panel.js", "return given.map(m.seconds).map(String);", texts)
     assert seconds == ["3.76", "62", "12.5", "3600", "NaN", "NaN", "NaN", "NaN"]

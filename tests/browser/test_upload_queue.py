@@ -63,7 +63,7 @@ def test_all_that_the_form_says_goes_with_a_file(idle: Served, page: Page):
     page.goto(idle.address)
     sent = page.evaluate(
         """async () => {
-            const { Batch } = await import("/static/js/batch.js");
+            const { Batch } = await import("/static/js/analyses/batch.js");
             const form = document.querySelector("#upload");
             form.insertAdjacentHTML("beforeend", "<input name=one value=1><input type=checkbox name=two>");
             const body = Batch.prototype.body.call({ around: { form } }, new File(["x"], "clip.mp4"));

@@ -1,6 +1,6 @@
 """Who is who after what reviewers renamed, merged and split: what the desk's script works out, in Python.
 
-Tests hold to it `static/js/desk/data.js` and `References` of :mod:`reports.review.annotations`.
+Tests hold to it `static/js/review/data.js` and `References` of :mod:`reports.review.annotations`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.fresh]  # a fork of the tests would 
 
 _BROWSERS, _UPLOADS = 50, 10
 _SIZE = 100_000_000  # bytes of an upload
-_POLL = 0.6  # seconds between two questions of a page that waits: as static/js/follow.js has it
+_POLL = 0.6  # seconds between two questions of a page that waits: as static/js/analyses/follow.js has it
 _PAGE_EVERY = 8  # questions between two pages
 _ROUNDS = 3  # of all uploads, one after the other
 _QUICK = 0.2  # seconds

@@ -107,7 +107,7 @@ def listing() -> str:
     recent = now() - current_app.extensions["started"] < _SAMPLE_DEADLINE
     folders = context.folders()
     return render_template(
-        "pages/library.html",
+        "analyses/library.html",
         page=page,
         asked=search,
         back=urlencode(search.query(page=page.number if page.number > 1 else None)),

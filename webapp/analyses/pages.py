@@ -75,7 +75,7 @@ def form(problem: UserError | None = None) -> str:
     with context.database().begin() as session:
         cases = case_queries.list_cases(session, current())
     return render_template(
-        "pages/upload.html",
+        "analyses/upload.html",
         limit=settings.upload_limit,
         endings=sorted(VIDEO_ENDINGS | PHOTO_ENDINGS),
         room=room,
@@ -154,12 +154,12 @@ def show(analysis_id: str) -> str | Response:
     state = State(row.state)
     match state:
         case State.DONE:
-            return render_template("pages/analysis/result.html", **_common_values(row), **_result_values(row))
+            return render_template("analyses/result.html", **_common_values(row), **_result_values(row))
         case State.FAILED | State.CANCELLED | State.PAUSED:
-            return render_template("pages/analysis/stopped.html", **_common_values(row))
+            return render_template("analyses/stopped.html", **_common_values(row))
         case State.QUEUED | State.RUNNING:
             ahead = analysis_queries.count_ahead(row)
-            return render_template("pages/analysis/progress.html", **_common_values(row), ahead=ahead)
+            return render_template("analyses/progress.html", **_common_values(row), ahead=ahead)
         case _:
             assert_never(state)
 
@@ -301,7 +301,7 @@ def ask_to_delete(analysis_id: str) -> str:
     with visible_session() as session:
         consequences = deletion.consequences(session, row)
     return render_template(
-        "pages/analysis/delete.html", row=row, consequences=consequences, back=request.args.get("back")
+        "analyses/delete.html", row=row, consequences=consequences, back=request.args.get("back")
     )
 
 
@@ -328,7 +328,7 @@ def ask_again(analysis_id: str, problem: UserError | None = None) -> str:
     values = {field.name: number(getattr(stored, field.name)) for field in parameters.FIELDS}
     wanted = request.form.get("model") or row.model
     return render_template(
-        "pages/analysis/again.html",
+        "analyses/again.html",
         row=row,
         models=models,
         chosen=next((model.name for model in models if model.name == wanted), None),
@@ -464,7 +464,7 @@ def guide() -> str:
     """Show what Reelproof can and cannot tell."""
     told = next((model.told for model in model_service.list_models() if model.default), None)
     return render_template(
-        "pages/help.html",
+        "analyses/help.html",
         glossary=translated_view(general_glossary(told)),
         strengths=translated_view(
             [strengths(told, still=still) if told is not None else STRENGTHS for still in (False, True)]

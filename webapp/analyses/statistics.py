@@ -442,7 +442,7 @@ def show() -> str:
     kinds = (*VERDICTS, UNFINISHED)
     opinions = (*seen.agreement.exhibits, seen.agreement.segments)
     return render_template(
-        "pages/statistics.html",
+        "analyses/statistics.html",
         seen=seen,
         weekly=weekly,
         verdicts=bars_by_kind(seen.verdicts, VERDICTS, _BAR),

@@ -168,7 +168,7 @@ def show() -> str:
         raise DifferentExhibitsError(row_a, row_b)
     first, second = load_result(folder_a), load_result(folder_b)
     return render_template(
-        "pages/analysis/two_analyses.html",
+        "analyses/two_analyses.html",
         sides=({"row": row_a, "view": first.view}, {"row": row_b, "view": second.view}),
         pairs=match_persons(first.analysis, second.analysis),
         segments=match_segments(first.analysis, second.analysis),

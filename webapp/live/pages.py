@@ -27,7 +27,7 @@ def listing() -> str:
     # With login on, paths on the machine are not shown to everybody.
     folder = "DATA/live" if login_is_on() else shlex.quote(str(_folder()))
     return render_template(
-        "pages/live/live_sessions.html", sessions=sessions.list_sessions(_folder()), folder=folder
+        "live/live_sessions.html", sessions=sessions.list_sessions(_folder()), folder=folder
     )
 
 
@@ -35,7 +35,7 @@ def listing() -> str:
 @require(Permission.WATCH)
 def show(live_id: str) -> str:
     """Show one session."""
-    return render_template("pages/live/live.html", session=_get_or_404(live_id))
+    return render_template("live/live.html", session=_get_or_404(live_id))
 
 
 @blueprint.get("/live/<live_id>/state.json")
@@ -43,7 +43,7 @@ def show(live_id: str) -> str:
 def state(live_id: str) -> Response:
     """Return the parts of the page that change, for scripts to insert."""
     session = _get_or_404(live_id)
-    parts = {name: get_template_attribute("pages/live/_live.html", name)(session) for name in _PARTS}
+    parts = {name: get_template_attribute("live/_live.html", name)(session) for name in _PARTS}
     picture = session.state.picture
     return jsonify(
         standing=session.standing,

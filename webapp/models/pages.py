@@ -89,7 +89,7 @@ def refused(problem: ModelError | UserError) -> Response:
 
 def _page(*, added: str | None = None, problem: str = "", remedy: str = "") -> str:
     return render_template(
-        "pages/models.html",
+        "models/models.html",
         models=sorted(model_service.list_models(), key=lambda model: not model.default),
         added=added,
         problem=problem,

@@ -49,7 +49,7 @@ def listing() -> str:
     """Show a page of the tasks that wait for the caller."""
     with context.database().begin() as session:
         tasks = queries.review_task_page(session, current(), request.args.get("page", 1, type=int))
-    return render_template("pages/second_reviews/second_reviews.html", waiting=tasks, tasks=_TASKS)
+    return render_template("review/second_reviews.html", waiting=tasks, tasks=_TASKS)
 
 
 @blueprint.get("/reviews/<analysis_id>")
@@ -164,7 +164,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         raise access.closed_case_error() if review.case.closed else problem
     decision = playback.read_playback(context.folders(), row)
     return render_template(
-        "pages/second_reviews/second_review.html",
+        "review/second_review.html",
         row=row,
         case=review.case,
         part=part,

@@ -3,7 +3,7 @@
 import { byId } from "../dom.js";
 import { timecode } from "../formats.js";
 import { _ } from "../language.js";
-import { listen } from "../desk/keys.js";
+import { listen } from "../review/keys.js";
 import { Moments } from "./moments.js";
 import { Players } from "./players.js";
 

@@ -81,7 +81,7 @@ def test_headers_on_every_kind_of_answer(app, client):
         f"/analyses/{row.id}.json",
         "/models",
         "/none",
-        "/static/js/upload.js",
+        "/static/js/analyses/upload.js",
     ):
         headers = client.get(path).headers
         policy = headers["Content-Security-Policy"]
@@ -100,7 +100,7 @@ def test_nothing_of_an_exhibit_is_cached(app, client, quick_reports):
         assert client.get(path).headers["Cache-Control"] == "no-store", path
     for path in (f"{page}/overlays/A1-1.png", f"{page}/thumbnail", f"{page}/analysis.json"):
         assert client.get(path).headers["Cache-Control"] == "no-store", path
-    assert client.get("/static/js/upload.js").headers["Cache-Control"] != "no-store"
+    assert client.get("/static/js/analyses/upload.js").headers["Cache-Control"] != "no-store"
 
 
 def test_the_html_report_is_shown_with_its_style_and_without_scripts(app, client, quick_reports):

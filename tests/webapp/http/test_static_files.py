@@ -31,7 +31,7 @@ def test_text_is_compressed_as_asked_for(app: Flask, client: FlaskClient, encodi
         f"{page}/review.json",
         f"{page}/state.json",
         "/static/css/base.css",
-        "/static/js/live.js",
+        "/static/js/live/live.js",
     ):
         whole, small = client.get(path), client.get(path, headers={"Accept-Encoding": encoding})
         assert "Content-Encoding" not in whole.headers
@@ -84,7 +84,7 @@ def test_static_files_are_kept_for_good_at_an_address_of_their_own(client: Flask
     assert plain(answer) == client.get("/static/css/base.css").data
     # What a module imports by a relative path is below the same hash.
     script = re.search(r"/static/[0-9a-f]{16}/", page)
-    assert script and client.get(f"{script[0]}js/desk/main.js").status_code == 200
+    assert script and client.get(f"{script[0]}js/review/main.js").status_code == 200
 
 
 def test_other_addresses_of_static_files_are_asked_again(client: FlaskClient) -> None:

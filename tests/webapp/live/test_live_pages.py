@@ -162,7 +162,7 @@ def test_where_boxes_and_lines_lie(place):
 def test_a_session_that_ended(client, place):
     write(place, ago=3600, ended="the source ended", open=[])
     page = client.get(f"/live/{ID}").text
-    assert "Ended" in page and "The source ended. Kept until" in page and "js/live.js" not in page
+    assert "Ended" in page and "The source ended. Kept until" in page and "js/live/live.js" not in page
     assert "00:00:03.160" in page
     assert client.get(f"/live/{ID}/state.json").json["standing"] == "ended"
 
@@ -170,7 +170,7 @@ def test_a_session_that_ended(client, place):
 def test_a_session_without_a_word(client, place):
     write(place, ago=60)
     page = client.get(f"/live/{ID}").text
-    assert "Not responding" in page and "Last update" in page and "js/live.js" in page
+    assert "Not responding" in page and "Last update" in page and "js/live/live.js" in page
 
 
 def test_before_the_first_frame(client, place):

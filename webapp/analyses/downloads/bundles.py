@@ -196,7 +196,7 @@ def _paragraph(text: str) -> list[str]:
 
 _STATIC = FILES / "static"
 _STYLES = ("base.css", "timeline.css", "result.css", "playback.css", "desk.css", "comparison.css")
-_ENTRY = "desk/offline.js"
+_ENTRY = "review/offline.js"
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.\.?/[a-z_]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async function|function|class|const)", re.MULTILINE)
 
@@ -221,7 +221,7 @@ def render_offline_page(
         "img-src 'self' file: data: blob:; media-src 'self' file: blob:; base-uri 'none'; form-action 'none'"
     )
     return render_template(
-        "desk/offline.html",
+        "review/offline.html",
         view=view,
         policy=policy,
         styles=Markup(styles),

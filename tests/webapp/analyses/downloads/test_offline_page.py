@@ -86,13 +86,13 @@ def test_every_module_is_in_once_and_no_name_twice() -> None:
     needed = {
         "dom.js",
         "formats.js",
-        "desk/data.js",
-        "desk/player.js",
-        "desk/timeline.js",
-        "desk/timeline_drawing.js",
-        "desk/controls.js",
-        "desk/main.js",
-        "desk/store.js",
+        "review/data.js",
+        "review/player.js",
+        "review/timeline.js",
+        "review/timeline_drawing.js",
+        "review/controls.js",
+        "review/main.js",
+        "review/store.js",
     }
     for name in needed:
         first = re.search(
@@ -104,7 +104,7 @@ def test_every_module_is_in_once_and_no_name_twice() -> None:
 
 
 def test_imports_are_of_the_kind_that_can_be_put_together() -> None:
-    for path in [*SCRIPTS.glob("*.js"), *SCRIPTS.glob("desk/*.js")]:
+    for path in [*SCRIPTS.glob("*.js"), *SCRIPTS.glob("review/*.js")]:
         for line in path.read_text().splitlines():
             if line.startswith("import"):
                 known = re.fullmatch(r'import \{ [\w, ]+ \} from "\.\.?/[a-z_]+\.js";', line)

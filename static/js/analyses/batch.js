@@ -1,0 +1,221 @@
+// Many files in a queue: sent one after the other, each analysis followed to its end. A file that cannot be
+// taken in holds up no other; only a broken connection stops the sending, since it would break the next as well.
+import { askToDelete } from "./deleting.js";
+import { byId } from "../dom.js";
+import { follow } from "./follow.js";
+import { _, ngettext } from "../language.js";
+import { Item, OUTCOMES } from "./queue_item.js";
+import { post } from "../requests.js";
+import { send, unfit } from "./sending.js";
+
+const UNREADABLE = [
+  _("This is a folder, or a file that cannot be read."),
+  _("Choose the files inside it, or look where it is."),
+];
+const FOLLOWED = 3; // at a time; analyses are worked off in order, so the others have no news
+
+export class Batch {
+  /**
+   * @param {{list: HTMLElement, limits: {limit: number, room: number}, form: HTMLFormElement,
+   *   onChange: Function, onAlone: Function, announce: Function}} around
+   *   onChange is called after every change; onAlone with the analysis's address when the only file was taken in;
+   *   announce with words for screen readers
+   */
+  constructor(around) {
+    this.around = around;
+    this.items = [];
+    this.sending = false;
+    this.followed = new Map(); // item to what stops following it
+    this.stop = null;
+  }
+
+  get waiting() {
+    return this.items.filter((item) => item.state === "waiting");
+  }
+
+  get unsent() {
+    return this.items.some((item) => item.unsent);
+  }
+
+  add(files) {
+    const { limit, room } = this.around.limits;
+    const wants = (item, act, button) => this.act(item, act, button);
+    const added = [...files].map((file) => {
+      const item = new Item(file, wants);
+      const problem = unfit(file, limit, room);
+      item.set(problem ? { state: "unfit", problem } : {});
+      this.around.list.append(item.row);
+      return item;
+    });
+    this.items.push(...added);
+    const bad = added.filter((item) => item.problem);
+    this.around.announce([
+      ngettext("%(num)s file chosen.", "%(num)s files chosen.", this.items.length),
+      ...bad.slice(0, 3).map((item) => `${item.name}: ${item.problem[0]}`),
+    ].join(" "));
+    this.around.onChange();
+  }
+
+  /** Send what waits, one file at a time. */
+  async start() {
+    if (this.sending) return;
+    const [item] = this.waiting;
+    if (!item) {
+      if (this.items.length > 1) this.around.announce(_("All files have been sent."));
+      return;
+    }
+    this.sending = true;
+    item.set({ state: "sending", share: 0, problem: null });
+    this.around.onChange();
+    const unreadable = await item.file.slice(0, 1).arrayBuffer().then(() => null, () => UNREADABLE);
+    if (unreadable) this.sent(item, { state: "refused", problem: unreadable });
+    else this.send(item);
+  }
+
+  /** What is sent of one file: all that the form says, and the file. */
+  body(file) {
+    const body = new FormData(this.around.form);
+    body.set("file", file, file.name);
+    return body;
+  }
+
+  send(item) {
+    const refused = (problem, onwards, isUnfit = false) => {
+      this.around.announce(`${item.name}: ${problem[0]}`);
+      this.sent(item, { state: "refused", problem, unfit: isUnfit }, onwards);
+    };
+    this.stop = send(this.around.form.action, this.body(item.file), {
+      onShare: (share) => item.set({ share }),
+      onSent: () => item.set({ state: "storing" }), // the server may have it all: cancelling would not stop it
+      onTaken: (address) => this.taken(item, address),
+      onRefused: (...problem) => refused(problem, true),
+      onUnfit: (...problem) => refused(problem, true, true),
+      onBroken: (...problem) => refused(problem, false),
+      onStopped: () => this.sent(item, { state: "stopped" }),
+      onTooOften: (seconds) => this.delay(item, seconds),
+    });
+  }
+
+  /** The sending of a file has ended; the next one's begins, unless that would break as well. */
+  sent(item, changes, onwards = true) {
+    this.sending = false;
+    this.stop = null;
+    this.change(item, changes);
+    if (onwards) this.start();
+  }
+
+  /** The server has queued it, and leads to its analysis; if the same bytes were handed in before, it says so. */
+  taken(item, address) {
+    const { origin, pathname, searchParams } = new URL(address);
+    const known = searchParams.get("known") && { count: Number(searchParams.get("known")), since: searchParams.get("since") };
+    this.sent(item, { state: "queued", address: origin + pathname, known, status: null });
+    if (this.items.length === 1) this.around.onAlone(address);
+    else this.watch();
+  }
+
+  /** Send it again after a while; the files behind it wait as well. */
+  delay(item, seconds) {
+    this.stop = null;
+    this.change(item, { state: "delayed" });
+    setTimeout(() => {
+      this.sending = false;
+      if (item.state === "delayed") this.change(item, { state: "waiting" });
+      this.start();
+    }, seconds * 1000);
+  }
+
+  change(item, changes) {
+    item.set(changes);
+    this.around.onChange();
+  }
+
+  /** Follow the first few analyses that have not ended. */
+  watch() {
+    const busy = this.items.filter((item) => item.address && !item.ended && !this.followed.has(item));
+    const active = [...this.followed.keys()].filter((item) => item.state !== "paused").length;
+    for (const item of busy.slice(0, Math.max(0, FOLLOWED - active))) {
+      this.followed.set(item, follow(`${item.address}/state.json`, {
+        onStatus: (status) => item.set({ state: status.state, status }),
+        onPause: (status) => this.pause(item, status),
+        onEnd: (status) => this.end(item, status),
+        onGone: () => this.drop(item),
+      }));
+    }
+  }
+
+  /** Follow it no longer, but the next ones. */
+  leave(item) {
+    this.followed.get(item)?.();
+    this.followed.delete(item);
+    this.watch();
+  }
+
+  /** It is followed on, since it may be resumed elsewhere, and holds up no other. */
+  pause(item, status) {
+    if (item.state === "paused") return;
+    this.change(item, { state: "paused", status });
+    this.watch();
+  }
+
+  end(item, status) {
+    const problem = status.state === "failed" ? [status.words.error, status.words.remedy] : null;
+    this.change(item, { state: status.state, status, problem });
+    this.leave(item);
+    if (this.items.length > 1 && this.items.every((each) => each.ended)) {
+      this.around.announce(_("All files are done: %(outcomes)s.", { outcomes: this.outcomes() }));
+    }
+  }
+
+  /** How many files came to what, in words. */
+  outcomes() {
+    const counts = new Map();
+    for (const item of this.items.filter((each) => each.ended)) {
+      const name = OUTCOMES[item.outcome];
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    return [...counts].map(([name, count]) => `${count} ${name}`).join(", ");
+  }
+
+  async act(item, act, button) {
+    try {
+      if (act === "stop") this.stop?.();
+      else if (act === "remove") this.drop(item);
+      else if (act === "cancel") await this.cancel(item);
+      else if (act === "delete") await this.erase(item, button);
+      else if (item.address) await this.again(item, act);
+      else {
+        this.change(item, { state: "waiting", problem: null });
+        this.start();
+      }
+    } catch (problem) {
+      this.change(item, { problem: [problem.message, ""] });
+    }
+  }
+
+  async cancel(item) {
+    this.end(item, await post(`${item.address}/cancel`));
+  }
+
+  /** Retry it, or resume it. */
+  async again(item, act) {
+    const status = await post(`${item.address}/${act}`);
+    this.change(item, { state: status.state, status, problem: null });
+    this.leave(item); // and follow it anew, since a paused one is rarely asked about
+  }
+
+  async erase(item, button) {
+    if (await askToDelete(item.address, button)) this.drop(item);
+  }
+
+  /** Take a row out of the list; the focus goes to its neighbour. */
+  drop(item) {
+    const place = this.items.indexOf(item);
+    this.items.splice(place, 1);
+    const neighbour = this.items[Math.min(place, this.items.length - 1)];
+    const focused = item.row.contains(document.activeElement) || document.activeElement === document.body;
+    item.row.remove();
+    this.leave(item);
+    if (focused) (neighbour?.row.querySelector("button, a:not([hidden])") ?? byId("file")).focus();
+    this.around.onChange();
+  }
+}

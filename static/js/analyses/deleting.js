@@ -1,0 +1,71 @@
+// Asks before an analysis is deleted, in a dialog over the page one is on. What deleting means is said by the
+// server, on the page that asks where there is no script; the dialog shows that page's words.
+import { _ } from "../language.js";
+import { post } from "../requests.js";
+
+/** What the page says that asks, as an element; an error with words where there is no such page. */
+async function question(address) {
+  const answer = await fetch(`${address}/delete`).catch(() => null);
+  // Whoever is no longer signed in is led to a page that asks for something else.
+  const page = answer && !answer.redirected && new DOMParser().parseFromString(await answer.text(), "text/html");
+  const section = page && page.querySelector("main > section");
+  if (!section) throw new Error(_("Reelproof did not answer."));
+  return document.importNode(section, true);
+}
+
+function dialogAround(section) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "asking";
+  section.querySelector("h1").id = "deleting-what"; // its own: the page below may have that of the page it comes from
+  dialog.setAttribute("aria-labelledby", "deleting-what");
+  section.removeAttribute("aria-labelledby");
+  dialog.append(section);
+  return dialog;
+}
+
+function complain(form, message) {
+  const line = document.createElement("p");
+  line.className = "problem";
+  line.setAttribute("role", "alert");
+  line.textContent = message;
+  form.closest("dialog").querySelector(".problem")?.remove();
+  form.parentElement.before(line);
+}
+
+/**
+ * Ask, and delete if that is what the person wants. Throws an error with words where it cannot ask.
+ *
+ * @param {string} address of the analysis
+ * @param {HTMLElement} opener gets the focus back
+ * @returns {Promise<boolean>} whether it was deleted
+ */
+export async function askToDelete(address, opener) {
+  const dialog = dialogAround(await question(address));
+  document.body.append(dialog);
+  const form = dialog.querySelector("form");
+  const keep = dialog.querySelector("[data-keep]") ?? dialog.querySelector("a"); // a refusal has other links
+  return new Promise((resolve) => {
+    let deleted = false;
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      if (opener?.isConnected) opener.focus();
+      resolve(deleted);
+    });
+    keep?.addEventListener("click", (event) => {
+      event.preventDefault();
+      dialog.close();
+    });
+    form?.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      try {
+        await post(form.action);
+        deleted = true;
+        dialog.close();
+      } catch (problem) {
+        complain(form, problem.message);
+      }
+    });
+    dialog.showModal();
+    keep?.focus(); // the harmless one
+  });
+}

@@ -1,0 +1,56 @@
+// Asks for the state of an analysis until it has ended.
+
+import { askState } from "../requests.js";
+
+const EAGER = 200;
+const EAGER_FOR = 5000; // a photograph takes about a second
+const QUICK = 600;
+const SLOW = 5000;
+const ENDS = new Set(["done", "failed", "cancelled"]);
+const GONE = new Set([404, 410]); // not to be seen (any more), or deleted
+const SIGNED_OUT = new Set([401, 403]);
+
+/**
+ * @param {string} address of the analysis's state as JSON
+ * @param {{onStatus: Function, onEnd: Function, onPause?: Function, onSilence?: Function, onGone?: Function,
+ *   onSignedOut?: Function}} tell
+ *   onPause is called while the analysis is paused; without it that counts as its end. onGone is called once when
+ *   the analysis is there no longer, onSignedOut when whoever looks is not signed in any more; without them that
+ *   counts as silence.
+ * @param {boolean} eager for a page about this one alone: in the first seconds it asks more often
+ * @returns {Function} stops asking
+ */
+export function follow(address, tell, eager = false) {
+  const until = eager ? performance.now() + EAGER_FOR : 0;
+  const quick = () => (performance.now() < until ? EAGER : QUICK);
+  let pause = quick();
+  let stopped = false;
+  async function ask() {
+    if (stopped) return;
+    const { status, content } = await askState(address);
+    if (stopped) return;
+    if (GONE.has(status) && tell.onGone) {
+      tell.onGone();
+      return;
+    }
+    if (SIGNED_OUT.has(status) && tell.onSignedOut) {
+      tell.onSignedOut();
+      return;
+    }
+    const paused = content?.state === "paused";
+    if (ENDS.has(content?.state) || (paused && !tell.onPause)) {
+      tell.onEnd(content);
+      return;
+    }
+    if (paused) pause = SLOW;
+    else if (!content) pause = Math.min(pause * 1.6, SLOW);
+    else pause = content.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
+    // A page nobody looks at need not ask as often. Before the listener, whose mistakes must not end it.
+    setTimeout(ask, document.hidden ? SLOW : pause);
+    if (paused) tell.onPause(content);
+    else if (content) tell.onStatus(content);
+    else if (tell.onSilence) tell.onSilence();
+  }
+  ask();
+  return () => { stopped = true; };
+}

@@ -1,0 +1,137 @@
+// Keeps rows of unfinished analyses up to date, and gathers two analyses to compare.
+// Without this module the page works as it stands: links and forms do the rest.
+import { askToDelete } from "./deleting.js";
+import { byId } from "../dom.js";
+import { follow } from "./follow.js";
+import { _, percentDone } from "../language.js";
+import { moveOn } from "../leaving.js";
+import { closeMenus } from "../menus.js";
+
+const LOOK_AGAIN = 3000;
+const QUEUED = {
+  low: _("Queued, low priority"), normal: _("Queued"), high: _("Queued, high priority"),
+};
+const ENDED = { done: _("Done"), failed: _("Failed"), cancelled: _("Cancelled") };
+document.documentElement.classList.add("scripted");
+closeMenus();
+
+/** A row as the server would show it now, put in place of the one on the page and returned, if there is one. */
+async function renew(row) {
+  const answer = await fetch(window.location.href, { cache: "no-store" }).catch(() => null);
+  if (!answer?.ok) return null;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.querySelector(`tr[data-id="${row.dataset.id}"]`);
+  if (!fresh) return null; // it no longer fits what is asked for; it stays in sight until the next search
+  const focused = row.contains(document.activeElement);
+  row.replaceWith(fresh);
+  if (focused) fresh.querySelector(".library-file a").focus();
+  return fresh;
+}
+
+/** Keeps the row of an unfinished analysis up to date, also where it is paused or resumed elsewhere. */
+function keepUpToDate(row) {
+  if (!["queued", "running", "paused"].includes(row.dataset.state)) return;
+  const paused = row.dataset.state === "paused";
+  const words = row.querySelector("[data-standing]");
+  const anew = async () => {
+    stop();
+    const fresh = await renew(row);
+    if (fresh) keepUpToDate(fresh);
+  };
+  const stop = follow(`${row.dataset.analysis}/state.json`, {
+    onStatus: (status) => {
+      words.textContent = status.state === "running"
+        ? _("Running, %(share)s", { share: percentDone(status.progress) })
+        : QUEUED[status.priority];
+      if (paused) anew();
+    },
+    onPause: () => { if (!paused) anew(); },
+    onEnd: (status) => {
+      words.textContent = ENDED[status.state];
+      renew(row);
+    },
+    onGone: () => { words.textContent = _("Deleted"); },
+  });
+}
+
+document.querySelectorAll("tr[data-analysis]").forEach(keepUpToDate);
+
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-delete]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const menu = link.closest(".menu");
+  menu.open = false;
+  try {
+    if (!await askToDelete(link.closest("tr").dataset.analysis, menu.querySelector("summary"))) return;
+  } catch {
+    window.location.assign(link.href); // as without scripts: the page that asks, or what is there in its place
+    return;
+  }
+  const here = new URL(window.location.href);
+  here.searchParams.set("deleted", "1");
+  window.location.assign(here);
+});
+
+// On a small screen the filters are out of the way unless one is set.
+const filters = document.querySelector(".filters-more");
+if (filters && window.matchMedia("(max-width: 40em)").matches) {
+  filters.open = [...filters.querySelectorAll("select, input")].some((field) => (field.type === "checkbox" ? field.checked : field.value));
+}
+
+// Two analyses of one exhibit can be compared, and two exhibits: one is the reference of the other.
+const bar = byId("comparing");
+const boxes = () => [...document.querySelectorAll(".library-pick input")];
+let picked = []; // in the order of ticking
+
+function gather() {
+  const checked = boxes().filter((box) => box.checked);
+  picked = [...picked.filter((box) => checked.includes(box)), ...checked.filter((box) => !picked.includes(box))];
+  for (const box of boxes()) box.closest("tr").classList.toggle("picked", box.checked);
+  let [first, second] = picked.map((box) => box.closest("tr").dataset);
+  bar.hidden = picked.length === 0;
+  const link = byId("comparing-link");
+  link.hidden = true;
+  let words = _("One chosen. Choose another analysis of the same exhibit, or of one to compare it with.");
+  if (picked.length > 2) words = _("Two can be compared at a time.");
+  else if (second && first.exhibit === second.exhibit) {
+    words = _("Two analyses of the same exhibit.");
+    offer(link, _("Compare"), `${bar.dataset.compare}?a=${first.id}&b=${second.id}`);
+  } else if (second && bar.dataset.references !== undefined) {
+    // A photo can be compared with a video, and no video with a photo.
+    if (second.still !== undefined && first.still === undefined) [first, second] = [second, first];
+    words = _("Two different exhibits. %(first)s can be compared with %(second)s as its reference.", { first: first.file, second: second.file });
+    offer(link, _("Compare with a reference"), `${first.analysis}/compare?q=${second.exhibit}`);
+  } else if (second) words = _("Two different exhibits. Choose two analyses of the same one.");
+  byId("comparing-words").textContent = words;
+}
+
+function offer(link, words, address) {
+  link.textContent = words;
+  link.href = address;
+  link.hidden = false;
+}
+
+if (bar) {
+  document.querySelector(".library").addEventListener("change", gather);
+  byId("comparing-none").addEventListener("click", () => {
+    for (const box of boxes()) box.checked = false;
+    gather();
+  });
+  gather(); // a page that comes back may have boxes checked
+}
+
+// Making the sample takes a while, in which the page should not look dead.
+const sample = byId("sample");
+sample?.addEventListener("submit", () => { byId("sample-made").hidden = false; });
+window.addEventListener("pageshow", () => { if (sample) byId("sample-made").hidden = true; });
+
+// On the first start the list is empty until the sample has been made, or is promised no longer.
+async function lookForSample() {
+  const answer = await fetch(window.location.href, { cache: "no-store" }).catch(() => null);
+  if (answer?.ok && !(await answer.text()).includes("data-expects-sample")) {
+    moveOn(() => window.location.reload());
+  } else setTimeout(lookForSample, LOOK_AGAIN);
+}
+
+if (document.querySelector("[data-expects-sample]")) setTimeout(lookForSample, LOOK_AGAIN);

@@ -1,0 +1,167 @@
+// One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
+// knows; buttons say what is wanted and leave it to the batch.
+import { byId } from "../dom.js";
+import { day, fileSize, printable, probability } from "../formats.js";
+import { _, ngettext, percentDone } from "../language.js";
+
+/** What became of a file, as it stands in a sentence, by verdict or state. */
+export const OUTCOMES = {
+  manipulated: _("manipulated"),
+  "no manipulation found": _("no manipulation found"),
+  inconclusive: _("inconclusive"),
+  failed: _("failed"),
+  cancelled: _("cancelled"),
+  refused: _("rejected"),
+  unfit: _("rejected"),
+  stopped: _("not sent"),
+};
+const VERDICTS = {
+  manipulated: _("Manipulated"),
+  "no manipulation found": _("No manipulation found"),
+  inconclusive: _("Inconclusive"),
+};
+
+// What each state reads like, whether its bar moves (null: no bar), and what can be done in it.
+const STATES = {
+  unfit: { words: () => _("Cannot be accepted"), bar: null, acts: ["remove"] },
+  waiting: { words: () => _("Not sent yet"), bar: null, acts: ["remove"] },
+  sending: { words: ({ share }) => _("Uploading, %(share)s", { share: percentDone(share) }), bar: (item) => item.share, acts: ["stop"] },
+  storing: { words: () => _("Checking and storing the file"), bar: () => undefined, acts: [] },
+  delayed: { words: () => _("Not sent yet: many files in a short time, so the next one waits a moment"), bar: null, acts: ["remove"] },
+  stopped: { words: () => _("Upload cancelled"), bar: null, acts: ["retry", "remove"] },
+  refused: { words: () => _("Rejected"), bar: null, acts: ["retry", "remove"] },
+  queued: {
+    words: ({ status }) => (status?.ahead ? _("Queued, %(count)s ahead", { count: status.ahead }) : _("Queued")),
+    bar: null,
+    acts: ["cancel"],
+  },
+  running: {
+    words: ({ status }) => `${status.words.stage}, ${percentDone(status.progress)}`,
+    bar: ({ status }) => status.progress,
+    acts: ["cancel"],
+  },
+  paused: { words: () => _("Paused"), bar: null, acts: ["resume", "cancel"] },
+  done: { words: ({ status }) => VERDICTS[status.verdict], bar: null, acts: ["delete"] },
+  failed: { words: () => _("Failed"), bar: null, acts: ["retry", "delete"] },
+  cancelled: { words: () => _("Cancelled"), bar: null, acts: ["retry", "delete"] },
+};
+const NAMES = {
+  stop: _("Cancel"), cancel: _("Cancel"), retry: _("Retry"), resume: _("Resume"), remove: _("Remove"), delete: _("Delete…"),
+};
+const cancel = (file) => _("Cancel %(file)s", { file });
+const LABELS = { // for screen readers: which file as well
+  stop: cancel,
+  cancel,
+  retry: (file) => _("Retry %(file)s", { file }),
+  resume: (file) => _("Resume %(file)s", { file }),
+  remove: (file) => _("Remove %(file)s", { file }),
+  delete: (file) => _("Delete %(file)s", { file }),
+};
+
+export class Item {
+  /**
+   * @param {File} file
+   * @param {Function} wants called with this item and the name of an act, when its button is pressed
+   */
+  constructor(file, wants) {
+    this.file = file;
+    this.name = printable(file.name); // as it is shown
+    this.state = "waiting";
+    this.share = 0;
+    this.problem = null; // error and remedy
+    this.unfit = false; // whether the server refused it for what it is, and would again
+    this.address = null; // of its analysis
+    this.known = null; // how many earlier analyses the same bytes have, and since when
+    this.status = null; // what the server last said of that
+    this.row = byId("queue-item").content.firstElementChild.cloneNode(true);
+    this.row.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-act]");
+      if (button) wants(this, button.dataset.act, button);
+    });
+    this.part("name").textContent = this.name;
+    this.part("name").title = this.name;
+    this.part("size").textContent = fileSize(file.size);
+  }
+
+  part(name) {
+    return this.row.querySelector(`[data-part="${name}"]`);
+  }
+
+  /** Not on the server yet: lost when the page is left. */
+  get unsent() {
+    return ["waiting", "delayed", "sending", "storing"].includes(this.state);
+  }
+
+  /** Nothing more will happen to it by itself. */
+  get ended() {
+    return !this.unsent && !["queued", "running", "paused"].includes(this.state);
+  }
+
+  /** What became of it, for the summary and for screen readers. */
+  get outcome() {
+    return this.state === "done" ? this.status.verdict : this.state;
+  }
+
+  /** Whether the same file would be refused again, or fail again: the engine's own errors need no remedy. */
+  get unreadable() {
+    return this.state === "refused" ? this.unfit : this.state === "failed" && this.status?.remedy === "";
+  }
+
+  /** Change something and draw the row anew. */
+  set(changes) {
+    Object.assign(this, changes);
+    this.draw();
+  }
+
+  draw() {
+    const look = STATES[this.state];
+    this.row.dataset.state = this.state;
+    const words = this.part("words");
+    const icon = document.querySelector(`template[data-outcome="${this.outcome}"]`);
+    words.className = icon ? icon.dataset.class : "";
+    const text = look.words(this);
+    words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
+    const figure = this.part("figure");
+    figure.hidden = typeof this.status?.probability !== "number" || this.state !== "done";
+    if (!figure.hidden) figure.textContent = _("probability %(probability)s", { probability: probability(this.status.probability) });
+    const bar = this.part("bar");
+    bar.hidden = look.bar === null;
+    const value = look.bar?.(this);
+    if (value === undefined) bar.removeAttribute("value");
+    else bar.value = value;
+    const [error, remedy] = this.problem ?? ["", ""];
+    this.part("problem").hidden = !error;
+    this.part("problem").textContent = `${error} ${remedy}`.trim();
+    this.part("known").hidden = !this.known;
+    if (this.known) {
+      const { count, since } = this.known;
+      this.part("known-words").textContent = ngettext(
+        "This file was handed in before, on %(since)s; %(num)s earlier analysis.",
+        "This file was handed in before, on %(since)s; %(num)s earlier analyses.",
+        count, { since: day(since) },
+      );
+      this.part("known-link").href = `${this.address}?known=${count}`;
+    }
+    const open = this.part("open");
+    open.hidden = !this.address;
+    if (this.address) open.href = this.address;
+    open.setAttribute("aria-label", _("Open %(file)s", { file: this.name }));
+    this.drawActs(look.acts.filter((act) => act !== "retry" || !this.unreadable));
+  }
+
+  drawActs(acts) {
+    const place = this.part("acts");
+    const shown = [...place.children].map((button) => button.dataset.act);
+    if (shown.join() === acts.join()) return; // a button keeps its focus while figures change
+    const focused = place.contains(document.activeElement);
+    place.replaceChildren(...acts.map((act) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.act = act;
+      button.textContent = NAMES[act];
+      button.setAttribute("aria-label", LABELS[act](this.name));
+      return button;
+    }));
+    if (focused) (place.firstElementChild ?? this.part("open")).focus();
+  }
+}

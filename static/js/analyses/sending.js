@@ -1,0 +1,87 @@
+// Hands one file in: checked before, with its progress, and with words for what goes wrong.
+import { fileSize } from "../formats.js";
+import { _ } from "../language.js";
+import { tokenHeaders } from "../requests.js";
+
+/** What is the matter with a file that need not be sent to be refused, and what to do; null if nothing. */
+export function unfit(file, limit, room) {
+  if (file.size === 0) {
+    return [_("The file is empty: it holds no bytes."), _("Check the file on your disk, then hand it in again.")];
+  }
+  if (file.size > limit) {
+    return [
+      _("The file has %(size)s; at most %(limit)s are accepted.", { size: fileSize(file.size), limit: fileSize(limit) }),
+      _("Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."),
+    ];
+  }
+  if (file.size > room) {
+    return [
+      _("There is not enough free disk space to take in this file."),
+      _("Free some space on the disk that holds Reelproof's data, then reload this page."),
+    ];
+  }
+  return null;
+}
+
+const UNFIT = 415; // no video or photo that can be read, however often it is sent
+const TOO_OFTEN = 429; // of many small files: the limit is for scripts, and a queue can wait
+const BROKE_BEFORE = [
+  _("The connection broke before the whole file was sent."),
+  _("Check that Reelproof is running and that its disk is not full, then retry."),
+];
+const BROKE_AFTER = [
+  _("The connection broke after the whole file was sent."),
+  _("Check that Reelproof is running and whether the library lists the file before you hand it in again."),
+];
+
+function contentOf(request) {
+  try {
+    return JSON.parse(request.responseText);
+  } catch {
+    return {}; // not said in JSON
+  }
+}
+
+function refusal(request) {
+  const { error, remedy } = contentOf(request);
+  if (error) return [error, remedy ?? ""];
+  return [_("Reelproof refused the file."), _("Reload this page and try again.")];
+}
+
+/**
+ * Send one form.
+ *
+ * @param {string} action its address
+ * @param {FormData} body
+ * @param {{onShare: Function, onSent: Function, onTaken: Function, onRefused: Function, onUnfit: Function,
+ *   onBroken: Function, onStopped: Function, onTooOften: Function}} tell one of the last six is called in the end:
+ *   with the analysis's address; with error and remedy; likewise; likewise; with nothing; with the seconds to wait before the
+ *   same form may be sent again
+ * @returns {Function} stops it; once everything was sent that would no longer help, and does nothing
+ */
+export function send(action, body, tell) {
+  const request = new XMLHttpRequest();
+  let sent = false;
+  request.open("POST", action);
+  request.setRequestHeader("Accept", "application/json");
+  for (const [name, value] of Object.entries(tokenHeaders())) request.setRequestHeader(name, value);
+  request.upload.addEventListener("progress", (event) => {
+    if (event.lengthComputable) tell.onShare(event.loaded / event.total);
+  });
+  request.upload.addEventListener("load", () => {
+    sent = true;
+    tell.onSent();
+  });
+  request.addEventListener("load", () => {
+    const seconds = Number(request.getResponseHeader("retry-after"));
+    const { address } = contentOf(request);
+    if (address) tell.onTaken(new URL(address, action).href);
+    else if (request.status === TOO_OFTEN && seconds > 0) tell.onTooOften(seconds);
+    else if (request.status === UNFIT) tell.onUnfit(...refusal(request));
+    else tell.onRefused(...refusal(request));
+  });
+  request.addEventListener("error", () => tell.onBroken(...(sent ? BROKE_AFTER : BROKE_BEFORE)));
+  request.addEventListener("abort", () => tell.onStopped());
+  request.send(body);
+  return () => { if (!sent) request.abort(); };
+}

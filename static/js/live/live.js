@@ -1,0 +1,94 @@
+// Follows a live session: asks twice a second for what changed, not while nobody looks, and less often
+// where nothing comes. A picture and its boxes are put in place together.
+
+import { byId } from "../dom.js";
+import { _ } from "../language.js";
+import { askState } from "../requests.js";
+
+const QUICK = 500;
+const SLOW = 5000;
+const page = byId("live");
+const places = new Map([...page.querySelectorAll("[data-part]")].map((place) => [place.dataset.part, place]));
+const html = new Map(); // of each place, as the server last sent it
+let picture = byId("picture").getAttribute("src"); // its address; none before the first frame
+let segments = Number(page.dataset.segments);
+let standing = page.dataset.standing;
+let pause = QUICK;
+let timer = 0;
+let asking = false;
+
+/** The picture at an address, decoded; none if it is gone already. */
+async function loaded(address) {
+  const image = new Image();
+  image.id = "picture";
+  image.alt = _("The latest frame");
+  image.src = address;
+  try {
+    await image.decode();
+    return image;
+  } catch {
+    return null;
+  }
+}
+
+/** Only what is new: a selection or a place scrolled to stays. */
+function replace(name, markup) {
+  if (html.get(name) === markup) return;
+  html.set(name, markup);
+  places.get(name).innerHTML = markup; // made by the template of the page, which escapes
+}
+
+async function show(now) {
+  const parts = { ...now.parts };
+  if (now.picture !== null && now.picture !== picture) {
+    const image = await loaded(now.picture);
+    if (image) {
+      picture = now.picture;
+      byId("picture").replaceWith(image);
+    } else {
+      delete parts.boxes; // those shown belong to the picture shown
+    }
+  }
+  for (const [name, markup] of Object.entries(parts)) replace(name, markup);
+  if (now.segments > segments) {
+    const closed = places.get("segments").querySelector("li").textContent;
+    byId("announce").textContent = [_("A segment closed."), closed].join(" ");
+  } else if (now.standing !== standing) {
+    byId("announce").textContent = places.get("standing").querySelector("p").textContent;
+  }
+  ({ segments, standing } = now);
+}
+
+function silence(words) {
+  byId("silence").textContent = words;
+  byId("silence").hidden = !words;
+}
+
+async function ask() {
+  if (asking || document.hidden) return;
+  asking = true;
+  let again = false;
+  try {
+    const { status, content: now } = await askState(page.dataset.state);
+    if (status === 404) return silence(_("This session is no longer there: it was removed a day after it ended."));
+    if (status === 401 || status === 403) return silence(_("You are no longer signed in. Reload this page."));
+    again = now?.standing !== "ended";
+    if (!now) {
+      pause = Math.min(pause * 1.6, SLOW);
+      return silence(_("Reelproof does not respond. This page shows the last known state and keeps trying."));
+    }
+    pause = now.standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
+    silence("");
+    await show(now);
+  } finally { // whatever goes wrong in showing it is no silence, and does not end it
+    asking = false;
+    if (again) timer = setTimeout(ask, pause);
+  }
+  return undefined;
+}
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(timer);
+  if (!document.hidden && standing !== "ended") ask();
+});
+ask();

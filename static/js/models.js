@@ -1,8 +1,0 @@
-// Says that a model is being checked.
-// Without this module the form works as it stands.
-
-import { byId } from "./dom.js";
-
-byId("add-model").addEventListener("submit", () => { byId("checking").hidden = false; });
-
-window.addEventListener("pageshow", () => { byId("checking").hidden = true; });

@@ -1,0 +1,70 @@
+// The exhibit of a second review: steps from frame to frame, and takes its time into a stretch. What is typed into
+// one form outlasts that another one is sent.
+import { byId } from "../dom.js";
+import { Drafts } from "../drafts.js";
+import { shortTimecode, timecode } from "../formats.js";
+import { _ } from "../language.js";
+
+const video = byId("player");
+const stretches = byId("stretches");
+if (video) setUp();
+const { review, reviewer } = document.querySelector("[data-review]").dataset;
+const drafts = new Drafts(`review-${review}`, reviewer);
+for (const form of document.querySelectorAll("[data-draft]")) keepDraft(form);
+
+/** Text and choice of a form are kept in this tab until it is sent. */
+function keepDraft(form) {
+  const fields = [...form.querySelectorAll("textarea, .stretch input")];
+  for (const field of fields) drafts.keepField(field);
+  const about = `${fields[0].id}-choice`;
+  for (const choice of form.querySelectorAll("[type=radio]")) {
+    if (drafts.get(about) === choice.value) choice.checked = true;
+    choice.addEventListener("change", () => drafts.set(about, choice.value));
+  }
+  form.addEventListener("submit", () => {
+    for (const each of [...fields.map((field) => field.id), about]) drafts.delete(each);
+  });
+  // What is sent cannot be changed: its button alone does that, not Enter after a time.
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
+  });
+}
+
+function setUp() {
+  const offset = Number(video.dataset.offset);
+  const out = byId("now");
+  const time = () => Math.max(0, video.currentTime - offset);
+  const show = () => {
+    out.value = timecode(time());
+  };
+  for (const event of ["timeupdate", "seeked", "loadedmetadata"]) video.addEventListener(event, show);
+  delete document.querySelector(".steps-of-frames").dataset.beforeScript;
+  for (const button of document.querySelectorAll("[data-step]")) {
+    button.addEventListener("click", () => {
+      video.pause();
+      video.currentTime += Number(button.dataset.step);
+    });
+  }
+  for (const row of stretches?.querySelectorAll(".stretch") ?? []) row.append(timeButtons(row, time));
+}
+
+/** Two buttons that put the moment on show into a row's fields. */
+function timeButtons(row, time) {
+  const place = document.createElement("div");
+  place.className = "take";
+  for (const [name, words] of [
+    ["start", _("Starts here")],
+    ["end", _("Ends here")],
+  ]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = words;
+    button.addEventListener("click", () => {
+      const field = row.querySelector(`[name=${name}]`);
+      field.value = shortTimecode(time());
+      field.dispatchEvent(new Event("input"));
+    });
+    place.append(button);
+  }
+  return place;
+}
