@@ -74,7 +74,7 @@ def test_a_database_that_takes_no_writes(app, client, database):
 
 def test_the_age_of_a_heartbeat_is_told_by_the_clock_it_was_noted_by(app, client, database, monkeypatch):
     behind = now() - timedelta(minutes=3)  # as PostgreSQL's may be
-    monkeypatch.setattr(recovery, "clock", lambda _session: behind)
+    monkeypatch.setattr(recovery, "shared_clock", lambda _session: behind)
     recovery.record_worker(database, "here:1")
     assert figures(client)["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] == 0
     assert ", heard of just now" in client.get("/operations").text
