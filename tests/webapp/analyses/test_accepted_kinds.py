@@ -1,4 +1,4 @@
-"""What is no media by its first bytes is refused at the door."""
+"""Files that are not media by their first bytes are refused at upload."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def post(client, content: bytes, name: str = "clip.mp4"):
         b"\x89PNG\r\n\x1a\n....",
     ],
 )
-def test_media_is_taken_in_whatever_it_is_called(client, sent, head):
+def test_media_is_accepted_under_any_name(client, sent, head):
     assert post(client, head + b"more", "holiday.txt").status_code == 303
     assert len(sent) == 1
 
@@ -56,7 +56,7 @@ def test_media_is_taken_in_whatever_it_is_called(client, sent, head):
         b"x",
     ],
 )
-def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent, head):
+def test_other_files_are_refused_and_removed(app, client, sent, head):
     answer = post(client, head)
     assert answer.status_code == 415
     assert "begins like a file of another kind" in answer.text or "The file is a" in answer.text
@@ -65,22 +65,22 @@ def test_other_files_are_refused_in_words_and_nothing_is_kept(app, client, sent,
     assert list(folders.incoming.iterdir()) == list(folders.exhibits.iterdir()) == sent == []
 
 
-def test_what_the_engine_makes_is_media(sample):
+def test_output_of_the_engine_is_accepted(sample):
     exhibits.refuse_unsupported_kinds(sample)
 
 
 @pytest.mark.parametrize("make", ACCEPTED.values(), ids=ACCEPTED)
-def test_what_the_engine_reads_is_taken_in(tmp_path, make):
+def test_readable_formats_are_accepted(tmp_path, make):
     exhibits.refuse_unsupported_kinds(make(tmp_path))
 
 
 @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
-def test_what_the_engine_refuses_is_refused(tmp_path, make):
+def test_formats_the_engine_refuses_are_refused(tmp_path, make):
     with pytest.raises(IntakeError):
         exhibits.refuse_unsupported_kinds(make(tmp_path))
 
 
-def test_every_place_that_names_the_kinds_names_all(client):
+def test_all_lists_of_accepted_kinds_are_complete(client):
     """As the engine does (``signatures.ACCEPTED``): a kind that is added there is added everywhere."""
     videos, photos = (words.split(", ") for words in re.findall(r"\(([^)]*)\)", acceptance.ACCEPTED))
     kinds = ", ".join([*videos, *photos])

@@ -1,4 +1,4 @@
-"""Analyses by the REST API: handed in, listed, cancelled, paused, repeated, deleted."""
+"""Analyses by the REST API: created, listed, cancelled, paused, repeated, deleted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 
-def test_the_status_of_a_finished_analysis_says_what_its_result_says(app, client):
+def test_the_status_of_a_finished_analysis_matches_its_result(app, client):
     answers = Answers(altered=0.2, synthesised=0.9)
     row = finished(app, {"answers": answers, "kind": ManipulationKind.GENERATED}, kind=MediaKind.IMAGE)
     told = client.get(f"{API}/analyses/{row.id}").json
@@ -34,7 +34,7 @@ def test_the_status_has_every_field_of_a_summary():
     assert EMPTY_SUMMARY.keys() == Summary.__annotations__.keys() <= AnalysisStatus.model_fields.keys()
 
 
-def test_a_summary_kept_before_a_field_there_is_now(app, client):
+def test_a_stored_summary_without_newer_fields(app, client):
     """Rows keep the summary as it was when the analysis ended."""
     row = finished(app, {})
     with app.extensions["database"].begin() as session:
@@ -43,7 +43,7 @@ def test_a_summary_kept_before_a_field_there_is_now(app, client):
     assert {name: told[name] for name in EMPTY_SUMMARY} == EMPTY_SUMMARY | {"kind": "generated face"}
 
 
-def test_hand_in(app, client, sent):
+def test_upload(app, client, sent):
     answer = client.post(f"{API}/analyses", **form(b"content", "../a/clip.mp4", parameters='{"seed": 7}'))
     assert answer.status_code == 202
     told = answer.json
@@ -65,14 +65,14 @@ def test_hand_in(app, client, sent):
         ({"odd": "1"}, 422, "form.odd"),
     ],
 )
-def test_hand_in_refuses_by_name(app, client, sent, fields, status, where):
+def test_invalid_fields_are_named(app, client, sent, fields, status, where):
     told = problem(client.post(f"{API}/analyses", **form(**fields)), status)
     if where:
         assert [each["where"] for each in told["errors"]] == [where]
     assert sent == [] and not list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
 
 
-def test_hand_in_without_a_file_or_with_an_empty_one(client):
+def test_missing_and_empty_files_are_refused(client):
     empty = {"data": {}, "content_type": "multipart/form-data; boundary=x"}
     problem(client.post(f"{API}/analyses", **empty), 422)
     problem(client.post(f"{API}/analyses", **form(b"")), 400)
@@ -126,7 +126,7 @@ def test_cancel_retry_again_delete(app, client, sent):
     problem(client.get(path), 410)
 
 
-def test_a_segment_is_not_closed_by_scores_that_open_it(client):
+def test_crossed_thresholds_are_refused(client):
     """As in the form of the browser: otherwise only the higher one counts, and the report names the lower."""
     given = {"enter_threshold": 0.4}
     answer = problem(client.post(f"{API}/analyses", **form(b"x", parameters=json.dumps(given))), 422)
@@ -142,12 +142,12 @@ def test_a_segment_is_not_closed_by_scores_that_open_it(client):
     assert client.post(place, json={"parameters": both}).status_code == 202
 
 
-def test_what_a_check_of_ours_says_is_a_sentence(client):
+def test_custom_validation_messages_are_sentences(client):
     (wrong,) = problem(client.get(f"{API}/analyses?from=yesterday"), 422)["errors"]
     assert wrong == {"where": "query.from", "problem": "A day is written as 2026-11-20."}
 
 
-def test_what_would_be_ignored_is_refused(client, sent):
+def test_unknown_fields_are_refused(client, sent):
     """A rule for several models without others, and a field that is given twice."""
     rule = problem(client.post(f"{API}/analyses", **form(b"x", joint="majority")), 422)
     assert [each["where"] for each in rule["errors"]] == ["form.joint"]
@@ -204,7 +204,7 @@ def test_models_and_exhibits(app, client):
     problem(client.get(f"{API}/exhibits/{'0' * 64}"), 404)
 
 
-def test_a_form_may_say_the_case(app, client):
+def test_a_form_can_name_the_case(app, client):
     case = client.post("/cases", data={"name": "K-1"})
     case_id = int(case.location.rstrip("/").rsplit("/", 1)[1])
     assert client.post(f"{API}/analyses", **form(case=str(case_id))).json["case"] == case_id

@@ -1,4 +1,4 @@
-"""What the REST API hands out of a finished analysis: findings, files, annotations, its custody log."""
+"""Finished analyses by the REST API: findings, files, annotations, custody log."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def flagged(app):
     return f"{API}/analyses/{row.id}", stored.read_bytes()
 
 
-def test_the_result_is_handed_out_as_stored_and_once_by_its_hash(client, flagged):
+def test_the_result_is_sent_as_stored_and_cached_by_its_hash(client, flagged):
     path, stored = flagged
     answer = client.get(f"{path}/analysis.json")
     assert answer.data == stored
@@ -45,13 +45,13 @@ def test_a_failed_condition_is_a_problem_document_without_the_result(client, fla
     assert same.status_code == 200 and same.data == stored
 
 
-def test_segments_are_those_of_the_result(client, flagged):
+def test_segments_match_the_result(client, flagged):
     path, stored = flagged
     segments = client.get(f"{path}/segments").json["segments"]
     assert [each["id"] for each in segments] == [each.id for each in Analysis.from_json(stored).segments]
 
 
-def test_of_each_segment_it_is_said_whether_it_is_flagged(app, client, tmp_path):
+def test_segments_state_whether_they_are_flagged(app, client, tmp_path):
     """As the exports say it: not where views do not agree, nor of faces without colour or covered."""
     built = with_stability(build(tmp_path, persons=4, segments=4), A=1.0, B=0.4)
     persons = [one.model_copy(update={"grey": float(one.id == "C")}) for one in built.persons]
@@ -64,7 +64,7 @@ def test_of_each_segment_it_is_said_whether_it_is_flagged(app, client, tmp_path)
     assert all((words[each["id"]] == "not flagged") is not each["flagged"] for each in told)
 
 
-def test_what_is_said_of_segments_is_described(client):
+def test_fields_of_segments_are_documented(client):
     schemas = client.get(f"{API}/openapi.json").json["components"]["schemas"]
     assert schemas["Segments"]["properties"]["segments"]["items"]["$ref"].endswith("/FoundSegment")
     found = schemas["FoundSegment"]
@@ -75,7 +75,7 @@ def test_what_is_said_of_segments_is_described(client):
     assert "flagged" not in schemas["Segment"]["properties"], "the stored analysis does not have it"
 
 
-def test_segments_are_not_sent_again_to_who_has_them(client, flagged):
+def test_segments_support_conditional_requests(client, flagged):
     path, _ = flagged
     tag = client.get(f"{path}/segments").headers["ETag"]
     assert client.head(f"{path}/segments").headers["ETag"] == tag
@@ -101,12 +101,12 @@ def test_scores_of_one_person_between_two_times(client, flagged):
 @pytest.mark.parametrize(
     "path", ["analysis.json", "segments", "scores", "report.pdf", "bundle.zip", "exports"]
 )
-def test_nothing_is_handed_out_of_an_unfinished_analysis(app, client, path):
+def test_unfinished_analyses_have_no_results(app, client, path):
     problem(client.get(f"{API}/analyses/{hand_in(app).id}/{path}"), 409)
 
 
 @pytest.mark.parametrize("path", ["analysis.json", "report.html", "manifest.json", "exports/csv"])
-def test_nor_of_one_that_was_cancelled(app, client, path):
+def test_cancelled_analyses_have_no_results(app, client, path):
     row = hand_in(app)
     client.post(f"{API}/analyses/{row.id}/cancel")
     told = problem(client.get(f"{API}/analyses/{row.id}/{path}"), 409)
@@ -137,7 +137,7 @@ def test_annotations_are_recorded_listed_refused_and_imported(app, client, quick
     problem(client.post(f"{path}/import", **form(b"{}", "x.json")), 400)
 
 
-def test_reports_exports_and_manifest_are_handed_out_each_as_its_kind(app, client, quick_reports):
+def test_reports_exports_and_manifest_have_their_media_types(app, client, quick_reports):
     path = f"{API}/analyses/{finished(app, segments=1).id}"
     assert client.get(f"{path}/report.pdf").data.startswith(b"%PDF")
     page = client.get(f"{path}/report.html")
@@ -153,7 +153,7 @@ def test_reports_exports_and_manifest_are_handed_out_each_as_its_kind(app, clien
     assert client.get(f"{path}/manifest.json").is_json
 
 
-def test_of_a_photo_what_lists_no_times_can_be_exported(app, client):
+def test_photos_have_exports_without_times(app, client):
     path = f"{API}/analyses/{finished(app, kind=MediaKind.IMAGE, segments=1, file='portrait.png').id}"
     exports = client.get(f"{path}/exports").json["exports"]
     assert {each["name"] for each in exports} == {"csv", "json", "scores-csv", "scores-parquet", "overlays"}
@@ -180,11 +180,11 @@ def test_reports_and_bundles_in_a_language(app, client, quick_reports, monkeypat
         problem(client.get(f"{path}/{name}?language=tlh"), 422)
 
 
-def test_every_language_can_be_asked_for():
+def test_every_language_can_be_requested():
     assert get_args(ReportSearch.model_fields["language"].annotation) == tuple(LANGUAGES)
 
 
-def test_what_the_api_does_is_in_the_custody_log(app, client, quick_reports):
+def test_api_requests_are_logged(app, client, quick_reports):
     row = finished(app, segments=1)
     path, sha256 = f"{API}/analyses/{row.id}", row.exhibit.sha256
     client.get(f"{path}/segments")

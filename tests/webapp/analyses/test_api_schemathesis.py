@@ -1,4 +1,4 @@
-"""Schemathesis against the app, in process: no 5xx, no undocumented answer or shape."""
+"""Schemathesis against the app in process: no 5xx, no undocumented response."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def attack() -> Callable[..., Counter[str]]:
 
 
 @pytest.fixture(autouse=True)
-def collected_here() -> Iterator[None]:
+def operations_of_this_app() -> Iterator[None]:
     """What is left open is collected with the test that left it, not with a later one."""
     yield
     gc.collect()
 
 
-def test_no_answer_but_documented_ones(app, attack):
+def test_responses_are_documented(app, attack):
     sent = attack(app, examples=1, brief=True)
     assert sent["coverage"] > 700 and sent["fuzzing"] > 30 and sent["stateful"] > 3, sent
 

@@ -1,4 +1,4 @@
-"""Files in parts: the tus protocol, breaks, damage, a restart, expiry."""
+"""Resumable uploads: the tus protocol, interruptions, damage, restarts, expiry."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def send(client, place: str, offset: int, part: bytes, **headers: str):
     )
 
 
-def test_a_file_in_parts_becomes_an_analysis(app, client, sent):
+def test_a_resumable_upload_becomes_an_analysis(app, client, sent):
     begun = begin(client, sha256=digest(CONTENT))
     assert begun.status_code == 201 and begun.headers["Upload-Offset"] == "0"
     place = begun.headers["Location"]
@@ -67,7 +67,7 @@ def test_a_file_in_parts_becomes_an_analysis(app, client, sent):
     assert not list(folders.uploads.iterdir()) and client.get(place).json["analysis"] == made.json["id"]
 
 
-def test_one_that_was_analysed_is_whole_for_every_method(client, sent):
+def test_an_analysed_upload_is_complete_for_every_method(client, sent):
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT)
     for _ in range(2):  # before and after the analysis
@@ -81,7 +81,7 @@ def test_one_that_was_analysed_is_whole_for_every_method(client, sent):
     assert send(client, place, len(CONTENT), b"").status_code == 404
 
 
-def test_headers_are_those_of_the_protocol(app, client):
+def test_protocol_headers(app, client):
     told = client.options(f"{API}/uploads").headers
     assert (told["Tus-Version"], told["Tus-Resumable"]) == ("1.0.0", "1.0.0")
     assert told["Tus-Extension"] == "creation,termination,expiration,checksum"
@@ -106,7 +106,7 @@ def test_headers_are_those_of_the_protocol(app, client):
     assert client.delete(place).headers["Tus-Resumable"] == "1.0.0"
 
 
-def test_a_part_that_does_not_fit_is_refused_and_changes_nothing(client):
+def test_a_part_at_another_offset_is_refused(client):
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT[:100])
     for offset in (0, 99, 101, len(CONTENT)):
@@ -117,7 +117,7 @@ def test_a_part_that_does_not_fit_is_refused_and_changes_nothing(client):
 
 
 @pytest.mark.parametrize("name", ["sha1", "sha256"])
-def test_a_damaged_part_is_not_kept(app, client, name):
+def test_a_damaged_part_is_discarded(app, client, name):
     place = begin(client).headers["Location"]
     right = base64.b64encode(hashlib.new(name, CONTENT).digest()).decode()
     damaged = send(client, place, 0, CONTENT[:-1] + b"?", **{"Upload-Checksum": f"{name} {right}"})
@@ -127,7 +127,7 @@ def test_a_damaged_part_is_not_kept(app, client, name):
     assert send(client, place, 0, CONTENT, **{"Upload-Checksum": f"{name} {right}"}).status_code == 204
 
 
-def test_a_whole_file_unlike_the_announced_one_is_not_analysed(client, sent):
+def test_a_file_with_another_hash_is_not_analysed(client, sent):
     place = begin(client, sha256="0" * 64).headers["Location"]
     send(client, place, 0, CONTENT)
     assert client.post(f"{place}/analysis", json={}).status_code == 460 and sent == []
@@ -145,19 +145,19 @@ def test_a_whole_file_unlike_the_announced_one_is_not_analysed(client, sent):
         ({"Upload-Metadata": "sha256 MDA="}, 422),
     ],
 )
-def test_what_cannot_be_begun(client, headers, status):
+def test_invalid_announcements_are_refused(client, headers, status):
     answer = begin(client, **headers)
     assert answer.status_code == status and answer.json["detail"]
 
 
-def test_a_part_of_another_type_or_without_its_place(client):
+def test_parts_need_type_and_offset(client):
     place = begin(client).headers["Location"]
     assert client.patch(place, data=b"x", headers=TUS | {"Upload-Offset": "0"}).status_code == 415
     assert client.patch(place, data=b"x", content_type=PART, headers=TUS).status_code == 422
     assert send(client, f"{API}/uploads/{'0' * 32}", 0, b"x").status_code == 404
 
 
-def test_no_more_than_twenty_at_a_time_and_no_more_than_fits(app, client, monkeypatch):
+def test_uploads_are_limited_by_number_and_free_space(app, client, monkeypatch):
     places = [begin(client).headers["Location"] for _ in range(resumable.MAX_UNFINISHED)]
     assert begin(client).status_code == 429
     assert client.delete(places[0]).status_code == 204 and client.get(places[0]).status_code == 404
@@ -172,7 +172,7 @@ def test_no_more_than_twenty_at_a_time_and_no_more_than_fits(app, client, monkey
     assert begin(client, b"").status_code == 400
 
 
-def test_no_part_is_kept_of_what_must_stay_free(app, client, monkeypatch):
+def test_parts_leave_the_reserved_space_free(app, client, monkeypatch):
     place = begin(client).headers["Location"]
 
     class Full:
@@ -201,7 +201,7 @@ def lab(tmp_path, sent):
         app.extensions["database"].close()
 
 
-def test_an_unfinished_upload_is_that_of_who_began_it(lab, sent):
+def test_uploads_belong_to_the_account_that_began_them(lab, sent):
     _app, ada, ben = lab()
     places = [begin(ada).headers["Location"] for _ in range(resumable.MAX_UNFINISHED)]
     refused = [
@@ -219,7 +219,7 @@ def test_an_unfinished_upload_is_that_of_who_began_it(lab, sent):
     assert begin(ada).status_code == 201, "a finished one is no unfinished one"
 
 
-def test_announced_files_count_towards_the_quota(lab, sent):
+def test_announced_uploads_count_towards_the_quota(lab, sent):
     _app, ada, _ben = lab(REELPROOF_QUOTA_MB="0.025")
     places = [begin(ada).headers["Location"] for _ in range(2)]
     over = begin(ada)
@@ -230,7 +230,7 @@ def test_announced_files_count_towards_the_quota(lab, sent):
     assert len(sent) == 2 and begin(ada).status_code == 413
 
 
-def test_nobody_announces_all_the_room_there_is(lab, monkeypatch):
+def test_one_account_cannot_reserve_all_space(lab, monkeypatch):
     app, ada, ben = lab(REELPROOF_UPLOAD_LIMIT_MB="0.02")
 
     class Some:
@@ -245,7 +245,7 @@ def test_nobody_announces_all_the_room_there_is(lab, monkeypatch):
     assert begin(ben).status_code == 201
 
 
-def test_only_one_request_writes(app, client):
+def test_concurrent_writes_are_refused(app, client):
     place = begin(client).headers["Location"]
     with resumable._held(place.rsplit("/", 1)[1]):
         assert send(client, place, 0, b"x").status_code == 423
@@ -253,7 +253,7 @@ def test_only_one_request_writes(app, client):
 
 
 @pytest.mark.parametrize("problem", [errno.EBADF, errno.ENOLCK], ids=["NFS", "no locks"])
-def test_the_file_system_needs_to_keep_no_locks(client, sent, monkeypatch, problem):
+def test_uploads_need_no_file_locks(client, sent, monkeypatch, problem):
     def refused(*_: object) -> None:  # NFS locks nothing exclusively for who only reads
         raise OSError(problem, os.strerror(problem))
 
@@ -263,7 +263,7 @@ def test_the_file_system_needs_to_keep_no_locks(client, sent, monkeypatch, probl
     assert client.post(f"{place}/analysis", json={}).status_code == 202 and len(sent) == 1
 
 
-def test_it_goes_on_after_a_restart_and_what_a_crash_left_is_written_over(app, client, sent):
+def test_uploads_resume_after_a_crash(app, client, sent):
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT[:5000])
     data = app.extensions["settings"].data
@@ -278,7 +278,7 @@ def test_it_goes_on_after_a_restart_and_what_a_crash_left_is_written_over(app, c
     again.extensions["database"].close()
 
 
-def test_a_crash_while_the_exhibit_is_made_makes_no_second_analysis(app, client, sent):
+def test_a_crash_during_completion_creates_one_analysis(app, client, sent):
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT)
     made = client.post(f"{place}/analysis", json={}).json
@@ -293,7 +293,7 @@ def test_a_crash_while_the_exhibit_is_made_makes_no_second_analysis(app, client,
         assert len(session.scalars(select(AnalysisRow.id)).all()) == 1
 
 
-def test_unfinished_ones_expire_a_day_after_their_last_part(app, client):
+def test_uploads_expire_a_day_after_their_last_part(app, client):
     database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
     old, new = begin(client).headers["Location"], begin(client).headers["Location"]
     with database.begin() as session:
@@ -307,7 +307,7 @@ def test_unfinished_ones_expire_a_day_after_their_last_part(app, client):
 
 
 @pytest.fixture
-def while_it_is_hashed(monkeypatch):
+def run_while_hashing(monkeypatch):
     """Has something done once the exhibit that is made of an upload was hashed."""
 
     def then(act) -> None:
@@ -323,19 +323,19 @@ def while_it_is_hashed(monkeypatch):
     return then
 
 
-def test_what_an_exhibit_is_made_of_does_not_expire(app, client, sent, while_it_is_hashed):
+def test_an_upload_being_completed_does_not_expire(app, client, sent, run_while_hashing):
     database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT)
     with database.begin() as session:
         session.execute(update(UploadRow).values(expires=now() - timedelta(seconds=1)))
-    while_it_is_hashed(lambda: resumable.expire_uploads(database, folders))
+    run_while_hashing(lambda: resumable.expire_uploads(database, folders))
     assert client.post(f"{place}/analysis", json={}).status_code == 202 and len(sent) == 1
     resumable.expire_uploads(database, folders)
     assert client.get(place).status_code == 404
 
 
-def test_a_part_renews_the_day_of_what_is_about_to_expire(app, client, monkeypatch):
+def test_a_part_renews_an_expiring_upload(app, client, monkeypatch):
     database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
     place = begin(client).headers["Location"]
     with database.begin() as session:
@@ -352,17 +352,17 @@ def test_a_part_renews_the_day_of_what_is_about_to_expire(app, client, monkeypat
     assert client.get(place).json["offset"] == len(CONTENT)
 
 
-def test_one_that_is_deleted_while_its_exhibit_is_made(app, client, sent, while_it_is_hashed):
+def test_deletion_during_completion(app, client, sent, run_while_hashing):
     app.testing = False
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT)
-    while_it_is_hashed(lambda: client.delete(place, headers=TUS))
+    run_while_hashing(lambda: client.delete(place, headers=TUS))
     gone = client.post(f"{place}/analysis", json={})
     assert (gone.status_code, gone.json["detail"]) == (404, "There is no such upload any more.")
     assert sent == []
 
 
-def test_each_part_renews_the_day(app, client):
+def test_each_part_renews_the_expiry(app, client):
     place = begin(client).headers["Location"]
     with app.extensions["database"].begin() as session:
         session.get_one(UploadRow, place.rsplit("/", 1)[1]).expires -= timedelta(hours=23)
@@ -370,13 +370,13 @@ def test_each_part_renews_the_day(app, client):
     assert timedelta(hours=23) < parsedate_to_datetime(told) - now() <= timedelta(days=1)
 
 
-def test_one_byte_is_counted_as_one(app, client):
+def test_error_for_a_single_byte_is_singular(app, client):
     place = begin(client).headers["Location"]
     send(client, place, 0, CONTENT[:1])
     assert "but 1 byte is here" in send(client, place, 0, CONTENT[:1]).json["detail"]
 
 
-def test_a_part_that_waited_for_another_is_measured_by_what_is_there_then(app, client):
+def test_a_waiting_part_is_checked_against_the_current_offset(app, client):
     place = begin(client).headers["Location"]
     with app.extensions["database"].begin() as session:
         row = session.get_one(UploadRow, place.rsplit("/", 1)[1])
@@ -389,7 +389,7 @@ def test_a_part_that_waited_for_another_is_measured_by_what_is_there_then(app, c
     assert client.post(f"{place}/analysis", json={}).json["sha256"] == digest(CONTENT)
 
 
-def test_one_that_is_deleted_while_a_part_comes(app, client):
+def test_deletion_during_a_part(app, client):
     database, settings = app.extensions["database"], app.extensions["settings"]
     upload = begin(client).headers["Location"].rsplit("/", 1)[1]
     with database.begin() as session:
@@ -406,7 +406,7 @@ def test_one_that_is_deleted_while_a_part_comes(app, client):
     assert not list(Folders.local(settings.data).uploads.iterdir())
 
 
-def test_a_part_needs_no_memory(app, client):
+def test_parts_are_not_held_in_memory(app, client):
     """32 MB in one part raise the peak of what Python holds by no more than some chunks."""
     import tracemalloc
 

@@ -1,4 +1,4 @@
-"""Bundles over HTTP: what is in them, that they check, and that they come back."""
+"""Bundles over HTTP: complete, verifiable, and importable again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def desk_data(index: bytes) -> dict:
     return json.loads(found[1])
 
 
-def test_a_bundle_holds_all_it_takes(client, row, folders):
+def test_a_bundle_is_complete(client, row, folders):
     answer = client.get(f"/analyses/{row.id}/bundle.zip")
     assert answer.status_code == 200 and answer.mimetype == "application/zip"
     name = f"reelproof-Interview-Teil-2-{row.exhibit.sha256[:8]}-bundle.zip"
@@ -95,7 +95,7 @@ def test_a_bundle_holds_all_it_takes(client, row, folders):
     assert list(folders.incoming.iterdir()) == []
 
 
-def test_what_is_said_while_it_is_made_is_in_the_next_one(app, client, row, tmp_path, monkeypatch):
+def test_annotations_during_bundling_go_into_the_next_bundle(app, client, row, tmp_path, monkeypatch):
     """In the log of this one too it is not yet: what is beside it would lack what the log tells."""
     address, before = f"/analyses/{row.id}", bundle_downloads.current_report
     client.post(f"{address}/annotations", json=AGREE)
@@ -120,7 +120,7 @@ def test_what_is_said_while_it_is_made_is_in_the_next_one(app, client, row, tmp_
         assert {problem.file for problem in found} <= {"report.pdf", "report.html"}  # stand-ins
 
 
-def test_its_page_finds_everything_beside_it(client, row):
+def test_the_page_finds_its_files(client, row):
     files = unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)
     data = desk_data(files["index.html"])
     assert data["media"]["source"] == "media/exhibit.mp4" and data["media"]["offset"] == 0.25
@@ -132,13 +132,13 @@ def test_its_page_finds_everything_beside_it(client, row):
         assert target.startswith(("data:", "#")) or target in files, target
 
 
-def test_the_readme_says_how_to_check_it(client, row):
+def test_the_readme_explains_verification(client, row):
     text = unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["README.txt"].decode()
     assert "sha256sum --check sha256sums.txt" in text and row.exhibit.sha256 in text
     assert "media/exhibit.mp4 is the exhibit as it was handed in" in text
 
 
-def test_the_readme_names_the_custody_log_only_where_it_is_there(client, row, monkeypatch):
+def test_the_readme_lists_the_custody_log_only_if_included(client, row, monkeypatch):
     address = f"/analyses/{row.id}/bundle.zip"
     assert b"\ncustody.json " in unpacked(client.get(address).data)["README.txt"]
     monkeypatch.setattr(disclosure, "hidden_analyses", lambda *_: frozenset(("of somebody else",)))
@@ -146,7 +146,7 @@ def test_the_readme_names_the_custody_log_only_where_it_is_there(client, row, mo
     assert "custody.json" not in files and b"custody.json" not in files["README.txt"]
 
 
-def test_the_readme_speaks_the_bundles_language(client, row):
+def test_the_readme_is_translated(client, row):
     packed = client.get(f"/analyses/{row.id}/bundle.zip?language=de").data
     text = unpacked(packed)["README.txt"].decode()
     assert text.startswith("Reelproof-Prüfpaket\n===================\n")
@@ -174,7 +174,7 @@ def test_without_the_video(client, row, folders, kind):
     assert b"The video is not in this bundle." in files["README.txt"]
 
 
-def test_a_preview_goes_in_the_exhibits_place(client, row, folders):
+def test_a_preview_replaces_the_exhibit(client, row, folders):
     folders.preview(row.exhibit.sha256).write_bytes(b"a preview")
     playback.save_playback(
         folders, row.exhibit.sha256, dataclasses.replace(VIDEO, source="preview", offset=0.0)
@@ -184,7 +184,7 @@ def test_a_preview_goes_in_the_exhibits_place(client, row, folders):
     assert b"It is not evidence" in files["README.txt"]
 
 
-def test_a_photo_comes_as_itself(app, client, folders):
+def test_a_photo_is_included_unchanged(app, client, folders):
     row = finished(app, kind=MediaKind.IMAGE, segments=1, peaks=1, file="photo.jpg")
     playback.save_playback(folders, row.exhibit.sha256, Playback("exhibit", "image/jpeg", 0.0, 4, 4, ""))
     assert "media/exhibit.jpg" in unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)
@@ -193,7 +193,7 @@ def test_a_photo_comes_as_itself(app, client, folders):
     assert "without the photo" in desk_data(without["index.html"])["media"]["reason"]
 
 
-def test_annotations_are_in_it_and_come_back(app, client, row):
+def test_annotations_are_included_and_can_be_imported(app, client, row):
     made = client.post(f"/analyses/{row.id}/annotations", json=AGREE).json["annotation"]
     data = client.get(f"/analyses/{row.id}/bundle.zip").data
     files = unpacked(data)
@@ -225,7 +225,7 @@ def app_result(app, row):
     return Folders.local(app.extensions["settings"].data).result(row.id)
 
 
-def test_it_says_what_its_report_says(app, client, row, monkeypatch):
+def test_the_bundle_matches_its_report(app, client, row, monkeypatch):
     """Somebody annotates the analysis and names its case while the report is hashed for and rendered."""
     address, render, check = f"/analyses/{row.id}", report_downloads._render, integrity.check_exhibit
     rendered = []
@@ -250,7 +250,7 @@ def test_it_says_what_its_report_says(app, client, row, monkeypatch):
     assert len(client.get(f"{address}/annotations.json").json["annotations"]) == 2
 
 
-def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
+def test_bundles_are_reproducible(client, row, monkeypatch):
     monkeypatch.setattr(
         "webapp.analyses.downloads.bundles.now", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC)
     )
@@ -264,7 +264,7 @@ def test_the_same_state_makes_the_same_bytes(client, row, monkeypatch):
     assert client.get(f"/analyses/{row.id}/bundle.zip").data == first
 
 
-def test_no_room_is_said_before_anything_is_written(client, row, folders, monkeypatch):
+def test_lack_of_space_is_reported_before_writing(client, row, folders, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: Disk(10**12, 10**12, 1000))
     answer = client.get(f"/analyses/{row.id}/bundle.zip")
     assert answer.status_code == 507 and "to make the bundle" in answer.text
@@ -279,7 +279,7 @@ def test_no_room_is_said_before_anything_is_written(client, row, folders, monkey
         ("?video=no", 1000, "on the disk that holds Reelproof&#39;s data, then try again"),
     ],
 )
-def test_without_the_video_is_advised_where_that_helps(app, client, row, monkeypatch, asked, room, words):
+def test_leaving_out_the_video_is_advised_if_that_helps(app, client, row, monkeypatch, asked, room, words):
     video = Folders.local(app.extensions["settings"].data).preview(row.exhibit.sha256)
     video.write_bytes(bytes(5_000_000))
     monkeypatch.setattr(
@@ -291,7 +291,7 @@ def test_without_the_video_is_advised_where_that_helps(app, client, row, monkeyp
     assert answer.status_code == 507 and words in answer.text
 
 
-def test_nothing_is_left_of_a_bundle_that_broke_off(client, row, folders, monkeypatch):
+def test_failed_bundles_leave_no_files(client, row, folders, monkeypatch):
     def broken(*_arguments):
         (folders.incoming / "kept?").touch()
         raise OSError(28, "No space left on device")
@@ -302,7 +302,7 @@ def test_nothing_is_left_of_a_bundle_that_broke_off(client, row, folders, monkey
     assert [path.name for path in folders.incoming.iterdir()] == ["kept?"]
 
 
-def test_only_of_what_is_finished_and_only_as_asked(app, client, row):
+def test_bundles_need_a_finished_analysis_and_valid_options(app, client, row):
     assert client.get(f"/analyses/{hand_in(app, b'waits').id}/bundle.zip").status_code == 409
     assert client.get(f"/analyses/{'0' * 32}/bundle.zip").status_code == 404
     assert client.get(f"/analyses/{row.id}/bundle.zip?video=maybe").status_code == 400

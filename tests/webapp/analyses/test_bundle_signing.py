@@ -1,4 +1,4 @@
-"""Bundles signed with the key an administrator configured."""
+"""Bundles signed with the configured key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def use(app, **changes: object) -> None:
     app.extensions["settings"] = app.extensions["settings"].model_copy(update=changes)
 
 
-def taken(client, row, place: Path, **asked: str):
+def read_bundle(client, row, place: Path, **asked: str):
     answer = client.get(f"/analyses/{row.id}/bundle.zip", query_string=asked)
     (place / "bundle.zip").write_bytes(answer.data)
     return answer
@@ -39,20 +39,20 @@ def test_report_and_manifest_are_signed(app, client, tmp_path, quick_reports, mo
     row = finished(app, segments=1, peaks=1)
     key, password, certificate = make_key(tmp_path)
     use(app, signing_key=key, signing_password_file=password)
-    assert taken(client, row, tmp_path).status_code == 200
+    assert read_bundle(client, row, tmp_path).status_code == 200
     results = verify(tmp_path / "bundle.zip", read_trust([certificate])).results
     assert results.signed == ["manifest.sig", "report.pdf"]
     assert not list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
 
 
-def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_reports, monkeypatch):
+def test_an_authority_timestamps_report_and_manifest(app, client, tmp_path, quick_reports, monkeypatch):
     monkeypatch.setattr(made_results, "REPORT_PDF", small_pdf({"scores.csv": b"x"}))
     row = finished(app, segments=1, peaks=1)
     key, password, certificate = make_key(tmp_path)
     authority = TimeAuthority(tmp_path)
     try:
         use(app, signing_key=key, signing_password_file=password, timestamps=authority.url)
-        assert taken(client, row, tmp_path).status_code == 200
+        assert read_bundle(client, row, tmp_path).status_code == 200
         authority.broken = True
         answer = client.get(f"/analyses/{row.id}/bundle.zip")
         assert answer.status_code == 500 and "gave no timestamp" in answer.text
@@ -63,10 +63,10 @@ def test_with_an_authority_both_hold_a_timestamp(app, client, tmp_path, quick_re
     assert {"timestamp of manifest.sig", "timestamp of report.pdf"} <= found.facts.keys()
 
 
-def test_a_key_that_expired_meanwhile_is_a_plain_error(app, client, row, tmp_path, quick_reports):
+def test_an_expired_key_is_explained(app, client, row, tmp_path, quick_reports):
     key, password, _ = make_key(tmp_path, days=(-9, -1))
     use(app, signing_key=key, signing_password_file=password)
-    answer = taken(client, row, tmp_path)
+    answer = read_bundle(client, row, tmp_path)
     assert answer.status_code == 500 and "expired on" in answer.text
 
 
@@ -80,12 +80,12 @@ def test_the_setting_is_checked_at_the_start(tmp_path):
 
 
 @pytest.mark.parametrize("code", ["en", "de"])
-def test_a_bundle_as_it_is_handed_out_fits(client, row, tmp_path, code):
+def test_a_signed_bundle_verifies(client, row, tmp_path, code):
     """Reports rendered anew with an annotation, the custody log that has grown since, and all else."""
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
     assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
     assert client.get(f"/analyses/{row.id}/report.pdf?language={code}").status_code == 200
-    assert taken(client, row, tmp_path, language=code).status_code == 200
+    assert read_bundle(client, row, tmp_path, language=code).status_code == 200
     done = verify(tmp_path / "bundle.zip")
     assert done.results.problems == [] and all("index.html" in note for note in done.results.notes)
     assert "custody log" in done.results.facts

@@ -1,4 +1,4 @@
-"""Deleting an analysis: its rows, its files and the exhibit, and what a crash midway leaves."""
+"""Deletion of analyses: rows, files, the exhibit, and crashes in between."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def exhibits(folders: Folders) -> list[Path]:
 
 
 class TestDelete:
-    def test_everything_of_it_goes(self, app, client, database, folders):
+    def test_everything_is_deleted(self, app, client, database, folders):
         done = finished(app)
         say(database, done.id)
         assert client.post(f"/analyses/{done.id}/case", data={"case_number": "ST/1"}).status_code == 303
@@ -44,7 +44,7 @@ class TestDelete:
         assert list(folders.analyses.iterdir()) == [] and list(folders.deletions.iterdir()) == []
         assert client.get(f"/analyses/{done.id}").status_code == 410
 
-    def test_an_exhibit_others_use_stays(self, app, client, database, folders):
+    def test_a_shared_exhibit_is_kept(self, app, client, database, folders):
         done = finished(app)
         again = client.post(f"/analyses/{done.id}/again", data={"model": DEFAULT_MODEL}).location.rpartition(
             "/"
@@ -55,7 +55,7 @@ class TestDelete:
         assert said.json == {"deleted": done.id}
         assert len(exhibits(folders)) == 1 and row(database, again).exhibit.sha256 == done.exhibit.sha256
 
-    def test_what_waits_or_runs_stays(self, app, client, database, folders):
+    def test_unfinished_analyses_cannot_be_deleted(self, app, client, database, folders):
         queued = hand_in(app)
         for words in ("in the queue", "running"):
             for ask in (client.get, client.post):
@@ -65,7 +65,7 @@ class TestDelete:
         assert row(database, queued.id).state == "running" and len(exhibits(folders)) == 1
 
     @pytest.mark.parametrize("lost", ["_remove_result", "_remove_exhibit"])
-    def test_a_crash_midway_leaves_nothing_that_looks_whole(
+    def test_an_interrupted_deletion_leaves_nothing_usable(
         self, app, client, database, folders, monkeypatch, lost
     ):
         done, other = finished(app), finished(app, segments=2)
@@ -82,7 +82,7 @@ class TestDelete:
         assert [path.stem for path in folders.thumbnails.iterdir()] == [other.id]
         assert list(folders.deletions.iterdir()) == []
 
-    def test_a_crash_before_the_rows_went_deletes_nothing(self, app, database, folders):
+    def test_a_crash_before_the_commit_deletes_nothing(self, app, database, folders):
         done = finished(app)
         for text in (done.exhibit.sha256, ""):
             (folders.deletions / done.id).write_text(text)
@@ -90,7 +90,7 @@ class TestDelete:
             assert list(folders.deletions.iterdir()) == []
             assert folders.result(done.id).is_dir() and len(exhibits(folders)) == 1
 
-    def test_files_that_no_note_names_are_left_alone(self, app, database, folders):
+    def test_files_without_a_journal_are_kept(self, app, database, folders):
         """As after somebody put back an older copy of the database."""
         done = finished(app)
         with database.begin() as session:
@@ -98,7 +98,7 @@ class TestDelete:
         deletion.finish_deletions(database, folders)
         assert folders.result(done.id).is_dir() and len(exhibits(folders)) == 1
 
-    def test_the_same_bytes_handed_in_meanwhile_keep_theirs(self, app, database, folders, monkeypatch):
+    def test_a_concurrent_upload_of_the_same_file_is_kept(self, app, database, folders, monkeypatch):
         done = hand_in(app, b"same")
         states.cancel(database, done.id)
         really = deletion._remove_result
@@ -112,7 +112,7 @@ class TestDelete:
         assert len(exhibits(folders)) == count(database, Exhibit) == count(database, AnalysisRow) == 1
 
     @pytest.mark.parametrize("deleted", [True, False])
-    def test_what_an_attempt_finished_too_late_goes_too(self, app, database, folders, monkeypatch, deleted):
+    def test_results_of_late_attempts_are_deleted(self, app, database, folders, monkeypatch, deleted):
         def late(unfinished, place):
             states.cancel(database, analysis_id)
             if deleted:
@@ -131,7 +131,7 @@ class TestDelete:
         assert list(folders.analyses.iterdir()) == [] and list(folders.thumbnails.iterdir()) == []
         assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
 
-    def test_deleting_all_at_once(self, app, database, folders):
+    def test_concurrent_deletions(self, app, database, folders):
         """Two analyses of one exhibit deleted in the same moment take the exhibit along, once."""
         first = hand_in(app, b"same")
         second = hand_in(app, b"same")

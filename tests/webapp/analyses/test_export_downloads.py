@@ -1,4 +1,4 @@
-"""Exports over HTTP: the same bytes as from the shell, and words where there is nothing to send."""
+"""Exports over HTTP: the same bytes as from the command line, and errors in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def place(app: Flask, analysis_id: str) -> Path:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_each_format_is_sent_as_it_is_written(app: Flask, client: FlaskClient, name: str) -> None:
+def test_exports_match_the_command_line(app: Flask, client: FlaskClient, name: str) -> None:
     row = finished(app, segments=2, file="Interview – Teil 2.mp4")
     folder = place(app, row.id)
     expected = io.BytesIO()
@@ -46,7 +46,7 @@ def test_each_format_is_sent_as_it_is_written(app: Flask, client: FlaskClient, n
         assert b"indication" in german.data and b"Hinweis" not in german.data
 
 
-def test_what_cannot_be_exported_is_said(app: Flask, client: FlaskClient) -> None:
+def test_impossible_exports_are_explained(app: Flask, client: FlaskClient) -> None:
     photo = finished(app, kind=MediaKind.IMAGE, segments=1, file="portrait.png")
     folder = place(app, photo.id)
     refused = 0
@@ -64,7 +64,7 @@ def test_what_cannot_be_exported_is_said(app: Flask, client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-def test_the_page_offers_what_can_be_exported(app: Flask, client: FlaskClient, kind: MediaKind) -> None:
+def test_the_page_links_possible_exports(app: Flask, client: FlaskClient, kind: MediaKind) -> None:
     row = finished(app, kind=kind, segments=1)
     links = re.findall(r'href="([^"]+/exports/[^"]+)"', client.get(f"/analyses/{row.id}").text)
     assert f"/analyses/{row.id}/exports/csv" in links
@@ -72,7 +72,7 @@ def test_the_page_offers_what_can_be_exported(app: Flask, client: FlaskClient, k
     assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
-def test_names_that_are_none_and_results_that_are_none_yet(app: Flask, client: FlaskClient) -> None:
+def test_unknown_formats_and_unfinished_analyses(app: Flask, client: FlaskClient) -> None:
     row = finished(app)
     assert client.get(f"/analyses/{row.id}/exports/exe").status_code == 404
     assert client.get(f"/analyses/{hand_in(app).id}/exports/csv").status_code == 409

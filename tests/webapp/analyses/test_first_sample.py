@@ -1,4 +1,4 @@
-"""The sample of a new data folder: asked for at its first start, made and queued by a worker."""
+"""The sample of a new data folder, created by a worker at the first start."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from webapp.worker import celery_worker
 from webapp.worker.ready_engine import EngineSlot
 
 
-def test_a_worker_is_told_to_make_it_and_queues_its_analysis_once(app, settings, database, monkeypatch):
+def test_a_worker_creates_the_sample_once(app, settings, database, monkeypatch):
     monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"sample"))
     worker = celery_worker.make_worker(settings, EngineSlot(settings))
     resend(settings, app)
-    assert _told(settings) == [broker.SAMPLE, broker.FINGERPRINTS]
+    assert _sent_tasks(settings) == [broker.SAMPLE, broker.FINGERPRINTS]
     worker.tasks[broker.SAMPLE]()
-    assert _told(settings) == [broker.SAMPLE, broker.FINGERPRINTS, broker.ANALYSE]
+    assert _sent_tasks(settings) == [broker.SAMPLE, broker.FINGERPRINTS, broker.ANALYSE]
     with database.begin() as session:
         (row,) = session.query(AnalysisRow).all()
         assert (row.file, row.state) == (SAMPLE_FILE, "queued")
     resend(settings, app)
-    assert _told(settings) == [broker.ANALYSE, broker.FINGERPRINTS]
+    assert _sent_tasks(settings) == [broker.ANALYSE, broker.FINGERPRINTS]
 
 
-def _told(settings: Any) -> list[str]:
+def _sent_tasks(settings: Any) -> list[str]:
     """The tasks that wait, in their order."""
     messages = sorted(Folders.local(settings.data).broker.glob("messages/*.msg"))
     return [json.loads(path.read_text())["headers"]["task"] for path in messages]

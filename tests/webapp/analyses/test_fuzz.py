@@ -1,4 +1,4 @@
-"""A few broken files through intake and engine; `make fuzz` sends thousands."""
+"""A few broken files through upload and engine; `make fuzz` sends thousands."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_two_of_each_kind_through_the_reader():
     assert ended.returncode == 0 and "faults: 0" in ended.stdout, ended.stdout + ended.stderr
 
 
-def test_recipes_are_the_same_every_time_and_change_something():
+def test_recipes_are_deterministic_and_change_files():
     for number in range(200):
         made = recipe(3, number)
         assert made == recipe(3, number)

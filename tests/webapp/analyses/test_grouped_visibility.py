@@ -1,4 +1,4 @@
-"""*Group copies* for somebody who sees a part of the library: what is shown, and how it is found."""
+"""*Group copies* for accounts that see a part of the library."""
 
 from __future__ import annotations
 
@@ -96,14 +96,14 @@ ASKED = [{"grouped": "yes"} | ({name: FILTERS[name]} if name else {}) for name i
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
-def test_one_of_the_copies_that_one_may_see_is_shown(member, asked):
+def test_one_visible_copy_is_shown(member, asked):
     search = parse_search(MultiDict(asked))
     with visible_session() as session:
         query = library_search.matching_analyses(select(AnalysisRow.id), search)
         assert set(session.scalars(query)) == expected(session, search)
 
 
-def test_not_everything_is_seen_and_something_is_grouped(member, database):
+def test_the_example_has_hidden_and_grouped_analyses(member, database):
     with visible_session() as session:
         seen = session.scalars(select(AnalysisRow.id)).all()
         shown = session.scalars(
@@ -118,7 +118,7 @@ def test_not_everything_is_seen_and_something_is_grouped(member, database):
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
-def test_copies_are_looked_for_by_their_exhibits_for_who_sees_a_part(member, database, asked):
+def test_grouping_uses_the_index_for_restricted_accounts(member, database, asked):
     plan: list[str] = []
 
     def explain(connection, cursor, statement, parameters, _context, _many):

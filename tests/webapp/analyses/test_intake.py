@@ -1,4 +1,4 @@
-"""Uploads: hashed, limited, named by their bytes, and nothing left when they break off."""
+"""Uploads: hashed, limited, named, and without leftovers when interrupted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def upload(client, content: bytes, name: str = "clip.mp4", **more):
     )
 
 
-def left_over(app) -> list[Path]:
+def remaining_files(app) -> list[Path]:
     return list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
 
 
@@ -58,13 +58,13 @@ def counts(app) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("where", ["/analyses", "/api/v1/analyses"])
-def test_a_form_that_is_not_utf_8_is_told_as_such(app, client, where):
+def test_forms_in_other_encodings_are_refused(app, client, where):
     boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(b"content"), "cafe.mp4", "file")})
     sent_as = {"content_type": f"multipart/form-data; boundary={boundary}"}
     answer = client.post(where, data=body.replace(b"cafe", b"caf\xe9"), **sent_as)
     assert answer.status_code == 400
     assert "most likely the name of a file in it is not" in answer.text and "No file came" not in answer.text
-    assert left_over(app) == [] and counts(app) == (0, 0)
+    assert remaining_files(app) == [] and counts(app) == (0, 0)
     form = {"content_type": "application/x-www-form-urlencoded"}
     assert client.post("/analyses", data=b"model=\xe9", **form).status_code == 400
 
@@ -79,7 +79,7 @@ def test_upload_becomes_a_read_only_exhibit_and_a_queued_analysis(app, client, s
     assert path.read_bytes() == content
     assert path.name == digest(content) and path.parent.name == path.name[:2]
     assert stat.S_IMODE(path.stat().st_mode) == 0o440
-    assert left_over(app) == []
+    assert remaining_files(app) == []
     status = client.get(f"/analyses/{analysis_id}.json").json
     assert (status["state"], status["file"], status["sha256"]) == ("queued", "clip.mp4", digest(content))
 
@@ -91,7 +91,7 @@ def test_same_bytes_are_one_exhibit_and_two_analyses(app, client, sent):
     assert len(set(sent)) == 2
     assert [path.stat().st_ino for path in exhibits(app)] == [inode]
     assert counts(app) == (1, 2)
-    assert left_over(app) == []
+    assert remaining_files(app) == []
     assert client.get(f"/analyses/{sent[1]}.json").json["file"] == "second.mov"
 
 
@@ -112,7 +112,7 @@ def test_same_bytes_are_one_exhibit_and_two_analyses(app, client, sent):
         ("lone \udcff surrogate.mp4", "lone ? surrogate.mp4"),
     ],
 )
-def test_names_lose_folders_and_tricks(name, shown):
+def test_file_names_are_cleaned(name, shown):
     assert clean_file_name(name) == shown
 
 
@@ -122,7 +122,7 @@ def test_long_names_keep_their_ending():
     assert len(clean_file_name("x" * 4000)) <= 200
 
 
-def test_a_name_is_never_a_path(app, client, sent, tmp_path):
+def test_file_names_never_become_paths(app, client, sent, tmp_path):
     before = {path for path in tmp_path.rglob("*") if "data" not in path.parts}
     answer = upload(client, b"x", "../../../escape.mp4")
     assert answer.status_code == 303
@@ -131,11 +131,11 @@ def test_a_name_is_never_a_path(app, client, sent, tmp_path):
     assert not list(tmp_path.rglob("*escape*"))
 
 
-def test_an_empty_file_is_refused_in_words(app, client, sent):
+def test_an_empty_file_is_refused(app, client, sent):
     answer = upload(client, b"", "empty.mp4")
     assert answer.status_code == 400
     assert "The file is empty" in answer.text
-    assert (left_over(app), exhibits(app), sent, counts(app)) == ([], [], [], (0, 0))
+    assert (remaining_files(app), exhibits(app), sent, counts(app)) == ([], [], [], (0, 0))
 
 
 @pytest.mark.parametrize("data", [{}, {"file": "text, not a file"}, {"other": (io.BytesIO(b"x"), "x.mp4")}])
@@ -143,21 +143,21 @@ def test_a_form_without_a_file_is_refused(app, client, data):
     answer = client.post("/analyses", data=data, content_type="multipart/form-data")
     assert answer.status_code == 400
     assert "No file came" in answer.text
-    assert left_over(app) == []
+    assert remaining_files(app) == []
 
 
-def test_a_form_sent_without_choosing(app, client):
+def test_a_form_with_no_file_chosen_is_refused(app, client):
     answer = client.post("/analyses", data={"file": (io.BytesIO(b""), "")})
     assert answer.status_code == 400
     assert "No file" in answer.text
-    assert left_over(app) == []
+    assert remaining_files(app) == []
 
 
 def test_two_files_at_once_are_refused(app, client, sent):
     data = {"file": [(io.BytesIO(b"one"), "1.mp4"), (io.BytesIO(b"two"), "2.mp4")]}
     answer = client.post("/analyses", data=data)
     assert answer.status_code == 400 and "one file at a time" in answer.text
-    assert (left_over(app), sent) == ([], [])
+    assert (remaining_files(app), sent) == ([], [])
 
 
 def test_the_size_limit(tmp_path):
@@ -172,11 +172,11 @@ def test_the_size_limit(tmp_path):
         assert answer.status_code == 413
         assert "larger than 0.5 MB" in answer.json["error"]
         assert "REELPROOF_UPLOAD_LIMIT_MB" in answer.json["remedy"]
-    assert left_over(app) == [] and len(exhibits(app)) == len(sent) == 1
+    assert remaining_files(app) == [] and len(exhibits(app)) == len(sent) == 1
     app.extensions["database"].close()
 
 
-def test_a_form_too_large_is_not_called_a_file_too_large(client):
+def test_an_oversized_form_is_distinguished_from_an_oversized_file(client):
     for data in ({"note": "x" * 600_000}, {f"field {number}": "x" for number in range(20)}):
         boundary, body = encode_multipart(data)
         form = f"multipart/form-data; boundary={boundary}"
@@ -196,10 +196,10 @@ def test_no_room_is_said_before_anything_is_written(app, client, sent, monkeypat
     answer = upload(client, b"x" * 5000)
     assert answer.status_code == 507
     assert "not enough free disk space" in answer.text
-    assert (left_over(app), sent) == ([], [])
+    assert (remaining_files(app), sent) == ([], [])
 
 
-def test_no_room_is_said_before_the_server_keeps_the_body(app, monkeypatch):
+def test_lack_of_space_is_reported_before_the_body_is_stored(app, monkeypatch):
     settings = app.extensions["settings"].model_copy(update={"port": 0})
     monkeypatch.setattr(tempfile, "tempdir", None)  # put back what listen sets
     server = listen(app, settings)
@@ -213,7 +213,7 @@ def test_no_room_is_said_before_the_server_keeps_the_body(app, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_disk_that_fills_midway(app, client, sent, monkeypatch):
+def test_a_disk_that_fills_up_during_an_upload(app, client, sent, monkeypatch):
     monkeypatch.setattr(
         "webapp.http.uploads.open",
         lambda *_a, **_k: open("/dev/full", "wb"),  # noqa: SIM115
@@ -221,7 +221,7 @@ def test_a_disk_that_fills_midway(app, client, sent, monkeypatch):
     )
     answer = upload(client, b"x" * 5_000_000)
     assert answer.status_code == 507
-    assert (left_over(app), exhibits(app), sent) == ([], [], [])
+    assert (remaining_files(app), exhibits(app), sent) == ([], [], [])
 
 
 class Interrupted(io.RawIOBase):
@@ -255,18 +255,18 @@ def fail_commit(app) -> Iterator[Callable[[], None]]:
         event.remove(engine, "commit", fail)
 
 
-def test_an_upload_whose_row_comes_to_nothing_leaves_no_exhibit(app, client, sent, fail_commit):
+def test_a_failed_commit_leaves_no_exhibit(app, client, sent, fail_commit):
     app.testing = False
     fail_commit()
     assert upload(client, b"bytes").status_code == 503
-    assert (left_over(app), exhibits(app), sent, counts(app)) == ([], [], [], (0, 0))
+    assert (remaining_files(app), exhibits(app), sent, counts(app)) == ([], [], [], (0, 0))
     assert upload(client, b"bytes").status_code == 303
     fail_commit()
     assert upload(client, b"bytes", "again.mp4").status_code == 503
     assert len(exhibits(app)) == 1 and counts(app) == (1, 1)
 
 
-def test_a_file_that_another_upload_put_there_stays(app, client, fail_commit):
+def test_a_failed_upload_keeps_the_file_of_another(app, client, fail_commit):
     """It has no row where an older copy of the database was put back."""
     path = Folders.local(app.extensions["settings"].data).exhibit(digest(b"bytes"))
     path.parent.mkdir()
@@ -277,9 +277,7 @@ def test_a_file_that_another_upload_put_there_stays(app, client, fail_commit):
     assert exhibits(app) == [path]
 
 
-def test_why_an_upload_failed_is_told_also_where_its_file_cannot_be_removed(
-    app, client, fail_commit, monkeypatch, caplog
-):
+def test_the_first_error_is_reported_if_cleaning_up_fails(app, client, fail_commit, monkeypatch, caplog):
     def refused(*_: object) -> None:
         raise PermissionError("read-only")
 
@@ -321,7 +319,7 @@ def test_an_interrupted_upload_leaves_nothing(app, client, sent, monkeypatch, fa
     )
     assert answer.status_code == 400
     assert sum(written) > 200_000  # it had begun
-    assert (left_over(app), exhibits(app), sent, counts(app)) == ([], [], [], (0, 0))
+    assert (remaining_files(app), exhibits(app), sent, counts(app)) == ([], [], [], (0, 0))
 
 
 def test_leftovers_of_a_killed_app_are_removed_at_start(app):
@@ -333,11 +331,11 @@ def test_leftovers_of_a_killed_app_are_removed_at_start(app):
     (later := folders.previews / ".abc.part").write_bytes(b"x")
     os.utime(later, (time.time() + 3600,) * 2)  # written before the clock was set back
     folders.remove_leftovers()
-    assert left_over(app) == list(folders.thumbnails.iterdir()) == [] and not later.exists()
+    assert remaining_files(app) == list(folders.thumbnails.iterdir()) == [] and not later.exists()
     assert [path.name for path in folders.analyses.iterdir()] == ["kept"]
 
 
-def test_a_broker_that_does_not_answer_loses_nothing(tmp_path):
+def test_uploads_survive_an_unreachable_broker(tmp_path):
     def broken(_analysis_id: str) -> None:
         raise ConnectionError("no broker")
 

@@ -1,4 +1,4 @@
-"""What pages print of a job while scripts follow it."""
+"""Translated states of jobs, for scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.language import translation
 from webapp.analyses.queries import translate_status
 
 
-def test_words_are_in_the_language_of_the_page_and_the_rest_is_not() -> None:
+def test_only_words_are_translated() -> None:
     status = {"state": "running", "stage": "finding and scoring faces"}
     assert translate_status(status) == status | {"words": {"stage": "Finding and scoring faces"}}
     with translation.speaking("de"):
@@ -21,7 +21,7 @@ def test_words_are_in_the_language_of_the_page_and_the_rest_is_not() -> None:
 
 
 @pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
-def test_every_stage_that_a_job_tells_of_has_a_translation(code: str) -> None:
+def test_every_stage_is_translated(code: str) -> None:
     folders = (
         "detector/comparison",
         "detector/sandbox",
@@ -40,6 +40,6 @@ def test_every_stage_that_a_job_tells_of_has_a_translation(code: str) -> None:
         assert {stage for stage in stages if translation.translated(stage) == stage} == set()
 
 
-def test_a_failure_without_a_remedy_has_an_empty_one() -> None:
+def test_a_missing_remedy_is_empty() -> None:
     status = {"state": "failed", "stage": "reading", "error": "The file is empty.", "remedy": None}
     assert translate_status(status)["words"]["remedy"] == ""

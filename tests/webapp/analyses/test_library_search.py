@@ -1,4 +1,4 @@
-"""The library: what a search finds, what a row offers, and how quickly with ten thousand analyses."""
+"""The library: matches, rows, and speed with ten thousand analyses."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ A, B, C = "Äpfel 100%.mp4", "birnen_1.mov", "Citrus.png"
         ({"from": "yesterday", "to": "9999-12-31"}, [C, B, A]),
     ],
 )
-def test_what_a_search_finds(three, find, asked, found):
+def test_search_results(three, find, asked, found):
     assert find(**asked) == found
 
 
@@ -130,7 +130,7 @@ def test_equal_values_are_sorted_newest_first_and_pages_do_not_overlap(app, data
         )  # fmt: skip
 
 
-def test_the_page_says_what_is_shown_and_keeps_what_was_asked(app, client, database):
+def test_the_page_describes_results_and_keeps_filters(app, client, database):
     for number in range(PAGE_SIZE + 2):
         hand_in(app, b"x", f"clip {number}.mp4")
     hand_in(app, b"y", "other.mp4")
@@ -149,14 +149,14 @@ def test_the_page_says_what_is_shown_and_keeps_what_was_asked(app, client, datab
     assert clear == "/analyses?sort=name"
 
 
-def test_nothing_fits(app, client):
+def test_a_search_without_matches(app, client):
     hand_in(app)
     text = client.get("/analyses?q=%3Cb%3Enowhere").text
     assert "No matches" in text and "0 of 1" in text and "&lt;b&gt;nowhere" in text
     assert "<b>nowhere" not in text and "Clear filters" in text
 
 
-def test_a_row_offers_what_can_be_done_with_it(app, client, database):
+def test_rows_offer_possible_actions(app, client, database):
     done, queued = finished(app), hand_in(app, b"q", "queued.mp4")
     failed = hand_in(app, b"f", "failed.mp4")
     states.cancel(database, failed.id)
@@ -193,7 +193,7 @@ def test_two_of_one_exhibit_can_be_compared(app, client, database, sent):
     assert "other settings" in text and "Frames looked at 4 a second" in text
 
 
-def test_annotations_that_stand_are_counted(app, client, database):
+def test_current_annotations_are_counted(app, client, database):
     row = finished(app)
     for verdict in ("agree", "disagree"):  # the second stands in place of the first
         say(database, row.id, author="Ada", verdict=verdict)
@@ -223,7 +223,7 @@ class TestSample:
 
         monkeypatch.setattr("webapp.analyses.uploads.sample._make", make)
 
-    def test_it_is_one_click_away_from_an_empty_library(self, app, client, database, sent):
+    def test_an_empty_library_offers_the_sample(self, app, client, database, sent):
         text = client.get("/analyses").text
         assert 'action="/sample"' in text and "Short guide" in text
         answer = client.post("/sample")
@@ -232,7 +232,7 @@ class TestSample:
         assert (state["state"], state["file"]) == ("queued", SAMPLE_FILE)
         assert client.post("/sample").location == answer.location and len(sent) == self.made == 1
 
-    def test_the_first_start_does_not_add_another(self, app, client, database, sent, monkeypatch):
+    def test_the_first_start_adds_no_second_sample(self, app, client, database, sent, monkeypatch):
         def made_while_the_worker_makes_it(path):
             path.write_bytes(b"sample")
             client.post("/sample")
@@ -243,7 +243,7 @@ class TestSample:
         with database.begin() as session:
             assert session.scalar(select(func.count()).select_from(AnalysisRow)) == 1
 
-    def test_after_it_was_deleted_it_is_made_anew(self, app, client, database, sent):
+    def test_a_deleted_sample_is_created_again(self, app, client, database, sent):
         client.post("/sample")
         claims.finish_analysis(
             database, claims.claim_analysis(database, sent[0]), claims.RecordedResult("inconclusive", None)
@@ -252,7 +252,7 @@ class TestSample:
         assert client.post("/sample").location == f"/analyses/{sent[1]}"
         assert self.made == 2
 
-    def test_one_that_was_cancelled_is_analysed_again(self, app, client, database, sent):
+    def test_a_cancelled_sample_is_analysed_again(self, app, client, database, sent):
         client.post("/sample")
         states.cancel(database, sent[0])
         assert client.post("/sample").location == f"/analyses/{sent[1]}" != f"/analyses/{sent[0]}"
@@ -261,13 +261,13 @@ class TestSample:
             assert session.scalar(select(func.count()).select_from(Exhibit)) == 1
 
 
-def test_a_sample_that_cannot_be_made_is_said_in_words(client, monkeypatch):
+def test_failure_to_create_the_sample_is_explained(client, monkeypatch):
     monkeypatch.setattr("webapp.analyses.uploads.sample.sys.executable", "/nowhere/python")
     answer = client.post("/sample")
     assert answer.status_code == 500 and "The sample could not be made" in answer.text
 
 
-def test_the_sample_is_made_in_a_process_of_its_own(client, sent, sample, tmp_path, monkeypatch):
+def test_the_sample_is_created_in_its_own_process(client, sent, sample, tmp_path, monkeypatch):
     """By the command that made ``sample``."""
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1 $2 $3 $#" = "-m detector sample 4" ] && cp "{sample}" "$4"\n')
@@ -291,7 +291,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("name", [None, *FILTERS])
-def test_copies_are_looked_for_by_their_exhibits_whatever_else_is_asked(database, name):
+def test_grouping_uses_the_index_with_every_filter(database, name):
     asked = {"grouped": "yes"} | ({name: FILTERS[name]} if name else {})
     with database.begin() as session:
         if session.get_bind().dialect.name != "sqlite":
@@ -304,7 +304,7 @@ def test_copies_are_looked_for_by_their_exhibits_whatever_else_is_asked(database
 
 
 @pytest.mark.slow
-def test_ten_thousand_analyses_are_listed_in_a_tenth_of_a_second(app, client, database):
+def test_ten_thousand_analyses_are_listed_fast(app, client, database):
     fill(database, 10_000)
     client.get("/analyses")  # templates are compiled once in the life of a server
     too_slow = {}

@@ -1,4 +1,4 @@
-"""Cancel, retry, pause, put first, analyse again: rows, files and words."""
+"""Cancel, retry, pause, prioritise and repeat analyses: rows, files and messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from webapp.worker import run_analysis, run_job
 
 
 class TestCancel:
-    def test_a_waiting_one_is_never_started(self, app, client, database):
+    def test_a_cancelled_queued_analysis_never_starts(self, app, client, database):
         queued = hand_in(app)
         answer = client.post(f"/analyses/{queued.id}/cancel")
         assert answer.status_code == 303 and answer.location == f"/analyses/{queued.id}"
@@ -33,7 +33,7 @@ class TestCancel:
         text = client.get(f"/analyses/{queued.id}").text
         assert "The analysis was cancelled" in text and "Retry" in text
 
-    def test_a_running_one_is_taken_away_and_never_done(self, app, client, database):
+    def test_a_cancelled_running_analysis_never_finishes(self, app, client, database):
         held = claims.claim_analysis(database, hand_in(app).id)
         claims.record_heartbeat(database, held, "scoring", 0.4)
         state = client.post(f"/analyses/{held.job_id}/cancel", headers={"Accept": "application/json"}).json
@@ -49,7 +49,7 @@ class TestCancel:
         stopped = row(database, held.job_id)
         assert (stopped.state, stopped.verdict, stopped.error) == ("cancelled", None, None)
 
-    def test_what_has_ended_cannot_be(self, app, client, database):
+    def test_ended_analyses_are_refused(self, app, client, database):
         done, failed = finished(app), hand_in(app)
         claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
         for ended in (done, failed):
@@ -58,11 +58,11 @@ class TestCancel:
             assert answer.status_code == 409 and "ended already" in answer.text
             assert row(database, ended.id).state == before
 
-    def test_twice_is_once(self, app, client, database):
+    def test_cancelling_twice_changes_nothing(self, app, client, database):
         queued = hand_in(app)
         assert [client.post(f"/analyses/{queued.id}/cancel").status_code for _ in range(2)] == [303, 303]
 
-    def test_the_engine_hears_of_it_at_once(self, app, database, folders, monkeypatch):
+    def test_the_engine_stops_at_once(self, app, database, folders, monkeypatch):
         """Though progress is only written now and then."""
         started, ended = threading.Event(), []
 
@@ -91,7 +91,7 @@ class TestCancel:
         assert list(folders.analyses.iterdir()) == []
 
     @pytest.mark.parametrize(("act", "state"), [(states.cancel, "cancelled"), (states.pause, "paused")])
-    def test_an_engine_that_is_silent_is_ended(self, app, database, folders, monkeypatch, act, state):
+    def test_a_silent_engine_is_terminated(self, app, database, folders, monkeypatch, act, state):
         monkeypatch.setattr(run_analysis, "run_engine", silent)
         analysis_id = hand_in(app).id
         stopped: list[float] = []
@@ -117,7 +117,7 @@ def silent(_model, _path, folder, _job, _progress):
 
 
 class TestRetry:
-    def test_failed_and_cancelled_ones_are_queued_afresh(self, app, client, database, sent):
+    def test_failed_and_cancelled_analyses_are_queued_again(self, app, client, database, sent):
         failed, cancelled = hand_in(app, b"1"), hand_in(app, b"2")
         claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
         claims.claim_analysis(database, cancelled.id)
@@ -130,7 +130,7 @@ class TestRetry:
             assert claims.claim_analysis(database, stopped.id).attempt == 1
         assert sent == [failed.id, cancelled.id]
 
-    def test_done_ones_are_not_and_waiting_ones_need_not(self, app, client, database, sent):
+    def test_done_and_queued_analyses_are_not_retried(self, app, client, database, sent):
         done, queued = finished(app), hand_in(app, b"q")
         answer = client.post(f"/analyses/{done.id}/retry")
         assert answer.status_code == 409 and "analyse the exhibit again" in answer.text
@@ -138,7 +138,7 @@ class TestRetry:
         assert client.post(f"/analyses/{queued.id}/retry").status_code == 303
         assert sent == []
 
-    def test_the_cancelled_attempt_cannot_touch_the_one_after_the_retry(self, app, database):
+    def test_a_cancelled_attempt_cannot_change_the_retry(self, app, database):
         """Both are number one; the cancelled one may take two seconds to notice."""
         queued = hand_in(app)
         first = claims.claim_analysis(database, queued.id)
@@ -156,7 +156,7 @@ class TestRetry:
 
 
 class TestPause:
-    def test_a_waiting_one_is_left_alone_until_it_is_resumed(self, app, client, database, sent):
+    def test_a_paused_analysis_is_not_run_until_resumed(self, app, client, database, sent):
         queued = hand_in(app)
         page = client.get(f"/analyses/{queued.id}").text
         assert f'action="/analyses/{queued.id}/pause"' in page
@@ -173,7 +173,7 @@ class TestPause:
         assert client.post(f"/analyses/{queued.id}/resume").status_code == 303
         assert row(database, queued.id).state == "queued" and sent == [queued.id]
 
-    def test_a_running_one_is_taken_away(self, app, client, database):
+    def test_a_running_analysis_is_stopped(self, app, client, database):
         held = claims.claim_analysis(database, hand_in(app).id)
         claims.record_heartbeat(database, held, "scoring", 0.4)
         assert "A pause keeps nothing" in client.get(f"/analyses/{held.job_id}").text
@@ -182,7 +182,7 @@ class TestPause:
         with pytest.raises(claims.LostClaim):
             claims.record_heartbeat(database, held)
 
-    def test_what_has_ended_cannot_be(self, app, client, database):
+    def test_ended_analyses_are_refused(self, app, client, database):
         done, cancelled = finished(app), hand_in(app)
         states.cancel(database, cancelled.id)
         for ended in (done, cancelled):
@@ -190,7 +190,7 @@ class TestPause:
                 answer = client.post(f"/analyses/{ended.id}/{act}")
                 assert answer.status_code == 409 and "ended already" in answer.text
 
-    def test_a_paused_one_can_be_cancelled_or_deleted_and_needs_its_model(self, app, client, database):
+    def test_a_paused_analysis_can_be_cancelled_or_deleted_and_needs_its_model(self, app, client, database):
         put_model(app, "other")
         first, second = hand_in(app, b"1"), hand_in(app, b"2", model="other")
         for each in (first, second):
@@ -202,7 +202,7 @@ class TestPause:
         assert client.post(f"/analyses/{second.id}/delete").status_code == 303
         assert row(database, second.id) is None
 
-    def test_the_log_says_who_and_what(self, app, client, database):
+    def test_the_log_names_actor_and_act(self, app, client, database):
         queued = hand_in(app)
         client.post(f"/analyses/{queued.id}/priority", data={"priority": "high"})
         client.post(f"/analyses/{queued.id}/pause")
@@ -214,7 +214,7 @@ class TestPause:
 
 
 class TestPriority:
-    def test_it_is_given_with_the_file_or_later(self, app, client, database, sent):
+    def test_priority_is_set_at_upload_or_later(self, app, client, database, sent):
         form = {"file": (io.BytesIO(b"urgent"), "urgent.mp4"), "priority": "high"}
         client.post("/analyses", data=form, content_type="multipart/form-data")
         (urgent,) = sent
@@ -226,7 +226,7 @@ class TestPriority:
         page = client.get(f"/analyses/{urgent}").text
         assert 'value="low" aria-pressed="true"' in page and 'value="high" aria-pressed="false"' in page
 
-    def test_what_is_no_priority_or_comes_too_late(self, app, client, database):
+    def test_invalid_and_late_priorities_are_refused(self, app, client, database):
         queued = hand_in(app)
         address = f"/analyses/{queued.id}/priority"
         assert client.post(address, data={"priority": "most"}).status_code == 400
@@ -237,7 +237,7 @@ class TestPriority:
 
 
 class TestAgain:
-    def test_the_form_shows_what_is_and_what_is_the_default(self, app, client):
+    def test_the_form_shows_current_and_default_values(self, app, client):
         earlier = hand_in(app, settings_changed={"sample_rate": 12.5})
         text = client.get(f"/analyses/{earlier.id}/again").text
         assert 'name="sample_rate" value="12.5"' in text and "Default 8." in text
@@ -268,7 +268,7 @@ class TestAgain:
             ("minimum_duration", "-1", "0 or more"),
         ],
     )
-    def test_what_cannot_be_used_is_said_beside_it(self, app, client, database, field, text, words):
+    def test_invalid_values_are_explained_beside_their_field(self, app, client, database, field, text, words):
         earlier = hand_in(app)
         address, form = f"/analyses/{earlier.id}/again", {"model": DEFAULT_MODEL, field: text}
         answer = client.post(address, data=form)
@@ -285,14 +285,14 @@ class TestAgain:
 
 
 @pytest.mark.parametrize("act", ["cancel", "retry", "pause", "resume", "priority", "delete", "again"])
-def test_unknown_ids_and_other_sites(app, client, act):
+def test_unknown_ids_and_cross_site_requests_are_refused(app, client, act):
     assert client.post(f"/analyses/{'0' * 32}/{act}").status_code == 404
     queued = hand_in(app)
     refused = client.post(f"/analyses/{queued.id}/{act}", headers={"Origin": "http://elsewhere.example"})
     assert refused.status_code == 403
 
 
-def test_forms_in_the_library_lead_back_to_it_and_nowhere_else(app, client):
+def test_forms_in_the_library_return_to_it(app, client):
     queued = hand_in(app)
     answer = client.post(
         f"/analyses/{queued.id}/cancel", data={"back": "//elsewhere.example/?q=a%20b\r\nX: y"}
@@ -301,7 +301,7 @@ def test_forms_in_the_library_lead_back_to_it_and_nowhere_else(app, client):
     assert client.post(f"/analyses/{queued.id}/retry", data={"back": ""}).location == "/analyses"
 
 
-def test_states_that_are_listed_know_cancelled(app, client, database):
+def test_the_library_filters_cancelled_analyses(app, client, database):
     queued = hand_in(app)
     states.cancel(database, queued.id)
     assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
@@ -314,7 +314,7 @@ def test_states_that_are_listed_know_cancelled(app, client, database):
     ("failure", "offered"),
     [(failures.JobFailure("This file holds no picture.", ""), False), (failures.OUT_OF_MEMORY, True)],
 )
-def test_a_file_that_cannot_be_read_is_not_offered_to_be_tried_again(app, client, database, failure, offered):
+def test_unreadable_files_offer_no_retry(app, client, database, failure, offered):
     failed = hand_in(app)
     claims.fail_job(database, claims.claim_analysis(database, failed.id), failure)
     page, library = client.get(f"/analyses/{failed.id}").text, client.get("/analyses").text
@@ -326,6 +326,6 @@ def test_a_file_that_cannot_be_read_is_not_offered_to_be_tried_again(app, client
     assert client.get(f"/analyses/{failed.id}/again").status_code == 200
 
 
-def test_a_file_that_was_away_for_a_while_can_be_tried_again():
+def test_temporarily_missing_files_offer_a_retry():
     away, broken = NotOpenedError("It is not there."), MediaError("It holds no picture.")
     assert failures.explain_failure(away).remedy and not failures.explain_failure(broken).remedy

@@ -1,4 +1,4 @@
-"""How exhibits and previews are served to players: in parts, as media only, without holding threads."""
+"""Exhibits and previews for players: byte ranges, types, and threads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_media_is_served_whole_and_in_parts(client, playing):
     assert head.status_code == 200 and head.content_length == 1000 and head.data == b""
 
 
-def test_a_part_of_something_else_is_not_completed(client, playing):
+def test_ranges_of_another_version_are_not_served(client, playing):
     address = f"/analyses/{playing}/media"
     tag = client.get(address).headers["ETag"]
     part = {"Range": "bytes=10-19"}
@@ -62,7 +62,7 @@ def test_a_part_of_something_else_is_not_completed(client, playing):
     assert client.get(address, headers=part | {"If-Range": '"other"'}).status_code == 200
 
 
-def test_media_can_do_nothing_as_a_page(client, playing):
+def test_media_cannot_run_as_a_page(client, playing):
     headers = client.get(f"/analyses/{playing}/media").headers
     assert headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert headers["X-Content-Type-Options"] == "nosniff"
@@ -70,7 +70,7 @@ def test_media_can_do_nothing_as_a_page(client, playing):
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_a_preview_is_served_in_the_exhibits_place(app, client, folders):
+def test_a_preview_is_served_instead_of_the_exhibit(app, client, folders):
     row = finished(app)
     assert client.get(f"/analyses/{row.id}/media").status_code == 404  # an older analysis
     folders.preview(row.exhibit.sha256).write_bytes(b"preview")
@@ -86,7 +86,7 @@ def test_a_preview_is_served_in_the_exhibits_place(app, client, folders):
     assert playback.read_playback(folders, row) is None
 
 
-def test_players_that_do_not_read_hold_no_thread(app, playing, folders):
+def test_stalled_players_hold_no_thread(app, playing, folders):
     """Forty paused videos, twenty-four threads: others are still answered."""
     with app.extensions["database"].begin() as session:
         place = folders.data / session.get_one(AnalysisRow, playing).exhibit.path

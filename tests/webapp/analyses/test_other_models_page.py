@@ -1,4 +1,4 @@
-"""The page of a result, and its report, where several models were asked."""
+"""Result page and report of an analysis by several models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def other_saying(tmp_path: Path, **stability: float) -> OtherModel:
     return OtherModel(**fields, ran=Ran(backend="torch", precision="float32", device="cpu"))
 
 
-def test_what_another_model_flags_is_what_other_views_confirm(
+def test_flags_of_other_models_need_confirmation_by_other_views(
     app: Flask, client: FlaskClient, tmp_path: Path
 ) -> None:
     joint = Joint(rule=JointRule.FIRST, verdict=Verdict.MANIPULATED, reason="")

@@ -1,4 +1,4 @@
-"""Every route in every state."""
+"""Every page in every state."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_health(client):
     assert client.get("/healthz").json == {"status": "ok"}
 
 
-def test_help_says_what_it_cannot_tell(client):
+def test_help_states_the_limits(client):
     text = client.get("/help").text
     assert "What it cannot tell" in text and "very strong indication" in text.lower()
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_the_steps_in_the_help_call_things_as_the_pages_do(client, code):
+def test_help_uses_the_labels_of_the_pages(client, code):
     text = html.unescape(client.get("/help", headers={"Accept-Language": code}).text)
     steps = text[text.index('<ol class="steps">') : text.index("</ol>")]
     with speaking(code):
@@ -61,7 +61,7 @@ def test_help_states_the_error_rates_of_scan_and_second_look_together(client):
     assert "<h4>Videos</h4>" in text and "<h4>Photographs</h4>" in text
 
 
-def test_figures_of_the_help_are_written_as_in_the_language(client):
+def test_numbers_in_the_help_are_localized(client):
     text = client.get("/help", headers={"Accept-Language": "de"}).text
     assert ">Wert 0,93<" in text and ">verdeckt: 0,41<" in text
     assert ">score 0.93<" in client.get("/help", headers={"Accept-Language": "en"}).text
@@ -75,12 +75,12 @@ def test_an_empty_library_explains_itself(client, database):
     assert "sample is being prepared" not in client.get("/analyses").text
 
 
-def test_a_sample_that_does_not_come_is_not_promised_for_ever(app, client):
+def test_a_missing_sample_is_not_promised_forever(app, client):
     app.extensions["started"] -= timedelta(minutes=5)
     assert "sample is being prepared" not in client.get("/analyses").text
 
 
-def test_the_library_is_paged_newest_first(app, client, database):
+def test_the_library_pages_newest_first(app, client, database):
     ids = [hand_in(app, b"x", f"clip {number:02}.mp4").id for number in range(PAGE_SIZE + 3)]
     with database.begin() as session:
         for number, analysis_id in enumerate(ids):
@@ -126,7 +126,7 @@ def test_a_running_analysis(app, client, database):
     assert status["started"].endswith("Z")
 
 
-def test_a_failed_analysis_says_what_to_do(app, client, database):
+def test_a_failed_analysis_states_a_remedy(app, client, database):
     held = claims.claim_analysis(database, hand_in(app).id)
     claims.fail_job(database, held, failures.CRASHED)
     text = client.get(f"/analyses/{held.job_id}").text
@@ -184,7 +184,7 @@ def test_json_of_a_finished_analysis_holds_the_stored_one(app, client):
     ],
     ids=["nothing found", "inconclusive", "still image", "many segments"],
 )
-def test_states_people_meet(app, client, changes):
+def test_states_are_readable(app, client, changes):
     row = finished(app, **changes)
     text = client.get(f"/analyses/{row.id}").text
     assert f'<h2 id="verdict">{row.verdict.capitalize()}</h2>' in text
@@ -202,7 +202,7 @@ def test_states_people_meet(app, client, changes):
         assert "Interval 0." in text[text.index('class="banner-figure"') : text.index('id="desk"')]
 
 
-def test_downloads_of_a_page_speak_its_language(app, client):
+def test_downloads_use_the_language_of_the_page(app, client):
     """The page's own language on the buttons, the others in the menu; in English as the API does."""
     address = f"/analyses/{finished(app).id}"
     for code, asked in (("de", "?language=de"), ("en", "")):
@@ -216,7 +216,7 @@ def test_downloads_of_a_page_speak_its_language(app, client):
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-def test_a_face_that_other_views_do_not_confirm_is_not_counted_as_flagged(app, client, tmp_path, kind):
+def test_unconfirmed_faces_are_not_counted_as_flagged(app, client, tmp_path, kind):
     changes = {"kind": kind, "segments": 2, "verdict": Verdict.INCONCLUSIVE, "file": f"a.{kind.value}"}
     tabs = []
     for stability in ({"A": 0.6, "B": 0.6}, {"A": 0.6, "B": 1.0}):
@@ -259,7 +259,7 @@ def test_a_download_has_the_stored_bytes_and_is_named_after_the_exhibit(
 @pytest.mark.parametrize(
     "file", ["report.pdf", "report.html", "analysis.json", "manifest.json", "overlays/A1-1.png"]
 )
-def test_nothing_is_handed_out_before_it_is_whole(app, client, database, file):
+def test_unfinished_results_are_not_served(app, client, database, file):
     queued = hand_in(app)
     answer = client.get(f"/analyses/{queued.id}/{file}")
     assert answer.status_code == 409 and "not finished" in (answer.json or {}).get("error", answer.text)
@@ -289,14 +289,14 @@ def test_unknown_ids(client, analysis_id, path):
     assert "<script>" not in answer.text.replace("<script>alert", "")
 
 
-def test_errors_have_words_in_both_forms(client):
+def test_errors_are_explained_as_page_and_json(client):
     assert "There is no page at this address" in client.get("/nowhere").text
     assert client.get("/nowhere", headers={"Accept": "application/json"}).json["error"]
     answer = client.delete("/")
     assert answer.status_code == 405 and "GET" in answer.headers["Allow"]
 
 
-def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
+def test_unexpected_errors_are_shown_as_a_page(app, client, monkeypatch, caplog):
     app.testing = False
     monkeypatch.setattr("webapp.analyses.library.library_search.find", lambda *_: 1 / 0)
     answer = client.get("/analyses")
@@ -305,7 +305,7 @@ def test_a_bug_becomes_a_page_in_words(app, client, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_the_log_of_a_bug_names_the_route_and_not_the_address(app, client, monkeypatch, caplog):
+def test_unexpected_errors_are_logged_with_the_route_only(app, client, monkeypatch, caplog):
     app.testing = False
     monkeypatch.setattr("webapp.analyses.queries.get_or_404", lambda *_args, **_more: 1 / 0)
     assert client.get("/analyses/a%0ab").status_code == 500
@@ -340,7 +340,7 @@ def test_the_library_survives_a_restart(app, sent):
 
 
 @pytest.mark.parametrize("kind", list(MediaKind))
-def test_the_desk_does_not_speak_of_itself_as_a_report(app, client, kind):
+def test_the_desk_does_not_call_itself_a_report(app, client, kind):
     row = finished(app, kind=kind, verdict=Verdict.NOT_FOUND, segments=0)
     shown = (
         client.get(f"/analyses/{row.id}").text,

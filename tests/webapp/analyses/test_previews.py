@@ -1,4 +1,4 @@
-"""What plays in a browser: what is taken as it is, and what previews are like."""
+"""Playback in browsers: exhibits played as they are, and previews."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def shaped(path: Path, *, rotation: float = 0, shape: Fraction | None = None, co
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.avif"])
-def test_a_photo_that_not_every_browser_shows_gets_a_jpeg(tmp_path, name):
+def test_unsupported_photos_get_a_jpeg_preview(tmp_path, name):
     found = decided(boxed_photo(tmp_path / name, cornered()), tmp_path / "preview")
     assert (found.source, found.mimetype) == ("preview", "image/jpeg")
     with PIL.Image.open(tmp_path / "preview") as picture:
@@ -89,7 +89,7 @@ def jpeg_with(picture: PIL.Image.Image, *segments: bytes) -> bytes:
         ("plain.png", [], True),
     ],
 )
-def test_a_photo_that_browsers_may_not_turn_gets_an_upright_jpeg(tmp_path, name, blocks, by_browsers):
+def test_photos_with_ambiguous_orientation_get_an_upright_jpeg(tmp_path, name, blocks, by_browsers):
     """Boxes would lie beside the faces: Chromium, for one, turns no WebP by its EXIF."""
     picture, path = PIL.Image.fromarray(np.rot90(cornered())), tmp_path / name
     if name.endswith("jpg"):
@@ -107,7 +107,7 @@ def test_a_photo_that_browsers_may_not_turn_gets_an_upright_jpeg(tmp_path, name,
             assert (found.width, found.height) == shown.size == frame.image.shape[1::-1]
 
 
-def test_a_photo_whose_colours_browsers_may_not_show_gets_a_jpeg(tmp_path):
+def test_photos_with_unusual_colours_get_a_jpeg(tmp_path):
     path = tmp_path / "a.png"
     PIL.Image.fromarray(cornered()).save(path, icc_profile=bytes(range(256)))
     found = decided(path, tmp_path / "preview")
@@ -132,7 +132,7 @@ def test_a_photo_whose_colours_browsers_may_not_show_gets_a_jpeg(tmp_path):
         ("nine.webm", {"codec": "libvpx-vp9", "options": VP9}, "video/webm"),
     ],
 )
-def test_what_browsers_play_is_left_as_it_is(tmp_path, name, choices, mimetype):
+def test_supported_videos_are_played_unchanged(tmp_path, name, choices, mimetype):
     clip = write_clip(tmp_path / name, SMALL, **choices)
     found = decided(clip)
     assert (found.source, found.mimetype, found.reason) == ("exhibit", mimetype, "")
@@ -166,7 +166,7 @@ def test_what_browsers_play_is_left_as_it_is(tmp_path, name, choices, mimetype):
         ),
     ],
 )
-def test_what_they_may_not_gets_a_preview_and_a_reason(tmp_path, name, choices, changes, reason):
+def test_unsupported_videos_get_a_preview_with_a_reason(tmp_path, name, choices, changes, reason):
     clip = write_clip(tmp_path / name, SMALL, **choices)
     found = decided(clip, **changes)
     assert (found.source, found.mimetype, found.offset) == ("preview", "video/mp4", 0.0)
@@ -192,7 +192,7 @@ def test_pixels_that_are_not_square_and_key_frames_far_apart(tmp_path):
         ("nine.webm", "libvpx-vp9", "yuva420p", 120),
     ],
 )
-def test_what_is_transparent_is_shown_as_it_was_examined(tmp_path, name, codec, pix_fmt, seen):
+def test_transparency_is_shown_as_analysed(tmp_path, name, codec, pix_fmt, seen):
     clip = write_erased(tmp_path / name, codec, pix_fmt)
     found = decided(clip, tmp_path / "preview")
     assert found.source == "preview"
@@ -204,7 +204,7 @@ def test_what_is_transparent_is_shown_as_it_was_examined(tmp_path, name, codec, 
                 assert np.abs(frame.image[HEIGHT // 2 + 8 :].astype(int) - seen).max() < 12
 
 
-def test_sound_that_browsers_lack(tmp_path):
+def test_unsupported_sound(tmp_path):
     path = tmp_path / "camera.mov"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
@@ -223,7 +223,7 @@ def test_sound_that_browsers_lack(tmp_path):
 
 
 @pytest.mark.parametrize("first", [0, 13])
-def test_the_offset_is_where_the_first_frame_stands(tmp_path, first):
+def test_the_offset_is_the_time_of_the_first_frame(tmp_path, first):
     clip = write_clip(tmp_path / "clip.mp4", SMALL, pts=range(first, first + 30), sound=True)
     assert decided(clip).offset == pytest.approx(first / 25, abs=1e-9)
     silent = decided(write_clip(tmp_path / "silent.mp4", SMALL, pts=range(first, first + 30)))
@@ -264,7 +264,7 @@ def test_avi_frames_out_of_order_keep_their_times(tmp_path):
     ("size", "expected"),
     [((1921, 1080), (1280, 720)), ((1080, 1920), (720, 1280)), ((161, 97), (160, 96)), ((2, 2), (2, 2))],
 )
-def test_previews_are_even_and_not_large(tmp_path, size, expected):
+def test_previews_have_even_limited_sizes(tmp_path, size, expected):
     picture = np.zeros((size[1], size[0], 3), np.uint8)
     clip = write_clip(tmp_path / "clip.avi", [picture] * 3, codec="mjpeg", pix_fmt="yuvj444p")
     found = decided(clip, tmp_path / "made")
@@ -306,14 +306,14 @@ def test_colours_survive(tmp_path, pix_fmt, height):
 @pytest.mark.parametrize(
     ("suffix", "mimetype"), [("jpg", "image/jpeg"), ("png", "image/png"), ("webp", "image/webp")]
 )
-def test_photos_are_shown_as_they_are(tmp_path, suffix, mimetype):
+def test_supported_photos_are_shown_unchanged(tmp_path, suffix, mimetype):
     path = tmp_path / f"photo.{suffix}"
     PIL.Image.fromarray(cornered()).save(path)
     found = decided(path)
     assert (found.source, found.mimetype, found.offset) == ("exhibit", mimetype, 0.0)
 
 
-def test_nothing_plays_of_what_cannot_be_read(tmp_path):
+def test_unreadable_exhibits_have_no_preview(tmp_path):
     path = tmp_path / "notes.mp4"
     path.write_text("no video")
     media = facts_of("video", 1.0)
@@ -321,7 +321,7 @@ def test_nothing_plays_of_what_cannot_be_read(tmp_path):
     assert found.source == "none" and found.reason.startswith("There is no preview of the exhibit.")
 
 
-def test_a_full_disk_is_left_alone(tmp_path):
+def test_a_full_disk_gets_no_preview(tmp_path):
     clip = write_clip(tmp_path / "clip.mkv", SMALL)
     found = decide_playback(clip, tmp_path / "made", described(clip), 1 << 60, lambda _share: None)
     assert found.source == "none" and "disk is too full" in found.reason

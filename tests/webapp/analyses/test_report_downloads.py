@@ -1,4 +1,4 @@
-"""Reports as handed out: rendered when asked for, kept until more is said, never where the stored one is."""
+"""Reports: rendered on demand, kept until an input changes."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_log(app, row, report: bytes) -> None:
     assert (last.details["log count"], last.details["log head"]) == (held.count, held.head)
 
 
-def test_annotations_are_in_the_report_that_is_handed_out(app, client, row, folders, calls):
+def test_reports_contain_current_annotations(app, client, row, folders, calls):
     address = f"/analyses/{row.id}"
     stored = {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")}
     client.post(f"{address}/annotations", json=AGREE)
@@ -82,7 +82,7 @@ def test_annotations_are_in_the_report_that_is_handed_out(app, client, row, fold
     assert "ST/2026/0815" in again
 
 
-def test_a_report_says_that_its_exhibit_is_damaged(app, client, row, folders):
+def test_reports_state_that_the_exhibit_is_damaged(app, client, row, folders):
     place = folders.data / row.exhibit.path
     place.chmod(0o640)
     place.write_bytes(b"something else")
@@ -92,7 +92,7 @@ def test_a_report_says_that_its_exhibit_is_damaged(app, client, row, folders):
     assert "no longer has the bytes" in client.get(f"/analyses/{row.id}").text
 
 
-def test_what_changes_nothing_in_it_sets_no_report_anew(app, client, row, folders, quick_reports):
+def test_unrelated_acts_do_not_render_again(app, client, row, folders, quick_reports):
     address = f"/analyses/{row.id}"
     client.get(f"{address}/report.html")
     (first,) = folders.reports_of(row.id).iterdir()
@@ -104,7 +104,7 @@ def test_what_changes_nothing_in_it_sets_no_report_anew(app, client, row, folder
     assert list(folders.reports_of(row.id).iterdir()) != [first]
 
 
-def test_reports_go_once_nobody_reads_them_any_more(client, row, folders, quick_reports):
+def test_old_reports_are_removed(client, row, folders, quick_reports):
     address = f"/analyses/{row.id}"
     kept = folders.reports_of(row.id)
     client.get(f"{address}/report.html")
@@ -122,7 +122,7 @@ def test_reports_go_once_nobody_reads_them_any_more(client, row, folders, quick_
     assert third not in {first, kept / ".killed"}
 
 
-def test_a_report_that_cannot_be_rendered_is_said_in_words(app, client, row, folders, monkeypatch, capfd):
+def test_rendering_failures_are_explained(app, client, row, folders, monkeypatch, capfd):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     with monkeypatch.context() as patched:
         patched.setattr(report_downloads.sys, "executable", "/bin/false")
@@ -134,7 +134,7 @@ def test_a_report_that_cannot_be_rendered_is_said_in_words(app, client, row, fol
     assert list(folders.reports_of(row.id).iterdir()) == []
 
 
-def test_one_at_a_time(app, client, row, folders, monkeypatch):
+def test_reports_are_rendered_one_at_a_time(app, client, row, folders, monkeypatch):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     monkeypatch.setattr(report_downloads, "_PATIENCE", 0.05)
     with report_downloads._RENDERING:
@@ -151,7 +151,7 @@ def lab(tmp_path, sent):
     app.extensions["database"].close()
 
 
-def test_two_requests_of_a_person_wait_for_reports_and_others_are_answered_at_once(lab, quick_reports):
+def test_two_requests_of_one_account_wait_for_reports(lab, quick_reports):
     app, row, ada, _ben = lab
     hers, his = signed_in(app, "ada"), signed_in(app, "ben")
     with ExitStack() as waiting:
@@ -166,7 +166,7 @@ def test_two_requests_of_a_person_wait_for_reports_and_others_are_answered_at_on
     assert hers.get(f"/analyses/{row.id}/report.pdf").status_code == 200
 
 
-def test_eight_requests_wait_for_reports_in_all(lab, quick_reports):
+def test_eight_requests_wait_for_reports(lab, quick_reports):
     app, row, _ada, _ben = lab
     his = signed_in(app, "ben")
     with ExitStack() as waiting:
@@ -177,7 +177,7 @@ def test_eight_requests_wait_for_reports_in_all(lab, quick_reports):
     assert report_downloads._LINE.taken() == 0
 
 
-def test_who_waits_no_longer_is_not_counted(app, client, row, quick_reports, monkeypatch):
+def test_requests_that_stop_waiting_are_not_counted(app, client, row, quick_reports, monkeypatch):
     """Neither while the report is rendered nor after it failed."""
     seen: list[int] = []
 
@@ -191,7 +191,7 @@ def test_who_waits_no_longer_is_not_counted(app, client, row, quick_reports, mon
     assert seen == [0] and report_downloads._LINE.taken() == 0
 
 
-def test_they_go_with_the_analysis(app, client, row, folders, quick_reports):
+def test_reports_are_deleted_with_the_analysis(app, client, row, folders, quick_reports):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     client.get(f"/analyses/{row.id}/report.html")
     assert folders.reports_of(row.id).is_dir()

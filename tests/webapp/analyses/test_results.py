@@ -1,4 +1,4 @@
-"""Finished results are remembered, as many as have room."""
+"""The cache of finished results, limited by bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from webapp.analyses import results
 from webapp.storage.data_folder import Folders
 
 
-def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):
+def test_the_cache_is_limited_by_bytes(app, monkeypatch):
     folders = Folders.local(app.extensions["settings"].data)
     one, two, three = (folders.result(finished(app, file=f"{number}.mp4").id) for number in range(3))
     size = (one / "analysis.json").stat().st_size
@@ -21,7 +21,7 @@ def test_results_are_remembered_by_what_they_weigh(app, monkeypatch):
     assert again is not first and again.sha256 == first.sha256
 
 
-def test_one_result_is_remembered_however_large(app, monkeypatch):
+def test_one_result_is_cached_at_any_size(app, monkeypatch):
     monkeypatch.setattr(results, "_MOST_CACHED", 10)
     folder = Folders.local(app.extensions["settings"].data).result(finished(app).id)
     assert results.load_result(folder) is results.load_result(folder)

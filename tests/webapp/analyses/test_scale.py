@@ -1,4 +1,4 @@
-"""Several machines on one: PostgreSQL for rows, Redis for ids, workers that come and go."""
+"""Several machines: PostgreSQL for rows, Redis for messages, workers that start and stop."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_pages_on_postgresql(app):
     assert client.get(f"/analyses/{done.id}").status_code == 410
 
 
-def test_held_connections_outlive_a_server_started_anew(app, postgresql):
+def test_connections_survive_a_restarted_server(app, postgresql):
     database = app.extensions["database"]
     with database.hold():
         assert states(database) == {}
@@ -93,7 +93,7 @@ def test_held_connections_outlive_a_server_started_anew(app, postgresql):
         assert states(database) == {}
 
 
-def test_two_migrations_at_once(app, postgresql, tmp_path):
+def test_concurrent_migrations(app, postgresql, tmp_path):
     postgresql.empty()
     script = Script(
         "import sys; from sqlalchemy import make_url; "
@@ -116,7 +116,7 @@ def test_two_migrations_at_once(app, postgresql, tmp_path):
         assert [process.wait(60) for process in both] == [0, 0]
 
 
-def test_only_one_deletes_or_takes_in_at_a_time(app):
+def test_deletions_and_uploads_are_serialized(app):
     database = app.extensions["database"]
     with database.alone(), pytest.raises(OperationalError, match="lock timeout|canceling"):  # noqa: PT012, SIM117
         with database.begin() as other:
@@ -124,7 +124,7 @@ def test_only_one_deletes_or_takes_in_at_a_time(app):
             other.connection().exec_driver_sql("SELECT pg_advisory_xact_lock(7733661155)")
 
 
-def test_what_was_lost_with_the_broker_is_sent_again(app, redis):
+def test_lost_messages_are_sent_again(app, redis):
     """The broker loses everything; rows know, and nothing is sent that still waits there."""
     database, settings, send = (app.extensions[name] for name in ("database", "settings", "send"))
     ids = [hand_in(app, b"%d" % number, f"{number}.mp4").id for number in range(3)]
@@ -199,7 +199,7 @@ def finished_ids(database: Database) -> list[str]:
         return []
 
 
-def test_a_gpu_queue_gets_what_is_large(app, shared, tmp_path):
+def test_the_gpu_queue_gets_large_exhibits(app, shared, tmp_path):
     """Workers take from the queues they are told of; large exhibits go to the GPU's."""
     large = create_app({"TESTING": True} | shared | {"REELPROOF_GPU_FROM_MB": "0.001"})
     small_id = hand_in(large, b"small", "small.mp4").id
@@ -225,7 +225,7 @@ def test_a_gpu_queue_gets_what_is_large(app, shared, tmp_path):
         ({"REELPROOF_DATABASE": "postgresql://nobody@127.0.0.1:1/none"}, "onnection"),
     ],
 )
-def test_workers_say_what_they_need(shared, tmp_path, changes, words):
+def test_workers_state_missing_requirements(shared, tmp_path, changes, words):
     with machines.processes() as started:
         log = tmp_path / "log"
         process = machines.run(

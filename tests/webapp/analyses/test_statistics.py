@@ -1,4 +1,4 @@
-"""The library in figures: counted right, drawn to scale, and quick."""
+"""Statistics of the library: correct, to scale, and fast."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def overview(database):
     return overview
 
 
-def test_an_empty_library_has_nothing_to_count(client):
+def test_statistics_of_an_empty_library(client):
     text = client.get("/statistics").text
     assert "Nothing to count yet" in text and '<svg class="chart' not in text
     assert 'aria-current="page">Statistics' in text
@@ -71,7 +71,7 @@ def test_verdicts_states_and_hours(app, client, database, overview):
     assert "1.5 h" in text and "01:30:00.000 in 2 videos" in text
 
 
-def test_days_are_in_the_readers_language(app, client):
+def test_days_are_localized(app, client):
     finished(app, segments=0)
     today = now().date()
     page = client.get("/statistics", headers={"Accept-Language": "de"}).text
@@ -81,13 +81,13 @@ def test_days_are_in_the_readers_language(app, client):
     assert f">{today.isoformat()}</th>" in page and f">{today:%m-%d}</text>" in page
 
 
-def test_verdicts_stand_in_full_in_german(app, client):
+def test_verdicts_are_spelled_out_in_german(app, client):
     finished(app, segments=0)
     text = client.get("/statistics", headers={"Accept-Language": "de"}).text
     assert re.search(r'<text class="chart-name"[^>]*>keine Manipulation gefunden</text>', text)
 
 
-def test_lengths_of_analyses_from_before_they_were_kept(app, client, database, overview, change):
+def test_durations_of_old_rows(app, client, database, overview, change):
     row, lost = finished(app, duration=90.0), finished(app, duration=30.0)
     for each in (row, lost):
         change(each.id, duration=None)
@@ -134,7 +134,7 @@ def test_models_and_their_verdicts(app, overview, change):
     ]
 
 
-def test_agreement_counts_what_stands(app, client, database, overview):
+def test_agreement_counts_current_annotations(app, client, database, overview):
     flagged, clear = finished(app, segments=2), finished(app, segments=0)
     say(database, flagged.id, author="Ada", verdict="disagree")
     say(database, flagged.id, author="Ada", verdict="agree")  # in place of the first
@@ -158,7 +158,7 @@ def test_agreement_counts_what_stands(app, client, database, overview):
     assert "Reviewers marked <strong>1</strong> stretch" in client.get("/statistics").text
 
 
-def test_what_was_not_flagged_is_no_flagged_segment_to_agree_with(app, client, database, overview, change):
+def test_unflagged_segments_do_not_count_as_flagged(app, client, database, overview, change):
     made = build(Path("nowhere"), persons=2, segments=2, kept=False)
     persons = {"persons": with_stability(made, A=1.0, B=0.6).persons}
     row = finished(app, persons, persons=2, segments=2, kept=False)
@@ -178,7 +178,7 @@ def test_what_was_not_flagged_is_no_flagged_segment_to_agree_with(app, client, d
     assert overview().agreement.segments.parts == Counter(agree=2)
 
 
-def test_a_stretch_that_a_reviewer_is_unsure_of_is_an_annotation(app, client, database):
+def test_uncertain_spans_are_annotations(app, client, database):
     row = finished(app)
     assert "There are no annotations yet" in client.get("/statistics").text
     say(database, row.id, kind="span", start=1.0, end=2.0, verdict="unsure")
@@ -194,7 +194,7 @@ def test_hostile_names_of_reviewers_are_shown_as_text(app, client, database):
     assert "<script>alert" not in text and "&lt;script&gt;" in text
 
 
-def test_how_long_analyses_take(app, overview, change):
+def test_durations_of_analyses(app, overview, change):
     for length, taken in ((20.0, 10.0), (30.0, 30.0), (40.0, 80.0), (5000.0, 2500.0), (0.0, 3.0)):
         row = hand_in(app, repr(length).encode())
         moment = datetime.fromisoformat("2026-11-20T10:00:00Z")
@@ -212,7 +212,7 @@ def test_how_long_analyses_take(app, overview, change):
 
 
 @pytest.mark.parametrize("most", [0, 1, 4, 5, 6, 11, 99, 100, 101, 4818, 10_000])
-def test_axes_end_at_round_numbers_that_hold_everything(most):
+def test_axes_end_at_round_numbers(most):
     chart = statistics.bar_chart([Count("x", Counter(agree=most))], ("agree",), 100.0)
     ends = [int(tick.label.replace(",", "")) for tick in chart.ticks]
     assert ends[0] == 0 and ends[-1] >= max(most, 1) and 2 <= len(ends) <= 6
@@ -230,7 +230,7 @@ def test_bars_are_to_scale():
     assert [(p.kind, p.start, p.length) for p in chart.bars[1].pieces] == [("disagree", 0.0, 100.0)]
 
 
-def test_points_lie_where_both_axes_say():
+def test_points_match_both_axes():
     chart = statistics.scatter_plot([(1.0, 100.0), (100.0, 1.0), (60.0, 60.0)], 200.0)
     (left, upper), (right, lower), (x, y) = chart.points
     assert left == 0.0 and lower == 200.0 and right == pytest.approx(200.0 - upper)
@@ -242,7 +242,7 @@ def test_points_lie_where_both_axes_say():
     assert statistics.scatter_plot([(0.0001, 1e9)], 200.0).points == ((0.0, 0.0),)
 
 
-def test_each_figure_has_its_numbers_in_a_table(app, client, database, change):
+def test_each_chart_has_a_table(app, client, database, change):
     row = finished(app, segments=1)
     change(row.id, started=row.finished - timedelta(seconds=20))
     say(database, row.id)
@@ -255,7 +255,7 @@ def test_each_figure_has_its_numbers_in_a_table(app, client, database, change):
 
 
 @pytest.mark.slow
-def test_ten_thousand_analyses_are_counted_in_half_a_second(client, database, overview):
+def test_ten_thousand_analyses_are_counted_fast(client, database, overview):
     fill(database, 10_000)
     client.get("/statistics")
     seconds = []
@@ -272,7 +272,7 @@ def test_ten_thousand_analyses_are_counted_in_half_a_second(client, database, ov
     assert over_time[-2].total == 24 * 60 // 17 or over_time[-2].total == 24 * 60 // 17 + 1
 
 
-def test_a_review_whose_first_could_read_the_second_is_left_out(tmp_path, sent):
+def test_dependent_reviews_are_excluded(tmp_path, sent):
     """As earlier versions let them; also where the second had annotated another analysis of the exhibit."""
     made = review(tmp_path / "lab", sent)
     with made.app.extensions["database"].begin() as session:

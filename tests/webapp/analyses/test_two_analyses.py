@@ -1,4 +1,4 @@
-"""Two analyses of one exhibit held against each other."""
+"""Comparison of two analyses of one exhibit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pair(tmp_path: Path) -> tuple[Analysis, Analysis]:
     return first, placed(first, {"A": right, "B": left})
 
 
-def test_the_same_face_under_another_letter(pair: tuple[Analysis, Analysis]) -> None:
+def test_persons_are_matched_by_position(pair: tuple[Analysis, Analysis]) -> None:
     first, second = pair
     assert two_analyses.match_persons(first, first) == {"A": "A", "B": "B"}
     assert two_analyses.match_persons(first, second) == {"A": "B", "B": "A"}
@@ -65,7 +65,7 @@ def test_segments_side_by_side(pair: tuple[Analysis, Analysis]) -> None:
     ]
 
 
-def test_what_neither_flagged_is_said_to_be_so(pair: tuple[Analysis, Analysis]) -> None:
+def test_unflagged_segments_are_labelled(pair: tuple[Analysis, Analysis]) -> None:
     first, _ = pair
     doubted = with_stability(first, A=0.6)
     rows = two_analyses.match_segments(doubted, first)
@@ -80,7 +80,7 @@ def test_what_neither_flagged_is_said_to_be_so(pair: tuple[Analysis, Analysis]) 
     assert "looked at, not flagged" in two_analyses.match_segments(alone, doubted)[0].second
 
 
-def test_settings_that_differ(pair: tuple[Analysis, Analysis]) -> None:
+def test_different_parameters_are_listed(pair: tuple[Analysis, Analysis]) -> None:
     first, _ = pair
     other = first.model_copy(
         update={"parameters": first.parameters.model_copy(update={"enter_threshold": 0.9})}
@@ -90,7 +90,7 @@ def test_settings_that_differ(pair: tuple[Analysis, Analysis]) -> None:
     assert (one.first, one.second) == (f"{first.parameters.enter_threshold:g}", "0.9")
 
 
-def test_networks_and_engines_that_differ_under_one_name(pair: tuple[Analysis, Analysis]) -> None:
+def test_different_networks_of_one_name_are_listed(pair: tuple[Analysis, Analysis]) -> None:
     made, _ = pair
     look = SecondLookModel(name="v", architecture="v", sha256="1" * 64, card_sha256="2" * 64)
     first = made.model_copy(
@@ -120,7 +120,7 @@ def _looking(analysis: Analysis, **changes: str) -> Model:
     return analysis.model.model_copy(update={"second_look": look.model_copy(update=changes)})
 
 
-def test_a_page_does_not_say_that_all_settings_are_the_same(
+def test_different_other_models_are_not_called_equal(
     app, client: FlaskClient, pair: tuple[Analysis, Analysis]
 ) -> None:
     one = finished(app, segments=1)
@@ -131,7 +131,7 @@ def test_a_page_does_not_say_that_all_settings_are_the_same(
     assert "444444444444…" in page.text
 
 
-def test_the_page_refuses_what_cannot_be_compared(app, client: FlaskClient) -> None:
+def test_incomparable_analyses_are_refused(app, client: FlaskClient) -> None:
     one, other = finished(app, segments=1), finished(app, segments=2)
     assert client.get("/compare").status_code == 400
     assert client.get(f"/compare?a={one.id}&b={one.id}").status_code == 400

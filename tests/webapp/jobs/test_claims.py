@@ -1,4 +1,4 @@
-"""Who works on a row: claimed once, and out of reach of an attempt that was given up."""
+"""Claims on jobs: won once, and lost by an attempt that was given up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webapp.jobs import claims, failures, recovery
 from webapp.storage.tables import State, now
 
 
-def test_a_claim_carries_what_the_work_needs(app, database):
+def test_a_claim_contains_the_inputs_of_the_job(app, database):
     queued = hand_in(app, b"bytes", "clip.mp4", "some-model")
     held = claims.claim_analysis(database, queued.id)
     running = row(database, queued.id)
@@ -25,7 +25,7 @@ def test_a_claim_carries_what_the_work_needs(app, database):
     assert running.started <= running.heartbeat <= now()
 
 
-def test_one_of_many_claims_wins(app, database):
+def test_one_of_concurrent_claims_wins(app, database):
     queued = hand_in(app)
     barrier, held = threading.Barrier(6), []
 
@@ -42,7 +42,7 @@ def test_one_of_many_claims_wins(app, database):
     assert row(database, queued.id).attempt == 1
 
 
-def test_what_is_not_queued_cannot_be_claimed(app, database):
+def test_only_queued_jobs_can_be_claimed(app, database):
     assert claims.claim_analysis(database, "nothing") is None
     queued = hand_in(app)
     for state in (State.RUNNING, State.DONE, State.FAILED, State.CANCELLED):
@@ -50,7 +50,7 @@ def test_what_is_not_queued_cannot_be_claimed(app, database):
         assert claims.claim_analysis(database, queued.id) is None
 
 
-def test_progress_and_end(app, database):
+def test_progress_and_result_are_recorded(app, database):
     held = claims.claim_analysis(database, hand_in(app).id)
     claims.record_heartbeat(database, held, "scoring", 0.5)
     found = row(database, held.job_id)
@@ -63,7 +63,7 @@ def test_progress_and_end(app, database):
     assert done.finished >= done.started
 
 
-def test_a_lost_attempt_cannot_touch_its_successor(app, database):
+def test_a_lost_attempt_cannot_change_its_successor(app, database):
     queued = hand_in(app)
     first = claims.claim_analysis(database, queued.id)
     recovery.requeue_running(database, count_attempt=True)

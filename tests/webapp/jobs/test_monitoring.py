@@ -1,4 +1,4 @@
-"""Readiness, metrics and the log: what they say, and what they must not."""
+"""Readiness, metrics and log: what they contain, and what they must not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webapp.jobs import recovery, states
 from webapp.storage.tables import Milestone, WorkerRow, now
 
 
-def figures(client) -> dict[tuple, float]:
+def metrics_text(client) -> dict[tuple, float]:
     answer = client.get("/metrics")
     assert answer.status_code == 200 and answer.content_type.startswith("text/plain")
     return {
@@ -27,7 +27,7 @@ def figures(client) -> dict[tuple, float]:
     }
 
 
-def test_ready_once_a_worker_was_heard_of(client, database):
+def test_readiness_requires_a_worker(client, database):
     answer = client.get("/readyz")
     assert answer.status_code == 503 and answer.json["status"] == "not ready"
     assert {name for name, said in answer.json["checks"].items() if said != "ok"} == {"worker"}
@@ -40,7 +40,7 @@ def test_ready_once_a_worker_was_heard_of(client, database):
     assert "30 s" in client.get("/readyz").json["checks"]["worker"]
 
 
-def test_not_ready_says_why(app, client, database, monkeypatch):
+def test_readiness_explains_failures(app, client, database, monkeypatch):
     recovery.record_worker(database, "here:1")
 
     class Full:
@@ -62,7 +62,7 @@ def test_not_ready_says_why(app, client, database, monkeypatch):
     assert answer.status_code == 503 and "0001" in answer.json["checks"]["migrations"]
 
 
-def test_a_database_that_takes_no_writes(app, client, database):
+def test_a_read_only_database_is_not_ready(app, client, database):
     recovery.record_worker(database, "here:1")
     with database.begin() as session:
         session.execute(
@@ -72,22 +72,22 @@ def test_a_database_that_takes_no_writes(app, client, database):
     assert answer.status_code == 503 and "no writes" in answer.json["checks"]["database"]
 
 
-def test_the_age_of_a_heartbeat_is_told_by_the_clock_it_was_noted_by(app, client, database, monkeypatch):
+def test_heartbeats_are_aged_by_the_clock_that_wrote_them(app, client, database, monkeypatch):
     behind = now() - timedelta(minutes=3)  # as PostgreSQL's may be
     monkeypatch.setattr(recovery, "shared_clock", lambda _session: behind)
     recovery.record_worker(database, "here:1")
-    assert figures(client)["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] == 0
+    assert metrics_text(client)["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] == 0
     assert ", heard of just now" in client.get("/operations").text
 
 
-def test_figures_of_rows_and_disk(app, client, database, monkeypatch):
+def test_metrics_of_rows_and_disk(app, client, database, monkeypatch):
     finished(app)
     with earlier(monkeypatch, seconds=100):
         waiting = hand_in(app, b"waits", "secret name.mp4")
     states.cancel(database, hand_in(app, b"c").id)
     states.pause(database, hand_in(app, b"p").id)
     recovery.record_worker(database, "here:1")
-    said = figures(client)
+    said = metrics_text(client)
     assert said["reelproof_analyses", ("state", "done")] == 1
     assert said["reelproof_comparisons", ("state", "done")] == 0
     assert said["reelproof_analyses", ("state", "queued")] == 1
@@ -102,12 +102,12 @@ def test_figures_of_rows_and_disk(app, client, database, monkeypatch):
     assert "secret" not in text and waiting.id not in text
 
 
-def test_figures_of_requests(app, client):
+def test_metrics_of_requests(app, client):
     for _ in range(3):
         client.get("/healthz")
     client.get("/api/v1/analyses/" + "0" * 32)
     client.open("/nowhere", method="BREW")
-    said = figures(client)
+    said = metrics_text(client)
     ok = (("endpoint", "health.healthz"), ("method", "GET"), ("status", "200"))
     assert said["reelproof_http_requests_total", *ok] == 3
     gone = (("endpoint", "api_analyses.get"), ("method", "GET"), ("status", "404"))
@@ -116,12 +116,12 @@ def test_figures_of_requests(app, client):
     assert any(("method", "other") in key for key in said)
 
 
-def test_each_answer_has_an_id_of_its_own(client):
+def test_every_response_has_its_own_id(client):
     ids = {client.get(path).headers["X-Request-Id"] for path in ("/", "/", "/nowhere", "/api/v1/me")}
     assert len(ids) == 4
 
 
-def test_the_log_as_json_says_nothing_of_evidence(app, client, monkeypatch):
+def test_the_json_log_contains_no_evidence(app, client, monkeypatch):
     lines: list[str] = []
 
     class Keeping(logging.Handler):

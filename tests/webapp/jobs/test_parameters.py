@@ -1,4 +1,4 @@
-"""Settings of an analysis that differ from the shipped ones: kept with its row, and handed to the engine."""
+"""Parameters of an analysis that differ from the defaults: stored in its row, passed to the engine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webapp.worker import run_analysis, run_job
 
 
 class TestSettings:
-    def test_only_what_differs_is_kept(self, app, database):
+    def test_only_changed_parameters_are_stored(self, app, database):
         changed = {"sample_rate": 4, "enter_threshold": Parameters().enter_threshold}
         queued = hand_in(app, settings_changed=changed)
         assert json.loads(queued.changed_parameters) == {"sample_rate": 4.0}
@@ -22,11 +22,11 @@ class TestSettings:
         assert hand_in(app, b"other").changed_parameters is None
 
     @pytest.mark.parametrize("changes", [{"sample_rate": 0}, {"sample_rate": "x"}, {"nonsense": 1}])
-    def test_what_the_engine_cannot_use_is_refused(self, app, changes):
+    def test_invalid_parameters_are_refused(self, app, changes):
         with pytest.raises(ValueError):
             hand_in(app, settings_changed=changes)
 
-    def test_the_engine_gets_them_and_the_length_is_kept(self, app, database, monkeypatch):
+    def test_the_engine_gets_the_parameters_and_the_duration_is_stored(self, app, database, monkeypatch):
         got = []
 
         def engine(job, folder, *_rest):

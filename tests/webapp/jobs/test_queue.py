@@ -1,4 +1,4 @@
-"""Who comes first of those that wait, and what is paused: rows, messages, and the log."""
+"""The queue: order, pauses, messages, and the custody log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def claimed(database: Database, *queues: str) -> str | None:
     return held.job_id if held else None
 
 
-def acts(database: Database, analysis_id: str) -> list[tuple[str, str]]:
+def logged_acts(database: Database, analysis_id: str) -> list[tuple[str, str]]:
     """Actions and details recorded of an analysis."""
     query = select(CustodyRow).where(CustodyRow.analysis == analysis_id).order_by(CustodyRow.number)
     with database.begin() as session:
@@ -47,31 +47,31 @@ def acts(database: Database, analysis_id: str) -> list[tuple[str, str]]:
 
 
 class TestOrder:
-    def test_the_highest_then_the_oldest(self, app, database, three):
+    def test_order_is_by_priority_then_age(self, app, database, three):
         later = hand_in(app, b"later").id
         low, normal, high = three
         assert [claimed(database) for _ in range(5)] == [high, normal, later, low, None]
 
-    def test_how_many_are_ahead(self, app, database, three):
+    def test_jobs_ahead_are_counted(self, app, database, three):
         with app.app_context():
             assert [count_ahead(row(database, each)) for each in three] == [2, 1, 0]
             claimed(database)
             assert [count_ahead(row(database, each)) for each in three[:2]] == [2, 1]
 
-    def test_a_priority_is_changed_while_it_waits_and_no_longer(self, app, database):
+    def test_priority_changes_only_while_waiting(self, app, database):
         queued = hand_in(app).id
         assert states.prioritise(database, queued, Priority.HIGH)
         assert states.prioritise(database, queued, Priority.HIGH)
-        action, details = acts(database, queued)[-1]
+        action, details = logged_acts(database, queued)[-1]
         assert action == "analysis prioritised"
         assert '"priority": "high"' in details and '"before": "normal"' in details
-        assert len(acts(database, queued)) == 2  # the same again is no change
+        assert len(logged_acts(database, queued)) == 2  # the same again is no change
         claims.claim_analysis(database, queued)
         assert not states.prioritise(database, queued, Priority.LOW)
         assert not states.prioritise(database, "nothing", Priority.LOW)
         assert row(database, queued).priority == Priority.HIGH
 
-    def test_every_message_does_one_whichever_it_names(self, app, database, three, monkeypatch):
+    def test_any_message_runs_the_first_job(self, app, database, three, monkeypatch):
         done = []
 
         def result(_settings, _database, held, _progress, _ready):
@@ -83,12 +83,12 @@ class TestOrder:
             run_job.work(app.extensions["settings"])
         assert done == three[::-1]
 
-    def test_many_workers_share_them_out(self, app, database):
+    def test_concurrent_workers_claim_every_job_once(self, app, database):
         ids = {hand_in(app, bytes([number])).id for number in range(6)}
         assert share_out(database, 6) == sorted(ids)
         assert claimed(database) is None
 
-    def test_one_that_is_lost_in_the_same_moment_is_not_the_last(self, app, database, three, monkeypatch):
+    def test_a_lost_claim_is_not_the_end_of_the_queue(self, app, database, three, monkeypatch):
         low, normal, high = three
         states.cancel(database, high)
         seen = [high]  # as it was looked up before that
@@ -96,7 +96,7 @@ class TestOrder:
         monkeypatch.setattr(job_queue, "next_job_id", lambda *given: seen.pop() if seen else first(*given))
         assert claimed(database) == normal
 
-    def test_a_kind_of_job_that_nothing_claims_is_noticed(self, monkeypatch):
+    def test_a_kind_of_job_without_claim_function_is_rejected(self, monkeypatch):
         class Errand(JobRow):
             __abstract__ = True
             noun = "errand"
@@ -105,7 +105,7 @@ class TestOrder:
         with pytest.raises(KeyError):
             runpy.run_path(jobs_claims.__file__)
 
-    def test_a_worker_of_one_queue_takes_from_that_alone(self, app, database, three):
+    def test_a_worker_takes_jobs_of_its_queues_only(self, app, database, three):
         low, normal, high = three
         assert claimed(database, "cpu") is None  # nothing was sent yet
         change(database, high, queue="gpu")
@@ -145,18 +145,18 @@ def share_out(database: Database, workers: int) -> list[str]:
 
 
 class TestLostMessages:
-    def test_the_first_ones_are_sent_again(self, app, database, three):
+    def test_messages_of_the_first_jobs_are_sent_again(self, app, database, three):
         for each in three:
             change(database, each, sent=now() - timedelta(minutes=1))
         assert job_queue.lost_messages(database, 2) == three[:0:-1]
         assert job_queue.all_messages(database) == three[::-1]
 
-    def test_a_clock_that_was_set_back_keeps_none_waiting(self, app, database, three):
+    def test_a_clock_set_back_delays_no_message(self, app, database, three):
         for each, ahead in zip(three, (timedelta(hours=1), timedelta(seconds=1), timedelta()), strict=True):
             change(database, each, sent=now() + ahead)
         assert job_queue.lost_messages(database, 3) == three[:1]
 
-    def test_each_queue_is_counted_by_itself(self, app, database, three):
+    def test_queues_are_counted_separately(self, app, database, three):
         """Messages of paused and cancelled ones stay in their queue, and stand in for none of another."""
         low, normal, high = three
         for each, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
@@ -165,7 +165,7 @@ class TestLostMessages:
         assert job_queue.lost_shared_messages(database, {"cpu": 1, "gpu": 5}) == [normal]
         assert job_queue.lost_shared_messages(database, {"cpu": 0, "gpu": 0}) == [low, high]
 
-    def test_at_start_every_one_is_sent_whose_worker_ended_as_well(self, app, database):
+    def test_the_start_sends_all_queued_jobs_including_interrupted_ones(self, app, database):
         ids = [hand_in(app, bytes([number])).id for number in range(3)]
         claims.claim_analysis(database, ids[1])
         recovery.requeue_running(database, count_attempt=True)
@@ -173,7 +173,7 @@ class TestLostMessages:
 
 
 class TestPause:
-    def test_a_waiting_one_is_left_alone_until_it_is_resumed(self, app, database):
+    def test_a_paused_job_is_not_run_until_resumed(self, app, database):
         first, second = hand_in(app, b"1").id, hand_in(app, b"2").id
         assert states.pause(database, first) and not states.pause(database, first)
         change(database, first, sent=now() - timedelta(hours=1))
@@ -186,14 +186,14 @@ class TestPause:
             assert count_ahead(row(database, second)) == 0
         assert states.resume(database, first) and not states.resume(database, first)
         assert claimed(database) == first  # it has its place in the queue again
-        assert [action for action, _details in acts(database, first)] == [
+        assert [action for action, _details in logged_acts(database, first)] == [
             "analysis queued",
             "analysis paused",
             "analysis resumed",
             "analysis started",
         ]
 
-    def test_a_running_one_is_taken_away_and_begins_anew(self, app, database):
+    def test_a_paused_running_job_starts_over(self, app, database):
         queued = hand_in(app).id
         for _ in range(2 * recovery.MAX_ATTEMPTS):  # they do not count
             held = claims.claim_analysis(database, queued)
@@ -214,7 +214,7 @@ class TestPause:
         with pytest.raises(claims.LostClaim):
             claims.record_heartbeat(database, held, "scoring", 0.9)
 
-    def test_lost_attempts_before_it_still_count(self, app, database):
+    def test_earlier_lost_attempts_still_count(self, app, database):
         queued = hand_in(app).id
         claims.claim_analysis(database, queued)
         recovery.requeue_running(database, count_attempt=True)
@@ -222,7 +222,7 @@ class TestPause:
         states.resume(database, queued)
         assert claims.claim_analysis(database, queued).attempt == 2
 
-    def test_it_can_be_cancelled_and_prioritised(self, app, database):
+    def test_a_paused_job_can_be_cancelled_and_prioritised(self, app, database):
         queued = hand_in(app).id
         states.pause(database, queued)
         assert states.prioritise(database, queued, Priority.LOW)
@@ -230,7 +230,7 @@ class TestPause:
         assert states.cancel(database, queued) and not states.resume(database, queued)
         assert row(database, queued).state == State.CANCELLED
 
-    def test_nothing_is_left_of_an_attempt_that_came_too_late(self, app, database, monkeypatch):
+    def test_the_result_of_a_late_attempt_is_removed(self, app, database, monkeypatch):
         """Its result was in place already when it was paused."""
         folders = run_analysis.Folders.local(app.extensions["settings"].data)
         queued = hand_in(app).id
@@ -245,7 +245,7 @@ class TestPause:
         assert row(database, queued).state == "paused" and list(folders.analyses.iterdir()) == []
 
 
-def test_since_when_they_wait(app, database, monkeypatch):
+def test_longest_waiting_time(app, database, monkeypatch):
     def since() -> datetime | None:
         with database.begin() as session:
             return job_queue.waiting_since(session)

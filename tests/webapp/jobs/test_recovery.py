@@ -1,4 +1,4 @@
-"""Jobs of workers that ended or went silent: queued again, and failed after three attempts."""
+"""Jobs whose worker ended or went silent: queued again, failed after three attempts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webapp.storage import database as storage
 from webapp.storage.tables import now
 
 
-def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
+def test_only_jobs_of_silent_workers_are_requeued(app, database):
     lost, well = hand_in(app, b"1"), hand_in(app, b"2")
     for each in (lost, well):
         claims.claim_analysis(database, each.id)
@@ -25,7 +25,7 @@ def test_silent_workers_are_given_up_and_well_ones_are_not(app, database):
     assert row(database, well.id).state == "running"
 
 
-def test_a_worker_whose_clock_is_behind_is_well(postgresql, tmp_path, monkeypatch):
+def test_a_worker_with_a_slow_clock_keeps_its_job(postgresql, tmp_path, monkeypatch):
     """That of PostgreSQL counts, for workers and for pages, on whatever machines they are."""
     settings = {"REELPROOF_DATA": tmp_path / "data", "REELPROOF_DATABASE": postgresql.url}
     app = create_app({"TESTING": True} | settings)
@@ -49,7 +49,7 @@ def test_a_worker_whose_clock_is_behind_is_well(postgresql, tmp_path, monkeypatc
     database.close()
 
 
-def test_three_attempts_and_then_worker_lost(app, database):
+def test_three_lost_attempts_fail_the_job(app, database):
     queued = hand_in(app)
     for attempt in (1, 2, 3):
         assert row(database, queued.id).state == "queued"
@@ -62,7 +62,7 @@ def test_three_attempts_and_then_worker_lost(app, database):
     assert "Worker lost" in failed.error
 
 
-def test_an_orderly_stop_is_no_attempt(app, database):
+def test_an_orderly_stop_is_not_counted(app, database):
     queued = hand_in(app)
     for _ in range(5):
         assert claims.claim_analysis(database, queued.id).attempt == 1
@@ -70,7 +70,7 @@ def test_an_orderly_stop_is_no_attempt(app, database):
     assert row(database, queued.id).state == "queued"
 
 
-def test_a_worker_that_ended_only_loses_its_own(app, database):
+def test_an_ended_worker_loses_only_its_own_job(app, database):
     queued = hand_in(app)
     claims.claim_analysis(database, queued.id)
     recovery.fail_job_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)

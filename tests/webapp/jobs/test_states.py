@@ -1,4 +1,4 @@
-"""Rows of jobs, as they begin, and the states that they pass through."""
+"""Rows of new jobs, and the partition of states."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ def test_ids_cannot_be_guessed(app):
     assert len(ids) == 20 and all(len(bytes.fromhex(each)) == 16 for each in ids)
 
 
-def test_each_state_is_one_of_an_unfinished_job_or_of_an_ended_one():
+def test_every_state_is_either_unfinished_or_ended():
     """What is in neither could not be cancelled, and no webhook would be told of it."""
     assert sorted((*UNFINISHED, *ENDED)) == sorted(State)

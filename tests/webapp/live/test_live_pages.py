@@ -1,4 +1,4 @@
-"""Pages of live sessions: what others wrote, shown, bounded, and gone after a day."""
+"""Pages of live sessions: shown, bounded, and removed after a day."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def write(place: Path, live_id: str = ID, ago: float = 0, **changes: object) -> 
     return folder
 
 
-def test_no_session_and_no_link(client):
+def test_without_sessions_there_is_no_link(client):
     assert ">Live</a>" not in client.get("/").text
     page = client.get("/live")
     assert "No live session is running" in page.text and "--share" in page.text
     assert "/live" in client.get("/help").text
 
 
-def test_a_machine_too_slow_for_the_source_is_said(client, place):
+def test_slow_machines_are_reported(client, place):
     words = "this machine is too slow for the source"
     for scored, dropped, said in (
         (508, 4, False),
@@ -131,7 +131,7 @@ def test_a_running_session(client, place):
     assert '<g class="live-flagged">' in page.text and '<g class="live-unjudged">' in page.text
 
 
-def test_the_parts_that_change(client, place):
+def test_updated_parts(client, place):
     write(place)
     page, answer = client.get(f"/live/{ID}").text, client.get(f"/live/{ID}/state.json").json
     assert (answer["standing"], answer["segments"]) == ("running", 1)
@@ -141,7 +141,7 @@ def test_the_parts_that_change(client, place):
         assert part.strip() in page
 
 
-def test_where_boxes_and_lines_lie(place):
+def test_positions_of_boxes_and_lines(place):
     write(place)
     session = sessions.get_session(place, ID)
     first, second = session.faces
@@ -159,7 +159,7 @@ def test_where_boxes_and_lines_lie(place):
     assert (gone.track, gone.seen_until) == (0, 10.0)
 
 
-def test_a_session_that_ended(client, place):
+def test_an_ended_session(client, place):
     write(place, ago=3600, ended="the source ended", open=[])
     page = client.get(f"/live/{ID}").text
     assert "Ended" in page and "The source ended. Kept until" in page and "js/live/live.js" not in page
@@ -167,7 +167,7 @@ def test_a_session_that_ended(client, place):
     assert client.get(f"/live/{ID}/state.json").json["standing"] == "ended"
 
 
-def test_a_session_without_a_word(client, place):
+def test_a_silent_session(client, place):
     write(place, ago=60)
     page = client.get(f"/live/{ID}").text
     assert "Not responding" in page and "Last update" in page and "js/live/live.js" in page
@@ -180,7 +180,7 @@ def test_before_the_first_frame(client, place):
     assert client.get(f"/live/{ID}/state.json").json["picture"] is None
 
 
-def test_running_ones_come_first(client, place):
+def test_running_sessions_are_listed_first(client, place):
     ids = [digit * 32 for digit in "abc"]
     write(place, ids[0], ago=1)
     write(place, ids[1], ended="stopped")
@@ -191,7 +191,7 @@ def test_running_ones_come_first(client, place):
     assert client.get("/live").status_code == 200
 
 
-def test_after_a_day_it_is_removed(app, client, place):
+def test_sessions_are_removed_after_a_day(app, client, place):
     day = timedelta(days=1).total_seconds()
     kept, old = write(place, ID, ago=day - 60, ended="stopped"), write(place, "a" * 32, ago=day + 60)
     other = place / "notes"
@@ -214,7 +214,7 @@ def test_after_a_day_it_is_removed(app, client, place):
 @pytest.mark.parametrize(
     "live_id", ["x", "0" * 31, "0" * 33, "A" * 32, "..", "%2e%2e", "0" * 31 + "%00", "0" * 32]
 )
-def test_ids_that_are_none(client, place, live_id):
+def test_invalid_ids(client, place, live_id):
     (place.parent / STATE).write_text(json.dumps(RUNNING))
     for path in ("", "/state.json", "/pictures/508.jpg"):
         assert client.get(f"/live/{live_id}{path}").status_code == 404
@@ -245,14 +245,14 @@ def test_a_picture(client, place):
 @pytest.mark.parametrize(
     "text", ['{"version": 1', "[" * 100_000, json.dumps(RUNNING | {"time": -1}), "x" * 2_000_000]
 )
-def test_what_cannot_be_read_is_not_there(client, place, text):
+def test_unreadable_sessions_are_not_listed(client, place, text):
     (write(place) / STATE).write_text(text)
     for path in (f"/live/{ID}", f"/live/{ID}/state.json"):
         assert client.get(path).status_code == 404
     assert client.get("/live").status_code == 200
 
 
-def test_words_of_a_stranger_are_only_words(client, place):
+def test_hostile_texts_are_escaped(client, place):
     words = '<script>alert(1)</script>\u202e"><img src=x onerror=alert(1)>'
     write(place, source=words, model=words, ended=words)
     for path in ("/live", f"/live/{ID}"):
@@ -262,7 +262,7 @@ def test_words_of_a_stranger_are_only_words(client, place):
     assert not any("<script" in part or "<img" in part for part in parts.values())
 
 
-def test_who_may_see_it(tmp_path):
+def test_permissions(tmp_path):
     app = with_login(tmp_path / "data", [])
     place = Folders.local(app.extensions["settings"].data).live
     write(place)
@@ -276,7 +276,7 @@ def test_who_may_see_it(tmp_path):
     app.extensions["database"].close()
 
 
-def test_a_page_left_open_is_no_sign_that_somebody_is_there(tmp_path):
+def test_polling_does_not_extend_a_session(tmp_path):
     app = with_login(tmp_path / "data", [])
     write(Folders.local(app.extensions["settings"].data).live)
     account(app, "ada", Role.EXAMINER)

@@ -1,4 +1,4 @@
-"""Annotations merged from files and bundles over HTTP, and refused with a reason."""
+"""Annotations imported from files and bundles over HTTP."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def saved(app: Flask, row: AnalysisRow, *values: dict[str, Any], **about: str) -
     return file_text(annotations, **facts, saved=now()).encode()
 
 
-def bring_in(client: FlaskClient, address: str, data: bytes, **headers: str) -> Any:
+def import_text(client: FlaskClient, address: str, data: bytes, **headers: str) -> Any:
     headers = headers or {"Accept": "application/json"}
     # Encoded here: the client itself keeps a large form in a file that it leaves open.
     boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(data), "x.json")})
@@ -62,16 +62,16 @@ def bring_in(client: FlaskClient, address: str, data: bytes, **headers: str) -> 
     return client.post(f"{address}/import", data=form, content_type=kind, headers=headers)
 
 
-def test_a_file_is_merged_once(app, client, row, address):
+def test_repeated_imports_change_nothing(app, client, row, address):
     here = client.post(address, json=AGREE).json["annotation"]
     data = saved(
         app, row, here, said(1, author="Ben"), saying(2, kind="withdrawal", about=f"{1:032x}", author="Ben")
     )
-    answer = bring_in(client, address, data)
+    answer = import_text(client, address, data)
     assert answer.status_code == 200 and (answer.json["new"], answer.json["known"]) == (2, 1)
     assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}", here["id"]]
     assert answer.json["annotations"] == client.get(f"{address}.json").json["annotations"]
-    again = bring_in(client, address, data)
+    again = import_text(client, address, data)
     assert (again.json["new"], again.json["known"], len(stored(app))) == (0, 3, 3)
 
 
@@ -83,50 +83,50 @@ def saying(number: int, **more: Any) -> dict[str, Any]:
     return values | more
 
 
-def test_a_file_is_merged_by_author_and_moment_as_well(app, client, row, address):
+def test_annotations_are_also_matched_by_author_and_moment(app, client, row, address):
     """Another machine may have given the same annotation another id; a withdrawal still finds it."""
-    bring_in(client, address, saved(app, row, said(1)))
+    import_text(client, address, saved(app, row, said(1)))
     same = said(1, id="f" * 32, note="worded anew")
     back = saying(2, kind="withdrawal", about="f" * 32)
-    answer = bring_in(client, address, saved(app, row, same, back))
+    answer = import_text(client, address, saved(app, row, same, back))
     assert (answer.json["new"], answer.json["known"]) == (1, 1)
     assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}"]
     assert answer.json["annotations"][1]["about"] == f"{1:032x}"
     other = said(1, id="e" * 32, segment="B1")
-    assert bring_in(client, address, saved(app, row, other)).json["new"] == 1
+    assert import_text(client, address, saved(app, row, other)).json["new"] == 1
 
 
-def test_a_person_gets_a_page(client, app, row, address):
-    answer = bring_in(client, address, saved(app, row, said(1)), Accept="text/html")
+def test_form_imports_get_a_page(client, app, row, address):
+    answer = import_text(client, address, saved(app, row, said(1)), Accept="text/html")
     assert answer.status_code == 303
     assert answer.headers["Location"] == f"/analyses/{row.id}?imported=1&known=0"
-    wrong = bring_in(client, address, b"{}", Accept="text/html")
+    wrong = import_text(client, address, b"{}", Accept="text/html")
     assert wrong.status_code == 400 and "<h1>" in wrong.text and "not an annotation file" in wrong.text
 
 
-def test_who_chose_the_wrong_file_is_told_which_to_choose(client, row, address):
+def test_wrong_files_are_explained(client, row, address):
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("holiday.txt", "no bundle")
     for wrong in (b"{}", b"no annotations", zipped.getvalue(), b"x" * (LARGEST_ANNOTATION_FILE + 1)):
-        remedy = bring_in(client, address, wrong).json["remedy"]
+        remedy = import_text(client, address, wrong).json["remedy"]
         assert remedy.startswith("Nothing was imported. Choose a file that was saved with"), wrong[:9]
     page = f"/analyses/{row.id}"
-    told = bring_in(client, address, b"{}", Accept="text/html", Referer=f"http://localhost{page}")
+    told = import_text(client, address, b"{}", Accept="text/html", Referer=f"http://localhost{page}")
     assert f'href="{page}">Back</a>' in told.text
     german = {"Accept": "application/json", "Accept-Language": "de"}
-    told = bring_in(client, address, zipped.getvalue(), **german).json
+    told = import_text(client, address, zipped.getvalue(), **german).json
     assert told["error"] == "Die ZIP-Datei enthält kein manifest.json eines Prüfpakets von Reelproof."
 
 
-def test_annotations_of_persons_made_apart_from_each_other_are_both_taken_in(app, client, row, address):
+def test_independent_annotations_of_one_person_are_both_imported(app, client, row, address):
     """Here A and B were merged; offline, where nobody knew of it, B was given a name."""
     client.post(address, json={"kind": "merge", "person": "B", "into": "A", "author": "Ann"})
     offline = saved(app, row, saying(5, kind="rename", person="B", name="Eve"))
-    assert bring_in(client, address, offline).json["new"] == 1
+    assert import_text(client, address, offline).json["new"] == 1
 
 
-def test_files_are_refused_with_the_reason(app, client, row, address):
+def test_invalid_files_are_refused_with_a_reason(app, client, row, address):
     other = finished(app, segments=1, kept=False)
     ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     early = (datetime.now(UTC) - timedelta(hours=3, minutes=6)).isoformat()
@@ -145,7 +145,7 @@ def test_files_are_refused_with_the_reason(app, client, row, address):
         (b"no annotations", "not an annotation file"),
         (b"", "No file came"),
     ):
-        answer = bring_in(client, address, data)
+        answer = import_text(client, address, data)
         assert answer.status_code == 400 and words in answer.json["error"], (words, answer.json)
         assert answer.json["remedy"]
     assert len(stored(app)) == 1  # all of a file or nothing
@@ -155,32 +155,32 @@ def test_files_are_refused_with_the_reason(app, client, row, address):
     assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []
 
 
-def test_a_refusal_speaks_the_language_of_the_page(app, client, row, address):
+def test_refusals_are_translated(app, client, row, address):
     wanted = {"Accept": "application/json", "Accept-Language": "de"}
-    answer = bring_in(client, address, saved(app, row, said(1, segment="Z9")), **wanted)
+    answer = import_text(client, address, saved(app, row, said(1, segment="Z9")), **wanted)
     assert "Z9" in answer.json["error"] and "There is" not in answer.json["error"]
     assert answer.json["remedy"].startswith(
         "Nichts wurde importiert. Die Datei gehört nicht zu dieser Analyse"
     )
 
 
-def test_clocks_may_differ_a_little(app, client, row, address):
+def test_small_clock_differences_are_tolerated(app, client, row, address):
     ahead = (datetime.now(UTC) + timedelta(minutes=2)).isoformat(timespec="milliseconds")
-    assert bring_in(client, address, saved(app, row, said(1, made=ahead))).json["new"] == 1
+    assert import_text(client, address, saved(app, row, said(1, made=ahead))).json["new"] == 1
     # What is said next is still the newest.
     client.post(address, json=AGREE | {"verdict": "unsure"})
     assert client.get(f"{address}.json").json["annotations"][-1]["verdict"] == "unsure"
 
 
-def test_a_file_of_thousands_is_quick(app, client, row, address):
+def test_large_files_are_imported_fast(app, client, row, address):
     names = [saying(n, kind="rename", person="AB"[n % 2], name=f"Name {n}") for n in range(40)]
     data = saved(app, row, *(said(n) for n in range(100, 4000)), *names)
     began = time.process_time()
-    assert bring_in(client, address, data).json["new"] == 3940
+    assert import_text(client, address, data).json["new"] == 3940
     assert time.process_time() - began < 10
 
 
-def test_a_file_is_checked_before_anybody_has_to_wait_for_it(app, client, row, address, monkeypatch):
+def test_files_are_checked_before_locking_the_database(app, client, row, address, monkeypatch):
     alone: list[bool] = []
     checked: list[bool] = []
     kept_alone, reason = Database.alone, References.rejection_reason
@@ -199,19 +199,19 @@ def test_a_file_is_checked_before_anybody_has_to_wait_for_it(app, client, row, a
     monkeypatch.setattr(Database, "alone", noted)
     monkeypatch.setattr(References, "rejection_reason", counted)
     names = [saying(n, kind="rename", person="A", name=f"Eve {n}") for n in range(50)]
-    assert bring_in(client, address, saved(app, row, *names)).json["new"] == 50
+    assert import_text(client, address, saved(app, row, *names)).json["new"] == 50
     assert checked == [False] * 50
 
 
-def test_too_large_a_file_of_annotations(app, client, address, monkeypatch):
+def test_oversized_annotation_files_are_refused(app, client, address, monkeypatch):
     monkeypatch.setattr(annotation_import, "LARGEST_ANNOTATION_FILE", 100)
-    assert bring_in(client, address, b"{" + b" " * 200 + b"}").status_code == 413
+    assert import_text(client, address, b"{" + b" " * 200 + b"}").status_code == 413
 
 
-def test_too_large_a_file_of_annotations_in_a_bundle(app, client, row, address, tmp_path, monkeypatch):
+def test_oversized_annotation_files_in_bundles_are_refused(app, client, row, address, tmp_path, monkeypatch):
     path = bundled(app, row, tmp_path, said(1))
     monkeypatch.setattr(review_bundle, "LARGEST_ANNOTATION_FILE", 100)
-    answer = bring_in(client, address, path.read_bytes())
+    answer = import_text(client, address, path.read_bytes())
     assert answer.status_code == 400 and "annotations.json is too large" in answer.json["error"]
 
 
@@ -219,10 +219,10 @@ def test_one_file_is_imported_at_a_time(app, client, row, address, monkeypatch):
     monkeypatch.setattr(annotation_import, "_PATIENCE", 0)
     data = saved(app, row, said(1))
     with annotation_import._IMPORTING:
-        answer = bring_in(client, address, data)
+        answer = import_text(client, address, data)
     assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
-    assert bring_in(client, address, b"{}").status_code == 400
-    assert bring_in(client, address, data).json["new"] == 1
+    assert import_text(client, address, b"{}").status_code == 400
+    assert import_text(client, address, data).json["new"] == 1
 
 
 def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) -> Path:
@@ -233,20 +233,20 @@ def bundled(app: Flask, row: AnalysisRow, place: Path, *values: dict[str, Any]) 
     return path
 
 
-def test_annotations_come_in_with_a_bundle(app, client, row, address, tmp_path):
+def test_bundles_can_be_imported(app, client, row, address, tmp_path):
     path = bundled(app, row, tmp_path, said(1))
-    answer = bring_in(client, address, path.read_bytes())
+    answer = import_text(client, address, path.read_bytes())
     assert (answer.json["new"], answer.json["known"]) == (1, 0)
     assert to_json(ANNOTATION.validate_python(said(1))) in answer.json["annotations"]
 
 
-def test_a_bundle_changed_by_hand_is_refused(app, client, row, address, tmp_path):
+def test_modified_bundles_are_refused(app, client, row, address, tmp_path):
     path = bundled(app, row, tmp_path, said(1))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("overlays/extra.png", b"x")
-    answer = bring_in(client, address, path.read_bytes())
+    answer = import_text(client, address, path.read_bytes())
     assert answer.status_code == 400 and "overlays/extra.png is not in the manifest" in answer.json["error"]
-    half = bring_in(client, address, path.read_bytes()[:-30])
+    half = import_text(client, address, path.read_bytes()[:-30])
     assert half.status_code == 400 and "damaged" in half.json["error"]
     assert stored(app) == []
 
@@ -264,7 +264,7 @@ def lab(tmp_path, sent):
     app.extensions["database"].close()
 
 
-def test_nobody_speaks_for_another_by_importing_a_file(lab):
+def test_imported_annotations_of_others_are_marked(lab):
     app, row, address, ada, ben = lab
     hers = [
         ada.post(address, json=each).json["annotation"]
@@ -282,7 +282,7 @@ def test_nobody_speaks_for_another_by_importing_a_file(lab):
         saying(5, kind="split", person="B", tracks=[2], author="Carl", imported_by="Ada"),
     ]
     data = saved(app, row, *hers, *forged)
-    answer = bring_in(ben, address, data)
+    answer = import_text(ben, address, data)
     assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (5, 2, 4)
     everything = [ANNOTATION.validate_python(each) for each in answer.json["annotations"]]
     marks = {each.id: (each.author, each.imported_by) for each in everything}
@@ -311,18 +311,18 @@ def test_nobody_speaks_for_another_by_importing_a_file(lab):
     assert logged == {checksum([each]) for each in answer.json["annotations"]}
 
 
-def test_whose_own_file_it_is_may_import_it_after_another_did(lab):
+def test_authors_can_import_after_others_did(lab):
     app, row, address, ada, ben = lab
     data = saved(app, row, said(1, author="Ada"), saying(2, kind="exhibit", verdict="agree", author="Carl"))
-    assert bring_in(ben, address, data).json["unverified"] == 2
-    answer = bring_in(ada, address, data)
+    assert import_text(ben, address, data).json["unverified"] == 2
+    answer = import_text(ada, address, data)
     assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (1, 1, 0)
     assert {(each["author"], each.get("imported_by")) for each in answer.json["annotations"]} == {
         ("Ada", "Ben"),
         ("Ada", None),
         ("Carl", "Ben"),
     }
-    assert (bring_in(ada, address, data).json["new"], len(stored(app))) == (0, 3)
+    assert (import_text(ada, address, data).json["new"], len(stored(app))) == (0, 3)
     # What is said in one's name, or what one brought in oneself, one may disown.
     foreign = f"{1:032x}"
     assert ada.post(address, json={"kind": "withdrawal", "about": foreign}).status_code == 201
@@ -331,7 +331,7 @@ def test_whose_own_file_it_is_may_import_it_after_another_did(lab):
     assert [(each.author, each.imported_by) for each in current(listed)] == [("Ada", None)]
 
 
-def test_nothing_is_imported_into_a_case_one_is_not_in(tmp_path, sent):
+def test_imports_into_cases_of_others_are_refused(tmp_path, sent):
     app = with_login(tmp_path / "data", sent)
     row, eve = finished(app), account(app, "eve", Role.EXAMINER)
     with app.extensions["database"].begin() as session:
@@ -340,7 +340,7 @@ def test_nothing_is_imported_into_a_case_one_is_not_in(tmp_path, sent):
         session.flush()
         kept = session.get_one(AnalysisRow, row.id)
         kept.owner_id, kept.case_id = eve.id, case.id
-    refused = bring_in(signed_in(app, "eve"), f"/analyses/{row.id}/annotations", saved(app, row, said(1)))
+    refused = import_text(signed_in(app, "eve"), f"/analyses/{row.id}/annotations", saved(app, row, said(1)))
     assert refused.status_code == 403 and "not in the case" in refused.text
     assert stored(app) == []
     app.extensions["database"].close()

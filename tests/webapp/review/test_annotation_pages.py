@@ -1,4 +1,4 @@
-"""Annotations over HTTP: added, listed, refused with a reason."""
+"""Annotations over HTTP: added, listed, refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webapp.review import annotations as review_annotations
 from webapp.storage.tables import now
 
 
-def test_what_is_said_is_kept_with_its_moment(app, client, row, address):
+def test_annotations_are_stored_with_their_time(app, client, row, address):
     before = now() - timedelta(milliseconds=1)
     answer = client.post(address, json=AGREE)
     assert answer.status_code == 201
@@ -39,7 +39,7 @@ def test_what_is_said_is_kept_with_its_moment(app, client, row, address):
     assert kept.made == datetime.fromisoformat(made["made"]) and json.loads(kept.body) == made
 
 
-def test_every_kind_can_be_said_and_is_listed_in_order(client, row, address):
+def test_every_kind_of_annotation_is_listed_in_order(client, row, address):
     said: list[dict[str, Any]] = [
         AGREE,
         {"kind": "exhibit", "verdict": "unsure"},
@@ -78,13 +78,13 @@ def test_every_kind_can_be_said_and_is_listed_in_order(client, row, address):
         ({"kind": "withdrawal"}, "is missing"),
     ],
 )
-def test_what_cannot_be_kept_is_refused_in_words(app, client, address, changes, words):
+def test_invalid_annotations_are_explained(app, client, address, changes, words):
     answer = client.post(address, json=AGREE | changes)
     assert answer.status_code == 400 and words in answer.json["error"] and answer.json["remedy"]
     assert stored(app) == []
 
 
-def test_only_what_others_may_have_changed_asks_to_reload_the_page(client, row, address):
+def test_reloading_is_advised_only_if_it_helps(client, row, address):
     span = {"kind": "span", "start": 1, "end": 99, "verdict": "manipulated", "author": "Ann"}
     late = client.post(address, json=span).json
     assert late["error"] == "The span ends after the exhibit does."
@@ -95,13 +95,13 @@ def test_only_what_others_may_have_changed_asks_to_reload_the_page(client, row, 
     assert "Reload" not in client.post(address, json=AGREE | {"segment": "Z1"}).json["remedy"]
 
 
-def test_nobody_withdraws_what_another_said(client, address):
+def test_annotations_of_others_cannot_be_withdrawn(client, address):
     said = client.post(address, json=AGREE).json["annotation"]["id"]
     answer = client.post(address, json={"kind": "withdrawal", "about": said, "author": "Ben"})
     assert answer.status_code == 400 and "own author" in answer.json["error"]
 
 
-def test_requests_that_are_no_annotation(app, client, address):
+def test_malformed_requests_are_refused(app, client, address):
     for data, kind, status in (
         (b"{", "application/json", 400),
         (b"[1]", "application/json", 400),
@@ -117,7 +117,7 @@ def test_requests_that_are_no_annotation(app, client, address):
     assert stored(app) == []
 
 
-def test_only_what_is_finished_can_be_judged(app, client):
+def test_only_finished_analyses_can_be_annotated(app, client):
     waiting = hand_in(app, b"waiting")
     failed = hand_in(app, b"failed")
     database = app.extensions["database"]
@@ -133,12 +133,12 @@ def test_only_what_is_finished_can_be_judged(app, client):
     assert client.get(f"/analyses/{'0' * 32}/annotations.json").status_code == 404
 
 
-def test_there_is_an_end_to_it(app, client, address, monkeypatch):
+def test_annotations_are_limited(app, client, address, monkeypatch):
     monkeypatch.setattr(annotation_service, "MAX_ANNOTATIONS", 2)
     assert [client.post(address, json=AGREE).status_code for _ in range(3)] == [201, 201, 409]
 
 
-def test_a_clock_that_went_back_does_not_reorder_what_is_said(app, client, address, monkeypatch):
+def test_a_clock_set_back_keeps_the_order(app, client, address, monkeypatch):
     client.post(address, json=AGREE)
     monkeypatch.setattr(review_annotations, "now", lambda: now() - timedelta(days=1))
     client.post(address, json=AGREE | {"verdict": "disagree"})

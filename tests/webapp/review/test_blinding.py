@@ -1,4 +1,4 @@
-"""Every route with the session of a second reviewer who has not judged: nothing tells what is hidden.
+"""Every route as a blind second reviewer: nothing discloses what is hidden.
 
 And with that of the first, who sees everything: nothing tells what the second says before both have judged.
 """
@@ -91,7 +91,7 @@ SEARCHES = (
 )
 
 
-def more_of_it(made: Review) -> tuple[str, ...]:
+def more_addresses(made: Review) -> tuple[str, ...]:
     row = made.row.id
     return (
         f"/analyses?like={row}",
@@ -112,7 +112,10 @@ def test_no_route_leaks(blind: Review, monkeypatch: pytest.MonkeyPatch) -> None:
     ben, row = blind.clients["ben"], blind.row
     hides_findings = ben.get(f"/analyses/{row.id}/analysis.json").status_code == 403
     seen: dict[str, int] = {}
-    for method, address in [*(("GET", each) for each in (*SEARCHES, *more_of_it(blind))), *addresses(blind)]:
+    for method, address in [
+        *(("GET", each) for each in (*SEARCHES, *more_addresses(blind))),
+        *addresses(blind),
+    ]:
         answer = ben.open(address, method=method)
         told = content(answer).replace(f'value="{WORDS}"', "")  # what was searched for stays in its field
         seen[f"{method} {address}"] = answer.status_code
@@ -136,7 +139,7 @@ def still_blind(made: Review) -> bool:
     return made.clients["ben"].get(f"/analyses/{made.row.id}/report.pdf").status_code == 403
 
 
-def test_what_is_shown_and_what_is_not(tmp_path, sent) -> None:
+def test_shown_and_hidden_parts(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "judgements")
     ben, row = made.clients["ben"], made.row.id
     assert ben.get(f"/analyses/{row}").status_code == 200
@@ -153,7 +156,7 @@ def test_what_is_shown_and_what_is_not(tmp_path, sent) -> None:
     made.app.extensions["database"].close()
 
 
-def test_the_same_bytes_are_hidden_wherever_they_were_handed_in(tmp_path, sent) -> None:
+def test_other_analyses_of_the_exhibit_are_hidden(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "findings")
     ben, database = made.clients["ben"], made.app.extensions["database"]
     again = finished(made.app, {"probability": MACHINE}, file=FILE)
@@ -169,7 +172,7 @@ def test_the_same_bytes_are_hidden_wherever_they_were_handed_in(tmp_path, sent) 
     database.close()
 
 
-def test_handing_the_same_bytes_in_tells_nothing(tmp_path, sent) -> None:
+def test_uploading_the_exhibit_again_discloses_nothing(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "findings")
     ben, database = made.clients["ben"], made.app.extensions["database"]
     exhibit = ben.get(f"{made.page}/exhibit").data
@@ -208,7 +211,7 @@ def test_handing_the_same_bytes_in_tells_nothing(tmp_path, sent) -> None:
     database.close()
 
 
-def test_the_second_reviewer_cannot_lift_it(tmp_path, sent) -> None:
+def test_the_second_reviewer_cannot_end_the_blinding(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "findings")
     ben, case = made.clients["ben"], made.case
     users = made.users
@@ -226,7 +229,7 @@ def test_the_second_reviewer_cannot_lift_it(tmp_path, sent) -> None:
     made.app.extensions["database"].close()
 
 
-def test_a_token_of_theirs_sees_no_more(tmp_path, sent) -> None:
+def test_tokens_are_blind_as_well(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "findings")
     token = re.search(
         r"rp_[A-Za-z0-9_-]{43}",
@@ -248,7 +251,7 @@ def test_a_token_of_theirs_sees_no_more(tmp_path, sent) -> None:
     made.app.extensions["database"].close()
 
 
-def test_signing_in_anew_changes_nothing(tmp_path, sent) -> None:
+def test_a_new_session_is_still_blind(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "findings")
     again = signed_in(made.app, "ben")
     assert again.get(f"/analyses/{made.row.id}/review.json").status_code == 403
@@ -277,7 +280,7 @@ def annotated_every_way(made: Review, row: AnalysisRow) -> Iterator[TestResponse
 
 @pytest.mark.parametrize("hidden", ["findings", "judgements"])
 @pytest.mark.usefixtures("quick_reports")
-def test_nothing_tells_the_first_what_the_second_says(tmp_path, sent, hidden, monkeypatch) -> None:
+def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monkeypatch) -> None:
     monkeypatch.setattr(Rates, "count", lambda *_: None)
     made = review(tmp_path / "data", sent, hidden)
     row, ada, ben = made.row, made.clients["ada"], made.clients["ben"]
@@ -294,7 +297,7 @@ def test_nothing_tells_the_first_what_the_second_says(tmp_path, sent, hidden, mo
     with database.begin() as session:
         assert set(session.scalars(select(AnnotationRow.author))) == {"Ada"}
     asked = [each for method, each in addresses(made) if method == "GET"]
-    asked += [*SEARCHES, *more_of_it(made), f"/analyses?q={BENS}", "/analyses?reviewer=Ben"]
+    asked += [*SEARCHES, *more_addresses(made), f"/analyses?q={BENS}", "/analyses?reviewer=Ben"]
     seen: dict[str, int] = {}
     for address in asked:
         answer = ada.get(address)

@@ -1,4 +1,4 @@
-"""What the review desk is given to draw."""
+"""Data of the review desk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webapp.review import desk_data
 from webapp.storage.data_folder import Folders
 
 
-def test_every_score_and_segment_is_in_it(app: Flask, client: FlaskClient) -> None:
+def test_all_scores_and_segments_are_included(app: Flask, client: FlaskClient) -> None:
     row = finished(app, segments=3, persons=2)
     folder = Folders.local(app.extensions["settings"].data).result(row.id)
     analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
@@ -43,7 +43,7 @@ def test_every_score_and_segment_is_in_it(app: Flask, client: FlaskClient) -> No
     assert data["rules"]["enter"] == analysis.parameters.enter_threshold
 
 
-def test_it_says_whom_other_views_confirm(tmp_path: Path) -> None:
+def test_confirmed_persons_are_marked(tmp_path: Path) -> None:
     analysis = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
     (tmp_path / "analysis.json").write_text(analysis.to_json())
     confirmed, not_confirmed = desk_data.desk_document("a" * 32, load_result(tmp_path))["segments"]
@@ -70,7 +70,7 @@ def test_scored_frames_are_counted_in_words(tmp_path: Path, code: str, one: str,
     assert [each["scored"] for each in shown] == [one, many]
 
 
-def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
+def test_playback_is_listed_only_if_something_plays(app: Flask) -> None:
     row = finished(app)
     result = load_result(Folders.local(app.extensions["settings"].data).result(row.id))
 
@@ -85,7 +85,7 @@ def test_what_plays_is_named_only_where_something_does(app: Flask) -> None:
     assert nothing["source"] is None and nothing["reason"] == "The preview could not be made."
 
 
-def test_its_words_are_in_the_language_of_the_page(app: Flask, client: FlaskClient) -> None:
+def test_texts_are_translated(app: Flask, client: FlaskClient) -> None:
     row = finished(app, segments=1)
 
     def words(asked: str) -> tuple[str, str, str]:
@@ -99,13 +99,13 @@ def test_its_words_are_in_the_language_of_the_page(app: Flask, client: FlaskClie
     assert len({*english, *german, *spanish}) == 9
 
 
-def test_an_unfinished_analysis_has_none(app: Flask, client: FlaskClient) -> None:
+def test_unfinished_analyses_have_no_data(app: Flask, client: FlaskClient) -> None:
     assert client.get(f"/analyses/{hand_in(app).id}/review.json").status_code == 409
     assert client.get(f"/analyses/{'0' * 32}/review.json").status_code == 404
 
 
 @pytest.mark.parametrize("persons", [0, 1, 20])
-def test_pages_of_crowds_and_of_nobody(app: Flask, client: FlaskClient, persons: int) -> None:
+def test_pages_of_many_persons_and_of_none(app: Flask, client: FlaskClient, persons: int) -> None:
     row = finished(app, persons=persons, segments=min(persons, 3))
     assert len(client.get(f"/analyses/{row.id}/review.json").json["persons"]) == persons  # type: ignore[index]
     assert client.get(f"/analyses/{row.id}").status_code == 200
@@ -118,7 +118,7 @@ def test_a_photo_has_flags_without_times(app: Flask, client: FlaskClient) -> Non
     assert ", 00:00" not in data["segments"][0]["peaks"][0]["caption"]
 
 
-def test_the_picture_of_a_face_that_is_not_flagged_does_not_call_it_so(app: Flask, tmp_path: Path) -> None:
+def test_captions_of_unflagged_faces(app: Flask, tmp_path: Path) -> None:
     changes = {"kind": MediaKind.IMAGE, "segments": 1, "file": "portrait.png"}
     captions = []
     for stability in (1.0, 0.6):

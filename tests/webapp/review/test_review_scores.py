@@ -1,4 +1,4 @@
-"""Scores for the desk: an outline of many, and stretches that together are all of them."""
+"""Scores for the desk: outline and stretches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def made(count: int, seed: int) -> desk_data.Columns:
 
 
 @given(st.integers(0, 500), st.integers(0, 10_000), st.sampled_from([0.5, 3.0, 18.0, 5000.0]))
-def test_an_outline_keeps_what_is_least_and_most_of_each_bucket(count: int, seed: int, width: float) -> None:
+def test_outlines_keep_minimum_and_maximum_of_each_bucket(count: int, seed: int, width: float) -> None:
     columns = made(count, seed)
     found = desk_data.outline(columns, width)
     index = np.searchsorted(columns.time, found["time"])
@@ -50,7 +50,7 @@ def test_an_outline_keeps_what_is_least_and_most_of_each_bucket(count: int, seed
             assert {found["high"][i] for i in of} == {scores[-(-3 * last // 4)]}
 
 
-def test_a_short_analysis_comes_whole_and_a_long_one_in_stretches(app: Flask, client: FlaskClient) -> None:
+def test_long_analyses_are_sent_in_stretches(app: Flask, client: FlaskClient) -> None:
     short, row = finished(app), finished(app, persons=2, duration=3600.0, count=9_000)
     assert client.get(f"/analyses/{short.id}/review.json").json["outline"] is None  # type: ignore[index]
     address = f"/analyses/{row.id}"
@@ -71,11 +71,11 @@ def test_a_short_analysis_comes_whole_and_a_long_one_in_stretches(app: Flask, cl
 
 
 @pytest.mark.parametrize("query", ["", "?from=0", "?from=x&to=5", "?from=nan&to=5", "?from=0&to=inf"])
-def test_a_stretch_that_means_nothing(app: Flask, client: FlaskClient, query: str) -> None:
+def test_invalid_stretches_are_refused(app: Flask, client: FlaskClient, query: str) -> None:
     answer = client.get(f"/analyses/{finished(app).id}/scores.json{query}")
     assert answer.status_code == 400 and "number of seconds" in answer.text
 
 
-def test_scores_of_what_is_not_done(app: Flask, client: FlaskClient) -> None:
+def test_unfinished_analyses_have_no_scores(app: Flask, client: FlaskClient) -> None:
     assert client.get(f"/analyses/{hand_in(app).id}/scores.json?from=0&to=1").status_code == 409
     assert client.get(f"/analyses/{'0' * 32}/scores.json?from=0&to=1").status_code == 404

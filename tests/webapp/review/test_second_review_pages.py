@@ -1,4 +1,4 @@
-"""A second review on its pages: named, judged, resolved by a third or in conversation, and recorded."""
+"""Second reviews: naming, judgements, resolution, and the log."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_conversation_that_ends_in_an_accepted_proposal(lab: Review) -> None:
     assert "Nothing waits for you" in waiting(lab, "ben")
 
 
-def test_agreement_needs_nobody_else(lab: Review) -> None:
+def test_agreement_needs_no_resolution(lab: Review) -> None:
     lab.judge("ada", "manipulated")
     lab.judge("ben", "manipulated")
     assert "Both concluded the same, each alone" in lab.clients["cleo"].get(lab.page).text
@@ -98,7 +98,7 @@ def test_agreement_needs_nobody_else(lab: Review) -> None:
     assert lab.judge("ben", "inconclusive").status_code == 409
 
 
-def test_agreement_of_a_first_who_could_read_the_second_is_told_as_that(lab: Review, monkeypatch) -> None:
+def test_dependent_agreement_is_labelled(lab: Review, monkeypatch) -> None:
     lab.judge("ben", "manipulated")
     with monkeypatch.context() as earlier:
         earlier.setattr(blinding, "would_unblind_first", lambda *_: False)
@@ -109,7 +109,7 @@ def test_agreement_of_a_first_who_could_read_the_second_is_told_as_that(lab: Rev
         assert "could read before what the second had annotated" in told and "each alone" not in told, page
 
 
-def test_stretches_that_do_not_meet_are_a_difference(lab: Review) -> None:
+def test_disjoint_stretches_are_a_difference(lab: Review) -> None:
     lab.judge("ada", "manipulated", start="0", end="1", note="")
     lab.judge("ben", "manipulated", start="0:02", end="0:03", note="")
     assert "nothing marked" in lab.clients["cleo"].get(lab.page).text.lower()
@@ -128,14 +128,14 @@ def test_stretches_that_do_not_meet_are_a_difference(lab: Review) -> None:
         ({"start": ["1"] * 101, "end": ["2"] * 101, "note": [""] * 101}, "more than 100 stretches"),
     ],
 )
-def test_a_judgement_that_cannot_be_is_given_back(lab: Review, form, words) -> None:
+def test_invalid_judgements_are_returned_for_correction(lab: Review, form, words) -> None:
     answer = lab.judge("ben", **({"conclusion": "manipulated", "reasons": "Kept."} | form))
     assert answer.status_code == 400 and words in answer.text
     assert "Kept." in answer.text or form.get("reasons") == " "
     assert lab.judge("ben", "manipulated").status_code == 303
 
 
-def test_who_can_be_named(lab: Review) -> None:
+def test_eligible_reviewers(lab: Review) -> None:
     users = {name: user.id for name, user in lab.users.items()}
     assert lab.name(second=users["root"]).status_code == 400  # sees everything
     assert lab.name(second=users["ada"]).status_code == 400  # twice
@@ -149,7 +149,7 @@ def test_who_can_be_named(lab: Review) -> None:
     assert lab.name(first="", second="", third="").status_code == 409
 
 
-def test_naming_takes_as_many_questions_whatever_is_in_the_case(lab: Review, monkeypatch) -> None:
+def test_naming_takes_constant_queries(lab: Review, monkeypatch) -> None:
     database, asked = lab.app.extensions["database"], []
     for number in (2, 6):
         for each in range(number):
@@ -168,7 +168,7 @@ def test_naming_takes_as_many_questions_whatever_is_in_the_case(lab: Review, mon
 
 
 @pytest.mark.parametrize("how", ["handed in", "annotated"])
-def test_naming_somebody_tells_nothing_of_what_they_did_elsewhere(lab: Review, how: str) -> None:
+def test_naming_discloses_nothing_from_elsewhere(lab: Review, how: str) -> None:
     """Dora has the same bytes in a case of her own, under another name."""
     owner = lab.users["dora" if how == "handed in" else "root"].id
     elsewhere = analysed_again(lab, case_id=None, owner_id=owner)
@@ -193,14 +193,14 @@ def test_naming_somebody_tells_nothing_of_what_they_did_elsewhere(lab: Review, h
         assert not any(word in told for word in ("informant", "handed it", "annotated"))
 
 
-def test_a_review_that_has_not_begun_can_be_ended(lab: Review) -> None:
+def test_a_review_without_judgements_can_be_ended(lab: Review) -> None:
     assert lab.name(first="", second="", third="").status_code == 303
     assert lab.clients["ben"].get(f"/analyses/{lab.row.id}").status_code == 200
     assert lab.clients["ben"].get(lab.page).status_code == 404
     assert entries(lab, "reviewers named")[-1]["named"] == "nobody"
 
 
-def test_what_would_not_be_blind_stays_out_of_the_case(lab: Review) -> None:
+def test_analyses_that_break_blinding_are_kept_out_of_the_case(lab: Review) -> None:
     other = finished(lab.app, file="other.mp4")
     with lab.app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, other.id).owner_id = lab.users["ben"].id
@@ -211,7 +211,7 @@ def test_what_would_not_be_blind_stays_out_of_the_case(lab: Review) -> None:
     assert answer.status_code == 409 and "has begun" in answer.text
 
 
-def test_a_closed_case_takes_no_judgement(lab: Review) -> None:
+def test_closed_cases_accept_no_judgement(lab: Review) -> None:
     ada, close = lab.clients["ada"], f"/cases/{lab.case}/close"
     assert "Although 1 second review is open" in ada.get(f"/cases/{lab.case}").text
     refused = ada.post(close)
@@ -232,7 +232,7 @@ def analysed_again(made: Review, **changes: object) -> AnalysisRow:
     return again
 
 
-def test_a_judgement_counts_though_the_exhibit_was_analysed_again_meanwhile(lab: Review) -> None:
+def test_judgements_survive_another_analysis(lab: Review) -> None:
     opened = lab.page
     again = analysed_again(lab)
     ben = lab.clients["ben"]
@@ -250,7 +250,7 @@ def test_a_judgement_counts_though_the_exhibit_was_analysed_again_meanwhile(lab:
     assert "Look at the jaw." in ben.get(answer.location).text
 
 
-def test_every_way_to_a_blind_review_leads_to_the_analysis_under_review(lab: Review) -> None:
+def test_links_to_blind_reviews_lead_to_the_reviewed_analysis(lab: Review) -> None:
     again, ben = analysed_again(lab), lab.clients["ben"]
     page = f"/reviews/{again.id}"
     assert ben.get(page).status_code == 200 and page in waiting(lab, "ben")
@@ -262,7 +262,7 @@ def test_every_way_to_a_blind_review_leads_to_the_analysis_under_review(lab: Rev
     assert page in ben.get(f"/cases/{lab.case}/case.zip").text
 
 
-def test_a_blind_review_of_what_is_not_analysed_yet_is_no_error_to_be_repaired(lab: Review) -> None:
+def test_a_review_before_the_analysis_is_not_an_error(lab: Review) -> None:
     change(lab.app.extensions["database"], lab.row.id, state=State.RUNNING)
     refused = lab.clients["ben"].get(f"/analyses/{lab.row.id}")
     assert refused.status_code == 403 and "as soon as its analysis is done" in refused.text
@@ -271,7 +271,7 @@ def test_a_blind_review_of_what_is_not_analysed_yet_is_no_error_to_be_repaired(l
     assert "Name a first" not in review.text
 
 
-def test_who_judged_in_one_case_is_led_to_the_review_of_the_other(lab: Review) -> None:
+def test_reviewers_of_two_cases_are_led_to_the_open_review(lab: Review) -> None:
     """Of a file that two cases hold, and that somebody reviews second in both."""
     root, users = lab.clients["root"], lab.users
     other = int(root.post("/cases", data={"name": "K 2"}).location.rpartition("/")[2])
@@ -282,7 +282,7 @@ def test_who_judged_in_one_case_is_led_to_the_review_of_the_other(lab: Review) -
     assert lab.clients["ben"].get(f"/analyses/{lab.row.id}").location == f"/reviews/{again.id}"
 
 
-def test_what_was_written_is_given_back_with_a_refusal(lab: Review) -> None:
+def test_refused_forms_keep_their_text(lab: Review) -> None:
     ben, cleo = lab.clients["ben"], lab.clients["cleo"]
     lab.judge("ada", "inconclusive")
     for client, act, form, status in (
@@ -300,14 +300,14 @@ def test_what_was_written_is_given_back_with_a_refusal(lab: Review) -> None:
     assert "What I saw.</textarea>" in answer.text and "And where.</textarea>" in answer.text
 
 
-def test_who_may_name_nobody_is_not_told_to(lab: Review) -> None:
+def test_naming_is_advised_only_to_those_who_may(lab: Review) -> None:
     assert lab.name(first="", second="", third="").status_code == 303
     assert "Name a first and a second reviewer" in lab.clients["ada"].get(lab.page).text
     told = lab.clients["cleo"].get(lab.page).text
     assert "Name a first" not in told and "Whoever may arrange cases can name reviewers." in told
 
 
-def test_the_exhibit_is_there_for_the_blind(lab: Review) -> None:
+def test_blind_reviewers_can_download_the_exhibit(lab: Review) -> None:
     answer = lab.clients["ben"].get(f"{lab.page}/exhibit")
     assert answer.status_code == 200 and FILE in answer.headers["Content-Disposition"]
     assert entries(lab, "export")[-1]["file"] == "exhibit"
@@ -321,7 +321,7 @@ def test_the_exhibit_is_there_for_the_blind(lab: Review) -> None:
         ("removal", "Case {case}: the custody log names its reviewers, and the database does not."),
     ],
 )
-def test_what_was_changed_in_the_database_is_not_shown(lab: Review, what: str, told: str) -> None:
+def test_altered_rows_are_not_shown(lab: Review, what: str, told: str) -> None:
     lab.judge("ada", "manipulated")
     with lab.app.extensions["database"].begin() as session:
         if what == "statement":
@@ -357,7 +357,7 @@ def offers(made: Review, name: str) -> list[str]:
     return [act for act in ("assign", "delete") for page in pages if f"/analyses/{made.row.id}/{act}" in page]
 
 
-def test_an_analysis_whose_review_has_begun_is_not_deleted_before_its_case(lab: Review) -> None:
+def test_reviewed_analyses_are_deleted_only_with_their_case(lab: Review) -> None:
     again = analysed_again(lab, created=now() - timedelta(hours=1))
     assert offers(lab, "ada") == ["assign", "assign", "delete", "delete"]
     assert lab.judge("ada", "manipulated").status_code == lab.judge("ben", "inconclusive").status_code == 303

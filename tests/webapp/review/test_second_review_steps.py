@@ -1,4 +1,4 @@
-"""By how much the desk of a second reviewer steps."""
+"""Frame steps of the second reviewer's player."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def steps(lab: Review) -> Callable[[], list[str]]:
     return lambda: re.findall(r'data-step="([^"]+)"', lab.clients["ben"].get(lab.page).text)
 
 
-def test_buttons_step_by_a_frame_of_the_exhibit(lab: Review, steps: Callable[[], list[str]]) -> None:
+def test_buttons_step_by_one_frame(lab: Review, steps: Callable[[], list[str]]) -> None:
     """The made-up exhibit has 30000/1001 frames a second: 0.04 s would show some of them never.
 
     The analysis is not read for it: that of two hours takes a second or two.
@@ -36,7 +36,7 @@ def test_buttons_step_by_a_frame_of_the_exhibit(lab: Review, steps: Callable[[],
     assert steps() == ["-0.033367", "0.033367"]
 
 
-def test_a_row_from_before_frame_rates_were_kept_gets_it(lab: Review, steps: Callable[[], list[str]]) -> None:
+def test_old_rows_get_a_frame_rate(lab: Review, steps: Callable[[], list[str]]) -> None:
     database = lab.app.extensions["database"]
     change(database, lab.row.id, frame_rate=None)
     assert steps() == ["-0.033367", "0.033367"]

@@ -1,4 +1,4 @@
-"""What waits for a reviewer: the list, a page of it, and the number that stands on every page."""
+"""Tasks of reviewers: the list, its pages, and the count on every page."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def reviewed(session: Session, case_id: int, name: str, said: tuple[dict[str, st
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_what_waits_for_whom(people, name):
+def test_tasks_of_each_reviewer(people, name):
     app, who = people
     database, (said, third, expected) = app.extensions["database"], SAID[name]
     with database.begin() as session:
@@ -110,7 +110,7 @@ def test_what_waits_for_whom(people, name):
         assert queries.count_review_tasks(session, who["dora"]) is None
 
 
-def test_the_number_is_counted_without_reading_what_decides_nothing(people, monkeypatch):
+def test_counting_reads_only_relevant_statements(people, monkeypatch):
     app, who = people
     database = app.extensions["database"]
     with database.begin() as session:
@@ -139,7 +139,7 @@ def test_the_number_is_counted_without_reading_what_decides_nothing(people, monk
     assert len(statements) <= 6
 
 
-def test_a_page_at_a_time(people, monkeypatch):
+def test_tasks_are_paged(people, monkeypatch):
     app, who = people
     with app.extensions["database"].begin() as session:
         one = case(session, who)

@@ -1,4 +1,4 @@
-"""The page of a bundle: one file, nothing fetched, nothing but its own script."""
+"""The page of a bundle: one file that fetches nothing and runs its own script only."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def test_the_policy_names_the_one_script_and_the_one_style(page: str) -> None:
     )
 
 
-def test_names_from_outside_cannot_leave_the_data(page: str) -> None:
+def test_file_names_cannot_break_out_of_the_data(page: str) -> None:
     assert "<script>alert(1)" not in page
     assert page.count("<script") == page.count("</script>") == 3
 
 
-def test_it_brings_the_messages_of_its_language_along(app: Flask, page: str, tmp_path: Path) -> None:
+def test_the_page_contains_the_messages_of_its_language(app: Flask, page: str, tmp_path: Path) -> None:
     with translation.speaking("de"):
         german = made(app, tmp_path / "German")
     assert 'id="messages"' not in page
@@ -70,13 +70,13 @@ def test_it_brings_the_messages_of_its_language_along(app: Flask, page: str, tmp
     assert data["segments"][0]["strength"].endswith("Hinweis"), "the desk's data speak it too"
 
 
-def test_nothing_is_fetched_from_anywhere_else(page: str) -> None:
+def test_the_page_fetches_nothing_from_elsewhere(page: str) -> None:
     addresses = re.findall(r"""(?:src|href)=["']([^"'#]+)""", page)
     assert "report.pdf" in addresses
     assert [a for a in addresses if a.startswith(("http", "//", "/"))] == []
 
 
-def test_every_module_is_in_once_and_no_name_twice() -> None:
+def test_modules_are_included_once_without_duplicate_names() -> None:
     code = bundles.combine_scripts()
     assert not re.search(r"^(import|export) ", code, re.MULTILINE)
     declared = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", code, re.MULTILINE) + re.findall(
@@ -103,7 +103,7 @@ def test_every_module_is_in_once_and_no_name_twice() -> None:
         ), name
 
 
-def test_imports_are_of_the_kind_that_can_be_put_together() -> None:
+def test_imports_can_be_combined() -> None:
     for path in [*SCRIPTS.glob("*.js"), *SCRIPTS.glob("review/*.js")]:
         for line in path.read_text().splitlines():
             if line.startswith("import"):

@@ -1,4 +1,4 @@
-"""Previews made beside the worker: once an exhibit, in a confined process that may die."""
+"""Previews: made once for an exhibit, in a confined process that may die."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def nothing(_share: float) -> None:
     pass
 
 
-def leftovers(folders: Folders) -> list[str]:
+def remaining_files(folders: Folders) -> list[str]:
     return [path.name for path in folders.previews.iterdir() if path.name.startswith(".")]
 
 
-def test_a_preview_is_made_once_an_exhibit(folders, clip, monkeypatch):
+def test_a_preview_is_made_once_per_exhibit(folders, clip, monkeypatch):
     media = described(clip)
     made = previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS)
     assert made.source == "preview" and playback.read_decision(folders, media.sha256) == made
     assert moments(folders.preview(media.sha256)) == moments(clip)
-    assert not leftovers(folders)
+    assert not remaining_files(folders)
     monkeypatch.setattr(previews, "_answer", lambda *_: pytest.fail("it is there already"))
     assert previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS) == made
     folders.preview(media.sha256).unlink()
@@ -74,7 +74,7 @@ def test_a_preview_is_made_once_an_exhibit(folders, clip, monkeypatch):
         {"more": 1},
     ],
 )
-def test_what_a_hijacked_encoder_says_is_not_told_to_a_browser(folders, clip, monkeypatch, changes):
+def test_types_from_a_hijacked_encoder_are_rejected(folders, clip, monkeypatch, changes):
     class Hijacked:
         def __init__(self, *_: object, **__: object) -> None:
             pass
@@ -96,7 +96,7 @@ def test_what_a_hijacked_encoder_says_is_not_told_to_a_browser(folders, clip, mo
     assert playback.read_decision(folders, media.sha256) == made
 
 
-def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
+def test_progress_is_reported_and_a_lost_claim_stops_encoding(folders, long_clip):
     shares: list[float] = []
 
     def lost(share: float) -> None:
@@ -108,7 +108,7 @@ def test_progress_is_told_and_a_lost_claim_ends_it(folders, long_clip):
     assert 0 <= shares[0] < 1 and list(folders.previews.iterdir()) == []
 
 
-def test_two_at_once_do_not_share_a_file(folders, long_clip):
+def test_concurrent_encoders_use_separate_files(folders, long_clip):
     """Containers that share the folder may each have a process of the same number, as these two have."""
     media, others = described(long_clip), []
 
@@ -118,7 +118,7 @@ def test_two_at_once_do_not_share_a_file(folders, long_clip):
 
     made = previews.prepare_playback(folders, long_clip, media, 0, another_meanwhile, LIMITS)
     assert [made] == others and made.source == "preview"
-    assert moments(folders.preview(media.sha256)) == moments(long_clip) and not leftovers(folders)
+    assert moments(folders.preview(media.sha256)) == moments(long_clip) and not remaining_files(folders)
 
 
 def dies(*_arguments):
@@ -131,7 +131,7 @@ def endless(*arguments):
         time.sleep(0.1)
 
 
-def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders, clip, monkeypatch):
+def test_crashes_and_timeouts_do_not_fail_the_analysis(folders, clip, monkeypatch):
     media = described(clip)
     with monkeypatch.context() as patched:
         patched.setattr("webapp.analyses.media.preview_encoder.decide_playback_confined", dies)
@@ -152,10 +152,10 @@ def test_a_process_that_dies_and_one_that_takes_too_long_are_no_failure(folders,
 
 
 @pytest.mark.fresh  # where allocation fails first depends on what is loaded already
-def test_a_preview_that_takes_too_much_is_no_failure(folders, clip):
+def test_exceeded_limits_do_not_fail_the_analysis(folders, clip):
     found = previews.prepare_playback(folders, clip, described(clip), 0, nothing, Limits(memory=60_000_000))
     assert found.source == "none" and "more memory than the 60 MB" in found.reason
-    assert not leftovers(folders) and list(folders.analyses.iterdir()) == []
+    assert not remaining_files(folders) and list(folders.analyses.iterdir()) == []
 
 
 def silent(*arguments):
@@ -165,7 +165,7 @@ def silent(*arguments):
         time.sleep(60)
 
 
-def test_the_process_ends_with_the_worker(folders, clip, monkeypatch):
+def test_the_encoder_ends_with_the_worker(folders, clip, monkeypatch):
     """A worker that is killed leaves nobody behind who goes on encoding."""
     media = described(clip)
     monkeypatch.setattr("webapp.analyses.media.preview_encoder.decide_playback_confined", silent)
@@ -195,7 +195,7 @@ def _inside(folder: Path) -> list[str]:
     return found
 
 
-def test_what_an_earlier_version_made_is_made_anew(folders, clip, monkeypatch):
+def test_previews_of_earlier_versions_are_made_again(folders, clip, monkeypatch):
     """Such as a preview that shows what is transparent otherwise than it is examined now."""
     media = described(clip)
     made = previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS)

@@ -1,4 +1,4 @@
-"""Small pictures made beside the worker: the list shows a whole one or none."""
+"""Thumbnails made by the worker: complete or missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def result(folders: Folders) -> Path:
     return place
 
 
-def test_it_appears_whole(folders, result, tmp_path):
+def test_thumbnails_appear_atomically(folders, result, tmp_path):
     to, seen = folders.thumbnail(result.name), []
     analysis = build(result, segments=1)
     make_confined_thumbnail(analysis, result, tmp_path, to, Limits(), lambda *_: seen.append(to.exists()))
@@ -30,7 +30,7 @@ def test_it_appears_whole(folders, result, tmp_path):
     assert not any(seen) and list(folders.thumbnails.iterdir()) == [to]
 
 
-def test_one_that_is_broken_off_or_cannot_be_made_is_not_there(folders, result, tmp_path):
+def test_failed_thumbnails_leave_no_file(folders, result, tmp_path):
     to, analysis = folders.thumbnail(result.name), build(result, segments=1)
 
     def over(*_: object) -> None:

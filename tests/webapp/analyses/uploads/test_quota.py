@@ -1,4 +1,4 @@
-"""How much one person may hand in, all files together."""
+"""Quotas of accounts."""
 
 from __future__ import annotations
 

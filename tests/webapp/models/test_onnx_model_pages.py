@@ -1,4 +1,4 @@
-"""Networks in ONNX files added on the Models page: checked in a confined process, refused with the reason."""
+"""ONNX networks added on the models page: checked in a confined process."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def unknown() -> bytes:
     return model.SerializeToString()
 
 
-def test_a_network_that_fits_is_added_listed_and_removed(client: FlaskClient, folders: Folders) -> None:
+def test_a_valid_network_is_added_and_removed(client: FlaskClient, folders: Folders) -> None:
     assert add(client, tiny()).status_code == 303
     kept = folders.models / "tiny" / "tiny.onnx"
     assert load_model(kept).card.onnx is not None
@@ -57,7 +57,7 @@ def test_a_network_that_fits_is_added_listed_and_removed(client: FlaskClient, fo
         (tiny, {"onnx": {"framing": {"box": 1}, "output": {"gives": "logits"}}}, "one figure for each class"),
     ],
 )
-def test_others_are_refused_with_the_reason(client, folders, data, changes, words) -> None:
+def test_invalid_networks_are_refused_with_a_reason(client, folders, data, changes, words) -> None:
     answer = add(client, data(), **changes)
     assert answer.status_code == 400 and words in answer.text
     assert not list(folders.models.rglob("*.onnx"))

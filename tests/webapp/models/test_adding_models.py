@@ -1,4 +1,4 @@
-"""Models added on the models page: kept whole, or refused with the reason."""
+"""Models added on the models page: complete, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def checked_here(monkeypatch):
 
 
 class TestAdding:
-    def test_a_pair_that_fits_is_kept_whole_and_listed(self, client, folders, checked_here):
+    def test_a_valid_pair_is_added(self, client, folders, checked_here):
         card, weights = pair("my-model")
         answer = add_model(client, card, weights)
         assert answer.status_code == 303, answer.text
@@ -45,7 +45,7 @@ class TestAdding:
         text = client.get(answer.location).text
         assert "Model my-model" in text and "The card and the weights fit together" in text
 
-    def test_weights_of_another_architecture(self, client, folders):
+    def test_weights_of_another_architecture_are_refused(self, client, folders):
         """By the process that really checks."""
         card, weights = pair("bad")
         other = next(name for name in architectures() if name != json.loads(card)["architecture"])
@@ -62,7 +62,9 @@ class TestAdding:
             ("no architecture", "Unknown architecture"),
         ],
     )
-    def test_weights_that_do_not_fit_their_card(self, client, folders, checked_here, case, reason):
+    def test_weights_that_do_not_match_their_card_are_refused(
+        self, client, folders, checked_here, case, reason
+    ):
         card, weights = pair("bad")
         changes = {}
         if case == "another shape":
@@ -92,7 +94,7 @@ class TestAdding:
             ({"title": "x" * CARD_LIMIT}, "at most 64,000"),
         ],
     )
-    def test_cards_that_are_refused(self, app, client, folders, monkeypatch, changes, reason):
+    def test_invalid_cards_are_refused(self, app, client, folders, monkeypatch, changes, reason):
         monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("this takes seconds"))
         put_model(app, "taken")
         before = kept_models(folders)
@@ -101,20 +103,18 @@ class TestAdding:
         assert reason in answer.text and "<script>alert" not in answer.text
         assert kept_models(folders) == before
 
-    def test_a_card_that_is_too_long_is_told_its_own_size(self, client):
+    def test_an_oversized_card_is_refused_with_its_size(self, client):
         card, weights = pair("new")
         assert "has 70,000 bytes" in add_model(client, card + bytes(70_000 - len(card)), weights).text
 
-    def test_a_malformed_card_is_told_in_the_language_of_the_page(self, client):
+    def test_errors_in_cards_are_translated(self, client):
         card, weights = pair("new", temperature=0)
         answer = add_model(client, card, weights, **{"Accept-Language": "de"})
         assert "Die Modellkarte (übergeben) ist bei temperature fehlerhaft: " in answer.text
         assert "docs/external-models.md hat ein Beispiel." in answer.text
 
     @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip", "name"])
-    def test_pickled_checkpoints_are_refused_and_never_opened(
-        self, client, folders, monkeypatch, tmp_path, kind
-    ):
+    def test_pickled_checkpoints_are_never_opened(self, client, folders, monkeypatch, tmp_path, kind):
         monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("it was to be opened"))
         weights, file = io.BytesIO(), "weights.safetensors"
         if kind == "pickle":
@@ -134,14 +134,14 @@ class TestAdding:
         assert "is a pickled checkpoint" in answer.text and "run any program hidden in it" in answer.text
         assert kept_models(folders) == []
 
-    def test_too_large_is_said_with_the_limit(self, client, folders, monkeypatch):
+    def test_oversized_weights_are_refused_with_the_limit(self, client, folders, monkeypatch):
         monkeypatch.setattr("webapp.models.pages._PAIR", models_limit(200_000))
         card, weights = pair("new")
         answer = add_model(client, card, weights, Accept="application/json")
         assert answer.status_code == 413 and "larger than 0.2 MB" in answer.json["error"]
         assert kept_models(folders) == []
 
-    def test_a_request_too_large_altogether(self, client, folders, monkeypatch):
+    def test_an_oversized_request_is_refused(self, client, folders, monkeypatch):
         monkeypatch.setattr("webapp.models.pages.FILE_LIMIT", 1000)
         answer = add_model(client, *pair("new"))
         assert answer.status_code == 413 and "larger than 250 MB" in answer.text
@@ -164,7 +164,7 @@ class TestAdding:
         assert answer.status_code == 409 and "being checked" in answer.text
         assert kept_models(folders) == []
 
-    def test_a_check_that_dies_adds_nothing(self, client, folders, monkeypatch):
+    def test_a_crashed_check_adds_nothing(self, client, folders, monkeypatch):
         monkeypatch.setattr("webapp.models.check.sys.executable", shutil.which("false"))
         answer = add_model(client, *pair("new"))
         assert answer.status_code == 400 and "was not added" in answer.text

@@ -1,4 +1,4 @@
-"""The models page: what is listed, chosen and removed, and analyses with a chosen model."""
+"""The models page: list, choose and remove models, and analyses with a chosen model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def upload(client, **fields: str):
 
 
 class TestPage:
-    def test_lists_the_shipped_model_with_its_figures_and_no_way_to_remove_it(self, client):
+    def test_the_shipped_model_is_listed_and_cannot_be_removed(self, client):
         text = client.get("/models").text
         card, weights = pair(DEFAULT_MODEL)
         assert f'id="model-{DEFAULT_MODEL}"' in text and digest(weights)[:12] in text
@@ -39,9 +39,7 @@ class TestPage:
             "the default's card lacks a figure of webapp.models.service.HEADLINES"
         )
 
-    def test_figures_are_those_of_scan_and_second_look_together_with_the_scans_beside_them(
-        self, client, tmp_path
-    ):
+    def test_figures_include_the_second_look(self, client, tmp_path):
         beside = tmp_path / "shipped" / SECOND_LOOK_FOLDER
         beside.mkdir()
         shutil.copy(MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json", beside)
@@ -74,7 +72,7 @@ class TestPage:
         assert 'action="/models/other/default"' in text and 'action="/models/other/remove"' in text
         assert f"/models/{DEFAULT_MODEL}/remove" not in text
 
-    def test_a_strangers_text_is_shown_as_text(self, app, client):
+    def test_texts_of_cards_are_escaped(self, app, client):
         put_model(
             app,
             "odd",
@@ -92,7 +90,7 @@ class TestPage:
             assert "<script>alert" not in text and "<img src=x" not in text
             assert "&lt;script&gt;alert(1)" in text
 
-    def test_what_is_broken_in_the_folder_breaks_nothing(self, app, client, folders):
+    def test_broken_models_are_skipped(self, app, client, folders):
         put_model(app, "other")
         (folders.models / "other" / "other.json").write_text("{")
         (folders.models / "stray file").write_text("x")
@@ -101,7 +99,7 @@ class TestPage:
         folders.remove_leftovers()
         assert not list(folders.models.glob(".*"))
 
-    def test_no_other_site_may_change_anything(self, app, client, folders):
+    def test_cross_site_requests_are_refused(self, app, client, folders):
         put_model(app, "other")
         for path in ("/models", "/models/other/default", "/models/other/remove"):
             assert client.post(path, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
@@ -110,7 +108,7 @@ class TestPage:
 
 
 class TestChoosing:
-    def test_the_default_lasts(self, app, client, sent, database):
+    def test_the_default_is_stored(self, app, client, sent, database):
         put_model(app, "other")
         assert client.post("/models/other/default").status_code == 303
         upload(client)
@@ -124,7 +122,7 @@ class TestChoosing:
         with database.begin() as session:
             assert session.query(Choice).one().value == DEFAULT_MODEL
 
-    def test_a_default_that_is_gone_gives_way_to_the_shipped_one(self, app, client, sent, database, folders):
+    def test_a_missing_default_falls_back_to_the_shipped_model(self, app, client, sent, database, folders):
         put_model(app, "other")
         client.post("/models/other/default")
         shutil.rmtree(folders.models / "other")
@@ -133,14 +131,14 @@ class TestChoosing:
             assert session.get_one(AnalysisRow, sent[0]).model == DEFAULT_MODEL
 
     @pytest.mark.parametrize("name", ["nosuch", "..", ".added-1", "%2e%2e", "Capital", HOSTILE])
-    def test_names_that_are_none(self, client, folders, name):
+    def test_unknown_names_are_refused(self, client, folders, name):
         (folders.models / ".added-1").mkdir()
         for action in ("default", "remove"):
             answer = client.post(f"/models/{name}/{action}")
             assert answer.status_code == 404 and "<script>alert" not in answer.text
         assert (folders.models / ".added-1").is_dir()
 
-    def test_the_form_offers_a_choice_only_when_there_is_one(self, app, client):
+    def test_the_form_offers_a_choice_only_with_several_models(self, app, client):
         assert '<select id="model"' not in client.get("/").text
         put_model(app, "other")
         text = client.get("/").text
@@ -148,7 +146,7 @@ class TestChoosing:
         client.post("/models/other/default")
         assert '<option value="other" selected>' in client.get("/").text
 
-    def test_a_model_nobody_has_is_refused(self, client, sent, folders):
+    def test_an_unknown_model_is_refused(self, client, sent, folders):
         answer = upload(client, model="nosuch")
         assert answer.status_code == 400 and "no model of this name" in answer.text
         assert (sent, kept_models(folders)) == ([], [])
@@ -169,18 +167,18 @@ class TestChoosing:
 
 
 class TestRemoving:
-    def test_an_added_one_is_gone(self, app, client, folders):
+    def test_added_models_can_be_removed(self, app, client, folders):
         put_model(app, "other")
         assert client.post("/models/other/remove").status_code == 303
         assert kept_models(folders) == []
         assert client.post("/models/other/remove").status_code == 404
 
-    def test_a_shipped_one_stays(self, client):
+    def test_shipped_models_cannot_be_removed(self, client):
         answer = client.post(f"/models/{DEFAULT_MODEL}/remove")
         assert answer.status_code == 409 and "came with Reelproof" in answer.text
         assert (model_service.MODELS / f"{DEFAULT_MODEL}.safetensors").is_file()
 
-    def test_one_trained_here_did_not_ship_and_stays_too(self, client):
+    def test_locally_trained_models_cannot_be_removed(self, client):
         """`train` publishes into the folder of the shipped ones."""
         for suffix, content in zip((".json", ".safetensors"), pair("lab-model"), strict=True):
             (model_service.MODELS / f"lab-model{suffix}").write_bytes(content)
@@ -194,14 +192,14 @@ class TestRemoving:
         assert "came with Reelproof" not in answer.text and "lies in the program’s folder" in answer.text
         assert (model_service.MODELS / "lab-model.safetensors").is_file()
 
-    def test_the_default_stays(self, app, client, folders):
+    def test_the_default_cannot_be_removed(self, app, client, folders):
         put_model(app, "other")
         client.post("/models/other/default")
         answer = client.post("/models/other/remove")
         assert answer.status_code == 409 and "is the default model" in answer.text
         assert (folders.models / "other").is_dir()
 
-    def test_one_that_is_needed_stays_until_it_is_not(self, app, client, database):
+    def test_models_in_use_cannot_be_removed(self, app, client, database):
         put_model(app, "other")
         row = hand_in(app, model="other")
         answer = client.post("/models/other/remove")
@@ -211,7 +209,7 @@ class TestRemoving:
         )
         assert client.post("/models/other/remove").status_code == 303
 
-    def test_one_that_is_to_judge_beside_another_stays_too(self, app, client, database):
+    def test_models_used_as_other_models_cannot_be_removed(self, app, client, database):
         put_model(app, "other")
         put_model(app, "other-2")
         row = hand_in(app, settings_changed={"also": ["other-2"]})
@@ -221,14 +219,14 @@ class TestRemoving:
         assert states.cancel(database, row.id)
         assert client.post("/models/other-2/remove").status_code == 303
 
-    def test_an_analysis_whose_other_model_is_gone_says_so(self, app, database):
+    def test_a_missing_other_model_is_explained(self, app, database):
         row = hand_in(app, settings_changed={"also": ["gone"]})
         run_job.work(app.extensions["settings"])
         with database.begin() as session:
             failed = session.get_one(AnalysisRow, row.id)
         assert failed.state == "failed" and "The model gone is not here any more" in failed.error
 
-    def test_an_analysis_whose_model_is_gone_says_so(self, app, database):
+    def test_a_missing_model_is_explained(self, app, database):
         row = hand_in(app, model="gone")
         run_job.work(app.extensions["settings"])
         with database.begin() as session:
@@ -236,7 +234,7 @@ class TestRemoving:
         assert failed.state == "failed" and "The model gone is not here any more" in failed.error
 
 
-def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, folders, tmp_path):
+def test_an_added_model_produces_a_result(app, client, sent, database, folders, tmp_path):
     """Added, chosen when a photo is handed in, used by the worker, shown and written down."""
     import skimage.data
     from PIL import Image
@@ -259,7 +257,7 @@ def test_from_two_files_to_a_result_made_with_them(app, client, sent, database, 
     assert load_result(folders.result(row.id)).view.model.title == "Model second-opinion"
 
 
-def test_an_analysis_from_before_there_was_a_choice_uses_the_default(app, database, monkeypatch):
+def test_old_rows_without_a_model_use_the_default(app, database, monkeypatch):
     used: list[Path] = []
 
     def noted(job, *_rest):

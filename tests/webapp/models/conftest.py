@@ -1,4 +1,4 @@
-"""The default is the one model that ships."""
+"""Fixtures of the models pages: only one shipped model."""
 
 from __future__ import annotations
 
