@@ -91,7 +91,7 @@ def test_what_has_to_be_written_to_be_handed_out(app, monkeypatch, prefix, asked
 
     ada = account(app, "ada", Role.ADMINISTRATOR)
     client, row = signed_in(app, "ada"), finished(app)
-    monkeypatch.setattr("webapp.analyses.downloads.reports.load", full)
+    monkeypatch.setattr("webapp.analyses.downloads.reports.load_result", full)
     monkeypatch.setattr(report_process, "main", full)
     monkeypatch.setattr("webapp.analyses.downloads.reports.subprocess.run", rendering)
     with app.extensions["database"].alone() as session:

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="re
 
 _CHECK = """
 from pathlib import Path
-from webapp.models.check import refuse_unfit
-refuse_unfit(Path({folder!r}, "waits.json"))
+from webapp.models.check import check_model
+check_model(Path({folder!r}, "waits.json"))
 """
 _SIGN = """
 from pathlib import Path

@@ -247,7 +247,7 @@ def test_one_account_cannot_reserve_all_space(lab, monkeypatch):
 
 def test_concurrent_writes_are_refused(app, client):
     place = begin(client).headers["Location"]
-    with resumable._held(place.rsplit("/", 1)[1]):
+    with resumable._lock(place.rsplit("/", 1)[1]):
         assert send(client, place, 0, b"x").status_code == 423
     assert send(client, place, 0, b"x").status_code == 204
 
@@ -340,14 +340,14 @@ def test_a_part_renews_an_expiring_upload(app, client, monkeypatch):
     place = begin(client).headers["Location"]
     with database.begin() as session:
         session.execute(update(UploadRow).values(expires=now() - timedelta(seconds=1)))
-    real = resumable._held
+    real = resumable._lock
 
     def held(upload_id: str):
-        monkeypatch.setattr(resumable, "_held", real)
+        monkeypatch.setattr(resumable, "_lock", real)
         assert send(client, place, 0, CONTENT).status_code == 204
         return real(upload_id)
 
-    monkeypatch.setattr(resumable, "_held", held)
+    monkeypatch.setattr(resumable, "_lock", held)
     resumable.expire_uploads(database, folders)
     assert client.get(place).json["offset"] == len(CONTENT)
 

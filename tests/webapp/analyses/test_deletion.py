@@ -64,7 +64,7 @@ class TestDelete:
             claims.claim_analysis(database, queued.id)
         assert row(database, queued.id).state == "running" and len(exhibits(folders)) == 1
 
-    @pytest.mark.parametrize("lost", ["_remove_result", "_remove_exhibit"])
+    @pytest.mark.parametrize("lost", ["_remove_result", "_remove_unless_known"])
     def test_an_interrupted_deletion_leaves_nothing_usable(
         self, app, client, database, folders, monkeypatch, lost
     ):
@@ -124,7 +124,7 @@ class TestDelete:
 
         monkeypatch.setattr(run_analysis, "make_analysis", engine)
         monkeypatch.setattr(run_analysis, "publish", late)
-        monkeypatch.setattr(run_analysis.preview_job, "prepare", lambda *_: None)
+        monkeypatch.setattr(run_analysis.previews, "prepare_playback", lambda *_: None)
         handed_in = hand_in(app)
         analysis_id = handed_in.id
         run_job.work(app.extensions["settings"])

@@ -281,7 +281,7 @@ def test_the_first_error_is_reported_if_cleaning_up_fails(app, client, fail_comm
     def refused(*_: object) -> None:
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(deletion, "_remove_exhibit", refused)
+    monkeypatch.setattr(deletion, "_remove_unless_known", refused)
     app.testing = False
     fail_commit()
     assert upload(client, b"bytes").status_code == 503

@@ -221,7 +221,7 @@ class TestSample:
             self.made += 1
             clip.write_bytes(b"sample")
 
-        monkeypatch.setattr("webapp.analyses.uploads.sample._make", make)
+        monkeypatch.setattr("webapp.analyses.uploads.sample._create_clip", make)
 
     def test_an_empty_library_offers_the_sample(self, app, client, database, sent):
         text = client.get("/analyses").text

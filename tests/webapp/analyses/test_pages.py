@@ -298,7 +298,7 @@ def test_errors_are_explained_as_page_and_json(client):
 
 def test_unexpected_errors_are_shown_as_a_page(app, client, monkeypatch, caplog):
     app.testing = False
-    monkeypatch.setattr("webapp.analyses.library.library_search.find", lambda *_: 1 / 0)
+    monkeypatch.setattr("webapp.analyses.library.library_search.find_page", lambda *_: 1 / 0)
     answer = client.get("/analyses")
     assert answer.status_code == 500
     assert "did not expect" in answer.text and "ZeroDivision" not in answer.text

@@ -20,6 +20,7 @@ from webapp.accounts.permissions import Role
 from webapp.analyses import deletion
 from webapp.analyses.downloads import reports as report_downloads
 from webapp.custody import custody_log
+from webapp.errors import UserError
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
 
@@ -183,7 +184,7 @@ def test_requests_that_stop_waiting_are_not_counted(app, client, row, quick_repo
 
     def fail(*_: object) -> None:
         seen.append(report_downloads._LINE.taken())
-        raise report_downloads._render_error()
+        raise UserError(500, "The report could not be rendered.", "Try again.")
 
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     monkeypatch.setattr(report_downloads, "_render", fail)

@@ -12,7 +12,7 @@ def test_the_cache_is_limited_by_bytes(app, monkeypatch):
     folders = Folders.local(app.extensions["settings"].data)
     one, two, three = (folders.result(finished(app, file=f"{number}.mp4").id) for number in range(3))
     size = (one / "analysis.json").stat().st_size
-    monkeypatch.setattr(results, "_MOST_CACHED", int(2.5 * size))
+    monkeypatch.setattr(results, "_MAX_CACHED_BYTES", int(2.5 * size))
     first, second = results.load_result(one), results.load_result(two)
     assert results.load_result(one) is first and results.load_result(two) is second
     results.load_result(three)  # no room for three: the one used longest ago goes
@@ -22,6 +22,6 @@ def test_the_cache_is_limited_by_bytes(app, monkeypatch):
 
 
 def test_one_result_is_cached_at_any_size(app, monkeypatch):
-    monkeypatch.setattr(results, "_MOST_CACHED", 10)
+    monkeypatch.setattr(results, "_MAX_CACHED_BYTES", 10)
     folder = Folders.local(app.extensions["settings"].data).result(finished(app).id)
     assert results.load_result(folder) is results.load_result(folder)

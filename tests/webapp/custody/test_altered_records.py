@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 def forget() -> None:
     """What is remembered is right, and may be shown; here it is read again."""
-    desk_pages._text.cache_clear()
+    desk_pages._document_text.cache_clear()
     results.result_cache.clear()
     results.picture_sums.cache_clear()
 

@@ -171,7 +171,7 @@ def test_an_id_that_comes_again_after_a_deletion_is_known(app, client, folders, 
 def test_a_deletion_that_a_crash_interrupted_is_no_problem(app, client, folders, capsys, monkeypatch):
     row, other = finished(app), finished(app, file="other.mp4")
     database = app.extensions["database"]
-    monkeypatch.setattr(deletion, "_delete_rows", lambda *_: 1 / 0)
+    monkeypatch.setattr(deletion, "forget_fingerprint", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         deletion.delete_analysis(database, folders, row.id)  # the note is there, nothing else
     monkeypatch.undo()

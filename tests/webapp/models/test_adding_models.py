@@ -27,7 +27,7 @@ def checked_here(monkeypatch):
     """The last check in this process, where torch is loaded already: a process of its own takes seconds."""
     monkeypatch.setattr(
         model_service,
-        "refuse_unfit",
+        "check_model",
         lambda card: check_pair(card.read_bytes(), card.with_suffix(".safetensors")),
     )
 
@@ -95,7 +95,7 @@ class TestAdding:
         ],
     )
     def test_invalid_cards_are_refused(self, app, client, folders, monkeypatch, changes, reason):
-        monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("this takes seconds"))
+        monkeypatch.setattr(model_service, "check_model", lambda _card: pytest.fail("this takes seconds"))
         put_model(app, "taken")
         before = kept_models(folders)
         answer = add_model(client, *pair("new", **changes))
@@ -115,7 +115,7 @@ class TestAdding:
 
     @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip", "name"])
     def test_pickled_checkpoints_are_never_opened(self, client, folders, monkeypatch, tmp_path, kind):
-        monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: pytest.fail("it was to be opened"))
+        monkeypatch.setattr(model_service, "check_model", lambda _card: pytest.fail("it was to be opened"))
         weights, file = io.BytesIO(), "weights.safetensors"
         if kind == "pickle":
             weights.write(pickle.dumps({"x": 1}))

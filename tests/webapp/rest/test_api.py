@@ -107,7 +107,7 @@ def test_a_method_that_is_not_allowed_is_told_with_those_that_are(client):
 
 def test_a_bug_is_a_problem_without_a_traceback(app, client, monkeypatch, caplog):
     app.testing = False
-    monkeypatch.setattr("webapp.analyses.api.library_search.fitting", lambda *_: 1 / 0)
+    monkeypatch.setattr("webapp.analyses.api.library_search.matching_analyses", lambda *_: 1 / 0)
     told = problem(client.get(f"{API}/analyses"), 500)
     assert "ZeroDivision" not in json.dumps(told) and "ZeroDivisionError" in caplog.text
 
@@ -116,7 +116,7 @@ def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(client
     def gone(*_: object) -> None:
         raise OperationalError("", {}, Exception("no server"))
 
-    monkeypatch.setattr("webapp.analyses.api.library_search.fitting", gone)
+    monkeypatch.setattr("webapp.analyses.api.library_search.matching_analyses", gone)
     answer = client.get(f"{API}/analyses")
     assert "database" in problem(answer, 503)["detail"] and answer.headers["Retry-After"] == "10"
 

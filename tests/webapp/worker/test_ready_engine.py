@@ -72,7 +72,7 @@ def added(folders, settings) -> Path:
 def test_it_is_not_there_for_a_model_that_was_replaced(
     added, settings, folders, without_networks, monkeypatch
 ):
-    monkeypatch.setattr(ready_engine.model_service, "default", lambda *_: "mine")
+    monkeypatch.setattr(ready_engine.model_service, "default_model", lambda *_: "mine")
     engine = ReadyEngine(settings)
     added.write_text(added.read_text() + "\n")
     job = EngineJob(folders.exhibits / "x", "x.png", added, Parameters())

@@ -179,8 +179,8 @@ def test_while_the_broker_is_away_the_watch_does_the_rest(app, database, monkeyp
         monkeypatch.setattr(supervisor.time, name, lambda name=name: clock[name])
     monkeypatch.setattr(supervisor.time, "sleep", pass_by)
     monkeypatch.setattr(supervisor, "messages_waiting", away)
-    monkeypatch.setattr(supervisor.resumable, "expire", lambda *_: checked.append("uploads"))
-    monkeypatch.setattr(supervisor.alerts, "check", lambda *_: checked.append("alerts"))
+    monkeypatch.setattr(supervisor.resumable, "expire_uploads", lambda *_: checked.append("uploads"))
+    monkeypatch.setattr(supervisor.alerts, "check_alerts", lambda *_: checked.append("alerts"))
     worker = SimpleNamespace(
         keep_running=lambda: False, note_presence=lambda _: None, restart_if_unresponsive=away
     )

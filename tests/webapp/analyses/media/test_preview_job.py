@@ -54,7 +54,7 @@ def test_a_preview_is_made_once_per_exhibit(folders, clip, monkeypatch):
     assert made.source == "preview" and playback.read_decision(folders, media.sha256) == made
     assert moments(folders.preview(media.sha256)) == moments(clip)
     assert not remaining_files(folders)
-    monkeypatch.setattr(previews, "_answer", lambda *_: pytest.fail("it is there already"))
+    monkeypatch.setattr(previews, "_run", lambda *_: pytest.fail("it is there already"))
     assert previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS) == made
     folders.preview(media.sha256).unlink()
     assert playback.read_decision(folders, media.sha256) is None  # one without the other is nothing
@@ -207,7 +207,7 @@ def test_previews_of_earlier_versions_are_made_again(folders, clip, monkeypatch)
     preview.write_bytes(b"as it was")
     assert playback.read_decision(folders, media.sha256) == made  # until then it plays
     with monkeypatch.context() as failing:
-        failing.setattr(previews, "_answer", lambda *_: Playback("none", "", 0.0, 0, 0, "no room"))
+        failing.setattr(previews, "_run", lambda *_: Playback("none", "", 0.0, 0, 0, "no room"))
         assert previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS) == made
     assert preview.read_bytes() == b"as it was"
     assert previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS) == made

@@ -107,7 +107,7 @@ def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, wor
 
 def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
     there = Folders.of(worker)
-    monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: None)
+    monkeypatch.setattr(model_service, "check_model", lambda _card: None)
     assert add_model(client, *pair("mine")).status_code == 303
     model_service.fetch_all_models(there)
     assert model_service.card_path(there, "mine").with_suffix(".safetensors").is_file()
@@ -131,7 +131,7 @@ def test_others_write_while_weights_go_into_the_store(app, client, bucket, monke
         put(self, source, path)
 
     monkeypatch.setattr(RemoteStore, "put", slow)
-    monkeypatch.setattr(model_service, "refuse_unfit", lambda _card: None)
+    monkeypatch.setattr(model_service, "check_model", lambda _card: None)
     assert add_model(client, *pair("mine")).status_code == 303
     assert waited == ["mine.safetensors"]
 

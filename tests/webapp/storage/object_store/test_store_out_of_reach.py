@@ -173,7 +173,7 @@ def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monke
 
 
 def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, monkeypatch):
-    monkeypatch.setattr("webapp.analyses.service.states.create", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("webapp.analyses.service.states.create_analysis", lambda *_, **__: 1 / 0)
     answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
     assert answer.status_code == 500 and bucket.names() == []
 
