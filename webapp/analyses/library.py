@@ -32,10 +32,7 @@ _MAX_COMPARABLE = 5
 
 
 def read_only_analyses(rows: Sequence[AnalysisRow]) -> frozenset[str]:
-    """Return the ids of analyses in cases that the caller may not change.
-
-    See :class:`~webapp.analyses.queries.CaseReference`.
-    """
+    """Return the ids of analyses in cases that the caller may not change. See :class:`CaseReference`."""
     in_cases = [row for row in rows if row.case_id is not None]
     writable = select(CaseRow.id).where(
         CaseRow.id.in_({row.case_id for row in in_cases}), CaseRow.closed.is_(None)

@@ -286,10 +286,7 @@ _MEDIA = "media/"  # the folder of the playable exhibit
 
 @dataclass(frozen=True)
 class _Bundle:
-    """The inputs of a bundle.
-
-    Annotations and case details are those of its reports; newer ones may exist.
-    """
+    """The inputs of a bundle. Annotations and case details are those of its reports; newer ones may exist."""
 
     row: AnalysisRow
     result: LoadedResult
