@@ -152,7 +152,7 @@ def test_a_file_that_is_no_media_is_refused_on_the_page(house: House, page: Page
     text.write_text("no video at all")
     page.set_input_files("#file", text)
     page.get_by_role("button", name="Start the analysis").click()
-    expect(page.locator(".queue-problem")).to_contain_text("begins like a file of another kind")
+    expect(page.locator(".queue-problem")).to_contain_text("starts like a file of another kind")
 
 
 def test_a_given_password_has_to_be_changed_first(house: House, page: Page) -> None:

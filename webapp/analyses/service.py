@@ -231,8 +231,8 @@ def prioritise(analysis_id: str, priority: Priority) -> None:
     if not states.prioritise(context.database(), analysis_id, priority):
         raise UserError(
             409,
-            gettext("This analysis does not wait any more."),
-            gettext("A priority says which analysis begins first; this one has begun."),
+            gettext("This analysis is no longer waiting."),
+            gettext("Priorities apply to waiting analyses; this one has started."),
         )
 
 

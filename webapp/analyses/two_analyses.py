@@ -145,7 +145,7 @@ class DifferentExhibitsError(UserError):
             self.link = address, gettext("Compare with a reference")
         super().__init__(
             400,
-            gettext("These are analyses of two different exhibits; here two of the same one are compared."),
+            gettext("These are analyses of two different exhibits; this page compares two of the same one."),
             gettext("Compare one exhibit with the other as its reference.")
             if may
             else gettext("Choose two analyses of the same exhibit; its page lists them."),

@@ -69,7 +69,7 @@ FIELDS = (
         "enter_threshold",
         N_("A segment opens at a score of"),
         N_("of 1"),
-        N_("Lower flags more, and more of it wrongly."),
+        N_("Lower flags more, including more false alarms."),
         "0.01",
     ),
     ParameterField(
@@ -90,7 +90,7 @@ FIELDS = (
         "minimum_face",
         N_("Smallest face judged"),
         N_("pixels wide"),
-        N_("Smaller takes in more faces, of which the model was not measured to judge well."),
+        N_("Smaller includes more faces, but the model was not measured on such small ones."),
         "any",
     ),
 )

@@ -47,7 +47,7 @@ def add() -> Answer:
     if not isinstance(card, Incoming) or not isinstance(weights, Incoming):
         raise IntakeError(
             400,
-            gettext("A model is two files, and only one came.")
+            gettext("A model consists of two files, but only one was sent.")
             if streams
             else gettext("No file came with the form."),
             gettext("Choose the card (JSON) and the weights (safetensors), or the network (ONNX)."),

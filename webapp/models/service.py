@@ -183,11 +183,11 @@ def remove_model(session: Session, folders: Folders, name: str) -> None:
             raise UserError(
                 409,
                 gettext("%(name)s came with Reelproof and cannot be removed.", name=name),
-                gettext("Only added models can."),
+                gettext("Only added models can be removed."),
             )
         raise UserError(
             409,
-            gettext("%(name)s lies in the program’s folder, where this page removes nothing.", name=name),
+            gettext("%(name)s is in the program’s folder, from which this page removes nothing.", name=name),
             gettext("Remove its files from the folder models, or ask whoever runs this server to."),
         )
     if default_model(session, folders) == name:

@@ -179,9 +179,7 @@ def _refuse_moment(annotation: Annotation, row: AnalysisRow) -> None:
         )
     else:
         error = gettext("The annotation of %(made)s by %(author)s lies in the future.", **names)
-    raise _import_error(
-        error, gettext("Set the clocks of both machines right, then annotate and save again.")
-    )
+    raise _import_error(error, gettext("Correct the clocks of both machines, then annotate and save again."))
 
 
 def _refuse_other_analysis(analysis_id: str, result: LoadedResult, saved: SavedAnnotations) -> None:
@@ -202,8 +200,8 @@ def _refuse_other_analysis(analysis_id: str, result: LoadedResult, saved: SavedA
     if saved.analysis_sha256 != result.sha256:
         raise _import_error(
             gettext(
-                "These annotations are about an analysis.json unlike the one kept here: one of them "
-                "was changed."
+                "These annotations are about a different analysis.json than the one stored here: one of "
+                "them was changed."
             ),
             gettext(
                 "Compare its SHA-256 in the manifest of the bundle with the one in the manifest of this page."

@@ -169,9 +169,7 @@ def _create(
     if len(earlier) >= MAX_ANNOTATIONS:
         raise UserError(
             409,
-            gettext(
-                "This analysis has %(most)s annotations, the most it can.", most=grouped(MAX_ANNOTATIONS)
-            ),
+            gettext("This analysis has %(most)s annotations, the maximum.", most=grouped(MAX_ANNOTATIONS)),
             gettext("Analyse the exhibit again."),
         )
     try:

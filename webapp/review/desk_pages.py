@@ -62,7 +62,7 @@ def _second(name: str) -> float:
     if not math.isfinite(value):
         raise UserError(
             400,
-            gettext("“%(name)s” is no number of seconds.", name=name),
+            gettext("“%(name)s” is not a number of seconds.", name=name),
             gettext("Write it like from=0&to=60."),
         )
     return value

@@ -129,7 +129,7 @@ def name(case_id: int) -> Response:
             if blind not in get_args(Hidden):
                 raise UserError(
                     400,
-                    gettext("It was not said what is hidden."),
+                    gettext("The form does not say what is hidden."),
                     gettext("Choose it in the form."),
                     field="blind",
                 )
@@ -236,7 +236,7 @@ def _seconds(text: str, field: str) -> float:
     if match is None:
         raise UserError(
             400,
-            gettext("“%(entered)s” is no time.", entered=text.strip()[:40]),
+            gettext("“%(entered)s” is not a time.", entered=text.strip()[:40]),
             gettext("Write it as 1:23.5, minutes and seconds."),
             field=field,
         )

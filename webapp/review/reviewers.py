@@ -136,7 +136,7 @@ def refuse_deleting(session: Session, row: AnalysisRow) -> None:
         raise UserError(
             409,
             gettext("The second review of this analysis has begun, so it cannot be deleted."),
-            gettext("It goes with its case, when an administrator purges that."),
+            gettext("It is deleted with its case when an administrator purges the case."),
         )
 
 
@@ -157,7 +157,7 @@ def _reviewer_account(session: Session, part: Part, user_id: int) -> User:
     if Permission.ANNOTATE not in PERMISSIONS[Role(user.role)]:
         raise UserError(
             400,
-            gettext("%(display)s is a reader, who judges nothing.", display=user.display),
+            gettext("%(display)s is a reader and cannot judge.", display=user.display),
             gettext("Choose a reviewer or examiner."),
         )
     if part == "second" and user.role == Role.ADMINISTRATOR:
@@ -173,9 +173,9 @@ def _reviewer_account(session: Session, part: Part, user_id: int) -> User:
 
 
 _JUDGED: dict[Part, str] = {
-    "first": N_("The first reviewer has judged already, and stays."),
-    "second": N_("The second reviewer has judged already, and stays."),
-    "third": N_("The third reviewer has judged already, and stays."),
+    "first": N_("The first reviewer has already judged and cannot be replaced."),
+    "second": N_("The second reviewer has already judged and cannot be replaced."),
+    "third": N_("The third reviewer has already judged and cannot be replaced."),
 }
 
 

@@ -66,7 +66,7 @@ def judge(
         if review.own_judgement(part) is not None:
             raise UserError(
                 409,
-                gettext("Your judgement is in already, and stays as it is."),
+                gettext("You have already given your judgement, and it cannot be changed."),
                 gettext("Say more below it."),
             )
         hidden = {"hidden": review.naming.blind} if part == "second" else {}
@@ -158,9 +158,11 @@ def _review_and_part(session: Session, row: AnalysisRow, who: Principal) -> tupl
     access.refuse_closed(session, row.case_id)
     part = review.part_of(who.user_id)
     if part is None:
-        raise UserError(403, gettext("You are no reviewer of this case."), gettext("Its page says who is."))
+        raise UserError(
+            403, gettext("You are not a reviewer of this case."), gettext("Its page says who is.")
+        )
     if len(review.statements) >= MAX_STATEMENTS:
-        raise UserError(409, gettext("This review is as long as it can be."), gettext("Resolve it."))
+        raise UserError(409, gettext("This review has reached its maximum length."), gettext("Resolve it."))
     return review, part
 
 

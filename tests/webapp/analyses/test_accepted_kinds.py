@@ -59,7 +59,7 @@ def test_media_is_accepted_under_any_name(client, sent, head):
 def test_other_files_are_refused_and_removed(app, client, sent, head):
     answer = post(client, head)
     assert answer.status_code == 415
-    assert "begins like a file of another kind" in answer.text or "The file is a" in answer.text
+    assert "starts like a file of another kind" in answer.text or "The file is a" in answer.text
     assert exhibits.ACCEPTED_KINDS in answer.text
     folders = Folders.local(app.extensions["settings"].data)
     assert list(folders.incoming.iterdir()) == list(folders.exhibits.iterdir()) == sent == []

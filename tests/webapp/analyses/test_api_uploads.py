@@ -358,7 +358,7 @@ def test_deletion_during_completion(app, client, sent, run_while_hashing):
     send(client, place, 0, CONTENT)
     run_while_hashing(lambda: client.delete(place, headers=TUS))
     gone = client.post(f"{place}/analysis", json={})
-    assert (gone.status_code, gone.json["detail"]) == (404, "There is no such upload any more.")
+    assert (gone.status_code, gone.json["detail"]) == (404, "This upload no longer exists.")
     assert sent == []
 
 

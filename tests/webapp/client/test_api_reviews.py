@@ -133,7 +133,7 @@ def test_who_sees_one_analysis_of_the_exhibit_is_not_told_of_the_review_of_anoth
 def test_judgements_that_are_refused(lab: tuple[Review, dict[str, Client]]) -> None:
     made, people = lab
     row = made.row.id
-    with pytest.raises(NotAllowed, match="no reviewer"):
+    with pytest.raises(NotAllowed, match="not a reviewer"):
         people["root"].judge(row, "manipulated", "x")
     with pytest.raises(Unusable):
         people["ben"].judge(row, "real", "x")

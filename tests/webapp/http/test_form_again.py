@@ -100,7 +100,7 @@ def test_second_reviews(lab: Review) -> None:
     assert page.wrong["end-2"] == "A stretch ends before it starts." and page.links == ["#end-2"]
     assert page.values["reasons"] == ["What <I> saw."] and page.values["start"][:2] == ["1", "3"]
     page = Page(lab.judge("ada", "manipulated", start=["", "x"], end=["", "2"], note=["", "jaw"]))
-    assert "“x” is no time" in page.wrong["start-1"] and page.links == ["#start-1"]
+    assert "“x” is not a time" in page.wrong["start-1"] and page.links == ["#start-1"]
     page = Page(lab.judge("ada", "manipulated", **typed | {"end": "1:00:00"}))
     assert page.wrong["end-1"] == "A stretch ends after the exhibit does."
     again(lab.judge("ada", "real"), "conclusion", "The conclusion is none of", reasons="As is plain to see.")
@@ -134,7 +134,7 @@ def test_reviewers(lab: Review) -> None:
     answer = lab.name(second=ids["dora"], third=ids["dora"])
     assert answer.status_code == 400 and "must be different people" in answer.text
     assert Page(answer).values["second"] == Page(answer).values["third"] == [ids["dora"]]
-    again(lab.name(blind="all"), "blind", "not said what is hidden", first=ids["ada"])
+    again(lab.name(blind="all"), "blind", "does not say what is hidden", first=ids["ada"])
     answer = lab.name(first=ids["ben"], second=ids["ada"])  # who has seen it
     assert answer.status_code == 409 and Page(answer).values["second"] == [ids["ada"]]
     assert lab.clients["ada"].post(f"/cases/{lab.case}/close", data={"with_open_reviews": "yes"})

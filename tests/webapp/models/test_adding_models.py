@@ -150,7 +150,7 @@ class TestAdding:
     def test_files_missing_or_too_many(self, client, folders):
         for data, words in (
             ({}, "No file came"),
-            ({"card": (io.BytesIO(b"{}"), "c.json")}, "only one came"),
+            ({"card": (io.BytesIO(b"{}"), "c.json")}, "only one was sent"),
             ({"card": "text", "weights": "text"}, "No file came"),
             ({n: (io.BytesIO(b"x"), n) for n in ("card", "weights", "third")}, "More than 2 files"),
         ):

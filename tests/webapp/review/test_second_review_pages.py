@@ -121,7 +121,7 @@ def test_disjoint_stretches_are_a_difference(lab: Review) -> None:
     [
         ({"reasons": " "}, "The text of the reasons is missing"),
         ({"conclusion": "real"}, "The conclusion is none of"),
-        ({"start": "x", "end": "2", "note": ""}, "is no time"),
+        ({"start": "x", "end": "2", "note": ""}, "is not a time"),
         ({"start": "3", "end": "2", "note": ""}, "ends before it starts"),
         ({"start": "1", "end": "9:00", "note": ""}, "ends after the exhibit does"),
         ({"conclusion": "no manipulation found", "start": "1", "end": "2", "note": ""}, "do not go with"),

@@ -69,12 +69,12 @@ _DESCRIPTIONS = (
         CUSTODY,
         N_("who did what to the exhibit, and when: its custody log until this bundle was made"),
     ),
-    ("case.json", N_("case number and the like, where they were given")),
-    ("laboratory.json", N_("what the report quotes of the laboratory's own validation, where it does")),
-    ("annotations.json", N_("what reviewers said until now, as data")),
+    ("case.json", N_("case number and similar details, if given")),
+    ("laboratory.json", N_("the laboratory's own validation as quoted in the report, if it is")),
+    ("annotations.json", N_("annotations of reviewers until now, as data")),
     (
         "second-review.json",
-        N_("what two reviewers concluded, each alone, where there is a second review"),
+        N_("independent conclusions of two reviewers, if there is a second review"),
     ),
     ("comparisons/", N_("comparisons with references, if there are any: each as data, with its pictures")),
     ("overlays/", N_("the kept frames and their heatmaps")),
@@ -88,7 +88,7 @@ _DESCRIPTIONS = (
     ("sha256sums.txt", N_("the same sums for the program sha256sum")),
     (
         "verify.py",
-        N_("checks all of it with nothing but Python: ninety lines that anybody can read; it speaks English"),
+        N_("verifies all of it with nothing but Python: ninety readable lines, in English"),
     ),
 )
 

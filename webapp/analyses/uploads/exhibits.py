@@ -125,7 +125,9 @@ def refuse_unsupported_kinds(path: Path) -> None:
     if head and not is_accepted(head):
         raise IntakeError(
             415,
-            gettext("This is no video or photo that Reelproof reads: it begins like a file of another kind."),
+            gettext(
+                "This is not a video or photo that Reelproof reads: it starts like a file of another kind."
+            ),
             gettext(
                 "Hand in %(accepted)s. What the file is called does not matter.", accepted=ACCEPTED_KINDS
             ),

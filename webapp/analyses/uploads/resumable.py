@@ -96,7 +96,7 @@ def _refuse_without_room(session: Session, settings: Settings, folders: Folders,
     if (session.scalar(select(func.count()).where(unfinished, UploadRow.who == who)) or 0) >= MAX_UNFINISHED:
         raise _too_many(
             gettext(
-                "There are %(most_at_a_time)s unfinished uploads of yours, the most there can be.",
+                "You have %(most_at_a_time)s unfinished uploads, the maximum.",
                 most_at_a_time=MAX_UNFINISHED,
             )
         )
@@ -109,14 +109,14 @@ def _refuse_without_room(session: Session, settings: Settings, folders: Folders,
     if settings.login and announced_bytes(session, who) + size > share:
         raise _too_many(
             gettext(
-                "Your unfinished uploads may have %(megabytes)s MB in all, so that others have room.",
+                "Your unfinished uploads may take %(megabytes)s MB in total, so that others have room.",
                 megabytes=shown(share / 1000000.0, ",.10g"),
             )
         )
 
 
 def _too_many(error: str) -> UserError:
-    remedy = gettext("Finish or delete one of them; each goes by itself a day after its last part.")
+    remedy = gettext("Finish or delete one of them; each is removed a day after its last part.")
     return UserError(429, error, remedy)
 
 
@@ -206,7 +206,7 @@ def _write(file: BinaryIO, row: UploadRow, body: IO[bytes], checksum: tuple[str,
         file.truncate(row.received)
         raise UserError(
             460,
-            gettext("The part arrived damaged: its checksum is another one."),
+            gettext("The part arrived damaged: its checksum does not match."),
             gettext("Send the same part again."),
         )
     return received
@@ -289,7 +289,7 @@ def _reload(database: Database, upload_id: str) -> UploadRow:
 
 
 def _gone() -> UserError:
-    return UserError(404, gettext("There is no such upload any more."), gettext("Begin another one."))
+    return UserError(404, gettext("This upload no longer exists."), gettext("Begin another one."))
 
 
 class _Busy(UserError):
@@ -298,7 +298,7 @@ class _Busy(UserError):
     def __init__(self) -> None:
         super().__init__(
             423,
-            gettext("Another request is at work on this upload."),
+            gettext("Another request is working on this upload."),
             gettext("Wait for it, then ask where to go on."),
         )
 
