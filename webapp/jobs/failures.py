@@ -10,7 +10,7 @@ from detector.files import is_disk_full
 from detector.sandbox import CrashError, LimitError
 from detector.schema.formatting import N_
 from webapp.errors import StoreError
-from webapp.storage.tables import ComparisonRow
+from webapp.storage.tables import AnalysisRow, ComparisonRow
 
 
 class JobFailure(NamedTuple):
@@ -93,9 +93,15 @@ _OF_COMPARISONS = {
 }
 
 
+_WORDINGS: dict[str, dict[JobFailure, JobFailure]] = {
+    AnalysisRow.noun: {},
+    ComparisonRow.noun: _OF_COMPARISONS,
+}
+
+
 def failure_for(noun: str, failure: JobFailure) -> JobFailure:
     """Word a failure for the kind of job, by the noun of its table."""
-    return _OF_COMPARISONS.get(failure, failure) if noun == ComparisonRow.noun else failure
+    return _WORDINGS[noun].get(failure, failure)
 
 
 def explain_failure(problem: Exception) -> JobFailure:

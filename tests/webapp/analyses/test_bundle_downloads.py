@@ -296,7 +296,7 @@ def test_failed_bundles_leave_no_files(client, row, folders, monkeypatch):
         (folders.incoming / "kept?").touch()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(bundle_downloads.packing, "_put", broken)
+    monkeypatch.setattr(bundle_downloads.review_bundle, "_put", broken)
     answer = client.get(f"/analyses/{row.id}/bundle.zip")
     assert answer.status_code == 507 and "to make the bundle" in answer.text
     assert [path.name for path in folders.incoming.iterdir()] == ["kept?"]

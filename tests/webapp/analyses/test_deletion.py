@@ -123,7 +123,7 @@ class TestDelete:
                 derived.write_bytes(b"made of it")
 
         monkeypatch.setattr(run_analysis, "make_analysis", engine)
-        monkeypatch.setattr(run_analysis, "publish", late)
+        monkeypatch.setattr(run_analysis, "publish_folder", late)
         monkeypatch.setattr(run_analysis.previews, "prepare_playback", lambda *_: None)
         handed_in = hand_in(app)
         analysis_id = handed_in.id

@@ -17,4 +17,4 @@ def one_shipped(tmp_path, monkeypatch):
     shipped.mkdir()
     for suffix in (".json", ".safetensors"):
         shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}{suffix}", shipped)
-    monkeypatch.setattr(model_service, "MODELS", shipped)
+    monkeypatch.setattr(model_service, "MODELS_FOLDER", shipped)

@@ -176,12 +176,12 @@ class TestRemoving:
     def test_shipped_models_cannot_be_removed(self, client):
         answer = client.post(f"/models/{DEFAULT_MODEL}/remove")
         assert answer.status_code == 409 and "came with Reelproof" in answer.text
-        assert (model_service.MODELS / f"{DEFAULT_MODEL}.safetensors").is_file()
+        assert (model_service.MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors").is_file()
 
     def test_locally_trained_models_cannot_be_removed(self, client):
         """`train` publishes into the folder of the shipped ones."""
         for suffix, content in zip((".json", ".safetensors"), pair("lab-model"), strict=True):
-            (model_service.MODELS / f"lab-model{suffix}").write_bytes(content)
+            (model_service.MODELS_FOLDER / f"lab-model{suffix}").write_bytes(content)
         text = client.get("/models").text
         own = text[text.index('id="model-lab-model"') :].partition("</article>")[0]
         assert "In the program’s folder" in own and "Shipped" not in own and "/remove" not in own
@@ -190,7 +190,7 @@ class TestRemoving:
         answer = client.post("/models/lab-model/remove")
         assert answer.status_code == 409
         assert "came with Reelproof" not in answer.text and "lies in the program’s folder" in answer.text
-        assert (model_service.MODELS / "lab-model.safetensors").is_file()
+        assert (model_service.MODELS_FOLDER / "lab-model.safetensors").is_file()
 
     def test_the_default_cannot_be_removed(self, app, client, folders):
         put_model(app, "other")
@@ -267,4 +267,4 @@ def test_old_rows_without_a_model_use_the_default(app, database, monkeypatch):
     monkeypatch.setattr(run_analysis, "make_analysis", noted)
     hand_in(app)
     run_job.work(app.extensions["settings"])
-    assert used == [model_service.MODELS / f"{DEFAULT_MODEL}.json"]
+    assert used == [model_service.MODELS_FOLDER / f"{DEFAULT_MODEL}.json"]
