@@ -1,5 +1,5 @@
-// Many files in a queue: sent one after the other, each analysis followed to its end. A file that cannot be
-// taken in holds up no other; only a broken connection stops the sending, since it would break the next as well.
+// A queue of files: sends one after the other and follows each analysis to its end. A file that is refused
+// does not stop the others; only a broken connection does, because it would break the next upload as well.
 import { askToDelete } from "./deleting.js";
 import { byId } from "../dom.js";
 import { follow } from "./follow.js";
@@ -18,7 +18,7 @@ export class Batch {
   /**
    * @param {{list: HTMLElement, limits: {limit: number, room: number}, form: HTMLFormElement,
    *   onChange: Function, onAlone: Function, announce: Function}} around
-   *   onChange is called after every change; onAlone with the analysis's address when the only file was taken in;
+   *   onChange is called after every change; onAlone with the analysis's address if the only file was accepted;
    *   announce with words for screen readers
    */
   constructor(around) {
@@ -56,7 +56,7 @@ export class Batch {
     this.around.onChange();
   }
 
-  /** Send what waits, one file at a time. */
+  /** Send the waiting files, one at a time. */
   async start() {
     if (this.sending) return;
     const [item] = this.waiting;
@@ -72,7 +72,7 @@ export class Batch {
     else this.send(item);
   }
 
-  /** What is sent of one file: all that the form says, and the file. */
+  /** The form data of one file: all fields of the form, and the file. */
   body(file) {
     const body = new FormData(this.around.form);
     body.set("file", file, file.name);
@@ -96,7 +96,7 @@ export class Batch {
     });
   }
 
-  /** The sending of a file has ended; the next one's begins, unless that would break as well. */
+  /** One upload has ended; start the next, unless it would fail as well. */
   sent(item, changes, onwards = true) {
     this.sending = false;
     this.stop = null;
@@ -104,7 +104,7 @@ export class Batch {
     if (onwards) this.start();
   }
 
-  /** The server has queued it, and leads to its analysis; if the same bytes were handed in before, it says so. */
+  /** The server has queued the file and returned its analysis; it also tells whether the file is known already. */
   taken(item, address) {
     const { origin, pathname, searchParams } = new URL(address);
     const known = searchParams.get("known") && { count: Number(searchParams.get("known")), since: searchParams.get("since") };
@@ -113,7 +113,7 @@ export class Batch {
     else this.watch();
   }
 
-  /** Send it again after a while; the files behind it wait as well. */
+  /** Send the file again after a while; the files behind it wait as well. */
   delay(item, seconds) {
     this.stop = null;
     this.change(item, { state: "delayed" });
@@ -129,7 +129,7 @@ export class Batch {
     this.around.onChange();
   }
 
-  /** Follow the first few analyses that have not ended. */
+  /** Follow the first few unfinished analyses. */
   watch() {
     const busy = this.items.filter((item) => item.address && !item.ended && !this.followed.has(item));
     const active = [...this.followed.keys()].filter((item) => item.state !== "paused").length;
@@ -143,14 +143,14 @@ export class Batch {
     }
   }
 
-  /** Follow it no longer, but the next ones. */
+  /** Stop following this analysis, and follow the next ones. */
   leave(item) {
     this.followed.get(item)?.();
     this.followed.delete(item);
     this.watch();
   }
 
-  /** It is followed on, since it may be resumed elsewhere, and holds up no other. */
+  /** A paused analysis is still followed, because it may be resumed elsewhere, but blocks no other. */
   pause(item, status) {
     if (item.state === "paused") return;
     this.change(item, { state: "paused", status });
@@ -166,7 +166,7 @@ export class Batch {
     }
   }
 
-  /** How many files came to what, in words. */
+  /** Summarise the outcomes. */
   outcomes() {
     const counts = new Map();
     for (const item of this.items.filter((each) => each.ended)) {
@@ -196,7 +196,7 @@ export class Batch {
     this.end(item, await post(`${item.address}/cancel`));
   }
 
-  /** Retry it, or resume it. */
+  /** Retry or resume an analysis. */
   async again(item, act) {
     const status = await post(`${item.address}/${act}`);
     this.change(item, { state: status.state, status, problem: null });
@@ -207,7 +207,7 @@ export class Batch {
     if (await askToDelete(item.address, button)) this.drop(item);
   }
 
-  /** Take a row out of the list; the focus goes to its neighbour. */
+  /** Remove a row from the list; the focus moves to its neighbour. */
   drop(item) {
     const place = this.items.indexOf(item);
     this.items.splice(place, 1);

@@ -1,12 +1,12 @@
-// Asks before an analysis is deleted, in a dialog over the page one is on. What deleting means is said by the
-// server, on the page that asks where there is no script; the dialog shows that page's words.
+// Asks for confirmation before an analysis is deleted, in a dialog over the current page. The server explains the
+// consequences on its own page, for browsers without scripts; the dialog shows the text of that page.
 import { _ } from "../language.js";
 import { post } from "../requests.js";
 
-/** What the page says that asks, as an element; an error with words where there is no such page. */
+/** The content of the confirmation page as an element. Throws an error with a message if there is none. */
 async function question(address) {
   const answer = await fetch(`${address}/delete`).catch(() => null);
-  // Whoever is no longer signed in is led to a page that asks for something else.
+  // Whoever is no longer signed in is redirected to another page.
   const page = answer && !answer.redirected && new DOMParser().parseFromString(await answer.text(), "text/html");
   const section = page && page.querySelector("main > section");
   if (!section) throw new Error(_("Reelproof did not answer."));
@@ -33,7 +33,7 @@ function complain(form, message) {
 }
 
 /**
- * Ask, and delete if that is what the person wants. Throws an error with words where it cannot ask.
+ * Ask, and delete after confirmation. Throws an error with a message if it cannot ask.
  *
  * @param {string} address of the analysis
  * @param {HTMLElement} opener gets the focus back

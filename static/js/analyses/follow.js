@@ -1,4 +1,4 @@
-// Asks for the state of an analysis until it has ended.
+// Polls the state of an analysis until it has ended.
 
 import { askState } from "../requests.js";
 
@@ -14,10 +14,10 @@ const SIGNED_OUT = new Set([401, 403]);
  * @param {string} address of the analysis's state as JSON
  * @param {{onStatus: Function, onEnd: Function, onPause?: Function, onSilence?: Function, onGone?: Function,
  *   onSignedOut?: Function}} tell
- *   onPause is called while the analysis is paused; without it that counts as its end. onGone is called once when
- *   the analysis is there no longer, onSignedOut when whoever looks is not signed in any more; without them that
- *   counts as silence.
- * @param {boolean} eager for a page about this one alone: in the first seconds it asks more often
+ *   onPause is called while the analysis is paused; without it, a pause counts as the end. onGone is called once if
+ *   the analysis no longer exists, onSignedOut if the user is no longer signed in; without them, both count as
+ *   silence.
+ * @param {boolean} eager for a page about a single analysis: poll more often in the first seconds
  * @returns {Function} stops asking
  */
 export function follow(address, tell, eager = false) {
@@ -45,7 +45,7 @@ export function follow(address, tell, eager = false) {
     if (paused) pause = SLOW;
     else if (!content) pause = Math.min(pause * 1.6, SLOW);
     else pause = content.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
-    // A page nobody looks at need not ask as often. Before the listener, whose mistakes must not end it.
+    // A hidden page polls less often. Scheduled before the listener, whose errors must not end the polling.
     setTimeout(ask, document.hidden ? SLOW : pause);
     if (paused) tell.onPause(content);
     else if (content) tell.onStatus(content);

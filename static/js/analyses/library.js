@@ -1,5 +1,5 @@
-// Keeps rows of unfinished analyses up to date, and gathers two analyses to compare.
-// Without this module the page works as it stands: links and forms do the rest.
+// Updates rows of unfinished analyses, and collects two analyses to compare.
+// Without this module the page still works with links and forms.
 import { askToDelete } from "./deleting.js";
 import { byId } from "../dom.js";
 import { follow } from "./follow.js";
@@ -15,7 +15,7 @@ const ENDED = { done: _("Done"), failed: _("Failed"), cancelled: _("Cancelled") 
 document.documentElement.classList.add("scripted");
 closeMenus();
 
-/** A row as the server would show it now, put in place of the one on the page and returned, if there is one. */
+/** Replace a row with the server's current version and return it, if there is one. */
 async function renew(row) {
   const answer = await fetch(window.location.href, { cache: "no-store" }).catch(() => null);
   if (!answer?.ok) return null;
@@ -28,7 +28,7 @@ async function renew(row) {
   return fresh;
 }
 
-/** Keeps the row of an unfinished analysis up to date, also where it is paused or resumed elsewhere. */
+/** Update the row of an unfinished analysis, even if it is paused or resumed elsewhere. */
 function keepUpToDate(row) {
   if (!["queued", "running", "paused"].includes(row.dataset.state)) return;
   const paused = row.dataset.state === "paused";
@@ -73,13 +73,13 @@ document.addEventListener("click", async (event) => {
   window.location.assign(here);
 });
 
-// On a small screen the filters are out of the way unless one is set.
+// On a small screen the filters are collapsed unless one is set.
 const filters = document.querySelector(".filters-more");
 if (filters && window.matchMedia("(max-width: 40em)").matches) {
   filters.open = [...filters.querySelectorAll("select, input")].some((field) => (field.type === "checkbox" ? field.checked : field.value));
 }
 
-// Two analyses of one exhibit can be compared, and two exhibits: one is the reference of the other.
+// Two analyses of one exhibit can be compared, and so can two exhibits, with one as the reference.
 const bar = byId("comparing");
 const boxes = () => [...document.querySelectorAll(".library-pick input")];
 let picked = []; // in the order of ticking
@@ -121,12 +121,12 @@ if (bar) {
   gather(); // a page that comes back may have boxes checked
 }
 
-// Making the sample takes a while, in which the page should not look dead.
+// Creating the sample takes a while; show that something happens.
 const sample = byId("sample");
 sample?.addEventListener("submit", () => { byId("sample-made").hidden = false; });
 window.addEventListener("pageshow", () => { if (sample) byId("sample-made").hidden = true; });
 
-// On the first start the list is empty until the sample has been made, or is promised no longer.
+// On the first start, reload until the sample has appeared or is no longer expected.
 async function lookForSample() {
   const answer = await fetch(window.location.href, { cache: "no-store" }).catch(() => null);
   if (answer?.ok && !(await answer.text()).includes("data-expects-sample")) {

@@ -1,4 +1,4 @@
-// A page of a paused analysis moves on when somebody resumes or cancels it elsewhere.
+// Leaves the page of a paused analysis when somebody resumes or cancels it elsewhere.
 
 import { byId } from "../dom.js";
 import { follow } from "./follow.js";

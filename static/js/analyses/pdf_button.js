@@ -1,5 +1,5 @@
-// The PDF report while it is being made: a button that cannot be used yet becomes the link it is without scripts.
-// Without them the link works too, only later: the server answers once the report is there.
+// The PDF report while it is rendered: a disabled button that becomes a link. Without scripts the link works as
+// well, because the server waits for the report before it responds.
 
 import { byId } from "../dom.js";
 import { _ } from "../language.js";

@@ -1,5 +1,5 @@
-// Follows an analysis or a comparison until it has ended or was paused, then shows its page.
-// Asks often at first and while it runs, less often the longer it waits or does not answer.
+// Follows an analysis or a comparison until it has ended or is paused, then shows its page.
+// Polls often at first and while it runs, less often the longer it waits or does not respond.
 
 import { byId } from "../dom.js";
 import { follow } from "./follow.js";

@@ -1,10 +1,10 @@
-// One file of a batch: its row, from waiting to be sent to its verdict. The row is drawn from what the item
-// knows; buttons say what is wanted and leave it to the batch.
+// One file of a batch: its row, from waiting for the upload to the verdict. Buttons report the wanted act to the
+// batch.
 import { byId } from "../dom.js";
 import { day, fileSize, printable, probability } from "../formats.js";
 import { _, ngettext, percentDone } from "../language.js";
 
-/** What became of a file, as it stands in a sentence, by verdict or state. */
+/** The outcome of a file as part of a sentence, by verdict or state. */
 export const OUTCOMES = {
   manipulated: _("manipulated"),
   "no manipulation found": _("no manipulation found"),
@@ -21,7 +21,7 @@ const VERDICTS = {
   inconclusive: _("Inconclusive"),
 };
 
-// What each state reads like, whether its bar moves (null: no bar), and what can be done in it.
+// Text of each state, whether its bar moves (null: no bar), and the possible acts.
 const STATES = {
   unfit: { words: () => _("Cannot be accepted"), bar: null, acts: ["remove"] },
   waiting: { words: () => _("Not sent yet"), bar: null, acts: ["remove"] },
@@ -87,27 +87,27 @@ export class Item {
     return this.row.querySelector(`[data-part="${name}"]`);
   }
 
-  /** Not on the server yet: lost when the page is left. */
+  /** Whether the file is not on the server yet and is lost when the page is left. */
   get unsent() {
     return ["waiting", "delayed", "sending", "storing"].includes(this.state);
   }
 
-  /** Nothing more will happen to it by itself. */
+  /** Whether nothing more happens without the user. */
   get ended() {
     return !this.unsent && !["queued", "running", "paused"].includes(this.state);
   }
 
-  /** What became of it, for the summary and for screen readers. */
+  /** The outcome, for the summary and for screen readers. */
   get outcome() {
     return this.state === "done" ? this.status.verdict : this.state;
   }
 
-  /** Whether the same file would be refused again, or fail again: the engine's own errors need no remedy. */
+  /** Whether the same file would be refused or fail again: errors of the engine have no remedy. */
   get unreadable() {
     return this.state === "refused" ? this.unfit : this.state === "failed" && this.status?.remedy === "";
   }
 
-  /** Change something and draw the row anew. */
+  /** Change something and redraw the row. */
   set(changes) {
     Object.assign(this, changes);
     this.draw();

@@ -1,9 +1,9 @@
-// Hands one file in: checked before, with its progress, and with words for what goes wrong.
+// Uploads one file: checks it first, reports progress, and explains errors.
 import { fileSize } from "../formats.js";
 import { _ } from "../language.js";
 import { tokenHeaders } from "../requests.js";
 
-/** What is the matter with a file that need not be sent to be refused, and what to do; null if nothing. */
+/** The problem and remedy of a file that would be refused anyway; null if there is none. */
 export function unfit(file, limit, room) {
   if (file.size === 0) {
     return [_("The file is empty: it holds no bytes."), _("Check the file on your disk, then hand it in again.")];
@@ -57,7 +57,7 @@ function refusal(request) {
  *   onBroken: Function, onStopped: Function, onTooOften: Function}} tell one of the last six is called in the end:
  *   with the analysis's address; with error and remedy; likewise; likewise; with nothing; with the seconds to wait before the
  *   same form may be sent again
- * @returns {Function} stops it; once everything was sent that would no longer help, and does nothing
+ * @returns {Function} stops the upload; has no effect once everything was sent
  */
 export function send(action, body, tell) {
   const request = new XMLHttpRequest();

@@ -1,4 +1,4 @@
-// Two analyses of one exhibit: one picture, one timeline, two lanes a person.
+// Two analyses of one exhibit: one picture, one timeline, two lanes for each person.
 
 import { byId, el } from "../dom.js";
 import { timecode } from "../formats.js";

@@ -1,4 +1,4 @@
-// Choosing and dropping files, and the queue they go through. Without this module the form sends one file.
+// Chooses and drops files and queues them. Without this module the form sends one file.
 import { Batch } from "./batch.js";
 import { byId } from "../dom.js";
 import { _, ngettext } from "../language.js";
@@ -68,7 +68,7 @@ window.addEventListener("beforeunload", (event) => {
   if (batch.unsent) event.preventDefault();
 });
 
-// The whole page takes a drop: a file dropped beside the target must not replace the page.
+// The whole page accepts drops: a file dropped beside the target must not replace the page.
 let depth = 0;
 const carriesFiles = (event) => event.dataTransfer && [...event.dataTransfer.types].includes("Files");
 

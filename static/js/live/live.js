@@ -1,5 +1,5 @@
-// Follows a live session: asks twice a second for what changed, not while nobody looks, and less often
-// where nothing comes. A picture and its boxes are put in place together.
+// Follows a live session: polls twice a second, not while the page is hidden, and less often without changes.
+// A picture and its boxes are inserted together.
 
 import { byId } from "../dom.js";
 import { _ } from "../language.js";
@@ -17,7 +17,7 @@ let pause = QUICK;
 let timer = 0;
 let asking = false;
 
-/** The picture at an address, decoded; none if it is gone already. */
+/** The decoded picture at an address; null if it is gone already. */
 async function loaded(address) {
   const image = new Image();
   image.id = "picture";
@@ -31,7 +31,7 @@ async function loaded(address) {
   }
 }
 
-/** Only what is new: a selection or a place scrolled to stays. */
+/** Replace only what changed, to keep selections and scroll positions. */
 function replace(name, markup) {
   if (html.get(name) === markup) return;
   html.set(name, markup);

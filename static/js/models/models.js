@@ -1,5 +1,5 @@
-// Says that a model is being checked.
-// Without this module the form works as it stands.
+// Shows that a model is being checked.
+// Without this module the form still works.
 
 import { byId } from "../dom.js";
 

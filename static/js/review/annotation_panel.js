@@ -28,7 +28,7 @@ export class AnnotationPanel {
     const { annotations, current } = this.desk;
     const inForce = new Set(current.map((one) => one.id));
     const gone = withdrawals(annotations);
-    // A withdrawal shows with what it took back; one that was imported and took nothing back shows by itself.
+    // A withdrawal is shown with the annotation it withdrew; an imported one without effect is shown by itself.
     const rows = [...annotations].reverse()
       .filter((one) => one.kind !== "withdrawal" || (!verified(one) && gone.get(one.about) !== one));
     const history = byId("history");
@@ -105,7 +105,7 @@ export class AnnotationPanel {
     });
   }
 
-  /** I and O: the moment on show becomes the start or the end of the stretch being marked. */
+  /** I and O: set the start or end of the marked stretch to the current moment. */
   markAt(edge) {
     if (this.desk.data.still) return;
     const time = Math.round(this.desk.player.time * 1000) / 1000;

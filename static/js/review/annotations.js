@@ -1,9 +1,9 @@
-// Annotations: their order, which of them are current, and their words. The rules are those of
+// Annotations: their order, which of them are current, and their texts. The rules are those of
 // `reports.review.annotations.current`.
 
 import { _ } from "../language.js";
 
-/** Whether its author handed it in, rather than somebody else who imported it. */
+/** Whether the author recorded or imported it, rather than somebody else. */
 export const verified = (annotation) => !annotation.imported_by;
 
 function subject(annotation) {
@@ -15,18 +15,18 @@ function subject(annotation) {
   return JSON.stringify(about ? [annotation.kind, ...about, ...imported] : [annotation.kind, annotation.id]);
 }
 
-/** By time made; Python and JavaScript write fractions of a second differently. */
+/** By time; Python and JavaScript format fractions of a second differently. */
 export function inOrder(annotations) {
   return [...annotations].sort((a, b) => Date.parse(a.made) - Date.parse(b.made) || (a.id < b.id ? -1 : 1));
 }
 
-/** Whether `withdrawal` takes `other` back; of what was imported, only what came in the same way, if it was itself. */
+/** Whether `withdrawal` withdraws `other`; an imported one affects only what was imported in the same way. */
 export function mayWithdraw(withdrawal, other) {
   if (!verified(withdrawal)) return withdrawal.author === other.author && withdrawal.imported_by === other.imported_by;
   return withdrawal.author === other.author || withdrawal.author === other.imported_by;
 }
 
-/** By id of what was withdrawn, the first withdrawal that took it back. */
+/** Withdrawn ids, with the first withdrawal of each. */
 export function withdrawals(annotations) {
   const ordered = inOrder(annotations);
   const byId = new Map(ordered.map((one) => [one.id, one]));
@@ -38,7 +38,7 @@ export function withdrawals(annotations) {
   return found;
 }
 
-/** Who said it or, where that is not verified, who imported it and whom it names. */
+/** The author or, if not verified, the importer and the named author. */
 export function byline(annotation) {
   if (verified(annotation)) return annotation.author;
   return _("imported by %(importer)s, said to be by %(author)s, not verified", {
@@ -46,7 +46,7 @@ export function byline(annotation) {
   });
 }
 
-/** Nothing withdrawn, and each author's newest annotation of each subject. */
+/** The newest annotation of each author on each subject, without withdrawn ones. */
 export function current(annotations) {
   const ordered = inOrder(annotations);
   const gone = withdrawals(ordered);
@@ -59,7 +59,7 @@ export function current(annotations) {
   return [...newest.values()];
 }
 
-/** What of `standing` says the same already, by the same author; a new one without a note says no more than it. */
+/** The annotation in `standing` by the same author that says the same; a new one without a note would add nothing. */
 export function alreadySaid(annotation, standing) {
   const said = { person: null, ...annotation };
   if (!said.note) delete said.note;
@@ -68,7 +68,7 @@ export function alreadySaid(annotation, standing) {
 }
 
 const OPINION = { agree: _("Agrees"), disagree: _("Disagrees"), unsure: _("Unsure") };
-// Of a segment that was looked at and not flagged there is nothing of the machine's to agree with.
+// For a segment that is not flagged, there is no finding to agree with.
 const OF_UNFLAGGED = { agree: _("Shows manipulation"), disagree: _("Shows no manipulation"), unsure: _("Unsure") };
 
 function stretchWords({ start, end, person }, timecode) {
@@ -76,7 +76,7 @@ function stretchWords({ start, end, person }, timecode) {
   return person ? _("%(start)s to %(end)s, person %(person)s", times) : _("%(start)s to %(end)s", times);
 }
 
-/** How much of a marked stretch lies within the `flagged` segments, of its person if it names one: see marked_stretches.py. */
+/** How much of a marked stretch lies within `flagged` segments, of its person if it names one: see marked_stretches.py. */
 export function flaggedOf({ start, end, person }, flagged) {
   const inside = flagged
     .filter((one) => (!person || one.person === person) && one.start <= end && one.end >= start)
@@ -96,7 +96,7 @@ const MARKED = {
   all: _("Manipulated, flagged by the machine as well"),
 };
 
-/** One annotation in words: its subject and its verdict; `flagged`: how much of what it is about is ("all", "part", "nothing"). */
+/** Describe an annotation: subject and verdict. `flagged`: how much of its subject is flagged ("all", "part", "nothing"). */
 export function annotationWords(annotation, timecode, flagged = "all") {
   const { kind, verdict, person, into, name, segment } = annotation;
   const isOf = (about, said, mark = "none") => ({ about, verdict: said, mark });

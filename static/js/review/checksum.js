@@ -1,6 +1,6 @@
-// One text and one SHA-256 for the same annotations, whoever computes them.
+// The same text and SHA-256 for the same annotations as computed by Python.
 
-/** JSON with sorted keys and no spaces, as Python's json.dumps writes it with ensure_ascii off. */
+/** JSON with sorted keys and no spaces, equal to Python's json.dumps with ensure_ascii off. */
 export function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value !== null && typeof value === "object") {

@@ -1,4 +1,4 @@
-// What the desk's buttons, sliders, tabs and keys do.
+// Buttons, sliders, tabs and keys of the desk.
 
 import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
@@ -7,7 +7,7 @@ import { lightbox } from "./pictures.js";
 import { playbackKeys, press, wirePlayback } from "./playback.js";
 import { say } from "./toast.js";
 
-/** Connects them to `desk`, once. */
+/** Connect the controls to `desk`, once. */
 export function wireControls(desk) {
   const { player } = desk;
   wirePlayback(player, desk.timeline);
@@ -33,7 +33,7 @@ export function wireControls(desk) {
   }
   lightbox();
   wireTabs(desk);
-  const judge = (verdict) => (event) => { if (!event.repeat) desk.judgeSegment(verdict); }; // a held key says it once
+  const judge = (verdict) => (event) => { if (!event.repeat) desk.judgeSegment(verdict); }; // a held key counts once
   const shared = {
     n: () => desk.neighbour(1), p: () => desk.neighbour(-1), a: judge("agree"), d: judge("disagree"), u: judge("unsure"),
     "?": () => byId("keys").showModal(),
@@ -44,7 +44,7 @@ export function wireControls(desk) {
 async function saveAnnotations(desk) {
   try {
     await desk.store.save();
-  } catch (problem) { // served over plain HTTP, a page can compute no checksum
+  } catch (problem) { // over plain HTTP, browsers cannot compute the checksum
     console.error(problem);
     desk.complain(_("The file could not be made. Open this page from disk or over HTTPS and save again."));
     return;
@@ -63,7 +63,7 @@ function videoKeys(desk) {
   };
 }
 
-/** Zoom and pan of a photo, by buttons and keys. */
+/** Zoom and pan of a photo with buttons and keys. */
 function photoKeys(photo) {
   const acts = { "photo-out": () => photo.step(-1), "photo-in": () => photo.step(1), "photo-fit": () => photo.whole(), "photo-pixels": () => photo.pixels() };
   for (const [id, act] of Object.entries(acts)) press(id, act);

@@ -1,18 +1,18 @@
-// The analysis as arrays: what the machine recorded, and the persons as the reviewers see them.
+// The analysis as arrays: the machine's scores, and the persons after the reviewers' changes.
 
 import { _ } from "../language.js";
 import { lowerBound } from "../numbers.js";
 import { inOrder, current, verified } from "./annotations.js";
 
-const STALE = 0.3; // seconds; a box is not carried over a longer gap
+const STALE = 0.3; // seconds; a box is not extended over a longer gap
 
 const FIELDS = [["time", Float64Array], ["track", Int32Array], ["box", Float32Array], ["score", Float64Array],
   ["smooth", Float64Array], ["interpolated", Uint8Array], ["low", Float64Array], ["high", Float64Array],
   ["reach", Float32Array]];
 
 /**
- * The scores of one face in order of time. A score is NaN where the face could not be judged; `reach` is how long
- * after each one the line goes on to the next, in seconds.
+ * The scores of one face in order of time. A score is NaN if the face could not be judged; `reach` is for how
+ * many seconds the line continues after each one.
  */
 function arrays(person, rules, outline) {
   const numbers = (values) => Float64Array.from(values, (value) => (value === null ? NaN : value));
@@ -32,7 +32,7 @@ const momentsOf = (byPerson) => {
   return Float64Array.from(moments).sort();
 };
 
-/** What `review.json` holds, ready to be looked up by time. Of a long analysis it is an outline, for `fillStretch`. */
+/** Prepare `review.json` for lookup by time. A long analysis has an outline, for `fillStretch`. */
 export function prepare(raw) {
   const scores = new Map(raw.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)]));
   const data = { raw, scores, frames: momentsOf(scores), still: raw.media.kind === "image", pieces: new Map() };
@@ -45,7 +45,7 @@ export function prepare(raw) {
   return data;
 }
 
-/** Puts stretch number `index`, with some more on either side, in the place of its outline. */
+/** Replace the outline of stretch number `index`, and a little on both sides, with its scores. */
 export function fillStretch(data, index, persons) {
   const [from, to] = bounds(data, index);
   const scores = new Map(persons.map((person) => [person.id, part(arrays(person, data.raw.rules), from, to)]));
@@ -91,7 +91,7 @@ function joinedArrays(Kind, parts) {
   return all;
 }
 
-/** The middle half of the scores around each one, as wide as the median looks: how unsure the line is. */
+/** The middle half of the scores within the median window around each one: how uncertain the line is. */
 function spread(scores, window) {
   const count = scores.time.length;
   scores.low = new Float64Array(count).fill(NaN);
@@ -113,7 +113,7 @@ function spread(scores, window) {
   }
 }
 
-/** Indices of judged scores, in order, by the machine's track. */
+/** Indices of judged scores in order, by track. */
 export function usableByTrack(scores) {
   const tracks = new Map();
   for (let i = 0; i < scores.time.length; i += 1) {
@@ -131,20 +131,20 @@ function letters(rank) {
   return text;
 }
 
-/** What a person is called whom nobody has named. */
+/** The default name of a person. */
 export const personName = (person) => _("Person %(person)s", { person });
 
 /**
- * The persons after what reviewers renamed, merged and split. Reports keep the machine's letters and list what
- * reviewers said; by the same rules annotations are checked, by `_tracks` in `reports/review/annotations.py`, and
- * `tests/reports/reviewed_persons.py` holds the two together.
- * Each has an id, a name, the tracks it consists of, and its scores as arrays. Acts whose author is not verified change nothing.
+ * The persons after the reviewers' renames, merges and splits. Reports keep the machine's letters and list the
+ * changes; `_tracks` in `reports/review/annotations.py` checks annotations by the same rules, and
+ * `tests/reports/reviewed_persons.py` compares both.
+ * Each has an id, a name, tracks, and scores as arrays. Acts of unverified authors change nothing.
  */
 export function reviewedPersons(data, annotations) {
   const tracks = new Map(data.raw.persons.map((person) => [person.id, new Set(person.tracks)]));
   const names = new Map(data.raw.persons.map(({ id }) => [id, personName(id)]));
   const acts = current(annotations).filter(verified);
-  // Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
+  // Each split has its own letter, withdrawn or not, so that a name cannot pass to another person.
   const splits = inOrder(annotations).filter((one) => one.kind === "split" && verified(one)).map((one) => one.id);
   for (const act of acts) {
     const own = tracks.get(act.person);
@@ -179,7 +179,7 @@ function scoresOf(data, id, tracks) {
     : Kind.from(picked, ([one, i]) => one[name][i])]));
 }
 
-/** Where a face is at a time, between two scores in a straight line; null where it is not seen. */
+/** The position of a face at a time, interpolated between two scores; null if it is not visible. */
 export function boxAt(scores, time) {
   const after = lowerBound(scores.time, time - 1e-6);
   const at = (i) => scores.box.subarray(4 * i, 4 * i + 4);

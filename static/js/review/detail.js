@@ -1,18 +1,18 @@
-// Reads a long analysis stretch by stretch: what is looked at first, then the rest.
+// Loads a long analysis in stretches: first the visible one, then the rest.
 
 import { fillStretch } from "./data.js";
 
 const AT_ONCE = 2;
-const AGAIN = 5_000; // ms until a stretch that could not be read is asked for again
+const AGAIN = 5_000; // ms before a failed stretch is requested again
 
-/** Fills `data` from the address its outline names; `filled(from, to)` hears of each stretch that is there. */
+/** Fill `data` from the address in its outline; `filled(from, to)` is called for each loaded stretch. */
 export class Detail {
   constructor(data, filled) {
     this.data = data;
     this.filled = filled;
     this.asked = new Set();
     this.running = 0;
-    this.first = 0; // the stretch that is looked at
+    this.first = 0; // the visible stretch
     this.last = 0;
   }
 
@@ -20,7 +20,7 @@ export class Detail {
 
   has(time) { return this.data.pieces.has(Math.min(Math.floor(time / this.data.raw.outline.stretch), this.data.stretches - 1)); }
 
-  /** Says which seconds are looked at, so that these come next. */
+  /** Load the stretches of these seconds next. */
   want(from, to) {
     const { stretch } = this.data.raw.outline;
     this.first = Math.floor(from / stretch);
@@ -43,7 +43,7 @@ export class Detail {
 
   async #read(index) {
     const { stretch, scores } = this.data.raw.outline;
-    const around = this.data.raw.rules.median_window; // of what lies beside it the band is made too
+    const around = this.data.raw.rules.median_window; // the band also depends on scores beside the stretch
     this.asked.add(index);
     this.running += 1;
     try {

@@ -1,4 +1,4 @@
-// What another threshold would flag, by the rules of detector.segments.rules. Exploration only.
+// Segments at another threshold, by the rules of detector.segments.rules. For exploration only.
 
 import { usableByTrack } from "./data.js";
 
@@ -34,10 +34,10 @@ function median(values) {
   return sorted.length % 2 ? sorted[Math.floor(half)] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** The number of the sampling interval that a time lies in, which was rounded to a ten-thousandth. */
+/** The number of the sampling interval of a time, which was rounded to a ten-thousandth. */
 export const sampleOf = (time, rules) => Math.floor((time + 6e-5) * rules.sample_rate);
 
-/** Whether what is sampled from one time to another is long enough, the last one's sampling interval included. */
+/** Whether an interval is long enough, including the sampling interval of its last sample. */
 function isLongEnough(start, end, rules) {
   if (end <= start && rules.minimum_duration > 0) return false;
   const samples = sampleOf(end, rules) - sampleOf(start, rules) + 1;
@@ -58,7 +58,7 @@ function intervals(times, values, rules, enter) {
   return out.filter(([first, last]) => isLongEnough(times[first], times[last], rules));
 }
 
-/** The median within the window around each time, of at least one neighbour on either side; of two, the lower. */
+/** The median in a window around each time, with at least one neighbour on each side; of two values, the lower. */
 function slidingMedian(times, values, window) {
   return values.map((_, i) => {
     const near = values.filter((__, j) => Math.abs(i - j) <= 1 || Math.abs(times[j] - times[i]) <= window / 2 + 1e-9);
@@ -66,7 +66,7 @@ function slidingMedian(times, values, window) {
   });
 }
 
-/** What is flagged in a person's tracks that are each too short: laid end to end, they are judged as one track. */
+/** Intervals in tracks that are too short by themselves: laid end to end, they count as one track. */
 function inPieces(tracks, rules, enter) {
   const line = [];
   let end = 0;

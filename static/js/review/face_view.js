@@ -3,18 +3,18 @@
 import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
 
-const ROOM = 1.5; // side of what is shown, in sizes of the face
-const WIDE = 640; // px of a canvas, about, where the enlargement is not chosen
+const ROOM = 1.5; // side of the shown part, relative to the face
+const WIDE = 640; // px of a canvas, about, if no enlargement was chosen
 const MOST = 4096; // px of a canvas
 const TIMES = [1, 2, 4, 8, 16];
-const DRAGGED = 5; // screen pixels: farther than this is no click
+const DRAGGED = 5; // screen pixels; a longer movement is not a click
 const BLOCK = 8; // px, ISO/IEC 10918-1
 
 export class FaceView {
   constructor(desk) {
     this.desk = desk;
-    this.times = null; // null: as it fits
-    this.drawn = null; // which face was drawn the last time, how many times enlarged, and its part of the picture
+    this.times = null; // null: automatic
+    this.drawn = null; // the last drawn face, enlargement and part of the picture
     const score = ({ scores }) => (Number.isNaN(scores.smooth[0]) ? -1 : scores.smooth[0]);
     this.chosen = [...desk.persons].sort((a, b) => score(b) - score(a))[0]?.id ?? null;
     byId("face-choice").addEventListener("change", (event) => this.choose(event.target.value));
@@ -43,7 +43,7 @@ export class FaceView {
     this.draw();
   }
 
-  /** The face at a pixel of the photo is chosen, and its finding if it has one; of several the smallest. */
+  /** Choose the face at a pixel of the photo, and its finding if it has one; of several the smallest. */
   #press({ x, y }) {
     const size = (face) => face.scores.box[2] - face.scores.box[0];
     const [hit] = this.desk.persons.filter(({ scores }) => x >= scores.box[0] && y >= scores.box[1] && x <= scores.box[2] && y <= scores.box[3])
@@ -66,7 +66,7 @@ export class FaceView {
     if (byId("face-panel").hidden) return;
     byId("face-choice").replaceChildren(...desk.persons.map((one) => el("option", { value: one.id, selected: one.id === face.id }, one.name)));
     const { media } = desk.data.raw;
-    const own = picture.naturalWidth / media.width; // pixels of what is shown for one of the exhibit's
+    const own = picture.naturalWidth / media.width; // pixels of the shown picture per pixel of the exhibit
     const part = this.#part(own, picture);
     const possible = TIMES.filter((times) => times === 1 || times * Math.max(part.width, part.height) <= MOST);
     const fitting = Math.max(...possible.filter((times) => times === 1 || times * part.width <= WIDE));
@@ -92,7 +92,7 @@ export class FaceView {
     if (other) this.#centre();
   }
 
-  /** What is wider than its frame is shown from its middle, where the face is. */
+  /** Scroll wide content to its middle, where the face is. */
   #centre() {
     for (const frame of document.querySelectorAll(".face-frame")) {
       frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
@@ -109,7 +109,7 @@ export class FaceView {
     return { x: x0, y: y0, width: Math.max(1, x1 - x0), height: Math.max(1, y1 - y0) };
   }
 
-  /** The part as it was examined: on a plain ground where it is transparent. */
+  /** The part as it was analysed: on a plain background where it is transparent. */
   #copy(picture, { x, y, width, height }) {
     const canvas = el("canvas", { width, height });
     const pen = canvas.getContext("2d");
@@ -127,7 +127,7 @@ export class FaceView {
     pen.drawImage(from, 0, 0, canvas.width, canvas.height);
     if (!byId("face-grid").checked) return;
     const { width, height, rotation } = this.desk.data.raw.media;
-    // A turned picture's blocks begin at another of its corners.
+    // The blocks of a turned picture start at another corner.
     const shifted = own === 1 && !this.desk.data.raw.photo.copy;
     const right = shifted && (rotation === 90 || rotation === 180) ? width % BLOCK : 0;
     const bottom = shifted && (rotation === 180 || rotation === 270) ? height % BLOCK : 0;

@@ -1,10 +1,10 @@
-// Where the keyboard is and what was typed, while what holds it is drawn anew.
+// Keeps the keyboard focus and typed text while an element is redrawn.
 
 const nameOf = (element) => (element.id ? `#${CSS.escape(element.id)}` : `[data-focus="${CSS.escape(element.dataset.focus)}"]`);
 
 /**
- * Draw what is inside `place` anew. The focus goes to what took the place of the focused element, by its id or
- * `data-focus`; where nothing did, to the next one that can have it, or else to `place`.
+ * Redraw the content of `place`. The focus moves to the replacement of the focused element, by id or
+ * `data-focus`; without one, to the next focusable element, or else to `place`.
  */
 export function keepFocus(place, draw) {
   const focused = document.activeElement;
@@ -28,7 +28,7 @@ export function keepFocus(place, draw) {
 
 const TYPED_INTO = "input[id], select[id], textarea[id]";
 
-/** Draw what is inside `place` anew with what was typed, ticked or chosen in its fields and not sent: by their ids. */
+/** Redraw the content of `place` and restore unsent values of its fields, by id. */
 export function keepTyped(place, draw) {
   const typed = new Map([...place.querySelectorAll(TYPED_INTO)].filter(isChanged).map((field) => [field.id, field]));
   draw();

@@ -1,4 +1,4 @@
-// Keys of the review desk. Never while typing, never with a modifier that belongs to the browser.
+// Keys of the review desk. Inactive while typing, and with modifiers that belong to the browser.
 
 import { _ } from "../language.js";
 
@@ -32,7 +32,7 @@ export function listen(actions) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.(TYPING) || document.querySelector("dialog[open]")) return;
     const space = event.key === " ";
-    if (space && event.target.closest?.(PRESSED)) return; // it presses what has the focus
+    if (space && event.target.closest?.(PRESSED)) return; // the space bar presses the focused element
     if (event.key.startsWith("Arrow") && event.target.closest?.("input[type=range], [role=tab], .menu")) return;
     const name = space ? "space" : event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const action = actions[event.shiftKey && name.startsWith("Arrow") ? `Shift+${name}` : name];

@@ -1,4 +1,4 @@
-// The lanes of the desk's timeline: what stands in each, their names, and what another threshold would flag in them.
+// The lanes of the desk's timeline: content, names, and segments at another threshold.
 
 import { byId, el } from "../dom.js";
 import { _, decimal, ngettext, parameter } from "../language.js";
@@ -6,7 +6,7 @@ import { verified } from "./annotations.js";
 import { wouldFlag } from "./explore.js";
 import { ROOMY } from "./timeline.js";
 
-/** A lane a person, below it those of other models. */
+/** A lane for each person, and below it those of other models. */
 export function lanesOf(desk) {
   const { rules } = desk.data.raw;
   const spans = desk.current.filter((one) => one.kind === "span" && verified(one));
@@ -21,7 +21,7 @@ export function lanesOf(desk) {
   }, ...byOthers(desk.data, person)]);
 }
 
-/** Those of other models: of the machine's own persons, which no reviewer changed. */
+/** Lanes of other models: for the machine's own persons, unchanged by reviewers. */
 function byOthers(data, person) {
   return data.others.filter((other) => other.scores.has(person.id)).map((other) => ({
     id: `${person.id}-${other.number}`,
@@ -38,7 +38,7 @@ function byOthers(data, person) {
 export class LaneList {
   constructor(desk) {
     this.desk = desk;
-    this.named = null; // the lanes whose names are on the page
+    this.named = null; // the lanes whose names are shown
   }
 
   draw() {

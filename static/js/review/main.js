@@ -1,4 +1,4 @@
-// The review desk: player, timeline, lists and annotations of one analysis, and what is chosen among them.
+// The review desk: player, timeline, lists and annotations of one analysis, and the current choice.
 
 import { byId } from "../dom.js";
 import { Drafts } from "../drafts.js";
@@ -22,7 +22,7 @@ import { Timeline } from "./timeline.js";
 import { say } from "./toast.js";
 
 /**
- * `data` is what the machine recorded. `persons` are its persons as reviewers see them. `lanes` are the rows of the timeline. `annotations` are all there are, `current` those that stand.
+ * `data` are the machine's findings, `persons` its persons after the reviewers' changes, `lanes` the rows of the timeline, `annotations` all annotations, `current` the current ones.
  */
 class Desk {
   constructor(raw, store, annotations) {
@@ -33,7 +33,7 @@ class Desk {
     this.peaks = raw.segments.flatMap((segment) => segment.peaks);
     this.drafts = new Drafts(raw.analysis.id, store.author ?? "");
     this.chosen = null;
-    this.recording = Promise.resolve(true); // what is under way
+    this.recording = Promise.resolve(true); // the recording in progress
     this.explored = null;
     this.#take(annotations);
     const flagged = new Set(raw.segments.filter((segment) => segment.flagged).map((segment) => segment.person));
@@ -68,7 +68,7 @@ class Desk {
     this.owners = new Map(this.segments.map((segment) => [segment.id, this.#owner(segment)]));
   }
 
-  /** The person most of a segment's samples belong to, now that persons may have been merged or split. */
+  /** The person with most of a segment's samples, after merges and splits. */
   #owner(segment) {
     const machine = this.data.scores.get(segment.person);
     const counts = new Map();
@@ -91,16 +91,16 @@ class Desk {
   personOf(segment) { return this.owners.get(segment.id); }
   nameOf(segment) { return this.personOf(segment)?.name ?? personName(segment.person); }
   annotationsOf(id) { return this.current.filter((one) => one.kind === "segment" && one.segment === id); }
-  /** Whether a segment is flagged, or only looked at. */
+  /** Whether a segment is flagged. */
   flags(id) { return this.segments.find((one) => one.id === id)?.flagged ?? true; }
-  /** How much of what an annotation is about is flagged: "all", "part" or "nothing". */
+  /** How much of the subject of an annotation is flagged: "all", "part" or "nothing". */
   flagged(annotation) {
     if (annotation.kind === "span") return flaggedOf(annotation, this.segments.filter((one) => one.flagged));
     return this.flags(annotation.segment) ? "all" : "nothing";
   }
   author() { return this.store.author || reviewer.get(); }
 
-  /** A stretch of a long analysis is there. Drawn at once if it shows; persons and counts when all are. */
+  /** A stretch of a long analysis was loaded. Redraw if it is visible; update persons and counts after the last one. */
   #filled(from, to) {
     const { time } = this.player;
     const shows = !this.timeline || (from < this.timeline.to && to > this.timeline.from && this.timeline.to - this.timeline.from < this.data.raw.media.duration / 2);
@@ -164,7 +164,7 @@ class Desk {
   }
 
   async judgeSegment(verdict) {
-    if (!this.chosen && !this.store.silent) { // one is chosen wherever there is one
+    if (!this.chosen && !this.store.silent) { // choose a segment if there is any
       this.tab("annotations");
       this.complain(_("Nothing is flagged that you could judge by itself. Judge the whole exhibit under “Annotations”."));
       return;
@@ -186,8 +186,8 @@ class Desk {
   withdraw(annotation) { return this.record({ kind: "withdrawal", about: annotation.id }, _("Withdrawn; it stays in the history.")); }
 
   /**
-   * Adds one annotation once those before it are recorded: a second press meets what the first one made. Asks
-   * for a name where there is none yet. Whether it stands.
+   * Add one annotation after those before it are recorded, so that a second press sees the result of the first.
+   * Asks for a name if there is none yet. Returns whether it was recorded.
    */
   record(annotation, words) {
     this.recording = this.recording.then(() => this.#record(annotation, words));
@@ -203,7 +203,7 @@ class Desk {
     if (!author) return false;
     if (annotation.kind === "withdrawal" && !this.current.some((one) => one.id === annotation.about)) return true;
     try {
-      this.#take(await this.store.load()); // others, or oneself in another tab, may have said something since
+      this.#take(await this.store.load()); // somebody else, or another tab, may have added annotations
       let made = alreadySaid({ author, ...annotation }, this.current);
       if (!made) {
         const before = new Set(this.annotations.map((one) => one.id));
@@ -214,7 +214,7 @@ class Desk {
       say(words, made && annotation.kind !== "withdrawal" ? { label: _("Undo"), run: () => this.withdraw(made) } : null);
       return true;
     } catch (problem) {
-      this.drafts.keep(); // signing out elsewhere empties what the browser keeps
+      this.drafts.keep(); // signing out elsewhere clears the browser's storage
       this.complain(problem.message);
       return false;
     }
@@ -249,7 +249,7 @@ class Desk {
     }
   }
 
-  /** Show what another threshold would flag; null: none. */
+  /** Show the segments at another threshold; null: none. */
   explore(value) {
     this.explored = value;
     byId("explore").value = value ?? this.data.raw.rules.enter;
@@ -257,7 +257,7 @@ class Desk {
   }
 }
 
-/** Brings the page to life. `raw` is `review.json`. */
+/** Start the desk. `raw` is `review.json`. */
 export async function open(raw, store) {
   const root = byId("review");
   const annotations = await store.load();

@@ -1,4 +1,4 @@
-// What is drawn over the exhibit in step with the picture: boxes with their scores, heatmaps, and a photo itself
+// Drawings over the exhibit, in step with the picture: boxes with scores, heatmaps, and the enlarged photo.
 // where it is enlarged.
 
 import { byId } from "../dom.js";
@@ -12,8 +12,8 @@ const LABEL = 18; // px: height of a label
 
 export class Overlay {
   /**
-   * `view` says what is drawn of an analysis: `persons()`, `flagged()`, which is the set of their ids, `peaks()`, and
-   * `rules`. `photo` is where a photo is looked at, null for a video. `redraw` is called once a heatmap is there.
+   * `view` provides what to draw: `persons()`, `flagged()`, the set of their ids, `peaks()`, and
+   * `rules`. `photo` is the photo view, null for a video. `redraw` is called when a heatmap was loaded.
    */
   constructor(data, view, photo, redraw) {
     this.data = data;
@@ -22,19 +22,19 @@ export class Overlay {
     this.redraw = redraw;
     this.boxes = true;
     this.heat = 0.75;
-    this.dim = 0; // of a photo, to black at 1, where heat alone is to be seen
+    this.dim = 0; // darkening of a photo, up to 1, while only the heatmap is shown
     this.canvas = byId("boxes");
     this.still = byId("still");
     const style = getComputedStyle(this.canvas);
     this.ground = style.getPropertyValue("--behind-pictures");
     this.under = style.getPropertyValue("--under-pictures"); // a photo's transparent parts
     this.maps = new Map();
-    this.drawn = []; // the last time, for tests
-    this.labels = []; // where those of the last time lie
+    this.drawn = []; // the last drawing, for tests
+    this.labels = []; // positions of the last labels
     if (data.still) for (const peak of view.peaks()) this.#map(peak);
   }
 
-  /** Where frame pixels lie on the canvas: the picture is fitted into the stage. */
+  /** Where frame pixels are on the canvas: the picture is fitted into the stage. */
   #fit(box) {
     const { width, height } = this.data.raw.media;
     if (this.photo) return this.photo.place(box);
@@ -42,7 +42,7 @@ export class Overlay {
     return { box, scale, x: (box.width - scale * width) / 2, y: (box.height - scale * height) / 2 };
   }
 
-  /** Draws all of it as it is at a time, on a stage of that size. */
+  /** Draw everything for a moment on a stage of this size. */
   draw(time, size) {
     const { box, scale, x, y } = this.#fit(size);
     const dense = window.devicePixelRatio || 1;
@@ -58,8 +58,8 @@ export class Overlay {
     if (this.photo) this.#drawPhoto(pen, x, y, scale, dense, size);
     this.#drawMaps(pen, x, y, scale, time);
     if (this.boxes) {
-      // Those with a finding last, so that no neighbour's box lies over theirs; but theirs are named first, since
-      // in a group photo there is no room for all labels.
+      // Boxes of flagged persons are drawn last, so that no neighbour covers them, but labelled first, because
+      // a group photo has no room for all labels.
       const flagged = this.view.flagged();
       const persons = [...this.view.persons()].sort((a, b) => flagged.has(a.id) - flagged.has(b.id));
       const named = persons.map((person) => this.#drawBox(pen, person, x, y, scale, time)).reverse();
@@ -68,7 +68,7 @@ export class Overlay {
     }
   }
 
-  /** What of a photo lies in the stage, unless that is the whole of it, and dimmed where only heat is to be seen. */
+  /** Draw the visible part of a photo unless that is all of it, and darken it while only the heatmap is shown. */
   #drawPhoto(pen, x, y, scale, dense, size) {
     const { still } = this;
     const { width, height } = this.data.raw.media;
@@ -128,10 +128,10 @@ export class Overlay {
     return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s, as high as a finding", known);
   }
 
-  // Above a box, or below one at the upper edge, or inside one that leaves no room for it at either; none for a box
-  // that an enlarged photo has moved out of sight. A name too long for the picture is shortened, so that what
-  // follows it can be read. Where it would lie over another label `brief` stands instead, above or below; where
-  // there is no room for it either, nothing. Returns what was written.
+  // A label is above its box, below one at the upper edge, or inside one without room on both sides; a box outside
+  // the visible part of an enlarged photo has none. A name too long for the picture is shortened, so that the
+  // rest can be read. Where it would cover another label, `brief` is written instead, above or below, and
+  // without room for that, nothing. Returns the written text.
   #drawLabel(pen, name, wordsOf, brief, [left, top, right, bottom], colour) {
     const density = window.devicePixelRatio || 1;
     const [across, down] = [pen.canvas.width / density, pen.canvas.height / density];
@@ -168,7 +168,7 @@ export class Overlay {
     const [left, top, right, bottom] = [...found.box].map((value, k) => value * scale + (k % 2 ? y : x));
     const score = person.scores.smooth[found.index];
     const { enter, exit } = this.view.rules;
-    // A face of a photo is flagged or it is not: one that something speaks against is not, however high it is.
+    // A face of a photo with a reason against flagging is not flagged, however high its score.
     const high = this.photo ? this.view.flagged().has(person.id) : score >= enter;
     const state = Number.isNaN(score) ? "unusable" : high ? "high" : score >= exit ? "middle" : "low";
     const colour = { unusable: "#c3c9d1", low: "#7fb2ee", middle: "#f2c14e", high: "#ff7a5c" }[state];

@@ -16,7 +16,7 @@ try {
   await open(raw, new AppStore(address, author ?? "", silent));
   byId("figures").removeAttribute("open");
 } catch (problem) {
-  // The figure and the tables below say the same without the desk.
+  // The figure and tables below contain the same without the desk.
   byId("desk-problem").hidden = false;
   console.error(problem);
 }

@@ -1,4 +1,4 @@
-// Who is who: thumbnails, names, two persons that are one face, and one that is two.
+// Persons: thumbnails, names, merging two persons into one, and splitting one into two.
 
 import { byId, el, icon } from "../dom.js";
 import { timecode } from "../formats.js";
@@ -15,7 +15,7 @@ export class PersonPanel {
     this.desk = desk;
     this.thumbs = new Map();
     this.queue = [];
-    this.busy = false; // whether a frame is being read for one
+    this.busy = false; // whether a frame is being read for a thumbnail
     this.reader = null;
   }
 
@@ -29,7 +29,7 @@ export class PersonPanel {
     }));
   }
 
-  /** A picture of the face, drawn once there is one. */
+  /** A picture of the face, drawn when there is one. */
   thumb(person, side = SIDE) {
     const canvas = el("canvas", { class: "face-thumb", width: 2 * side, height: 2 * side, "aria-hidden": "true" });
     const known = this.thumbs.get(this.#key(person));
@@ -53,7 +53,7 @@ export class PersonPanel {
     this.#next();
   }
 
-  /** One frame after the other from a second, silent player, so that the first is not moved about. */
+  /** Read frames from a second, silent player, so that the visible one does not move. */
   #next() {
     const { desk } = this;
     const { media } = desk.data.raw;
@@ -66,7 +66,7 @@ export class PersonPanel {
       this.#next();
     };
     if (desk.data.still || !media.source) {
-      // Without what plays, only flagged persons have pictures: their peak frames.
+      // Without playback, only flagged persons have pictures: their peak frames.
       const peak = desk.segments.find((segment) => desk.personOf(segment)?.id === person.id)?.peaks.find((one) => one.frame);
       const address = media.source ?? peak?.frame;
       if (!address) {
@@ -101,7 +101,7 @@ export class PersonPanel {
     const { width, height } = this.desk.data.raw.media;
     const across = picture.videoWidth || picture.naturalWidth;
     const down = picture.videoHeight || picture.naturalHeight;
-    // A video may change its size: each frame lies in the middle, as large as it fits.
+    // A video may change its size: each frame is centred and as large as possible.
     const scale = Math.max(across / width, down / height);
     const side = 1.35 * Math.max(right - left, bottom - top);
     canvas.getContext("2d").drawImage(picture,
@@ -112,7 +112,7 @@ export class PersonPanel {
     kept.height = canvas.height;
     kept.getContext("2d").drawImage(canvas, 0, 0);
     this.thumbs.set(this.#key(person), kept);
-    // Others of the same face, drawn before this one was there.
+    // Other elements of the same face that were drawn before this picture existed.
     for (const other of document.querySelectorAll(`canvas[data-face="${CSS.escape(person.id)}"]`)) {
       other.getContext("2d").drawImage(kept, 0, 0, other.width, other.height);
     }

@@ -1,43 +1,43 @@
-// How near a photograph is seen: from the whole of it to its single pixels. Turned by wheel, drag, pinch and keys.
+// Zoom of a photo, from the whole picture to single pixels, by wheel, drag, pinch and keys.
 
 import { clamp } from "../numbers.js";
 
-const NEAREST = 40; // screen pixels for one pixel of the photograph, at most
+const NEAREST = 40; // screen pixels per pixel of the photo, at most
 const STEP = 1.4; // of a button or key
 const WHEEL = 0.0016; // of the zoom's logarithm, a pixel of wheel
 const PANNED = 0.15; // of the stage, by an arrow key
 
 export class PhotoView {
-  /** Of a photograph of this `width` and `height` in `stage`; `changed()` hears of each change. */
+  /** A photo of this `width` and `height` in `stage`; `changed()` is called after each change. */
   constructor(stage, { width, height }, changed) {
     this.stage = stage;
     this.width = width;
     this.height = height;
     this.changed = changed;
-    this.zoom = 1; // of the size at which the whole fits the stage
+    this.zoom = 1; // relative to the size at which the whole photo fits the stage
     this.centre = { x: width / 2, y: height / 2 }; // pixels of the photograph
     this.pointers = new Map();
     stage.classList.add("zoomable");
     this.#wire();
   }
 
-  /** Where the photograph lies in a stage of the size of `box`: screen pixels a pixel of its own, and its corner. */
+  /** The position of the photo in a stage of the size of `box`: scale and corner. */
   place(box) {
     const scale = this.#fit(box) * this.zoom;
     return { box, scale, x: box.width / 2 - this.centre.x * scale, y: box.height / 2 - this.centre.y * scale };
   }
 
-  /** Screen pixels for a pixel of the photograph. */
+  /** Screen pixels per pixel of the photo. */
   get scale() { return this.#fit(this.stage.getBoundingClientRect()) * this.zoom; }
 
-  /** The pixel of the photograph that is under a point of the page. */
+  /** The pixel of the photo at a point of the page. */
   pixelAt(clientX, clientY) {
     const box = this.stage.getBoundingClientRect();
     const { scale, x, y } = this.place(box);
     return { x: (clientX - box.left - x) / scale, y: (clientY - box.top - y) / scale };
   }
 
-  /** Nearer by `factor`, with what is at a point of the page, or in the middle, staying there. */
+  /** Zoom by `factor`; the point of the page, or the middle, stays in place. */
   by(factor, clientX = null, clientY = null) {
     const box = this.stage.getBoundingClientRect();
     const at = { x: clientX ?? box.left + box.width / 2, y: clientY ?? box.top + box.height / 2 };
@@ -47,26 +47,26 @@ export class PhotoView {
     this.#move(held.x - now.x, held.y - now.y, box);
   }
 
-  /** One pixel of the photograph for one of the screen. */
+  /** One pixel of the photo per pixel of the screen. */
   pixels() {
     const box = this.stage.getBoundingClientRect();
     this.by(1 / (window.devicePixelRatio || 1) / this.#fit(box) / this.zoom);
   }
 
-  /** The whole photograph. */
+  /** Show the whole photo. */
   whole() {
     this.zoom = 1;
     this.#move(0, 0, this.stage.getBoundingClientRect());
   }
 
-  /** So that a box `[left, top, right, bottom]` of the photograph fills two thirds of the stage. */
+  /** Zoom so that a box `[left, top, right, bottom]` of the photo fills two thirds of the stage. */
   show([left, top, right, bottom]) {
     const box = this.stage.getBoundingClientRect();
     this.#zoomTo(Math.min(box.width / (right - left), box.height / (bottom - top)) / 1.5 / this.#fit(box), box);
     this.#move((left + right) / 2 - this.centre.x, (top + bottom) / 2 - this.centre.y, box);
   }
 
-  /** Moves what is shown by shares of the stage. */
+  /** Pan by shares of the stage. */
   pan(dx, dy) {
     const box = this.stage.getBoundingClientRect();
     this.#move(dx * PANNED * box.width / this.scale, dy * PANNED * box.height / this.scale, box);
@@ -95,7 +95,7 @@ export class PhotoView {
   #wire() {
     const { stage, pointers } = this;
     stage.addEventListener("wheel", (event) => {
-      if (this.zoom <= 1 && event.deltaY > 0) return; // the page scrolls on
+      if (this.zoom <= 1 && event.deltaY > 0) return; // let the page scroll
       event.preventDefault();
       const factor = Math.exp(-WHEEL * clamp(event.deltaY * (event.deltaMode ? 16 : 1), -400, 400));
       this.by(this.zoom > 1 ? Math.max(factor, 1 / this.zoom) : factor, event.clientX, event.clientY);
@@ -104,7 +104,7 @@ export class PhotoView {
       if (this.zoom !== 1) this.whole();
       else this.by(1 / this.scale, event.clientX, event.clientY);
     });
-    stage.addEventListener("dragstart", (event) => event.preventDefault()); // of the picture, to another window
+    stage.addEventListener("dragstart", (event) => event.preventDefault()); // dragging the picture to another window
     stage.addEventListener("pointerdown", (event) => {
       pointers.set(event.pointerId, event);
       stage.setPointerCapture(event.pointerId);

@@ -1,11 +1,11 @@
-// Pictures of peak frames: the face alone, and large ones to step through.
+// Pictures of peak frames: close-ups of faces, and large pictures to step through.
 
 import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// A list of hundreds of segments has hundreds of pictures; only those in sight are fetched.
+// Hundreds of segments have hundreds of pictures; fetch only the visible ones.
 const inSight = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
@@ -15,8 +15,8 @@ const inSight = new IntersectionObserver((entries) => {
 }, { rootMargin: "200px" });
 
 /**
- * The face alone, cut out of one of a peak's pictures, which is a `frame`, `overlay` or `map`. Empty `alt`: decoration.
- * `lazy`: fetched once in sight. On paper it would be missing, because printing does not wait for it.
+ * The face cut out of a picture of a peak, a `frame`, `overlay` or `map`. Empty `alt`: decoration.
+ * `lazy`: fetched when visible. Not for paper, because printing does not wait for it.
  */
 export function closeUp(peak, kind, media, alt, lazy = false) {
   const [left, top, right, bottom] = peak.near?.part ?? [0, 0, media.width, media.height];
@@ -38,7 +38,7 @@ export function closeUp(peak, kind, media, alt, lazy = false) {
 
 let set = null;
 
-/** Shows one peak frame large: frame, overlay and map, whole and close up. */
+/** Show a peak frame large: frame, overlay and map, whole and close up. */
 export function enlarge(peaks, peak, media, opener) {
   set = { peaks, media, opener };
   fill(peaks.indexOf(peak));
@@ -59,7 +59,7 @@ function fill(index) {
   byId("lightbox-effect").textContent = peak.effect;
 }
 
-/** Wires the dialog, once. */
+/** Connect the dialog, once. */
 export function lightbox() {
   const box = byId("lightbox");
   box.addEventListener("click", (event) => {

@@ -1,19 +1,19 @@
-// Buttons and keys that a player and its timeline have wherever they are: on the desk, and where two analyses
+// Buttons and keys of a player and its timeline, on the desk and where two analyses
 // are compared.
 
 import { byId, icon } from "../dom.js";
 
-/** Hides what belongs to videos where the exhibit is a photo. */
+/** Hide controls of videos if the exhibit is a photo. */
 export function showFor(kind) {
   for (const part of document.querySelectorAll("[data-video-only]")) part.hidden = kind === "image";
 }
 
-/** Calls `act` when the button of that id is pressed, if the page has it. */
+/** Call `act` when the button with that id is pressed, if the page has it. */
 export function press(id, act) {
   byId(id)?.addEventListener("click", act);
 }
 
-/** Connects the buttons, once; a photo has no `timeline`. */
+/** Connect the buttons, once; a photo has no `timeline`. */
 export function wirePlayback(player, timeline) {
   byId("play").replaceChildren(icon("play"), icon("pause"));
   press("play", () => player.toggle());
@@ -25,7 +25,7 @@ export function wirePlayback(player, timeline) {
   wireSpeed(player);
 }
 
-/** The speed. Chosen by mouse or finger, it leaves the keyboard to the player; by key, the next key may choose on. */
+/** The speed. Chosen by mouse or finger, the keyboard returns to the player; chosen by key, it stays. */
 function wireSpeed(player) {
   const rate = byId("rate");
   let pointed = false;
@@ -37,7 +37,7 @@ function wireSpeed(player) {
   });
 }
 
-/** What keys do, for `listen`. */
+/** Keys, for `listen`. */
 export const playbackKeys = (player, timeline) => ({
   space: () => player.toggle(), ArrowLeft: () => player.step(-1), ArrowRight: () => player.step(1),
   j: () => player.backwards(), k: () => player.pause(), l: () => player.faster(),

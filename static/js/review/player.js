@@ -1,5 +1,5 @@
-// The exhibit, playing or still; what is drawn over it is drawn anew whenever the picture changes.
-// Times are seconds from the first frame; the media element's own differ by `offset`.
+// The exhibit, playing or still; the overlay is redrawn whenever the picture changes.
+// Times are seconds from the first frame; those of the media element differ by `offset`.
 
 import { byId } from "../dom.js";
 import { timecode } from "../formats.js";
@@ -8,12 +8,12 @@ import { clamp, lowerBound } from "../numbers.js";
 import { Overlay, REACH } from "./overlay.js";
 import { PhotoView } from "./photo_view.js";
 
-const INSIDE = 5e-4; // seconds into a frame, so that a browser rounding down still shows it
-const BACKWARDS = 120; // milliseconds between two frames when playing backwards
-const SAME = 2e-3; // seconds; nearer than this is the frame shown
+const INSIDE = 5e-4; // seconds into a frame, so that browsers that round down still show it
+const BACKWARDS = 120; // milliseconds between two frames in reverse
+const SAME = 2e-3; // seconds; a nearer time is the frame already shown
 
 export class Player {
-  /** `view` is the overlay's; `onTime` hears each time the picture changes. */
+  /** `view` is that of the overlay; `onTime` is called whenever the picture changes. */
   constructor(data, view, onTime) {
     this.data = data;
     this.view = view;
@@ -57,7 +57,7 @@ export class Player {
     });
     if ("requestVideoFrameCallback" in video) {
       const frame = (_now, facts) => {
-        // While it seeks, this is a frame from before: the time wanted would be lost, and with it a second key.
+        // A frame from before the seek: keep the wanted time, which a second key press builds on.
         if (!video.seeking) this.#at(facts.mediaTime - this.offset);
         video.requestVideoFrameCallback(frame);
       };
@@ -79,7 +79,7 @@ export class Player {
   }
 
   #startStill(media) {
-    // Where the photo itself is not at hand, a kept frame is the same picture, perhaps smaller.
+    // Without the photo itself, a stored frame shows the same picture, perhaps smaller.
     const picture = media.source ?? this.data.raw.photo?.picture;
     if (!picture) {
       this.still.hidden = true;
@@ -140,12 +140,12 @@ export class Player {
 
   toggle() { if (this.paused && this.back === null) this.play(); else this.pause(); }
 
-  /** Plays, at the speed that was chosen unless another is given. */
+  /** Play, at the chosen speed unless another is given. */
   play(rate = this.video.playbackRate) {
     if (!this.plays) return;
     this.#stopBack();
     this.video.playbackRate = rate;
-    this.video.play().catch(() => {}); // a browser may refuse; the button then still says Play
+    this.video.play().catch(() => {}); // browsers may refuse; the button then still says Play
   }
 
   pause() {
@@ -153,18 +153,18 @@ export class Player {
     if (this.plays) this.video.pause();
   }
 
-  /** L: plays, and faster each time, up to four times. */
+  /** L: play, and faster with each press, up to four times. */
   faster() {
     if (this.paused) this.play(1);
     else this.play(Math.min(4, this.video.playbackRate * 2));
   }
 
-  /** J: backwards by analysed frames, at the pace they were sampled, which no browser plays by itself. */
+  /** J: play backwards by analysed frames at their sampling rate; no browser does that by itself. */
   backwards() {
     if (!this.plays || this.back !== null) return;
     this.video.pause();
     this.back = setInterval(() => {
-      if (this.video.seeking) return; // the frame before is not there yet: not to run ahead of the picture
+      if (this.video.seeking) return; // the previous frame is not shown yet
       if (this.time <= this.data.frames[0]) this.#stopBack();
       else this.#jump(this.neighbour(-1, BACKWARDS / 1000 - SAME));
     }, BACKWARDS);
@@ -180,7 +180,7 @@ export class Player {
     this.back = null;
   }
 
-  /** Time of the next (1) or previous (-1) analysed frame, more than so many seconds away. */
+  /** The time of the next (1) or previous (-1) analysed frame, at least so many seconds away. */
   neighbour(direction, away = SAME) {
     const { frames } = this.data;
     if (!frames.length) return clamp(this.time + direction * 0.125, 0, this.data.raw.media.duration);

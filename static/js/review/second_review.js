@@ -1,5 +1,5 @@
-// The exhibit of a second review: steps from frame to frame, and takes its time into a stretch. What is typed into
-// one form outlasts that another one is sent.
+// The exhibit of a second review: step from frame to frame, and copy times into a stretch. Text typed into
+// one form survives sending another one.
 import { byId } from "../dom.js";
 import { Drafts } from "../drafts.js";
 import { shortTimecode, timecode } from "../formats.js";
@@ -12,7 +12,7 @@ const { review, reviewer } = document.querySelector("[data-review]").dataset;
 const drafts = new Drafts(`review-${review}`, reviewer);
 for (const form of document.querySelectorAll("[data-draft]")) keepDraft(form);
 
-/** Text and choice of a form are kept in this tab until it is sent. */
+/** Keep text and choice of a form in this tab until it is sent. */
 function keepDraft(form) {
   const fields = [...form.querySelectorAll("textarea, .stretch input")];
   for (const field of fields) drafts.keepField(field);
@@ -24,7 +24,7 @@ function keepDraft(form) {
   form.addEventListener("submit", () => {
     for (const each of [...fields.map((field) => field.id), about]) drafts.delete(each);
   });
-  // What is sent cannot be changed: its button alone does that, not Enter after a time.
+  // A judgement cannot be changed, so only its button sends it, not Enter in a time field.
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.matches("input")) event.preventDefault();
   });
@@ -48,7 +48,7 @@ function setUp() {
   for (const row of stretches?.querySelectorAll(".stretch") ?? []) row.append(timeButtons(row, time));
 }
 
-/** Two buttons that put the moment on show into a row's fields. */
+/** Two buttons that copy the current moment into a row's fields. */
 function timeButtons(row, time) {
   const place = document.createElement("div");
   place.className = "take";

@@ -1,4 +1,4 @@
-// The list of segments, and one of them looked into: its peak frames, what hiding showed, what to say of it.
+// The list of segments, and the chosen one: peak frames, results of hiding areas, and annotations.
 
 import { byId, el, icon } from "../dom.js";
 import { _ } from "../language.js";

@@ -1,4 +1,4 @@
-// Where annotations are kept: with the app, or, in a page opened from disk, in a file of one's own.
+// Storage of annotations: in the app or, in a page opened from disk, in a file.
 
 import { _ } from "../language.js";
 import { askState, post } from "../requests.js";
@@ -8,15 +8,15 @@ import { canonical, fingerprint } from "./checksum.js";
 const NAME_KEY = "reelproof-reviewer";
 const SILENT = () => _("Reelproof does not respond, so nothing was recorded. Check that it is running, then try again.");
 
-/** The reviewer's name, kept in this browser alone. */
+/** The reviewer's name, stored in this browser only. */
 export const reviewer = {
   get() { try { return localStorage.getItem(NAME_KEY) ?? ""; } catch { return ""; } },
   set(name) { try { localStorage.setItem(NAME_KEY, name); } catch { /* asked again next time */ } },
 };
 
 /**
- * Annotations kept by the app. `add` raises an Error whose message can be shown. `author` is who is signed in, if
- * anybody has to; `silent` says why nothing can be annotated here, if nothing can.
+ * Annotations stored by the app. `add` throws an Error with a message to show. `author` is the signed-in user, if
+ * login is on; `silent` explains why annotating is impossible, if it is.
  */
 export class AppStore {
   constructor(address, author, silent) {
@@ -44,7 +44,7 @@ export class AppStore {
   }
 }
 
-/** Annotations made in a page opened from disk; `save` gives the file that the app takes back in. */
+/** Annotations made in a page opened from disk; `save` returns the file that the app imports. */
 export class FileStore {
   constructor(facts, annotations) {
     this.facts = facts;

@@ -1,4 +1,4 @@
-// The timeline: one lane a person on one canvas; zoom, drag, hover, and a playhead above it.
+// The timeline: one lane for each person on one canvas; zoom, drag, hover, and a playhead above it.
 
 import { byId, el } from "../dom.js";
 import { timecode } from "../formats.js";
@@ -8,11 +8,11 @@ import { nearest, usableByTrack } from "./data.js";
 import { RULER, TimelineDrawing, colours } from "./timeline_drawing.js";
 
 const CLICK = 4; // px; a pointer that moves less has not dragged
-export const ROOMY = 6; // more lanes than this get low ones, in reports.view.timeline too; a test compares
+export const ROOMY = 6; // more lanes than this are drawn lower, as in reports.view.timeline; a test compares
 
 /**
- * `view` gives `lanes()` (id, name, scores, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`
- * and hears `onSeek`, `onSelect` and, where it likes, `onShow`.
+ * `view` provides `lanes()` (id, name, scores, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`
+ * and handles `onSeek`, `onSelect` and, optionally, `onShow`.
  */
 export class Timeline {
   constructor(view) {
@@ -25,7 +25,7 @@ export class Timeline {
     this.head = byId("playhead");
     this.tip = byId("lanes-tip");
     this.waiting = false;
-    this.width = this.canvas.clientWidth || 1; // asking the page for it at each score would lay it out anew
+    this.width = this.canvas.clientWidth || 1; // cached: reading it for each score would force a layout
     new ResizeObserver(() => {
       this.width = this.canvas.clientWidth || 1;
       this.redraw();
@@ -38,7 +38,7 @@ export class Timeline {
 
   get laneHeight() { return this.view.lanes().length > ROOMY ? 34 : 66; }
 
-  // Zoom and place
+  // Zoom and position
 
   x(time) { return ((time - this.from) / (this.to - this.from)) * this.width; }
   at(x) { return this.from + (x / this.width) * (this.to - this.from); }
@@ -119,7 +119,7 @@ export class Timeline {
     body.addEventListener("pointercancel", drop);
     body.addEventListener("pointerleave", () => { this.tip.hidden = true; });
     body.addEventListener("wheel", (event) => {
-      // Without a modifier the wheel scrolls the page, as everywhere.
+      // Without a modifier the wheel scrolls the page.
       if (!event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey) return;
       event.preventDefault();
       if (event.shiftKey) {
@@ -159,7 +159,7 @@ export class Timeline {
     this.#placeTip(x, y);
   }
 
-  /** Beside the pointer and in sight: a timeline of one person is lower than what there is to say. */
+  /** Beside the pointer and visible, because a timeline of one person is lower than the text. */
   #placeTip(x, y) {
     const { left, top } = this.body.getBoundingClientRect();
     const { offsetWidth: wide, offsetHeight: tall } = this.tip;
@@ -196,5 +196,5 @@ export class Timeline {
   }
 }
 
-/** How many of a person's scores are judged ones. */
+/** The number of judged scores of a person. */
 export const judged = (scores) => [...usableByTrack(scores).values()].reduce((sum, one) => sum + one.length, 0);

@@ -1,23 +1,23 @@
-// The drawing of the timeline: ruler, lanes and cuts on a canvas, as far as they are in sight.
+// The drawing of the timeline: visible part of ruler, lanes and cuts on a canvas.
 
 import { timecode } from "../formats.js";
 import { clamp, lowerBound } from "../numbers.js";
 
 export const RULER = 22; // px above the lanes
-// Steps of the ruler in seconds, as reports.view.timeline has them; a test compares.
+// Steps of the ruler in seconds, as in reports.view.timeline; a test compares.
 const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
-const HATCH = 8; // px between two lines of a flagged band; a narrower band is all colour
-const SAMPLE = 0.125; // seconds a score stands for in the strip under a lane
-const DOTS = 500; // fewer visible scores than this are drawn one by one
+const HATCH = 8; // px between two lines of a flagged band; a narrower band is filled
+const SAMPLE = 0.125; // seconds per score in the strip under a lane
+const DOTS = 500; // fewer visible scores than this are drawn as dots
 const COLOURS = ["muted", "rule", "ground", "blank", "line", "band", "flag", "flag-ground", "cut", "explore", "span"];
 
-/** What the page's style sheet gives `element` for each part of the drawing. */
+/** The style sheet's values for `element`, for each part of the drawing. */
 export function colours(element) {
   const style = getComputedStyle(element);
   return Object.fromEntries(COLOURS.map((name) => [name, style.getPropertyValue(`--lane-${name}`).trim()]));
 }
 
-/** Draws with `pen` once what is in sight of `timeline`, a Timeline, in colours as of `colours`. */
+/** Draw the visible part of `timeline`, a Timeline, with `pen` and `colours`. */
 export class TimelineDrawing {
   constructor(pen, timeline, inks) {
     this.pen = pen;
@@ -39,7 +39,7 @@ export class TimelineDrawing {
     const step = STEPS.find((one) => (span / one) * 96 <= width) ?? STEPS[STEPS.length - 1];
     pen.font = "11px system-ui, sans-serif";
     pen.textBaseline = "middle";
-    let free = 0; // px, from which on the next time may be written
+    let free = 0; // px where the next label may start
     for (let n = Math.ceil(timeline.from / step); n * step <= timeline.to + 1e-9; n += 1) {
       const x = Math.round(timeline.x(n * step)) + 0.5;
       pen.strokeStyle = this.colours.rule;
@@ -94,7 +94,7 @@ export class TimelineDrawing {
     const x = timeline.x(segment.start);
     const wide = Math.max(3, timeline.x(segment.end) - x);
     if (x > timeline.width || x + wide < 0) return;
-    const plain = segment.flagged === false; // looked at, and something speaks against it
+    const plain = segment.flagged === false; // not flagged, for a reason
     pen.fillStyle = plain ? this.colours.blank : this.colours["flag-ground"];
     pen.fillRect(x, plot.top, wide, plot.bottom - plot.top);
     if (wide > HATCH && !plain) this.#hatch(x, wide, plot);
@@ -106,7 +106,7 @@ export class TimelineDrawing {
     pen.setLineDash([]);
   }
 
-  /** Names of segments, where the next one leaves room. */
+  /** Names of segments, if the next one leaves room. */
   #names(segments, top) {
     const { pen, timeline } = this;
     segments.forEach((segment, index) => {
@@ -155,7 +155,7 @@ export class TimelineDrawing {
     pen.setLineDash([]);
   }
 
-  /** Calls `draw(i, x, fresh)` for visible samples; `fresh` where the line must not come from the one before. */
+  /** Call `draw(i, x, fresh)` for visible samples; `fresh` if the line must not continue from the previous one. */
   #visible(scores, draw) {
     const { timeline } = this;
     const first = Math.max(0, lowerBound(scores.time, timeline.from) - 1);
@@ -201,7 +201,7 @@ export class TimelineDrawing {
     pen.beginPath();
     let column = null;
     let seen = 0;
-    // A column of many scores is an upright bar from its least to its most: cheaper than a path through all.
+    // Many scores in one column become a bar from minimum to maximum: cheaper than a path through all.
     const flush = () => {
       if (!column?.many) return;
       pen.fillRect(column.x - 0.5, y(column.high) - 0.9, 1.75, y(column.low) - y(column.high) + 1.8);
@@ -221,7 +221,7 @@ export class TimelineDrawing {
       const joins = column?.many && !fresh && x - column.x < 2;
       if (fresh) pen.moveTo(x - 0.75, y(value));
       if (!joins) pen.lineTo(x, y(value));
-      // The next bar reaches to where the last one ended, or the line would have holes.
+      // Extend the bar to the end of the previous one, or the line would have gaps.
       column = joins
         ? { x, low: Math.min(value, column.last), high: Math.max(value, column.last), last: value, many: true }
         : { x, low: value, high: value, last: value, many: false };
@@ -239,7 +239,7 @@ export class TimelineDrawing {
     const first = Math.max(0, lowerBound(scores.time, timeline.from) - 1);
     const last = Math.min(scores.time.length, lowerBound(scores.time, timeline.to) + 1);
     const wide = Math.max(1, (SAMPLE * timeline.width) / (timeline.to - timeline.from));
-    // Neighbours of one kind are one stroke.
+    // Neighbours of one kind share a stroke.
     let run = null;
     const flush = () => {
       if (!run) return;

@@ -1,10 +1,10 @@
-// What the desk says in a corner for a while.
+// Short messages in a corner.
 
 import { byId, el } from "../dom.js";
 
 let clearing = null;
 
-/** Says something in a corner for a while, and to screen readers. After its button the keyboard goes on where it was. */
+/** Show a message in a corner for a while, and tell screen readers. After its button, the focus returns. */
 export function say(text, action = null) {
   const place = byId("toast");
   const before = place.contains(document.activeElement) ? null : document.activeElement;
