@@ -12,7 +12,6 @@ from detector.validation.validated_model import not_as_measured
 from reports.language.formatting import grouped, plural, shown
 from reports.language.names import model_title
 from reports.language.translation import N_, gettext
-from reports.wording import photographs
 from reports.wording.heatmaps import CLEAR_MARGIN, CLEAR_RATIO, is_joined
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import Basis, basis, concerns
@@ -22,7 +21,7 @@ _FALSE_ALARMS, _MISSES = "false positive rate", "false negative rate"
 
 @dataclass(frozen=True)
 class Hundred:
-    """An error rate as a hundred squares, of which ``filled`` are errors; none where it was not measured."""
+    """An error rate drawn as a hundred squares, of which ``filled`` are errors; none if not measured."""
 
     title: str
     filled: int
@@ -31,10 +30,10 @@ class Hundred:
 
 @dataclass(frozen=True)
 class ReaderView:
-    """What the annex shows: what a probability stands for, and the two error rates of whose card.
+    """The annex: what a probability means, and the error rates of a model.
 
-    ``apart`` says why that card's rates do not hold for this analysis, of which none are shown then;
-    ``one_person`` that they are of photographs of one person, where several faces were judged.
+    ``apart`` explains why no rates are shown, if they do not apply to this analysis; ``one_person`` that they
+    were measured on photographs of one person.
     """
 
     probability: str
@@ -45,15 +44,15 @@ class ReaderView:
 
 
 def reader_view(analysis: Analysis) -> ReaderView:
-    """The annex of an analysis."""
+    """Return the annex for an analysis."""
     view = reader_view_of_model(analysis.model, analysis.media.still)
     names = not_as_measured(analysis)
     if not names:
         return replace(view, one_person=rates_of_one_person(analysis))
     apart = gettext(
-        "How often such a decision is wrong is not known. The error rates on the card of the model that "
-        "decided, %(model)s, were measured with the parameters as shipped; this analysis was made with "
-        "others (%(names)s).",
+        "It is not known how often such a decision is wrong. The error rates on the card of the model "
+        "that decided, %(model)s, were measured with the default parameters; this analysis used others "
+        "(%(names)s).",
         model=model_title(analysis.model.title),
         names=", ".join(names),
     )
@@ -61,11 +60,11 @@ def reader_view(analysis: Analysis) -> ReaderView:
 
 
 def reader_view_of_model(model: Model, still: bool) -> ReaderView:
-    """The annex of a model, measured on photos (``still``) or on videos.
+    """Return the annex for a model, measured on photos (``still``) or on videos.
 
-    Rates by verdict count, or else the first measured, but none of what the model learnt from. Where the
-    whole program was measured on the same data as its networks' step, the higher of both stands there: the
-    step was measured without each clip's own group, the program leaves more verdicts open.
+    Rates by verdict come before other rates; rates on training data are left out. If the whole program was
+    measured on the same data as its networks, the higher rate is shown: the networks were measured without
+    each clip's own group, while the program leaves more verdicts inconclusive.
     """
     rates = [rate for rate in model.rates if concerns(model, rate.data, still) and rate.note != LEARNT]
     return ReaderView(
@@ -74,194 +73,247 @@ def reader_view_of_model(model: Model, still: bool) -> ReaderView:
         errors=tuple(
             _hundred(words, _rate_note(figure, rates))
             for figure, words in (
-                (_FALSE_ALARMS, gettext("False alarms: unmanipulated, and flagged all the same")),
-                (_MISSES, gettext("Misses: manipulated, and not flagged")),
+                (_FALSE_ALARMS, gettext("False alarms: not manipulated, but flagged")),
+                (_MISSES, gettext("Misses: manipulated, but not flagged")),
             )
         ),
     )
 
 
 def _probability_note(model: Model, still: bool) -> str:
-    stands = basis(model, still=still)
-    match stands:
+    kind = basis(model, still=still)
+    match kind:
         case Basis.OFF:
             return gettext(
-                "Where a probability is given instead, it was measured for this model to lie far from a "
-                "share of manipulated faces: it says how strongly the network answers."
+                "This report states a probability instead. Measurements show that for this model it "
+                "differs widely from the share of manipulated faces: it only tells how strongly the "
+                "network responds."
             )
         case Basis.UNKNOWN:
             return gettext(
-                "Where a probability is given instead, how it was calibrated is not known for this model: it "
-                "says how strongly the network answers, and need not be a share of manipulated faces."
+                "This report states a probability instead. It is not known how this model was calibrated: "
+                "the probability only tells how strongly the network responds, and need not match the "
+                "share of manipulated faces."
             )
         case Basis.SCALED:
             return gettext(
-                "Where a probability of a video is given instead, it is scaled so that few unmanipulated "
-                "clips of the validation data reach a finding's threshold; it is not a share of manipulated "
-                "ones."
+                "For a video, this report states a probability instead. It is scaled so that few "
+                "unmanipulated clips of the validation data reach the threshold for a finding; it is not "
+                "the share of manipulated clips."
             )
         case Basis.SHARE if model.second_look is None:
             return gettext(
-                "Where a calibrated probability is given instead, it holds for material of which half was "
-                "manipulated."
+                "This report states a calibrated probability instead. It is valid for material of which "
+                "half is manipulated."
             )
         case Basis.SHARE:
             return gettext(
-                "Where a calibrated probability of a photograph is given instead, it holds for photographs "
-                "of which half were manipulated."
+                "For a photograph, this report states a calibrated probability instead. It is valid for "
+                "photographs of which half are manipulated."
             )
         case _:
-            assert_never(stands)
+            assert_never(kind)
 
 
 def _rate_note(figure: str, rates: Sequence[Rate]) -> Rate | None:
-    of_figure = [each for each in rates if each.figure == figure]
-    first = next(iter(sorted(of_figure, key=lambda each: each.threshold is not None)), None)
+    candidates = [rate for rate in rates if rate.figure == figure]
+    first = min(candidates, key=lambda rate: rate.threshold is not None, default=None)
     if first is None:
         return None
-    same = [each for each in of_figure if each.data.removeprefix(f"{WHOLE_PROGRAM}, ") == first.data]
-    return max((first, *same), key=lambda each: each.value)
+    same_data = [rate for rate in candidates if rate.data.removeprefix(f"{WHOLE_PROGRAM}, ") == first.data]
+    return max((first, *same_data), key=lambda rate: rate.value)
 
 
 def _hundred(title: str, rate: Rate | None) -> Hundred:
     if rate is None:
-        return Hundred(title, 0, _unmeasured())
-    told = gettext(
+        return Hundred(title, 0, gettext("This was not measured for this model, so the rate is unknown."))
+    words = gettext(
         "%(share)s of 100, measured: %(events)s of %(counted)s.",
         share=shown(100 * rate.value, ".0f"),
         events=grouped(rate.events if rate.events is not None else round(rate.value * rate.items)),
         counted=plural(rate.items, rate.unit.removesuffix("s"), rate.unit),
     )
     if rate.low is not None and rate.high is not None:
-        told += gettext(
-            " With so few measured, the true figure may lie anywhere from %(low)s to %(high)s of 100.",
+        words += gettext(
+            " With so few measurements, the true figure may lie anywhere between %(low)s and %(high)s of "
+            "100.",
             low=shown(100 * rate.low, ".0f"),
             high=shown(100 * rate.high, ".0f"),
         )
-    return Hundred(title, round(100 * rate.value), told)
-
-
-def _unmeasured() -> str:
-    return gettext("This was not measured for this model, so nobody can say how often.")
+    return Hundred(title, round(100 * rate.value), words)
 
 
 GLOSSARY = (
-    (N_("exhibit"), N_("The file handed in, unchanged, known by its SHA-256.")),
-    (N_("analysis"), N_("One run of one model over one exhibit. It is never altered afterwards.")),
-    (N_("track"), N_("One face followed through time between two cuts.")),
-    (N_("person"), N_("One or more tracks judged to be the same face. Letters say nothing about who it is.")),
+    (N_("exhibit"), N_("The file that was handed in, unchanged, identified by its SHA-256.")),
+    (N_("analysis"), N_("One run of one model on one exhibit. It is never changed afterwards.")),
+    (N_("track"), N_("One face, followed from frame to frame between two cuts.")),
+    (
+        N_("person"),
+        N_(
+            "One or more tracks that show the same face. The letters tell faces apart; they do not identify "
+            "anyone."
+        ),
+    ),
     (
         N_("calibrated probability"),
         N_(
-            "The model's output, rescaled so that on the validation data, half of it "
-            "manipulated, about 70 of 100 faces that got 0.70 were manipulated. Elsewhere, "
-            "or where manipulation is rarer, the share differs."
+            "The model's output, rescaled on validation data of which half is manipulated: of 100 faces "
+            "there with a probability of 0.70, about 70 were manipulated. For other material, or where "
+            "manipulation is rarer, the share differs."
         ),
     ),
-    (N_("frame score"), N_("The calibrated probability that one face in one frame was manipulated.")),
+    (N_("frame score"), N_("The calibrated probability that one face in one frame is manipulated.")),
     (
         N_("smoothed score"),
-        N_("Frame scores after a sliding median along the track; segments are cut from it."),
+        N_("The frame scores of a track after a sliding median. Segments are derived from it."),
     ),
     (
         N_("segment"),
         N_(
-            "An interval of one person's time that reaches the threshold for a finding. It is flagged where "
-            "a finding rests on it; where something speaks against one, it was looked at and not flagged."
+            "A period in which one person reaches the threshold for a finding. It is flagged if a finding "
+            "rests on it; if there is reason to doubt it, it is listed as looked at, not flagged."
         ),
     ),
     (
         N_("confidence"),
         N_(
-            "Calibrated probability of a segment: that of the mean raw score of its own "
-            "frames, not the smoothed one."
+            "The calibrated probability of a segment, computed from the mean raw score of its frames, not "
+            "from the smoothed score."
         ),
     ),
     (
         N_("interval"),
-        N_("How far a segment's probability could be off. A wider interval means a less certain figure."),
+        N_(
+            "The range in which a segment's probability may plausibly lie. The wider the interval, the "
+            "less certain the figure."
+        ),
     ),
     (
         N_("peak frame"),
-        N_("A frame of a segment where the smoothed score is a local maximum; at most three."),
+        N_("A frame at which the smoothed score of a segment has a local maximum; at most three are shown."),
     ),
     (
         N_("heatmap"),
-        N_("Grad-CAM: the areas of the face that raised the score most, as colour over the frame."),
+        N_(
+            "The areas of the face that raised the score most, shown as colours over the frame (method: "
+            "Grad-CAM)."
+        ),
     ),
     (
         N_("hide and re-score"),
         N_(
-            "A test of a heatmap: its hottest area is blurred and the face scored again, "
-            "beside random areas of the same size. The map counts as confirmed when the "
-            "logit falls by at least %(margin)s more, and at least %(ratio)s times as far, "
-            "as for random areas."
+            "A test of a heatmap. Its hottest area is blurred and the face is scored again; the same is "
+            "done with random areas of the same size. The map is confirmed if the logit falls by at least "
+            "%(margin)s more, and at least %(ratio)s times as much, as it does for random areas."
         )
         % {"margin": shown(CLEAR_MARGIN, "g"), "ratio": shown(CLEAR_RATIO, "g")},
     ),
     (
         N_("logit"),
-        N_("The model's raw output before it becomes a probability; equal steps are equal evidence."),
+        N_("The model's raw output before it is converted to a probability. Equal steps are equal evidence."),
     ),
-    ("PTS", N_("Presentation time stamp: the exact time of a frame as the file itself stores it.")),
+    ("PTS", N_("Presentation time stamp: the exact time of a frame as stored in the file.")),
     (
         N_("frame number"),
-        N_("How many frames come before it; the first frame of the file has the number 0."),
+        N_("The position of a frame in the file, counted from 0."),
     ),
-    ("UTC", N_("Coordinated universal time, the same everywhere; local time is given beside it.")),
+    ("UTC", N_("Coordinated universal time, the same everywhere. The local time is stated beside it.")),
     (
         N_("custody log"),
         N_(
-            "Who did what to the exhibit, and when. Each entry holds the fingerprint of "
-            "the one before it, so that a change anywhere shows."
+            "A record of who did what to the exhibit, and when. Each entry contains the fingerprint of "
+            "the entry before it, so any later change is detectable."
         ),
     ),
-    ("SHA-256", N_("A fingerprint of a file. Two files with the same one are the same, bit for bit.")),
+    ("SHA-256", N_("A fingerprint of a file. Files with the same SHA-256 are identical, bit for bit.")),
 )
 
 
 _CALIBRATED, _HEATMAP = "calibrated probability", "heatmap"
 _SCALED = N_(
-    "The output of all networks together, rescaled so that few unmanipulated clips of the validation data "
-    "reach 0.65, a finding's threshold as shipped. It orders faces by how strongly the networks answer; it "
-    "is not the share of manipulated ones among faces with that figure."
+    "The combined output of all networks, rescaled so that few unmanipulated clips of the validation data "
+    "reach 0.65, the default threshold for a finding. It ranks faces by how strongly the networks "
+    "respond; it is not the share of manipulated faces among those with the same figure."
 )
+_PHOTO_PERSON = N_("One face in the photograph. The letters tell faces apart; they do not identify anyone.")
+_PHOTO_KINDS = N_(
+    "The two kinds of manipulation tested for every face: it was replaced or altered in a photograph, or it "
+    "was created entirely by a generator. Each has a calibrated probability; the larger one is stated for "
+    "the face."
+)
+_PHOTO_INTERVAL = N_(
+    "The range in which a probability may plausibly lie. The wider the interval, the less certain the figure."
+)
+_PHOTO_HEATMAP = N_(
+    "The areas of the face that raised the score most, shown as colours over the photograph (method: "
+    "Grad-CAM)."
+)
+_PHOTO_DECLARATION = N_(
+    "What the file itself states about its origin. Anyone can write or remove such a statement; it never "
+    "affects a verdict."
+)
+_VIDEO_TERMS = {
+    N_("track"),
+    N_("smoothed score"),
+    N_("segment"),
+    N_("peak frame"),
+    "PTS",
+    N_("frame number"),
+    N_("frame score"),
+    N_("confidence"),
+    N_("interval"),
+    N_("person"),
+    N_("heatmap"),
+}
 _OFF = N_(
-    "The model's output, rescaled on validation data, where it lies far from the share of manipulated ones "
-    "among faces with that figure all the same: it orders faces by how strongly the network answers."
+    "The model's output, rescaled on validation data. Even there it differs widely from the share of "
+    "manipulated faces among those with the same figure: it only ranks faces by how strongly the network "
+    "responds."
 )
 _UNKNOWN = N_(
-    "The model's output as a figure from 0 to 1. How it was calibrated is not known: it orders faces by how "
-    "strongly the network answers, and need not be the share of manipulated ones among faces with that "
-    "figure."
+    "The model's output as a figure from 0 to 1. It is not known how it was calibrated: it ranks faces by "
+    "how strongly the network responds, and need not match the share of manipulated faces among those "
+    "with the same figure."
 )
 _JOINED = N_(
-    "Grad-CAM of the first network, HiResCAM of the second, or what both have in common: the areas of the "
-    "face that raised the score most, as colour over the picture."
+    "The areas of the face that raised the score most, shown as colours over the picture (method: "
+    "Grad-CAM for the first network, HiResCAM for the second, or what both maps have in common)."
 )
 _OCCLUSION = N_(
-    "Occlusion map: the areas of the face without which the score falls most, as colour over the picture."
+    "The areas of the face whose removal lowers the score most, shown as colours over the picture "
+    "(method: occlusion map)."
 )
+
+
+_CALIBRATIONS = {Basis.SCALED: _SCALED, Basis.OFF: _OFF, Basis.UNKNOWN: _UNKNOWN}  # a share otherwise
 
 
 def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
-    """The terms of the report; ``section`` is the number of the one on what figures and intervals mean."""
+    """Return the terms of the report; ``section`` is the section that explains intervals."""
     still = analysis.media.still
-    terms = dict(photographs.glossary(analysis, GLOSSARY) if still else GLOSSARY)
-    made = gettext("Section %(section)s says how intervals are made.", section=section)
-    terms["interval"] = f"{gettext(terms['interval'])} {made}"
-    terms[_CALIBRATED] = _calibrated(basis(analysis.model, still=still), terms[_CALIBRATED])
-    return tuple((terms | _of_maps(analysis.model)).items())
+    terms = dict(GLOSSARY)
+    if still:
+        terms = {term: words for term, words in terms.items() if term not in _VIDEO_TERMS}
+        terms["person"] = _PHOTO_PERSON
+        if analysis.model.second_look is not None:
+            terms[N_("face swap or edit, generated face")] = _PHOTO_KINDS
+        terms |= {"interval": _PHOTO_INTERVAL, _HEATMAP: _PHOTO_HEATMAP}
+        if analysis.declarations is not None:
+            terms[N_("declaration")] = _PHOTO_DECLARATION
+    explained = gettext("Section %(section)s explains how intervals are computed.", section=section)
+    terms["interval"] = f"{gettext(terms['interval'])} {explained}"
+    terms[_CALIBRATED] = _CALIBRATIONS.get(basis(analysis.model, still=still), terms[_CALIBRATED])
+    return tuple((terms | _other_maps(analysis.model)).items())
 
 
 def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
-    """The terms of all reports by this model, of videos and of photos."""
+    """Return the terms of all reports by this model, on videos and on photos."""
     if model is None:
         return GLOSSARY
-    terms = dict(GLOSSARY) | _of_maps(model)
-    stands = basis(model, still=False)
-    if stands is not Basis.SCALED:
-        terms[_CALIBRATED] = _calibrated(stands, terms[_CALIBRATED])
+    terms = dict(GLOSSARY) | _other_maps(model)
+    kind = basis(model, still=False)
+    if kind is not Basis.SCALED:
+        terms[_CALIBRATED] = _CALIBRATIONS.get(kind, terms[_CALIBRATED])
         return tuple(terms.items())
     both = {
         N_("calibrated probability of a video"): _SCALED,
@@ -274,23 +326,8 @@ def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _calibrated(stands: Basis, share: str) -> str:
-    """What a calibrated probability is; ``share`` says it where it is a share of manipulated faces."""
-    match stands:
-        case Basis.SHARE:
-            return share
-        case Basis.SCALED:
-            return _SCALED
-        case Basis.OFF:
-            return _OFF
-        case Basis.UNKNOWN:
-            return _UNKNOWN
-        case _:
-            assert_never(stands)
-
-
-def _of_maps(model: Model) -> dict[str, str]:
-    """What a heatmap is, where it is not Grad-CAM alone."""
+def _other_maps(model: Model) -> dict[str, str]:
+    """Explain heatmaps that are not made by Grad-CAM alone."""
     if model.onnx is not None:
         return {_HEATMAP: _OCCLUSION}
     return {_HEATMAP: _JOINED} if is_joined(model) else {}

@@ -19,15 +19,15 @@ class PictureError(ReportError):
 
 
 class WrongFileError(ReportError):
-    """A file is of another kind than the one that was asked for: another one has to be chosen."""
+    """A file is of the wrong kind; another file has to be chosen."""
 
 
 class ExportError(ReportError):
-    """An analysis cannot be put into the form asked for."""
+    """An analysis cannot be exported in the requested format."""
 
 
 def first_problem(error: ValidationError, top: str) -> str:
-    """Where in a JSON document the first thing is that does not fit, and why; ``top`` names its top level."""
+    """Format the first validation error of a JSON document; ``top`` names its top level."""
     first = error.errors()[0]
     where = ".".join(map(str, first["loc"]))[:80] or top
     return f"{where}: {first['msg']}"

@@ -47,12 +47,10 @@ from reports.wording.verdict_sentence import MARKS, verdict_sentence
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """Each as it was handed in; what is bytes is the text of its file, which goes with the report.
+    """Inputs of a report beside the analysis; bytes are the text of a file that goes with the report.
 
-    ``annotation_file`` is the ``annotations.json`` that ``annotations`` were read from, if it is to be kept;
-    ``custody`` is a ``custody.json``, ``laboratory`` a ``laboratory.json`` and ``second_review`` a
-    ``second-review.json``. ``check`` is what hashing the exhibit again, just now, has shown. ``comparisons``
-    are those of the exhibit with references. ``language_code`` is the language of the report.
+    ``annotation_file`` is the ``annotations.json`` that ``annotations`` come from, if it is to be stored.
+    ``check`` is the result of hashing the exhibit again.
     """
 
     annotations: Sequence[Annotation] = ()
@@ -66,7 +64,7 @@ class ReportInputs:
     language_code: str = DEFAULT
 
     def files(self) -> dict[str, bytes]:
-        """Those that are texts of files, by the names under which they lie beside the report."""
+        """Return the texts of files by their names beside the report."""
         texts = {
             ANNOTATIONS: self.annotation_file,
             CUSTODY: self.custody,
@@ -76,16 +74,13 @@ class ReportInputs:
         return {name: text for name, text in texts.items() if text is not None}
 
     def quoted_laboratory(self) -> Laboratory | None:
-        """The value of ``laboratory``, if given.
-
-        Raises :class:`~reports.inputs.input_files.LaboratoryError`.
-        """
+        """Parse ``laboratory``; raise :class:`~reports.inputs.input_files.LaboratoryError`."""
         return parse_laboratory(self.laboratory) if self.laboratory is not None else None
 
     def parsed_review(self, exhibit_sha256: str) -> SecondReview | None:
-        """The value of ``second_review``, if given.
+        """Parse ``second_review``.
 
-        Raises :class:`~reports.review.second_review.SecondReviewError`, also for one about another exhibit.
+        Raise :class:`~reports.review.second_review.SecondReviewError`, also if it is about another exhibit.
         """
         return review_of(self.second_review, exhibit_sha256)
 
@@ -99,7 +94,7 @@ __all__ = ["PeakView", "ReportView", "SegmentView", "report_view"]
 
 @dataclass(frozen=True)
 class ReportView:
-    """All a report or a result page shows of one analysis."""
+    """Everything that a report or a result page shows of one analysis."""
 
     language: str = field(metadata=UNTRANSLATED)
     still: bool
@@ -143,50 +138,50 @@ class ReportView:
 
     @property
     def verdict_mark(self) -> str:
-        """By which style sheets mark the verdict."""
+        """Name of the verdict in style sheets."""
         return MARKS[self.verdict]
 
     @property
     def flagged(self) -> int:
-        """How many of the segments are flagged; on the others no finding rests."""
+        """Number of flagged segments; no finding rests on the others."""
         return sum(segment.flagged for segment in self.segments)
 
     @property
     def kept_width(self) -> int:
-        """What kept frames and photographs are at most wide, in px."""
+        """Largest width in px of stored frames and photographs."""
         return KEPT_WIDTH
 
     @property
     def heat_scale(self) -> tuple[str, ...]:
-        """The colours of heatmaps, from none to hottest."""
+        """Colours of heatmaps, from none to hottest."""
         return heat_scale()
 
     @property
     def pictures(self) -> tuple[ShownPicture, ...]:
-        """Every picture a report shows, in reading order."""
+        """Pictures of a report in reading order."""
         both = [picture for peak in self._peaks() for picture in peak.shown]
         both += self.others.pictures if self.others else ()
-        compared = [picture for each in self.references for picture in each.pictures]
+        compared = [picture for reference in self.references for picture in reference.pictures]
         return tuple(picture for picture in (*filter(None, [self.photo]), *both, *compared) if picture.path)
 
     @property
     def kept(self) -> tuple[str, ...]:
         """Paths of all pictures that belong to the analysis."""
-        every = [picture for peak in self._peaks() for picture in peak.kept]
-        every += filter(None, [self.photo, self.clean])
-        every += self.others.kept if self.others else ()
-        return tuple(dict.fromkeys(picture.path for picture in every if picture.path))
+        pictures = [picture for peak in self._peaks() for picture in peak.kept]
+        pictures += filter(None, [self.photo, self.clean])
+        pictures += self.others.kept if self.others else ()
+        return tuple(dict.fromkeys(picture.path for picture in pictures if picture.path))
 
     def _peaks(self) -> list[PeakView]:
         return [peak for segment in self.segments for peak in segment.peaks]
 
 
 def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) -> ReportView:
-    """Put an analysis, and what people say of it, into words.
+    """Describe an analysis, its annotations and its reviews.
 
-    ``folder`` is where its ``analysis.json`` lies; pictures are looked up in it. Raises
-    :class:`~reports.errors.PictureError` when the analysis names a picture outside the folder, and another
-    :class:`~reports.errors.ReportError` when one of ``inputs`` cannot be read or is about another exhibit.
+    ``folder`` holds ``analysis.json`` and its pictures. Raise :class:`~reports.errors.PictureError` if the
+    analysis names a picture outside the folder, and another :class:`~reports.errors.ReportError` if one of
+    ``inputs`` is invalid or about another exhibit.
     """
     with translation.speaking(inputs.language_code), never_rounding_up_to(*analysis.parameters.thresholds):
         return translation.translated_view(_view(analysis, folder, inputs))
@@ -219,7 +214,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
         others=other_models_view(analysis, folder),
-        photo=_photo(folder, analysis.boxed, gettext("The photograph with each face boxed and named")),
+        photo=_photo(folder, analysis.boxed, gettext("The photograph with each face framed and named")),
         clean=_photo(folder, analysis.picture, gettext("The photograph")),
         procedure=procedure(analysis),
         coverage=coverage_facts(analysis),
@@ -236,7 +231,9 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         reader=reader_view(analysis),
         exhibit_check=_for_programs(check) if check else "",
         comparison_files=tuple(
-            f"{one.below}{path}" for one in inputs.comparisons for path in files_of(one.comparison)
+            f"{kept_comparison.below}{path}"
+            for kept_comparison in inputs.comparisons
+            for path in files_of(kept_comparison.comparison)
         ),
     )
 
@@ -271,7 +268,10 @@ def _second_review(analysis: Analysis, inputs: ReportInputs) -> SecondReviewView
 
 def _references(inputs: ReportInputs) -> tuple[ComparisonView, ...]:
     return tuple(
-        comparison_view(each.comparison, each.root, each.sha256, each.below) for each in inputs.comparisons
+        comparison_view(
+            kept_comparison.comparison, kept_comparison.root, kept_comparison.sha256, kept_comparison.below
+        )
+        for kept_comparison in inputs.comparisons
     )
 
 
@@ -282,17 +282,17 @@ def _answers(
     reviewed: SecondReviewView | None,
     references: Sequence[ComparisonView],
 ) -> tuple[summary.KeyAnswer, ...]:
-    """The questions of the first page with their answers, in reading order."""
-    found = [*summary.key_answers(analysis, sections)]
+    """Return the questions and answers of the first page in reading order."""
+    answers = [*summary.key_answers(analysis, sections)]
     if own and own.decision:
-        found.append((THRESHOLD, own.decision))
+        answers.append((THRESHOLD, own.decision))
     if reviewed:
-        found.append((gettext("Second review"), reviewed.summary))
+        answers.append((gettext("Second review"), reviewed.summary))
     if analysis.joint:
-        found.append(summary.models_answer(analysis, sections))
+        answers.append(summary.models_answer(analysis, sections))
     if references:
-        found.append(summary.references_answer([each.title for each in references], sections))
-    return tuple(found)
+        answers.append(summary.references_answer([reference.title for reference in references], sections))
+    return tuple(answers)
 
 
 def _photo(folder: Path, path: str | None, words: str) -> ShownPicture | None:

@@ -54,7 +54,7 @@ def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
     if details.picture is None or not details.picture.sizes:
         return
     yield Anomaly(
-        kind=N_("the picture changes its size"),
+        kind=N_("the picture size changes"),
         observation=N_(
             "Frames have different sizes in the file: %(sizes)s px. All were examined on one of "
             "%(width)s×%(height)s px, each as large as it fits."

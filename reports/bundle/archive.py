@@ -120,29 +120,29 @@ def differences(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     are taken from the zip itself; their SHA-256 are somebody else's to check. Raises what
     :mod:`zipfile` does where the zip cannot be read.
     """
-    with path.open("rb") as given, zipfile.ZipFile(path) as archive:
-        own = _Comparing(given)
-        with zipfile.ZipFile(own, "w") as again:
+    with path.open("rb") as original, zipfile.ZipFile(path) as archive:
+        own = _Comparing(original)
+        with zipfile.ZipFile(own, "w") as rewritten:
             for name in names:
                 with archive.open(name) as stream:
-                    add_entry(again, name, archive.getinfo(name).file_size, chunks(stream))
-            starts = [entry.header_offset for entry in again.infolist()]
-            directory = again.start_dir
+                    add_entry(rewritten, name, archive.getinfo(name).file_size, chunks(stream))
+            starts = [entry.header_offset for entry in rewritten.infolist()]
+            directory = rewritten.start_dir
         records = [at for at in own.records if at >= directory]
-        size = given.seek(0, io.SEEK_END)
-    found = []
+        size = original.seek(0, io.SEEK_END)
+    problems = []
     for at in sorted(own.different):
         if at < directory:
-            found.append((names[bisect.bisect(starts, at) - 1], f"its header in the zip, at byte {at:,}"))
+            problems.append((names[bisect.bisect(starts, at) - 1], f"its header in the zip, at byte {at:,}"))
         elif at < own.last_record_end:
-            found.append(
+            problems.append(
                 (names[bisect.bisect(records, at) - 1], f"its line in the zip's list, at byte {at:,}")
             )
         else:
-            found.append(("", f"the end of the zip's list of files, at byte {at:,}"))
+            problems.append(("", f"the end of the zip's list of files, at byte {at:,}"))
     if size != own.length:
-        found.append(("", f"the zip has {size:,} bytes, where its files make {own.length:,}"))
-    return found
+        problems.append(("", f"the zip has {size:,} bytes, where its files make {own.length:,}"))
+    return problems
 
 
 class _Comparing(io.RawIOBase):
@@ -166,11 +166,13 @@ class _Comparing(io.RawIOBase):
         if not new:
             return 0
         self._given.seek(self._at)
-        there = self._given.read(len(new))
+        actual = self._given.read(len(new))
         self._different.pop(self._at, None)
-        if there != new:
-            same = next((i for i, (a, b) in enumerate(zip(new, there, strict=False)) if a != b), len(there))
-            self._different[self._at] = self._at + same
+        if actual != new:
+            offset = next(
+                (i for i, (a, b) in enumerate(zip(new, actual, strict=False)) if a != b), len(actual)
+            )
+            self._different[self._at] = self._at + offset
         if new.startswith(_RECORD):
             self.records.append(self._at)
         if not new.startswith((b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07")):

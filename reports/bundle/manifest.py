@@ -162,7 +162,7 @@ def manifest_files(
 
     ``case`` and ``custody`` are the bytes of ``case.json`` and ``custody.json`` where they are listed.
     """
-    said = {
+    sums_ = {
         "case": json.loads(case) if case else None,
         "custody": CustodyHead.model_validate_json(custody) if custody else None,
         "signature": signer
@@ -170,12 +170,12 @@ def manifest_files(
             file=MANIFEST_SIGNATURE, signer=signer.name, certificate_sha256=signer.certificate_sha256
         ),
     }
-    values = manifest.model_copy(update=said).model_dump(mode="json")
+    values = manifest.model_copy(update=sums_).model_dump(mode="json")
     text = (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
-    made = {MANIFEST: text}
+    files = {MANIFEST: text}
     if signer:
-        made[MANIFEST_SIGNATURE] = signer.sign(text)
-    return {MANIFEST: text, MANIFEST_SUM: sums(made), **made}
+        files[MANIFEST_SIGNATURE] = signer.sign(text)
+    return {MANIFEST: text, MANIFEST_SUM: sums(files), **files}
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:
@@ -245,7 +245,7 @@ def _of_version_1(values: dict[str, Any], kind: Literal["result", "bundle"]) -> 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object no key of which stands twice: readers would differ on what it says."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise ValueError("a key stands twice")
-    return found
+    return unique

@@ -34,18 +34,18 @@ def write_bundle(
     What others check it by is added: a program of ninety lines, the sums as ``sha256sum`` reads
     them, and the manifest with its own. The same files make the same bytes, but for a signature's moment.
     """
-    listed: list[ManifestEntry] = []
+    entries: list[ManifestEntry] = []
     with zipfile.ZipFile(to, "w") as archive:
 
         def add(name: str, content: bytes | Path) -> None:
-            listed.append(_put(archive, name, content))
+            entries.append(_put(archive, name, content))
 
         everything = {**files, VERIFIER: _VERIFIER}
         for name in sorted(everything):
             add(name, everything[name])
-        add(CHECKSUMS, sums_of(listed))
+        add(CHECKSUMS, sums_of(entries))
         case, custody = (_bytes(files[name]) if name in files else None for name in (CASE, CUSTODY))
-        whole = manifest.model_copy(update={"files": tuple(listed)})
+        whole = manifest.model_copy(update={"files": tuple(entries)})
         for name, data in manifest_files(whole, case=case, custody=custody, signer=signer).items():
             _put(archive, name, data)
 
@@ -87,12 +87,12 @@ def annotations_in(path: Path) -> tuple[bytes, SavedAnnotations]:
     each file that is missing, not listed or changed.
     """
     with open_zip(path) as archive:
-        listed = _check(archive)
-        if ANNOTATIONS not in listed or ANALYSIS not in listed:
+        entries = _check(archive)
+        if ANNOTATIONS not in entries or ANALYSIS not in entries:
             raise BundleError(f"The bundle holds no {ANNOTATIONS} or no {ANALYSIS}.")
         text = _text(archive, ANNOTATIONS, LARGEST_ANNOTATION_FILE)
     saved = read_file(text)
-    if saved.analysis_sha256 != listed[ANALYSIS].sha256:
+    if saved.analysis_sha256 != entries[ANALYSIS].sha256:
         raise BundleError(
             f"The bundle's annotations are not about its own {ANALYSIS}: it was put together by hand."
         )
@@ -102,7 +102,7 @@ def annotations_in(path: Path) -> tuple[bytes, SavedAnnotations]:
 def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
     """What the manifest lists, once all files are as it says."""
     try:
-        listed = {
+        entries = {
             entry.path: entry for entry in read_manifest(_text(archive, MANIFEST, LARGEST_MANIFEST)).files
         }
     except KeyError:
@@ -110,16 +110,16 @@ def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
         raise NoBundleError(words) from None
     except ManifestError as problem:
         raise BundleError(str(problem)) from None
-    there = {entry.filename for entry in archive.infolist() if not entry.is_dir()} - set(OWN)
-    problems = [f"{name} is missing" for name in listed if name not in there]
-    problems += [f"{name} is not in the manifest" for name in sorted(there - set(listed))]
+    names = {entry.filename for entry in archive.infolist() if not entry.is_dir()} - set(OWN)
+    problems = [f"{name} is missing" for name in entries if name not in names]
+    problems += [f"{name} is not in the manifest" for name in sorted(names - set(entries))]
     problems += [
-        f"{name} was changed" for name in sorted(there & set(listed)) if not _same(archive, listed[name])
+        f"{name} was changed" for name in sorted(names & set(entries)) if not _same(archive, entries[name])
     ]
     if problems:
         more = f", and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
         raise BundleError(f"The bundle is not as it was made: {', '.join(problems[:_NAMED])}{more}.")
-    return listed
+    return entries
 
 
 def _same(archive: zipfile.ZipFile, entry: ManifestEntry) -> bool:

@@ -35,7 +35,7 @@ def given_case(options: argparse.Namespace, folder: Path | None = None) -> CaseD
     """
     from reports.inputs.case import CaseDetails, case_details, read_case
 
-    asked = {name: getattr(options, name) for name in CaseDetails.model_fields}
-    given = {name: value for name, value in asked.items() if value is not None}
-    kept = read_case(folder).model_dump() if folder else {}
-    return case_details({**kept, **given})
+    options_ = {name: getattr(options, name) for name in CaseDetails.model_fields}
+    values = {name: value for name, value in options_.items() if value is not None}
+    stored = read_case(folder).model_dump() if folder else {}
+    return case_details({**stored, **values})

@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=list(FORMATS),
         required=True,
-        help="; ".join(f"{each.name}: {each.what}" for each in FORMATS.values()),
+        help="; ".join(f"{export_format.name}: {export_format.what}" for export_format in FORMATS.values()),
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write")
 
@@ -49,6 +49,6 @@ def _refuse_part_of_result(out: Path) -> None:
     place = out.resolve()
     for folder in place.parents:
         manifest = manifest_in(folder)
-        listed = () if manifest is None else (*OWN, *(entry.path for entry in manifest.files))
-        if place.relative_to(folder).as_posix() in listed:
+        entries = () if manifest is None else (*OWN, *(entry.path for entry in manifest.files))
+        if place.relative_to(folder).as_posix() in entries:
             raise ExportError(f"{out} is a part of the result or bundle in {folder}. Name another file.")

@@ -39,13 +39,13 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="python -m reports", description="Evidence reports of Reelproof.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command, what in (
+    for name, command, description in (
         ("render", render, "write report.html, report.pdf and manifest.json again"),
         ("export", export, "write segments, scores or pictures for other programs"),
         ("verify", verify, "check a bundle, the folder of a result, or a PDF"),
         ("sign", sign, "sign a report, or the folder of a result"),
     ):
-        of_command = commands.add_parser(name, help=what)
+        of_command = commands.add_parser(name, help=description)
         command.add_options(of_command)
         of_command.set_defaults(run=command.run)
     return parser

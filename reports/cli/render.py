@@ -78,8 +78,8 @@ def _refuse_other_things(out: Path, folder: Path, exhibit_sha256: str) -> None:
         return
     refuse_occupied_folder(out, MANIFEST, "earlier result")
     if (out / MANIFEST).is_file():
-        there = read_manifest((out / MANIFEST).read_bytes()).exhibit
-        if there.sha256 != exhibit_sha256:
+        exhibit = read_manifest((out / MANIFEST).read_bytes()).exhibit
+        if exhibit.sha256 != exhibit_sha256:
             raise ReportError(
-                f"{out} holds the result of another exhibit, {there.file}. Name another folder."
+                f"{out} holds the result of another exhibit, {exhibit.file}. Name another folder."
             )

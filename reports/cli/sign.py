@@ -75,19 +75,19 @@ def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None
     from reports.signing.pdf_signature import sign_pdf
     from reports.verification.verify import verify
 
-    found = verify(folder).results
-    if found.problems:
-        raise SigningError(f"Nothing was signed: {folder} is not as it was made. {found.problems[0]}.")
+    results = verify(folder).results
+    if results.problems:
+        raise SigningError(f"Nothing was signed: {folder} is not as it was made. {results.problems[0]}.")
     manifest = read_manifest((folder / MANIFEST).read_bytes())
     changed = {REPORT_PDF: sign_pdf((folder / REPORT_PDF).read_bytes(), key, reason=reason, place=place)}
-    listed = {entry.path: entry for entry in manifest.files} | {
+    entries = {entry.path: entry for entry in manifest.files} | {
         REPORT_PDF: entry_of(REPORT_PDF, changed[REPORT_PDF])
     }
-    if listed.pop(CHECKSUMS, None):
-        changed[CHECKSUMS] = sums_of(listed.values())
-        listed[CHECKSUMS] = entry_of(CHECKSUMS, changed[CHECKSUMS])
-    case, custody = ((folder / name).read_bytes() if name in listed else None for name in (CASE, CUSTODY))
-    whole = manifest.model_copy(update={"files": tuple(listed.values())})
+    if entries.pop(CHECKSUMS, None):
+        changed[CHECKSUMS] = sums_of(entries.values())
+        entries[CHECKSUMS] = entry_of(CHECKSUMS, changed[CHECKSUMS])
+    case, custody = ((folder / name).read_bytes() if name in entries else None for name in (CASE, CUSTODY))
+    whole = manifest.model_copy(update={"files": tuple(entries.values())})
     own = manifest_files(whole, case=case, custody=custody, signer=key)
     # All is signed before anything is written: an authority may give no timestamp.
     for name, data in {**changed, **dict(reversed(own.items()))}.items():

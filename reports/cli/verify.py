@@ -108,7 +108,7 @@ def _in_words(verified: Verified, refused: ReelproofError | None) -> str:
     width = max((len(name) for name, _ in facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in facts]
     lines += [_plain(line) for line in verified.reanalysis.lines()] if verified.reanalysis else []
-    lines += [_plain(each.line()) for each in verified.recomparisons]
+    lines += [_plain(recomparison.line()) for recomparison in verified.recomparisons]
     lines += [_plain(f"Note: {note}") for note in dict.fromkeys(results.notes)]
     if results.problems:
         word = "NOT REPEATED" if results.only_not_repeated else "DOES NOT FIT"
@@ -139,16 +139,20 @@ def _as_json(verified: Verified, refused: ReelproofError | None) -> str:
     values["refused"] = str(refused) if refused else None
     values["notes"] = [*verified.results.notes, *([verified.unsigned] if verified.unsigned else [])]
     values["comparisons"] = [
-        {"file": each.name, "agree": not each.problems, "problems": list(each.problems)}
-        for each in verified.recomparisons
+        {
+            "file": recomparison.name,
+            "agree": not recomparison.problems,
+            "problems": list(recomparison.problems),
+        }
+        for recomparison in verified.recomparisons
     ]
-    if again := verified.reanalysis:
+    if reanalysis := verified.reanalysis:
         values["reanalysis"] = {
-            "agree": again.agreement.agree and again.fits,
-            "scores": again.agreement.scores,
-            "unmatched": again.agreement.unmatched,
-            "score_difference": again.agreement.score_difference,
-            "segment_difference": again.agreement.segment_difference,
-            "edge_difference": again.agreement.edge_difference,
+            "agree": reanalysis.agreement.agree and reanalysis.fits,
+            "scores": reanalysis.agreement.scores,
+            "unmatched": reanalysis.agreement.unmatched,
+            "score_difference": reanalysis.agreement.score_difference,
+            "segment_difference": reanalysis.agreement.segment_difference,
+            "edge_difference": reanalysis.agreement.edge_difference,
         }
     return json.dumps(values, indent=2)  # ASCII: no controls, which terminals obey, and no overrides

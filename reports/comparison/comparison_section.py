@@ -27,7 +27,7 @@ from reports.wording.sections import Fact
 
 
 def file_facts(file: ComparedFile) -> Iterator[Fact]:
-    """What one of the two files is."""
+    """Describe one of the two files."""
     yield Fact(gettext("File"), Quoted(formatting.file_name(file.file)))
     yield Fact("SHA-256", file.sha256, exact=True)
     yield Fact(gettext("Size"), formatting.size(file.bytes))
@@ -37,29 +37,29 @@ def file_facts(file: ComparedFile) -> Iterator[Fact]:
         yield Fact(gettext("Frame rate"), formatting.average_rate(file.frame_rate))
 
 
-def transform_facts(comparison: Comparison, found: Transform) -> Iterator[Fact]:
-    """Scale, stretch, mirroring, rotation, crop and bars of the exhibit, and how sure they are."""
+def transform_facts(comparison: Comparison, transform: Transform) -> Iterator[Fact]:
+    """List scale, stretch, mirroring, rotation, crop and bars of the exhibit, with their uncertainty."""
     yield Fact(
         gettext("Scale"),
-        gettext("the same size") if abs(found.scale - 1) < 0.005 else shown(found.scale, ".3f"),
-        "" if abs(found.scale - 1) < 0.005 else gettext("pixels of the exhibit to one of the reference"),
+        gettext("the same size") if abs(transform.scale - 1) < 0.005 else shown(transform.scale, ".3f"),
+        "" if abs(transform.scale - 1) < 0.005 else gettext("exhibit pixels per reference pixel"),
     )
-    if abs(found.stretch - 1) >= 0.005:
-        yield Fact(gettext("Stretch"), shown(found.stretch, ".3f"), gettext("width against height"))
+    if abs(transform.stretch - 1) >= 0.005:
+        yield Fact(gettext("Stretch"), shown(transform.stretch, ".3f"), gettext("width relative to height"))
     yield Fact(
-        gettext("Mirrored"), gettext("yes, left and right are exchanged") if found.mirror else gettext("no")
+        gettext("Mirrored"), gettext("yes, left and right are swapped") if transform.mirror else gettext("no")
     )
     yield Fact(
         gettext("Rotation"),
         gettext("none")
-        if abs(found.rotation) < 0.05
-        else gettext("%(rotation)s° clockwise", rotation=shown(found.rotation, ".1f")),
+        if abs(transform.rotation) < 0.05
+        else gettext("%(rotation)s° clockwise", rotation=shown(transform.rotation, ".1f")),
     )
     reference = comparison.reference
-    x0, y0, x1, y1 = found.crop
+    x0, y0, x1, y1 = transform.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
     # Nothing is cut off where the edges are a pixel of either file off, or no further than the view is.
-    room = max(1.0, found.uncertainty) * max(1.0, 1 / found.scale)
+    room = max(1.0, transform.uncertainty) * max(1.0, 1 / transform.scale)
     whole = max(x0, y0, reference.width - x1, reference.height - y1) <= room
     crop = (
         gettext("the whole picture")
@@ -68,8 +68,8 @@ def transform_facts(comparison: Comparison, found: Transform) -> Iterator[Fact]:
             "%(share)s of its picture", share=shown(min(share, 0.999), ".0%" if share < 0.995 else ".1%")
         )
     )
-    yield Fact(gettext("Part of the reference shown"), crop, "" if whole else formatting.box(found.crop))
-    left, top, right, bottom = found.shown
+    yield Fact(gettext("Part of the reference shown"), crop, "" if whole else formatting.box(transform.crop))
+    left, top, right, bottom = transform.shown
     bars = 1 - (right - left) * (bottom - top) / (comparison.exhibit.width * comparison.exhibit.height)
     if bars > 0.005:
         yield Fact(
@@ -77,7 +77,9 @@ def transform_facts(comparison: Comparison, found: Transform) -> Iterator[Fact]:
             gettext("%(bars)s of the exhibit's picture", bars=shown(bars, ".0%")),
         )
     off = (
-        gettext("less than 0.1 px") if found.uncertainty < 0.1 else f"± {shown(found.uncertainty, '.1f')} px"
+        gettext("less than 0.1 px")
+        if transform.uncertainty < 0.1
+        else f"± {shown(transform.uncertainty, '.1f')} px"
     )
     yield Fact(gettext("Uncertainty"), off, gettext("at the corners of the exhibit's picture"))
 
@@ -87,7 +89,7 @@ SHOWN_IN_REPORT = 3  # picture triples
 
 @dataclass(frozen=True)
 class DifferenceView:
-    """A segment of a person, or a region beside the faces, that differs; times in words and in seconds."""
+    """A segment of a person, or a region other than faces, that differs; times in words and in seconds."""
 
     id: str
     who: str
@@ -102,7 +104,7 @@ class DifferenceView:
 
 @dataclass(frozen=True)
 class ComparisonView:
-    """All that is shown of one comparison."""
+    """One comparison with a reference."""
 
     title: str
     still: bool  # no time on the exhibit's side
@@ -132,25 +134,27 @@ class ComparisonView:
 
     @property
     def shown(self) -> tuple[Triple, ...]:
-        """Those triples that a report prints."""
+        """Return the triples that a report prints."""
         return self.triples[:SHOWN_IN_REPORT]
 
     @property
     def pictures(self) -> tuple[ShownPicture, ...]:
-        """Every picture a report shows, in reading order."""
-        every = [
-            picture for each in self.shown for picture in (each.exhibit, each.reference, each.difference)
+        """Return the pictures of a report in reading order."""
+        pictures = [
+            picture
+            for triple in self.shown
+            for picture in (triple.exhibit, triple.reference, triple.difference)
         ]
-        return tuple(picture for picture in every if picture.path)
+        return tuple(picture for picture in pictures if picture.path)
 
 
 def comparison_view(
     comparison: Comparison, folder: Path, sha256: str = "", below: str = ""
 ) -> ComparisonView:
-    """Put a comparison into words.
+    """Describe a comparison.
 
-    ``folder`` is where the report's pictures lie, and ``below`` where, in it, ``comparison.json`` and its
-    own pictures do. Raises :class:`~reports.errors.PictureError` for one outside of it.
+    ``folder`` holds the pictures of the report; ``below`` is the path in it to ``comparison.json`` and its
+    pictures. Raise :class:`~reports.errors.PictureError` for a picture outside of it.
     """
     return translated_view(_view(comparison, folder, sha256, below))
 
@@ -175,8 +179,8 @@ def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> Comp
         transform=tuple(transform_facts(comparison, comparison.transform)) if comparison.transform else (),
         pieces=() if still else tuple(piece_view(piece) for piece in comparison.time_map),
         gaps=tuple(gap_view(gap) for gap in comparison.gaps),
-        segments=tuple(_segment(each, still) for each in comparison.segments),
-        regions=tuple(_region(each, still) for each in comparison.regions),
+        segments=tuple(_segment(part, still) for part in comparison.segments),
+        regions=tuple(_region(part, still) for part in comparison.regions),
         triples=tuple(picture_triples(comparison, folder, below)),
         drawing=time_map_view(comparison),
         not_compared=comparison.not_compared,
@@ -198,31 +202,31 @@ def _title(comparison: Comparison) -> str:
                 else gettext("%(people)s faces differ", people=people)
             ),
         )
-    found = _without_faces(comparison)
+    title = _without_faces(comparison)
     if not comparison.shows_more:
-        return found
-    return gettext("Part of the exhibit was not found in the reference") + f". {found}"
+        return title
+    return gettext("Part of the exhibit was not found in the reference") + f". {title}"
 
 
 def _without_faces(comparison: Comparison) -> str:
-    """What is said where no face differs, of what was compared."""
+    """Return the title if no face differs."""
     if not comparison.persons:
         return (
-            gettext("Parts of the picture differ, no face could be compared")
+            gettext("Parts of the picture differ; no face could be compared")
             if comparison.regions
             else gettext("No face could be compared")
         )
     if comparison.regions:
-        return gettext("Parts of the picture differ, no face does")
+        return gettext("Parts of the picture differ, but no face does")
     return (
-        gettext("The rest shows no difference that re-encoding would not explain")
+        gettext("The rest shows no difference beyond the effects of re-encoding")
         if comparison.shows_more
-        else gettext("No difference that re-encoding would not explain")
+        else gettext("No difference beyond the effects of re-encoding")
     )
 
 
 def _times(difference: float) -> str:
-    """The log of a ratio of squares as a ratio of levels, as the engine's sentences give it."""
+    """Return the logarithm of a ratio of squares as a ratio of levels, as the engine's sentences state it."""
     return gettext("%(factor)s times", factor=shown(math.exp(difference / 2), ".1f"))
 
 

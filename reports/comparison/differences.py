@@ -18,7 +18,7 @@ _SAME_SPEED = 0.0015
 
 @dataclass(frozen=True)
 class PieceView:
-    """A stretch of the exhibit that shows a stretch of the reference."""
+    """A part of the exhibit and the part of the reference that it shows."""
 
     exhibit: str
     reference: str
@@ -28,7 +28,7 @@ class PieceView:
 
 @dataclass(frozen=True)
 class GapView:
-    """Time of one file that the other does not show."""
+    """A part of one file that the other does not show."""
 
     file: str
     time_span: str
@@ -37,7 +37,7 @@ class GapView:
 
 @dataclass(frozen=True)
 class Extent:
-    """Where a stretch lies in the drawing of the time map: percentages of its file's length from the left."""
+    """A part in the drawing of the time map, in percent of its file's length."""
 
     start: float
     end: float
@@ -45,7 +45,7 @@ class Extent:
 
 @dataclass(frozen=True)
 class MapPiece:
-    """A stretch of the exhibit in the drawing, and the stretch of the reference that it shows."""
+    """A part of the exhibit in the drawing, and the matching part of the reference."""
 
     exhibit: Extent
     reference: Extent
@@ -54,7 +54,7 @@ class MapPiece:
 
 @dataclass(frozen=True)
 class MapSegment:
-    """What differs, in the exhibit's bar."""
+    """A difference in the bar of the exhibit."""
 
     id: str
     exhibit: Extent
@@ -62,7 +62,7 @@ class MapSegment:
 
 @dataclass(frozen=True)
 class TimeMapView:
-    """The time map as a drawing: two bars, and bands between what belongs together."""
+    """The time map as a drawing: two bars, and bands between matching parts."""
 
     pieces: tuple[MapPiece, ...]
     flagged: tuple[MapSegment, ...]
@@ -71,7 +71,7 @@ class TimeMapView:
 
 
 def piece_view(piece: TimePiece) -> PieceView:
-    """A row of the table."""
+    """Return the table row of matching parts."""
     speed = gettext("the same") if abs(piece.speed - 1) < _SAME_SPEED else shown(piece.speed, ".3f")
     return PieceView(
         time_span(piece.exhibit.start, piece.exhibit.end),
@@ -82,14 +82,14 @@ def piece_view(piece: TimePiece) -> PieceView:
 
 
 def gap_view(gap: UnmatchedInterval) -> GapView:
-    """Likewise, of what the other file does not show."""
+    """Return the table row of a part that the other file does not show."""
     return GapView(gap.file, time_span(gap.start, gap.end), gap.reason)
 
 
 def time_map_view(comparison: Comparison) -> TimeMapView | None:
-    """The time map to draw; none where one side has no time."""
-    here, there = comparison.exhibit.duration, comparison.reference.duration
-    if not (comparison.related and here > 0 and there > 0):
+    """Return the time map to draw, or None if one file has no duration."""
+    exhibit_length, reference_length = comparison.exhibit.duration, comparison.reference.duration
+    if not (comparison.related and exhibit_length > 0 and reference_length > 0):
         return None
 
     # A frame is shown until the next one.
@@ -101,8 +101,8 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
     return TimeMapView(
         pieces=tuple(
             MapPiece(
-                extent(piece.exhibit.start, piece.exhibit.end + last[0], here),
-                extent(piece.reference.start, piece.reference.end + last[1], there),
+                extent(piece.exhibit.start, piece.exhibit.end + last[0], exhibit_length),
+                extent(piece.reference.start, piece.reference.end + last[1], reference_length),
                 gettext(
                     "%(exhibit_start)s to %(exhibit_end)s shows %(reference_start)s to %(reference_end)s",
                     exhibit_start=timecode(piece.exhibit.start),
@@ -114,10 +114,11 @@ def time_map_view(comparison: Comparison) -> TimeMapView | None:
             for piece in comparison.time_map
         ),
         flagged=tuple(
-            MapSegment(each.id, extent(each.start, each.end, here)) for each in comparison.segments
+            MapSegment(segment.id, extent(segment.start, segment.end, exhibit_length))
+            for segment in comparison.segments
         ),
-        exhibit_end=timecode(here),
-        reference_end=timecode(there),
+        exhibit_end=timecode(exhibit_length),
+        reference_end=timecode(reference_length),
     )
 
 
@@ -132,9 +133,10 @@ BETWEEN = 8  # px of white between the two halves of a picture side by side
 
 @dataclass(frozen=True)
 class Triple:
-    """The same moment in both files and what differs: exhibit, reference as the exhibit shows it, difference.
+    """The same moment of exhibit and aligned reference, and their difference.
 
-    The first two are halves of one kept picture, ``both``, of ``wide`` px; each is ``width`` by ``height``.
+    Exhibit and reference are the halves of one stored picture, ``both``; each half is ``width`` by ``height``
+    px.
     """
 
     about: str = field(metadata=UNTRANSLATED)
@@ -150,22 +152,22 @@ class Triple:
 
     @property
     def wide(self) -> int:
-        """Width in px of the picture that holds both sides."""
+        """Width in px of the picture that holds both halves."""
         return 2 * self.width + BETWEEN
 
     @property
     def second(self) -> int:
-        """Where the reference begins in it."""
+        """Left edge of the reference in that picture."""
         return self.width + BETWEEN
 
 
 def picture_triples(comparison: Comparison, folder: Path, below: str) -> Iterator[Triple]:
-    """The strongest first: of each segment one moment, then its others; regions after the faces."""
-    segments = sorted(comparison.segments, key=lambda each: (-each.confidence, -each.difference))
-    regions = sorted(comparison.regions, key=lambda each: -each.difference)
-    found: list[tuple[int, str, str, ComparedPeak]] = []
+    """Return the triples, strongest first: one of each segment, then the others; regions after faces."""
+    segments = sorted(comparison.segments, key=lambda region: (-region.confidence, -region.difference))
+    regions = sorted(comparison.regions, key=lambda region: -region.difference)
+    candidates: list[tuple[int, str, str, ComparedPeak]] = []
     for segment in segments:
-        found += [
+        candidates += [
             (
                 rank,
                 segment.id,
@@ -174,18 +176,18 @@ def picture_triples(comparison: Comparison, folder: Path, below: str) -> Iterato
             )
             for rank, peak in enumerate(segment.peaks)
         ]
-    found.sort(key=lambda each: each[0])
-    found += [
-        (0, each.id, gettext("%(id)s, part of the picture", id=each.id), peak)
-        for each in regions
-        for peak in each.peaks
+    candidates.sort(key=lambda region: region[0])
+    candidates += [
+        (0, region.id, gettext("%(id)s, part of the picture", id=region.id), peak)
+        for region in regions
+        for peak in region.peaks
     ]
     if comparison.example is not None:
-        found.append(
+        candidates.append(
             (0, "example", gettext("The moment that comes closest to a difference"), comparison.example)
         )
     still = comparison.exhibit.kind is MediaKind.IMAGE
-    for _rank, about, title, peak in found:
+    for _rank, about, title, peak in candidates:
         if (triple := _triple(about, title, peak, still, folder, below)) is not None:
             yield triple
 
@@ -195,7 +197,7 @@ def _triple(
 ) -> Triple | None:
     if peak.side_by_side is None:
         return None
-    here, there = timecode(peak.time), timecode(peak.reference_time)
+    exhibit_time, reference_time = timecode(peak.time), timecode(peak.reference_time)
     both = find_picture(folder, below + peak.side_by_side, "")
     size = _size(folder / both.path) if both.path else None
     if size is None:
@@ -208,27 +210,27 @@ def _triple(
     def whole(path: str | None, words: str) -> ShownPicture:
         return find_picture(folder, None if path is None else below + path, words)
 
-    at = "" if still else gettext(" at %(here)s", here=here)
+    at = "" if still else gettext(" at %(here)s", here=exhibit_time)
     return Triple(
         about,
         title,
         ""
         if still and peak.reference_time == 0
-        else gettext("%(here)s · reference %(there)s", here=here, there=there),
+        else gettext("%(here)s · reference %(there)s", here=exhibit_time, there=reference_time),
         peak.time,
         half(0.0, gettext("Exhibit%(at)s, %(title)s", at=at, title=title)),
         half(
             1 - share,
             gettext(
-                "Reference%(at)s, as the exhibit shows it, %(title)s",
-                at=("" if still else gettext(" at %(there)s", there=there)),
+                "Reference%(at)s, aligned with the exhibit, %(title)s",
+                at=("" if still else gettext(" at %(there)s", there=reference_time)),
                 title=title,
             ),
         ),
         whole(peak.difference, gettext("Difference of both%(at)s, %(title)s", at=at, title=title)),
         whole(
             peak.overlay,
-            gettext("Exhibit%(at)s with the difference laid over it, %(title)s", at=at, title=title),
+            gettext("Exhibit%(at)s with the difference overlaid, %(title)s", at=at, title=title),
         ),
         width,
         size[1],
@@ -236,7 +238,7 @@ def _triple(
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """Width and height of a PNG, of its header alone."""
+    """Read width and height from the header of a PNG."""
     with path.open("rb") as file:
         head = file.read(24)
     if head[:8] != PNG_SIGNATURE or len(head) < 24:

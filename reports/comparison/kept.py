@@ -17,12 +17,12 @@ RESULT = "comparison.json"
 
 
 class ComparisonFileError(ReportError):
-    """A ``comparison.json`` cannot be used in this report; the message says why."""
+    """A ``comparison.json`` cannot be used in this report."""
 
 
 @dataclass(frozen=True)
 class KeptComparison:
-    """One comparison: its value, the exact bytes of its file, and where that lies.
+    """One comparison: its value, the exact bytes of its file, and the file's place.
 
     ``below`` is the path from ``root`` to its folder, with a slash at the end.
     """
@@ -34,21 +34,21 @@ class KeptComparison:
 
     @property
     def sha256(self) -> str:
-        """Of ``comparison.json``."""
+        """SHA-256 of ``comparison.json``."""
         return hashlib.sha256(self.text).hexdigest()
 
 
 def kept_comparisons(root: Path, exhibit_sha256: str) -> tuple[KeptComparison, ...]:
-    """Those in ``comparisons/`` below ``root``, in order of their folders' names.
+    """Read the comparisons in ``comparisons/`` below ``root``, sorted by folder name.
 
-    Raises :class:`ComparisonFileError` for one that cannot be read, or is not about this exhibit.
+    Raise :class:`ComparisonFileError` if one cannot be read or is about another exhibit.
     """
     names = sorted(path.parent.name for path in (root / FOLDER).glob(f"*/{RESULT}"))
     return read_comparisons(root, names, exhibit_sha256)
 
 
 def read_comparisons(root: Path, names: Sequence[str], exhibit_sha256: str) -> tuple[KeptComparison, ...]:
-    """The comparisons in these folders of ``comparisons/`` below ``root``; raises as above."""
+    """Read the named comparisons in ``comparisons/`` below ``root``; raises like :func:`kept_comparisons`."""
     return tuple(_read(root, f"{FOLDER}/{name}/", exhibit_sha256) for name in names)
 
 
@@ -64,7 +64,7 @@ def _read(root: Path, below: str, exhibit_sha256: str) -> KeptComparison:
 
 
 def parse_comparison(text: bytes, name: str) -> Comparison:
-    """The comparison that ``text``, of the file ``name``, holds; raises :class:`ComparisonFileError`."""
+    """Parse the ``text`` of the file ``name``; raise :class:`ComparisonFileError` if it is invalid."""
     try:
         return Comparison.from_json(text)
     except ValidationError as error:
@@ -73,10 +73,10 @@ def parse_comparison(text: bytes, name: str) -> Comparison:
 
 
 def files_of(comparison: Comparison) -> tuple[str, ...]:
-    """Paths of its files, relative to its folder: itself and the pictures it names."""
+    """List the files of a comparison relative to its folder: its JSON and its pictures."""
     peaks = [peak for segment in comparison.segments for peak in segment.peaks]
     peaks += [peak for region in comparison.regions for peak in region.peaks]
     if comparison.example is not None:
         peaks.append(comparison.example)
-    named = [path for peak in peaks for path in (peak.side_by_side, peak.difference, peak.overlay) if path]
-    return (RESULT, *dict.fromkeys(named))
+    pictures = [path for peak in peaks for path in (peak.side_by_side, peak.difference, peak.overlay) if path]
+    return (RESULT, *dict.fromkeys(pictures))

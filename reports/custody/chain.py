@@ -183,15 +183,18 @@ def check_log(
     ``entries`` are in order of their numbers. ``earlier`` are exports of the same log, by the
     names to call them in words.
     """
-    chain, held = ChainCheck(whole=True, key=key), [EarlierExport(export, name) for name, export in earlier]
+    chain, exports = (
+        ChainCheck(whole=True, key=key),
+        [EarlierExport(export, name) for name, export in earlier],
+    )
     for entry in entries:
         yield from chain.problems(entry)
         if isinstance(entry, Entry):
-            for each in held:
-                yield from each.problems(entry)
+            for earlier_export in exports:
+                yield from earlier_export.problems(entry)
     yield from chain.end()
-    for each in held:
-        yield from each.end(chain.number)
+    for earlier_export in exports:
+        yield from earlier_export.end(chain.number)
 
 
 def check_export(text: bytes) -> list[str]:
@@ -241,11 +244,11 @@ def compare_exports(earlier: bytes, later: bytes) -> list[str]:
         return [str(problem)]
     if second.exhibit is not None and second.exhibit != first.exhibit:
         return ["The two custody logs are not about the same exhibit."]
-    held = EarlierExport(first, "the earlier log")
+    earlier_export = EarlierExport(first, "the earlier log")
     if second.count < first.count:
-        return list(held.end(second.count))
-    found = [problem for entry in second.entries for problem in held.problems(entry)]
-    return found + list(held.end(second.count))
+        return list(earlier_export.end(second.count))
+    problems = [problem for entry in second.entries for problem in earlier_export.problems(entry)]
+    return problems + list(earlier_export.end(second.count))
 
 
 def _of_export(export: ExportedLog) -> Iterator[str]:

@@ -60,20 +60,20 @@ def details_in_words(details: Mapping[str, str | int]) -> Iterator[tuple[str, st
     Reviewers are told by their names; what the log is checked by holds numbers of accounts.
     """
     for name, value in details.items():
-        said = str(value)
-        if name == "named" and said != "nobody":
+        text = str(value)
+        if name == "named" and text != "nobody":
             continue
-        if name in _IN_WORDS or said == "removed":  # the latter of case details
-            said = translated(said)
-        if said:
-            yield translated(name), said
+        if name in _IN_WORDS or text == "removed":  # the latter of case details
+            text = translated(text)
+        if text:
+            yield translated(name), text
 
 
 MOST_ROWS = 300
 _NOT_KEPT = (
     N_(
-        "Not kept. This analysis was made from a shell or handed on without its log, "
-        "so this report says nothing about who held the exhibit, and when."
+        "No log is available. This analysis was made on the command line or passed on without its log, so "
+        "this report does not show who held the exhibit, and when."
     ),
 )
 
@@ -119,7 +119,7 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
     problems = check_export(data)
     if log.exhibit not in (None, exhibit_sha256):
         problems.append(gettext("The log is about another exhibit."))
-    own = [each for each in log.entries if each.exhibit in (None, exhibit_sha256)]
+    own = [entry for entry in log.entries if entry.exhibit in (None, exhibit_sha256)]
     return CustodyView(
         summary=_summary(log, own, bool(problems)),
         problems=tuple(problems),
@@ -130,27 +130,27 @@ def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
             Fact(gettext("Head, SHA-256 of its last entry"), log.head, exact=True),
             Fact(gettext("MAC of the head"), log.head_mac, exact=True),
         ),
-        rows=tuple(_custody_line(each) for each in own[-MOST_ROWS:]),
+        rows=tuple(_custody_line(entry) for entry in own[-MOST_ROWS:]),
     )
 
 
 def _summary(log: ExportedLog, own: list[Entry], wrong: bool) -> tuple[str, ...]:
     lines = [
         gettext(
-            "The log holds %(entries)s about this exhibit, of %(all)s in all when it was "
-            "exported. Each entry holds the SHA-256 of the one before it, so that none can "
-            "be changed, moved or taken out from between others unnoticed. Whether the last ones were "
-            "taken out is shown by the installation's log or a later export of it.",
+            "The log contains %(entries)s about this exhibit, out of %(all)s in total when it was "
+            "exported. Each entry contains the SHA-256 of the entry before it, so no entry can be "
+            "changed, moved or removed from between others without detection. Removal of the last entries "
+            "can be detected only with the log of the installation or a later export of it.",
             entries=plural(len(own), "entry", "entries"),
             all=shown(log.count, ","),
         )
     ]
     if not wrong:
-        lines.append(gettext("When this report was rendered, the chain of its entries fitted together."))
+        lines.append(gettext("When this report was created, the chain of its entries was intact."))
     if len(own) > MOST_ROWS:
         lines.append(
             gettext(
-                "The newest %(most_rows)s follow; custody.json, enclosed, holds all of them.",
+                "The newest %(most_rows)s follow; the enclosed custody.json contains all of them.",
                 most_rows=MOST_ROWS,
             )
         )
@@ -161,7 +161,7 @@ def _notes(log: ExportedLog) -> Iterator[str]:
     clock = export_clock(log)
     for entry, before in clock.set_back:
         yield gettext(
-            "Entry %(number)s was made on %(made)s, before entry %(before)s, which precedes it, on "
+            "Entry %(number)s, made on %(made)s, is older than the entry before it, %(before)s, made on "
             "%(earlier)s: a clock was set back, or clocks differed.",
             number=shown(entry.number, ","),
             made=exact_moment(entry.made),
@@ -176,8 +176,8 @@ def _notes(log: ExportedLog) -> Iterator[str]:
         )
     if (last := exported_too_early(log)) is not None:
         yield gettext(
-            "The log says that it was exported on %(exported)s, before its last entry was made, on %(made)s: "
-            "a clock was set back, or the moment of the export was changed.",
+            "According to the log it was exported on %(exported)s, before its last entry was made on "
+            "%(made)s: a clock was set back, or the time of the export was changed.",
             exported=exact_moment(log.exported),
             made=exact_moment(last.made),
         )

@@ -174,13 +174,13 @@ def export_parts(
         "exported": iso_milliseconds(exported),
         "entries": [],
     }
-    before, behind = _indented(document).rsplit("]", 1)
+    before, after = _indented(document).rsplit("]", 1)
     yield before
     lead, end = "\n  ", ""
     for entry in entries:
         yield lead + _indented(to_json(entry)).replace("\n", "\n  ")
         lead, end = ",\n  ", "\n "
-    yield f"{end}]{behind}\n"
+    yield f"{end}]{after}\n"
 
 
 def _indented(values: dict[str, Any]) -> str:
@@ -242,9 +242,9 @@ def parse(values: Any, place: int) -> Entry | UnreadableEntry:
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object none of whose names stands twice: readers would disagree on which one counts."""
-    if len(found := dict(pairs)) != len(pairs):
+    if len(unique := dict(pairs)) != len(pairs):
         raise ValueError("a name stands twice")
-    return found
+    return unique
 
 
 def _label(values: object, place: int) -> str:

@@ -10,14 +10,14 @@ from reports.language.formatting import file_name, plural
 from reports.language.translation import N_, Quoted, gettext, translated
 
 TITLE = N_("What the file declares")
-_NOT_LOOKED_FOR = N_("This analysis was made by an earlier version, which did not look for declarations.")
+_NOT_LOOKED_FOR = N_("This analysis was made with an earlier version, which did not look for declarations.")
 _NOTHING = N_(
-    "The file declares nothing about its making. That proves nothing: most files "
-    "say nothing, and any program can remove what one says."
+    "The file declares nothing about its origin. That proves nothing: most files declare nothing, and any "
+    "program can remove a declaration."
 )
 _SOMETHING = N_(
-    "This is what the file itself says. Anybody can write or remove it, so it "
-    "proves nothing by itself; it did not enter the verdict or any probability."
+    "This is what the file itself states. Anyone can write or remove such statements, so they prove "
+    "nothing by themselves. They did not affect the verdict or any probability."
 )
 _MEANINGS = {
     Meaning.GENERATED: "generated",
@@ -28,7 +28,7 @@ _MEANINGS = {
     Meaning.CAPTURED: "captured",
     Meaning.SCREEN_CAPTURE: N_("screen capture"),
     Meaning.INCONSISTENT: "inconsistent",
-    Meaning.UNKNOWN: N_("says nothing of the picture"),
+    Meaning.UNKNOWN: N_("says nothing about the picture"),
 }
 # Of these, all that is said is the engine's; of others what stands in the file is.
 _MEASURED = {DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES}
@@ -37,7 +37,7 @@ _MOST = 8  # listed; analysis.json has all of them
 
 @dataclass(frozen=True)
 class DeclarationView:
-    """One declaration; ``meaning`` in words, ``is_of_generation`` for those to be seen first."""
+    """One declaration; those with ``is_of_generation`` are highlighted."""
 
     meaning: str
     is_of_generation: bool
@@ -49,7 +49,7 @@ class DeclarationView:
 
 @dataclass(frozen=True)
 class DeclarationsView:
-    """All that pages and reports show of them; ``beside_verdict`` is empty unless generation is declared."""
+    """The declarations of a file; ``beside_verdict`` is empty unless the file declares generation."""
 
     title: str
     note: str
@@ -59,18 +59,18 @@ class DeclarationsView:
 
 
 def declarations_view(analysis: Analysis) -> DeclarationsView:
-    """The view of an analysis's declarations, most telling first."""
-    found = analysis.declarations or ()
+    """Return the declarations of an analysis, most significant first."""
+    declarations = analysis.declarations or ()
     if analysis.declarations is None:
         note = _NOT_LOOKED_FOR
     else:
-        note = _SOMETHING if any(each.is_statement for each in found) else _NOTHING
-    left = len(found) - _MOST
-    generated = next((each for each in found if each.is_of_generation), None)
+        note = _SOMETHING if any(declaration.is_statement for declaration in declarations) else _NOTHING
+    left = len(declarations) - _MOST
+    generated = next((declaration for declaration in declarations if declaration.is_of_generation), None)
     return DeclarationsView(
         title=TITLE,
         note=note,
-        rows=tuple(_row(each) for each in found[:_MOST]),
+        rows=tuple(_row(declaration) for declaration in declarations[:_MOST]),
         rest=gettext(
             "%(declarations)s in analysis.json.",
             declarations=plural(left, "further declaration", "further declarations"),
@@ -81,43 +81,43 @@ def declarations_view(analysis: Analysis) -> DeclarationsView:
     )
 
 
-def _row(each: Declaration) -> DeclarationView:
-    is_measured = each.kind in _MEASURED
-    stated = str if is_measured else Quoted
+def _row(declaration: Declaration) -> DeclarationView:
+    is_measured = declaration.kind in _MEASURED
+    quote = str if is_measured else Quoted
     return DeclarationView(
-        meaning=_MEANINGS[each.meaning],
-        is_of_generation=each.is_of_generation,
-        program=stated(file_name(each.program or "")),
-        source=file_name(each.source) if is_measured else Quoted(_source(each)),
-        says=stated(file_name(each.says)),
-        means=each.means,
+        meaning=_MEANINGS[declaration.meaning],
+        is_of_generation=declaration.is_of_generation,
+        program=quote(file_name(declaration.program or "")),
+        source=file_name(declaration.source) if is_measured else Quoted(_source(declaration)),
+        says=quote(file_name(declaration.says)),
+        means=declaration.means,
     )
 
 
-def _source(each: Declaration) -> str:
-    """Where it stands, or all that it stands in: places are ours, names behind them the file's."""
-    return "; ".join(_place(told, each.kind) for told in file_name(each.source).split("; "))
+def _source(declaration: Declaration) -> str:
+    """Name the places of a declaration; the names of places are translated, names in the file are not."""
+    return "; ".join(_place(place, declaration.kind) for place in file_name(declaration.source).split("; "))
 
 
-def _place(told: str, kind: DeclarationKind) -> str:
-    place, comma, name = told.partition(", ")
+def _place(text: str, kind: DeclarationKind) -> str:
+    place, comma, name = text.partition(", ")
     make, joined, model = name.partition(" and ")
     if joined and kind is DeclarationKind.CAMERA:
         name = gettext("%(first)s and %(second)s", first=make, second=model)
     return f"{translated(place)}{comma}{name}" if comma else place
 
 
-def _beside_verdict(each: Declaration) -> str:
-    by = gettext(" by %(program)s", program=file_name(each.program)) if each.program else ""
-    where = _source(each)
-    what = (
-        gettext("that this is generated")
-        if each.meaning is Meaning.GENERATED
-        else gettext("that a part of this is generated")
+def _beside_verdict(declaration: Declaration) -> str:
+    by = gettext(" by %(program)s", program=file_name(declaration.program)) if declaration.program else ""
+    where = _source(declaration)
+    claim = (
+        gettext("that it is generated")
+        if declaration.meaning is Meaning.GENERATED
+        else gettext("that a part of it is generated")
     )
     return gettext(
-        "The file itself declares %(what)s%(by)s (%(where)s). That is no part of the verdict.",
-        what=what,
+        "The file itself declares %(what)s%(by)s (%(where)s). This did not affect the verdict.",
+        what=claim,
         by=by,
         where=where,
     )

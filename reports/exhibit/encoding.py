@@ -23,21 +23,21 @@ _TABLES = (
 
 
 def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
-    """What is known of container, pictures and encoder, and whether the tags name a place."""
-    found: list[Fact] = []
+    """List what is known of container, pictures and encoder, and whether the tags contain a location."""
+    facts: list[Fact] = []
     if details.structure:
-        found += _container(details.structure)
+        facts += _container(details.structure)
     if details.photo is None and details.picture:
-        found += _picture(media, details.picture)
+        facts += _picture(media, details.picture)
     if details.photo:
-        found += _photo(details.photo)
+        facts += _photo(details.photo)
     if details.encoding:
-        found += [
-            Fact(gettext("Encoder's settings"), Quoted(text), gettext("found in the stream"))
+        facts += [
+            Fact(gettext("Encoder settings"), Quoted(text), gettext("found in the stream"))
             for text in details.encoding.texts
         ]
     if details.location:
-        found.append(
+        facts.append(
             Fact(
                 gettext("Place in the tags"),
                 Quoted(formatting.file_name(details.location)),
@@ -45,38 +45,38 @@ def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
             )
         )
     elif details.tags or details.photo:
-        found.append(Fact(gettext("Place in the tags"), gettext("absent")))
-    return tuple(found)
+        facts.append(Fact(gettext("Place in the tags"), gettext("absent")))
+    return tuple(facts)
 
 
 def _container(structure: Structure) -> list[Fact]:
-    found: list[Fact] = []
+    facts: list[Fact] = []
     brand = Quoted(structure.brand or "") or gettext("not stated")
     also = (
         gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
         if structure.compatible
         else ""
     )
-    found.append(Fact(gettext("Container's brand"), brand, also))
+    facts.append(Fact(gettext("Container brand"), brand, also))
     boxes = Quoted(", ".join(structure.boxes))
-    found.append(Fact(gettext("Order of its parts"), boxes or gettext("not readable")))
+    facts.append(Fact(gettext("Order of container parts"), boxes or gettext("not readable")))
     if structure.edits:
-        found.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
-    return found
+        facts.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
+    return facts
 
 
 def _photo(photo: Photo) -> list[Fact]:
-    found = [Fact(gettext("Format"), photo.format, _colours(photo.mode))]
+    facts = [Fact(gettext("Format"), photo.format, _colours(photo.mode))]
     if photo.progressive is not None:
         order = gettext("progressive") if photo.progressive else gettext("sequential")
-        found.append(Fact("JPEG", order, photo.subsampling or ""))
+        facts.append(Fact("JPEG", order, photo.subsampling or ""))
     for name, table in zip(_TABLES, photo.tables, strict=False):
         kind = (
             gettext("libjpeg's table")
             if table.exact
             else gettext("a table of its own; the nearest of libjpeg")
         )
-        found.append(
+        facts.append(
             Fact(
                 gettext(name),
                 gettext("quality %(quality)s", quality=table.quality),
@@ -84,11 +84,11 @@ def _photo(photo: Photo) -> list[Fact]:
             )
         )
     profile = photo.colour_profile
-    named = gettext("absent") if profile is None else Quoted(profile) or gettext("unnamed")
+    profile_name = gettext("absent") if profile is None else Quoted(profile) or gettext("unnamed")
     if profile is None and photo.colours:
-        named = gettext("stated otherwise")
-    done = {"converted": gettext("converted to sRGB"), "unusable": gettext("unusable, taken for sRGB")}
-    found.append(Fact(gettext("Colour profile"), named, done.get(photo.colours or "", "")))
+        profile_name = gettext("stated otherwise")
+    conversions = {"converted": gettext("converted to sRGB"), "unusable": gettext("unusable, taken for sRGB")}
+    facts.append(Fact(gettext("Colour profile"), profile_name, conversions.get(photo.colours or "", "")))
     if photo.thumbnail:
         small = photo.thumbnail
         like = (
@@ -99,10 +99,10 @@ def _photo(photo: Photo) -> list[Fact]:
                 correlation=shown(small.correlation, ".2f"),
             )
         )
-        found.append(Fact(gettext("EXIF thumbnail"), f"{small.width} × {small.height} px", like))
+        facts.append(Fact(gettext("EXIF thumbnail"), f"{small.width} × {small.height} px", like))
     else:
-        found.append(Fact(gettext("EXIF thumbnail"), gettext("absent")))
-    return found
+        facts.append(Fact(gettext("EXIF thumbnail"), gettext("absent")))
+    return facts
 
 
 def _picture(media: Media, picture: Picture) -> list[Fact]:
@@ -118,41 +118,39 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
         )
         if text
     ]
-    found = [
+    facts = [
         Fact(
-            gettext("Codec's profile"),
+            gettext("Codec profile"),
             (picture.profile or gettext("not stated")) + _level(media.codec, picture.level),
             gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
         ),
         Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
         Fact(gettext("Colour"), ", ".join(colour) or gettext("not stated")),
-        Fact(gettext("Shape of a pixel"), _shape(picture.sample_aspect_ratio)),
+        Fact(gettext("Pixel shape"), _shape(picture.sample_aspect_ratio)),
     ]
     if picture.bit_rate:
-        stated = picture.declared_bit_rate
+        declared_rate = picture.declared_bit_rate
         note = (
-            gettext("stated: %(rate)s kbit/s", rate=formatting.number(stated / 1000))
-            if stated
+            gettext("stated: %(rate)s kbit/s", rate=formatting.number(declared_rate / 1000))
+            if declared_rate
             else gettext("not stated in the file")
         )
-        found.append(
-            Fact(
-                gettext("Bit rate of pictures"), f"{formatting.number(picture.bit_rate / 1000)} kbit/s", note
-            )
+        facts.append(
+            Fact(gettext("Video bit rate"), f"{formatting.number(picture.bit_rate / 1000)} kbit/s", note)
         )
-    return found
+    return facts
 
 
 def _level(codec: str, level: int | None) -> str:
-    """The level as its standard writes it, to be said after the profile."""
+    """Return the level as its standard writes it, to follow the profile."""
     if level is None:
         return ""
-    written = f"{level / _LEVELS[codec]:g}" if codec in _LEVELS else str(level)
+    number_ = f"{level / _LEVELS[codec]:g}" if codec in _LEVELS else str(level)
     if codec_name(codec) == "AV1":
         if level == _MAXIMUM:
-            return gettext(", of maximum parameters instead of a level")
-        written = f"{2 + level // 4}.{level % 4}"
-    return gettext(", level %(level)s", level=written)
+            return gettext(", with maximum parameters instead of a level")
+        number_ = f"{2 + level // 4}.{level % 4}"
+    return gettext(", level %(level)s", level=number_)
 
 
 def _shape(ratio: str | None) -> str:
@@ -162,7 +160,7 @@ def _shape(ratio: str | None) -> str:
         gettext("square")
         if formatting.ratio(ratio) == 1
         else gettext(
-            "%(aspect_ratio)s; frames were judged unstretched", aspect_ratio=ratio.replace("/", " : ")
+            "%(aspect_ratio)s; frames were judged without stretching", aspect_ratio=ratio.replace("/", " : ")
         )
     )
 
@@ -177,36 +175,36 @@ _OF_NO_RATE = ("webp_pipe", "gif")  # older analyses hold what FFmpeg makes up
 
 
 def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
-    """Frame rates, intervals and groups of frames; empty for an older analysis."""
-    found: list[Fact] = []
+    """List frame rates, intervals and groups of frames; return nothing for an older analysis."""
+    facts: list[Fact] = []
     picture, timing, groups = details.picture, details.timing, details.groups
     if timing is None or groups is None:
         return ()
     if picture:
         if picture.declared_frame_rate and media.container not in _OF_NO_RATE:
             fitting = _exactly(picture.declared_frame_rate)
-            guess = gettext("a guess of FFmpeg")
-            found.append(Fact(gettext("Least rate that fits all time stamps"), fitting, guess))
-        found.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
-    found.append(Fact(gettext("Frame intervals"), *_intervals(timing, media.variable_frame_rate)))
+            guess = gettext("estimated by FFmpeg")
+            facts.append(Fact(gettext("Lowest rate that fits all time stamps"), fitting, guess))
+        facts.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
+    facts.append(Fact(gettext("Frame intervals"), *_intervals(timing, media.variable_frame_rate)))
     if picture:
         lengths = (
             (gettext("the file"), picture.container_duration),
             (gettext("its pictures"), picture.stream_duration),
         )
-        told = [f"{name} {timecode(value)}" for name, value in lengths if value is not None]
-        found.append(Fact(gettext("Durations as stated"), ", ".join(told) or gettext("none stated")))
-    found.append(Fact(gettext("Frames by kind"), _frame_kinds(groups)))
-    found.append(Fact(gettext("Key frames"), *_keys(groups)))
+        durations = [f"{name} {timecode(value)}" for name, value in lengths if value is not None]
+        facts.append(Fact(gettext("Durations as stated"), ", ".join(durations) or gettext("none stated")))
+    facts.append(Fact(gettext("Frames by kind"), _frame_kinds(groups)))
+    facts.append(Fact(gettext("Key frames"), *_keys(groups)))
     if timing.packets_not_shown:
-        found.append(
+        facts.append(
             Fact(
                 gettext("Not shown"),
                 plural(timing.packets_not_shown, "frame", "frames"),
                 gettext("cut away by the edit list"),
             )
         )
-    return tuple(found)
+    return tuple(facts)
 
 
 def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
@@ -251,7 +249,7 @@ def _keys(groups: Groups) -> tuple[str, str]:
     )
     leads = groups.with_leading_frames
     kind = (
-        gettext("%(leads)s with frames shown before them: open groups", leads=shown(leads, ","))
+        gettext("%(leads)s are preceded by frames that depend on them: open groups", leads=shown(leads, ","))
         if leads
         else gettext("closed groups")
     )

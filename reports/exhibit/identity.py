@@ -16,7 +16,7 @@ from reports.wording.sections import Fact
 
 @dataclass(frozen=True)
 class HeadView:
-    """By what a reader knows the report, and each of its pages. ``created_iso`` is for programs."""
+    """The head of the report and of each page; ``created_iso`` is for programs."""
 
     case: tuple[Fact, ...]
     running: str = field(metadata=UNTRANSLATED)  # at the head of every page
@@ -31,7 +31,7 @@ class HeadView:
 
 
 def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:
-    """Case, exhibit and moment of an analysis in words."""
+    """Describe case, exhibit and time of an analysis."""
     media, software = analysis.media, analysis.software
     created, created_iso = formatting.in_utc(software.created)
     file = formatting.file_name(media.file)
@@ -50,16 +50,16 @@ def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:
 
 
 def case_facts(details: CaseDetails) -> tuple[Fact, ...]:
-    """Numbers of case and exhibit, examiner, organisation; what was not given is said to be so."""
-    given = details.model_dump()
+    """List case number, exhibit number, examiner and organisation; missing ones are marked as not stated."""
+    values = details.model_dump()
     return tuple(
-        Fact(translated(label), Quoted(formatting.file_name(given[name])) or gettext(NOT_STATED))
+        Fact(translated(label), Quoted(formatting.file_name(values[name])) or gettext(NOT_STATED))
         for name, label in STATED.items()
     )
 
 
 def _running(case: CaseDetails) -> str:
-    """What the head of every page says of the case."""
+    """Return the text on the case at the head of every page."""
     number = formatting.shortened(formatting.file_name(case.case_number), 28) or gettext(
         "number %(not_stated)s", not_stated=gettext(NOT_STATED)
     )
@@ -92,59 +92,58 @@ CONTAINERS = {
 
 
 def exhibit_facts(media: Media, check: ExhibitCheck | None) -> tuple[Fact, ...]:
-    """What identifies the exhibit: its name and its SHA-256, and whether that was found again."""
-    found = [Fact(gettext("File name"), Quoted(formatting.file_name(media.file)))]
-    if not media.file.isascii() or found[0].value != media.file:
+    """Identify the exhibit by name and SHA-256, and state whether the stored file still matches."""
+    facts = [Fact(gettext("File name"), Quoted(formatting.file_name(media.file)))]
+    if not media.file.isascii() or facts[0].value != media.file:
         escaped = media.file.encode("unicode_escape").decode("ascii")
-        found.append(
-            Fact(gettext("File name, escaped"), escaped, gettext("for fonts that lack a letter"), exact=True)
+        facts.append(
+            Fact(
+                gettext("File name, escaped"), escaped, gettext("for fonts that lack a character"), exact=True
+            )
         )
-    found.append(Fact("SHA-256", media.sha256, gettext("when handed in") if check else "", exact=True))
-    return (*found, *(_compared(media, check) if check else ()))
+    facts.append(Fact("SHA-256", media.sha256, gettext("when handed in") if check else "", exact=True))
+    return (*facts, *(_compared(media, check) if check else ()))
 
 
 def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
     when = gettext(
-        "of the kept file, computed for this report on %(checked)s",
+        "of the stored file, computed for this report on %(checked)s",
         checked=formatting.moment(check.checked),
     )
     if check.fits(media.sha256, media.bytes):
-        same = gettext(
-            "The same: the kept file has the %(bytes)s bytes that were handed in.",
+        result = gettext(
+            "Unchanged: the stored file is identical to the %(bytes)s bytes that were handed in.",
             bytes=shown(media.bytes, ","),
         )
-        return Fact(gettext("SHA-256, again"), check.sha256, when, exact=True), Fact(
-            gettext("Comparison"), same
+        return Fact(gettext("SHA-256, recomputed"), check.sha256, when, exact=True), Fact(
+            gettext("Comparison"), result
         )
     if not check.sha256:
-        gone = gettext(
-            "NOT CONFIRMED: the kept file is missing or cannot be read. The custody log says more."
-        )
+        gone = gettext("NOT CONFIRMED: the stored file is missing or cannot be read. See the custody log.")
         return (
             Fact(
                 gettext("Comparison"),
                 gone,
-                gettext("looked for on %(checked)s", checked=formatting.moment(check.checked)),
+                gettext("searched on %(checked)s", checked=formatting.moment(check.checked)),
             ),
         )
     differs = gettext(
-        "NOT THE SAME: the kept file no longer has the bytes that were handed in "
-        "(%(bytes_now)s bytes now, %(bytes_then)s then). The findings are about the bytes that "
-        "were handed in.",
+        "CHANGED: the stored file differs from the file that was handed in (%(bytes_now)s bytes now, "
+        "%(bytes_then)s then). The findings are about the file that was handed in.",
         bytes_now=shown(check.bytes, ","),
         bytes_then=shown(media.bytes, ","),
     )
-    return Fact(gettext("SHA-256, again"), check.sha256, when, exact=True), Fact(
+    return Fact(gettext("SHA-256, recomputed"), check.sha256, when, exact=True), Fact(
         gettext("Comparison"), differs
     )
 
 
 def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
-    """What the exhibit holds, as read from its bytes.
+    """Describe the recording as read from the file.
 
-    ``between`` frames were judged besides those sampled, which are decoded after all others.
+    ``between`` frames were judged in addition to the sampled ones and decoded after all others.
     """
-    found = [
+    facts = [
         Fact(gettext("Size"), formatting.size(media.bytes)),
         Fact(gettext("Kind"), "photograph" if media.still else media.kind.value),
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
@@ -153,9 +152,9 @@ def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
         Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _turned(media) or _resized(media)),
     ]
     if media.still:
-        return tuple(found)
+        return tuple(facts)
     return (
-        *found,
+        *facts,
         Fact(gettext("Sound"), gettext("present, not examined") if media.has_sound else gettext("absent")),
         Fact(gettext("Duration"), timecode(media.duration)),
         *_offset(media),
@@ -164,7 +163,7 @@ def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
         Fact(
             gettext("Frames decoded"),
             _decoded(media),
-            gettext("in the first pass; frames around segments' ends were decoded after it")
+            gettext("in the first pass; frames around the ends of segments were decoded afterwards")
             if between
             else "",
         ),
@@ -176,7 +175,7 @@ def _decoded(media: Media) -> str:
     if not media.frames_passed_over:
         return shown(media.frames_decoded, ",")
     return gettext(
-        "%(decoded)s of %(all)s; the others were not sampled, and no other frame refers to them",
+        "%(decoded)s of %(all)s; the others were not sampled, and no other frame depends on them",
         decoded=shown(media.frames_decoded, ","),
         all=shown(media.frames, ","),
     )
@@ -185,7 +184,7 @@ def _decoded(media: Media) -> str:
 def _offset(media: Media) -> tuple[Fact, ...]:
     if (offset := formatting.player_offset(media)) is None:
         return ()
-    note = gettext("times count from the first frame; add this to find them in a player")
+    note = gettext("times count from the first frame; add this value to find them in a player")
     return (Fact(gettext("First frame on a player's clock"), timecode(offset), note),)
 
 
@@ -208,7 +207,7 @@ def _resized(media: Media) -> str:
     if picture is None or not picture.sizes:
         return ""
     return gettext(
-        "the picture changes its size (%(sizes)s px); each frame is as large as it fits",
+        "the picture size changes (%(sizes)s px); each frame is scaled to fit",
         sizes=", ".join(f"{width} × {height}" for width, height in picture.sizes),
     )
 
@@ -216,13 +215,13 @@ def _resized(media: Media) -> str:
 def _turned(media: Media) -> str:
     if not media.turned:
         return (
-            gettext("upright, after turning by %(rotation)s° clockwise", rotation=media.rotation)
+            gettext("upright, after rotation by %(rotation)s° clockwise", rotation=media.rotation)
             if media.rotation
             else ""
         )
     return gettext(
-        "after turning by %(rotation)s° clockwise, %(turned)s° of which the file does "
-        "not ask for: only so do its faces stand upright",
+        "after rotation by %(rotation)s° clockwise; the file does not specify %(turned)s° of these, but "
+        "faces are upright only then",
         rotation=media.rotation,
         turned=media.turned,
     )

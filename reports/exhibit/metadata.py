@@ -13,71 +13,72 @@ from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext, tran
 from reports.wording.sections import Fact
 
 NOTE = N_(
-    "Content Credentials are signed statements about a file's making. Most files "
-    "have none, and any program can remove them: their absence proves nothing. "
-    "Valid ones show that the file is as the signer left it, not that what the "
-    "signer says is true."
+    "Content Credentials are signed statements about the origin of a file. Most files have none, and any "
+    "program can remove them, so their absence proves nothing. Valid credentials show that the file is "
+    "unchanged since it was signed, not that the signer's statements are true."
 )
 
 
-def short(found: Credentials | None) -> str:
-    """Content Credentials in one line; empty for an older analysis."""
-    if found is None:
+def short(credentials: Credentials | None) -> str:
+    """Summarise Content Credentials in one line; return "" for an older analysis."""
+    if credentials is None:
         return ""
-    if not found.checked:
+    if not credentials.checked:
         return gettext("not looked for")
-    if not found.found:
-        return gettext("named but elsewhere; not fetched") if found.remote else gettext("none found")
-    if not found.valid:
+    if not credentials.found:
+        return gettext("named but elsewhere; not fetched") if credentials.remote else gettext("none found")
+    if not credentials.valid:
         return gettext("found, NOT valid")
     return (
         gettext("found, valid, signer not on a trust list")
-        if not found.trusted
+        if not credentials.trusted
         else gettext("found, valid, signer trusted")
     )
 
 
-def credential_facts(found: Credentials | None) -> tuple[Fact, ...]:
-    """What was found, who signed it and what it claims; empty for an older analysis."""
-    if found is None:
+def credential_facts(credentials: Credentials | None) -> tuple[Fact, ...]:
+    """Describe Content Credentials, their signer and claims; return nothing for an older analysis."""
+    if credentials is None:
         return ()
-    facts = [Fact(gettext("Content Credentials"), short(found))]
-    if found.note:
-        facts.append(Fact(gettext("Remark"), found.note))
-    if found.remote:
-        facts.append(Fact(gettext("Said to be at"), found.remote, exact=True))
-    if found.found:
-        facts += [Fact(gettext("Failed check"), Quoted(check)) for check in found.failed]
+    facts = [Fact(gettext("Content Credentials"), short(credentials))]
+    if credentials.note:
+        facts.append(Fact(gettext("Remark"), credentials.note))
+    if credentials.remote:
+        facts.append(Fact(gettext("Stated location"), credentials.remote, exact=True))
+    if credentials.found:
+        facts += [Fact(gettext("Failed check"), Quoted(check)) for check in credentials.failed]
         facts += [
             Fact(
                 gettext("Signer"),
-                Quoted(found.signer or "") or gettext("not named"),
-                gettext("not checked against a trust list: none is shipped"),
+                Quoted(credentials.signer or "") or gettext("not named"),
+                gettext("not checked: Reelproof ships no trust list"),
             ),
-            Fact(gettext("Signer's organisation"), Quoted(found.issuer or "") or gettext("not named")),
-            Fact(gettext("Signed"), Quoted(found.signed or "") or gettext("no time stamp")),
-            Fact(gettext("Made with"), Quoted(found.generator or "") or gettext("not named")),
-            Fact(gettext("Actions claimed"), Quoted("; ".join(found.actions)) or gettext("none")),
-            Fact(gettext("Ingredients"), shown(found.ingredients, ",")),
+            Fact(gettext("Signer's organisation"), Quoted(credentials.issuer or "") or gettext("not named")),
+            Fact(gettext("Signed"), Quoted(credentials.signed or "") or gettext("no time stamp")),
+            Fact(gettext("Made with"), Quoted(credentials.generator or "") or gettext("not named")),
+            Fact(gettext("Actions claimed"), Quoted("; ".join(credentials.actions)) or gettext("none")),
+            Fact(gettext("Ingredients"), shown(credentials.ingredients, ",")),
         ]
-    if found.library:
+    if credentials.library:
         facts.append(
-            Fact(gettext("Checked with"), Quoted(found.library), gettext("offline: nothing was fetched"))
+            Fact(
+                gettext("Checked with"), Quoted(credentials.library), gettext("offline: nothing was fetched")
+            )
         )
     return tuple(facts)
 
 
-NO_ANOMALY = N_("None of the rules found anything. That is no sign that the file is unaltered.")
+NO_ANOMALY = N_("None of the rules found anything. This does not show that the file is unaltered.")
 ANOMALIES = N_(
-    "Each is an observation that a person should look at. None is evidence of "
-    "manipulation, and none entered the verdict."
+    "A person should look at each of these observations. None of them is evidence of manipulation, and "
+    "none affected the verdict."
 )
 _MOST_FAILURES = 24  # listed; analysis.json has more
 
 
 @dataclass(frozen=True)
 class MetadataView:
-    """All that a report shows of the file's making; empty tuples where nothing is known."""
+    """Metadata of the file; ``known`` is false for an older analysis."""
 
     known: bool
     encoding: tuple[Fact, ...]
@@ -96,7 +97,7 @@ class MetadataView:
 
 
 def metadata_view(media: Media) -> MetadataView:
-    """The view of an exhibit's details; an older analysis, which has none, says so by ``known``."""
+    """Describe the metadata of an exhibit."""
     details = media.details or Details()
     failures = details.timing.failures if details.timing else ()
     return MetadataView(
@@ -116,8 +117,8 @@ def metadata_view(media: Media) -> MetadataView:
         credentials_note=NOTE,
         credentials_short=short(media.credentials),
         failures=tuple(
-            (gettext("not known") if each.time is None else timecode(each.time), each.what)
-            for each in failures[:_MOST_FAILURES]
+            (gettext("not known") if failure.time is None else timecode(failure.time), failure.what)
+            for failure in failures[:_MOST_FAILURES]
         ),
         failures_note=_failures_note(media),
     )
@@ -126,11 +127,11 @@ def metadata_view(media: Media) -> MetadataView:
 def _tags_note(details: Details) -> str:
     if not details.tags_left_out:
         return ""
-    return gettext("%(tags)s left out.", tags=plural(details.tags_left_out, "further tag", "further tags"))
+    return gettext("%(tags)s omitted.", tags=plural(details.tags_left_out, "further tag", "further tags"))
 
 
 def _time(moment: Moment) -> tuple[str, str, str]:
-    """Where the file says it, when that is, and what is not known of it."""
+    """Return the place of a time in the file, the time, and a remark."""
     place = Quoted(f"{translated(moment.place)}, {moment.name}")
     if moment.utc is None:
         return place, Quoted(formatting.file_name(moment.written)), gettext("as written; zone unknown")
@@ -138,7 +139,7 @@ def _time(moment: Moment) -> tuple[str, str, str]:
 
 
 def _failures_note(media: Media) -> str:
-    """How many failures there are where not all of them are listed."""
+    """State the number of failures if not all of them are listed."""
     failed = media.frames_undecodable + media.frames_out_of_order
     if failed <= _MOST_FAILURES:
         return ""
@@ -150,16 +151,16 @@ def _failures_note(media: Media) -> str:
 
 
 def _stream(stream: Stream) -> tuple[str, str, str, str]:
-    told = []
+    details = []
     if stream.channels:
-        told.append(plural(stream.channels, "channel", "channels"))
+        details.append(plural(stream.channels, "channel", "channels"))
     if stream.sample_rate:
-        told.append(gettext("%(sample_rate)s Hz", sample_rate=shown(stream.sample_rate, ",")))
+        details.append(gettext("%(sample_rate)s Hz", sample_rate=shown(stream.sample_rate, ",")))
     if stream.duration is not None:
-        told.append(timecode(stream.duration))
+        details.append(timecode(stream.duration))
     return (
         str(stream.index),
         f"{translated(stream.kind)}, {stream.codec}",
-        ", ".join(told) or "–",
+        ", ".join(details) or "–",
         gettext("examined") if stream.examined else gettext("not examined"),
     )

@@ -32,22 +32,22 @@ _USUAL = Fraction(25)  # where a file states no rate and holds no two frames
 
 @dataclass(frozen=True)
 class Grid:
-    """Frames at ``rate`` a second, the first at time 0. ``note`` says if they are not the exhibit's own."""
+    """Frames at ``rate`` a second, the first at time 0; ``note`` tells if they are not the exhibit's own."""
 
     rate: Fraction
     note: str = ""
 
     @property
     def drop_frame(self) -> bool:
-        """Whether timecode leaves out numbers to keep up with the clock: at 29.97 and 59.94, as is usual."""
+        """Return whether timecode drops numbers to follow the clock, as is usual at 29.97 and 59.94."""
         return self.rate in (Fraction(30000, 1001), Fraction(60000, 1001))
 
     def frame(self, seconds: float) -> int:
-        """Number of the frame nearest to a time."""
+        """Return the number of the frame nearest to a time."""
         return round(Fraction(seconds) * self.rate)
 
     def timecode(self, frame: int) -> str:
-        """``HH:MM:SS:FF``, or ``HH:MM:SS;FF`` where it drops frame numbers."""
+        """Format as ``HH:MM:SS:FF``, or ``HH:MM:SS;FF`` for drop-frame timecode."""
         base = round(self.rate)
         if self.drop_frame:
             # Numbers 0 and 1 (at 59.94, 0 to 3) are left out of each minute but every tenth.
@@ -62,7 +62,7 @@ class Grid:
 
 
 def own_grid(media: Media) -> Grid:
-    """The exhibit's own frames where its rate is constant, otherwise as :func:`timecode_grid`."""
+    """Return the exhibit's own frames if its rate is constant, otherwise :func:`timecode_grid`."""
     rate = _stated(media)
     if rate is None or media.variable_frame_rate:
         return timecode_grid(media)
@@ -70,7 +70,7 @@ def own_grid(media: Media) -> Grid:
 
 
 def timecode_grid(media: Media) -> Grid:
-    """A grid that timecode can count: the exhibit's own where possible."""
+    """Return a grid that timecode can count, if possible the exhibit's own."""
     rate = _stated(media)
     if rate is None:
         return Grid(_USUAL, f"The exhibit states no frame rate; frames of {named(_USUAL)} are counted.")
@@ -95,14 +95,14 @@ def timecode_grid(media: Media) -> Grid:
 
 
 def named(rate: Fraction) -> str:
-    """A rate in words, such as ``29.97 frames a second (30000/1001)``."""
+    """Format a rate, such as ``29.97 frames a second (30000/1001)``."""
     if rate.denominator == 1:
         return f"{rate} frames a second"
     return f"{float(rate):.3f}".rstrip("0") + f" frames a second ({rate})"
 
 
 def _stated(media: Media) -> Fraction | None:
-    """The rate the file states, or what its frames and their duration amount to."""
+    """Return the rate that the file states, or that follows from its frames and their duration."""
     try:
         rate = Fraction(media.frame_rate) if media.frame_rate else Fraction(0)
     except (ValueError, ZeroDivisionError):
@@ -132,9 +132,9 @@ _FIRST_HOUR = 3600  # where the record side starts, in seconds of timecode, as i
 
 
 def segments_edl(analysis: Analysis) -> bytes:
-    """A CMX 3600 edit decision list; UTF-8, CRLF.
+    """Return a CMX 3600 edit decision list (UTF-8, CRLF).
 
-    Raises :class:`ExportError` for a photo, more than 999 segments, or times past 24 hours.
+    Raise :class:`ExportError` for a photo, more than 999 segments, or times past 24 hours.
     """
     refuse_still(analysis, "an EDL")
     segments = in_order(analysis)
@@ -175,10 +175,7 @@ def segments_edl(analysis: Analysis) -> bytes:
 
 
 def segments_otio(analysis: Analysis) -> bytes:
-    """An OpenTimelineIO timeline (JSON) of the exhibit with a marker a segment.
-
-    Raises :class:`ExportError` for a photo.
-    """
+    """Return an OpenTimelineIO timeline, a marker per segment; raise :class:`ExportError` for a photo."""
     refuse_still(analysis, "OTIO")
     # A quarter of a second to import, and only this export needs it.
     import opentimelineio as otio
@@ -234,7 +231,7 @@ def _marker(analysis: Analysis, segment: Segment, marked: otio.opentime.TimeRang
 
 
 def _span(segment: Segment, grid: Grid) -> tuple[int, int]:
-    """First frame of a segment and the first one after it."""
+    """Return the first frame of a segment and the first frame after it."""
     first = grid.frame(segment.start)
     return first, max(grid.frame(segment.end), first) + 1
 

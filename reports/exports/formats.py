@@ -18,10 +18,10 @@ WriteExport = Callable[[Analysis, Path, BinaryIO], None]
 
 @dataclass(frozen=True)
 class Format:
-    """One export; ``writer`` is what :meth:`write` calls.
+    """One export format, written by ``writer``.
 
-    ``link`` has the words by which the page of a video offers it, ``photo_link`` those on that of a photo;
-    None where it does not. One that is ``timed`` refuses photos.
+    ``link`` and ``photo_link`` are the link texts on the pages of videos and of photos, None where the format
+    is not offered. Formats that are ``timed`` refuse photos.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Format:
     def write(self, analysis: Analysis, folder: Path, out: BinaryIO) -> None:
         """Write an analysis, with its pictures in ``folder``, to an open file.
 
-        The same bytes whatever language the page speaks that asked for them. Raises
-        :class:`~reports.errors.ReportError`, in English, where this analysis cannot be put so.
+        The bytes do not depend on the current language. Raise :class:`~reports.errors.ReportError`, in
+        English, if this analysis cannot be exported.
         """
         with speaking(DEFAULT), never_rounding_up_to(*analysis.parameters.thresholds):
             self.writer(analysis, folder, out)
@@ -126,5 +126,5 @@ FORMATS = {each.name: each for each in _ALL}
 
 
 def suited(still: bool) -> tuple[Format, ...]:
-    """The exports that an analysis can be put into; of a photo (``still``) none that lists times."""
-    return tuple(each for each in _ALL if not (still and each.timed))
+    """Return the formats that suit a video or a photo (``still``)."""
+    return tuple(export_format for export_format in _ALL if not (still and export_format.timed))

@@ -43,7 +43,7 @@ _EARLIEST: _Moment = (1980, 1, 1, 0, 0, 0)  # that a zip can hold
 
 @dataclass(frozen=True)
 class _Kept:
-    """One picture an analysis names, whether its file is there or not."""
+    """One picture that an analysis names, whether or not its file exists."""
 
     segment: Segment
     number: int
@@ -53,41 +53,37 @@ class _Kept:
 
 
 def overlays_zip(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
-    """Write a zip of the pictures in ``folder``, as they are, and of ``index.csv`` to ``out``.
+    """Write a zip of the pictures in ``folder`` and of ``index.csv`` to ``out``, which need not be seekable.
 
-    ``out`` need not be seekable. The same analysis gives the same bytes. Raises
-    :class:`PictureError` for a picture outside ``folder`` or one that cannot be read, and
-    :class:`ExportError` where none was kept.
+    The same analysis gives the same bytes. Raise :class:`PictureError` for a picture outside ``folder`` or
+    one that cannot be read, and :class:`ExportError` if no picture was stored.
     """
-    kept = list(_pictures(analysis, folder))
-    if not any(each.picture.path for each in kept):
+    pictures = list(_pictures(analysis, folder))
+    if not any(picture.picture.path for picture in pictures):
         raise ExportError(
             N_(
-                "There are no pictures: nothing reached the threshold for a finding, or none were kept. "
-                "Analyse the exhibit again with --out to keep them."
+                "There are no pictures: nothing reached the threshold for a finding, or no pictures were "
+                "kept. Analyse the exhibit again with --out to keep them."
             )
         )
     moment = _moment(analysis.software.created)
     rows: list[tuple[Cell, ...]] = []
     with zipfile.ZipFile(out, "w") as archive:
-        for count, each in enumerate(kept, 1):
+        for count, picture in enumerate(pictures, 1):
             name = digest = None
-            if each.picture.path:
-                name = _name(count, each)
-                digest = _put(archive, name, folder / each.picture.path, moment)
-            rows.append(_row(each, name, digest))
+            if picture.picture.path:
+                name = _name(count, picture)
+                digest = _put(archive, name, folder / picture.picture.path, moment)
+            rows.append(_row(picture, name, digest))
         archive.writestr(_entry(INDEX, moment, zipfile.ZIP_DEFLATED), csv_table(COLUMNS, rows))
 
 
 def kept_maps(analysis: Analysis, folder: Path) -> dict[str, Path]:
-    """Files of the heatmaps that were kept, by the name the analysis gives them.
-
-    Raises :class:`PictureError` for one outside ``folder``.
-    """
+    """Map names of heatmaps to their files; raise :class:`PictureError` for one outside ``folder``."""
     return {
-        str(each.peak.map): folder / each.picture.path
-        for each in _pictures(analysis, folder)
-        if each.kind == "map" and each.picture.path
+        str(picture.peak.map): folder / picture.picture.path
+        for picture in _pictures(analysis, folder)
+        if picture.kind == "map" and picture.picture.path
     }
 
 
@@ -98,15 +94,15 @@ def _pictures(analysis: Analysis, folder: Path) -> Iterator[_Kept]:
                 yield _Kept(segment, number, peak, kind, find_picture(folder, path, kind))
 
 
-def _name(count: int, each: _Kept) -> str:
-    """Such as ``001-A1-peak1-00h00m03.250s-overlay.png``: no colon, which Windows refuses."""
-    hour, minute, second = timecode(each.peak.time).split(":")
-    segment = re.sub(r"[^A-Za-z0-9]+", "_", each.segment.id)[:20]
-    return f"{count:03d}-{segment}-peak{each.number}-{hour}h{minute}m{second}s-{each.kind}.png"
+def _name(count: int, picture: _Kept) -> str:
+    """Build a name such as ``001-A1-peak1-00h00m03.250s-overlay.png``; Windows does not allow colons."""
+    hour, minute, second = timecode(picture.peak.time).split(":")
+    segment = re.sub(r"[^A-Za-z0-9]+", "_", picture.segment.id)[:20]
+    return f"{count:03d}-{segment}-peak{picture.number}-{hour}h{minute}m{second}s-{picture.kind}.png"
 
 
 def _put(archive: zipfile.ZipFile, name: str, path: Path, moment: _Moment) -> str:
-    """Copy one PNG into the zip; returns its SHA-256."""
+    """Copy one PNG into the zip and return its SHA-256."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -129,26 +125,26 @@ def _entry(name: str, moment: _Moment, compression: int) -> zipfile.ZipInfo:
     return entry
 
 
-def _row(each: _Kept, name: str | None, digest: str | None) -> tuple[Cell, ...]:
-    peak = each.peak
+def _row(picture: _Kept, name: str | None, digest: str | None) -> tuple[Cell, ...]:
+    peak = picture.peak
     return (
         name,
-        _SHOWS[each.kind],
-        each.segment.id,
-        each.segment.person,
-        each.number,
+        _SHOWS[picture.kind],
+        picture.segment.id,
+        picture.segment.person,
+        picture.number,
         peak.time,
         timecode(peak.time),
         peak.pts,
         peak.probability,
         *peak.box,
         digest,
-        each.picture.absent or None,
+        picture.picture.absent or None,
     )
 
 
 def _moment(created: str) -> _Moment:
-    """When the analysis was made, in UTC, as a zip says it."""
+    """Return the time of the analysis in UTC as zip archives store it."""
     try:
         moment = timestamps.parse(created)
     except (ValueError, OverflowError):

@@ -25,7 +25,7 @@ _FORMULA = re.compile(r"((?:^|[,;|\"'])\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """A table as the bytes of a CSV file. Text is made :func:`harmless`, None is an empty cell."""
+    """Return a table as CSV; text is made :func:`harmless`, None becomes an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
@@ -34,7 +34,7 @@ def csv_table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 
 def harmless(text: str) -> str:
-    """``text`` as a cell that no spreadsheet runs: an apostrophe before what would start a formula.
+    """Return ``text`` as a cell that no spreadsheet executes: an apostrophe precedes formulas.
 
     Control characters and bidirectional overrides become escapes.
     """
@@ -73,8 +73,8 @@ ScoreRow = tuple[
 
 
 def score_rows(analysis: Analysis) -> Iterator[ScoreRow]:
-    """The rows, by time and then by person, in the order of :data:`COLUMNS`."""
-    found: list[tuple[float, int, ScoreRow]] = []
+    """Return the rows by time and then by person, in the order of :data:`SCORE_COLUMNS`."""
+    rows: list[tuple[float, int, ScoreRow]] = []
     for rank, person in enumerate(analysis.persons):
         own = sorted(
             (segment for segment in analysis.segments if segment.person == person.id),
@@ -95,27 +95,27 @@ def score_rows(analysis: Analysis) -> Iterator[ScoreRow]:
                 _inside(score.time, own, starts),
                 score.interpolated,
             )
-            found.append((score.time, rank, row))
-    found.sort(key=lambda each: each[:2])
-    for _, _, row in found:
+            rows.append((score.time, rank, row))
+    rows.sort(key=lambda each: each[:2])
+    for _, _, row in rows:
         yield row
 
 
 def _inside(time: float, segments: list[Segment], starts: list[float]) -> str | None:
-    """The segment of one person in which a time lies, both ends inside; they do not overlap."""
+    """Return the segment of one person that contains a time, ends included; segments do not overlap."""
     index = bisect_right(starts, time) - 1
     return segments[index].id if index >= 0 and time <= segments[index].end else None
 
 
 def scores_csv(analysis: Analysis) -> bytes:
-    """All scores as CSV."""
+    """Return all scores as CSV."""
     return csv_table(SCORE_COLUMNS, score_rows(analysis))
 
 
 def scores_parquet(analysis: Analysis) -> bytes:
-    """All scores as Parquet, typed, with what they are about in the file's metadata.
+    """Return all scores as typed Parquet, with their origin in the file's metadata.
 
-    Raises :class:`ExportError` where a number is too large for its column.
+    Raise :class:`ExportError` if a number is too large for its column.
     """
     # Takes a third of a second to import, and only this export needs it.
     import pyarrow as pa
@@ -162,7 +162,7 @@ JSON_VERSION = "1.0"
 
 
 class _Row(NamedTuple):
-    """A row of the CSV; columns stand in it in this order."""
+    """A row of the CSV; the fields are the columns in their order."""
 
     segment: str
     person: str
@@ -191,7 +191,7 @@ SEGMENT_COLUMNS = _Row._fields
 
 
 def in_order(analysis: Analysis) -> list[Segment]:
-    """Segments by start, those that start together by person."""
+    """Sort segments by start, then by person."""
     return sorted(analysis.segments, key=lambda each: (each.start, each.end, each.person, each.id))
 
 
@@ -205,7 +205,7 @@ def refuse_still(analysis: Analysis, kind: str) -> None:
 
 
 def segments_csv(analysis: Analysis) -> bytes:
-    """One row a segment, with the exhibit and the model in each, so that rows can be pooled."""
+    """Return one row per segment, each with exhibit and model so that rows of several files can be pooled."""
     rows = []
     looks = {person.id: person.second_look for person in analysis.persons}
     for segment in in_order(analysis):
@@ -241,7 +241,7 @@ def segments_csv(analysis: Analysis) -> bytes:
 
 
 def segments_json(analysis: Analysis) -> bytes:
-    """Segments and what they are about; UTF-8, two-space indent."""
+    """Return the segments and their origin as JSON (UTF-8, two-space indent)."""
     media, model = analysis.media, analysis.model
     looks = {person.id: person.second_look for person in analysis.persons}
     document: dict[str, Any] = {
@@ -264,7 +264,7 @@ def segments_json(analysis: Analysis) -> bytes:
         "answers": None if analysis.answers is None else analysis.answers.model_dump(),
         "declarations": None
         if analysis.declarations is None
-        else [each.model_dump(mode="json") for each in analysis.declarations],
+        else [declaration.model_dump(mode="json") for declaration in analysis.declarations],
         "segments": [
             _object(segment, segment_phrase(analysis, segment)) | {"kind": kind_of(looks.get(segment.person))}
             for segment in in_order(analysis)
@@ -298,10 +298,7 @@ def _object(segment: Segment, phrase: str) -> dict[str, Any]:
 
 
 def segments_webvtt(analysis: Analysis) -> bytes:
-    """One cue a segment (W3C WebVTT), for players that show subtitles or chapters.
-
-    Raises :class:`ExportError` for a photo.
-    """
+    """Return one cue per segment (W3C WebVTT); raise :class:`ExportError` for a photo."""
     refuse_still(analysis, "WebVTT")
     others = unflagged_segments(analysis.persons, analysis.segments)
     but = f", and those it looked at and did not flag, marked “{NOT_FLAGGED}”" if others else ""
@@ -337,7 +334,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _player_time(time: float, media: Media) -> float | None:
-    """Of a photo its only moment; None where nobody recorded when the first frame is shown."""
+    """Return the time on a player's clock, None if the time of the first frame is unknown."""
     if media.start_offset is None:
         return time if media.still else None
     return time + media.start_offset
@@ -348,5 +345,5 @@ def _in_player(offset: float | None) -> str:
 
 
 def _line(text: str) -> str:
-    """Text that stays on its line and is neither markup nor an arrow."""
+    """Return text that stays on one line and contains neither markup nor an arrow."""
     return file_name(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -3,222 +3,70 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
 
-from detector.schema.analysis import Analysis, Verdict
+from detector.schema.analysis import Analysis, Model, Verdict
 from reports.finding import inconclusive
 from reports.language.formatting import number, shown
-from reports.language.translation import gettext
-from reports.wording import photographs
-from reports.wording import photographs as wording_photographs
+from reports.language.translation import N_, gettext, translated
 from reports.wording.intervals import LEAST_FRAMES, LEVEL
+from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_since
 from reports.wording.verbal_scale import Basis, Strength, basis, calibration_error, strengths
 
-
-def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
-    """What the scale of words follows and stands for.
-
-    ``ratio_in`` is the section that quotes what the laboratory's own validation says of a likelihood ratio.
-    """
-    if ratio_in is None:
-        ratio = gettext(
-            "No likelihood ratio is stated, because the scores measured for this model are too few to "
-            "support one."
-        )
-    else:
-        ratio = gettext(
-            "The scores measured for this model are too few to support a likelihood ratio; what the "
-            "laboratory's own validation says of one stands in section %(section)s.",
-            section=ratio_in,
-        )
-    follows = gettext(
-        "Figures are also given in words, so that nobody reads more into them than they hold. The scale "
-        "follows the idea of the verbal equivalents in the ENFSI Guideline for Evaluative Reporting in "
-        "Forensic Science (2015), but it is another scale: ENFSI's words stand for likelihood ratios, which "
-        "say how much the evidence alone should move an opinion."
-    )
-    return f"{follows} {_stands_for(basis(analysis.model, still=analysis.media.still))} {ratio}"
-
-
-def _stands_for(stands: Basis) -> str:
-    match stands:
-        case Basis.SHARE:
-            return gettext(
-                "The words here stand for calibrated probabilities, which are right for material like the "
-                "validation data, half of which was manipulated."
-            )
-        case Basis.OFF:
-            return gettext(
-                "The words here stand for the model's own probabilities. These were calibrated, and lie far "
-                "from the share of manipulated ones among faces with that figure all the same (the expected "
-                "calibration error says how far): they order faces by how strongly the network answers."
-            )
-        case Basis.UNKNOWN:
-            return gettext(
-                "The words here stand for the model's own probabilities. How these were calibrated is not "
-                "known: they order faces by how strongly the network answers, and need not be the share of "
-                "manipulated ones among faces with that figure."
-            )
-        case Basis.SCALED:
-            return gettext(
-                "The words here stand for probabilities that are scaled so that few unmanipulated clips of "
-                "the validation data reach 0.65, a finding's threshold as shipped. They order faces by how "
-                "strongly the networks answer; they are not the share of manipulated ones among faces with "
-                "that figure."
-            )
-        case _:
-            assert_never(stands)
-
-
-def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
-    """What the finding says."""
-    still = analysis.media.still
-    match analysis.verdict:
-        case Verdict.MANIPULATED:
-            return photographs.flagged(analysis) if still else _flagged(analysis)
-        case Verdict.NOT_FOUND:
-            return photographs.nothing_found(analysis) if still else _nothing_found()
-        case Verdict.INCONCLUSIVE:
-            return inconclusive.meaning(analysis)
-        case _:
-            assert_never(analysis.verdict)
-
-
-def on_desk(analysis: Analysis) -> str:
-    """The first sentence of :func:`verdict_meaning` for the review desk, which is no report; "" for none."""
-    if analysis.verdict == Verdict.NOT_FOUND:
-        if analysis.media.still:
-            return photographs.nothing_flagged(analysis, in_report=False)
-        return gettext("No face that could be judged was flagged at the thresholds of this analysis.")
-    return next(iter(verdict_meaning(analysis)), "")
-
-
-def _flagged(analysis: Analysis) -> tuple[str, ...]:
-    return (
-        gettext("The flagged faces look to the model like the manipulated faces it was trained on."),
-        _confidence(analysis),
-        gettext("A person should look at every peak frame and weigh it with the origin of the file."),
-    )
-
-
-def _nothing_found() -> tuple[str, ...]:
-    return (
-        gettext("No face that could be judged was flagged at the thresholds given in this report."),
-        gettext("It covers the frames and usable faces counted in this report, and nothing else."),
-        gettext(
-            "An earlier or larger copy of the same recording may show more: copying at lower quality, "
-            "scaling down and sharpening remove traces."
-        ),
-    )
-
-
-def _confidence(analysis: Analysis) -> str:
-    stands = basis(analysis.model, still=False)
-    match stands:
-        case Basis.OFF:
-            return gettext(
-                "This model's confidence was calibrated, and lies far from the share of manipulated faces "
-                "among those that get the same figure all the same: the higher it is, the more strongly the "
-                "network answers. It is not the odds that this file is manipulated either, which also depend "
-                "on where it comes from."
-            )
-        case Basis.UNKNOWN:
-            return gettext(
-                "How this model's confidence was calibrated is not known: the higher it is, the more "
-                "strongly the network answers. It need not be the share of manipulated faces among those "
-                "that get the same figure, and is not the odds that this file is manipulated, which also "
-                "depend on where it comes from."
-            )
-        case Basis.SCALED:
-            return gettext(
-                "Confidence is scaled so that few unmanipulated clips of the validation data reach 0.65, a "
-                "finding's threshold as shipped: the higher above that, the fewer of them get there. It is "
-                "neither the share of manipulated faces among those that get the same figure nor the odds "
-                "that this file is manipulated, which also depend on where it comes from."
-            )
-        case Basis.SHARE:
-            return gettext(
-                "Confidence was calibrated on single faces of the validation data, half of them manipulated: "
-                "as far as that holds, about that share of those that got the same figure was. It is not the "
-                "odds that this file is manipulated, which also depend on where it comes from."
-            )
-        case _:
-            assert_never(stands)
-
-
-def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
-    """What the finding does not say, however it is quoted."""
-    if analysis.media.still:
-        return photographs.limits(analysis)
-    common = (
-        gettext(
-            "It says nothing about sound, scenery, bodies, text, or the order and "
-            "completeness of the recording."
-        ),
-        gettext("It does not name the persons shown, the maker of the file, or anyone's intent."),
-        gettext(
-            "Measured figures do not carry over to material unlike the validation data; "
-            "strong compression, filters, beauty effects and re-filmed screens can raise "
-            "or lower scores."
-        ),
-        wording_photographs.covered_limit(analysis),
-    )
-    first = {
-        Verdict.MANIPULATED: gettext(
-            "It does not prove manipulation. A machine's finding alone must not decide "
-            "about a person or a publication."
-        ),
-        Verdict.NOT_FOUND: gettext(
-            "It does not show that the file is unaltered. Methods unknown to the model can go unnoticed."
-        ),
-        Verdict.INCONCLUSIVE: gettext("It is neither a sign of manipulation nor a sign of its absence."),
-    }[analysis.verdict]
-    return (first, *common)
-
-
-def interval_made(analysis: Analysis) -> str:
-    """How intervals are made, with the figures of this analysis's model."""
-    if analysis.media.still:
-        return photographs.interval_made(analysis)
-    error = calibration_error(analysis.model, still=False)
-    by_frames = gettext(
-        "Beside the probability of a finding and that of each of its segments stands an "
-        "interval. It allows for two sources of doubt. First, the frames: others of the "
-        "same stretch would have given another mean. Frames that follow each other look "
-        "alike, so their number is reduced to that of independent ones (by their "
-        "correlation, as a first-order autoregression), and Student's t gives the ends "
-        "at %(level)s. With fewer than %(least_frames)s frames, or where the picture does "
-        "not move, this part is left out; where the ends would lie nearly as far apart as "
-        "probabilities can, no interval is given. ",
-        level=shown(LEVEL, ".0%"),
-        least_frames=LEAST_FRAMES,
-    )
-    if error is None:
-        calibrated = gettext(
-            "Second, the calibration: how far off the probabilities themselves are was not "
-            "measured for this model, so this part is missing and the intervals are too "
-            "narrow. "
-        )
-    else:
-        calibrated = gettext(
-            "Second, the calibration: both ends are moved outwards by the largest "
-            "calibration error measured for this model, %(error)s, an average over the "
-            "measured data and not a bound. ",
-            error=number(round(error, 3)),
-        )
-    return gettext(
-        "%(by_frames)s%(calibrated)sThat a segment was picked out because its scores "
-        "were high is not allowed for: both ends lie rather too high than too low.",
-        by_frames=by_frames,
-        calibrated=calibrated,
-    )
+_SCALE = {
+    Basis.SHARE: N_(
+        "The words here express calibrated probabilities. These are valid for material like the "
+        "validation data, of which half is manipulated."
+    ),
+    Basis.OFF: N_(
+        "The words here express the model's own probabilities. Although these were calibrated, they "
+        "differ widely from the share of manipulated faces among those with the same figure (the expected "
+        "calibration error states by how much): they only rank faces by how strongly the network responds."
+    ),
+    Basis.UNKNOWN: N_(
+        "The words here express the model's own probabilities. It is not known how these were calibrated: "
+        "they rank faces by how strongly the network responds, and need not match the share of "
+        "manipulated faces among those with the same figure."
+    ),
+    Basis.SCALED: N_(
+        "The words here express probabilities that are scaled so that few unmanipulated clips of the "
+        "validation data reach 0.65, the default threshold for a finding. They rank faces by how strongly "
+        "the networks respond; they are not the share of manipulated faces among those with the same "
+        "figure."
+    ),
+}
+_CONFIDENCE = {
+    Basis.SHARE: N_(
+        "Confidence was calibrated on single faces of the validation data, of which half are manipulated. "
+        "If that calibration applies here, a confidence of 0.70 means that about 70 of 100 faces with "
+        "this figure are manipulated. It is not the probability that this file is manipulated, which also "
+        "depends on where the file comes from."
+    ),
+    Basis.OFF: N_(
+        "Although this model's confidence was calibrated, it differs widely from the share of manipulated "
+        "faces among those with the same figure: a higher confidence only means that the network responds "
+        "more strongly. Nor is it the probability that this file is manipulated, which also depends on "
+        "where the file comes from."
+    ),
+    Basis.UNKNOWN: N_(
+        "It is not known how this model's confidence was calibrated: a higher confidence only means that "
+        "the network responds more strongly. It need not match the share of manipulated faces among those "
+        "with the same figure, and it is not the probability that this file is manipulated, which also "
+        "depends on where the file comes from."
+    ),
+    Basis.SCALED: N_(
+        "Confidence is scaled so that few unmanipulated clips of the validation data reach 0.65, the "
+        "default threshold for a finding; the higher the confidence, the fewer of them reach it. It is "
+        "neither the share of manipulated faces among those with the same figure nor the probability that "
+        "this file is manipulated, which also depends on where the file comes from."
+    ),
+}
 
 
 @dataclass(frozen=True)
 class MeaningView:
     """How to read the verdict, the scale of phrases and the intervals.
 
-    ``on_desk`` is the first sentence of the verdict's meaning where a page is no report; "" without one.
+    ``on_desk`` is the first sentence of the verdict's meaning for the review desk, which is no report.
     """
 
     verdict_meaning: tuple[str, ...]
@@ -230,10 +78,7 @@ class MeaningView:
 
 
 def meaning_view(analysis: Analysis, ratio_in: int | None) -> MeaningView:
-    """The sentences that fit this analysis.
-
-    ``ratio_in`` as :func:`reports.finding.meaning.scale` takes it.
-    """
+    """Explain this analysis; ``ratio_in`` is the section that quotes the laboratory's likelihood ratio."""
     return MeaningView(
         verdict_meaning=verdict_meaning(analysis),
         on_desk=on_desk(analysis),
@@ -241,4 +86,243 @@ def meaning_view(analysis: Analysis, ratio_in: int | None) -> MeaningView:
         scale=scale(analysis, ratio_in),
         strengths=strengths(analysis.model, still=analysis.media.still),
         interval_made=interval_made(analysis),
+    )
+
+
+def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
+    """Explain the scale of words, and whether a likelihood ratio is stated."""
+    if ratio_in is None:
+        ratio = gettext("No likelihood ratio is stated, because too few scores were measured for this model.")
+    else:
+        ratio = gettext(
+            "Too few scores were measured for this model to support a likelihood ratio. Section "
+            "%(section)s states what the laboratory's own validation supports.",
+            section=ratio_in,
+        )
+    origin = gettext(
+        "Figures are also expressed in words, so that they are not over-interpreted. The scale follows "
+        "the idea of the verbal equivalents in the ENFSI Guideline for Evaluative Reporting in Forensic "
+        "Science (2015), but it is a different scale: ENFSI's words express likelihood ratios, which "
+        "state how much the evidence alone should change an opinion."
+    )
+    return f"{origin} {gettext(_SCALE[basis(analysis.model, still=analysis.media.still)])} {ratio}"
+
+
+def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
+    """List what the finding means."""
+    still = analysis.media.still
+    if analysis.verdict is Verdict.INCONCLUSIVE:
+        return inconclusive.meaning(analysis)
+    if analysis.verdict is Verdict.NOT_FOUND:
+        if still:
+            return (
+                _nothing_flagged(analysis, in_report=True),
+                gettext(
+                    "This applies to the faces counted in this report, and to nothing else in the photograph."
+                ),
+            )
+        return (
+            gettext("No face that could be judged was flagged at the thresholds given in this report."),
+            gettext(
+                "This applies to the frames and usable faces counted in this report, and to nothing else."
+            ),
+            gettext(
+                "An earlier or larger copy of the same recording may reveal more: copying at lower "
+                "quality, scaling down and sharpening remove traces."
+            ),
+        )
+    if still and analysis.model.second_look is not None:
+        resemblance = gettext(
+            "To the networks, the flagged faces resemble the swapped, edited or generated faces they "
+            "learnt from. If a kind is named, its score is clearly higher than that of the other kind."
+        )
+    else:
+        resemblance = gettext(
+            "To the model, the flagged faces resemble the manipulated faces it was trained on."
+        )
+    if still:
+        return (
+            resemblance,
+            gettext(
+                "It is not the probability that this photograph is manipulated, which also depends on "
+                "where the photograph comes from."
+            ),
+            gettext(
+                "A person should look at each flagged face and weigh it together with the origin of the file."
+            ),
+        )
+    return (
+        resemblance,
+        gettext(_CONFIDENCE[basis(analysis.model, still=False)]),
+        gettext(
+            "A person should look at every peak frame and weigh it together with the origin of the file."
+        ),
+    )
+
+
+def on_desk(analysis: Analysis) -> str:
+    """Return the first sentence of :func:`verdict_meaning` for the review desk, which is no report."""
+    if analysis.verdict is not Verdict.NOT_FOUND:
+        return next(iter(verdict_meaning(analysis)), "")
+    if analysis.media.still:
+        return _nothing_flagged(analysis, in_report=False)
+    return gettext("No face that could be judged was flagged at the thresholds of this analysis.")
+
+
+def _nothing_flagged(analysis: Analysis, *, in_report: bool) -> str:
+    """Say that no face of a photograph reached the threshold, which a report states and the desk does not."""
+    if analysis.model.second_look is not None:  # a model with two answers: swapped or edited, generated
+        if in_report:
+            return gettext(
+                "No face that could be judged reached the threshold stated in this report, for either "
+                "kind of manipulation."
+            )
+        return gettext(
+            "No face that could be judged reached the threshold of this analysis, for either kind of "
+            "manipulation."
+        )
+    if in_report:
+        return gettext("No face that could be judged reached the threshold stated in this report.")
+    return gettext("No face that could be judged reached the threshold of this analysis.")
+
+
+def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
+    """List what the finding does not mean."""
+    still = analysis.media.still
+    if analysis.verdict is Verdict.MANIPULATED:
+        proof = gettext(
+            "It does not prove manipulation. No decision about a person or a publication may rest on a "
+            "machine's finding alone."
+        )
+    elif analysis.verdict is Verdict.INCONCLUSIVE:
+        proof = gettext("It indicates neither manipulation nor its absence.")
+    elif still:
+        proof = gettext(
+            "It does not show that the photograph is unaltered, nor that the person exists. Methods and "
+            "generators unknown to the networks can go undetected."
+        )
+    else:
+        proof = gettext(
+            "It does not show that the file is unaltered. Manipulation methods unknown to the model can "
+            "go undetected."
+        )
+    identity = gettext(
+        "It does not identify the persons shown or the maker of the file, nor anyone's intent."
+    )
+    if made_since(analysis, COVERED_SINCE):
+        detected = gettext("Only covered mouths and eyes are detected, not smaller covers.")
+    else:
+        detected = gettext("The version that made this analysis did not check whether faces are covered.")
+    covered = gettext(
+        "If a face is partly covered (by a mask, a caption, a sticker, a hand), the visible part is "
+        "judged. Alterations beneath or beside the cover can go undetected, and a mask can raise scores."
+    )
+    if still:
+        return (
+            proof,
+            _learnt_photographs(analysis.model),
+            gettext(
+                "It says nothing about anything other than faces: background, bodies, objects, text, "
+                "parts that were cropped or removed, or whether the scene was staged."
+            ),
+            _other_pictures(excluded_kinds(analysis.parameters)),
+            gettext(
+                "Retouching, beauty filters, portrait modes, strong compression and "
+                "re-photographed screens can raise or lower a score."
+            ),
+            identity,
+            f"{covered} {detected}",
+        )
+    return (
+        proof,
+        gettext(
+            "It says nothing about sound, scenery, bodies, text, or the order and "
+            "completeness of the recording."
+        ),
+        identity,
+        gettext(
+            "Measured error rates do not apply to material unlike the validation data. Strong "
+            "compression, filters, beauty effects and re-filmed screens can raise or lower scores."
+        ),
+        f"{covered} {detected}",
+    )
+
+
+def _other_pictures(excluded: list[tuple[str, str]]) -> str:
+    """Say which pictures are judged although they are no colour photographs."""
+    if not excluded:
+        return gettext(
+            "Paintings, statues, masks and drawings with a face, black-and-white pictures and enlarged "
+            "tiny pictures are judged like any photograph."
+        )
+    return gettext(
+        "Paintings, statues, masks and soft drawings with a face are judged as if they were photographs. "
+        "Only these are recognised and excluded: %(pictures)s.",
+        pictures=", ".join(pictures for pictures, _ in excluded),
+    )
+
+
+def _learnt_photographs(model: Model) -> str:
+    """Name the generators and methods whose photographs the networks learnt from, as far as known."""
+    if model.learnt:
+        return gettext(
+            "The model learnt from these kinds of photographs: %(learnt)s. Photographs made by other "
+            "generators and programs can go undetected.",
+            learnt="; ".join(map(translated, model.learnt)),
+        )
+    if any(limit.startswith("Photographs") for limit in model.limits):
+        return gettext(
+            "The model's card does not list the generators whose photographs it learnt from. The section "
+            "on the model states how many generated photographs were found."
+        )
+    return gettext("The model's card does not list the generators whose photographs it learnt from.")
+
+
+def interval_made(analysis: Analysis) -> str:
+    """Explain how intervals are computed, with the figures of this analysis's model."""
+    still = analysis.media.still
+    error = calibration_error(analysis.model, still=still)
+    error_figure = "" if error is None else number(round(error, 3))
+    if still:
+        if error is None:
+            return gettext(
+                "The calibration error was not measured for this model, so no interval can be stated for "
+                "a single photograph."
+            )
+        return gettext(
+            "The probability of a finding and of each flagged face is stated with an interval. Both "
+            "limits differ from the probability by the largest calibration error measured for this model, "
+            "%(error)s, which is an average over the measured data, not an upper bound. A single "
+            "photograph gives no second measurement to compare with, so random variation is not accounted "
+            "for.",
+            error=error_figure,
+        )
+    by_frames = gettext(
+        "The probability of a finding and of each of its segments is stated with an interval. It accounts "
+        "for two sources of uncertainty. The first is the choice of frames: other frames of the same "
+        "period would have given a different mean. Consecutive frames look alike, so their number is "
+        "reduced to that of independent frames (from their correlation, as a first-order autoregression), "
+        "and Student's t distribution gives the limits at %(level)s. With fewer than %(least_frames)s "
+        "frames, or if the picture does not move, this part is omitted; if the limits would span nearly "
+        "the whole range of probabilities, no interval is stated. ",
+        level=shown(LEVEL, ".0%"),
+        least_frames=LEAST_FRAMES,
+    )
+    if error is None:
+        calibrated = gettext(
+            "The second is the calibration. Its error was not measured for this model, so this part is "
+            "missing and the intervals are too narrow. "
+        )
+    else:
+        calibrated = gettext(
+            "The second is the calibration: both limits are moved outwards by the largest calibration "
+            "error measured for this model, %(error)s, which is an average over the measured data, not an "
+            "upper bound. ",
+            error=error_figure,
+        )
+    return gettext(
+        "%(by_frames)s%(calibrated)sThe interval does not account for the fact that a segment was "
+        "selected because of its high scores: both limits are more likely too high than too low.",
+        by_frames=by_frames,
+        calibrated=calibrated,
     )

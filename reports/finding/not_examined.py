@@ -2,268 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, Coverage, Media, Span
+from detector.schema.analysis import Analysis, Media
+from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method import SURELY_FOUND
 from detector.verdict.judged_persons import motionless_persons
-from reports.language.formatting import plural, shown, timecode
-from reports.language.translation import gettext
-from reports.wording import photographs
+from reports.language.formatting import plural, shown, size, timecode
+from reports.language.translation import gettext, translated
 from reports.wording.photographs import made_since
 from reports.wording.verdict_sentence import person_list
 
-# Before, the first frame of each interval alone was sampled, however long others stayed.
-_ALL_THAT_STAYS = "1.18"
-
-
-def not_examined(analysis: Analysis) -> tuple[str, ...]:
-    """What was left out, apart from the stretches of time, in sentences."""
-    media, coverage = analysis.media, analysis.coverage
-    if media.still:
-        return photographs.not_examined(analysis)
-    return (
-        _between_samples(analysis),
-        *_shown_for_long(analysis),
-        gettext("Sound: present, not examined.")
-        if media.has_sound
-        else gettext("Sound: the file has none; it would not have been examined."),
-        *_other_tracks(media),
-        *_lost_at_start(media),
-        *photographs.under_transparency(media),
-        _undecodable(media),
-        *_from_damaged(analysis),
-        *_lost_at_end(media),
-        *_out_of_order(media),
-        _unusable(coverage),
-        *_too_small_to_be_found(analysis),
-        *_without_score(analysis),
-        *_stills(analysis),
-        *_no_faces(coverage),
-        gettext("Everything in the picture that is not a face."),
-    )
-
-
-def was_judged_from_damaged(analysis: Analysis) -> bool:
-    """Whether frames that rest on damaged ones may have been judged, as before schema 1.19."""
-    if made_since(analysis, "1.19") or analysis.media.still:
-        return False
-    timing = analysis.media.details.timing if analysis.media.details else None
-    return bool(analysis.media.frames_undecodable or (timing is not None and timing.failures))
-
-
-def is_seen_throughout(analysis: Analysis) -> bool:
-    """Whether all that a video shows for longer than a sampling interval was sampled, where it decodes."""
-    media = analysis.media
-    if made_since(analysis, _ALL_THAT_STAYS) or not media.variable_frame_rate:
-        return True
-    timing = media.details.timing if media.details else None
-    if timing is None or timing.least_interval is None or timing.greatest_interval is None:
-        return False
-    interval = 1 / analysis.parameters.sample_rate
-    return timing.greatest_interval <= interval or timing.least_interval >= interval
-
-
-def _between_samples(analysis: Analysis) -> str:
-    media, coverage = analysis.media, analysis.coverage
-    judged = ""
-    if coverage.frames_between:
-        judged = gettext(
-            ", and %(frames)s of the others judged around the ends of segments",
-            frames=shown(coverage.frames_between, ","),
-        )
-    sampled = {
-        "frames_sampled": shown(coverage.frames_sampled, ","),
-        "frames": plural(media.frames, "frame", "frames"),
-        "sample_rate": shown(analysis.parameters.sample_rate, "g"),
-        "frames_between": judged,
-    }
-    if not made_since(analysis, _ALL_THAT_STAYS):
-        return gettext(
-            "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, at "
-            "most %(sample_rate)s a second%(frames_between)s.",
-            **sampled,
-        )
-    if media.frames_undecodable or media.frames_from_damaged:  # of an interval the first may be among them
-        return gettext(
-            "Frames between samples: %(frames_sampled)s of %(frames)s were sampled%(frames_between)s.",
-            **sampled,
-        )
-    return gettext(
-        "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, the first of each "
-        "1/%(sample_rate)s s and those shown for longer than that%(frames_between)s.",
-        **sampled,
-    )
-
-
-def _shown_for_long(analysis: Analysis) -> tuple[str, ...]:
-    if is_seen_throughout(analysis):
-        return ()
-    return (
-        gettext(
-            "Frames shown for long: the version that made this analysis sampled the first frame of each "
-            "1/%(sample_rate)s s only. Others that stay on the screen for longer than that were not "
-            "examined.",
-            sample_rate=shown(analysis.parameters.sample_rate, "g"),
-        ),
-    )
-
-
-def _other_tracks(media: Media) -> tuple[str, ...]:
-    found = []
-    if others := media.details.other_pictures if media.details else ():
-        listed = ", ".join(
-            gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=stream.codec)
-            for stream in others
-        )
-        found.append(gettext("Other picture tracks: %(listed)s.", listed=listed))
-    if media.details and media.details.picture and (end := media.details.picture.ends_at):
-        found.append(
-            gettext(
-                "Behind the examined pictures: what follows them, from %(share)s %% of the file on.",
-                share=shown(100 * end, ".0f"),
-            )
-        )
-    return tuple(found)
-
-
-def _lost_at_start(media: Media) -> tuple[str, ...]:
-    if not media.lost_at_start:
-        return ()
-    return (
-        gettext(
-            "Before the first frame: the first %(seconds)s s of the file cannot be decoded.",
-            seconds=shown(media.lost_at_start, ".1f"),
-        ),
-    )
-
-
-def _undecodable(media: Media) -> str:
-    if not media.frames_undecodable:
-        return gettext("Undecodable frames: none.")
-    return gettext(
-        "Undecodable frames: %(frames)s that the decoder refused or that the file "
-        "promises and does not hold.",
-        frames=plural(media.frames_undecodable, "packet or frame", "packets or frames"),
-    )
-
-
-def _from_damaged(analysis: Analysis) -> tuple[str, ...]:
-    frames = analysis.media.frames_from_damaged
-    if was_judged_from_damaged(analysis):
-        return (
-            gettext(
-                "Frames after damaged or missing ones: the version that made this analysis judged them, up "
-                "to the next key frame, as if they were intact. Analyse the exhibit again."
-            ),
-        )
-    if not frames:
-        return ()
-    return (
-        gettext(
-            "Frames that rest on damaged or missing ones, up to the next key frame: %(frames)s, of which "
-            "%(sampled)s would have been sampled.",
-            frames=shown(frames, ","),
-            sampled=shown(analysis.coverage.frames_from_damaged, ","),
-        ),
-    )
-
-
-def _lost_at_end(media: Media) -> tuple[str, ...]:
-    if not media.lost_at_end:
-        return ()
-    return (
-        gettext(
-            "After the last frame: %(seconds)s s of the file cannot be decoded.",
-            seconds=shown(media.lost_at_end, ".1f"),
-        ),
-    )
-
-
-def _out_of_order(media: Media) -> tuple[str, ...]:
-    if not media.frames_out_of_order:
-        return ()
-    return (
-        gettext(
-            "Frames out of order: %(frames)s, at times that are not after the one before.",
-            frames=plural(media.frames_out_of_order, "intact frame", "intact frames"),
-        ),
-    )
-
-
-def _unusable(coverage: Coverage) -> str:
-    faces = plural(coverage.faces_found, "face", "faces")
-    if not coverage.faces_unusable:
-        return gettext("Unusable faces: none of %(faces)s found.", faces=faces)
-    return gettext(
-        "Unusable faces: %(faces_unusable)s of %(faces)s found were too small, too "
-        "unclear or too unsure to judge.",
-        faces_unusable=shown(coverage.faces_unusable, ","),
-        faces=faces,
-    )
-
-
-def _too_small_to_be_found(analysis: Analysis) -> tuple[str, ...]:
-    """Of frames so large that faces wide enough to be judged are small as searched."""
-    media, parameters = analysis.media, analysis.parameters
-    searched = min(1.0, parameters.detection_width / max(media.width, media.height))
-    narrowest = SURELY_FOUND / searched
-    if narrowest <= parameters.minimum_face:
-        return ()
-    return (
-        gettext(
-            "Small faces: frames were searched at %(searched)s pixels; faces of less than about "
-            "%(width)s of this file's pixels in width may not have been found.",
-            searched=shown(parameters.detection_width, "d"),
-            width=shown(round(narrowest), "d"),
-        ),
-    )
-
-
-def _without_score(analysis: Analysis) -> tuple[str, ...]:
-    """Faces that the scan did not see (:mod:`detector.scoring.coarse_to_fine`)."""
-    if not analysis.coverage.faces_interpolated:
-        return ()
-    return (
-        gettext(
-            "Faces without a score of their own: %(interpolated)s. Where the probabilities before "
-            "and after them lay below %(below)s, the scan did not see them; their scores lie "
-            "in between.",
-            interpolated=plural(analysis.coverage.faces_interpolated, "face", "faces"),
-            below=shown(analysis.parameters.interpolate_below, "g"),
-        ),
-    )
-
-
-def _stills(analysis: Analysis) -> tuple[str, ...]:
-    """Of somebody who is shown by a picture that does not move; unknown before schema 1.20."""
-    shown_so = motionless_persons(analysis.parameters, analysis.persons)
-    if not shown_so:
-        return ()
-    return (
-        gettext(
-            "Stills: what is shown of %(persons)s does not move. It was not judged as a photograph, by rules "
-            "that find generated faces which those for videos miss.",
-            persons=person_list(shown_so),
-        ),
-    )
-
-
-def _no_faces(coverage: Coverage) -> tuple[str, ...]:
-    if not coverage.faces_discarded:
-        return ()
-    return (
-        gettext(
-            "Taken for no faces: %(detections)s, large enough to judge, in which the face "
-            "detector was never sure.",
-            detections=plural(coverage.faces_discarded, "detection", "detections"),
-        ),
-    )
+# Earlier versions sampled only the first frame of each interval, however long other frames were shown.
+_ALL_LONG_FRAMES_SAMPLED = "1.18"
 
 
 @dataclass(frozen=True)
 class UnexaminedStretch:
-    """A stretch of time that was not examined, and why."""
+    """An interval of time that was not examined, and why."""
 
     start: str
     end: str
@@ -281,15 +38,230 @@ class NotExaminedView:
 
 
 def not_examined_view(analysis: Analysis) -> NotExaminedView:
-    """What the analysis left out."""
+    """Describe what the analysis left out."""
     return NotExaminedView(
         lines=not_examined(analysis),
-        gaps=tuple(_stretch(span) for span in analysis.coverage.not_examined),
+        gaps=tuple(
+            UnexaminedStretch(
+                timecode(span.start), timecode(span.end), timecode(span.end - span.start), span.reason
+            )
+            for span in analysis.coverage.not_examined
+        ),
         throughout=is_seen_throughout(analysis),
     )
 
 
-def _stretch(span: Span) -> UnexaminedStretch:
-    return UnexaminedStretch(
-        timecode(span.start), timecode(span.end), timecode(span.end - span.start), span.reason
+def not_examined(analysis: Analysis) -> tuple[str, ...]:
+    """Describe what was left out in sentences, apart from the intervals of time."""
+    return tuple(_of_photograph(analysis) if analysis.media.still else _of_video(analysis))
+
+
+def was_judged_from_damaged(analysis: Analysis) -> bool:
+    """Return whether frames that depend on damaged ones may have been judged, as before schema 1.19."""
+    if made_since(analysis, "1.19") or analysis.media.still:
+        return False
+    timing = analysis.media.details.timing if analysis.media.details else None
+    return bool(analysis.media.frames_undecodable or (timing is not None and timing.failures))
+
+
+def is_seen_throughout(analysis: Analysis) -> bool:
+    """Return whether every decodable frame shown for longer than a sampling interval was sampled."""
+    media = analysis.media
+    if made_since(analysis, _ALL_LONG_FRAMES_SAMPLED) or not media.variable_frame_rate:
+        return True
+    timing = media.details.timing if media.details else None
+    if timing is None or timing.least_interval is None or timing.greatest_interval is None:
+        return False
+    interval = 1 / analysis.parameters.sample_rate
+    return timing.greatest_interval <= interval or timing.least_interval >= interval
+
+
+def _of_photograph(analysis: Analysis) -> Iterator[str]:
+    coverage, media = analysis.coverage, analysis.media
+    if media.frames_undecodable:
+        yield gettext("Part of the picture is missing in the file and was not examined.")
+    else:
+        yield gettext("The picture was decoded completely.")
+    if coverage.faces_unusable:
+        # Since schema 1.8 each reason is stored with its count.
+        counts = [f"{shown(count, ',')} {translated(flaw)}" for flaw, count in coverage.flaws.items()]
+        unknown = gettext(", too small, too unclear or too uncertain")
+        yield gettext(
+            "Faces not judged: %(faces_unusable)s of %(faces)s found%(reasons)s.",
+            faces_unusable=shown(coverage.faces_unusable, ","),
+            faces=plural(coverage.faces_found, "face", "faces"),
+            reasons=f": {'; '.join(counts)}" if counts else unknown,
+        )
+    elif coverage.faces_found:
+        yield gettext("Faces not judged: none of those found.")
+    else:
+        yield gettext("No face was found.")
+    if coverage.faces_discarded:
+        yield gettext(
+            "Not accepted as faces: %(places)s of which the face detector was never certain.",
+            places=plural(coverage.faces_discarded, "place", "places"),
+        )
+    yield from _under_transparency(media)
+    if media.details and (pages := media.details.other_pages):
+        yield gettext("Other pictures in the file: %(pages)s.", pages=plural(pages, "page", "pages"))
+    if media.details and media.details.photo and (appended := media.details.photo.appended_video):
+        yield gettext("A video stored after the picture, as in motion photos: %(size)s.", size=size(appended))
+    yield gettext("Everything in the photograph that is not a face.")
+
+
+def _under_transparency(media: Media) -> Iterator[str]:
+    share = media.picture.transparent if media.picture else None
+    if not share:
+        return
+    if share < LEAST_TRANSPARENT:
+        yield gettext(
+            "The content under transparent areas (less than 0.1 %% of the picture): these areas were "
+            "examined on a plain background, as viewers show them."
+        )
+    else:
+        yield gettext(
+            "The content under transparent areas (%(share)s %% of the picture): these areas were examined "
+            "on a plain background, as viewers show them.",
+            share=shown(100 * share, ".1f"),
+        )
+
+
+def _of_video(analysis: Analysis) -> Iterator[str]:
+    media, coverage, parameters = analysis.media, analysis.coverage, analysis.parameters
+    yield _between_samples(analysis)
+    if not is_seen_throughout(analysis):
+        yield gettext(
+            "Frames shown for a long time: the version that made this analysis sampled only the first "
+            "frame in each 1/%(sample_rate)s s. Other frames that stay on screen for longer were not "
+            "examined.",
+            sample_rate=shown(parameters.sample_rate, "g"),
+        )
+    if media.has_sound:
+        yield gettext("Sound: present, not examined.")
+    else:
+        yield gettext("Sound: the file has none. Reelproof does not examine sound.")
+    yield from _in_file(analysis)
+    faces = plural(coverage.faces_found, "face", "faces")
+    if coverage.faces_unusable:
+        yield gettext(
+            "Unusable faces: %(faces_unusable)s of %(faces)s found were too small, too unclear or too "
+            "uncertain to judge.",
+            faces_unusable=shown(coverage.faces_unusable, ","),
+            faces=faces,
+        )
+    else:
+        yield gettext("Unusable faces: none of %(faces)s found.", faces=faces)
+    # In large frames, even a face wide enough to be judged is small at the width of the search.
+    searched = min(1.0, parameters.detection_width / max(media.width, media.height))
+    if (narrowest := SURELY_FOUND / searched) > parameters.minimum_face:
+        yield gettext(
+            "Small faces: frames were searched at %(searched)s pixels, so faces narrower than about "
+            "%(width)s pixels of this file may have been missed.",
+            searched=shown(parameters.detection_width, "d"),
+            width=shown(round(narrowest), "d"),
+        )
+    if coverage.faces_interpolated:
+        yield gettext(
+            "Faces with interpolated scores: %(interpolated)s. Where the probabilities before and after "
+            "them were below %(below)s, the scan skipped them and their scores were interpolated.",
+            interpolated=plural(coverage.faces_interpolated, "face", "faces"),
+            below=shown(parameters.interpolate_below, "g"),
+        )
+    if motionless := motionless_persons(parameters, analysis.persons):  # unknown before schema 1.20
+        yield gettext(
+            "Stills: the picture of %(persons)s does not move. It was not judged by the rules for "
+            "photographs, which find generated faces that the rules for videos miss.",
+            persons=person_list(motionless),
+        )
+    if coverage.faces_discarded:
+        yield gettext(
+            "Not accepted as faces: %(detections)s that are large enough to judge, but of which the face "
+            "detector was never certain.",
+            detections=plural(coverage.faces_discarded, "detection", "detections"),
+        )
+    yield gettext("Everything in the picture that is not a face.")
+
+
+def _between_samples(analysis: Analysis) -> str:
+    media, coverage = analysis.media, analysis.coverage
+    judged = ""
+    if coverage.frames_between:
+        judged = gettext(
+            "; %(frames)s of the others were judged around the ends of segments",
+            frames=shown(coverage.frames_between, ","),
+        )
+    values = {
+        "frames_sampled": shown(coverage.frames_sampled, ","),
+        "frames": plural(media.frames, "frame", "frames"),
+        "sample_rate": shown(analysis.parameters.sample_rate, "g"),
+        "frames_between": judged,
+    }
+    if not made_since(analysis, _ALL_LONG_FRAMES_SAMPLED):
+        return gettext(
+            "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, at "
+            "most %(sample_rate)s a second%(frames_between)s.",
+            **values,
+        )
+    # The first frame of an interval may be among the undecodable ones.
+    if media.frames_undecodable or media.frames_from_damaged:
+        return gettext(
+            "Frames between samples: %(frames_sampled)s of %(frames)s were sampled%(frames_between)s.",
+            **values,
+        )
+    return gettext(
+        "Frames between samples: %(frames_sampled)s of %(frames)s were sampled, namely the first in each "
+        "1/%(sample_rate)s s and frames shown for longer than that%(frames_between)s.",
+        **values,
     )
+
+
+def _in_file(analysis: Analysis) -> Iterator[str]:
+    """Describe parts of a video file that were not examined or could not be decoded."""
+    media = analysis.media
+    if media.details and (others := media.details.other_pictures):
+        listed = ", ".join(
+            gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=stream.codec)
+            for stream in others
+        )
+        yield gettext("Other picture tracks: %(listed)s.", listed=listed)
+    if media.details and media.details.picture and (end := media.details.picture.ends_at):
+        yield gettext(
+            "Data after the examined pictures: everything beyond the first %(share)s %% of the file.",
+            share=shown(100 * end, ".0f"),
+        )
+    if media.lost_at_start:
+        yield gettext(
+            "Before the first frame: the first %(seconds)s s of the file cannot be decoded.",
+            seconds=shown(media.lost_at_start, ".1f"),
+        )
+    yield from _under_transparency(media)
+    if media.frames_undecodable:
+        yield gettext(
+            "Undecodable frames: %(frames)s that the decoder rejected or that the file announces but does "
+            "not contain.",
+            frames=plural(media.frames_undecodable, "packet or frame", "packets or frames"),
+        )
+    else:
+        yield gettext("Undecodable frames: none.")
+    if was_judged_from_damaged(analysis):
+        yield gettext(
+            "Frames after damaged or missing ones: the version that made this analysis judged them, up "
+            "to the next key frame, as if they were intact. Analyse the exhibit again."
+        )
+    elif media.frames_from_damaged:
+        yield gettext(
+            "Frames that depend on damaged or missing frames, up to the next key frame: %(frames)s, of "
+            "which %(sampled)s would have been sampled.",
+            frames=shown(media.frames_from_damaged, ","),
+            sampled=shown(analysis.coverage.frames_from_damaged, ","),
+        )
+    if media.lost_at_end:
+        yield gettext(
+            "After the last frame: %(seconds)s s of the file cannot be decoded.",
+            seconds=shown(media.lost_at_end, ".1f"),
+        )
+    if media.frames_out_of_order:
+        yield gettext(
+            "Frames out of order: %(frames)s with a time not later than that of the frame before.",
+            frames=plural(media.frames_out_of_order, "intact frame", "intact frames"),
+        )

@@ -31,7 +31,7 @@ class PersonFigure:
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One model in the table of all: its number, and what it says of the whole exhibit."""
+    """One model in the table of all models, with its result for the whole exhibit."""
 
     number: int
     title: str = field(metadata=UNTRANSLATED)
@@ -44,7 +44,7 @@ class ModelRow:
 
 @dataclass(frozen=True)
 class SegmentByOther:
-    """A segment by another model, flagged or looked at alone; its strongest peak, if any was kept."""
+    """A segment by another model, and its strongest peak if one was stored."""
 
     segment: SegmentView
     peak: PeakView | None
@@ -52,7 +52,7 @@ class SegmentByOther:
 
 @dataclass(frozen=True)
 class OtherView:
-    """One of the other models: its card, and what reached the threshold by it."""
+    """One of the other models: its card, and the segments that reach the threshold."""
 
     number: int
     model: ModelView
@@ -63,7 +63,7 @@ class OtherView:
 
 @dataclass(frozen=True)
 class OtherModelsView:
-    """All models of an analysis with several."""
+    """All models of an analysis with several models."""
 
     verdict: str
     reason: str
@@ -72,95 +72,97 @@ class OtherModelsView:
 
     @property
     def person_names(self) -> tuple[str, ...]:
-        """The persons in the table of all models, which see the same ones."""
+        """Names of the persons in the table; all models judge the same ones."""
         return tuple(person.name for person in self.rows[0].persons)
 
     @property
     def pictures(self) -> tuple[ShownPicture, ...]:
-        """Those a report shows."""
-        flagged = (one for model in self.models for one in model.segments if one.segment.flagged)
-        shown = (one.peak.shown[1] for one in flagged if one.peak)
+        """Pictures that a report shows."""
+        flagged = (segment for model in self.models for segment in model.segments if segment.segment.flagged)
+        shown = (segment.peak.shown[1] for segment in flagged if segment.peak)
         return tuple(picture for picture in shown if picture.path)
 
     @property
     def kept(self) -> Iterator[ShownPicture]:
-        """All that belong to the analysis."""
+        """All pictures of the other models that belong to the analysis."""
         for model in self.models:
-            for one in model.segments:
-                for peak in one.segment.peaks:
+            for segment in model.segments:
+                for peak in segment.segment.peaks:
                     yield from peak.kept
 
 
 def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | None:
-    """What several models say; None where only one was asked. ``folder`` holds the pictures."""
+    """Return the results of several models, None if the analysis has one; ``folder`` holds the pictures."""
     if analysis.joint is None:
         return None
-    told = [analysis, *(analysis.by(other) for other in analysis.others)]
+    analyses = [analysis, *(analysis.by(other) for other in analysis.others)]
     return OtherModelsView(
         verdict=gettext(analysis.joint.verdict.value),
         reason=rule_and_verdicts(analysis),
-        rows=tuple(_row(number, one) for number, one in enumerate(told, start=1)),
-        models=tuple(_other(number, one, folder) for number, one in enumerate(told[1:], start=2)),
+        rows=tuple(_row(number, by_model) for number, by_model in enumerate(analyses, start=1)),
+        models=tuple(
+            _other(number, by_model, folder) for number, by_model in enumerate(analyses[1:], start=2)
+        ),
     )
 
 
 _RULES = {
-    JointRule.FIRST: N_("Rule: the first model decides; the others are shown."),
+    JointRule.FIRST: N_("Rule: the primary model decides; the others are shown for comparison."),
     JointRule.ANY: N_("Rule: manipulated if any model says so."),
-    JointRule.MAJORITY: N_("Rule: what more than half of the models say; else inconclusive."),
-    JointRule.ALL: N_("Rule: what all models say; else inconclusive."),
+    JointRule.MAJORITY: N_("Rule: the verdict of more than half of the models; otherwise inconclusive."),
+    JointRule.ALL: N_("Rule: the verdict on which all models agree; otherwise inconclusive."),
 }
 
 
 def rule_and_verdicts(analysis: Analysis) -> str:
-    """By which rule several models decide together, and what each says."""
+    """State the rule by which several models decide together, and the verdict of each."""
     assert analysis.joint is not None
     by_verdict: dict[str, list[str]] = {}
-    told = [(model_title(analysis.model.title), analysis.verdict)]
-    told += [(model_title(other.model.title), other.verdict) for other in analysis.others]
-    for title, verdict in told:
+    verdicts = [(model_title(analysis.model.title), analysis.verdict)]
+    verdicts += [(model_title(other.model.title), other.verdict) for other in analysis.others]
+    for title, verdict in verdicts:
         by_verdict.setdefault(capitalize_first(gettext(str(verdict))), []).append(title)
     # Titles have commas of their own.
-    said = [f"{verdict}: {'; '.join(titles)}." for verdict, titles in by_verdict.items()]
-    return " ".join((gettext(_RULES[analysis.joint.rule]), *said))
+    sentences = [f"{verdict}: {'; '.join(titles)}." for verdict, titles in by_verdict.items()]
+    return " ".join((gettext(_RULES[analysis.joint.rule]), *sentences))
 
 
-def _row(number: int, one: Analysis) -> ModelRow:
-    flagged = ", ".join(segment.id for segment in flagged_segments(one.persons, one.segments))
+def _row(number: int, analysis: Analysis) -> ModelRow:
+    flagged = ", ".join(segment.id for segment in flagged_segments(analysis.persons, analysis.segments))
     persons = [
-        PersonFigure(gettext("Person %(id)s", id=each.id), formatting.probability(each.probability))
-        for each in one.persons[:_SHOWN_PERSONS]
+        PersonFigure(gettext("Person %(id)s", id=person.id), formatting.probability(person.probability))
+        for person in analysis.persons[:_SHOWN_PERSONS]
     ]
     return ModelRow(
         number=number,
-        title=model_title(one.model.title),
-        name=one.model.name,
-        verdict=gettext(one.verdict.value),
-        figure=formatting.probability(one.probability),
+        title=model_title(analysis.model.title),
+        name=analysis.model.name,
+        verdict=gettext(analysis.verdict.value),
+        figure=formatting.probability(analysis.probability),
         flagged=flagged or gettext("none"),
         persons=tuple(persons),
     )
 
 
-def _other(number: int, one: Analysis, folder: Path) -> OtherView:
+def _other(number: int, analysis: Analysis, folder: Path) -> OtherView:
     return OtherView(
         number=number,
-        model=model_view(one.model, still=one.media.still),
-        onnx=onnx_facts(one.model),
-        segments=tuple(_segment(one, segment, folder) for segment in one.segments),
-        reason=translated(one.reason),
+        model=model_view(analysis.model, still=analysis.media.still),
+        onnx=onnx_facts(analysis.model),
+        segments=tuple(_segment(analysis, segment, folder) for segment in analysis.segments),
+        reason=translated(analysis.reason),
     )
 
 
-def _segment(one: Analysis, segment: Segment, folder: Path) -> SegmentByOther:
-    view = segment_view(one, segment, folder)
+def _segment(analysis: Analysis, segment: Segment, folder: Path) -> SegmentByOther:
+    view = segment_view(analysis, segment, folder)
     places = range(len(segment.peaks))
     highest = max(places, key=lambda place: segment.peaks[place].probability, default=None)
     return SegmentByOther(view, None if highest is None else view.peaks[highest])
 
 
 def onnx_facts(model: Model) -> tuple[Fact, ...]:
-    """How a network in an ONNX file sees faces and what its output means; nothing for other networks."""
+    """Describe input and output of a network in an ONNX file; return nothing for other networks."""
     if model.onnx is None:
         return ()
     return (
@@ -177,17 +179,17 @@ def _framing(onnx: OnnxNetwork) -> str:
     )
     if framing.below:
         words += gettext(", centre %(sides)s sides lower", sides=formatting.number(framing.below))
-    return words + gettext(", leaning faces turned") if framing.upright else words
+    return words + gettext(", tilted faces rotated upright") if framing.upright else words
 
 
 def _output(onnx: OnnxNetwork) -> str:
     output = onnx.output
     if not output.gives.of_classes:
-        high = gettext("%(kind)s; high means manipulated", kind=output.gives.value)
+        high = gettext("%(kind)s; a high value means manipulated", kind=output.gives.value)
         return (
             high
             if output.manipulated
-            else gettext("%(kind)s; low means manipulated", kind=output.gives.value)
+            else gettext("%(kind)s; a low value means manipulated", kind=output.gives.value)
         )
     return gettext(
         "%(kind)s of classes; class %(number)s means manipulated",

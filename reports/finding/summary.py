@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from detector.schema.analysis import Analysis, Coverage, Media, Segment, Verdict
+from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.verdict.judged_persons import figured_segment, flagged_segments
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
@@ -15,16 +15,15 @@ from reports.language import formatting
 from reports.language.formatting import plural, shown, timecode
 from reports.language.translation import capitalize_first, gettext, translated
 from reports.validation.error_rates import outside_of
-from reports.wording import photographs
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
 from reports.wording.sections import OTHERS, REFERENCE, Section
 from reports.wording.verbal_scale import Strength, strength
-from reports.wording.verdict_sentence import MOST_NAMED, figure_name, person_list
+from reports.wording.verdict_sentence import MOST_NAMED, both_answers, figure_name, person_list
 
 
 @dataclass(frozen=True)
 class FigureView:
-    """What the figure is called, the figure, and how strong it is in words."""
+    """The figure beside the verdict: its name, its value, and its strength in words."""
 
     name: str
     text: str
@@ -35,12 +34,12 @@ class FigureView:
 
 
 def figure_view(analysis: Analysis) -> FigureView:
-    """The probability of an analysis; without a name where none was judged."""
+    """Return the probability of an analysis; its name is empty if nothing was judged."""
     figure, manipulated = analysis.probability, analysis.verdict is Verdict.MANIPULATED
     return FigureView(
         name=figure_name(analysis),
         text=formatting.probability(figure),
-        both=photographs.both(analysis.answers) if analysis.media.still else "",
+        both=both_answers(analysis.answers) if analysis.media.still else "",
         # Beside another verdict a phrase would contradict it.
         strength=strength(analysis, figure) if figure is not None and manipulated else None,
         interval=capitalize_first(figure_interval(analysis)) if manipulated else "",
@@ -49,26 +48,26 @@ def figure_view(analysis: Analysis) -> FigureView:
 
 
 def outside_words(analysis: Analysis) -> str:
-    """What follows where error rates do not speak for the exhibit; empty where nothing was judged."""
+    """Warn that error rates do not apply to the exhibit; return "" if they do or nothing was judged."""
     outside = outside_of(analysis)
     if not outside or not analysis.coverage.frames_with_usable_face:
         return ""
     return gettext(
-        "The exhibit lies outside what the model was validated on (%(outside)s): the measured error rates do "
-        "not speak for it.",
+        "The exhibit is unlike the material on which the model was validated (%(outside)s), so the "
+        "measured error rates do not apply to it.",
         outside=", ".join(outside),
     )
 
 
 def figure_interval(analysis: Analysis) -> str:
-    """How far the exhibit's probability could be off, as it stands in a sentence; empty where not known."""
+    """Return the interval of the exhibit's probability as part of a sentence; "" if unknown."""
     of = figured_segment(analysis)
     interval = exhibit_interval(analysis, of) if of else None
     return interval_words(interval) if interval else ""
 
 
 def interval_words(interval: ProbabilityInterval) -> str:
-    """The ends of an interval as they stand in a sentence, or why it has none worth the name."""
+    """Return an interval as part of a sentence, or the reason why none is stated."""
     if interval.says_nothing:
         return gettext("too few independent moments for an interval")
     return gettext(
@@ -83,66 +82,62 @@ KeyAnswer = tuple[str, str]
 
 
 def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[KeyAnswer, ...]:
-    """Questions and answers; ``sections`` gives the numbers of the sections they refer to."""
-    still = analysis.media.still
-    found: list[KeyAnswer] = [(gettext("Grounds"), analysis.reason)]
+    """Return the questions and answers; ``sections`` has the numbers of the sections they refer to."""
+    answers: list[KeyAnswer] = [(gettext("Grounds"), analysis.reason)]
     if segments := flagged_segments(analysis.persons, analysis.segments):
-        if not still:
-            found.append((gettext("When"), _when(segments, sections["segments"].number)))
-        found.append((gettext("Whose face"), _persons(analysis, segments)))
-    found.append(
-        (
-            gettext("How surely"),
-            " ".join(filter(None, (_confidence(analysis, sections), outside_words(analysis)))),
-        )
+        if not analysis.media.still:
+            answers.append((gettext("When"), _when(segments, sections["segments"].number)))
+        answers.append((gettext("Which person"), _persons(analysis, segments)))
+    certainty = filter(None, (_confidence(analysis, sections), outside_words(analysis)))
+    return (
+        *answers,
+        (gettext("How certain"), " ".join(certainty)),
+        (gettext("Not examined"), _not_examined(analysis, sections["not-examined"].number)),
+        (gettext("What to do next"), next_steps(analysis, sections["segments"].number)),
     )
-    found.append((gettext("Not looked at"), _not_examined(analysis, sections["not-examined"].number)))
-    found.append((gettext("What to do next"), next_steps(analysis, sections["segments"].number)))
-    return tuple(found)
 
 
 def models_answer(analysis: Analysis, sections: dict[str, Section]) -> KeyAnswer:
-    """What several models amount to together."""
+    """Return the combined verdict of several models."""
     assert analysis.joint is not None
-    verdict = gettext(str(analysis.joint.verdict))
-    said = gettext(
-        "%(verdict)s. %(reason)s Section %(section)s shows what each says.",
-        verdict=capitalize_first(verdict),
+    answer = gettext(
+        "%(verdict)s. %(reason)s Section %(section)s shows the verdict of each model.",
+        verdict=capitalize_first(gettext(str(analysis.joint.verdict))),
         reason=rule_and_verdicts(analysis),
         section=sections[OTHERS].number,
     )
-    return gettext("%(count)s models together", count=len(analysis.others) + 1), said
+    return gettext("%(count)s models together", count=len(analysis.others) + 1), answer
 
 
 def references_answer(titles: Sequence[str], sections: dict[str, Section]) -> KeyAnswer:
-    """What comparisons with references found, each in a few words."""
-    said = gettext(
-        "%(found)s. Section %(number)s says what that proves.",
+    """Return the results of comparisons with references in a few words."""
+    answer = gettext(
+        "%(found)s. Section %(number)s explains what this proves.",
         found="; ".join(dict.fromkeys(titles)),
         number=sections[REFERENCE].number,
     )
-    return gettext("Compared with a reference"), said
+    return gettext("Compared with a reference"), answer
 
 
 def _when(segments: Sequence[Segment], section: int) -> str:
     if len(segments) <= MOST_TIMES:
-        several = len({each.person for each in segments}) > 1
+        several = len({segment.person for segment in segments}) > 1
         return "; ".join(
             gettext(
                 "%(start)s to %(end)s%(person)s",
-                start=timecode(each.start),
-                end=timecode(each.end),
-                person=(gettext(" (person %(person)s)", person=each.person) if several else ""),
+                start=timecode(segment.start),
+                end=timecode(segment.end),
+                person=(gettext(" (person %(person)s)", person=segment.person) if several else ""),
             )
-            for each in sorted(segments, key=lambda each: each.start)
+            for segment in sorted(segments, key=lambda segment: segment.start)
         )
-    longest = max(segments, key=lambda each: each.end - each.start)
+    longest = max(segments, key=lambda segment: segment.end - segment.start)
     return gettext(
         "In %(count)s segments between %(first_start)s and %(last_end)s; the longest "
         "is %(longest)s, %(start)s to %(end)s. Section %(section)s lists all of them.",
         count=shown(len(segments), ","),
-        first_start=timecode(min(each.start for each in segments)),
-        last_end=timecode(max(each.end for each in segments)),
+        first_start=timecode(min(segment.start for segment in segments)),
+        last_end=timecode(max(segment.end for segment in segments)),
         longest=longest.id,
         start=timecode(longest.start),
         end=timecode(longest.end),
@@ -165,7 +160,7 @@ def _persons(analysis: Analysis, segments: Sequence[Segment]) -> str:
             " %(persons)s could not be judged.", persons=plural(unjudged, "other person", "other persons")
         )
     return gettext(
-        "%(names)s.%(rest)s Letters tell faces apart; they do not say who a person is.",
+        "%(names)s.%(rest)s The letters tell faces apart; they do not identify anyone.",
         names=capitalize_first(names),
         rest=rest,
     )
@@ -174,22 +169,22 @@ def _persons(analysis: Analysis, segments: Sequence[Segment]) -> str:
 def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
     figure, meaning = analysis.probability, sections["limits"].number
     if figure is None:
-        return gettext("Not stated: nothing could be judged.")
+        return gettext("Not stated, because nothing could be judged.")
     name = figure_name(analysis)
     if analysis.answers and analysis.media.still:
-        name = f"{photographs.both(analysis.answers)}. {name}"
+        name = f"{both_answers(analysis.answers)}. {name}"
     if analysis.verdict is not Verdict.MANIPULATED:
         # Beside another verdict a phrase of the scale would contradict it.
         return gettext(
-            "%(name)s: %(figure)s. Section %(meaning)s says what such figures mean.",
+            "%(name)s: %(figure)s. Section %(meaning)s explains what such figures mean.",
             name=name,
             figure=formatting.probability(figure),
             meaning=meaning,
         )
     between = f", {words}" if (words := figure_interval(analysis)) else ""
     return gettext(
-        "%(strength)s. %(name)s: %(figure)s%(between)s. It is not the odds that this "
-        "file is manipulated; section %(meaning)s defines the words and the figure.",
+        "%(strength)s. %(name)s: %(figure)s%(between)s. This is not the probability that the file is "
+        "manipulated; section %(meaning)s defines the words and the figure.",
         strength=capitalize_first(strength(analysis, figure).phrase),
         name=name,
         figure=formatting.probability(figure),
@@ -199,83 +194,76 @@ def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
 
 
 def _not_examined(analysis: Analysis, section: int) -> str:
-    """What was not examined, in one sentence; ``section`` has the whole list."""
+    """Summarise what was not examined in one sentence; ``section`` contains the full list."""
     coverage, media = analysis.coverage, analysis.media
-    found = []
+    parts = []
     if not media.still:
-        found.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
-    found.append(gettext("everything that is not a face"))
+        parts.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
+    parts.append(gettext("everything that is not a face"))
     if not media.still:
-        found += _frames_left(media, coverage)
+        damaged = media.frames_from_damaged or 0
+        left = max(media.frames - damaged - coverage.frames_sampled - coverage.frames_between, 0)
+        parts.append(
+            gettext(
+                "%(left)s of %(frames)s, between the judged frames",
+                left=shown(left, ","),
+                frames=plural(media.frames, "frame", "frames"),
+            )
+        )
+        if damaged:
+            frames = plural(damaged, "frame", "frames")
+            parts.append(gettext("%(frames)s that depend on damaged or missing frames", frames=frames))
     if coverage.faces_unusable:
-        found.append(
+        parts.append(
             gettext(
                 "%(faces_unusable)s of %(faces)s, %(flaws)s",
                 faces_unusable=shown(coverage.faces_unusable, ","),
                 faces=plural(coverage.faces_found, "face", "faces"),
-                flaws=", ".join(map(translated, coverage.flaws)) or gettext("too small, unclear or unsure"),
+                flaws=", ".join(map(translated, coverage.flaws))
+                or gettext("too small, unclear or uncertain"),
             )
         )
-    found += _other_pictures(media)
+    if details := media.details:
+        if details.other_pictures:
+            parts.append(plural(len(details.other_pictures), "other picture track", "other picture tracks"))
+        if details.picture and details.picture.ends_at:
+            parts.append(gettext("data after the examined pictures in the file"))
+        if media.still and (pages := details.other_pages):
+            pictures = plural(pages, "other picture", "other pictures")
+            parts.append(gettext("%(pictures)s of the file", pictures=pictures))
+        if details.photo and details.photo.appended_video:
+            parts.append(gettext("a video behind the picture"))
     if media.frames_undecodable or media.frames_from_damaged:
-        found.append(gettext("parts that could not be decoded"))
+        parts.append(gettext("parts that could not be decoded"))
     if was_judged_from_damaged(analysis):
-        found.append(gettext("whether frames after such parts are intact"))
-    listed = "; ".join(found)
+        parts.append(gettext("the state of frames after such parts"))
     return gettext(
-        "%(listed)s. Section %(section)s has the whole list.",
-        listed=capitalize_first(listed),
+        "%(listed)s. Section %(section)s contains the full list.",
+        listed=capitalize_first("; ".join(parts)),
         section=section,
     )
 
 
-def _frames_left(media: Media, coverage: Coverage) -> Iterator[str]:
-    """Frames of a video that were not looked at."""
-    damaged = media.frames_from_damaged or 0
-    left = max(media.frames - damaged - coverage.frames_sampled - coverage.frames_between, 0)
-    yield gettext(
-        "%(left)s of %(frames)s, between those judged",
-        left=shown(left, ","),
-        frames=plural(media.frames, "frame", "frames"),
-    )
-    if damaged:
-        yield gettext(
-            "%(frames)s that rest on damaged or missing ones", frames=plural(damaged, "frame", "frames")
-        )
-
-
-def _other_pictures(media: Media) -> Iterator[str]:
-    """What else of pictures the file holds, beside those examined."""
-    if media.details and (others := media.details.other_pictures):
-        yield plural(len(others), "other picture track", "other picture tracks")
-    if media.details and media.details.picture and media.details.picture.ends_at:
-        yield gettext("what follows the examined pictures in the file")
-    if media.still and media.details and (pages := media.details.other_pages):
-        yield gettext("%(pictures)s of the file", pictures=plural(pages, "other picture", "other pictures"))
-    if media.details and media.details.photo and media.details.photo.appended_video:
-        yield gettext("a video behind the picture")
-
-
 def next_steps(analysis: Analysis, section: int | None = None) -> str:
-    """What to do now; ``section`` is that of a report with the pictures, which on a page stand below."""
+    """Recommend what to do; ``section`` of the report has the pictures, which a page shows below."""
     match analysis.verdict:
         case Verdict.MANIPULATED:
             where = gettext("below")
             if section is not None:
                 where = gettext("in section %(section)s", section=section)
             return gettext(
-                "Look at the pictures %(where)s yourself; obtain the original file "
-                "and find out where it comes from; have a second examiner or another method "
-                "test the flagged parts before anything is decided or published.",
+                "Look at the pictures %(where)s yourself. Obtain the original file and establish where it "
+                "comes from. Have the flagged parts checked by a second examiner or another method before "
+                "anything is decided or published.",
                 where=where,
             )
         case Verdict.NOT_FOUND:
             if analysis.media.still:
-                return photographs.next_steps()
+                return inconclusive.photograph_next_steps()
             return gettext(
-                "Do not take this as proof that the file is unaltered. Where doubts remain: "
-                "obtain the original, check its origin, and have sound, scene and file "
-                "structure examined by other methods."
+                "Do not take this as proof that the file is unaltered. If doubts remain, obtain the "
+                "original, check its origin, and have the sound, the scene and the file structure "
+                "examined by other methods."
             )
         case Verdict.INCONCLUSIVE:
             return inconclusive.next_steps(analysis)

@@ -24,7 +24,7 @@ MOST_BYTES = 100_000
 
 
 class CaseError(ReportError):
-    """The details of a case, or the file that holds them, cannot be used; ``field`` names one of them."""
+    """Case details, or the file that holds them, cannot be used; ``field`` names the wrong field."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -52,10 +52,10 @@ OneLine = Annotated[
 
 
 class CaseDetails(Value):
-    """One case as its examiner describes it; what is blank is printed as "not stated".
+    """Case details as the examiner states them; blank ones are printed as "not stated".
 
-    ``time_zone`` is the IANA name of the zone that local times are given in; blank until a
-    report is first written (:meth:`with_time_zone`). :mod:`reports.inputs.case_fields` names each field.
+    ``time_zone`` is the IANA name of the zone for local times, blank until a report is first written
+    (:meth:`with_time_zone`).
     """
 
     case_number: OneLine = ""
@@ -66,21 +66,21 @@ class CaseDetails(Value):
     time_zone: Annotated[str, AfterValidator(_known_zone)] = ""
 
     def with_time_zone(self) -> CaseDetails:
-        """The same with a time zone, by default this machine's.
+        """Return the details with a time zone, by default that of this machine.
 
-        It is UTC where ``SOURCE_DATE_EPOCH`` asks for output that depends on no machine.
+        It is UTC if ``SOURCE_DATE_EPOCH`` demands output that does not depend on the machine.
         """
         return self if self.time_zone else self.model_copy(update={"time_zone": _zone_here()})
 
     def to_json(self) -> str:
-        """Text of ``case.json``: UTF-8, two-space indent."""
+        """Return the text of ``case.json`` (UTF-8, two-space indent)."""
         return json.dumps(self.model_dump(), indent=2, ensure_ascii=False) + "\n"
 
 
 def case_details(values: dict[str, Any]) -> CaseDetails:
-    """Case details out of what a form or a command line gave; None stands for not given.
+    """Build case details from a form or a command line; None means not given.
 
-    Raises :class:`CaseError` that names the field and says what it may hold.
+    Raise :class:`CaseError` that names the field and its allowed values.
     """
     try:
         return CaseDetails.model_validate({name: v for name, v in values.items() if v is not None})
@@ -89,10 +89,7 @@ def case_details(values: dict[str, Any]) -> CaseDetails:
 
 
 def read_case(folder: Path) -> CaseDetails:
-    """The details kept in ``folder``; all blank where there is no ``case.json``.
-
-    Raises :class:`CaseError` when the file holds anything else.
-    """
+    """Read ``case.json`` in ``folder``, all blank without it; raise :class:`CaseError` if it is invalid."""
     path = folder / CASE
     try:
         with path.open("rb") as stream:

@@ -10,7 +10,7 @@ from detector.schema.formatting import N_
 
 @dataclass(frozen=True)
 class CaseField:
-    """A field of :class:`reports.inputs.case.CaseDetails`: its label, and what it is called in a sentence."""
+    """A field of :class:`reports.inputs.case.CaseDetails`: its label, and its name in a sentence."""
 
     label: str  # blank where no form asks for it
     in_sentence: str

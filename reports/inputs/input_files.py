@@ -16,17 +16,14 @@ from reports.file_names import LABORATORY
 
 
 def read_analysis(path: Path) -> bytes:
-    """The bytes of the file at ``path``; raises :class:`ReportError` for a folder, ``OSError``."""
+    """Read the file at ``path``; raise :class:`ReportError` for a folder."""
     if path.is_dir():
         raise ReportError(f"{path} is a folder. Name the analysis.json in it.")
     return path.read_bytes()
 
 
 def parse_analysis(text: bytes, path: Path) -> Analysis:
-    """The analysis that ``text``, read from ``path``, holds.
-
-    Raises :class:`ReportError` that names what does not fit.
-    """
+    """Parse the analysis in ``text``, read from ``path``; raise :class:`ReportError` if it is invalid."""
     try:
         return Analysis.from_json(text)
     except ValidationError as error:
@@ -35,11 +32,11 @@ def parse_analysis(text: bytes, path: Path) -> Analysis:
 
 
 class LaboratoryError(ReportError):
-    """A ``laboratory.json`` cannot be quoted; the message says why."""
+    """A ``laboratory.json`` cannot be quoted."""
 
 
 def parse_laboratory(text: bytes, name: str = LABORATORY) -> Laboratory:
-    """The value of a ``laboratory.json``; raises :class:`LaboratoryError` for anything else."""
+    """Parse a ``laboratory.json``; raise :class:`LaboratoryError` if it is invalid."""
     try:
         return Laboratory.from_json(text)
     except ValidationError as error:
@@ -51,22 +48,19 @@ def parse_laboratory(text: bytes, name: str = LABORATORY) -> Laboratory:
 
 @dataclass(frozen=True)
 class ExhibitCheck:
-    """What the kept file was found to hold, for comparison with what was handed in.
-
-    ``sha256`` is blank and ``bytes`` 0 where the file is missing or cannot be read.
-    """
+    """Hash and size of the stored file now; blank and 0 if it is missing or cannot be read."""
 
     sha256: str
     bytes: int
     checked: datetime  # UTC
 
     def fits(self, sha256: str, size: int) -> bool:
-        """Whether these are still the bytes that were handed in."""
+        """Return whether the file is still the one that was handed in."""
         return (self.sha256, self.bytes) == (sha256, size)
 
 
 def check_exhibit(path: Path) -> ExhibitCheck:
-    """Hash the file at ``path`` now; one that is missing or cannot be read is found to be so."""
+    """Hash the file at ``path`` now."""
     moment = datetime.now(UTC)
     try:
         size, digest = hash_file(path)

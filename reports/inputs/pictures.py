@@ -41,7 +41,7 @@ class ShownPicture:
 
     @property
     def key(self) -> str:
-        """Its path and, after ``#``, the part; what :func:`embed` takes and names its bytes by."""
+        """Path of the picture with its part after ``#``; :func:`embed` returns its bytes by this key."""
         if self.part is None:
             return self.path or ""
         # As Media Fragments URI 1.0 has it.
@@ -53,8 +53,8 @@ def find_picture(
 ) -> ShownPicture:
     """Look up a picture that an analysis names, of which reports show ``part``.
 
-    Raises :class:`PictureError` when the path would leave ``folder``: an analysis.json
-    may come from anywhere, and a report must never pull in another file of the machine.
+    Raise :class:`PictureError` if the path leaves ``folder``: an analysis.json may come from anywhere, and a
+    report must never include another file of the machine.
     """
     if path is None:
         return ShownPicture(None, alt, gettext("This picture was not kept."))
@@ -73,15 +73,15 @@ def find_picture(
 
 
 def width_for(count: int) -> int:
-    """How wide, in px, each of ``count`` pictures may be in one report."""
+    """Return the largest width in px of each of ``count`` pictures in one report."""
     return next((width for most, width in WIDTHS if count <= most), LEAST_WIDTH)
 
 
 def embed(folder: Path, keys: Iterable[str], comparisons: Path | None = None) -> Mapping[str, bytes]:
-    """JPEG bytes of pictures or parts of them, by their :attr:`ShownPicture.key`, sized to suit their number.
+    """Return JPEG bytes of pictures or parts of them by :attr:`ShownPicture.key`, sized to suit their number.
 
-    Those below ``comparisons/`` are read from the folder ``comparisons`` where that is given.
-    Raises :class:`PictureError` when one of them is not a PNG that can be read.
+    Pictures below ``comparisons/`` are read from the folder ``comparisons`` if it is given. Raise
+    :class:`PictureError` for a picture that is not a readable PNG.
     """
     names = list(dict.fromkeys(keys))
     width = width_for(len(names))
@@ -129,6 +129,6 @@ def _jpeg(folder: Path, key: str, width: int) -> bytes:
 
 
 def heat_scale() -> tuple[str, ...]:
-    """The colours of the heatmaps from none to hottest, as ``#rrggbb``."""
+    """Return the colours of heatmaps from none to hottest, as ``#rrggbb``."""
     ramp = np.linspace(0, 255, _HEAT_STEPS).round().astype(np.uint8).reshape(1, -1)
     return tuple(f"#{r:02x}{g:02x}{b:02x}" for r, g, b in heat_colours(ramp)[0])

@@ -19,7 +19,7 @@ MESSAGES, SCRIPTS = "messages", "scripts"  # of Python and templates; of static/
 
 @cache
 def catalogue(code: str, domain: str = MESSAGES) -> Translations:
-    """The translations into a language, compiled as they are read: about a quarter of a second, once."""
+    """Return the compiled translations into a language; the first call takes a quarter of a second."""
     compiled = io.BytesIO()
     write_mo(compiled, source(code, domain))
     compiled.seek(0)
@@ -28,12 +28,12 @@ def catalogue(code: str, domain: str = MESSAGES) -> Translations:
 
 @cache
 def source(code: str, domain: str = MESSAGES) -> Catalog:
-    """The catalogue as it is written, which still tells plurals from other messages."""
+    """Return the catalogue with its plural forms."""
     with (CATALOGUES / code / "LC_MESSAGES" / f"{domain}.po").open("rb") as file:
         return read_po(file, locale=code)
 
 
 @cache
 def locale_of(code: str) -> Locale:
-    """How a language writes numbers and dates, and in which direction."""
+    """Return the formats of numbers and dates, and the writing direction, of a language."""
     return Locale.parse(code)

@@ -20,17 +20,17 @@ _NOTICED = 0.1  # seconds between first frame and first sound; encoders make up 
 
 
 def number(value: float) -> str:
-    """A setting or a measured figure: at most four significant digits, no trailing zeros."""
+    """Format a setting or a measurement with at most four significant digits and no trailing zeros."""
     return localized(str(int(value)) if isinstance(value, int) else f"{value:.4g}")
 
 
 def signed(value: float) -> str:
-    """A change of the logit with its sign and two decimals."""
+    """Format a change of the logit with its sign and two decimals."""
     return shown(value, "+.2f").replace("-", "−")
 
 
 def localized(text: str) -> str:
-    """A figure written the English way, with the separators of the language spoken now."""
+    """Replace English separators in a figure with those of the current language."""
     if current() == DEFAULT:
         return text
     symbols = locale().number_symbols["latn"]
@@ -39,31 +39,31 @@ def localized(text: str) -> str:
 
 
 def shown(value: object, form: str) -> str:
-    """A figure in Python's format ``form``, with the separators of the language spoken now."""
+    """Format a value by Python's format ``form`` with the separators of the current language."""
     return localized(format(value, form))
 
 
 def grouped(count: int) -> str:
-    """A count with its thousands set apart."""
+    """Format a count with thousands separators."""
     return shown(count, ",")
 
 
 def probability(value: float | None, *thresholds: float) -> str:
-    """A probability with two decimals, a third just below a threshold; words where there is none.
+    """Format a probability with two decimals, three just below a threshold, or as words for None.
 
-    A sign before it is never parted from it at the end of a line.
+    A comparison sign is not separated from it at the end of a line.
     """
     text = localized(formatting.probability(value, *thresholds))
     return text.replace("> ", ">\u00a0").replace("< ", "<\u00a0")
 
 
 def plural(count: int, singular: str, many: str) -> str:
-    """``1 frame``, ``1,204 frames``; both words are messages."""
+    """Format a count with its noun: ``1 frame``, ``1,204 frames``; both nouns are messages."""
     return f"{grouped(count)} {ngettext(singular, many, count)}"
 
 
 def size(count: int) -> str:
-    """Bytes in decimal units, with the exact number beside them."""
+    """Format a number of bytes in decimal units, with the exact number."""
     exact = plural(count, "byte", "bytes")
     for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= step:
@@ -72,7 +72,7 @@ def size(count: int) -> str:
 
 
 def frame_rate(fraction: str | None, variable: bool) -> str:
-    """An average frame rate such as ``30000/1001`` and whether it holds throughout."""
+    """Format an average frame rate such as ``30000/1001``, and whether it is constant."""
     if fraction is None:
         return gettext("not stated by the file")
     kind = gettext("variable; the figure is the average") if variable else gettext("constant")
@@ -83,7 +83,7 @@ def frame_rate(fraction: str | None, variable: bool) -> str:
 
 
 def average_rate(fraction: str | None) -> str:
-    """An average frame rate such as ``30000/1001``."""
+    """Format an average frame rate such as ``30000/1001``."""
     if fraction is None or (rate := ratio(fraction)) is None:
         return gettext("not stated by the file")
     exact = "" if rate == int(rate) else f" ({fraction})"
@@ -91,17 +91,17 @@ def average_rate(fraction: str | None) -> str:
 
 
 def time_span(start: float, end: float) -> str:
-    """From when to when, both in seconds."""
+    """Format an interval of times in seconds."""
     return from_to(timecode(start), timecode(end))
 
 
 def from_to(least: str, most: str) -> str:
-    """An interval, its ends already in words."""
+    """Format an interval of formatted values."""
     return gettext("%(start)s to %(end)s", start=least, end=most)
 
 
 def box(values: Box) -> str:
-    """A box in whole pixels of the upright frame."""
+    """Format a box in whole pixels of the upright frame."""
     left, top, right, bottom = (round(value) for value in values)
     return gettext(
         "x %(left)s to %(right)s, y %(top)s to %(bottom)s px", left=left, right=right, top=top, bottom=bottom
@@ -109,12 +109,12 @@ def box(values: Box) -> str:
 
 
 def file_name(name: str) -> str:
-    """A file name safe to read."""
+    """Make a file name safe to read."""
     return formatting.printable(name)
 
 
 def shortened(name: str, room: int = 64) -> str:
-    """A name cut in its middle to ``room`` columns, keeping its extension; wide characters count two."""
+    """Cut a name in its middle to ``room`` columns, keeping its extension; wide characters count two."""
     widths = [2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in name]
     if sum(widths) <= room:
         return name
@@ -131,18 +131,18 @@ def shortened(name: str, room: int = 64) -> str:
 
 
 def player_offset(media: Media) -> float | None:
-    """Seconds to add to a time for a player's clock; None where nobody would notice."""
+    """Return the seconds to add for a player's clock, None if the difference is not noticeable."""
     offset = media.start_offset
     return offset if offset is not None and offset >= _NOTICED else None
 
 
 def moment(value: datetime) -> str:
-    """A moment in UTC, to the second."""
+    """Format a moment in UTC, to the second."""
     return f"{_day_and_time(value.astimezone(UTC))} UTC"
 
 
 def day(text: str) -> str:
-    """A date that begins ``text``, which is a moment as it is stored."""
+    """Format the date at the start of a stored moment."""
     try:
         return _day(date.fromisoformat(text[:10]))
     except ValueError:
@@ -150,7 +150,7 @@ def day(text: str) -> str:
 
 
 def short_day(text: str) -> str:
-    """Month and day of a date that begins ``text``, for axes."""
+    """Format month and day of the date at the start of ``text``, for axes."""
     value = date.fromisoformat(text[:10])
     return f"{value:%m-%d}" if current() == DEFAULT else format_skeleton("Md", value, locale=locale())
 
@@ -165,7 +165,7 @@ def _day_and_time(value: datetime) -> str:
 
 
 def in_utc(text: str) -> tuple[str, str]:
-    """A moment for reading and for metadata; text that is none is shown as it is."""
+    """Format a stored moment for reading and for metadata; return other text unchanged."""
     when = _moment(text)
     if when is None:
         return text, ""
@@ -173,13 +173,13 @@ def in_utc(text: str) -> tuple[str, str]:
 
 
 def exact_moment(text: str) -> str:
-    """A moment in UTC, to the millisecond and without its zone; text that is none is shown as it is."""
+    """Format a stored moment in UTC to the millisecond, without its zone; return other text unchanged."""
     when = _moment(text)
     return text if when is None else f"{_day_and_time(when)}.{when.microsecond // 1000:03}"
 
 
 def in_zone(text: str, zone: str) -> str:
-    """The same moment in the zone of that IANA name, with its offset; empty where that says nothing."""
+    """Format a stored moment in an IANA zone, with its offset; return "" without zone or moment."""
     when = _moment(text)
     if when is None or not zone:
         return ""

@@ -15,23 +15,22 @@ _OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
 
 
 def normalized(text: str, longest: int, form: Literal["NFC", "NFKC"] = "NFC") -> str:
-    """The beginning of a text in a normal form of Unicode, without space around it.
+    """Return the start of a text in a Unicode normal form, without surrounding space.
 
-    It has up to ``longest`` characters, and one more where the text was longer. The text is cut first:
-    normalising takes time that grows with the square of how many combining marks follow one another, and
-    lets no other thread run meanwhile.
+    It has up to ``longest`` characters, and one more if the text is longer. The text is cut first because
+    normalising long runs of combining marks takes quadratic time and blocks all threads.
     """
     start = text.strip()[: _COMPOSED_OF * (longest + 1)]
     return unicodedata.normalize(form, start).strip()[: longest + 1]
 
 
 def one_line(text: str) -> str:
-    """A name as one line."""
+    """Return a name as one line."""
     return " ".join(readable(text).split())
 
 
 def readable(text: str) -> str:
-    """A text without characters that steer terminals, or that make others read backwards; lines stay."""
+    """Remove characters that control terminals or reverse the reading direction; keep line breaks."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(_OVERRIDES.get(char) or ("\ufffd" if _steers(char) else char) for char in lines)
 
@@ -41,7 +40,7 @@ def _steers(char: str) -> bool:
 
 
 def direction(text: str) -> str:
-    """``rtl`` or ``ltr``, by the first letter that has a direction (Unicode Annex 9, P2 and P3)."""
+    """Return ``rtl`` or ``ltr`` by the first letter that has a direction (Unicode Annex 9, P2 and P3)."""
     for char in text:
         kind = unicodedata.bidirectional(char)
         if kind == "L" or kind in _RIGHT_TO_LEFT:
@@ -55,7 +54,7 @@ NOBODY = N_("somebody not signed in")
 
 
 def actor_name(name: str) -> str:
-    """The name as one line; one that Reelproof itself gives in the language spoken now."""
+    """Return the name as one line; translate names that Reelproof assigns."""
     return gettext(name) if name in (LOCAL_USER, NOBODY) else one_line(name)
 
 
@@ -68,5 +67,5 @@ _SHIPPED = (
 
 
 def model_title(title: str) -> str:
-    """The title of a card; another author's stays as it was written."""
+    """Translate the title of a shipped model; return other titles unchanged."""
     return gettext(title) if title in _SHIPPED else title

@@ -123,7 +123,7 @@ INSIDE = (
 
 
 def counted(number: int) -> tuple[str, ...]:
-    """What sentences of results count."""
+    """Nouns that stored sentences count."""
     return (
         ngettext("sampled frame", "sampled frames", number),
         ngettext("clip", "clips", number),

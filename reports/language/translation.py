@@ -27,10 +27,7 @@ _Shown = TypeVar("_Shown")
 
 
 class Quoted(str):
-    """Text as somebody else wrote it, for values of a view that hold house words as often as such text.
-
-    :func:`translated` leaves it as it is, whatever it reads like.
-    """
+    """Text that somebody else wrote, which :func:`translated` never changes."""
 
     __slots__ = ()
 
@@ -39,18 +36,18 @@ _CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
 
 def current() -> str:
-    """The code of the language spoken now."""
+    """Return the code of the current language."""
     return _CURRENT.get()
 
 
 def choose(code: str | None) -> None:
-    """Speak this language in this thread from now on; English where there is no such translation."""
+    """Set the language of this thread; English if there is no such translation."""
     _CURRENT.set(code if code in LANGUAGES else DEFAULT)
 
 
 @contextmanager
 def speaking(code: str) -> Iterator[None]:
-    """Speak this language for a while."""
+    """Set the language within a ``with`` block."""
     token = _CURRENT.set(code if code in LANGUAGES else DEFAULT)
     try:
         yield
@@ -59,17 +56,17 @@ def speaking(code: str) -> Iterator[None]:
 
 
 def locale() -> Locale:
-    """How the language spoken now writes numbers and dates, and in which direction."""
+    """Return the formats and the writing direction of the current language."""
     return locale_of(current())
 
 
 def gettext(message: str, /, **values: object) -> str:
-    """A message in the language spoken now, its placeholders filled."""
+    """Translate a message and fill its placeholders."""
     return _from_catalogue(message) % values
 
 
 def ngettext(singular: str, plural: str, number: int, /, **values: object) -> str:
-    """One of two messages by ``number``, which is the placeholder ``num`` unless given as text."""
+    """Translate a message by ``number``, which fills the placeholder ``num`` unless given as text."""
     code = current()
     if code == DEFAULT:
         text = singular if number == 1 else plural
@@ -84,10 +81,10 @@ def _from_catalogue(message: str) -> str:
 
 
 def translated(text: str) -> str:
-    """English words out of stored data in the language spoken now; as they are where nothing fits.
+    """Translate stored English text; return it unchanged if no message matches.
 
-    The message may have had placeholders, and may be one of several sentences. What stood for a placeholder
-    is looked up as well.
+    The message may have filled placeholders and may be one of several sentences; the values of placeholders
+    are translated too.
     """
     if current() == DEFAULT or not text or isinstance(text, Quoted):
         return text
@@ -95,15 +92,14 @@ def translated(text: str) -> str:
 
 
 def in_parts(text: str) -> str:
-    """The same of words with commas between them, each a message: the name of a figure, with its data."""
+    """Translate comma-separated words one by one: the name of a figure with its data."""
     return ", ".join(map(translated, text.split(", ")))
 
 
 def translated_view(value: _Shown) -> _Shown:
-    """A view in the language spoken now: every text in it that is a message, also in its filled form.
+    """Translate every text in a view that is a message.
 
-    Keys of dictionaries stay as they are, fields of dataclasses with the metadata :data:`UNTRANSLATED`, and
-    text that is :class:`Quoted`.
+    Keys of dictionaries, :class:`Quoted` text, and fields with the metadata :data:`UNTRANSLATED` stay.
     """
     return value if current() == DEFAULT else cast(_Shown, _translated_value(value))
 
@@ -112,10 +108,10 @@ def _translated_value(value: Any) -> Any:
     if type(value) is str:
         return translated(value)
     if isinstance(value, tuple | list):
-        parts = [_translated_value(each) for each in value]
+        parts = [_translated_value(element) for element in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if isinstance(value, dict):
-        return {name: _translated_value(each) for name, each in value.items()}
+        return {name: _translated_value(element) for name, element in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         changed = {
             field.name: _translated_value(getattr(value, field.name))
@@ -127,7 +123,7 @@ def _translated_value(value: Any) -> Any:
 
 
 def install(environment: Environment) -> None:
-    """Let templates speak: ``_()``, ``{% trans %}``, and names for their ``lang`` and ``dir``."""
+    """Give templates ``_()``, ``{% trans %}``, and the functions for ``lang`` and ``dir``."""
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]
@@ -140,7 +136,10 @@ def install(environment: Environment) -> None:
 
 
 def at_each_rendering(words: Callable[..., Any]) -> Callable[..., Any]:
-    """``words`` as a filter that Jinja does not apply to a constant once, in the language first asked for."""
+    """Make ``words`` a filter that Jinja evaluates at each rendering, even for constants.
+
+    Otherwise a constant would keep the language in which it was first rendered.
+    """
 
     @pass_context
     @wraps(words)
@@ -151,12 +150,12 @@ def at_each_rendering(words: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def capitalize_first(text: str) -> str:
-    """With a capital letter first, the others as they are."""
+    """Capitalise the first letter only."""
     return text[:1].upper() + text[1:]
 
 
 def _plural(singular: str, plural: str, number: int) -> str:
-    """As templates ask for it: they fill the placeholders themselves."""
+    """Translate a plural for templates, which fill the placeholders themselves."""
     code = current()
     if code == DEFAULT:
         return singular if number == 1 else plural
@@ -164,16 +163,16 @@ def _plural(singular: str, plural: str, number: int) -> str:
 
 
 def of_scripts() -> dict[str, str | list[str]]:
-    """The scripts' messages in the language spoken now: each text, or its plural forms, by its English."""
+    """Return the messages of the scripts in the current language, by their English text."""
     code = current()
     if code == DEFAULT:
         return {}
-    found: dict[str, str | list[str]] = {}
+    messages: dict[str, str | list[str]] = {}
     for key, message in sorted(catalogue(code, SCRIPTS)._catalog.items(), key=lambda item: str(item[0])):
         if isinstance(key, tuple):
-            forms = found.setdefault(key[0], [])
+            forms = messages.setdefault(key[0], [])
             assert isinstance(forms, list)
             forms.append(message)
         elif key:
-            found[key] = message
-    return found
+            messages[key] = message
+    return messages

@@ -22,10 +22,9 @@ from reports.wording.verdict_sentence import second_look, segment_name
 
 @dataclass(frozen=True)
 class PersonView:
-    """One row of the person table.
+    """One row of the person table; ``segments`` are the flagged ones.
 
-    ``altered`` and ``synthesised`` are a photo's two figures, where the two questions were ``answered``.
-    ``segments`` are those flagged.
+    ``altered`` and ``synthesised`` are the two answers about a photo, if the model ``answered`` both.
     """
 
     name: str
@@ -43,7 +42,7 @@ class PersonView:
 
 
 def person_view(analysis: Analysis, person: Person) -> PersonView:
-    """Put one person of ``analysis`` into words."""
+    """Describe one person of ``analysis``."""
     still = analysis.media.still
     own = [segment for segment in analysis.segments if segment.person == person.id]
     segments = tuple(segment.id for segment in flagged_segments((person,), own))
@@ -100,19 +99,19 @@ class PeakView:
 
     @property
     def shown(self) -> tuple[ShownPicture, ShownPicture]:
-        """What a report shows of it: without and with heatmap, close up where that was kept."""
+        """Pictures in a report: without and with heatmap, as close-up if it was stored."""
         near = self.near
         return near[:2] if near and near[0].path and near[1].path else (self.frame, self.overlay)
 
     @property
     def kept(self) -> tuple[ShownPicture, ...]:
-        """All pictures of it."""
+        """All stored pictures of the peak."""
         return self.frame, self.overlay, self.map, *(self.near or ())
 
 
 @dataclass(frozen=True)
 class BoundingFrame:
-    """The first or last frame of a segment; what was not recorded is a dash."""
+    """The first or last frame of a segment; unrecorded values are dashes."""
 
     name: str
     time: str
@@ -122,7 +121,7 @@ class BoundingFrame:
 
 @dataclass(frozen=True)
 class SegmentView:
-    """One segment, which is a face of a still image."""
+    """One segment, or one face of a still image."""
 
     id: str
     title: str
@@ -144,7 +143,7 @@ class SegmentView:
 
 
 def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
-    """Put one segment into words; ``folder`` holds its pictures."""
+    """Describe one segment; ``folder`` holds its pictures."""
     still = analysis.media.still
     interval = segment_interval(analysis, segment)
     flagged = is_flagged(analysis.persons, segment)
@@ -175,7 +174,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
 
 
 def segment_meaning(analysis: Analysis, segment: Segment) -> str:
-    """What the finding of one segment, or one flagged face, means, as a sentence for a court."""
+    """Explain the finding of one segment, or one flagged face, in a sentence for a court."""
     phrase, figure = strength(analysis, segment.confidence).phrase, formatting.probability(segment.confidence)
     if analysis.media.still:
         where, frames = gettext("In this photograph"), gettext("one picture")
@@ -183,10 +182,10 @@ def segment_meaning(analysis: Analysis, segment: Segment) -> str:
         where = gettext("From %(start)s to %(end)s", start=timecode(segment.start), end=timecode(segment.end))
         frames = plural(segment.frames, "frame", "frames")
     return gettext(
-        "%(where)s the face of person %(person)s resembles, to the model, the "
-        "manipulated faces it was trained on: %(phrase)s (calibrated probability "
-        "%(figure)s, from %(frames)s). The finding does not say what was changed, by "
-        "whom or to what end, and does not by itself prove that anything was.",
+        "%(where)s, the face of person %(person)s resembles the manipulated faces the model was trained "
+        "on: %(phrase)s (calibrated probability %(figure)s, from %(frames)s). The finding does not show "
+        "what was changed, by whom or for what purpose, and it does not by itself prove that anything was "
+        "changed.",
         where=where,
         person=segment.person,
         phrase=phrase,
@@ -196,16 +195,16 @@ def segment_meaning(analysis: Analysis, segment: Segment) -> str:
 
 
 def _why_not(analysis: Analysis, segment: Segment) -> str:
-    """Why what was found here is not flagged."""
-    whose = [each for each in analysis.persons if each.id == segment.person]
-    said = reasons.colourless_doubt([each.id for each in whose if is_colourless(each)])
-    if not said and is_covered(segment):
-        said = reasons.covered_doubt([segment.person])
-    return " ".join(map(translated, said or [reasons.unstable(analysis.parameters, whose)]))
+    """Explain why a segment is not flagged."""
+    persons = [person for person in analysis.persons if person.id == segment.person]
+    doubts = reasons.colourless_doubt([person.id for person in persons if is_colourless(person)])
+    if not doubts and is_covered(segment):
+        doubts = reasons.covered_doubt([segment.person])
+    return " ".join(map(translated, doubts or [reasons.unstable(analysis.parameters, persons)]))
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[BoundingFrame, ...]:
-    """Where a segment starts and ends, three ways."""
+    """Return the first and last frame of a segment."""
     stamps = {
         time: str(pts)
         for person in analysis.persons
@@ -228,9 +227,9 @@ def _index(index: int | None) -> str:
 def _figures(
     analysis: Analysis, segment: Segment, interval: ProbabilityInterval | None, words: str
 ) -> tuple[Fact, ...]:
-    """How high, in ``words`` too, how sure and of how many frames."""
+    """List the figures of a segment; ``words`` is its strength."""
     still = analysis.media.still
-    found = [
+    facts = [
         Fact(gettext("In words"), words),
         Fact(
             gettext("Probability") if still else gettext("Mean probability"),
@@ -238,23 +237,23 @@ def _figures(
         ),
     ]
     if interval is not None:
-        found.append(Fact(gettext("Interval"), _ends(interval), _made_from(interval)))
+        facts.append(Fact(gettext("Interval"), _ends(interval), _made_from(interval)))
     if not still:
         if segment.peaks:
             highest = max(peak.probability for peak in segment.peaks)
-            found.append(
+            facts.append(
                 Fact(
                     gettext("Peak probability"),
                     formatting.probability(highest),
                     gettext("highest frame pictured"),
                 )
             )
-        found.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
-        found.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
+        facts.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
+        facts.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
         if (offset := formatting.player_offset(analysis.media)) is not None:
             span = time_span(segment.start + offset, segment.end + offset)
-            found.append(Fact(gettext("On a player's clock"), span))
-    return tuple(found)
+            facts.append(Fact(gettext("On a player's clock"), span))
+    return tuple(facts)
 
 
 def _ends(interval: ProbabilityInterval | None) -> str:
@@ -264,9 +263,9 @@ def _ends(interval: ProbabilityInterval | None) -> str:
 
 
 def _made_from(interval: ProbabilityInterval) -> str:
-    made = [gettext("too few independent moments for an interval")] if interval.says_nothing else []
+    sources = [gettext("too few independent moments for an interval")] if interval.says_nothing else []
     if interval.effective is not None and interval.frames is not None:
-        made.append(
+        sources.append(
             ngettext(
                 "%(frames)s sampled moments worth %(effective)s independent one",
                 "%(frames)s sampled moments worth %(effective)s independent ones",
@@ -276,39 +275,39 @@ def _made_from(interval: ProbabilityInterval) -> str:
             )
         )
     if interval.calibration is not None:
-        made.append(
+        sources.append(
             gettext(
                 "calibration error %(calibration)s",
                 calibration=formatting.number(round(interval.calibration, 3)),
             )
         )
-    return "; ".join(made)
+    return "; ".join(sources)
 
 
 def _around(peak: Peak, whole: Box) -> tuple[float, float, float, float]:
-    """The part of a picture of ``whole`` around a face, as shares of its size: left, top, width, height."""
+    """Return the part of a picture of ``whole`` around a face, as shares: left, top, width, height."""
     x0, y0, x1, y1 = peak.box
-    start, above, end, below = whole
-    width, height = end - start, below - above
+    start, upper, end, lower = whole
+    width, height = end - start, lower - upper
     half = _ROOM * max(x1 - x0, y1 - y0) / 2
     left, right = (min(max((x0 + x1) / 2 + side - start, 0.0), width) for side in (-half, half))
-    top, bottom = (min(max((y0 + y1) / 2 + side - above, 0.0), height) for side in (-half, half))
+    top, bottom = (min(max((y0 + y1) / 2 + side - upper, 0.0), height) for side in (-half, half))
     return left / width, top / height, (right - left) / width, (bottom - top) / height
 
 
 def _near(
-    near: CloseUp, what: str, part: tuple[float, float, float, float], folder: Path
+    near: CloseUp, caption: str, part: tuple[float, float, float, float], folder: Path
 ) -> tuple[ShownPicture, ShownPicture, ShownPicture]:
     return (
-        find_picture(folder, near.frame, gettext("Frame, %(what)s", what=what), part),
-        find_picture(folder, near.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
-        find_picture(folder, near.map, gettext("Heatmap alone, %(what)s", what=what), part),
+        find_picture(folder, near.frame, gettext("Frame, %(what)s", what=caption), part),
+        find_picture(folder, near.overlay, gettext("Frame with heatmap, %(what)s", what=caption), part),
+        find_picture(folder, near.map, gettext("Heatmap alone, %(what)s", what=caption), part),
     )
 
 
 def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
     media, check, part = analysis.media, peak.check, None
-    what = gettext(
+    caption = gettext(
         "peak %(index)s of %(id)s at %(time)s, person %(person)s",
         index=index,
         id=segment.id,
@@ -316,9 +315,9 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         person=segment.person,
     )
     if media.still:
-        what = gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person)
+        caption = gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person)
         part = _around(peak, (0, 0, media.width, media.height))
-    near = _near(peak.close_up, what, _around(peak, peak.close_up.part), folder) if peak.close_up else None
+    near = _near(peak.close_up, caption, _around(peak, peak.close_up.part), folder) if peak.close_up else None
     return PeakView(
         number=index,
         time=timecode(peak.time),
@@ -327,9 +326,11 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         score=formatting.probability(peak.probability),
         heat=shown(peak.heat, ".2f"),
         position=formatting.box(peak.box),
-        frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=what), part),
-        overlay=find_picture(folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=what), part),
-        map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=what), part),
+        frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=caption), part),
+        overlay=find_picture(
+            folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=caption), part
+        ),
+        map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=caption), part),
         near=near,
         confirmed=is_confirmed(check),
         effect=check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
@@ -338,7 +339,7 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
 
 
 def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
-    """What was hidden, the probability then, and by how much that is another."""
+    """Return the rows of the heatmap's check: hidden area, probability, change of the logit."""
     area = shown(check.area, ".0%")
     return (
         (gettext("Nothing"), formatting.probability(check.probability), "–"),

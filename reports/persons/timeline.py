@@ -35,7 +35,7 @@ NAME_LETTERS, LOW_LETTERS = 15, 13
 
 @dataclass(frozen=True)
 class Band:
-    """A segment: a tinted box, and its label where there is room; hatching too where it is ``flagged``."""
+    """A segment as a tinted box with a label if there is room; a ``flagged`` one is hatched."""
 
     segment: str
     x: float
@@ -48,7 +48,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Lane:
-    """One person's row. ``top`` and ``bottom`` are the scores 1 and 0."""
+    """One person's row; ``top`` and ``bottom`` are the scores 1 and 0."""
 
     person: str
     name: str
@@ -78,10 +78,9 @@ class _Label(NamedTuple):
 
 
 def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model: int) -> Lane:
-    """The lane of one person by one model, drawn in ``plot`` with its label above.
+    """Return the lane of one person by one model, drawn in ``plot`` with its label above.
 
-    ``roomy`` lanes have room for a label of two lines; ``model`` is the model's number, 0 where there is
-    only one.
+    ``roomy`` lanes have room for a label of two lines; ``model`` is the model's number, 0 for a single one.
     """
     still = analysis.media.still
     segments = [segment for segment in analysis.segments if segment.person == person.id]
@@ -112,7 +111,7 @@ def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model:
             plot,
             bar if still else None,
             analysis.model.name if model else "",
-            flagged={one.id for one in flagged_segments((person,), segments)},
+            flagged={flagged_segment.id for flagged_segment in flagged_segments((person,), segments)},
         ),
         usable=usable,
         unusable=unusable,
@@ -124,7 +123,7 @@ def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model:
 
 
 def _label(analysis: Analysis, person: Person, roomy: bool, model: int) -> _Label:
-    """Who a lane is of, and how much was judged; of several models which one judged takes its place."""
+    """Return name and number of judged frames; with several models the model replaces the number."""
     still = analysis.media.still
     name = gettext("Person %(id)s", id=person.id)
     detail = probability(person.probability) if still else plural(person.usable_frames, "frame", "frames")
@@ -142,7 +141,7 @@ def _cut(name: str, letters: int) -> str:
 def _bands(
     segments: Sequence[Segment], plot: LanePlot, bar: float | None, model: str, *, flagged: Set[str]
 ) -> tuple[Band, ...]:
-    """Over the time of each segment; of a still image, which has none, over its ``bar``."""
+    """Return bands over the time of each segment, or over the ``bar`` of a still image."""
     of_model = f", {model}" if model else ""
     bands = []
     free = LEFT
@@ -177,11 +176,10 @@ def _bands(
 
 
 def _hatch(left: float, right: float, top: float, bottom: float) -> str:
-    """Diagonals rising to the right, clipped to a box.
+    """Return diagonals rising to the right, clipped to a box.
 
-    Drawn as one path because SVG patterns need ids, which clash when two figures meet on a
-    page, and PDF renderers disagree about them. Anchored to the page, not the box, so that
-    neighbouring bands line up.
+    They are one path because SVG patterns need ids, which clash when two figures are on a page, and PDF
+    renderers treat them differently. They are anchored to the page so that neighbouring bands line up.
     """
     parts = []
     offset = (left + top) // _HATCH_STEP * _HATCH_STEP
@@ -203,7 +201,7 @@ ROOMY_LANES = 6  # more persons than this get the low lanes, so that 20 still fi
 
 @dataclass(frozen=True)
 class Timeline:
-    """Everything the macro ``timeline`` draws."""
+    """Data of the macro ``timeline``."""
 
     still: bool
     width: float
@@ -229,7 +227,7 @@ class Timeline:
 
 
 def draw_timeline(analysis: Analysis) -> Timeline:
-    """Lay out the timeline of an analysis; a still image gets one bar a person instead."""
+    """Lay out the timeline of an analysis; a still image gets one bar per person instead."""
     still = analysis.media.still
     several = len(analysis.others) + 1
     roomy = several * len(analysis.persons) <= ROOMY_LANES
@@ -238,10 +236,10 @@ def draw_timeline(analysis: Analysis) -> Timeline:
     row = label + height + (0.0 if still else STRIP) + (10.0 if roomy else 5.0)
     span = _span(analysis)
     lanes = []
-    for index, (model, one, person) in enumerate(_rows(analysis)):
+    for index, (model, by_model, person) in enumerate(_rows(analysis)):
         top = TOP + index * row + label
         plot = LanePlot(span, top, top + height)
-        lanes.append(lane(one, person, plot, roomy, model if several > 1 else 0))
+        lanes.append(lane(by_model, person, plot, roomy, model if several > 1 else 0))
     axis = TOP + row * max(len(lanes), 1)
     flags = {band.flagged for lane in lanes for band in lane.bands}
     return Timeline(
@@ -271,11 +269,11 @@ def draw_timeline(analysis: Analysis) -> Timeline:
 
 
 def _rows(analysis: Analysis) -> Iterator[tuple[int, Analysis, Person]]:
-    """Each person once for each model, with the model's number and the analysis as it alone would have it."""
+    """Yield each person once per model, with the model's number and the analysis by that model alone."""
     of_models = [analysis, *(analysis.by(other) for other in analysis.others)]
     for person in analysis.persons:
-        for model, one in enumerate(of_models, start=1):
-            yield from ((model, one, each) for each in one.persons if each.id == person.id)
+        for model, by_model in enumerate(of_models, start=1):
+            yield from ((model, by_model, row) for row in by_model.persons if row.id == person.id)
 
 
 def _title(analysis: Analysis, still: bool) -> str:
@@ -293,16 +291,16 @@ def _span(analysis: Analysis) -> float:
 
 
 def _apart(xs: list[float]) -> tuple[float, ...]:
-    """Positions that can be told apart: a thousand cuts must not become a thousand lines."""
-    kept: list[float] = []
+    """Drop positions too close to tell apart, so that a thousand cuts do not become a thousand lines."""
+    separate: list[float] = []
     for x in sorted(xs):
-        if not kept or x - kept[-1] >= _LEAST_APART:
-            kept.append(round(x, 1))
-    return tuple(kept)
+        if not separate or x - separate[-1] >= _LEAST_APART:
+            separate.append(round(x, 1))
+    return tuple(separate)
 
 
 def _stretches(analysis: Analysis, span: float) -> list[tuple[float, float]]:
-    """Stretches not examined as (x, width), joined where they would touch on paper."""
+    """Return unexamined intervals as (x, width), joined if they would touch on paper."""
     joined: list[tuple[float, float]] = []
     for stretch in sorted(analysis.coverage.not_examined, key=lambda each: each.start):
         left, right = time_x(stretch.start, span), time_x(stretch.end, span)
@@ -315,15 +313,15 @@ def _stretches(analysis: Analysis, span: float) -> list[tuple[float, float]]:
 
 def _description(analysis: Analysis) -> str:
     if not analysis.persons:
-        return gettext("No face was found, so there are no scores to draw.")
+        return gettext("No face was found, so there are no scores to show.")
     kind = gettext("bars of the score") if analysis.media.still else gettext("the score over time")
     count = len(flagged_segments(analysis.persons, analysis.segments))
     flagged = plural(count, "flagged segment", "flagged segments")
     if analysis.media.still:
         flagged = plural(count, "flagged face", "flagged faces")
     return gettext(
-        "One lane a person with %(kind)s, 0 at the bottom or left and 1 at the top or "
-        "right; %(flagged)s. The table beside this figure holds the same facts as text.",
+        "One lane per person with %(kind)s, from 0 at the bottom or left to 1 at the top or right; "
+        "%(flagged)s. The table beside this figure lists the same facts as text.",
         kind=kind,
         flagged=flagged,
     )

@@ -17,7 +17,7 @@ LETTER = 6.6  # width of one character of a band's label
 
 @dataclass(frozen=True)
 class LanePlot:
-    """The rectangle in which one lane shows ``span`` seconds: from score 1 at ``top`` to 0 at ``bottom``."""
+    """The rectangle in which one lane shows ``span`` seconds, from score 1 at ``top`` to 0 at ``bottom``."""
 
     span: float
     top: float
@@ -25,25 +25,25 @@ class LanePlot:
 
     @property
     def height(self) -> float:
-        """From the score 0 to the score 1."""
+        """Distance from score 0 to score 1."""
         return self.bottom - self.top
 
     def x(self, time: float) -> float:
-        """Where a time lies."""
+        """Return the position of a time."""
         return time_x(time, self.span)
 
     def y(self, score: float) -> float:
-        """Where a score of 0 to 1 lies."""
+        """Return the position of a score."""
         return self.bottom - self.height * score
 
 
 def time_x(time: float, span: float) -> float:
-    """Where ``time`` lies on a timeline of ``span`` seconds."""
+    """Return the position of ``time`` on a timeline of ``span`` seconds."""
     return LEFT + min(time, span) * ((RIGHT - LEFT) / span)
 
 
 def score_x(value: float) -> float:
-    """Where a score of 0 to 1 lies, on the bars of a photo."""
+    """Return the position of a score on the bars of a photo."""
     return LEFT + (RIGHT - LEFT) * value
 
 
@@ -57,7 +57,7 @@ STEPS = (
 
 @dataclass(frozen=True)
 class Tick:
-    """One tick; ``anchor`` is the SVG's: whether its label starts, ends or is centred there."""
+    """One tick; ``anchor`` is the SVG text anchor of its label."""
 
     x: float
     label: str
@@ -65,7 +65,7 @@ class Tick:
 
 
 def time_ticks(span: float) -> tuple[Tick, ...]:
-    """At most :data:`MOST_TICKS` at round times; labels that would overlap are left out."""
+    """Return at most :data:`MOST_TICKS` ticks at round times; overlapping labels are omitted."""
     step = next((step for step in STEPS if span / step <= MOST_TICKS), STEPS[-1] * (span // STEPS[-1] + 1))
     ticks = []
     for index in range(int(span / step + 1e-9) + 1):
@@ -75,11 +75,11 @@ def time_ticks(span: float) -> tuple[Tick, ...]:
         ticks.append(Tick(x, label, "start" if index == 0 else "end" if x > RIGHT - 22 else "middle"))
     # Those at the ends reach inwards; what they would cover stays without words.
     wordy = [ticks[0], *ticks[:0:-1]]
-    kept: list[Tick] = []
+    labelled: list[Tick] = []
     for tick in wordy:
-        if all(_apart_enough(tick, other) for other in kept):
-            kept.append(tick)
-    return tuple(tick if tick in kept else replace(tick, label="") for tick in ticks)
+        if all(_apart_enough(tick, other) for other in labelled):
+            labelled.append(tick)
+    return tuple(tick if tick in labelled else replace(tick, label="") for tick in ticks)
 
 
 def _apart_enough(tick: Tick, other: Tick) -> bool:
@@ -88,14 +88,14 @@ def _apart_enough(tick: Tick, other: Tick) -> bool:
 
 
 def _extent(tick: Tick) -> tuple[float, float]:
-    """Where the words of a tick begin and end."""
+    """Return where the label of a tick starts and ends."""
     wide = len(tick.label) * SMALL_LETTER
     left = tick.x - {"start": 0.0, "middle": wide / 2, "end": wide}[tick.anchor]
     return left, left + wide
 
 
 def score_ticks() -> tuple[Tick, ...]:
-    """Every fifth of the score, for the bars of a photo."""
+    """Return a tick at every fifth of the score, for the bars of a photo."""
     return tuple(
         Tick(round(score_x(tenth / 10), 1), shown(tenth / 10, ".1f"), "middle") for tenth in range(0, 11, 2)
     )
@@ -106,10 +106,10 @@ CELLS = 650  # finest cells of the strips: one unit of the view box each
 
 
 def curve(scores: Scores, step: float, plot: LanePlot, buckets: int) -> str:
-    """The smoothed scores as one path, broken where the track changes or the face is lost.
+    """Return the smoothed scores as one path, broken where the track changes or the face is lost.
 
-    ``step`` is the sampling interval in seconds. Above two scores a bucket the path runs through each
-    bucket's least and greatest value, so that no spike disappears and the length is bounded by ``buckets``.
+    ``step`` is the sampling interval in seconds. With more than two scores per bucket, the path runs through
+    the minimum and maximum of each bucket: spikes stay visible and ``buckets`` bounds the length.
     """
     points = _points(scores, scores.smoothed)
     bucketed = len(points) > 2 * buckets
@@ -133,7 +133,7 @@ def curve(scores: Scores, step: float, plot: LanePlot, buckets: int) -> str:
 
 
 def dots(scores: Scores, plot: LanePlot, buckets: int) -> str:
-    """The frames' own scores as one path of dots; least and greatest of a bucket when crowded."""
+    """Return the frame scores as one path of dots; minimum and maximum of each bucket if crowded."""
     points = _points(scores, scores.probability)
     if len(points) > 2 * buckets:
         points = [
@@ -145,16 +145,16 @@ def dots(scores: Scores, plot: LanePlot, buckets: int) -> str:
 
 
 def _points(scores: Scores, values: NDArray[np.float64]) -> list[tuple[float, float, int]]:
-    """Time, value and track of each score that has a value."""
-    there = ~np.isnan(values)
-    columns = (scores.time[there], values[there], scores.track[there])
+    """Return time, value and track of each score that has a value."""
+    scored = ~np.isnan(values)
+    columns = (scores.time[scored], values[scored], scores.track[scored])
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _grouped(
     points: Sequence[tuple[float, float, int]], span: float, buckets: int
 ) -> list[list[tuple[float, float, int]]]:
-    """The points of each bucket that has any, of ``buckets`` equal parts of the span."""
+    """Return the points of each non-empty bucket of ``buckets`` equal parts of the span."""
     groups: dict[int, list[tuple[float, float, int]]] = {}
     for point in points:
         groups.setdefault(min(int(point[0] / span * buckets), buckets - 1), []).append(point)
@@ -162,26 +162,26 @@ def _grouped(
 
 
 def strips(scores: Scores, step: float, span: float) -> tuple[str, str]:
-    """When the face was there: paths of the usable and of the unusable stretches.
+    """Return paths of the times with usable and with unusable faces, to be moved to the strip's height.
 
-    ``step`` is the sampling interval and ``span`` the length of the timeline, in seconds. Both are to be
-    moved to the strip's height; where neither runs, the face was not seen.
+    ``step`` is the sampling interval and ``span`` the length of the timeline, in seconds. The face was not
+    seen where neither path runs.
     """
     state = np.zeros(CELLS, np.uint8)
     previous = -np.inf
-    for seen, usable in zip(scores.time.tolist(), scores.usable.tolist(), strict=True):
-        start = seen - step / 2
-        if 0 < seen - previous <= GAP_STEPS * step:
+    for time, usable in zip(scores.time.tolist(), scores.usable.tolist(), strict=True):
+        start = time - step / 2
+        if 0 < time - previous <= GAP_STEPS * step:
             start = previous
-        first, last = (min(max(int(edge / span * CELLS), 0), CELLS - 1) for edge in (start, seen + step / 2))
+        first, last = (min(max(int(edge / span * CELLS), 0), CELLS - 1) for edge in (start, time + step / 2))
         part = state[first : last + 1]
         np.maximum(part, 2 if usable else 1, out=part)
-        previous = seen
+        previous = time
     return _runs(state == 2), _runs(state == 1)
 
 
 def _runs(mask: NDArray[np.bool_]) -> str:
-    """Each run of true cells, (:data:`CELLS`,), as a level line."""
+    """Return each run of true cells, (:data:`CELLS`,), as a level line."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
     cell = (RIGHT - LEFT) / CELLS
     return "".join(

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Model, Parameters, Platt
+from detector.schema.method import PHOTO_PARAMETERS, VIDEO_PARAMETERS
 from reports.language import formatting
 from reports.language.formatting import shown
 from reports.language.names import model_title
 from reports.language.translation import DEFAULT, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
-from reports.wording import photographs
 from reports.wording.sections import Fact
 from reports.wording.verbal_scale import concerns
 
 
 @dataclass(frozen=True)
 class ParameterView:
-    """One parameter of the analysis; ``changed`` when it is not the shipped default."""
+    """One parameter of the analysis; ``changed`` if it differs from the default."""
 
     name: str
     value: str
@@ -27,71 +27,71 @@ class ParameterView:
 
 @dataclass(frozen=True)
 class ModelView:
-    """The network that judged, and how well it was measured to."""
+    """The model and its measured performance."""
 
     title: str = field(metadata=UNTRANSLATED)
     facts: tuple[Fact, ...]
     figures: tuple[Fact, ...]
     domain: str
     limits: tuple[str, ...]
-    foreign: bool  # its author's words have no translation into the language spoken
+    foreign: bool  # the author's text has no translation into the current language
 
 
 def coverage_facts(analysis: Analysis) -> tuple[Fact, ...]:
-    """How much was looked at, in counts."""
-    looked = analysis.coverage
+    """Count what was examined."""
+    coverage = analysis.coverage
     if analysis.media.still:
-        flaws = "; ".join(map(translated, looked.flaws))
+        flaws = "; ".join(map(translated, coverage.flaws))
         return (
-            Fact(gettext("Faces found"), shown(looked.faces_found, ",")),
-            Fact(gettext("… judged"), shown(looked.faces_found - looked.faces_unusable, ",")),
-            Fact(gettext("… not judged"), shown(looked.faces_unusable, ","), flaws),
+            Fact(gettext("Faces found"), shown(coverage.faces_found, ",")),
+            Fact(gettext("… judged"), shown(coverage.faces_found - coverage.faces_unusable, ",")),
+            Fact(gettext("… not judged"), shown(coverage.faces_unusable, ","), flaws),
         )
-    beside = shown(looked.frames_between, ",")
     return (
-        Fact(gettext("Frames sampled"), shown(looked.frames_sampled, ",")),
-        Fact(gettext("… with a face"), shown(looked.frames_with_face, ",")),
-        Fact(gettext("… with a usable face"), shown(looked.frames_with_usable_face, ",")),
-        Fact(gettext("Frames judged besides"), beside, gettext("around segments' ends")),
-        Fact(gettext("Faces found"), shown(looked.faces_found, ",")),
-        Fact(gettext("… unusable"), shown(looked.faces_unusable, ",")),
-        Fact(gettext("Scene cuts"), shown(len(looked.cuts), ",")),
+        Fact(gettext("Frames sampled"), shown(coverage.frames_sampled, ",")),
+        Fact(gettext("… with a face"), shown(coverage.frames_with_face, ",")),
+        Fact(gettext("… with a usable face"), shown(coverage.frames_with_usable_face, ",")),
+        Fact(
+            gettext("Frames judged besides"),
+            shown(coverage.frames_between, ","),
+            gettext("around segments' ends"),
+        ),
+        Fact(gettext("Faces found"), shown(coverage.faces_found, ",")),
+        Fact(gettext("… unusable"), shown(coverage.faces_unusable, ",")),
+        Fact(gettext("Scene cuts"), shown(len(coverage.cuts), ",")),
     )
 
 
 def parameter_views(analysis: Analysis) -> tuple[ParameterView, ...]:
-    """Every parameter that plays a part, with its meaning as the schema gives it."""
-    found = []
-    for name in photographs.parameters_of(analysis.media.still):
-        field = Parameters.model_fields[name]
-        value, default = getattr(analysis.parameters, name), field.default
-        found.append(
-            ParameterView(
-                name.replace("_", " "),
-                formatting.number(value),
-                formatting.number(default),
-                field.description or "",
-                value != default,
-            )
+    """List the parameters that apply to this kind of exhibit, with their descriptions in the schema."""
+    others = VIDEO_PARAMETERS if analysis.media.still else PHOTO_PARAMETERS
+    return tuple(
+        ParameterView(
+            name.replace("_", " "),
+            formatting.number(value),
+            formatting.number(info.default),
+            info.description or "",
+            value != info.default,
         )
-    return tuple(found)
+        for name, info in Parameters.model_fields.items()
+        if name not in others
+        for value in [getattr(analysis.parameters, name)]
+    )
 
 
 def _platt(value: Platt | None) -> str:
     if value is None:
         return gettext("as of frames")
-    sign = "−" if value.offset < 0 else "+"
     return gettext(
         "mean raw score × %(scale)s %(sign)s %(offset)s",
         scale=formatting.number(value.scale),
-        sign=sign,
+        sign="−" if value.offset < 0 else "+",
         offset=formatting.number(abs(value.offset)),
     )
 
 
 def model_view(value: Model, still: bool) -> ModelView:
-    """The model's card, as it was when the analysis was made; its figures of exhibits of the same kind."""
-    figures = {name: figure for name, figure in value.figures.items() if concerns(value, name, still)}
+    """Describe the model's card as it was during the analysis, with its figures for this kind of exhibit."""
     return ModelView(
         title=model_title(value.title),
         facts=(
@@ -107,10 +107,11 @@ def model_view(value: Model, still: bool) -> ModelView:
         ),
         figures=tuple(
             Fact(in_parts(name.replace("_", " ")), formatting.number(figure))
-            for name, figure in figures.items()
+            for name, figure in value.figures.items()
+            if concerns(value, name, still)
         ),
         domain=value.domain,
         limits=value.limits,
         foreign=current() != DEFAULT
-        and any(translated(each) == each for each in (value.domain, *value.limits) if each),
+        and any(translated(text) == text for text in (value.domain, *value.limits) if text),
     )

@@ -2,66 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from detector.schema.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis
 from detector.schema.formatting import codec_name
 from detector.verdict.judged_persons import persons_averaged
 from reports.language.formatting import number, plural, shown
 from reports.language.translation import gettext
-from reports.wording import photographs
-from reports.wording import photographs as wording_photographs
 from reports.wording.heatmaps import SEQUENCES, maps_of
-from reports.wording.photographs import made_since, told_apart
+from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_since
 
 
-def photograph_procedure(analysis: Analysis) -> tuple[str, ...]:
-    """How the finding came about: paragraphs in the order of the work."""
-    given = analysis.parameters
-    found = gettext(
-        "%(declared)sFaces were found with CenterFace. %(left_out)s",
-        declared=gettext("What the file declares of its making was read first; it entered no score. ")
-        if analysis.declarations is not None
-        else "",
-        left_out=_left_out(given),
+def procedure(analysis: Analysis) -> tuple[str, ...]:
+    """Describe how the finding came about, in paragraphs."""
+    paragraphs = _of_photograph(analysis) if analysis.media.still else _of_video(analysis)
+    return tuple(paragraph.strip() for paragraph in paragraphs if paragraph)
+
+
+def _of_photograph(analysis: Analysis) -> tuple[str, ...]:
+    parameters = analysis.parameters
+    declared = ""
+    if analysis.declarations is not None:
+        declared = gettext(
+            "First, what the file declares about its origin was read; this did not affect any score. "
+        )
+    flaws = [gettext("too small"), gettext("unclear"), *(face for _, face in excluded_kinds(parameters))]
+    covered = ""
+    if made_since(analysis, COVERED_SINCE):
+        covered = gettext(
+            "If a small network is certain that the mouth or eyes of a face are covered, that face is "
+            "neither flagged nor cleared, nor weighed against others. "
+        )
+    return (
+        gettext(
+            "%(declared)sFaces were found with CenterFace. %(left_out)s",
+            declared=declared,
+            left_out=gettext(
+                "Faces that are %(all_but_last)s or %(last)s were not judged.",
+                all_but_last=", ".join(flaws[:-1]),
+                last=flaws[-1],
+            ),
+        ),
+        _scoring_of_photograph(analysis),
+        gettext(
+            "A face whose score reaches %(enter_threshold)s is flagged. If no face reaches it, a score of "
+            "%(doubt_threshold)s or more makes the verdict inconclusive. %(averaged)s",
+            enter_threshold=shown(parameters.enter_threshold, "g"),
+            doubt_threshold=shown(parameters.doubt_threshold, "g"),
+            averaged=f"{_averaging(analysis)}{covered}",
+        ),
+        gettext(
+            "For each flagged face, %(maps)s shows which areas raised the score. Each map was then tested "
+            "by hiding the highlighted area and scoring the face again.",
+            maps=maps_of(analysis.model),
+        ),
     )
-    decided = gettext(
-        "A face whose score reaches %(enter_threshold)s is flagged; where none does, one of "
-        "%(doubt_threshold)s or more leaves the verdict inconclusive. %(averaged)s",
-        enter_threshold=shown(given.enter_threshold, "g"),
-        doubt_threshold=shown(given.doubt_threshold, "g"),
-        averaged=f"{_averaged(analysis)}{photographs.covered_procedure(analysis)}",
-    )
-    explained = gettext(
-        "For each flagged face %(maps)s shows which areas raised the score; each map was then tested by "
-        "hiding what it highlights and scoring the face again.",
-        maps=maps_of(analysis.model),
-    )
-    return tuple(paragraph.strip() for paragraph in (found, _looked(analysis), decided, explained))
 
 
-def _left_out(given: Parameters) -> str:
-    """Which faces were not judged."""
-    flaws = [gettext("too small"), gettext("unclear"), *(face for _, face in told_apart(given))]
-    return gettext(
-        "Faces that are %(all_but_last)s or %(last)s were not judged.",
-        all_but_last=", ".join(flaws[:-1]),
-        last=flaws[-1],
-    )
-
-
-def _looked(analysis: Analysis) -> str:
-    """How faces were scored."""
+def _scoring_of_photograph(analysis: Analysis) -> str:
     second = analysis.model.second_look
     if analysis.model.architecture in SEQUENCES:
         return gettext(
-            "Each face that could be judged was cut out upright and scored by the network named in this "
-            "report. "
+            "Each face that could be judged was cropped, rotated upright and scored by the network named "
+            "in this report. "
         )
     if second is None:
         return gettext(
-            "Each face that could be judged was cut out upright and scored, together with "
-            "its mirror image, by the network named in this report. "
+            "Each face that could be judged was cropped, rotated upright and scored, together with its "
+            "mirror image, by the network named in this report. "
         )
     transformer = apart = ""
     if second.transformer is not None:
@@ -70,26 +76,25 @@ def _looked(analysis: Analysis) -> str:
         )
     if made_since(analysis, "1.9"):
         apart = gettext(
-            ", as does one on which the two networks lay further apart than on any face they were measured on"
+            "; the same applies to a face on which the two networks disagreed more than on any face they "
+            "were measured on"
         )
     return gettext(
-        "Each face that could be judged was cut out upright and scored, together with "
-        "its mirror image, by the network named in this report; a second network, "
-        "%(name)s,%(transformer)s looked at the inner face and the whole head, and "
-        "answered two questions: was the face swapped or edited, was it generated. "
-        "Both answers were fused with the scan's and calibrated. Where the "
-        "result lay near the threshold, all networks scored the face mirrored, "
-        "shifted, scaled and re-encoded as well; the share of these views on the same "
-        "side is the stability, and a face of low stability is not flagged but leaves "
-        "the verdict inconclusive%(apart)s. ",
+        "Each face that could be judged was cropped, rotated upright and scored, together with its mirror "
+        "image, by the network named in this report. A second network, %(name)s,%(transformer)s examined "
+        "the inner face and the whole head and scored two kinds of manipulation: face swaps or edits, and "
+        "generated faces. Both answers were fused with that of the scan and calibrated. If the result was "
+        "close to the threshold, all networks also scored the face mirrored, shifted, scaled and "
+        "re-encoded. The stability is the share of these views on the same side of the threshold; a face "
+        "of low stability is not flagged but makes the verdict inconclusive%(apart)s. ",
         name=second.name,
         transformer=transformer,
         apart=apart,
     )
 
 
-def _averaged(analysis: Analysis) -> str:
-    """How several faces were weighed together, as a sentence that another one follows; empty for one."""
+def _averaging(analysis: Analysis) -> str:
+    """Describe how several faces are weighed together, in a sentence that another may follow."""
     faces = len(persons_averaged(analysis))
     if not faces:
         return ""
@@ -97,88 +102,122 @@ def _averaged(analysis: Analysis) -> str:
     over = gettext("its %(faces)s judged faces", faces=faces)
     if faces < judged:
         over = gettext(
-            "%(faces)s of its %(judged)s judged faces, those on whom views agree", faces=faces, judged=judged
+            "those %(faces)s of its %(judged)s judged faces on which the views agree",
+            faces=faces,
+            judged=judged,
         )
     return gettext(
-        "The photograph's own probability is that of the odds averaged over %(over)s: of "
-        "many unmanipulated faces one scores high more easily than one alone. Where that probability lies "
-        "below the threshold, no face is flagged; one that reaches it alone then leaves the verdict "
-        "inconclusive. ",
+        "The probability of the whole photograph is computed from the odds averaged over %(over)s, "
+        "because among many unmanipulated faces one is more likely to score high by chance. If that "
+        "probability is below the threshold, no face is flagged; a single face that reaches the threshold "
+        "then makes the verdict inconclusive. ",
         over=over,
     )
 
 
-def procedure(analysis: Analysis) -> tuple[str, ...]:
-    """How the finding came about: paragraphs in the order of the work.
+def _of_video(analysis: Analysis) -> tuple[str, ...]:
+    parameters = analysis.parameters
+    together = refined = covered = ""
+    if made_since(analysis, "1.7"):
+        together = gettext(
+            "Tracks of a person that are too short for a segment are joined end to end and judged together. "
+        )
+    if analysis.coverage.frames_between:
+        refined = gettext(
+            "To find the exact start and end of each segment, every frame within %(edge_window)s s and one "
+            "sampling interval of them was then judged by the same rules. Whether a segment exists depends "
+            "on the sampled frames only. In medians and means, each sampling interval counts once. ",
+            edge_window=shown(parameters.edge_window, "g"),
+        )
+    if made_since(analysis, COVERED_SINCE):
+        covered = gettext(
+            "A segment is not flagged if a small network is certain that mouth or eyes are covered in most "
+            "of its faces, and such faces do not clear a person. "
+        )
+    return (
+        gettext(
+            "Frames were sampled at %(sample_rate)s a second; faces were found with "
+            "CenterFace and followed between scene cuts. %(search_words)s",
+            sample_rate=shown(parameters.sample_rate, "g"),
+            search_words=_search(analysis),
+        ),
+        gettext(
+            "%(scored)s Its output%(fused_words)s.",
+            scored=_scoring_of_video(analysis),
+            fused_words=_fusion(analysis),
+        ),
+        _views(analysis),
+        gettext(
+            "Along each track, the scores were smoothed by a median over %(median_window)s s. A segment "
+            "starts where the smoothed score reaches %(enter_threshold)s and ends where it falls below "
+            "%(exit_threshold)s; segments less than %(merge_gap)s s apart are merged, and segments shorter "
+            "than %(minimum_duration)s s are dropped. %(together)s%(refined)s",
+            median_window=shown(parameters.median_window, "g"),
+            enter_threshold=shown(parameters.enter_threshold, "g"),
+            exit_threshold=shown(parameters.exit_threshold, "g"),
+            merge_gap=shown(parameters.merge_gap, "g"),
+            minimum_duration=shown(parameters.minimum_duration, "g"),
+            together=together,
+            refined=refined,
+        ),
+        gettext(
+            "The confidence of the remaining segments is computed from the mean raw score of their frames, "
+            "not from the smoothed score. If no segment remains, a person whose mean raw score over all "
+            "frames corresponds to %(doubt_threshold)s or more makes the verdict inconclusive. %(few)s",
+            doubt_threshold=shown(parameters.doubt_threshold, "g"),
+            few=f"{_few_frames(analysis)}{covered}{_kind(analysis)}",
+        ),
+        gettext(
+            "At the peak frames, %(maps)s shows which areas of the face raised the score. Each map was then "
+            "tested by hiding the highlighted area and scoring the face again.",
+            maps=maps_of(analysis.model),
+        ),
+    )
 
-    Photographs are left to the module beside it.
-    """
-    if analysis.media.still:
-        return photograph_procedure(analysis)
-    given = analysis.parameters
-    seen = gettext(
-        "Frames were sampled at %(sample_rate)s a second; faces were found with "
-        "CenterFace and followed between scene cuts. %(search_words)s",
-        sample_rate=shown(given.sample_rate, "g"),
-        search_words=_search_words(analysis),
+
+def _search(analysis: Analysis) -> str:
+    interval = analysis.parameters.search_interval
+    if not interval:
+        return gettext("Every sampled frame was searched completely.")
+    if made_since(analysis, "1.12"):  # earlier versions searched frames at half the size instead
+        return gettext(
+            "Whole frames were searched at the start, after cuts, every %(interval)s s and whenever a "
+            "known face was no longer where it had been. Once a second, the positions of known faces were "
+            "searched, and the places where a smaller network proposed others. In between, faces were "
+            "tracked by their appearance.",
+            interval=shown(interval, "g"),
+        )
+    return gettext(
+        "Whole frames were searched at the start, around cuts, every %(interval)s s and whenever a known "
+        "face was no longer where it had been; the positions of known faces were searched every half "
+        "second. In between, the box of a face that hardly moved was interpolated between two such "
+        "positions.",
+        interval=shown(interval, "g"),
     )
-    scored = gettext(
-        "%(scored)s Its output%(fused_words)s.",
-        scored=_scored_words(analysis),
-        fused_words=_fused_words(analysis),
-    )
-    segments = gettext(
-        "Along each track the scores were smoothed by a median over %(median_window)s "
-        "s. A segment opens where the smoothed score reaches %(enter_threshold)s and "
-        "closes where it falls below %(exit_threshold)s; segments nearer than "
-        "%(merge_gap)s s become one, those shorter than %(minimum_duration)s s are "
-        "dropped. %(together)s%(refined)s",
-        median_window=shown(given.median_window, "g"),
-        enter_threshold=shown(given.enter_threshold, "g"),
-        exit_threshold=shown(given.exit_threshold, "g"),
-        merge_gap=shown(given.merge_gap, "g"),
-        minimum_duration=shown(given.minimum_duration, "g"),
-        together=_together(analysis),
-        refined=_refined(analysis),
-    )
-    decided = gettext(
-        "The confidence of the segments that remain is that of the mean raw "
-        "score of their own frames, not the smoothed one. Where none remains, a person "
-        "whose mean raw score over all frames amounts to %(doubt_threshold)s or more "
-        "leaves the verdict inconclusive. %(few)s",
-        doubt_threshold=shown(given.doubt_threshold, "g"),
-        few=f"{_in_few_frames(analysis)}{wording_photographs.covered_procedure(analysis)}{_kind(analysis)}",
-    )
-    explained = gettext(
-        "At the peak frames %(maps)s shows which areas of the face raised the score; each map was then "
-        "tested by hiding what it highlights and scoring the face again.",
-        maps=maps_of(analysis.model),
-    )
-    told = (seen, scored, _views_words(analysis), segments, decided, explained)
-    return tuple(paragraph.strip() for paragraph in told if paragraph)
 
 
-def _scored_words(analysis: Analysis) -> str:
+def _scoring_of_video(analysis: Analysis) -> str:
     if analysis.model.architecture in SEQUENCES:
         return gettext(
-            "Each usable face was cut out upright and scored by the network named in this report, which "
-            "judges it together with those before and after it in its track: a frame score is not of that "
-            "frame alone."
+            "Each usable face was cropped, rotated upright and scored by the network named in this "
+            "report, which judges it together with the faces before and after it in its track. A frame "
+            "score therefore does not depend on that frame alone."
         )
     if not analysis.coverage.faces_interpolated:
-        return gettext("Each usable face was cut out upright and scored by the network named in this report.")
+        return gettext(
+            "Each usable face was cropped, rotated upright and scored by the network named in this report."
+        )
     return gettext(
-        "Usable faces were cut out upright and scored by the network named in this report, but for those "
-        "between two about which it was calm: their scores lie between those of the two."
+        "Usable faces were cropped, rotated upright and scored by the network named in this report, "
+        "except faces between two with low scores: their scores were interpolated."
     )
 
 
-def _fused_words(analysis: Analysis) -> str:
+def _fusion(analysis: Analysis) -> str:
     second = analysis.model.second_look
     if second is None:
         return gettext(", divided by the calibration temperature, became a probability")
     most = analysis.parameters.second_look
-    moments = gettext("up to %(moments)s of each person", moments=plural(most, "moment", "moments"))
     framings = gettext("the inner face and the whole head")
     if analysis.parameters.alternate_heads:
         framings = gettext("the inner face, and the whole head in every other one")
@@ -194,119 +233,72 @@ def _fused_words(analysis: Analysis) -> str:
         "each for a face that was replaced or altered and for one that was "
         "synthesised%(transformer)s",
         name=second.name,
-        moments=moments,
+        moments=gettext("up to %(moments)s of each person", moments=plural(most, "moment", "moments")),
         framings=framings,
         transformer=transformer,
     )
 
 
-def _views_words(analysis: Analysis) -> str:
-    """How what the second network said was held against other views; empty without one."""
-    second = analysis.model.second_look
+def _views(analysis: Analysis) -> str:
+    """Describe how the answer of the second network is tested on altered views of the same moments."""
+    second, codec = analysis.model.second_look, analysis.media.codec
     if second is None:
         return ""
-    unsure = gettext("Where the fused score lay near the threshold")
+    unsure = gettext("Where the fused score was close to the threshold")
     if made_since(analysis, "1.15"):
-        unsure = gettext("Where the fused score lay near the threshold, or in a few moments above it")
-    apart = ""
+        unsure = gettext("Where the fused score was close to the threshold, or at a few moments above it")
+    apart = more = raised = ""
     if made_since(analysis, "1.9"):
         apart = gettext(
-            ". So does one on whom the two networks lay further apart than on anyone they were measured on"
+            ". The same applies to a person on whom the two networks disagreed more than on anyone they "
+            "were measured on"
         )
-    return gettext(
-        "%(unsure)s, all networks scored the same moments mirrored, "
-        "shifted, scaled and re-encoded as well; the share of these views on the same side "
-        "of the threshold is the stability, and a person of low stability is not flagged but leaves the "
-        "verdict inconclusive%(apart)s%(more)s%(raised)s.",
-        unsure=unsure,
-        apart=apart,
-        more=_more_moments(analysis),
-        raised=_raised_or_lowered(analysis, second.codecs or {}),
-    )
-
-
-def _more_moments(analysis: Analysis) -> str:
-    """Whatever the codec, since what stands out by less than is raised is looked at more closely as well."""
-    if not made_since(analysis, "1.7"):
-        return ""
-    return gettext(
-        ". Where a stretch of a track scored higher than the rest of it by a set amount, up to %(moments)s "
-        "more were scored in and around it",
-        moments=plural(analysis.parameters.second_look, "moment", "moments"),
-    )
-
-
-def _raised_or_lowered(analysis: Analysis, codecs: Mapping[str, float]) -> str:
-    """What ``codecs`` take off for the exhibit's; where nothing was taken off, that stretches were raised."""
-    if added := codecs.get(analysis.media.codec):
-        return gettext(
-            ". What encoding in %(codec)s adds on average, %(added)s of the raw score (logit) for a face "
-            "that was replaced or altered, was taken off",
-            codec=codec_name(analysis.media.codec),
+    if made_since(analysis, "1.7"):  # for every codec, even where no part is raised
+        more = gettext(
+            ". Where part of a track scored higher than the rest of it by a fixed amount, up to "
+            "%(moments)s more were scored in and around that part",
+            moments=plural(analysis.parameters.second_look, "moment", "moments"),
+        )
+    if added := (second.codecs or {}).get(codec):
+        raised = gettext(
+            ". Encoding in %(codec)s raises the raw score (logit) for replaced or altered faces by "
+            "%(added)s on average; this amount was subtracted",
+            codec=codec_name(codec),
             added=number(added),
         )
-    if not made_since(analysis, "1.7"):
-        return ""
-    return gettext(". One that did so by the amount set for it on the model's card was raised further")
-
-
-def _together(analysis: Analysis) -> str:
-    if not made_since(analysis, "1.7"):
-        return ""
-    return gettext("A person's tracks too short for one are judged together, laid end to end. ")
-
-
-def _in_few_frames(analysis: Analysis) -> str:
-    if not made_since(analysis, "1.19"):
-        return gettext(
-            "The version that made this analysis did not ask whether somebody reaches the opening threshold "
-            "for as long as a segment takes, but in too few sampled frames for one. "
+    elif made_since(analysis, "1.7"):
+        raised = gettext(
+            ". A part that scored higher by the amount stated on the model's card was raised further"
         )
     return gettext(
-        "So does one who reaches the opening threshold for as long as a segment takes, but in too few "
-        "sampled frames for one. "
+        "%(unsure)s, all networks also scored the same moments mirrored, shifted, scaled and re-encoded. "
+        "The stability is the share of these views on the same side of the threshold; a person of low "
+        "stability is not flagged but makes the verdict inconclusive%(apart)s%(more)s%(raised)s.",
+        unsure=unsure,
+        apart=apart,
+        more=more,
+        raised=raised,
+    )
+
+
+def _few_frames(analysis: Analysis) -> str:
+    if made_since(analysis, "1.19"):
+        return gettext(
+            "The same applies to a person who reaches the starting threshold for the duration of a "
+            "segment, but in too few sampled frames to form one. "
+        )
+    return gettext(
+        "The version that made this analysis did not check whether a person reaches the starting "
+        "threshold for the duration of a segment, but in too few sampled frames to form one. "
     )
 
 
 def _kind(analysis: Analysis) -> str:
     if analysis.kind is None:
         return ""
-    if not made_since(analysis, "1.23"):
-        return gettext(
-            "The version that made this analysis told the kind of manipulation by all of a person's time, "
-            "most of which may be unmanipulated where a short stretch is flagged. "
-        )
-    return gettext("The kind of manipulation was told by the answers where the person is flagged. ")
-
-
-def _refined(analysis: Analysis) -> str:
-    if not analysis.coverage.frames_between:
-        return ""
+    if made_since(analysis, "1.23"):
+        return gettext("The kind of manipulation was determined from the flagged frames of the person only. ")
     return gettext(
-        "From %(edge_window)s s and a sampling interval before each end of a segment "
-        "to as long after it every frame was then judged by the same rules, which "
-        "moves the ends to where they are; whether there is a segment was left to the "
-        "sampled frames. In medians and means each sampling interval counts once. ",
-        edge_window=shown(analysis.parameters.edge_window, "g"),
-    )
-
-
-def _search_words(analysis: Analysis) -> str:
-    interval = analysis.parameters.search_interval
-    if not interval:
-        return gettext("Every sampled frame was searched whole.")
-    if made_since(analysis, "1.12"):  # before, frames were searched at half the size instead
-        return gettext(
-            "Whole frames were searched at the start, after cuts, every %(interval)s s and "
-            "whenever a known face was not where it had been; once a second, the places of "
-            "known faces and those where a smaller network proposed others. In between, faces "
-            "were followed by their pictures.",
-            interval=shown(interval, "g"),
-        )
-    return gettext(
-        "Whole frames were searched at the start, around cuts, every %(interval)s s "
-        "and whenever a known face was not where it had been, the places of known "
-        "faces every half second; in between, the box of a face that hardly moved was "
-        "taken from the line between two such places.",
-        interval=shown(interval, "g"),
+        "The version that made this analysis determined the kind of manipulation from all of a "
+        "person's frames, most of which may be unmanipulated if only a short segment is flagged. "
     )

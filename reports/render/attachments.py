@@ -21,7 +21,7 @@ HOLDS = {
     ANALYSIS: N_("all figures of this report"),
     ANNOTATIONS: N_("the reviewers' annotations"),
     CUSTODY: N_("the custody log of the exhibit"),
-    LABORATORY: N_("what is quoted of the laboratory's own validation"),
+    LABORATORY: N_("the quoted results of the laboratory's own validation"),
     SCORES: N_("every score as a table"),
     SECOND_REVIEW: N_("the second review of the exhibit"),
 }
@@ -33,7 +33,7 @@ HOLDS = {
 
 @dataclass(frozen=True)
 class Attachment:
-    """One file: its bytes, and what they are to the report (ISO 32000-2, 7.11.3)."""
+    """One file: its bytes, and its relationship to the report (ISO 32000-2, 7.11.3)."""
 
     name: str
     data: bytes
@@ -43,7 +43,7 @@ class Attachment:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of the bytes."""
+        """SHA-256 of the bytes."""
         return hashlib.sha256(self.data).hexdigest()
 
     @property
@@ -53,33 +53,36 @@ class Attachment:
 
 
 def attachments(analysis: Analysis, text: bytes, inputs: ReportInputs) -> tuple[Attachment, ...]:
-    """What goes with the report of ``analysis``, sorted by name.
-
-    ``text`` is the bytes of its ``analysis.json``.
-    """
-    found = [
+    """Return the files that go with a report, sorted by name; ``text`` is its ``analysis.json``."""
+    files = [
         Attachment(ANALYSIS, text, "application/json", "Source", HOLDS[ANALYSIS]),
         Attachment(SCORES, scores_csv(analysis), "text/csv", "Data", HOLDS[SCORES]),
     ]
-    said = sorted(inputs.annotations, key=sort_key)
-    if said:
-        found.append(_supplement(ANNOTATIONS, _annotation_file(analysis, text, said, said[-1].made)))
-    found += [_supplement(name, data) for name, data in inputs.files().items() if name != ANNOTATIONS]
-    for number, each in enumerate(inputs.comparisons, start=1):
-        holds = N_("the comparison with %(sha256)s…") % {"sha256": each.comparison.reference.sha256[:12]}
-        found.append(_supplement(COMPARISON % number, each.text, holds))
-    return tuple(sorted(found, key=lambda each: each.name))
+    annotations_ = sorted(inputs.annotations, key=sort_key)
+    if annotations_:
+        files.append(
+            _supplement(ANNOTATIONS, _annotation_file(analysis, text, annotations_, annotations_[-1].made))
+        )
+    files += [_supplement(name, data) for name, data in inputs.files().items() if name != ANNOTATIONS]
+    for number, kept_comparison in enumerate(inputs.comparisons, start=1):
+        holds = N_("the comparison with %(sha256)s…") % {
+            "sha256": kept_comparison.comparison.reference.sha256[:12]
+        }
+        files.append(_supplement(COMPARISON % number, kept_comparison.text, holds))
+    return tuple(sorted(files, key=lambda kept_comparison: kept_comparison.name))
 
 
 def _supplement(name: str, data: bytes, holds: str | None = None) -> Attachment:
-    """One that says what it holds, or one of :data:`HOLDS`."""
+    """Return a supplementary file, described by ``words`` or by :data:`HOLDS`."""
     return Attachment(name, data, "application/json", "Supplement", holds or HOLDS[name])
 
 
-def _annotation_file(analysis: Analysis, text: bytes, said: list[Annotation], saved: datetime) -> bytes:
+def _annotation_file(
+    analysis: Analysis, text: bytes, annotations_: list[Annotation], saved: datetime
+) -> bytes:
     """As a review bundle holds them; dated by the newest, so the same annotations make the same bytes."""
     return file_text(
-        said,
+        annotations_,
         analysis="",
         analysis_sha256=hashlib.sha256(text).hexdigest(),
         exhibit_sha256=analysis.media.sha256,

@@ -40,10 +40,10 @@ STYLES = {
 
 
 def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Attachment] = ()) -> str:
-    """The self-contained page: styles and pictures inlined, no script, no network.
+    """Return the self-contained page: styles and pictures inlined, no script, no network.
 
-    ``pictures`` maps the keys of ``view.pictures`` to JPEG bytes; ``enclosed`` are the files the
-    PDF carries, listed here with their SHA-256.
+    ``pictures`` maps the keys of ``view.pictures`` to JPEG bytes; ``enclosed`` are the files attached to the
+    PDF, listed here with their SHA-256.
     """
 
     def source(picture: ShownPicture) -> str:
@@ -56,7 +56,7 @@ def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Seque
 def fill_template(
     view: ReportView, medium: str, source: Callable[[ShownPicture], str], enclosed: Sequence[Attachment]
 ) -> str:
-    """The report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
+    """Return the report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
     with translation.speaking(view.language):
         style, policy = style_and_policy(STYLES[medium], view.paper if medium == "print" else None)
         return (
@@ -80,7 +80,7 @@ def fill_template(
 def style_and_policy(
     paths: Sequence[Path], paper: str | None, head: str = N_("Report of analysis")
 ) -> tuple[Markup, str]:
-    """The sheets as one, for pages of the size ``paper`` where it is given, and the CSP for it.
+    """Return the style sheets as one, for pages of size ``paper`` if given, and the CSP for it.
 
     ``head`` is the message at the head of each page.
     """
@@ -104,8 +104,8 @@ def _running_words(head: str) -> str:
 
 @cache
 def environment() -> Environment:
-    """The report's templates. Compiling them takes half a second: once for both media."""
-    made = Environment(
+    """Return the environment of the report's templates. Compiling takes half a second, so it is cached."""
+    templates_ = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -113,22 +113,22 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    translation.install(made)
-    made.filters["figure"] = translation.at_each_rendering(formatting.number)
-    return made
+    translation.install(templates_)
+    templates_.filters["figure"] = translation.at_each_rendering(formatting.number)
+    return templates_
 
 
 def compile_templates() -> None:
     """Compile the report's templates, for a process that will render one later."""
-    made = environment()
-    for name in made.list_templates(extensions=["html"]):
+    templates_ = environment()
+    for name in templates_.list_templates(extensions=["html"]):
         if name.startswith("report/"):  # macros come with those that use them, which is not all of them here
-            made.get_template(name)
+            templates_.get_template(name)
 
 
 @cache
 def renderer() -> str:
-    """What tells this version's pages from others': a hash of the code and the templates that render them."""
+    """Return a hash of the rendering code and templates, which tells pages of different versions apart."""
     places = [*ROOT.glob("reports/**/*.py"), *ROOT.glob("detector/schema/**/*.py")]
     places += [*TEMPLATES.glob("report/*"), *TEMPLATES.glob("macros/*")]
     places += CATALOGUES.glob("*/LC_MESSAGES/*.po")
@@ -141,10 +141,10 @@ def renderer() -> str:
 
 
 def document_date(own: str) -> str:
-    """A date in the documents' metadata: their own, or ``SOURCE_DATE_EPOCH`` where set.
+    """Return the date for the documents' metadata: their own, or ``SOURCE_DATE_EPOCH`` if set.
 
-    Never the clock, so that the same analysis always makes the same bytes. Raises
-    :class:`~reports.errors.ReportError` where the variable holds no whole seconds.
+    It is never the current time, so that the same analysis always gives the same bytes. Raise
+    :class:`~reports.errors.ReportError` if the variable is not a whole number of seconds.
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if not epoch:

@@ -36,10 +36,10 @@ _ELEMENTS = TEMPLATES / "report" / "elements.css"
 
 
 class Markup(weasyprint.HTML):
-    """A document of well-formed ``markup`` without named characters, whose pictures ``fetcher`` gives.
+    r"""A document of well-formed ``markup`` without named characters, whose pictures ``fetcher`` supplies.
 
-    Characters that XML cannot hold become escapes such as ``\\x07``. Raises ``ParseError`` of ElementTree
-    where the markup is not well-formed.
+    Characters that XML cannot hold become escapes such as ``\x07``. Raise ``ParseError`` of ElementTree if
+    the markup is not well-formed.
     """
 
     def __init__(self, markup: str, fetcher: URLFetcher) -> None:
@@ -55,16 +55,16 @@ class Markup(weasyprint.HTML):
         return [_elements()]
 
     def render(self, *given: Any, **options: Any) -> weasyprint.Document:
-        """The document laid out, with page numbers where elements ask for that of ``data-page-of``."""
+        """Lay out the document, with page numbers in elements that have ``data-page-of``."""
         document = super().render(*given, **options)
         _numbered(document.pages)
         return document
 
 
 def _numbered(pages: Sequence[weasyprint.Page]) -> None:
-    """Put page numbers in the place of the two digits that hold it, and keep them at its end.
+    """Replace the two digits that reserve the place of a page number.
 
-    CSS would count for itself (``target-counter``), and lay out each page with such a number twice more.
+    CSS could count itself (``target-counter``), but would lay out each such page twice more.
     """
     page_of: dict[str, int] = {}
     for number, page in enumerate(pages, 1):
@@ -87,8 +87,8 @@ def _elements() -> weasyprint.CSS:
     return weasyprint.CSS(string=_ELEMENTS.read_text("utf-8"))
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
 
 
 _PICTURES = frozenset({"So", "Sk"})  # categories of Unicode: emoji and other symbols, skin tones
@@ -105,9 +105,9 @@ class _Unprintable(Exception):
 
 
 def with_every_letter(markup: str, write: Callable[[str, Finisher], bytes]) -> bytes:
-    """The PDF that ``write`` makes of ``markup``, with words for what would be an empty box.
+    """Return the PDF that ``write`` makes of ``markup``, with words in place of unprintable characters.
 
-    Before it is written, ``write`` calls the finisher that it is given.
+    ``write`` calls the given finisher before it writes.
     """
     try:
         return write(markup, _refuse_boxes)
@@ -118,7 +118,7 @@ def with_every_letter(markup: str, write: Callable[[str, Finisher], bytes]) -> b
 
 
 def character_in_words(character: str) -> str:
-    """An emoji or symbol as ``[clapper board]``, by its name in Unicode; another letter as ``\\u6620``."""
+    r"""Return an emoji or symbol by its Unicode name, as ``[clapper board]``; a letter as ``\u6620``."""
     if unicodedata.category(character) in _PICTURES and (name := unicodedata.name(character, "")):
         return f"[{name.lower()}]"
     return character.encode("unicode_escape").decode()
@@ -136,13 +136,13 @@ _UNDATED = datetime(1980, 1, 1, tzinfo=UTC)
 
 
 class RefusedAddress(FatalURLFetchingError):
-    """Something in the document asked for an address the report did not supply."""
+    """The document requested an address that the report did not supply."""
 
 
 class SuppliedOnly(URLFetcher):
-    """A fetcher that knows the report's own pictures and nothing else: no file, no network.
+    """A fetcher that knows only the report's own pictures: no file, no network.
 
-    It refuses loudly: WeasyPrint would log any lesser error and leave a hole in the page.
+    It raises because WeasyPrint would log any lesser error and leave a hole in the page.
     """
 
     def __init__(self, supplied: Mapping[str, bytes]) -> None:
@@ -150,18 +150,17 @@ class SuppliedOnly(URLFetcher):
         self._supplied = supplied
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> URLFetcherResponse:
-        """The picture at ``url``; raises :class:`RefusedAddress` for every other address."""
+        """Return the picture at ``url``; raise :class:`RefusedAddress` for every other address."""
         if url not in self._supplied:
             raise RefusedAddress(f"The report does not supply {url[:200]!r}.")
         return URLFetcherResponse(url, self._supplied[url], {"Content-Type": "image/jpeg"})
 
 
 def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequence[Attachment] = ()) -> bytes:
-    """The PDF's bytes, equal for equal input and fonts; ``pictures`` as for ``render_html``.
+    """Return the PDF's bytes, equal for equal input and fonts; ``pictures`` as for ``render_html``.
 
-    Follows PDF/A-3a and PDF/UA-1, with bookmarks; ``enclosed`` are attached. Characters that no
-    installed font can show stand in words (:mod:`reports.render.pdf`). Raises
-    :class:`ReportError` when the markup asks for anything but the pictures given.
+    It follows PDF/A-3a and PDF/UA-1, with bookmarks and ``enclosed`` attached. Characters without an
+    installed font are put into words. Raise :class:`ReportError` if the markup requests any other address.
     """
     # Numbered addresses: a path from an analysis.json never becomes part of a URL.
     address = {key: f"{SCHEME}{index}" for index, key in enumerate(pictures)}
@@ -182,11 +181,10 @@ def render_document(
     date: str,
     places: Mapping[str, str],
 ) -> bytes:
-    """A report's markup as PDF, as :func:`render_pdf` says.
+    """Render a report's markup as PDF; raises like :func:`render_pdf`.
 
-    ``supplied`` are the pictures it may ask for by address, ``date`` is that of ``enclosed``, ``places`` says
-    in words what its links lead to. Raises :class:`~reports.errors.ReportError` where the markup asks for
-    another address.
+    ``supplied`` are the pictures it may request by address, ``date`` is that of ``enclosed``, ``places``
+    names the targets of its links.
     """
     fetcher = SuppliedOnly(supplied)
 
@@ -224,32 +222,32 @@ def _typeset(
 
 
 class _Written(pydyf.Object):
-    """An object as bytes: pydyf would make them when it writes and again for the document's hash."""
+    """An object as bytes; otherwise pydyf would format it when writing and again for the document's hash."""
 
     data = b""
 
-    def __init__(self, each: pydyf.Object) -> None:
+    def __init__(self, pdf_object: pydyf.Object) -> None:
         super().__init__()
-        self.number, self.generation = each.number, each.generation
-        self.data = each.data
+        self.number, self.generation = pdf_object.number, pdf_object.generation
+        self.data = pdf_object.data
 
 
 def _write(pdf: pydyf.PDF) -> None:
-    """Turn each object into bytes, and compress each stream, once; nothing can be changed after it."""
-    for index, each in enumerate(pdf.objects):
-        if each.free == "f":
+    """Format each object and compress each stream once; nothing can be changed afterwards."""
+    for index, pdf_object in enumerate(pdf.objects):
+        if pdf_object.free == "f":
             continue
-        if isinstance(each, pydyf.Stream):
-            _compress(each)
+        if isinstance(pdf_object, pydyf.Stream):
+            _compress(pdf_object)
         else:
-            pdf.objects[index] = _Written(each)
+            pdf.objects[index] = _Written(pdf_object)
     add = pdf.add_object
 
-    def add_compressed(each: pydyf.Object) -> None:
+    def add_compressed(pdf_object: pydyf.Object) -> None:
         """For the streams of objects and references, which come while it writes."""
-        if isinstance(each, pydyf.Stream):
-            _compress(each)
-        add(each)
+        if isinstance(pdf_object, pydyf.Stream):
+            _compress(pdf_object)
+        add(pdf_object)
 
     pdf.add_object = add_compressed
 
@@ -263,23 +261,23 @@ def _compress(stream: pydyf.Stream) -> None:
 
 
 def _attachments(enclosed: Sequence[Attachment], date: str) -> list[weasyprint.Attachment]:
-    """WeasyPrint dates files by the clock unless told otherwise."""
+    """Return the attachments with their date; WeasyPrint would use the current time."""
     moment = timestamps.parse(date) if date else _UNDATED
     return [
         weasyprint.Attachment(
-            string=each.data,
-            name=each.name,
-            description=capitalize_first(each.holds),
+            string=attachment.data,
+            name=attachment.name,
+            description=capitalize_first(attachment.holds),
             created=moment,
             modified=moment,
-            relationship=each.relationship,
+            relationship=attachment.relationship,
         )
-        for each in enclosed
+        for attachment in enclosed
     ]
 
 
 def _places(view: ReportView) -> dict[str, str]:
-    """What links lead to, in words."""
+    """Name the targets of links."""
     with translation.speaking(view.language):
         places = {
             section.key: translation.gettext("Section %(heading)s", heading=section.heading)

@@ -30,29 +30,29 @@ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http:
 
 
 class _Null(pydyf.Object):
-    """Nothing, in the place of an object that is not needed.
+    """A null object in place of an object that is not needed.
 
-    pydyf leaves out objects that are free and yet counts them where it says which place an object has in its
-    stream (ISO 32000-1, 7.5.8.3): of all behind them the place would be wrong.
+    pydyf omits free objects, yet counts them in the object stream (ISO 32000-1, 7.5.8.3), so the index of all
+    following objects would be wrong.
     """
 
     data = b"null"
 
-    def __init__(self, each: pydyf.Object) -> None:
+    def __init__(self, pdf_object: pydyf.Object) -> None:
         super().__init__()
-        self.number, self.generation = each.number, each.generation
+        self.number, self.generation = pdf_object.number, pdf_object.generation
 
 
 def finish(pdf: pydyf.PDF, places: Mapping[str, str]) -> None:
-    """Complete a document WeasyPrint has rendered as ``pdf/a-3a``; ``places`` names the targets of links."""
+    """Complete a document that WeasyPrint rendered as ``pdf/a-3a``; ``places`` names the targets of links."""
     _declare(pdf)
     _set_artifacts(pdf)
-    for each in pdf.objects:
-        if isinstance(each, pydyf.Stream):
-            if each.extra.get("Subtype") == "/Image":
-                each.extra["Interpolate"] = "false"
-        elif isinstance(each, dict):
-            _complete(pdf, each, places)
+    for pdf_object in pdf.objects:
+        if isinstance(pdf_object, pydyf.Stream):
+            if pdf_object.extra.get("Subtype") == "/Image":
+                pdf_object.extra["Interpolate"] = "false"
+        elif isinstance(pdf_object, dict):
+            _complete(pdf, pdf_object, places)
     if "AF" in pdf.catalog:
         pdf.catalog["AF"] = pydyf.Array(dict.fromkeys(pdf.catalog["AF"]))
 
@@ -69,7 +69,7 @@ def _declare(pdf: pydyf.PDF) -> None:
 
 
 def _set_artifacts(pdf: pydyf.PDF) -> None:
-    """Turn marked content whose element hangs on no tree into artifacts: it stands in the margins."""
+    """Turn marked content outside the structure tree into artifacts: it is in the margins."""
     root = _at(pdf, pdf.catalog["StructTreeRoot"])
     reached = set(_below(pdf, root))
     numbers = _at(pdf, root["ParentTree"])["Nums"]
@@ -87,9 +87,9 @@ def _set_artifacts(pdf: pydyf.PDF) -> None:
                 items[index] = pydyf.Dictionary({"Type": "/Pagination"})
         for mcid in margin:
             own[mcid] = "null"
-    for number, each in enumerate(pdf.objects):
-        if _is_element(each) and each.reference not in reached:
-            pdf.objects[number] = _Null(each)
+    for number, pdf_object in enumerate(pdf.objects):
+        if _is_element(pdf_object) and pdf_object.reference not in reached:
+            pdf.objects[number] = _Null(pdf_object)
 
 
 def _below(pdf: pydyf.PDF, element: Any) -> Iterator[bytes]:
@@ -103,23 +103,23 @@ def _below(pdf: pydyf.PDF, element: Any) -> Iterator[bytes]:
                     waiting.append(child)
 
 
-def _is_element(each: Any) -> bool:
-    return isinstance(each, dict) and each.get("Type") == "/StructElem"
+def _is_element(pdf_object: Any) -> bool:
+    return isinstance(pdf_object, dict) and pdf_object.get("Type") == "/StructElem"
 
 
-def _complete(pdf: pydyf.PDF, each: dict[str, Any], places: Mapping[str, str]) -> None:
-    kind = each.get("S") if each.get("Type") == "/StructElem" else each.get("Subtype")
+def _complete(pdf: pydyf.PDF, element: dict[str, Any], places: Mapping[str, str]) -> None:
+    kind = element.get("S") if element.get("Type") == "/StructElem" else element.get("Subtype")
     if kind == "/TH":
-        row = _at(pdf, each["P"])
+        row = _at(pdf, element["P"])
         group = _at(pdf, row["P"]) if row.get("S") == "/TR" else row
-        each["A"]["Scope"] = "/Column" if group.get("S") == "/THead" else "/Row"
+        element["A"]["Scope"] = "/Column" if group.get("S") == "/THead" else "/Row"
     elif kind == "/Figure":
-        left, top, right, bottom = (_PX * value for value in each["A"]["BBox"])
-        height = _at(pdf, each["Pg"])["MediaBox"][3]
-        each["A"]["BBox"] = pydyf.Array([left, height - bottom, right, height - top])
-    elif kind == "/Link" and "Dest" in each:
-        target = str(each["Dest"].string)
-        each["Contents"] = pydyf.String(places.get(target, target))
+        left, top, right, bottom = (_PX * value for value in element["A"]["BBox"])
+        height = _at(pdf, element["Pg"])["MediaBox"][3]
+        element["A"]["BBox"] = pydyf.Array([left, height - bottom, right, height - top])
+    elif kind == "/Link" and "Dest" in element:
+        target = str(element["Dest"].string)
+        element["Contents"] = pydyf.String(places.get(target, target))
 
 
 DIGITS = 64
@@ -130,7 +130,7 @@ _FOUND = re.compile(_BEFORE + rb"([0-9a-f]{64})\)")
 
 
 def with_digest(document: bytes) -> bytes:
-    """``document`` with its digest in the place of :data:`PLACEHOLDER`; ValueError where there is none."""
+    """Return ``document`` with its digest in place of :data:`PLACEHOLDER`; raise ValueError without one."""
     places = list(re.finditer(_BEFORE + PLACEHOLDER + rb"\)", document))
     if not places:
         raise ValueError("the PDF has no placeholder for its digest")
@@ -140,9 +140,9 @@ def with_digest(document: bytes) -> bytes:
 
 
 def covered_length(document: bytes) -> int | None:
-    """Where the revision ends that a digest in ``document`` covers; None where none of them fits.
+    """Return the end of the revision that a digest in ``document`` covers, None if no digest is right.
 
-    What follows, if anything, was added later, as a signature is.
+    Anything after it was added later, such as a signature.
     """
     for place in reversed(list(_FOUND.finditer(document))):
         start, end = place.span(1)
@@ -155,5 +155,5 @@ def covered_length(document: bytes) -> int | None:
 
 
 def states_digest(document: bytes) -> bool:
-    """Whether ``document`` states a digest of itself, fitting or not."""
+    """Return whether ``document`` states a digest of itself, right or wrong."""
     return _FOUND.search(document) is not None

@@ -15,15 +15,15 @@ from reports.report_view import ReportInputs, report_view
 def write_result(analysis: Analysis, folder: Path) -> None:
     """Write ``analysis.json``, ``case.json`` and ``manifest.json`` into ``folder``, the manifest last.
 
-    ``folder`` holds the pictures the analysis names; the manifest lists them. Raises ``OSError`` where one of
-    them cannot be read, :class:`~reports.errors.ReportError` where one lies outside the folder.
+    ``folder`` holds the pictures that the analysis names; the manifest lists them. Raise ``OSError`` if one
+    cannot be read, :class:`~reports.errors.ReportError` if one lies outside the folder.
     """
     case = CaseDetails().with_time_zone()
-    kept = report_view(analysis, folder, ReportInputs(case=case)).kept
+    pictures = report_view(analysis, folder, ReportInputs(case=case)).kept
     texts = {ANALYSIS: analysis.to_json().encode(), CASE: case.to_json().encode()}
     for name, data in texts.items():
         write_atomically(folder / name, data)
-    listed = file_entries(folder, {*texts, *kept})
-    stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
-    for name, data in reversed(manifest_files(stated, case=texts[CASE]).items()):
+    entries = file_entries(folder, {*texts, *pictures})
+    manifest_ = new_manifest(analysis, "result").model_copy(update={"files": entries})
+    for name, data in reversed(manifest_files(manifest_, case=texts[CASE]).items()):
         write_atomically(folder / name, data)

@@ -41,22 +41,21 @@ def write_report(
 ) -> None:
     """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
-    ``folder`` holds the pictures the analysis names. ``check`` is what hashing the exhibit again, just now,
-    has shown; ``laboratory`` is the text of a ``laboratory.json``, which is kept there as well;
-    ``language_code`` is the language of the report. Each file appears whole or not at all, the manifest
-    last. Raises :class:`~reports.errors.ReportError` when a picture lies outside the folder or cannot be
-    read, before anything is written.
+    ``folder`` holds the pictures that the analysis names. ``check`` is the result of hashing the exhibit
+    again; ``laboratory`` is the text of a ``laboratory.json``, which is stored there too. Each file is
+    written completely or not at all, the manifest last. Raise :class:`~reports.errors.ReportError` before
+    anything is written if a picture lies outside the folder or cannot be read.
     """
     inputs = ReportInputs(case=case, check=check, laboratory=laboratory, language_code=language_code)
     write_files(analysis, analysis.to_json().encode(), folder, folder, inputs)
 
 
 def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs: ReportInputs) -> None:
-    """As :func:`write_report`, with ``text`` the exact bytes of analysis.json and results in ``out``.
+    """Write a report like :func:`write_report`, from the exact bytes of analysis.json, into ``out``.
 
-    The pictures, and comparisons kept in ``folder``, are copied there, so that ``out`` is complete by itself.
-    What only an earlier result there had is removed; files that its manifest does not list stay.
-    Laboratory and second review are those kept there unless given; comparisons are always those kept.
+    Pictures and comparisons in ``folder`` are copied, so that ``out`` is complete. Files that only an earlier
+    result had are removed; files that its manifest does not list stay. Laboratory and second review are those
+    in ``folder`` unless given; comparisons are always those in ``folder``.
     """
     case = (inputs.case or CaseDetails()).with_time_zone()
     inputs = replace(
@@ -73,12 +72,12 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
         _copy((*view.kept, *view.comparison_files), folder, out)
     beside_it = {ANALYSIS: text, CASE: case.to_json().encode(), **inputs.files()}
     _write_all(beside_it | {REPORT_HTML: page, REPORT_PDF: document}, out)
-    listed = file_entries(
+    entries = file_entries(
         out, {ANALYSIS, REPORT_HTML, REPORT_PDF, *beside_it, *view.kept, *view.comparison_files}
     )
-    stated = new_manifest(analysis, "result").model_copy(update={"files": listed})
-    manifest = manifest_files(stated, case=beside_it[CASE], custody=inputs.custody)
-    for name in set(earlier) - {entry.path for entry in listed}:
+    manifest_ = new_manifest(analysis, "result").model_copy(update={"files": entries})
+    manifest = manifest_files(manifest_, case=beside_it[CASE], custody=inputs.custody)
+    for name in set(earlier) - {entry.path for entry in entries}:
         (out / name).unlink(missing_ok=True)
     if MANIFEST_SIGNATURE not in manifest:  # an earlier result's says nothing of this one
         (out / MANIFEST_SIGNATURE).unlink(missing_ok=True)
@@ -88,10 +87,10 @@ def write_files(analysis: Analysis, text: bytes, folder: Path, out: Path, inputs
 def write_reports_alone(
     analysis: Analysis, text: bytes, folder: Path, out: Path, inputs: ReportInputs
 ) -> None:
-    """Write ``report.html`` and ``report.pdf`` with what reviewers say into ``out``, and nothing else.
+    """Write only ``report.html`` and ``report.pdf``, with the reviewers' annotations, into ``out``.
 
     ``text`` is the exact bytes of analysis.json. The result in ``folder``, whose manifest covers its own
-    reports, stays as it is. Case details, custody log, laboratory and second review are those kept there
+    reports, stays unchanged. Case details, custody log, laboratory and second review are those in ``folder``
     unless given; the last two are written beside the reports.
     """
     case = read_case(folder) if inputs.case is None else inputs.case
@@ -109,14 +108,14 @@ def _rendered(
     enclosed: Sequence[Attachment],
     comparisons: Sequence[KeptComparison],
 ) -> tuple[bytes, bytes]:
-    """The report as HTML and as PDF."""
+    """Render the report as HTML and as PDF."""
     root = comparisons[0].root if comparisons else None
     pictures = embed(folder, [picture.key for picture in view.pictures], root)
     return render_html(view, pictures, enclosed).encode(), render_pdf(view, pictures, enclosed)
 
 
 def _with_kept(inputs: ReportInputs, folder: Path) -> ReportInputs:
-    """With the laboratory and the second review kept in the folder of the result, where none is given."""
+    """Add the laboratory and the second review stored in the folder, if none is given."""
     return replace(
         inputs,
         laboratory=kept(folder, LABORATORY) if inputs.laboratory is None else inputs.laboratory,
@@ -131,6 +130,6 @@ def _copy(paths: Iterable[str], folder: Path, out: Path) -> None:
 
 
 def _write_all(files: Mapping[str, bytes], out: Path) -> None:
-    """In the given order, each whole or not at all."""
+    """Write the files in the given order, each completely or not at all."""
     for name, data in files.items():
         write_atomically(out / name, data)

@@ -16,10 +16,10 @@ LEAST = 5  # units below which no interval is stated
 
 @dataclass(frozen=True)
 class Reliability:
-    """Alpha of ``units`` that two or more judged; None where all say the same, so that it is not defined.
+    """Krippendorff's alpha of ``units`` judged by two or more; None if all judgements are the same.
 
-    ``share`` is the share of pairs of judgements that agree; ``low`` and ``high`` the 95 % interval of alpha
-    by drawing units anew (percentiles), None for too few units.
+    ``share`` is the share of agreeing pairs; ``low`` and ``high`` are the 95 % bootstrap interval of alpha,
+    None for too few units.
     """
 
     units: int
@@ -30,7 +30,7 @@ class Reliability:
 
 
 def reliability(units: Iterable[Sequence[str]]) -> Reliability:
-    """Of units, each the values that it was given; those with fewer than two count for nothing."""
+    """Return the reliability of units, each a list of values; units with fewer than two are ignored."""
     kinds = Counter(tuple(sorted(unit)) for unit in units if len(unit) > 1)
     if not kinds:
         return Reliability(0, None, None)
@@ -45,16 +45,16 @@ def reliability(units: Iterable[Sequence[str]]) -> Reliability:
     low = high = None
     if total >= LEAST:
         drawn = np.random.default_rng(_SEED).multinomial(total, counts / counts.sum(), size=_DRAWS)
-        found = _alphas(drawn.astype(np.float64), tables)
+        alphas = _alphas(drawn.astype(np.float64), tables)
         # Draws in which all say the same show full agreement.
-        low, high = (float(each) for each in np.percentile(np.nan_to_num(found, nan=1.0), (2.5, 97.5)))
+        low, high = (float(limit) for limit in np.percentile(np.nan_to_num(alphas, nan=1.0), (2.5, 97.5)))
     return Reliability(total, share, float(alpha), low, high)
 
 
 def _coincidences(unit: Sequence[str], values: Sequence[str]) -> NDArray[np.float64]:
-    """The pairs of a unit's values, (k, k), each weighted by one less than how many values there are."""
-    given = np.array([unit.count(value) for value in values], np.float64)
-    return (np.outer(given, given) - np.diag(given)) / (len(unit) - 1)
+    """Count the pairs of a unit's values, (k, k), weighted by one over the number of values minus one."""
+    counts_ = np.array([unit.count(value) for value in values], np.float64)
+    return (np.outer(counts_, counts_) - np.diag(counts_)) / (len(unit) - 1)
 
 
 def _agreeing(tables: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,11 +63,11 @@ def _agreeing(tables: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _alphas(counts: NDArray[np.float64], tables: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Alpha for each row of ``counts``, how often each kind of unit occurs; NaN where it is not defined."""
+    """Return alpha for each row of ``counts`` of kinds of units; NaN where it is not defined."""
     pairs = np.tensordot(counts, tables, axes=1)  # (n, k, k)
     totals = pairs.sum(axis=2)  # (n, k): how often each value was given
-    all_ = totals.sum(axis=1)
-    expected = 1 - (totals * (totals - 1)).sum(axis=1) / (all_ * (all_ - 1))
+    total = totals.sum(axis=1)
+    expected = 1 - (totals * (totals - 1)).sum(axis=1) / (total * (total - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = 1 - (1 - _agreeing(pairs)) / expected
-    return np.where(expected > 0, found, np.nan)
+        alphas = 1 - (1 - _agreeing(pairs)) / expected
+    return np.where(expected > 0, alphas, np.nan)

@@ -31,23 +31,23 @@ _FIELDS = {
     "": N_("The annotation"),
 }
 _PROBLEMS = {
-    "union_tag_invalid": N_("This kind of annotation is not known."),
-    "union_tag_not_found": N_("This kind of annotation is not known."),
+    "union_tag_invalid": N_("This kind of annotation is unknown."),
+    "union_tag_not_found": N_("This kind of annotation is unknown."),
     "extra_forbidden": N_("%(what)s is not a field of this kind of annotation."),
 }
 
 
 class AnnotationFileError(ReportError):
-    """An annotation file, or one annotation, cannot be used; the message says why."""
+    """An annotation file, or one annotation, cannot be used."""
 
 
 class NoAnnotationFileError(AnnotationFileError, WrongFileError):
-    """A file is none of annotations."""
+    """The file is not an annotation file."""
 
 
 @dataclass(frozen=True)
 class SavedAnnotations:
-    """The content of an annotation file, with its checksum verified; ``annotations`` in order of time."""
+    """Content of an annotation file with a verified checksum; ``annotations`` are sorted by time."""
 
     analysis: str
     analysis_sha256: str
@@ -56,16 +56,16 @@ class SavedAnnotations:
 
 
 def to_json(annotation: Annotation) -> dict[str, Any]:
-    """An annotation as JSON values: moments and seconds to the millisecond, nothing that is not said."""
+    """Return an annotation as JSON values: times to the millisecond, without empty fields."""
     values = annotation.model_dump(mode="json", exclude_none=True)
     values["made"] = iso_milliseconds(annotation.made)
     return {name: _rounded(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def parse(values: object) -> Annotation:
-    """An annotation out of JSON values, its times to the millisecond.
+    """Parse an annotation from JSON values, with times to the millisecond.
 
-    Raises :class:`AnnotationFileError` that says in words what is wrong with it.
+    Raise :class:`AnnotationFileError` that states the problem in a sentence.
     """
     try:
         return ANNOTATION.validate_python(to_json(ANNOTATION.validate_python(values)))
@@ -76,15 +76,15 @@ def parse(values: object) -> Annotation:
 
 
 def canonical(value: object) -> str:
-    """JSON with sorted keys and no spaces, character by character what the bundle's page makes of it.
+    """Return JSON with sorted keys and no spaces, identical to what the bundle's page writes.
 
-    The two print numbers alike from 0.0001 up to 10 ** 21, once whole ones lose their ``.0``.
+    Python and JavaScript print numbers alike from 0.0001 to 10 ** 21, once whole ones lose their ``.0``.
     """
     return json.dumps(_numbers(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def checksum(annotations: list[dict[str, Any]]) -> str:
-    """SHA-256 over the canonical text of annotations given as JSON values."""
+    """Return the SHA-256 of the canonical text of annotations given as JSON values."""
     return hashlib.sha256(canonical(annotations).encode()).hexdigest()
 
 
@@ -96,7 +96,7 @@ def file_text(
     exhibit_sha256: str,
     saved: datetime,
 ) -> str:
-    """The text of an annotation file."""
+    """Return the text of an annotation file."""
     values = [to_json(annotation) for annotation in sorted(annotations, key=sort_key)]
     document = {
         _MARK: VERSION,
@@ -111,7 +111,7 @@ def file_text(
 
 
 def read_file(data: bytes) -> SavedAnnotations:
-    """Parse an annotation file; raises :class:`AnnotationFileError` with the reason why not."""
+    """Parse an annotation file; raise :class:`AnnotationFileError` with the reason if it is invalid."""
     try:
         document = (
             None if is_crowded(data) else json.loads(data.decode("utf-8-sig"), parse_constant=_no_number)
@@ -119,34 +119,35 @@ def read_file(data: bytes) -> SavedAnnotations:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
-        raise NoAnnotationFileError(N_("This is not an annotation file saved by a bundle's page."))
+        raise NoAnnotationFileError(N_("This is not an annotation file saved by the page of a bundle."))
     if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
         raise AnnotationFileError(
-            N_("A newer Reelproof saved this file. Update this one, then import it again.")
+            N_(
+                "This file was saved by a newer version of Reelproof. Update Reelproof, then import the "
+                "file again."
+            )
         )
-    given = document.get("annotations")
+    values = document.get("annotations")
     about: dict[str, Any] = {
         name: document.get(name) for name in ("analysis", "analysis_sha256", "exhibit_sha256")
     }
-    if not isinstance(given, list) or not all(isinstance(text, str) for text in about.values()):
+    if not isinstance(values, list) or not all(isinstance(text, str) for text in about.values()):
         raise AnnotationFileError(
-            N_("The annotation file is not complete. Save it again from the bundle's page.")
+            N_("The annotation file is incomplete. Save it again from the page of the bundle.")
         )
     try:
-        sum_now = checksum(given)
+        sum_now = checksum(values)
     except (ValueError, RecursionError):  # characters that stand for nothing
         sum_now = ""
     if sum_now != document.get("sha256"):
-        raise AnnotationFileError(
-            N_("The file was changed after it was saved, so nothing of it is taken in.")
-        )
-    return SavedAnnotations(**about, annotations=_parse_all(given))
+        raise AnnotationFileError(N_("The file was changed after it was saved, so none of it was imported."))
+    return SavedAnnotations(**about, annotations=_parse_all(values))
 
 
 def annotations_of(text: bytes | None, analysis: bytes) -> tuple[Annotation, ...]:
-    """What is said in an annotation file, if there is one, of the ``analysis`` with this text.
+    """Return the annotations in a file, if any, of the ``analysis`` with this text.
 
-    Raises :class:`AnnotationFileError` for one that was changed or is about another analysis.
+    Raise :class:`AnnotationFileError` if the file was changed or is about another analysis.
     """
     if text is None:
         return ()
@@ -161,26 +162,28 @@ def annotations_of(text: bytes | None, analysis: bytes) -> tuple[Annotation, ...
     return saved.annotations
 
 
-def _parse_all(given: list[Any]) -> tuple[Annotation, ...]:
-    found: dict[str, Annotation] = {}
-    for number, values in enumerate(given, 1):
+def _parse_all(json_values: list[Any]) -> tuple[Annotation, ...]:
+    parsed: dict[str, Annotation] = {}
+    for number, values in enumerate(json_values, 1):
         try:
             annotation = parse(values)
         except AnnotationFileError as problem:
             raise AnnotationFileError(
                 N_("Annotation %(number)s of the file: %(problem)s") % {"number": number, "problem": problem}
             ) from None
-        if annotation.id in found:
-            raise AnnotationFileError(N_("Annotation %(number)s is in the file twice.") % {"number": number})
-        found[annotation.id] = annotation
-    return tuple(sorted(found.values(), key=sort_key))
+        if annotation.id in parsed:
+            raise AnnotationFileError(
+                N_("The file contains annotation %(number)s twice.") % {"number": number}
+            )
+        parsed[annotation.id] = annotation
+    return tuple(sorted(parsed.values(), key=sort_key))
 
 
 def _numbers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _numbers(each) for name, each in value.items()}
+        return {name: _numbers(element) for name, element in value.items()}
     if isinstance(value, list):
-        return [_numbers(each) for each in value]
+        return [_numbers(element) for element in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -37,36 +37,36 @@ from reports.wording.verdict_sentence import segment_name
 
 
 def counts_in_words(analysis: Analysis, opinions: Sequence[Annotation], unverified: int) -> tuple[str, ...]:
-    """A sentence for each; ``unverified`` annotations are not among ``opinions``."""
+    """Count the opinions, one sentence per subject; ``unverified`` annotations are not among ``opinions``."""
     lines = [_of_reviewers(opinions)]
-    if exhibit := [each.verdict for each in opinions if isinstance(each, ExhibitAnnotation)]:
+    if exhibit := [opinion.verdict for opinion in opinions if isinstance(opinion, ExhibitAnnotation)]:
         verdict = gettext(analysis.verdict.value)
         lines.append(
             gettext("The verdict “%(verdict)s”: %(counts)s.", verdict=verdict, counts=_counts(exhibit))
         )
-    if segments := [each for each in opinions if isinstance(each, SegmentAnnotation)]:
+    if segments := [opinion for opinion in opinions if isinstance(opinion, SegmentAnnotation)]:
         lines += _of_segments(analysis, segments)
-    lines += _of_stretches(analysis, [each for each in opinions if isinstance(each, SpanAnnotation)])
+    lines += _of_stretches(analysis, [opinion for opinion in opinions if isinstance(opinion, SpanAnnotation)])
     if unverified:
         words = plural(unverified, "annotation", "annotations")
         lines.append(
-            gettext("Not counted: %(words)s imported for authors who are not verified.", words=words)
+            gettext("Not counted: %(words)s imported under the names of unverified authors.", words=words)
         )
     return tuple(lines)
 
 
 def _of_stretches(analysis: Analysis, spans: Sequence[SpanAnnotation]) -> Iterator[str]:
-    """How many stretches were marked as manipulated, by how much of them the machine flagged."""
+    """Count intervals marked as manipulated by how much of them the machine flagged."""
     flagged = flagged_segments(analysis.persons, analysis.segments)
-    counted = Counter(flagged_of(each, flagged) for each in spans if each.verdict == "manipulated")
+    counted = Counter(flagged_of(span, flagged) for span in spans if span.verdict == "manipulated")
     if missed := counted[Flagged.NOTHING]:
         yield gettext(
-            "Marked as manipulated and not flagged by the machine: %(stretches)s.",
+            "Marked as manipulated but not flagged by the machine: %(stretches)s.",
             stretches=plural(missed, "stretch", "stretches"),
         )
     if also := counted[Flagged.PART] + counted[Flagged.ALL]:
         yield gettext(
-            "Marked as manipulated and flagged by the machine as well, at least in part: %(stretches)s.",
+            "Marked as manipulated and, at least in part, also flagged by the machine: %(stretches)s.",
             stretches=plural(also, "stretch", "stretches"),
         )
 
@@ -74,43 +74,43 @@ def _of_stretches(analysis: Analysis, spans: Sequence[SpanAnnotation]) -> Iterat
 def _of_reviewers(opinions: Sequence[Annotation]) -> str:
     if not opinions:
         return gettext("No reviewer has annotated this analysis.")
-    reviewers = plural(len({each.author for each in opinions}), "reviewer", "reviewers")
+    reviewers = plural(len({opinion.author for opinion in opinions}), "reviewer", "reviewers")
     return gettext("%(reviewers)s annotated this analysis.", reviewers=reviewers)
 
 
 def _of_segments(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> list[str]:
-    """What was said of flagged segments, and apart from that of those looked at and not flagged."""
+    """Count opinions on flagged segments, and separately on segments that are not flagged."""
     still = analysis.media.still
-    unflagged = {each.id for each in unflagged_segments(analysis.persons, analysis.segments)}
+    unflagged = {segment.id for segment in unflagged_segments(analysis.persons, analysis.segments)}
     lines = []
-    if of_flagged := [each for each in annotated if each.segment not in unflagged]:
+    if of_flagged := [segment for segment in annotated if segment.segment not in unflagged]:
         count = len(analysis.segments) - len(unflagged)
         names = ("flagged face", "flagged faces") if still else ("segment", "segments")
         lines.append(
             gettext(
                 "Of %(segments)s, %(annotated)s annotated: %(counts)s.",
                 segments=plural(count, *names),
-                annotated=len({each.segment for each in of_flagged}),
-                counts=_counts(each.verdict for each in of_flagged),
+                annotated=len({segment.segment for segment in of_flagged}),
+                counts=_counts(segment.verdict for segment in of_flagged),
             )
         )
-    if of_others := [each for each in annotated if each.segment in unflagged]:
+    if of_others := [segment for segment in annotated if segment.segment in unflagged]:
         names = ("face", "faces") if still else ("segment", "segments")
         lines.append(
             gettext(
                 "Looked at, not flagged: of %(segments)s, %(annotated)s annotated: %(counts)s.",
                 segments=plural(len(unflagged), *names),
-                annotated=len({each.segment for each in of_others}),
-                counts=_counts((each.verdict for each in of_others), flagged=False),
+                annotated=len({segment.segment for segment in of_others}),
+                counts=_counts((segment.verdict for segment in of_others), flagged=False),
             )
         )
     return lines
 
 
 def _counts(verdicts: Iterable[str], *, flagged: bool = True) -> str:
-    """How many said what, of the machine's findings or of what was not ``flagged``."""
-    given = Counter(verdicts)
-    agree, disagree, unsure = given["agree"], given["disagree"], given["unsure"]
+    """Count the opinions, on the machine's findings or on segments that are not ``flagged``."""
+    counter = Counter(verdicts)
+    agree, disagree, unsure = counter["agree"], counter["disagree"], counter["unsure"]
     if flagged:
         for_it = ngettext("%(num)s agrees", "%(num)s agree", agree)
         against = ngettext("%(num)s disagrees", "%(num)s disagree", disagree)
@@ -138,18 +138,17 @@ _OF_UNFLAGGED = {
 }
 _MARKED = {
     Flagged.NOTHING: N_("Manipulated; the machine did not flag it"),
-    Flagged.PART: N_("Manipulated; the machine flagged a part of it"),
-    Flagged.ALL: N_("Manipulated; the machine flagged it as well"),
+    Flagged.PART: N_("Manipulated; the machine flagged part of it"),
+    Flagged.ALL: N_("Manipulated; the machine flagged it too"),
 }
 
 
 @dataclass(frozen=True)
 class AnnotationView:
-    """One annotation in words.
+    """One annotation.
 
-    ``mark`` is ``agree``, ``disagree``, ``unsure`` or ``none``; ``direction`` is that of the note;
-    ``fate`` says what became of one that no longer stands; ``imported_by`` is empty where the author
-    is verified.
+    ``mark`` is ``agree``, ``disagree``, ``unsure`` or ``none``; ``direction`` is that of the note; ``fate``
+    tells why it is no longer current; ``imported_by`` is empty if the author is verified.
     """
 
     about: str
@@ -166,11 +165,10 @@ class AnnotationView:
 
 @dataclass(frozen=True)
 class ReviewerView:
-    """All annotations of an analysis: what stands of them, who is who after them, and what stood before.
+    """All annotations of an analysis: current ones, resulting persons, and earlier ones.
 
-    ``unverified`` is what stands of those imported for authors who did not hand them in themselves.
-    ``until`` is when the newest was made, ``sha256`` that of their canonical text; both are empty
-    where there are none.
+    ``unverified`` are current annotations imported under other people's names. ``until`` is the time of the
+    newest, ``sha256`` that of their canonical text; both are empty without annotations.
     """
 
     summary: tuple[str, ...]
@@ -184,39 +182,47 @@ class ReviewerView:
 
 
 def reviewer_view(analysis: Analysis, annotations: Iterable[Annotation]) -> ReviewerView:
-    """Put annotations of an analysis into words."""
-    said = sorted(annotations, key=sort_key)
-    stands = [each for each in current(said) if verified(each)]
-    opinions = [each for each in stands if isinstance(each, WithVerdict)]
-    acts = [each for each in stands if isinstance(each, PersonRename | PersonMerge | PersonSplit)]
+    """Describe the annotations of an analysis."""
+    ordered = sorted(annotations, key=sort_key)
+    current_ones = [annotation for annotation in current(ordered) if verified(annotation)]
+    opinions = [annotation for annotation in current_ones if isinstance(annotation, WithVerdict)]
+    acts = [
+        annotation
+        for annotation in current_ones
+        if isinstance(annotation, PersonRename | PersonMerge | PersonSplit)
+    ]
     starts = {segment.id: segment.start for segment in analysis.segments}
 
-    def place(each: Annotation) -> tuple[bool, float]:
+    def place(annotation: Annotation) -> tuple[bool, float]:
         """The exhibit first, then in order of the video; the order of time for each thing is kept."""
         start = (
-            starts.get(each.segment, 0.0)
-            if isinstance(each, SegmentAnnotation)
-            else getattr(each, "start", 0.0)
+            starts.get(annotation.segment, 0.0)
+            if isinstance(annotation, SegmentAnnotation)
+            else getattr(annotation, "start", 0.0)
         )
-        return not isinstance(each, ExhibitAnnotation), start
+        return not isinstance(annotation, ExhibitAnnotation), start
 
-    fates = _fates(said)
-    unverified = _unverified(analysis, said)
+    fates = _fates(ordered)
+    unverified = _unverified(analysis, ordered)
     return ReviewerView(
         summary=counts_in_words(analysis, opinions, len(unverified)),
-        annotations=tuple(_in_words(analysis, each) for each in sorted(opinions, key=place)),
-        persons=tuple(_in_words(analysis, each) for each in acts),
+        annotations=tuple(_in_words(analysis, annotation) for annotation in sorted(opinions, key=place)),
+        persons=tuple(_in_words(analysis, annotation) for annotation in acts),
         unverified=unverified,
-        history=tuple(_in_words(analysis, each, fates[each.id]) for each in said if each.id in fates),
-        until=formatting.moment(said[-1].made) if said else "",
-        until_iso=timestamps.iso_seconds(said[-1].made) if said else "",
-        sha256=checksum([to_json(each) for each in said]) if said else "",
+        history=tuple(
+            _in_words(analysis, annotation, fates[annotation.id])
+            for annotation in ordered
+            if annotation.id in fates
+        ),
+        until=formatting.moment(ordered[-1].made) if ordered else "",
+        until_iso=timestamps.iso_seconds(ordered[-1].made) if ordered else "",
+        sha256=checksum([to_json(annotation) for annotation in ordered]) if ordered else "",
     )
 
 
-def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> AnnotationView:
-    content = _content(analysis, said)
-    note = readable(getattr(said, "note", ""))
+def _in_words(analysis: Analysis, annotation: Annotation, fate: str = "") -> AnnotationView:
+    content = _content(analysis, annotation)
+    note = readable(getattr(annotation, "note", ""))
     return AnnotationView(
         about=content.about,
         when=content.when,
@@ -224,36 +230,38 @@ def _in_words(analysis: Analysis, said: Annotation, fate: str = "") -> Annotatio
         mark=content.mark,
         note=note,
         direction=direction(note),
-        author=one_line(said.author),
-        made=formatting.moment(said.made),
-        imported_by=one_line(said.imported_by or ""),
+        author=one_line(annotation.author),
+        made=formatting.moment(annotation.made),
+        imported_by=one_line(annotation.imported_by or ""),
         fate=fate,
     )
 
 
-def _unverified(analysis: Analysis, said: Sequence[Annotation]) -> tuple[AnnotationView, ...]:
-    """What was imported for others and stands, and what of it was to withdraw something and did not."""
-    stands = {each.id for each in current(said)}
-    effective = {each.id for each in withdrawals(said).values()}
-    by_id = {each.id: each for each in said}
-    found = []
-    for each in said:
-        if verified(each):
+def _unverified(analysis: Analysis, annotations: Sequence[Annotation]) -> tuple[AnnotationView, ...]:
+    """Return current annotations imported for others, and imported withdrawals without effect."""
+    current_ids = {annotation.id for annotation in current(annotations)}
+    effective = {annotation.id for annotation in withdrawals(annotations).values()}
+    by_id = {annotation.id: annotation for annotation in annotations}
+    views = []
+    for annotation in annotations:
+        if verified(annotation):
             continue
-        if each.id in stands:
-            found.append(_in_words(analysis, each))
-        elif isinstance(each, Withdrawal) and each.id not in effective:
-            view = _in_words(analysis, each)
-            if (other := by_id.get(each.about)) is not None:
+        if annotation.id in current_ids:
+            views.append(_in_words(analysis, annotation))
+        elif isinstance(annotation, Withdrawal) and annotation.id not in effective:
+            view = _in_words(analysis, annotation)
+            if (other := by_id.get(annotation.about)) is not None:
                 view = replace(view, about=_about_and_author(analysis, other))
-            found.append(
-                replace(view, verdict=gettext("To be withdrawn; without effect, since not verified"))
+            views.append(
+                replace(
+                    view, verdict=gettext("Withdrawal without effect, because its author is not verified")
+                )
             )
-    return tuple(found)
+    return tuple(views)
 
 
 class _Content(NamedTuple):
-    """What an annotation is about, what it says, and its mark; ``when`` is its place in time, if any."""
+    """Subject, text and mark of an annotation; ``when`` is its place in time, if any."""
 
     about: str
     verdict: str
@@ -261,81 +269,83 @@ class _Content(NamedTuple):
     when: str = ""
 
 
-def _of_span(analysis: Analysis, said: SpanAnnotation) -> _Content:
-    who = gettext(", person %(person)s", person=said.person) if said.person else ""
-    about, when = gettext("Marked stretch%(who)s", who=who), time_span(said.start, said.end)
-    if said.verdict != "manipulated":
+def _of_span(analysis: Analysis, span: SpanAnnotation) -> _Content:
+    person = gettext(", person %(person)s", person=span.person) if span.person else ""
+    about, when = gettext("Marked stretch%(who)s", who=person), time_span(span.start, span.end)
+    if span.verdict != "manipulated":
         return _Content(about, gettext("Unsure"), "unsure", when)
-    how_much = flagged_of(said, flagged_segments(analysis.persons, analysis.segments))
+    how_much = flagged_of(span, flagged_segments(analysis.persons, analysis.segments))
     mark = "agree" if how_much is Flagged.ALL else "disagree"
     return _Content(about, gettext(_MARKED[how_much]), mark, when)
 
 
-def _content(analysis: Analysis, said: Annotation) -> _Content:
-    match said:
+def _content(analysis: Analysis, annotation: Annotation) -> _Content:
+    match annotation:
         case SegmentAnnotation():
-            return _about_segment(analysis, said)
+            return _about_segment(analysis, annotation)
         case ExhibitAnnotation():
-            return _Content(gettext("The whole exhibit"), _OPINION[said.verdict], said.verdict)
+            return _Content(gettext("The whole exhibit"), _OPINION[annotation.verdict], annotation.verdict)
         case SpanAnnotation():
-            return _of_span(analysis, said)
+            return _of_span(analysis, annotation)
         case PersonRename():
             return _Content(
-                gettext("Person %(person)s", person=said.person),
-                gettext("Is called “%(one_line)s”", one_line=one_line(said.name)),
+                gettext("Person %(person)s", person=annotation.person),
+                gettext("Named “%(one_line)s”", one_line=one_line(annotation.name)),
             )
         case PersonMerge():
             return _Content(
-                gettext("Persons %(person)s and %(into)s", person=said.person, into=said.into),
-                gettext("Are the same face, counted as %(into)s", into=said.into),
+                gettext("Persons %(person)s and %(into)s", person=annotation.person, into=annotation.into),
+                gettext("Are the same face, counted as %(into)s", into=annotation.into),
             )
         case PersonSplit():
-            tracks = plural(len(said.tracks), "track", "tracks")
+            tracks = plural(len(annotation.tracks), "track", "tracks")
             return _Content(
-                gettext("Person %(person)s", person=said.person),
-                gettext("Is more than one: %(tracks)s of another face split off", tracks=tracks),
+                gettext("Person %(person)s", person=annotation.person),
+                gettext("Is more than one person: %(tracks)s of another face split off", tracks=tracks),
             )
         case Withdrawal():
             return _Content(gettext("An earlier annotation"), gettext("Withdrawn"))
         case _:
-            assert_never(said)
+            assert_never(annotation)
 
 
-def _about_and_author(analysis: Analysis, said: Annotation) -> str:
+def _about_and_author(analysis: Analysis, annotation: Annotation) -> str:
     return gettext(
-        "%(about)s, by %(author)s", about=_content(analysis, said).about, author=one_line(said.author)
+        "%(about)s, by %(author)s",
+        about=_content(analysis, annotation).about,
+        author=one_line(annotation.author),
     )
 
 
-def _about_segment(analysis: Analysis, said: SegmentAnnotation) -> _Content:
+def _about_segment(analysis: Analysis, annotation: SegmentAnnotation) -> _Content:
     still = analysis.media.still
-    segment = next((each for each in analysis.segments if each.id == said.segment), None)
+    segment = next((candidate for candidate in analysis.segments if candidate.id == annotation.segment), None)
     flagged = segment not in unflagged_segments(analysis.persons, analysis.segments)
-    about, when = segment_name(said.segment, still=still, flagged=flagged), ""
+    about, when = segment_name(annotation.segment, still=still, flagged=flagged), ""
     if segment is not None:
         about = gettext("%(name)s, person %(person)s", name=about, person=segment.person)
         when = "" if still else time_span(segment.start, segment.end)
     words = _OPINION if flagged else _OF_UNFLAGGED
-    return _Content(about, words[said.verdict], said.verdict, when)
+    return _Content(about, words[annotation.verdict], annotation.verdict, when)
 
 
-def _fates(said: Sequence[Annotation]) -> dict[str, str]:
-    """By id, why annotations do not stand any more."""
-    withdrawn = withdrawals(said)
+def _fates(annotations: Sequence[Annotation]) -> dict[str, str]:
+    """Map ids to the reason why annotations are no longer current."""
+    withdrawn = withdrawals(annotations)
     fates = {}
     newer: dict[tuple[str, ...], Annotation] = {}
-    for each in reversed(said):
-        if (back := withdrawn.get(each.id)) is not None:
-            fates[each.id] = gettext("Withdrawn %(made)s", made=formatting.moment(back.made))
-        elif not isinstance(each, Withdrawal):
-            if (next_one := newer.get(subject(each))) is not None:
-                who = (
+    for annotation in reversed(annotations):
+        if (withdrawal := withdrawn.get(annotation.id)) is not None:
+            fates[annotation.id] = gettext("Withdrawn %(made)s", made=formatting.moment(withdrawal.made))
+        elif not isinstance(annotation, Withdrawal):
+            if (next_one := newer.get(subject(annotation))) is not None:
+                author = (
                     ""
-                    if next_one.author == each.author
+                    if next_one.author == annotation.author
                     else gettext(" by %(one_line)s", one_line=one_line(next_one.author))
                 )
-                fates[each.id] = gettext(
-                    "Replaced%(who)s %(made)s", who=who, made=formatting.moment(next_one.made)
+                fates[annotation.id] = gettext(
+                    "Replaced%(who)s %(made)s", who=author, made=formatting.moment(next_one.made)
                 )
-            newer[subject(each)] = each
+            newer[subject(annotation)] = annotation
     return fates

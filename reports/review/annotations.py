@@ -19,29 +19,29 @@ _SENTENCES = {
     "string_too_short": N_("%(what)s is missing."),
     "too_short": N_("%(what)s is missing."),
     "string_too_long": N_("%(what)s is longer than %(most)s characters."),
-    "literal_error": N_("%(what)s is none of %(expected)s."),
+    "literal_error": N_("%(what)s must be one of %(expected)s."),
 }
 
 
 def problem_sentence(error: ValidationError, names: Mapping[str, str], own: Mapping[str, str]) -> str:
-    """The first thing that does not fit, as a sentence.
+    """State the first validation error as a sentence.
 
-    ``names`` says what fields are called, and under "" the value itself. ``own`` are sentences for this value
-    alone, by pydantic's kind of error, with the placeholders ``what``, ``most`` and ``expected``.
+    ``names`` has the names of fields, and of the value itself under "". ``own`` are sentences for this value
+    alone, by pydantic's error type, with the placeholders ``what``, ``most`` and ``expected``.
     """
     first = error.errors()[0]
     limits = first.get("ctx", {})
     if first["type"] == "value_error":  # of a validator of ours, which says it in a sentence
         return str(limits["error"])
     field = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-    what = names.get(field) or (
+    name = names.get(field) or (
         f"“{field}”" if len(field) <= _LONGEST_NAME else f"“{field[:_LONGEST_NAME]}…”"
     )
     sentence = own.get(first["type"]) or _SENTENCES.get(first["type"])
     if sentence is None:
-        return f"{what} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."
+        return f"{name} cannot be used: {first['msg'][:1].lower()}{first['msg'][1:]}."
     most = limits.get("max_length", 0)
-    return sentence % {"what": what, "most": f"{most:,}", "expected": limits.get("expected", "")}
+    return sentence % {"what": name, "most": f"{most:,}", "expected": limits.get("expected", "")}
 
 
 CLOCK_SKEW = timedelta(minutes=5)  # by which the clock of the machine that annotations come from may differ
@@ -59,7 +59,7 @@ TrackNumber = Annotated[int, Field(ge=0, strict=True)]
 
 
 class _Authored(Value):
-    """Who said it, and when (UTC). ``imported_by`` is set where the author is not verified."""
+    """Author and time (UTC) of an annotation; ``imported_by`` is set if the author is not verified."""
 
     id: Id
     author: Name
@@ -68,7 +68,7 @@ class _Authored(Value):
 
 
 class SegmentAnnotation(_Authored):
-    """Whether a person agrees that a segment shows manipulation, also of one looked at and not flagged."""
+    """Opinion on whether a segment, flagged or not, shows manipulation."""
 
     kind: Literal["segment"]
     segment: Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{1,6}$")]
@@ -77,7 +77,7 @@ class SegmentAnnotation(_Authored):
 
 
 class ExhibitAnnotation(_Authored):
-    """Whether a person agrees with the verdict on the whole exhibit."""
+    """Opinion on the verdict for the whole exhibit."""
 
     kind: Literal["exhibit"]
     verdict: Opinion
@@ -85,7 +85,7 @@ class ExhibitAnnotation(_Authored):
 
 
 class SpanAnnotation(_Authored):
-    """A stretch that a person marked, mostly one that the machine missed; seconds from the first frame."""
+    """An interval that a person marked, usually one that the machine missed; seconds from the first frame."""
 
     kind: Literal["span"]
     person: Letters | None = None
@@ -132,7 +132,7 @@ class PersonSplit(_Authored):
 
 
 class Withdrawal(_Authored):
-    """An annotation that no longer stands; only its own author withdraws it."""
+    """Withdrawal of an annotation by its author."""
 
     kind: Literal["withdrawal"]
     about: Id
@@ -154,20 +154,20 @@ WithVerdict = SegmentAnnotation | ExhibitAnnotation | SpanAnnotation
 
 
 def sort_key(annotation: Annotation) -> tuple[datetime, str]:
-    """Sorts annotations by when they were made, equal moments by id."""
+    """Sort annotations by time, then by id."""
     return annotation.made, annotation.id
 
 
 def verified(annotation: Annotation) -> bool:
-    """Whether its author handed it in, rather than somebody else who imported it."""
+    """Return whether the author recorded it, rather than somebody who imported it."""
     return annotation.imported_by is None
 
 
 def may_withdraw(withdrawal: Withdrawal, other: Annotation) -> bool:
-    """Whether a withdrawal takes ``other`` back.
+    """Return whether a withdrawal may withdraw ``other``.
 
-    It must be by the same author. Of what was imported for an author, that author and whoever imported
-    it may take it back; a withdrawal that was imported reaches only what came in the same way.
+    Both must have the same author. An annotation imported for an author may be withdrawn by that author and
+    by the importer; an imported withdrawal affects only annotations imported by the same person.
     """
     if not verified(withdrawal):
         return (withdrawal.author, withdrawal.imported_by) == (other.author, other.imported_by)
@@ -175,22 +175,22 @@ def may_withdraw(withdrawal: Withdrawal, other: Annotation) -> bool:
 
 
 def withdrawals(annotations: Iterable[Annotation]) -> dict[str, Withdrawal]:
-    """By id of what was withdrawn, the first withdrawal that took it back."""
-    said = sorted(annotations, key=sort_key)
-    by_id = {a.id: a for a in said}
-    found: dict[str, Withdrawal] = {}
-    for a in said:
+    """Map the id of each withdrawn annotation to its first effective withdrawal."""
+    ordered = sorted(annotations, key=sort_key)
+    by_id = {a.id: a for a in ordered}
+    withdrawn: dict[str, Withdrawal] = {}
+    for a in ordered:
         if isinstance(a, Withdrawal) and a.about in by_id and may_withdraw(a, by_id[a.about]):
-            found.setdefault(a.about, a)
-    return found
+            withdrawn.setdefault(a.about, a)
+    return withdrawn
 
 
 def current(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
-    """What stands, in order of time: nothing withdrawn, and each author's newest word on each thing."""
-    said = sorted(annotations, key=sort_key)
-    gone = withdrawals(said)
+    """Return current annotations by time: not withdrawn, and the newest of each author on each subject."""
+    ordered = sorted(annotations, key=sort_key)
+    gone = withdrawals(ordered)
     newest: dict[tuple[str, ...], Annotation] = {}
-    for a in said:
+    for a in ordered:
         if a.id not in gone and not isinstance(a, Withdrawal):
             newest.pop(subject(a), None)
             newest[subject(a)] = a
@@ -198,9 +198,9 @@ def current(annotations: Iterable[Annotation]) -> tuple[Annotation, ...]:
 
 
 def subject(annotation: Annotation) -> tuple[str, ...]:
-    """What is spoken of and by whom, of which only the newest stands.
+    """Return the subject and author of an annotation, of which only the newest is current.
 
-    A name is the same whoever gives it, unless its author is not verified.
+    A person's name is one subject for all authors, unless the author is not verified.
     """
     imported = () if annotation.imported_by is None else (annotation.author, annotation.imported_by)
     match annotation:
@@ -219,7 +219,7 @@ def subject(annotation: Annotation) -> tuple[str, ...]:
 
 
 def _tracks(analysis: Analysis, annotations: Sequence[Annotation]) -> dict[str, set[int]]:
-    """The tracks of each person after what was merged and split, by annotations in order of time."""
+    """Return the tracks of each person after merges and splits, applied in order of time."""
     tracks = {person.id: set(person.tracks) for person in analysis.persons}
     # Each split has a letter of its own, withdrawn or not: a name given to one must not pass to another.
     splits = (a.id for a in annotations if isinstance(a, PersonSplit))
@@ -230,7 +230,7 @@ def _tracks(analysis: Analysis, annotations: Sequence[Annotation]) -> dict[str, 
 
 
 def _apply(tracks: dict[str, set[int]], act: Annotation, letter: str) -> None:
-    """Merge or split persons; ``letter`` is what a face split off is called."""
+    """Merge or split persons; ``letter`` names the face that is split off."""
     if isinstance(act, PersonSplit) and act.person in tracks:
         off = tracks[act.person] & set(act.tracks)
         if off and off != tracks[act.person]:
@@ -243,7 +243,7 @@ def _apply(tracks: dict[str, set[int]], act: Annotation, letter: str) -> None:
 def rejection_reason(
     analysis: Analysis, annotation: Annotation, known: Iterable[Annotation] = ()
 ) -> str | None:
-    """Why an annotation speaks of nothing in this analysis; None where it does.
+    """State why an annotation does not refer to anything in this analysis; None if it does.
 
     ``known`` are the annotations it may refer to.
     """
@@ -251,10 +251,10 @@ def rejection_reason(
 
 
 class References:
-    """What an annotation may refer to: an analysis, and the annotations there are so far.
+    """Subjects of annotations: an analysis, and the annotations so far.
 
-    Who is who is kept while more are added, and only worked out anew where a merge or split was taken back
-    or replaced: a file may hold thousands.
+    A file may hold thousands of annotations, so persons are computed again only if a merge or split was
+    withdrawn or replaced.
     """
 
     def __init__(self, analysis: Analysis, known: Iterable[Annotation] = ()) -> None:
@@ -266,11 +266,11 @@ class References:
         self._merged: set[str] = set()  # persons
         self._taken_back: set[str] = set()  # ids
         self._tracks: dict[str, set[int]] | None = None
-        for each in sorted(known, key=sort_key):
-            self.add(each)
+        for annotation in sorted(known, key=sort_key):
+            self.add(annotation)
 
     def add(self, annotation: Annotation) -> None:
-        """Add one that was made after all that there are."""
+        """Add an annotation that is newer than all others."""
         self._known[annotation.id] = annotation
         if not verified(annotation):
             return
@@ -300,44 +300,44 @@ class References:
             self._merged.add(act.person)
 
     def _persons(self) -> dict[str, set[int]]:
-        """The tracks of each person as they are now."""
+        """Return the current tracks of each person."""
         if self._tracks is None:
             self._tracks = _tracks(self._analysis, self._acts)
         return self._tracks
 
     def rejection_reason(self, annotation: Annotation) -> str | None:
-        """Why an annotation speaks of nothing in this analysis; None where it does."""
+        """State why an annotation does not refer to anything in this analysis; None if it does."""
         match annotation:
             case SegmentAnnotation(segment=segment) if segment not in self._segments:
                 return N_("There is no segment %(segment)s in this analysis.") % {"segment": segment}
             case SpanAnnotation() if annotation.end > self._analysis.media.duration + 1:
-                return N_("The span ends after the exhibit does.")
+                return N_("The span ends after the end of the exhibit.")
             case SpanAnnotation(person=str(person)) if person not in self._persons():
                 return N_("There is no person %(person)s in this analysis.") % {"person": person}
             case PersonRename(person=person) if person not in self._persons():
                 return N_("There is no person %(person)s in this analysis.") % {"person": person}
             case PersonMerge(person=person, into=into) if not {person, into} <= set(self._persons()):
-                return N_("There are no two persons %(person)s and %(into)s in this analysis.") % {
+                return N_("This analysis does not contain both person %(person)s and person %(into)s.") % {
                     "person": person,
                     "into": into,
                 }
             case PersonSplit(person=person) if not set(annotation.tracks) < self._persons().get(
                 person, set()
             ):
-                return N_("Person %(person)s has no such tracks, or no others that would stay.") % {
+                return N_("Person %(person)s has no such tracks, or would have no tracks left.") % {
                     "person": person
                 }
             case Withdrawal():
                 about = self._known.get(annotation.about)
                 if about is None:
-                    return N_("What is to be withdrawn is not there.")
+                    return N_("The annotation to be withdrawn does not exist.")
                 if not may_withdraw(annotation, about):
                     return N_("Only its own author can withdraw an annotation.")
         return None
 
 
 class Flagged(Enum):
-    """How much of a stretch lies within flagged segments."""
+    """How much of an interval lies within flagged segments."""
 
     NOTHING = "nothing"
     PART = "part"
@@ -345,13 +345,13 @@ class Flagged(Enum):
 
 
 def flagged_of(span: SpanAnnotation, flagged: Sequence[Segment]) -> Flagged:
-    """How much of a stretch lies within the ``flagged`` segments: those of its person, or anybody's."""
-    own = [each for each in flagged if span.person in (None, each.person)]
-    inside = [each for each in own if each.start <= span.end and each.end >= span.start]
+    """Return how much of an interval lies within the ``flagged`` segments of its person, or of anyone."""
+    own = [candidate for candidate in flagged if span.person in (None, candidate.person)]
+    inside = [candidate for candidate in own if candidate.start <= span.end and candidate.end >= span.start]
     if not inside:
         return Flagged.NOTHING
     reached = span.start
-    for segment in sorted(inside, key=lambda each: each.start):
+    for segment in sorted(inside, key=lambda candidate: candidate.start):
         if segment.start > reached:
             return Flagged.PART
         reached = max(reached, segment.end)

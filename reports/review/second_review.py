@@ -49,9 +49,9 @@ _PROBLEMS = {
 
 
 class SecondReviewError(ReportError):
-    """What is given is no second review; the message says why.
+    """A second review, or a statement of one, cannot be used.
 
-    ``field`` names what of a statement is at fault; in a stretch with its number, as ``end-2``.
+    ``field`` names the wrong field; for an interval with its number, as ``end-2``.
     """
 
     def __init__(self, message: str, field: str = "") -> None:
@@ -60,7 +60,7 @@ class SecondReviewError(ReportError):
 
 
 class Stretch(Value):
-    """A stretch of time a reviewer holds for manipulated; seconds from the first frame."""
+    """An interval that a reviewer judged manipulated; seconds from the first frame."""
 
     start: Seconds
     end: Seconds
@@ -74,7 +74,7 @@ class Stretch(Value):
 
 
 class _Said(Value):
-    """Who said it, as which reviewer, and when (UTC)."""
+    """Author, role and time (UTC) of a statement."""
 
     id: Id
     author: Name
@@ -83,7 +83,7 @@ class _Said(Value):
 
 
 class Judgement(_Said):
-    """What one of the two concludes. ``hidden`` is what the second did not see until then."""
+    """Conclusion of one of the two reviewers; ``hidden`` is what the second could not see until then."""
 
     kind: Literal["judgement"]
     part: Literal["first", "second"]
@@ -95,19 +95,21 @@ class Judgement(_Said):
     @model_validator(mode="after")
     def _fits(self) -> Judgement:
         if self.stretches and self.conclusion == "no manipulation found":
-            raise ValueError(N_("Stretches held for manipulated do not go with “no manipulation found”."))
+            raise ValueError(
+                N_("A review with the conclusion “no manipulation found” cannot mark manipulated intervals.")
+            )
         return self
 
 
 class Message(_Said):
-    """A part of the recorded conversation."""
+    """A message of the recorded discussion."""
 
     kind: Literal["message"]
     text: Words
 
 
 class Proposal(_Said):
-    """A joint conclusion that one of the two proposes to the other."""
+    """A joint conclusion that one reviewer proposes to the other."""
 
     kind: Literal["proposal"]
     part: Literal["first", "second"]
@@ -116,7 +118,7 @@ class Proposal(_Said):
 
 
 class Acceptance(_Said):
-    """The other one agrees with a proposal."""
+    """Acceptance of a proposal by the other reviewer."""
 
     kind: Literal["acceptance"]
     part: Literal["first", "second"]
@@ -124,7 +126,7 @@ class Acceptance(_Said):
 
 
 class Decision(_Said):
-    """What the third decides."""
+    """Decision of the third reviewer."""
 
     kind: Literal["decision"]
     part: Literal["third"]
@@ -137,7 +139,7 @@ STATEMENT: TypeAdapter[Statement] = TypeAdapter(Statement)
 
 
 class SecondReview(Value):
-    """``second-review.json``: who reviews, what is disclosed of it, and whose judgements are in."""
+    """``second-review.json``: the reviewers, the disclosed statements, and whose judgements are submitted."""
 
     reelproof_second_review: Literal["1.0"] = "1.0"
     analysis: Id
@@ -151,17 +153,17 @@ class SecondReview(Value):
     statements: tuple[Statement, ...] = Field(description="in order of time; judgements once both are in")
 
     def to_json(self) -> str:
-        """Text of the file: UTF-8, two-space indent."""
+        """Return the text of the file (UTF-8, two-space indent)."""
         return json.dumps(review_json(self), indent=2, ensure_ascii=False) + "\n"
 
     def judgement(self, part: str) -> Judgement | None:
-        """The judgement of the first or second; None unless it is disclosed."""
+        """Return the judgement of the first or second reviewer; None unless it is disclosed."""
         return judgement_of(self.statements, part)
 
 
 @dataclass(frozen=True)
 class ReviewOutcome:
-    """What holds in the end: agreement, a proposal that was accepted, or the third's decision."""
+    """The outcome: agreement, an accepted proposal, or the decision of the third reviewer."""
 
     conclusion: Conclusion
     way: Literal["agreement", "conversation", "decision"]
@@ -171,7 +173,7 @@ class ReviewOutcome:
 
 @dataclass(frozen=True)
 class ReviewDifference:
-    """One point on which both differ; ``first`` and ``second`` are what each says, None: nothing."""
+    """One point on which both differ; ``first`` and ``second`` are the two positions, None for nothing."""
 
     about: Literal["conclusion", "stretch"]
     first: str | Stretch | None
@@ -179,12 +181,12 @@ class ReviewDifference:
 
 
 def judgement_of(statements: Iterable[Statement], part: str | None) -> Judgement | None:
-    """What the first or second concludes; None where that is not among the statements."""
+    """Return the judgement of the first or second reviewer; None if it is not among the statements."""
     return next((e for e in statements if isinstance(e, Judgement) and e.part == part), None)
 
 
 def statement_json(statement: Statement) -> dict[str, Any]:
-    """A statement as JSON values: moments and seconds to the millisecond."""
+    """Return a statement as JSON values, with times to the millisecond."""
     values: dict[str, Any] = statement.model_dump(mode="json", exclude_none=True)
     values["made"] = iso_milliseconds(statement.made)
     for stretch in values.get("stretches", ()):
@@ -193,7 +195,7 @@ def statement_json(statement: Statement) -> dict[str, Any]:
 
 
 def parse(values: object) -> Statement:
-    """A statement out of JSON values; raises :class:`SecondReviewError` in words."""
+    """Parse a statement from JSON values; raise :class:`SecondReviewError` if it is invalid."""
     try:
         return STATEMENT.validate_python(statement_json(STATEMENT.validate_python(values)))
     except ValidationError as error:
@@ -201,14 +203,14 @@ def parse(values: object) -> Statement:
 
 
 def review_json(review: SecondReview) -> dict[str, Any]:
-    """The whole as JSON values."""
+    """Return the whole review as JSON values."""
     values = review.model_dump(mode="json")
     values["named"] = iso_milliseconds(review.named)
-    return values | {"statements": [statement_json(each) for each in review.statements]}
+    return values | {"statements": [statement_json(statement) for statement in review.statements]}
 
 
 def read_review(text: bytes) -> SecondReview:
-    """The value of a ``second-review.json``; raises :class:`SecondReviewError` for anything else."""
+    """Parse a ``second-review.json``; raise :class:`SecondReviewError` if it is invalid."""
     try:
         return SecondReview.model_validate_json(text)
     except ValidationError as error:
@@ -218,7 +220,7 @@ def read_review(text: bytes) -> SecondReview:
 
 
 def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
-    """The second review in a text, if any; raises :class:`SecondReviewError` for another exhibit's."""
+    """Parse the second review in a text, if any; raise :class:`SecondReviewError` for another exhibit's."""
     if text is None:
         return None
     review = read_review(text)
@@ -228,60 +230,68 @@ def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
 
 
 def ordered(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """In order of time, equal moments by id."""
+    """Sort statements by time, then by id."""
     return tuple(sorted(statements, key=lambda each: (each.made, each.id)))
 
 
 def differences(first: Judgement, second: Judgement) -> tuple[ReviewDifference, ...]:
-    """Where both differ: their conclusions, and stretches that overlap none of the other's."""
-    found = []
+    """Return the differences: conclusions, and intervals that overlap none of the other's."""
+    points = []
     if first.conclusion != second.conclusion:
-        found.append(ReviewDifference("conclusion", first.conclusion, second.conclusion))
-    alone = [ReviewDifference("stretch", each, None) for each in _alone(first, second)]
-    alone += [ReviewDifference("stretch", None, each) for each in _alone(second, first)]
-    return (*found, *sorted(alone, key=_start))
+        points.append(ReviewDifference("conclusion", first.conclusion, second.conclusion))
+    alone = [ReviewDifference("stretch", stretch, None) for stretch in _alone(first, second)]
+    alone += [ReviewDifference("stretch", None, stretch) for stretch in _alone(second, first)]
+    return (*points, *sorted(alone, key=_start))
 
 
 def outcome(review: SecondReview) -> ReviewOutcome | None:
-    """What holds in the end; None where judgements are awaited, or a difference is not resolved."""
+    """Return the outcome; None while judgements are pending or a difference is not resolved."""
     first, second = review.judgement("first"), review.judgement("second")
     if first is None or second is None:
         return None
     if not differences(first, second):
-        return ReviewOutcome(first.conclusion, "agreement", max(first, second, key=lambda each: each.made))
-    proposals = {each.id: each for each in review.statements if isinstance(each, Proposal)}
-    for each in review.statements:
-        if isinstance(each, Decision):
-            return ReviewOutcome(each.conclusion, "decision", each, each.reasons)
-        if isinstance(each, Acceptance) and (made := proposals.get(each.about)) is not None:
-            return ReviewOutcome(made.conclusion, "conversation", each, made.reasons)
+        return ReviewOutcome(
+            first.conclusion, "agreement", max(first, second, key=lambda statement: statement.made)
+        )
+    proposals = {
+        statement.id: statement for statement in review.statements if isinstance(statement, Proposal)
+    }
+    for statement in review.statements:
+        if isinstance(statement, Decision):
+            return ReviewOutcome(statement.conclusion, "decision", statement, statement.reasons)
+        if isinstance(statement, Acceptance) and (proposal := proposals.get(statement.about)) is not None:
+            return ReviewOutcome(proposal.conclusion, "conversation", statement, proposal.reasons)
     return None
 
 
 def judged_alone(review: SecondReview, annotations: Iterable[Annotation]) -> bool:
-    """Whether the second annotated nothing before the first judged, who could have read it.
+    """Return whether the second reviewer annotated nothing before the first judged.
 
-    Since that is refused, none did; the records of earlier versions may hold such annotations.
+    Such annotations are refused now, but records of earlier versions may contain them.
     """
     first = review.judgement("first")
     return first is None or not any(
-        (each.imported_by or each.author) == review.second and each.made < first.made for each in annotations
+        (annotation.imported_by or annotation.author) == review.second and annotation.made < first.made
+        for annotation in annotations
     )
 
 
 def open_proposal(review: SecondReview) -> Proposal | None:
-    """The newest proposal while nothing is resolved; else None, as where there is none."""
+    """Return the newest proposal while nothing is resolved."""
     if outcome(review) is not None:
         return None
-    made = [each for each in review.statements if isinstance(each, Proposal)]
-    return made[-1] if made else None
+    proposals = [statement for statement in review.statements if isinstance(statement, Proposal)]
+    return proposals[-1] if proposals else None
 
 
 def _alone(own: Judgement, other: Judgement) -> list[Stretch]:
     return [
-        each
-        for each in own.stretches
-        if not any(each.start < theirs.end and theirs.start < each.end for theirs in other.stretches)
+        stretch
+        for stretch in own.stretches
+        if not any(
+            stretch.start < counterpart.end and counterpart.start < stretch.end
+            for counterpart in other.stretches
+        )
     ]
 
 

@@ -34,17 +34,20 @@ from reports.wording.sections import Fact
 from reports.wording.verdict_sentence import MARKS
 
 HIDDEN = {
-    "judgements": N_("what others said of the exhibit"),
-    "findings": N_("what the machine found, and what others said of the exhibit"),
+    "judgements": N_("what others said about the exhibit"),
+    "findings": N_("what the machine found, and what others said about the exhibit"),
 }
 _UNSEEN = {
-    "judgements": N_("Did not see until then what others said of the exhibit."),
-    "findings": N_("Did not see until then what the machine found, and what others said of the exhibit."),
+    "judgements": N_("Until then, could not see what others said about the exhibit."),
+    "findings": N_("Until then, could not see what the machine found or what others said about the exhibit."),
 }
 _UNTIL = {
-    "judgements": N_("what others said of the exhibit, until the second's own judgement was in"),
+    "judgements": N_(
+        "what others said about the exhibit, until the second reviewer had submitted a judgement"
+    ),
     "findings": N_(
-        "what the machine found, and what others said of the exhibit, until the second's own judgement was in"
+        "what the machine found and what others said about the exhibit, until the second reviewer had "
+        "submitted a judgement"
     ),
 }
 _WIDTH = 1000.0  # of the figure of both reviewers' stretches
@@ -52,7 +55,7 @@ _WIDTH = 1000.0  # of the figure of both reviewers' stretches
 
 @dataclass(frozen=True)
 class StretchView:
-    """A stretch of time in words, and its place in the figure of ``_WIDTH`` units."""
+    """An interval in words, and its place in the figure of ``_WIDTH`` units."""
 
     start: str = field(metadata=UNTRANSLATED)
     end: str = field(metadata=UNTRANSLATED)
@@ -64,7 +67,7 @@ class StretchView:
 
 @dataclass(frozen=True)
 class JudgementView:
-    """What one of the two concluded; without ``conclusion`` it is not disclosed."""
+    """The judgement of one of the two; not disclosed if ``conclusion`` is empty."""
 
     role: str
     author: str = field(metadata=UNTRANSLATED)
@@ -79,7 +82,7 @@ class JudgementView:
 
 @dataclass(frozen=True)
 class DisagreementView:
-    """One point on which both differ, and what each says."""
+    """One point on which both differ, with both positions."""
 
     about: str
     first: str
@@ -88,7 +91,7 @@ class DisagreementView:
 
 @dataclass(frozen=True)
 class StatementView:
-    """One statement of the recorded conversation."""
+    """One statement of the recorded discussion."""
 
     id: str = field(metadata=UNTRANSLATED)
     author: str = field(metadata=UNTRANSLATED)
@@ -101,7 +104,7 @@ class StatementView:
 
 @dataclass(frozen=True)
 class OutcomeView:
-    """What holds in the end, whose conclusion that is, how it came about, and why."""
+    """The outcome: its conclusion, origin and reasons."""
 
     heading: str
     conclusion: str
@@ -112,7 +115,7 @@ class OutcomeView:
 
 @dataclass(frozen=True)
 class SecondReviewView:
-    """A second review as pages and reports show it; ``sha256`` is that of its statements' canonical text."""
+    """A second review; ``sha256`` is that of the canonical text of its statements."""
 
     facts: tuple[Fact, ...]
     summary: str
@@ -126,16 +129,16 @@ class SecondReviewView:
 
     @property
     def disclosed(self) -> bool:
-        """Whether both judgements are in."""
-        return all(each.conclusion for each in self.both)
+        """Whether both judgements are submitted."""
+        return all(judgement.conclusion for judgement in self.both)
 
 
 def second_review_view(
     review: SecondReview, duration: float, annotations: Sequence[Annotation] = ()
 ) -> SecondReviewView:
-    """Put a second review into words; ``duration`` of the exhibit in seconds, 0 of a photograph.
+    """Describe a second review; ``duration`` of the exhibit is in seconds, 0 for a photograph.
 
-    ``annotations`` are what was said of the analysis beside it.
+    ``annotations`` are the annotations of the analysis.
     """
     first, second = review.judgement("first"), review.judgement("second")
     apart = differences(first, second) if first and second else ()
@@ -149,16 +152,18 @@ def second_review_view(
         summary=_summary(review, resolved, alone),
         alone=alone,
         both=both,
-        timed=any(each.stretches for each in both),
+        timed=any(judgement.stretches for judgement in both),
         differences=tuple(map(_difference, apart)),
         conversation=tuple(_statement(e) for e in review.statements if not isinstance(e, Judgement)),
         outcome=_outcome(resolved, alone) if resolved else None,
-        sha256=checksum([statement_json(each) for each in review.statements]) if review.statements else "",
+        sha256=checksum([statement_json(judgement) for judgement in review.statements])
+        if review.statements
+        else "",
     )
 
 
 def named(review: SecondReview, part: Part) -> str:
-    """Who takes a part, as one line."""
+    """Return who takes a role, as one line."""
     return one_line({"first": review.first, "second": review.second, "third": review.third}[part] or "nobody")
 
 
@@ -167,7 +172,7 @@ def _role(part: Part) -> str:
 
 
 def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
-    """One judgement in words."""
+    """Describe one judgement."""
     return JudgementView(
         role=_role(judgement.part),
         author=one_line(judgement.author),
@@ -177,7 +182,7 @@ def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
         reasons=readable(judgement.reasons),
         direction=direction(judgement.reasons),
         hidden=gettext(_UNSEEN[judgement.hidden]) if judgement.hidden else "",
-        stretches=tuple(_stretch(each, duration) for each in judgement.stretches),
+        stretches=tuple(_stretch(stretch, duration) for stretch in judgement.stretches),
     )
 
 
@@ -197,26 +202,24 @@ def _facts(review: SecondReview) -> tuple[Fact, ...]:
 
 
 _AWAITED = {
-    (): N_(
-        "Awaited: the judgements of the first and of the second reviewer. Both are shown once both are in."
-    ),
+    (): N_("The judgements of both reviewers are pending. They are shown once both are submitted."),
     ("second",): N_(
-        "Awaited: the judgement of the first reviewer. That of the second reviewer is in. Both are shown "
-        "once both are in."
+        "The judgement of the first reviewer is pending; the second reviewer has submitted one. They are "
+        "shown once both are submitted."
     ),
     ("first",): N_(
-        "Awaited: the judgement of the second reviewer. That of the first reviewer is in. Both are shown "
-        "once both are in."
+        "The judgement of the second reviewer is pending; the first reviewer has submitted one. They are "
+        "shown once both are submitted."
     ),
 }
 _ENDED = {
-    "agreement": N_("Both reviewers concluded, each alone: %(conclusion)s."),
-    "decision": N_("Both reviewers differed, and the third reviewer decided: %(conclusion)s."),
-    "conversation": N_("Both reviewers differed, and they agreed in conversation: %(conclusion)s."),
+    "agreement": N_("Both reviewers independently concluded: %(conclusion)s."),
+    "decision": N_("The reviewers differed, and the third reviewer decided: %(conclusion)s."),
+    "conversation": N_("The reviewers differed, then agreed after discussion: %(conclusion)s."),
 }
 _ENDED_NOT_ALONE = N_(
-    "Both reviewers concluded the same: %(conclusion)s. The first could read before what the second had "
-    "annotated."
+    "Both reviewers reached the same conclusion: %(conclusion)s. The first reviewer could read the "
+    "annotations of the second beforehand."
 )
 
 
@@ -224,7 +227,7 @@ def _summary(review: SecondReview, resolved: ReviewOutcome | None, alone: bool) 
     if len(review.given) < 2:
         return gettext(_AWAITED[review.given])
     if resolved is None:
-        return gettext("Both judgements are in and differ. The difference is not resolved yet.")
+        return gettext("Both judgements are submitted and differ. The difference is not resolved yet.")
     words = _ENDED[resolved.way] if alone or resolved.way != "agreement" else _ENDED_NOT_ALONE
     return gettext(words, conclusion=gettext(resolved.conclusion))
 
@@ -248,39 +251,39 @@ def _stretch(stretch: Stretch, duration: float) -> StretchView:
     )
 
 
-def _difference(each: ReviewDifference) -> DisagreementView:
-    said = [
-        gettext("manipulated, %(interval)s", interval=time_span(one.start, one.end))
-        if isinstance(one, Stretch)
-        else gettext(one or N_("nothing marked"))
-        for one in (each.first, each.second)
+def _difference(difference: ReviewDifference) -> DisagreementView:
+    positions = [
+        gettext("manipulated, %(interval)s", interval=time_span(position.start, position.end))
+        if isinstance(position, Stretch)
+        else gettext(position or N_("nothing marked"))
+        for position in (difference.first, difference.second)
     ]
-    about = N_("Conclusion") if each.about == "conclusion" else N_("Stretch of time")
-    return DisagreementView(gettext(about), *said)
+    about = N_("Conclusion") if difference.about == "conclusion" else N_("Stretch of time")
+    return DisagreementView(gettext(about), *positions)
 
 
-def _statement(each: Statement) -> StatementView:
+def _statement(statement: Statement) -> StatementView:
     act, text = "", ""
-    match each:
+    match statement:
         case Message():
-            text = each.text
+            text = statement.text
         case Proposal():
-            act = gettext("Proposes: %(conclusion)s", conclusion=gettext(each.conclusion))
-            text = each.reasons
+            act = gettext("Proposes: %(conclusion)s", conclusion=gettext(statement.conclusion))
+            text = statement.reasons
         case Acceptance():
             act = gettext("Accepts the proposal")
         case Decision():
-            act = gettext("Decides: %(conclusion)s", conclusion=gettext(each.conclusion))
-            text = each.reasons
+            act = gettext("Decides: %(conclusion)s", conclusion=gettext(statement.conclusion))
+            text = statement.reasons
         case Judgement():
             pass  # it has a view of its own
         case _:
-            assert_never(each)
+            assert_never(statement)
     return StatementView(
-        each.id,
-        one_line(each.author),
-        _role(each.part),
-        formatting.moment(each.made),
+        statement.id,
+        one_line(statement.author),
+        _role(statement.part),
+        formatting.moment(statement.made),
         act,
         readable(text),
         direction(text),
@@ -288,13 +291,15 @@ def _statement(each: Statement) -> StatementView:
 
 
 _WAYS = {
-    "agreement": N_("Both concluded the same, each alone; the later judgement came on %(when)s."),
-    "conversation": N_("Both agreed on it in the conversation below; %(who)s accepted it on %(when)s."),
-    "decision": N_("%(who)s decided it as third reviewer on %(when)s."),
+    "agreement": N_(
+        "Both independently reached the same conclusion; the later judgement was submitted on %(when)s."
+    ),
+    "conversation": N_("Both agreed on it in the discussion below; %(who)s accepted it on %(when)s."),
+    "decision": N_("%(who)s decided as third reviewer on %(when)s."),
 }
 _WAY_NOT_ALONE = N_(
-    "Both concluded the same; the later judgement came on %(when)s. The first could read before what the "
-    "second had annotated."
+    "Both reached the same conclusion; the later judgement was submitted on %(when)s. The first reviewer "
+    "could read the annotations of the second beforehand."
 )
 _HEADINGS = {
     "agreement": N_("Joint conclusion"),
@@ -304,9 +309,9 @@ _HEADINGS = {
 
 
 def _outcome(resolved: ReviewOutcome, alone: bool) -> OutcomeView:
-    who, when = one_line(resolved.last_statement.author), formatting.moment(resolved.last_statement.made)
+    author, when = one_line(resolved.last_statement.author), formatting.moment(resolved.last_statement.made)
     words = _WAYS[resolved.way] if alone or resolved.way != "agreement" else _WAY_NOT_ALONE
-    way = gettext(words, who=who, when=when)
+    way = gettext(words, who=author, when=when)
     reasons = readable(resolved.reasons)
     heading = gettext(_HEADINGS[resolved.way])
     return OutcomeView(heading, resolved.conclusion, way, reasons, direction(reasons))

@@ -75,7 +75,7 @@ class SigningKey:
         from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
         attributes = PdfCMSSignedAttributes(signing_time=datetime.now(UTC).replace(microsecond=0))
-        made = run(
+        signature = run(
             self.signer.async_sign_general_data(
                 data,
                 DIGEST,
@@ -85,7 +85,7 @@ class SigningKey:
                 signed_attr_settings=attributes,
             )
         )
-        return bytes(made.dump())
+        return bytes(signature.dump())
 
 
 def sha256_of_certificate(certificate: Certificate) -> str:
@@ -96,8 +96,8 @@ def sha256_of_certificate(certificate: Certificate) -> str:
 def name_in(name: Name) -> str:
     """Whom a certificate's subject or issuer is: common name, else organisation, else all it says."""
     for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
-        if found := name.get_attributes_for_oid(oid):
-            return " ".join(str(found[0].value).split())
+        if attributes := name.get_attributes_for_oid(oid):
+            return " ".join(str(attributes[0].value).split())
     return name.rfc4514_string() or "somebody unnamed"
 
 
@@ -157,12 +157,12 @@ def _password(path: Path | None) -> bytes | None:
     return _read(path, "password").split(b"\n", 1)[0].rstrip(b"\r") or None
 
 
-def _read(path: Path, what: str) -> bytes:
+def _read(path: Path, description: str) -> bytes:
     try:
         with path.open("rb") as stream:
             data = stream.read(_LARGEST + 1)
     except OSError as error:
-        raise SigningError(f"{path}: the {what} file cannot be read ({error.strerror}).") from None
+        raise SigningError(f"{path}: the {description} file cannot be read ({error.strerror}).") from None
     if len(data) > _LARGEST:
-        raise SigningError(f"{path} is too large for a {what} file.")
+        raise SigningError(f"{path} is too large for a {description} file.")
     return data

@@ -174,12 +174,12 @@ def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]
         if key.self_signed
         else f"Certificate issued by {key.issuer}."
     )
-    said = [f"Reason: {reason}." if reason else "", f"Place: {place}." if place else ""]
+    lines = [f"Reason: {reason}." if reason else "", f"Place: {place}." if place else ""]
     return [
         f"Signed by {key.name}",
         f"{timestamps.readable(now)} by the signer's clock. SHA-256 of the certificate: "
         f"{key.certificate_sha256[:16]}…",
-        *filter(None, [" ".join(filter(None, said))]),
+        *filter(None, [" ".join(filter(None, lines))]),
         f"{vouches} The signature holds an authority's timestamp." if key.timestamper else vouches,
         "To be checked with python -m reports verify REPORT.pdf, or with any program for PDF signatures.",
     ]

@@ -47,15 +47,15 @@ def _stamper(url: str) -> TimeStamper:
     class Authority(TimeStamper):
         async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> Any:
             try:
-                made = await super().async_timestamp(message_digest, md_algorithm)
-                why = await _unfit(made, message_digest, md_algorithm)
+                token = await super().async_timestamp(message_digest, md_algorithm)
+                why = await _unfit(token, message_digest, md_algorithm)
             except TimestampRequestError as problem:
                 why = " ".join(str(problem).split())[:120]
             except Exception:  # of an answer that may hold anything any: asn1crypto promises none
                 why = "its answer is no timestamp"
             if why:
                 raise SigningError(f"The authority at {url} gave no timestamp: {why}.") from None
-            return made
+            return token
 
         async def async_request_tsa_response(self, req: Any) -> Any:
             body = _within(_TIME_OUT, partial(_answer, url, req.dump()))
@@ -76,10 +76,10 @@ def _answer(url: str, body: bytes) -> bytes:
     try:
         with requests.Session() as session:
             session.trust_env = False
-            with session.post(url, body, headers=headers, **asking) as asked:
-                if asked.status_code != 200:
-                    raise TimestampRequestError(f"it answered {asked.status_code}")
-                return _read(asked.raw, ends)
+            with session.post(url, body, headers=headers, **asking) as response:
+                if response.status_code != 200:
+                    raise TimestampRequestError(f"it answered {response.status_code}")
+                return _read(response.raw, ends)
     except TimestampRequestError:  # an OSError as well
         raise
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
@@ -108,17 +108,17 @@ def _within(seconds: float, work: Callable[[], T]) -> T:
     """
     from pyhanko.sign.timestamps.common_utils import TimestampRequestError
 
-    done: Future[T] = Future()
+    future: Future[T] = Future()
 
     def do() -> None:
         try:
-            done.set_result(work())
+            future.set_result(work())
         except Exception as problem:
-            done.set_exception(problem)
+            future.set_exception(problem)
 
     threading.Thread(target=do, name="timestamp", daemon=True).start()
     try:
-        return done.result(seconds)
+        return future.result(seconds)
     except TimeoutError:
         raise TimestampRequestError(_LATE) from None
 

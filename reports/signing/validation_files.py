@@ -86,6 +86,6 @@ def write_validation(
         files[SIGNATURE] = key.sign(files[RESULT])
     else:  # an earlier one's says nothing of this one
         (folder / SIGNATURE).unlink(missing_ok=True)
-    beside = {} if laboratory is None else {LABORATORY: laboratory}
-    for name, data in {**files, SUMS: sums(files), **beside}.items():
+    extra_files = {} if laboratory is None else {LABORATORY: laboratory}
+    for name, data in {**files, SUMS: sums(files), **extra_files}.items():
         write_atomically(folder / name, data)

@@ -59,23 +59,23 @@ class RateRow:
 
 
 def rate_row(rate: Rate) -> RateRow:
-    """A measured figure in words: a share in percent, any other with three decimals."""
+    """Format a measured figure: a share in percent, any other with three decimals."""
     share = rate.figure.endswith("rate")
 
-    def told(value: float) -> str:
+    def text(value: float) -> str:
         return percent(value) if share else shown(value, ".3f")
 
     interval = gettext("not known")
     if rate.low is not None and rate.high is not None:
-        interval = from_to(told(rate.low), told(rate.high))
+        interval = from_to(text(rate.low), text(rate.high))
     counted = plural(rate.items, rate.unit.removesuffix("s"), rate.unit)
     if rate.events is not None:
         counted = gettext("%(events)s of %(counted)s", events=grouped(rate.events), counted=counted)
-    return RateRow(rate.figure, told(rate.value), interval, counted, rate.interval)
+    return RateRow(rate.figure, text(rate.value), interval, counted, rate.interval)
 
 
 def rate_cell(rate: Rate | None) -> RateCell | None:
-    """A share in words; None where there was nothing to count."""
+    """Format a share; return None if nothing was counted."""
     if rate is None:
         return None
     interval = gettext("not known")
@@ -85,19 +85,18 @@ def rate_cell(rate: Rate | None) -> RateCell | None:
 
 
 def counted_of(count: int, whole: str) -> str:
-    """A count and what it is of."""
+    """Format a count and its total."""
     return gettext("%(count)s of %(whole)s", count=grouped(count), whole=whole)
 
 
 def percent(value: float) -> str:
-    """A share with one decimal."""
+    """Format a share with one decimal."""
     return f"{shown(100 * value, '.1f')} %"
 
 
 def level_row(level: Level, name: str = "") -> LevelRow:
-    """A row of a table of rates, called ``name`` or as the level is."""
-    both = level.manipulated, level.unmanipulated
-    silent = sum(each.inconclusive + each.not_judged for each in both)
+    """Return a row of a table of rates, named ``name`` or after the part."""
+    classes = level.manipulated, level.unmanipulated
     auc = level.rate_of("AUC")
     return LevelRow(
         name=name or level_name(level),
@@ -105,34 +104,38 @@ def level_row(level: Level, name: str = "") -> LevelRow:
         unmanipulated=grouped(level.unmanipulated.total),
         false_positive=rate_cell(level.rate_of("false positive rate")),
         false_negative=rate_cell(level.rate_of("false negative rate")),
-        inconclusive=grouped(silent),
+        inconclusive=grouped(sum(outcome.inconclusive + outcome.not_judged for outcome in classes)),
         auc=shown(auc.value, ".3f") if auc else "–",
     )
 
 
 def level_name(level: Level) -> str:
-    """The name of a part of the material: classes of a measure are ours, all others the laboratory's."""
+    """Name a part of the material; ranges of measurements are translated, the laboratory's names are not."""
     measured = (level.least, level.most) != (None, None)
     return translated(level.name) if measured or not level.attribute else Quoted(level.name)
 
 
 def full_level_name(level: Level) -> str:
-    """The same after what it is a part by."""
+    """Name a part of the material after its property."""
     if not level.attribute:
         return level_name(level)
     return Quoted(f"{translated(level.attribute)} {level_name(level)}")
 
 
 MEANINGS = (
-    (N_("False positive rate"), N_("the share of what is not manipulated that was flagged all the same.")),
-    (N_("False negative rate"), N_("the share of what is manipulated that was not flagged.")),
+    (N_("False positive rate"), N_("the share of unmanipulated items that were flagged.")),
+    (N_("False negative rate"), N_("the share of manipulated items that were not flagged.")),
     (
         "AUC",
         N_(
-            "how often something manipulated scores above something that is not; 0.5 is chance, 1 is perfect."
+            "how often a manipulated item scores higher than an unmanipulated one; 0.5 is chance, 1 is "
+            "perfect."
         ),
     ),
-    (N_("Expected calibration error"), N_("how far probabilities are off, on average.")),
+    (
+        N_("Expected calibration error"),
+        N_("how far probabilities differ from the measured shares, on average."),
+    ),
 )
 _MOST_NAMED = 4  # persons who lie outside by their own faces
 _DATA = {
@@ -153,7 +156,7 @@ _DATA = {
 
 @dataclass(frozen=True)
 class RateTable:
-    """The figures measured on one body of data."""
+    """The figures measured on one data set."""
 
     data: str
     about: str
@@ -162,7 +165,7 @@ class RateTable:
 
 @dataclass(frozen=True)
 class DomainRow:
-    """One property of the exhibit beside the range that was validated."""
+    """One property of the exhibit and its validated range."""
 
     name: str
     value: str
@@ -173,9 +176,9 @@ class DomainRow:
 
 @dataclass(frozen=True)
 class MeasuredErrors:
-    """Error rates and domain check; empty for a card that states none.
+    """Error rates and comparison with the validated ranges; empty for a card without them.
 
-    ``apart`` says that the rates do not hold for this analysis, or for photographs of one person, if so.
+    ``apart`` tells if the rates do not apply to this analysis, or only to photographs of one person.
     """
 
     rates: tuple[RateTable, ...]
@@ -186,126 +189,124 @@ class MeasuredErrors:
 
 
 def measured_errors(analysis: Analysis) -> MeasuredErrors:
-    """The model's error rates, and this exhibit against the ranges it was validated in."""
+    """Return the model's error rates, and compare this exhibit with the validated ranges."""
     still = analysis.media.still
     of_videos = still and _ranges_are_of_videos(analysis.model)
-    found = () if of_videos else criteria(analysis)
-    outside = _outside(found)
-    rates = [each for each in analysis.model.rates if concerns(analysis.model, each.data, still)]
+    domain = () if of_videos else criteria(analysis)
+    rates = [rate for rate in analysis.model.rates if concerns(analysis.model, rate.data, still)]
+    apart = ""
+    if rates and (names := not_as_measured(analysis)):
+        apart = gettext(
+            "These rates were measured with the default parameters. This analysis used others (%(names)s), "
+            "so the rates do not show how often its decision is wrong.",
+            names=", ".join(names),
+        )
+    elif rates:
+        apart = rates_of_one_person(analysis)
     if not analysis.coverage.frames_with_usable_face:
         sentence = gettext(
-            "No face was judged, so there is nothing to compare with what the model was validated on."
+            "No face was judged, so there is nothing to compare with the material on which the model was "
+            "validated."
         )
     elif of_videos:
-        sentence = _of_photographs(any(each.unit == PHOTOGRAPHS for each in rates))
+        sentence = _of_photographs(any(rate.unit == PHOTOGRAPHS for rate in rates))
     else:
-        sentence = " ".join(filter(None, (_sentence(found, outside), _others_outside(analysis))))
+        sentence = " ".join(filter(None, (_domain_sentence(domain), _others_outside(analysis))))
     return MeasuredErrors(
-        rates=tuple(_table(data, list(of_set)) for data, of_set in groupby(rates, lambda each: each.data)),
-        apart=(_apart(analysis) or rates_of_one_person(analysis)) if rates else "",
+        rates=tuple(_rate_table(data, list(rows)) for data, rows in groupby(rates, lambda rate: rate.data)),
+        apart=apart,
         meanings=MEANINGS,
-        domain=tuple(_row(each) for each in found),
+        domain=tuple(map(_domain_row, domain)),
         sentence=sentence,
     )
 
 
 def outside_of(analysis: Analysis) -> tuple[str, ...]:
-    """The properties, in words, by which this exhibit lies outside what its model was validated on."""
+    """Name the properties by which this exhibit lies outside the validated ranges."""
     if analysis.media.still and _ranges_are_of_videos(analysis.model):
         return ()
     return _outside(criteria(analysis))
 
 
-def _outside(found: tuple[Criterion, ...]) -> tuple[str, ...]:
-    return tuple(property_of(each.name, each.person) for each in found if each.inside is False)
+def _outside(domain: tuple[Criterion, ...]) -> tuple[str, ...]:
+    return tuple(
+        property_of(criterion.name, criterion.person) for criterion in domain if criterion.inside is False
+    )
 
 
 def property_of(name: str, person: str | None) -> str:
-    """A property as a sentence lists it: of faces with the ``person`` whose they are, if it is of one."""
+    """Name a property in a list, with its ``person`` for a property of faces."""
     if person and name in OF_FACES:
         return gettext("%(name)s of person %(person)s", name=gettext(name), person=person)
     return translated(name)
 
 
 def _others_outside(analysis: Analysis) -> str:
-    """Which judged persons lie outside whose figure the exhibit's is not; empty where there are none."""
-    found = outside_by_own_faces(analysis)
-    if not found:
+    """Name other judged persons whose faces lie outside the ranges."""
+    outside = outside_by_own_faces(analysis)
+    if not outside:
         return ""
-    if len(found) > _MOST_NAMED:
-        persons = plural(len(found), "person", "persons")
+    if len(outside) > _MOST_NAMED:
+        persons = plural(len(outside), "person", "persons")
     else:
         persons = ", ".join(
-            f"{person_list([who])} ({', '.join(map(gettext, names))})" for who, names in found.items()
+            f"{person_list([person])} ({', '.join(map(gettext, names))})" for person, names in outside.items()
         )
-    return gettext("Outside by their own faces: %(persons)s.", persons=persons)
-
-
-def _apart(analysis: Analysis) -> str:
-    """Said where the analysis was not made as its model was measured; else empty."""
-    names = not_as_measured(analysis)
-    if not names:
-        return ""
-    return gettext(
-        "They were measured with the parameters as shipped. This analysis used others (%(names)s), so they "
-        "do not say how often its decision is wrong.",
-        names=", ".join(names),
-    )
+    return gettext("Persons whose faces lie outside the ranges: %(persons)s.", persons=persons)
 
 
 def _ranges_are_of_videos(model: Model) -> bool:
-    """Whether the card says that it measured no ranges on photographs."""
-    return any(
-        each.name == "still images" and each.least is None and each.most is None for each in model.validated
-    )
+    """Return whether the card states that no ranges were measured on photographs."""
+    ranges = [entry for entry in model.validated if entry.name == "still images"]
+    return any(entry.least is None and entry.most is None for entry in ranges)
 
 
 def _of_photographs(measured: bool) -> str:
-    """Instead of a comparison with ranges; ``measured``: error rates of photographs are known."""
+    """Replace the comparison with ranges; ``measured``: error rates of photographs are known."""
     ranges = gettext(
-        "This cannot be said of a photograph: the ranges of properties that the model's card states were "
-        "measured on clips and crops of their frames, not on photographs."
+        "This cannot be determined for a photograph, because the ranges of properties on the model's card "
+        "were measured on video clips and crops of their frames, not on photographs."
     )
     if not measured:
         return ranges
     rates = gettext(
-        "What was measured on photographs are the error rates stated for them. Photographs unlike the "
-        "measured ones, of other generators, cameras, people or compression, are not covered by them."
+        "Only the error rates stated for photographs were measured on photographs. They do not cover "
+        "photographs unlike the measured ones, such as those from other generators or cameras, of other "
+        "people, or with other compression."
     )
     return f"{ranges} {rates}"
 
 
-def _sentence(found: tuple[Criterion, ...], outside: tuple[str, ...]) -> str:
-    if not found:
-        return gettext(
-            "The model's card states no ranges, so it cannot be said whether this exhibit lies within them."
-        )
-    unknown = [each.name for each in found if each.inside is None]
+def _domain_sentence(domain: tuple[Criterion, ...]) -> str:
+    if not domain:
+        return gettext("The model's card states no ranges, so this exhibit cannot be compared with them.")
+    unknown = [criterion.name for criterion in domain if criterion.inside is None]
     rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(map(gettext, unknown))) if unknown else ""
-    if outside:
+    if outside := _outside(domain):
         return gettext(
-            "This exhibit lies outside what the model was validated on: %(outside)s. The "
-            "measured error rates do not speak for it.%(rest)s",
+            "This exhibit is unlike the material on which the model was validated: %(outside)s. The "
+            "measured error rates do not apply to it.%(rest)s",
             outside=", ".join(outside),
             rest=rest,
         )
-    if len(unknown) == len(found):
+    if len(unknown) == len(domain):
         return gettext(
-            "It is not known whether this exhibit lies within what the model was validated on.%(rest)s",
+            "It is not known whether this exhibit resembles the material on which the model was "
+            "validated.%(rest)s",
             rest=rest,
         )
     return gettext(
-        "In all %(properties)s that could be compared, this exhibit lies within what "
-        "the model was validated on.%(rest)s Kinds of manipulation, cameras and people "
-        "unlike the measured ones are not covered by this comparison.",
-        properties=plural(len(found) - len(unknown), "property", "properties"),
+        "In all %(properties)s that could be compared, this exhibit lies within the range of the "
+        "validation material.%(rest)s The comparison does not cover kinds of manipulation, cameras or "
+        "people unlike the measured ones.",
+        properties=plural(len(domain) - len(unknown), "property", "properties"),
         rest=rest,
     )
 
 
-def _table(data: str, rates: list[Rate]) -> RateTable:
+def _rate_table(data: str, rates: list[Rate]) -> RateTable:
     first = rates[0]
-    told = [gettext(_DATA[data]) if data in _DATA else ""]
+    about = [gettext(_DATA[data]) if data in _DATA else ""]
     rows = tuple(map(rate_row, rates))
     if len({rate.groups for rate in rates}) > 1:
         rows = tuple(
@@ -313,51 +314,52 @@ def _table(data: str, rates: list[Rate]) -> RateTable:
             for row, rate in zip(rows, rates, strict=True)
         )
     elif first.groups:
-        told.append(_from_sources(first.groups))
+        about.append(_from_sources(first.groups))
     threshold = next((rate.threshold for rate in rates if rate.threshold is not None), None)
     if threshold is not None:
-        told.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
+        about.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
-    return RateTable(in_parts(data), "; ".join([*filter(None, told), *map(translated, notes)]), rows)
+    return RateTable(in_parts(data), "; ".join([*filter(None, about), *map(translated, notes)]), rows)
 
 
 def _from_sources(groups: int) -> str:
     return gettext("from %(sources)s", sources=plural(groups, "independent source", "independent sources"))
 
 
-def _row(each: Criterion) -> DomainRow:
-    unit = f" {translated(each.unit)}" if each.unit and each.unit != "share" else ""
-    ends = [None if end is None else formatting.number(end) for end in (each.least, each.most)]
-    if ends == [None, None]:
-        wanted = gettext("not measured")
-    elif ends[0] == ends[1]:
-        wanted = f"{ends[0]}{unit}"
+def _domain_row(criterion: Criterion) -> DomainRow:
+    name = criterion.name
+    unit = f" {translated(criterion.unit)}" if criterion.unit and criterion.unit != "share" else ""
+    least, most = (
+        None if end is None else formatting.number(end) for end in (criterion.least, criterion.most)
+    )
+    if (least, most) == (None, None):
+        validated = gettext("not measured")
+    elif least == most:
+        validated = f"{least}{unit}"
     else:
-        wanted = gettext(
+        validated = gettext(
             "%(least)s to %(most)s%(unit)s",
-            least=ends[0] or gettext("any"),
-            most=ends[1] or gettext("any"),
+            least=least or gettext("any"),
+            most=most or gettext("any"),
             unit=unit,
         )
-    value = gettext("not known") if each.value is None else f"{formatting.number(round(each.value, 4))}{unit}"
-    if each.spread:
+    value = gettext("not known")
+    if criterion.value is not None:
+        value = f"{formatting.number(round(criterion.value, 4))}{unit}"
+    if criterion.spread:
         value = gettext(
             "median %(median)s (%(tenth)s to %(ninetieth)s)",
             median=value,
-            tenth=formatting.number(each.spread.tenth),
-            ninetieth=formatting.number(each.spread.ninetieth),
+            tenth=formatting.number(criterion.spread.tenth),
+            ninetieth=formatting.number(criterion.spread.ninetieth),
         )
-    if each.name == "still images":
+    if name == "still images":
         value = gettext("a photograph")
-    if each.name == STILL_AS_VIDEO:
+    if name == STILL_AS_VIDEO:
         value = gettext("yes")
-    name = each.name
-    if each.person:
-        name = gettext("%(name)s, person %(person)s", name=gettext(name), person=each.person)
+    if criterion.person:
+        name = gettext("%(name)s, person %(person)s", name=gettext(name), person=criterion.person)
+    states = {True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}
     return DomainRow(
-        name=name,
-        value=value,
-        range=wanted,
-        state={True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}[each.inside],
-        basis=each.basis,
+        name=name, value=value, range=validated, state=states[criterion.inside], basis=criterion.basis
     )

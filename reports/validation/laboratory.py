@@ -38,7 +38,7 @@ THRESHOLD = N_("The laboratory's threshold")
 
 @dataclass(frozen=True)
 class OwnThresholdRow:
-    """A threshold of the laboratory's own beside that of the verdict, and its error rates."""
+    """A threshold of the laboratory, the threshold of the verdict, and error rates."""
 
     own: str
     used: str
@@ -49,7 +49,7 @@ class OwnThresholdRow:
 
 @dataclass(frozen=True)
 class LaboratoryView:
-    """What is quoted; ``refused`` says why the validation does not speak for this analysis, if so."""
+    """The quoted validation; ``refused`` tells why it does not apply to this analysis."""
 
     heading: str
     about: str
@@ -65,95 +65,91 @@ class LaboratoryView:
 
 
 def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryView:
-    """Put into words what ``laboratory`` says of exhibits like that of ``analysis``."""
-    date = formatting.day(laboratory.created)
-    whose = f" ({laboratory.laboratory})" if laboratory.laboratory else ""
+    """Describe what ``laboratory`` states about exhibits like that of ``analysis``."""
     refused = why_not_of_analysis(laboratory, analysis)
-    speaks = not refused
+    applies = not refused
+    sources = {laboratory.source_sha256, analysis.software.source_sha256}
+    is_other_version = all(sources) and len(sources) == 2
     return LaboratoryView(
-        heading=gettext("This laboratory's validation of %(date)s", date=date),
+        heading=gettext("This laboratory's validation of %(date)s", date=formatting.day(laboratory.created)),
         about=ngettext(
             "“%(material)s”%(laboratory)s, %(files)s labelled file, %(model)s.",
             "“%(material)s”%(laboratory)s, %(files)s labelled files, %(model)s.",
             laboratory.files,
             material=laboratory.title,
-            laboratory=whose,
+            laboratory=f" ({laboratory.laboratory})" if laboratory.laboratory else "",
             files=shown(laboratory.files, ","),
             model=model_title(laboratory.model.title),
         ),
         sha256=laboratory.validation_sha256,
         refused=refused,
-        remark=_remark(laboratory, analysis) if speaks else "",
-        rows=_rows(laboratory, analysis) if speaks else (),
-        ratio=_ratio(laboratory, analysis) if speaks else "",
-        thresholds=tuple(map(_threshold, _own(laboratory, analysis))) if speaks else (),
-        decision=own_decision(laboratory, analysis) if speaks else "",
-        outside=_outside(laboratory, analysis) if speaks else "",
-        limits=laboratory.limits if speaks else (),
+        remark=gettext("It was made with another version of the program, with the same model and parameters.")
+        if applies and is_other_version
+        else "",
+        rows=_rows(laboratory, analysis) if applies else (),
+        ratio=_ratio(laboratory, analysis) if applies else "",
+        thresholds=_thresholds(laboratory, analysis) if applies else (),
+        decision=own_decision(laboratory, analysis) if applies else "",
+        outside=_outside(laboratory, analysis) if applies else "",
+        limits=laboratory.limits if applies else (),
     )
 
 
 def fitting(laboratory: Laboratory, analysis: Analysis) -> list[Level]:
-    """The figures over all of the exhibit's kind, and over the parts whose class it falls into."""
+    """Return the rates of the exhibit's kind, and of the parts of the material it belongs to."""
     values, _ = measured(analysis)
-    found = []
+    levels = []
     for level in laboratory.levels:
         if level.kind is not analysis.media.kind:
             continue
         if not level.attribute:
-            found.append(level)
+            levels.append(level)
         elif (value := values.get(level.attribute)) is not None:
             above = level.least is None or value >= level.least
             below = level.most is None or value < level.most
             if above and below and (level.least, level.most) != (None, None):
-                found.append(level)
-    return found
+                levels.append(level)
+    return levels
 
 
 def _rows(laboratory: Laboratory, analysis: Analysis) -> tuple[LevelRow, ...]:
-    """The rates that fit; of a class of faces with the person whose faces fall into it, of several."""
-    whose = compared_person(analysis)
+    """Return the rates that apply, with the person for parts by a property of faces."""
+    person = compared_person(analysis)
 
     def name(level: Level) -> str:
-        named = full_level_name(level)
-        if whose is None or level.attribute not in OF_FACES:
-            return named
-        return Quoted(gettext("%(name)s, person %(person)s", name=named, person=whose))
+        text = full_level_name(level)
+        if person is None or level.attribute not in OF_FACES:
+            return text
+        return Quoted(gettext("%(name)s, person %(person)s", name=text, person=person))
 
-    return tuple(level_row(each, name(each)) for each in fitting(laboratory, analysis))
+    return tuple(level_row(level, name(level)) for level in fitting(laboratory, analysis))
 
 
 def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
-    """What follows from the laboratory's own threshold, beside the verdict; empty where there is none."""
+    """State the result by the laboratory's own threshold; "" without one."""
     own = next(iter(_own(laboratory, analysis)), None)
     if own is None or why_not_of_analysis(laboratory, analysis):
         return ""
     if analysis.probability is None:
         return gettext(
-            "%(threshold)s: nothing was judged, so nothing follows from it.",
+            "%(threshold)s: not applicable, because nothing was judged.",
             threshold=shown(own.threshold, "g"),
         )
-    return _follows(own, analysis, analysis.probability)
-
-
-def _follows(own: OwnThreshold, analysis: Analysis, probability: float) -> str:
-    used = analysis.parameters.enter_threshold
+    used, probability = analysis.parameters.enter_threshold, analysis.probability
     words = N_(
-        "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
-        "this exhibit %(said)s. The verdict is that of the shipped threshold, "
-        "%(enter_threshold)s."
+        "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
+        "exhibit %(said)s. The verdict is based on the default threshold, %(enter_threshold)s."
     )
     if not is_shipped_threshold(used):
         words = N_(
-            "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
-            "this exhibit %(said)s. The verdict is that of the threshold used, "
-            "%(enter_threshold)s."
+            "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
+            "exhibit %(said)s. The verdict is based on the threshold used, %(enter_threshold)s."
         )
     cause = left_open.why(analysis) if analysis.verdict is Verdict.INCONCLUSIVE else None
     if cause is not None and left_open.whatever_the_scores(cause):
         words = N_(
-            "From %(threshold)s, chosen by %(by)s: with a probability of %(probability)s "
-            "this exhibit %(said)s. The verdict was left open for the reason given, whatever the threshold."
+            "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
+            "exhibit %(said)s. The verdict is inconclusive for the stated reason, whatever the threshold."
         )
     return gettext(
         words,
@@ -166,54 +162,45 @@ def _follows(own: OwnThreshold, analysis: Analysis, probability: float) -> str:
 
 
 def _own(laboratory: Laboratory, analysis: Analysis) -> list[OwnThreshold]:
-    return [each for each in laboratory.thresholds if each.kind is analysis.media.kind]
+    return [entry for entry in laboratory.thresholds if entry.kind is analysis.media.kind]
 
 
-def _threshold(own: OwnThreshold) -> OwnThresholdRow:
-    return OwnThresholdRow(
-        own=shown(own.threshold, "g"),
-        used=shown(own.shipped, "g"),
-        chosen_by=own.by,
-        false_positive=rate_cell(own.false_positive),
-        false_negative=rate_cell(own.false_negative),
+def _thresholds(laboratory: Laboratory, analysis: Analysis) -> tuple[OwnThresholdRow, ...]:
+    return tuple(
+        OwnThresholdRow(
+            own=shown(own.threshold, "g"),
+            used=shown(own.shipped, "g"),
+            chosen_by=own.by,
+            false_positive=rate_cell(own.false_positive),
+            false_negative=rate_cell(own.false_negative),
+        )
+        for own in _own(laboratory, analysis)
     )
-
-
-def _remark(laboratory: Laboratory, analysis: Analysis) -> str:
-    then, now = laboratory.source_sha256, analysis.software.source_sha256
-    if then and now and then != now:
-        return gettext("It was made with another version of the program, with the same model and parameters.")
-    return ""
 
 
 def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
-    ratios = next((e for e in laboratory.likelihood_ratios if e.kind is analysis.media.kind), None)
+    ratios = next((r for r in laboratory.likelihood_ratios if r.kind is analysis.media.kind), None)
     if ratios is None or analysis.probability is None:
         return ""
-    stated = stated_log10(ratios, analysis.probability)
-    value, cost = ratio_words(stated), shown(ratios.systems[1].cllr, ".2f")
+    log_ratio = stated_log10(ratios, analysis.probability)
+    cost = shown(ratios.systems[1].cllr, ".2f")
     if round(ratios.systems[1].cllr, 2) >= 1:
         return gettext(
-            "No likelihood ratio is stated: on this material ratios cost no less (Cllr %(cost)s) than saying "
-            "nothing (1).",
+            "No likelihood ratio is stated, because on this material ratios are no more informative (Cllr "
+            "%(cost)s) than no statement at all (Cllr 1).",
             cost=cost,
         )
     first, second = gettext("manipulated"), gettext("not manipulated")
-    if stated < 0:
+    if log_ratio < 0:
         first, second = second, first
-    ends = gettext(
-        "%(least)s to %(most)s",
-        least=ratio_words(ratios.least),
-        most=ratio_words(ratios.most),
-    )
+    ends = gettext("%(least)s to %(most)s", least=ratio_words(ratios.least), most=ratio_words(ratios.most))
     return gettext(
-        "Likelihood ratio: %(ratio)s. On this material a probability of "
-        "%(probability)s is %(times)s times as likely of what is %(first)s as of "
-        "what is %(second)s (Platt, Cllr %(cost)s; ratios are stated from %(ends)s "
-        "only). It is not a probability of manipulation.",
-        ratio=value,
+        "Likelihood ratio: %(ratio)s. On this material, a probability of %(probability)s is %(times)s "
+        "times as likely for files that are %(first)s as for files that are %(second)s (Platt, Cllr "
+        "%(cost)s; ratios are stated from %(ends)s only). It is not a probability of manipulation.",
+        ratio=ratio_words(log_ratio),
         probability=formatting.probability(analysis.probability),
-        times=ratio_words(abs(stated)),
+        times=ratio_words(abs(log_ratio)),
         first=first,
         second=second,
         cost=cost,
@@ -222,57 +209,57 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
 
 
 def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
-    """How the exhibit lies to all that the laboratory measured, property by property."""
-    covered = [each for each in laboratory.covered if each.kind is analysis.media.kind]
+    """Compare the exhibit with the ranges the laboratory measured, property by property."""
+    covered = [entry for entry in laboratory.covered if entry.kind is analysis.media.kind]
     if not covered:
         return gettext(
-            "No %(kinds)s were measured: the validation says nothing of this exhibit.",
+            "No %(kinds)s were measured, so the validation does not apply to this exhibit.",
             kinds=gettext(_KINDS[analysis.media.kind]),
         )
     values, _ = measured(analysis)
     values["duration"] = analysis.media.duration
-    covered = [each for each in covered if each.name not in YES_OR_NO]
-    known = [each for each in covered if each.name in values]
-    unknown = [translated(each.name) for each in covered if each.name not in values]
+    covered = [entry for entry in covered if entry.name not in YES_OR_NO]
+    known = [entry for entry in covered if entry.name in values]
+    unknown = [translated(entry.name) for entry in covered if entry.name not in values]
     codec = None if analysis.media.still else _codec_was_measured(laboratory, analysis.media.codec)
     if codec is None and not analysis.media.still:
         unknown.append(gettext("codec"))
     rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(unknown)) if unknown else ""
-    whose = compared_person(analysis)
+    person = compared_person(analysis)
     beyond = [
-        property_of(each.name, whose)
-        for each in known
-        if not each.least <= round(values[each.name], 4) <= each.most  # as they are kept
+        property_of(entry.name, person)
+        for entry in known
+        if not entry.least <= round(values[entry.name], 4) <= entry.most  # stored with four decimals
     ]
     if codec is False:
         beyond.append(gettext("codec %(codec)s", codec=codec_name(analysis.media.codec)))
     compared = len(known) + (codec is not None)
     if beyond:
         return gettext(
-            "This exhibit lies outside all that was measured there: %(beyond)s.%(rest)s",
+            "This exhibit lies outside the measured ranges: %(beyond)s.%(rest)s",
             beyond=", ".join(beyond),
             rest=rest,
         )
     if not compared:
         return gettext(
-            "It is not known whether this exhibit lies within what that material covers.%(rest)s", rest=rest
+            "It is not known whether this exhibit lies within the ranges of that material.%(rest)s", rest=rest
         )
     return gettext(
-        "In all %(properties)s that could be compared, this exhibit lies within what that material "
-        "covers.%(rest)s",
+        "In all %(properties)s that could be compared, this exhibit lies within the ranges of that "
+        "material.%(rest)s",
         properties=plural(compared, "property", "properties"),
         rest=rest,
     )
 
 
 def _codec_was_measured(laboratory: Laboratory, codec: str) -> bool | None:
-    """Whether clips in the exhibit's codec were; None where it is not known, as before schema 1.2."""
+    """Return whether clips in the exhibit's codec were measured; None before schema 1.2."""
     if laboratory.codecs:
-        return codec_name(codec) in {codec_name(each.name) for each in laboratory.codecs}
+        return codec_name(codec) in {codec_name(entry.name) for entry in laboratory.codecs}
     other = codec not in MEASURED_CODECS
-    for each in laboratory.covered:
-        if each.kind is MediaKind.VIDEO and each.name == OTHER_CODECS:
-            if not each.least <= other <= each.most:
+    for entry in laboratory.covered:
+        if entry.kind is MediaKind.VIDEO and entry.name == OTHER_CODECS:
+            if not entry.least <= other <= entry.most:
                 return False
-            return None if other else True  # there were clips in others; in which is not kept
+            return None if other else True  # there were clips in other codecs; which ones is not recorded
     return None

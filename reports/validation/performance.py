@@ -13,7 +13,6 @@ from detector.schema.laboratory import (
     CurvePoint,
     Level,
     LikelihoodRatios,
-    Outcomes,
     Validation,
     stated_log10,
 )
@@ -30,7 +29,7 @@ _SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.
 
 @dataclass(frozen=True)
 class RatesByAttribute:
-    """The parts of one kind by one attribute."""
+    """The parts of one kind of media by one attribute."""
 
     title: str
     note: str
@@ -39,7 +38,7 @@ class RatesByAttribute:
 
 @dataclass(frozen=True)
 class OutcomeRow:
-    """What was said of one class."""
+    """Verdicts of one class."""
 
     label: str
     total: str
@@ -51,7 +50,7 @@ class OutcomeRow:
 
 @dataclass(frozen=True)
 class CoveredRow:
-    """How a property is spread over the files in which it was measured."""
+    """Distribution of a property over the files in which it was measured."""
 
     name: str
     files: str
@@ -64,7 +63,7 @@ class CoveredRow:
 
 @dataclass(frozen=True)
 class ThresholdRow:
-    """Both error rates if everything from this probability on were flagged, with their intervals."""
+    """Both error rates, with intervals, if everything from this probability on were flagged."""
 
     threshold: str
     false_positive: str
@@ -75,7 +74,7 @@ class ThresholdRow:
 
 @dataclass(frozen=True)
 class KindView:
-    """All rates of one kind."""
+    """All rates of one kind of media."""
 
     title: str
     summary: LevelRow
@@ -89,17 +88,30 @@ class KindView:
 
 
 def kind_view(validation: Validation, kind: MediaKind) -> KindView:
-    """All rates of the material of this kind, of which there is some."""
+    """Return all rates of the material of this kind."""
     whole = validation.level(kind)
     assert whole is not None
-    both = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
-    curve = next((each for each in validation.curves if each.kind is kind), None)
-    own = [each for each in validation.levels if each.kind is kind and each.attribute]
+    classes = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
+    curve = next((curve for curve in validation.curves if curve.kind is kind), None)
+    parts = [level for level in validation.levels if level.kind is kind and level.attribute]
+    codecs = ""
+    if validation.codecs and kind is MediaKind.VIDEO:
+        counts = (f"{codec_name(codec.name)} ({grouped(codec.items)})" for codec in validation.codecs)
+        codecs = gettext("Codecs, with the number of clips: %(codecs)s.", codecs=", ".join(counts))
     used = validation.parameters.enter_threshold
     return KindView(
         title=KINDS[kind],
         summary=level_row(whole),
-        outcomes=tuple(_outcomes(label, of) for label, of in both),
+        outcomes=tuple(
+            OutcomeRow(
+                label,
+                *map(
+                    grouped,
+                    (class_.total, class_.flagged, class_.not_found, class_.inconclusive, class_.not_judged),
+                ),
+            )
+            for label, class_ in classes
+        ),
         rates=tuple(map(rate_row, whole.rates)),
         plot=error_curves(curve, used) if curve else None,
         thresholds=tuple(
@@ -107,37 +119,26 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
             for point in (curve.points if curve else ())
             if point.threshold in {*_SHOWN_THRESHOLDS, round(used, 2)}
         ),
-        parts=tuple(_part(name, tuple(of)) for name, of in groupby(own, lambda each: each.attribute)),
+        parts=tuple(_part(name, tuple(rows)) for name, rows in groupby(parts, lambda level: level.attribute)),
         covered=tuple(
-            _covered(each)
-            for each in validation.covered
-            if each.kind is kind and each.name not in YES_OR_NO  # as validations before schema 1.2 have them
+            _covered(entry)
+            for entry in validation.covered
+            if entry.kind is kind and entry.name not in YES_OR_NO  # which validations before schema 1.2 list
         ),
-        codecs=_codecs(validation) if kind is MediaKind.VIDEO else "",
+        codecs=codecs,
     )
-
-
-def _codecs(validation: Validation) -> str:
-    if not validation.codecs:
-        return ""
-    named = (f"{codec_name(each.name)} ({grouped(each.items)})" for each in validation.codecs)
-    return gettext("Codecs, with the number of clips: %(codecs)s.", codecs=", ".join(named))
 
 
 def _part(name: str, levels: Sequence[Level]) -> RatesByAttribute:
     note = ""
     if name == "generator":
         note = gettext(
-            "Each generator's files against all unmanipulated ones, whose rate is the same in each row."
+            "Files of each generator compared with all unmanipulated files, whose rate is therefore the "
+            "same in each row."
         )
     return RatesByAttribute(
-        gettext("By %(property)s", property=translated(name)), note, tuple(level_row(each) for each in levels)
+        gettext("By %(property)s", property=translated(name)), note, tuple(map(level_row, levels))
     )
-
-
-def _outcomes(label: str, of: Outcomes) -> OutcomeRow:
-    figures = (of.total, of.flagged, of.not_found, of.inconclusive, of.not_judged)
-    return OutcomeRow(label, *map(grouped, figures))
 
 
 def _covered(covered: CoveredRange) -> CoveredRow:
@@ -151,7 +152,7 @@ def _covered(covered: CoveredRange) -> CoveredRow:
 def _threshold(point: CurvePoint, used: float) -> ThresholdRow:
     name = shown(point.threshold, "g")
     if abs(point.threshold - used) < 0.005:
-        words = N_("%(threshold)s (shipped)") if is_shipped_threshold(used) else N_("%(threshold)s (used)")
+        words = N_("%(threshold)s (default)") if is_shipped_threshold(used) else N_("%(threshold)s (used)")
         name = gettext(words, threshold=name)
     return ThresholdRow(
         name,
@@ -167,7 +168,7 @@ _SHOWN_PROBABILITIES = (0.02, 0.1, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 @dataclass(frozen=True)
 class SystemRow:
-    """How good one way of making ratios is; shares of misled files are empty where none is made."""
+    """Quality of one way to compute ratios; shares of misleading ratios are empty if none are computed."""
 
     name: str
     made_by: str
@@ -178,7 +179,7 @@ class SystemRow:
 
 @dataclass(frozen=True)
 class StatedRatio:
-    """The ratio that a published probability stands for, by both fits."""
+    """The ratio for a published probability, by both fits."""
 
     probability: str
     platt: str
@@ -187,7 +188,7 @@ class StatedRatio:
 
 @dataclass(frozen=True)
 class RatioView:
-    """Likelihood ratios of one kind."""
+    """Likelihood ratios of one kind of media."""
 
     title: str
     counted: str
@@ -199,7 +200,7 @@ class RatioView:
 
 
 def ratio_view(ratios: LikelihoodRatios) -> RatioView:
-    """Put the likelihood ratios of one kind into words and plots."""
+    """Describe the likelihood ratios of one kind of media, with plots."""
     platt = ratios.platt
     sign = "+" if platt.offset >= 0 else "−"
     return RatioView(
@@ -214,24 +215,22 @@ def ratio_view(ratios: LikelihoodRatios) -> RatioView:
         formula=f"ln LR = {shown(platt.scale, '.3f')} · ln(p / (1 − p)) {sign} "
         f"{shown(abs(platt.offset), '.3f')}",
         bounds=gettext(
-            "between %(least)s and %(most)s",
-            least=ratio_words(ratios.least),
-            most=ratio_words(ratios.most),
+            "between %(least)s and %(most)s", least=ratio_words(ratios.least), most=ratio_words(ratios.most)
         ),
         systems=(
             *(
                 SystemRow(
-                    translated(each.name),
-                    translated(each.made),
-                    shown(each.cllr, ".3f"),
-                    percent(each.misleading_manipulated),
-                    percent(each.misleading_unmanipulated),
+                    translated(system.name),
+                    translated(system.made),
+                    shown(system.cllr, ".3f"),
+                    percent(system.misleading_manipulated),
+                    percent(system.misleading_unmanipulated),
                 )
-                for each in ratios.systems
+                for system in ratios.systems
             ),
             SystemRow(
                 "Cllr min",
-                gettext("isotonic regression on these very files: what their order allows"),
+                gettext("isotonic regression on these files: the best result their order allows"),
                 shown(ratios.cllr_min, ".3f"),
                 "",
                 "",
@@ -251,7 +250,7 @@ def _pav_at(ratios: LikelihoodRatios, probability: float) -> float:
 
 
 def ratio_words(log10: float) -> str:
-    """A ratio in the form people read: 1 in 20 below one, times above."""
+    """Format a ratio for readers: 1 in 20 below one, times above."""
     value = 10**log10
     if value < 0.95:
         return f"1/{_rounded(1 / value)}"

@@ -20,7 +20,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class PlotTick:
-    """A mark on an axis: its place and what stands there."""
+    """A tick of an axis."""
 
     at: float
     label: str
@@ -28,7 +28,7 @@ class PlotTick:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its path, the band around it (empty: none), how it is drawn, and its name."""
+    """One curve: its path, the band around it (empty for none), its style and its name."""
 
     path: str
     band: str
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure; ``marks`` are upright lines with a name."""
+    """A figure; ``marks`` are named vertical lines."""
 
     title: str
     text: str
@@ -60,7 +60,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class _Axes:
-    """What the plot's edges stand for."""
+    """Values at the edges of the plot."""
 
     x: tuple[float, float]
     y: tuple[float, float]
@@ -78,22 +78,17 @@ class _Axes:
 
 
 def error_curves(curve: Curve, used: float) -> Plot:
-    """Both error rates by threshold, with their intervals; ``used`` is that of the verdict."""
+    """Plot both error rates by threshold, with intervals; ``used`` is the verdict's threshold."""
     axes = _Axes((0.0, 1.0), (0.0, 1.0))
-    false_positives = [(p.threshold, p.false_positive_rate) for p in curve.points]
-    around_these = [(p.threshold, p.false_positive_low, p.false_positive_high) for p in curve.points]
-    false_negatives = [(p.threshold, p.false_negative_rate) for p in curve.points]
-    around_those = [(p.threshold, p.false_negative_low, p.false_negative_high) for p in curve.points]
+    positives = [(p.threshold, p.false_positive_rate) for p in curve.points]
+    positive_limits = [(p.threshold, p.false_positive_low, p.false_positive_high) for p in curve.points]
+    negatives = [(p.threshold, p.false_negative_rate) for p in curve.points]
+    negative_limits = [(p.threshold, p.false_negative_low, p.false_negative_high) for p in curve.points]
     lines = (
-        _line(
-            0,
-            gettext("unmanipulated, flagged all the same"),
-            axes.path(false_positives),
-            _band(axes, around_these),
-        ),
-        _line(1, gettext("manipulated, not flagged"), axes.path(false_negatives), _band(axes, around_those)),
+        _line(0, gettext("unmanipulated, but flagged"), axes.path(positives), _band(axes, positive_limits)),
+        _line(1, gettext("manipulated, not flagged"), axes.path(negatives), _band(axes, negative_limits)),
     )
-    words = N_("shipped %(threshold)s") if is_shipped_threshold(used) else N_("used %(threshold)s")
+    words = N_("default %(threshold)s") if is_shipped_threshold(used) else N_("used %(threshold)s")
     mark = PlotTick(axes.across(used), gettext(words, threshold=shown(used, "g")))
     return Plot(
         title=N_("Error rates by threshold"),
@@ -112,23 +107,25 @@ def error_curves(curve: Curve, used: float) -> Plot:
 
 
 def tippett(ratios: LikelihoodRatios) -> Plot:
-    """Shares of both classes with at least a ratio; of Platt's, drawn wide, and of PAV's."""
+    """Plot the shares of both classes with at least a ratio: Platt drawn wide, and PAV."""
     ends = [p.log10_lr for system in ratios.systems[1:] for p in system.tippett]
     most = max(1.0, *(abs(end) for end in ends)) * 1.1
     axes = _Axes((-most, most), (0.0, 1.0))
     lines: list[Line] = []
     for system in ratios.systems[1:]:
-        for of_fakes, name in ((True, N_("manipulated")), (False, N_("unmanipulated"))):
-            points = [(-most, 1.0)]
-            # The share at a level holds down to the level before it.
-            points += [(p.log10_lr, p.manipulated if of_fakes else p.unmanipulated) for p in system.tippett]
-            path = _falling(axes, points, most)
+        for is_manipulated, name in ((True, N_("manipulated")), (False, N_("unmanipulated"))):
+            # Each level's share extends down to the level before it.
+            path = f"M{axes.across(-most)} {axes.up(1.0)}"
+            for point in system.tippett:
+                share = point.manipulated if is_manipulated else point.unmanipulated
+                path += f"V{axes.up(share)}H{axes.across(point.log10_lr)}"
+            path += f"V{axes.up(0.0)}H{axes.across(most)}"
             lines.append(_line(len(lines), f"{gettext(name)}, {system.name}", path))
     whole = [float(value) for value in range(-int(most), int(most) + 1)]
     return Plot(
         title=N_("Tippett plot"),
         text=gettext(
-            "Share of manipulated and of unmanipulated files whose likelihood ratio is at least so large"
+            "Shares of manipulated and unmanipulated files whose likelihood ratio is at least this large"
         ),
         x_title=N_("log10 of the likelihood ratio"),
         y_title=N_("share with at least this"),
@@ -141,10 +138,10 @@ def tippett(ratios: LikelihoodRatios) -> Plot:
 
 
 def cross_entropy(ratios: LikelihoodRatios) -> Plot:
-    """What the ratios leave open, by prior odds, against saying nothing and the best that order allows."""
+    """Plot the cost of the ratios by prior odds, with no statement and the best possible order."""
     odds = ratios.ece_odds
     curves = [
-        (gettext("saying nothing"), ratios.ece_neutral),
+        (gettext("no statement"), ratios.ece_neutral),
         ("Platt", ratios.systems[1].ece),
         ("PAV", ratios.systems[2].ece),
         (gettext("best the order allows"), ratios.ece_best),
@@ -158,8 +155,8 @@ def cross_entropy(ratios: LikelihoodRatios) -> Plot:
     return Plot(
         title=N_("Empirical cross-entropy"),
         text=gettext(
-            "Uncertainty left when the likelihood ratios are used at each prior odds; lower is better, and "
-            "what lies above saying nothing does harm"
+            "Uncertainty that remains when the likelihood ratios are used at each prior odds. Lower is "
+            "better; a curve above “no statement” does more harm than good"
         ),
         x_title=N_("log10 of the prior odds of manipulation"),
         y_title=N_("bits"),
@@ -180,20 +177,11 @@ def _height(lines: int) -> float:
 
 
 def _ticks(place: Callable[[float], float], values: Sequence[float]) -> tuple[PlotTick, ...]:
-    """Ticks at ``values``, each where ``place`` puts it on its axis."""
+    """Return ticks at ``values``, placed by ``place``."""
     return tuple(PlotTick(place(value), shown(value, "g").replace("-", "−")) for value in values)
 
 
 def _band(axes: _Axes, ends: Sequence[tuple[float, float, float]]) -> str:
-    there = [(x, high) for x, _, high in ends]
-    back = [(x, low) for x, low, _ in reversed(ends)]
-    return f"{axes.path([*there, *back])}Z"
-
-
-def _falling(axes: _Axes, points: Sequence[Point], most: float) -> str:
-    """Shares of those at or above: each level's share reaches down to the level before."""
-    parts = [f"M{axes.across(points[0][0])} {axes.up(points[0][1])}"]
-    for x, share in points[1:]:
-        parts.append(f"V{axes.up(share)}H{axes.across(x)}")
-    parts.append(f"V{axes.up(0.0)}H{axes.across(most)}")
-    return "".join(parts)
+    upper = [(x, high) for x, _, high in ends]
+    lower = [(x, low) for x, low, _ in reversed(ends)]
+    return f"{axes.path([*upper, *lower])}Z"

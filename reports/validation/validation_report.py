@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detector.schema.analysis import MediaKind, Parameters
-from detector.schema.laboratory import ByOther, ByRule, Level, Repetition, Validation, ValidationItem
+from detector.schema.laboratory import ByOther, ByRule, Level, Validation, ValidationItem
 from detector.schema.method import JointRule
 from reports.language import formatting, translation
 from reports.language.formatting import grouped, plural, shown
@@ -18,8 +18,8 @@ from reports.wording.sections import Fact, Section
 
 _RULES = {
     JointRule.ANY: N_("manipulated if any model says so"),
-    JointRule.MAJORITY: N_("what more than half of the models say"),
-    JointRule.ALL: N_("what all models say"),
+    JointRule.MAJORITY: N_("verdict of more than half of the models"),
+    JointRule.ALL: N_("verdict on which all models agree"),
 }
 
 
@@ -35,7 +35,7 @@ class OtherModelsTable:
 def other_models_tables(
     first: str, levels: Sequence[Level], others: Sequence[ByOther], joint: Sequence[ByRule]
 ) -> tuple[OtherModelsTable, ...]:
-    """A table for each kind; none where one model was validated alone. ``first`` is its title."""
+    """Return a table for each kind of media, none for a single model; ``first`` is its title."""
     if not others:
         return ()
     return tuple(
@@ -45,11 +45,11 @@ def other_models_tables(
                 *_rows(kind, gettext("%(model)s, validated here", model=first), levels),
                 *(
                     row
-                    for each in others
-                    for row in _rows(kind, Quoted(model_title(each.model.title)), each.levels)
+                    for rule in others
+                    for row in _rows(kind, Quoted(model_title(rule.model.title)), rule.levels)
                 ),
             ),
-            tuple(row for each in joint for row in _rows(kind, gettext(_RULES[each.rule]), each.levels)),
+            tuple(row for rule in joint for row in _rows(kind, gettext(_RULES[rule.rule]), rule.levels)),
         )
         for kind in KINDS
         if any(level.kind is kind for level in levels)
@@ -57,7 +57,7 @@ def other_models_tables(
 
 
 def _rows(kind: MediaKind, name: str, levels: Iterable[Level]) -> Iterable[LevelRow]:
-    return (level_row(each, name) for each in levels if each.kind is kind and not each.attribute)
+    return (level_row(level, name) for level in levels if level.kind is kind and not level.attribute)
 
 
 _SECTIONS = (
@@ -69,26 +69,42 @@ _SECTIONS = (
     ("ratios", N_("Likelihood ratios")),
     ("time", N_("When within a clip")),
     ("repeatability", N_("Repeatability")),
-    ("limits", N_("Limits found")),
+    ("limits", N_("Limits")),
     ("method", N_("Model, method and versions")),
     ("integrity", N_("Integrity and signature")),
     ("annex", N_("Annex: every file")),
 )
 GLOSSARY = (
-    (N_("Likelihood ratio"), N_("how many times likelier a score is of something manipulated than of "
-     "something that is not, on this material. It is not a probability of manipulation: that takes prior "
-     "odds, which are for whoever decides.")),
-    ("Cllr", N_("what likelihood ratios cost on average, in bits. 0 is perfect, 1 says nothing, above 1 does "
-     "harm. Cllr min is what the order of the scores would allow at best; the rest is calibration.")),
-    (N_("Tippett plot"), N_("for each ratio, the shares of both classes that have at least this one. "
-     "Manipulated ones left of 0 and unmanipulated ones right of 0 are misled.")),
-    (N_("Empirical cross-entropy"), N_("the same cost at other prior odds than even ones.")),
-)  # fmt: skip
+    (
+        N_("Likelihood ratio"),
+        N_(
+            "how many times more likely a score is for manipulated than for unmanipulated files, on this "
+            "material. It is not a probability of manipulation: that also requires prior odds, which only "
+            "the decision-maker can set."
+        ),
+    ),
+    (
+        "Cllr",
+        N_(
+            "the average cost of the likelihood ratios, in bits. 0 is perfect, 1 is uninformative, above 1 "
+            "is misleading. Cllr min is the best that the order of the scores allows; the rest is due to "
+            "calibration."
+        ),
+    ),
+    (
+        N_("Tippett plot"),
+        N_(
+            "for each ratio, the share of files of both classes with at least this ratio. Manipulated files "
+            "left of 0 and unmanipulated files right of 0 have misleading ratios."
+        ),
+    ),
+    (N_("Empirical cross-entropy"), N_("the same cost at prior odds other than even.")),
+)
 
 
 @dataclass(frozen=True)
 class RepetitionRow:
-    """What came out when some files were analysed once more."""
+    """Changes when some files were analysed again."""
 
     how: str
     files: str
@@ -111,7 +127,7 @@ class AnnexRow:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """All a validation report shows."""
+    """Everything that a validation report shows."""
 
     sections: dict[str, Section]
     title: str = field(metadata=UNTRANSLATED)
@@ -141,22 +157,43 @@ class ValidationReport:
 
 
 def validation_report(validation: Validation, language_code: str = translation.DEFAULT) -> ValidationReport:
-    """Put a validation into words of the language ``language_code``."""
+    """Describe a validation in the language ``language_code``."""
     with translation.speaking(language_code):
         return translation.translated_view(_view(validation))
 
 
 def _view(validation: Validation) -> ValidationReport:
     created, created_iso = formatting.in_utc(validation.created)
+    model, title = validation.model, model_title(validation.model.title)
+    optional = {
+        "others": bool(validation.others),
+        "ratios": bool(validation.likelihood_ratios),
+        "time": bool(validation.temporal),
+    }
+    sections = [(key, name) for key, name in _SECTIONS if optional.get(key, True)]
+    model_fact = Fact(N_("Model"), Quoted(f"{title} ({model.name})"))
+    weights = Fact(N_("Weights, SHA-256"), model.sha256, exact=True)
+    second_look: tuple[Fact, ...] = ()
+    if model.second_look:
+        second_look = (
+            Fact(N_("Second look"), model.second_look.architecture),
+            Fact(N_("… weights, SHA-256"), model.second_look.sha256, exact=True),
+        )
     return ValidationReport(
-        sections=_sections(validation),
+        sections={key: Section(key, number, name) for number, (key, name) in enumerate(sections, start=1)},
         title=formatting.file_name(validation.title),
         running=gettext(
             "Validation of %(date)s, %(model)s",
             date=formatting.day(validation.created),
-            model=model_title(validation.model.title),
+            model=title,
         ),
-        facts=_facts(validation, created),
+        facts=(
+            Fact(N_("Laboratory"), Quoted(validation.laboratory or "") or gettext("not stated")),
+            Fact(N_("Finished"), created),
+            model_fact,
+            weights,
+            Fact(N_("Files"), grouped(len(validation.items))),
+        ),
         created=created,
         created_iso=created_iso,
         reelproof=validation.versions.reelproof,
@@ -166,63 +203,44 @@ def _view(validation: Validation) -> ValidationReport:
         labelled=", ".join(map(translated, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
         kinds=tuple(kind_view(validation, kind) for kind in KINDS if validation.level(kind)),
-        others=other_models_tables(
-            model_title(validation.model.title), validation.levels, validation.others, validation.joint
+        others=other_models_tables(title, validation.levels, validation.others, validation.joint),
+        other_models=tuple(
+            Fact(
+                Quoted(f"{model_title(other.model.title)} ({other.model.name})"),
+                other.model.sha256,
+                exact=True,
+            )
+            for other in validation.others
         ),
-        other_models=_other_models(validation),
-        model_title=model_title(validation.model.title),
+        model_title=title,
         ratios=tuple(map(ratio_view, validation.likelihood_ratios)),
-        time=_time(validation),
-        repetitions=tuple(map(_repetition_row, validation.repetitions)),
+        time=tuple(
+            Fact(name, gettext("none") if value is None else formatting.number(value))
+            for name, value in validation.temporal.items()
+        ),
+        repetitions=tuple(
+            RepetitionRow(
+                repetition.how,
+                str(repetition.items),
+                str(repetition.verdicts_changed),
+                shown(repetition.largest_difference, ".6f"),
+                str(repetition.segments_changed),
+                f"{shown(repetition.largest_edge, '.3f')} s",
+            )
+            for repetition in validation.repetitions
+        ),
         limits=validation.limits,
-        model=_model(validation),
+        model=(
+            replace(model_fact, name=N_("Name")),
+            Fact(N_("Architecture"), Quoted(model.architecture)),
+            weights,
+            *second_look,
+            Fact(N_("Decision-relevant part of the card, SHA-256"), model.card_sha256, exact=True),
+        ),
         versions=_versions(validation),
         parameters=_parameters(validation.parameters),
         glossary=GLOSSARY if validation.likelihood_ratios else (),
         annex=tuple(map(_annex_row, validation.items)),
-    )
-
-
-def _sections(validation: Validation) -> dict[str, Section]:
-    """Those that this validation has, numbered from 1."""
-    there = {
-        "others": bool(validation.others),
-        "ratios": bool(validation.likelihood_ratios),
-        "time": bool(validation.temporal),
-    }
-    present = [(key, title) for key, title in _SECTIONS if there.get(key, True)]
-    return {key: Section(key, number, title) for number, (key, title) in enumerate(present, start=1)}
-
-
-def _facts(validation: Validation, created: str) -> tuple[Fact, ...]:
-    model = validation.model
-    return (
-        Fact(N_("Laboratory"), Quoted(validation.laboratory or "") or gettext("not stated")),
-        Fact(N_("Finished"), created),
-        Fact(N_("Model"), Quoted(f"{model_title(model.title)} ({model.name})")),
-        Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
-        Fact(N_("Files"), grouped(len(validation.items))),
-    )
-
-
-def _model(validation: Validation) -> tuple[Fact, ...]:
-    model = validation.model
-    found = [
-        Fact(N_("Name"), Quoted(f"{model_title(model.title)} ({model.name})")),
-        Fact(N_("Architecture"), Quoted(model.architecture)),
-        Fact(N_("Weights, SHA-256"), model.sha256, exact=True),
-    ]
-    if model.second_look:
-        found.append(Fact(N_("Second look"), model.second_look.architecture))
-        found.append(Fact(N_("… weights, SHA-256"), model.second_look.sha256, exact=True))
-    found.append(Fact(N_("Deciding part of the card, SHA-256"), model.card_sha256, exact=True))
-    return tuple(found)
-
-
-def _other_models(validation: Validation) -> tuple[Fact, ...]:
-    return tuple(
-        Fact(Quoted(f"{model_title(each.model.title)} ({each.model.name})"), each.model.sha256, exact=True)
-        for each in validation.others
     )
 
 
@@ -234,47 +252,30 @@ def _versions(validation: Validation) -> tuple[Fact, ...]:
         Fact(N_("Engine's source, SHA-256"), used.source_sha256 or gettext("not known"), exact=True),
         Fact(N_("Back end"), "; ".join(used.backends) or gettext("not known")),
         Fact(N_("Machine"), f"{used.processor}; {used.system}; Python {used.python}"),
-        Fact(N_("Libraries"), ", ".join(f"{each.name} {each.version}" for each in used.libraries)),
+        Fact(N_("Libraries"), ", ".join(f"{library.name} {library.version}" for library in used.libraries)),
     )
 
 
-def _parameters(given: Parameters) -> tuple[tuple[str, str, str], ...]:
-    """Those that are not the shipped ones."""
-    found = []
-    for name, parameter in Parameters.model_fields.items():
-        value = getattr(given, name)
-        if value != parameter.default:
-            found.append((name, formatting.number(value), formatting.number(parameter.default)))
-    return tuple(found)
-
-
-def _time(validation: Validation) -> tuple[Fact, ...]:
+def _parameters(parameters: Parameters) -> tuple[tuple[str, str, str], ...]:
+    """Return the parameters that differ from the defaults."""
+    values = (
+        (name, getattr(parameters, name), info.default) for name, info in Parameters.model_fields.items()
+    )
     return tuple(
-        Fact(name, gettext("none") if value is None else formatting.number(value))
-        for name, value in validation.temporal.items()
-    )
-
-
-def _repetition_row(repeated: Repetition) -> RepetitionRow:
-    return RepetitionRow(
-        repeated.how,
-        str(repeated.items),
-        str(repeated.verdicts_changed),
-        shown(repeated.largest_difference, ".6f"),
-        str(repeated.segments_changed),
-        f"{shown(repeated.largest_edge, '.3f')} s",
+        (name, formatting.number(value), formatting.number(default))
+        for name, value, default in values
+        if value != default
     )
 
 
 def _annex_row(item: ValidationItem) -> AnnexRow:
-    said = translated(str(item.verdict))
+    verdict = translated(str(item.verdict))
     if item.error is not None:
-        said = gettext("not analysed: %(why)s", why=formatting.file_name(translated(item.error))[:80])
-    figure = "–" if item.probability is None else shown(item.probability, ".3f")
+        verdict = gettext("not analysed: %(why)s", why=formatting.file_name(translated(item.error))[:80])
     return AnnexRow(
         formatting.shortened(formatting.file_name(item.file), 44),
         gettext("manipulated") if item.manipulated else gettext("unmanipulated"),
-        said,
-        figure,
+        verdict,
+        "–" if item.probability is None else shown(item.probability, ".3f"),
         item.sha256,
     )

@@ -42,8 +42,8 @@ def check_against_log(log: ExportedLog, came: Enclosed, results: CheckResults) -
     """Name what is not as the log holds it, what it does not hold, and what it holds and is not there."""
     exhibit = log.exhibit or (came.analysis.media.sha256 if came.analysis else None)
     own = [entry for entry in log.entries if entry.exhibit == exhibit]
-    stated = came.analysis_id or _stated(came)
-    about = stated or _found(own, came)
+    analysis_id = came.analysis_id or _stated(came)
+    about = analysis_id or _found(own, came)
     since = bool(own) and own[0].action == "intake"  # else the exhibit was there before the log began
     if about is not None:
         of_it = [entry for entry in own if entry.analysis == about]
@@ -67,15 +67,19 @@ def _stated(came: Enclosed) -> str | None:
 
 def _found(own: Iterable[Entry], came: Enclosed) -> str | None:
     """The id where no file states it: that of the one analysis whose annotations or finding these are."""
-    said = {each.id for each in came.annotations.annotations} if came.annotations else set()
+    annotation_ids = (
+        {annotation.id for annotation in came.annotations.annotations} if came.annotations else set()
+    )
     own = list(own)
-    annotated = {e.analysis for e in own if e.action == "annotation" and e.details.get("id") in said}
-    found = annotated or {
+    annotated = {
+        e.analysis for e in own if e.action == "annotation" and e.details.get("id") in annotation_ids
+    }
+    entries = annotated or {
         entry.analysis
         for entry in own
         if entry.action == "analysis finished" and came.analysis and not _unlike(entry, came.analysis)
     }
-    return next(iter(found)) if len(found) == 1 else None
+    return next(iter(entries)) if len(entries) == 1 else None
 
 
 def _say_unknown(about: str, since: bool, below: str, results: CheckResults) -> None:
@@ -91,8 +95,8 @@ def _say_unknown(about: str, since: bool, below: str, results: CheckResults) -> 
 
 def _check_finding(of_it: Iterable[Entry], came: Enclosed, results: CheckResults) -> None:
     finished = [entry for entry in of_it if entry.action == "analysis finished"]
-    if finished and came.analysis is not None and (what := _unlike(finished[-1], came.analysis)):
-        why = f"entry {finished[-1].number} of the custody log holds another {what}"
+    if finished and came.analysis is not None and (difference := _unlike(finished[-1], came.analysis)):
+        why = f"entry {finished[-1].number} of the custody log holds another {difference}"
         results.add(f"{came.below}{ANALYSIS}", "does not fit", why)
 
 
@@ -125,38 +129,41 @@ class _Statements:
 
     def check(self, came: Enclosed, *, all_of_it: bool) -> None:
         """``all_of_it``: the entries are those of the analysis, of which nothing may be missing."""
-        said = came.annotations.annotations if came.annotations else ()
-        given = [_Said(each.id, each.author, each.made, checksum([to_json(each)])) for each in said]
-        missing = self._compared(given, "annotation", f"{came.below}{ANNOTATIONS}")
+        annotations = came.annotations.annotations if came.annotations else ()
+        statements = [
+            _Said(annotation.id, annotation.author, annotation.made, checksum([to_json(annotation)]))
+            for annotation in annotations
+        ]
+        missing = self._compared(statements, "annotation", f"{came.below}{ANNOTATIONS}")
         if all_of_it and missing:
             self._say_missing(missing, f"{came.below}{ANNOTATIONS}", there=came.annotations is not None)
         if came.second_review is None:
             return
-        given = [
-            _Said(each.id, each.author, each.made, checksum([statement_json(each)]))
-            for each in came.second_review.statements
+        statements = [
+            _Said(annotation.id, annotation.author, annotation.made, checksum([statement_json(annotation)]))
+            for annotation in came.second_review.statements
         ]
         name = f"{came.below}{SECOND_REVIEW}"
-        missing = self._compared(given, "second review", name)
-        if all_of_it and missing and given:  # else one judgement awaits the other
+        missing = self._compared(statements, "second review", name)
+        if all_of_it and missing and statements:  # else one judgement awaits the other
             self._say_missing(missing, name, there=True)
 
-    def _compared(self, given: Iterable[_Said], action: str, name: str) -> list[Entry]:
+    def _compared(self, statements: Iterable[_Said], action: str, name: str) -> list[Entry]:
         """Name what differs and what the log lacks; returns the entries of which nothing is there."""
-        told = {str(e.details.get("id")): e for e in self.of_it if e.action == action}
+        entries = {str(e.details.get("id")): e for e in self.of_it if e.action == action}
         exported = timestamps.parse(self.log.exported)
         later = earlier = 0
-        for each in given:
-            entry = told.pop(each.id, None)
-            what = f"what {each.author} said on {iso_milliseconds(each.made)}"
+        for statement in statements:
+            entry = entries.pop(statement.id, None)
+            subject = f"what {statement.author} said on {iso_milliseconds(statement.made)}"
             if entry is not None:
-                if entry.details.get("sha256", each.sha256) != each.sha256:
-                    why = f"{what} is not as entry {entry.number} of the custody log holds it"
+                if entry.details.get("sha256", statement.sha256) != statement.sha256:
+                    why = f"{subject} is not as entry {entry.number} of the custody log holds it"
                     self.results.add(name, "does not fit", why)
-            elif each.made > exported - CLOCK_SKEW:
+            elif statement.made > exported - CLOCK_SKEW:
                 later += 1
             elif self.since:
-                self.results.add(name, "does not fit", f"{what} is not in the custody log")
+                self.results.add(name, "does not fit", f"{subject} is not in the custody log")
             else:
                 earlier += 1
         for count, when in ((later, "after it was exported"), (earlier, "perhaps before it began")):
@@ -164,7 +171,7 @@ class _Statements:
                 self.results.notes.append(
                     f"{name}: {count:,} of what it holds is not in the custody log, made {when}."
                 )
-        return list(told.values())
+        return list(entries.values())
 
     def _say_missing(self, missing: list[Entry], name: str, *, there: bool) -> None:
         numbers = ", ".join(str(entry.number) for entry in missing[:_NAMED]) + ", …" * (len(missing) > _NAMED)

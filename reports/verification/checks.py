@@ -94,7 +94,10 @@ class Folder:
         self.names = frozenset(
             (Path(top) / name).relative_to(path).as_posix()
             for top, folders, files in os.walk(path)
-            for name in (*files, *(each for each in folders if (Path(top) / each).is_symlink()))
+            for name in (
+                *files,
+                *(folder_name for folder_name in folders if (Path(top) / folder_name).is_symlink()),
+            )
         )
 
     def _open(self, name: str) -> IO[bytes]:
@@ -149,10 +152,10 @@ UNREADABLE_IN_ZIP = (*UNREADABLE, RuntimeError, KeyError)
 
 
 def _reason(error: Exception) -> str:
-    said = " ".join(str(error).split())[:160]
-    if "CRC" in said:
+    text = " ".join(str(error).split())[:160]
+    if "CRC" in text:
         return "its bytes or its checksum in the zip were changed"
-    return f"the zip is damaged there ({said})"
+    return f"the zip is damaged there ({text})"
 
 
 def _bounded(stream: IO[bytes]) -> bytes:

@@ -38,11 +38,11 @@ def contradictions(comparison: Comparison) -> Iterator[str]:
 
 
 def _contradictions(comparison: Comparison) -> Iterator[str]:
-    for one in comparison.segments:
-        if one.statement not in (statements.of_segment(one), _segment_at_first(one)):
-            yield f"what it says of segment {one.id} does not follow from its figures"
-        if not _is_mean(one, comparison):
-            yield f"the differences of segment {one.id} are not those of its frames"
+    for segment in comparison.segments:
+        if segment.statement not in (statements.of_segment(segment), _segment_at_first(segment)):
+            yield f"what it says of segment {segment.id} does not follow from its figures"
+        if not _is_mean(segment, comparison):
+            yield f"the differences of segment {segment.id} are not those of its frames"
     for part in comparison.regions:
         if part.statement not in (statements.of_region(part), _region_at_first(part)):
             yield f"what it says of {part.id} does not follow from its figures"
@@ -63,25 +63,25 @@ def _is_mean(segment: ComparedSegment, comparison: Comparison) -> bool:
     """Whether the differences of a segment are the means of those of its person's frames inside."""
     start, end = segment.start - _ROUNDING, segment.end + _ROUNDING
     inside = [
-        one
+        difference
         for person in comparison.persons
         if person.id == segment.person
-        for one in person.differences
-        if start <= one.time <= end
+        for difference in person.differences
+        if start <= difference.time <= end
     ]
     return bool(inside) and all(
         math.isclose(figure, fmean(of_frames), abs_tol=_ROUNDING)
         for figure, of_frames in (
-            (segment.difference, [one.difference for one in inside]),
-            (segment.surroundings, [one.surroundings for one in inside]),
+            (segment.difference, [difference.difference for difference in inside]),
+            (segment.surroundings, [difference.surroundings for difference in inside]),
         )
     )
 
 
 def _remarks(remark: str, least: float) -> tuple[str, ...]:
     """All that may be said of as many faces as ``remark`` tells of, also by versions before 26 November."""
-    found = _COUNT.match(remark)
-    count = int(found[1].replace(",", "")) if found else 1
+    match = _COUNT.match(remark)
+    count = int(match[1].replace(",", "")) if match else 1
     return (
         statements.of_small_faces(count, least),
         statements.of_faces_not_shown(count),
@@ -110,7 +110,7 @@ def check_comparisons(
     source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], results: CheckResults
 ) -> dict[str, Comparison]:
     """Each ``comparison.json``, what it says, its pictures, those in the report; the readable by name."""
-    found: dict[str, Comparison] = {}
+    comparisons: dict[str, Comparison] = {}
     texts: list[bytes] = []
     for name in names_in(source):
         try:
@@ -123,7 +123,7 @@ def check_comparisons(
             results.add(name, "cannot be read", str(error))
             continue
         texts.append(text)
-        found[name] = comparison
+        comparisons[name] = comparison
         _check_one(name, comparison, analysis, results)
         for path in files_of(comparison):
             if (whole := name.removesuffix(RESULT) + path) not in source.names:
@@ -131,7 +131,7 @@ def check_comparisons(
     due = {hashlib.sha256(text).digest() for text in texts}
     if attached and {hashlib.sha256(data).digest() for data in carried(attached).values()} != due:
         results.add(REPORT_PDF, "does not fit", f"it carries other comparisons than those in {FOLDER}/")
-    return found
+    return comparisons
 
 
 def check_attached(

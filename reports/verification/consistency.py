@@ -102,13 +102,13 @@ def check_beside(
     begin with in problems; ``compared`` are the names of the comparisons that the log is to hold.
     """
     text, annotations, custody = read(ANALYSIS), read(ANNOTATIONS), read(CUSTODY)
-    said = annotations and check_annotations(f"{below}{ANNOTATIONS}", annotations, text, results)
+    annotation_set = annotations and check_annotations(f"{below}{ANNOTATIONS}", annotations, text, results)
     log = custody and check_custody(f"{below}{CUSTODY}", custody, analysis, results)
-    if log and (said or annotations is None):
+    if log and (annotation_set or annotations is None):
         texts = ((name, read(name)) for name in compared)
         enclosed = Enclosed(
             analysis,
-            said or None,
+            annotation_set or None,
             _readable_review(read(SECOND_REVIEW)),
             {name: comparison for name, comparison in texts if comparison is not None},
             manifest.analysis if manifest else None,
@@ -135,12 +135,12 @@ def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | 
         results.add(file, "cannot be read", f"it is no analysis of Reelproof: {problem}")
         return None
     persons = {person.id for person in analysis.persons}
-    for what, ids in (
+    for kind, ids in (
         ("person", [person.id for person in analysis.persons]),
         ("segment", [segment.id for segment in analysis.segments]),
     ):
         if len(set(ids)) != len(ids):
-            results.add(file, "does not fit", f"it names a {what} twice")
+            results.add(file, "does not fit", f"it names a {kind} twice")
     for segment in analysis.segments:
         inside = 0 <= segment.start <= segment.end <= analysis.media.duration + _EDGE
         if segment.person not in persons or not inside:
@@ -180,9 +180,9 @@ def _check_against_manifest(
     for segment in analysis.every_segment:
         of_segment = (path for peak in segment.peaks for path in peak.pictures)
         shown = dict.fromkeys(of_segment, f"of segment {segment.id}") | shown
-    listed = {entry.path for entry in manifest.files}
+    paths = {entry.path for entry in manifest.files}
     for path, of_what in shown.items():
-        if path not in source.names and path not in listed:
+        if path not in source.names and path not in paths:
             results.add(path, "missing", f"it is a picture {of_what}")
 
 

@@ -68,13 +68,13 @@ def check_page(
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             _put_there(source, analysis, attached, page, folder)
-            found = _differing(folder)
+            difference = _differing(folder)
     except MemoryError:
         raise
     except Exception as error:  # of files that may hold anything any
-        said = str(error).strip().splitlines()[-1:] or [""]
-        found = [f"it cannot be rendered again to compare it ({said[0][:160]})"]
-    for why in found:
+        message = str(error).strip().splitlines()[-1:] or [""]
+        difference = [f"it cannot be rendered again to compare it ({message[0][:160]})"]
+    for why in difference:
         results.add(REPORT_HTML, "does not fit", why)
 
 
@@ -106,26 +106,26 @@ def _put_there(
 
 def _differing(folder: Path) -> list[str]:
     """How the page differs from what the other files make of it."""
-    kept = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).exists()}
-    given, text = (folder / REPORT_HTML).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
-    analysis, spoken = Analysis.from_json(text), _LANGUAGE.search(given)
+    files = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).exists()}
+    page_text, text = (folder / REPORT_HTML).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
+    analysis, language_match = Analysis.from_json(text), _LANGUAGE.search(page_text)
     inputs = ReportInputs(
-        annotations=read_file(kept[ANNOTATIONS]).annotations if ANNOTATIONS in kept else (),
+        annotations=read_file(files[ANNOTATIONS]).annotations if ANNOTATIONS in files else (),
         case=read_case(folder).with_time_zone(),
-        custody=kept.get(CUSTODY),
-        check=_stated_check(given),
+        custody=files.get(CUSTODY),
+        check=_stated_check(page_text),
         comparisons=kept_comparisons(folder, analysis.media.sha256),
-        laboratory=kept.get(LABORATORY),
-        second_review=kept.get(SECOND_REVIEW),
-        language_code=spoken[1] if spoken else DEFAULT,
+        laboratory=files.get(LABORATORY),
+        second_review=files.get(SECOND_REVIEW),
+        language_code=language_match[1] if language_match else DEFAULT,
     )
     view = report_view(analysis, folder, inputs)
     pictures = embed(folder, [picture.key for picture in view.pictures])
-    again = render_html(view, pictures, attachments(analysis, text, inputs))
-    ours, theirs = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (again, given))
-    if ours != theirs:
-        return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(ours, theirs)}"]
-    pairs = zip(_PICTURE.findall(again), _PICTURE.findall(given), strict=True)
+    expected_page = render_html(view, pictures, attachments(analysis, text, inputs))
+    expected, actual = (_DATES.sub("", _PICTURE.sub("picture", page)) for page in (expected_page, page_text))
+    if expected != actual:
+        return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(expected, actual)}"]
+    pairs = zip(_PICTURE.findall(expected_page), _PICTURE.findall(page_text), strict=True)
     if not all(own == other or _alike(own, other) for own, other in pairs):
         return ["it shows other pictures than those beside it"]
     return []
@@ -133,13 +133,13 @@ def _differing(folder: Path) -> list[str]:
 
 def _stated_check(page: str) -> ExhibitCheck | None:
     """What the page says of the exhibit's second hash, which no other file holds."""
-    stated = _CHECK.search(page)
-    return ExhibitCheck(stated[1], int(stated[2]), timestamps.parse(stated[3])) if stated else None
+    match = _CHECK.search(page)
+    return ExhibitCheck(match[1], int(match[2]), timestamps.parse(match[3])) if match else None
 
 
-def _first(ours: str, theirs: str) -> str:
+def _first(expected: str, actual: str) -> str:
     """The first words that differ, as the page has them and as they should be."""
-    due, there = (_words(page) for page in (ours, theirs))
+    due, there = (_words(page) for page in (expected, actual))
     at = next((n for n, pair in enumerate(zip(due, there, strict=False)) if pair[0] != pair[1]), None)
     if at is None and len(due) == len(there):
         return "its markup was changed"

@@ -53,8 +53,8 @@ def check_pdf(
     whole = pdf_conformance.covered_length(data)
     if whole is None:
         _note_digest(file, pdf_conformance.states_digest(data), without_digest, results)
-    signed = check_embedded(file, data, whole, trust, results)
-    if trust.asked_by and not signed and alone:
+    is_signed = check_embedded(file, data, whole, trust, results)
+    if trust.asked_by and not is_signed and alone:
         results.add(file, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
     try:
         attached = _attachments(data)
@@ -68,9 +68,9 @@ def check_pdf(
     return attached
 
 
-def _note_digest(file: str, stated: bool, without_digest: bool, results: CheckResults) -> None:
+def _note_digest(file: str, states_digest: bool, without_digest: bool, results: CheckResults) -> None:
     """Say of a report that no digest of itself fits: whether one is ``stated``, or none is to be expected."""
-    if stated:
+    if states_digest:
         results.add(file, "changed", "its bytes are not those its digest of itself was made of")
     elif without_digest:
         results.notes.append(f"{file} was made before reports had a digest of themselves.")
@@ -95,8 +95,8 @@ def _check_attachments(
         digest = hashlib.sha256(content).hexdigest()
         if digest not in _stated(text, name):
             results.add(f"{file}/{name}", "changed", "its SHA-256 is not the one in the report's text")
-        there = beside(name)
-        if there is not None and (why := _differs(name, content, there)):
+        file_beside = beside(name)
+        if file_beside is not None and (why := _differs(name, content, file_beside)):
             results.add(f"{file}/{name}", "does not fit", f"it is not the {name} beside the report: {why}")
 
 
@@ -109,8 +109,8 @@ def _differs(name: str, attached: bytes, beside: bytes) -> str:
         if name == ANNOTATIONS:
             if max(len(attached), len(beside)) > LARGEST_ANNOTATION_FILE:
                 return "one of the two is too large for annotations"
-            same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
-            return "" if same else "it holds other annotations"
+            is_same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
+            return "" if is_same else "it holds other annotations"
         if name == CUSTODY:
             return " ".join(compare_exports(attached, beside)[:1])
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -130,10 +130,10 @@ def _unpacked(stream: pikepdf.Object) -> bytes:
     """
     packed = bytes(stream.read_raw_bytes())
     filters = stream.get("/Filter", pikepdf.Array())
-    named = list(filters) if isinstance(filters, pikepdf.Array) else [filters]
-    if not named:
+    filter_names = list(filters) if isinstance(filters, pikepdf.Array) else [filters]
+    if not filter_names:
         return packed
-    if named != [pikepdf.Name.FlateDecode] or "/DecodeParms" in stream:
+    if filter_names != [pikepdf.Name.FlateDecode] or "/DecodeParms" in stream:
         raise ValueError("an attachment is packed as none of a report is")
     unpacker = zlib.decompressobj()
     data = unpacker.decompress(packed, LARGEST)
@@ -149,35 +149,35 @@ def _text_on_integrity(data: bytes) -> str:
     """
     with pypdfium2.PdfDocument(data) as document:
         start, end = (0, math.inf), (len(document) - 1, 0.0)
-        with pikepdf.open(io.BytesIO(data)) as named:
+        with pikepdf.open(io.BytesIO(data)) as document_:
             for heading, following in _SECTIONS:
-                if place := _place(named, heading):
-                    start, end = place, _place(named, following) or end
-        found = []
+                if place := _place(document_, heading):
+                    start, end = place, _place(document_, following) or end
+        texts = []
         for number in range(start[0], end[0] + 1):
             page = document[number]
             top = min(page.get_height() - _MARGIN, start[1] if number == start[0] else math.inf)
             bottom = max(_MARGIN, end[1] if number == end[0] else 0.0)
             if bottom < top:
-                found.append(page.get_textpage().get_text_bounded(bottom=bottom, top=top))
-    return _SPACE.sub("", "".join(found))
+                texts.append(page.get_textpage().get_text_bounded(bottom=bottom, top=top))
+    return _SPACE.sub("", "".join(texts))
 
 
 def _place(document: pikepdf.Pdf, heading: str) -> tuple[int, float] | None:
     """Where the heading of this name stands: page, from 0, and height on it, in points from below."""
-    named = document.Root.get("/Names", pikepdf.Dictionary()).get("/Dests")
-    place = None if named is None else pikepdf.NameTree(named).get(heading)
+    destinations = document.Root.get("/Names", pikepdf.Dictionary()).get("/Dests")
+    place = None if destinations is None else pikepdf.NameTree(destinations).get(heading)
     return None if place is None else (document.pages.index(pikepdf.Page(place[0])), float(place[3]))
 
 
 def _stated(text: str, name: str) -> set[str]:
     """What can be the SHA-256 that the text gives soon after a file's name: every 64 digits in a row."""
     short = _SPACE.sub("", name)
-    found: set[str] = set()
+    digests: set[str] = set()
     at = text.find(short)
     while at >= 0:
         after = text[at + len(short) : at + len(short) + _NEAR]
         if match := _DIGITS.search(after):
-            found |= {match[0][start : start + 64] for start in range(len(match[0]) - 63)}
+            digests |= {match[0][start : start + 64] for start in range(len(match[0]) - 63)}
         at = text.find(short, at + 1)
-    return found
+    return digests

@@ -33,7 +33,7 @@ class ModelFileError(ReportError):
     """The model to compare with is not there."""
 
 
-def check_model(analysis: Analysis, given: Path | None, results: CheckResults) -> Path | None:
+def check_model(analysis: Analysis, place: Path | None, results: CheckResults) -> Path | None:
     """Compare weights by SHA-256; returns the path of those that were recorded, if they are here.
 
     ``given`` is a file of weights or its card, or a folder of models: with it other weights are a
@@ -41,37 +41,39 @@ def check_model(analysis: Analysis, given: Path | None, results: CheckResults) -
     of the model is worth a note only, and weights that are not those of their own card a problem.
     """
     recorded = analysis.model
-    here = {path: hash_file(path)[1] for path in _weights(given or MODELS_FOLDER)}
-    for path, sha256 in here.items():
+    hashes = {path: hash_file(path)[1] for path in _weights(place or MODELS_FOLDER)}
+    for path, sha256 in hashes.items():
         if sha256 == recorded.sha256:
             results.facts["weights"] = f"{path.name} is the model that judged"
             return path
-    named = [path for path in here if path.stem == recorded.name or (given and not given.is_dir())]
-    for path in named:
+    candidates = [path for path in hashes if path.stem == recorded.name or (place and not place.is_dir())]
+    for path in candidates:
         own = _of_card(path)
-        if given or (own and own != here[path]):
-            why = f"its SHA-256 is {here[path]}, where the analysis names {recorded.sha256} ({recorded.name})"
+        if place or (own and own != hashes[path]):
+            why = (
+                f"its SHA-256 is {hashes[path]}, where the analysis names {recorded.sha256} ({recorded.name})"
+            )
             results.add(path.name, "does not fit", why)
         else:
             results.notes.append(
                 f"{path.name} here is another version of the model than the one that judged "
                 f"({recorded.name}, SHA-256 {recorded.sha256})."
             )
-    if given and not named:
+    if place and not candidates:
         results.add(
             f"{recorded.name}.safetensors",
             "missing",
-            f"{given} holds no weights of SHA-256 {recorded.sha256}",
+            f"{place} holds no weights of SHA-256 {recorded.sha256}",
         )
     return None
 
 
-def other_weights(analysis: Analysis, given: Sequence[Path]) -> list[Path | None]:
+def other_weights(analysis: Analysis, places: Sequence[Path]) -> list[Path | None]:
     """The path of the weights of each other model, None where they are in none of ``given`` nor installed."""
     if not analysis.others:
         return []
-    here = {hash_file(path)[1]: path for place in (MODELS_FOLDER, *given) for path in _weights(place)}
-    return [here.get(other.model.sha256) for other in analysis.others]
+    paths = {hash_file(path)[1]: path for place in (MODELS_FOLDER, *places) for path in _weights(place)}
+    return [paths.get(other.model.sha256) for other in analysis.others]
 
 
 def _weights(place: Path) -> Iterator[Path]:
@@ -80,8 +82,8 @@ def _weights(place: Path) -> Iterator[Path]:
         return
     path = place
     if place.suffix == ".json":
-        beside = [place.with_suffix(ending) for ending in WEIGHTS]
-        path = next((each for each in beside if each.is_file()), beside[0])
+        candidates = [place.with_suffix(ending) for ending in WEIGHTS]
+        path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
     if not path.is_file():
         raise ModelFileError(
             f"{path}: there is no such file. Name weights (.safetensors or .onnx) or a folder of them."
@@ -153,23 +155,23 @@ def reanalyse(
         settings["backend"] = backend
     compared, before = 0, len(results.problems)
     with tempfile.TemporaryDirectory(prefix="reelproof-") as folder:
-        made = analyze_confined(
+        repeated = analyze_confined(
             exhibit,
             Path(folder),
             name=recorded.media.file,
             parameters=recorded.parameters,
             **settings,
         )
-        other_engine = another_engine(recorded.software, made.software)
-        rounded = other_arithmetic(recorded.software, made.software)
+        other_engine = another_engine(recorded.software, repeated.software)
+        rounded = other_arithmetic(recorded.software, repeated.software)
         if pictures is not None and not other_engine and not rounded:
-            compared = compare_pictures(recorded, made, pictures, Path(folder), results)
+            compared = compare_pictures(recorded, repeated, pictures, Path(folder), results)
     pictures_fit = len(results.problems) == before
-    agreement = compare(recorded, made)
+    agreement = compare(recorded, repeated)
     made_otherwise = [note for note in (other_engine, rounded) if note]
-    _tell_differences(recorded, made, agreement, made_otherwise, results)
+    _tell_differences(recorded, repeated, agreement, made_otherwise, results)
     besides = _besides(bool(other_engine), bool(rounded), compared, pictures)
-    return Reanalysis(agreement, _machine(recorded), _machine(made), besides, pictures_fit)
+    return Reanalysis(agreement, _machine(recorded), _machine(repeated), besides, pictures_fit)
 
 
 def _is_the_exhibit(recorded: Analysis, exhibit: Path, results: CheckResults) -> bool:
@@ -202,7 +204,7 @@ def _models(recorded: Analysis, weights: Path | None, others: Sequence[Path | No
 
 def _tell_differences(
     recorded: Analysis,
-    made: Analysis,
+    repeated: Analysis,
     agreement: Agreement,
     made_otherwise: Sequence[str],
     results: CheckResults,
@@ -211,7 +213,7 @@ def _tell_differences(
 
     ``made_otherwise`` is what :func:`another_engine` and :func:`other_arithmetic` say of it.
     """
-    if not made_otherwise and (chosen := chosen_otherwise(recorded, made)):
+    if not made_otherwise and (chosen := chosen_otherwise(recorded, repeated)):
         results.notes.append(
             f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
             "another frame was chosen here in its place."
@@ -219,7 +221,7 @@ def _tell_differences(
     kind: ProblemKind = "not repeated" if made_otherwise else "does not fit"
     for problem in agreement.problems:
         results.add(ANALYSIS, kind, f"analysed again, {problem}")
-    same_libraries = recorded.software.libraries == made.software.libraries
+    same_libraries = recorded.software.libraries == repeated.software.libraries
     for problem in agreement.of_file:
         results.add(ANALYSIS, kind if same_libraries else "not repeated", f"read again, {problem}")
     if agreement.of_file and not same_libraries:
@@ -245,25 +247,26 @@ def _besides(another: bool, rounded: bool, compared: int, pictures: Source | Non
     return f"Compared besides: {_GROUNDS}, and {compared:,} pictures."
 
 
-def another_engine(then: Software, now: Software) -> str:
+def another_engine(recorded: Software, current: Software) -> str:
     """What to know where an analysis was made by another version of the engine; empty by the same one."""
-    if made_by_one_engine(then, now):
+    if made_by_one_engine(recorded, current):
         return ""
     return (
-        f"Another version of the engine made this analysis ({_version(then)}). It need not come to the "
+        f"Another version of the engine made this analysis ({_version(recorded)}). It need not come to the "
         "findings of the one here: where they differ, this says nothing against the file. Repeat it with "
         "that version."
     )
 
 
-def other_arithmetic(then: Software, now: Software) -> str:
+def other_arithmetic(recorded: Software, current: Software) -> str:
     """What to know where an analysis was made in numbers rounded otherwise; empty where it was not."""
-    if same_arithmetic(then, now):
+    if same_arithmetic(recorded, current):
         return ""
-    one, other = (number_format(each.precision) for each in (then, now))
+    old_format, new_format = (number_format(software.precision) for software in (recorded, current))
     return (
-        f"This analysis was computed in {one}, and here in {other}: where the findings differ, this says "
-        f"nothing against the file. Repeat it without REELPROOF_BACKEND, on a processor that knows {one}."
+        f"This analysis was computed in {old_format}, and here in {new_format}: where the findings differ, "
+        "this says nothing against the file. Repeat it without REELPROOF_BACKEND, on a processor that knows "
+        f"{old_format}."
     )
 
 
@@ -281,7 +284,7 @@ def _made_by(recorded: Analysis) -> str:
 
 
 def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
-    found = []
+    paths = []
     for other, path in zip(recorded.others, others, strict=True):
         if path is None:
             raise ReanalysisError(
@@ -289,27 +292,27 @@ def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
                 f"{other.model.sha256}. Name it with one more --model FILE.{_made_by(recorded)}"
             )
         _require_second_look(recorded.by(other), path)
-        found.append(path)
-    return found
+        paths.append(path)
+    return paths
 
 
 def _require_second_look(recorded: Analysis, weights: Path) -> None:
     """Raise :class:`ReanalysisError` where the card of ``weights`` names another second network."""
-    wanted = recorded.model.second_look
-    if wanted is None:
+    required = recorded.model.second_look
+    if required is None:
         return
     card = read_second_look(*load_card(weights))
-    found = card.as_model() if card else None
-    if found is None or found.model_copy(update={"card_sha256": wanted.card_sha256}) != wanted:
+    available = card.as_model() if card else None
+    if available is None or available.model_copy(update={"card_sha256": required.card_sha256}) != required:
         raise ReanalysisError(
-            f"The network of the second look is not here: {wanted.name}, SHA-256 of its weights "
-            f"{wanted.sha256}. Name a model that has it with --model FILE.{_made_by(recorded)}"
+            f"The network of the second look is not here: {required.name}, SHA-256 of its weights "
+            f"{required.sha256}. Name a model that has it with --model FILE.{_made_by(recorded)}"
         )
-    if wanted.card_sha256 not in (None, found.card_sha256):
+    if required.card_sha256 not in (None, available.card_sha256):
         raise ReanalysisError(
             f"The second look of {weights.name} is fused or calibrated otherwise than when the analysis was "
-            f"made: the deciding part of its card has SHA-256 {found.card_sha256}, where "
-            f"{wanted.card_sha256} is recorded. Name the model as it was then with --model FILE."
+            f"made: the deciding part of its card has SHA-256 {available.card_sha256}, where "
+            f"{required.card_sha256} is recorded. Name the model as it was then with --model FILE."
             f"{_made_by(recorded)}"
         )
 

@@ -51,24 +51,24 @@ def recompare(
     the recorded ones a problem of its own. Notes name comparisons whose reference was not given. Raises
     :class:`~detector.errors.MediaError`, and :class:`ReanalysisError` for a file that cannot be opened.
     """
-    given = {_sha256(path): path for path in references}
-    for sha256, path in given.items():
-        if not any(one.reference.sha256 == sha256 for one in recorded.values()):
+    reference_paths = {_sha256(path): path for path in references}
+    for sha256, path in reference_paths.items():
+        if not any(comparison.reference.sha256 == sha256 for comparison in recorded.values()):
             results.add(path.name, "does not fit", f"its SHA-256 is {sha256}, that of no recorded reference")
-    done = []
-    for name, one in recorded.items():
-        reference = given.get(one.reference.sha256)
+    recomparisons = []
+    for name, comparison in recorded.items():
+        reference = reference_paths.get(comparison.reference.sha256)
         if reference is None:
             results.notes.append(
                 f"{name} was not repeated: name its reference with --reference FILE, "
-                f"SHA-256 {one.reference.sha256}."
+                f"SHA-256 {comparison.reference.sha256}."
             )
             continue
-        problems = tuple(differences(one, _again(one, exhibit, reference)))
+        problems = tuple(differences(comparison, _again(comparison, exhibit, reference)))
         for problem in problems:
             results.add(name, "does not fit", f"compared again, {problem}")
-        done.append(Recomparison(name, reference.name, problems))
-    return done
+        recomparisons.append(Recomparison(name, reference.name, problems))
+    return recomparisons
 
 
 def differences(recorded: Comparison, made: Comparison) -> Iterator[str]:
@@ -78,24 +78,24 @@ def differences(recorded: Comparison, made: Comparison) -> Iterator[str]:
         return
     if bool(recorded.persons) is not bool(made.persons):
         yield "faces were compared in one of both only"
-    for what in ("exhibit", "reference"):
-        if not _same_file(getattr(recorded, what), getattr(made, what)):
-            yield f"of the {what}, other facts are found"
+    for side in ("exhibit", "reference"):
+        if not _same_file(getattr(recorded, side), getattr(made, side)):
+            yield f"of the {side}, other facts are found"
     frame = 1 / recorded.parameters.sample_rate + _TIME
     yield from _of_stretches(recorded, made, frame)
     if recorded.transform and made.transform:
         yield from _of_transform(recorded.transform, made.transform)
     elif recorded.transform or made.transform:
         yield "how the picture lies in the reference's is told in one of both only"
-    if [one.id for one in recorded.regions] != [one.id for one in made.regions]:
+    if [region.id for region in recorded.regions] != [region.id for region in made.regions]:
         yield f"{len(made.regions)} other parts of the picture differ, not {len(recorded.regions)}"
     else:
-        for there, here in zip(recorded.regions, made.regions, strict=True):
-            yield from _of_region(there, here, frame)
-    if [one.id for one in recorded.segments] != [one.id for one in made.segments]:
+        for old_region, new_region in zip(recorded.regions, made.regions, strict=True):
+            yield from _of_region(old_region, new_region, frame)
+    if [region.id for region in recorded.segments] != [region.id for region in made.segments]:
         yield f"{len(made.segments)} segments differ, not {len(recorded.segments)}"
         return
-    uncertainty = max((one.uncertainty for one in (*recorded.time_map, *made.time_map)), default=0.0)
+    uncertainty = max((region.uncertainty for region in (*recorded.time_map, *made.time_map)), default=0.0)
     for before, after in zip(recorded.segments, made.segments, strict=True):
         yield from _of_segment(before, after, frame, uncertainty)
 
@@ -123,24 +123,26 @@ def _of_stretches(recorded: Comparison, made: Comparison, frame: float) -> Itera
         (made.gaps, recorded.gaps, "not recorded"),
     ):
         for gap in gaps:
-            if gap.end - gap.start > 2 * frame and not any(_same_gap(gap, one, 2 * frame) for one in others):
+            if gap.end - gap.start > 2 * frame and not any(
+                _same_gap(gap, candidate, 2 * frame) for candidate in others
+            ):
                 yield f"that the {gap.file} {gap.reason} from {timecode(gap.start)} on is {word}"
 
 
-def _same_gap(one: UnmatchedInterval, other: UnmatchedInterval, room: float) -> bool:
-    same = (one.file, one.reason) == (other.file, other.reason)
-    return same and max(abs(one.start - other.start), abs(one.end - other.end)) <= room
+def _same_gap(gap: UnmatchedInterval, other: UnmatchedInterval, room: float) -> bool:
+    is_same_kind = (gap.file, gap.reason) == (other.file, other.reason)
+    return is_same_kind and max(abs(gap.start - other.start), abs(gap.end - other.end)) <= room
 
 
 def _of_transform(old: Transform, new: Transform) -> Iterator[str]:
-    apart = max(abs(one - other) for one, other in zip(old.crop, new.crop, strict=True))
+    distance = max(abs(one - other) for one, other in zip(old.crop, new.crop, strict=True))
     room = _PIXELS + (old.uncertainty + new.uncertainty) / min(old.scale, new.scale)
     if (
         old.mirror is not new.mirror
         or abs(old.scale / new.scale - 1) > _SCALE
         or abs(old.stretch / new.stretch - 1) > _SCALE
         or abs((old.rotation - new.rotation + 180) % 360 - 180) > _DEGREES
-        or apart > room
+        or distance > room
     ):
         yield "the picture lies otherwise in the reference's"
 
@@ -172,17 +174,17 @@ def _of_segment(
     edge = max(abs(old.start - new.start), abs(old.end - new.end))
     if edge > frame:
         yield f"an edge of {old.id} lies {edge:.3f} s elsewhere"
-    there = max(abs(old.reference_start - new.reference_start), abs(old.reference_end - new.reference_end))
-    if there > 2 * frame + uncertainty:
-        yield f"an edge of {old.id} lies {there:.3f} s elsewhere in the reference"
+    distance = max(abs(old.reference_start - new.reference_start), abs(old.reference_end - new.reference_end))
+    if distance > 2 * frame + uncertainty:
+        yield f"an edge of {old.id} lies {distance:.3f} s elsewhere in the reference"
     if abs(old.frames - new.frames) > 2:
         yield f"{old.id} has {new.frames} frames, not {old.frames}"
     if abs(old.confidence - new.confidence) > CONFIDENCE:
         yield f"the confidence of {old.id} is {new.confidence:.3f}, not {old.confidence:.3f}"
-    for what in ("difference", "surroundings"):
-        one, other = getattr(old, what), getattr(new, what)
-        if abs(one - other) > _allowed(edge, one, min(old.frames, new.frames)):
-            yield f"the {what} of {old.id} is {other:.2f}, not {one:.2f}"
+    for field_name in ("difference", "surroundings"):
+        old_value, new_value = getattr(old, field_name), getattr(new, field_name)
+        if abs(old_value - new_value) > _allowed(edge, old_value, min(old.frames, new.frames)):
+            yield f"the {field_name} of {old.id} is {new_value:.2f}, not {old_value:.2f}"
 
 
 def _again(recorded: Comparison, exhibit: Path, reference: Path) -> Comparison:

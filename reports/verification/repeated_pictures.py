@@ -41,13 +41,13 @@ def compare_pictures(
             if other is None or not (folder / other).is_file():
                 left.append(name)
                 continue
-            there, here = _files_of(Path(place), len(names))
+            old_files, new_files = _files_of(Path(place), len(names))
             try:
-                there.write_bytes(source.read(name))
+                old_files.write_bytes(source.read(name))
             except Unreadable as problem:
                 results.add(name, "cannot be read", str(problem))
                 continue
-            shutil.copyfile(folder / other, here)
+            shutil.copyfile(folder / other, new_files)
             names.append(name)
         for name, why in zip(names, _compared(Path(place), len(names)), strict=True):
             if why:
@@ -73,10 +73,10 @@ def _compared(place: Path, count: int) -> list[str]:
     limits = limits_of_environment()
     try:
         with Sandbox(_differences, place, count, limits=limits, places=places, modules=modules) as confined:
-            found: list[str] = confined.result()
+            result: list[str] = confined.result()
     except (ReelproofError, UnexpectedError) as error:
         return [f"it could not be compared ({last_line(error)[:300]})"] * count
-    return found
+    return result
 
 
 def _differences(place: Path, count: int, _report: Progress | None = None) -> list[str]:
@@ -89,13 +89,16 @@ def _pairs(recorded: Analysis, made: Analysis) -> Iterator[tuple[str, str | None
         yield recorded.picture, made.picture
     if recorded.boxed:
         yield recorded.boxed, made.boxed
-    told = [(recorded.segments, made.segments)]
-    told += [(one.segments, other.segments) for one, other in zip(recorded.others, made.others, strict=False)]
-    for there, here in told:
-        again = {segment.id: segment for segment in here}
-        for segment in there:
+    pairs = [(recorded.segments, made.segments)]
+    pairs += [
+        (old_other.segments, other.segments)
+        for old_other, other in zip(recorded.others, made.others, strict=False)
+    ]
+    for old_segments, new_segments in pairs:
+        new_by_id = {segment.id: segment for segment in new_segments}
+        for segment in old_segments:
             for peak in segment.peaks:
-                yield from _of_peak(peak, again.get(segment.id))
+                yield from _of_peak(peak, new_by_id.get(segment.id))
 
 
 def _of_peak(peak: Peak, segment: Segment | None) -> Iterator[tuple[str, str | None]]:
@@ -105,16 +108,15 @@ def _of_peak(peak: Peak, segment: Segment | None) -> Iterator[tuple[str, str | N
             yield path, getattr(other, name) if other else None
 
 
-def _difference(there: bytes, here: bytes) -> str:
+def _difference(old: bytes, new: bytes) -> str:
     """How two pictures differ, in words; empty where they show the same."""
-    one, other = _levels(there), _levels(here)
-    if one is None or other is None:
-        return "it is no picture" if one is None else ""
-    if one.shape != other.shape:
-        return (
-            f"it has {other.shape[1]} × {other.shape[0]} px, where this has {one.shape[1]} × {one.shape[0]}"
-        )
-    apart = np.abs(one - other).max(axis=2)
+    old_levels, new_levels = _levels(old), _levels(new)
+    if old_levels is None or new_levels is None:
+        return "it is no picture" if old_levels is None else ""
+    if old_levels.shape != new_levels.shape:
+        (height, width), (old_height, old_width) = new_levels.shape[:2], old_levels.shape[:2]
+        return f"it has {width} × {height} px, where this has {old_width} × {old_height}"
+    apart = np.abs(old_levels - new_levels).max(axis=2)
     mean, far = float(apart.mean()), float((apart > _FAR).mean())
     if mean <= _MEAN and far <= _MOST_FAR:
         return ""

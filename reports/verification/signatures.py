@@ -56,7 +56,11 @@ def only_signatures_added(report: bytes, whole: bytes) -> bool:
         if before.Root.objgen != after.Root.objgen:
             return False
         # Of the time of the last change; other programs write it, into the metadata too.
-        dated = {int(each.trailer["/Info"].objgen[0]) for each in (before, after) if "/Info" in each.trailer}
+        dated = {
+            int(revision.trailer["/Info"].objgen[0])
+            for revision in (before, after)
+            if "/Info" in revision.trailer
+        }
         return all(
             number in dated or _fits(before.get_object(number, 0), after.get_object(number, 0))
             for number in range(1, int(before.trailer["/Size"]))
@@ -68,16 +72,18 @@ def _fits(old: Any, new: Any) -> bool:
     if any(isinstance(old, kind) != isinstance(new, kind) for kind in _KINDS):
         return False
     if isinstance(old, pikepdf.Stream):
-        same = _entries(old) == _entries(new) and old.read_raw_bytes() == new.read_raw_bytes()
-        return same or old.get("/Type") == new.get("/Type") == "/Metadata"
+        is_same = _entries(old) == _entries(new) and old.read_raw_bytes() == new.read_raw_bytes()
+        return is_same or old.get("/Type") == new.get("/Type") == "/Metadata"
     if isinstance(old, pikepdf.Array):
         return _grew(old, new)
     if not isinstance(old, pikepdf.Dictionary):
         return _written(old) == _written(new)
     if _is_signature(old) and "/V" not in old:  # a field that waited for it
         return _is_signature(new)
-    there, here = _entries(old), _entries(new)
-    changed = {key for key in there.keys() | here.keys() if there.get(key) != here.get(key)}
+    old_entries, new_entries = _entries(old), _entries(new)
+    changed = {
+        key for key in old_entries.keys() | new_entries.keys() if old_entries.get(key) != new_entries.get(key)
+    }
     return all(_may_change(key, old.get(key), new.get(key)) for key in changed)
 
 
@@ -89,9 +95,11 @@ def _may_change(key: str, old: Any, new: Any) -> bool:
 
 def _grew(old: Any, new: Any) -> bool:
     """Whether a list holds what it did and then what is of a signature; one element may stand for a list."""
-    there, here = _items(old), _items(new)
-    same = [_written(each) for each in there] == [_written(each) for each in here[: len(there)]]
-    return same and all(map(_of_signature, here[len(there) :]))
+    old_items, new_items = _items(old), _items(new)
+    is_same = [_written(element) for element in old_items] == [
+        _written(element) for element in new_items[: len(old_items)]
+    ]
+    return is_same and all(map(_of_signature, new_items[len(old_items) :]))
 
 
 def _of_signature(element: Any) -> bool:
@@ -113,7 +121,7 @@ def _items(value: Any) -> list[Any]:
 
 
 def _entries(value: Any) -> dict[str, object]:
-    return {key: _written(each) for key, each in value.items()}
+    return {key: _written(element) for key, element in value.items()}
 
 
 def _written(value: Any) -> object:
@@ -141,27 +149,27 @@ def check_detached(
     None where it does not hold, which is added to ``results``.
     """
     try:
-        signed = _signed_data(signature)
+        signed_data = _signed_data(signature)
 
         def validated(moment: datetime | None) -> StandardCMSSignatureStatus:
             return run(
                 async_validate_detached_cms(
                     data,
-                    signed,
+                    signed_data,
                     signer_validation_context=context(trust.signers, moment),
-                    ts_validation_context=context(trust.for_time, stamped_at(signed)),
+                    ts_validation_context=context(trust.for_time, stamped_at(signed_data)),
                     key_usage_settings=_USAGE,
                 )
             )
 
-        status = _as_of_best_time(validated, _claimed(signed))
+        status = _as_of_best_time(validated, _claimed(signed_data))
     except Exception as error:  # of a damaged file any: pyHanko and asn1crypto promise none in particular
         results.add(file, "cannot be read", f"it is no signature that can be checked ({_short(error)})")
         return None
     if not (status.intact and status.valid):
         results.add(file, "does not fit", "it is no signature over these bytes: they or it were changed")
         return None
-    return _state(file, _claimed(signed), status, trust, results)
+    return _state(file, _claimed(signed_data), status, trust, results)
 
 
 def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, results: CheckResults) -> bool:
@@ -180,9 +188,9 @@ def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, re
         results.add(
             file, "changed", "what was added behind it is more than a signature: it changes the report"
         )
-    for number, each in enumerate(embedded, 1):
+    for number, signature in enumerate(embedded, 1):
         of_several = f" {number}" if len(embedded) > 1 else ""
-        _check_one(file, of_several, data, each, number == len(embedded), trust, results)
+        _check_one(file, of_several, data, signature, number == len(embedded), trust, results)
     if not embedded and covered is not None and covered < len(data):
         results.add(file, "changed", f"{len(data) - covered:,} bytes were added behind the report, unsigned")
     return bool(embedded)
@@ -287,9 +295,9 @@ def _claimed_by(signature: EmbeddedPdfSignature) -> datetime | None:
     return when and when.astimezone(UTC)
 
 
-def _claimed(signed: cms.SignedData) -> datetime | None:
+def _claimed(signed_data: cms.SignedData) -> datetime | None:
     """When the signer says to have signed."""
-    for attribute in signed["signer_infos"][0]["signed_attrs"]:
+    for attribute in signed_data["signer_infos"][0]["signed_attrs"]:
         if attribute["type"].native == "signing_time":
             value: datetime = attribute["values"][0].native
             return value
@@ -345,15 +353,15 @@ def _check_times(
     """
     first, expiry = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     stamped = stamp.timestamp if stamp is not None and stamp.intact and stamp.valid else None
-    told = (("its timestamp", stamped), ("the signer's clock", claimed))
-    late = [who for who, moment in told if moment and moment > expiry]
-    for who, moment in told:
+    times = (("its timestamp", stamped), ("the signer's clock", claimed))
+    late = [source for source, moment in times if moment and moment > expiry]
+    for source, moment in times:
         if moment and moment < first:
             day = timestamps.day(first)
-            why = f"by {who} it was signed before the signer's certificate became valid on {day}"
+            why = f"by {source} it was signed before the signer's certificate became valid on {day}"
             results.add(file, "does not fit", why)
-    for who in late:
-        why = f"by {who} it was signed after the signer's certificate expired on {timestamps.day(expiry)}"
+    for source in late:
+        why = f"by {source} it was signed after the signer's certificate expired on {timestamps.day(expiry)}"
         results.add(file, "does not fit", why)
     if stamped and claimed and abs(stamped - claimed) > APART:
         days = timestamps.day(stamped), timestamps.day(claimed)

@@ -62,7 +62,7 @@ class Trust:
 
 def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
     """The certificates in PEM or DER files; raises :class:`TrustError` for a file that holds none."""
-    found: list[x509.Certificate] = []
+    certificates: list[x509.Certificate] = []
     for path in paths:
         try:
             data = path.read_bytes()
@@ -70,37 +70,39 @@ def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
             raise TrustError(f"{path}: {error.strerror}. Name a file with a certificate (PEM).") from None
         try:
             pem = b"-----BEGIN" in data
-            found += x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
+            certificates += (
+                x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
+            )
         except ValueError:
             raise TrustError(f"{path} holds no certificate (PEM or DER).") from None
-    return tuple(found)
+    return tuple(certificates)
 
 
 def context(roots: Certificates, moment: datetime | None) -> ValidationContext:
     """What certificates are validated with: ``roots`` alone, as of ``moment``, or now."""
-    own = [asn1_x509.Certificate.load(each.public_bytes(Encoding.DER)) for each in roots]
+    own = [asn1_x509.Certificate.load(root.public_bytes(Encoding.DER)) for root in roots]
     return ValidationContext(trust_roots=own, allow_fetching=False, moment=moment or datetime.now(UTC))
 
 
-def require_strict(signed: cms.SignedData, versions: tuple[str, str], odd: str) -> None:
+def require_strict(signed_data: cms.SignedData, versions: tuple[str, str], odd: str) -> None:
     """Raise ``ValueError`` with the message ``odd`` for bytes that could be changed unseen.
 
     ``versions`` are those of the data and of its one signer. Unsigned attributes are left to the caller.
     Raises what :mod:`cryptography` does for a certificate that was not issued as it says.
     """
-    (signer,) = signed["signer_infos"]
-    algorithms = [*signed["digest_algorithms"], signer["digest_algorithm"]]
+    (signer,) = signed_data["signer_infos"]
+    algorithms = [*signed_data["digest_algorithms"], signer["digest_algorithm"]]
     first, *others = (each["algorithm"].native for each in algorithms)
-    if len(algorithms) != 2 or others != [first] or signed["crls"].native:
+    if len(algorithms) != 2 or others != [first] or signed_data["crls"].native:
         raise ValueError(odd)
     if not all(isinstance(each["parameters"], (core.Void, core.Null)) for each in algorithms):
         raise ValueError(odd)
-    if (signed["version"].native, signer["version"].native) != versions:
+    if (signed_data["version"].native, signer["version"].native) != versions:
         raise ValueError(odd)
-    certificates = [choice.chosen for choice in signed["certificates"]]
-    named = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in certificates}
+    certificates = [choice.chosen for choice in signed_data["certificates"]]
+    issuers = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in certificates}
     sid = signer["sid"].chosen  # names are compared with no regard to case, bytes are not
-    if (sid["issuer"].dump(), sid["serial_number"].native) not in named:
+    if (sid["issuer"].dump(), sid["serial_number"].native) not in issuers:
         raise ValueError(odd)
     _check_issuers([x509.load_der_x509_certificate(each.dump()) for each in certificates])
 
@@ -123,8 +125,8 @@ def _settle(value: core.Asn1Value) -> None:
     if not isinstance(value, core.Sequence | core.SequenceOf):
         return
     of_fields = isinstance(value, core.Sequence)
-    for each in value:
-        _settle(value[each] if of_fields else each)
+    for element in value:
+        _settle(value[element] if of_fields else element)
     value._mutated = False
 
 
@@ -139,12 +141,12 @@ def _check_issuers(certificates: list[x509.Certificate]) -> None:
 _ODD = "its timestamp holds bytes that none has"
 
 
-def token_in(signed: cms.SignedData) -> cms.SignedData | None:
+def token_in(signed_data: cms.SignedData) -> cms.SignedData | None:
     """The timestamp in a signature, None where it has none.
 
     Raises ``ValueError`` for anything else that is not signed.
     """
-    attributes = list(signed["signer_infos"][0]["unsigned_attrs"] or ())
+    attributes = list(signed_data["signer_infos"][0]["unsigned_attrs"] or ())
     if not attributes:
         return None
     (only,) = attributes
@@ -154,10 +156,10 @@ def token_in(signed: cms.SignedData) -> cms.SignedData | None:
     return token["content"]
 
 
-def stamped_at(signed: cms.SignedData) -> datetime | None:
+def stamped_at(signed_data: cms.SignedData) -> datetime | None:
     """When the authority says to have seen the signature; None without a timestamp that can be read."""
     try:
-        token = token_in(signed)
+        token = token_in(signed_data)
         return None if token is None else token["encap_content_info"]["content"].parsed["gen_time"].native
     except (ValueError, TypeError, KeyError):
         return None
@@ -184,14 +186,16 @@ def check_token(file: str, data: bytes, token: bytes, trust: Trust, results: Che
     """
     try:
         content = cms.ContentInfo.load(token, strict=True)
-        signed: cms.SignedData = content["content"]
+        signed_data: cms.SignedData = content["content"]
         if not is_der(content, token):
             raise ValueError(_ODD)
-        refuse_odd_token(signed)
-        moment = signed["encap_content_info"]["content"].parsed["gen_time"].native
+        refuse_odd_token(signed_data)
+        moment = signed_data["encap_content_info"]["content"].parsed["gen_time"].native
         roots = context(trust.for_time, moment)
-        told = run(validate_tst_signed_data(signed, roots, lambda name: hashlib.new(name, data).digest()))
-        stamp = TimestampSignatureStatus(**told)
+        status = run(
+            validate_tst_signed_data(signed_data, roots, lambda name: hashlib.new(name, data).digest())
+        )
+        stamp = TimestampSignatureStatus(**status)
     except Exception as error:  # of a damaged file any
         why = " ".join(str(error).split())[:120] or type(error).__name__
         results.add(file, "does not fit", f"it is no timestamp of this file ({why})")

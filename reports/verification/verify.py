@@ -126,10 +126,10 @@ def _check_sum(own: dict[str, bytes], results: CheckResults) -> None:
             results.add(MANIFEST_SUM, "missing", f"it holds the SHA-256 of {MANIFEST}")
         return
     covered = {name: own[name] for name in (MANIFEST, MANIFEST_SIGNATURE) if name in own}
-    said = own[MANIFEST_SUM]
-    if said == sums(covered):
+    stated_sum = own[MANIFEST_SUM]
+    if stated_sum == sums(covered):
         return
-    lines = said.split(b"\n")
+    lines = stated_sum.split(b"\n")
     due = sums(covered).split(b"\n")
     for name, line in zip(covered, due, strict=False):
         if line not in lines:
@@ -165,15 +165,15 @@ def _compare(source: Source, manifest: Manifest, results: CheckResults) -> None:
 
 
 def _check_signature(own: dict[str, bytes], manifest: Manifest, trust: Trust, results: CheckResults) -> None:
-    said = manifest.signature
+    signature = manifest.signature
     if MANIFEST_SIGNATURE not in own:
-        if said is not None and not results.wrong(MANIFEST_SIGNATURE):
-            results.add(MANIFEST_SIGNATURE, "missing", f"{MANIFEST} says that {said.signer} signed it")
-        elif said is None and trust.asked_by:
+        if signature is not None and not results.wrong(MANIFEST_SIGNATURE):
+            results.add(MANIFEST_SIGNATURE, "missing", f"{MANIFEST} says that {signature.signer} signed it")
+        elif signature is None and trust.asked_by:
             results.add(MANIFEST, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
         return
     certificate = check_detached(MANIFEST_SIGNATURE, own[MANIFEST], own[MANIFEST_SIGNATURE], trust, results)
-    if certificate and (said is None or said.certificate_sha256 != certificate):
+    if certificate and (signature is None or signature.certificate_sha256 != certificate):
         results.add(
             MANIFEST_SIGNATURE, "does not fit", f"{MANIFEST} does not name this certificate as the signer's"
         )
@@ -221,11 +221,11 @@ def _refuse_others(path: Path, names: Collection[str]) -> None:
     """Raise :class:`VerifyError` for what has not one file of a manifest: it is something else."""
     if not set(OWN).isdisjoint(names):
         return
-    what, to_do = f"holds no {MANIFEST}", "Name another one."
+    problem, to_do = f"holds no {MANIFEST}", "Name another one."
     if any(fnmatchcase(name, _OF_CASE) for name in names):
-        what, to_do = "is a whole case", "Verify each bundle of its folder analyses/."
+        problem, to_do = "is a whole case", "Verify each bundle of its folder analyses/."
     made_by = "it is no review bundle and no folder that analyze --out wrote"
-    raise VerifyError(f"{path} {what}: {made_by}. {to_do}")
+    raise VerifyError(f"{path} {problem}: {made_by}. {to_do}")
 
 
 def _verify_zip(verified: Verified, trust: Trust) -> None:
@@ -258,15 +258,15 @@ def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, r
         results.add(path.name, "changed", why)
         return
     try:
-        found = differences(path, names)
+        problems = differences(path, names)
     except (*UNREADABLE, RuntimeError, KeyError) as error:
         if not results.problems:
             results.add(path.name, "cannot be read", " ".join(str(error).split()))
         return
-    for name, why in found[:_NAMED]:
+    for name, why in problems[:_NAMED]:
         results.add(name or path.name, "changed", why if name else f"the zip itself: {why}")
-    if len(found) > _NAMED:
-        results.add(path.name, "changed", f"the zip differs in {len(found) - _NAMED} more places")
+    if len(problems) > _NAMED:
+        results.add(path.name, "changed", f"the zip differs in {len(problems) - _NAMED} more places")
 
 
 def _verify_files(verified: Verified, source: Source, trust: Trust) -> Manifest | None:
@@ -306,11 +306,11 @@ def _verify_log(verified: Verified, trust: Trust) -> None:
     results, name = verified.results, verified.path.name
     text = verified.path.read_bytes()
     results.files = 1
-    told = unbroken_log(name, text, results)
-    if told is None:
+    chain = unbroken_log(name, text, results)
+    if chain is None:
         return
-    results.notes.extend(export_notes(told))
-    results.facts["custody log"] = _entries(told.count, told.head)
+    results.notes.extend(export_notes(chain))
+    results.facts["custody log"] = _entries(chain.count, chain.head)
     stamp = stamp_of(verified.path)
     if stamp.exists():
         check_token(stamp.name, text, stamp.read_bytes(), trust, results)
@@ -371,7 +371,8 @@ def _check_confined(verified: Verified, trust: Trust) -> None:
     path = verified.path.absolute()
     limits = limits_of_environment()
     signers, authorities = (
-        [each.public_bytes(Encoding.DER) for each in certificates] for certificates in trust.both
+        [certificate.public_bytes(Encoding.DER) for certificate in certificates]
+        for certificates in trust.both
     )
     with tempfile.TemporaryDirectory(prefix="reelproof-") as place:
         out = Path(place)
@@ -381,11 +382,11 @@ def _check_confined(verified: Verified, trust: Trust) -> None:
             with Sandbox(
                 *call, limits=limits, places=places, modules=("reports.verification.verify",)
             ) as confined:
-                found = confined.result()
+                outcome = confined.result()
             refuse_links(out)
-            if "refused" in found:
-                raise VerifyError(found["refused"])
-            _take_over(verified, found, out)
+            if "refused" in outcome:
+                raise VerifyError(outcome["refused"])
+            _take_over(verified, outcome, out)
         except VerifyError:
             raise
         except LimitError:
@@ -402,7 +403,12 @@ def _check_here(
 ) -> dict[str, Any]:
     """The checks themselves, run confined; returns and leaves in ``out`` what :func:`_take_over` reads."""
     verified = Verified(path, kind)
-    trust = Trust(*([load_der_x509_certificate(each) for each in given] for given in (signers, authorities)))
+    trust = Trust(
+        *(
+            [load_der_x509_certificate(certificate) for certificate in certificates]
+            for certificates in (signers, authorities)
+        )
+    )
     try:
         check_path(verified, trust)
     except VerifyError as error:
@@ -418,14 +424,14 @@ def _check_here(
     }
 
 
-def _take_over(verified: Verified, found: dict[str, Any], out: Path) -> None:
+def _take_over(verified: Verified, outcome: dict[str, Any], out: Path) -> None:
     """Add to ``verified`` what the confined process returned, and left in ``out``."""
-    verified.kind, results = found["kind"], found["results"]
-    problems = [FileProblem(**each) for each in results.pop("problems")]
+    verified.kind, results = outcome["kind"], outcome["results"]
+    problems = [FileProblem(**problem) for problem in results.pop("problems")]
     verified.results = CheckResults(problems, **results)
     if (analysis := out / ANALYSIS).exists():
         verified.analysis = Analysis.from_json(analysis.read_bytes())
-    for number, name in enumerate(found["comparisons"]):
+    for number, name in enumerate(outcome["comparisons"]):
         verified.comparisons[name] = Comparison.from_json((out / f"{number}.json").read_bytes())
 
 

@@ -22,38 +22,41 @@ TRANSFORMERS = frozenset({"vit_small_14", "vit_small_14_patch_heads"})
 
 
 def is_joined(model: Model) -> bool:
-    """Whether maps are of both networks, one of them a transformer, or what both have in common."""
+    """Return whether maps come from both networks, one of them a transformer, or from what both share."""
     second = model.second_look
     return model.onnx is None and second is not None and second.architecture in TRANSFORMERS
 
 
 def maps_of(model: Model) -> str:
-    """What makes a model's heatmaps, in words that "shows" follows."""
+    """Name the method of a model's heatmaps, as the subject of "shows"."""
     if model.onnx is not None:
-        return gettext("an occlusion map (the face is scored again with one part after the other hidden)")
+        return gettext(
+            "an occlusion map (the face is scored repeatedly, each time with a different part hidden)"
+        )
     if is_joined(model):
         return gettext(
-            "a map of the network whose answer raised the score (of the first Grad-CAM, of the second "
-            "HiResCAM added up over several blocks; where both did, the geometric mean of their maps)"
+            "a map of the network whose answer raised the score (Grad-CAM for the first network; "
+            "HiResCAM, summed over several blocks, for the second; the geometric mean of both maps if "
+            "both networks raised it)"
         )
     return "Grad-CAM"
 
 
 def is_confirmed(check: HideAndRescore) -> bool:
-    """Whether hiding the highlighted area lowers the score clearly more than chance does."""
+    """Return whether hiding the highlighted area lowers the score clearly more than chance."""
     least = max(CLEAR_MARGIN, check.drop_random + CLEAR_MARGIN, CLEAR_RATIO * check.drop_random)
     return check.drop_highlight >= least
 
 
 def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
-    """The measured effect of hiding the hottest area, and what follows from it, in words.
+    """Describe the effect of hiding the hottest area, and what follows from it.
 
-    ``alone`` where faces around it in time entered its frame score, but not the check.
+    ``alone``: neighbouring faces contributed to the frame score, but not to the check.
     """
     figures = gettext(
-        "Hiding the hottest %(area)s of the face takes the score from %(probability)s "
-        "to %(hidden_highlight)s, hiding random areas of the same size to "
-        "%(hidden_random)s on average.",
+        "Hiding the hottest %(area)s of the face changes the score from %(probability)s to "
+        "%(hidden_highlight)s; hiding random areas of the same size changes it to %(hidden_random)s on "
+        "average.",
         area=shown(check.area, ".0%"),
         probability=probability(check.probability),
         hidden_highlight=probability(check.hidden_highlight),
@@ -72,16 +75,17 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
         )
     if alone:
         figures = gettext(
-            "%(figures)s For this test the face is scored alone, without those before and after it, which "
-            "entered its frame score: both differ even where nothing is hidden.",
+            "%(figures)s For this test, the face is scored alone, without the faces before and after it "
+            "that contributed to its frame score. The two scores therefore differ even if nothing is "
+            "hidden.",
             figures=figures,
         )
     if is_confirmed(check):
         return gettext(
-            "%(figures)s That is clearly more than chance does: the map shows what the model used.",
+            "%(figures)s That is clearly more than chance: the map shows what the model used.",
             figures=figures,
         )
     return gettext(
-        "%(figures)s That is not clearly more than chance does: this map should not be relied upon.",
+        "%(figures)s That is not clearly more than chance: this map should not be relied upon.",
         figures=figures,
     )

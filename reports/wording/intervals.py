@@ -22,11 +22,11 @@ _WIDEST = 0.9  # an interval as wide as this says of a probability hardly more t
 
 @dataclass(frozen=True)
 class ProbabilityInterval:
-    """Ends of an interval of a probability, and what it was made from.
+    """Limits of a probability, and their sources.
 
-    ``frames`` is the number of sampling intervals, ``effective`` how many independent ones they are worth
-    (both None where there are too few to show a spread, or one picture); ``calibration`` is by how much the
-    ends were moved outwards, None where the card states no calibration error.
+    ``frames`` is the number of sampling intervals, ``effective`` the number of independent ones they are
+    worth (both None for too few frames, or one picture); ``calibration`` is the calibration error by which
+    the limits were moved outwards, None if the card states none.
     """
 
     low: float
@@ -37,7 +37,7 @@ class ProbabilityInterval:
 
     @property
     def says_nothing(self) -> bool:
-        """Whether its frames are worth so few independent ones that it covers nearly all figures."""
+        """Return whether so few independent frames remain that it covers nearly all probabilities."""
         return self.effective is not None and self.high - self.low >= _WIDEST
 
 
@@ -49,12 +49,12 @@ def _logits(person: Person, segment: Segment, rate: float) -> list[float]:
 
 
 def segment_interval(analysis: Analysis, segment: Segment) -> ProbabilityInterval | None:
-    """The interval of a segment's confidence; None where neither source of doubt is known."""
+    """Return the interval of a segment's confidence; None if neither source of uncertainty is known."""
     return _interval(analysis, segment, segment.confidence, analysis.model.segment)
 
 
 def exhibit_interval(analysis: Analysis, segment: Segment) -> ProbabilityInterval | None:
-    """The same of the probability of the whole exhibit, where that is of ``segment``."""
+    """Return the interval of the exhibit's probability, which is that of ``segment``."""
     if analysis.probability is None:
         return None
     return _interval(analysis, segment, analysis.probability, analysis.model.exhibit)
@@ -63,7 +63,7 @@ def exhibit_interval(analysis: Analysis, segment: Segment) -> ProbabilityInterva
 def _interval(
     analysis: Analysis, segment: Segment, figure: float, platt: Platt | None
 ) -> ProbabilityInterval | None:
-    """The interval of ``figure``, which the calibration ``platt`` made of the frames of ``segment``."""
+    """Return the interval of ``figure``, which ``platt`` computes from the frames of ``segment``."""
     logits = [
         logit
         for person in analysis.persons
@@ -99,10 +99,11 @@ def _moments(analysis: Analysis, segment: Segment) -> int:
 
 
 def mean_interval(values: Sequence[float], independent: int = 0) -> tuple[float, float, float] | None:
-    """A 95 % interval of the mean of a correlated series, and how many independent values it is worth.
+    """Return a 95 % interval of the mean of a correlated series, and its effective number of values.
 
-    ``values`` are in order of time; at least ``independent`` of them are known to be so. None for fewer
-    than :data:`LEAST_FRAMES`, and for equal ones, which are one measured many times.
+    ``values`` are sorted by time; at least ``independent`` of them are known to be independent. Return None
+    for fewer than :data:`LEAST_FRAMES` values and for equal values, which are one picture measured
+    repeatedly.
     """
     count = len(values)
     if count < LEAST_FRAMES:
@@ -134,6 +135,6 @@ def _effective(count: int, correlation: float) -> float:
 
 
 def calibrated(analysis: Analysis, by: Platt | None) -> Callable[[float], float]:
-    """From a mean logit to a probability as the engine computes it; without a calibration that of frames."""
+    """Return the function from mean logit to probability; without calibration ``by``, that of frames."""
     platt = by or Platt(scale=1 / analysis.model.temperature, offset=0.0)
     return lambda logit: sigmoid(platt.scale * logit + platt.offset)

@@ -30,13 +30,13 @@ _SECTIONS = (
     ("glossary", N_("Glossary"), ""),
     # `reports.verification.pdf_checks` finds the SHA-256 of enclosed files between the headings of these two.
     ("signature", N_("Integrity and signature"), ""),
-    ("reader", N_("For the reader of this report"), ""),
+    ("reader", N_("Notes for readers"), ""),
 )
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section: ``number`` from 1, 0 for what comes before the report's own; ``key`` its address."""
+    """One section; ``number`` is 0 for the one before the report proper, ``key`` is its address."""
 
     key: str = field(metadata=UNTRANSLATED)
     number: int
@@ -44,7 +44,7 @@ class Section:
 
     @property
     def heading(self) -> str:
-        """Number and title, as its heading shows them."""
+        """Number and title."""
         return f"{self.number} {self.title}" if self.number else self.title
 
 
@@ -56,12 +56,12 @@ def contents(
     several: bool = False,
     confirmed: bool = True,
 ) -> dict[str, Section]:
-    """All sections by key, in order; those on references, a second review, several models where any are.
+    """Return all sections by key, in order; some depend on a reference, a second review or other models.
 
-    ``confirmed`` is false where segments were looked at, but none of them is flagged.
+    ``confirmed`` is false if there are segments, but none of them is flagged.
     """
     left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed, OTHERS: not several}
-    shown = [each for each in _SECTIONS if not left_out.get(each[0])]
+    shown = [section for section in _SECTIONS if not left_out.get(section[0])]
     titles = {key: (other if still else "") or title for key, title, other in shown}
     if not confirmed:
         titles["segments"] = NOT_FLAGGED
@@ -70,10 +70,10 @@ def contents(
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and what it is; ``exact`` marks text to be set letter by letter, such as a hash.
+    """A name and its value; ``exact`` values, such as hashes, are set in a fixed-width font.
 
-    A value that the file or a person supplied is :class:`~reports.language.translation.Quoted`;
-    exact ones are.
+    Values that the file or a person supplied are :class:`~reports.language.translation.Quoted`, as all exact
+    ones are.
     """
 
     name: str

@@ -17,23 +17,22 @@ _CROPS = "crops"  # part of one of ready-made crops, which the scan alone scores
 
 
 def concerns(model: Model, name: str, still: bool) -> bool:
-    """Whether a figure or a set of data called ``name`` is of exhibits like this one: photos, or videos.
+    """Return whether a figure or data set called ``name`` applies to photos or to videos.
 
-    All are where the card tells nothing of photos. Faces under attack stand on the card alone.
+    All apply if the card states nothing on photos. Figures for attacked faces are shown on the card only.
     """
     sets = {rate.data for rate in model.rates if rate.unit == PHOTOGRAPHS}
     if name.startswith(_ATTACKED):
         return False
-    return not sets or still == any(name.startswith(each) for each in sets)
+    return not sets or still == any(name.startswith(data_set) for data_set in sets)
 
 
 def calibration_error(model: Model, still: bool) -> float | None:
-    """By how much probabilities of exhibits like this one were off, on average: the largest figure stated.
+    """Return the largest mean calibration error stated for this kind of exhibit, None if none was measured.
 
-    None where none was measured. Beside a second look those of crops say nothing: the scan alone made them,
-    by another calibration.
+    With a second look, errors on ready-made crops do not count: the scan alone scores those.
     """
-    stated = [
+    errors = [
         value
         for name, value in model.figures.items()
         if name.replace("_", " ").casefold().endswith("calibration error")
@@ -41,12 +40,12 @@ def calibration_error(model: Model, still: bool) -> float | None:
         and concerns(model, name, still)
         and not (model.second_look is not None and _CROPS in name)
     ]
-    return max(stated, default=None)
+    return max(errors, default=None)
 
 
 @dataclass(frozen=True)
 class Strength:
-    """One step of the verbal scale: a phrase and the figures it stands for."""
+    """One step of the verbal scale: a phrase and its range of figures."""
 
     phrase: str
     least: float
@@ -59,86 +58,80 @@ STRENGTHS = (
         N_("very strong indication"),
         0.98,
         N_("0.98 and above"),
-        N_("If the calibration holds, 98 or more of 100 such faces are manipulated."),
+        N_("If the calibration applies, 98 or more of 100 such faces are manipulated."),
     ),
     Strength(
         N_("strong indication"),
         0.90,
         N_("0.90 to 0.97"),
-        N_("If the calibration holds, about 90 to 97 of 100 such faces are manipulated."),
+        N_("If the calibration applies, about 90 to 97 of 100 such faces are manipulated."),
     ),
     Strength(
         N_("moderate indication"),
         0.70,
         N_("0.70 to 0.89"),
-        N_("If the calibration holds, about 70 to 89 of 100 such faces are manipulated."),
+        N_("If the calibration applies, about 70 to 89 of 100 such faces are manipulated."),
     ),
     Strength(
         N_("weak indication"),
         0.50,
         N_("0.50 to 0.69"),
-        N_("If the calibration holds, about 50 to 69 of 100 such faces are manipulated; half may not be."),
+        N_(
+            "If the calibration applies, about 50 to 69 of 100 such faces are manipulated; up to half are "
+            "not."
+        ),
     ),
     Strength(
         N_("no indication"),
         0.0,
         N_("below 0.50"),
         N_(
-            "If the calibration holds, fewer than 50 of 100 such faces are manipulated. It "
-            "is not a statement that the face is untouched."
+            "If the calibration applies, fewer than 50 of 100 such faces are manipulated. This does not "
+            "mean that the face is unaltered."
         ),
     ),
 )
 
 
-def _defined_as(definitions: tuple[str, ...]) -> tuple[Strength, ...]:
-    """The steps with other words for what each stands for."""
-    return tuple(replace(step, definition=words) for step, words in zip(STRENGTHS, definitions, strict=True))
+def _with_definitions(*definitions: str) -> tuple[Strength, ...]:
+    return tuple(replace(step, definition=text) for step, text in zip(STRENGTHS, definitions, strict=True))
 
 
-_SCALED = (
+SCALED_STRENGTHS = _with_definitions(
     N_("Far above 0.65, which few unmanipulated clips of the validation data reached."),
     N_("Clearly above 0.65, which few unmanipulated clips of the validation data reached."),
     N_("Above 0.65, which few unmanipulated clips of the validation data reached."),
     N_("Around 0.65, which few unmanipulated clips of the validation data reached."),
-    N_("Below 0.65, a finding's threshold as shipped. It is not a statement that the face is untouched."),
+    N_("Below 0.65, the default threshold for a finding. This does not mean that the face is unaltered."),
 )
-SCALED_STRENGTHS = _defined_as(_SCALED)
-
-_UNKNOWN = (
-    N_("Far above 0.50. What share of such faces is manipulated is not known for this model."),
-    N_("Clearly above 0.50. What share of such faces is manipulated is not known for this model."),
-    N_("Above 0.50. What share of such faces is manipulated is not known for this model."),
-    N_("Little above 0.50. What share of such faces is manipulated is not known for this model."),
-    N_("Below 0.50. It is not a statement that the face is untouched."),
+UNKNOWN_STRENGTHS = _with_definitions(
+    N_("Far above 0.50. The share of such faces that is manipulated is unknown for this model."),
+    N_("Clearly above 0.50. The share of such faces that is manipulated is unknown for this model."),
+    N_("Above 0.50. The share of such faces that is manipulated is unknown for this model."),
+    N_("Slightly above 0.50. The share of such faces that is manipulated is unknown for this model."),
+    N_("Below 0.50. This does not mean that the face is unaltered."),
 )
-UNKNOWN_STRENGTHS = _defined_as(_UNKNOWN)
 
 
 class Basis(Enum):
-    """What a model's probabilities stand for."""
+    """Meaning of a model's probabilities."""
 
-    SHARE = auto()
-    """The share of manipulated faces, where half of all are."""
-    SCALED = auto()
-    """How few unmanipulated clips of the validation data get there."""
-    OFF = auto()
-    """Calibrated to that share, and measured to lie too far from it to be read as one."""
-    UNKNOWN = auto()
-    """How they were calibrated is not stated."""
+    SHARE = auto()  # share of manipulated faces in material of which half is manipulated
+    SCALED = auto()  # scaled by how few unmanipulated clips of the validation data reach them
+    OFF = auto()  # calibrated to that share, but measured to differ too much from it
+    UNKNOWN = auto()  # the card does not state the calibration
 
 
-# Of the crops, half of them manipulated, that the temperature of a model trained on the research data is
-# fitted on. Every shipped card has it; that of another set says nothing of what it was fitted on.
+# Calibration error on the crops, half of them manipulated, to which the temperature of models trained on the
+# research data is fitted. Every shipped card states it; an error on other data does not show the fit.
 _FITTED_ON = "dfdc-val crops, expected calibration error"
-# Up to this error on average most figures stay within their step of the scale, the narrowest of which is 0.08
-# wide: such a probability may be called a share. Of shipped scans three have 0.023 to 0.036, two 0.14 and
-# 0.21.
+# Up to this mean error most figures stay within their step of the scale (the narrowest is 0.08 wide), so the
+# probability may be called a share. Three shipped scans have 0.023 to 0.036, two have 0.14 and 0.21.
 MOST_OFF = 0.05
 
 
 def basis(model: Model, *, still: bool) -> Basis:
-    """What the model's probability, of a photo (``still``) or a video, stands for."""
+    """Return the meaning of the model's probability for a photo (``still``) or a video."""
     if model.second_look is not None:
         return Basis.SHARE if still else Basis.SCALED
     if (error := model.figures.get(_FITTED_ON)) is None:
@@ -155,12 +148,12 @@ _STRENGTHS = {
 
 
 def strengths(model: Model, *, still: bool) -> tuple[Strength, ...]:
-    """The scale as it is of this model's probabilities."""
+    """Return the scale for this model's probabilities."""
     return _STRENGTHS[basis(model, still=still)]
 
 
 def strength(analysis: Analysis, probability: float) -> Strength:
-    """The step of the verbal scale that a flagged probability of ``analysis`` falls on, as it is printed."""
+    """Return the step of the scale for a flagged probability of ``analysis``, as printed."""
     step = _step(strengths(analysis.model, still=analysis.media.still), probability)
     return replace(
         step,
@@ -171,15 +164,15 @@ def strength(analysis: Analysis, probability: float) -> Strength:
 
 
 def flagged_phrase(probability: float, threshold: float) -> str:
-    """The phrase for a probability that was flagged at ``threshold``.
+    """Return the phrase for a probability flagged at ``threshold``.
 
-    A lowered one flags what is no indication by the scale, whose phrase would contradict the finding.
+    A lowered threshold flags what is no indication by the scale, whose phrase would contradict the finding.
     """
     step = _step(STRENGTHS, probability)
     if step.least:
         return gettext(step.phrase)
     return gettext(
-        "below the scale's first indication (%(first)s), flagged at the threshold of %(threshold)s",
+        "below the lowest indication of the scale (%(first)s), flagged at the threshold of %(threshold)s",
         first=shown(STRENGTHS[-2].least, ".2f"),
         threshold=shown(threshold, "g"),
     )
@@ -191,7 +184,7 @@ def _step(steps: Sequence[Strength], probability: float) -> Strength:
 
 
 def segment_phrase(analysis: Analysis, segment: Segment) -> str:
-    """The phrase for a segment's confidence, or that it is not flagged."""
+    """Return the phrase for a segment's confidence, or that it is not flagged."""
     if not is_flagged(analysis.persons, segment):
         return gettext("not flagged")
     return strength(analysis, segment.confidence).phrase

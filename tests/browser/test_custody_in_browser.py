@@ -52,7 +52,7 @@ def test_case_details_go_into_the_pdf(workbench: Workbench, page: Page, tmp_path
     pdf = PdfReader(io.BytesIO((tmp_path / "report.pdf").read_bytes()))
     text = " ".join(pdf_text(tmp_path / "report.pdf").split())
     assert "ST/2026/0815" in text and "Änne Ørsted" in text
-    assert "The same: the kept file has the" in text
+    assert "Unchanged: the stored file is identical to the" in text
     assert [round(float(side)) for side in pdf.pages[0].mediabox[2:]] == [612, 792]
     assert check_export(pdf.attachments["custody.json"][0]) == []
 

@@ -217,7 +217,7 @@ def test_a_judgement_is_kept_while_it_is_written_and_given_by_its_button_alone(l
     ben.context.new_cdp_session(ben).send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
     assert horizontal_overflow(ben) <= 0
     ben.get_by_role("button", name="Give this judgement").click()
-    expect(ben.get_by_text("Awaited: the judgement of the first reviewer.")).to_be_visible()
+    expect(ben.get_by_text("The judgement of the first reviewer is pending")).to_be_visible()
     assert ben.evaluate("() => sessionStorage.length") == 0
     ben.context.close()
     assert seen.console == []
@@ -227,7 +227,7 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     ada, ben, cleo = (lab.signed_in(name, seen) for name in ("ada", "ben", "cleo"))
     named(ada, lab)
     ada.goto(f"{lab.address}/analyses/{lab.analysis}")
-    expect(ada.get_by_text("Awaited: the judgements of the first and")).to_be_visible()
+    expect(ada.get_by_text("The judgements of both reviewers are pending")).to_be_visible()
 
     hidden_from(ben, lab)
     ben.goto(lab.address + "/reviews")
@@ -235,13 +235,13 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     ben.get_by_role("link", name="Give your judgement").click()
     look(ben, "5-blind")
     judged(ben, lab, "Manipulated", "The chin's edge flickers.\nSkin is too smooth.", taken_from_the_player)
-    expect(ben.get_by_text("Awaited: the judgement of the first reviewer.")).to_be_visible()
+    expect(ben.get_by_text("The judgement of the first reviewer is pending")).to_be_visible()
     look(ben, "6-awaited")
     ben.goto(f"{lab.address}/analyses/{lab.analysis}")
     expect(ben.locator(".banner")).to_be_visible()
 
     judged(ada, lab, "Inconclusive", "Too strongly compressed to tell.", lambda _page: None)
-    expect(ada.get_by_text("Both judgements are in and differ.")).to_be_visible()
+    expect(ada.get_by_text("Both judgements are submitted and differ.")).to_be_visible()
     ada.get_by_label("Reasons").fill("The chin is blurred.")
     ada.get_by_label("Inconclusive", exact=True).check()
     ada.get_by_label("Message").fill("Could the encoder have made that edge?")
@@ -284,7 +284,7 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     assert verify(tmp_path / "bundle.zip").results.problems == []
     ada.goto(f"{lab.address}/analyses/{lab.analysis}/report.html")
     section = ada.locator("section:has(> #second-review)")
-    expect(section).to_contain_text("Both reviewers differed, and the third reviewer decided: manipulated.")
+    expect(section).to_contain_text("The reviewers differed, and the third reviewer decided: manipulated.")
     ada.goto(f"{lab.address}/analyses/{lab.analysis}/custody")
     expect(ada.get_by_text("second review").first).to_be_visible()
     ada.goto(lab.address + "/statistics")

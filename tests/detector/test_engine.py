@@ -281,7 +281,7 @@ class TestAPictureThatChangesItsSize:
         assert (media.width, media.height) == (320, 192)
         assert media.details is not None and media.details.picture is not None
         assert media.details.picture.sizes == ((96, 96), (WIDTH, HEIGHT), (320, 192))
-        assert "the picture changes its size" in [anomaly.kind for anomaly in media.anomalies]
+        assert "the picture size changes" in [anomaly.kind for anomaly in media.anomalies]
 
 
 class TestRefusals:

@@ -72,7 +72,7 @@ def test_it_is_explained_by_occlusion(analysis: Analysis, pictures: Path) -> Non
     peak = analysis.segments[0].peaks[0]
     assert peak.overlay is not None and (pictures / peak.overlay).is_file()
     terms = " ".join(words for _, words in glossary(analysis, section=5))
-    assert "an occlusion map" in procedure(analysis) and "Occlusion map: " in terms
+    assert "an occlusion map" in procedure(analysis) and "(method: occlusion map)" in terms
     assert "Grad-CAM" not in procedure(analysis) + terms
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from analyses import EXHIBIT_SHA256
+
 from reports.custody import format as custody_format
 from reports.custody.chain import check_log
 from reports.custody.format import ZEROS, Entry, entry_body, export_parts, sign_entry
@@ -61,3 +63,17 @@ def resigned(entry: Entry, **links: str) -> Entry:
         **{name: getattr(entry, name) for name in custody_format.EntryBody.model_fields}
     )
     return sign_entry(body, entry.number, key=KEY, **links)
+
+
+def exported_log(
+    exhibit: str = EXHIBIT_SHA256, count: int = 3, actor: str = "Ida\u202e", **details: str
+) -> bytes:
+    entries = []
+    previous = ZEROS
+    for number in range(1, count + 1):
+        moment = datetime(2026, 11, 20, 9, 0, number % 60, tzinfo=UTC)
+        done = entry_body(moment, actor, "view", exhibit=exhibit, details=details)
+        entries.append(sign_entry(done, number, previous, previous, b"k" * 32))
+        previous = entries[-1].sha256
+    moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
+    return "".join(export_parts(exhibit, count, previous, entries[-1].mac, moment, entries)).encode()

@@ -60,8 +60,10 @@ def test_rates_that_other_parameters_gave_are_none_of_this_decision(tmp_path: Pa
         )
     other = with_parameters(shipped, enter_threshold=0.1, sample_rate=4)
     view = report_view(other, tmp_path)
-    assert "used others (sample_rate, enter_threshold), so they do not say" in view.measured_errors.apart
-    assert "with others (sample_rate, enter_threshold)." in view.reader.apart and not view.reader.errors
+    assert (
+        "used others (sample_rate, enter_threshold), so the rates do not show" in view.measured_errors.apart
+    )
+    assert "used others (sample_rate, enter_threshold)." in view.reader.apart and not view.reader.errors
     annex = render_html(view, {}).split('id="reader"')[-1]
     assert view.reader.apart in annex and "Each square" not in annex and "of 100, measured" not in annex
 
@@ -79,7 +81,10 @@ def test_rates_of_photographs_of_one_person_are_told_as_such_where_several_faces
         many = made.model_copy(update={"model": model, "parameters": Parameters()})
         view = report_view(many, tmp_path)
         for said in (view.measured_errors.apart, view.reader.one_person):
-            assert said.startswith("These rates are of photographs of one person. Here 3 faces were") == told
+            assert (
+                said.startswith("These rates were measured on photographs of one person. Here, 3 faces were")
+                == told
+            )
             assert ("in 6, 8 and 17 of 100 groups" in said) == told
         assert (view.reader.one_person in render_html(view, {}).split('id="reader"')[-1]) or not told
     older = model.model_copy(update={"limits": ()})

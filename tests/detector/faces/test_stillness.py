@@ -96,9 +96,7 @@ def test_a_photograph_made_into_a_video_is_not_cleared(
     assert analysis.reason.startswith("1 person judged in")
     outside = [each.name for each in criteria(analysis) if each.inside is False]
     assert (STILL_AS_VIDEO in outside) is still
-    assert (
-        any(line.startswith("Stills: what is shown of person A") for line in not_examined(analysis)) is still
-    )
+    assert any(line.startswith("Stills: the picture of person A") for line in not_examined(analysis)) is still
 
 
 def test_a_finding_in_one_stays(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from detector.metadata.exhibit import collect_facts
 from detector.metadata.photo import read_photo
 from detector.schema.analysis import MediaKind
 from detector.verdict.coverage import not_seen
-from reports.wording.photographs import not_examined
+from reports.finding.not_examined import not_examined
 
 
 def jpeg(**options: object) -> bytes:
@@ -53,7 +53,7 @@ def test_it_is_found_and_said_not_to_be_looked_at(
     (said,) = not_seen(media, 0.0)
     assert said == "Behind the picture the file holds a video, as motion photos do; it was not looked at."
     assert any(
-        "A video behind the picture" in line
+        "A video stored after the picture" in line
         for line in not_examined(analysis.model_copy(update={"media": media}))
     )
 

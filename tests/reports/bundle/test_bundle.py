@@ -185,7 +185,7 @@ def test_a_manifest_that_is_none(bundle: Path, text: bytes) -> None:
 
 def test_a_newer_bundle_is_left_to_a_newer_reelproof(bundle: Path) -> None:
     newer = json.dumps({"manifest_version": "3.0", "files": []}).encode()
-    assert "Update this one" in refusal(
+    assert "Update Reelproof" in refusal(
         remade(bundle, lambda content: content.update({"manifest.json": newer}))
     )
 

@@ -28,20 +28,20 @@ REGION = Region(
 @pytest.mark.parametrize(
     ("without", "regions", "title", "outcome"),
     [
-        (("segments", "gaps"), (), "No difference that re-encoding would not explain", "no difference"),
-        (("segments", "gaps"), (REGION,), "Parts of the picture differ, no face does", "parts differ"),
+        (("segments", "gaps"), (), "No difference beyond the effects of re-encoding", "no difference"),
+        (("segments", "gaps"), (REGION,), "Parts of the picture differ, but no face does", "parts differ"),
         (("segments", "gaps", "persons"), (), "No face could be compared", "no face compared"),
         (
             ("segments", "gaps", "persons"),
             (REGION,),
-            "Parts of the picture differ, no face could be compared",
+            "Parts of the picture differ; no face could be compared",
             "no face compared",
         ),
         (
             ("segments",),
             (),
             "Part of the exhibit was not found in the reference. "
-            "The rest shows no difference that re-encoding would not explain",
+            "The rest shows no difference beyond the effects of re-encoding",
             "shows more",
         ),
         (

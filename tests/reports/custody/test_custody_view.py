@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pikepdf
 import pytest
 from analyses import EXHIBIT_SHA256, Written, build
+from made_logs import exported_log
 
 from reports.cli.main import main
 from reports.custody.custody_section import MOST_ROWS, custody_view
-from reports.custody.format import ZEROS, entry_body, export_parts, sign_entry
 from reports.language import translation
 from reports.language.formatting import in_utc, in_zone
 
 
-def exported(
-    exhibit: str = EXHIBIT_SHA256, count: int = 3, actor: str = "Ida\u202e", **details: str
-) -> bytes:
-    entries = []
-    previous = ZEROS
-    for number in range(1, count + 1):
-        moment = datetime(2026, 11, 20, 9, 0, number % 60, tzinfo=UTC)
-        done = entry_body(moment, actor, "view", exhibit=exhibit, details=details)
-        entries.append(sign_entry(done, number, previous, previous, b"k" * 32))
-        previous = entries[-1].sha256
-    moment = datetime(2026, 11, 20, 10, tzinfo=UTC)
-    return "".join(export_parts(exhibit, count, previous, entries[-1].mac, moment, entries)).encode()
-
-
 def test_none_is_said_to_be_none() -> None:
     view = custody_view(None, EXHIBIT_SHA256)
-    assert view.summary[0].startswith("Not kept.") and not view.rows and not view.problems
+    assert view.summary[0].startswith("No log is available.") and not view.rows and not view.problems
 
 
 def test_entries_count_and_head() -> None:
-    data = exported(page="result")
+    data = exported_log(page="result")
     view = custody_view(data, EXHIBIT_SHA256)
-    assert not view.problems and "fitted together" in view.summary[1]
+    assert not view.problems and "was intact" in view.summary[1]
     assert [row.number for row in view.rows] == ["1", "2", "3"]
     first = view.rows[0]
     assert (first.made, first.action, first.details) == ("2026-11-20 09:00:01.000", "view", "page: result")
@@ -56,14 +41,14 @@ def test_entries_count_and_head() -> None:
 )
 def test_names_that_reelproof_gives_are_in_the_readers_language(actor: str, named: str) -> None:
     with translation.speaking("de"):
-        view = translation.translated_view(custody_view(exported(actor=actor), EXHIBIT_SHA256))
+        view = translation.translated_view(custody_view(exported_log(actor=actor), EXHIBIT_SHA256))
     assert view.rows[0].actor == named
 
 
 def test_details_are_in_the_readers_language_but_for_what_somebody_wrote() -> None:
     details = {"case number": "high", "priority": "high", "kept file": "", "reelproof": "1.0"}
     with translation.speaking("es"):
-        view = translation.translated_view(custody_view(exported(**details), EXHIBIT_SHA256))
+        view = translation.translated_view(custody_view(exported_log(**details), EXHIBIT_SHA256))
     assert view.rows[0].details == "número de caso: high; prioridad: alta; reelproof: 1.0"
 
 
@@ -72,7 +57,7 @@ def test_details_are_in_the_readers_language_but_for_what_somebody_wrote() -> No
 )
 def test_moments_are_written_as_elsewhere_in_the_report(code: str, day: str) -> None:
     """To the millisecond, as the log has them; those of notes as those of the table."""
-    document = json.loads(exported()) | {"exported": "2026-11-20T08:00:00.000Z"}
+    document = json.loads(exported_log()) | {"exported": "2026-11-20T08:00:00.000Z"}
     with translation.speaking(code):
         view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
     assert [row.made for row in view.rows] == [f"{day}09:00:0{number}.000" for number in (1, 2, 3)]
@@ -81,32 +66,32 @@ def test_moments_are_written_as_elsewhere_in_the_report(code: str, day: str) -> 
 
 
 def test_a_changed_log_is_shown_with_what_is_wrong() -> None:
-    document = json.loads(exported())
+    document = json.loads(exported_log())
     document["entries"][1]["actor"] = "Someone else"
     view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
     assert any("Entry 2 was changed" in problem for problem in view.problems)
     assert len(view.rows) == 3 and not any("fitted" in line for line in view.summary)
     assert custody_view(b"{", EXHIBIT_SHA256).problems
-    other = custody_view(exported("ab" * 32), EXHIBIT_SHA256)
+    other = custody_view(exported_log("ab" * 32), EXHIBIT_SHA256)
     assert "The log is about another exhibit." in other.problems and not other.rows
 
 
 def test_times_that_run_backwards_are_told_of() -> None:
-    assert custody_view(exported(), EXHIBIT_SHA256).notes == ()
-    document = json.loads(exported(count=61)) | {"exported": "2015-01-01T00:00:00.000Z"}
+    assert custody_view(exported_log(), EXHIBIT_SHA256).notes == ()
+    document = json.loads(exported_log(count=61)) | {"exported": "2015-01-01T00:00:00.000Z"}
     view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
     assert view.problems == () and len(view.notes) == 2
     assert view.notes[0].startswith(
-        "Entry 60 was made on 2026-11-20 09:00:00.000, before entry 59, which precedes it, on "
+        "Entry 60, made on 2026-11-20 09:00:00.000, is older than the entry before it, 59, made on "
         "2026-11-20 09:00:59.000"
     )
-    assert view.notes[1].startswith("The log says that it was exported on 2015-01-01 00:00:00.000, before")
+    assert view.notes[1].startswith("According to the log it was exported on 2015-01-01 00:00:00.000, before")
 
 
 def test_a_long_log_is_cut_and_says_so() -> None:
-    view = custody_view(exported(count=MOST_ROWS + 5), EXHIBIT_SHA256)
+    view = custody_view(exported_log(count=MOST_ROWS + 5), EXHIBIT_SHA256)
     assert len(view.rows) == MOST_ROWS and view.rows[-1].number == f"{MOST_ROWS + 5}"
-    assert "enclosed, holds all of them" in view.summary[-1]
+    assert "enclosed custody.json contains all of them" in view.summary[-1]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +135,7 @@ def test_case_details_and_custody_log_are_kept_and_printed_again(tmp_path: Path)
     assert main(["render", str(path)]) == 0
     assert (path.parent / "report.pdf").read_bytes() == first
     log = tmp_path / "log.json"
-    log.write_bytes(exported())
+    log.write_bytes(exported_log())
     assert main(["render", str(path), "--exhibit-number", "3", "--custody", str(log)]) == 0
     kept = json.loads((path.parent / "case.json").read_text("utf-8"))
     assert kept == {

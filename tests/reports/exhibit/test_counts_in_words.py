@@ -23,9 +23,9 @@ def photo(folder: Path, **stability: float) -> Analysis:
 
 
 def test_averaged_are_the_odds_of_those_on_whom_views_agree(tmp_path: Path) -> None:
-    assert "averaged over its 3 judged faces: " in procedure(photo(tmp_path))
+    assert "averaged over its 3 judged faces, " in procedure(photo(tmp_path))
     words = procedure(photo(tmp_path, B=0.6))
-    assert "averaged over 2 of its 3 judged faces, those on whom views agree: " in words
+    assert "averaged over those 2 of its 3 judged faces on which the views agree, " in words
 
 
 @pytest.mark.parametrize(("share", "words"), [(1.0, "1"), (0.8, "0.8"), (2 / 3, "0.67")])

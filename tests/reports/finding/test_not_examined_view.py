@@ -30,7 +30,7 @@ def test_a_large_video_says_which_faces_may_not_have_been_found(
         line for line in not_examined(analysis.model_copy(update={"media": media})) if "Small faces" in line
     ]
     assert len(lines) == bool(narrowest)
-    assert all(f"less than about {narrowest} of" in line for line in lines)
+    assert all(f"narrower than about {narrowest} pixels" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_an_analysis_that_may_have_missed_what_was_shown_for_long_says_so(
     }
     view = report_view(analysis.model_copy(update=told), tmp_path)
     lines = " ".join(view.not_examined.lines)
-    assert ("Every stretch of time was examined." in render_html(view, {}, ())) == throughout
-    assert ("stay on the screen for longer than that were not examined." in lines) != throughout
+    assert ("All of the running time was examined." in render_html(view, {}, ())) == throughout
+    assert ("stay on screen for longer were not examined." in lines) != throughout
     assert ("at most 8 a second" in lines) == (version == "1.17")
-    assert ("the first of each 1/8 s and those shown for longer" in lines) == (version == "1.18")
+    assert ("the first in each 1/8 s and frames shown for longer" in lines) == (version == "1.18")
 
 
 def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> None:
@@ -87,18 +87,18 @@ def test_the_report_says_which_frames_rest_on_damage_and_what_lies_after_the_las
     media, sampled = damaged.media, damaged.coverage.frames_sampled
     assert added == {
         f"Frames between samples: {sampled} of {media.frames:,} frames were sampled.",
-        "Frames that rest on damaged or missing ones, up to the next key frame: 245, of which 65 would have "
-        "been sampled.",
+        "Frames that depend on damaged or missing frames, up to the next key frame: 245, of which 65 "
+        "would have been sampled.",
         "After the last frame: 2.2 s of the file cannot be decoded.",
     }
     whole, spoilt_ones = (
-        dict(report_view(each, tmp_path).answers)["Not looked at"] for each in (analysis, damaged)
+        dict(report_view(each, tmp_path).answers)["Not examined"] for each in (analysis, damaged)
     )
     between = media.frames - sampled
-    assert f"{between:,} of {media.frames:,} frames, between those judged; " in whole
+    assert f"{between:,} of {media.frames:,} frames, between the judged frames; " in whole
     assert (
-        f"{between - 245:,} of {media.frames:,} frames, between those judged; 245 frames that rest on "
-        "damaged or missing ones; " in spoilt_ones
+        f"{between - 245:,} of {media.frames:,} frames, between the judged frames; 245 frames that depend on "
+        "damaged or missing frames; " in spoilt_ones
     )
 
 
@@ -108,13 +108,13 @@ def test_the_report_says_what_lies_under_transparency(tmp_path: Path, kind: Medi
     details = Details(picture=Picture(transparent=0.25))
     clear = analysis.media.model_copy(update={"details": details})
     lines = not_examined(analysis.model_copy(update={"media": clear}))
-    assert sum(line.startswith("What lies under transparent areas (25.0 % of") for line in lines) == 1
+    assert sum(line.startswith("The content under transparent areas (25.0 % of") for line in lines) == 1
     assert not any("transparent" in line for line in not_examined(analysis))
     details = Details(picture=Picture(transparent=3e-6))
     clear = analysis.media.model_copy(update={"details": details})
     lines = not_examined(analysis.model_copy(update={"media": clear}))
     assert (
-        sum(line.startswith("What lies under transparent areas (less than 0.1 % of") for line in lines) == 1
+        sum(line.startswith("The content under transparent areas (less than 0.1 % of") for line in lines) == 1
     )
 
 
@@ -123,9 +123,9 @@ def test_the_report_says_what_lies_behind_the_examined_pictures(tmp_path: Path) 
     media = analysis.media.model_copy(update={"details": Details(picture=Picture(ends_at=0.491))})
     joined = analysis.model_copy(update={"media": media})
     (line,) = set(not_examined(joined)) - set(not_examined(analysis))
-    assert line == "Behind the examined pictures: what follows them, from 49 % of the file on."
-    told, before = (dict(report_view(each, tmp_path).answers)["Not looked at"] for each in (joined, analysis))
-    assert "what follows the examined pictures in the file" in told.lower() and told != before
+    assert line == "Data after the examined pictures: everything beyond the first 49 % of the file."
+    told, before = (dict(report_view(each, tmp_path).answers)["Not examined"] for each in (joined, analysis))
+    assert "data after the examined pictures in the file" in told.lower() and told != before
 
 
 def test_what_was_not_examined(tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -
     told = plain.model_copy(update={"coverage": coverage})
     before, after = (not_examined(one)[0] for one in (plain, told))
     assert "around the ends" not in before and after.endswith(
-        "and 84 of the others judged around the ends of segments."
+        "84 of the others were judged around the ends of segments."
     )
-    assert "every frame was then judged" in procedure(told)
-    assert "every frame was then judged" not in procedure(plain)
+    assert "was then judged by the same rules" in procedure(told)
+    assert "was then judged by the same rules" not in procedure(plain)
     notes = [
         next(fact.note for fact in report_view(one, tmp_path).recording if fact.name == "Frames decoded")
         for one in (plain, told)

@@ -61,9 +61,9 @@ def test_the_highest_peak_is_shown_however_its_figure_is_written(
 @pytest.mark.parametrize(
     ("code", "term", "words"),
     [
-        ("en", "interval", "Section {} says"),
-        ("de", "Intervall", "steht in Abschnitt {}."),
-        ("es", "intervalo", "La sección {} dice"),
+        ("en", "interval", "Section {} explains"),
+        ("de", "Intervall", "Abschnitt {} erklärt"),
+        ("es", "intervalo", "La sección {} explica"),
     ],
 )
 def test_the_glossary_names_the_section_that_others_move(

@@ -27,9 +27,9 @@ def test_what_was_flagged(tmp_path: Path) -> None:
     assert found["When"] == (
         "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
     )
-    assert found["Whose face"].startswith("Persons A and B. 1 other person not flagged.")
-    assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to >\s0\.99\.", found["How surely"])
-    assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not looked at"]
+    assert found["Which person"].startswith("Persons A and B. 1 other person not flagged.")
+    assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to >\s0\.99\.", found["How certain"])
+    assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not examined"]
     assert "second examiner" in found["What to do next"]
 
 
@@ -37,7 +37,7 @@ def test_who_could_not_be_judged_is_not_said_to_be_calm(tmp_path: Path) -> None:
     built = build(tmp_path, persons=4, segments=1, kept=False)
     unjudged = [each.model_copy(update={"probability": None}) for each in built.persons[2:]]
     built = built.model_copy(update={"persons": (*built.persons[:2], *unjudged)})
-    whose = dict(key_answers(built, contents(False)))["Whose face"]
+    whose = dict(key_answers(built, contents(False)))["Which person"]
     assert whose.startswith("Person A. 1 other person not flagged. 2 other persons could not be judged.")
 
 
@@ -51,7 +51,7 @@ def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path
     )
     found = dict(view.answers)
     assert found["When"] == "00:00:06.000 to 00:00:18.000; 00:00:36.000 to 00:00:48.000"
-    assert found["Whose face"].startswith("Person A. 1 other person not flagged.")
+    assert found["Which person"].startswith("Person A. 1 other person not flagged.")
     assert [(each.strength, each.segments) for each in view.persons] == [
         ("strong indication", ("A1", "A2")),
         ("not flagged", ()),
@@ -60,7 +60,7 @@ def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path
     assert view.sections["segments"].title == "Flagged segments"
     nobody = with_stability(built, A=0.6).model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     view = report_view(nobody, tmp_path)
-    assert not {"When", "Whose face"} & set(dict(view.answers))
+    assert not {"When", "Which person"} & set(dict(view.answers))
     assert {each.strength for each in view.persons} == {"not flagged"}
     assert view.flagged == 0 and "0 flagged segments" in view.timeline.description
     assert view.sections["segments"].title == "Looked at, not flagged"
@@ -94,9 +94,9 @@ def test_what_a_lowered_threshold_flags_is_not_called_no_indication(kind: MediaK
             "parameters": built.parameters.model_copy(update={"enter_threshold": 0.35}),
         }
     )
-    words = "below the scale's first indication (0.50), flagged at the threshold of 0.35"
+    words = "below the lowest indication of the scale (0.50), flagged at the threshold of 0.35"
     view = report_view(low, tmp_path)
-    assert dict(view.answers)["How surely"].startswith(f"B{words[1:]}. Calibrated probability")
+    assert dict(view.answers)["How certain"].startswith(f"B{words[1:]}. Calibrated probability")
     assert view.figure.strength is not None and view.figure.strength.phrase == words
     assert view.segments[0].strength == view.persons[0].strength == words
     assert f"trained on: {words} (calibrated probability 0.395" in view.segments[0].meaning
@@ -109,7 +109,7 @@ def test_the_figure_is_not_called_that_of_somebody_who_was_seen_too_briefly(tmp_
     calm, passing = built.persons
     passing = passing.model_copy(update={"usable_frames": 3, "probability": 0.99})
     seen = built.model_copy(update={"persons": (calm, passing)})
-    assert figure_name(seen).endswith("of the highest-scoring person with at least 8 of them")
+    assert figure_name(seen).endswith("of the highest-scoring person with at least 8 usable frames")
     earlier = seen.model_copy(update={"probability": 0.99})
     for each in (built, earlier):
         assert figure_name(each).endswith("all usable frames of the highest-scoring person")
@@ -123,7 +123,7 @@ def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
         stored = built.model_copy(update={"probability": segment.confidence})
         interval = segment_interval(stored, segment)
         assert interval is not None
-        surely = dict(key_answers(stored, sections))["How surely"]
+        surely = dict(key_answers(stored, sections))["How certain"]
         assert f": {segment.confidence:.2f}, {interval_words(interval)}." in surely
 
 
@@ -141,7 +141,7 @@ def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
     made = built.model_copy(update=changes)
     view = report_view(made, tmp_path)
     said = "too few independent moments for an interval"
-    assert f"0.97, {said}. It is not the odds" in dict(view.answers)["How surely"]
+    assert f"0.97, {said}. This is not the probability" in dict(view.answers)["How certain"]
     assert view.figure.interval == said.capitalize()
     (segment,) = view.segments
     assert segment.interval == "not known"
@@ -165,13 +165,13 @@ def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_pa
     made = built.model_copy(update={"probability": figure, "model": model, "persons": persons})
     interval = exhibit_interval(made, made.segments[0])
     assert interval is not None and interval.low <= figure <= interval.high < made.segments[0].confidence
-    surely = dict(key_answers(made, sections))["How surely"]
+    surely = dict(key_answers(made, sections))["How certain"]
     assert f"manipulation, strongest segment: 0.71, {interval_words(interval)}." in surely
 
     persons = (flagged, other.model_copy(update={"probability": figure}))
     unsegmented = made.model_copy(update={"persons": persons})
-    surely = dict(key_answers(unsegmented, sections))["How surely"]
-    assert "all usable frames of the highest-scoring person: 0.71. It is not" in surely
+    surely = dict(key_answers(unsegmented, sections))["How certain"]
+    assert "all usable frames of the highest-scoring person: 0.71. This is not" in surely
 
 
 def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
@@ -183,21 +183,21 @@ def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
 def test_nothing_flagged(tmp_path: Path, verdict: Verdict) -> None:
     found = said(tmp_path, segments=0, verdict=verdict)
-    assert not {"When", "Whose face"} & set(found)
+    assert not {"When", "Which person"} & set(found)
     assert "indication" not in " ".join(found.values())
     assert ("proof" in found["What to do next"]) == (verdict is Verdict.NOT_FOUND)
 
 
 def test_a_photo_has_no_times(tmp_path: Path) -> None:
     found = said(tmp_path, kind=MediaKind.IMAGE, segments=1)
-    assert "When" not in found and "frames" not in found["Not looked at"]
+    assert "When" not in found and "frames" not in found["Not examined"]
     assert "00:00" not in " ".join(found.values())
 
 
 def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, kept=False)
     sentence = segment_meaning(analysis, analysis.segments[0])
-    assert sentence.startswith("From 00:00:12.000 to 00:00:36.000 the face of person A resembles")
+    assert sentence.startswith("From 00:00:12.000 to 00:00:36.000, the face of person A resembles")
     assert "strong indication (calibrated probability 0.97, from 24 frames)" in sentence
     assert "does not by itself prove" in sentence
 

@@ -42,7 +42,7 @@ def test_verdicts_without_segments_claim_nothing_more(tmp_path: Path) -> None:
     )
     assert "It does not show that the file is unaltered." in clear.meaning.verdict_limits[0]
     open_ = report_view(build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE), tmp_path)
-    assert open_.verdict_sentence.startswith("It cannot be said")
+    assert "does not allow a conclusion" in open_.verdict_sentence
     figure = open_.figure
     assert figure.text == "not judged" and figure.strength is None and not figure.name
 
@@ -77,19 +77,19 @@ def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
     unfit = {"faces_found": 1, "faces_unusable": 1, "frames_with_usable_face": 0}
     for probability, counts, words in (
         (None, none, "No face was found, so"),
-        (None, unfit, "No face could be judged: too small"),
-        (0.1, {"faces_found": 3, "faces_unusable": 2}, "Most faces could not be judged: too small"),
+        (None, unfit, "No face could be judged: the faces are too small"),
+        (0.1, {"faces_found": 3, "faces_unusable": 2}, "Most faces could not be judged: they are too small"),
         (
             0.1,
             {"faces_found": 3, "faces_unusable": 2, "faces_discarded": 1},
-            "Most faces could not be judged: too small",
+            "Most faces could not be judged: they are too small",
         ),
         (
             0.1,
             {"faces_found": 4, "faces_unusable": 2, "faces_discarded": 5},
-            "was taken for no faces and not",
+            "was not accepted as a face and not",
         ),
-        (0.5, {}, "too near the thresholds"),
+        (0.5, {}, "too close to the thresholds"),
     ):
         coverage = analysis.coverage.model_copy(update=counts)
         told = {"verdict": Verdict.INCONCLUSIVE, "probability": probability, "coverage": coverage}
@@ -103,15 +103,15 @@ def test_an_inconclusive_video_says_whether_too_little_was_judged_or_the_scores_
     tmp_path: Path,
 ) -> None:
     calm, flagged = (build(tmp_path / str(count), segments=count) for count in (0, 1))
-    near = "The scores lie too near"
+    near = "The scores are too close"
     none = {"faces_found": 0, "faces_unusable": 0}
     mostly_unfit = {"faces_unusable": calm.coverage.faces_found * 2 // 3}
     brief = [person.model_copy(update={"usable_frames": 1}) for person in calm.persons]
     for analysis, counts, persons, words in (
         (calm, {}, calm.persons, near),
         (calm, none, (), "No face was found, so"),
-        (calm, mostly_unfit, calm.persons, "Most faces could not be judged: too small or"),
-        (calm, {}, brief, "Nobody could be judged in enough frames"),
+        (calm, mostly_unfit, calm.persons, "Most faces could not be judged: they are too small or"),
+        (calm, {}, brief, "No person could be judged in enough frames"),
         (flagged, {}, brief, near),  # what was found is not confirmed by other views
     ):
         coverage = analysis.coverage.model_copy(update=counts)
@@ -122,6 +122,6 @@ def test_an_inconclusive_video_says_whether_too_little_was_judged_or_the_scores_
 def test_a_report_says_which_generators_the_model_has_learnt(tmp_path: Path) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0)
     model = analysis.model.model_copy(update={"learnt": ("StyleGAN2", "FLUX.1-dev")})
-    for given, words in ((analysis.model, "does not list"), (model, "has learnt: StyleGAN2; FLUX.1-dev.")):
+    for given, words in ((analysis.model, "does not list"), (model, "photographs: StyleGAN2; FLUX.1-dev.")):
         view = report_view(analysis.model_copy(update={"model": given}), tmp_path)
         assert any(words in line for line in view.meaning.verdict_limits)

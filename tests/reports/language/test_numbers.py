@@ -108,7 +108,7 @@ def test_no_figure_of_a_report_reads_as_the_threshold_its_analysis_was_made_with
     lanes = [lane.detail for lane in view.timeline.lanes] if kind is MediaKind.IMAGE else []
     figures = [view.figure.text, *(person.figure for person in view.persons), *lanes]
     assert set(figures) == {"0.749"}
-    assert "0.749" in dict(view.answers)["How surely"]
+    assert "0.749" in dict(view.answers)["How certain"]
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_no_figure_of_a_report_reads_as_the_threshold_its_analysis_was_made_with
         (0.5, "weak indication"),
         (0.4999, "weak indication"),
         # Set so low, the threshold flags what the scale calls no indication.
-        (0.4949, "below the scale's first indication (0.50), flagged at the threshold of 0.75"),
-        (0.0, "below the scale's first indication (0.50), flagged at the threshold of 0.75"),
+        (0.4949, "below the lowest indication of the scale (0.50), flagged at the threshold of 0.75"),
+        (0.0, "below the lowest indication of the scale (0.50), flagged at the threshold of 0.75"),
     ],
 )
 def test_strength_bounds(value: float, phrase: str, tmp_path: Path) -> None:

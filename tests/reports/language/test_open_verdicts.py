@@ -92,25 +92,37 @@ def decided(analysis: Analysis, **of_persons: object) -> Analysis:
             0,
             {"motionless": True},
             LeftOpen.MOTIONLESS,
-            ["The picture does not move", "Handed in as a photograph", "Hand in the picture itself"],
+            [
+                "The picture does not move",
+                "The picture itself, or a frame of the video",
+                "Hand in the picture itself",
+            ],
         ),
         (
             0,
             {"motionless": True, "probability": 0.6},
             LeftOpen.DOUBTFUL,
-            ["The scores are not enough", "Handed in as a photograph", "Hand in the picture itself"],
+            [
+                "The scores are too low",
+                "The picture itself, or a frame of the video",
+                "Hand in the picture itself",
+            ],
         ),
         (
             1,
             {"grey": 0.9},
             LeftOpen.COLOURLESS,
-            ["The threshold for a finding is reached, but by faces without", "A copy in", "Look for a copy,"],
+            [
+                "The threshold for a finding is reached, but only by faces in black",
+                "A copy in",
+                "Look for a colour copy",
+            ],
         ),
         (
             1,
             {"covered": 0.9},
             LeftOpen.COVERED,
-            ["Mouth or eyes seem covered", "A passage, another", "Look for a passage, another"],
+            ["Mouth or eyes seem to be covered", "A passage, another", "Look for a passage, another"],
         ),
     ],
 )

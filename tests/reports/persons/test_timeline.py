@@ -171,7 +171,7 @@ def test_crowded_labels_are_left_out_and_owned_up_to(tmp_path: Path) -> None:
     markup, svg = figure(analysis, tmp_path)
     tags = [text for text in svg.iter(f"{SVG}text") if text.get("class") == "timeline-tag"]
     assert 5 < len(tags) < 100
-    assert "labels are left out" in markup
+    assert "labels are omitted" in markup
     assert len(svg.findall(f".//{SVG}g[@class='timeline-band']")) == 150
 
 

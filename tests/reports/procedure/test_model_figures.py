@@ -43,8 +43,8 @@ def test_of_a_photo_no_ranges_that_were_measured_on_clips(tmp_path: Path) -> Non
             for kind in MediaKind
         )
         assert video.domain and "lies within" in video.sentence
-        assert not photo.domain and photo.sentence.startswith("This cannot be said of a photograph")
-        assert ("are the error rates stated for them" in photo.sentence) is rates
+        assert not photo.domain and photo.sentence.startswith("This cannot be determined for a photograph")
+        assert ("the error rates stated for photographs" in photo.sentence) is rates
 
 
 def test_each_rate_has_its_own_number_of_sources(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_error_rates_with_intervals(tmp_path: Path) -> None:
     assert rate.value == f"{measured.value:.1%}".replace("%", " %")
     assert " to " in rate.interval and rate.counted.endswith(f"of {measured.items} clips")
     text = page(analysis, tmp_path)
-    assert "How often it errs" in text and "Clopper–Pearson" in text
+    assert "How often the model is wrong" in text and "Clopper–Pearson" in text
 
 
 def test_a_rate_without_interval(tmp_path: Path) -> None:
@@ -47,18 +47,18 @@ def test_a_rate_without_interval(tmp_path: Path) -> None:
 def test_the_domain_in_words(tmp_path: Path) -> None:
     analysis = with_card(detailed(tmp_path))
     whole = report_view(analysis, tmp_path)
-    assert "outside" not in dict(whole.answers)["How surely"] and not whole.figure.outside
+    assert "outside" not in dict(whole.answers)["How certain"] and not whole.figure.outside
     view = whole.measured_errors
     assert {row.state for row in view.domain} == {"inside", "not known"}
     assert "Not known: face width" in view.sentence
     large = analysis.media.model_copy(update={"width": 7680, "height": 4320})
     view = report_view(analysis.model_copy(update={"media": large}), tmp_path)
     outside = view.measured_errors
-    assert "lies outside what the model was validated on: shorter side" in outside.sentence
+    assert "unlike the material on which the model was validated: shorter side" in outside.sentence
     assert {row.state for row in outside.domain} == {"inside", "outside", "not known"}
-    said = "outside what the model was validated on (shorter side)"
-    assert said in dict(view.answers)["How surely"] and said in view.figure.outside
-    assert "cannot be said" in report_view(build(tmp_path, kept=False), tmp_path).measured_errors.sentence
+    said = "unlike the material on which the model was validated (shorter side)"
+    assert said in dict(view.answers)["How certain"] and said in view.figure.outside
+    assert "cannot be compared" in report_view(build(tmp_path, kept=False), tmp_path).measured_errors.sentence
 
 
 def test_reproduction(tmp_path: Path) -> None:

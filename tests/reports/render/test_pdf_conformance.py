@@ -162,8 +162,8 @@ def test_first_page_answers_and_leads_on(whole: tuple[bytes, tuple[Attachment, .
         "Organisation Forensic Imaging Laboratory",
         "2025-11-20 08:41:02 UTC",
         "2025-11-20 14:11:02 UTC+05:30",
-        "Whose face Persons A and B",
-        "How surely Strong indication",
+        "Which person Persons A and B",
+        "How certain Strong indication",
         "Not looked at Sound",
         "What to do next",
     ):

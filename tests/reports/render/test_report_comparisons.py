@@ -70,7 +70,7 @@ def test_the_section_says_what_it_proves_and_what_not(analysis, tmp_path):
         assert text in section
     assert section.count("<img ") == 3 and section.count("<svg ") == 1
     assert "9 Method and parameters" in page
-    assert "One face differs from the reference. Section 8 says what that proves." in page
+    assert "One face differs from the reference. Section 8 explains what this proves." in page
 
 
 def test_without_one_nothing_is_said_and_numbers_stay(analysis, tmp_path):
@@ -89,7 +89,7 @@ def test_unrelated_and_a_photograph(tmp_path):
         and "It does not say that the exhibit is authentic" in section
     )
     assert "<svg" not in section.split("</section>")[0]
-    assert "Stretches of the reference" not in section
+    assert "Parts of the reference" not in section
 
 
 def test_the_pdf_keeps_the_rules_and_carries_it(analysis, tmp_path):
@@ -201,7 +201,7 @@ def test_words_that_do_not_follow_from_the_figures(tmp_path):
         ({"limits": unrelated.limits}, "of its limits"),
         ({"regions": (region.model_copy(update=said),)}, "of R1"),
         ({"not_compared": ("Nothing was left out.",)}, "was not compared"),
-        ({"gaps": (one.gaps[0].model_copy(update={"reason": "was cut out"}),)}, "reason of the gap"),
+        ({"gaps": (one.gaps[0].model_copy(update={"reason": "was cropped"}),)}, "reason of the gap"),
     ):
         assert [words in problem for problem in told(forged)] == [True], (forged, told(forged))
     assert "of segment A1" in told({"segments": (segment.model_copy(update=said),)})[0]

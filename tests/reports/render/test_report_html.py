@@ -137,7 +137,7 @@ def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object
 def test_still_image(tmp_path: Path) -> None:
     text = page(tmp_path, kind=MediaKind.IMAGE, segments=1).text
     assert "4 Flagged faces" in text and "Flagged face A1" in text
-    assert f"out of the photograph scaled to at most {KEPT_WIDTH} px wide" in text
+    assert f"taken from the photograph scaled to at most {KEPT_WIDTH} px wide" in text
     assert "00:00" not in text.replace("00:00:00 UTC", "")
 
 

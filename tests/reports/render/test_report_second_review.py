@@ -86,7 +86,7 @@ def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: P
     for words in (
         "Ben Nowak",
         "lips &lt;b&gt;",
-        "decided it as third",
+        "decided as third",
         "Proposes: inconclusive",
         "Look at the",
         "Conclusion of the third reviewer: manipulated",
@@ -131,7 +131,7 @@ def test_a_report_without_one_has_no_section(analysis: Analysis, tmp_path: Path)
 
 def test_one_judgement_alone_tells_nothing(analysis: Analysis) -> None:
     view = second_review_view(review(analysis, given=("second",)), 8.0)
-    assert "That of the second reviewer is in." in view.summary and not view.disclosed
+    assert "the second reviewer has submitted one." in view.summary and not view.disclosed
     assert view.both[0].conclusion == view.both[1].conclusion == ""
 
 
@@ -153,11 +153,11 @@ def test_who_could_read_what_the_second_annotated_did_not_judge_alone(
     given = ReportInputs(annotations=[told], second_review=review(analysis, *both).to_json().encode())
     view = report_view(analysis, tmp_path, given)
     page = render_html(view, defaultdict(bytes))
-    assert ("judged the exhibit, each alone; neither" in page) == alone
-    assert ("Both reviewers concluded, each alone: manipulated" in page) == alone
-    assert ("Both concluded the same, each alone; the later" in page) == alone
+    assert ("judged the exhibit independently; neither" in page) == alone
+    assert ("Both reviewers independently concluded: manipulated" in page) == alone
+    assert ("Both independently reached the same conclusion; the later" in page) == alone
     assert page.count("what the second had annotated") == (
-        0 if alone else page.count("Both reviewers concluded") + 2
+        0 if alone else page.count("Both reviewers independently concluded") + 2
     )
 
 
@@ -200,7 +200,7 @@ def test_what_is_no_second_review_is_refused(analysis: Analysis) -> None:
         read_review(b"{}")
     with pytest.raises(SecondReviewError, match="another exhibit"):
         review_of(whole(analysis).to_json().encode(), "f" * 64)
-    with pytest.raises(SecondReviewError, match="do not go with"):
+    with pytest.raises(SecondReviewError, match="cannot mark manipulated intervals"):
         parse(
             said(
                 1,

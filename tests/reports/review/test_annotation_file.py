@@ -66,9 +66,9 @@ def test_what_is_understood_keeps_no_more_than_it_says() -> None:
         ({"author": "   "}, "The name of the reviewer is missing."),
         ({"author": None}, "The name of the reviewer cannot be used"),
         ({"note": "x" * 4001}, "The note is longer than 4,000 characters."),
-        ({"verdict": "real"}, "The verdict is none of 'agree', 'disagree' or 'unsure'."),
-        ({"kind": "praise"}, "kind of annotation is not known"),
-        ({"kind": None}, "kind of annotation is not known"),
+        ({"verdict": "real"}, "The verdict must be one of 'agree', 'disagree' or 'unsure'."),
+        ({"kind": "praise"}, "kind of annotation is unknown"),
+        ({"kind": None}, "kind of annotation is unknown"),
         ({"score": 1}, "“score” is not a field of this kind of annotation."),
         (SPAN | {"end": 0}, "A span ends before it starts."),
         (SPAN | {"start": "soon"}, "The start cannot be used: input should be a valid number"),
@@ -131,9 +131,9 @@ def test_files_that_cannot_be_used_say_why() -> None:
         (b'{"annotations": []}', "not an annotation file"),
         (text[:-40].encode(), "not an annotation file"),
         (text.replace("}\n", "NaN}\n").encode(), "not an annotation file"),
-        (changed(text, reelproof_judgements="2.0"), "A newer Reelproof"),
-        (changed(text, analysis=None), "not complete"),
-        (changed(text, annotations={}), "not complete"),
+        (changed(text, reelproof_judgements="2.0"), "a newer version of Reelproof"),
+        (changed(text, analysis=None), "is incomplete"),
+        (changed(text, annotations={}), "is incomplete"),
         (text.replace('"agree"', '"disagree"').encode(), "changed after it was saved"),
         (changed(text, annotations=[]), "changed after it was saved"),
         (changed(text, sha256=""), "changed after it was saved"),
@@ -158,8 +158,11 @@ def test_ten_thousand_annotations_with_brackets_are_read() -> None:
 
 def test_what_is_wrong_inside_is_said_with_its_place() -> None:
     for said, words in (
-        ([values(), values(id="2" * 32, verdict="real")], "Annotation 2 of the file: The verdict is none of"),
-        ([values(), values()], "Annotation 2 is in the file twice."),
+        (
+            [values(), values(id="2" * 32, verdict="real")],
+            "Annotation 2 of the file: The verdict must be one of",
+        ),
+        ([values(), values()], "The file contains annotation 2 twice."),
         ([7], "Annotation 1 of the file: "),
     ):
         document = {"reelproof_judgements": "1.0", **ABOUT, "annotations": said}

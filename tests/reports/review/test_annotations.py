@@ -131,16 +131,16 @@ def test_what_cannot_be_done_to_persons_is_passed_over(analysis: Analysis) -> No
         ("segment", {"segment": "A9", "verdict": "agree"}, "no segment A9"),
         ("exhibit", {"verdict": "unsure"}, None),
         ("span", {"start": 10, "end": 61, "verdict": "manipulated"}, None),  # containers round
-        ("span", {"start": 10, "end": 62, "verdict": "manipulated"}, "after the exhibit"),
+        ("span", {"start": 10, "end": 62, "verdict": "manipulated"}, "after the end of the exhibit"),
         ("span", {"start": 1, "end": 2, "person": "D", "verdict": "manipulated"}, "no person D"),
         ("rename", {"person": "C", "name": "Eve"}, None),
         ("rename", {"person": "D", "name": "Eve"}, "no person D"),
         ("merge", {"person": "A", "into": "C"}, None),
-        ("merge", {"person": "A", "into": "D"}, "no two persons A and D"),
+        ("merge", {"person": "A", "into": "D"}, "both person A and person D"),
         ("split", {"person": "A", "tracks": [0]}, None),
-        ("split", {"person": "A", "tracks": [0, 1]}, "no others that would stay"),
+        ("split", {"person": "A", "tracks": [0, 1]}, "would have no tracks left"),
         ("split", {"person": "A", "tracks": [2]}, "no such tracks"),
-        ("withdrawal", {"about": "9" * 32}, "is not there"),
+        ("withdrawal", {"about": "9" * 32}, "does not exist"),
     ],
 )
 def test_what_speaks_of_nothing_is_unfit(

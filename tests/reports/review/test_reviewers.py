@@ -68,20 +68,20 @@ def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
         ),
     ]
     assert [(each.about, each.verdict) for each in found.persons] == [
-        ("Person B", "Is called “Eva”"),
+        ("Person B", "Named “Eva”"),
         ("Persons B and A", "Are the same face, counted as A"),
-        ("Person A", "Is more than one: 1 track of another face split off"),
+        ("Person A", "Is more than one person: 1 track of another face split off"),
     ]
     assert [(each.about, each.verdict, each.fate) for each in found.history] == [
         ("The whole exhibit", "Agrees with the machine", "Replaced 2026-11-20 09:00:05 UTC"),
         ("Marked stretch", "Unsure", "Withdrawn 2026-11-20 09:00:12 UTC"),
-        ("Person B", "Is called “Eve”", "Replaced by Ben 2026-11-20 09:00:09 UTC"),
+        ("Person B", "Named “Eve”", "Replaced by Ben 2026-11-20 09:00:09 UTC"),
     ]
     assert found.summary == (
         "2 reviewers annotated this analysis.",
         "The verdict “manipulated”: 1 disagrees.",
         "Of 3 segments, 2 annotated: 1 agrees, 1 disagrees, 1 is unsure.",
-        "Marked as manipulated and not flagged by the machine: 1 stretch.",
+        "Marked as manipulated but not flagged by the machine: 1 stretch.",
     )
     assert found.annotations[1].made == "2026-11-20 09:00:01 UTC"
     assert found.until == "2026-11-20 09:00:12 UTC"
@@ -91,10 +91,10 @@ def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "person", "words"),
     [
-        (7.0, 9.0, None, "the machine flagged it as well"),
-        (6.0, 18.0, "A", "the machine flagged it as well"),
-        (4.0, 9.0, "A", "the machine flagged a part of it"),
-        (17.0, 30.0, None, "the machine flagged a part of it"),
+        (7.0, 9.0, None, "the machine flagged it too"),
+        (6.0, 18.0, "A", "the machine flagged it too"),
+        (4.0, 9.0, "A", "the machine flagged part of it"),
+        (17.0, 30.0, None, "the machine flagged part of it"),
         (7.0, 9.0, "C", "the machine did not flag it"),
         (30.0, 31.0, None, "the machine did not flag it"),
     ],
@@ -109,8 +109,8 @@ def test_a_marked_stretch_is_held_against_what_was_flagged(
     said = say(1, "span", "Ben", start=start, end=end, person=person, verdict="manipulated")
     found = reviewer_view(analysis, [said])
     assert found.annotations[0].verdict == f"Manipulated; {words}"
-    counted = "not flagged by the machine" if "did not" in words else "flagged by the machine as well"
-    assert f"Marked as manipulated and {counted}" in found.summary[-1]
+    counted = "but not" if "did not" in words else "and, at least in part, also"
+    assert f"Marked as manipulated {counted} flagged by the machine" in found.summary[-1]
 
 
 def test_of_what_was_not_flagged_there_is_nothing_to_agree_with(tmp_path: Path) -> None:
@@ -159,15 +159,20 @@ def test_imported_annotations_stand_apart_and_count_for_nobody(tmp_path: Path) -
     )
     assert after.summary == (
         *before.summary,
-        "Not counted: 3 annotations imported for authors who are not verified.",
+        "Not counted: 3 annotations imported under the names of unverified authors.",
     )
     assert [(each.about, each.verdict, each.author, each.imported_by) for each in after.unverified] == [
         ("The whole exhibit", "Agrees with the machine", "Ben", "Carl"),
-        ("The whole exhibit, by Ann", "To be withdrawn; without effect, since not verified", "Ann", "Carl"),
-        ("Person B", "Is called “Adam”", "Ann", "Carl"),
+        (
+            "The whole exhibit, by Ann",
+            "Withdrawal without effect, because its author is not verified",
+            "Ann",
+            "Carl",
+        ),
+        ("Person B", "Named “Adam”", "Ann", "Carl"),
     ]
     text = rendered(tmp_path, [*SAID, *forged]).text.replace(" ,", ",")
-    assert "Imported by Carl, said to be by Ben, not verified" in text
+    assert "Imported by Carl; stated author Ben, not verified" in text
 
 
 def test_whose_annotation_is_to_be_withdrawn_is_said_in_the_language_spoken(tmp_path: Path) -> None:
@@ -186,14 +191,14 @@ def test_nobody_has_judged(tmp_path: Path) -> None:
     assert "7 Reviewers' annotations No reviewer has annotated this analysis. 8 Method" in text
     assert "Annotations, SHA-256" not in text and "annotations until" not in text
     renamed = rendered(tmp_path, [SAID[7]]).text
-    assert "No reviewer has annotated this analysis." in renamed and "Is called “Eve”" in renamed
+    assert "No reviewer has annotated this analysis." in renamed and "Named “Eve”" in renamed
 
 
 def test_the_machines_findings_are_not_touched(tmp_path: Path) -> None:
     before, after = rendered(tmp_path, []).text, rendered(tmp_path, SAID).text
     machines = slice(before.index("3 Timeline"), before.index("7 Reviewers"))
     assert before[machines] in after
-    assert "Section 7 holds what reviewers said of it" in after
+    assert "Section 7 lists what reviewers said about it" in after
 
 
 def test_the_page_holds_every_word_and_the_direction_of_notes(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ JUDGEMENT = SAID | {"kind": "judgement", "part": "first", "conclusion": "manipul
         ),
         (
             JUDGEMENT | {"conclusion": "no manipulation found", "stretches": [{"start": 1, "end": 2}]},
-            "do not go with “no manipulation found”.",
-            "passen nicht zu „keine Manipulation gefunden“",
+            "cannot mark manipulated intervals",
+            "kann keine manipulierten Abschnitte markieren",
         ),
     ],
 )

@@ -52,16 +52,16 @@ def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analys
         f"{own.thresholds[0].threshold:g}",
         "0.75",
     )
-    assert "The verdict is that of the threshold used, 0.75." in view.decision
+    assert "The verdict is based on the threshold used, 0.75." in view.decision
     shipped = analysis.model_copy(update={"parameters": Parameters()})
     decision = own_decision(laboratory_for(shipped), shipped)
-    assert "The verdict is that of the shipped threshold, 0.65." in decision
+    assert "The verdict is based on the default threshold, 0.65." in decision
     near = shipped.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "segments": ()})
     decision = own_decision(laboratory_for(near), near)
-    assert "The verdict is that of the shipped threshold, 0.65." in decision, "the threshold is the reason"
+    assert "The verdict is based on the default threshold, 0.65." in decision, "the threshold is the reason"
     nobody = near.model_copy(update={"coverage": near.coverage.model_copy(update={"faces_found": 0})})
     decision = own_decision(laboratory_for(nobody), nobody)
-    assert decision.endswith("The verdict was left open for the reason given, whatever the threshold.")
+    assert decision.endswith("The verdict is inconclusive for the stated reason, whatever the threshold.")
     assert "It is not a probability of manipulation" in view.ratio
     report, alone = report_view(analysis, tmp_path, given), report_view(analysis, tmp_path)
     assert "No likelihood ratio is stated" in alone.meaning.scale
@@ -76,8 +76,8 @@ def test_no_rounding_contradicts_what_follows_from_a_threshold(analysis: Analysi
     threshold = own.thresholds[0].threshold
     assert threshold not in (0.4, 0.65)
     for probability, said in (
-        (threshold - 0.002, f"with a probability of {threshold - 0.002:.3f} this exhibit is not flagged"),
-        (threshold, f"with a probability of {threshold:.2f} this exhibit is flagged"),
+        (threshold - 0.002, f"with a probability of {threshold - 0.002:.3f}, this exhibit is not flagged"),
+        (threshold, f"with a probability of {threshold:.2f}, this exhibit is flagged"),
         (0.7468, "with a probability of 0.746"),
     ):
         near = analysis.model_copy(update={"probability": probability})
@@ -94,15 +94,17 @@ def test_what_lies_outside_and_what_is_not_known_is_named(tmp_path: Path, analys
         changed = one.model_copy(update={"media": one.media.model_copy(update=media)})
         return laboratory_view(own.model_copy(update={"covered": tuple(covered)}), changed).outside
 
-    within = "In all 3 properties that could be compared, this exhibit lies within what that material covers."
+    within = (
+        "In all 3 properties that could be compared, this exhibit lies within the ranges of that material."
+    )
     assert outside(analysis) == f"{within} Not known: bits per pixel."
-    beyond = "This exhibit lies outside all that was measured there: duration. Not known: bits per pixel."
+    beyond = "This exhibit lies outside the measured ranges: duration. Not known: bits per pixel."
     assert outside(analysis, duration=7200.0) == beyond
     assert "Not known: face width, bits per pixel." in outside(build(tmp_path))
     own = laboratory_for(analysis)
     strange = tuple(each.model_copy(update={"name": "depth"}) for each in own.covered[:1])
     unknown = laboratory_view(own.model_copy(update={"covered": strange, "codecs": ()}), analysis).outside
-    assert unknown.endswith("within what that material covers. Not known: depth, codec.")
+    assert unknown.endswith("within the ranges of that material. Not known: depth, codec.")
     assert unknown.startswith("It is not known")
 
 
@@ -120,7 +122,7 @@ def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
         made = of_analysis(validation(of), analysis)
         return laboratory_view(quoted(made, made.to_json().encode()), in_codec(analysis, codec)).outside
 
-    beyond = "This exhibit lies outside all that was measured there: duration, codec %s. Not known: "
+    beyond = "This exhibit lies outside the measured ranges: duration, codec %s. Not known: "
     assert outside("mpeg2video", "h264").startswith(beyond % "MPEG-2")
     assert outside("h264").startswith(beyond % "H.264")
     for codec in ("vp9", "h264", "av1"):  # by its decoder's name in older analyses
@@ -136,8 +138,8 @@ def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
     [
         ("h264", 0.0, 1.0, None),
         ("mpeg2video", 0.0, 1.0, "Not known: bits per pixel, codec."),
-        ("mpeg2video", 0.0, 0.0, "lies outside all that was measured there: duration, codec MPEG-2."),
-        ("h264", 1.0, 1.0, "lies outside all that was measured there: duration, codec H.264."),
+        ("mpeg2video", 0.0, 0.0, "lies outside the measured ranges: duration, codec MPEG-2."),
+        ("h264", 1.0, 1.0, "lies outside the measured ranges: duration, codec H.264."),
     ],
 )
 def test_validations_that_keep_no_codecs_say_what_they_can(
@@ -164,9 +166,9 @@ def test_no_ratio_is_quoted_that_costs_as_much_as_saying_nothing(analysis: Analy
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("de", ("bei dem, was manipuliert ist", "gewählt nach einer gemessenen Falsch-positiv-Rate",
+        ("de", ("bei Dateien, die manipuliert sind", "gewählt nach einer gemessenen Falsch-positiv-Rate",
                 "Dauer", "Nicht bekannt: Bit je Pixel", "Fotos wurden nicht gemessen")),
-        ("es", ("lo que está manipulado", "elegido por una tasa medida", "duración",
+        ("es", ("archivos que están manipulado", "elegido por una tasa medida", "duración",
                 "Desconocido: bits por píxel", "No se midieron fotografías")),
     ],
 )  # fmt: skip

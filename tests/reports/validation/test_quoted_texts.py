@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from analyses import build
+from made_logs import exported_log
 from made_validation import validation
-from test_custody_view import exported
 
 from detector.schema.metadata import (
     Credentials,
@@ -89,7 +89,7 @@ def test_the_files_own_words_are_quoted(tmp_path: Path, code: str) -> None:
 
 @LANGUAGES
 def test_who_did_what_stands_as_in_the_log(tmp_path: Path, code: str) -> None:
-    text = exported(note=TRAP).replace("Ida\u202e".encode(), b"Sound")
+    text = exported_log(note=TRAP).replace("Ida\u202e".encode(), b"Sound")
     view = report_view(build(tmp_path), tmp_path, ReportInputs(custody=text, language_code=code))
     rows = view.custody.rows
     assert rows and {(row.actor, row.details) for row in rows} == {("Sound", f"note: {TRAP}")}

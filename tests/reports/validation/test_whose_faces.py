@@ -1,4 +1,4 @@
-"""Whose faces are held against validated ranges, as people read it."""
+"""Which persons are held against validated ranges, as people read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.report_view import ReportInputs, report_view
 from reports.validation.error_rates import MeasuredErrors, measured_errors
 from reports.validation.laboratory import laboratory_view
 
-OUTSIDE = "lies outside what the model was validated on"
+OUTSIDE = "is unlike the material on which the model was validated"
 
 
 def faces(width: float = 120, tilt: float = 4) -> FaceQuality:
@@ -55,7 +55,7 @@ def test_rows_and_sentences_name_the_person(tmp_path: Path) -> None:
     assert rows["contrast, person A"] == rows["shorter side"] == "inside"
     assert f"{OUTSIDE}: face width of person A, tilt of person A." in view.sentence
     assert "(face width of person A, tilt of person A)" in outside_words(analysis)
-    assert "Outside by their own faces" not in view.sentence
+    assert "Persons whose faces lie outside the ranges" not in view.sentence
     page = render_html(report_view(analysis, tmp_path), {}, ())
     assert "face width, person A" in page and view.sentence in page
 
@@ -64,10 +64,10 @@ def test_others_outside_are_named_and_many_counted(tmp_path: Path) -> None:
     few = measured_errors(exhibit(tmp_path, faces(), faces(), faces(width=40), faces(width=40, tilt=45)))
     assert set(by_name(few).values()) == {"inside", "not known"} and OUTSIDE not in few.sentence
     assert few.sentence.endswith(
-        " Outside by their own faces: person C (face width), person D (face width, tilt)."
+        " Persons whose faces lie outside the ranges: person C (face width), person D (face width, tilt)."
     )
     many = measured_errors(exhibit(tmp_path, faces(), *[faces(width=40)] * 5))
-    assert many.sentence.endswith(" Outside by their own faces: 5 persons.")
+    assert many.sentence.endswith(" Persons whose faces lie outside the ranges: 5 persons.")
 
 
 def test_nothing_changes_where_there_is_one_person(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_laboratory_is_told_whose_faces_lie_outside_of_what_it_measured(tmp_pa
     analysis = exhibit(tmp_path, faces(width=500), faces())
     made = of_analysis(of_sixty(), analysis)
     said = laboratory_view(quoted(made, made.to_json().encode()), analysis).outside
-    assert said.startswith("This exhibit lies outside all that was measured there: face width of person A, ")
+    assert said.startswith("This exhibit lies outside the measured ranges: face width of person A, ")
 
 
 @pytest.mark.parametrize(

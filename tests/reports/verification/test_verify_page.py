@@ -94,7 +94,7 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
         assert not done.notes or "another version" in done.notes[0]
         return done.problems if not done.notes else [FileProblem("note", "changed", done.notes[0])]
 
-    assert found(page) == [] and "The same: the kept file" in page
+    assert found(page) == [] and "Unchanged: the stored file" in page
     figure = view.segments[0].confidence
     (wrong,) = found(page.replace(figure, "0.01"))
     assert wrong.file == "report.html" and "0.01" in wrong.why and figure in wrong.why

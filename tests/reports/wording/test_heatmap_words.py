@@ -20,8 +20,8 @@ def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_
     for kind in MediaKind:
         analysis = build(tmp_path, kind=kind, kept=False).model_copy(update={"model": shipped})
         words = procedure(analysis)
-        assert "of the first Grad-CAM, of the second HiResCAM" in words and "geometric mean" in words
-        assert "HiResCAM of the second, or what both" in dict(glossary(analysis, 5))["heatmap"]
+        assert "Grad-CAM for the first network; HiResCAM" in words and "geometric mean" in words
+        assert "HiResCAM for the second, or what both" in dict(glossary(analysis, 5))["heatmap"]
     assert "HiResCAM" in dict(general_glossary(shipped))["heatmap"]
     assert maps_of(model()) == "Grad-CAM"
 
@@ -34,7 +34,7 @@ def test_second_networks_that_give_tokens_are_known_by_name() -> None:
 
 def test_of_a_network_of_sequences_the_check_is_said_to_be_of_the_face_alone(tmp_path: Path) -> None:
     """Its frame score is of frames around as well, so that both figures of one frame differ."""
-    ways, alone = "with those before and after it in its track", "the face is scored alone"
+    ways, alone = "with the faces before and after it in its track", "the face is scored alone"
     for kind in MediaKind:
         plain = build(tmp_path, kind=kind, segments=1, kept=False)
         lstm = plain.model.model_copy(update={"architecture": "efficientnet_lstm"})

@@ -40,4 +40,4 @@ def test_flags_of_other_models_need_confirmation_by_other_views(
         section = text[text.index('<h2 id="others">') :]
         titles = re.findall(r"<h4>Segment (\w+)<", section[: section.index("<h2", 5)])
         assert titles == expected
-        assert ("It flags nothing." in section) == (not expected)
+        assert ("This model flagged nothing." in section) == (not expected)

@@ -75,7 +75,7 @@ def test_reports_contain_current_annotations(app, client, row, folders, calls):
     assert len(calls) == 1  # both at once
     assert {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")} == stored
 
-    assert "The same: the kept file has the" in page.text
+    assert "Unchanged: the stored file is identical to the" in page.text
     client.post(f"{address}/case", data={"case_number": "ST/2026/0815", "paper": "Letter"})
     client.post(f"{address}/annotations", json=AGREE | {"verdict": "disagree", "note": "not any more"})
     again = client.get(f"{address}/report.html").text
@@ -88,7 +88,7 @@ def test_reports_state_that_the_exhibit_is_damaged(app, client, row, folders):
     place.chmod(0o640)
     place.write_bytes(b"something else")
     page = client.get(f"/analyses/{row.id}/report.html").text
-    assert "NOT THE SAME: the kept file no longer has the bytes that were handed in" in page
+    assert "CHANGED: the stored file differs from the file that was handed in" in page
     assert hashlib.sha256(b"something else").hexdigest() in "".join(page.split())
     assert "no longer has the bytes" in client.get(f"/analyses/{row.id}").text
 

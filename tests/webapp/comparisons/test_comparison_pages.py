@@ -140,7 +140,12 @@ class TestResult:
     @pytest.mark.parametrize(
         ("without", "kind", "title", "short"),
         [
-            (("segments", "gaps"), "not-found", "No difference that re-encoding", "no face differs"),
+            (
+                ("segments", "gaps"),
+                "not-found",
+                "No difference beyond the effects of re-encoding",
+                "no face differs",
+            ),
             (("segments", "gaps", "persons"), "inconclusive", "No face could be compared", "no face could"),
             (("segments",), "inconclusive", "Part of the exhibit was not found", "a stretch is in one of"),
         ],

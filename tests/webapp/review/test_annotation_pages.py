@@ -87,7 +87,7 @@ def test_invalid_annotations_are_explained(app, client, address, changes, words)
 def test_reloading_is_advised_only_if_it_helps(client, row, address):
     span = {"kind": "span", "start": 1, "end": 99, "verdict": "manipulated", "author": "Ann"}
     late = client.post(address, json=span).json
-    assert late["error"] == "The span ends after the exhibit does."
+    assert late["error"] == "The span ends after the end of the exhibit."
     last = timecode(row.duration)
     assert late["remedy"] == f"Nothing was recorded. Choose an end that is not after {last}."
     nobody = client.post(address, json=span | {"end": 2, "person": "Z"}).json

@@ -44,7 +44,7 @@ def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
     assert "the mouth" in own and "Nothing waits for you" in waiting(lab, "ben")
     # The first knows that it is in, and not what it says.
     told = ada.get(lab.page).text
-    assert "That of the second reviewer is in." in told and "the mouth" not in told
+    assert "the second reviewer has submitted one." in told and "the mouth" not in told
     assert lab.judge("ada", "no manipulation found", WORDS).status_code == 303
     both = cleo.get(lab.page).text
     assert "the mouth" in both and WORDS in both and "Where they differ" in both
@@ -57,7 +57,7 @@ def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
     form = {"conclusion": "manipulated", "reasons": "Teeth do not fit the lips."}
     assert cleo.post(f"{lab.page}/decision", data=form).status_code == 303
     ended = ada.get(lab.page).text
-    assert "Teeth do not fit" in ended and "decided it as third reviewer" in ended
+    assert "Teeth do not fit" in ended and "decided as third reviewer" in ended
     assert "Nothing waits for you" in waiting(lab, "cleo")
     assert ada.post(f"{lab.page}/messages", data={"text": "late"}).status_code == 409
     assert "Conclusion of the third reviewer</h2>" in ended and "Joint conclusion" not in ended
@@ -86,14 +86,14 @@ def test_a_conversation_that_ends_in_an_accepted_proposal(lab: Review) -> None:
         answer = lab.clients[name].post(f"{lab.page}/acceptance", data={"proposal": proposal})
         assert answer.status_code == status, name
     told = lab.clients["dora"].get(lab.page).text
-    assert "agreed on it in the conversation" in told and "Joint conclusion</h2>" in told
+    assert "agreed on it in the discussion" in told and "Joint conclusion</h2>" in told
     assert "Nothing waits for you" in waiting(lab, "ben")
 
 
 def test_agreement_needs_no_resolution(lab: Review) -> None:
     lab.judge("ada", "manipulated")
     lab.judge("ben", "manipulated")
-    assert "Both concluded the same, each alone" in lab.clients["cleo"].get(lab.page).text
+    assert "Both independently reached the same conclusion" in lab.clients["cleo"].get(lab.page).text
     assert "Nothing waits for you" in waiting(lab, "cleo")
     assert lab.judge("ben", "inconclusive").status_code == 409
 
@@ -106,7 +106,9 @@ def test_dependent_agreement_is_labelled(lab: Review, monkeypatch) -> None:
     lab.judge("ada", "manipulated")
     for page in (lab.page, f"/analyses/{lab.row.id}"):
         told = lab.clients["cleo"].get(page).text
-        assert "could read before what the second had annotated" in told and "each alone" not in told, page
+        assert "could read the annotations of the second beforehand" in told and "each alone" not in told, (
+            page
+        )
 
 
 def test_disjoint_stretches_are_a_difference(lab: Review) -> None:
@@ -124,7 +126,10 @@ def test_disjoint_stretches_are_a_difference(lab: Review) -> None:
         ({"start": "x", "end": "2", "note": ""}, "is not a time"),
         ({"start": "3", "end": "2", "note": ""}, "ends before it starts"),
         ({"start": "1", "end": "9:00", "note": ""}, "ends after the exhibit does"),
-        ({"conclusion": "no manipulation found", "start": "1", "end": "2", "note": ""}, "do not go with"),
+        (
+            {"conclusion": "no manipulation found", "start": "1", "end": "2", "note": ""},
+            "cannot mark manipulated intervals",
+        ),
         ({"start": ["1"] * 101, "end": ["2"] * 101, "note": [""] * 101}, "more than 100 stretches"),
     ],
 )

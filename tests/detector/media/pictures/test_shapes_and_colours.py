@@ -149,7 +149,7 @@ class TestShapes:
                 list(reader.frames(8))
                 details = collect_facts(reader, path).details
             told = find_anomalies(facts(MediaKind.VIDEO, 0.4), details, NOW)
-            found = [one.observation for one in told if one.kind == "the picture changes its size"]
+            found = [one.observation for one in told if one.kind == "the picture size changes"]
             assert len(found) == len(said) and all(words in found[0] for words in said)
 
 
