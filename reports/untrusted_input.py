@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 
 def escapes_folder(name: str) -> bool:
-    """Whether a file's name could mean a place outside of the folder that it is in, on any system."""
+    """Return whether a file name could refer to a place outside of its folder, on any system."""
     pure = PurePosixPath(name)
     return pure.is_absolute() or ".." in pure.parts or any(char in name for char in "\\:\0")
 
 
 def kept(folder: Path, name: str) -> bytes | None:
-    """What is in the file of this name in the folder of a result or an unpacked bundle, if there is one."""
+    """Read a file of a result or an unpacked bundle; return None if it does not exist."""
     path = folder / name
     return path.read_bytes() if path.is_file() else None
 
@@ -24,12 +24,12 @@ _MOST = 100_000
 
 
 def is_crowded(data: bytes) -> bool:
-    """Whether it holds more objects and lists than any file of ours: one takes twenty times its text."""
+    """Return whether JSON has more objects and lists than any of our files; each takes twenty times its text."""
     return data.count(b"{") + data.count(b"[") > _MOST
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there; of IPv6 with or without brackets."""
+    """Return whether a host is this machine; IPv6 addresses may have brackets."""
     try:
         return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -37,7 +37,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_confidential(url: str) -> bool:
-    """Whether nobody on the way reads or changes what is sent there: by https, or to this machine."""
+    """Return whether a URL is https or leads to this machine, so that nobody can read the traffic."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -38,15 +38,15 @@ _RECORD = b"PK\x01\x02"
 
 
 class BundleError(ReportError):
-    """A bundle cannot be used: it is damaged, was changed, or is no bundle."""
+    """A bundle cannot be used: it is damaged or was changed."""
 
 
 class NoBundleError(BundleError, WrongFileError):
-    """A zip is no bundle."""
+    """A zip is not a bundle."""
 
 
 def new_entry(name: str, size: int) -> zipfile.ZipInfo:
-    """What the zip says of a file of ``size`` bytes."""
+    """Return the zip entry of a file of ``size`` bytes."""
     entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system, entry.external_attr = 3, _MODE
     entry.compress_type, entry.file_size = zipfile.ZIP_STORED, size
@@ -54,34 +54,34 @@ def new_entry(name: str, size: int) -> zipfile.ZipInfo:
 
 
 def add_entry(archive: zipfile.ZipFile, name: str, size: int, content: Iterable[bytes]) -> None:
-    """Add one file of ``size`` bytes to ``archive`` as every bundle has it."""
+    """Add a file of ``size`` bytes to ``archive`` in the canonical form."""
     with archive.open(new_entry(name, size), "w") as target:
         for chunk in content:
             target.write(chunk)
 
 
 def chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    """The rest of ``stream``, a piece at a time."""
+    """Yield the rest of ``stream`` in pieces."""
     while chunk := stream.read(CHUNK):
         yield chunk
 
 
 def hashed_entry(archive: zipfile.ZipFile, name: str) -> tuple[int, str]:
-    """Bytes and SHA-256 of a file in a zip; raises one of ``UNREADABLE``, or KeyError where there is none."""
+    """Return bytes and SHA-256 of a file in a zip; raise one of ``UNREADABLE``, or KeyError without it."""
     with archive.open(name) as stream:
         digest = hashlib.file_digest(stream, "sha256")  # type: ignore[arg-type]  # it has what is needed
         return stream.tell(), digest.hexdigest()
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file starts as a zip does."""
+    """Return whether a file starts like a zip."""
     with path.open("rb") as stream:
         return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The zip at ``path``; raises :class:`BundleError` for one that is damaged or that no bundle is like."""
+    """Open the zip at ``path``; raise :class:`BundleError` if it is damaged or unlike any bundle."""
     try:
         with zipfile.ZipFile(path) as archive:
             _refuse_hostile(archive, path.stat().st_size)
@@ -91,7 +91,7 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
-    """Raise :class:`BundleError` for what no bundle is like, before anything of it is read."""
+    """Raise :class:`BundleError` for an archive unlike any bundle, before reading its files."""
     entries = archive.infolist()
     if len(entries) > _MOST_FILES:
         raise BundleError(f"The zip holds more than {_MOST_FILES:,} files; it is no bundle.")
@@ -107,18 +107,18 @@ def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def lists_whole(path: Path, archive: zipfile.ZipFile) -> bool:
-    """Whether ``archive``, at ``path``, has all entries of its list: one wrong length hides the others."""
+    """Return whether ``archive`` has all entries of its directory: one wrong length hides the others."""
     with path.open("rb") as stream:
         stream.seek(archive.start_dir)
         return stream.read().count(_RECORD) == len(archive.infolist())
 
 
 def differences(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Where the zip at ``path`` is not byte by byte that of its own files ``names``, in that order.
+    """Compare the zip at ``path`` byte by byte with the canonical zip of its files ``names``, in order.
 
-    Each difference is a file's name, empty for the zip as a whole, and what differs. Contents
-    are taken from the zip itself; their SHA-256 are somebody else's to check. Raises what
-    :mod:`zipfile` does where the zip cannot be read.
+    Each difference is a file's name, empty for the zip as a whole, and a description. Contents are taken from
+    the zip itself; the caller checks their SHA-256. Raises the errors of :mod:`zipfile` if the zip cannot be
+    read.
     """
     with path.open("rb") as original, zipfile.ZipFile(path) as archive:
         own = _Comparing(original)
@@ -146,7 +146,7 @@ def differences(path: Path, names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 class _Comparing(io.RawIOBase):
-    """A file that is written onto another without changing it, and knows where the two differ."""
+    """A file object that compares what is written with an existing file and records where they differ."""
 
     def __init__(self, given: IO[bytes]) -> None:
         self._given = given
@@ -158,7 +158,7 @@ class _Comparing(io.RawIOBase):
 
     @property
     def different(self) -> list[int]:
-        """The first differing byte of each write that differs."""
+        """Return the first differing byte of each write that differs."""
         return list(self._different.values())
 
     def write(self, data: object) -> int:

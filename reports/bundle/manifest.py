@@ -24,7 +24,7 @@ _OLDER: dict[str, Literal["result", "bundle"]] = {"bundle_version": "bundle", "m
 
 
 class ManifestError(ReportError):
-    """A manifest cannot be read; the message says why."""
+    """A manifest cannot be read."""
 
 
 def _inside(path: str) -> str:
@@ -34,7 +34,7 @@ def _inside(path: str) -> str:
 
 
 class _Open(Value):
-    """Of later 2.x versions what is not known here is passed over."""
+    """Base of the manifest's values; unknown fields of later 2.x versions are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -48,7 +48,7 @@ class ManifestEntry(_Open):
 
 
 class ManifestExhibit(_Open):
-    """The file that was analysed, whether it is here or not."""
+    """The file that was analysed, whether or not it is included."""
 
     file: str
     bytes: int = Field(ge=0)
@@ -63,7 +63,7 @@ class Weights(_Open):
 
 
 class CustodyHead(_Open):
-    """How long the whole custody log was, and its last entry's hash."""
+    """Length of the whole custody log, and the hash of its last entry."""
 
     count: int = Field(ge=0)
     head: Sha256
@@ -71,7 +71,7 @@ class CustodyHead(_Open):
 
 
 class SignedBy(_Open):
-    """Whose signature over the manifest lies beside it."""
+    """The signer of the manifest."""
 
     file: str
     signer: str
@@ -79,7 +79,7 @@ class SignedBy(_Open):
 
 
 class Manifest(_Open):
-    """What ``manifest.json`` says."""
+    """Content of ``manifest.json``."""
 
     manifest_version: str
     contents: Literal["result", "bundle"]
@@ -95,18 +95,18 @@ class Manifest(_Open):
 
 
 class Signer(Protocol):
-    """Whoever signs manifests."""
+    """Interface of keys that sign manifests."""
 
     @property
     def name(self) -> str:
-        """As the certificate gives it."""
+        """Name in the certificate."""
 
     @property
     def certificate_sha256(self) -> str:
         """SHA-256 of the certificate."""
 
     def sign(self, data: bytes) -> bytes:
-        """A detached CMS signature over ``data``, DER."""
+        """Return a detached CMS signature over ``data`` (DER)."""
 
 
 def new_manifest(
@@ -116,7 +116,7 @@ def new_manifest(
     made: str | None = None,
     analysis_id: str | None = None,
 ) -> Manifest:
-    """A manifest that lists no files yet; ``made`` is the analysis's own moment unless given."""
+    """Return a manifest without files; ``made`` defaults to the time of the analysis."""
     software = analysis.software.model_dump(mode="json", exclude_none=True)
     software.pop("created")
     return Manifest(
@@ -137,7 +137,7 @@ def new_manifest(
 
 
 def file_entries(folder: Path, names: Iterable[str]) -> tuple[ManifestEntry, ...]:
-    """The files ``names`` below ``folder``, sorted, with size and SHA-256."""
+    """Return entries of the files ``names`` below ``folder``, sorted by name."""
     return tuple(_entry(folder, name) for name in sorted(set(names)))
 
 
@@ -147,7 +147,7 @@ def _entry(folder: Path, name: str) -> ManifestEntry:
 
 
 def entry_of(name: str, data: bytes) -> ManifestEntry:
-    """The file ``name`` of these bytes."""
+    """Return the entry of a file with these bytes."""
     return ManifestEntry(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
@@ -158,9 +158,9 @@ def manifest_files(
     custody: bytes | None = None,
     signer: Signer | None = None,
 ) -> dict[str, bytes]:
-    """``manifest.json`` and the files beside it, by name, in the order a bundle ends with.
+    """Return ``manifest.json`` and the files beside it, in the order at the end of a bundle.
 
-    ``case`` and ``custody`` are the bytes of ``case.json`` and ``custody.json`` where they are listed.
+    ``case`` and ``custody`` are the bytes of ``case.json`` and ``custody.json`` if they are listed.
     """
     sums_ = {
         "case": json.loads(case) if case else None,
@@ -179,27 +179,27 @@ def manifest_files(
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:
-    """The text of ``manifest.sha256``, as the program sha256sum writes it."""
+    """Return the text of ``manifest.sha256`` in the format of sha256sum."""
     return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()).encode()
 
 
 def listed_in(folder: Path) -> tuple[str, ...]:
-    """Names of the files that the manifest of a result in ``folder`` lists; none without one to be read.
+    """Return names of the files that the manifest in ``folder`` lists; none without a readable manifest.
 
-    None of an unpacked bundle either: it holds what nobody can make again.
+    Files of an unpacked bundle are left out because nobody can make them again.
     """
     earlier = manifest_in(folder)
     return tuple(entry.path for entry in earlier.files) if earlier and earlier.contents == "result" else ()
 
 
 def holds_bundle(folder: Path) -> bool:
-    """Whether ``folder`` is an unpacked bundle, by its manifest."""
+    """Return whether ``folder`` is an unpacked bundle, by its manifest."""
     earlier = manifest_in(folder)
     return earlier is not None and earlier.contents == "bundle"
 
 
 def manifest_in(folder: Path) -> Manifest | None:
-    """The manifest there; None without one to be read."""
+    """Read the manifest in ``folder``; return None without a readable one."""
     try:
         return read_manifest((folder / MANIFEST).read_bytes())
     except (OSError, ManifestError):
@@ -207,7 +207,7 @@ def manifest_in(folder: Path) -> Manifest | None:
 
 
 def read_manifest(data: bytes) -> Manifest:
-    """Understand a manifest, of versions 1.0 too; raises :class:`ManifestError` with the reason why not."""
+    """Parse a manifest, also of version 1.0; raise :class:`ManifestError` if it is invalid."""
     if len(data) > LARGEST_MANIFEST or is_crowded(data):
         raise ManifestError(f"{MANIFEST} is too large for what it is.")
     try:
@@ -219,7 +219,9 @@ def read_manifest(data: bytes) -> Manifest:
     if version.partition(".")[0] == "1" and kind:
         values = _of_version_1(values, kind)
     elif version.partition(".")[0] != VERSION.partition(".")[0]:
-        raise ManifestError(f"A newer Reelproof made this (manifest {version[:20]}). Update this one first.")
+        raise ManifestError(
+            f"A newer version of Reelproof made this (manifest {version[:20]}). Update Reelproof first."
+        )
     try:
         manifest = Manifest.model_validate(values)
     except ValidationError as error:
@@ -231,7 +233,7 @@ def read_manifest(data: bytes) -> Manifest:
 
 
 def _of_version_1(values: dict[str, Any], kind: Literal["result", "bundle"]) -> dict[str, Any]:
-    """What a manifest of version 1.0 says, in today's words."""
+    """Convert a manifest of version 1.0."""
     software = {"reelproof": str(values.get("software_version", ""))}
     return {
         "manifest_version": "1.0",
@@ -244,7 +246,7 @@ def _of_version_1(values: dict[str, Any], kind: Literal["result", "bundle"]) -> 
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object no key of which stands twice: readers would differ on what it says."""
+    """Return a JSON object without repeated keys, which readers would interpret differently."""
     unique = dict(pairs)
     if len(unique) != len(pairs):
         raise ValueError("a key stands twice")

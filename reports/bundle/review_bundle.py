@@ -29,10 +29,10 @@ _VERIFIER = FILES / "docs" / "verify_bundle.py"
 def write_bundle(
     to: Path, files: Mapping[str, bytes | Path], manifest: Manifest, signer: Signer | None = None
 ) -> None:
-    """Write a bundle of ``files``, contents or paths by name; ``manifest`` says what they are about.
+    """Write a bundle of ``files``, contents or paths by name; ``manifest`` describes them.
 
-    What others check it by is added: a program of ninety lines, the sums as ``sha256sum`` reads
-    them, and the manifest with its own. The same files make the same bytes, but for a signature's moment.
+    A verification program, the sums for ``sha256sum`` and the manifest with its own sum are added. The same
+    files give the same bytes, apart from the time of a signature.
     """
     entries: list[ManifestEntry] = []
     with zipfile.ZipFile(to, "w") as archive:
@@ -51,7 +51,7 @@ def write_bundle(
 
 
 def sums_of(entries: Iterable[ManifestEntry]) -> bytes:
-    """The text of ``sha256sums.txt`` over files."""
+    """Return the text of ``sha256sums.txt`` over files."""
     return "".join(f"{entry.sha256}  {entry.path}\n" for entry in entries).encode()
 
 
@@ -81,10 +81,10 @@ _NAMED = 12  # files in an error message, at most
 
 
 def annotations_in(path: Path) -> tuple[bytes, SavedAnnotations]:
-    """The annotation file in a bundle, as text and read, once every file was found as the manifest says.
+    """Return the annotation file in a bundle, as text and parsed, once every file fits the manifest.
 
-    A bundle that was unpacked and packed again will do. Raises :class:`BundleError` that names
-    each file that is missing, not listed or changed.
+    A bundle that was unpacked and packed again is accepted. Raise :class:`BundleError` that names each
+    missing, unlisted or changed file.
     """
     with open_zip(path) as archive:
         entries = _check(archive)
@@ -100,7 +100,7 @@ def annotations_in(path: Path) -> tuple[bytes, SavedAnnotations]:
 
 
 def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
-    """What the manifest lists, once all files are as it says."""
+    """Check all files against the manifest and return its entries."""
     try:
         entries = {
             entry.path: entry for entry in read_manifest(_text(archive, MANIFEST, LARGEST_MANIFEST)).files
@@ -132,7 +132,7 @@ def _same(archive: zipfile.ZipFile, entry: ManifestEntry) -> bool:
 
 
 def _text(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
-    """A file of the zip of at most so many bytes; raises KeyError where there is none."""
+    """Read a file of the zip with a size limit; raise KeyError without it."""
     if archive.getinfo(name).file_size > most:
         raise BundleError(f"{name} is too large for what it is.")
     with archive.open(name) as stream:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_case_options(parser: argparse.ArgumentParser) -> None:
-    """Options for what a report says of its case."""
+    """Add the options for case details."""
     group = parser.add_argument_group("case details, printed in the report and kept in case.json")
     for name in STATED:
         option = f"--{name.replace('_', '-')}"
@@ -29,9 +29,9 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
 
 
 def given_case(options: argparse.Namespace, folder: Path | None = None) -> CaseDetails:
-    """The details given; those not given are as ``folder``'s case.json has them.
+    """Return the given case details, completed by ``folder``'s case.json.
 
-    Raises :class:`~reports.inputs.case.CaseError` when one cannot be used.
+    Raise :class:`~reports.inputs.case.CaseError` if one of them cannot be used.
     """
     from reports.inputs.case import CaseDetails, case_details, read_case
 

@@ -13,7 +13,7 @@ from reports.inputs.input_files import parse_analysis, read_analysis
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command understands."""
+    """Add the options of the command."""
     parser.add_argument(
         "analysis", type=Path, metavar="ANALYSIS_JSON", help="pictures are read from its folder"
     )
@@ -27,10 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write one export, whole or not at all.
-
-    Raises :class:`~reports.errors.ReportError` or ``OSError``.
-    """
+    """Write one export, completely or not at all."""
     out: Path = options.out
     analysis = parse_analysis(read_analysis(options.analysis), options.analysis)
     if out.is_dir():
@@ -45,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _refuse_part_of_result(out: Path) -> None:
-    """Raise for a file that a manifest lists, or its own: the result would no longer be as it was made."""
+    """Raise for a file that a manifest lists: replacing it would invalidate the result."""
     place = out.resolve()
     for folder in place.parents:
         manifest = manifest_in(folder)

@@ -13,9 +13,9 @@ from detector.process.signals import end_with_named_parent, exit_status, sigterm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status: 0 done, 1 something verified does not fit, 2 bad input.
+    """Run the command; return 0 if done, 1 if something verified does not fit, 2 for bad input.
 
-    130 after Ctrl-C, 143 after SIGTERM.
+    Return 130 after Ctrl-C, 143 after SIGTERM.
     """
     end_with_named_parent()
     prepare_standard_files()

@@ -16,7 +16,7 @@ from reports.untrusted_input import kept
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command understands."""
+    """Add the options of the command."""
     parser.add_argument(
         "analysis", type=Path, metavar="ANALYSIS_JSON", help="pictures are read from its folder"
     )
@@ -39,10 +39,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the report anew, with all that belongs to it.
+    """Write the report and its files again.
 
-    Raises :class:`~reports.errors.ReportError` where it would take the place of a bundle's or of another
-    exhibit's, and :class:`~detector.errors.ParameterError` among other things.
+    Raise :class:`~reports.errors.ReportError` if it would replace a bundle or another exhibit's report.
     """
     # WeasyPrint takes seconds to load; other commands go without.
     from reports.render.write import write_files
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _refuse_other_things(out: Path, folder: Path, exhibit_sha256: str) -> None:
-    """Raise for an ``out`` other than ``folder`` that is neither empty nor a result of the same exhibit."""
+    """Raise if ``out`` differs from ``folder`` and is neither empty nor a result of the same exhibit."""
     if out.resolve() == folder.resolve():
         return
     refuse_occupied_folder(out, MANIFEST, "earlier result")

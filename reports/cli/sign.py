@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command understands."""
+    """Add the options of the command."""
     parser.add_argument(
         "path", type=Path, metavar="PATH", help="report as PDF, or a result's folder: report and manifest"
     )
@@ -35,9 +35,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Sign, and say where the result is.
+    """Sign, and print where the result is.
 
-    Raises :class:`~reports.signing.keys.SigningError` for what cannot be signed, by this key, to that place.
+    Raise :class:`~reports.signing.keys.SigningError` if this key cannot sign this file or the destination is
+    invalid.
     """
     # pyHanko takes a second to load; other commands go without.
     from reports.signing.keys import SigningError, read_key
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _sign_folder(folder: Path, key: SigningKey, reason: str, place: str) -> None:
-    """Sign report and manifest of a result, or of an unpacked bundle, that still is as it was made."""
+    """Sign report and manifest of an unchanged result or unpacked bundle."""
     from reports.bundle.manifest import entry_of, manifest_files, read_manifest
     from reports.bundle.review_bundle import sums_of
     from reports.signing.keys import SigningError

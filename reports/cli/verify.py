@@ -26,7 +26,7 @@ _KINDS = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """What the command understands."""
+    """Add the options of the command."""
     parser.add_argument(
         "path", type=Path, metavar="PATH", help="bundle (zip), folder of a result, PDF, or custody.json"
     )
@@ -72,10 +72,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verify and print; returns the exit status, 1 where something does not fit.
+    """Verify and print; return 1 if something does not fit, otherwise 0.
 
-    Raises :class:`~detector.errors.ReelproofError` where not all that is asked can be done, and nothing was
-    found that does not fit.
+    Raise :class:`~detector.errors.ReelproofError` if a requested check is impossible and no problem was
+    found.
     """
     # pyHanko and pydantic's models take a second; other commands, and --help, go without.
     from reports.verification.reanalysis import ReanalysisError
@@ -121,10 +121,10 @@ def _in_words(verified: Verified, refused: ReelproofError | None) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` as one line that cannot pass for one of ours.
+    """Return ``text`` as one line that cannot imitate the command's own output.
 
-    Names in it come from the file, which could say of itself that it fits: by line feeds, escapes of
-    terminals, or spaces up to the next line.
+    Names come from the file and could claim that it fits, by line feeds, escapes of terminals, or spaces up
+    to the next line.
     """
     return _SPACES.sub(" ", file_name(text))
 

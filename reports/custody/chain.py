@@ -24,7 +24,7 @@ _NEAR = 3
 
 @dataclass
 class ChainCheck:
-    """The state of one walk along a chain, entry by entry. ``whole``: no number may be left out."""
+    """Check of a chain, entry by entry; ``whole``: no number may be missing."""
 
     whole: bool
     key: bytes | None = None
@@ -37,7 +37,7 @@ class ChainCheck:
         self._last_of: dict[str, str] = {}
 
     def problems(self, entry: Entry | UnreadableEntry) -> Iterator[str]:
-        """What is wrong with the next entry, in words that name it."""
+        """Return the problems of the next entry."""
         if isinstance(entry, UnreadableEntry):
             yield entry.problem
             self.number, self.head = max(self.number, entry.number), None
@@ -67,7 +67,7 @@ class ChainCheck:
         self.number, self.head = max(self.number, entry.number), entry.sha256
 
     def end(self) -> Iterator[str]:
-        """What can be said once all entries were seen: of the key."""
+        """Return the problems that show after the last entry, which concern the key."""
         if self.forged and self.forged == self.count:
             yield (
                 "No entry was written with this key: it is another log's key, "
@@ -75,7 +75,7 @@ class ChainCheck:
             )
 
     def _of_key(self, key: bytes, entry: Entry) -> Iterator[str]:
-        """One line for a start of the log that another key wrote, one each for what comes later."""
+        """Return one problem for a start written with another key, one for each later such entry."""
         fits = mac(key, entry.sha256) == entry.mac
         if fits and self.forged == self.count - 1 > 0:
             yield f"What stands before entry {entry.number} was not written with this log's key."
@@ -95,9 +95,9 @@ class ChainCheck:
 
 
 class ClockCheck:
-    """Which entries were made before the one preceding them: a clock was set back, or clocks differ.
+    """Entries made before the preceding one: a clock was set back, or clocks differ.
 
-    The chain says in which order entries were written, so that is no sign of a forgery by itself.
+    The chain fixes the order of entries, so this is not a sign of forgery by itself.
     """
 
     def __init__(self) -> None:
@@ -106,14 +106,14 @@ class ClockCheck:
         self._last: Entry | None = None
 
     def noting(self, entries: Iterable[Entry | UnreadableEntry]) -> Iterator[Entry | UnreadableEntry]:
-        """The same entries, each looked at as it passes."""
+        """Yield the same entries and check each of them."""
         for entry in entries:
             if isinstance(entry, Entry):
                 self.note(entry)
             yield entry
 
     def note(self, entry: Entry) -> None:
-        """Look at the next entry."""
+        """Check the next entry."""
         if self._last is not None and entry.made < self._last.made:
             if len(self.set_back) < MOST_SET_BACK:
                 self.set_back.append((entry, self._last))
@@ -122,7 +122,7 @@ class ClockCheck:
         self._last = entry
 
     def notes(self) -> Iterator[str]:
-        """The same in words."""
+        """Return the findings as sentences."""
         for entry, before in self.set_back:
             yield (
                 f"Entry {entry.number} says that it was made at {entry.made}, before entry {before.number}, "
@@ -133,14 +133,14 @@ class ClockCheck:
 
 
 class EarlierExport:
-    """An earlier export held against a later log, entry by entry."""
+    """Comparison of an earlier export with a later log, entry by entry."""
 
     def __init__(self, export: ExportedLog, name: str) -> None:
         self.export, self.name = export, name
         self._by_number = {entry.number: entry for entry in export.entries}
 
     def problems(self, entry: Entry) -> Iterator[str]:
-        """How the next entry of the log differs from what the export says of it."""
+        """Return how the next entry of the log differs from the export."""
         if entry.number > self.export.count:
             return
         known = self._by_number.pop(entry.number, None)
@@ -160,7 +160,7 @@ class EarlierExport:
             yield f"Entry {entry.number} has another MAC than the head of {self.name}: one was changed."
 
     def end(self, count: int) -> Iterator[str]:
-        """What can be said once the log has ended, at entry number ``count``."""
+        """Return the problems that show once the log has ended at entry ``count``."""
         if count < self.export.count:
             yield (
                 f"The log ends at entry {count}, but had {self.export.count} when {self.name} was exported: "
@@ -178,10 +178,9 @@ def check_log(
     key: bytes | None = None,
     earlier: Sequence[tuple[str, ExportedLog]] = (),
 ) -> Iterator[str]:
-    """What is wrong with a whole log, in order of its entries; nothing when it fits.
+    """Return the problems of a whole log, in order of its entries.
 
-    ``entries`` are in order of their numbers. ``earlier`` are exports of the same log, by the
-    names to call them in words.
+    ``entries`` are sorted by number. ``earlier`` are exports of the same log, with their names for messages.
     """
     chain, exports = (
         ChainCheck(whole=True, key=key),
@@ -198,10 +197,10 @@ def check_log(
 
 
 def check_export(text: bytes) -> list[str]:
-    """What is wrong with a ``custody.json``, in words; an empty list when it fits.
+    """Return the problems of a ``custody.json``.
 
-    Needs no key and nothing but the file. That entries were cut off its end does not show here
-    where others followed in the log; held against the log, or a later export, it does.
+    This needs nothing but the file. It cannot show that entries were cut off the end if others followed in
+    the log; a comparison with the log, or a later export, does.
     """
     try:
         return list(_of_export(read_export(text)))
@@ -210,7 +209,7 @@ def check_export(text: bytes) -> list[str]:
 
 
 def export_clock(export: ExportedLog) -> ClockCheck:
-    """What the times of the entries of an exported log show."""
+    """Check the times of the entries of an exported log."""
     clock = ClockCheck()
     for entry in export.entries:
         clock.note(entry)
@@ -218,13 +217,13 @@ def export_clock(export: ExportedLog) -> ClockCheck:
 
 
 def exported_too_early(export: ExportedLog) -> Entry | None:
-    """The last entry of an exported log, where it was made after the log says that it was exported."""
+    """Return the last entry of an exported log if it is newer than the export claims to be."""
     last = export.entries[-1] if export.entries else None
     return last if last is not None and export.exported < last.made else None
 
 
 def export_notes(export: ExportedLog) -> Iterator[str]:
-    """What the times of an exported log show and is no problem by itself, in words."""
+    """Return remarks on the times of an exported log that are no problem by themselves."""
     yield from export_clock(export).notes()
     if (last := exported_too_early(export)) is not None:
         yield (
@@ -234,9 +233,9 @@ def export_notes(export: ExportedLog) -> Iterator[str]:
 
 
 def compare_exports(earlier: bytes, later: bytes) -> list[str]:
-    """How a later ``custody.json`` contradicts an earlier one; an empty list when it does not.
+    """Return how a later ``custody.json`` contradicts an earlier one.
 
-    Both of the whole log, or both of one exhibit, or the later one of the whole log.
+    Both must cover the whole log or the same exhibit, or the later one the whole log.
     """
     try:
         first, second = read_export(earlier), read_export(later)

@@ -55,9 +55,9 @@ _IN_WORDS = frozenset(
 
 
 def details_in_words(details: Mapping[str, str | int]) -> Iterator[tuple[str, str]]:
-    """Names and values of an entry's details in the language spoken now, without what is blank.
+    """Return names and values of an entry's details in the current language, without empty ones.
 
-    Reviewers are told by their names; what the log is checked by holds numbers of accounts.
+    Reviewers appear by name; the log itself stores numbers of accounts.
     """
     for name, value in details.items():
         text = str(value)
@@ -91,10 +91,7 @@ class CustodyLine:
 
 @dataclass(frozen=True)
 class CustodyView:
-    """What a report shows of the log; without one all is empty.
-
-    ``problems`` are those of its own check, ``notes`` say what its times show.
-    """
+    """The custody log in a report; ``problems`` are those of its own check, ``notes`` concern its times."""
 
     summary: tuple[str, ...]
     problems: tuple[str, ...]
@@ -104,10 +101,10 @@ class CustodyView:
 
 
 def custody_view(data: bytes | None, exhibit_sha256: str) -> CustodyView:
-    """The log of an exhibit put into words; None where there is none.
+    """Describe the log of an exhibit.
 
-    A log that cannot be read, that contradicts itself or that is about another file is not
-    hidden: the report says so.
+    A log that cannot be read, contradicts itself or is about another file is not hidden: the report states
+    it.
     """
     if data is None:
         return CustodyView(_NOT_KEPT, (), (), (), ())

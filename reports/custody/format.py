@@ -73,11 +73,11 @@ Detail = Annotated[str, StringConstraints(max_length=4000)] | Annotated[int, Fie
 
 
 class CustodyError(ReportError):
-    """A file is no custody log, or not one this Reelproof can read."""
+    """A file is not a custody log, or was written by a newer version."""
 
 
 class EntryBody(Value):
-    """What an entry records: who did what, and when; without its place in the chain."""
+    """Content of an entry: who did what, and when; without its place in the chain."""
 
     model_config = ConfigDict(strict=True)
 
@@ -91,7 +91,7 @@ class EntryBody(Value):
 
 
 class Entry(EntryBody):
-    """One line of the log. ``sha256`` is over the canonical JSON of the nine fields before it."""
+    """One entry of the log; ``sha256`` is over the canonical JSON of the nine fields before it."""
 
     number: Annotated[int, Field(ge=1, le=_WHOLE)]
     previous: Hash
@@ -102,7 +102,7 @@ class Entry(EntryBody):
 
 @dataclass(frozen=True)
 class ExportedLog:
-    """An exported log: the entries about one exhibit, or all of them, and where the log stood then."""
+    """An exported log: the entries about one exhibit, or all, and the state of the log at that time."""
 
     exhibit: str | None
     count: int  # entries of the whole log
@@ -114,7 +114,7 @@ class ExportedLog:
 
 @dataclass(frozen=True)
 class UnreadableEntry:
-    """Something in an entry's place that cannot be read as one; ``problem`` says why."""
+    """An entry that cannot be parsed, with the ``problem``."""
 
     number: int
     problem: str
@@ -138,12 +138,12 @@ _HASH: TypeAdapter[str] = TypeAdapter(Hash)
 
 
 def entry_body(made: datetime, actor: str, action: Action, **about: Any) -> EntryBody:
-    """What happened at ``made``; ``about`` holds ``exhibit``, ``analysis`` and ``details`` where known."""
+    """Return the content of an entry; ``about`` holds ``exhibit``, ``analysis`` and ``details`` if known."""
     return EntryBody(made=iso_milliseconds(made), actor=actor, action=action, **about)
 
 
 def sign_entry(body: EntryBody, number: int, previous: str, previous_of_exhibit: str, key: bytes) -> Entry:
-    """The entry with its number, the hashes of the entries before it, its own hash and its MAC."""
+    """Return the entry with its number, the hashes of the preceding entries, its own hash and its MAC."""
     values = body.model_dump()
     values |= {"number": number, "previous": previous, "previous_of_exhibit": previous_of_exhibit}
     sha256 = entry_sha256(values)
@@ -151,20 +151,20 @@ def sign_entry(body: EntryBody, number: int, previous: str, previous_of_exhibit:
 
 
 def entry_sha256(fields: dict[str, Any]) -> str:
-    """SHA-256 of an entry's own fields, of which there are nine; others are left out."""
+    """Return the SHA-256 of an entry's nine fields; others are ignored."""
     own = {name: fields[name] for name in _FIELDS}
     return hashlib.sha256(_CANONICAL.encode(own).encode()).hexdigest()
 
 
 def mac(key: bytes, sha256: str) -> str:
-    """HMAC-SHA256 of an entry's hash, given as hexadecimal digits, under the log's key."""
+    """Return the HMAC-SHA256 of an entry's hexadecimal hash with the log's key."""
     return hmac.digest(key, sha256.encode(), "sha256").hex()
 
 
 def export_parts(
     exhibit: str | None, count: int, head: str, head_mac: str, exported: datetime, entries: Iterable[Entry]
 ) -> Iterator[str]:
-    """The text of ``custody.json`` in parts, one for each entry: a whole log may not fit into memory."""
+    """Yield the text of ``custody.json`` entry by entry: a whole log may not fit into memory."""
     document: dict[str, Any] = {
         _MARK: VERSION,
         "exhibit": exhibit,
@@ -188,17 +188,17 @@ def _indented(values: dict[str, Any]) -> str:
 
 
 def to_json(entry: Entry) -> dict[str, Any]:
-    """An entry as JSON values, in the order in which people read them."""
+    """Return an entry as JSON values, in reading order."""
     return {name: getattr(entry, name) for name in (*_FIELDS, "sha256", "mac")}
 
 
 def is_export(data: bytes) -> bool:
-    """Whether ``data`` says of itself that it is a ``custody.json``, damaged or not."""
+    """Return whether ``data`` claims to be a ``custody.json``, damaged or not."""
     return f'"{_MARK}"'.encode() in data
 
 
 def read_export(data: bytes) -> ExportedLog:
-    """Understand ``custody.json``, its form only; raises :class:`CustodyError` with the reason why not."""
+    """Parse a ``custody.json`` without checking the chain; raise :class:`CustodyError` if it is invalid."""
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_names)
     except (ValueError, RecursionError):
@@ -232,7 +232,7 @@ def read_export(data: bytes) -> ExportedLog:
 
 
 def parse(values: Any, place: int) -> Entry | UnreadableEntry:
-    """An entry out of its values; ``place`` is its number where it names none."""
+    """Parse an entry; ``place`` is its number if it states none."""
     try:
         return Entry.model_validate(values)
     except ValidationError as error:
@@ -241,7 +241,7 @@ def parse(values: Any, place: int) -> Entry | UnreadableEntry:
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object none of whose names stands twice: readers would disagree on which one counts."""
+    """Return an object without repeated keys, which readers would interpret differently."""
     if len(unique := dict(pairs)) != len(pairs):
         raise ValueError("a name stands twice")
     return unique

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class SigningError(ReportError):
-    """Something cannot be signed; the message says why and what to do."""
+    """Something cannot be signed; the message tells what to do."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class SigningKey:
 
     @cached_property
     def signer(self) -> SimpleSigner:
-        """The same for pyHanko, which takes a second to load."""
+        """The pyHanko signer; pyHanko takes a second to load."""
         from pyhanko.sign.signers import SimpleSigner
 
         return SimpleSigner.load_pkcs12_data(self._file, other_certs=[], passphrase=self._password)
@@ -59,18 +59,18 @@ class SigningKey:
 
     @property
     def self_signed(self) -> bool:
-        """Whether nobody but the signer vouches for the name."""
+        """Whether the signer issued the certificate."""
         return self.certificate.issuer == self.certificate.subject
 
     @property
     def issuer(self) -> str:
-        """Who vouches for the name."""
+        """Name of the certificate's issuer."""
         return name_in(self.certificate.issuer)
 
     def sign(self, data: bytes) -> bytes:
-        """A detached CMS signature (RFC 5652) over ``data``, DER, with the attributes of CAdES-BES.
+        """Return a detached CMS signature (RFC 5652) over ``data``, DER, with the attributes of CAdES-BES.
 
-        With an authority it holds a timestamp, as CAdES-T.
+        With an authority it contains a timestamp (CAdES-T).
         """
         from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
@@ -89,12 +89,12 @@ class SigningKey:
 
 
 def sha256_of_certificate(certificate: Certificate) -> str:
-    """SHA-256 of a certificate's DER form."""
+    """Return the SHA-256 of a certificate's DER form."""
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
 
 def name_in(name: Name) -> str:
-    """Whom a certificate's subject or issuer is: common name, else organisation, else all it says."""
+    """Return common name, else organisation, else the whole of a certificate's subject or issuer."""
     for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
         if attributes := name.get_attributes_for_oid(oid):
             return " ".join(str(attributes[0].value).split())
@@ -102,19 +102,19 @@ def name_in(name: Name) -> str:
 
 
 def run(task: Coroutine[Any, Any, T]) -> T:
-    """The result of one of pyHanko's coroutines."""
+    """Run one of pyHanko's coroutines."""
     return asyncio.run(task)
 
 
 def read_key(
     path: Path, password_file: Path | None = None, timestamper: TimeStamper | None = None
 ) -> SigningKey:
-    """The key in the PKCS#12 file ``path``; its password is the first line of ``password_file``.
+    """Read the key in the PKCS#12 file ``path``; its password is the first line of ``password_file``.
 
-    With a ``timestamper`` of :func:`reports.signing.timestamps.authority` its signatures hold timestamps.
+    With a ``timestamper`` of :func:`reports.signing.timestamps.authority` its signatures contain timestamps.
 
-    Raises :class:`SigningError` for a file that is none, a wrong password, a key without
-    certificate or of a kind that cannot sign here, and a certificate that is not valid now.
+    Raise :class:`SigningError` for an invalid file, a wrong password, a key without certificate or of an
+    unsupported kind, and a certificate that is not valid now.
     """
     data, password = _read(path, "key"), _password(password_file)
     try:

@@ -29,9 +29,9 @@ from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
 
 
 def tag_field(writer: IncrementalPdfFileWriter, page_number: int, words: str) -> None:
-    """Give the last annotation of a page, from 0, a form element at the tree's end, read out as ``words``.
+    """Add a form element for the last annotation of a page to the structure tree, read out as ``words``.
 
-    Does nothing to a PDF without tags.
+    A PDF without tags stays unchanged.
     """
     if "/StructTreeRoot" not in writer.root:
         return
@@ -67,7 +67,7 @@ def tag_field(writer: IncrementalPdfFileWriter, page_number: int, words: str) ->
 
 
 def _append_kid(parent: generic.DictionaryObject, kid: generic.IndirectObject) -> None:
-    """Put an element behind those of the structure element ``parent``, whose ``/K`` may be a single one."""
+    """Append a child to the structure element ``parent``, whose ``/K`` may be a single one."""
     below = parent.get("/K", generic.ArrayObject())
     if isinstance(below, generic.ArrayObject):
         kids = [below.raw_get(index) for index in range(len(below))]  # references stay references
@@ -77,7 +77,7 @@ def _append_kid(parent: generic.DictionaryObject, kid: generic.IndirectObject) -
 
 
 def _append_parent(tree: generic.DictionaryObject, element: generic.IndirectObject) -> generic.NumberObject:
-    """Enter the element that an annotation belongs to into the tree of parents, under a key of its own."""
+    """Enter the element of an annotation into the parent tree and return its key."""
     entries = tree["/ParentTree"]["/Nums"]  # key and value by turns
     key = 1 + max((int(entries[i]) for i in range(0, len(entries), 2)), default=-1)
     entries.append(generic.NumberObject(key))
@@ -101,16 +101,16 @@ b { font-size: 9pt } p { margin: 0 }
 
 
 class _Writer(IncrementalPdfFileWriter):
-    """Adds to a PDF and leaves what it says of itself: version, extensions and metadata.
+    """An incremental writer that keeps version, extensions and metadata of a PDF.
 
     pyHanko would raise the version to 2.0 and name two producers, which PDF/A-3 does not allow.
     """
 
     def ensure_output_version(self, version: tuple[int, int]) -> None:
-        """Nothing of a signature needs another version than 1.7."""
+        """Keep version 1.7, which is enough for a signature."""
 
     def register_extension(self, ext: object) -> None:
-        """None is named."""
+        """Register no extension."""
 
     def _update_meta(self) -> None:
         pass
@@ -118,17 +118,17 @@ class _Writer(IncrementalPdfFileWriter):
 
 @dataclass(frozen=True)
 class _Place:
-    """A page, from 0, and a rectangle on it, in points from its lower left corner."""
+    """A page number from 0, and a rectangle in points from its lower left corner."""
 
     page: int
     box: tuple[int, int, int, int]
 
 
 def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "") -> bytes:
-    """The PDF ``data`` with a signature by ``key`` behind it.
+    """Return the PDF ``data`` with a signature by ``key`` appended.
 
-    Raises :class:`SigningError` for what is no PDF, is signed already, is not as Reelproof made it (somebody
-    who signs what was added to a report would vouch for it), or cannot be added to.
+    Raise :class:`SigningError` if it is not a PDF, is already signed, or was changed since Reelproof wrote it
+    (the signer would vouch for the change).
     """
     for name, value in (("reason", reason), ("place", place)):
         if len(value) > LONGEST or any(ord(char) < 32 for char in value):
@@ -168,7 +168,7 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
 
 
 def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]:
-    """What is read on the page, a line each, the signer first."""
+    """Return the visible lines of the signature, the signer first."""
     vouches = (
         "Self-signed certificate: nobody else vouches for the name."
         if key.self_signed
@@ -187,7 +187,7 @@ def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]
 
 @contextmanager
 def _stamp(words: list[str], box: tuple[int, int, int, int]) -> Iterator[StaticStampStyle]:
-    """What is seen in ``box``, kept in a file for as long as it is signed with."""
+    """Return the visible stamp in ``box``; its file exists while it is used."""
     with tempfile.NamedTemporaryFile(suffix=".pdf") as stamp:
         stamp.write(_appearance(words, box))
         stamp.flush()
@@ -201,7 +201,7 @@ def _stamp(words: list[str], box: tuple[int, int, int, int]) -> Iterator[StaticS
 
 
 def _appearance(words: list[str], box: tuple[int, int, int, int]) -> bytes:
-    """The stamp as a PDF of one page as large as ``box``."""
+    """Return the stamp as a PDF of one page of the size of ``box``."""
     size = (box[2] - box[0], box[3] - box[1])
     lines = [f"<p><b>{escape(words[0])}</b></p>", *(f"<p>{escape(line)}</p>" for line in words[1:])]
     markup = f"<style>{_STYLE % (*size, size[1])}</style><div>{''.join(lines)}</div>"
@@ -213,7 +213,7 @@ def _appearance(words: list[str], box: tuple[int, int, int, int]) -> bytes:
 
 
 def _free_place(data: bytes) -> _Place:
-    """Where there is room, below what a page shows: on the last page that has it, or where there is most."""
+    """Return free space at the foot of the last page that has enough, or of the page with most."""
     best, most = _Place(0, (0, 0, 0, 0)), 0.0
     with pypdfium2.PdfDocument(data) as document:
         for number in reversed(range(len(document))):

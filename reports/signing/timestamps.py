@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 
 def authority(url: str) -> TimeStamper:
-    """What asks the authority at an address; raises :class:`SigningError` for what can be none."""
+    """Return a client of the authority at an address; raise :class:`SigningError` for an invalid address."""
     if not is_confidential(url):
         raise SigningError(f"{url} is no address of a timestamp authority: it must begin with https://.")
     return _stamper(url)
 
 
 def token(data: bytes, url: str) -> bytes:
-    """A timestamp token over ``data``, DER."""
+    """Return a timestamp token over ``data`` (DER)."""
     digest = hashlib.sha256(data).digest()
     return bytes(run(authority(url).async_timestamp(digest, DIGEST)).dump())
 
@@ -65,7 +65,7 @@ def _stamper(url: str) -> TimeStamper:
 
 
 def _answer(url: str, body: bytes) -> bytes:
-    """What the authority answers, read as it comes and no further than an answer can be long."""
+    """Return the answer of the authority, read with a limit on its length."""
     import requests
     import urllib3
     from pyhanko.sign.timestamps.common_utils import TimestampRequestError
@@ -87,7 +87,7 @@ def _answer(url: str, body: bytes) -> bytes:
 
 
 def _read(answer: Any, ends: float) -> bytes:
-    """The bytes of an answer, if they are not too many and are there when time ``ends``."""
+    """Return the bytes of an answer within the size limit and before time ``ends``."""
     from pyhanko.sign.timestamps.common_utils import TimestampRequestError
 
     data = b""
@@ -101,10 +101,10 @@ def _read(answer: Any, ends: float) -> bytes:
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:
-    """What ``work`` returns, waited for no longer.
+    """Return the result of ``work`` within a time limit.
 
-    Limits of a socket are for each read: whoever sends a byte now and then, be it of a header, is never late
-    for them. The thread is then left to itself, and does not keep the process from ending.
+    Socket timeouts apply to each read, so a server that sends a byte now and then would never time out. The
+    thread is abandoned and does not keep the process alive.
     """
     from pyhanko.sign.timestamps.common_utils import TimestampRequestError
 

@@ -28,7 +28,7 @@ _STYLES = {
 
 
 def validation_files(validation: Validation, language_code: str = translation.DEFAULT) -> dict[str, bytes]:
-    """``validation.json``, the report as HTML and PDF in this language: always the same bytes."""
+    """Return ``validation.json`` and the report as HTML and PDF; the same input gives the same bytes."""
     text = validation.to_json().encode()
     view = validation_report(validation, language_code)
     with translation.speaking(language_code):
@@ -72,11 +72,11 @@ def write_validation(
 ) -> None:
     """Write ``validation.json``, ``validation.html``, ``validation.pdf`` and ``sha256sums.txt``.
 
-    ``laboratory`` is the text of the ``laboratory.json`` that reports quote; own thresholds replace it later,
-    so it is not among the sums. ``language_code`` is the language of the report.
+    ``laboratory`` is the text of the ``laboratory.json`` that reports quote; it is not among the sums because
+    own thresholds replace it later.
 
-    With a ``key`` the PDF is signed, and ``validation.sig`` is a detached signature (CMS) over
-    ``validation.json``. Raises :class:`~reports.signing.keys.SigningError` before anything is written.
+    With a ``key`` the PDF is signed, and ``validation.sig`` is a detached CMS signature over
+    ``validation.json``. Raise :class:`~reports.signing.keys.SigningError` before anything is written.
     """
     files = validation_files(validation, language_code=language_code)
     if key is not None:

@@ -23,10 +23,10 @@ _NAMED = 12
 
 @dataclass(frozen=True)
 class Enclosed:
-    """What came along with a log; ``below`` is what names of files begin with in problems.
+    """Files that came with a log; ``below`` precedes their names in problems.
 
-    ``analysis_id`` is the manifest's, ``comparisons`` are texts by name. ``bundle``: the web app made all of
-    it, so that nothing is from elsewhere.
+    ``analysis_id`` is the manifest's, ``comparisons`` are texts by name. ``bundle``: the web app made all
+    files, so nothing comes from elsewhere.
     """
 
     analysis: Analysis | None
@@ -39,7 +39,7 @@ class Enclosed:
 
 
 def check_against_log(log: ExportedLog, came: Enclosed, results: CheckResults) -> None:
-    """Name what is not as the log holds it, what it does not hold, and what it holds and is not there."""
+    """Compare the files with the entries of the log in both directions."""
     exhibit = log.exhibit or (came.analysis.media.sha256 if came.analysis else None)
     own = [entry for entry in log.entries if entry.exhibit == exhibit]
     analysis_id = came.analysis_id or _stated(came)
@@ -59,14 +59,14 @@ def check_against_log(log: ExportedLog, came: Enclosed, results: CheckResults) -
 
 
 def _stated(came: Enclosed) -> str | None:
-    """The id of the analysis as files beside the manifest state it; a report's annotations do not."""
+    """Return the id of the analysis that files beside the manifest state."""
     if came.annotations is not None and came.annotations.analysis:
         return came.annotations.analysis
     return came.second_review.analysis if came.second_review is not None else None
 
 
 def _found(own: Iterable[Entry], came: Enclosed) -> str | None:
-    """The id where no file states it: that of the one analysis whose annotations or finding these are."""
+    """Return the id of the only analysis with these annotations or this finding, if no file states the id."""
     annotation_ids = (
         {annotation.id for annotation in came.annotations.annotations} if came.annotations else set()
     )
@@ -101,7 +101,7 @@ def _check_finding(of_it: Iterable[Entry], came: Enclosed, results: CheckResults
 
 
 def _unlike(entry: Entry, analysis: Analysis) -> str:
-    """What an entry that an analysis finished says otherwise; empty: nothing. Older ones hold less."""
+    """Return what an entry on a finished analysis states differently; older entries state less."""
     probability = "none" if analysis.probability is None else repr(float(analysis.probability))
     if entry.details.get("verdict", analysis.verdict.value) != analysis.verdict.value:
         return "verdict"
@@ -110,7 +110,7 @@ def _unlike(entry: Entry, analysis: Analysis) -> str:
 
 @dataclass(frozen=True)
 class _Said:
-    """One annotation or statement: who said it when, and the SHA-256 that the log is to hold of it."""
+    """One annotation or statement: author, time, and the SHA-256 that the log must have."""
 
     id: str
     author: str
@@ -120,7 +120,7 @@ class _Said:
 
 @dataclass(frozen=True)
 class _Statements:
-    """What the log holds of what people said. ``since``: all of it was said since the log began."""
+    """Entries on annotations and statements; ``since``: all of them were made since the log began."""
 
     of_it: list[Entry]
     log: ExportedLog
@@ -128,7 +128,7 @@ class _Statements:
     results: CheckResults
 
     def check(self, came: Enclosed, *, all_of_it: bool) -> None:
-        """``all_of_it``: the entries are those of the analysis, of which nothing may be missing."""
+        """Compare the statements; ``all_of_it``: none of the log's entries may be missing."""
         annotations = came.annotations.annotations if came.annotations else ()
         statements = [
             _Said(annotation.id, annotation.author, annotation.made, checksum([to_json(annotation)]))
@@ -149,7 +149,7 @@ class _Statements:
             self._say_missing(missing, name, there=True)
 
     def _compared(self, statements: Iterable[_Said], action: str, name: str) -> list[Entry]:
-        """Name what differs and what the log lacks; returns the entries of which nothing is there."""
+        """Report differences and statements missing in the log; return entries without a statement."""
         entries = {str(e.details.get("id")): e for e in self.of_it if e.action == action}
         exported = timestamps.parse(self.log.exported)
         later = earlier = 0

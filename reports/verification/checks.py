@@ -17,7 +17,7 @@ ProblemKind = Literal["changed", "missing", "not listed", "cannot be read", "doe
 
 @dataclass(frozen=True)
 class FileProblem:
-    """One file, what is wrong with it in a word or three, and why that is said."""
+    """One file, its problem in one to three words, and the reason."""
 
     file: str
     kind: ProblemKind
@@ -29,7 +29,7 @@ class FileProblem:
 
 @dataclass
 class CheckResults:
-    """All that a verification has to say; it fits when there are no problems."""
+    """Results of a verification, which fits if there are no problems."""
 
     problems: list[FileProblem] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)  # by name, in the order they were learnt
@@ -38,22 +38,22 @@ class CheckResults:
     files: int = 0  # whose SHA-256 was compared
 
     def add(self, file: str, kind: ProblemKind, why: str) -> None:
-        """Record a problem, once."""
+        """Record a problem once."""
         problem = FileProblem(file, kind, why)
         if problem not in self.problems:
             self.problems.append(problem)
 
     @property
     def only_not_repeated(self) -> bool:
-        """Whether nothing else speaks against it than what another engine or other arithmetic found."""
+        """Return whether the only problems come from another engine or other arithmetic."""
         return all(problem.kind == "not repeated" for problem in self.problems)
 
     def wrong(self, file: str) -> bool:
-        """Whether anything is wrong with a file so far."""
+        """Return whether a file has a problem so far."""
         return any(problem.file == file for problem in self.problems)
 
     def as_json(self) -> dict[str, Any]:
-        """The same for machines."""
+        """Return the results for programs."""
         return {
             "fits": not self.problems,
             "files": self.files,
@@ -68,7 +68,7 @@ LARGEST = 512_000_000  # of a file that is taken into memory: two hours of score
 
 
 class Unreadable(Exception):
-    """A file cannot be read; the message says why."""
+    """A file cannot be read."""
 
 
 class Source(Protocol):
@@ -77,16 +77,16 @@ class Source(Protocol):
     names: frozenset[str]
 
     def measured(self, name: str) -> tuple[int, str]:
-        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
+        """Return size and SHA-256 of a file; raise :class:`Unreadable`."""
 
     def read(self, name: str) -> bytes:
-        """A whole file; raises :class:`Unreadable`."""
+        """Return a whole file; raise :class:`Unreadable`."""
 
 
 class Folder:
-    """A :class:`Source`: the files below a folder, hidden ones too.
+    """The files below a folder, hidden ones too.
 
-    Links are not followed: they would lead elsewhere later.
+    Links are not followed because their targets could change.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,7 +107,7 @@ class Folder:
         return place.open("rb")
 
     def measured(self, name: str) -> tuple[int, str]:
-        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
+        """Return size and SHA-256 of a file; raise :class:`Unreadable`."""
         try:
             with self._open(name) as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ class Folder:
             raise Unreadable(error.strerror or str(error)) from None
 
     def read(self, name: str) -> bytes:
-        """A whole file; raises :class:`Unreadable`."""
+        """Return a whole file; raise :class:`Unreadable`."""
         try:
             with self._open(name) as stream:
                 return _bounded(stream)
@@ -125,21 +125,21 @@ class Folder:
 
 
 class Zip:
-    """A :class:`Source`: the files in an opened zip."""
+    """The files in an open zip."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self.names = frozenset(entry.filename for entry in archive.infolist() if not entry.is_dir())
 
     def measured(self, name: str) -> tuple[int, str]:
-        """Bytes and SHA-256 of a file; raises :class:`Unreadable`."""
+        """Return size and SHA-256 of a file; raise :class:`Unreadable`."""
         try:
             return hashed_entry(self._archive, name)
         except UNREADABLE_IN_ZIP as error:
             raise Unreadable(_reason(error)) from None
 
     def read(self, name: str) -> bytes:
-        """A whole file; raises :class:`Unreadable`."""
+        """Return a whole file; raise :class:`Unreadable`."""
         try:
             with self._archive.open(name) as stream:
                 return _bounded(stream)

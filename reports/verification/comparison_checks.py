@@ -30,7 +30,7 @@ _COUNT = re.compile(r"(\d[\d,]*) faces")
 
 
 def contradictions(comparison: Comparison) -> Iterator[str]:
-    """Which sentences do not follow from the figures beside them."""
+    """Return the sentences of a comparison that do not follow from its figures."""
     try:
         yield from _contradictions(comparison)
     except (ArithmeticError, IndexError, ValueError):  # such as of a figure that is no number
@@ -60,7 +60,7 @@ def _contradictions(comparison: Comparison) -> Iterator[str]:
 
 
 def _is_mean(segment: ComparedSegment, comparison: Comparison) -> bool:
-    """Whether the differences of a segment are the means of those of its person's frames inside."""
+    """Return whether the differences of a segment are the means over its person's frames."""
     start, end = segment.start - _ROUNDING, segment.end + _ROUNDING
     inside = [
         difference
@@ -79,7 +79,7 @@ def _is_mean(segment: ComparedSegment, comparison: Comparison) -> bool:
 
 
 def _remarks(remark: str, least: float) -> tuple[str, ...]:
-    """All that may be said of as many faces as ``remark`` tells of, also by versions before 26 November."""
+    """Return all remarks, also of versions before 26 November, for the number of faces in ``remark``."""
     match = _COUNT.match(remark)
     count = int(match[1].replace(",", "")) if match else 1
     return (
@@ -91,7 +91,7 @@ def _remarks(remark: str, least: float) -> tuple[str, ...]:
 
 
 def _segment_at_first(segment: ComparedSegment) -> str:
-    """The sentence of the first version that compared, which gave ratios of squares."""
+    """Return the sentence of the first version, which stated ratios of squares."""
     still = segment.start == segment.end
     when = "In the photo" if still else f"Between {timecode(segment.start)} and {timecode(segment.end)}"
     return (
@@ -109,7 +109,7 @@ def _region_at_first(region: Region) -> str:
 def check_comparisons(
     source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], results: CheckResults
 ) -> dict[str, Comparison]:
-    """Each ``comparison.json``, what it says, its pictures, those in the report; the readable by name."""
+    """Check each ``comparison.json`` and its pictures, and those in the report; return the readable ones."""
     comparisons: dict[str, Comparison] = {}
     texts: list[bytes] = []
     for name in names_in(source):
@@ -137,7 +137,7 @@ def check_comparisons(
 def check_attached(
     file: str, attached: Mapping[str, bytes], analysis: Analysis | None, results: CheckResults
 ) -> None:
-    """Each comparison that the report ``file`` carries where it came alone: its form, and its exhibit."""
+    """Check the comparisons in the report ``file`` that came alone: format and exhibit."""
     for name, text in carried(attached).items():
         try:
             comparison = parse_comparison(text, name)
@@ -148,7 +148,7 @@ def check_attached(
 
 
 def _check_one(file: str, comparison: Comparison, analysis: Analysis | None, results: CheckResults) -> None:
-    """That it is about the exhibit, and that its words and its figures say the same."""
+    """Check that a comparison is about the exhibit and that its sentences fit its figures."""
     if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
         results.add(file, "does not fit", "it compares another exhibit")
     for problem in contradictions(comparison):
@@ -156,12 +156,12 @@ def _check_one(file: str, comparison: Comparison, analysis: Analysis | None, res
 
 
 def carried(attached: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The comparisons among the attachments of a report, by name."""
+    """Return the comparisons among the attachments of a report, by name."""
     return {name: data for name, data in attached.items() if name.startswith("comparison-")}
 
 
 def names_in(source: Source) -> list[str]:
-    """Names of the files ``comparison.json``, in the order in which a report has them."""
+    """Return the names of the files ``comparison.json`` in the order of a report."""
     return sorted(
         name
         for name in source.names

@@ -48,7 +48,7 @@ _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
 
 
 def check_consistency(source: Source, manifest: Manifest | None, results: CheckResults) -> Analysis | None:
-    """Check what each file says; returns the analysis where it can be read."""
+    """Check the content of each file; return the analysis if it can be read."""
 
     @cache  # so that what cannot be read is named once
     def read(name: str) -> bytes | None:
@@ -79,7 +79,7 @@ def check_consistency(source: Source, manifest: Manifest | None, results: CheckR
 def _check_case_and_sums(
     case: bytes | None, sums: bytes | None, manifest: Manifest, results: CheckResults
 ) -> None:
-    """What the manifest says again of the case, and what the sums do of its files."""
+    """Compare the case details and the sums with the manifest."""
     if (json.loads(case) if case and not results.wrong(CASE) else manifest.case) != manifest.case:
         results.add(CASE, "does not fit", "the manifest gives other details of the case")
     due = sums_of(entry for entry in manifest.files if entry.path != CHECKSUMS)
@@ -96,10 +96,10 @@ def check_beside(
     manifest: Manifest | None = None,
     compared: Iterable[str] = (),
 ) -> None:
-    """What lies beside an analysis, in a bundle, in a result or attached to a report that came alone.
+    """Check the files beside an analysis in a bundle or result, or attached to a report that came alone.
 
-    ``read`` gives a file by its name, None where it is not there or cannot be read; ``below`` is what names
-    begin with in problems; ``compared`` are the names of the comparisons that the log is to hold.
+    ``read`` returns a file by name, None if it is missing or unreadable; ``below`` precedes names in
+    problems; ``compared`` are the names of the comparisons that the log must have.
     """
     text, annotations, custody = read(ANALYSIS), read(ANNOTATIONS), read(CUSTODY)
     annotation_set = annotations and check_annotations(f"{below}{ANNOTATIONS}", annotations, text, results)
@@ -127,7 +127,7 @@ def _readable(source: Source, name: str) -> bool:
 
 
 def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | None:
-    """An ``analysis.json`` against its schema and against itself; None where it cannot be read."""
+    """Check an ``analysis.json`` against its schema and for contradictions; return None if it is invalid."""
     try:
         analysis = Analysis.from_json(text)
     except ValidationError as error:
@@ -155,10 +155,10 @@ def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | 
 
 
 def _verdict_fits(analysis: Analysis) -> bool:
-    """Whether the first model's verdict is one that its segments allow, by the rules of the engine.
+    """Return whether the segments allow the first model's verdict by the rules of the engine.
 
-    Segments of nobody but persons who bear no finding leave it open: views disagree on them (since schema
-    1.5), or their faces have no colour (since 1.20) or are covered in part (since 1.21).
+    The verdict stays open if all segments belong to persons without a finding: views disagree (since schema
+    1.5), faces have no colour (since 1.20) or are partly covered (since 1.21).
     """
     if flagged_persons(analysis.persons, analysis.segments):
         return analysis.verdict is Verdict.MANIPULATED
@@ -187,9 +187,10 @@ def _check_against_manifest(
 
 
 def _check_what_is_seen(manifest: Manifest, results: CheckResults) -> None:
-    """What plays as the exhibit must be it; of what cannot be compared a note says so.
+    """Check that the media file is the exhibit; note what cannot be compared.
 
-    :mod:`webapp.downloads` makes the page and the read-me of a bundle, so they cannot be rendered here.
+    :mod:`webapp.analyses.downloads` makes the page and the read-me of a bundle, so they cannot be rendered
+    here.
     """
     exhibit = (manifest.exhibit.bytes, manifest.exhibit.sha256)
     for entry in manifest.files:
@@ -210,7 +211,7 @@ def _check_what_is_seen(manifest: Manifest, results: CheckResults) -> None:
 def check_scores(
     file: str, attached: Mapping[str, bytes], analysis: Analysis | None, results: CheckResults
 ) -> None:
-    """The table of scores in the report ``file`` against ``analysis``, where it has today's columns."""
+    """Compare the table of scores in the report ``file`` with ``analysis``, if it has the current columns."""
     table = attached.get(SCORES)
     if table is None or analysis is None:
         return
@@ -228,7 +229,7 @@ def check_scores(
 def check_annotations(
     file: str, data: bytes, analysis: bytes | None, results: CheckResults
 ) -> SavedAnnotations | None:
-    """An annotation file: its checksum, and that it is about the analysis it came with; None: unreadable."""
+    """Check checksum and analysis of an annotation file; return None if it is invalid."""
     if len(data) > LARGEST_ANNOTATION_FILE:
         results.add(file, "cannot be read", "it is too large for annotations")
         return None
@@ -243,7 +244,7 @@ def check_annotations(
 
 
 def _readable_review(text: bytes | None) -> SecondReview | None:
-    """The second review in a file, if it can be read: else the report that prints it does not fit."""
+    """Parse the second review; return None if it is invalid, since the report that prints it does not fit."""
     try:
         return None if text is None else read_review(text)
     except SecondReviewError:
@@ -253,7 +254,7 @@ def _readable_review(text: bytes | None) -> SecondReview | None:
 def check_custody(
     file: str, data: bytes, analysis: Analysis | None, results: CheckResults
 ) -> ExportedLog | None:
-    """An exported custody log: its chain, and that it is about the exhibit; None where it does not fit."""
+    """Check chain and exhibit of an exported custody log; return None if it does not fit."""
     log = unbroken_log(file, data, results)
     if log is None:
         return None
@@ -265,7 +266,7 @@ def check_custody(
 
 
 def unbroken_log(file: str, data: bytes, results: CheckResults) -> ExportedLog | None:
-    """An exported custody log whose chain holds; None where it does not."""
+    """Return an exported custody log with an intact chain; None if it is broken."""
     for problem in check_export(data):
         results.add(file, "changed", problem)
     return None if results.wrong(file) else read_export(data)

@@ -43,10 +43,10 @@ _SQUARE, _NEAR_IN_SQUARE = 16, 20.0  # px, and on average in any square of that 
 def check_page(
     source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], results: CheckResults
 ) -> None:
-    """Render ``report.html`` again from the files beside it and those the PDF carries, and compare.
+    """Render ``report.html`` again from the files beside it and those in the PDF, and compare.
 
-    One of another version of Reelproof is not compared, which a note says. Pictures are decoded: only where
-    that runs confined.
+    A page of another version of Reelproof is not compared, which a note states. Pictures are decoded, so this
+    must run in a confined process.
     """
     if (
         REPORT_HTML not in source.names
@@ -105,7 +105,7 @@ def _put_there(
 
 
 def _differing(folder: Path) -> list[str]:
-    """How the page differs from what the other files make of it."""
+    """Return how the page differs from the one rendered from the other files."""
     files = {name: (folder / name).read_bytes() for name in _BESIDE if (folder / name).exists()}
     page_text, text = (folder / REPORT_HTML).read_text("utf-8"), (folder / ANALYSIS).read_bytes()
     analysis, language_match = Analysis.from_json(text), _LANGUAGE.search(page_text)
@@ -132,13 +132,13 @@ def _differing(folder: Path) -> list[str]:
 
 
 def _stated_check(page: str) -> ExhibitCheck | None:
-    """What the page says of the exhibit's second hash, which no other file holds."""
+    """Return the check of the exhibit that the page states; no other file contains it."""
     match = _CHECK.search(page)
     return ExhibitCheck(match[1], int(match[2]), timestamps.parse(match[3])) if match else None
 
 
 def _first(expected: str, actual: str) -> str:
-    """The first words that differ, as the page has them and as they should be."""
+    """Return the first differing words of the page, and the expected words."""
     due, there = (_words(page) for page in (expected, actual))
     at = next((n for n, pair in enumerate(zip(due, there, strict=False)) if pair[0] != pair[1]), None)
     if at is None and len(due) == len(there):

@@ -44,11 +44,11 @@ def check_pdf(
     alone: bool = False,
     without_digest: bool = False,
 ) -> Mapping[str, bytes]:
-    """Check the report ``data``, called ``file``; returns its attachments by name.
+    """Check the report ``data``, called ``file``; return its attachments by name.
 
-    ``beside`` gives a file of the same name that came along, to be compared, or None. ``alone``: it came
-    alone, so that it must be signed itself where signers to trust are named. ``without_digest``: it was
-    listed by a manifest of version 1.0, when reports had no digest of themselves.
+    ``beside`` returns a file of the same name that came along, to compare, or None. ``alone``: the report
+    came alone and must be signed if signers are to be trusted. ``without_digest``: a manifest of version 1.0
+    lists it, from when reports had no digest of themselves.
     """
     whole = pdf_conformance.covered_length(data)
     if whole is None:
@@ -69,7 +69,7 @@ def check_pdf(
 
 
 def _note_digest(file: str, states_digest: bool, without_digest: bool, results: CheckResults) -> None:
-    """Say of a report that no digest of itself fits: whether one is ``stated``, or none is to be expected."""
+    """Record that no digest fits: one is stated, or none is expected."""
     if states_digest:
         results.add(file, "changed", "its bytes are not those its digest of itself was made of")
     elif without_digest:
@@ -86,7 +86,7 @@ def _check_attachments(
     beside: Callable[[str], bytes | None],
     results: CheckResults,
 ) -> None:
-    """What a report has attached, against its ``text`` on integrity and the files that came along."""
+    """Compare the attachments of a report with its text on integrity and with the files that came along."""
     for name in (*HOLDS, *sorted(set(_COMPARISON.findall(text)))):
         if name not in attached and _stated(text, name) and beside(name) is None:
             results.add(f"{file}/{name}", "missing", "the report's text gives its SHA-256")
@@ -101,9 +101,10 @@ def _check_attachments(
 
 
 def _differs(name: str, attached: bytes, beside: bytes) -> str:
-    """Why a file that came along cannot stand beside the one in the report; empty where it can.
+    """Return why a file that came along contradicts the one in the report.
 
-    A bundle's annotations are the same ones, saved later than its report; its custody log may have gone on.
+    Annotations of a bundle are the same ones, saved later than its report; its custody log may have
+    continued.
     """
     try:
         if name == ANNOTATIONS:
@@ -124,9 +125,9 @@ def _attachments(data: bytes) -> dict[str, bytes]:
 
 
 def _unpacked(stream: pikepdf.Object) -> bytes:
-    """An attachment as reports hold it: deflated once, or not at all.
+    """Return an attachment as reports store it: deflated once, or not at all.
 
-    One deflated twice would be a million times as large as the file.
+    One deflated twice could expand to a million times its size.
     """
     packed = bytes(stream.read_raw_bytes())
     filters = stream.get("/Filter", pikepdf.Array())
@@ -143,9 +144,9 @@ def _unpacked(stream: pikepdf.Object) -> bytes:
 
 
 def _text_on_integrity(data: bytes) -> str:
-    """What the section on integrity says, without spaces; all of a PDF that has no such section.
+    """Return the text of the section on integrity without spaces; all text of a PDF without that section.
 
-    Elsewhere a report quotes others: the exhibit's metadata and reviewers may name files and give SHA-256.
+    Other sections quote metadata and reviewers, who may name files and state SHA-256 values.
     """
     with pypdfium2.PdfDocument(data) as document:
         start, end = (0, math.inf), (len(document) - 1, 0.0)
@@ -164,14 +165,14 @@ def _text_on_integrity(data: bytes) -> str:
 
 
 def _place(document: pikepdf.Pdf, heading: str) -> tuple[int, float] | None:
-    """Where the heading of this name stands: page, from 0, and height on it, in points from below."""
+    """Return page and height of the heading with this name."""
     destinations = document.Root.get("/Names", pikepdf.Dictionary()).get("/Dests")
     place = None if destinations is None else pikepdf.NameTree(destinations).get(heading)
     return None if place is None else (document.pages.index(pikepdf.Page(place[0])), float(place[3]))
 
 
 def _stated(text: str, name: str) -> set[str]:
-    """What can be the SHA-256 that the text gives soon after a file's name: every 64 digits in a row."""
+    """Return every run of 64 hexadecimal digits shortly after a file's name in the text."""
     short = _SPACE.sub("", name)
     digests: set[str] = set()
     at = text.find(short)

@@ -30,15 +30,15 @@ from reports.verification.repeated_pictures import compare_pictures
 
 
 class ModelFileError(ReportError):
-    """The model to compare with is not there."""
+    """The model to compare with does not exist."""
 
 
 def check_model(analysis: Analysis, place: Path | None, results: CheckResults) -> Path | None:
-    """Compare weights by SHA-256; returns the path of those that were recorded, if they are here.
+    """Compare weights by SHA-256; return the path of the recorded ones if they exist here.
 
-    ``given`` is a file of weights or its card, or a folder of models: with it other weights are a
-    problem. Without, the models of this installation are looked through, where another version
-    of the model is worth a note only, and weights that are not those of their own card a problem.
+    ``place`` is a file of weights or its card, or a folder of models: there, other weights are a problem.
+    Without it the installed models are searched; another version of the model is only worth a note, but
+    weights that differ from their own card are a problem.
     """
     recorded = analysis.model
     hashes = {path: hash_file(path)[1] for path in _weights(place or MODELS_FOLDER)}
@@ -69,7 +69,7 @@ def check_model(analysis: Analysis, place: Path | None, results: CheckResults) -
 
 
 def other_weights(analysis: Analysis, places: Sequence[Path]) -> list[Path | None]:
-    """The path of the weights of each other model, None where they are in none of ``given`` nor installed."""
+    """Return the path of the weights of each other model, None if neither in ``places`` nor installed."""
     if not analysis.others:
         return []
     paths = {hash_file(path)[1]: path for place in (MODELS_FOLDER, *places) for path in _weights(place)}
@@ -92,7 +92,7 @@ def _weights(place: Path) -> Iterator[Path]:
 
 
 def _of_card(path: Path) -> str | None:
-    """The SHA-256 that the card beside weights gives, if there is one."""
+    """Return the SHA-256 in the card beside weights, if there is one."""
     try:
         return load_card(path)[0].sha256
     except ModelError:
@@ -103,14 +103,14 @@ _GROUNDS = "reason, persons, coverage, peaks, facts of the file, the model's car
 
 
 class ReanalysisError(ReportError):
-    """The analysis cannot be made again here; the message says what is needed."""
+    """The analysis cannot be repeated here; the message tells what is missing."""
 
 
 @dataclass(frozen=True)
 class Reanalysis:
-    """The outcome, and the machines both analyses were made on.
+    """Result of a repeated analysis, and the machines of both analyses.
 
-    ``besides`` says what else was compared, or was not; ``fits`` is whether pictures show the same too.
+    ``besides`` tells what else was compared or not; ``fits`` includes the pictures.
     """
 
     agreement: Agreement
@@ -120,7 +120,7 @@ class Reanalysis:
     fits: bool = True
 
     def lines(self) -> list[str]:
-        """In words."""
+        """Return the result as lines."""
         word = "agree" if self.agreement.agree and self.fits else "differ"
         return [
             f"The findings {word}. {self.agreement}.",
@@ -138,13 +138,12 @@ def reanalyse(
     others: Sequence[Path | None] = (),
     pictures: Source | None = None,
 ) -> Reanalysis | None:
-    """Analyse ``exhibit`` as ``recorded`` was, and compare; None where it is another exhibit.
+    """Analyse ``exhibit`` as ``recorded`` was, and compare; return None if it is another exhibit.
 
-    Differences beyond the tolerance become problems of ``analysis.json``, of a kind of their own where
-    another version of the engine made it. ``pictures`` holds those of the analysis, if it came with them;
-    they are compared as well. Raises :class:`ReanalysisError` without the model's ``weights``
-    or those of the ``others``, as they decided then, :class:`~detector.errors.MediaError`, and
-    :mod:`detector.sandbox`'s errors: the exhibit is read in a confined process.
+    Differences beyond the tolerance become problems of ``analysis.json``, of a separate kind if another
+    version of the engine made it. ``pictures`` holds those of the analysis, which are compared as well. Raise
+    :class:`ReanalysisError` without the model's ``weights`` or those of the ``others``, if needed for the
+    verdict. The exhibit is read in a confined process, whose errors are raised too.
     """
     if not _is_the_exhibit(recorded, exhibit, results):
         return None
@@ -175,7 +174,7 @@ def reanalyse(
 
 
 def _is_the_exhibit(recorded: Analysis, exhibit: Path, results: CheckResults) -> bool:
-    """Whether the file is the one that was analysed; another one is a problem."""
+    """Return whether the file is the one that was analysed; record a problem if not."""
     try:
         _, sha256 = hash_file(exhibit)
     except OSError as error:
@@ -188,7 +187,7 @@ def _is_the_exhibit(recorded: Analysis, exhibit: Path, results: CheckResults) ->
 
 
 def _models(recorded: Analysis, weights: Path | None, others: Sequence[Path | None]) -> dict[str, Any]:
-    """By which models to analyse, as arguments of :func:`~detector.sandboxed_engine.analyze_confined`."""
+    """Return the models as arguments of :func:`~detector.sandboxed_engine.analyze_confined`."""
     if weights is None:
         raise ReanalysisError(
             f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
@@ -209,10 +208,7 @@ def _tell_differences(
     made_otherwise: Sequence[str],
     results: CheckResults,
 ) -> None:
-    """Put into ``results`` where both differ.
-
-    ``made_otherwise`` is what :func:`another_engine` and :func:`other_arithmetic` say of it.
-    """
+    """Add the differences to ``results``; ``made_otherwise`` are notes on another engine or arithmetic."""
     if not made_otherwise and (chosen := chosen_otherwise(recorded, repeated)):
         results.notes.append(
             f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
@@ -237,7 +233,7 @@ def _keep(analysis: Analysis, folder: Path) -> None:
 
 
 def _besides(another: bool, rounded: bool, compared: int, pictures: Source | None) -> str:
-    """What else was compared, and what not."""
+    """Return what else was compared, and what was not."""
     if another:
         return f"Not compared, since another version made them: {_GROUNDS}, pictures."
     if rounded:
@@ -248,7 +244,7 @@ def _besides(another: bool, rounded: bool, compared: int, pictures: Source | Non
 
 
 def another_engine(recorded: Software, current: Software) -> str:
-    """What to know where an analysis was made by another version of the engine; empty by the same one."""
+    """Return a note if another version of the engine made the analysis."""
     if made_by_one_engine(recorded, current):
         return ""
     return (
@@ -259,7 +255,7 @@ def another_engine(recorded: Software, current: Software) -> str:
 
 
 def other_arithmetic(recorded: Software, current: Software) -> str:
-    """What to know where an analysis was made in numbers rounded otherwise; empty where it was not."""
+    """Return a note if the analysis was computed in another number format."""
     if same_arithmetic(recorded, current):
         return ""
     old_format, new_format = (number_format(software.precision) for software in (recorded, current))
@@ -271,14 +267,14 @@ def other_arithmetic(recorded: Software, current: Software) -> str:
 
 
 def _version(engine: Software) -> str:
-    """Which version of the engine it was, as far as an analysis says."""
+    """Return the version of the engine as far as the analysis states it."""
     commit = f"commit {engine.commit}, " if engine.commit else ""
     sha256 = engine.source_sha256
     return f"{commit}its source has SHA-256 {sha256}" if sha256 else f"{commit}which is not recorded"
 
 
 def _made_by(recorded: Analysis) -> str:
-    """Where to look for what the analysis was made with, as a sentence that follows another one."""
+    """Return a sentence on where to find the version that made the analysis."""
     software = recorded.software
     return f" Reelproof {software.reelproof} made the analysis ({_version(software)})."
 
@@ -297,7 +293,7 @@ def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
 
 
 def _require_second_look(recorded: Analysis, weights: Path) -> None:
-    """Raise :class:`ReanalysisError` where the card of ``weights`` names another second network."""
+    """Raise :class:`ReanalysisError` if the card of ``weights`` names another second network."""
     required = recorded.model.second_look
     if required is None:
         return

@@ -30,14 +30,14 @@ _SPREAD = 0.05  # of a region's size, on each of its sides
 
 @dataclass(frozen=True)
 class Recomparison:
-    """One comparison made again; ``problems`` are where it differs beyond the tolerance."""
+    """One repeated comparison; ``problems`` are differences beyond the tolerance."""
 
     name: str
     reference: str
     problems: tuple[str, ...]
 
     def line(self) -> str:
-        """In words."""
+        """Return the result as a line."""
         word = "differs" if self.problems else "agrees"
         return f"{self.name}, compared again with {self.reference}: it {word}."
 
@@ -45,11 +45,11 @@ class Recomparison:
 def recompare(
     recorded: Mapping[str, Comparison], exhibit: Path, references: Sequence[Path], results: CheckResults
 ) -> list[Recomparison]:
-    """Compare ``exhibit`` again with those of ``references`` that were compared with it, by SHA-256.
+    """Repeat the comparisons of ``exhibit`` with those of ``references`` that were compared, by SHA-256.
 
-    Differences beyond the tolerance become problems of the comparison's file, a reference that is none of
-    the recorded ones a problem of its own. Notes name comparisons whose reference was not given. Raises
-    :class:`~detector.errors.MediaError`, and :class:`ReanalysisError` for a file that cannot be opened.
+    Differences beyond the tolerance become problems of the comparison's file; an unknown reference is a
+    problem of its own. Notes name comparisons whose reference was not given. Raise :class:`ReanalysisError`
+    for a file that cannot be opened.
     """
     reference_paths = {_sha256(path): path for path in references}
     for sha256, path in reference_paths.items():
@@ -72,7 +72,7 @@ def recompare(
 
 
 def differences(recorded: Comparison, made: Comparison) -> Iterator[str]:
-    """How two comparisons of the same files differ beyond the tolerance, in words."""
+    """Yield the differences beyond the tolerance of two comparisons of the same files."""
     if recorded.related != made.related:
         yield f"the files are {'related' if made.related else 'unrelated'}"
         return
@@ -108,7 +108,7 @@ def _same_file(old: ComparedFile, new: ComparedFile) -> bool:
 
 
 def _of_stretches(recorded: Comparison, made: Comparison, frame: float) -> Iterator[str]:
-    """Of what the exhibit shows of the reference, and what one of both does not."""
+    """Yield differences between the matching parts, and between the parts found in only one file."""
     if len(recorded.time_map) != len(made.time_map):
         yield f"the exhibit shows {len(made.time_map)} stretches, not {len(recorded.time_map)}"
     for old, new in zip(recorded.time_map, made.time_map, strict=False):
@@ -164,7 +164,7 @@ def _same_place(old: Box, new: Box) -> bool:
 
 
 def _allowed(edge: float, difference: float, frames: int) -> float:
-    """How far a mean difference may be off: with an edge moved, one frame at each end is another one."""
+    """Return the allowed difference of a mean: a moved edge exchanges one frame at each end."""
     return _DIFFERENCE + (2 * abs(difference) / frames if edge > _TIME else 0.0)
 
 

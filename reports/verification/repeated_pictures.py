@@ -28,9 +28,9 @@ _FAR, _MOST_FAR = 32, 0.005  # share of pixels that may differ by more grey leve
 def compare_pictures(
     recorded: Analysis, made: Analysis, source: Source, folder: Path, results: CheckResults
 ) -> int:
-    """Compare the pictures in ``source`` with those below ``folder``; returns how many were compared.
+    """Compare the pictures in ``source`` with those below ``folder``; return the number compared.
 
-    Those that show something else become problems. Ones that were not made again are named in a note.
+    Pictures that differ become problems; a note names pictures that were not made again.
     """
     names: list[str] = []
     left = []
@@ -61,12 +61,12 @@ def compare_pictures(
 
 
 def _files_of(place: Path, number: int) -> tuple[Path, Path]:
-    """The picture that came, and the one made again."""
+    """Return the received picture and the repeated one."""
     return place / f"{number}.there", place / f"{number}.here"
 
 
 def _compared(place: Path, count: int) -> list[str]:
-    """How each two pictures in ``place`` differ, found in a confined process."""
+    """Compare the pairs of pictures in ``place`` in a confined process."""
     if sys.platform != "linux":
         return _differences(place, count)
     places, modules = AllowedPaths(readable=(place,)), ("reports.verification.repeated_pictures",)
@@ -84,7 +84,7 @@ def _differences(place: Path, count: int, _report: Progress | None = None) -> li
 
 
 def _pairs(recorded: Analysis, made: Analysis) -> Iterator[tuple[str, str | None]]:
-    """Paths of pictures, and of those that show the same in ``made``."""
+    """Yield paths of pictures and of the corresponding ones in ``made``."""
     if recorded.picture:
         yield recorded.picture, made.picture
     if recorded.boxed:
@@ -109,7 +109,7 @@ def _of_peak(peak: Peak, segment: Segment | None) -> Iterator[tuple[str, str | N
 
 
 def _difference(old: bytes, new: bytes) -> str:
-    """How two pictures differ, in words; empty where they show the same."""
+    """Describe how two pictures differ; return "" if they show the same."""
     old_levels, new_levels = _levels(old), _levels(new)
     if old_levels is None or new_levels is None:
         return "it is no picture" if old_levels is None else ""
@@ -126,7 +126,7 @@ def _difference(old: bytes, new: bytes) -> str:
 
 
 def _levels(data: bytes) -> NDArray[np.float32] | None:
-    """Levels (height, width, channels), black where the picture is clear."""
+    """Return levels (height, width, channels), black where the picture is transparent."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     if image is None:
         return None

@@ -48,9 +48,9 @@ _KINDS = (pikepdf.Stream, pikepdf.Dictionary, pikepdf.Array)
 
 
 def only_signatures_added(report: bytes, whole: bytes) -> bool:
-    """Whether ``whole``, which begins with ``report``, shows and encloses the same, but for signatures.
+    """Return whether ``whole``, which begins with ``report``, only adds signatures to it.
 
-    Raises what pikepdf does for a damaged file.
+    Raises the errors of pikepdf for a damaged file.
     """
     with pikepdf.open(io.BytesIO(report)) as before, pikepdf.open(io.BytesIO(whole)) as after:
         if before.Root.objgen != after.Root.objgen:
@@ -68,7 +68,7 @@ def only_signatures_added(report: bytes, whole: bytes) -> bool:
 
 
 def _fits(old: Any, new: Any) -> bool:
-    """Whether one object is what it was, or what a signature makes of it."""
+    """Return whether an object is unchanged, or changed only by a signature."""
     if any(isinstance(old, kind) != isinstance(new, kind) for kind in _KINDS):
         return False
     if isinstance(old, pikepdf.Stream):
@@ -94,7 +94,7 @@ def _may_change(key: str, old: Any, new: Any) -> bool:
 
 
 def _grew(old: Any, new: Any) -> bool:
-    """Whether a list holds what it did and then what is of a signature; one element may stand for a list."""
+    """Return whether a list only gained elements of a signature; a single element may stand for a list."""
     old_items, new_items = _items(old), _items(new)
     is_same = [_written(element) for element in old_items] == [
         _written(element) for element in new_items[: len(old_items)]
@@ -103,7 +103,7 @@ def _grew(old: Any, new: Any) -> bool:
 
 
 def _of_signature(element: Any) -> bool:
-    """Whether it is a signature, or of the tree of tags."""
+    """Return whether an object is a signature or belongs to the structure tree."""
     if not isinstance(element, pikepdf.Dictionary):
         return isinstance(element, int)
     return element.get("/Type") == "/StructElem" or _is_signature(element)
@@ -125,7 +125,7 @@ def _entries(value: Any) -> dict[str, object]:
 
 
 def _written(value: Any) -> object:
-    """Something as it is written; what is referred to as a reference."""
+    """Return an object as written; references stay references."""
     return value.unparse() if isinstance(value, pikepdf.Object) else value
 
 
@@ -144,9 +144,9 @@ Status = TypeVar("Status", bound=StandardCMSSignatureStatus)
 def check_detached(
     file: str, data: bytes, signature: bytes, trust: Trust, results: CheckResults
 ) -> str | None:
-    """Check the detached signature in ``file`` over ``data``; returns the certificate's SHA-256.
+    """Check the detached signature in ``file`` over ``data``; return the certificate's SHA-256.
 
-    None where it does not hold, which is added to ``results``.
+    Return None and add a problem to ``results`` if it is invalid.
     """
     try:
         signed_data = _signed_data(signature)
@@ -173,10 +173,10 @@ def check_detached(
 
 
 def check_embedded(file: str, data: bytes, covered: int | None, trust: Trust, results: CheckResults) -> bool:
-    """Check the signatures inside the PDF ``data``; returns whether there are any.
+    """Check the signatures inside the PDF ``data``; return whether there are any.
 
-    ``covered`` is where the report as it was made ends, if that is known: all behind it must be signed, and
-    nothing but signatures.
+    ``covered`` is the end of the original report, if known: everything after it must be signed, and nothing
+    but signatures.
     """
     try:
         embedded = list(PdfFileReader(io.BytesIO(data)).embedded_signatures)
@@ -243,10 +243,10 @@ def _check_one(
 
 
 def _as_of_best_time(validated: Callable[[datetime | None], Status], claimed: datetime | None) -> Status:
-    """A signature's status, its certificate judged as of a trusted timestamp where there is one.
+    """Return a signature's status, its certificate judged at the time of a trusted timestamp if there is one.
 
-    The signer's clock says what the signer likes: whoever has an expired key sets it back. Of a time at which
-    the certificate was not valid something else is said; who vouches for it is judged as of when it was.
+    The signer's clock is no evidence: the holder of an expired key would set it back. A time outside the
+    certificate's validity is reported separately; trust is then judged at a time when it was valid.
     """
     status = validated(claimed)
     moment = trusted_moment(status.timestamp_validity) or claimed
@@ -257,13 +257,13 @@ def _as_of_best_time(validated: Callable[[datetime | None], Status], claimed: da
 
 
 def _is_own(signature: EmbeddedPdfSignature) -> bool:
-    """Whether Reelproof made a signature, by its own, signed, word."""
+    """Return whether the signature states that Reelproof made it."""
     made_by = signature.sig_object.get("/Prop_Build", {}).get("/App", {}).get("/Name")
     return bool(made_by == f"/{PROGRAM}")
 
 
 def _signed_data(data: bytes) -> cms.SignedData:
-    """The CMS in ``data``; raises ValueError unless every byte is as DER writes it and as it is needed."""
+    """Parse the CMS in ``data``; raise ValueError unless every byte is minimal DER."""
     content = cms.ContentInfo.load(data, strict=True)
     if content["content_type"].native != "signed_data":
         raise ValueError("it is no signed data")
@@ -277,7 +277,7 @@ def _signed_data(data: bytes) -> cms.SignedData:
 
 
 def _hole(data: bytes, spans: list[int]) -> bytes:
-    """The signature in the gap of a PDF's byte range, which must be filled up with zeros."""
+    """Return the signature in the gap of a PDF's byte range, which must be padded with zeros."""
     start, length, second, rest = spans
     gap = data[length:second]
     if start != 0 or gap[:1] != b"<" or gap[-1:] != b">" or not re.fullmatch(rb"[0-9A-F]*", gap[1:-1]):
@@ -290,13 +290,13 @@ def _hole(data: bytes, spans: list[int]) -> bytes:
 
 
 def _claimed_by(signature: EmbeddedPdfSignature) -> datetime | None:
-    """The same of a signature in a PDF, where PAdES has it in another place."""
+    """Return the signing time in a PDF's signature, which PAdES stores in another place."""
     when: datetime | None = signature.self_reported_timestamp
     return when and when.astimezone(UTC)
 
 
 def _claimed(signed_data: cms.SignedData) -> datetime | None:
-    """When the signer says to have signed."""
+    """Return the signing time that the signer claims."""
     for attribute in signed_data["signer_infos"][0]["signed_attrs"]:
         if attribute["type"].native == "signing_time":
             value: datetime = attribute["values"][0].native
@@ -312,9 +312,9 @@ def _state(
     results: CheckResults,
     of_several: str = "",
 ) -> str:
-    """Say whose a signature is that holds; returns the SHA-256 of the certificate.
+    """Record whose a valid signature is; return the SHA-256 of the certificate.
 
-    ``of_several`` is its number after a space where ``file`` has more than one.
+    ``of_several`` is its number after a space if ``file`` has more than one.
     """
     certificate = x509.load_der_x509_certificate(status.signing_cert.dump())
     own = certificate.issuer == certificate.subject
@@ -347,9 +347,9 @@ def _check_times(
     certificate: x509.Certificate,
     results: CheckResults,
 ) -> None:
-    """Hold the times of a signature against the certificate's validity, and against each other.
+    """Compare the times of a signature with the certificate's validity and with each other.
 
-    A timestamp that nobody vouches for counts against a signature, never for it.
+    An untrusted timestamp can count against a signature, never for it.
     """
     first, expiry = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     stamped = stamp.timestamp if stamp is not None and stamp.intact and stamp.valid else None

@@ -30,10 +30,10 @@ class TrustError(ReportError):
 
 @dataclass(frozen=True)
 class Trust:
-    """Certificates of signers and of timestamp authorities, or of who vouches for them.
+    """Trusted certificates of signers and of timestamp authorities, or of their issuers.
 
-    Those of ``signers`` serve timestamps as well. Those of ``authorities`` never vouch for a signer: the
-    issuer of an authority's certificate may give others to anybody, with any name.
+    Those of ``signers`` also serve timestamps. Those of ``authorities`` never vouch for a signer: the issuer
+    of an authority's certificate may issue others to anyone, with any name.
     """
 
     signers: Certificates = ()
@@ -41,27 +41,27 @@ class Trust:
 
     @property
     def both(self) -> tuple[Certificates, Certificates]:
-        """Signers, authorities."""
+        """Certificates of signers, and of authorities."""
         return self.signers, self.authorities
 
     @property
     def for_time(self) -> Certificates:
-        """Those that may vouch for a timestamp."""
+        """Certificates that may vouch for a timestamp."""
         return (*self.signers, *self.authorities)
 
     @property
     def asked_by(self) -> str:
-        """The option that demands a signature; empty where none does."""
+        """Option that demands a signature; "" if none does."""
         return "--trust" if self.signers else self.time_asked_by
 
     @property
     def time_asked_by(self) -> str:
-        """The option that demands a timestamp in each signature; empty where it is not given."""
+        """Option that demands a timestamp in each signature; "" if none does."""
         return "--trust-time" if self.authorities else ""
 
 
 def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
-    """The certificates in PEM or DER files; raises :class:`TrustError` for a file that holds none."""
+    """Read the certificates in PEM or DER files; raise :class:`TrustError` for a file without any."""
     certificates: list[x509.Certificate] = []
     for path in paths:
         try:
@@ -79,16 +79,16 @@ def read_trust(paths: Sequence[Path]) -> tuple[x509.Certificate, ...]:
 
 
 def context(roots: Certificates, moment: datetime | None) -> ValidationContext:
-    """What certificates are validated with: ``roots`` alone, as of ``moment``, or now."""
+    """Return the validation context with ``roots`` only, at ``moment`` or now."""
     own = [asn1_x509.Certificate.load(root.public_bytes(Encoding.DER)) for root in roots]
     return ValidationContext(trust_roots=own, allow_fetching=False, moment=moment or datetime.now(UTC))
 
 
 def require_strict(signed_data: cms.SignedData, versions: tuple[str, str], odd: str) -> None:
-    """Raise ``ValueError`` with the message ``odd`` for bytes that could be changed unseen.
+    """Raise ``ValueError`` with the message ``odd`` for bytes that could be changed undetected.
 
     ``versions`` are those of the data and of its one signer. Unsigned attributes are left to the caller.
-    Raises what :mod:`cryptography` does for a certificate that was not issued as it says.
+    Raises the errors of :mod:`cryptography` for a certificate that its stated issuer did not sign.
     """
     (signer,) = signed_data["signer_infos"]
     algorithms = [*signed_data["digest_algorithms"], signer["digest_algorithm"]]
@@ -108,17 +108,17 @@ def require_strict(signed_data: cms.SignedData, versions: tuple[str, str], odd: 
 
 
 def is_der(content: cms.ContentInfo, data: bytes) -> bool:
-    """Whether ``data``, which ``content`` was read from, is what DER makes of it, byte for byte."""
+    """Return whether ``data``, from which ``content`` was parsed, is exactly its DER encoding."""
     anew = content.copy()
     _settle(anew)
     return bool(anew.dump(force=True) == data)
 
 
 def _settle(value: core.Asn1Value) -> None:
-    """Have asn1crypto take ``value`` for what was read, and nothing in it for changed since.
+    """Mark ``value`` and everything in it as unchanged in asn1crypto.
 
-    What lacks a field that has a default counts as changed. It is encoded anew whenever its bytes are asked
-    for, which each level around it does twice: of a timestamp in a signature, thousands of times.
+    A missing field with a default counts as changed and is encoded again at each access, twice per level
+    around it: thousands of times for a timestamp in a signature.
     """
     if isinstance(value, core.Choice):
         _settle(value.chosen)
@@ -131,7 +131,7 @@ def _settle(value: core.Asn1Value) -> None:
 
 
 def _check_issuers(certificates: list[x509.Certificate]) -> None:
-    """No certificate may have been damaged that another in the list, or itself, vouches for."""
+    """Check that no certificate is damaged whose issuer is in the list, or which is self-signed."""
     for certificate in certificates:
         for issuer in certificates:
             if certificate.issuer == issuer.subject:
@@ -142,9 +142,9 @@ _ODD = "its timestamp holds bytes that none has"
 
 
 def token_in(signed_data: cms.SignedData) -> cms.SignedData | None:
-    """The timestamp in a signature, None where it has none.
+    """Return the timestamp in a signature, None without one.
 
-    Raises ``ValueError`` for anything else that is not signed.
+    Raise ``ValueError`` for any other unsigned attribute.
     """
     attributes = list(signed_data["signer_infos"][0]["unsigned_attrs"] or ())
     if not attributes:
@@ -157,7 +157,7 @@ def token_in(signed_data: cms.SignedData) -> cms.SignedData | None:
 
 
 def stamped_at(signed_data: cms.SignedData) -> datetime | None:
-    """When the authority says to have seen the signature; None without a timestamp that can be read."""
+    """Return the time at which the authority saw the signature; None without a readable timestamp."""
     try:
         token = token_in(signed_data)
         return None if token is None else token["encap_content_info"]["content"].parsed["gen_time"].native
@@ -166,13 +166,13 @@ def stamped_at(signed_data: cms.SignedData) -> datetime | None:
 
 
 def trusted_moment(stamp: TimestampSignatureStatus | None) -> datetime | None:
-    """The time of a timestamp that fits and that a trusted authority made; None of any other."""
+    """Return the time of a valid timestamp of a trusted authority, None for any other."""
     fits = stamp is not None and stamp.intact and stamp.valid and stamp.trusted
     return stamp.timestamp if stamp is not None and fits else None
 
 
 def refuse_odd_token(token: cms.SignedData) -> None:
-    """Raise ``ValueError`` for a token with bytes that nothing covers: they could be changed unseen."""
+    """Raise ``ValueError`` for a token with bytes that nothing covers: they could be changed undetected."""
     (signer,) = token["signer_infos"]
     if list(signer["unsigned_attrs"] or ()):
         raise ValueError(_ODD)
@@ -180,9 +180,9 @@ def refuse_odd_token(token: cms.SignedData) -> None:
 
 
 def check_token(file: str, data: bytes, token: bytes, trust: Trust, results: CheckResults) -> None:
-    """Check a timestamp token in a file of its own, over ``data``; where there is ``trust``, by it.
+    """Check a timestamp token in a file of its own, over ``data``, and its ``trust`` if given.
 
-    What is wrong with it is added to ``results``, never raised.
+    Problems are added to ``results``, never raised.
     """
     try:
         content = cms.ContentInfo.load(token, strict=True)
@@ -211,10 +211,10 @@ def check_stamp(
     demanded: str,
     of_several: str = "",
 ) -> bool:
-    """Say what a signature's timestamp is worth; whether there is one that fits.
+    """Check a signature's timestamp; return whether there is a valid one.
 
-    ``demanded`` is the option that asks for one of an authority that is trusted, if any does; ``of_several``
-    is the signature's number after a space where ``file`` has more than one.
+    ``demanded`` is the option that demands one of a trusted authority; ``of_several`` is the signature's
+    number after a space if ``file`` has more than one.
     """
     if stamp is None:
         if demanded:

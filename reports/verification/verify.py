@@ -52,15 +52,14 @@ PathKind = Literal["bundle", "result", "report", "log"]
 
 
 class VerifyError(ReportError):
-    """What was named is nothing that can be verified."""
+    """The path cannot be verified."""
 
 
 @dataclass
 class Verified:
-    """What was looked at and what was found; ``analysis`` and ``comparisons`` where they could be read.
+    """What was verified, and the results; ``analysis`` and ``comparisons`` if they could be read.
 
-    ``reanalysis`` and ``recomparisons`` are what :func:`~reports.verification.verify.verify_against`
-    repeated.
+    ``reanalysis`` and ``recomparisons`` are what :func:`verify_against` repeated.
     """
 
     path: Path
@@ -73,10 +72,10 @@ class Verified:
 
     @property
     def unsigned(self) -> str:
-        """What of it no signature holds, in words; empty where one holds all.
+        """Describe what no signature covers; return "" if one covers everything.
 
-        A report signed by itself says nothing of the bundle around it: whoever changes other files takes
-        ``manifest.sig`` away and leaves the report.
+        A signed report says nothing about the bundle around it: whoever changes other files removes
+        ``manifest.sig`` and leaves the report.
         """
         signed = self.results.signed
         if not signed:
@@ -87,7 +86,7 @@ class Verified:
 
 
 def check_files(source: Source, trust: Trust, results: CheckResults) -> Manifest | None:
-    """Compare every file with the manifest; returns it, or None where there is none to go by."""
+    """Compare every file with the manifest; return it, or None without a readable one."""
     if MANIFEST not in source.names:
         results.add(MANIFEST, "missing", "without it nothing can be compared")
         return None
@@ -120,7 +119,7 @@ def _read(source: Source, name: str, results: CheckResults) -> bytes | None:
 
 
 def _check_sum(own: dict[str, bytes], results: CheckResults) -> None:
-    """``manifest.sha256`` must be letter by letter what the manifest and its signature make it."""
+    """Check that ``manifest.sha256`` is exactly what the manifest and its signature require."""
     if MANIFEST_SUM not in own:
         if not results.wrong(MANIFEST_SUM):
             results.add(MANIFEST_SUM, "missing", f"it holds the SHA-256 of {MANIFEST}")
@@ -184,7 +183,7 @@ _OF_CASE = "analyses/*.zip"  # in the export of a whole case
 
 
 def kind_of(path: Path) -> PathKind:
-    """What is at a path, by its first bytes and its name; raises :class:`VerifyError` for none of these."""
+    """Return the kind of a path by its first bytes and its name; raise :class:`VerifyError` for any other."""
     if path.is_dir():
         return "result"
     if not path.is_file():
@@ -205,7 +204,7 @@ def kind_of(path: Path) -> PathKind:
 
 
 def check_path(verified: Verified, trust: Trust) -> None:
-    """Add to ``verified`` what its path shows by itself; raises :class:`VerifyError` for something else."""
+    """Add the results of all checks of the path itself; raise :class:`VerifyError` for any other kind."""
     if verified.kind == "report":
         _verify_pdf(verified, trust)
     elif verified.kind == "log":
@@ -218,7 +217,7 @@ def check_path(verified: Verified, trust: Trust) -> None:
 
 
 def _refuse_others(path: Path, names: Collection[str]) -> None:
-    """Raise :class:`VerifyError` for what has not one file of a manifest: it is something else."""
+    """Raise :class:`VerifyError` for a folder or zip without any file of a manifest."""
     if not set(OWN).isdisjoint(names):
         return
     problem, to_do = f"holds no {MANIFEST}", "Name another one."
@@ -245,7 +244,7 @@ def _verify_zip(verified: Verified, trust: Trust) -> None:
 
 
 def _check_container(path: Path, archive: zipfile.ZipFile, manifest: Manifest, results: CheckResults) -> None:
-    """Every byte of the zip that is no file's: headers, list of files, end."""
+    """Check every byte of the zip outside its files: headers, directory, end."""
     names = [entry.path for entry in manifest.files]
     names += [MANIFEST, MANIFEST_SUM, *([MANIFEST_SIGNATURE] if manifest.signature else [])]
     if set(names) != {entry.filename for entry in archive.infolist()}:
@@ -302,7 +301,7 @@ def _verify_files(verified: Verified, source: Source, trust: Trust) -> Manifest 
 
 
 def _verify_log(verified: Verified, trust: Trust) -> None:
-    """An exported custody log, and the timestamp beside it: if there is one, with ``trust`` in any case."""
+    """Check an exported custody log, and its timestamp: if it has one, always with ``trust``."""
     results, name = verified.results, verified.path.name
     text = verified.path.read_bytes()
     results.files = 1
@@ -319,7 +318,7 @@ def _verify_log(verified: Verified, trust: Trust) -> None:
 
 
 def stamp_of(path: Path) -> Path:
-    """Where the token beside a log lies, if there is one."""
+    """Return the path of the timestamp beside a log, if there is one."""
     return path.with_name(path.name + SUFFIX)
 
 
@@ -339,7 +338,7 @@ def _verify_pdf(verified: Verified, trust: Trust) -> None:
 
 
 def _entries(count: int, last: str) -> str:
-    """How many entries a log had, and the hash of the last one."""
+    """Return the number of entries of a log and the hash of the last one."""
     return f"{plural(count, 'entry', 'entries')} then, the last one {last}"
 
 
@@ -349,10 +348,10 @@ _LARGEST_PDF = 1_000_000_000
 def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[Certificate] = ()) -> Verified:
     """Check a bundle, the folder of a result or an unpacked bundle, a report as PDF, or an exported log.
 
-    ``trust`` and ``trust_time`` are the signers and the authorities of
-    :class:`~reports.verification.trusted_time.Trust`; what these would vouch for is then demanded. Needs
-    nothing beside ``path``; :func:`verify_against` goes on with what does. Raises
-    :class:`VerifyError` for what is none of these.
+    ``trust`` and ``trust_time`` are the signers and authorities of
+    :class:`~reports.verification.trusted_time.Trust`, whose signatures are then demanded. Nothing but
+    ``path`` is needed; :func:`verify_against` continues with other files. Raise :class:`VerifyError` for any
+    other kind of path.
     """
     if not path.exists():
         raise VerifyError(f"{path}: there is no such file or folder.")
@@ -367,7 +366,7 @@ def verify(path: Path, trust: Sequence[Certificate] = (), trust_time: Sequence[C
 
 
 def _check_confined(verified: Verified, trust: Trust) -> None:
-    """The same in a confined process; what it found comes back as JSON, nothing else of it is read here."""
+    """Run the checks in a confined process and read only JSON from it."""
     path = verified.path.absolute()
     limits = limits_of_environment()
     signers, authorities = (
@@ -401,7 +400,7 @@ def _check_confined(verified: Verified, trust: Trust) -> None:
 def _check_here(
     path: Path, kind: PathKind, signers: list[bytes], authorities: list[bytes], out: Path, _report: Progress
 ) -> dict[str, Any]:
-    """The checks themselves, run confined; returns and leaves in ``out`` what :func:`_take_over` reads."""
+    """Run the checks in the confined process; return and leave in ``out`` what :func:`_take_over` reads."""
     verified = Verified(path, kind)
     trust = Trust(
         *(
@@ -425,7 +424,7 @@ def _check_here(
 
 
 def _take_over(verified: Verified, outcome: dict[str, Any], out: Path) -> None:
-    """Add to ``verified`` what the confined process returned, and left in ``out``."""
+    """Add to ``verified`` what the confined process returned and left in ``out``."""
     verified.kind, results = outcome["kind"], outcome["results"]
     problems = [FileProblem(**problem) for problem in results.pop("problems")]
     verified.results = CheckResults(problems, **results)
@@ -441,13 +440,12 @@ def verify_against(
     exhibit: Path | None,
     references: Sequence[Path],
 ) -> None:
-    """Check what :func:`verify` read against weights, and repeat it with ``exhibit`` and ``references``.
+    """Check the result of :func:`verify` against weights, and repeat it with ``exhibit`` and ``references``.
 
-    Weights are compared without ``models`` too, with those installed: the first one named is to hold the
-    model that judged, all may hold the others. A reference is compared with ``exhibit`` only. Adds to
-    ``verified``. Raises :class:`~reports.verification.reanalysis.ReanalysisError` where the work
-    cannot be repeated, :class:`~reports.verification.reanalysis.ModelFileError` for a model that is not
-    there, and :class:`~detector.errors.MediaError`.
+    Without ``models`` the installed weights are compared: the first model named must be the one that judged,
+    all may be the others. References are compared with ``exhibit`` only. Raise
+    :class:`~reports.verification.reanalysis.ReanalysisError` if the work cannot be repeated, and
+    :class:`~reports.verification.reanalysis.ModelFileError` for a missing model.
     """
     from reports.verification.reanalysis import ReanalysisError, check_model, other_weights, reanalyse
     from reports.verification.recomparison import recompare
@@ -477,7 +475,7 @@ def verify_against(
 
 @contextmanager
 def _files_of(verified: Verified) -> Iterator[Source | None]:
-    """The files that were verified; None of a PDF."""
+    """Return the verified files; None for a PDF."""
     if verified.path.is_dir():
         yield Folder(verified.path)
     elif verified.kind == "report":

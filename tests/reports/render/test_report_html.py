@@ -46,7 +46,7 @@ def test_page_states_every_fact(written: Written) -> None:
         "00:00:48.000",
         "this map should not be relied upon",
         "the map shows what the model used",
-        "share one scale",
+        "share one colour scale",
         f"Kept frames are scaled to at most {KEPT_WIDTH} px wide",
         "no usable face: blurred",
         "Sound: present, not examined.",

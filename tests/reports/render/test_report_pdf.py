@@ -57,7 +57,7 @@ def test_text_states_verdict_hashes_times_and_reason(reader: PdfReader, written:
         "00:00:06.000",
         "00:00:48.000",
         "should not be relied upon",
-        "share one scale",
+        "share one colour scale",
     ):
         assert fact in text, fact
 

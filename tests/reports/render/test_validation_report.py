@@ -93,7 +93,7 @@ def test_sections_without_content_are_left_out() -> None:
 
 
 def test_a_threshold_is_called_shipped_only_where_it_is(made: Validation) -> None:
-    for used, told, mark in ((0.65, "0.65 (shipped)", "shipped 0.65"), (0.5, "0.5 (used)", "used 0.5")):
+    for used, told, mark in ((0.65, "0.65 (default)", "default 0.65"), (0.5, "0.5 (used)", "used 0.5")):
         kind = validation_report(
             made.model_copy(update={"parameters": Parameters(enter_threshold=used)})
         ).kinds[0]

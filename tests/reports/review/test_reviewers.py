@@ -171,7 +171,7 @@ def test_imported_annotations_stand_apart_and_count_for_nobody(tmp_path: Path) -
         ),
         ("Person B", "Named “Adam”", "Ann", "Carl"),
     ]
-    text = rendered(tmp_path, [*SAID, *forged]).text.replace(" ,", ",")
+    text = rendered(tmp_path, [*SAID, *forged]).text.replace(" ,", ",").replace(" ;", ";")
     assert "Imported by Carl; stated author Ben, not verified" in text
 
 

@@ -66,7 +66,7 @@ def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analys
     report, alone = report_view(analysis, tmp_path, given), report_view(analysis, tmp_path)
     assert "No likelihood ratio is stated" in alone.meaning.scale
     assert "No likelihood ratio" not in report.meaning.scale
-    assert f"stands in section {report.sections['model'].number}." in report.meaning.scale
+    assert f"Section {report.sections['model'].number} states" in report.meaning.scale
     answers = dict(report_view(analysis, tmp_path, given).answers)
     assert answers[THRESHOLD] == view.decision
 
