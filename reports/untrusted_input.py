@@ -24,7 +24,7 @@ _MOST = 100_000
 
 
 def is_crowded(data: bytes) -> bool:
-    """Return whether JSON has more objects and lists than any of our files; each takes twenty times its text."""
+    """Return whether JSON has more objects and lists than any of our files (each takes 20 times its text)."""
     return data.count(b"{") + data.count(b"[") > _MOST
 
 

@@ -10,15 +10,6 @@ from reports.language.formatting import file_name, plural
 from reports.language.translation import N_, Quoted, gettext, translated
 
 TITLE = N_("What the file declares")
-_NOT_LOOKED_FOR = N_("This analysis was made with an earlier version, which did not look for declarations.")
-_NOTHING = N_(
-    "The file declares nothing about its origin. That proves nothing: most files declare nothing, and any "
-    "program can remove a declaration."
-)
-_SOMETHING = N_(
-    "This is what the file itself states. Anyone can write or remove such statements, so they prove "
-    "nothing by themselves. They did not affect the verdict or any probability."
-)
 _MEANINGS = {
     Meaning.GENERATED: "generated",
     Meaning.COMPOSITE_WITH_GENERATED: N_("composite with generated parts"),
@@ -30,9 +21,9 @@ _MEANINGS = {
     Meaning.INCONSISTENT: "inconsistent",
     Meaning.UNKNOWN: N_("says nothing about the picture"),
 }
-# Of these, all that is said is the engine's; of others what stands in the file is.
+# The text of these declarations is written by the engine; that of all others is quoted from the file.
 _MEASURED = {DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES}
-_MOST = 8  # listed; analysis.json has all of them
+_MOST = 8  # rows in the table; analysis.json has all of them
 
 
 @dataclass(frozen=True)
@@ -62,9 +53,17 @@ def declarations_view(analysis: Analysis) -> DeclarationsView:
     """Return the declarations of an analysis, most significant first."""
     declarations = analysis.declarations or ()
     if analysis.declarations is None:
-        note = _NOT_LOOKED_FOR
+        note = gettext("This analysis was made with an earlier version, which did not look for declarations.")
+    elif any(declaration.is_statement for declaration in declarations):
+        note = gettext(
+            "This is what the file itself states. Anyone can write or remove such statements, so they prove "
+            "nothing by themselves. They did not affect the verdict or any probability."
+        )
     else:
-        note = _SOMETHING if any(declaration.is_statement for declaration in declarations) else _NOTHING
+        note = gettext(
+            "The file declares nothing about its origin. That proves nothing: most files declare nothing, "
+            "and any program can remove a declaration."
+        )
     left = len(declarations) - _MOST
     generated = next((declaration for declaration in declarations if declaration.is_of_generation), None)
     return DeclarationsView(
@@ -109,15 +108,13 @@ def _place(text: str, kind: DeclarationKind) -> str:
 
 def _beside_verdict(declaration: Declaration) -> str:
     by = gettext(" by %(program)s", program=file_name(declaration.program)) if declaration.program else ""
-    where = _source(declaration)
-    claim = (
-        gettext("that it is generated")
-        if declaration.meaning is Meaning.GENERATED
-        else gettext("that a part of it is generated")
-    )
+    if declaration.meaning is Meaning.GENERATED:
+        claim = gettext("that it is generated")
+    else:
+        claim = gettext("that a part of it is generated")
     return gettext(
         "The file itself declares %(what)s%(by)s (%(where)s). This did not affect the verdict.",
         what=claim,
         by=by,
-        where=where,
+        where=_source(declaration),
     )

@@ -50,74 +50,52 @@ def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
 
 
 def _container(structure: Structure) -> list[Fact]:
-    facts: list[Fact] = []
     brand = Quoted(structure.brand or "") or gettext("not stated")
-    also = (
-        gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
-        if structure.compatible
-        else ""
-    )
-    facts.append(Fact(gettext("Container brand"), brand, also))
-    boxes = Quoted(", ".join(structure.boxes))
-    facts.append(Fact(gettext("Order of container parts"), boxes or gettext("not readable")))
+    note = ""
+    if structure.compatible:
+        note = gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
+    boxes = Quoted(", ".join(structure.boxes)) or gettext("not readable")
+    facts = [Fact(gettext("Container brand"), brand, note), Fact(gettext("Order of container parts"), boxes)]
     if structure.edits:
         facts.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
     return facts
 
 
 def _photo(photo: Photo) -> list[Fact]:
-    facts = [Fact(gettext("Format"), photo.format, _colours(photo.mode))]
+    modes = {"L": "grey", "RGB": "colour", "RGBA": gettext("colour with transparency"), "P": "palette"}
+    facts = [Fact(gettext("Format"), photo.format, modes.get(photo.mode, photo.mode))]
     if photo.progressive is not None:
         order = gettext("progressive") if photo.progressive else gettext("sequential")
         facts.append(Fact("JPEG", order, photo.subsampling or ""))
     for name, table in zip(_TABLES, photo.tables, strict=False):
-        kind = (
-            gettext("libjpeg's table")
-            if table.exact
-            else gettext("a table of its own; the nearest of libjpeg")
-        )
-        facts.append(
-            Fact(
-                gettext(name),
-                gettext("quality %(quality)s", quality=table.quality),
-                kind,
-            )
-        )
+        kind = gettext("a table of its own; the nearest of libjpeg")
+        if table.exact:
+            kind = gettext("libjpeg's table")
+        facts.append(Fact(gettext(name), gettext("quality %(quality)s", quality=table.quality), kind))
     profile = photo.colour_profile
     profile_name = gettext("absent") if profile is None else Quoted(profile) or gettext("unnamed")
     if profile is None and photo.colours:
         profile_name = gettext("stated otherwise")
     conversions = {"converted": gettext("converted to sRGB"), "unusable": gettext("unusable, taken for sRGB")}
     facts.append(Fact(gettext("Colour profile"), profile_name, conversions.get(photo.colours or "", "")))
-    if photo.thumbnail:
-        small = photo.thumbnail
-        like = (
-            gettext("flat")
-            if small.correlation is None
-            else gettext(
-                "correlation with the picture %(correlation)s",
-                correlation=shown(small.correlation, ".2f"),
-            )
-        )
-        facts.append(Fact(gettext("EXIF thumbnail"), f"{small.width} × {small.height} px", like))
-    else:
-        facts.append(Fact(gettext("EXIF thumbnail"), gettext("absent")))
-    return facts
+    thumbnail, note = gettext("absent"), ""
+    if small := photo.thumbnail:
+        thumbnail, note = f"{small.width} × {small.height} px", gettext("flat")
+        if small.correlation is not None:
+            figure = shown(small.correlation, ".2f")
+            note = gettext("correlation with the picture %(correlation)s", correlation=figure)
+    return [*facts, Fact(gettext("EXIF thumbnail"), thumbnail, note)]
 
 
 def _picture(media: Media, picture: Picture) -> list[Fact]:
-    colour = [
-        text
-        for text in (
-            picture.colour_range and gettext("%(colour_range)s range", colour_range=picture.colour_range),
-            picture.colour_space,
-            picture.colour_primaries
-            and gettext("primaries %(colour_primaries)s", colour_primaries=picture.colour_primaries),
-            picture.colour_transfer
-            and gettext("transfer %(colour_transfer)s", colour_transfer=picture.colour_transfer),
-        )
-        if text
-    ]
+    colour = (
+        picture.colour_range and gettext("%(colour_range)s range", colour_range=picture.colour_range),
+        picture.colour_space,
+        picture.colour_primaries
+        and gettext("primaries %(colour_primaries)s", colour_primaries=picture.colour_primaries),
+        picture.colour_transfer
+        and gettext("transfer %(colour_transfer)s", colour_transfer=picture.colour_transfer),
+    )
     facts = [
         Fact(
             gettext("Codec profile"),
@@ -125,19 +103,15 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
             gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
         ),
         Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
-        Fact(gettext("Colour"), ", ".join(colour) or gettext("not stated")),
+        Fact(gettext("Colour"), ", ".join(filter(None, colour)) or gettext("not stated")),
         Fact(gettext("Pixel shape"), _shape(picture.sample_aspect_ratio)),
     ]
     if picture.bit_rate:
-        declared_rate = picture.declared_bit_rate
-        note = (
-            gettext("stated: %(rate)s kbit/s", rate=formatting.number(declared_rate / 1000))
-            if declared_rate
-            else gettext("not stated in the file")
-        )
-        facts.append(
-            Fact(gettext("Video bit rate"), f"{formatting.number(picture.bit_rate / 1000)} kbit/s", note)
-        )
+        note = gettext("not stated in the file")
+        if declared := picture.declared_bit_rate:
+            note = gettext("stated: %(rate)s kbit/s", rate=formatting.number(declared / 1000))
+        rate = f"{formatting.number(picture.bit_rate / 1000)} kbit/s"
+        facts.append(Fact(gettext("Video bit rate"), rate, note))
     return facts
 
 
@@ -145,33 +119,25 @@ def _level(codec: str, level: int | None) -> str:
     """Return the level as its standard writes it, to follow the profile."""
     if level is None:
         return ""
-    number_ = f"{level / _LEVELS[codec]:g}" if codec in _LEVELS else str(level)
+    text = f"{level / _LEVELS[codec]:g}" if codec in _LEVELS else str(level)
     if codec_name(codec) == "AV1":
         if level == _MAXIMUM:
             return gettext(", with maximum parameters instead of a level")
-        number_ = f"{2 + level // 4}.{level % 4}"
-    return gettext(", level %(level)s", level=number_)
+        text = f"{2 + level // 4}.{level % 4}"
+    return gettext(", level %(level)s", level=text)
 
 
 def _shape(ratio: str | None) -> str:
     if ratio is None:
         return gettext("not stated; taken as square")
-    return (
-        gettext("square")
-        if formatting.ratio(ratio) == 1
-        else gettext(
-            "%(aspect_ratio)s; frames were judged without stretching", aspect_ratio=ratio.replace("/", " : ")
-        )
+    if formatting.ratio(ratio) == 1:
+        return gettext("square")
+    return gettext(
+        "%(aspect_ratio)s; frames were judged without stretching", aspect_ratio=ratio.replace("/", " : ")
     )
 
 
-def _colours(mode: str) -> str:
-    return {"L": "grey", "RGB": "colour", "RGBA": gettext("colour with transparency"), "P": "palette"}.get(
-        mode, mode
-    )
-
-
-_OF_NO_RATE = ("webp_pipe", "gif")  # older analyses hold what FFmpeg makes up
+_WITHOUT_RATE = ("webp_pipe", "gif")  # older analyses contain a rate that FFmpeg made up
 
 
 def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
@@ -181,10 +147,9 @@ def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
     if timing is None or groups is None:
         return ()
     if picture:
-        if picture.declared_frame_rate and media.container not in _OF_NO_RATE:
-            fitting = _exactly(picture.declared_frame_rate)
-            guess = gettext("estimated by FFmpeg")
-            facts.append(Fact(gettext("Lowest rate that fits all time stamps"), fitting, guess))
+        if picture.declared_frame_rate and media.container not in _WITHOUT_RATE:
+            rate, note = _exactly(picture.declared_frame_rate), gettext("estimated by FFmpeg")
+            facts.append(Fact(gettext("Lowest rate that fits all time stamps"), rate, note))
         facts.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
     facts.append(Fact(gettext("Frame intervals"), *_intervals(timing, media.variable_frame_rate)))
     if picture:
@@ -194,16 +159,18 @@ def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
         )
         durations = [f"{name} {timecode(value)}" for name, value in lengths if value is not None]
         facts.append(Fact(gettext("Durations as stated"), ", ".join(durations) or gettext("none stated")))
-    facts.append(Fact(gettext("Frames by kind"), _frame_kinds(groups)))
+    kinds = (
+        ("I", groups.i_frames),
+        ("P", groups.p_frames),
+        ("B", groups.b_frames),
+        (gettext("other"), groups.other_frames),
+    )
+    counts = ", ".join(f"{grouped(count)} {name}" for name, count in kinds if count)
+    facts.append(Fact(gettext("Frames by kind"), counts or gettext("not known")))
     facts.append(Fact(gettext("Key frames"), *_keys(groups)))
     if timing.packets_not_shown:
-        facts.append(
-            Fact(
-                gettext("Not shown"),
-                plural(timing.packets_not_shown, "frame", "frames"),
-                gettext("cut away by the edit list"),
-            )
-        )
+        frames = plural(timing.packets_not_shown, "frame", "frames")
+        facts.append(Fact(gettext("Not shown"), frames, gettext("cut away by the edit list")))
     return tuple(facts)
 
 
@@ -222,38 +189,25 @@ def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
     )
 
 
-def _frame_kinds(groups: Groups) -> str:
-    kinds = (
-        ("I", groups.i_frames),
-        ("P", groups.p_frames),
-        ("B", groups.b_frames),
-        (gettext("other"), groups.other_frames),
-    )
-    return ", ".join(f"{grouped(count)} {name}" for name, count in kinds if count) or gettext("not known")
-
-
 def _keys(groups: Groups) -> tuple[str, str]:
-    if not groups.packets:  # of an animation that FFmpeg did not read
+    if not groups.packets:  # an animation that FFmpeg did not read
         return gettext("not known"), ""
     if groups.shortest is None or groups.longest is None:
         return shown(groups.key_frames, ","), ""
-    apart = (
-        gettext("every %(frames)s", frames=plural(groups.longest, "frame", "frames"))
-        if groups.shortest == groups.longest
-        else gettext(
+    if groups.shortest == groups.longest:
+        distance = gettext("every %(frames)s", frames=plural(groups.longest, "frame", "frames"))
+    else:
+        distance = gettext(
             "%(shortest)s to %(longest)s frames apart, median %(median)s",
             shortest=shown(groups.shortest, ","),
             longest=shown(groups.longest, ","),
             median=shown(groups.median, "g"),
         )
-    )
-    leads = groups.with_leading_frames
-    kind = (
-        gettext("%(leads)s are preceded by frames that depend on them: open groups", leads=shown(leads, ","))
-        if leads
-        else gettext("closed groups")
-    )
-    return f"{grouped(groups.key_frames)}, {apart}", kind
+    kind = gettext("closed groups")
+    if groups.with_leading_frames:
+        leads = shown(groups.with_leading_frames, ",")
+        kind = gettext("%(leads)s are preceded by frames that depend on them: open groups", leads=leads)
+    return f"{grouped(groups.key_frames)}, {distance}", kind
 
 
 def _exactly(rate: str | None) -> str:

@@ -106,35 +106,26 @@ def exhibit_facts(media: Media, check: ExhibitCheck | None) -> tuple[Fact, ...]:
 
 
 def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
-    when = gettext(
-        "of the stored file, computed for this report on %(checked)s",
-        checked=formatting.moment(check.checked),
-    )
+    checked = formatting.moment(check.checked)
+    if not check.sha256:
+        result = gettext("NOT CONFIRMED: the stored file is missing or cannot be read. See the custody log.")
+        return (Fact(gettext("Comparison"), result, gettext("searched on %(checked)s", checked=checked)),)
     if check.fits(media.sha256, media.bytes):
         result = gettext(
             "Unchanged: the stored file is identical to the %(bytes)s bytes that were handed in.",
             bytes=shown(media.bytes, ","),
         )
-        return Fact(gettext("SHA-256, recomputed"), check.sha256, when, exact=True), Fact(
-            gettext("Comparison"), result
+    else:
+        result = gettext(
+            "CHANGED: the stored file differs from the file that was handed in (%(bytes_now)s bytes now, "
+            "%(bytes_then)s then). The findings are about the file that was handed in.",
+            bytes_now=shown(check.bytes, ","),
+            bytes_then=shown(media.bytes, ","),
         )
-    if not check.sha256:
-        gone = gettext("NOT CONFIRMED: the stored file is missing or cannot be read. See the custody log.")
-        return (
-            Fact(
-                gettext("Comparison"),
-                gone,
-                gettext("searched on %(checked)s", checked=formatting.moment(check.checked)),
-            ),
-        )
-    differs = gettext(
-        "CHANGED: the stored file differs from the file that was handed in (%(bytes_now)s bytes now, "
-        "%(bytes_then)s then). The findings are about the file that was handed in.",
-        bytes_now=shown(check.bytes, ","),
-        bytes_then=shown(media.bytes, ","),
-    )
-    return Fact(gettext("SHA-256, recomputed"), check.sha256, when, exact=True), Fact(
-        gettext("Comparison"), differs
+    note = gettext("of the stored file, computed for this report on %(checked)s", checked=checked)
+    return (
+        Fact(gettext("SHA-256, recomputed"), check.sha256, note, exact=True),
+        Fact(gettext("Comparison"), result),
     )
 
 
@@ -148,80 +139,52 @@ def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
         Fact(gettext("Kind"), "photograph" if media.still else media.kind.value),
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
         Fact(gettext("Codec"), Quoted(media.codec)),
-        *_dynamic_range(media),
-        Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _turned(media) or _resized(media)),
     ]
+    transfer = media.picture.colour_transfer if media.picture else None
+    if name := {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or ""):
+        note = gettext("converted to standard range to be examined")
+        facts.append(Fact(gettext("Colours"), gettext("high dynamic range (%(name)s)", name=name), note))
+    facts.append(Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _resolution_note(media)))
     if media.still:
         return tuple(facts)
-    return (
-        *facts,
+    facts += [
         Fact(gettext("Sound"), gettext("present, not examined") if media.has_sound else gettext("absent")),
         Fact(gettext("Duration"), timecode(media.duration)),
-        *_offset(media),
+    ]
+    if (offset := formatting.player_offset(media)) is not None:
+        note = gettext("times count from the first frame; add this value to find them in a player")
+        facts.append(Fact(gettext("First frame on a player's clock"), timecode(offset), note))
+    decoded, note = shown(media.frames_decoded, ","), ""
+    if media.frames_passed_over:
+        decoded = gettext(
+            "%(decoded)s of %(all)s; the others were not sampled, and no other frame depends on them",
+            decoded=decoded,
+            all=shown(media.frames, ","),
+        )
+    if between:
+        note = gettext("in the first pass; frames around the ends of segments were decoded afterwards")
+    return (
+        *facts,
         Fact(gettext("Frame rate"), formatting.frame_rate(media.frame_rate, media.variable_frame_rate)),
         Fact(gettext("Time base"), f"{media.time_base} s"),
-        Fact(
-            gettext("Frames decoded"),
-            _decoded(media),
-            gettext("in the first pass; frames around the ends of segments were decoded afterwards")
-            if between
-            else "",
-        ),
+        Fact(gettext("Frames decoded"), decoded, note),
         Fact(gettext("Frames undecodable"), shown(media.frames_undecodable, ",")),
     )
 
 
-def _decoded(media: Media) -> str:
-    if not media.frames_passed_over:
-        return shown(media.frames_decoded, ",")
-    return gettext(
-        "%(decoded)s of %(all)s; the others were not sampled, and no other frame depends on them",
-        decoded=shown(media.frames_decoded, ","),
-        all=shown(media.frames, ","),
-    )
-
-
-def _offset(media: Media) -> tuple[Fact, ...]:
-    if (offset := formatting.player_offset(media)) is None:
-        return ()
-    note = gettext("times count from the first frame; add this value to find them in a player")
-    return (Fact(gettext("First frame on a player's clock"), timecode(offset), note),)
-
-
-def _dynamic_range(media: Media) -> tuple[Fact, ...]:
-    transfer = media.picture.colour_transfer if media.picture else None
-    name = {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or "")
-    if name is None:
-        return ()
-    return (
-        Fact(
-            gettext("Colours"),
-            gettext("high dynamic range (%(name)s)", name=name),
-            gettext("converted to standard range to be examined"),
-        ),
-    )
-
-
-def _resized(media: Media) -> str:
-    picture = media.picture
-    if picture is None or not picture.sizes:
+def _resolution_note(media: Media) -> str:
+    if media.turned:
+        return gettext(
+            "after rotation by %(rotation)s° clockwise; the file does not specify %(turned)s° of these, but "
+            "faces are upright only then",
+            rotation=media.rotation,
+            turned=media.turned,
+        )
+    if media.rotation:
+        return gettext("upright, after rotation by %(rotation)s° clockwise", rotation=media.rotation)
+    if media.picture is None or not media.picture.sizes:
         return ""
     return gettext(
         "the picture size changes (%(sizes)s px); each frame is scaled to fit",
-        sizes=", ".join(f"{width} × {height}" for width, height in picture.sizes),
-    )
-
-
-def _turned(media: Media) -> str:
-    if not media.turned:
-        return (
-            gettext("upright, after rotation by %(rotation)s° clockwise", rotation=media.rotation)
-            if media.rotation
-            else ""
-        )
-    return gettext(
-        "after rotation by %(rotation)s° clockwise; the file does not specify %(turned)s° of these, but "
-        "faces are upright only then",
-        rotation=media.rotation,
-        turned=media.turned,
+        sizes=", ".join(f"{width} × {height}" for width, height in media.picture.sizes),
     )

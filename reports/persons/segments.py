@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Box, CloseUp, HideAndRescore, Peak, Person, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, Peak, Person, Segment
 from detector.verdict import reasons
 from detector.verdict.judged_persons import flagged_segments, is_colourless, is_covered, is_flagged, kind_of
 from reports.inputs.pictures import ShownPicture, find_picture
 from reports.language import formatting
 from reports.language.formatting import grouped, plural, shown, time_span, timecode
 from reports.language.translation import gettext, ngettext, translated
-from reports.wording import verbal_scale
 from reports.wording.heatmaps import SEQUENCES, check_words, is_confirmed
 from reports.wording.intervals import ProbabilityInterval, segment_interval
 from reports.wording.sections import Fact
@@ -46,35 +45,30 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
     still = analysis.media.still
     own = [segment for segment in analysis.segments if segment.person == person.id]
     segments = tuple(segment.id for segment in flagged_segments((person,), own))
-    flagged = bool(segments)
+    look = person.second_look
     if person.probability is None:
-        strength = gettext("not judged")
+        phrase = gettext("not judged")
+    elif segments:
+        phrase = strength(analysis, person.probability).phrase
     else:
-        strength = (
-            verbal_scale.strength(analysis, person.probability).phrase if flagged else gettext("not flagged")
-        )
+        phrase = gettext("not flagged")
     return PersonView(
         name=gettext("Person %(id)s", id=person.id),
         screen_time=timecode(person.screen_time),
         usable_frames=formatting.grouped(person.usable_frames),
         figure=formatting.probability(person.probability),
-        strength=strength,
+        strength=phrase,
         position=formatting.box(person.median_box),
         segments=segments,
         second_look="" if still else second_look(person),
-        answered=person.second_look is not None,
-        altered=_answer(person, "altered"),
-        synthesised=_answer(person, "synthesised"),
-        kind=str(kind_of(person.second_look) or "") if flagged else "",
+        answered=look is not None,
+        altered=formatting.probability(look.altered if look else None),
+        synthesised=formatting.probability(look.synthesised if look else None),
+        kind=str(kind_of(look) or "") if segments else "",
     )
 
 
-def _answer(person: Person, question: str) -> str:
-    """The figure for one of the second look's two questions; blank without a second look."""
-    return formatting.probability(getattr(person.second_look, question) if person.second_look else None)
-
-
-_ROOM = 2.0  # side of what a report shows of a photo around a face, in sizes of the face
+_ROOM = 2.0  # width of the part of a photo that a report shows, in widths of the face
 
 
 @dataclass(frozen=True)
@@ -229,30 +223,23 @@ def _figures(
 ) -> tuple[Fact, ...]:
     """List the figures of a segment; ``words`` is its strength."""
     still = analysis.media.still
+    name = gettext("Probability") if still else gettext("Mean probability")
     facts = [
         Fact(gettext("In words"), words),
-        Fact(
-            gettext("Probability") if still else gettext("Mean probability"),
-            formatting.probability(segment.confidence),
-        ),
+        Fact(name, formatting.probability(segment.confidence)),
     ]
     if interval is not None:
         facts.append(Fact(gettext("Interval"), _ends(interval), _made_from(interval)))
-    if not still:
-        if segment.peaks:
-            highest = max(peak.probability for peak in segment.peaks)
-            facts.append(
-                Fact(
-                    gettext("Peak probability"),
-                    formatting.probability(highest),
-                    gettext("highest frame pictured"),
-                )
-            )
-        facts.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
-        facts.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
-        if (offset := formatting.player_offset(analysis.media)) is not None:
-            span = time_span(segment.start + offset, segment.end + offset)
-            facts.append(Fact(gettext("On a player's clock"), span))
+    if still:
+        return tuple(facts)
+    if segment.peaks:
+        highest = formatting.probability(max(peak.probability for peak in segment.peaks))
+        facts.append(Fact(gettext("Peak probability"), highest, gettext("highest frame pictured")))
+    facts.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
+    facts.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
+    if (offset := formatting.player_offset(analysis.media)) is not None:
+        span = time_span(segment.start + offset, segment.end + offset)
+        facts.append(Fact(gettext("On a player's clock"), span))
     return tuple(facts)
 
 
@@ -295,13 +282,13 @@ def _around(peak: Peak, whole: Box) -> tuple[float, float, float, float]:
     return left / width, top / height, (right - left) / width, (bottom - top) / height
 
 
-def _near(
-    near: CloseUp, caption: str, part: tuple[float, float, float, float], folder: Path
+def _pictures(
+    source: Peak | CloseUp, caption: str, part: tuple[float, float, float, float] | None, folder: Path
 ) -> tuple[ShownPicture, ShownPicture, ShownPicture]:
     return (
-        find_picture(folder, near.frame, gettext("Frame, %(what)s", what=caption), part),
-        find_picture(folder, near.overlay, gettext("Frame with heatmap, %(what)s", what=caption), part),
-        find_picture(folder, near.map, gettext("Heatmap alone, %(what)s", what=caption), part),
+        find_picture(folder, source.frame, gettext("Frame, %(what)s", what=caption), part),
+        find_picture(folder, source.overlay, gettext("Frame with heatmap, %(what)s", what=caption), part),
+        find_picture(folder, source.map, gettext("Heatmap alone, %(what)s", what=caption), part),
     )
 
 
@@ -317,7 +304,11 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
     if media.still:
         caption = gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person)
         part = _around(peak, (0, 0, media.width, media.height))
-    near = _near(peak.close_up, caption, _around(peak, peak.close_up.part), folder) if peak.close_up else None
+    near = None
+    if peak.close_up:
+        near = _pictures(peak.close_up, caption, _around(peak, peak.close_up.part), folder)
+    frame, overlay, heatmap = _pictures(peak, caption, part, folder)
+    area = shown(check.area, ".0%")
     return PeakView(
         number=index,
         time=timecode(peak.time),
@@ -326,31 +317,23 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         score=formatting.probability(peak.probability),
         heat=shown(peak.heat, ".2f"),
         position=formatting.box(peak.box),
-        frame=find_picture(folder, peak.frame, gettext("Frame, %(what)s", what=caption), part),
-        overlay=find_picture(
-            folder, peak.overlay, gettext("Frame with heatmap, %(what)s", what=caption), part
-        ),
-        map=find_picture(folder, peak.map, gettext("Heatmap alone, %(what)s", what=caption), part),
+        frame=frame,
+        overlay=overlay,
+        map=heatmap,
         near=near,
         confirmed=is_confirmed(check),
         effect=check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
-        check=_check_rows(check),
-    )
-
-
-def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
-    """Return the rows of the heatmap's check: hidden area, probability, change of the logit."""
-    area = shown(check.area, ".0%")
-    return (
-        (gettext("Nothing"), formatting.probability(check.probability), "–"),
-        (
-            gettext("Hottest %(area)s", area=area),
-            formatting.probability(check.hidden_highlight),
-            formatting.signed(-check.drop_highlight),
-        ),
-        (
-            gettext("Random %(area)s", area=area),
-            formatting.probability(check.hidden_random),
-            formatting.signed(-check.drop_random),
+        check=(
+            (gettext("Nothing"), formatting.probability(check.probability), "–"),
+            (
+                gettext("Hottest %(area)s", area=area),
+                formatting.probability(check.hidden_highlight),
+                formatting.signed(-check.drop_highlight),
+            ),
+            (
+                gettext("Random %(area)s", area=area),
+                formatting.probability(check.hidden_random),
+                formatting.signed(-check.drop_random),
+            ),
         ),
     )
