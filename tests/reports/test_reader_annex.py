@@ -16,7 +16,7 @@ from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 
 
-def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
+def test_photographs_and_videos_have_their_own_texts() -> None:
     shipped: Model = load_model().card.fused.as_model()
     videos, photos = (reader_view_of_model(shipped, still) for still in (False, True))
     assert all(" clips" in error.words for error in videos.errors)
@@ -24,7 +24,7 @@ def test_photographs_are_told_of_photographs_and_videos_of_videos() -> None:
     assert [error.filled for error in videos.errors] != [error.filled for error in photos.errors]
 
 
-def test_of_the_step_and_the_whole_program_the_higher_rate_stands_there() -> None:
+def test_the_higher_rate_of_networks_and_program_is_shown() -> None:
     model = load_model().card.fused.as_model()
     false_alarms, misses = reader_view_of_model(model, still=False).errors
     by = {(rate.data, rate.figure): rate for rate in model.rates if rate.unit == "clips"}
@@ -38,7 +38,7 @@ def test_of_the_step_and_the_whole_program_the_higher_rate_stands_there() -> Non
     assert f"measured: {missed[program]} of 62 clips" in misses.words and misses.filled == 35
 
 
-def test_what_was_not_measured_of_photographs_is_that_of_videos() -> None:
+def test_figures_not_measured_on_photographs_come_from_videos() -> None:
     measured = Rate(
         figure="false positive rate", data="clips", value=0.02, interval="none", items=64, unit="clips"
     )
@@ -48,7 +48,7 @@ def test_what_was_not_measured_of_photographs_is_that_of_videos() -> None:
         assert false_alarms.filled == 2 and "not measured" in misses.words
 
 
-def test_rates_that_other_parameters_gave_are_none_of_this_decision(tmp_path: Path) -> None:
+def test_rates_do_not_apply_to_other_parameters(tmp_path: Path) -> None:
     made = build(tmp_path, kept=False)
     model = load_model().card.fused.as_model()
     shipped = made.model_copy(update={"model": model, "parameters": Parameters()})
@@ -68,7 +68,7 @@ def test_rates_that_other_parameters_gave_are_none_of_this_decision(tmp_path: Pa
     assert view.reader.apart in annex and "Each square" not in annex and "of 100, measured" not in annex
 
 
-def test_rates_of_photographs_of_one_person_are_told_as_such_where_several_faces_were_judged(
+def test_rates_of_one_person_are_marked_if_several_faces_were_judged(
     tmp_path: Path,
 ) -> None:
     model = load_model().card.fused.as_model()
@@ -94,7 +94,7 @@ def test_rates_of_photographs_of_one_person_are_told_as_such_where_several_faces
     assert "2 Gesichter" in several.reader.one_person and "of 100" not in several.reader.one_person
 
 
-def test_parameters_of_what_was_not_used_or_not_there_yet_are_as_measured(tmp_path: Path) -> None:
+def test_unused_and_newer_parameters_count_as_measured(tmp_path: Path) -> None:
     made = build(tmp_path, kept=False)
     alone = made.model_copy(update={"model": load_model().card.alone.as_model(), "parameters": Parameters()})
     assert not_as_measured(with_parameters(alone, second_look=0)) == []
@@ -112,7 +112,7 @@ def with_parameters(analysis: Analysis, **changed: object) -> Analysis:
     return analysis.model_copy(update={"parameters": parameters})
 
 
-def test_what_the_model_learnt_from_tells_no_error_rates() -> None:
+def test_rates_on_training_data_are_not_shown() -> None:
     learnt = Rate(
         figure="false positive rate",
         data="crops",

@@ -99,7 +99,7 @@ def test_pictures_outside_the_folder_are_refused(tmp_path: Path, path: str, fiel
         report_view(hostile, folder)
 
 
-def test_missing_and_unkept_pictures_are_said_to_be_missing(tmp_path: Path) -> None:
+def test_missing_pictures_are_reported(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, peaks=1)
     (tmp_path / "overlays" / "A1-1.png").unlink()
     peak = report_view(analysis, tmp_path).segments[0].peaks[0]

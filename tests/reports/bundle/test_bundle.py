@@ -62,7 +62,7 @@ def bundle(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_written(bundle: Path, tmp_path: Path) -> None:
+def test_written_annotation_files(bundle: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         names = archive.namelist()
         assert names == [
@@ -101,7 +101,7 @@ def test_the_same_files_make_the_same_bytes(bundle: Path, tmp_path: Path) -> Non
     assert again.read_bytes() == bundle.read_bytes()
 
 
-def test_a_bundle_as_it_was_made_gives_its_annotations(bundle: Path) -> None:
+def test_annotations_are_read_from_an_unchanged_bundle(bundle: Path) -> None:
     assert is_zip(bundle) and annotations_in(bundle)[0] == annotations()
 
 
@@ -122,7 +122,7 @@ def refusal(bundle: Path) -> str:
     return str(problem.value)
 
 
-def test_a_bundle_of_before_gives_its_annotations(bundle: Path) -> None:
+def test_annotations_are_read_from_a_bundle_of_an_older_version(bundle: Path) -> None:
     def older(content: dict[str, bytes]) -> None:
         manifest = json.loads(content["manifest.json"])
         del content["manifest.sha256"]
@@ -139,14 +139,14 @@ def test_a_bundle_of_before_gives_its_annotations(bundle: Path) -> None:
     assert annotations_in(remade(bundle, older))[0] == annotations()
 
 
-def test_unpacked_and_packed_again_it_is_the_same(bundle: Path) -> None:
+def test_a_repacked_bundle_is_accepted(bundle: Path) -> None:
     def with_folder(content: dict[str, bytes]) -> None:
         content["overlays/"] = b""
 
     assert annotations_in(remade(bundle, with_folder))[0] == annotations()
 
 
-def test_every_file_that_is_not_as_it_was_is_named(bundle: Path) -> None:
+def test_every_changed_file_is_named(bundle: Path) -> None:
     def change(content: dict[str, bytes]) -> None:
         content["index.html"] = content["index.html"].replace(b"html", b"lmth", 1)
         content["analysis.json"] += b" "
@@ -159,13 +159,13 @@ def test_every_file_that_is_not_as_it_was_is_named(bundle: Path) -> None:
     )
 
 
-def test_many_of_them_are_counted(bundle: Path) -> None:
+def test_many_outside_persons_are_counted(bundle: Path) -> None:
     assert "and 28 more" in refusal(
         remade(bundle, lambda content: content.update({f"{n:02}.txt": b"" for n in range(40)}))
     )
 
 
-def test_without_manifest_or_annotations_it_is_none(bundle: Path, tmp_path: Path) -> None:
+def test_a_zip_without_manifest_or_annotations_is_no_bundle(bundle: Path, tmp_path: Path) -> None:
     assert "no manifest.json" in refusal(
         remade(bundle, lambda content: content.pop("manifest.json") and None)
     )
@@ -178,12 +178,12 @@ def test_without_manifest_or_annotations_it_is_none(bundle: Path, tmp_path: Path
 @pytest.mark.parametrize(
     "text", [b"", b"[]", b"{}", b'{"bundle_version": "1.0", "files": [{}]}', b"[" * 99_999]
 )
-def test_a_manifest_that_is_none(bundle: Path, text: bytes) -> None:
+def test_invalid_manifests_are_refused(bundle: Path, text: bytes) -> None:
     reason = refusal(remade(bundle, lambda content: content.update({"manifest.json": text})))
     assert "no manifest.json of Reelproof" in reason or "malformed" in reason
 
 
-def test_a_newer_bundle_is_left_to_a_newer_reelproof(bundle: Path) -> None:
+def test_a_bundle_of_a_newer_version_is_refused(bundle: Path) -> None:
     newer = json.dumps({"manifest_version": "3.0", "files": []}).encode()
     assert "Update Reelproof" in refusal(
         remade(bundle, lambda content: content.update({"manifest.json": newer}))
@@ -204,7 +204,7 @@ def test_annotations_changed_inside_a_consistent_bundle(bundle: Path, tmp_path: 
 @pytest.mark.parametrize(
     "name", ["../out.txt", "/etc/passwd", "a/../../b", "..\\out.txt", "C:out.txt", "over\\lays"]
 )
-def test_names_that_lead_out_are_refused(bundle: Path, name: str) -> None:
+def test_names_leading_out_of_the_folder_are_refused(bundle: Path, name: str) -> None:
     assert "outside itself" in refusal(remade(bundle, lambda content: content.update({name: b"x"})))
 
 
@@ -214,7 +214,7 @@ def test_two_files_of_one_name_are_refused(bundle: Path) -> None:
     assert "index.html twice" in refusal(bundle)
 
 
-def test_what_swells_beyond_measure_is_refused_unread(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_bombs_are_refused_unread(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = remade(bundle, lambda content: content.update({"bomb.txt": bytes(30_000_000)}))
     monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was read"))
     with zipfile.ZipFile(bomb, "a") as archive:
@@ -223,9 +223,7 @@ def test_what_swells_beyond_measure_is_refused_unread(bundle: Path, monkeypatch:
     assert "far more than fits" in refusal(bomb)
 
 
-def test_what_unpacks_to_more_than_a_bundle_holds_is_refused_unread(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_oversized_bundles_are_refused_unread(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Below the ratio, and still work for many seconds."""
     text = b"".join(b"%07d" % number for number in range(300_000))
     swollen = remade(bundle, lambda content: content.update({"long.txt": text}))
@@ -235,7 +233,7 @@ def test_what_unpacks_to_more_than_a_bundle_holds_is_refused_unread(
     assert "far more than fits" in refusal(swollen)
 
 
-def test_lies_about_sizes_are_found_out(bundle: Path) -> None:
+def test_wrong_sizes_are_detected(bundle: Path) -> None:
     """The central directory says less than there is: no more than it says is read."""
     data = bytearray(remade(bundle, lambda content: None).read_bytes())
     at = data.rindex(b"PK\x01\x02", 0, data.rindex(b"index.html"))
@@ -256,7 +254,7 @@ def test_too_many_files_and_passwords_are_refused(bundle: Path) -> None:
     )
 
 
-def test_a_file_packed_again_by_lzma_and_damaged_is_said_to_be_damaged(tmp_path: Path) -> None:
+def test_a_damaged_file_recompressed_with_lzma_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "bundle.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("data.json", bytes(range(256)) * 40)
@@ -269,11 +267,11 @@ def test_a_file_packed_again_by_lzma_and_damaged_is_said_to_be_damaged(tmp_path:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
-def test_half_a_zip_is_said_to_be_damaged(bundle: Path, share: float) -> None:
+def test_a_truncated_zip_is_reported_as_damaged(bundle: Path, share: float) -> None:
     data = bundle.read_bytes()
     bundle.write_bytes(data[: int(len(data) * share)])
     assert "damaged" in refusal(bundle)
 
 
-def test_what_is_no_zip() -> None:
+def test_files_that_are_no_zip_are_refused() -> None:
     assert not is_zip(Path(__file__))

@@ -58,7 +58,7 @@ def test_the_manifest_has_a_sum_of_its_own(written: Written) -> None:
     assert (written.folder / "manifest.sha256").read_text() == expected
 
 
-def test_case_and_custody_are_in_it(tmp_path: Path) -> None:
+def test_the_report_contains_case_and_custody(tmp_path: Path) -> None:
     manifest = new_manifest(
         build(tmp_path, segments=0), "bundle", made="2026-11-20T15:00:00.000Z", analysis_id="x"
     )
@@ -83,7 +83,7 @@ def older(**changes: object) -> bytes:
     return json.dumps(values | changes).encode()
 
 
-def test_manifests_of_before_are_read() -> None:
+def test_older_manifests_are_read() -> None:
     manifest = read_manifest(older())
     assert manifest.made == "2025-11-20T08:41:02Z" and manifest.software == {"reelproof": "0.1.0"}
     assert manifest.files[0].path == "analysis.json" and manifest.contents == "result"
@@ -106,12 +106,12 @@ def test_manifests_of_before_are_read() -> None:
         (older(files=[{"path": "a", "bytes": 1, "sha256": "0" * 64}] * 2), "lists a file twice"),
     ],
 )
-def test_what_is_no_manifest(text: bytes, reason: str) -> None:
+def test_files_that_are_no_manifest_are_refused(text: bytes, reason: str) -> None:
     with pytest.raises(ManifestError, match=reason):
         read_manifest(text)
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "report.html"
     write_atomically(target, b"old")
 

@@ -50,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["missing", "text", "other"])
-def test_what_is_no_analysis(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_analyses_are_refused(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "analysis.json"
     if kind != "missing":
         path.write_bytes({"text": b"{", "other": b'{"verdict": "real"}'}[kind])
@@ -83,7 +83,7 @@ def test_no_part_of_a_result_is_overwritten(
     assert main(["export", str(result), "--format", "csv", "--out", str(result.parent / "mine.csv")]) == 0
 
 
-def test_a_place_that_cannot_hold_it(
+def test_an_unwritable_destination_is_refused(
     result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "folder" in refused(capsys, str(result), "--format", "csv", "--out", str(tmp_path))
@@ -93,7 +93,7 @@ def test_a_place_that_cannot_hold_it(
     assert "no such folder" in refused(capsys, str(result), "--format", "csv", "--out", str(nowhere))
 
 
-def test_what_fails_leaves_an_earlier_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_export_keeps_the_earlier_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = build(tmp_path, kind=MediaKind.IMAGE, segments=1)
     (tmp_path / "analysis.json").write_text(photo.to_json(), "utf-8")
     out = tmp_path / "x.edl"

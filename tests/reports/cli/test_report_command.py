@@ -78,7 +78,7 @@ def unpacked(tmp_path: Path) -> Path:
     return tmp_path / "unpacked"
 
 
-def test_an_unpacked_bundle_is_not_written_over(
+def test_an_unpacked_bundle_is_not_overwritten(
     unpacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = {path: path.read_bytes() for path in unpacked.rglob("*") if path.is_file()}
@@ -92,7 +92,7 @@ def test_an_unpacked_bundle_is_not_written_over(
     assert there == {path: path.read_bytes() for path in unpacked.rglob("*") if path.is_file()}
 
 
-def test_what_reviewers_said_in_a_bundle_is_in_the_report_rendered_from_it(
+def test_annotations_of_a_bundle_are_in_its_report(
     unpacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, said = tmp_path / "out", unpacked / "annotations.json"
@@ -136,7 +136,7 @@ def test_render_puts_nothing_among_other_things(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_is_one_line(
+def test_stopping_prints_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
     def stopped(_options: argparse.Namespace) -> None:
@@ -178,7 +178,7 @@ def test_bad_input_is_one_line_and_exit_2(
 
 
 @pytest.mark.fresh
-def test_commands_are_imported_where_ctrl_c_is_told_and_without_what_renders() -> None:
+def test_commands_are_imported_lazily() -> None:
     code = """
 import sys, reports.cli.main as main
 early = [name for name in sys.modules if name.startswith(("reports.cli.", "numpy", "pydantic."))]

@@ -53,7 +53,7 @@ REGION = Region(
         ((), (REGION,), "One face differs from the reference", "faces differ"),
     ],
 )
-def test_only_what_was_compared_is_said_to_be_the_same(
+def test_only_compared_pictures_count_as_identical(
     tmp_path: Path, without: tuple[str, ...], regions: tuple[Region, ...], title: str, outcome: str
 ) -> None:
     made = comparison_of(tmp_path, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64), without=without)
@@ -62,7 +62,7 @@ def test_only_what_was_compared_is_said_to_be_the_same(
     assert view.faces_compared == ("persons" not in without)
 
 
-def test_what_the_exhibit_leaves_out_of_the_reference_is_no_difference(tmp_path: Path) -> None:
+def test_omitted_parts_of_the_reference_are_no_difference(tmp_path: Path) -> None:
     made = comparison_of(tmp_path, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64), without=("segments",))
     left_out = made.gaps[0].model_copy(update={"file": "reference"})
     assert made.model_copy(update={"gaps": (left_out,)}).outcome == "no difference"
@@ -101,6 +101,8 @@ def test_a_frame_is_drawn_until_the_next_one(tmp_path: Path) -> None:
         ((1.58, 0.0, 320.0, 180.0), 0.1, "99.5% of its picture"),
     ],
 )
-def test_what_is_cut_off(tmp_path: Path, crop: tuple[float, ...], uncertainty: float, words: str) -> None:
+def test_truncated_files_are_reported(
+    tmp_path: Path, crop: tuple[float, ...], uncertainty: float, words: str
+) -> None:
     facts = {fact.name: fact for fact in view_of(tmp_path, crop=crop, uncertainty=uncertainty).transform}
     assert facts["Part of the reference shown"].value == words

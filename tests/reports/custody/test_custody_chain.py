@@ -51,7 +51,7 @@ def test_a_changed_entry_is_named(change):
     assert all("Entry 4 " in p or "exhibit" in p for p in problems)
 
 
-def test_a_changed_entry_with_its_hash_made_anew_breaks_the_chain_and_has_no_mac():
+def test_a_changed_entry_with_a_new_hash_breaks_the_chain_and_lacks_a_mac():
     entries = log()
     changed = entries[3].model_copy(update={"actor": "x"})
     entries[3] = changed.model_copy(update={"sha256": custody_format.entry_sha256(to_json(changed))})
@@ -109,7 +109,7 @@ def test_an_inserted_entry_is_found():
     )
 
 
-def test_a_log_written_anew_has_no_mac_and_does_not_fit_an_earlier_export():
+def test_a_rewritten_log_lacks_macs_and_contradicts_an_earlier_export():
     entries = log()
     forged = rewritten([e.model_copy(update={"actor": "nobody"}) for e in entries], b"guessed")
     assert found(forged, key=None) == []
@@ -125,13 +125,13 @@ def test_a_log_written_anew_has_no_mac_and_does_not_fit_an_earlier_export():
     assert any(p.startswith("Entry 10 is not the last one as friday.json knew it") for p in problems)
 
 
-def test_a_start_written_with_another_key_is_one_line():
+def test_entries_with_an_earlier_key_are_one_problem():
     entries = log()
     old = [entry.model_copy(update={"mac": "0" * 64}) for entry in entries[:6]]
     assert found(old + entries[6:]) == ["What stands before entry 7 was not written with this log's key."]
 
 
-def test_a_clock_that_was_set_back_is_noted_and_is_no_problem():
+def test_a_clock_that_was_set_back_is_a_note_not_a_problem():
     entries = rewritten(
         [
             each.model_copy(update={"made": made})
@@ -173,6 +173,6 @@ def test_an_entry_about_no_exhibit_follows_none_about_one() -> None:
 @pytest.mark.parametrize(
     "details", [{"share": 0.5}, {"ok": True}, {"list": []}, {"Name": "x"}, {"n": 2**53}, {"x": "y" * 4001}]
 )
-def test_details_are_flat_and_alike_in_every_language(details):
+def test_case_details_are_flat_and_the_same_in_every_language(details):
     with pytest.raises(ValidationError):
         entry_body(START, "x", "view", details=details)

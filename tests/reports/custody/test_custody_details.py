@@ -11,7 +11,7 @@ def test_every_case_detail_is_among_the_names_that_are_translated() -> None:
     assert {name.replace("_", " ") for name in CaseDetails.model_fields} <= set(NAMES)
 
 
-def test_reviewers_are_told_by_their_names() -> None:
+def test_reviewers_are_shown_by_name() -> None:
     details = {"case": 4, "first": "ada", "second": "ben", "named": "2 3 0 judgements"}
     assert dict(details_in_words(details)) == {"case": "4", "first": "ada", "second": "ben"}
     with translation.speaking("de"):

@@ -39,7 +39,7 @@ def test_an_export_checks_by_itself_and_reads_back(exhibit):
     assert list(export.entries) == [each for each in log() if exhibit in (None, each.exhibit)]
 
 
-def test_a_cut_tail_shows_against_an_earlier_export_only():
+def test_removed_last_entries_show_only_against_an_earlier_export():
     entries = log()
     held = [("friday.json", read_export(exported(entries, A)))]
     assert found(entries[:7]) == []
@@ -56,7 +56,7 @@ def test_a_later_log_fits_an_earlier_export():
     assert found(entries, earlier=held) == []
 
 
-def test_a_mac_that_was_changed_in_an_export_shows_against_the_log():
+def test_a_changed_mac_in_an_export_contradicts_the_log():
     entries = log()
     document = json.loads(exported(entries, A))
     document["entries"][0]["mac"] = "0" * 64
@@ -83,7 +83,7 @@ def test_a_moment_is_one_of_the_calendar():
     ]
 
 
-def test_an_entry_taken_out_of_an_export_shows_against_the_log():
+def test_an_entry_removed_from_an_export_contradicts_the_log():
     entries = log()
     document = json.loads(exported(entries, A))
     del document["entries"][-2:]
@@ -93,7 +93,7 @@ def test_an_entry_taken_out_of_an_export_shows_against_the_log():
     assert [p for p in problems if "friday.json does not hold entry" in p] == problems != []
 
 
-def test_exports_are_compared():
+def test_exports_are_compared_with_the_log():
     entries = log((*ABOUT, A, B, A))
     earlier, later = exported(entries[:10], A), exported(entries, A)
     assert compare_exports(earlier, later) == []
@@ -173,7 +173,7 @@ def test_other_files_are_refused_in_words(text, words):
     assert words in problem
 
 
-def test_what_an_entry_lacks_is_said():
+def test_missing_fields_of_an_entry_are_named():
     document = json.loads(exported(log(), A))
     del document["entries"][1]["actor"]
     assert check_export(json.dumps(document).encode()) == ["Entry 4 cannot be read: its actor is missing."]

@@ -17,7 +17,7 @@ from reports.language import translation
 from reports.language.formatting import in_utc, in_zone
 
 
-def test_none_is_said_to_be_none() -> None:
+def test_an_empty_photo_states_that_no_face_was_found() -> None:
     view = custody_view(None, EXHIBIT_SHA256)
     assert view.summary[0].startswith("No log is available.") and not view.rows and not view.problems
 
@@ -39,13 +39,13 @@ def test_entries_count_and_head() -> None:
     ("actor", "named"),
     [("local user", "Benutzer vor Ort"), ("somebody not signed in", "nicht angemeldet"), ("model", "model")],
 )
-def test_names_that_reelproof_gives_are_in_the_readers_language(actor: str, named: str) -> None:
+def test_names_assigned_by_reelproof_are_translated(actor: str, named: str) -> None:
     with translation.speaking("de"):
         view = translation.translated_view(custody_view(exported_log(actor=actor), EXHIBIT_SHA256))
     assert view.rows[0].actor == named
 
 
-def test_details_are_in_the_readers_language_but_for_what_somebody_wrote() -> None:
+def test_details_are_translated_except_free_text() -> None:
     details = {"case number": "high", "priority": "high", "kept file": "", "reelproof": "1.0"}
     with translation.speaking("es"):
         view = translation.translated_view(custody_view(exported_log(**details), EXHIBIT_SHA256))
@@ -65,7 +65,7 @@ def test_moments_are_written_as_elsewhere_in_the_report(code: str, day: str) -> 
     assert f"{day}08:00:00.000" in view.notes[0] and f"{day}09:00:03.000" in view.notes[0]
 
 
-def test_a_changed_log_is_shown_with_what_is_wrong() -> None:
+def test_a_changed_log_is_shown_with_its_problems() -> None:
     document = json.loads(exported_log())
     document["entries"][1]["actor"] = "Someone else"
     view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
@@ -76,7 +76,7 @@ def test_a_changed_log_is_shown_with_what_is_wrong() -> None:
     assert "The log is about another exhibit." in other.problems and not other.rows
 
 
-def test_times_that_run_backwards_are_told_of() -> None:
+def test_times_running_backwards_are_mentioned() -> None:
     assert custody_view(exported_log(), EXHIBIT_SHA256).notes == ()
     document = json.loads(exported_log(count=61)) | {"exported": "2015-01-01T00:00:00.000Z"}
     view = custody_view(json.dumps(document).encode(), EXHIBIT_SHA256)
@@ -88,7 +88,7 @@ def test_times_that_run_backwards_are_told_of() -> None:
     assert view.notes[1].startswith("According to the log it was exported on 2015-01-01 00:00:00.000, before")
 
 
-def test_a_long_log_is_cut_and_says_so() -> None:
+def test_a_long_log_is_shortened_with_a_note() -> None:
     view = custody_view(exported_log(count=MOST_ROWS + 5), EXHIBIT_SHA256)
     assert len(view.rows) == MOST_ROWS and view.rows[-1].number == f"{MOST_ROWS + 5}"
     assert "enclosed custody.json contains all of them" in view.summary[-1]
@@ -156,7 +156,7 @@ def test_case_details_and_custody_log_are_kept_and_printed_again(tmp_path: Path)
         assert document.attachments["custody.json"].get_file().read_bytes() == log.read_bytes()
 
 
-def test_bad_details_leave_everything_as_it_was(
+def test_invalid_case_details_change_nothing(
     written: Written, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = folder(written, tmp_path / "case")

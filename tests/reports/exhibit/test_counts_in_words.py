@@ -22,7 +22,7 @@ def photo(folder: Path, **stability: float) -> Analysis:
     return with_stability(made, **stability)
 
 
-def test_averaged_are_the_odds_of_those_on_whom_views_agree(tmp_path: Path) -> None:
+def test_odds_are_averaged_over_faces_on_which_views_agree(tmp_path: Path) -> None:
     assert "averaged over its 3 judged faces, " in procedure(photo(tmp_path))
     words = procedure(photo(tmp_path, B=0.6))
     assert "averaged over those 2 of its 3 judged faces on which the views agree, " in words

@@ -60,12 +60,12 @@ def test_a_file_without_statements_proves_nothing(
     assert (view.rest == "4 further declarations in analysis.json.") is (len(declarations) == 12)
 
 
-def test_an_older_analysis_says_that_none_were_looked_for(tmp_path: Path) -> None:
+def test_an_older_analysis_states_that_declarations_were_not_searched(tmp_path: Path) -> None:
     assert "did not look for declarations" in page(build(tmp_path, kept=False), tmp_path)
 
 
 @pytest.mark.parametrize(("language", "both"), [("en", "and"), ("de", "und"), ("es", "y")])
-def test_what_joins_two_is_told_in_the_reports_language(tmp_path: Path, language: str, both: str) -> None:
+def test_joined_names_are_translated(tmp_path: Path, language: str, both: str) -> None:
     """The tags of a camera, in each place that names it, and the qualities of two tables."""
     camera = GENERATED.model_copy(
         update={
@@ -110,9 +110,7 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
         ("file", "file"),
     ],
 )
-def test_where_it_stands_is_told_in_german_and_its_name_as_it_is(
-    tmp_path: Path, source: str, told: str
-) -> None:
+def test_places_of_declarations_are_translated(tmp_path: Path, source: str, told: str) -> None:
     analysis = declaring(tmp_path, GENERATED.model_copy(update={"source": source}))
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).declared
     assert view.rows[0].source == told

@@ -19,7 +19,7 @@ from reports.inputs.input_files import ExhibitCheck, check_exhibit
 from reports.report_view import report_view
 
 
-def test_facts_are_told(tmp_path: Path) -> None:
+def test_metadata_facts_are_listed(tmp_path: Path) -> None:
     text = page(detailed(tmp_path), tmp_path)
     for wanted in (
         "High, level 3.1",
@@ -41,7 +41,7 @@ def test_facts_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["nonsense", "1/0"])
-def test_fractions_that_are_none_are_shown_as_they_are(tmp_path: Path, text: str) -> None:
+def test_invalid_fractions_are_shown_unchanged(tmp_path: Path, text: str) -> None:
     analysis = detailed(tmp_path)
     details = analysis.media.details
     assert details is not None and details.picture is not None
@@ -95,12 +95,12 @@ def test_a_level_is_written_as_its_standard_does(
     assert [fact.value for fact in shown.encoding if fact.name == "Codec profile"] == [words]
 
 
-def test_tags_are_text_and_never_markup(tmp_path: Path) -> None:
+def test_tags_are_escaped(tmp_path: Path) -> None:
     text = page(detailed(tmp_path), tmp_path)
     assert "<script>alert" not in text and "&lt;script&gt;" in text
 
 
-def test_an_older_analysis_says_that_nothing_was_recorded(tmp_path: Path) -> None:
+def test_an_older_analysis_states_that_nothing_was_recorded(tmp_path: Path) -> None:
     text = page(build(tmp_path, kept=False), tmp_path)
     assert "made with an earlier version" in text
     assert "Points to check" not in text
@@ -129,7 +129,7 @@ def test_credentials_in_one_line(found: Credentials | None, said: str) -> None:
     assert short(found) == said
 
 
-def test_broken_credentials_are_told_in_full(tmp_path: Path) -> None:
+def test_broken_credentials_are_described(tmp_path: Path) -> None:
     broken = Credentials(
         checked=True,
         found=True,
@@ -142,7 +142,7 @@ def test_broken_credentials_are_told_in_full(tmp_path: Path) -> None:
     assert "assertion.dataHash.mismatch" in text and "Test Camera" in text and "c2pa.created" in text
 
 
-def test_the_exhibit_measured_again(tmp_path: Path) -> None:
+def test_the_exhibit_is_hashed_again(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     now = check_exhibit(tmp_path / "a")
     assert now.fits(hashlib.sha256(b"abc").hexdigest(), 3)

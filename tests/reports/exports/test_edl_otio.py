@@ -53,7 +53,7 @@ def assert_times(found: Any, start: float, end: float, rate: Fraction) -> None:
 
 @pytest.mark.parametrize("rate", [*RATES, "15/1", "25/2", "120/1", "240000/1001", "18/1"])
 @pytest.mark.parametrize("variable", [False, True])
-def test_an_edl_comes_back(tmp_path: Path, rate: str, variable: bool) -> None:
+def test_an_edl_is_read_back_unchanged(tmp_path: Path, rate: str, variable: bool) -> None:
     analysis = with_media(
         build(tmp_path, persons=2, segments=9, duration=9000.0, kept=False, count=1),
         frame_rate=rate,
@@ -82,7 +82,7 @@ def test_one_scored_frame_is_counted_in_the_singular(tmp_path: Path, frames: int
 
 @pytest.mark.parametrize("rate", [*RATES, "15/1", "25/2", "120/1", "240000/1001", "18/1", "17/1"])
 @pytest.mark.parametrize("variable", [False, True])
-def test_an_otio_comes_back(tmp_path: Path, rate: str, variable: bool) -> None:
+def test_an_otio_is_read_back_unchanged(tmp_path: Path, rate: str, variable: bool) -> None:
     analysis = with_media(
         build(tmp_path, persons=2, segments=9, duration=9000.0, kept=False, count=1),
         frame_rate=rate,
@@ -174,7 +174,7 @@ def test_the_record_side_runs_on_from_one_hour(tmp_path: Path) -> None:
         ("fast", None),
     ],
 )
-def test_which_timecode_counts_a_constant_rate(stated: str, expected: Fraction | None) -> None:
+def test_timecode_rates_for_constant_rates(stated: str, expected: Fraction | None) -> None:
     media = media_at(stated, frames_decoded=1500, duration=60.0)
     grid = timecode_grid(media)
     assert grid.rate == (expected or 25)  # 1500 frames in a minute
@@ -186,7 +186,7 @@ def test_which_timecode_counts_a_constant_rate(stated: str, expected: Fraction |
     ("average", "expected"), [("2983/100", 30), ("30/1", 30), ("3002/100", 30), ("248/10", 25), ("7/1", 24),
                               ("5993/100", 60), ("140/1", 60)]
 )  # fmt: skip
-def test_a_variable_rate_is_counted_by_a_clock(average: str, expected: int) -> None:
+def test_variable_rates_use_a_constant_clock(average: str, expected: int) -> None:
     grid = timecode_grid(media_at(average, variable=True))
     assert grid.rate == expected and not grid.drop_frame
     assert "variable" in grid.note and f"{expected} frames a second" in grid.note
@@ -235,7 +235,7 @@ def test_no_name_adds_an_event(tmp_path: Path) -> None:
     assert not set("/ ?#\r\n") & set(clip.media_reference.target_url)  # it stays one relative name
 
 
-def test_what_no_edl_can_hold(tmp_path: Path) -> None:
+def test_segments_that_do_not_fit_an_edl_are_refused(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=1, segments=1, peaks=1, kept=False)
     (segment,) = analysis.segments
     late = segment.model_copy(update={"start": 86_390.0, "end": 86_401.0})

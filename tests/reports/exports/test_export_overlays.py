@@ -38,7 +38,7 @@ def changed(analysis: Analysis, **peak: Any) -> Analysis:
     return analysis.model_copy(update={"segments": (first, *rest)})
 
 
-def test_every_picture_as_it_is_with_what_it_shows(tmp_path: Path) -> None:
+def test_pictures_are_exported_unchanged_with_an_index(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=2, segments=3)
     files, index = zipped(analysis, tmp_path)
     assert len(files) == len(index) == 3 * 3 * 3
@@ -101,7 +101,7 @@ def test_a_stream_that_cannot_seek(tmp_path: Path) -> None:
         assert len(archive.namelist()) == 28 and archive.testzip() is None
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_missing_files_are_reported(tmp_path: Path) -> None:
     analysis = changed(build(tmp_path, persons=1, segments=1), map=None)
     gone = "overlays/A1-1.png"
     (tmp_path / gone).unlink()
@@ -140,14 +140,14 @@ def test_nothing_outside_the_folder_is_taken(tmp_path: Path, path: str) -> None:
         kept_maps(analysis, folder)
 
 
-def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
+def test_files_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, peaks=1)
     (tmp_path / str(analysis.segments[0].peaks[0].overlay)).write_bytes(b"<html>")
     with pytest.raises(PictureError, match="not a PNG"):
         overlays_zip(analysis, tmp_path, io.BytesIO())
 
 
-def test_the_maps_there_are(tmp_path: Path) -> None:
+def test_existing_heatmaps_are_listed(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=1, segments=1)
     (tmp_path / "overlays/A1-2-map.png").unlink()
     assert kept_maps(analysis, tmp_path) == {

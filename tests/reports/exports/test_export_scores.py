@@ -128,7 +128,7 @@ def test_few_scores_or_none(tmp_path: Path, persons: int) -> None:
     assert_whole(from_parquet(scores_parquet(analysis)), analysis)
 
 
-def test_a_number_no_column_holds_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_number_too_large_for_its_column_is_refused(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=1, segments=0, kept=False)
     vast = Score(time=0.0, pts=2**80, track=0, box=(0, 0, 1, 1), usable=False)
     person = analysis.persons[0].model_copy(update={"scores": Scores((vast,))})

@@ -51,7 +51,7 @@ def cells(line: str) -> list[str]:
         rest = rest[1:]
 
 
-def test_a_row_a_segment_in_order_of_time(tmp_path: Path) -> None:
+def test_segments_are_rows_sorted_by_time(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=3, segments=7)
     found = rows(segments_csv(analysis))
     assert tuple(found[0]) == SEGMENT_COLUMNS
@@ -134,7 +134,7 @@ def test_numbers_are_not_touched() -> None:
 
 
 @pytest.mark.parametrize(("offset", "ahead"), [(0.8, 0.8), (0.0, 0.0), (None, None)])
-def test_a_time_in_a_player_is_none_where_nobody_recorded_it(
+def test_an_unrecorded_player_time_is_empty(
     tmp_path: Path, offset: float | None, ahead: float | None
 ) -> None:
     built = build(tmp_path, segments=1)
@@ -246,7 +246,7 @@ def test_a_photo_has_a_table_and_no_times(tmp_path: Path) -> None:
         segments_webvtt(analysis)
 
 
-def test_kind_and_answers_are_those_where_somebody_is_flagged(tmp_path: Path) -> None:
+def test_kind_and_answers_come_from_flagged_frames(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=1, segments=1, kept=False)
     inside = Answers(altered=0.99, synthesised=0.9)
     look = SecondLook(

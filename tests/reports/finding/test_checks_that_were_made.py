@@ -47,7 +47,7 @@ def test_versions_are_compared_as_numbers(photo: Analysis) -> None:
     assert made_since(made, "1.9") and made_since(made, "1.6") and not made_since(made, "1.10")
 
 
-def test_rules_that_came_later_are_not_told_of_older_analyses(tmp_path: Path) -> None:
+def test_older_analyses_do_not_mention_newer_rules(tmp_path: Path) -> None:
     video = build(tmp_path, kept=False)
     present = procedure(video)
     assert "joined end to end" in present and "The same applies to a person who reaches" in present
@@ -63,7 +63,9 @@ def test_rules_that_came_later_are_not_told_of_older_analyses(tmp_path: Path) ->
         ("1.23", "was determined from the flagged frames of the person only"),
     ],
 )
-def test_by_what_the_kind_of_manipulation_was_told(tmp_path: Path, version: str, told: str) -> None:
+def test_the_basis_of_the_kind_of_manipulation_depends_on_the_version(
+    tmp_path: Path, version: str, told: str
+) -> None:
     video = build(tmp_path, kept=False).model_copy(update={"schema_version": version})
     assert "kind of manipulation" not in procedure(video)
     assert told in procedure(video.model_copy(update={"kind": ManipulationKind.EDITED}))
@@ -73,7 +75,7 @@ def test_by_what_the_kind_of_manipulation_was_told(tmp_path: Path, version: str,
     ("codec", "raised", "taken_off"),
     [("h264", True, None), ("vp9", False, "in VP9 raises the raw score"), ("hevc", False, "in HEVC raises")],
 )
-def test_what_is_taken_off_for_a_codec_is_said_instead_of_what_is_raised(
+def test_subtraction_for_a_codec_is_stated(
     tmp_path: Path, codec: str, raised: bool, taken_off: str | None
 ) -> None:
     video = of(build(tmp_path, kept=False), looked=True)
@@ -96,7 +98,7 @@ def test_the_shipped_card_s_codecs_are_in_the_analysis() -> None:
 
 
 @pytest.mark.parametrize("kind", list(MediaKind))
-def test_whether_faces_are_covered_was_asked_since_1_21(tmp_path: Path, kind: MediaKind) -> None:
+def test_covered_faces_are_checked_since_1_21(tmp_path: Path, kind: MediaKind) -> None:
     made = build(tmp_path, kind=kind, kept=False)
     before = made.model_copy(update={"schema_version": "1.20"})
     asked = "a small network is certain that"
@@ -109,7 +111,7 @@ def test_whether_faces_are_covered_was_asked_since_1_21(tmp_path: Path, kind: Me
         assert "the visible part is judged" in limits and said in limits and unsaid not in limits
 
 
-def test_frames_after_damage_were_judged_before_they_were_told(tmp_path: Path) -> None:
+def test_older_versions_judged_frames_after_damage(tmp_path: Path) -> None:
     video = build(tmp_path, kept=False)
     damaged = video.media.model_copy(update={"frames_undecodable": 3})
     told = "the version that made this analysis judged them"
@@ -121,7 +123,7 @@ def test_frames_after_damage_were_judged_before_they_were_told(tmp_path: Path) -
         assert ("the state of frames after such parts" in answers["Not examined"]) is said
 
 
-def test_kinds_of_photographs_that_were_looked_for(photo: Analysis) -> None:
+def test_excluded_kinds_of_photographs_are_named(photo: Analysis) -> None:
     every = "too small, unclear, without colour, enlarged from a tiny picture or drawn in flat colours"
     assert f"Faces that are {every} were not judged." in procedure(photo)
     assert "black-and-white and toned pictures, tiny pictures enlarged, drawings in flat" in str(
@@ -141,14 +143,14 @@ def test_kinds_of_photographs_that_were_looked_for(photo: Analysis) -> None:
     assert "too small or too unclear." in verdict_meaning(none.model_copy(update=unjudged))[0]
 
 
-def test_what_a_file_declares_was_read_or_was_not(photo: Analysis) -> None:
+def test_reading_declarations_is_mentioned(photo: Analysis) -> None:
     for declarations, read in ((None, False), ((), True)):
         made = photo.model_copy(update={"declarations": declarations})
         assert procedure(made).startswith("First, what the file declares") is read
         assert ("declaration" in dict(glossary(made, 5))) is read
 
 
-def test_both_questions_were_asked_or_were_not(photo: Analysis, tmp_path: Path) -> None:
+def test_texts_depend_on_the_second_look(photo: Analysis, tmp_path: Path) -> None:
     look = SecondLook(scan=0.5, altered=0.9, synthesised=0.2, stability=None, moments=())
     for looked in (True, False):
         persons = tuple(
@@ -166,13 +168,13 @@ def test_both_questions_were_asked_or_were_not(photo: Analysis, tmp_path: Path) 
         assert ('<th scope="col" class="number">Generated face</th>' in page) is looked
 
 
-def test_of_a_sequence_no_mirror_image_was_scored(photo: Analysis) -> None:
+def test_sequence_networks_score_no_mirror_image(photo: Analysis) -> None:
     assert "its mirror image" in procedure(photo)
     model = photo.model.model_copy(update={"architecture": "efficientnet_lstm"})
     assert "mirror" not in procedure(photo.model_copy(update={"model": model}))
 
 
-def test_without_a_list_nothing_is_said_of_limits_that_do_not_count(photo: Analysis) -> None:
+def test_without_a_list_no_limits_are_mentioned(photo: Analysis) -> None:
     words = "states how many generated photographs were found"
     for limits, told in (((), False), (("Photographs (159 of the sets learnt from): 33 were found.",), True)):
         model = photo.model.model_copy(update={"learnt": (), "limits": limits})

@@ -21,7 +21,7 @@ from reports.report_view import report_view
 @pytest.mark.parametrize(
     ("width", "height", "narrowest"), [(1280, 720, ""), (1080, 1920, "72"), (3840, 2160, "144")]
 )
-def test_a_large_video_says_which_faces_may_not_have_been_found(
+def test_a_large_video_states_the_smallest_face_that_is_found(
     tmp_path: Path, width: int, height: int, narrowest: str
 ) -> None:
     analysis = build(tmp_path, kept=False)
@@ -43,7 +43,7 @@ def test_a_large_video_says_which_faces_may_not_have_been_found(
         ("1.18", (0.04, 6.0), True),
     ],
 )
-def test_an_analysis_that_may_have_missed_what_was_shown_for_long_says_so(
+def test_older_analyses_state_that_long_frames_may_be_missed(
     tmp_path: Path, version: str, intervals: tuple[float, float] | None, *, throughout: bool
 ) -> None:
     analysis = build(tmp_path, segments=0, kept=False)
@@ -65,7 +65,7 @@ def test_an_analysis_that_may_have_missed_what_was_shown_for_long_says_so(
     assert ("the first in each 1/8 s and frames shown for longer" in lines) == (version == "1.18")
 
 
-def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> None:
+def test_the_report_mentions_data_before_the_first_frame(tmp_path: Path) -> None:
     analysis = build(tmp_path)
     assert not any("Before the first frame" in line for line in not_examined(analysis))
     later = analysis.media.model_copy(update={"lost_at_start": 3.52})
@@ -73,7 +73,7 @@ def test_the_report_says_what_lies_before_the_first_frame(tmp_path: Path) -> Non
     assert "Before the first frame: the first 3.5 s of the file cannot be decoded." in lines
 
 
-def test_the_report_says_which_frames_rest_on_damage_and_what_lies_after_the_last(tmp_path: Path) -> None:
+def test_the_report_mentions_damaged_frames(tmp_path: Path) -> None:
     analysis = build(tmp_path)
     intact = analysis.media.model_copy(update={"frames_undecodable": 0})
     analysis = analysis.model_copy(update={"media": intact})
@@ -103,7 +103,7 @@ def test_the_report_says_which_frames_rest_on_damage_and_what_lies_after_the_las
 
 
 @pytest.mark.parametrize("kind", list(MediaKind))
-def test_the_report_says_what_lies_under_transparency(tmp_path: Path, kind: MediaKind) -> None:
+def test_the_report_mentions_transparent_areas(tmp_path: Path, kind: MediaKind) -> None:
     analysis = build(tmp_path, kind=kind)
     details = Details(picture=Picture(transparent=0.25))
     clear = analysis.media.model_copy(update={"details": details})
@@ -118,7 +118,7 @@ def test_the_report_says_what_lies_under_transparency(tmp_path: Path, kind: Medi
     )
 
 
-def test_the_report_says_what_lies_behind_the_examined_pictures(tmp_path: Path) -> None:
+def test_the_report_mentions_data_after_the_pictures(tmp_path: Path) -> None:
     analysis = build(tmp_path)
     media = analysis.media.model_copy(update={"details": Details(picture=Picture(ends_at=0.491))})
     joined = analysis.model_copy(update={"media": media})
@@ -128,7 +128,7 @@ def test_the_report_says_what_lies_behind_the_examined_pictures(tmp_path: Path) 
     assert "data after the examined pictures in the file" in told.lower() and told != before
 
 
-def test_what_was_not_examined(tmp_path: Path) -> None:
+def test_unexamined_parts_are_listed(tmp_path: Path) -> None:
     view = report_view(build(tmp_path), tmp_path)
     text = " ".join(view.not_examined.lines)
     assert "480 of 1,798 frames" in text
@@ -150,7 +150,7 @@ def test_touching_gaps_join_in_the_figure_but_not_in_the_table(tmp_path: Path) -
     assert len(view.not_examined.gaps) == 2 and len(view.timeline.not_examined) == 1
 
 
-def test_frames_judged_around_the_ends_of_segments_are_told_of(tmp_path: Path) -> None:
+def test_frames_judged_around_the_ends_of_segments_are_mentioned(tmp_path: Path) -> None:
     plain = build(tmp_path, segments=1)
     coverage = plain.coverage.model_copy(update={"frames_between": 84})
     told = plain.model_copy(update={"coverage": coverage})

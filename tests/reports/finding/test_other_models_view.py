@@ -33,7 +33,7 @@ def with_another(one: Analysis) -> Analysis:
     )
 
 
-def test_only_those_whom_other_views_confirm_are_flagged(tmp_path: Path) -> None:
+def test_only_confirmed_persons_are_flagged(tmp_path: Path) -> None:
     """Pictures of the others stay with the analysis."""
     one = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
     view = other_models_view(with_another(one), tmp_path)
@@ -66,7 +66,7 @@ def test_the_highest_peak_is_shown_however_its_figure_is_written(
         ("es", "intervalo", "La sección {} explica"),
     ],
 )
-def test_the_glossary_names_the_section_that_others_move(
+def test_the_glossary_names_the_right_section(
     kind: MediaKind, code: str, term: str, words: str, tmp_path: Path
 ) -> None:
     one = build(tmp_path, kind=kind, persons=1, segments=1)

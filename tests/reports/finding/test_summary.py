@@ -22,7 +22,7 @@ def said(tmp_path: Path, **choices: object) -> dict[str, str]:
     return dict(key_answers(analysis, contents(analysis.media.kind is MediaKind.IMAGE)))
 
 
-def test_what_was_flagged(tmp_path: Path) -> None:
+def test_flagged_segments_are_exported(tmp_path: Path) -> None:
     found = said(tmp_path, persons=3, segments=2)
     assert found["When"] == (
         "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
@@ -33,7 +33,7 @@ def test_what_was_flagged(tmp_path: Path) -> None:
     assert "second examiner" in found["What to do next"]
 
 
-def test_who_could_not_be_judged_is_not_said_to_be_calm(tmp_path: Path) -> None:
+def test_unjudged_persons_are_not_called_unflagged(tmp_path: Path) -> None:
     built = build(tmp_path, persons=4, segments=1, kept=False)
     unjudged = [each.model_copy(update={"probability": None}) for each in built.persons[2:]]
     built = built.model_copy(update={"persons": (*built.persons[:2], *unjudged)})
@@ -41,7 +41,7 @@ def test_who_could_not_be_judged_is_not_said_to_be_calm(tmp_path: Path) -> None:
     assert whose.startswith("Person A. 1 other person not flagged. 2 other persons could not be judged.")
 
 
-def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path) -> None:
+def test_only_confirmed_persons_are_named_as_flagged(tmp_path: Path) -> None:
     """Of A1, B1 and A2 the strongest is A1; of B1, which views do not confirm, nothing is said."""
     built = with_stability(build(tmp_path, persons=2, segments=3, kept=False), A=1.0, B=0.6)
     view = report_view(built, tmp_path)
@@ -69,7 +69,7 @@ def test_only_those_whom_other_views_confirm_are_named_as_flagged(tmp_path: Path
     }
 
 
-def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> None:
+def test_an_unconfirmed_segment_states_the_reason(tmp_path: Path) -> None:
     built = with_stability(build(tmp_path, persons=2, segments=2, kept=False), B=0.6)
     confirmed, not_confirmed = report_view(built, tmp_path).segments
     assert confirmed.flagged and confirmed.strength == "strong indication"
@@ -83,7 +83,7 @@ def test_a_segment_that_other_views_do_not_confirm_says_so(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-def test_what_a_lowered_threshold_flags_is_not_called_no_indication(kind: MediaKind, tmp_path: Path) -> None:
+def test_a_lowered_threshold_has_its_own_phrase(kind: MediaKind, tmp_path: Path) -> None:
     built = build(tmp_path, persons=1, segments=1, kind=kind, kept=False)
     segment, person = built.segments[0], built.persons[0]
     low = built.model_copy(
@@ -104,7 +104,7 @@ def test_what_a_lowered_threshold_flags_is_not_called_no_indication(kind: MediaK
     assert "unter dem ersten Hinweis der Skala (0,50)" in in_german.segments[0].strength
 
 
-def test_the_figure_is_not_called_that_of_somebody_who_was_seen_too_briefly(tmp_path: Path) -> None:
+def test_the_figure_ignores_persons_seen_too_briefly(tmp_path: Path) -> None:
     built = build(tmp_path, segments=0, kept=False)
     calm, passing = built.persons
     passing = passing.model_copy(update={"usable_frames": 3, "probability": 0.99})

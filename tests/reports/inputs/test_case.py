@@ -55,7 +55,7 @@ def test_zone_is_chosen_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"judge": "x"}, "no case detail called 'judge'"),
     ],
 )
-def test_what_cannot_be_used_is_named(values: dict[str, object], says: str, tmp_path: Path) -> None:
+def test_unusable_case_files_are_named(values: dict[str, object], says: str, tmp_path: Path) -> None:
     with pytest.raises(CaseError, match=says):
         case_details(values)
     (tmp_path / "case.json").write_text(json.dumps(values), "utf-8")
@@ -64,13 +64,13 @@ def test_what_cannot_be_used_is_named(values: dict[str, object], says: str, tmp_
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b"\xff", b"[" * 90_000, b" " * 200_000], ids=range(5))
-def test_a_file_that_is_none(data: bytes, tmp_path: Path) -> None:
+def test_files_that_are_not_annotation_files_are_refused(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "case.json").write_bytes(data)
     with pytest.raises(CaseError, match="is not the case.json of a report"):
         read_case(tmp_path)
 
 
-def test_none_stands_for_not_given() -> None:
+def test_none_means_not_given() -> None:
     assert case_details({"examiner": None, "paper": "Letter"}) == CaseDetails(paper="Letter")
 
 

@@ -33,7 +33,7 @@ def test_pictures_become_jpeg_no_wider_than_their_number_allows(tmp_path: Path) 
         (PNG_SIGNATURE + b"\0\0\0\rIHDR" + struct.pack(">II", 40, 40) + b"\x08\x02\0\0\0", "damaged"),
     ],
 )
-def test_anything_but_a_sound_png_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+def test_only_valid_pngs_are_embedded(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "bad.png").write_bytes(data)
     with pytest.raises(PictureError, match=message):
         embed(tmp_path, ["bad.png"])

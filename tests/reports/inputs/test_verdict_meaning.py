@@ -35,7 +35,7 @@ def test_many_persons_are_counted_not_listed(tmp_path: Path) -> None:
     assert view.verdict_sentence.startswith("The faces of 20 persons were judged")
 
 
-def test_verdicts_without_segments_claim_nothing_more(tmp_path: Path) -> None:
+def test_verdicts_without_segments_are_described(tmp_path: Path) -> None:
     clear = report_view(build(tmp_path, segments=0), tmp_path)
     assert (
         clear.verdict_sentence == "No manipulation was found in the faces that were examined in this video."
@@ -71,7 +71,7 @@ def test_a_photo_shows_both_answers_its_kind_and_its_boxed_faces(tmp_path: Path)
     assert part.shape[1] < whole.shape[1]
 
 
-def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
+def test_an_inconclusive_photo_states_the_reason(tmp_path: Path) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0)
     none = {"faces_found": 0, "faces_unusable": 0, "frames_with_usable_face": 0, "frames_with_face": 0}
     unfit = {"faces_found": 1, "faces_unusable": 1, "frames_with_usable_face": 0}
@@ -99,7 +99,7 @@ def test_an_inconclusive_photo_says_why(tmp_path: Path) -> None:
         assert view.measured_errors.sentence.startswith("No face was judged") == (probability is None)
 
 
-def test_an_inconclusive_video_says_whether_too_little_was_judged_or_the_scores_are_near(
+def test_an_inconclusive_video_states_the_reason(
     tmp_path: Path,
 ) -> None:
     calm, flagged = (build(tmp_path / str(count), segments=count) for count in (0, 1))
@@ -119,7 +119,7 @@ def test_an_inconclusive_video_says_whether_too_little_was_judged_or_the_scores_
         assert verdict_meaning(analysis.model_copy(update=told))[0].startswith(words)
 
 
-def test_a_report_says_which_generators_the_model_has_learnt(tmp_path: Path) -> None:
+def test_a_report_names_the_generators_the_model_learnt(tmp_path: Path) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0)
     model = analysis.model.model_copy(update={"learnt": ("StyleGAN2", "FLUX.1-dev")})
     for given, words in ((analysis.model, "does not list"), (model, "photographs: StyleGAN2; FLUX.1-dev.")):

@@ -49,7 +49,7 @@ def test_every_message_is_taken_apart_as_an_expression_takes_it(code: str) -> No
     assert found > 5 * len(_forms(code))
 
 
-def test_a_placeholder_that_stands_twice_stands_for_the_same() -> None:
+def test_a_repeated_placeholder_has_one_value() -> None:
     form = next(form for form in _forms("de") if len(set(form.names)) < len(form.names))
     text = filled(form, ("model", "224"))
     assert _placeholders(form, text) == {"name": "model", "size": "224"}
@@ -94,7 +94,7 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
     ids=["list", "sentences", "clauses", "names"],
 )
-def test_what_takes_too_many_lookups_stays_as_it_is(text: str, lookups: list[str]) -> None:
+def test_text_that_needs_too_many_lookups_stays_unchanged(text: str, lookups: list[str]) -> None:
     with translation.speaking("de"):
         assert translation.translated(text) == text
         assert len(lookups) <= filled_messages._MOST_LOOKUPS
@@ -125,7 +125,7 @@ BEGIN_WITH_A_FIGURE = (
 
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("sentence", BEGIN_WITH_A_FIGURE)
-def test_a_sentence_that_begins_with_a_figure_is_one_of_several(code: str, sentence: str) -> None:
+def test_sentences_may_begin_with_a_figure(code: str, sentence: str) -> None:
     """Beside others it is translated as it is alone; a message before it would take it for what it says."""
     before = "The exhibit shows one stretch of the reference, 12.0 seconds together."
     after = "No face differs by more than compression, colour and scaling explain."

@@ -55,7 +55,7 @@ def told(image: bool, seen: Coverage) -> Iterator[str]:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("found", LISTS, ids=", ".join)
-def test_no_english_is_left_of_why_faces_are_not_judged(found: tuple[str, ...], code: str) -> None:
+def test_reasons_for_unjudged_faces_are_translated(found: tuple[str, ...], code: str) -> None:
     for faces in {len(found), 2}:
         seen = coverage(found, faces)
         gap = seen.not_examined[0].reason
@@ -139,7 +139,7 @@ def test_no_report_leaves_a_flaw_in_english(
     ],
     ids=["none", "one", "or in one", "others", "earlier flaw", "most", "earlier gap", "later flaw"],
 )
-def test_flaws_are_told_in_whole_sentences(english: str, german: str) -> None:
+def test_flaws_are_whole_sentences(english: str, german: str) -> None:
     """Also those of earlier analyses; of later ones what is not known stays."""
     with translation.speaking("de"):
         assert translation.translated(english) == german

@@ -29,7 +29,7 @@ def test_a_text_is_cut_before_it_is_normalised(lengths):
     assert max(lengths) <= 4 * 41
 
 
-def test_a_short_text_is_whole_and_of_a_long_one_it_is_told_that_it_was_longer():
+def test_a_long_text_is_cut_one_character_after_its_limit():
     assert normalized("  cafe\u0301 ", 4) == "caf\u00e9"
     assert normalized("x" * 40, 40) == "x" * 40
     assert normalized("x" * 400, 40) == "x" * 41

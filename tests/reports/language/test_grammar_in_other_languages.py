@@ -24,7 +24,7 @@ _LOOK = SecondLook(scan=0.3, altered=0.3, synthesised=0.3, stability=None, momen
 
 
 @pytest.mark.parametrize("kind", list(MediaKind))
-def test_counted_nouns_stand_in_no_case_that_they_have_not(tmp_path: Path, kind: MediaKind) -> None:
+def test_counted_nouns_have_the_right_case(tmp_path: Path, kind: MediaKind) -> None:
     made = build(tmp_path, kind=kind, segments=2, kept=False)
     persons = tuple(each.model_copy(update={"second_look": _LOOK}) for each in made.persons)
     for shipped in (load_model().card.fused.as_model(), load_model("efficientnet-lstm").card.as_model()):
@@ -42,7 +42,7 @@ def test_counted_nouns_stand_in_no_case_that_they_have_not(tmp_path: Path, kind:
         ("es", "No se encontró ningún rostro (en ninguno de 24 fotogramas muestreados)"),
     ],
 )
-def test_where_no_face_was_found_is_no_one_of_them(code: str, told: str) -> None:
+def test_nobody_is_named_without_a_face(code: str, told: str) -> None:
     with speaking(code):
         found = translated("No face was found in any of 24 sampled frames, so there was nothing to judge.")
     assert found.startswith(told)

@@ -25,7 +25,7 @@ from reports.language.translation import speaking, translated
 from reports.report_view import ReportInputs, report_view
 
 
-def test_how_a_photo_is_encoded_is_told_in_german(tmp_path: Path) -> None:
+def test_the_encoding_of_a_photo_is_translated(tmp_path: Path) -> None:
     tables = tuple(Table(quality=90, exact=True) for _ in range(4))
     photo = Photo(format="JPEG", mode="RGB", progressive=False, subsampling="4:2:0", tables=tables)
     analysis = build(tmp_path, kept=False, kind=MediaKind.IMAGE)
@@ -67,7 +67,7 @@ def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_remark_on_credentials_is_told_in_german(tmp_path: Path, note: str, told: str) -> None:
+def test_the_remark_on_credentials_is_translated(tmp_path: Path, note: str, told: str) -> None:
     analysis = detailed(tmp_path, credentials=Credentials(checked=False, note=note))
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
     assert ("Bemerkung", told) in {(fact.name, fact.value) for fact in view.metadata.credentials}
@@ -86,7 +86,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("place", "told"), PLACES.items())
-def test_where_tags_and_times_stand_is_told_in_german(tmp_path: Path, place: str, told: str) -> None:
+def test_places_of_tags_and_times_are_translated(tmp_path: Path, place: str, told: str) -> None:
     details = Details(
         tags=(Tag(place=place, name="file", value="“a” (file, b)"),),
         times=(Moment(place=place, name="file", written="1904", utc=None),),
@@ -98,14 +98,14 @@ def test_where_tags_and_times_stand_is_told_in_german(tmp_path: Path, place: str
 
 
 @pytest.mark.parametrize("code", ["de", "es"])
-def test_every_use_of_programs_is_named_in_other_languages(code: str) -> None:
+def test_every_use_of_programs_is_translated(code: str) -> None:
     """Kinds of anomalies are headings; one that is not marked stays English without a word."""
     with speaking(code):
         assert [kind for _, kind, *_ in _USES if translated(kind) == kind] == []
 
 
 @pytest.mark.parametrize(("place", "told"), PLACES.items())
-def test_points_name_places_in_german_and_quote_the_rest(place: str, told: str) -> None:
+def test_points_to_check_are_translated_and_quote_values(place: str, told: str) -> None:
     names = ("encoder, video", "software", "Tool", "history", "vendor")
     tags = tuple(Tag(place=place, name=name, value=f"video, (file, {name}) Lavf") for name in names)
     early = "1904-01-01T00:00:00Z"
@@ -131,7 +131,7 @@ def test_points_name_places_in_german_and_quote_the_rest(place: str, told: str) 
         ("es", "2 ajustes distintos del codificador y 3 cabeceras de secuencia distintas"),
     ],
 )
-def test_signs_of_more_than_one_encoding_are_told_one_by_one(tmp_path: Path, code: str, told: str) -> None:
+def test_several_encoding_anomalies_are_translated(tmp_path: Path, code: str, told: str) -> None:
     encoding = Encoding(texts=("a", "b"), parameter_sets=3)
     found = container_anomalies(build(tmp_path, kept=False).media, Details(encoding=encoding))
     (point,) = (each for each in found if each.kind == "more than one encoding")

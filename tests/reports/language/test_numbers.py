@@ -50,7 +50,7 @@ def test_probability_never_reads_as_certainty(value: float | None, text: str) ->
         ("es", "0,72 a >\u00a00,99"),
     ],
 )
-def test_no_line_of_a_report_ends_with_the_sign_of_a_probability(code: str, text: str) -> None:
+def test_comparison_signs_stay_with_their_probability(code: str, text: str) -> None:
     with translation.speaking(code):
         assert (
             language_formatting.from_to(
@@ -82,7 +82,7 @@ def test_figures_are_printed_by_the_shipped_thresholds_in_scripts_too() -> None:
     assert f"const THRESHOLDS = {list(formatting.THRESHOLDS)};" in script
 
 
-def test_nor_does_it_reach_a_threshold_that_somebody_chose() -> None:
+def test_rounding_does_not_reach_a_chosen_threshold() -> None:
     assert language_formatting.probability(0.4268) == "0.43"
     assert language_formatting.probability(0.4268, 0.43) == "0.426"
     assert language_formatting.probability(0.43, 0.43) == "0.43"
@@ -170,7 +170,7 @@ def test_shortened_keeps_both_ends_and_counts_wide_letters_twice() -> None:
     assert language_formatting.shortened("short.mp4") == "short.mp4"
 
 
-def test_a_map_is_confirmed_only_when_hiding_it_costs_clearly_more_than_chance() -> None:
+def test_a_map_is_confirmed_only_if_hiding_it_lowers_the_score_clearly() -> None:
     good, poor = check(True), check(False)
     assert is_confirmed(good) and not is_confirmed(poor)
     assert "shows what the model used" in check_words(good)

@@ -57,7 +57,7 @@ def an_open_one(folder: Path, kind: MediaKind) -> Analysis:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("kind", MediaKind)
-def test_no_kind_is_told_by_the_sentences_of_another_cause(
+def test_each_cause_has_its_own_sentences(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: MediaKind, code: str
 ) -> None:
     analysis = an_open_one(tmp_path, kind)
@@ -126,7 +126,7 @@ def decided(analysis: Analysis, **of_persons: object) -> Analysis:
         ),
     ],
 )
-def test_where_a_better_copy_would_show_the_same_none_is_asked_for(
+def test_a_better_copy_is_recommended_only_if_it_helps(
     tmp_path: Path, segments: int, of_persons: dict[str, object], cause: LeftOpen, said: Sequence[str]
 ) -> None:
     made = build(tmp_path, persons=1, segments=segments, kept=False)

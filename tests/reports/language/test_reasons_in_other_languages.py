@@ -83,7 +83,7 @@ def test_every_clause_of_a_finding_is_translated(
         assert damaged.startswith(expected)
 
 
-def test_kinds_of_many_persons_are_told_one_by_one() -> None:
+def test_kinds_of_several_persons_are_translated() -> None:
     names = "ABCDEFGHIJKLMNOPQRST"
     each = ", ".join(f"{name}: generated face" for name in names)
     who = f"Persons {', '.join(names)}"
@@ -92,7 +92,7 @@ def test_kinds_of_many_persons_are_told_one_by_one() -> None:
     assert told.endswith("Manipulation; " + each.replace("generated face", "generiertes Gesicht") + ".")
 
 
-def test_a_clause_that_nobody_translated_stays_as_it_is() -> None:
+def test_an_untranslated_clause_stays_unchanged() -> None:
     with translation.speaking("de"):
         told = translation.translated("Person A: the face carries traces of manipulation; so they say.")
     assert told == "Person A: Das Gesicht trägt Spuren von Manipulation; so they say."
@@ -168,7 +168,7 @@ REACHED = (
 
 
 @pytest.mark.parametrize("said", REACHED)
-def test_who_reached_the_threshold_is_told_in_other_languages(said: tuple[str, str, str]) -> None:
+def test_persons_that_reached_the_threshold_are_translated(said: tuple[str, str, str]) -> None:
     english, *others = said
     for code, expected in zip(LANGUAGES, others, strict=True):
         with translation.speaking(code):
@@ -177,7 +177,7 @@ def test_who_reached_the_threshold_is_told_in_other_languages(said: tuple[str, s
         assert both.endswith(("zu kurz ist.", "demasiado corto."))
 
 
-def test_a_codec_on_which_nothing_was_measured_is_told_in_other_languages() -> None:
+def test_an_unmeasured_codec_is_translated() -> None:
     coverage = Coverage(
         frames_sampled=40,
         frames_with_face=40,
@@ -230,14 +230,14 @@ JUDGED = (
 
 
 @pytest.mark.parametrize("said", JUDGED)
-def test_one_and_many_that_were_judged_agree_with_their_number(said: tuple[str, str, str]) -> None:
+def test_counts_of_judged_faces_agree_in_number(said: tuple[str, str, str]) -> None:
     english, *others = said
     for code, expected in zip(LANGUAGES, others, strict=True):
         with translation.speaking(code):
             assert translation.translated(english) == expected
 
 
-def test_reasons_say_what_is_translated() -> None:
+def test_reasons_are_translated() -> None:
     def told(image: bool, judged: int, briefly: tuple[str, ...] = ()) -> str:
         coverage = Coverage(
             frames_sampled=40,

@@ -58,7 +58,7 @@ def test_every_segment_has_a_hatched_labelled_band(tmp_path: Path) -> None:
     assert tags == ["A1", "A2", "B1"]
 
 
-def test_band_and_line_lie_where_their_times_are(tmp_path: Path) -> None:
+def test_bands_and_lines_are_at_their_times(tmp_path: Path) -> None:
     timeline = draw_timeline(build(tmp_path, kept=False))
     band = timeline.lanes[0].bands[0]
     assert band.x == pytest.approx(LEFT + (RIGHT - LEFT) * 6 / 60, abs=0.1)
@@ -166,7 +166,7 @@ def test_lanes_never_overlap_and_stay_inside(tmp_path: Path, persons: int) -> No
     )
 
 
-def test_crowded_labels_are_left_out_and_owned_up_to(tmp_path: Path) -> None:
+def test_omitted_labels_are_mentioned(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=1, segments=150, kept=False, peaks=1)
     markup, svg = figure(analysis, tmp_path)
     tags = [text for text in svg.iter(f"{SVG}text") if text.get("class") == "timeline-tag"]

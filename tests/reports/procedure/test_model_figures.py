@@ -21,19 +21,19 @@ def told(folder: Path, kind: MediaKind) -> tuple[set[str], set[str]]:
     return {figure.name for figure in figures}, {table.data for table in measured_errors(analysis).rates}
 
 
-def test_of_a_video_those_of_clips_and_crops(tmp_path: Path) -> None:
+def test_a_video_has_the_figures_of_clips_and_crops(tmp_path: Path) -> None:
     figures, sets = told(tmp_path, MediaKind.VIDEO)
     assert "126 develop clips, AUC" in figures and any("126 develop clips" in each for each in sets)
     assert not any(name.startswith("stills") for name in figures | sets)
 
 
-def test_of_a_photo_those_of_photos(tmp_path: Path) -> None:
+def test_a_photo_has_the_figures_of_photos(tmp_path: Path) -> None:
     figures, sets = told(tmp_path, MediaKind.IMAGE)
     assert figures and all(name.startswith("stills test") for name in figures)
     assert len(sets) == 1 and sets.pop().startswith("stills test")
 
 
-def test_of_a_photo_no_ranges_that_were_measured_on_clips(tmp_path: Path) -> None:
+def test_a_photo_is_not_compared_with_ranges_of_clips(tmp_path: Path) -> None:
     card = load_model().card
     for one, rates in ((card, True), (card.alone, False)):
         video, photo = (
@@ -61,13 +61,13 @@ def test_each_rate_has_its_own_number_of_sources(tmp_path: Path) -> None:
     assert not any("source" in row.counted for row in crops.rows)
 
 
-def test_what_attacks_did_stands_on_the_card_alone(tmp_path: Path) -> None:
+def test_figures_for_attacks_are_on_the_card_only(tmp_path: Path) -> None:
     second = load_model().card.second_look
     assert second is not None and any(name.startswith("100 faces") for name in second.figures)
     for kind in MediaKind:
         assert not any(name.startswith("100 faces") for name in told(tmp_path, kind)[0])
 
 
-def test_of_a_card_that_tells_nothing_of_photos_all(tmp_path: Path) -> None:
+def test_all_figures_apply_if_the_card_has_none_for_photos(tmp_path: Path) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, kept=False)
     assert len(model_view(analysis.model, True).figures) == len(analysis.model.figures) > 0

@@ -76,7 +76,7 @@ def test_reproduction(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(17)])
-def test_the_command_of_an_older_analysis_turns_off_what_came_since(tmp_path: Path, version: str) -> None:
+def test_the_command_disables_newer_features(tmp_path: Path, version: str) -> None:
     analysis = build(tmp_path, kept=False)
     software = analysis.software.model_copy(update={"command": "python -m detector analyze clip.mp4"})
     document = json.loads(analysis.to_json()) | {"schema_version": version}
@@ -95,7 +95,7 @@ def test_the_command_of_an_older_analysis_turns_off_what_came_since(tmp_path: Pa
                 assert getattr(given, name) == getattr(old.parameters, name) == 0
 
 
-def test_the_command_of_an_older_analysis_sets_what_was_a_default_then(tmp_path: Path) -> None:
+def test_the_command_sets_former_defaults(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False)
     values = {"search_interval": 2.0, "interpolate_below": 0.3, "median_window": 0.9, "enter_threshold": 0.65}
     parameters = analysis.parameters.model_copy(update=values)
@@ -107,7 +107,7 @@ def test_the_command_of_an_older_analysis_sets_what_was_a_default_then(tmp_path:
     assert _command(old.model_copy(update={"software": broken})) == "analyze 'a clip"
 
 
-def test_the_command_names_the_weights_that_decided_by_the_name_they_have_now(tmp_path: Path) -> None:
+def test_the_command_uses_current_model_names(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False)
 
     def named(name: str, sha256: str) -> str:

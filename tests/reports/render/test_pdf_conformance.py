@@ -98,7 +98,7 @@ def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Attachment,
     [("photo", PHOTO), ("persons", {"persons": 12, "segments": 12, "kept": False, "count": 40})],
     ids=["photo", "twelve persons"],
 )
-def test_keeps_them_whatever_was_found(name: str, choices: dict[str, Any]) -> None:
+def test_limits_are_stated_for_every_verdict(name: str, choices: dict[str, Any]) -> None:
     """And where there is no face: the names below are of such reports."""
     with pikepdf.open(io.BytesIO(made_before(name, choices)[0])) as document:
         assert broken(document) == []
@@ -120,7 +120,7 @@ def test_rules_are_broken_without_the_finish(tmp_path: Path, monkeypatch: pytest
         assert clause in found, clause
 
 
-def test_links_say_where_they_lead(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
+def test_links_name_their_targets(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pikepdf.open(io.BytesIO(whole[0])) as document:
         said = {str(each.Contents) for page in document.pages for each in page.obj.get("/Annots", [])}
     assert {"Section 4 Flagged segments", "Section 13 Integrity and signature", "Segment B1"} <= said

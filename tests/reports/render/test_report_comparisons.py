@@ -61,7 +61,7 @@ def page_of(analysis: Analysis, folder: Path) -> str:
     return render_html(view, pictures, attachments(analysis, b"{}", ReportInputs(comparisons=compared)))
 
 
-def test_the_section_says_what_it_proves_and_what_not(analysis, tmp_path):
+def test_the_section_states_what_it_proves(analysis, tmp_path):
     made = beside(tmp_path)
     page = page_of(analysis, tmp_path)
     section = page.split('<h2 id="reference">')[1].split('<h2 id="method">')[0]
@@ -73,7 +73,7 @@ def test_the_section_says_what_it_proves_and_what_not(analysis, tmp_path):
     assert "One face differs from the reference. Section 8 explains what this proves." in page
 
 
-def test_without_one_nothing_is_said_and_numbers_stay(analysis, tmp_path):
+def test_without_second_review_section_numbers_stay(analysis, tmp_path):
     page = page_of(analysis, tmp_path)
     assert "Comparison with a reference" not in page and "8 Method and parameters" in page
     assert [each.number for each in contents(False).values()] == list(range(15))
@@ -105,7 +105,7 @@ def test_the_pdf_keeps_the_rules_and_carries_it(analysis, tmp_path):
     assert document == render_pdf(view, pictures, enclosed)
 
 
-def test_one_of_another_exhibit_is_refused(analysis, tmp_path):
+def test_a_review_of_another_exhibit_is_refused(analysis, tmp_path):
     beside(tmp_path, exhibit="cd" * 32)
     with pytest.raises(ComparisonFileError, match="compares another exhibit"):
         page_of(analysis, tmp_path)
@@ -130,7 +130,7 @@ class TestVerified:
     def problems(self, path: Path) -> list[tuple[str, str]]:
         return [(one.file, one.kind) for one in verify(path).results.problems]
 
-    def test_all_fits(self, folder, tmp_path):
+    def test_everything_fits(self, folder, tmp_path):
         done = verify(folder)
         assert done.results.problems == [] and list(done.comparisons) == [
             "comparisons/original/comparison.json"
@@ -138,14 +138,14 @@ class TestVerified:
         listed = manifest.read_manifest((folder / MANIFEST).read_bytes()).files
         assert "comparisons/original/pictures/A1-1.png" in {entry.path for entry in listed}
 
-    def test_what_was_changed_is_named(self, folder):
+    def test_changed_files_are_named(self, folder):
         path = folder / "comparisons" / "original" / "comparison.json"
         path.write_text(path.read_text().replace('"confidence": 0.97', '"confidence": 0.50'))
         found = self.problems(folder)
         assert ("comparisons/original/comparison.json", "changed") in found
         assert ("report.pdf", "does not fit") in found
 
-    def test_manifest_and_sums_made_to_fit_do_not_help(self, folder, tmp_path):
+    def test_changing_manifest_and_sums_too_does_not_help(self, folder, tmp_path):
         """In an unsigned bundle the page is rendered again from what lies beside it."""
         path = folder / "comparisons" / "original" / "comparison.json"
         files: dict[str, bytes | Path] = {
@@ -169,7 +169,7 @@ class TestVerified:
         assert "name it with --reanalyse EXHIBIT" in capsys.readouterr().err
 
 
-def test_words_that_do_not_follow_from_the_figures(tmp_path):
+def test_sentences_must_follow_from_the_figures(tmp_path):
     place = tmp_path / "one"
     place.mkdir()
     one = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))

@@ -159,7 +159,7 @@ def test_no_phrase_contradicts_the_verdict(tmp_path: Path, verdict: Verdict) -> 
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-def test_what_other_views_do_not_confirm_is_not_shown_as_flagged(tmp_path: Path, kind: MediaKind) -> None:
+def test_unconfirmed_segments_are_not_shown_as_flagged(tmp_path: Path, kind: MediaKind) -> None:
     analysis = with_stability(build(tmp_path, kept=False, kind=kind, segments=2), A=0.6, B=0.6)
     analysis = analysis.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     html = render_html(report_view(analysis, tmp_path), {})
@@ -176,7 +176,7 @@ def test_what_other_views_do_not_confirm_is_not_shown_as_flagged(tmp_path: Path,
     assert 'class="timeline-hatch"' not in html and html.count('class="timeline-plain"') == 3  # with its key
 
 
-def test_beside_what_is_flagged_it_is_told_apart(tmp_path: Path) -> None:
+def test_unflagged_segments_are_distinguished_from_flagged_ones(tmp_path: Path) -> None:
     analysis = with_stability(build(tmp_path, kept=False, segments=2), A=0.6)
     html = render_html(report_view(analysis, tmp_path), {})
     text = Page(html).text
@@ -189,9 +189,7 @@ def test_no_segment_is_said(tmp_path: Path) -> None:
     assert "No segment was flagged." in page(tmp_path, segments=0).text
 
 
-def test_templates_compiled_beforehand_are_all_a_report_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_templates_are_compiled_in_advance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment.cache_clear()
     compile_templates()
     load, late = environment().loader.load, []  # type: ignore[union-attr]

@@ -128,7 +128,7 @@ def test_document_is_tagged_titled_dated_and_described(written: Written) -> None
         assert images and all(item.Filter == "/DCTDecode" for item in images)
 
 
-def test_nothing_is_complained_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_rendering_logs_no_warnings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "weasyprint"):
         read(tmp_path, segments=1, peaks=1, kept=True)
     assert [record.getMessage() for record in caplog.records] == []
@@ -188,7 +188,7 @@ def test_long_and_foreign_file_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_hundred_segments(tmp_path: Path) -> None:
+def test_two_hundred_segments_are_rendered(tmp_path: Path) -> None:
     before = peak_memory()
     reader = read(tmp_path, persons=4, segments=200, kept=True, picture=(1280, 720), duration=1250.0)
     text = text_of(reader)

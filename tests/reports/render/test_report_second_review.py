@@ -76,7 +76,7 @@ def analysis(tmp_path: Path) -> Analysis:
     return build(tmp_path, segments=1, peaks=1)
 
 
-def test_report_and_attachment_say_it_and_verify(analysis: Analysis, tmp_path: Path) -> None:
+def test_report_and_attachment_contain_the_second_review(analysis: Analysis, tmp_path: Path) -> None:
     text = whole(analysis).to_json().encode()
     assert read_review(text) == whole(analysis)
     (tmp_path / SECOND_REVIEW).write_bytes(text)
@@ -122,14 +122,14 @@ def test_long_names_and_days_stay_within_the_page(analysis: Analysis, tmp_path: 
             assert right <= page.get_width() - 16 / 25.4 * 72  # the margin is 18 mm
 
 
-def test_a_report_without_one_has_no_section(analysis: Analysis, tmp_path: Path) -> None:
+def test_a_report_without_second_review_has_no_such_section(analysis: Analysis, tmp_path: Path) -> None:
     view = report_view(analysis, tmp_path)
     assert "second-review" not in view.sections and view.second_review is None
     with_one = report_view(analysis, tmp_path, ReportInputs(second_review=whole(analysis).to_json().encode()))
     assert list(with_one.sections).index("second-review") == list(view.sections).index("annotations") + 1
 
 
-def test_one_judgement_alone_tells_nothing(analysis: Analysis) -> None:
+def test_a_single_judgement_is_not_disclosed(analysis: Analysis) -> None:
     view = second_review_view(review(analysis, given=("second",)), 8.0)
     assert "the second reviewer has submitted one." in view.summary and not view.disclosed
     assert view.both[0].conclusion == view.both[1].conclusion == ""
@@ -138,7 +138,7 @@ def test_one_judgement_alone_tells_nothing(analysis: Analysis) -> None:
 @pytest.mark.parametrize(
     ("author", "minute", "alone"), [("second", 1, False), ("second", 3, True), ("first", 1, True)]
 )
-def test_who_could_read_what_the_second_annotated_did_not_judge_alone(
+def test_reading_the_seconds_annotations_is_disclosed(
     analysis: Analysis, tmp_path: Path, author: str, minute: int, alone: bool
 ) -> None:
     """As earlier versions let them."""
@@ -161,7 +161,7 @@ def test_who_could_read_what_the_second_annotated_did_not_judge_alone(
     )
 
 
-def test_how_it_ends(analysis: Analysis) -> None:
+def test_the_outcome_is_described(analysis: Analysis) -> None:
     both = [
         said(n, "judgement", part, conclusion="manipulated", reasons="x")
         for n, part in enumerate(("first", "second"))
@@ -195,7 +195,7 @@ def test_how_it_ends(analysis: Analysis) -> None:
     ]
 
 
-def test_what_is_no_second_review_is_refused(analysis: Analysis) -> None:
+def test_invalid_second_reviews_are_refused(analysis: Analysis) -> None:
     with pytest.raises(SecondReviewError, match="cannot be read"):
         read_review(b"{}")
     with pytest.raises(SecondReviewError, match="another exhibit"):

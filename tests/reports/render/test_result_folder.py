@@ -10,7 +10,7 @@ from reports import write_result
 from reports.verification.verify import verify
 
 
-def test_it_holds_findings_and_pictures_and_can_be_verified(tmp_path: Path) -> None:
+def test_a_result_folder_contains_findings_and_verifies(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, peaks=1)
     write_result(analysis, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}

@@ -34,7 +34,7 @@ def test_pictures_have_a_name_and_letters_a_code(character: str, words: str) -> 
     assert character_in_words(character) == words
 
 
-def test_only_what_would_be_a_box_is_put_in_words() -> None:
+def test_only_unprintable_characters_are_put_into_words() -> None:
     def write(markup: str, finish: Callable[[Any, Any], None]) -> bytes:
         lacking = {ord(letter) for letter in markup if letter == "\N{CLAPPER BOARD}"}
         finish(SimpleNamespace(fonts={"a": SimpleNamespace(missing=lacking)}), None)
@@ -46,7 +46,7 @@ def test_only_what_would_be_a_box_is_put_in_words() -> None:
     )
 
 
-def test_emoji_in_names_and_case_details_are_pictures_or_names(tmp_path: Path) -> None:
+def test_emoji_are_printed_or_named(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=0, kept=False, file="\N{CLAPPER BOARD} clip.mp4")
     case = CaseDetails(
         examiner="Seen by \N{WOMAN}\N{EMOJI MODIFIER FITZPATRICK TYPE-4}\u200d\N{PERSONAL COMPUTER}."

@@ -30,7 +30,7 @@ def files(made: Validation) -> dict[str, bytes]:
     return validation_files(made)
 
 
-def test_the_page_says_what_was_measured(made: Validation, files: dict[str, bytes]) -> None:
+def test_the_page_states_the_measurements(made: Validation, files: dict[str, bytes]) -> None:
     page = files["validation.html"].decode()
     whole = made.level(MediaKind.VIDEO)
     assert whole is not None
@@ -92,7 +92,7 @@ def test_sections_without_content_are_left_out() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_a_threshold_is_called_shipped_only_where_it_is(made: Validation) -> None:
+def test_only_the_default_threshold_is_called_default(made: Validation) -> None:
     for used, told, mark in ((0.65, "0.65 (default)", "default 0.65"), (0.5, "0.5 (used)", "used 0.5")):
         kind = validation_report(
             made.model_copy(update={"parameters": Parameters(enter_threshold=used)})
@@ -101,6 +101,6 @@ def test_a_threshold_is_called_shipped_only_where_it_is(made: Validation) -> Non
         assert kind.plot is not None and kind.plot.marks[0].label == mark
 
 
-def test_changed_parameters_are_told(made: Validation) -> None:
+def test_changed_parameters_are_stated(made: Validation) -> None:
     view = validation_report(made.model_copy(update={"parameters": Parameters(second_look=0)}))
     assert view.parameters == (("second_look", "0", "8"),)

@@ -23,7 +23,7 @@ def test_the_worked_examples(observers: tuple[str, ...], alpha: float) -> None:
     assert found.low < found.alpha < found.high <= 1
 
 
-def test_units_judged_by_one_count_for_nothing() -> None:
+def test_units_with_one_judgement_are_ignored() -> None:
     found = reliability([["a", "a"], ["b"], [], ["a", "b"]])
     assert (found.units, found.share) == (2, 0.5)
     assert found.low is None  # too few

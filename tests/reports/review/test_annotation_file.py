@@ -45,7 +45,7 @@ def one(**more: Any) -> Annotation:
 SPAN: dict[str, Any] = {"kind": "span", "verdict": "manipulated", "start": 1.0, "end": 2.0004999}
 
 
-def test_plain_values_are_to_the_millisecond_and_say_nothing_that_was_not_said() -> None:
+def test_json_values_have_milliseconds_and_no_empty_fields() -> None:
     span = one(**SPAN, made=MADE)
     assert to_json(span) == values(kind="span", verdict="manipulated", start=1, end=2, note="")
     assert json.dumps(to_json(span)["start"]) == "1"  # as JavaScript writes it
@@ -54,7 +54,7 @@ def test_plain_values_are_to_the_millisecond_and_say_nothing_that_was_not_said()
     assert "person" not in to_json(span)
 
 
-def test_what_is_understood_keeps_no_more_than_it_says() -> None:
+def test_parsed_annotations_keep_no_other_fields() -> None:
     annotation = parse(values(made="2026-11-20T16:04:05.678999+01:00"))
     assert annotation.made == MADE.replace(microsecond=678_000)
     assert parse(to_json(annotation)) == annotation
@@ -78,14 +78,14 @@ def test_what_is_understood_keeps_no_more_than_it_says() -> None:
         ({"made": "yesterday"}, "“made” cannot be used"),
     ],
 )
-def test_what_is_wrong_is_said_in_words(changes: dict[str, Any], words: str) -> None:
+def test_problems_are_sentences(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(AnnotationFileError) as problem:
         parse(values(**changes))
     assert words in str(problem.value)
 
 
 @pytest.mark.parametrize("nothing", [None, [], "text", 5, {}])
-def test_what_is_no_object_is_refused(nothing: object) -> None:
+def test_json_without_an_object_is_refused(nothing: object) -> None:
     with pytest.raises(AnnotationFileError):
         parse(nothing)
 
@@ -112,7 +112,7 @@ def test_a_file_is_read_back_in_order_of_time() -> None:
     assert json.loads(text)["sha256"] == checksum(json.loads(text)["annotations"])
 
 
-def test_a_file_another_program_set_differently_is_the_same() -> None:
+def test_formatting_of_another_program_does_not_matter() -> None:
     text = file_text([one(**SPAN)], **ABOUT, saved=MADE)
     dense = json.dumps(json.loads(text), sort_keys=True).encode()
     assert read_file(dense) == read_file(b"\xef\xbb\xbf" + text.encode()) == read_file(text.encode())
@@ -156,7 +156,7 @@ def test_ten_thousand_annotations_with_brackets_are_read() -> None:
     assert len(read_file(file_text(said, **ABOUT, saved=MADE).encode()).annotations) == 10_000
 
 
-def test_what_is_wrong_inside_is_said_with_its_place() -> None:
+def test_problems_name_the_annotation() -> None:
     for said, words in (
         (
             [values(), values(id="2" * 32, verdict="real")],

@@ -41,7 +41,7 @@ def ids(annotations: tuple[Annotation, ...]) -> list[int]:
     return [int(each.id, 16) for each in annotations]
 
 
-def test_the_newest_word_of_each_author_on_each_thing_stands() -> None:
+def test_the_newest_annotation_per_author_and_subject_is_current() -> None:
     said = [
         say(1, "segment", segment="A1", verdict="agree"),
         say(2, "segment", segment="A1", verdict="disagree", author="Ben"),
@@ -59,12 +59,12 @@ def test_spans_do_not_replace_each_other() -> None:
     assert ids(current(said)) == [1, 2]
 
 
-def test_a_name_is_the_same_whoever_gives_it() -> None:
+def test_a_persons_name_is_one_subject_for_all_authors() -> None:
     said = [say(1, "rename", person="A", name="Eve"), say(2, "rename", "Ben", person="A", name="Eva")]
     assert ids(current(said)) == [2]
 
 
-def test_a_withdrawal_takes_back_ones_own_and_brings_the_one_before_to_stand() -> None:
+def test_a_withdrawal_restores_the_authors_previous_annotation() -> None:
     said = [
         say(1, "exhibit", verdict="agree"),
         say(2, "exhibit", verdict="disagree"),
@@ -114,7 +114,7 @@ def test_persons_are_renamed_merged_and_split(analysis: Analysis) -> None:
     )
 
 
-def test_what_cannot_be_done_to_persons_is_passed_over(analysis: Analysis) -> None:
+def test_impossible_merges_and_splits_are_ignored(analysis: Analysis) -> None:
     said = [
         say(1, "merge", person="A", into="B"),
         say(2, "merge", person="B", into="A"),  # there is no A any more
@@ -143,14 +143,14 @@ def test_what_cannot_be_done_to_persons_is_passed_over(analysis: Analysis) -> No
         ("withdrawal", {"about": "9" * 32}, "does not exist"),
     ],
 )
-def test_what_speaks_of_nothing_is_unfit(
+def test_annotations_without_a_subject_are_rejected(
     analysis: Analysis, kind: str, more: dict[str, Any], reason: str | None
 ) -> None:
     found = rejection_reason(analysis, say(9, kind, **more))
     assert found is None if reason is None else reason in (found or "")
 
 
-def test_what_fits_depends_on_what_was_said_before(analysis: Analysis) -> None:
+def test_validity_depends_on_earlier_annotations(analysis: Analysis) -> None:
     split, own = say(1, "split", person="A", tracks=[1]), say(2, "exhibit", verdict="agree")
     assert rejection_reason(analysis, say(3, "rename", person="D", name="Eve"), [split]) is None
     assert rejection_reason(analysis, say(3, "withdrawal", about=own.id), [own]) is None
@@ -179,7 +179,7 @@ def test_what_fits_depends_on_what_was_said_before(analysis: Analysis) -> None:
         {"kind": "praise", "verdict": "agree"},
     ],
 )
-def test_what_is_no_annotation_is_refused(values: dict[str, Any]) -> None:
+def test_invalid_annotations_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ANNOTATION.validate_python({"id": "0" * 32, "author": "Ann", "made": START, **values})
 
@@ -217,7 +217,7 @@ def histories(draw: st.DrawFn) -> list[Annotation]:
 
 
 @given(histories(), st.randoms())
-def test_what_stands_follows_from_what_was_said_and_not_from_its_order(said: Any, chance: Any) -> None:
+def test_current_annotations_do_not_depend_on_input_order(said: Any, chance: Any) -> None:
     stands = current(said)
     mixed = list(said)
     chance.shuffle(mixed)
@@ -235,7 +235,7 @@ def test_what_stands_follows_from_what_was_said_and_not_from_its_order(said: Any
 
 
 @given(histories())
-def test_no_track_is_lost_or_shared_by_whatever_is_said(said: Any) -> None:
+def test_merges_and_splits_neither_lose_nor_share_tracks(said: Any) -> None:
     analysis = _ANALYSIS
     found = reviewed_persons(analysis, said)
     tracks = [track for face in found for track in face.tracks]
@@ -244,7 +244,7 @@ def test_no_track_is_lost_or_shared_by_whatever_is_said(said: Any) -> None:
 
 
 @given(histories())
-def test_what_fits_changes_what_it_is_about(said: Any) -> None:
+def test_accepted_annotations_change_persons(said: Any) -> None:
     """An act that is not refused is never passed over."""
     known: list[Annotation] = []
     for each in said:
@@ -266,7 +266,7 @@ def test_what_fits_changes_what_it_is_about(said: Any) -> None:
 
 
 @given(histories())
-def test_who_is_who_is_kept_up_as_it_would_be_worked_out_anew(said: Any) -> None:
+def test_incremental_persons_equal_recomputed_ones(said: Any) -> None:
     known = References(_ANALYSIS)
     for number, each in enumerate(said):
         before = said[:number]
@@ -276,7 +276,7 @@ def test_who_is_who_is_kept_up_as_it_would_be_worked_out_anew(said: Any) -> None
         known.add(each)
 
 
-def test_who_is_who_is_not_worked_out_anew_for_each_annotation(
+def test_persons_are_not_recomputed_for_each_annotation(
     analysis: Analysis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anew: list[object] = []

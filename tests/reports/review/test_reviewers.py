@@ -53,7 +53,7 @@ def document(folder: Path, said: list[Annotation]) -> bytes:
     return render_pdf(report_view(build(folder, kept=False), folder, ReportInputs(annotations=said)), {})
 
 
-def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
+def test_current_annotations_persons_and_history(tmp_path: Path) -> None:
     found = reviewer_view(build(tmp_path, kept=False), reversed(SAID))
     assert [(each.about, each.when, each.verdict, each.author) for each in found.annotations] == [
         ("The whole exhibit", "", "Disagrees with the machine", "Ann"),
@@ -99,7 +99,7 @@ def test_what_stands_who_is_who_and_what_stood_before(tmp_path: Path) -> None:
         (30.0, 31.0, None, "the machine did not flag it"),
     ],
 )
-def test_a_marked_stretch_is_held_against_what_was_flagged(
+def test_a_marked_interval_is_compared_with_flagged_segments(
     tmp_path: Path, start: float, end: float, person: str | None, words: str
 ) -> None:
     analysis = build(tmp_path, kept=False)
@@ -113,7 +113,7 @@ def test_a_marked_stretch_is_held_against_what_was_flagged(
     assert f"Marked as manipulated {counted} flagged by the machine" in found.summary[-1]
 
 
-def test_of_what_was_not_flagged_there_is_nothing_to_agree_with(tmp_path: Path) -> None:
+def test_opinions_on_unflagged_segments_have_their_own_words(tmp_path: Path) -> None:
     said = [*SAID[:3], say(20, "segment", "Ben", segment="B1", verdict="agree")]
     said.append(say(21, "segment", "Cleo", segment="B1", verdict="disagree"))
     found = reviewer_view(with_stability(build(tmp_path, kept=False), A=1.0, B=0.6), said)
@@ -136,7 +136,7 @@ def test_of_what_was_not_flagged_there_is_nothing_to_agree_with(tmp_path: Path) 
     )
 
 
-def test_an_annotation_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
+def test_a_restored_annotation_is_current(tmp_path: Path) -> None:
     """The newer one was withdrawn, so the one before stands again and only the newer is history."""
     said = [*SAID[3:5], say(20, "withdrawal", about=f"{5:032x}")]
     found = reviewer_view(build(tmp_path, kept=False), said)
@@ -144,7 +144,7 @@ def test_an_annotation_given_back_its_place_has_no_fate(tmp_path: Path) -> None:
     assert [each.fate for each in found.history] == ["Withdrawn 2026-11-20 09:00:20 UTC"]
 
 
-def test_imported_annotations_stand_apart_and_count_for_nobody(tmp_path: Path) -> None:
+def test_imported_annotations_are_listed_separately_and_not_counted(tmp_path: Path) -> None:
     forged = [
         say(21, "exhibit", "Ben", verdict="agree", imported_by="Carl"),
         say(22, "withdrawal", about=f"{5:032x}", imported_by="Carl"),
@@ -175,7 +175,7 @@ def test_imported_annotations_stand_apart_and_count_for_nobody(tmp_path: Path) -
     assert "Imported by Carl; stated author Ben, not verified" in text
 
 
-def test_whose_annotation_is_to_be_withdrawn_is_said_in_the_language_spoken(tmp_path: Path) -> None:
+def test_the_author_of_a_withdrawn_annotation_is_translated(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False)
     said = [
         say(1, kind="segment", segment="A1", verdict="agree", author="Ann"),
@@ -186,7 +186,7 @@ def test_whose_annotation_is_to_be_withdrawn_is_said_in_the_language_spoken(tmp_
     assert unverified.about == "Segment A1, Person A, von Ann"
 
 
-def test_nobody_has_judged(tmp_path: Path) -> None:
+def test_a_report_without_annotations_states_it(tmp_path: Path) -> None:
     text = rendered(tmp_path, []).text
     assert "7 Reviewers' annotations No reviewer has annotated this analysis. 8 Method" in text
     assert "Annotations, SHA-256" not in text and "annotations until" not in text
@@ -218,7 +218,7 @@ def test_the_page_holds_every_word_and_the_direction_of_notes(tmp_path: Path) ->
     assert page.balanced and not page.open
 
 
-def test_what_people_write_cannot_leave_its_place(tmp_path: Path) -> None:
+def test_free_text_cannot_break_the_layout(tmp_path: Path) -> None:
     note = "<script>alert(1)</script>\x00\x1b[31m\r\nnext \u202egnp.exe"
     page = rendered(tmp_path, [say(1, "exhibit", "<b>Ann</b>\n\n2026", verdict="agree", note=note)])
     assert "<script>alert(1)</script>\ufffd\ufffd[31m next \\u202egnp.exe" in page.text
@@ -239,7 +239,7 @@ def test_an_annotation_of_the_verdict_names_it(tmp_path: Path) -> None:
     assert reviewer_view(analysis, said).summary[1] == "The verdict “inconclusive”: 2 are unsure."
 
 
-def test_how_many_agree_is_said_in_the_language_spoken(tmp_path: Path) -> None:
+def test_counts_of_opinions_are_translated(tmp_path: Path) -> None:
     opinions = {"Ann": "agree", "Ben": "agree", "Cleo": "disagree", "Dan": "unsure"}
     said = [say(n, "exhibit", who, verdict=verdict) for n, (who, verdict) in enumerate(opinions.items(), 1)]
     inputs = ReportInputs(annotations=said, language_code="de")

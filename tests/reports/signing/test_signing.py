@@ -55,7 +55,7 @@ def test_the_report_before_the_signature_stays_byte_by_byte(report: bytes, signe
     assert signed.startswith(report) and pdf_conformance.covered_length(signed) == len(report)
 
 
-def test_what_is_seen_of_it(report: bytes, signed: bytes) -> None:
+def test_the_visible_signature(report: bytes, signed: bytes) -> None:
     with pypdfium2.PdfDocument(signed) as document, pypdfium2.PdfDocument(report) as before:
         assert len(document) == len(before)
         document.init_forms()
@@ -87,7 +87,7 @@ def test_metadata_conformance_and_tags_stay(report: bytes, signed: bytes) -> Non
                 assert kinds & set(each.FontDescriptor.keys()), font  # PDF/A: all are embedded
 
 
-def test_it_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_path: Path) -> None:
+def test_a_token_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_path: Path) -> None:
     other = make_key(tmp_path)[2]
     for trust, wrong in ((), False), (read_trust([keys[2]]), False), (read_trust([other]), True):
         results = CheckResults()
@@ -99,7 +99,7 @@ def test_it_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_pa
         assert any("nothing here says" in note for note in results.notes) is not bool(trust)
 
 
-def test_what_is_added_or_changed_after_signing_is_found(signed: bytes) -> None:
+def test_changes_after_signing_are_found(signed: bytes) -> None:
     middle, inside = len(signed) // 2, signed.rindex(b"/Contents <") + 200
     added = signed + b"\n1 0 obj\nnull\nendobj\n"
     cases = [added, *(signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :] for at in (middle, inside))]
@@ -142,7 +142,7 @@ def verified(data: bytes, trust: Trust) -> CheckResults:
 
 
 @pytest.mark.parametrize("change", ["painted", "noted"])
-def test_what_was_added_to_a_report_before_it_was_signed(report: bytes, keys: Keys, change: str) -> None:
+def test_additions_before_signing_are_refused(report: bytes, keys: Keys, change: str) -> None:
     """Alone, signed behind it, or together with the signature of another program: it is changed."""
     key = read_key(*keys[:2])
     changed = updated(report, **{change: True})
@@ -155,7 +155,7 @@ def test_what_was_added_to_a_report_before_it_was_signed(report: bytes, keys: Ke
     assert verified(updated(report, key=key), Trust()).problems == []
 
 
-def test_a_report_that_others_signed_too(report: bytes, signed: bytes, keys: Keys, tmp_path: Path) -> None:
+def test_a_report_may_have_more_signatures(report: bytes, signed: bytes, keys: Keys, tmp_path: Path) -> None:
     other = make_key(tmp_path)
     key = read_key(*other[:2])
     found = verified(updated(signed, key=key), Trust(read_trust([keys[2], other[2]])))
@@ -232,7 +232,7 @@ def test_the_command_signs_an_unpacked_bundle(tmp_path: Path, keys: Keys) -> Non
         ({}, {"--out": "nowhere/x.pdf"}, "no such folder"),
     ],
 )
-def test_what_cannot_be_signed(
+def test_unsignable_files_are_refused(
     tmp_path: Path,
     made: dict[str, object],
     change: dict[str, str | None],

@@ -35,7 +35,7 @@ def analysis(tmp_path: Path) -> Analysis:
     return made.model_copy(update={"coverage": made.coverage.model_copy(update={"quality": quality})})
 
 
-def test_the_rates_that_fit_are_chosen(analysis: Analysis) -> None:
+def test_applicable_rates_are_chosen(analysis: Analysis) -> None:
     found = fitting(laboratory_for(analysis), analysis)
     assert [(each.attribute, each.name) for each in found] == [
         ("", "all clips"),
@@ -43,7 +43,7 @@ def test_the_rates_that_fit_are_chosen(analysis: Analysis) -> None:
     ]
 
 
-def test_own_threshold_and_ratio_stand_beside_the_verdict(tmp_path: Path, analysis: Analysis) -> None:
+def test_own_threshold_and_ratio_are_stated(tmp_path: Path, analysis: Analysis) -> None:
     own = laboratory_for(analysis)
     given = ReportInputs(laboratory=own.to_json().encode())
     view = laboratory_view(own, analysis)
@@ -84,7 +84,7 @@ def test_no_rounding_contradicts_what_follows_from_a_threshold(analysis: Analysi
         assert said in own_decision(own, near)
 
 
-def test_what_lies_outside_and_what_is_not_known_is_named(tmp_path: Path, analysis: Analysis) -> None:
+def test_outside_and_unknown_properties_are_named(tmp_path: Path, analysis: Analysis) -> None:
     def outside(one: Analysis, **media: object) -> str:
         own = laboratory_for(one)
         covered = [
@@ -142,7 +142,7 @@ def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
         ("h264", 1.0, 1.0, "lies outside the measured ranges: duration, codec H.264."),
     ],
 )
-def test_validations_that_keep_no_codecs_say_what_they_can(
+def test_older_validations_compare_codecs_as_far_as_possible(
     analysis: Analysis, codec: str, least: float, most: float, said: str | None
 ) -> None:
     own = laboratory_for(analysis).model_copy(update={"codecs": ()})
@@ -153,7 +153,7 @@ def test_validations_that_keep_no_codecs_say_what_they_can(
     assert said in outside if said else "codec" not in outside
 
 
-def test_no_ratio_is_quoted_that_costs_as_much_as_saying_nothing(analysis: Analysis) -> None:
+def test_an_uninformative_ratio_is_not_quoted(analysis: Analysis) -> None:
     """As older validations state where ratios could not be tried."""
     own = laboratory_for(analysis)
     (ratios,) = own.likelihood_ratios
@@ -172,9 +172,7 @@ def test_no_ratio_is_quoted_that_costs_as_much_as_saying_nothing(analysis: Analy
                 "Desconocido: bits por píxel", "No se midieron fotografías")),
     ],
 )  # fmt: skip
-def test_all_of_it_speaks_the_language_of_the_report(
-    analysis: Analysis, code: str, words: tuple[str, ...]
-) -> None:
+def test_the_laboratory_section_is_translated(analysis: Analysis, code: str, words: tuple[str, ...]) -> None:
     own = laboratory_for(analysis)
     still = analysis.model_copy(update={"media": analysis.media.model_copy(update={"kind": MediaKind.IMAGE})})
     with translation.speaking(code):
@@ -186,7 +184,7 @@ def test_all_of_it_speaks_the_language_of_the_report(
     assert not re.search(r"\b(measured|manipulated|photographs|duration|chosen)\b", said)
 
 
-def test_another_model_is_told_and_nothing_is_quoted(tmp_path: Path, analysis: Analysis) -> None:
+def test_a_validation_of_another_model_is_not_quoted(tmp_path: Path, analysis: Analysis) -> None:
     own = laboratory_for(analysis)
     given = ReportInputs(laboratory=own.to_json().encode())
     other = analysis.model_copy(update={"model": analysis.model.model_copy(update={"sha256": "00" * 32})})
@@ -196,7 +194,7 @@ def test_another_model_is_told_and_nothing_is_quoted(tmp_path: Path, analysis: A
     assert THRESHOLD not in dict(report_view(other, tmp_path, given).answers)
 
 
-def test_a_result_keeps_it_and_is_verified_with_it(tmp_path: Path, analysis: Analysis) -> None:
+def test_a_result_stores_the_second_review_and_verifies_with_it(tmp_path: Path, analysis: Analysis) -> None:
     text = laboratory_for(analysis).to_json().encode()
     write_report(analysis, tmp_path, laboratory=text)
     assert (tmp_path / "laboratory.json").read_bytes() == text
@@ -211,6 +209,6 @@ def test_a_result_keeps_it_and_is_verified_with_it(tmp_path: Path, analysis: Ana
     assert {each.file for each in verify(tmp_path).results.problems} >= {"laboratory.json"}
 
 
-def test_what_is_no_laboratory_json_is_refused() -> None:
+def test_an_invalid_laboratory_json_is_refused() -> None:
     with pytest.raises(LaboratoryError, match="can be quoted"):
         parse_laboratory(b'{"title": "x"}')

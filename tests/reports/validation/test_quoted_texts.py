@@ -39,7 +39,7 @@ def values(facts: tuple[Fact, ...]) -> list[str]:
 
 
 @LANGUAGES
-def test_case_and_exhibit_are_named_as_they_are(tmp_path: Path, code: str) -> None:
+def test_names_of_case_and_exhibit_are_shown_unchanged(tmp_path: Path, code: str) -> None:
     case = CaseDetails(case_number=TRAP, exhibit_number="2 tracks", examiner="Sound", organisation="none")
     view = report_view(
         build(tmp_path, file="Person A.mp4"), tmp_path, ReportInputs(case=case, language_code=code)
@@ -48,13 +48,13 @@ def test_case_and_exhibit_are_named_as_they_are(tmp_path: Path, code: str) -> No
     assert view.exhibit[0].value == "Person A.mp4"
 
 
-def test_what_is_not_stated_is_said_in_the_language_of_the_report(tmp_path: Path) -> None:
+def test_missing_case_details_are_translated(tmp_path: Path) -> None:
     view = report_view(build(tmp_path), tmp_path, ReportInputs(language_code="de"))
     assert set(values(view.head.case)) == {"nicht angegeben"}
 
 
 @LANGUAGES
-def test_the_files_own_words_are_quoted(tmp_path: Path, code: str) -> None:
+def test_text_of_the_file_is_quoted(tmp_path: Path, code: str) -> None:
     analysis = build(tmp_path)
     details = Details(
         structure=Structure(brand=TRAP, boxes=(TRAP,)),
@@ -88,7 +88,7 @@ def test_the_files_own_words_are_quoted(tmp_path: Path, code: str) -> None:
 
 
 @LANGUAGES
-def test_who_did_what_stands_as_in_the_log(tmp_path: Path, code: str) -> None:
+def test_entries_are_shown_as_in_the_log(tmp_path: Path, code: str) -> None:
     text = exported_log(note=TRAP).replace("Ida\u202e".encode(), b"Sound")
     view = report_view(build(tmp_path), tmp_path, ReportInputs(custody=text, language_code=code))
     rows = view.custody.rows
@@ -96,7 +96,7 @@ def test_who_did_what_stands_as_in_the_log(tmp_path: Path, code: str) -> None:
 
 
 @LANGUAGES
-def test_a_model_is_called_as_its_card_calls_it(tmp_path: Path, code: str) -> None:
+def test_a_model_has_the_title_of_its_card(tmp_path: Path, code: str) -> None:
     analysis = build(tmp_path)
     model = analysis.model.model_copy(update={"title": "Sound", "name": "Sound", "architecture": TRAP})
     changed = analysis.model_copy(update={"model": model})

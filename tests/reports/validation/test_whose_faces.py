@@ -91,7 +91,9 @@ def test_nothing_changes_where_there_is_one_person(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_in_other_languages(tmp_path: Path, language: str, row: str, listed: str, others: str) -> None:
+def test_custody_section_is_translated(
+    tmp_path: Path, language: str, row: str, listed: str, others: str
+) -> None:
     inputs = ReportInputs(language_code=language)
     view = report_view(exhibit(tmp_path, faces(width=40), faces(tilt=45)), tmp_path, inputs)
     assert row in by_name(view.measured_errors)
@@ -99,7 +101,7 @@ def test_in_other_languages(tmp_path: Path, language: str, row: str, listed: str
     assert f"({listed})" in view.figure.outside
 
 
-def test_a_laboratory_is_told_whose_faces_lie_outside_of_what_it_measured(tmp_path: Path) -> None:
+def test_persons_outside_a_laboratorys_ranges_are_named(tmp_path: Path) -> None:
     analysis = exhibit(tmp_path, faces(width=500), faces())
     made = of_analysis(of_sixty(), analysis)
     said = laboratory_view(quoted(made, made.to_json().encode()), analysis).outside

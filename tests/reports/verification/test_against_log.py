@@ -76,7 +76,7 @@ def test_annotations_are_those_of_the_log(analysis: Analysis) -> None:
     assert "what Ben said on 2026-11-20T14:00:00.000Z is not in the custody log" in why
 
 
-def test_the_same_of_a_report_that_came_alone(analysis: Analysis, tmp_path: Path) -> None:
+def test_a_single_report_is_checked_likewise(analysis: Analysis, tmp_path: Path) -> None:
     text, path = analysis.to_json().encode(), tmp_path / "report.pdf"
 
     def found_in(*annotations: Annotation) -> list[tuple[str, str]]:
@@ -95,7 +95,7 @@ def test_the_same_of_a_report_that_came_alone(analysis: Analysis, tmp_path: Path
     ]
 
 
-def test_what_was_said_after_the_export_is_noted(analysis: Analysis) -> None:
+def test_annotations_after_the_export_are_noted(analysis: Analysis) -> None:
     later = BEN.model_copy(update={"made": MOMENT + timedelta(days=1)})
     for each in (later, BEN):  # the clock of who annotates may be behind
         done = found(analysis, [TAKEN_IN, QUEUED, entry(ADA)], annotations=file(ADA, each))
@@ -105,7 +105,7 @@ def test_what_was_said_after_the_export_is_noted(analysis: Analysis) -> None:
         ]
 
 
-def test_of_an_analysis_from_before_the_log_nothing_is_demanded(analysis: Analysis) -> None:
+def test_an_analysis_older_than_the_log_needs_no_entries(analysis: Analysis) -> None:
     early = ADA.model_copy(update={"made": MOMENT - timedelta(days=9)})
     came = {"annotations": file(early, BEN), "analysis_id": ANALYSIS_ID}
     done = found(analysis, [("view", ANALYSIS_ID, {}), entry(BEN)], **came)
@@ -114,7 +114,7 @@ def test_of_an_analysis_from_before_the_log_nothing_is_demanded(analysis: Analys
     assert "perhaps before it began" in done.notes[1]
 
 
-def test_an_analysis_that_the_log_does_not_know(analysis: Analysis) -> None:
+def test_an_analysis_missing_in_the_log_is_reported(analysis: Analysis) -> None:
     entries = [TAKEN_IN, ("analysis queued", "d" * 32, {}), ("view", ANALYSIS_ID, {})]
     for came in ({"analysis_id": ANALYSIS_ID}, {"annotations": file()}):
         (why,) = whys(found(analysis, entries, **came))
@@ -186,7 +186,7 @@ def test_a_log_of_the_whole_installation(analysis: Analysis) -> None:
     assert "of what entry 6 of" in whys(results)[0]
 
 
-def test_of_two_analyses_alike_neither_is_taken_for_it(analysis: Analysis) -> None:
+def test_two_matching_analyses_are_ambiguous(analysis: Analysis) -> None:
     """Nothing states which one a report that came alone is about: what was said of both is not missing."""
     told = {"verdict": analysis.verdict.value, "probability": repr(analysis.probability)}
     entries = [TAKEN_IN]

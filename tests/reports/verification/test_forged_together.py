@@ -23,7 +23,7 @@ def whys(path: Path, *trusted: Path) -> list[str]:
     return [str(problem) for problem in verify(path, read_trust(trusted)).results.problems]
 
 
-def test_a_log_that_ends_elsewhere_than_the_manifest_says(tmp_path: Path) -> None:
+def test_a_log_must_end_where_the_manifest_says(tmp_path: Path) -> None:
     """A log of the same exhibit, whole in itself, that another entry was written into."""
     acts = (("intake", None, {}), ("analysis queued", ANALYSIS_ID, {}))
     folder = small_result(tmp_path / "result", annotations=(), entries=acts)
@@ -37,7 +37,7 @@ def test_a_log_that_ends_elsewhere_than_the_manifest_says(tmp_path: Path) -> Non
     assert whys(folder) == ["custody.json: does not fit: the manifest gives another head of the custody log"]
 
 
-def test_a_signature_of_somebody_else_than_the_manifest_names(tmp_path: Path) -> None:
+def test_the_signer_must_be_the_one_in_the_manifest(tmp_path: Path) -> None:
     """Of somebody who is trusted, too."""
     keys = []
     for name in ("Ada Examiner", "Ben Examiner"):
@@ -57,7 +57,9 @@ def test_a_signature_of_somebody_else_than_the_manifest_names(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("change", [{"person": "Z"}, {"start": 1e6}, {"end": 1e6}])
-def test_a_segment_of_nobody_or_outside_of_the_exhibit(tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_segment_must_belong_to_a_person_and_lie_within_the_exhibit(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
     analysis = small_analysis(tmp_path)
     (segment,) = analysis.segments
     other = segment.model_copy(update={**change, "peaks": ()})

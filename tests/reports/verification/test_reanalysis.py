@@ -142,7 +142,9 @@ def test_rounded_arithmetic_is_repeated_as_it_was(
     assert "computed otherwise: pictures" in said
 
 
-def test_the_exhibit_is_no_pipe(case: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_as_exhibit_is_refused(
+    case: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, _, weights = case
     os.mkfifo(pipe := folder.with_name("pipe"))
     assert main(["verify", str(folder), "--reanalyse", str(pipe), "--model", str(weights)]) == 2
@@ -192,7 +194,7 @@ def test_pictures_are_compared_with_those_made_again(
     assert "overlays/A1-1.png: does not fit: made again, it shows something else" in said
 
 
-def test_of_peaks_in_whose_place_others_were_chosen_a_note_says_what_was_not_compared(
+def test_a_note_names_peaks_that_could_not_be_compared(
     case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, exhibit, weights = case
@@ -254,7 +256,7 @@ def test_another_fusion_is_refused_before_anything_is_computed(
         repeated(second.as_model().model_copy(update={"sha256": "c" * 64}))
 
 
-def test_what_does_not_fit_is_told_where_the_analysis_cannot_be_repeated(
+def test_problems_are_printed_if_the_analysis_cannot_be_repeated(
     case: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, exhibit, _ = case
@@ -280,7 +282,7 @@ def test_what_does_not_fit_is_told_where_the_analysis_cannot_be_repeated(
     assert "is not here" in values["refused"] and "is not here" in told.err
 
 
-def test_another_exhibit_and_a_model_that_is_not_here(
+def test_another_exhibit_and_a_missing_model_are_reported(
     case: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, exhibit, weights = case
@@ -292,7 +294,7 @@ def test_another_exhibit_and_a_model_that_is_not_here(
 
 
 @pytest.mark.slow
-def test_the_sample_made_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_sample_is_reanalysed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip, folder = tmp_path / "sample.mp4", tmp_path / "result"
     make_sample(clip)
     folder.mkdir()

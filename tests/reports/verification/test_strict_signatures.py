@@ -83,7 +83,7 @@ def test_a_signature_behind_one_that_allows_no_change(
         assert [problem.kind for problem in results.problems] == kinds
 
 
-def test_what_a_signature_covers_begins_with_the_file(key: SigningKey) -> None:
+def test_signatures_cover_the_file_from_its_start(key: SigningKey) -> None:
     signature = key.sign(b"")
     hole = b"<" + signature.hex().upper().encode() + b"00>"
     data, behind = b"%PDF-1.7" + hole + b"%%EOF", 8 + len(hole)

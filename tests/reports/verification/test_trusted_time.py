@@ -59,19 +59,19 @@ def checked(data: bytes, signature: bytes, *trust: Path) -> CheckResults:
     return results
 
 
-def test_a_signature_holds_the_authoritys_time(authority, keys, signature):
+def test_a_signature_contains_the_authoritys_time(authority, keys, signature):
     found = checked(DATA, signature, keys[2], authority.issuer)
     assert found.problems == [] and found.notes == []
     fact = found.facts["timestamp of manifest.sig"]
     assert timestamps.readable(authority.moment) in fact and "the authority Test time" in fact
 
 
-def test_without_its_certificate_nothing_vouches_for_the_authority(keys, signature):
+def test_a_token_without_certificate_is_not_trusted(keys, signature):
     found = checked(DATA, signature, keys[2])
     assert found.problems == [] and "nothing here vouches for the authority" in found.notes[0]
 
 
-def test_who_vouches_for_an_authority_vouches_for_no_signer(tmp_path, authority, keys):
+def test_issuers_of_authorities_do_not_vouch_for_signers(tmp_path, authority, keys):
     """Its issuer may have given anybody a certificate with any name."""
     other = read_key(authority.key_of_anybody(tmp_path / "other.p12", "Ada Examiner"), None)
     folder = small_result(tmp_path / "result", other)
@@ -161,7 +161,9 @@ def test_a_timestamp_after_the_certificates_expiry_does_not_fit(tmp_path, monkey
         ((-300, -30), "by the signer's clock it was signed after the signer's certificate expired on "),
     ],
 )
-def test_a_signature_from_outside_its_certificates_validity(tmp_path, monkeypatch, authority, days, why):
+def test_a_signature_outside_its_certificates_validity_is_reported(
+    tmp_path, monkeypatch, authority, days, why
+):
     """Self-signed, or of an issuer that is named: what is said of trust is true of the certificate."""
     monkeypatch.setattr(signing_keys, "_refuse_unfit", lambda *_: None)
     own = make_key(tmp_path, days=days)
@@ -178,7 +180,7 @@ def test_a_signature_from_outside_its_certificates_validity(tmp_path, monkeypatc
     assert len(whys(checked(DATA, signature, other))) == 2
 
 
-def test_nor_does_one_in_a_report(tmp_path, monkeypatch, authority):
+def test_rounding_in_a_report_does_not_reach_a_threshold(tmp_path, monkeypatch, authority):
     key, certificate = of_an_expired_key(tmp_path, monkeypatch, authority)
     late, found = sign_pdf(small_pdf({"scores.csv": b"x"}), key), CheckResults()
     trust = Trust(read_trust([certificate]), read_trust([authority.issuer]))
@@ -186,7 +188,7 @@ def test_nor_does_one_in_a_report(tmp_path, monkeypatch, authority):
     assert {why.split(" it was ")[0] for why in whys(found)} >= {"by its timestamp", "by the signer's clock"}
 
 
-def test_a_certificate_counts_as_of_a_trusted_timestamp(tmp_path, monkeypatch, keys, authority):
+def test_a_certificate_is_judged_at_the_time_of_a_trusted_timestamp(tmp_path, monkeypatch, keys, authority):
     """And one that expired since then is said to be covered by it, or by the signer's clock alone."""
     asked = []
     monkeypatch.setattr(
@@ -230,7 +232,7 @@ def test_a_report_is_signed_with_a_timestamp(keys, authority):
     assert found.problems == [] and "Test time" in found.facts["timestamp of report.pdf"]
 
 
-def test_nobody_is_asked_unless_named(keys, authority):
+def test_no_authority_is_contacted_by_default(keys, authority):
     before = authority.asked
     assert "timestamp of manifest.sig" not in checked(DATA, read_key(*keys[:2]).sign(DATA)).facts
     assert authority.asked == before
@@ -250,7 +252,7 @@ def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
 
 
 @pytest.mark.parametrize("spoilt", ["stamps_another_digest", "breaks_its_signature"])
-def test_no_token_is_used_that_is_none_of_what_was_asked_for(keys, authority, spoilt):
+def test_a_token_for_other_data_is_refused(keys, authority, spoilt):
     """The evidence would be signed, handed out, and found not to fit by whoever verifies it."""
     told = "gave no timestamp: its answer is no timestamp of what was asked for"
     with getattr(authority, spoilt)():
@@ -262,7 +264,7 @@ def test_no_token_is_used_that_is_none_of_what_was_asked_for(keys, authority, sp
             trusted_time.token(DATA, authority.url)
 
 
-def test_nor_one_of_another_day(keys, authority):
+def test_a_figure_with_another_date_begins_no_sentence(keys, authority):
     """Verification would take it for a signer's clock that was set back."""
     with (
         authority.is_of(authority.moment - timedelta(days=2)),
@@ -310,7 +312,7 @@ def dripping(handler, line: bytes = b"") -> None:
     ],
     ids=["packed", "endless", "dripping", "dripping headers", "404"],
 )
-def test_an_authority_neither_holds_nor_fills_who_signs(authority, monkeypatch, answer, why):
+def test_slow_and_endless_answers_of_an_authority_are_cut_off(authority, monkeypatch, answer, why):
     if why == "it did not answer in time":
         monkeypatch.setattr(trusted_time, "_TIME_OUT", 1.0)
     monkeypatch.setattr(authority, "answer", answer)
@@ -322,12 +324,12 @@ def test_an_authority_neither_holds_nor_fills_who_signs(authority, monkeypatch, 
 
 
 @pytest.mark.parametrize("url", ["http://time.example/tsr", "ftp://time.example", "https://[", "nonsense"])
-def test_addresses_that_cannot_be_one(keys, url):
+def test_invalid_addresses_are_refused(keys, url):
     with pytest.raises(SigningError, match="must begin with https"):
         read_key(*keys[:2], trusted_time.authority(url)).sign(DATA)
 
 
-def test_a_log_that_is_to_be_trusted_needs_the_token_of_a_trusted_authority(tmp_path, authority, keys):
+def test_a_trusted_log_needs_a_token_of_a_trusted_authority(tmp_path, authority, keys):
     """Whoever forges a log can take its token away, or ask an authority of their own."""
     log, stamp = tmp_path / "custody.json", tmp_path / "custody.json.tsr"
     text = "".join(export_parts(None, 0, ZEROS, ZEROS, authority.moment, [])).encode()

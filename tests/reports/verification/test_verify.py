@@ -24,7 +24,7 @@ from reports.verification.verify import verify
 pytestmark = pytest.mark.usefixtures("unconfined")
 
 
-def test_what_is_as_it_was_made_fits(bundle: Path, folder: Path, tmp_path: Path) -> None:
+def test_unchanged_files_fit(bundle: Path, folder: Path, tmp_path: Path) -> None:
     result = small_result(tmp_path / "result")
     for path, files in ((bundle, 14), (folder, 14), (result, 12)):
         done = verify(path)
@@ -88,7 +88,7 @@ def test_one_flipped_byte_in_every_file_of_a_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("changed", [False, True])
-def test_a_report_from_before_digests_is_held_against_its_manifest(tmp_path: Path, changed: bool) -> None:
+def test_a_report_without_digest_is_checked_by_its_manifest(tmp_path: Path, changed: bool) -> None:
     folder = small_result(tmp_path / "result")
     report = HTML(string="<html lang=en><title>t</title><p>Report").write_pdf()
     (folder / "report.pdf").write_bytes(report + b" " * changed)
@@ -124,7 +124,7 @@ def test_missing_added_and_swapped_files(folder: Path) -> None:
     ("name", "kind"),
     [("manifest.json", "missing"), ("manifest.sha256", "missing"), ("custody.json", "missing")],
 )
-def test_what_is_removed_is_named(folder: Path, name: str, kind: str) -> None:
+def test_removed_files_are_named(folder: Path, name: str, kind: str) -> None:
     (folder / name).unlink()
     assert (name, kind) in {(problem.file, problem.kind) for problem in problems(folder)}
 
@@ -141,7 +141,7 @@ def test_a_damaged_manifest_is_named_before_its_files(folder: Path) -> None:
     assert {p.kind for p in problems(folder) if p.file == "manifest.json"} == {"changed", "cannot be read"}
 
 
-def test_a_zip_packed_again_is_said_to_be(bundle: Path, tmp_path: Path) -> None:
+def test_a_repacked_zip_is_reported(bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "again.zip"
     with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
@@ -151,7 +151,7 @@ def test_a_zip_packed_again_is_said_to_be(bundle: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.9, 0.999])
-def test_half_a_bundle(bundle: Path, tmp_path: Path, share: float) -> None:
+def test_a_truncated_bundle_is_refused(bundle: Path, tmp_path: Path, share: float) -> None:
     data, path = bundle.read_bytes(), tmp_path / "half.zip"
     path.write_bytes(data[: int(len(data) * share)])
     assert [problem.file for problem in problems(path)] == ["half.zip"]

@@ -46,20 +46,20 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_bundle(folder, signer=read_key(*make_key(folder)[:2]))
 
 
-def test_it_is_short_and_in_every_bundle(bundle: Path) -> None:
+def test_the_verifier_is_short_and_in_every_bundle(bundle: Path) -> None:
     text = PROGRAM.read_bytes()
     assert text.count(b"\n") <= 92
     with zipfile.ZipFile(bundle) as archive:
         assert archive.read("verify.py") == text
 
 
-def test_what_fits(bundle: Path, folder: Path) -> None:
+def test_valid_annotations_are_accepted(bundle: Path, folder: Path) -> None:
     for path in (bundle, folder):
         assert alone(path) == (0, "All files fit. Signatures were not checked.\n")
 
 
 @pytest.mark.parametrize("name", ["", "notes.txt", "nothing"])
-def test_where_there_is_nothing_to_check(tmp_path: Path, name: str) -> None:
+def test_a_section_without_content(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("x")
     status, said = alone(tmp_path / name)
     assert status == 2 and "no bundle (zip) and no folder with manifest.json" in said
@@ -72,7 +72,7 @@ def test_a_damaged_zip_does_not_fit(bundle: Path, tmp_path: Path) -> None:
     assert status == 1 and "half.zip: the rest cannot be read: the zip is damaged" in said
 
 
-def test_without_a_manifest_it_says_so_in_words(tmp_path: Path) -> None:
+def test_a_missing_manifest_is_explained(tmp_path: Path) -> None:
     other = tmp_path / "other.zip"
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("notes.txt", "x")
@@ -82,7 +82,7 @@ def test_without_a_manifest_it_says_so_in_words(tmp_path: Path) -> None:
     assert alone(tmp_path) == (1, "manifest.json: missing. Without it nothing can be compared.\n")
 
 
-def test_without_a_path_it_checks_the_folder_that_it_is_run_in(bundle: Path, tmp_path: Path) -> None:
+def test_the_current_folder_is_checked_by_default(bundle: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle) as archive:
         archive.extractall(tmp_path)
     assert alone(inside=tmp_path) == (0, "All files fit. Signatures were not checked.\n")
@@ -224,7 +224,7 @@ def test_both_find_a_flipped_byte_in_a_zip(bundle: Path, tmp_path: Path) -> None
         assert verify(path).results.problems, at
 
 
-def test_annotations_and_logs_that_the_manifest_agrees_with(
+def test_damaged_annotations_and_logs_do_not_fit_despite_the_manifest(
     bundle: Path, folder: Path, tmp_path: Path
 ) -> None:
     """A forger who makes all hashes of files fit still has those inside the files to mind."""

@@ -64,9 +64,7 @@ def test_bad_input_is_refused_in_one_line(
     assert reason in error and error.count("\n") == 1
 
 
-def test_a_signature_that_is_asked_for_must_be_there(
-    bundle: Path, key_files: tuple[Path, Path, Path]
-) -> None:
+def test_a_demanded_signature_must_exist(bundle: Path, key_files: tuple[Path, Path, Path]) -> None:
     assert main(["verify", str(bundle), "--trust", str(key_files[2])]) == 1
 
 
@@ -81,7 +79,7 @@ def test_a_swapped_model_is_named(bundle: Path, tmp_path: Path, capsys: pytest.C
     assert "Note: --model surplus.onnx was not looked at" in capsys.readouterr().out
 
 
-def test_a_bundle_of_which_only_the_report_is_signed_is_said_to_be(
+def test_a_bundle_with_only_a_signed_report_is_described_as_such(
     tmp_path: Path, key: SigningKey, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever changes its pictures takes the manifest's signature away and leaves the signed report."""
@@ -128,14 +126,14 @@ def test_a_bundle_cannot_write_its_own_verdict(tmp_path: Path, capsys: pytest.Ca
     assert forged in json.loads(printed)["facts"]["exhibit"]
 
 
-def test_nor_does_a_refusal_print_what_a_bundle_says_raw(
+def test_refusals_escape_text_from_the_bundle(
     light: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", str(tmp_path / "\x1b[8m.zip")]) == 2
     assert r"\x1b[8m.zip: there is no such file" in capsys.readouterr().err
 
 
-def test_an_empty_folder_and_a_folder_of_others(tmp_path: Path) -> None:
+def test_folders_without_a_result_are_refused(tmp_path: Path) -> None:
     """Nothing of them can be verified, which is another answer than that they were changed."""
     for _ in range(2):
         with pytest.raises(VerifyError, match="holds no manifest.json"):
@@ -145,7 +143,7 @@ def test_an_empty_folder_and_a_folder_of_others(tmp_path: Path) -> None:
     assert ("manifest.json", "missing") in {(problem.file, problem.kind) for problem in problems(tmp_path)}
 
 
-def test_a_damaged_log_is_a_log(tmp_path: Path) -> None:
+def test_a_damaged_log_is_recognised_as_a_log(tmp_path: Path) -> None:
     """By its name, or by what it says."""
     for name, data in (("custody.json", b"{}"), ("log.json", custody("d" * 64)[:-9])):
         (tmp_path / name).write_bytes(data)

@@ -49,7 +49,7 @@ def test_an_attachment_deflated_twice_is_not_inflated() -> None:
         pdf_checks._attachments(attaching(zlib.compress(once), ["FlateDecode", "FlateDecode"]))
 
 
-def test_an_attachment_that_grows_too_large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_attachment_has_a_size_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pdf_checks, "LARGEST", 1000)
     with pytest.raises(ValueError, match="too large"):
         pdf_checks._attachments(attaching(zlib.compress(bytes(1001)), ["FlateDecode"]))
@@ -59,7 +59,7 @@ def test_an_attachment_that_grows_too_large(monkeypatch: pytest.MonkeyPatch, tmp
     assert "packed as none of a report is" in damage
 
 
-def test_annotations_are_held_to_a_size(tmp_path: Path) -> None:
+def test_annotations_have_a_size_limit(tmp_path: Path) -> None:
     folder = small_result(tmp_path / "result")
     saved = json.loads((folder / "annotations.json").read_bytes())
     (folder / "annotations.json").write_text(json.dumps(saved) + " " * LARGEST_ANNOTATION_FILE)
@@ -91,9 +91,7 @@ def test_the_checks_run_where_nothing_else_can_be_read_or_written(
     assert len(places.writable) == 1 and not places.writable[0].exists()
 
 
-def test_what_takes_too_much_is_said_and_does_not_fit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_exceeding_limits_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "1")
     path = tmp_path / "report.pdf"
     path.write_bytes(small_pdf({"scores.csv": b"x"}))
@@ -114,7 +112,7 @@ def test_pictures_are_decoded_in_a_confined_process(tmp_path: Path) -> None:
     assert same == "" and "shows something else" in other and none == "it is no picture"
 
 
-def test_pictures_that_take_too_much_are_said_not_to_be_compared(
+def test_pictures_that_exceed_limits_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "1")

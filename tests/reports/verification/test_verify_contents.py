@@ -128,7 +128,7 @@ def test_a_custody_log_of_another_exhibit(folder: Path) -> None:
     assert "custody.json" in named(folder)
 
 
-def test_what_plays_is_the_exhibit(tmp_path: Path, key: SigningKey) -> None:
+def test_the_played_file_must_be_the_exhibit(tmp_path: Path, key: SigningKey) -> None:
     """And of what is not compared, a note says so, unless it is signed."""
     for name, played, signer in (
         ("exhibit", EXHIBIT, None),
@@ -142,7 +142,7 @@ def test_what_plays_is_the_exhibit(tmp_path: Path, key: SigningKey) -> None:
         assert any("index.html, README.txt" in note for note in done.notes) is (signer is None)
 
 
-def test_a_preview_is_said_not_to_be_compared(tmp_path: Path) -> None:
+def test_a_preview_is_reported_as_not_compared(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     analysis, files = contents(tmp_path / "pictures", pdf=False)
     about = new_manifest(analysis, "bundle")
@@ -151,7 +151,7 @@ def test_a_preview_is_said_not_to_be_compared(tmp_path: Path) -> None:
     assert done.problems == [] and "media/preview.mp4 is a preview" in done.notes[0]
 
 
-def test_an_attachment_unlike_the_text(tmp_path: Path) -> None:
+def test_attachments_must_fit_the_text_on_integrity(tmp_path: Path) -> None:
     """Whoever swaps an attachment and makes the PDF's own digest fit is given away by its text."""
     path = tmp_path / "report.pdf"
     path.write_bytes(small_pdf({"scores.csv": b"time,score\n"}, scores="5" * 64))
@@ -159,7 +159,7 @@ def test_an_attachment_unlike_the_text(tmp_path: Path) -> None:
     assert (problem.file, problem.kind) == ("report.pdf/scores.csv", "changed")
 
 
-def test_what_is_quoted_of_others_states_no_attachments(tmp_path: Path) -> None:
+def test_quoted_text_states_no_attachments(tmp_path: Path) -> None:
     """The exhibit's metadata, its name above each page, or a reviewer's note."""
     path, csv = tmp_path / "report.pdf", b"time,score\n"
     quoted = f"see laboratory.json {'6' * 64}, comparison-2.json {'7' * 64} and scores.csv {'5' * 64}"
@@ -169,7 +169,7 @@ def test_what_is_quoted_of_others_states_no_attachments(tmp_path: Path) -> None:
     assert [(p.file, p.kind) for p in problems(path)] == [("report.pdf/scores.csv", "changed")]
 
 
-def test_comparisons_of_a_report_that_came_alone(tmp_path: Path) -> None:
+def test_comparisons_in_a_single_report_are_checked(tmp_path: Path) -> None:
     """One that was taken out, one that is none, one of another exhibit."""
     path, analysis = tmp_path / "report.pdf", small_analysis(tmp_path)
     text, csv = analysis.to_json().encode(), b"time,score\n"
@@ -190,7 +190,7 @@ def test_comparisons_of_a_report_that_came_alone(tmp_path: Path) -> None:
     assert found({name: comparison(analysis.media.sha256)}) == []
 
 
-def test_scores_of_a_report_that_are_not_those_of_its_analysis(tmp_path: Path) -> None:
+def test_scores_must_be_those_of_the_analysis(tmp_path: Path) -> None:
     path, analysis = tmp_path / "report.pdf", small_analysis(tmp_path)
     text, table = analysis.to_json().encode(), scores_csv(analysis)
 

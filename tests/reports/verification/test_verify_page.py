@@ -39,7 +39,7 @@ HELD = ExhibitCheck("5" * 64, 9, MOMENT)  # the kept file is another one
 
 @pytest.mark.parametrize("language_code", LANGUAGES)
 @pytest.mark.parametrize("check", [None, HELD, ExhibitCheck("", 0, MOMENT)], ids=["none", "other", "gone"])
-def test_what_it_says_of_hashing_the_exhibit_again(
+def test_the_page_states_the_check_of_the_exhibit(
     tmp_path: Path, check: ExhibitCheck | None, language_code: str
 ) -> None:
     """Read from the page's head, whatever its sentences are and whoever else writes the same ones."""

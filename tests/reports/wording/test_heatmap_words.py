@@ -15,7 +15,7 @@ from reports.persons.segments import segment_view
 from reports.wording.heatmaps import TRANSFORMERS, maps_of
 
 
-def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_path: Path) -> None:
+def test_methods_of_both_networks_are_named(tmp_path: Path) -> None:
     shipped = load_model().card.fused.as_model()
     for kind in MediaKind:
         analysis = build(tmp_path, kind=kind, kept=False).model_copy(update={"model": shipped})
@@ -26,13 +26,13 @@ def test_of_two_networks_each_by_its_own_method_or_what_both_have_in_common(tmp_
     assert maps_of(model()) == "Grad-CAM"
 
 
-def test_second_networks_that_give_tokens_are_known_by_name() -> None:
+def test_transformers_are_known_by_name() -> None:
     second = load_model().card.second_look
     assert second is not None and second.architecture in TRANSFORMERS
     assert all(create(architecture).gives_tokens for architecture in TRANSFORMERS)
 
 
-def test_of_a_network_of_sequences_the_check_is_said_to_be_of_the_face_alone(tmp_path: Path) -> None:
+def test_the_check_of_a_sequence_network_concerns_the_face_alone(tmp_path: Path) -> None:
     """Its frame score is of frames around as well, so that both figures of one frame differ."""
     ways, alone = "with the faces before and after it in its track", "the face is scored alone"
     for kind in MediaKind:

@@ -13,14 +13,14 @@ def with_figures(model: Model, figures: dict[str, float]) -> Model:
     return model.model_copy(update={"figures": figures})
 
 
-def test_of_one_network_the_largest_of_whatever_data() -> None:
+def test_one_network_has_its_largest_error() -> None:
     figures = {"a crops, expected calibration error": 0.05, "calibration_error": 0.02, "b, AUC": 0.99}
     for still in (False, True):
         assert calibration_error(with_figures(made_up(), figures), still) == 0.05
         assert calibration_error(with_figures(made_up(), {"AUC": 0.9}), still) is None
 
 
-def test_beside_a_second_look_that_of_exhibits_like_this_one() -> None:
+def test_with_a_second_look_the_error_is_that_of_the_same_kind() -> None:
     told = load_model().card.fused.as_model()
     stills, clips = "stills test, expected calibration error", "126 develop clips, expected calibration error"
     crops, others = (f"{data}, expected calibration error" for data in ("dfdc-test crops", "ffpp-crops test"))

@@ -37,7 +37,7 @@ def test_covers_the_true_mean(count: int, correlation: float) -> None:
     assert hits / runs >= (0.88 if hard else 0.93), hits / runs
 
 
-def test_is_no_wider_than_it_has_to_be() -> None:
+def test_intervals_are_not_too_wide() -> None:
     """Three hundred independent frames: nearly the textbook's 1.96 standard errors on either side."""
     rng = np.random.default_rng(5)
     widths = [
@@ -55,7 +55,7 @@ def test_effective_number() -> None:
     assert 100 < free[2] <= 200 and 2 <= bound[2] < 25
 
 
-def test_few_frames_show_no_spread_and_equal_ones_none() -> None:
+def test_too_few_or_equal_frames_have_no_spread() -> None:
     assert mean_interval([1.0, 2.0, 3.0, 1.0, 2.0]) is None
     assert mean_interval([2.5] * 8) is None  # one value, measured many times
 
@@ -67,7 +67,7 @@ def flagged(tmp_path: Path, confidence: float, figures: dict[str, float]) -> Ana
     return analysis.model_copy(update={"segments": (segment,), "model": model})
 
 
-def test_a_still_shown_as_a_video_is_one_moment(tmp_path: Path) -> None:
+def test_a_motionless_video_counts_as_one_moment(tmp_path: Path) -> None:
     plain = flagged(tmp_path, 0.8, {"expected calibration error": 0.05})
     still = plain.model_copy(
         update={"persons": tuple(one.model_copy(update={"motionless": True}) for one in plain.persons)}
@@ -78,7 +78,7 @@ def test_a_still_shown_as_a_video_is_one_moment(tmp_path: Path) -> None:
     assert (found.low, found.high) == pytest.approx((0.75, 0.85))
 
 
-def test_a_segment_gets_its_own_frames_and_the_cards_error(tmp_path: Path) -> None:
+def test_an_interval_uses_the_segments_frames_and_the_cards_error(tmp_path: Path) -> None:
     plain = flagged(tmp_path, 0.8, {})
     own = [
         score.logit
@@ -105,7 +105,7 @@ def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
     assert segment_interval(bare, bare.segments[0]) is None
 
 
-def test_an_interval_of_all_figures_says_nothing() -> None:
+def test_an_interval_of_nearly_all_probabilities_is_not_stated() -> None:
     """As of a finding of 0.90 whose 26 sampled moments were worth three independent ones."""
     wide = ProbabilityInterval(low=0.004, high=0.998, frames=26, effective=3.0, calibration=0.05)
     assert wide.says_nothing

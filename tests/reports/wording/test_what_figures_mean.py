@@ -43,7 +43,7 @@ def told(view: ReportView) -> str:
     )
 
 
-def test_of_a_video_with_a_second_look_they_are_no_shares(tmp_path: Path) -> None:
+def test_probabilities_of_videos_with_a_second_look_are_no_shares(tmp_path: Path) -> None:
     words = told(report_view(judged(tmp_path, MediaKind.VIDEO, second_look=True), tmp_path))
     assert not any(claim in words for claim in _OF_SHARES)
     assert words.count("few unmanipulated clips of the validation data reach") >= 5
@@ -52,7 +52,7 @@ def test_of_a_video_with_a_second_look_they_are_no_shares(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("kind", "second_look"), [(MediaKind.VIDEO, False), (MediaKind.IMAGE, False), (MediaKind.IMAGE, True)]
 )
-def test_of_others_they_are(tmp_path: Path, kind: MediaKind, second_look: bool) -> None:
+def test_other_probabilities_are_shares(tmp_path: Path, kind: MediaKind, second_look: bool) -> None:
     words = told(report_view(judged(tmp_path, kind, second_look=second_look), tmp_path))
     assert "of which half is manipulated" in words and "If the calibration applies, 98 or more" in words
     assert "few unmanipulated clips" not in words
@@ -62,7 +62,7 @@ def test_of_others_they_are(tmp_path: Path, kind: MediaKind, second_look: bool) 
 @pytest.mark.parametrize(
     "figures", [{}, {"crops, expected calibration error": 0.1275, "clips, expected calibration error": 0.01}]
 )
-def test_of_models_whose_calibration_is_not_stated_nobody_knows(
+def test_unknown_calibration_is_stated_as_unknown(
     tmp_path: Path, kind: MediaKind, figures: dict[str, float]
 ) -> None:
     """As of an ONNX file, or of one trained on a set whose validation split holds 12 pictures."""
@@ -72,7 +72,7 @@ def test_of_models_whose_calibration_is_not_stated_nobody_knows(
 
 
 @pytest.mark.parametrize("kind", list(MediaKind))
-def test_of_models_measured_to_be_far_off_they_are_no_shares(tmp_path: Path, kind: MediaKind) -> None:
+def test_probabilities_of_badly_calibrated_models_are_no_shares(tmp_path: Path, kind: MediaKind) -> None:
     """As the shipped LSTM's, whose report states an error of 0.136."""
     far = {"dfdc-val crops, expected calibration error": 0.136}
     words = told(report_view(judged(tmp_path, kind, second_look=False, figures=far), tmp_path))
@@ -111,13 +111,13 @@ def test_the_help_tells_videos_from_photographs() -> None:
     assert "not known how" in dict(general_glossary(model()))["calibrated probability"]
 
 
-def test_a_segment_is_not_explained_as_flagged_whatever_speaks_against_it() -> None:
+def test_the_glossary_distinguishes_flagged_and_other_segments() -> None:
     told = dict(general_glossary(None))["segment"]
     assert "reaches the threshold" in told and "looked at, not flagged" in told
     assert "flagged" not in Parameters.model_fields["edge_window"].description  # type: ignore[operator]
 
 
-def test_a_laboratorys_ratio_is_pointed_to(tmp_path: Path) -> None:
+def test_the_scale_refers_to_a_laboratorys_ratio(tmp_path: Path) -> None:
     analysis = judged(tmp_path, MediaKind.VIDEO, second_look=True)
     assert "No likelihood ratio is stated" in scale(analysis)
     assert "No likelihood ratio" not in scale(analysis, 9) and "Section 9 states" in scale(analysis, 9)
@@ -128,7 +128,7 @@ def test_a_laboratorys_ratio_is_pointed_to(tmp_path: Path) -> None:
     ("known", "figures"),
     [(True, {}), (False, {}), (False, {"dfdc-val crops, expected calibration error": 0.136})],
 )
-def test_other_languages_say_the_same(
+def test_translations_state_the_same(
     tmp_path: Path, code: str, known: bool, figures: dict[str, float]
 ) -> None:
     analysis = judged(tmp_path, MediaKind.VIDEO, second_look=known, figures=figures)
