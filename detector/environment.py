@@ -33,10 +33,7 @@ _TITLES = {
     "openvino-bf16": "OpenVINO",
 }
 # Processor flags of the widest instructions, by torch's names of these.
-_WIDEST = {
-    "AVX512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"},
-    "AVX2": {"avx2", "fma"},
-}
+_WIDEST = {"AVX512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"}, "AVX2": {"avx2", "fma"}}
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 

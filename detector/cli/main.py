@@ -61,14 +61,14 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from detector.schema.analysis import schema_text
-    from detector.schema.comparison import comparison_schema_text
-    from detector.schema.laboratory import validation_schema_text
+    from detector.schema.analysis import Analysis
+    from detector.schema.comparison import Comparison
+    from detector.schema.laboratory import Validation
 
     texts = {
-        "analysis": schema_text,
-        "comparison": comparison_schema_text,
-        "validation": validation_schema_text,
+        "analysis": Analysis.schema_text,
+        "comparison": Comparison.schema_text,
+        "validation": Validation.schema_text,
     }
     sys.stdout.write(texts[options.what]())
     return 0

@@ -140,8 +140,5 @@ def inner_square(
     """Return the scan's square, enlarged by ``scale``, moved by ``dx``, ``dy`` sides, turned by ``turn``°."""
     square = square_for_box(box, roll)
     return CropSquare(
-        square.x + dx * square.side,
-        square.y + dy * square.side,
-        square.side * scale,
-        square.angle + turn,
+        square.x + dx * square.side, square.y + dy * square.side, square.side * scale, square.angle + turn
     )

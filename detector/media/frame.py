@@ -34,10 +34,7 @@ def fit_size(size: Size, canvas: Size) -> Size:
     scale = min(canvas[0] / size[0], canvas[1] / size[1])
     width, height = (max(1, round(side * scale)) for side in size)
     # A border of one pixel comes from rounding.
-    return (
-        canvas[0] if canvas[0] - width < 2 else width,
-        canvas[1] if canvas[1] - height < 2 else height,
-    )
+    return (canvas[0] if canvas[0] - width < 2 else width, canvas[1] if canvas[1] - height < 2 else height)
 
 
 def place_on_canvas(image: Image, canvas: Size) -> Image:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from detector.schema.base import Sha256, Value
+from detector.schema.base import Sha256, Value, optional
 from detector.schema.model import Model, OnnxNetwork, Platt, Range, Rate, SecondLookModel
 
 # A name is part of file names and URLs, so it must not lead elsewhere.
@@ -136,40 +136,36 @@ class SecondLookCard(NetworkFile):
     of: Sha256
     altered: FusionHalf
     synthesised: FusionHalf
-    reserve: float = Field(
-        default=0.0, ge=0, description="subtracted from the *synthesised* half when both are fused"
-    )
+    reserve: float = optional("subtracted from the *synthesised* half when both are fused", 0.0, ge=0)
     codecs: dict[str, float] = Field(
         default_factory=dict,
         exclude_if=lambda given: not given,
         description="what each codec adds to the *altered* half of unmanipulated footage; it is subtracted, "
         "and contrasts are not raised",
     )
-    within: float = Field(
-        default=1.0,
+    within: float = optional(
+        "factor for the difference of a frame's scan logit from the person's mean, because "
+        "single frames are noisy",
+        1.0,
         gt=0,
         le=1,
-        description="factor for the difference of a frame's scan logit from the person's mean, because "
-        "single frames are noisy",
     )
-    contrast: Contrast | None = Field(default=None, description="null: nothing is raised")
+    contrast: Contrast | None = optional("null: nothing is raised")
     agreement: Agreement = None
-    photographs: PhotographFusion | None = Field(default=None, description="null: as for videos")
-    crops: Platt | None = Field(
-        default=None, description="calibration of the scan's logits of ready-made crops; null: as of frames"
-    )
+    photographs: PhotographFusion | None = optional("null: as for videos")
+    crops: Platt | None = optional("calibration of the scan's logits of ready-made crops; null: as of frames")
     probability: Platt
     knee: float = 0.0
-    beyond: float | None = Field(default=None, gt=0, description="null: one scale everywhere")
+    beyond: float | None = optional("null: one scale everywhere", gt=0)
     domain: str = ""
     limits: tuple[str, ...] = ()
-    learnt: tuple[str, ...] = Field(
-        default=(), description="generators and methods from whose photographs it learned, in words"
+    learnt: tuple[str, ...] = optional(
+        "generators and methods from whose photographs it learned, in words", ()
     )
     data: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     figures: dict[str, float] = Field(default_factory=dict, description="of both networks together")
-    rates: tuple[Rate, ...] = Field(default=(), description="of both networks together")
+    rates: tuple[Rate, ...] = optional("of both networks together", ())
 
     def as_model(self) -> SecondLookModel:
         """Return the part that goes into an analysis."""
@@ -196,24 +192,23 @@ class Card(Value):
     sha256: Sha256
     input: Input
     temperature: float = Field(gt=0, description="logits are divided by this before the sigmoid")
-    segment: Platt | None = Field(default=None, description="calibration of a segment's mean logit")
-    exhibit: Platt | None = Field(default=None, description="calibration of an exhibit's highest mean logit")
+    segment: Platt | None = optional("calibration of a segment's mean logit")
+    exhibit: Platt | None = optional("calibration of an exhibit's highest mean logit")
     data: tuple[str, ...]
     terms: str
     recipe: tuple[str, ...]
     figures: dict[str, float]
     domain: str
     limits: tuple[str, ...]
-    learnt: tuple[str, ...] = Field(default=(), description="as in the second look's card")
-    onnx: OnnxNetwork | None = Field(
-        default=None,
+    learnt: tuple[str, ...] = optional("as in the second look's card", ())
+    onnx: OnnxNetwork | None = optional(
+        "for networks in ONNX files, whose architecture is free text; null: one of Reelproof's",
         exclude_if=lambda given: given is None,
-        description="for networks in ONNX files, whose architecture is free text; null: one of Reelproof's",
     )
-    rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals")
-    validated: tuple[Range, ...] = Field(default=(), description="ranges that the measured data covered")
-    second_look: SecondLookCard | None = Field(
-        default=None, exclude=True, description="from a file of its own; null: this network decides alone"
+    rates: tuple[Rate, ...] = optional("error rates with intervals", ())
+    validated: tuple[Range, ...] = optional("ranges that the measured data covered", ())
+    second_look: SecondLookCard | None = optional(
+        "from a file of its own; null: this network decides alone", exclude=True
     )
 
     def as_model(self) -> Model:

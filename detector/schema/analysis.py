@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated, Final, Self, TypedDict
 
 from pydantic import Field, model_validator
 
-from detector.schema.base import Probability as Probability
-from detector.schema.base import Seconds as Seconds
-from detector.schema.base import Sha256 as Sha256
-from detector.schema.base import Value as Value
-from detector.schema.measurements import Answers as Answers
-from detector.schema.measurements import Coverage as Coverage
-from detector.schema.measurements import FaceQuality as FaceQuality
-from detector.schema.measurements import ManipulationKind as ManipulationKind
-from detector.schema.measurements import SecondLook as SecondLook
-from detector.schema.measurements import SecondLookContrast as SecondLookContrast
-from detector.schema.measurements import SecondLookMoment as SecondLookMoment
-from detector.schema.measurements import Span as Span
-from detector.schema.measurements import Spread as Spread
-from detector.schema.metadata import Anomaly, Credentials, Details, Picture, first_statements
-from detector.schema.metadata import Declaration as Declaration
-from detector.schema.method import LATER_PARAMETERS, MOST_OTHERS, JointRule, zero_values
+# Other modules import most names of an analysis from here.
+from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional  # noqa: F401
+from detector.schema.measurements import (  # noqa: F401
+    Answers,
+    Coverage,
+    FaceQuality,
+    ManipulationKind,
+    SecondLook,
+    SecondLookContrast,
+    SecondLookMoment,
+    Span,
+    Spread,
+)
+from detector.schema.metadata import Anomaly, Credentials, Declaration, Details, Picture, first_statements
+from detector.schema.method import (
+    LATER_PARAMETERS,
+    MOST_OTHERS,
+    JointRule,
+    Parameters,
+    Ran,
+    Software,
+    zero_values,
+)
 from detector.schema.method import Library as Library
-from detector.schema.method import Parameters as Parameters
-from detector.schema.method import Ran as Ran
-from detector.schema.method import Software as Software
-from detector.schema.model import Model as Model
-from detector.schema.model import Platt as Platt
-from detector.schema.model import Range as Range
-from detector.schema.model import Rate as Rate
-from detector.schema.scores import Box as Box
-from detector.schema.scores import Score as Score
-from detector.schema.scores import Scores as Scores
+from detector.schema.model import Model, Platt, Range, Rate  # noqa: F401
+from detector.schema.scores import Box, Score, Scores  # noqa: F401
 
 SCHEMA_VERSION = "1.24"
 KEPT_WIDTH = 1280  # px, the largest width of stored frames, overlays and photographs
@@ -69,58 +67,53 @@ class Media(Value):
     width: int = Field(gt=0, description="square pixels of the upright frame")
     height: int = Field(gt=0, description="square pixels of the upright frame")
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
-    turned: int = Field(
-        default=0,
-        description="part of the rotation that the file does not ask for, but that a face needed; since 1.6",
+    turned: int = optional(
+        "part of the rotation that the file does not ask for, but that a face needed; since 1.6", 0
     )
     time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
     variable_frame_rate: bool
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
-    start_offset: Seconds | None = Field(
-        default=None,
-        description="time of the first frame on a player's clock, which starts with the earliest stream, "
-        "such as sound; null: a photo, or not recorded; since 1.6",
+    start_offset: Seconds | None = optional(
+        "time of the first frame on a player's clock, which starts with the earliest stream, "
+        "such as sound; null: a photo, or not recorded; since 1.6"
     )
-    lost_at_start: Seconds = Field(
-        default=0.0,
-        description="time before the first frame with pictures that cannot be decoded, as in a capture that "
+    lost_at_start: Seconds = optional(
+        "time before the first frame with pictures that cannot be decoded, as in a capture that "
         "begins between two key frames; since 1.16",
+        0.0,
     )
-    lost_at_end: Seconds = Field(
-        default=0.0,
-        description="time after the last frame with pictures of a damaged file that cannot be decoded; since "
+    lost_at_end: Seconds = optional(
+        "time after the last frame with pictures of a damaged file that cannot be decoded; since "
         "1.19, before counted as missing at its end",
+        0.0,
     )
     frames_decoded: int = Field(ge=0)
-    frames_passed_over: int = Field(
-        default=0,
-        ge=0,
-        description="H.264 frames that were not decoded, because they were not sampled and no other frame "
+    frames_passed_over: int = optional(
+        "H.264 frames that were not decoded, because they were not sampled and no other frame "
         "refers to them; since 1.11",
+        0,
+        ge=0,
     )
     frames_undecodable: int = Field(
-        ge=0,
-        description="packets or frames that the decoder refused, that have no time, or that are missing",
+        ge=0, description="packets or frames that the decoder refused, that have no time, or that are missing"
     )
-    frames_out_of_order: int = Field(
-        default=0,
-        ge=0,
-        description="intact frames that are not later than the frame before; they are not examined; since "
+    frames_out_of_order: int = optional(
+        "intact frames that are not later than the frame before; they are not examined; since "
         "1.16, before counted as undecodable",
-    )
-    frames_from_damaged: int = Field(
-        default=0,
+        0,
         ge=0,
-        description="decoded or skipped frames that depend on damaged or missing pictures, up to the next "
+    )
+    frames_from_damaged: int = optional(
+        "decoded or skipped frames that depend on damaged or missing pictures, up to the next "
         "key frame; they are not examined; since 1.19",
+        0,
+        ge=0,
     )
     has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
-    details: Details | None = Field(default=None, description="since 1.2; null in older analyses")
-    anomalies: tuple[Anomaly, ...] = Field(
-        default=(), description="facts that a person should look at; never evidence"
-    )
-    credentials: Credentials | None = Field(default=None, description="Content Credentials; since 1.2")
+    details: Details | None = optional("since 1.2; null in older analyses")
+    anomalies: tuple[Anomaly, ...] = optional("facts that a person should look at; never evidence", ())
+    credentials: Credentials | None = optional("Content Credentials; since 1.2")
 
     @property
     def frames(self) -> int:
@@ -157,30 +150,26 @@ class Person(Value):
     )
     tracks: tuple[int, ...]
     usable_frames: int = Field(ge=0, description="sampled frames in which this face was judged")
-    motionless: bool | None = Field(
-        default=None,
-        description="whether the face does not move for two seconds or more each time it is shown, as a "
-        "still shown as a video; null in photographs; since 1.20",
+    motionless: bool | None = optional(
+        "whether the face does not move for two seconds or more each time it is shown, as a "
+        "still shown as a video; null in photographs; since 1.20"
     )
-    grey: Probability | None = Field(
-        default=None,
-        description="share of the judged faces in sampled frames that are grey or monochrome; null if none "
-        "was judged, and in photographs; since 1.20",
+    grey: Probability | None = optional(
+        "share of the judged faces in sampled frames that are grey or monochrome; null if none "
+        "was judged, and in photographs; since 1.20"
     )
-    covered: Probability | None = Field(
-        default=None,
-        description="share of the judged faces in sampled frames with covered mouth or eyes, for instance by "
-        "a mask, a hand or a caption; null if none was judged; since 1.21",
+    covered: Probability | None = optional(
+        "share of the judged faces in sampled frames with covered mouth or eyes, for instance by "
+        "a mask, a hand or a caption; null if none was judged; since 1.21"
     )
-    quality: FaceQuality | None = Field(
-        default=None,
-        description="as in the coverage, but of this person alone; null if none was judged; since 1.22",
+    quality: FaceQuality | None = optional(
+        "as in the coverage, but of this person alone; null if none was judged; since 1.22"
     )
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
         "null if none was usable"
     )
-    second_look: SecondLook | None = Field(default=None, description="null: no second look was taken")
+    second_look: SecondLook | None = optional("null: no second look was taken")
     scores: Scores
 
 
@@ -201,11 +190,11 @@ class HideAndRescore(Value):
     hidden_random: Probability = Field(description="after hiding a random area, mean of several")
     drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
     drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
-    areas: int = Field(
-        default=RANDOM_AREAS,
-        ge=1,
-        description="number of random areas in that mean; since 1.10 fewer than 8 if more than two faces of "
+    areas: int = optional(
+        "number of random areas in that mean; since 1.10 fewer than 8 if more than two faces of "
         "one photograph are explained",
+        RANDOM_AREAS,
+        ge=1,
     )
 
 
@@ -228,14 +217,11 @@ class Peak(Value):
     box: Box
     frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
     overlay: str | None = Field(description="PNG of the frame with the heatmap; null if not kept")
-    map: str | None = Field(
-        default=None,
-        description="PNG of the heatmap alone, as large as the frame and transparent where it is cold; null "
-        "if not kept",
+    map: str | None = optional(
+        "PNG of the heatmap alone, as large as the frame and transparent where it is cold; null if not kept"
     )
-    close_up: CloseUp | None = Field(
-        default=None,
-        description="null: the pictures above show the face large enough, or none is kept; since 1.16",
+    close_up: CloseUp | None = optional(
+        "null: the pictures above show the face large enough, or none is kept; since 1.16"
     )
     heat: Probability = Field(description="highest value of this map on the scale of the whole analysis")
     check: HideAndRescore
@@ -264,9 +250,7 @@ class Segment(Value):
         description="calibrated for segments, of the mean logit of its sampling intervals"
     )
     frames: int = Field(gt=0, description="scored frames inside")
-    covered: Probability | None = Field(
-        default=None, description="as for persons, of the faces inside; since 1.21"
-    )
+    covered: Probability | None = optional("as for persons, of the faces inside; since 1.21")
     peaks: tuple[Peak, ...] = Field(max_length=3)
 
 
@@ -294,7 +278,7 @@ class Joint(Value):
     reason: str
 
 
-class Analysis(Value):
+class Analysis(Document):
     """One analysis of one exhibit by one model or several.
 
     All fields except ``others`` and ``joint`` belong to the first model.
@@ -302,11 +286,10 @@ class Analysis(Value):
 
     schema_version: str = SCHEMA_VERSION
     verdict: Verdict
-    kind: ManipulationKind | None = Field(
-        default=None,
-        description="with the verdict *manipulated*, the question that the second look answers with yes for "
+    kind: ManipulationKind | None = optional(
+        "with the verdict *manipulated*, the question that the second look answers with yes for "
         "all flagged faces, since 1.23 by its answers where they are flagged; null: neither clearly "
-        "outweighs the other, or no second look was taken; since 1.8",
+        "outweighs the other, or no second look was taken; since 1.8"
     )
     reason: str = Field(description="the reason for the verdict in words")
     probability: Probability | None = Field(
@@ -314,27 +297,19 @@ class Analysis(Value):
         "counts; in a photo (since 1.17) averaged over the odds of its judged faces; null: nothing could be "
         "judged"
     )
-    answers: Answers | None = Field(
-        default=None, description="answers of the second look; null: no second look was taken"
+    answers: Answers | None = optional("answers of the second look; null: no second look was taken")
+    stability: Probability | None = optional(
+        "the lowest stability of the persons on whom the verdict rests; null: not measured; since 1.5"
     )
-    stability: Probability | None = Field(
-        default=None,
-        description="the lowest stability of the persons on whom the verdict rests; null: not measured; "
-        "since 1.5",
+    declarations: tuple[Declaration, ...] | None = optional(
+        "what the file itself declares about how it was made, most telling first; never part of "
+        "verdict or probability; null: not read, as in analyses before 1.6"
     )
-    declarations: tuple[Declaration, ...] | None = Field(
-        default=None,
-        description="what the file itself declares about how it was made, most telling first; never part of "
-        "verdict or probability; null: not read, as in analyses before 1.6",
+    picture: str | None = optional(
+        f"PNG of a photo as it was examined, at most {KEPT_WIDTH} px wide, relative to "
+        "analysis.json; null: a video, or not kept; since 1.8"
     )
-    picture: str | None = Field(
-        default=None,
-        description=f"PNG of a photo as it was examined, at most {KEPT_WIDTH} px wide, relative to "
-        "analysis.json; null: a video, or not kept; since 1.8",
-    )
-    boxed: str | None = Field(
-        default=None, description="the same with a named box around each face; since 1.8"
-    )
+    boxed: str | None = optional("the same with a named box around each face; since 1.8")
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
     media: Media
@@ -342,10 +317,10 @@ class Analysis(Value):
     parameters: Parameters
     coverage: Coverage
     software: Software
-    others: tuple[OtherModel, ...] = Field(
-        default=(), max_length=MOST_OTHERS, description="results of other models; since 1.10"
+    others: tuple[OtherModel, ...] = optional(
+        "results of other models; since 1.10", (), max_length=MOST_OTHERS
     )
-    joint: Joint | None = Field(default=None, description="null: no other model took part; since 1.10")
+    joint: Joint | None = optional("null: no other model took part; since 1.10")
 
     @property
     def every_segment(self) -> tuple[Segment, ...]:
@@ -357,12 +332,6 @@ class Analysis(Value):
         result = {name: getattr(other, name) for name in OtherModel.model_fields if name != "ran"}
         unknown = {"kind": None, "answers": None, "stability": None, "others": (), "joint": None}
         return self.model_copy(update=result | unknown)
-
-    def to_json(self) -> str:
-        """Return the text of ``analysis.json``: two-space indent, keys in schema order."""
-        text = self.model_dump_json(indent=2)
-        text += "\n"  # appended in place, because hours of video make some 50 MB
-        return text
 
     @model_validator(mode="after")
     def _zero_later_parameters(self) -> Self:
@@ -376,17 +345,6 @@ class Analysis(Value):
         if missing:
             object.__setattr__(self, "parameters", parameters.model_copy(update=zero_values(missing)))
         return self
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Analysis:
-        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
-        return cls.model_validate_json(text)
-
-
-def schema_text() -> str:
-    """Return the JSON schema (draft 2020-12) of ``analysis.json``, as published in ``docs/``."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Analysis.model_json_schema()}
-    return json.dumps(schema, indent=2) + "\n"
 
 
 class Summary(TypedDict):

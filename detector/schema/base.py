@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,3 +16,29 @@ class Value(BaseModel):
     """Base of all published values: immutable, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def optional(description: str, default: Any = None, **constraints: Any) -> Any:
+    """Return a field with a default, null if not given, and its description in the JSON schema."""
+    return Field(default=default, description=description, **constraints)
+
+
+class Document(Value):
+    """Base of values that are published as a file of their own."""
+
+    def to_json(self) -> str:
+        """Return the text of the file: two-space indent, keys in schema order."""
+        text = self.model_dump_json(indent=2)
+        text += "\n"  # appended in place, because an analysis of hours of video takes some 50 MB
+        return text
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
+        return cls.model_validate_json(text)
+
+    @classmethod
+    def schema_text(cls) -> str:
+        """Return the JSON schema (draft 2020-12), as published in ``docs/``."""
+        schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **cls.model_json_schema()}
+        return json.dumps(schema, indent=2) + "\n"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 
 from pydantic import Field
 
 from detector.schema.analysis import Box, MediaKind
-from detector.schema.base import Probability, Seconds, Sha256, Value
+from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional
 from detector.schema.method import Library
 
 COMPARISON_SCHEMA_VERSION = "1.0"
@@ -146,11 +145,9 @@ class Region(Value):
 class ComparisonParameters(Value):
     """Every parameter that changes a comparison. Defaults are the shipped ones."""
 
-    sample_rate: float = Field(default=8.0, gt=0, le=60, description="compared frames a second")
-    minimum_face: float = Field(
-        default=24.0, ge=0, description="least face width compared, px of both frames"
-    )
-    median_window: float = Field(default=0.6, ge=0, description="sliding median, seconds")
+    sample_rate: float = optional("compared frames a second", 8.0, gt=0, le=60)
+    minimum_face: float = optional("least face width compared, px of both frames", 24.0, ge=0)
+    median_window: float = optional("sliding median, seconds", 0.6, ge=0)
     enter_threshold: float = Field(default=0.65, gt=0, lt=1)
     exit_threshold: float = Field(default=0.5, gt=0, lt=1)
     merge_gap: float = Field(default=0.5, ge=0)
@@ -168,7 +165,7 @@ class Outcome(StrEnum):
     NO_DIFFERENCE = "no difference"
 
 
-class Comparison(Value):
+class Comparison(Document):
     """One exhibit against one reference."""
 
     schema_version: str = COMPARISON_SCHEMA_VERSION
@@ -183,8 +180,8 @@ class Comparison(Value):
     persons: tuple[ComparedPerson, ...]
     segments: tuple[ComparedSegment, ...]
     regions: tuple[Region, ...]
-    example: ComparedPeak | None = Field(
-        default=None, description="if nothing differs, the compared moment with the greatest difference"
+    example: ComparedPeak | None = optional(
+        "if nothing differs, the compared moment with the greatest difference"
     )
     not_compared: tuple[str, ...] = Field(description="what could not be compared, and why")
     parameters: ComparisonParameters
@@ -208,18 +205,3 @@ class Comparison(Value):
             (bool(self.regions), Outcome.PARTS_DIFFER),
         )
         return next((outcome for applies, outcome in outcomes if applies), Outcome.NO_DIFFERENCE)
-
-    def to_json(self) -> str:
-        """Return the text of ``comparison.json``: two-space indent, keys in schema order."""
-        return self.model_dump_json(indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Comparison:
-        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
-        return cls.model_validate_json(text)
-
-
-def comparison_schema_text() -> str:
-    """Return the JSON schema (draft 2020-12) of ``comparison.json``, as published in ``docs/``."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Comparison.model_json_schema()}
-    return json.dumps(schema, indent=2) + "\n"

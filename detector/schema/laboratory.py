@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 from pydantic import Field, model_validator
 
 from detector.schema.analysis import MediaKind, Verdict
-from detector.schema.base import Probability, Seconds, Sha256, Value
+from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional
 from detector.schema.method import JointRule, Library, Parameters, add_missing_parameters
 from detector.schema.model import Platt, Rate, SecondLookModel
 
@@ -44,7 +43,7 @@ class Versions(Value):
 
     reelproof: str
     commit: str | None = None
-    source_sha256: Sha256 | None = Field(default=None, description="over the engine's source")
+    source_sha256: Sha256 | None = optional("over the engine's source")
     python: str
     system: str
     processor: str
@@ -57,7 +56,7 @@ class LabelledSegment(Value):
 
     start: Seconds
     end: Seconds
-    confidence: Probability | None = Field(default=None, description="of a flagged one")
+    confidence: Probability | None = optional("of a flagged one")
 
 
 class SaidByOther(Value):
@@ -77,21 +76,21 @@ class ValidationItem(Value):
     group: int = Field(ge=0, description="files with the same number are not independent")
     generator: str | None = None
     attributes: dict[str, str] = Field(default_factory=dict, description="labelled: skin tone, sex")
-    truth: tuple[LabelledSegment, ...] = Field(default=(), description="labelled segments")
-    error: str | None = Field(default=None, description="why it could not be analysed; null: no error")
+    truth: tuple[LabelledSegment, ...] = optional("labelled segments", ())
+    error: str | None = optional("why it could not be analysed; null: no error")
     kind: MediaKind | None = None
     verdict: Verdict | None = None
-    probability: Probability | None = Field(default=None, description="null: nothing could be judged")
+    probability: Probability | None = optional("null: nothing could be judged")
     stability: Probability | None = None
     duration: Seconds = 0.0
-    codec: str | None = Field(default=None, description="of a video, by FFmpeg's name; since 1.2")
-    faces: int = Field(default=0, ge=0, description="persons found")
+    codec: str | None = optional("of a video, by FFmpeg's name; since 1.2")
+    faces: int = optional("persons found", 0, ge=0)
     segments: tuple[LabelledSegment, ...] = ()
     values: dict[str, float] = Field(
         default_factory=dict, description="face width, contrast, bits per pixel …, as in the domain check"
     )
-    outside: tuple[str, ...] = Field(default=(), description="properties outside the card's own ranges")
-    others: tuple[SaidByOther, ...] = Field(default=(), description="results of other models; since 1.1")
+    outside: tuple[str, ...] = optional("properties outside the card's own ranges", ())
+    others: tuple[SaidByOther, ...] = optional("results of other models; since 1.1", ())
 
 
 class Outcomes(Value):
@@ -114,8 +113,8 @@ class Level(Value):
     kind: MediaKind
     attribute: str = Field(description="attribute that selects the part; empty: all files of the kind")
     name: str = Field(description="such as 80 to 120 px")
-    least: float | None = Field(default=None, description="of a measured attribute; null: no lower end")
-    most: float | None = Field(default=None, description="below this; null: no upper end")
+    least: float | None = optional("of a measured attribute; null: no lower end")
+    most: float | None = optional("below this; null: no upper end")
     manipulated: Outcomes
     unmanipulated: Outcomes
     groups: int = Field(ge=0)
@@ -240,7 +239,7 @@ class CoveredCodec(Value):
     items: int = Field(gt=0)
 
 
-class Validation(Value):
+class Validation(Document):
     """One validation of one model on one body of material."""
 
     schema_version: str = VALIDATION_SCHEMA_VERSION
@@ -253,10 +252,10 @@ class Validation(Value):
     parameters: Parameters
     versions: Versions
     labelled: tuple[str, ...] = Field(description="attributes that the laboratory labelled as well")
-    remarks: tuple[str, ...] = Field(default=(), description="on the material")
+    remarks: tuple[str, ...] = optional("on the material", ())
     levels: tuple[Level, ...]
-    others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
-    joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
+    others: tuple[ByOther, ...] = optional("other models, side by side; since 1.1", ())
+    joint: tuple[ByRule, ...] = optional("all models together, by rule; since 1.1", ())
     curves: tuple[Curve, ...]
     likelihood_ratios: tuple[LikelihoodRatios, ...]
     temporal: dict[str, float | None] = Field(
@@ -264,8 +263,8 @@ class Validation(Value):
     )
     repetitions: tuple[Repetition, ...]
     covered: tuple[CoveredRange, ...]
-    codecs: tuple[CoveredCodec, ...] = Field(
-        default=(), description="of the videos, the most frequent first; empty also before 1.2"
+    codecs: tuple[CoveredCodec, ...] = optional(
+        "of the videos, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...] = Field(description="limits of the validation, in words")
     material_sha256: Sha256 = Field(
@@ -275,24 +274,9 @@ class Validation(Value):
 
     _missing = model_validator(mode="before")(add_missing_parameters)
 
-    def to_json(self) -> str:
-        """Return the text of ``validation.json``: two-space indent, keys in schema order."""
-        return self.model_dump_json(indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Validation:
-        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
-        return cls.model_validate_json(text)
-
     def level(self, kind: MediaKind) -> Level | None:
         """Return the figures for all files of a kind."""
         return next((level for level in self.levels if level.kind is kind and not level.attribute), None)
-
-
-def validation_schema_text() -> str:
-    """Return the JSON schema (draft 2020-12) of ``validation.json``, as published in ``docs/``."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Validation.model_json_schema()}
-    return json.dumps(schema, indent=2) + "\n"
 
 
 PROBABILITY_EDGE = 1e-6  # least distance of a probability from 0 and 1 when its log odds are computed
@@ -320,7 +304,7 @@ class OwnThreshold(Value):
     false_negative: Rate
 
 
-class Laboratory(Value):
+class Laboratory(Document):
     """The extract of a validation that reports quote."""
 
     schema_version: str = LABORATORY_SCHEMA_VERSION
@@ -333,23 +317,14 @@ class Laboratory(Value):
     parameters: Parameters
     source_sha256: Sha256 | None
     levels: tuple[Level, ...]
-    others: tuple[ByOther, ...] = Field(default=(), description="other models, side by side; since 1.1")
-    joint: tuple[ByRule, ...] = Field(default=(), description="all models together, by rule; since 1.1")
+    others: tuple[ByOther, ...] = optional("other models, side by side; since 1.1", ())
+    joint: tuple[ByRule, ...] = optional("all models together, by rule; since 1.1", ())
     likelihood_ratios: tuple[LikelihoodRatios, ...] = Field(description="without their plots")
     covered: tuple[CoveredRange, ...]
-    codecs: tuple[CoveredCodec, ...] = Field(
-        default=(), description="of the videos, the most frequent first; empty also before 1.2"
+    codecs: tuple[CoveredCodec, ...] = optional(
+        "of the videos, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...]
     thresholds: tuple[OwnThreshold, ...] = ()
 
     _missing = model_validator(mode="before")(add_missing_parameters)
-
-    def to_json(self) -> str:
-        """Return the text of ``laboratory.json``: two-space indent, keys in schema order."""
-        return self.model_dump_json(indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Laboratory:
-        """Parse what :meth:`to_json` wrote; raise ``pydantic.ValidationError`` for anything else."""
-        return cls.model_validate_json(text)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from detector.schema.base import Probability, Seconds, Value
+from detector.schema.base import Probability, Seconds, Value, optional
 
 
 class Span(Value):
@@ -46,11 +46,8 @@ class Coverage(Value):
         description="the first frame of each sampling interval, since 1.18 also others that are shown for "
         "longer than one",
     )
-    frames_from_damaged: int = Field(
-        default=0,
-        ge=0,
-        description="frames that were not sampled because they depend on damaged or missing pictures; since "
-        "1.19",
+    frames_from_damaged: int = optional(
+        "frames that were not sampled because they depend on damaged or missing pictures; since 1.19", 0, ge=0
     )
     frames_with_face: int = Field(ge=0)
     frames_with_usable_face: int = Field(ge=0)
@@ -61,25 +58,18 @@ class Coverage(Value):
         description="number of faces that were not judged, by reason; the reason completes “faces …”; since "
         "1.8",
     )
-    faces_interpolated: int = Field(
-        default=0,
-        ge=0,
-        description="usable faces that the scan skipped because the scores around them were low; since 1.14",
+    faces_interpolated: int = optional(
+        "usable faces that the scan skipped because the scores around them were low; since 1.14", 0, ge=0
     )
     faces_discarded: int = Field(
-        ge=0,
-        description="large enough to judge, but never detected with confidence, so not taken for faces",
+        ge=0, description="large enough to judge, but never detected with confidence, so not taken for faces"
     )
-    frames_between: int = Field(
-        default=0,
-        ge=0,
-        description="judged frames between sampled ones, around the ends of segments; since 1.4",
+    frames_between: int = optional(
+        "judged frames between sampled ones, around the ends of segments; since 1.4", 0, ge=0
     )
     cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
     not_examined: tuple[Span, ...]
-    quality: FaceQuality | None = Field(
-        default=None, description="null: no usable face, or an analysis before 1.2"
-    )
+    quality: FaceQuality | None = optional("null: no usable face, or an analysis before 1.2")
 
 
 # If the fused logit of a person of a video lies this near to the threshold for a finding, stability is
@@ -106,8 +96,8 @@ class SecondLookMoment(Value):
         "only the inner face was examined"
     )
     head_synthesised: float | None
-    transformer_altered: float | None = Field(
-        default=None, description="from the whole head, by a second network; versions 1.6 and 1.7"
+    transformer_altered: float | None = optional(
+        "from the whole head, by a second network; versions 1.6 and 1.7"
     )
     transformer_synthesised: float | None = None
 
@@ -144,23 +134,22 @@ class SecondLook(Value):
     )
     altered: Probability = Field(description="fused, over all moments: the face was replaced or altered")
     synthesised: Probability = Field(description="fused, over all moments: the face was synthesised")
-    in_segments: Answers | None = Field(
-        default=None,
-        description="both, over the frames in which the person reaches the threshold for a finding, with "
+    in_segments: Answers | None = optional(
+        "both, over the frames in which the person reaches the threshold for a finding, with "
         "what was added to *altered* there; they decide the kind of manipulation; null: the threshold is not "
-        "reached, or a version before 1.23, in which the two fields above decide",
+        "reached, or a version before 1.23, in which the two fields above decide"
     )
     stability: Probability | None = Field(
         description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
         "the same side of the threshold; 0.5 if the networks contradict each other; null: so clear that "
         "other views were not examined"
     )
-    contradiction: bool = Field(
-        default=False,
-        description="the networks disagree more on the same question than on any person they were measured "
+    contradiction: bool = optional(
+        "the networks disagree more on the same question than on any person they were measured "
         "on, as with pictures made to mislead one of them; since 1.9",
+        False,
     )
     moments: tuple[SecondLookMoment, ...]
-    contrasts: tuple[SecondLookContrast, ...] = Field(
-        default=(), description="intervals that stand out from their track, and were raised for it; since 1.7"
+    contrasts: tuple[SecondLookContrast, ...] = optional(
+        "intervals that stand out from their track, and were raised for it; since 1.7", ()
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from detector.schema.base import Probability, Seconds, Value
+from detector.schema.base import Probability, Seconds, Value, optional
 from detector.schema.formatting import printable
 
 LONGEST_DECLARED = 300  # characters of any text of a declaration
@@ -55,9 +55,7 @@ class Declaration(Value):
         max_length=LONGEST_DECLARED, description="as written; cut with …, control characters as escapes"
     )
     means: str = Field(max_length=LONGEST_DECLARED, description="its meaning in plain words, if it is true")
-    program: str | None = Field(
-        default=None, max_length=LONGEST_DECLARED, description="the program named as the maker, if known"
-    )
+    program: str | None = optional("the program named as the maker, if known", max_length=LONGEST_DECLARED)
     meaning: Meaning
 
     @property
@@ -116,63 +114,57 @@ class Stream(Value):
     codec: str
     examined: bool
     channels: Count | None = None
-    sample_rate: Count | None = Field(default=None, description="of sound, in hertz")
-    duration: Seconds | None = Field(default=None, description="as stated for the stream")
-    cover: bool = Field(default=False, description="a picture beside the recording; since 1.6")
+    sample_rate: Count | None = optional("of sound, in hertz")
+    duration: Seconds | None = optional("as stated for the stream")
+    cover: bool = optional("a picture beside the recording; since 1.6", False)
 
 
 class Picture(Value):
     """How the examined pictures are encoded according to the container and the codec's header."""
 
     profile: str | None = None
-    level: int | None = Field(default=None, description="as the codec writes it: 31 is H.264's 3.1, 5 AV1's")
-    codec_tag: str | None = Field(default=None, description="four letters, such as avc1")
+    level: int | None = optional("as the codec writes it: 31 is H.264's 3.1, 5 AV1's")
+    codec_tag: str | None = optional("four letters, such as avc1")
     pixel_format: str | None = None
     colour_range: str | None = None
     colour_space: str | None = None
     colour_primaries: str | None = None
     colour_transfer: str | None = None
-    sample_aspect_ratio: str | None = Field(default=None, description="a fraction; null: not stated")
-    declared_frame_rate: str | None = Field(
-        default=None,
-        description="FFmpeg's estimate, from the header and the first frames, of the lowest rate that fits "
-        "all time stamps, as a fraction; null: no video, or an animated GIF or WebP, which has no rate",
+    sample_aspect_ratio: str | None = optional("a fraction; null: not stated")
+    declared_frame_rate: str | None = optional(
+        "FFmpeg's estimate, from the header and the first frames, of the lowest rate that fits "
+        "all time stamps, as a fraction; null: no video, or an animated GIF or WebP, which has no rate"
     )
-    transparent: Probability | None = Field(
-        default=None,
-        description="the largest transparent share of a frame; frames were examined on a white background, "
-        "those of videos on a black one; null: none, or not measured; since 1.16",
+    transparent: Probability | None = optional(
+        "the largest transparent share of a frame; frames were examined on a white background, "
+        "those of videos on a black one; null: none, or not measured; since 1.16"
     )
-    sizes: tuple[tuple[int, int], ...] = Field(
-        default=(),
-        description="if the size changes, width and height of sampled frames in the file, upright and in "
+    sizes: tuple[tuple[int, int], ...] = optional(
+        "if the size changes, width and height of sampled frames in the file, upright and in "
         "square pixels, at most 16; each was fitted to the size of the media; since 1.16",
+        (),
     )
-    interlaced: Probability | None = Field(
-        default=None,
-        description="share of sampled frames that are stored as two fields; they were examined as stored; "
-        "null: none, or not measured; since 1.24",
+    interlaced: Probability | None = optional(
+        "share of sampled frames that are stored as two fields; they were examined as stored; "
+        "null: none, or not measured; since 1.24"
     )
-    shown: tuple[Count, Count] | None = Field(
-        default=None,
-        description="width and height in stored pixels of the part that players should show according to an "
+    shown: tuple[Count, Count] | None = optional(
+        "width and height in stored pixels of the part that players should show according to an "
         "MP4, QuickTime or Matroska file; the whole picture was examined; null: not cropped, or not read; "
-        "since 1.24",
+        "since 1.24"
     )
-    dolby_vision: str | None = Field(
-        default=None,
-        description="Dolby Vision profile and compatibility of an MP4 or QuickTime file, such as 8.4; not "
-        "applied; null: not stated, or not read; since 1.24",
+    dolby_vision: str | None = optional(
+        "Dolby Vision profile and compatibility of an MP4 or QuickTime file, such as 8.4; not "
+        "applied; null: not stated, or not read; since 1.24"
     )
-    ends_at: Probability | None = Field(
-        default=None,
-        description="share of a transport stream or Flash video at which its pictures end, if that is well "
-        "before the end of the file; null: otherwise, or not measured; since 1.24",
+    ends_at: Probability | None = optional(
+        "share of a transport stream or Flash video at which its pictures end, if that is well "
+        "before the end of the file; null: otherwise, or not measured; since 1.24"
     )
-    bit_rate: Count | None = Field(default=None, description="bits a second, measured from the packets")
+    bit_rate: Count | None = optional("bits a second, measured from the packets")
     declared_bit_rate: Count | None = None
-    container_duration: Seconds | None = Field(default=None, description="as stated for the whole file")
-    stream_duration: Seconds | None = Field(default=None, description="as stated for the pictures")
+    container_duration: Seconds | None = optional("as stated for the whole file")
+    stream_duration: Seconds | None = optional("as stated for the pictures")
 
 
 class Repeats(Value):
@@ -187,8 +179,8 @@ class Groups(Value):
 
     packets: Count
     key_frames: Count
-    begins_with_key: bool | None = Field(
-        default=None, description="the first packet to be shown is a key frame; null: none, or before 1.16"
+    begins_with_key: bool | None = optional(
+        "the first packet to be shown is a key frame; null: none, or before 1.16"
     )
     shortest: Count | None = Field(
         description="frames from one key frame to the next, the last group left out; null with one key frame"
@@ -232,17 +224,15 @@ class Timing(Value):
     least_interval: Seconds | None = Field(description="between neighbouring frames")
     greatest_interval: Seconds | None
     median_interval: Seconds | None
-    gaps: tuple[Gap, ...] = Field(
-        default=(), description="more than three median intervals and 0.2 s; at most 16, the longest"
+    gaps: tuple[Gap, ...] = optional(
+        "more than three median intervals and 0.2 s; at most 16, the longest", ()
     )
-    decoding_order_breaks: Count = Field(
-        default=0, description="packets whose decoding time is not after the one before"
-    )
+    decoding_order_breaks: Count = optional("packets whose decoding time is not after the one before", 0)
     packets_without_time: Count = 0
-    packets_not_shown: Count = Field(default=0, description="cut away by an edit list")
-    failures: tuple[Failure, ...] = Field(default=(), description="the first 100")
-    from_damaged: tuple[DamagedStretch, ...] = Field(
-        default=(), description="frames that depend on damaged or missing pictures; since 1.19"
+    packets_not_shown: Count = optional("cut away by an edit list", 0)
+    failures: tuple[Failure, ...] = optional("the first 100", ())
+    from_damaged: tuple[DamagedStretch, ...] = optional(
+        "frames that depend on damaged or missing pictures; since 1.19", ()
     )
 
 
@@ -260,19 +250,19 @@ class Structure(Value):
 
     brand: str | None = None
     compatible: tuple[str, ...] = ()
-    boxes: tuple[str, ...] = Field(default=(), description="of the top level, in order, at most 32")
+    boxes: tuple[str, ...] = optional("of the top level, in order, at most 32", ())
     edits: tuple[Edit, ...] = ()
-    descriptions: tuple[Count, ...] = Field(
-        default=(), description="sample descriptions of each video track; more than one: joined material"
+    descriptions: tuple[Count, ...] = optional(
+        "sample descriptions of each video track; more than one: joined material", ()
     )
 
 
 class Encoding(Value):
     """Traces that encoders left in the picture stream."""
 
-    texts: tuple[str, ...] = Field(default=(), description="distinct user data of x264 and x265, at most 8")
-    parameter_sets: Count = Field(default=0, description="different sequence headers found in key frames")
-    headers: Count = Field(default=0, description="different headers beside the packets")
+    texts: tuple[str, ...] = optional("distinct user data of x264 and x265, at most 8", ())
+    parameter_sets: Count = optional("different sequence headers found in key frames", 0)
+    headers: Count = optional("different headers beside the packets", 0)
 
 
 class Table(Value):
@@ -288,15 +278,13 @@ class Thumbnail(Value):
     width: int
     height: int
     correlation: float | None = Field(description="of the grey levels of both, reduced; -1 to 1")
-    difference: float | None = Field(
-        default=None,
-        ge=0,
-        description="if they are similar as a whole, the difference of the least similar of 8 × 8 parts, "
+    difference: float | None = optional(
+        "if they are similar as a whole, the difference of the least similar of 8 × 8 parts, "
         "relative to the contrast; since 1.6",
+        ge=0,
     )
-    cropped: Probability | None = Field(
-        default=None,
-        description="if they are not, the share of the thumbnail of which the photo is a crop; since 1.6",
+    cropped: Probability | None = optional(
+        "if they are not, the share of the thumbnail of which the photo is a crop; since 1.6"
     )
 
 
@@ -305,24 +293,20 @@ class Photo(Value):
 
     format: str
     mode: str
-    frames: Count = Field(
-        default=1, description="pictures in the file, since 1.20 including those appended to the first"
-    )
-    orientation: int | None = Field(default=None, description="EXIF 2.3, tag 0x0112")
-    progressive: bool | None = Field(default=None, description="of a JPEG")
-    subsampling: str | None = Field(default=None, description="chroma subsampling of a JPEG, such as 4:2:0")
+    frames: Count = optional("pictures in the file, since 1.20 including those appended to the first", 1)
+    orientation: int | None = optional("EXIF 2.3, tag 0x0112")
+    progressive: bool | None = optional("of a JPEG")
+    subsampling: str | None = optional("chroma subsampling of a JPEG, such as 4:2:0")
     tables: tuple[Table, ...] = ()
-    colour_profile: str | None = Field(default=None, description="name of the ICC profile; empty: unnamed")
-    colours: Literal["converted", "unusable"] | None = Field(
-        default=None,
-        description="if the file states by a profile or otherwise that its colours are not sRGB, whether "
-        "they could be converted before they were examined; null: it does not, or before 1.20",
+    colour_profile: str | None = optional("name of the ICC profile; empty: unnamed")
+    colours: Literal["converted", "unusable"] | None = optional(
+        "if the file states by a profile or otherwise that its colours are not sRGB, whether "
+        "they could be converted before they were examined; null: it does not, or before 1.20"
     )
     thumbnail: Thumbnail | None = None
-    appended_video: Count | None = Field(
-        default=None,
-        description="bytes of a video behind the picture, as in motion photos, which is not examined; null: "
-        "none, or before 1.16, for other formats than JPEG before 1.20",
+    appended_video: Count | None = optional(
+        "bytes of a video behind the picture, as in motion photos, which is not examined; null: "
+        "none, or before 1.16, for other formats than JPEG before 1.20"
     )
 
 
@@ -337,9 +321,9 @@ class Details(Value):
     encoding: Encoding | None = None
     photo: Photo | None = None
     tags: tuple[Tag, ...] = ()
-    tags_left_out: Count = Field(default=0, description="beyond the first 200")
+    tags_left_out: Count = optional("beyond the first 200", 0)
     times: tuple[Moment, ...] = ()
-    location: str | None = Field(default=None, description="a place written into the tags; personal data")
+    location: str | None = optional("a place written into the tags; personal data")
 
     @property
     def other_pictures(self) -> tuple[Stream, ...]:
@@ -366,20 +350,18 @@ class Credentials(Value):
 
     checked: bool = Field(description="false: not possible; the note says why")
     found: bool = False
-    valid: bool | None = Field(
-        default=None, description="whether signature and hashes are valid; null: nothing to verify"
+    valid: bool | None = optional("whether signature and hashes are valid; null: nothing to verify")
+    trusted: bool | None = optional(
+        "whether the signer is on a trust list; none is shipped, so false or null"
     )
-    trusted: bool | None = Field(
-        default=None, description="whether the signer is on a trust list; none is shipped, so false or null"
-    )
-    failed: tuple[str, ...] = Field(default=(), description="failed checks, except that of trust")
+    failed: tuple[str, ...] = optional("failed checks, except that of trust", ())
     signer: str | None = None
     issuer: str | None = None
-    signed: str | None = Field(default=None, description="time of signing, if a time stamp states it")
-    generator: str | None = Field(default=None, description="the software that made the claim")
+    signed: str | None = optional("time of signing, if a time stamp states it")
+    generator: str | None = optional("the software that made the claim")
     actions: tuple[str, ...] = ()
     ingredients: Count = 0
-    remote: str | None = Field(default=None, description="address of a manifest elsewhere; never fetched")
+    remote: str | None = optional("address of a manifest elsewhere; never fetched")
     library: str | None = None
     note: str | None = None
 

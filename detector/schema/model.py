@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from detector.schema.base import Sha256, Value
+from detector.schema.base import Sha256, Value, optional
 from detector.schema.formatting import N_
 
 
@@ -32,27 +32,22 @@ class Framing(Value):
     """
 
     box: float = Field(gt=0.2, le=4, description="side of the square, as a multiple of that of the box")
-    below: float = Field(
-        default=0.0,
-        ge=-1,
-        le=1,
-        description="distance of its centre below that of the box, in sides of the square",
+    below: float = optional(
+        "distance of its centre below that of the box, in sides of the square", 0.0, ge=-1, le=1
     )
-    upright: bool = Field(
-        default=False, description="faces that lean by more than 15 degrees are turned back to 15"
-    )
+    upright: bool = optional("faces that lean by more than 15 degrees are turned back to 15", False)
 
 
 class Output(Value):
     """How the score is read from the network's output."""
 
     gives: Gives
-    manipulated: Annotated[int, Field(ge=0, lt=1000)] = Field(
-        default=1,
-        description="number of the class that means manipulated; with a single number, 1 if a high one means "
+    manipulated: Annotated[int, Field(ge=0, lt=1000)] = optional(
+        "number of the class that means manipulated; with a single number, 1 if a high one means "
         "manipulated, 0 if a low one does",
+        1,
     )
-    name: str | None = Field(default=None, description="name of the output; null: the file has only one")
+    name: str | None = optional("name of the output; null: the file has only one")
 
 
 class OnnxNetwork(Value):
@@ -60,8 +55,8 @@ class OnnxNetwork(Value):
 
     framing: Framing
     output: Output
-    channels: Annotated[str, Field(pattern="^(rgb|bgr)$")] = Field(
-        default="rgb", description="order that the network expects; mean and std are always RGB"
+    channels: Annotated[str, Field(pattern="^(rgb|bgr)$")] = optional(
+        "order that the network expects; mean and std are always RGB", "rgb"
     )
 
 
@@ -87,19 +82,15 @@ class Rate(Value):
     figure: str = Field(description="such as 'false positive rate'")
     data: str = Field(description="such as 'develop clips'")
     value: float
-    low: float | None = Field(default=None, description="null if resampling is not informative")
+    low: float | None = optional("null if resampling is not informative")
     high: float | None = None
     interval: str = Field(description="how the interval was computed")
     items: int = Field(gt=0, description="number of judged items")
     unit: str = Field(description="what was counted: clips, crops or frames")
-    events: int | None = Field(
-        default=None, ge=0, description="for a rate, number of items that count for it"
-    )
-    groups: int | None = Field(default=None, description="independent sources among all items of the data")
-    threshold: float | None = Field(
-        default=None, description="probability from which items were flagged; null: by verdict"
-    )
-    note: str | None = Field(default=None, description="why the figure should not be taken at face value")
+    events: int | None = optional("for a rate, number of items that count for it", ge=0)
+    groups: int | None = optional("independent sources among all items of the data")
+    threshold: float | None = optional("probability from which items were flagged; null: by verdict")
+    note: str | None = optional("why the figure should not be taken at face value")
 
 
 class Range(Value):
@@ -107,7 +98,7 @@ class Range(Value):
 
     name: str
     unit: str
-    least: float | None = Field(default=None, description="null with the other: not measured")
+    least: float | None = optional("null with the other: not measured")
     most: float | None = None
     basis: str = Field(description="what was measured, in words")
 
@@ -125,17 +116,13 @@ class SecondLookModel(Value):
     name: str
     architecture: str
     sha256: Sha256
-    transformer: TransformerModel | None = Field(
-        default=None, description="its second network, if it had two; versions 1.6 and 1.7"
+    transformer: TransformerModel | None = optional("its second network, if it had two; versions 1.6 and 1.7")
+    card_sha256: Sha256 | None = optional(
+        "over the part of its card that affects results: input, fusion, calibration; since 1.13"
     )
-    card_sha256: Sha256 | None = Field(
-        default=None,
-        description="over the part of its card that affects results: input, fusion, calibration; since 1.13",
-    )
-    codecs: dict[str, float] | None = Field(
-        default=None,
-        description="subtracted from the raw *altered* score (logit) of videos by codec (FFmpeg's name), "
-        "because encoding adds as much on average; since 1.22",
+    codecs: dict[str, float] | None = optional(
+        "subtracted from the raw *altered* score (logit) of videos by codec (FFmpeg's name), "
+        "because encoding adds as much on average; since 1.22"
     )
 
 
@@ -147,29 +134,21 @@ class Model(Value):
     architecture: str
     sha256: Sha256
     temperature: float = Field(gt=0, description="logits of single frames are divided by this")
-    segment: Platt | None = Field(
-        default=None, description="of the mean logit of a segment; null: as for single frames"
-    )
-    exhibit: Platt | None = Field(
-        default=None,
-        description="of the highest mean logit of a person or segment; null: as for single frames",
+    segment: Platt | None = optional("of the mean logit of a segment; null: as for single frames")
+    exhibit: Platt | None = optional(
+        "of the highest mean logit of a person or segment; null: as for single frames"
     )
     figures: dict[str, float] = Field(description="measured figures from the model card, by name")
     domain: str = Field(description="what it was validated on, in words")
     limits: tuple[str, ...]
-    learnt: tuple[str, ...] = Field(
-        default=(),
-        description="generators and methods from whose photographs it learned, in words; since 1.8",
+    learnt: tuple[str, ...] = optional(
+        "generators and methods from whose photographs it learned, in words; since 1.8", ()
     )
-    rates: tuple[Rate, ...] = Field(default=(), description="error rates with intervals; since 1.2")
-    validated: tuple[Range, ...] = Field(default=(), description="ranges it was validated in; since 1.2")
-    onnx: OnnxNetwork | None = Field(
-        default=None,
-        description="framing and output of a network in an ONNX file; null: one of Reelproof's "
-        "architectures; since 1.10",
+    rates: tuple[Rate, ...] = optional("error rates with intervals; since 1.2", ())
+    validated: tuple[Range, ...] = optional("ranges it was validated in; since 1.2", ())
+    onnx: OnnxNetwork | None = optional(
+        "framing and output of a network in an ONNX file; null: one of Reelproof's architectures; since 1.10"
     )
-    second_look: SecondLookModel | None = Field(
-        default=None,
-        description="the network whose logits are fused with this one's; null: this one decided alone; "
-        "since 1.5",
+    second_look: SecondLookModel | None = optional(
+        "the network whose logits are fused with this one's; null: this one decided alone; since 1.5"
     )

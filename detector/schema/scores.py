@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from detector.schema.base import Probability, Seconds, Value
+from detector.schema.base import Probability, Seconds, Value, optional
 
 Box = tuple[float, float, float, float]
 
@@ -30,14 +30,14 @@ class Score(Value):
         description="false: too small, too unclear or too uncertain to judge; then the rest is null"
     )
     logit: float | None = None
-    probability: Probability | None = Field(default=None, description="calibrated, of this frame alone")
-    smoothed: Probability | None = Field(
-        default=None, description="after the sliding median along the track; segments are made from it"
+    probability: Probability | None = optional("calibrated, of this frame alone")
+    smoothed: Probability | None = optional(
+        "after the sliding median along the track; segments are made from it"
     )
-    interpolated: bool = Field(
-        default=False,
-        description="true: the scan skipped this face; its logit, from which the other values follow, is "
+    interpolated: bool = optional(
+        "true: the scan skipped this face; its logit, from which the other values follow, is "
         "interpolated between the scores before and after it; since 1.14",
+        False,
     )
 
 

@@ -28,7 +28,7 @@ from detector.errors import ParameterError
 from detector.files import ROOT
 from detector.models.loaded import LoadedModel
 from detector.models.model_files import DEFAULT_MODEL
-from detector.schema.analysis import schema_text
+from detector.schema.analysis import Analysis
 from reports.verification.verify import verify
 
 
@@ -306,7 +306,7 @@ class TestSummary:
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
-    assert capsys.readouterr().out == schema_text()
+    assert capsys.readouterr().out == Analysis.schema_text()
 
 
 def test_sample_into_a_folder_that_is_not_there(

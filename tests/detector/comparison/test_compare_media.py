@@ -17,7 +17,7 @@ from detector.comparison.compare import compare
 from detector.comparison.statements import LIMITS
 from detector.errors import MediaError
 from detector.files import ROOT
-from detector.schema.comparison import Comparison, comparison_schema_text
+from detector.schema.comparison import Comparison
 
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 80]
 
@@ -169,4 +169,4 @@ def test_it_is_confined(original: Path, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_the_published_schema_is_this_one() -> None:
     published = (ROOT / "docs" / "comparison.schema.json").read_text(encoding="utf-8")
-    assert published == comparison_schema_text()
+    assert published == Comparison.schema_text()

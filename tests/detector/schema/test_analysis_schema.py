@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict
 from detector.files import ROOT
-from detector.schema.analysis import Answers, Joint, ManipulationKind, OtherModel, Ran, Scores, schema_text
+from detector.schema.analysis import Answers, Joint, ManipulationKind, OtherModel, Ran, Scores
 from detector.schema.method import JointRule
 
 PUBLISHED = ROOT / "docs" / "analysis.schema.json"
@@ -27,11 +27,11 @@ def document(analysed_sample: Analysed) -> dict[str, Any]:
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    assert PUBLISHED.read_text(encoding="utf-8") == schema_text()
+    assert PUBLISHED.read_text(encoding="utf-8") == Analysis.schema_text()
 
 
 def test_the_schema_is_a_schema() -> None:
-    schema = json.loads(schema_text())
+    schema = json.loads(Analysis.schema_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     top = {"verdict", "probability", "segments", "persons", "media", "model", "parameters", "coverage"}
@@ -66,7 +66,7 @@ def test_what_is_not_an_analysis_is_refused(document: dict[str, Any], damage: di
 @pytest.mark.parametrize("missing", ["verdict", "reason", "segments", "media", "model", "software"])
 def test_nothing_may_be_missing(document: dict[str, Any], missing: str) -> None:
     wrong = {key: value for key, value in document.items() if key != missing}
-    validator = jsonschema.Draft202012Validator(json.loads(schema_text()))
+    validator = jsonschema.Draft202012Validator(json.loads(Analysis.schema_text()))
     assert not validator.is_valid(wrong)
     with pytest.raises(ValidationError):
         Analysis.from_json(json.dumps(wrong))

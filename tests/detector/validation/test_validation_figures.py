@@ -9,7 +9,7 @@ from made_validation import item, items, validation
 
 from detector.files import ROOT
 from detector.schema.analysis import MediaKind, Verdict
-from detector.schema.laboratory import Validation, ValidationItem, validation_schema_text
+from detector.schema.laboratory import Validation, ValidationItem
 from detector.statistics.error_rates import WIDER, clopper_pearson
 from detector.statistics.metrics import confusion, measure
 from detector.validation.rates import MEASURES, class_of, curve, levels, rates_at, scored_items
@@ -163,7 +163,7 @@ def test_what_a_clip_has_or_has_not_is_no_range() -> None:
 
 def test_the_schema_is_published() -> None:
     published = (ROOT / "docs" / "validation.schema.json").read_text(encoding="utf-8")
-    assert published == validation_schema_text()
+    assert published == Validation.schema_text()
     made = validation()
     assert Validation.from_json(made.to_json()) == made
     jsonschema.validate(json.loads(made.to_json()), json.loads(published))
