@@ -1,16 +1,13 @@
-"""Run an analysis, or draw an annotated video, in a confined process, for the command line.
-
-The web application's worker has its own variant, because it keeps a job's row up to date meanwhile.
-"""
+"""Run an analysis, or draw an annotated video, in a confined process."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detector.backends.selection import BACKEND_VARIABLE
 from detector.errors import MediaError, ParameterError
@@ -22,8 +19,35 @@ from detector.sandbox.kernel import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
 from detector.schema.method import JointRule
 
+if TYPE_CHECKING:
+    from detector.models.loaded import LoadedModel
+
 WriteResult = Callable[[Analysis, Path], None]
 _RESULT = "analysis.json"
+
+
+@dataclass(frozen=True)
+class EngineJob:
+    """One analysis for a confined process.
+
+    ``file`` is the original file name of the exhibit at ``path``. ``model`` and ``others``, which are
+    combined by ``joint``, are names of models or absolute paths of their cards. ``backend`` overrides the
+    environment, and ``fingerprint`` is the name of a file to be written. ``write`` is called in the process
+    with the analysis and its folder, after pictures were stored there; it must write ``analysis.json``.
+    ``get_ready`` is called there in a thread during the analysis, to import what ``write`` needs, which takes
+    as long as a short clip.
+    """
+
+    path: Path
+    file: str | None = None
+    model: str | Path | None = None
+    parameters: Parameters | None = None
+    others: tuple[str | Path, ...] = ()
+    joint: JointRule = JointRule.FIRST
+    backend: str | None = None
+    fingerprint: str | None = None
+    write: WriteResult | None = None
+    get_ready: Callable[[], None] | None = None
 
 
 def analyze_confined(
@@ -42,56 +66,69 @@ def analyze_confined(
 ) -> Analysis:
     """Analyse ``path`` in a confined process, which writes the result to ``folder``, an empty one.
 
-    ``name`` is the original file name of the exhibit if it is not that of ``path``; ``backend`` overrides the
-    environment. ``write`` is called in the process with the analysis and the folder, after pictures were
-    stored there; it must write ``analysis.json``. ``get_ready`` is called there in a thread during the
-    analysis, to import what ``write`` needs, which takes as long as analysing a short clip. Raises the errors
-    of :func:`detector.analyze` and :mod:`detector.sandbox`.
+    See :class:`EngineJob` for the other arguments. Raises the errors of :func:`detector.analyze` and
+    :mod:`detector.sandbox`.
     """
-    path, folder = path.absolute(), folder.absolute()
-    models = [with_absolute_path(name_or_path) for name_or_path in (model, *also)]
-    model_folders = (Path(given).parent for given in models if given and Path(given).is_absolute())
-    places = AllowedPaths(readable=(path, *model_folders), writable=(folder,))
-    task = (_analyze_inside, path, folder, name, parameters, models, joint, backend, write, get_ready)
+    others = tuple(str(with_absolute_path(other)) for other in also)
+    job = EngineJob(
+        path=path.absolute(),
+        file=name,
+        model=with_absolute_path(model),
+        parameters=parameters,
+        others=others,
+        joint=joint,
+        backend=backend,
+        write=write,
+        get_ready=get_ready,
+    )
+    return run_job(job, folder.absolute(), progress, limits_of_environment())
+
+
+def run_job(
+    job: EngineJob, folder: Path, progress: Progress | None, limits: Limits, scratch: Path | None = None
+) -> Analysis:
+    """Run a job in a confined process, which writes to ``folder``, an empty one; both paths are absolute."""
+    cards = [Path(model) for model in (job.model, *job.others) if model and Path(model).is_absolute()]
+    places = AllowedPaths(readable=(job.path, *(card.parent for card in cards)), writable=(folder,))
+    task = (run_engine, job.model, job.path, folder, job)
     modules = ("detector.engine",)
-    with Sandbox(*task, limits=limits_of_environment(), places=places, modules=modules) as confined:
+    with Sandbox(*task, limits=limits, places=places, scratch=scratch, modules=modules) as confined:
         confined.result(progress)
+    return read_result(folder)
+
+
+def read_result(folder: Path) -> Analysis:
+    """Read the result that a confined process wrote to ``folder``."""
     refuse_links(folder)
     return Analysis.from_json((folder / _RESULT).read_bytes())
 
 
-def _analyze_inside(
-    path: Path,
-    folder: Path,
-    name: str | None,
-    parameters: Parameters | None,
-    models: Sequence[str | None],
-    joint: JointRule,
-    backend: str | None,
-    write: WriteResult | None,
-    get_ready: Callable[[], None] | None,
-    progress: Progress,
+def run_engine(
+    model: str | Path | LoadedModel | None, path: Path, folder: Path, job: EngineJob, progress: Progress
 ) -> None:
-    """Do the work of :func:`analyze_confined` in the confined process."""
+    """Do a job in a confined process: write everything that the result consists of to ``folder``.
+
+    ``model`` is the job's, loaded if the process was ready; ``path`` is where the process reads the exhibit.
+    """
     from detector.engine import analyze
 
-    if backend:
-        os.environ[BACKEND_VARIABLE] = backend  # this process serves no other analysis
-    if get_ready:
-        threading.Thread(target=get_ready, name="get-ready", daemon=True).start()
-    model, *also = models
+    if job.backend:
+        os.environ[BACKEND_VARIABLE] = job.backend  # this process serves no other analysis
+    if job.get_ready:
+        threading.Thread(target=job.get_ready, name="get-ready", daemon=True).start()
     analysis = analyze(
         path,
-        name=name,
-        parameters=parameters,
+        name=job.file,
+        parameters=job.parameters,
         model=model,
-        images=folder if write else None,
+        images=folder if job.write else None,
+        fingerprint=folder / job.fingerprint if job.fingerprint else None,
         progress=progress,
-        also=[other for other in also if other],
-        joint=joint,
+        also=job.others,
+        joint=job.joint,
     )
-    if write:
-        write(analysis, folder)
+    if job.write:
+        job.write(analysis, folder)
     else:
         (folder / _RESULT).write_text(analysis.to_json(), encoding="utf-8")
 

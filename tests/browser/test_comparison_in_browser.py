@@ -25,11 +25,11 @@ from unconfined import Unconfined
 from detector import demo_clip
 from detector.comparison import compare
 from detector.files import hash_file
+from detector.sandboxed_engine import EngineJob
 from detector.schema.analysis import MediaKind
 from webapp.analyses.media import previews
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import run_analysis, run_job
-from webapp.worker.ready_engine import EngineJob
 
 pytestmark = pytest.mark.browser
 

@@ -14,13 +14,13 @@ from made_results import made_result
 from detector.errors import MediaError
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox
+from detector.sandboxed_engine import EngineJob
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from webapp.jobs import broker
 from webapp.settings import Settings
 from webapp.worker import celery_worker, prepared_report, run_analysis
 from webapp.worker import run_analysis as worker_run_analysis
-from webapp.worker.ready_engine import EngineJob
 
 
 def engine(job: EngineJob, folder: Path, progress: Progress, _limits: object, _ready: object) -> Analysis:

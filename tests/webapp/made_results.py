@@ -11,6 +11,7 @@ from analyses import build
 from flask import Flask
 
 from detector.progress import Progress
+from detector.sandboxed_engine import EngineJob
 from detector.schema.analysis import Analysis, summarise
 from reports.bundle import manifest
 from reports.file_names import MANIFEST
@@ -19,7 +20,6 @@ from webapp.custody import custody_log, job_records
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State, now
-from webapp.worker.ready_engine import EngineJob
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
 REPORT_PDF = b"%PDF-1.7 stand-in\n" * 400

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,12 @@ from detector.progress import Progress
 from detector.sandbox import NotReadyError, ReadySandbox
 from detector.sandbox.confined_process import remove_abandoned
 from detector.sandbox.kernel import MEGABYTE
-from detector.schema.analysis import Parameters
-from detector.schema.method import JointRule
+from detector.sandboxed_engine import EngineJob, run_engine
+from detector.schema.analysis import Analysis
 from webapp.models import service as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import open_database
-from webapp.worker.fingerprint_jobs import FINGERPRINT
 
 if TYPE_CHECKING:
     from detector.models.loaded import LoadedModel
@@ -29,22 +27,6 @@ log = logging.getLogger(__name__)
 
 ENGINE_SHARE = 0.88
 """Where on the progress bar the engine ends and a preview, if one is needed, begins."""
-
-
-@dataclass(frozen=True)
-class EngineJob:
-    """What the engine is asked for; goes to a confined process.
-
-    ``file`` is what the exhibit at ``path`` is called. ``model`` is the path of the model's card, ``others``
-    are those of other models, which decide with it by the rule ``joint``.
-    """
-
-    path: Path
-    file: str
-    model: Path
-    parameters: Parameters
-    others: tuple[Path, ...] = ()
-    joint: JointRule = JointRule.FIRST
 
 
 class ReadyEngine:
@@ -124,28 +106,10 @@ def _memory_available() -> float:
     return memory_of("/proc/meminfo").get("MemAvailable", math.inf)
 
 
-def run_engine(
-    model: Path | LoadedModel, path: Path, folder: Path, job: EngineJob, progress: Progress
-) -> None:
-    """What a confined process does, ready before or not: everything the result consists of, in ``folder``.
-
-    ``model`` is that of the job, loaded if it was ready; ``path`` is where the process reads its exhibit.
-    """
-    # Here and nowhere else: the engine brings its networks into the process.
-    from detector import analyze
+def write_files(analysis: Analysis, folder: Path) -> None:
+    """Write all files of a result, in the confined process, into which this imports the report."""
     from reports import write_result
 
-    analysis = analyze(
-        path,
-        name=job.file,
-        model=model,
-        parameters=job.parameters,
-        images=folder,
-        fingerprint=folder / FINGERPRINT,
-        progress=lambda stage, fraction: progress(stage, fraction * ENGINE_SHARE),
-        also=job.others,
-        joint=job.joint,
-    )
     write_result(analysis, folder)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 
 from detector.files import publish_folder, write_atomically
 from detector.progress import Progress
-from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
+from detector.sandbox import Limits
+from detector.sandboxed_engine import EngineJob, read_result, run_job
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from detector.schema.formatting import N_
@@ -30,8 +32,8 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
-from webapp.worker.fingerprint_jobs import FingerprintKeeper
-from webapp.worker.ready_engine import ENGINE_SHARE, EngineJob, ReadyEngine, run_engine
+from webapp.worker.fingerprint_jobs import FINGERPRINT, FingerprintKeeper
+from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, write_files
 
 log = logging.getLogger(__name__)
 
@@ -133,14 +135,14 @@ def make_analysis(
 
     All of it is done in a confined process: in that of ``ready`` if it is for this model alone.
     """
-    if ready is None or not ready.make(job, folder, progress):
-        readable = (job.path, *(card.parent for card in (job.model, *job.others)))
-        places = AllowedPaths(readable=readable, writable=(folder,))
-        what = (run_engine, job.model, job.path, folder, job)
-        with Sandbox(*what, limits=limits, places=places, scratch=folder.parent) as confined:
-            confined.result(progress)
-    refuse_links(folder)
-    return Analysis.from_json((folder / "analysis.json").read_bytes())
+    job = replace(job, write=write_files, fingerprint=FINGERPRINT)
+
+    def report(stage: str, fraction: float) -> None:
+        progress(stage, fraction * ENGINE_SHARE)
+
+    if ready is not None and ready.make(job, folder, report):
+        return read_result(folder)
+    return run_job(job, folder, report, limits, scratch=folder.parent)
 
 
 def _fetched_exhibit(

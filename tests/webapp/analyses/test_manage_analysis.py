@@ -15,6 +15,7 @@ from made_rows import count, retry, row
 from sqlalchemy import select
 from waiting import PATIENCE, until
 
+from detector import sandboxed_engine
 from detector.errors import MediaError, NotOpenedError
 from detector.models.model_files import DEFAULT_MODEL
 from webapp.jobs import claims, failures, recovery, states
@@ -92,7 +93,7 @@ class TestCancel:
 
     @pytest.mark.parametrize(("act", "state"), [(states.cancel, "cancelled"), (states.pause, "paused")])
     def test_a_silent_engine_is_terminated(self, app, database, folders, monkeypatch, act, state):
-        monkeypatch.setattr(run_analysis, "run_engine", silent)
+        monkeypatch.setattr(sandboxed_engine, "run_engine", silent)
         analysis_id = hand_in(app).id
         stopped: list[float] = []
 

@@ -15,11 +15,12 @@ from PIL import Image
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
 from detector.sandbox import Limits
 from detector.sandbox.confined_process import folder_of_this_process
+from detector.sandboxed_engine import EngineJob
 from detector.schema.analysis import Analysis, Parameters
 from webapp.jobs import states
 from webapp.settings import read_settings
 from webapp.worker import ready_engine, run_analysis, run_job
-from webapp.worker.ready_engine import EngineJob, EngineSlot, ReadyEngine
+from webapp.worker.ready_engine import EngineSlot, ReadyEngine
 
 CARD = MODELS_FOLDER / f"{DEFAULT_MODEL}.json"
 LIMITS = Limits()
