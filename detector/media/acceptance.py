@@ -23,22 +23,18 @@ HEAD_BYTES = 4096
 PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 
 
-def _bare_starts(code: bytes) -> tuple[bytes, ...]:
-    """Return the start code ``code`` followed by each first byte of a video elementary stream."""
-    h264, hevc = (b"\x09", b"\x27", b"\x47", b"\x67"), (b"\x40\x01", b"\x42\x01", b"\x46\x01")
-    return tuple(code + first for first in (*h264, *hevc, b"\xb3"))
-
-
 # Types that are not accepted: their first bytes (in texts after white space), their name, and a remedy.
 _TO_MP4, _TO_PNG = N_("Convert it to mp4."), N_("Convert it to png.")
 _BARE = N_("a bare stream of H.264, HEVC or MPEG-2, without times")
+# What follows a start code: H.264, HEVC (parameter sets or delimiters), and MPEG-2 (sequence header).
+_BARE_STARTS = (b"\x09", b"\x27", b"\x47", b"\x67", b"\x40\x01", b"\x42\x01", b"\x46\x01", b"\xb3")
 _INTO_MP4 = N_("Put it into an mp4, at the rate at which it was recorded, and keep the original.")
 _EXPORT = N_("Export it as mp4 or avi with the recorder's program, and keep the original.")
 _OTHERS = (
     (b"OggS", N_("an Ogg file"), _TO_MP4),
     (b"\x06\x0e\x2b\x34", N_("an MXF video"), _TO_MP4),
     (b".RMF", N_("a RealMedia file"), _TO_MP4),
-    *((start, _BARE, _INTO_MP4) for code in (b"\0\0\1", b"\0\0\0\1") for start in _bare_starts(code)),
+    *((code + first, _BARE, _INTO_MP4) for code in (b"\0\0\1", b"\0\0\0\1") for first in _BARE_STARTS),
     (b"\x1f\x07\x00", N_("a bare DV stream"), N_("Put it into an avi or mov, and keep the original.")),
     (b"DHAV", N_("a Dahua recorder's own kind of file"), _EXPORT),
     (b"DAHUA", N_("a Dahua recorder's own kind of file"), _EXPORT),
@@ -154,10 +150,6 @@ def is_boxed_picture(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
 
 
-def _is_animated_png(head: bytes) -> bool:
-    return head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]
-
-
 # FFmpeg's names of its demuxers.
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA = "matroska,webm"
@@ -262,7 +254,7 @@ def refuse_other_types(head: bytes, accepted: str = ACCEPTED) -> None:
             )
             % {"accepted": accepted}
         )
-    if _is_animated_png(head):
+    if head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]:
         raise MediaError(
             N_("The file is an animated PNG. Convert it to mp4, or its frames to png. %(accepted)s")
             % {"accepted": accepted}

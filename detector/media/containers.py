@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
@@ -248,23 +249,15 @@ def _times(layout: Layout, data: bytes, place: str) -> int:
     created, modified = struct.unpack_from(">QQ" if wide else ">II", data, 4)
     for name, seconds in (("created", created), ("modified", modified)):
         if seconds and len(layout.times) < _MOST_NAMED:
-            layout.times.append(Moment(place=place, name=name, written=str(seconds), utc=_utc(seconds)))
+            utc = None
+            with suppress(OverflowError):
+                utc = timestamps.iso_seconds(_EPOCH + timedelta(seconds=seconds))
+            layout.times.append(Moment(place=place, name=name, written=str(seconds), utc=utc))
     return 20 if wide else 12
-
-
-def _utc(seconds: int) -> str | None:
-    try:
-        return timestamps.iso_seconds(_EPOCH + timedelta(seconds=seconds))
-    except OverflowError:
-        return None
 
 
 def _mvhd(layout: Layout, data: bytes) -> None:
     (layout.movie_scale,) = struct.unpack_from(">I", data, _times(layout, data, "file"))
-
-
-def _tkhd(layout: Layout, data: bytes) -> None:
-    _times(layout, data, f"track {layout.track}")
 
 
 def _mdhd(layout: Layout, data: bytes) -> None:
@@ -353,7 +346,7 @@ def _played(edits: list[tuple[int, int, int, float]]) -> int:
 _READERS = {
     b"ftyp": _ftyp,
     b"mvhd": _mvhd,
-    b"tkhd": _tkhd,
+    b"tkhd": lambda layout, data: _times(layout, data, f"track {layout.track}"),
     b"mdhd": _mdhd,
     b"hdlr": _hdlr,
     b"elst": _elst,

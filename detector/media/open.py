@@ -163,7 +163,12 @@ class PillowReader(MediaReader):
         try:
             for picture in pictures:
                 with strict_decoding():
-                    pixels = self._pixels(picture)
+                    if self.to_srgb.of_cmyk:
+                        pixels = self.to_srgb.of(picture)
+                    else:
+                        pixels = _rgb(picture, self._transfer)
+                        if self._transfer not in colour.TRANSFER_NAMES:
+                            pixels = self.to_srgb(pixels)
                     if self.has_transparency and picture.has_transparency_data:
                         alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
                         pixels = self.opaque(pixels, alpha)
@@ -178,13 +183,7 @@ class PillowReader(MediaReader):
             tally.packets.failed(time, "a picture the decoder refused")
 
     def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
-        return self._plain(frame, width, height)  # _pixels has converted the colours already
-
-    def _pixels(self, picture: PIL.Image.Image) -> Image:
-        if self.to_srgb.of_cmyk:
-            return self.to_srgb.of(picture)
-        pixels = _rgb(picture, self._transfer)
-        return pixels if self._transfer in colour.TRANSFER_NAMES else self.to_srgb(pixels)
+        return self._plain(frame, width, height)  # _raw has converted the colours already
 
     def _seek(self, pts: int) -> tuple[FramesWithPts, av.VideoFrame | None]:
         running = self._decoded(counting=False)
@@ -235,7 +234,8 @@ _BROKE_OFF = N_(
     "The file lacks its table of contents (moov): the recording broke off, or the file was copied only in "
     "part. Copy it again; if it is so at its source, the recorder's maker or a repair program may restore it."
 )
-_MISSED = frozenset({"jpeg_pipe", "mpegts"})  # demuxers that FFmpeg may fail to choose; see _demuxers
+# FFmpeg misses small JPEGs with appended data, and M2TS files that begin within a packet.
+_MISSED = frozenset({"jpeg_pipe", "mpegts"})
 
 
 class _NamelessFile:
@@ -352,23 +352,15 @@ def open_container(file: BinaryIO, end: int | None) -> av.container.InputContain
             )
         except (av.FFmpegError, ValueError):
             continue
-    raise MediaError(_BROKE_OFF if _lacks_table(file) else UNREADABLE)
-
-
-def _lacks_table(file: BinaryIO) -> bool:
-    """Return whether an MP4 or QuickTime file has no `moov` box, which recorders write last."""
     file.seek(0)
-    kind = container_of(file.read(HEAD_BYTES))
-    if kind is None or kind.is_photo or MP4 not in kind.demuxers:
-        return False
-    return "moov" not in read_layout(file).boxes
+    container = container_of(file.read(HEAD_BYTES))
+    is_mp4 = container is not None and not container.is_photo and MP4 in container.demuxers
+    # Recorders write the table of contents, `moov`, last.
+    raise MediaError(_BROKE_OFF if is_mp4 and "moov" not in read_layout(file).boxes else UNREADABLE)
 
 
 def _demuxers(file: BinaryIO) -> Iterator[str | None]:
-    """Yield None, for FFmpeg's own choice, then demuxers that FFmpeg may have missed.
-
-    It misses small JPEGs with appended data, and M2TS files that begin within a packet.
-    """
+    """Yield None, for FFmpeg's own choice, then demuxers that FFmpeg may have missed."""
     start = file.tell()
     yield None
     file.seek(start)

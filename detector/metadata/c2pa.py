@@ -109,8 +109,12 @@ def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim
 def _credentials(store: dict[str, Any], library: str) -> Credentials:
     manifest = _dict(_dict(store.get("manifests")).get(store.get("active_manifest") or ""))
     signature = _dict(manifest.get("signature_info"))
-    failures = [_dict(status) for status in _failures(store)]
-    broken = [f for f in failures if f.get("code") not in _TRUST]
+    results = _dict(store.get("validation_results"))
+    failures = _list(_dict(results.get("activeManifest")).get("failure"))
+    for ingredient in _list(results.get("ingredientDeltas")):
+        failures += _list(_dict(_dict(ingredient).get("validationDeltas")).get("failure"))
+    statuses = map(_dict, failures if results else _list(store.get("validation_status")))
+    broken = [status for status in statuses if status.get("code") not in _TRUST]
     return Credentials(
         checked=True,
         found=True,
@@ -127,14 +131,6 @@ def _credentials(store: dict[str, Any], library: str) -> Credentials:
         ingredients=len(_list(manifest.get("ingredients"))),
         library=library,
     )
-
-
-def _failures(store: dict[str, Any]) -> list[Any]:
-    results = _dict(store.get("validation_results"))
-    failures = _list(_dict(results.get("activeManifest")).get("failure"))
-    for ingredient in _list(results.get("ingredientDeltas")):
-        failures += _list(_dict(_dict(ingredient).get("validationDeltas")).get("failure"))
-    return failures if results else _list(store.get("validation_status"))
 
 
 def _generator(manifest: dict[str, Any]) -> str | None:

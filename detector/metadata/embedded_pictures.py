@@ -185,7 +185,15 @@ def _end_of_picture(data: mmap.mmap, at: int) -> int | None:
     if head[:2] == bytes([0xFF, _START]):
         return _end_of_jpeg(data, at)
     if head.startswith(_PNG):
-        return _end_of_png(data, at)
+        place = at + len(_PNG)
+        for _ in range(_MOST_PARTS):
+            kind = data[place + 4 : place + 8]
+            if len(kind) < 4:
+                return None
+            place += 12 + int.from_bytes(data[place : place + 4], "big")
+            if kind == b"IEND":
+                return place
+        return None
     if head[:4] == b"RIFF":
         return at + 8 + (int.from_bytes(head[4:8], "little") + 1) // 2 * 2
     if head[:2] == b"BM":
@@ -207,18 +215,6 @@ def _end_of_jpeg(data: mmap.mmap, at: int) -> int | None:
         anywhere |= kind == _SCAN
         if kind not in _ALONE:  # skip the contents of the segment, which may look like markers
             place += int.from_bytes(data[place : place + 2], "big")
-    return None
-
-
-def _end_of_png(data: mmap.mmap, at: int) -> int | None:
-    place = at + len(_PNG)
-    for _ in range(_MOST_PARTS):
-        kind = data[place + 4 : place + 8]
-        if len(kind) < 4:
-            return None
-        place += 12 + int.from_bytes(data[place : place + 4], "big")
-        if kind == b"IEND":
-            return place
     return None
 
 

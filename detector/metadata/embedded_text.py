@@ -164,7 +164,12 @@ def _text(kind: bytes, data: bytes) -> EmbeddedText | None:
             value = _inflated(value) if method == b"\0" else None
     if value is None:
         return None
-    text = _decoded(value[: 4 * LONGEST_TEXT], latin=kind != b"iTXt")[:LONGEST_TEXT].strip("\0 \t\r\n")
+    value = value[: 4 * LONGEST_TEXT]
+    try:  # the standard requires Latin-1 in two of the chunk types, but programs write UTF-8 into all
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = value.decode("utf-8", "replace") if kind == b"iTXt" else value.decode("latin-1")
+    text = text[:LONGEST_TEXT].strip("\0 \t\r\n")
     return EmbeddedText(PNG_TEXT_PLACE, name.decode("latin-1"), text) if text else None
 
 
@@ -173,11 +178,3 @@ def _inflated(data: bytes) -> bytes | None:
         return zlib.decompressobj().decompress(data, LONGEST_TEXT)
     except zlib.error:
         return None
-
-
-def _decoded(value: bytes, latin: bool) -> str:
-    # The standard requires Latin-1 in two of the chunk types, but programs write UTF-8 into all.
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1") if latin else value.decode("utf-8", "replace")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -116,7 +116,7 @@ def recognise_generator(text: EmbeddedText, everything: Iterable[EmbeddedText]) 
     for reader in _LABELS:
         if mark := reader(text):
             return mark
-    program = next((name for reader in _PROGRAMS if (name := reader(text, everything))), None)
+    program = _program(text, everything)
     if program is None:
         return None
     if any(word in text.value for word in _INPAINTED_WORDS) and _INPAINTED.search(text.value):
@@ -131,7 +131,7 @@ def recognise_generator(text: EmbeddedText, everything: Iterable[EmbeddedText]) 
     )
 
 
-def _web_ui(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+def _web_ui(text: EmbeddedText) -> str | None:
     has_steps = _STEPS.search(text.value) is not None
     has_settings = any(name in text.value for name in _SETTINGS)
     by_name = text.name.lower() == "parameters" and (
@@ -149,7 +149,7 @@ def _web_ui(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     )
 
 
-def _comfy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
+def _comfy(text: EmbeddedText) -> str | None:
     value = text.value
     # In WebP the name precedes the value, in the EXIF tags of camera and maker.
     begun = "{" in value[:20]
@@ -165,49 +165,33 @@ def _comfy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
     return N_("ComfyUI, model %(model)s") % {"model": model[1]} if model else "ComfyUI"
 
 
-def _invoke(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
-    return "InvokeAI" if _INVOKE.fullmatch(text.name) else None
-
-
-def _swarm(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
-    return "SwarmUI" if '"sui_image_params"' in text.value else None
-
-
-def _fooocus(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
-    return "Fooocus" if text.name.lower() == "fooocus_scheme" else None
-
-
-def _easy(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
-    return "Easy Diffusion" if text.name.lower() == "use_stable_diffusion_model" else None
-
-
-def _novel(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> str | None:
-    if text.name.lower() not in ("comment", "usercomment") or not _is_json_of_parameters(text.value):
-        return None
-    return "NovelAI" if any(other.value.startswith("NovelAI") for other in everything) else None
-
-
-def _midjourney(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
-    is_job = "Job ID:" in text.value and _JOB.search(text.value)
-    return N_("Midjourney, by the form of its job number") if is_job else None
-
-
-def _unnamed(text: EmbeddedText, _: Iterable[EmbeddedText]) -> str | None:
-    name = text.name.lower()
+def _program(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> str | None:
+    """Return the generator that wrote ``text`` as prompt, parameters or workflow, if one did."""
+    name, value = text.name.lower(), text.value
+    if _INVOKE.fullmatch(text.name):
+        return "InvokeAI"
+    if '"sui_image_params"' in value:
+        return "SwarmUI"
+    if name == "fooocus_scheme":
+        return "Fooocus"
+    if program := _comfy(text) or _web_ui(text):
+        return program
+    if name == "use_stable_diffusion_model":
+        return "Easy Diffusion"
+    has_parameters = _is_json_of_parameters(value)
+    is_comment = name in ("comment", "usercomment")
+    if is_comment and has_parameters and any(other.value.startswith("NovelAI") for other in everything):
+        return "NovelAI"
+    if "Job ID:" in value and _JOB.search(value):
+        return N_("Midjourney, by the form of its job number")
     is_prompt = name in ("prompt", "negative_prompt", "negative prompt") and text.place == PNG_TEXT
-    holds_json = name in ("comment", "usercomment", "description", "generation_data")
-    if is_prompt or holds_json and _is_json_of_parameters(text.value):
+    if is_prompt or has_parameters and (is_comment or name in ("description", "generation_data")):
         return N_("a generator that is not named")
     return None
 
 
 def _is_json_of_parameters(value: str) -> bool:
     return value[:1] == "{" and all(pattern.search(value) for pattern in _JSON_PARAMETERS)
-
-
-_PROGRAMS: tuple[Callable[[EmbeddedText, Iterable[EmbeddedText]], str | None], ...] = (
-    _invoke, _swarm, _fooocus, _comfy, _web_ui, _easy, _novel, _midjourney, _unnamed,
-)  # fmt: skip
 
 
 def _ai_system(text: EmbeddedText) -> GeneratorMark | None:

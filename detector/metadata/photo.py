@@ -6,7 +6,6 @@ import contextlib
 import io
 import math
 import warnings
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -93,7 +92,9 @@ def read_photo(file: BinaryIO) -> PhotoFacts:
         exif = _exif(image, png.exif)
         packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
         xmp = xmp_texts(packet or image.info.get("xmp") or b"")
-        facts = _facts(exif, xmp, [*in_png, *_comment(image)])
+        comment = image.info.get("comment") if image.format != "PNG" else None  # of a JPEG or GIF
+        comments = embedded_texts(f"{image.format} comment", {"comment": comment}) if comment else []
+        facts = _facts(exif, xmp, [*in_png, *comments])
         jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
         appended = read_appended_content(file)
         facts.photo = Photo(
@@ -103,7 +104,11 @@ def read_photo(file: BinaryIO) -> PhotoFacts:
             orientation=_integer(exif.get(ExifTags.Base.Orientation)) if exif is not None else None,
             progressive=bool(image.info.get("progressive")) if jpeg else None,
             subsampling=_subsampling(jpeg) if jpeg else None,
-            tables=tuple(_tables(jpeg)) if jpeg else (),
+            tables=tuple(
+                nearest_table(tuple(values), colour=number > 0)
+                for number, values in (sorted(jpeg.quantization.items())[:4] if jpeg else ())
+                if len(values) == 64
+            ),
             colour_profile=_profile(image.info.get("icc_profile")),
             thumbnail=_thumbnail(image, exif) if jpeg else None,
             appended_video=appended.video,
@@ -183,12 +188,6 @@ def _gps(gps: dict[int, Any]) -> str:
         return "a GPS block without a readable position"
 
 
-def _comment(image: PIL.Image.Image) -> list[EmbeddedText]:
-    """Return the comment of a JPEG or GIF."""
-    comment = image.info.get("comment") if image.format != "PNG" else None
-    return embedded_texts(f"{image.format} comment", {"comment": comment}) if comment else []
-
-
 def _integer(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
@@ -200,12 +199,6 @@ def _subsampling(image: JpegImagePlugin.JpegImageFile) -> str | None:
         return _SAMPLING.get(JpegImagePlugin.get_sampling(image))
     except _DAMAGE:
         return None
-
-
-def _tables(image: JpegImagePlugin.JpegImageFile) -> Iterator[Table]:
-    for number, values in sorted(image.quantization.items())[:4]:
-        if len(values) == 64:
-            yield nearest_table(tuple(values), colour=number > 0)
 
 
 def _profile(data: object) -> str | None:

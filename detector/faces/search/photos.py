@@ -80,11 +80,20 @@ class PyramidSearch:
             for left in _starts(width):
                 tile = np.ascontiguousarray(level[top : top + _SIDE, left : left + _SIDE])
                 edges = (left > 0, top > 0, left + _SIDE < width, top + _SIDE < height)
-                faces += [
-                    _scale_face(shift_face(face, left, top), 1 / scale)
-                    for face in self._detect(tile)
-                    if not _is_cut(face.box, tile, edges)
-                ]
+                for face in self._detect(tile):
+                    margins = (
+                        face.box[0],
+                        face.box[1],
+                        tile.shape[1] - face.box[2],
+                        tile.shape[0] - face.box[3],
+                    )
+                    # An edge beyond which the picture continues may cut off the face.
+                    if any(inside and margin <= _EDGE for inside, margin in zip(edges, margins, strict=True)):
+                        continue
+                    moved = shift_face(face, left, top)
+                    x0, y0, x1, y1 = (float(value) * (1 / scale) for value in moved.box)
+                    landmarks = moved.landmarks * np.float32(1 / scale)
+                    faces.append(Face((x0, y0, x1, y1), face.confidence, landmarks))
         return faces
 
 
@@ -92,18 +101,6 @@ def _starts(length: int) -> list[int]:
     """Return the starts of tiles that cover ``length`` px evenly."""
     tiles = max(1, math.ceil((length - _OVERLAP) / (_SIDE - _OVERLAP)))
     return [round(start) for start in np.linspace(0, max(0, length - _SIDE), tiles).tolist()]
-
-
-def _is_cut(box: Box, tile: Image, goes_on: tuple[bool, ...]) -> bool:
-    """Return whether an edge of ``tile`` beyond which the picture goes on may cut off the face in ``box``."""
-    height, width = tile.shape[:2]
-    margins = box[0], box[1], width - box[2], height - box[3]
-    return any(continues and margin <= _EDGE for continues, margin in zip(goes_on, margins, strict=True))
-
-
-def _scale_face(face: Face, factor: float) -> Face:
-    x0, y0, x1, y1 = (float(value) * factor for value in face.box)
-    return Face((x0, y0, x1, y1), face.confidence, face.landmarks * np.float32(factor))
 
 
 def _is_part(box: Box, faces: list[Face]) -> bool:

@@ -72,10 +72,18 @@ class Damage:
         key = packet_key(packet)
         if key is not None:
             self._places[key], self._pts[place] = place, key
-        self._forget(place - _KNOWN)
+        old = place - _KNOWN
+        self._harmless.discard(old)
+        old_key = self._pts.pop(old, None)
+        if old_key is not None and self._places.get(old_key) == old:
+            del self._places[old_key]
         references = self._headers.read(memoryview(packet)) if self._headers else None
         if references is not None:
-            self._note_refresh(place, references.begins_refresh, references.ends_refresh)
+            if references.begins_refresh:
+                self._refresh = place
+            if references.ends_refresh and self._refresh is not None:
+                self._refreshed.append((self._refresh, self._pts.get(place, 0)))
+                self._refresh = None
             if not references.referred:
                 self._harmless.add(place)
             if references.follows_lost:
@@ -141,12 +149,6 @@ class Damage:
         """Yield start and end PTS of each stretch of such frames."""
         return zip(self._starts, self._ends, strict=True)
 
-    def _forget(self, place: int) -> None:
-        self._harmless.discard(place)
-        key = self._pts.pop(place, None)
-        if key is not None and self._places.get(key) == place:
-            del self._places[key]
-
     def _place(self, key: int | None, unknown: int) -> int:
         return unknown if key is None else self._places.get(key, unknown)
 
@@ -168,13 +170,6 @@ class Damage:
         if not number:
             return False
         return not any(begun > self._failed[number - 1] and pts >= end for begun, end in self._refreshed)
-
-    def _note_refresh(self, place: int, begins: bool, ends: bool) -> None:
-        if begins:
-            self._refresh = place
-        if ends and self._refresh is not None:
-            self._refreshed.append((self._refresh, self._pts.get(place, 0)))
-            self._refresh = None
 
     def _note_before(self, pts: int) -> None:
         """Settle frames whose state no later packet can change."""
@@ -220,7 +215,11 @@ class LastPackets:
         if not size or not self._has_threads:
             return
         if packet.is_keyframe:
-            self._begin_group()
+            # Threads and reordering hold at most this many frames.
+            held = self._context.thread_count + _REORDERED
+            while len(self._groups) > 1 and sum(map(len, self._groups)) - len(self._groups[0]) >= held:
+                self._forget_first()
+            self._groups.append([])
         if self._groups:
             self._groups[-1].append(packet)
             self._bytes += size
@@ -285,13 +284,6 @@ class LastPackets:
 
     def _packets(self) -> Iterator[av.Packet]:
         return chain.from_iterable(self._groups)
-
-    def _begin_group(self) -> None:
-        # Threads and reordering hold at most this many frames.
-        held = self._context.thread_count + _REORDERED
-        while len(self._groups) > 1 and sum(map(len, self._groups)) - len(self._groups[0]) >= held:
-            self._forget_first()
-        self._groups.append([])
 
     def _forget_first(self) -> None:
         self._bytes -= sum(packet.size for packet in self._groups.popleft())

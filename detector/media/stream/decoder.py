@@ -256,7 +256,11 @@ class FrameDecoder(PictureStream):
         With a ``rate``, frames not needed to sample that many a second may be counted only.
         """
         tally = self.tally if counting else self._new_tally()
-        needed = self._needed(rate, tally) if rate else None
+        needed = None
+        if rate and self.codec == "h264" and self.container_format in PICTURE_PACKETS:
+            length_size = length_size_of(self._stream.codec_context.extradata)
+            if length_size is not None:
+                needed = NeededPackets(rate, self.time_base, length_size, lambda: tally.first_pts)
         for frame, pts in self._dated(tally, needed):
             if pts is None:
                 pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
@@ -297,13 +301,6 @@ class FrameDecoder(PictureStream):
         number = 0 if key is None else bisect_right(self._aspects, key, key=itemgetter(0))
         return self._aspects[number - 1][1] if number else self.pixel_aspect
 
-    def _needed(self, rate: Fraction, tally: Tally) -> NeededPackets | None:
-        """Return a selection of the packets to be decoded; None if all must be."""
-        length_size = length_size_of(self._stream.codec_context.extradata)
-        if self.codec != "h264" or self.container_format not in PICTURE_PACKETS or length_size is None:
-            return None
-        return NeededPackets(rate, self.time_base, length_size, lambda: tally.first_pts)
-
     def _dated(
         self, tally: Tally, needed: NeededPackets | None
     ) -> Iterator[tuple[av.VideoFrame, int | None]]:
@@ -340,8 +337,12 @@ class FrameDecoder(PictureStream):
         last = LastPackets(self._stream.codec_context)
         packets = self._packets(tally)
         self._begins = None
+
+        def begin(pts: int) -> None:
+            self._begins = pts
+
         if self.container_format == MATROSKA:
-            packets = read_ahead(packets, self._step(), self._begin)
+            packets = read_ahead(packets, self._step(), begin)
         for packet in packets:
             tally.packets.add(packet, self.codec)
             tally.damage.add(packet)
@@ -355,9 +356,6 @@ class FrameDecoder(PictureStream):
             yield from self._frames_of(needed.flush(), tally, fed, last)
         if self.kind is MediaKind.VIDEO:
             yield from last.left(lambda key: self._refuse(key, _REFUSED, tally))
-
-    def _begin(self, pts: int) -> None:
-        self._begins = pts
 
     def _step(self) -> int:
         """Return the average ticks from frame to frame."""

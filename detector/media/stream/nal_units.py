@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import takewhile
 from typing import NamedTuple, Protocol
 
@@ -48,18 +49,12 @@ def unreferenced_kind(packet: memoryview, length_size: int) -> int | None:
             continue
         if unit[0] & 31 != _SLICE or unit[0] & 0x60:
             return None
-        kind = _slice_kind(unit[1:]) if kind is None else kind
+        if kind is None:
+            bits = Bits(unit[1:])
+            with suppress(ValueError):
+                bits.number()  # first_mb_in_slice
+                kind = _KINDS.get(bits.number() % 5)  # slice_type
     return kind if end == len(packet) else None
-
-
-def _slice_kind(header: bytes) -> int | None:
-    """Return the kind by ``slice_type``, the second Exp-Golomb number (9.1) of a slice header."""
-    bits = Bits(header)
-    try:
-        bits.number()  # first_mb_in_slice
-        return _KINDS.get(bits.number() % 5)
-    except ValueError:
-        return None
 
 
 def split_units(
@@ -265,8 +260,12 @@ def _sequence(bits: Bits) -> tuple[int, int, int, int]:
         bits.number(), bits.number(), bits.take(1)
         if bits.take(1):
             for rank in range(12 if chroma == 3 else 8):
-                if bits.take(1):
-                    _pass_scaling_list(bits, 16 if rank < 6 else 64)
+                if bits.take(1):  # skip a scaling list
+                    last = following = 8
+                    for _ in range(16 if rank < 6 else 64):
+                        if following:
+                            following = (last + bits.signed()) % 256
+                        last = following or last
     length = bits.number() + 4
     order = bits.number()
     if order == 0:
@@ -279,14 +278,6 @@ def _sequence(bits: Bits) -> tuple[int, int, int, int]:
     if length > 16:
         raise ValueError
     return name, length, separate, bits.take(1)
-
-
-def _pass_scaling_list(bits: Bits, size: int) -> None:
-    last = following = 8
-    for _ in range(size):
-        if following:
-            following = (last + bits.signed()) % 256
-        last = following or last
 
 
 def _recovery(messages: bytes) -> int | None:

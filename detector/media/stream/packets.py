@@ -135,7 +135,10 @@ class NeededPackets:
         if self._origin() is not None:
             # Once the first picture shown becomes known, all that are held.
             for held in [self._window[-1]] if self._ends else self._window:
-                self._note(held.packet)
+                pts = held.packet.pts
+                if pts is not None and not held.packet.is_discard:
+                    first, last = self._ends.get(self._interval(pts), (pts, pts))
+                    self._ends[self._interval(pts)] = min(pts, first), max(pts, last)
         if not packet.size:  # the flush at the end
             return self.flush()
         return self._take() if len(self._window) > _HELD else []
@@ -158,12 +161,6 @@ class NeededPackets:
                 self._decide(held)
         while self._over and self._over[0].pts < before:
             yield heapq.heappop(self._over)
-
-    def _note(self, packet: av.Packet) -> None:
-        if packet.pts is not None and not packet.is_discard:
-            interval = self._interval(packet.pts)
-            first, last = self._ends.get(interval, (packet.pts, packet.pts))
-            self._ends[interval] = min(packet.pts, first), max(packet.pts, last)
 
     def _take(self) -> list[av.Packet]:
         held = self._window.popleft()

@@ -28,7 +28,6 @@ from detector.errors import ParameterError
 from detector.files import ROOT
 from detector.models.loaded import LoadedModel
 from detector.models.model_files import DEFAULT_MODEL
-from detector.schema.analysis import Analysis
 from reports.verification.verify import verify
 
 
