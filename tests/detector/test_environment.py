@@ -44,7 +44,7 @@ def made(given: Parameters, file: str = "clip.mp4") -> Software:
 
 @pytest.mark.parametrize("given", [Parameters(), CHANGED])
 @pytest.mark.parametrize("file", ["clip.mp4", "-rf ~.mp4", "it's a $(clip) `x`;&.mp4", "näme 日本.mp4"])
-def test_the_command_parses_to_the_same_parameters(given: Parameters, file: str) -> None:
+def test_command_parses_to_the_same_parameters(given: Parameters, file: str) -> None:
     """As a shell would take it apart; a name is never an option, and nothing in it is run."""
     words = shlex.split(repeat_command(file, "reelproof", given))
     assert words[:3] == ["python", "-m", "detector"]
@@ -54,13 +54,13 @@ def test_the_command_parses_to_the_same_parameters(given: Parameters, file: str)
 
 
 @pytest.mark.parametrize("model", ["reelproof", "mine.safetensors", "-my $(net).onnx"])
-def test_a_model_is_named_so_that_it_is_taken_as_one(model: str) -> None:
+def test_model_names_are_protected(model: str) -> None:
     words = shlex.split(repeat_command("clip.mp4", model, Parameters(), others=[model]))
     options = argument_parser().parse_args(words[3:])
     assert options.model.removeprefix("./") == model and options.also == [options.model]
 
 
-def test_defaults_are_not_spelled_out() -> None:
+def test_defaults_are_left_out() -> None:
     assert repeat_command("a.mp4", "reelproof", Parameters()) == (
         "python -m detector analyze a.mp4 --model reelproof --out again"
     )
@@ -85,7 +85,7 @@ def test_defaults_are_not_spelled_out() -> None:
         ("seed=x", "--set seed: Input should be a valid integer"),
     ],
 )
-def test_a_wrong_setting_is_named(capsys: pytest.CaptureFixture[str], setting: str, said: str) -> None:
+def test_wrong_setting_is_reported(capsys: pytest.CaptureFixture[str], setting: str, said: str) -> None:
     assert main(["analyze", "clip.mp4", "--set", setting]) == 2
     assert said in capsys.readouterr().err
 
@@ -97,12 +97,12 @@ def test_a_wrong_setting_is_named(capsys: pytest.CaptureFixture[str], setting: s
         (["--sample-rate", "4", "--set", "sample_rate=6"], "sample_rate is given twice, as 4.0 and as 6."),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(capsys, options: list[str], said: str) -> None:
+def test_contradicting_settings_are_refused(capsys, options: list[str], said: str) -> None:
     assert main(["analyze", "clip.mp4", *options]) == 2
     assert said in capsys.readouterr().err
 
 
-def test_a_setting_may_be_given_twice_alike() -> None:
+def test_repeated_equal_setting_is_accepted() -> None:
     options = argument_parser().parse_args(
         [
             "score",
@@ -132,7 +132,7 @@ def test_versions_of_this_environment() -> None:
     assert {"opencv-python", "timm", "torchvision", "av", "c2pa-python", "openvino"} <= set(found)
 
 
-def test_facts_hold_no_path_and_no_name_of_the_machine() -> None:
+def test_software_contains_no_paths_or_host_name() -> None:
     import getpass
     import platform
 
@@ -144,19 +144,19 @@ def test_facts_hold_no_path_and_no_name_of_the_machine() -> None:
     assert f"/{getpass.getuser()}/" not in text
 
 
-def test_what_ran_the_network() -> None:
+def test_back_end_is_recorded() -> None:
     facts = made(Parameters())
     assert (facts.backend, facts.precision, facts.threads) == ("OpenVINO 1.2.3", "float32", 3)
     assert facts.command is not None and "--backend" not in facts.command
 
 
-def test_a_back_end_that_rounds_is_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reduced_precision_is_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ran, "name", "openvino-bf16")
     words = shlex.split(made(Parameters()).command or "")
     assert argument_parser().parse_args(words[3:]).backend == "openvino-bf16"
 
 
-def test_torch_and_instructions_are_told_as_torch_tells_them() -> None:
+def test_torch_version_and_instructions_match_torch() -> None:
     """Though it need not be imported for that."""
     import torch
 
@@ -164,7 +164,7 @@ def test_torch_and_instructions_are_told_as_torch_tells_them() -> None:
     assert instructions() in (torch.backends.cpu.get_cpu_capability(), None)
 
 
-def test_commit_is_that_of_git() -> None:
+def test_commit_matches_git() -> None:
     try:
         said = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -178,7 +178,7 @@ def test_commit_is_that_of_git() -> None:
 class TestCommit:
     NUMBER = "0123456789" * 4
 
-    def test_none_without_git(self, tmp_path: Path) -> None:
+    def test_no_commit_without_git(self, tmp_path: Path) -> None:
         assert commit(tmp_path) is None
 
     def test_detached(self, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from detector.cli.common import temporary_folder_beside
 from detector.files import atomic_path, hash_file, open_atomically, temporary_folder, write_atomically
 
 
-def test_what_a_link_leads_to_is_written(tmp_path):
+def test_link_target_is_written(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     there, link, chain = tmp_path / "elsewhere" / "there", tmp_path / "link", tmp_path / "chain"
     link.symlink_to("elsewhere/there")
@@ -44,7 +44,7 @@ def test_a_pipe_is_written_into(tmp_path):
     assert came == [b"ONE"] and pipe.is_fifo() and os.listdir(tmp_path) == ["pipe"]
 
 
-def test_what_an_open_file_holds_is_kept(tmp_path):
+def test_content_of_an_open_file_is_kept(tmp_path):
     """As ``--out /dev/stdout`` where standard output is a file."""
     with Path(tmp_path, "open").open("wb", buffering=0) as file:
         file.write(b"before ")
@@ -52,7 +52,7 @@ def test_what_an_open_file_holds_is_kept(tmp_path):
     assert Path(tmp_path, "open").read_bytes() == b"before written"
 
 
-def test_nothing_is_written_where_it_fails(tmp_path):
+def test_failure_writes_nothing(tmp_path):
     place = tmp_path / "place"
     place.write_bytes(b"as it was")
     with pytest.raises(ZeroDivisionError), open_atomically(place) as out:
@@ -61,7 +61,7 @@ def test_nothing_is_written_where_it_fails(tmp_path):
     assert place.read_bytes() == b"as it was" and os.listdir(tmp_path) == ["place"]
 
 
-def test_two_that_write_the_same_file_do_not_share_a_temporary_one(tmp_path):
+def test_concurrent_writers_use_separate_temporary_files(tmp_path):
     """Containers that share the folder may each have a process of the same number, as these two have."""
     place = tmp_path / "file"
     with open_atomically(place) as first:
@@ -72,14 +72,14 @@ def test_two_that_write_the_same_file_do_not_share_a_temporary_one(tmp_path):
     assert place.read_bytes() == b"the first" and list(tmp_path.iterdir()) == [place]
 
 
-def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+def test_error_names_the_target(tmp_path):
     place = tmp_path / "away" / "place"
     with pytest.raises(FileNotFoundError) as failed:
         write_atomically(place, b"whole")
     assert failed.value.filename == str(place)
 
 
-def test_what_went_wrong_is_told_where_nothing_can_be_removed(tmp_path, monkeypatch):
+def test_original_error_is_raised_if_cleanup_fails(tmp_path, monkeypatch):
     def refused(path: Path) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
@@ -92,18 +92,18 @@ LONGEST = ["o" * 251 + ".csv", "ü" * 127, os.fsdecode(b"\xff" * 255)]  # as man
 
 
 @pytest.mark.parametrize("name", LONGEST)
-def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
+def test_longest_name_is_written(tmp_path, name):
     write_atomically(tmp_path / name, b"whole")
     assert (tmp_path / name).read_bytes() == b"whole" and os.listdir(tmp_path) == [name]
 
 
 @pytest.mark.parametrize("name", LONGEST)
-def test_a_folder_with_the_longest_name_has_a_temporary_one_beside_it(tmp_path, name):
+def test_folder_with_the_longest_name_has_a_temporary_sibling(tmp_path, name):
     with temporary_folder_beside(tmp_path / name) as beside:
         assert Path(beside).parent == tmp_path and Path(beside).is_dir()
 
 
-def test_what_never_ends_is_not_hashed(tmp_path):
+def test_endless_files_are_not_hashed(tmp_path):
     os.mkfifo(pipe := tmp_path / "pipe")
     for path in (pipe, Path("/dev/zero")):
         with pytest.raises(OSError, match="a device or a pipe, not a file"):
@@ -112,7 +112,7 @@ def test_what_never_ends_is_not_hashed(tmp_path):
         hash_file(tmp_path)
 
 
-def test_an_error_of_a_decoder_names_the_file_that_was_asked_for(tmp_path):
+def test_decoder_error_names_the_target(tmp_path):
     """Its name cannot be changed."""
     place = tmp_path / "place"
     for name in (True, False):
@@ -121,13 +121,13 @@ def test_an_error_of_a_decoder_names_the_file_that_was_asked_for(tmp_path):
         assert failed.value.filename == str(place)
 
 
-def test_a_full_disk_is_told_of_the_file_that_was_asked_for():
+def test_full_disk_error_names_the_target():
     with pytest.raises(OSError, match="No space left") as failed:
         write_atomically(Path("/dev/full"), b"more than there is room for")
     assert failed.value.filename == "/dev/full"
 
 
-def test_what_a_folder_is_made_beside_is_named_by_errors(tmp_path):
+def test_missing_parent_is_named(tmp_path):
     asked = tmp_path / "away" / "result"
     with pytest.raises(FileNotFoundError) as failed, temporary_folder(".result-", asked.parent, asked):
         pass

@@ -10,7 +10,7 @@ from detector.models.model_files import DEFAULT_MODEL
 from detector.sandboxed_engine import analyze_confined
 
 
-def test_the_back_end_that_is_asked_for_runs_the_networks(tmp_path: Path, monkeypatch) -> None:
+def test_requested_back_end_is_used(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("REELPROOF_BACKEND", "openvino")
     (folder := tmp_path / "result").mkdir()
     clip = write_clip(tmp_path / "clip.mp4", map(numbered, range(4)))
@@ -18,7 +18,7 @@ def test_the_back_end_that_is_asked_for_runs_the_networks(tmp_path: Path, monkey
     assert made.software.backend and made.software.backend.startswith("ONNX Runtime")
 
 
-def test_a_name_is_that_of_a_model_though_a_folder_has_it_too(tmp_path: Path, monkeypatch) -> None:
+def test_model_name_wins_over_a_folder(tmp_path: Path, monkeypatch) -> None:
     """As where the command runs beside a checkout of the program."""
     monkeypatch.chdir(tmp_path)
     for name in ("result", DEFAULT_MODEL):

@@ -23,12 +23,12 @@ def test_every_form_is_in_utc() -> None:
     "text",
     ["2026-11-20T15:04:05Z", "2026-11-20T15:04:05+00:00", "2026-11-20T15:04:05", "2026-11-20T16:04:05+01:00"],
 )
-def test_what_older_versions_wrote_is_read(text: str) -> None:
+def test_older_forms_are_parsed(text: str) -> None:
     assert timestamps.parse(text) == datetime(2026, 11, 20, 15, 4, 5, tzinfo=UTC)
     assert timestamps.parse(text).tzinfo is UTC
 
 
-def test_text_that_is_no_moment_is_refused() -> None:
+def test_other_text_is_refused() -> None:
     with pytest.raises(ValueError):
         timestamps.parse("yesterday")
     with pytest.raises(OverflowError):

@@ -92,7 +92,9 @@ class TestAgreement:
         assert len({round(float(logit), 2) for logit in found}) > 3, "crops that tell nothing apart"
 
     @pytest.mark.parametrize("name", EXACT)
-    def test_getting_ready_changes_nothing(self, model: LoadedModel, crops: np.ndarray, name: str) -> None:
+    def test_get_ready_does_not_change_results(
+        self, model: LoadedModel, crops: np.ndarray, name: str
+    ) -> None:
         backend = backends.open_backend(model, name)
         backend.get_ready()
         found = backend.run(crops)
@@ -100,7 +102,7 @@ class TestAgreement:
         assert np.array_equal(backend.run(crops), found)
 
     @pytest.mark.parametrize("name", EXACT)
-    def test_batches_of_any_size_and_what_was_given_stays_given(
+    def test_batches_of_any_size_keep_earlier_results(
         self, model: LoadedModel, crops: np.ndarray, name: str
     ) -> None:
         backend = backends.open_backend(model, name)
@@ -115,7 +117,7 @@ class TestAgreement:
         assert together.tolist() == kept.tolist()
 
     @pytest.mark.parametrize(("architecture", "size"), SHIPPED_GRAPHS)
-    def test_every_shipped_graph_is_its_architecture(
+    def test_shipped_graphs_match_their_architectures(
         self, architecture: str, size: int, crops: np.ndarray, tmp_path: Path
     ) -> None:
         """With weights the graph was not made of: had any been left in it, this would differ."""
@@ -140,13 +142,15 @@ class TestAgreement:
         for name in EXACT:
             assert told[name] == pytest.approx(told["torch"], abs=CLOSE)
 
-    def test_stills_are_scored_with_their_mirror_image(self, model: LoadedModel, crops: np.ndarray) -> None:
+    def test_photographs_are_scored_with_their_mirror_image(
+        self, model: LoadedModel, crops: np.ndarray
+    ) -> None:
         scorer = Scorer(model)
         straight, mirrored = scorer.logits([crops[0], crops[1]])
         assert scorer.stills.logits([crops[0]])[0] == pytest.approx((straight + mirrored) / 2, abs=CLOSE)
         assert scorer.logits([crops[0]])[0] == pytest.approx(straight, abs=CLOSE)
 
-    def test_rounding_is_told_and_stays_small(self, model: LoadedModel, crops: np.ndarray) -> None:
+    def test_rounding_is_reported_and_small(self, model: LoadedModel, crops: np.ndarray) -> None:
         rough = backends.open_backend(model, "openvino-bf16")
         if rough.precision == "float32":
             pytest.skip("this processor does not know bfloat16")
@@ -165,7 +169,9 @@ class TestAgreement:
 
 
 class TestChoice:
-    def test_the_fastest_present(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_fastest_installed_back_end_is_chosen(
+        self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(backends, "gpu_is_here", lambda: False)
         assert backends.available_backends() == ("openvino", "onnxruntime", "torch")
         assert backends.open_backend(model).name == "openvino"
@@ -175,36 +181,36 @@ class TestChoice:
             )
             assert backends.open_backend(model).name == left
 
-    def test_torch_where_there_is_a_gpu(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_torch_is_chosen_with_a_gpu(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backends, "gpu_is_here", lambda: True)
         assert backends.open_backend(model).name == "torch"
 
-    def test_by_the_environment_and_by_name(
+    def test_choice_by_environment_and_by_name(
         self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(backends.BACKEND_VARIABLE, "onnxruntime")
         assert Scorer(model).backend.name == "onnxruntime"
         assert Scorer(model, backend="torch").backend.name == "torch"
 
-    def test_made_once_for_a_model(self, model: LoadedModel) -> None:
+    def test_created_once_per_model(self, model: LoadedModel) -> None:
         assert Scorer(model).backend is Scorer(model, still=True).backend
         assert Scorer(model.alone).backend is Scorer(model).backend, "a second look changes nothing of it"
 
-    def test_unknown(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_unknown_back_end_is_refused(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(backends.BACKEND_VARIABLE, "tensorflow")
         with pytest.raises(
             ParameterError, match="'tensorflow' is no back end. Choose one of: openvino, onnx"
         ):
             Scorer(model)
 
-    def test_not_installed(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_missing_back_end_is_refused(self, model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backends, "find_spec", lambda name: None if name == "openvino" else name)
         with pytest.raises(
             ParameterError, match="needs openvino, not installed here. Run make setup, or .*torch"
         ):
             Scorer(model, backend="openvino")
 
-    def test_without_a_graph_it_is_torch(self, model: LoadedModel, tmp_path: Path) -> None:
+    def test_torch_is_chosen_without_a_graph(self, model: LoadedModel, tmp_path: Path) -> None:
         other = untrained("efficientnet_lite0", 96, tmp_path)
         assert backends.open_backend(other).name == "torch"
         with pytest.raises(ModelError, match="no graph of efficientnet_lite0 at 96 px .* openvino"):
@@ -213,7 +219,7 @@ class TestChoice:
         assert Scorer(LoadedModel(model.card, model.network)).backend.name == "torch"
 
     @pytest.mark.parametrize("name", ["../../../etc/passwd", "*", "efficientnet_lite0-128.onnx\0"])
-    def test_a_strangers_architecture_leads_nowhere(self, name: str) -> None:
+    def test_foreign_architecture_name_is_not_a_path(self, name: str) -> None:
         assert graphs.shipped_graph(name, 128) is None
 
     def test_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,11 +238,11 @@ def usual(model: LoadedModel, still: Path) -> Analysis:
 
 
 class TestFromAShell:
-    def test_a_wrong_name_is_an_error_in_words(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_wrong_option_is_reported(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["score", "x.jpg", "--backend", "fast"]) == 2
         assert "'fast' is no back end" in capsys.readouterr().err
 
-    def test_a_wrong_setting_too(
+    def test_wrong_environment_variable_is_reported(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, still: Path
     ) -> None:
         monkeypatch.setenv(backends.BACKEND_VARIABLE, "fast")
@@ -244,7 +250,7 @@ class TestFromAShell:
         assert "'fast' is no back end" in capsys.readouterr().err
 
     @pytest.mark.parametrize("name", ["onnxruntime", "torch"])
-    def test_the_analysis_says_which(
+    def test_analysis_records_the_back_end(
         self, name: str, usual: Analysis, capsys: pytest.CaptureFixture[str], still: Path
     ) -> None:
         """In a confined process too."""
@@ -255,7 +261,7 @@ class TestFromAShell:
         assert (usual.software.backend or "").startswith("OpenVINO") or backends.gpu_is_here()
         assert compare(analysis, usual).agree
 
-    def test_other_arithmetic_is_no_agreement(self, usual: Analysis) -> None:
+    def test_different_precision_is_no_agreement(self, usual: Analysis) -> None:
         one = usual
         changed = one.software.model_copy(update={"precision": "bfloat16"})
         told = compare(one, one.model_copy(update={"software": changed}))
@@ -272,7 +278,7 @@ def whole(model: LoadedModel) -> bytes:
     return graphs.bind(graphs.read_graph(path), given.mean, given.std, model.tensors())
 
 
-def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(
+def test_openvino_accepts_graph_and_constants_separately(
     model: LoadedModel, crops: np.ndarray, whole: bytes
 ) -> None:
     path, given = graph_path(model), model.card.input
@@ -284,7 +290,7 @@ def test_openvino_gives_the_same_of_a_graph_and_its_constants_apart(
     assert np.array_equal(one.run(crops), other.run(crops))
 
 
-def test_networks_are_compiled_beside_each_other(crops: np.ndarray, whole: bytes) -> None:
+def test_networks_are_compiled_in_parallel(crops: np.ndarray, whole: bytes) -> None:
     both = threading.Barrier(2, timeout=60)
 
     def network() -> bytes:
@@ -296,7 +302,7 @@ def test_networks_are_compiled_beside_each_other(crops: np.ndarray, whole: bytes
     assert np.array_equal(one, other)
 
 
-def test_large_crops_are_taken_two_at_a_time_and_none_is_left_out(model: LoadedModel) -> None:
+def test_large_crops_are_processed_in_pairs(model: LoadedModel) -> None:
     second = model.second_look
     assert second is not None
     crops = np.random.default_rng(5).integers(0, 256, (5, 224, 224, 3), np.uint8)

@@ -32,12 +32,12 @@ def compressed(picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("tone", [GREY, SEPIA, NIGHT])
-def test_a_tone_is_no_colour(portrait: np.ndarray, tone: tuple[float, float, float]) -> None:
+def test_toned_picture_has_no_colour(portrait: np.ndarray, tone: tuple[float, float, float]) -> None:
     face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
     assert is_grey(compressed(toned(face, tone)))
 
 
-def test_little_or_shifted_colour_is_colour(portrait: np.ndarray) -> None:
+def test_weak_or_shifted_colour_counts(portrait: np.ndarray) -> None:
     face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
     pale = cv2.addWeighted(face, 0.6, toned(face, GREY), 0.4, 0)
     dark = (face * 0.25).astype(np.uint8)
@@ -46,7 +46,7 @@ def test_little_or_shifted_colour_is_colour(portrait: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("tone", "colourless"), [(None, False), (NIGHT, True), (GREY, True)])
-def test_no_finding_rests_on_faces_without_colour(
+def test_grey_faces_cause_no_finding(
     tmp_path: Path,
     scan: LoadedModel,
     portrait: np.ndarray,

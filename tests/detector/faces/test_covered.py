@@ -66,14 +66,14 @@ def net() -> CoverNet:
 
 
 @pytest.mark.parametrize("draw", [banner, mask, bar_over_eyes])
-def test_what_hides_mouth_or_eyes(net: CoverNet, portrait: Image, draw: Draw) -> None:
+def test_covers_of_mouth_or_eyes_are_recognised(net: CoverNet, portrait: Image, draw: Draw) -> None:
     covered = portrait.copy()
     draw(covered)
     (crop,) = faces(covered)
     assert net(crop) >= COVERED_THRESHOLD
 
 
-def test_a_bare_face_is_not_covered(net: CoverNet, portrait: Image) -> None:
+def test_bare_face_is_not_covered(net: CoverNet, portrait: Image) -> None:
     below = portrait.copy()
     strip_below(below)
     for picture in (portrait, portrait[:, ::-1], below, cv2.GaussianBlur(portrait, (0, 0), 2), portrait // 2):
@@ -81,7 +81,7 @@ def test_a_bare_face_is_not_covered(net: CoverNet, portrait: Image) -> None:
         assert net(crop) < COVERED_THRESHOLD
 
 
-def test_of_a_track_every_fourth_face_is_looked_at(portrait: Image) -> None:
+def test_every_fourth_face_of_a_track_is_measured(portrait: Image) -> None:
     bare, hidden = portrait.copy(), portrait.copy()
     mask(hidden)
     (bare,), (hidden,) = faces(bare), faces(hidden)
@@ -93,7 +93,7 @@ def test_of_a_track_every_fourth_face_is_looked_at(portrait: Image) -> None:
 
 
 @pytest.mark.parametrize("draw", [None, mask])
-def test_no_finding_rests_on_covered_faces(
+def test_covered_faces_cause_no_finding(
     tmp_path: Path, scan: LoadedModel, portrait: Image, draw: Draw | None
 ) -> None:
     picture = portrait.copy()
@@ -116,7 +116,7 @@ def test_no_finding_rests_on_covered_faces(
 
 
 @pytest.mark.parametrize("draw", [None, banner])
-def test_a_photograph_of_a_covered_face_is_not_cleared(
+def test_photo_of_a_covered_face_is_inconclusive(
     tmp_path: Path, portrait: Image, draw: Draw | None, model: LoadedModel
 ) -> None:
     picture = portrait.copy()

@@ -54,9 +54,7 @@ class TestFraming:
     @pytest.mark.parametrize(
         ("roll", "turned"), [(0, 0), (10, 0), (-15, 0), (20, 5), (40, 25), (-40, -25), (90, 75)]
     )
-    def test_what_rolls_more_than_fifteen_degrees_is_turned_back_to_that(
-        self, roll: float, turned: float
-    ) -> None:
+    def test_larger_rolls_are_reduced_to_fifteen_degrees(self, roll: float, turned: float) -> None:
         assert square_for_face(face(roll=roll)).angle == pytest.approx(turned, abs=0.01)
 
     def test_no_jump_at_the_threshold(self) -> None:

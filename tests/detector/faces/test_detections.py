@@ -35,7 +35,7 @@ def gathered(count: int) -> tuple[Detections, list[Face]]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 1024, 2048, 4500])
-def test_what_was_seen_comes_back(count: int) -> None:
+def test_added_faces_are_returned(count: int) -> None:
     seen, faces = gathered(count)
     assert len(seen) == count
     for step, (one, found) in enumerate(zip(seen, faces, strict=True)):
@@ -50,7 +50,7 @@ def test_what_was_seen_comes_back(count: int) -> None:
     assert np.isnan(seen.rows["contrast"][::2]).all()
 
 
-def test_each_column_is_of_its_name() -> None:
+def test_columns_match_their_names() -> None:
     """Each flag alone, so that two of them that change places show."""
     rng = random.Random(3)
     at_rest = {"usable": False, "grey": False, "covered": False, "between": False}
@@ -96,7 +96,7 @@ def test_memory_of_a_detection() -> None:
     assert kept < 150 * count and most < 300 * count  # a face with its landmarks is three times that
 
 
-def test_where_all_are_chosen_nothing_is_copied() -> None:
+def test_full_selection_copies_nothing() -> None:
     seen, _ = gathered(20)
     assert seen.sampled is seen and seen.only(np.ones(20, np.bool_)) is seen
     assert (

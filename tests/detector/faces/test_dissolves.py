@@ -53,7 +53,7 @@ def test_one_face_dissolves_into_another(over: int) -> None:
     assert group_tracks(tracker.tracks) == [[0], [1]]
 
 
-def test_a_mean_picture_is_of_one_face_alone() -> None:
+def test_mean_picture_contains_one_face_only() -> None:
     """What went into that of the first track and turned out to be of the second is taken out again."""
     tracker = Tracker(0.75)
     followed([*shown(1, 12), *shown(2, 12)], tracker)
@@ -72,7 +72,7 @@ def test_a_split_leaves_the_faces_of_other_tracks_alone() -> None:
     assert tracks.tolist() == [0, 1, 2, 1]
 
 
-def test_who_comes_back_is_the_same_person() -> None:
+def test_returning_face_is_the_same_person() -> None:
     one, other = scene((PLACE, 1)), scene((PLACE, 2))
     pictures = [*shown(1, 12), *dissolved(one, other, 4), *shown(2, 12), *dissolved(other, one, 4)]
     tracker = Tracker(0.75)
@@ -81,7 +81,7 @@ def test_who_comes_back_is_the_same_person() -> None:
     assert group_tracks(tracker.tracks) == [[0, 2], [1]]
 
 
-def test_a_face_that_changes_in_the_same_scene_is_still_the_same() -> None:
+def test_changing_face_in_the_same_scene_keeps_its_track() -> None:
     """A head that turns looks like another one, but around it everything stays."""
     waves = np.sin(np.arange(WIDTH) / 40) + np.cos(np.arange(HEIGHT) / 30)[:, None]
     room = cv2.cvtColor(((waves + 2) * 60).astype(np.uint8), cv2.COLOR_GRAY2RGB)
@@ -94,14 +94,14 @@ def test_a_face_that_changes_in_the_same_scene_is_still_the_same() -> None:
     assert followed(pictures, tracker) == [0] * 24 and not tracker.splits
 
 
-def test_a_scene_that_changes_around_the_same_face_is_still_the_same() -> None:
+def test_same_face_in_a_changing_scene_keeps_its_track() -> None:
     """As behind somebody who is followed by the camera."""
     pictures = [*shown(1, 12), *(scene((PLACE, 1), (face(500), number)) for number in range(2, 14))]
     tracker = Tracker(0.75)
     assert followed(pictures, tracker) == [0] * 24
 
 
-def test_a_picture_that_turns_into_its_negative() -> None:
+def test_picture_turning_into_its_negative() -> None:
     """Of both no other mixture remains than of one."""
     tracker = Tracker(0.75)
     negative = [255 - picture for picture in shown(1, 12)]
@@ -133,9 +133,7 @@ def wiped(behind: tuple[np.ndarray, np.ndarray], looks: tuple[np.ndarray, np.nda
 
 
 @pytest.mark.parametrize(("remains", "tracks"), [(0.25, (0, 1)), (0.3, (0, 0))])
-def test_a_wipe_parts_two_faces_where_the_scene_is_altogether_another(
-    remains: float, tracks: tuple[int, int]
-) -> None:
+def test_wipe_to_another_scene_splits_a_track(remains: float, tracks: tuple[int, int]) -> None:
     """The whole picture correlates with what it was by 0.35, then by 0.42."""
     behind = room(100), mixed(room(103), room(100), remains)
     assert wiped(behind, (portrait(1), portrait(2))) == tracks
@@ -150,7 +148,7 @@ def test_after_a_wipe_a_face_may_look_less_alike_than_after_a_dissolve(
     assert wiped((room(100), room(103)), looks) == tracks
 
 
-def test_nothing_is_kept_of_tracks_that_ended() -> None:
+def test_ended_tracks_are_forgotten() -> None:
     tracker = Tracker(0.75)
     for sample in range(24):
         tracker.process_frame(sample / 8, scene((PLACE, sample)), [PLACE], True)

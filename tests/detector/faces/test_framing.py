@@ -9,7 +9,7 @@ from detector.faces.crop import HEAD_PER_BOX, head_square
 from detector.faces.patch import cut_patch, decode_jpeg, encode_jpeg
 
 
-def test_the_heads_square_lies_inside_the_picture() -> None:
+def test_head_square_is_inside_the_picture() -> None:
     rng = np.random.default_rng(0)
     for _ in range(500):
         width, height = (int(side) for side in rng.integers(40, 400, 2))
@@ -22,13 +22,13 @@ def test_the_heads_square_lies_inside_the_picture() -> None:
         assert square.angle == 0
 
 
-def test_the_heads_square_has_the_boxs_centre_where_there_is_room() -> None:
+def test_head_square_is_centred_if_there_is_room() -> None:
     square = head_square((180, 170, 220, 230), 400, 400)
     assert (square.x, square.y) == (200, 200)
     assert square.side == pytest.approx(HEAD_PER_BOX * np.sqrt(40 * 60))
 
 
-def test_a_patch_keeps_the_heads_square_at_the_edge_of_a_frame() -> None:
+def test_patch_contains_the_head_square_at_the_edge_of_a_frame() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (300, 300, 3), np.uint8)
     box = (2.0, 5.0, 62.0, 85.0)
@@ -47,7 +47,7 @@ def test_a_large_face_is_stored_smaller_with_its_box() -> None:
     assert moved[2] - moved[0] == pytest.approx(600 * scale)
 
 
-def test_an_encoded_patch_is_nearly_the_same() -> None:
+def test_encoding_changes_a_patch_little() -> None:
     y, x = np.mgrid[:90, :70]
     image = np.dstack([x * 2, y * 2, x + y]).astype(np.uint8)
     assert np.abs(decode_jpeg(encode_jpeg(image)).astype(int) - image).max() <= 6

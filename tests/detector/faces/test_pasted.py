@@ -37,7 +37,7 @@ def moved(box: tuple[float, ...]) -> tuple[float, float, float, float]:
 
 @pytest.mark.parametrize("quality", [None, 90, 60])
 @pytest.mark.parametrize("ground", GROUNDS)
-def test_nothing_beyond_its_edges_is_seen(
+def test_patch_ends_at_the_edges_of_the_photograph(
     astronaut: np.ndarray, box: tuple, ground: tuple[int, int, int], quality: int | None
 ) -> None:
     head = astronaut[HEAD]
@@ -54,14 +54,14 @@ def test_nothing_beyond_its_edges_is_seen(
     assert np.abs(np.subtract(*map(np.mean, face))) < 1
 
 
-def test_a_photograph_as_it_is_stays_whole(astronaut: np.ndarray, box: tuple) -> None:
+def test_plain_photograph_stays_whole(astronaut: np.ndarray, box: tuple) -> None:
     at = tuple(value + (HEAD[1].start if number % 2 == 0 else 0) for number, value in enumerate(box))
     for picture in (astronaut, cv2.GaussianBlur(astronaut, (0, 0), 2), np.ascontiguousarray(astronaut[:300])):
         height, width = picture.shape[:2]
         assert bounds_of_photo(picture, at, patch_reach(at)) == (0, 0, width, height)
 
 
-def test_a_head_before_a_plain_wall_stays_whole() -> None:
+def test_head_in_front_of_a_plain_wall_stays_whole() -> None:
     """The head's outline is no straight edge, however plain the wall is."""
     picture = np.full((300, 300, 3), 200, np.uint8)
     cv2.ellipse(picture, (150, 150), (62, 90), 0, 0, 360, (120, 90, 70), -1)

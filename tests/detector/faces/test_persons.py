@@ -35,7 +35,7 @@ def test_shot_and_reverse_shot() -> None:
     ) == [[0, 2], [1, 3]]  # fmt: skip
 
 
-def test_twins_in_one_frame_stay_two() -> None:
+def test_faces_in_one_frame_stay_separate() -> None:
     assert followed([(face(150), 1), (face(450), 1)]) == [[0], [1]]
 
 
@@ -45,9 +45,7 @@ def test_a_third_track_joins_only_one_of_two_twins() -> None:
 
 
 @pytest.mark.parametrize(("likeness", "persons"), [(0.86, [[0, 1]]), (0.84, [[0], [1]])])
-def test_one_person_takes_pictures_that_correlate_by_85_hundredths(
-    likeness: float, persons: list[list[int]]
-) -> None:
+def test_grouping_requires_a_correlation_of_0_85(likeness: float, persons: list[list[int]]) -> None:
     one, other = np.linalg.qr(np.random.default_rng(1).normal(size=(32 * 32 * 3, 2)))[0].T
     one, other = one - one.mean(), other - other.mean()
     pictures = one, likeness * one + (1 - likeness**2) ** 0.5 * other
@@ -60,7 +58,7 @@ def test_one_person_takes_pictures_that_correlate_by_85_hundredths(
     assert group_tracks(tracks) == persons
 
 
-def test_nobody() -> None:
+def test_no_tracks() -> None:
     assert group_tracks([]) == []
 
 

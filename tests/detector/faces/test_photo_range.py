@@ -47,16 +47,14 @@ def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
 
-def test_a_photograph_and_what_phones_do_to_it_is_judged(
-    astronaut: np.ndarray, box: tuple[float, float, float, float]
-) -> None:
+def test_phone_photographs_are_judged(astronaut: np.ndarray, box: tuple[float, float, float, float]) -> None:
     dark, half = (astronaut * 0.5).astype(np.uint8), cv2.resize(astronaut, None, fx=0.5, fy=0.5)
     for picture in (astronaut, jpeg(astronaut, 40), dark, cv2.GaussianBlur(astronaut, (0, 0), 1.0)):
         assert photo_flaw(picture, box, Parameters()) is None
     assert photo_flaw(half, tuple(value / 2 for value in box), Parameters()) is None
 
 
-def test_each_kind_is_named(astronaut: np.ndarray, box: tuple[float, float, float, float]) -> None:
+def test_each_flaw_is_reported(astronaut: np.ndarray, box: tuple[float, float, float, float]) -> None:
     for picture, flaw in (
         (jpeg(grey(astronaut), 80), WITHOUT_COLOUR),
         (jpeg(toned(astronaut), 92), WITHOUT_COLOUR),
@@ -74,7 +72,7 @@ def test_a_face_at_the_edge_or_beyond_it(astronaut: np.ndarray) -> None:
         assert np.isfinite(measure_photo(astronaut, box).colour)
 
 
-def test_the_photo_shown_stays_upright_where_turning_it_did_not_help(
+def test_shown_photo_stays_upright_if_turning_did_not_help(
     astronaut: np.ndarray, tmp_path: Path, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "turn_with_faces", lambda *given, still: 1)
@@ -87,16 +85,14 @@ def test_the_photo_shown_stays_upright_where_turning_it_did_not_help(
     assert boxed.shape == upright.shape and not np.array_equal(boxed, upright)
 
 
-def test_what_is_not_judged_however_it_lies_turns_no_photo(astronaut: np.ndarray) -> None:
+def test_unjudgeable_face_turns_no_photo(astronaut: np.ndarray) -> None:
     lying, parameters = np.rot90(astronaut), Parameters()
     assert find_upright_turn([lying], parameters, still=True)
     assert find_upright_turn([grey(lying)], parameters, still=True) == 0
     assert find_upright_turn([grey(lying)], parameters)  # of a video, whose colours nobody asks about
 
 
-def test_the_analysis_says_so_instead_of_guessing(
-    astronaut: np.ndarray, tmp_path: Path, model: LoadedModel
-) -> None:
+def test_analysis_reports_the_flaw(astronaut: np.ndarray, tmp_path: Path, model: LoadedModel) -> None:
     Image.fromarray(grey(astronaut)).save(tmp_path / "grey.png")
     found = analyze(tmp_path / "grey.png", model=model)
     assert found.verdict is Verdict.INCONCLUSIVE and found.probability is None and found.answers is None

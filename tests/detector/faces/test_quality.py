@@ -42,7 +42,7 @@ def test_contrast_is_the_spread_of_grey() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 90, 255])
-def test_one_colour_has_neither(level: int) -> None:
+def test_plain_crop_has_no_contrast_and_sharpness(level: int) -> None:
     assert measure_quality(np.full((128, 128, 3), level, np.uint8)) == (0.0, 0.0)
 
 
@@ -69,7 +69,7 @@ def test_strong_compression_lowers_it(face: np.ndarray) -> None:
 
 
 class TestFlaws:
-    def test_a_good_face_has_none(self, face: np.ndarray) -> None:
+    def test_good_face_has_no_flaw(self, face: np.ndarray) -> None:
         assert crop_flaw(face, Parameters()) is None
         assert crop_flaw(altered(face, 0.3), Parameters()) is None, "dark, and judged well all the same"
 
@@ -99,7 +99,7 @@ class TestFlaws:
         ]:
             assert crop_flaw(face, Parameters(**{name: value})) == flaw
 
-    def test_contrast_is_told_first(self, face: np.ndarray) -> None:
+    def test_contrast_is_reported_first(self, face: np.ndarray) -> None:
         """Of a crop with next to none, detail is mostly the rounding of levels."""
         nothing_will_do = Parameters(minimum_contrast=200, minimum_sharpness=1, maximum_sharpness=0)
         assert crop_flaw(face, nothing_will_do) == "too dark or too flat"
@@ -117,7 +117,7 @@ class TestFlaws:
             (40.0, 0.1, "too small"),
         ],
     )
-    def test_of_a_face_found(self, width: float, confidence: float, flaw: str | None) -> None:
+    def test_detected_face_flaws(self, width: float, confidence: float, flaw: str | None) -> None:
         face = Face((10.0, 10.0, 10.0 + width, 90.0), confidence, POINTS)
         parameters = Parameters(minimum_face=48, minimum_confidence=0.7)
         assert face_flaw(face, parameters) == flaw

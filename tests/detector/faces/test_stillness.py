@@ -61,12 +61,12 @@ def is_still(show: Callable[[int], Picture], frames: int = 24, rate: float = 8.0
         (lambda picture, number: np.roll(picture, number // 4, axis=1), False),
     ],
 )
-def test_compression_does_not_move_a_picture(show: Callable[[Picture, int], Picture], still: bool) -> None:
+def test_compressed_still_is_motionless(show: Callable[[Picture, int], Picture], still: bool) -> None:
     picture = scene()
     assert is_still(lambda number: show(picture, number)) is still
 
 
-def test_who_is_seen_too_briefly_is_not_called_still() -> None:
+def test_short_track_is_not_motionless() -> None:
     picture = scene()
     assert not is_still(lambda number: picture, frames=10)
     assert not is_still(lambda number: picture, frames=7, rate=1.0)
@@ -74,7 +74,7 @@ def test_who_is_seen_too_briefly_is_not_called_still() -> None:
     assert is_still(lambda number: picture, frames=8, rate=1.0)
 
 
-def test_tracks_are_told_apart() -> None:
+def test_tracks_are_measured_separately() -> None:
     stillness, picture = Stillness(), scene()
     for number in range(24):
         stillness.add(0, number / 8, picture, BOX)
@@ -83,7 +83,7 @@ def test_tracks_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("still", [True, False])
-def test_a_photograph_made_into_a_video_is_not_cleared(
+def test_photograph_made_into_a_video_is_inconclusive(
     tmp_path: Path, scan: LoadedModel, portrait: np.ndarray, still: bool
 ) -> None:
     places = [40 if still else 40 + number // 2 for number in range(60)]
@@ -99,7 +99,7 @@ def test_a_photograph_made_into_a_video_is_not_cleared(
     assert any(line.startswith("Stills: the picture of person A") for line in not_examined(analysis)) is still
 
 
-def test_a_finding_in_one_stays(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
+def test_finding_in_a_motionless_face_stays(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
     path = write_clip(tmp_path / "clip.mp4", [room(portrait, side=200, x=40)] * 60)
     analysis = analyze(path, model=scan, parameters=Parameters(**{**ALL_FLAGGED, "second_look": 0}))
     assert analysis.verdict is Verdict.MANIPULATED

@@ -64,7 +64,7 @@ class TestTracker:
         assert tracker.process_frame(0.125, EMPTY, [face(200), face(450)], True) == [2, 3]
         assert tracker.process_frame(0.25, EMPTY, [face(450), face(200)], False) == [3, 2]
 
-    def test_a_strobe_light_breaks_none(self) -> None:
+    def test_strobe_light_breaks_no_track(self) -> None:
         """It reads as a cut at every sampled frame, which would leave tracks of one sample each."""
         tracker, cuts = Tracker(0.75), CutDetector(8)
         bright = scene((face(200), 1), (face(450), 2))
@@ -81,7 +81,7 @@ class TestTracker:
             tracker.process_frame(0, scene((face(200), 1)), [face(200)], False)
             assert tracker.process_frame(0.125, scene(other), [other[0]], True) == [1]
 
-    def test_a_cut_on_an_empty_frame_breaks_them_too(self) -> None:
+    def test_cut_on_an_empty_frame_breaks_tracks(self) -> None:
         tracker = Tracker(0.75)
         tracker.process_frame(0, EMPTY, [face(200)], False)
         tracker.process_frame(0.125, EMPTY, [], True)

@@ -17,7 +17,7 @@ def near(found: float, wanted: float, by: float = 0.5) -> bool:
     return abs(found - wanted) <= by
 
 
-def test_an_encoding_of_the_same_is_the_same():
+def test_encoding_does_not_prevent_a_match():
     found = find_match(fingerprint(noisy(FILM)), fingerprint(FILM))
     assert found is not None and found.of_all and not found.mirrored
     assert found.own.whole and found.other.whole and found.differs is None
@@ -25,18 +25,18 @@ def test_an_encoding_of_the_same_is_the_same():
     assert (piece.start, piece.end, piece.other_start, piece.other_end) == (0, 15, 0, 15)
 
 
-def test_strangers_have_nothing_in_common():
+def test_unrelated_clips_do_not_match():
     assert find_match(fingerprint(FILM), fingerprint(film(7, 8, 9))) is None
     assert find_match(fingerprint(scene(1), still=True), fingerprint(scene(2), still=True)) is None
 
 
-def test_a_mirrored_copy_is_said_to_be_one():
+def test_mirrored_copy_is_reported():
     found = find_match(fingerprint(FILM[:, :, ::-1]), fingerprint(FILM))
     assert found is not None and found.mirrored and found.own.whole and found.other.whole
 
 
 @pytest.mark.parametrize("corner", [0.0, 0.05, 0.1])
-def test_a_cropped_copy_says_which_part_it_shows(corner):
+def test_cropped_copy_reports_its_part(corner):
     left, top = round(corner * WIDTH), round(corner * HEIGHT)
     cropped = noisy_crop = FILM[:, top : top + round(0.9 * HEIGHT), left : left + round(0.9 * WIDTH)]
     for own, other, part in ((cropped, FILM, "other"), (FILM, noisy_crop, "own")):
@@ -52,14 +52,14 @@ def test_a_caption_is_found_at_the_bottom():
     assert found is not None and found.differs == "bottom" and found.own.whole and found.other.whole
 
 
-def test_something_painted_over_is_found_as_a_part():
+def test_painted_area_is_reported():
     painted = FILM.copy()
     painted[:, 60:110, 90:150] = 255
     found = find_match(fingerprint(painted), fingerprint(FILM))
     assert found is not None and found.differs == "part"
 
 
-def test_a_part_says_where_it_comes_from():
+def test_part_reports_its_interval():
     part = noisy(FILM[9:21])  # 4.5 to 10.5 seconds
     found = find_match(fingerprint(part), fingerprint(FILM))
     assert found is not None and not found.of_all
@@ -69,7 +69,7 @@ def test_a_part_says_where_it_comes_from():
     assert back is not None and near(back.pieces[0].start, 4.5) and back.share == found.other_share
 
 
-def test_cut_and_rearranged_parts_are_told_apart():
+def test_rearranged_parts_are_separate_pieces():
     found = find_match(fingerprint(film(3, 8, 1)), fingerprint(FILM))
     assert found is not None
     told = [(round(p.start), round(p.end), round(p.other_start), round(p.other_end)) for p in found.pieces]
@@ -77,7 +77,7 @@ def test_cut_and_rearranged_parts_are_told_apart():
 
 
 @pytest.mark.parametrize("own", [np.concatenate([FILM[:25], film(8)[:5]]), FILM[:25]])
-def test_what_ends_otherwise_is_no_copy_to_the_end(own):
+def test_different_ending_is_no_full_copy(own):
     """The last sixth is other footage, or missing."""
     found = find_match(fingerprint(own), fingerprint(FILM))
     assert found is not None and found.of_most and not found.of_all
@@ -85,7 +85,7 @@ def test_what_ends_otherwise_is_no_copy_to_the_end(own):
     assert near(piece.end, 12.5) and near(piece.other_end, 12.5)
 
 
-def test_a_photo_of_a_moment_says_when_it_was():
+def test_still_of_a_video_reports_its_time():
     photo = noisy(FILM[14:15])
     found = find_match(fingerprint(photo, still=True), fingerprint(FILM))
     assert found is not None and found.share == 1.0
@@ -101,12 +101,12 @@ def test_photos_are_compared_with_photos():
     assert found is not None and found.of_all and found.pieces[0].end == 0.0
 
 
-def test_what_shows_nothing_matches_nothing():
+def test_plain_pictures_match_nothing():
     black = np.full((10, HEIGHT, WIDTH), 12, np.uint8)
     assert find_match(fingerprint(black), fingerprint(black)) is None
 
 
-def test_the_inverse_tells_the_same_of_the_other():
+def test_inverse_of_a_match():
     found = find_match(fingerprint(FILM[9:21]), fingerprint(FILM))
     assert found is not None
     inverse = found.inverse()
@@ -116,7 +116,7 @@ def test_the_inverse_tells_the_same_of_the_other():
     assert Match.model_validate_json(found.model_dump_json()) == found
 
 
-def test_the_index_finds_copies_and_parts_among_others():
+def test_index_finds_copies_and_parts():
     kept = {number: fingerprint(film(number, number + 100)) for number in range(1, 30)}
     kept[77] = fingerprint(FILM)
     entries = Entries.joined([Entries.of(number, each) for number, each in kept.items()])
@@ -127,7 +127,7 @@ def test_the_index_finds_copies_and_parts_among_others():
     assert search_index(Entries.joined([]), fingerprint(FILM)) == []
 
 
-def test_many_near_identical_ones_are_all_candidates_and_others_the_forty_likeliest():
+def test_near_identical_ones_are_all_candidates_and_others_limited():
     photo = scene(1)
     alike = [fingerprint(noisy(photo, seed), still=True) for seed in range(50)]
     mixed = [np.uint8(0.6 * photo + 0.4 * scene(100 + seed)) for seed in range(50)]

@@ -23,7 +23,7 @@ def small(seed: int, count: int = 4) -> np.ndarray:
     return fingerprint(scene(seed, count)).pictures
 
 
-def test_codes_are_those_of_the_picture_and_not_of_another():
+def test_codes_distinguish_pictures():
     one, other = compute_codes(small(1)), compute_codes(small(2))
     assert one.shape == (4, 4) and one.dtype == np.uint64
     assert np.diag(code_distances(one, one)).max() == 0
@@ -47,7 +47,7 @@ def test_a_mirrored_code_is_that_of_the_mirrored_picture():
         assert np.diag(code_distances(mirror_codes(compute_codes(pictures, window)), expected)).max() <= 2
 
 
-def test_a_window_is_what_a_crop_of_it_shows():
+def test_window_code_equals_crop_code():
     pictures = scene(5, 3)
     height, width = pictures.shape[1:]
     cropped = fingerprint(pictures[:, round(0.1 * height) :, round(0.1 * width) :])
@@ -57,7 +57,7 @@ def test_a_window_is_what_a_crop_of_it_shows():
     assert np.diag(found).min() > 0.75
 
 
-def test_a_fingerprint_survives_being_kept():
+def test_fingerprint_round_trip():
     made = fingerprint(film(1, 2))
     kept = made.to_bytes()
     again = Fingerprint.from_bytes(kept)
@@ -67,26 +67,26 @@ def test_a_fingerprint_survives_being_kept():
 
 
 @pytest.mark.parametrize("broken", [b"", b"RPF1", b"x" * 400])
-def test_what_is_no_fingerprint_is_refused(broken):
+def test_other_data_is_refused(broken):
     with pytest.raises(FingerprintError):
         Fingerprint.from_bytes(broken)
 
 
-def test_a_fingerprint_that_breaks_off_or_claims_too_much_is_refused():
+def test_truncated_or_oversized_fingerprint_is_refused():
     kept = fingerprint(film(1)).to_bytes()
     for broken in (kept[: len(kept) // 2], kept[:13] + b"\xff\xff\xff\xff" + kept[17:]):
         with pytest.raises(FingerprintError):
             Fingerprint.from_bytes(broken)
 
 
-def test_a_still_scene_has_one_look_and_each_scene_its_own():
+def test_each_scene_has_one_look():
     still = scene(1, moving=False)
     assert len(fingerprint(np.repeat(still, 20, axis=0)).looks) == 1
     four = np.concatenate([np.repeat(scene(seed), 5, axis=0) for seed in range(4)])
     assert fingerprint(four).looks.tolist() == [0, 5, 10, 15]
 
 
-def test_black_pictures_have_no_look_and_there_are_never_too_many():
+def test_number_of_looks_is_bounded():
     assert len(fingerprint(np.full((5, SIDE, SIDE), 16, np.uint8)).looks) == 0
     noise = np.random.default_rng(0).integers(0, 255, (400, SIDE, SIDE), dtype=np.uint8)
     assert 0 < len(fingerprint(noise).looks) <= MOST_LOOKS

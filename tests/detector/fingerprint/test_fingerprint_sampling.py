@@ -32,7 +32,7 @@ def sampled(
     return sampler.post_process(Fraction(duration), damaged)
 
 
-def test_the_first_frame_of_each_half_second_counts():
+def test_first_frame_of_each_half_second_counts():
     made = sampled(["0", "0.1", "0.4", "0.5", "1.2", "1.3"], scene(1, 6))
     assert made is not None and len(made) == 3 and made.size == (240, 180)
     expected = [scene(1, 6)[number] for number in (0, 3, 4)]
@@ -41,20 +41,20 @@ def test_the_first_frame_of_each_half_second_counts():
         assert np.abs(found - small.astype(int)).max() < 25
 
 
-def test_where_a_file_is_damaged_short_gaps_are_filled_and_long_ones_show_nothing():
+def test_damaged_file_has_short_gaps_filled_and_long_ones_blank():
     made = sampled(["0", "1.5", "9"], scene(1, 3), "20", damaged=True)
     assert made is not None and len(made) == 19
     assert (made.pictures[1] == made.pictures[0]).all()
     assert made.usable.tolist() == [True] * 4 + [False] * 14 + [True]
 
 
-def test_where_it_is_not_a_picture_stands_until_the_next():
+def test_intact_file_has_gaps_filled():
     made = sampled(["0", "1.5", "9"], scene(1, 3), "12.04")
     assert made is not None and len(made) == 24 and made.usable.all()
     assert (made.pictures[17] == made.pictures[3]).all() and (made.pictures[23] == made.pictures[18]).all()
 
 
-def test_nor_need_it_be_the_first_of_its_half_second():
+def test_gap_is_filled_with_the_latest_frame():
     pictures = scene(1, 5)
     made = sampled(["0", "0.25", "0.375", "2.1", "2.2"], pictures, "3.5")
     plain = sampled(["0", "0.5", "2", "2.5"], pictures[[0, 2, 3, 4]], "3.5")
@@ -90,13 +90,13 @@ def test_a_file_and_its_copy(tmp_path):
     assert same is not None and same.of_all
 
 
-def test_a_file_that_is_none_is_refused(tmp_path):
+def test_other_file_is_refused(tmp_path):
     (tmp_path / "notes.mp4").write_text("no video")
     with pytest.raises(MediaError):
         fingerprint_confined(tmp_path / "notes.mp4", tmp_path, Limits())
 
 
-def test_an_analysis_makes_it_on_the_way(tmp_path, model):
+def test_analysis_computes_the_fingerprint(tmp_path, model):
     photo, place = tmp_path / "photo.png", tmp_path / "fingerprint.bin"
     cv2.imwrite(str(photo), scene(3)[0])
     analyze(photo, model=model.alone, fingerprint=place)

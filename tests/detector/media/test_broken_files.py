@@ -41,29 +41,29 @@ class TestBrokenFiles:
             assert len(list(reader.frames(EVERY_FRAME))) == 8
             assert missing_seconds(reader) == 0
 
-    def test_a_file_that_breaks_off_in_its_table_of_contents(self, tmp_path: Path) -> None:
+    def test_file_truncated_in_its_table(self, tmp_path: Path) -> None:
         path = write_clip(tmp_path / "a.mp4", (numbered(i) for i in range(8)))
         path.write_bytes(path.read_bytes()[:-400])
         assert "copied only in part" in refusal(path)
 
-    def test_missing(self, tmp_path: Path) -> None:
+    def test_missing_file(self, tmp_path: Path) -> None:
         assert "cannot be opened: it is not there. Look for" in refusal(tmp_path / "gone.mp4")
 
-    def test_a_folder(self, tmp_path: Path) -> None:
+    def test_folder_is_refused(self, tmp_path: Path) -> None:
         assert "cannot be opened: it is a folder. Name one" in refusal(tmp_path)
 
     @pytest.mark.parametrize("name", ["empty.mp4", "empty.jpg"])
-    def test_zero_bytes(self, tmp_path: Path, name: str) -> None:
+    def test_empty_file_is_refused(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).touch()
         assert "0 bytes" in refusal(tmp_path / name)
 
     @pytest.mark.parametrize("name", ["text.mp4", "text.mkv", "text.jpg", "text"])
-    def test_text_under_another_name(self, tmp_path: Path, name: str) -> None:
+    def test_text_file_is_refused(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_text("Nothing to see here.\n" * 500)
         assert "mp4, mov, mkv, webm, avi" in refusal(tmp_path / name)
 
     @pytest.mark.parametrize("length", [1, 4, 12, 100, 5000])
-    def test_noise(self, tmp_path: Path, length: int) -> None:
+    def test_noise_is_refused(self, tmp_path: Path, length: int) -> None:
         (tmp_path / "noise.mp4").write_bytes(random.Random(length).randbytes(length))
         refusal(tmp_path / "noise.mp4")
 
@@ -87,7 +87,7 @@ class TestBrokenFiles:
 
     @pytest.mark.parametrize("sound", [False, True])
     @pytest.mark.parametrize("name", ["clip.mkv", "clip.avi"])
-    def test_other_containers_cut_off(self, tmp_path: Path, name: str, sound: bool) -> None:
+    def test_truncated_containers(self, tmp_path: Path, name: str, sound: bool) -> None:
         """With sound beside the picture as well, which nearly every clip has."""
         codec = {"clip.mkv": "libx264", "clip.avi": "mpeg4"}[name]
         path = write_clip(
@@ -139,7 +139,7 @@ class TestBrokenFiles:
         path.write_bytes(data)
         assert len(self.left_of(path, 1.6)) < 40
 
-    def test_sound_alone(self, tmp_path: Path) -> None:
+    def test_sound_without_pictures_is_refused(self, tmp_path: Path) -> None:
         assert "sound but no picture" in refusal(write_sound(tmp_path / "voice.mp4"))
 
     def test_sound_with_cover_art(self, tmp_path: Path) -> None:

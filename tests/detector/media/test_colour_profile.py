@@ -75,7 +75,7 @@ def portrait(astronaut: NDArray[np.uint8]) -> PIL.Image.Image:
 
 @pytest.mark.parametrize("profile", OTHERS)
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "tiles.tif", "a.heic", "a.avif"])
-def test_a_picture_is_examined_in_the_colours_that_are_seen(
+def test_colours_are_converted_to_srgb(
     tmp_path: Path, portrait: PIL.Image.Image, name: str, profile: str
 ) -> None:
     pillow_heif.register_heif_opener()
@@ -91,7 +91,7 @@ def test_a_picture_is_examined_in_the_colours_that_are_seen(
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "a.heic", "a.avif"])
-def test_a_picture_in_srgb_stays_bit_for_bit(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
+def test_srgb_picture_is_unchanged(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
     pillow_heif.register_heif_opener()
     portrait.save(tmp_path / name)
     plain, photo = examined(tmp_path / name)
@@ -105,7 +105,7 @@ def test_a_picture_in_srgb_stays_bit_for_bit(tmp_path: Path, portrait: PIL.Image
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
-def test_a_grey_picture_has_a_profile_of_greys(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
+def test_grey_profile(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
     grey = portrait.convert("L")
     grey.save(tmp_path / name, icc_profile=grey_profile(1.0), quality=97)
     shown, photo = examined(tmp_path / name)
@@ -116,7 +116,7 @@ def test_a_grey_picture_has_a_profile_of_greys(tmp_path: Path, portrait: PIL.Ima
     assert np.abs(shown[:, :, 0] - 255 * coded).mean() < 2
 
 
-def test_a_png_says_it_in_chunks_of_its_own(tmp_path: Path, portrait: PIL.Image.Image) -> None:
+def test_png_colour_chunks(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     path, plain = tmp_path / "a.png", np.asarray(portrait)
     linear = stored(portrait, OTHERS["linear"])
     gama = struct.pack(">I", 100_000)
@@ -162,7 +162,7 @@ def test_codes_without_a_profile(tmp_path: Path, portrait: PIL.Image.Image, kind
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
-def test_a_profile_of_inks_is_used(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
+def test_cmyk_profile_is_used(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
     """FFmpeg hands out no inks. The profile is one by which the paper is blue."""
     picture = portrait.convert("CMYK")
     picture.save(tmp_path / f"plain {name}", quality=95)
@@ -178,9 +178,7 @@ def test_a_profile_of_inks_is_used(tmp_path: Path, portrait: PIL.Image.Image, na
 
 
 @pytest.mark.parametrize("profile", ["nonsense", "cut", "of greys", "of inks", "empty"])
-def test_a_profile_that_cannot_be_used_is_said(
-    tmp_path: Path, portrait: PIL.Image.Image, profile: str
-) -> None:
+def test_unusable_profile_is_reported(tmp_path: Path, portrait: PIL.Image.Image, profile: str) -> None:
     data = {
         "nonsense": bytes(range(256)) * 3,
         "cut": OTHERS["swapped"][:200],
@@ -213,7 +211,7 @@ def test_a_profile_that_cannot_be_used_is_said(
         (b"cHRM", bytes(32)),
     ],
 )
-def test_chunks_that_make_no_sense_leave_the_picture_as_it_is(
+def test_invalid_chunks_change_nothing(
     tmp_path: Path, portrait: PIL.Image.Image, chunk: tuple[bytes, bytes]
 ) -> None:
     shown, _ = examined(with_chunk(portrait, tmp_path / "a.png", *chunk))

@@ -56,7 +56,7 @@ def clip(tmp_path: Path, ending: str) -> Path:
 
 
 class TestACaptureThatBeginsBetweenTwoKeyFrames:
-    def test_what_is_lost_is_lost_at_its_start(self, clip: Path) -> None:
+    def test_loss_is_at_the_start(self, clip: Path) -> None:
         media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 8))
         assert shown[0] == 25 and len(shown) == 35
         assert media.lost_at_start == pytest.approx(17 / 25, abs=0.05)
@@ -66,20 +66,20 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
         assert "incomplete: the first 0.7 s cannot be decoded (they begin between two key frames); " in said
         assert "at its end" not in said
 
-    def test_a_whole_one_has_lost_nothing(self, clip: Path) -> None:
+    def test_complete_capture_lost_nothing(self, clip: Path) -> None:
         media, missing, shown = facts_of(clip)
         assert shown == list(range(60))
         assert (media.lost_at_start, missing, media.frames_undecodable) == (0.0, 0.0, 0)
         assert media.details is not None and media.details.groups is not None
         assert media.details.groups.begins_with_key
 
-    def test_one_that_begins_at_a_key_frame_has_lost_nothing(self, clip: Path) -> None:
+    def test_start_at_a_key_frame_lost_nothing(self, clip: Path) -> None:
         media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 25))
         assert shown == list(range(25, 60))
         assert not not_seen(media, missing)
 
 
-def test_what_lies_in_the_file_and_cannot_be_decoded_is_not_missing_at_its_end(tmp_path: Path) -> None:
+def test_undecodable_content_is_not_missing(tmp_path: Path) -> None:
     """After two damaged packets FFmpeg shows nothing more of this HEVC stream."""
     options = {"x265-params": "log-level=0:keyint=250:bframes=0:scenecut=0"}
     whole = write_clip(tmp_path / "a.mp4", map(numbered, range(60)), codec="libx265", options=options)
@@ -102,7 +102,7 @@ def test_what_lies_in_the_file_and_cannot_be_decoded_is_not_missing_at_its_end(t
     assert facts_of(whole)[0].lost_at_end == 0
 
 
-def test_a_windows_media_file_cut_short_lacks_its_end(tmp_path: Path) -> None:
+def test_truncated_windows_media_file_lacks_its_end(tmp_path: Path) -> None:
     """FFmpeg tells no duration of a file that is another size than its header says."""
     whole = write_clip(tmp_path / "a.wmv", map(numbered, range(60)), codec="wmv2", options={"g": "12"})
     assert facts_of(whole)[1] == 0
@@ -120,7 +120,7 @@ def test_a_windows_media_file_cut_short_lacks_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.flv"])
-def test_a_duration_is_no_other_because_pictures_begin_later(tmp_path: Path, name: str) -> None:
+def test_late_pictures_do_not_change_the_duration(tmp_path: Path, name: str) -> None:
     codec = {"a.mkv": "libx264", "a.webm": "libvpx", "a.flv": "flv1"}[name]
     times = [75 + number for number in range(50)]
     path = write_clip(tmp_path / name, map(numbered, range(50)), pts=times, codec=codec)
@@ -161,7 +161,7 @@ class TestAnEditListThatWaits:
         assert "edit list" in told and ("durations disagree" in told) == sound
 
     @pytest.mark.parametrize("played", [2.4, 2.0])
-    def test_one_that_was_cut_short_lacks_its_end(self, tmp_path: Path, played: float) -> None:
+    def test_truncated_file_lacks_its_end(self, tmp_path: Path, played: float) -> None:
         path = waiting(tmp_path / "a.mp4", played)
         whole = path.read_bytes()
         offset, size, _key = packets(path)[30]
@@ -173,7 +173,7 @@ class TestAnEditListThatWaits:
 
 
 @pytest.mark.parametrize("whole", [1, 2, 3])
-def test_what_is_whole_of_an_mp4_cut_within_a_packet_is_examined(tmp_path: Path, whole: int) -> None:
+def test_complete_frames_of_a_truncated_mp4_are_examined(tmp_path: Path, whole: int) -> None:
     """Decoders with several threads would keep the last frames back, and of so few files all of them."""
     path = write_clip(tmp_path / "a.mp4", map(numbered, range(20)), options={"bf": "2"})
     moved = tmp_path / "table-first.mp4"
@@ -191,7 +191,7 @@ def test_what_is_whole_of_an_mp4_cut_within_a_packet_is_examined(tmp_path: Path,
 
 
 @pytest.mark.parametrize("kept", [1, 40, 100, -1])
-def test_what_comes_before_a_fragment_whose_table_is_cut_is_examined(tmp_path: Path, kept: int) -> None:
+def test_fragments_before_a_truncated_one_are_examined(tmp_path: Path, kept: int) -> None:
     """By where the table ends, FFmpeg refuses the whole file, or says nothing."""
     fragments = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
     options = {"g": "10", "sc_threshold": "0", "crf": "12", "preset": "veryfast"}
@@ -211,7 +211,7 @@ def test_what_comes_before_a_fragment_whose_table_is_cut_is_examined(tmp_path: P
     assert facts_of(path)[0].frames_undecodable == 0
 
 
-def test_intact_frames_whose_time_repeats_are_no_damage(tmp_path: Path) -> None:
+def test_repeated_times_are_no_damage(tmp_path: Path) -> None:
     encoder = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     encoder.time_base = Fraction(1, 25)

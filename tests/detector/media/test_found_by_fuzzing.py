@@ -43,7 +43,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_is_examined_or_refused_in_words(name: str, tmp_path: Path) -> None:
+def test_fuzzing_finds_are_examined_or_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"file{suffix(FOUND[name].base)}"
     path.write_bytes(FOUND[name].bake())
     limits, places = Limits(memory=2_500_000_000), AllowedPaths(readable=(path,))

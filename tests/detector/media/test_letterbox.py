@@ -24,7 +24,7 @@ def test_a_picture_keeps_its_shape(size: Size, canvas: Size, wanted: Size) -> No
     assert fit_size(size, canvas) == wanted
 
 
-def test_it_lies_in_the_middle_of_black() -> None:
+def test_picture_is_centred_on_black() -> None:
     image = np.full((2, 6, 3), 200, np.uint8)
     whole = place_on_canvas(image, (6, 6))
     assert whole.shape == (6, 6, 3)

@@ -148,7 +148,7 @@ class TestPhotos:
 
     @pytest.mark.parametrize("orientation", STORED)
     @pytest.mark.parametrize("kind", ["tiff_lzw", "jpeg", "one tile"])
-    def test_tiffs_in_tiles_and_in_jpeg(self, tmp_path: Path, kind: str, orientation: int) -> None:
+    def test_tiled_and_jpeg_tiffs(self, tmp_path: Path, kind: str, orientation: int) -> None:
         """Black pictures to FFmpeg, which says nothing of it."""
         path = tmp_path / "photo.tif"
         done = self.STORED[orientation]
@@ -166,20 +166,20 @@ class TestPhotos:
             assert (reader.tally.undecodable, reader.container_format) == (0, "tiff_pipe")
 
     @pytest.mark.parametrize("colours", [1, 3])
-    def test_tiffs_in_tiles_of_sixteen_bits(self, tmp_path: Path, colours: int) -> None:
+    def test_tiled_tiffs_of_sixteen_bits(self, tmp_path: Path, colours: int) -> None:
         picture = cornered()[:, :, :colours]
         (tmp_path / "photo.tif").write_bytes(tiled(picture.astype(np.uint16) * 257))
         (frame,), _ = read(tmp_path / "photo.tif")
         assert np.array_equal(frame.image[:, :, :colours], picture)
 
-    def test_a_tiff_in_tiles_of_numbers_is_refused(self, tmp_path: Path) -> None:
+    def test_tiled_tiff_of_numbers_is_refused(self, tmp_path: Path) -> None:
         """What is black and what is white stands nowhere."""
         (tmp_path / "photo.tif").write_bytes(tiled(cornered()[:, :, :1].astype(np.uint32) << 16))
         said = refusal(tmp_path / "photo.tif")
         assert "damaged" not in said and "colours are stored in a way that is not read here" in said
 
     @pytest.mark.parametrize("kind", ["int32", "float32"])
-    def test_a_tiff_of_numbers_is_not_called_damaged(self, tmp_path: Path, kind: str) -> None:
+    def test_tiff_of_numbers_is_not_reported_as_damaged(self, tmp_path: Path, kind: str) -> None:
         Pillow.fromarray(cornered()[:, :, 0].astype(kind)).save(tmp_path / "photo.tif")
         said = refusal(tmp_path / "photo.tif")
         assert "damaged" not in said and "colours are stored in a way that is not read here" in said
@@ -188,7 +188,7 @@ class TestPhotos:
 
     @pytest.mark.parametrize(("kind", "stated"), [("float16", 3), ("int16", 2), ("int8", 2), ("int16", 5)])
     @pytest.mark.parametrize("colours", [1, 3])
-    def test_a_tiff_of_numbers_is_not_read_as_one_of_levels(
+    def test_tiff_of_numbers_is_not_misread(
         self, tmp_path: Path, colours: int, kind: str, stated: int
     ) -> None:
         """FFmpeg would, without a word."""
@@ -196,7 +196,7 @@ class TestPhotos:
         (tmp_path / "photo.tif").write_bytes(tiled(pixels, sample_format=stated))
         assert "colours are stored in a way that is not read here" in refusal(tmp_path / "photo.tif")
 
-    def test_a_tiff_of_no_stated_numbers_is_read(self, tmp_path: Path) -> None:
+    def test_tiff_without_sample_format_is_read(self, tmp_path: Path) -> None:
         Pillow.fromarray(cornered()).save(tmp_path / "photo.tif", tiffinfo={339: 4})
         assert np.array_equal(read(tmp_path / "photo.tif")[0][0].image, cornered())
 
@@ -216,7 +216,7 @@ class TestPhotos:
         assert np.abs(frame.image.astype(int) - np.asarray(picture)).mean() < 1.5
 
     @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.bmp", "a.webp", "several.jpg"])
-    def test_only_the_picture_that_viewers_show_is_read(
+    def test_only_the_shown_picture_is_read(
         self, tmp_path: Path, astronaut: NDArray[np.uint8], name: str
     ) -> None:
         """FFmpeg reads what lies behind it as frames, 25 a second, of which every third would be sampled."""
@@ -242,11 +242,11 @@ class TestPhotos:
         (frame,), _ = read(tmp_path / "dot.png")
         assert frame.image.tolist() == [[[200, 30, 90]]]
 
-    def test_a_picture_no_camera_takes_is_refused(self, tmp_path: Path) -> None:
+    def test_absurd_picture_is_refused(self, tmp_path: Path) -> None:
         Pillow.new("1", (40_000, 4_000)).save(tmp_path / "vast.png")
         assert "40000×4000" in refusal(tmp_path / "vast.png")
 
-    def test_a_photo_cut_off_in_the_middle_is_refused(self, tmp_path: Path) -> None:
+    def test_truncated_photo_is_refused(self, tmp_path: Path) -> None:
         noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
         data = cv2.imencode(".png", noise)[1].tobytes()
         (tmp_path / "photo.png").write_bytes(data[: len(data) // 3])

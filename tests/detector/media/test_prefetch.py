@@ -35,14 +35,14 @@ def threads() -> list[str]:
 
 
 @pytest.mark.parametrize("count", [0, 1, 50])
-def test_all_in_order(count: int) -> None:
+def test_items_are_in_order(count: int) -> None:
     source = Source(count)
     with prefetch(source.items(), 3) as items:
         assert list(items) == list(range(count))
     assert source.closed and source.thread == "decoding" and not threads()
 
 
-def test_no_more_than_asked_for_ahead() -> None:
+def test_depth_is_respected() -> None:
     source = Source(50)
     with prefetch(source.items(), 3) as items:
         for number in items:
@@ -52,14 +52,14 @@ def test_no_more_than_asked_for_ahead() -> None:
     assert source.made == 50
 
 
-def test_an_error_comes_where_it_belongs() -> None:
+def test_error_is_raised_in_the_consumer() -> None:
     source = Source(9, fails_at=4)
     with pytest.raises(OSError, match="gone"), prefetch(source.items(), 2) as items:
         list(items)
     assert source.closed and not threads()
 
 
-def test_what_was_made_before_an_error_is_used() -> None:
+def test_items_before_an_error_are_used() -> None:
     got = []
     with prefetch(Source(9, fails_at=4).items(), 20) as items, pytest.raises(OSError):
         for number in items:
@@ -68,7 +68,7 @@ def test_what_was_made_before_an_error_is_used() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 4])
-def test_who_leaves_early_ends_it(depth: int) -> None:
+def test_leaving_early_ends_the_thread(depth: int) -> None:
     source = Source(10**9)
     with pytest.raises(KeyError), prefetch(source.items(), depth) as items:
         next(items)

@@ -22,7 +22,7 @@ from detector.schema.analysis import MediaKind
 
 class TestConstantRate:
     @pytest.mark.parametrize("kind", KINDS)
-    def test_each_frame_comes_once_in_order_at_its_exact_time(self, tmp_path: Path, kind: str) -> None:
+    def test_frames_come_once_in_order_at_exact_times(self, tmp_path: Path, kind: str) -> None:
         with open_media(clip(tmp_path, kind)) as reader:
             frames = list(reader.frames(EVERY_FRAME))
             assert [number_of(frame.image) for frame in frames] == list(range(30))
@@ -85,7 +85,7 @@ class TestConstantRate:
         assert sought == [known[i] for i in (3, 12, 31, 40)]
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_reading_stretches_again_gives_identical_pixels(self, tmp_path: Path, kind: str) -> None:
+    def test_reading_spans_again_gives_identical_pixels(self, tmp_path: Path, kind: str) -> None:
         with open_media(clip(tmp_path, kind)) as reader:
             frames = list(reader.frames(EVERY_FRAME))
             spans = [(0, 3), (5, 5), (6, 11), (27, 29)]
@@ -94,7 +94,7 @@ class TestConstantRate:
             assert [(one.pts, one.time) for one in again] == [(one.pts, one.time) for one in wanted]
             assert all(np.array_equal(a.image, b.image) for a, b in zip(again, wanted, strict=True))
 
-    def test_stretches_whose_ends_no_frame_has(self, tmp_path: Path) -> None:
+    def test_spans_with_missing_ends(self, tmp_path: Path) -> None:
         """Without its first frame nothing comes of one; one whose last is not there ends before it."""
         with open_media(clip(tmp_path, "mp4")) as reader:
             known = [frame.pts for frame in reader.frames(EVERY_FRAME)]
@@ -106,7 +106,7 @@ class TestConstantRate:
             ]
             assert [known.index(frame.pts) for frame in reader.spans(spans)] == [6, 7, 8, 9, 10, 28, 29]
 
-    def test_a_pts_no_frame_has_is_left_out(self, tmp_path: Path) -> None:
+    def test_missing_pts_is_ignored(self, tmp_path: Path) -> None:
         with open_media(clip(tmp_path, "mp4")) as reader:
             known = [frame.pts for frame in reader.frames(EVERY_FRAME)]
             assert [frame.pts for frame in reader.at({known[7], known[7] + 1, 10**9})] == [known[7]]
@@ -132,7 +132,7 @@ class TestVariableRate:
     PTS = (0, 40, 50, 133, 134, 500, 501, 900)
 
     @pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "clip.mkv"])
-    def test_times_are_those_written(self, tmp_path: Path, name: str) -> None:
+    def test_written_times_are_kept(self, tmp_path: Path, name: str) -> None:
         pictures = (numbered(i) for i in range(len(self.PTS)))
         path = write_clip(tmp_path / name, pictures, pts=self.PTS, time_base=Fraction(1, 1000), rate=1000)
         with open_media(path) as reader:
@@ -228,7 +228,7 @@ class TestSampling:
 
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("rate", [7.3, 12.0])
-    def test_of_a_constant_rate_the_first_frames_alone(self, tmp_path: Path, kind: str, rate: float) -> None:
+    def test_constant_rate_samples_first_frames(self, tmp_path: Path, kind: str, rate: float) -> None:
         path = clip(tmp_path, kind)
         every, _ = read(path)
         firsts = {int(frame.time * Fraction(rate).limit_denominator(1000)): frame for frame in every[::-1]}
@@ -238,7 +238,7 @@ class TestSampling:
 
     @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts"])
     @pytest.mark.parametrize("place", range(14, 20))
-    def test_a_frame_shown_for_long(self, tmp_path: Path, name: str, place: int) -> None:
+    def test_long_frame_is_sampled(self, tmp_path: Path, name: str, place: int) -> None:
         """Whether or not it is the first of its interval, or others refer to it."""
         pts = [number + 50 * (number > place) for number in range(30)]
         options = {"crf": "12", "g": "30", "bf": "3", "b-pyramid": "normal", "preset": "veryfast"}
@@ -250,14 +250,14 @@ class TestSampling:
             assert [number_of(frame.image) for frame in found] == sorted(usual | {place})
             assert [frame.index for frame in found] == sorted(usual | {place})
 
-    def test_one_that_is_just_not_shown_for_longer_is_none(self, tmp_path: Path) -> None:
+    def test_barely_short_frame_is_not_sampled(self, tmp_path: Path) -> None:
         for following, sampled in ((225, [0, 2, 3, 4, 5]), (226, [0, 1, 2, 3, 4, 5])):
             pts, base = [0, 100, following, 400, 600, 800], Fraction(1, 1000)
             path = write_clip(tmp_path / "a.mp4", map(numbered, range(6)), pts=pts, time_base=base)
             assert [number_of(frame.image) for frame in read(path, 8.0)[0]] == sampled
 
     @pytest.mark.parametrize(("lasts", "sampled"), [(1, [0, 4]), (3, [0, 4]), (50, [0, 4, 5])])
-    def test_the_last_frame_if_it_says_that_it_stays(
+    def test_last_frame_with_a_long_duration_is_sampled(
         self, tmp_path: Path, lasts: int, sampled: list[int]
     ) -> None:
         whole = write_clip(tmp_path / "whole.mp4", map(numbered, range(6)), options={"bf": "0", "crf": "12"})
@@ -276,13 +276,13 @@ class TestSampling:
                 assert reader.duration == Fraction(5 + lasts, 25)
 
     @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
-    def test_the_last_frame_if_sound_goes_on(self, tmp_path: Path, name: str) -> None:
+    def test_last_frame_with_longer_sound_is_sampled(self, tmp_path: Path, name: str) -> None:
         """Players leave it where it is."""
         for count, sampled in ((6, [0, 4, 5]), (21, [0, 4, 7, 10, 13, 16, 19])):
             path = write_clip(tmp_path / name, map(numbered, range(count)), sound=True)
             assert [number_of(frame.image) for frame in read(path, 8.0)[0]] == sampled
 
-    def test_an_animation_that_ends_with_a_picture_that_stays(self, tmp_path: Path) -> None:
+    def test_animation_with_a_long_last_frame(self, tmp_path: Path) -> None:
         pictures = [Image.fromarray(numbered(number)) for number in range(6)]
         for shown, sampled in ((40, [0, 4]), (3000, [0, 4, 5])):
             path, times = tmp_path / "a.gif", [40] * 5 + [shown]
@@ -290,7 +290,7 @@ class TestSampling:
             frames, _ = read(path, 8.0)
             assert [number_of(frame.image) for frame in frames] == sampled
 
-    def test_a_clip_slower_than_the_sampling_gives_every_frame(self, tmp_path: Path) -> None:
+    def test_slow_clip_yields_every_frame(self, tmp_path: Path) -> None:
         path = write_clip(
             tmp_path / "clip.mp4", (numbered(i) for i in range(6)), time_base=Fraction(1, 5), rate=5
         )
@@ -312,7 +312,7 @@ class TestRotation:
         return path
 
     @pytest.mark.parametrize("turn", MATRICES)
-    def test_frames_come_upright(self, tmp_path: Path, turn: int) -> None:
+    def test_frames_are_upright(self, tmp_path: Path, turn: int) -> None:
         stored = np.ascontiguousarray(np.rot90(cornered(), turn // 90))  # counter-clockwise
         path = self.with_matrix(write_clip(tmp_path / "clip.mp4", [stored] * 3), self.MATRICES[turn])
         with open_media(path) as reader:
@@ -329,7 +329,7 @@ class TestRotation:
         assert corners(frames[0].image) in {UPRIGHT, "GRWB"}  # mirrored or not, but upright
 
 
-def test_decoded_frames_are_given_up_without_looking_for_garbage(tmp_path: Path) -> None:
+def test_frames_are_freed_without_garbage_collection(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     write_clip(path, map(numbered, range(40)))
     gc.collect()
@@ -358,7 +358,7 @@ def test_the_file_is_closed_afterwards(tmp_path: Path) -> None:
     assert not is_open()
 
 
-def test_frames_of_several_edits_are_found_again(tmp_path: Path) -> None:
+def test_seeking_with_several_edits(tmp_path: Path) -> None:
     """FFmpeg gives frames before a stretch that are not shown the times of those shown in another."""
     options = {"crf": "12", "preset": "veryfast", "g": "25", "bf": "2"}
     path = write_clip(tmp_path / "a.mov", map(numbered, range(75)), options=options)

@@ -45,7 +45,7 @@ def test_accepted_files_are_read(tmp_path: Path, make: Maker) -> None:
         assert len(list(reader.frames(5))) >= 1
 
 
-def test_the_words_name_each_kind_of_the_table_and_no_other() -> None:
+def test_names_for_people_match_the_table() -> None:
     words = {f".{word}" for word in KINDS_IN_WORDS.split(", ")}
     assert [each.name for each in CONTAINERS if words.isdisjoint(each.endings)] == []
     assert words <= PHOTO_ENDINGS | VIDEO_ENDINGS
@@ -71,7 +71,7 @@ def test_sequences_of_pictures_are_named(tmp_path: Path, brand: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.avif"])
-def test_a_photo_in_boxes_is_a_photo_and_whole(tmp_path: Path, name: str) -> None:
+def test_heif_photo_is_complete(tmp_path: Path, name: str) -> None:
     """FFmpeg reads both as videos, and of the tiled one the upper left tile alone."""
     tiled = name.endswith("heic")
     path = boxed_photo(tmp_path / name, cornered(320, 240), tile=128 if tiled else 0)
@@ -100,7 +100,7 @@ def test_a_gif_of_one_picture_is_a_photo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.ts", "libx264"), ("a.mpg", "mpeg2video"), ("a.wmv", "wmv2")])
-def test_frames_of_streams_are_found_again(tmp_path: Path, name: str, codec: str) -> None:
+def test_seeking_in_streams(tmp_path: Path, name: str, codec: str) -> None:
     """A transport stream has no index, and a seek in it lands between two key frames."""
     path = write_clip(tmp_path / name, map(numbered, range(60)), codec=codec, options={"g": "12"})
     with open_media(path) as reader:
@@ -127,7 +127,7 @@ def test_a_transport_stream_that_begins_within_a_packet(
         assert bool(seconds_lost_at_start(reader)) is bool(first)
 
 
-def test_a_recorders_header_before_a_program_stream(tmp_path: Path) -> None:
+def test_recorder_header_before_a_program_stream(tmp_path: Path) -> None:
     """As Hikvision's recorders write it, often in a file named mp4."""
     options = {"b": "1M", "bf": "0"}
     path = write_clip(tmp_path / "a.mpg", map(numbered, range(20)), codec="mpeg2video", options=options)
@@ -139,7 +139,7 @@ def test_a_recorders_header_before_a_program_stream(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("behind", ["video", "other picture"])
-def test_a_small_photo_with_something_behind_it(tmp_path: Path, behind: str) -> None:
+def test_small_photo_with_appended_data(tmp_path: Path, behind: str) -> None:
     """FFmpeg looks at 2 KB or more, and takes what begins twice for no JPEG."""
     path, picture = tmp_path / "a.jpg", PIL.Image.fromarray(cornered())
     picture.save(path, quality=95)
@@ -155,7 +155,9 @@ def test_a_small_photo_with_something_behind_it(tmp_path: Path, behind: str) -> 
 
 
 @pytest.mark.parametrize("lenient", [False, True])
-def test_a_damaged_heif_photo_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient: bool) -> None:
+def test_damaged_heif_photo_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient: bool
+) -> None:
     """Also where Pillow was told to make do with what is there, as WeasyPrint does."""
     monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
     path = boxed_photo(tmp_path / "a.heic", cornered())

@@ -27,7 +27,7 @@ def erased() -> np.ndarray:
     return picture
 
 
-def test_what_is_half_transparent_is_half_of_both() -> None:
+def test_half_transparency_is_blended() -> None:
     image, alpha = np.full((1, 3, 3), 100, np.uint8), np.array([[255, 128, 0]], np.uint8)
     assert flatten_transparency(image, alpha, 255)[0, :, 0].tolist() == [100, 177, 255]
     assert flatten_transparency(image, alpha, 0)[0, :, 0].tolist() == [100, 50, 0]
@@ -56,7 +56,7 @@ def bitmap(header: int, compression: int, alpha_mask: int, pixels: np.ndarray) -
         (124, 3, 0xFF000000, False),
     ],
 )
-def test_the_filling_of_a_bitmap_is_no_transparency(
+def test_bitmap_padding_is_no_transparency(
     tmp_path: Path, header: int, compression: int, mask: int, seen: bool
 ) -> None:
     (tmp_path / "a.bmp").write_bytes(bitmap(header, compression, mask, erased()))
@@ -69,9 +69,7 @@ def test_the_filling_of_a_bitmap_is_no_transparency(
 @pytest.mark.parametrize(
     ("mode", "compression"), [("RGBX", "raw"), ("RGBX", "jpeg"), ("RGBA", "raw"), ("LA", "raw")]
 )
-def test_a_further_channel_of_a_tiff_is_transparency_where_it_says_so(
-    tmp_path: Path, mode: str, compression: str
-) -> None:
+def test_tiff_extra_channel_may_be_transparency(tmp_path: Path, mode: str, compression: str) -> None:
     picture = PIL.Image.fromarray(erased())
     if mode == "RGBX":
         picture = PIL.Image.frombytes("RGBX", picture.size, picture.tobytes())
@@ -90,7 +88,7 @@ def test_a_further_channel_of_a_tiff_is_transparency_where_it_says_so(
 @pytest.mark.parametrize(
     "name", ["a.png", "a.webp", "a.tif", "a.avif", "a.gif", "palette.png", "grey.png", "moving.webp"]
 )
-def test_what_was_erased_is_not_seen(tmp_path: Path, name: str) -> None:
+def test_erased_pixels_are_not_examined(tmp_path: Path, name: str) -> None:
     path, picture = tmp_path / name, PIL.Image.fromarray(erased())
     if name == "palette.png":
         picture = picture.quantize(8, method=PIL.Image.Quantize.FASTOCTREE)
@@ -116,7 +114,7 @@ def test_what_was_erased_is_not_seen(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "palette.png"])
-def test_an_opaque_picture_with_transparency_is_as_without(tmp_path: Path, name: str) -> None:
+def test_opaque_alpha_channel_changes_nothing(tmp_path: Path, name: str) -> None:
     rng = np.random.default_rng(1)
     whole = PIL.Image.fromarray(rng.integers(0, 255, (64, 80, 3), np.uint8))
     found = []

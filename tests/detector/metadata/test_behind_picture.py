@@ -38,7 +38,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}])
 @pytest.mark.parametrize("between", [b"", b"\0" * 24 + b"MotionPhoto_Data"])
-def test_it_is_found_and_said_not_to_be_looked_at(
+def test_motion_video_is_reported_as_not_examined(
     tmp_path: Path, video: bytes, options: dict[str, object], between: bytes
 ) -> None:
     path = tmp_path / "motion.jpg"
@@ -97,7 +97,7 @@ def test_pictures_behind_the_picture_are_counted(tmp_path: Path, astronaut: np.n
     assert seen.observation == "The file holds 4 pictures; the first one was examined."
 
 
-def test_of_several_heif_pictures_the_main_one_was_examined(tmp_path: Path, astronaut: np.ndarray) -> None:
+def test_main_heif_picture_is_examined(tmp_path: Path, astronaut: np.ndarray) -> None:
     pictures = [PIL.Image.fromarray(np.rot90(astronaut, turns)) for turns in range(3)]
     several = pillow_heif.from_pillow(pictures[0])
     for picture in pictures[1:]:
@@ -112,19 +112,19 @@ def test_of_several_heif_pictures_the_main_one_was_examined(tmp_path: Path, astr
 
 
 @pytest.mark.parametrize("again", [b"\xff\xd8\xff\x01", b"\xff\xd8\xff\xe0\xff\xff", b"\x89PNG\r\n\x1a\n"])
-def test_broken_pictures_behind_it_are_read_a_few_times_only(tmp_path: Path, again: bytes) -> None:
+def test_broken_appended_pictures_are_bounded(tmp_path: Path, again: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg() + 500_000 * again)
     began = time.process_time()
     assert behind(tmp_path / "a.jpg") == AppendedContent()
     assert time.process_time() - began < 5
 
 
-def test_what_is_no_video_behind_the_picture_is_none(tmp_path: Path, video: bytes) -> None:
+def test_other_appended_data_is_no_video(tmp_path: Path, video: bytes) -> None:
     (tmp_path / "plain.jpg").write_bytes(jpeg(comment=b"\xff\xd9" + video[:64]))
     assert behind(tmp_path / "plain.jpg") == AppendedContent()
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xda\xff", b"\x89PNG" + bytes(50)])
-def test_what_is_no_whole_jpeg_has_none(tmp_path: Path, data: bytes) -> None:
+def test_incomplete_jpeg_has_no_appended_content(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(data)
     assert behind(tmp_path / "a.jpg") == AppendedContent()

@@ -117,7 +117,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
-def test_a_photo_signed_and_whole(jpeg: bytes) -> None:
+def test_valid_photo(jpeg: bytes) -> None:
     found = credentials(signed(jpeg, "image/jpeg"), "jpeg_pipe")
     assert (found.checked, found.found, found.valid, found.trusted) == (True, True, True, False)
     assert found.failed == ()
@@ -127,7 +127,7 @@ def test_a_photo_signed_and_whole(jpeg: bytes) -> None:
     assert found.library is not None and found.library.startswith("c2pa-python 0.")
 
 
-def test_a_video_signed_and_whole(tmp_path: Path) -> None:
+def test_valid_video(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", map(numbered, range(10))).read_bytes()
     data = signed(clip, "video/mp4")
     assert credentials(data, MP4).valid is True
@@ -138,7 +138,7 @@ def test_a_video_signed_and_whole(tmp_path: Path) -> None:
     assert any("ash" in check and "mismatch" in check for check in found.failed)
 
 
-def test_one_byte_changed_is_named(jpeg: bytes) -> None:
+def test_changed_byte_is_reported(jpeg: bytes) -> None:
     data = bytearray(signed(jpeg, "image/jpeg"))
     data[-300] ^= 1
     found = credentials(data, "jpeg_pipe")
@@ -171,7 +171,7 @@ def test_a_manifest_elsewhere_is_not_fetched(jpeg: bytes) -> None:
     assert found.note is not None and "not fetched" in found.note
 
 
-def test_kinds_without_credentials() -> None:
+def test_types_without_credentials() -> None:
     found = credentials(b"anything", "matroska,webm")
     assert not found.checked and found.note is not None
 
@@ -181,7 +181,7 @@ def test_no_photo_at_all(data: bytes) -> None:
     assert credentials(data, "jpeg_pipe").valid is not True
 
 
-def test_absence_of_the_library_is_said(monkeypatch: pytest.MonkeyPatch, jpeg: bytes) -> None:
+def test_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch, jpeg: bytes) -> None:
     import_ = builtins.__import__
 
     def without(name: str, *rest: object) -> object:
@@ -200,6 +200,6 @@ def test_settings_name_no_network() -> None:
 
 
 @pytest.mark.parametrize("module", ["detector", "detector.schema.analysis", "detector.metadata.exhibit"])
-def test_nothing_loads_it_before_it_is_needed(module: str) -> None:
+def test_library_is_imported_on_demand(module: str) -> None:
     code = f"import sys, {module}; sys.exit('c2pa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -80,7 +80,7 @@ def png(path: Path, picture: PIL.Image.Image, texts: dict[str, str], kind: str =
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["tEXt", "zTXt", "iTXt"])
-def test_texts_of_generators(
+def test_generator_texts(
     tmp_path: Path,
     portrait: PIL.Image.Image,
     texts: dict[str, str],
@@ -95,7 +95,7 @@ def test_texts_of_generators(
     assert first.short.startswith(meaning.replace("_", " ") + ": ")
 
 
-def test_novelai_names_itself_twice(tmp_path: Path, portrait: PIL.Image.Image) -> None:
+def test_novelai(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     texts = {"Title": "NovelAI generated image", "Software": "NovelAI", "Description": "a", "Comment": NOVEL}
     assert statements(png(tmp_path / "a.png", portrait, texts)) == [
         (DeclarationKind.GENERATION_PARAMETERS, GENERATED, "NovelAI"),
@@ -164,14 +164,12 @@ def test_every_source_type_is_known_by_code_and_address() -> None:
     assert source_type("somethingNew")[1] is Meaning.UNKNOWN
 
 
-def test_parameters_of_another_program_are_none_of_a_generator(
-    tmp_path: Path, portrait: PIL.Image.Image
-) -> None:
+def test_other_parameters_are_ignored(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     texts = {"parameters": "exposure=1.2;tool=lightbox"}
     assert statements(png(tmp_path / "a.png", portrait, texts)) == []
 
 
-def test_animations_tell_of_their_making(tmp_path: Path, portrait: PIL.Image.Image) -> None:
+def test_animations_have_declarations(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     exif = PIL.Image.Exif()
     exif[ExifTags.Base.Make] = f"prompt:{GRAPH}"
     xmp = f'<rdf:Description Iptc4xmpExt:DigitalSourceType="{TYPES}trainedAlgorithmicMedia"/>'
@@ -202,7 +200,7 @@ def test_a_generator_in_the_place_of_a_camera(
     ]
 
 
-def test_a_camera_called_as_a_generator_is_one(tmp_path: Path, portrait: PIL.Image.Image) -> None:
+def test_camera_named_like_a_generator_is_a_camera(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     exif = PIL.Image.Exif()
     exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Maker", "Firefly 8"
     portrait.save(tmp_path / "a.jpg", exif=exif)
@@ -273,7 +271,7 @@ def test_content_credentials(signed: bool) -> None:
 
 
 class TestHostile:
-    def test_a_compressed_text_that_grows(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    def test_compression_bomb_is_bounded(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         """20 MB of spaces in 20 kB: cut, and other texts are still read, those after the pixels too."""
         bomb = b"parameters\0\0" + zlib.compress(b"Steps: 1, Seed: 1" + b" " * 20_000_000, 9)
         path = png(tmp_path / "a.png", portrait, {})
@@ -300,7 +298,7 @@ class TestHostile:
         file = b"\x89PNG\r\n\x1a\n" + chunk(data[:4], data[4:]) + b"\xff\xff\xff\xfftEXt"
         assert png_texts(io.BytesIO(file)).texts == ()
 
-    def test_text_is_cut_and_made_harmless(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    def test_text_is_cut_and_escaped(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         text = "\u202e<script>alert(1)</script>\x1b[31m, Steps: 1, Seed: 2" + "x" * 70_000
         path = png(tmp_path / "a.png", portrait, {f"parameters{n}": f"{text}{n}" for n in range(40)}, "iTXt")
         found = declared(path)

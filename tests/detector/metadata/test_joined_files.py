@@ -40,7 +40,7 @@ def joined(tmp_path: Path, ending: str, codec: str = "libx264", **second: str) -
     return path
 
 
-def test_pictures_that_go_on_under_another_number_are_examined(tmp_path: Path) -> None:
+def test_pictures_under_another_pid_are_examined(tmp_path: Path) -> None:
     """FFmpeg hands out the last picture before the change at the end, where it is counted and left."""
     shown, media = read(joined(tmp_path, "ts", mpegts_start_pid="0x200"))
     assert shown == [*range(48), 49, *range(500, 550)]
@@ -48,7 +48,7 @@ def test_pictures_that_go_on_under_another_number_are_examined(tmp_path: Path) -
     assert media.frames_out_of_order == 1 and not not_seen(media, 0.0)
 
 
-def test_streams_of_another_program_are_told(tmp_path: Path) -> None:
+def test_streams_of_another_program_are_reported(tmp_path: Path) -> None:
     """Where FFmpeg meets them late, PyAV ends in an error of its own."""
     path = joined(tmp_path, "ts", mpegts_start_pid="0x200", mpegts_pmt_start_pid="0x1100")
     shown, media = read(path)
@@ -61,7 +61,7 @@ def test_streams_of_another_program_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ending", "codec"), [("mp4", "libx264"), ("flv", "flv")])
-def test_another_file_behind_one_is_told(tmp_path: Path, ending: str, codec: str) -> None:
+def test_appended_file_is_reported(tmp_path: Path, ending: str, codec: str) -> None:
     path = joined(tmp_path, ending, codec)
     shown, media = read(path)
     assert shown == list(range(50))
@@ -70,7 +70,7 @@ def test_another_file_behind_one_is_told(tmp_path: Path, ending: str, codec: str
     assert "more behind the pictures" not in [each.kind for each in alone.anomalies]
 
 
-def test_sound_that_lags_behind_is_nothing_to_tell(tmp_path: Path) -> None:
+def test_late_sound_is_not_reported(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.ts", map(numbered, range(20)), options=X264, sound=True)
     _, media = read(path)
     assert media.details is not None and media.details.picture is not None

@@ -52,13 +52,13 @@ class TestJpeg:
         assert (photo.format, photo.subsampling, photo.progressive) == ("JPEG", subsampling, progressive)
         assert [(t.quality, t.exact) for t in photo.tables] == [(83, True), (83, True)]
 
-    def test_nearly_every_quality_is_told_from_its_neighbours(self) -> None:
+    def test_qualities_are_distinguished(self) -> None:
         """The highest three differ; low ones saturate at 255."""
         for quality in range(20, 101):
             table = nearest_table(tuple(standard_tables()[quality - 1, 0].astype(int)), colour=False)
             assert (table.quality, table.exact) == (quality, True)
 
-    def test_a_table_of_ones_own(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    def test_custom_table(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         own = [[min(255, 3 + i // 3) for i in range(64)]] * 2
         exif = PIL.Image.Exif()
         exif[ExifTags.Base.Software] = "Camera firmware 1.0"
@@ -75,7 +75,7 @@ class TestJpeg:
 
 
 class TestExif:
-    def test_what_a_camera_writes(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    def test_camera_tags(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         exif = PIL.Image.Exif()
         exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Maker", "Model 3"
         exif[ExifTags.Base.DateTime] = "2024:05:06 07:08:09"
@@ -130,7 +130,7 @@ class TestExif:
 
 class TestThumbnail:
     @pytest.mark.parametrize("side", [64, 160, 320])
-    def test_its_own_is_alike(self, tmp_path: Path, portrait: PIL.Image.Image, side: int) -> None:
+    def test_own_thumbnail_matches(self, tmp_path: Path, portrait: PIL.Image.Image, side: int) -> None:
         path = with_thumbnail(portrait, portrait.resize((side, side)), tmp_path / "a.jpg")
         details, kinds = facts(path)
         assert details.photo is not None and details.photo.thumbnail is not None
@@ -138,7 +138,7 @@ class TestThumbnail:
         assert details.photo.thumbnail.correlation > 0.98
         assert kinds == []
 
-    def test_with_bars_and_turned(self, portrait: PIL.Image.Image) -> None:
+    def test_padded_and_turned_thumbnails_match(self, portrait: PIL.Image.Image) -> None:
         wide = portrait.crop((0, 60, 512, 348))
         barred = PIL.Image.new("L", (160, 120))
         barred.paste(wide.convert("L").resize((160, 90)), (0, 15))
@@ -146,7 +146,7 @@ class TestThumbnail:
         assert likeness(barred, wide.convert("L")) > 0.98
         assert likeness(wide.convert("L").resize((160, 90)), turned) > 0.98
 
-    def test_of_another_picture(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    def test_foreign_thumbnail_differs(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         import skimage.data
 
         other = PIL.Image.fromarray(skimage.data.camera()).convert("RGB").resize((160, 160))
@@ -154,11 +154,11 @@ class TestThumbnail:
         assert details.photo.thumbnail.correlation < 0.5
         assert kinds == ["thumbnail differs"]
 
-    def test_flat_ones_say_nothing(self) -> None:
+    def test_flat_thumbnail_is_ignored(self) -> None:
         flat = PIL.Image.new("L", (64, 64), 90)
         assert likeness(flat, flat) is None
 
-    def test_one_that_lies_outside(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
+    def test_thumbnail_outside_the_block_is_ignored(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         path = with_thumbnail(portrait, portrait.resize((64, 64)), tmp_path / "a.jpg")
         data = path.read_bytes()
         path.write_bytes(data.replace(struct.pack(">HHI", 0x0201, 4, 1) + struct.pack(">I", 44),
@@ -177,9 +177,7 @@ def test_texts_of_a_png(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     assert kinds == ["editing software", "generating software"]
 
 
-def test_a_file_of_several_says_that_one_picture_was_examined(
-    tmp_path: Path, portrait: PIL.Image.Image
-) -> None:
+def test_several_pictures_are_reported(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     portrait.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[portrait.rotate(9)])
     assert "more than one picture" in facts(tmp_path / "a.jpg")[1]
 

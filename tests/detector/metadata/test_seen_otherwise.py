@@ -45,7 +45,7 @@ def described(path: Path, kind: bytes, contents: bytes) -> Path:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
-def test_a_crop_that_players_are_to_make_is_told(tmp_path: Path, name: str) -> None:
+def test_mp4_crop_is_reported(tmp_path: Path, name: str) -> None:
     clap = struct.pack(">8i", 100, 1, 160, 2, -10, 1, 0, 1)
     picture, found = read(described(tmp_path / name, b"clap", clap))
     assert picture.shown == (100, 80)
@@ -53,7 +53,7 @@ def test_a_crop_that_players_are_to_make_is_told(tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize(("side", "shown"), [(b"\x54\xaa", (160, 66)), (b"\x54\xdd", (130, 96))])
-def test_so_is_one_of_matroska(tmp_path: Path, side: bytes, shown: tuple[int, int]) -> None:
+def test_matroska_crop_is_reported(tmp_path: Path, side: bytes, shown: tuple[int, int]) -> None:
     path = write_clip(tmp_path / "a.mkv", map(numbered, range(4)))
     data, unit = path.read_bytes(), b"\x54\xb2\x81\x04"  # an element beside the size, of no account here
     assert data.count(unit) == 1 and read(path)[0].shown is None
@@ -62,7 +62,7 @@ def test_so_is_one_of_matroska(tmp_path: Path, side: bytes, shown: tuple[int, in
     assert picture.shown == shown and list(found) == ["players are to crop the picture"]
 
 
-def test_a_matroska_file_that_breaks_off_crops_nothing(tmp_path: Path) -> None:
+def test_truncated_matroska_has_no_crop(tmp_path: Path) -> None:
     data = write_clip(tmp_path / "a.mkv", map(numbered, range(4))).read_bytes()
     data = data.replace(b"\x54\xb2\x81\x04", b"\x54\xaa\x81\x1e")
     whole = display_sizes(io.BytesIO(data))
@@ -73,14 +73,14 @@ def test_a_matroska_file_that_breaks_off_crops_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("clap", [(160, 1, 96, 1), (100, 0, 80, 1)])
-def test_a_crop_of_nothing_or_nonsense_is_none(tmp_path: Path, clap: tuple[int, ...]) -> None:
+def test_invalid_crop_is_ignored(tmp_path: Path, clap: tuple[int, ...]) -> None:
     contents = struct.pack(">8i", *clap, 0, 1, 0, 1)
     picture, found = read(described(tmp_path / "a.mp4", b"clap", contents))
     assert (picture.shown, found) == (None, {})
 
 
 @pytest.mark.parametrize(("kind", "profile", "base"), [(b"dvcC", 5, 0), (b"dvvC", 8, 4), (b"dvvC", 10, 0)])
-def test_dolby_vision_is_told_where_only_its_players_show_its_colours(
+def test_dolby_vision_without_base_colours_is_reported(
     tmp_path: Path, kind: bytes, profile: int, base: int
 ) -> None:
     flags = profile << 9 | 5 << 3 | 0b101
@@ -91,13 +91,13 @@ def test_dolby_vision_is_told_where_only_its_players_show_its_colours(
 
 
 @pytest.mark.parametrize("cut", [3, 10, 20])
-def test_a_description_that_breaks_off_says_nothing(tmp_path: Path, cut: int) -> None:
+def test_truncated_description_is_ignored(tmp_path: Path, cut: int) -> None:
     picture, found = read(described(tmp_path / "a.mp4", b"clap", bytes(cut)))
     assert (picture.shown, found) == (None, {})
 
 
 @pytest.mark.parametrize("interlaced", [True, False])
-def test_fields_are_told(tmp_path: Path, interlaced: bool) -> None:
+def test_interlacing_is_reported(tmp_path: Path, interlaced: bool) -> None:
     path = tmp_path / "a.ts"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)

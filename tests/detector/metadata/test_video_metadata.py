@@ -102,7 +102,7 @@ class TestTiming:
         observed = {one.kind: one.observation for one in find_anomalies(*facts(path), NOW)}
         assert observed["gaps in time"] == "For unusually long no new frame comes: 1.040 s from 00:00:00.360."
 
-    def test_failures_have_their_time(self, tmp_path: Path) -> None:
+    def test_failures_have_times(self, tmp_path: Path) -> None:
         from clips import packets
 
         path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
@@ -137,12 +137,12 @@ class TestLayout:
     def test_matroska_has_none(self, tmp_path: Path) -> None:
         assert facts(clip(tmp_path / "a.mkv"))[1].structure is None
 
-    def test_the_b_frames_delay_is_no_edit_worth_naming(self, tmp_path: Path) -> None:
+    def test_b_frame_delay_is_no_anomaly(self, tmp_path: Path) -> None:
         path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=2:b-adapt=0"})
         assert facts(path)[1].structure.edits[0].media_start == pytest.approx(0.08)
         assert "edit list" not in kinds(path)
 
-    def test_an_edit_that_hides_a_second_is_named(self, tmp_path: Path) -> None:
+    def test_hiding_edit_is_reported(self, tmp_path: Path) -> None:
         path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
         data = bytearray(path.read_bytes())
         if b"elst" not in data:
@@ -153,7 +153,7 @@ class TestLayout:
         told = find_anomalies(*facts(path), NOW)
         assert any("1.000 s into its material" in anomaly.observation for anomaly in told)
 
-    def test_a_wait_between_stretches_and_another_speed_are_named(self, tmp_path: Path) -> None:
+    def test_empty_edits_and_speed_are_reported(self, tmp_path: Path) -> None:
         """FFmpeg plays the beginning while a track waits, and all at its own speed."""
         path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
         edits = [(400, 0, 1 << 16), (1000, -1, 1 << 16), (400, 512, 1 << 15)]
@@ -169,13 +169,13 @@ class TestLayout:
         assert "plays at rate 0.5, is put together of 2 stretches" in told.observation
 
     @pytest.mark.parametrize("cut", [0, 3, 9, 17, 40, 200])
-    def test_broken_boxes_end_the_reading(self, tmp_path: Path, cut: int) -> None:
+    def test_broken_boxes_are_ignored(self, tmp_path: Path, cut: int) -> None:
         path = tmp_path / "a.mp4"
         path.write_bytes(clip(tmp_path / "whole.mp4").read_bytes()[:cut])
         with path.open("rb") as file:
             read_layout(file)
 
-    def test_boxes_within_themselves_and_of_no_length(self, tmp_path: Path) -> None:
+    def test_malformed_boxes_are_bounded(self, tmp_path: Path) -> None:
         path = tmp_path / "a.mp4"
         path.write_bytes((struct.pack(">I4s", 0, b"moov") * 3000) + struct.pack(">I4s", 4, b"trak"))
         with path.open("rb") as file:
@@ -233,7 +233,7 @@ class TestEncoders:
 
 
 class TestTags:
-    def test_no_tags_no_anomalies_of_tags(self, tmp_path: Path) -> None:
+    def test_no_tags_cause_no_anomalies(self, tmp_path: Path) -> None:
         source = clip(tmp_path / "a.mp4")
         bare = tmp_path / "b.mp4"
         with av.open(str(source)) as old, av.open(str(bare), "w", options={"fflags": "+bitexact"}) as new:
@@ -252,14 +252,14 @@ class TestTags:
         assert "editing software" in kinds(edited)
         assert "editing software" not in kinds(source) and "converted" in kinds(source)
 
-    def test_a_name_inside_a_word_or_a_title_is_none(self, tmp_path: Path) -> None:
+    def test_program_name_must_be_a_word(self, tmp_path: Path) -> None:
         source = clip(tmp_path / "a.mp4")
         path = remuxed(
             source, tmp_path / "b.mkv", {"title": "Photoshop course", "software": "Davids Avidly 2"}
         )
         assert "editing software" not in kinds(path)
 
-    def test_location_is_stated(self, tmp_path: Path) -> None:
+    def test_location_is_published(self, tmp_path: Path) -> None:
         source = clip(tmp_path / "a.mp4")
         path = remuxed(source, tmp_path / "b.mov", {"location": "+52.5200+013.4050/"})
         assert facts(path)[1].location == "+52.5200+013.4050/"
@@ -303,7 +303,7 @@ class TestTags:
         assert moment.written == hostile["date"] and moment.utc is None
         kinds(path)
 
-    def test_bytes_that_are_no_text_do_not_refuse_the_file(self, tmp_path: Path) -> None:
+    def test_invalid_utf8_is_accepted(self, tmp_path: Path) -> None:
         path = remuxed(clip(tmp_path / "a.mkv"), tmp_path / "b.mkv", {"title": "MARKMARK"})
         path.write_bytes(path.read_bytes().replace(b"MARKMARK", b"\xff\xfe\x80MARK\xc3"))
         assert any("MARK" in tag.value for tag in facts(path)[1].tags)
@@ -325,7 +325,7 @@ def test_clean(text: object, shown: str) -> None:
     assert clean_text(text) == shown
 
 
-def test_sound_is_named_and_not_examined(tmp_path: Path) -> None:
+def test_sound_is_reported_as_not_examined(tmp_path: Path) -> None:
     streams = facts(clip(tmp_path / "a.mp4", sound=True))[1].streams
     assert [(s.kind, s.examined, s.channels, s.sample_rate) for s in streams] == [
         ("video", True, None, None),
@@ -336,7 +336,7 @@ def test_sound_is_named_and_not_examined(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("hidden", "said"), [(1, "1 frame is in the file and not"), (2, "2 frames are in the file and not")]
 )
-def test_hidden_frames_are_counted(tmp_path: Path, hidden: int, said: str) -> None:
+def test_frames_hidden_by_an_edit_are_counted(tmp_path: Path, hidden: int, said: str) -> None:
     media, details = facts(clip(tmp_path / "a.mp4"))
     assert details.timing is not None
     timing = details.timing.model_copy(update={"packets_not_shown": hidden})
@@ -353,7 +353,7 @@ def test_frames_out_of_order_at_one_a_second_are_no_edit_list(tmp_path: Path) ->
     assert "edit list" not in kinds(path)
 
 
-def test_av1_is_called_by_its_name_and_has_its_level(tmp_path: Path) -> None:
+def test_av1_name_and_level(tmp_path: Path) -> None:
     """Its decoder is called libdav1d, and its lowest level, 2.0, has the number 0."""
     pictures = (numbered(number) for number in range(5))
     options = {"preset": "12", "svtav1-params": "lp=1"}
@@ -375,9 +375,7 @@ def test_an_animation_has_no_rate(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
 @pytest.mark.parametrize("pixels", ["yuva420p", "yuv420p"])
-def test_transparency_that_webm_keeps_beside_its_pictures_is_told(
-    tmp_path: Path, codec: str, pixels: str
-) -> None:
+def test_webm_transparency_is_reported(tmp_path: Path, codec: str, pixels: str) -> None:
     with av.open(tmp_path / "clip.webm", "w") as container:
         stream = container.add_stream(codec, rate=10, options={"auto-alt-ref": "0"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, pixels

@@ -60,18 +60,18 @@ def refusal(model: str | Path) -> str:
 
 
 class TestCard:
-    def test_round_trip(self) -> None:
+    def test_card_round_trip(self) -> None:
         card, weights = load_card()
         assert Card.model_validate_json(card.model_dump_json()) == card
         assert weights == MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors"
 
-    def test_the_shipped_card_describes_the_shipped_weights(self) -> None:
+    def test_shipped_card_matches_its_weights(self) -> None:
         card, weights = load_card()
         assert card.name == DEFAULT_MODEL
         assert hashlib.sha256(weights.read_bytes()).hexdigest() == card.sha256
         assert card.data and card.terms and card.recipe and card.limits and card.domain
 
-    def test_the_markdown_is_that_of_the_card(self, tmp_path: Path) -> None:
+    def test_markdown_matches_the_card(self, tmp_path: Path) -> None:
         from training.model_card import write_card
 
         card, _ = load_card()
@@ -81,13 +81,13 @@ class TestCard:
                 MODELS_FOLDER / f"{DEFAULT_MODEL}{suffix}"
             ).read_text()
 
-    def test_the_part_that_goes_into_an_analysis(self) -> None:
+    def test_part_for_an_analysis(self) -> None:
         card, _ = load_card()
         model = card.as_model()
         for name in type(model).model_fields:
             assert getattr(model, name) == getattr(card, name)
 
-    def test_figures_of_a_calibration_that_no_longer_decides_do_not(self) -> None:
+    def test_figures_of_an_overridden_calibration_are_left_out(self) -> None:
         card, weights = load_card()
         second = read_second_look(card, weights)
         assert second is not None and second.crops is not None
@@ -102,7 +102,7 @@ class TestCard:
         error = "dfdc-test crops, expected calibration error"
         assert told[error] == second.figures[error] != card.figures[error]
 
-    def test_a_second_look_is_found_where_the_weights_name_has_a_dot(self, tmp_path: Path) -> None:
+    def test_second_look_with_a_dot_in_its_name(self, tmp_path: Path) -> None:
         card, weights = load_card()
         (tmp_path / SECOND_LOOK_FOLDER).mkdir()
         shutil.copy(
@@ -113,7 +113,7 @@ class TestCard:
         assert found is not None and found == read_second_look(card, weights)
 
     @pytest.mark.parametrize("name", ["../reelproof", "Reelproof", "reelproof\n"])
-    def test_a_second_look_is_named_as_models_are(self, name: str) -> None:
+    def test_second_look_name_is_validated(self, name: str) -> None:
         text = (MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json").read_text()
         with pytest.raises(ValidationError, match="pattern"):
             SecondLookCard.model_validate({**json.loads(text), "name": name})
@@ -123,7 +123,7 @@ class TestCard:
         card, weights = load_card(copied.with_suffix(suffix))
         assert (card.name, weights) == (DEFAULT_MODEL, weights_of(copied))
 
-    def test_a_command_names_one_that_lies_elsewhere_by_its_file(self, copied: Path) -> None:
+    def test_command_names_other_models_by_file(self, copied: Path) -> None:
         """Its name alone finds the shipped one, or none."""
         assert load_model(copied).told == weights_of(copied).name
         assert load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.json").told == load_model().told == DEFAULT_MODEL
@@ -132,14 +132,14 @@ class TestCard:
     def test_by_name(self) -> None:
         assert load_card(DEFAULT_MODEL) == load_card()
 
-    def test_an_unknown_name_lists_those_there_are(self) -> None:
+    def test_unknown_name_lists_installed_models(self) -> None:
         message = refusal("nosuch")
         assert "nosuch.json" in message and DEFAULT_MODEL in message
 
     @pytest.mark.parametrize(
         "name", ["../secret", "a/b", "Capital", "under_score", "-x", "", "x" * 61, "x\n"]
     )
-    def test_what_is_no_name_is_never_looked_for(self, name: str) -> None:
+    def test_invalid_name_is_refused(self, name: str) -> None:
         assert not is_model_name(name)
         message = refusal(name)
         assert "names no model" in message and DEFAULT_MODEL in message and ".safetensors" in message
@@ -150,12 +150,12 @@ class TestCard:
         assert "pickled checkpoint" in message and "Convert it to safetensors" in message
 
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
-    def test_either_file_missing(self, copied: Path, suffix: str) -> None:
+    def test_missing_file_is_reported(self, copied: Path, suffix: str) -> None:
         copied.with_suffix(suffix).unlink()
         assert f"{DEFAULT_MODEL}{suffix}" in refusal(copied)
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "not json", '{"name": "x"}', "\x00\xff"])
-    def test_malformed(self, copied: Path, text: str) -> None:
+    def test_malformed_card_is_refused(self, copied: Path, text: str) -> None:
         copied.write_bytes(text.encode("latin-1"))
         assert "malformed" in refusal(copied)
 
@@ -170,62 +170,60 @@ class TestCard:
             ("surprise", {"surprise": 1}),
         ],
     )
-    def test_malformed_somewhere_says_where(
-        self, copied: Path, place: str, changes: dict[str, object]
-    ) -> None:
+    def test_malformed_key_is_named(self, copied: Path, place: str, changes: dict[str, object]) -> None:
         rewrite(copied, **changes)
         assert f"malformed at {place}" in refusal(copied)
 
 
 class TestWeights:
-    def test_the_shipped_model_is_ready_to_judge(self, model: LoadedModel) -> None:
+    def test_shipped_model_is_in_evaluation_mode(self, model: LoadedModel) -> None:
         assert not model.network.training
         assert not any(p.requires_grad for p in model.network.parameters())
         assert {p.dtype for p in model.network.parameters()} == {torch.float32}
         crops = torch.zeros(2, 3, model.card.input.size, model.card.input.size)
         assert model.network(crops).shape == (2,)
 
-    def test_they_are_those_of_the_file(self, model: LoadedModel) -> None:
+    def test_weights_equal_those_of_the_file(self, model: LoadedModel) -> None:
         stored = load_file(MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors")
         for name, value in model.network.state_dict().items():
             assert torch.equal(value.float(), stored[name].float()), name
 
-    def test_another_file_than_the_card_describes(self, copied: Path) -> None:
+    def test_wrong_hash_is_refused(self, copied: Path) -> None:
         data = bytearray(weights_of(copied).read_bytes())
         data[-1] ^= 1
         weights_of(copied).write_bytes(data)
         message = refusal(copied)
         assert "SHA-256" in message and "Fetch" in message
 
-    def test_an_unknown_architecture(self, copied: Path) -> None:
+    def test_unknown_architecture_is_refused(self, copied: Path) -> None:
         rewrite(copied, architecture="perceptron")
         message = refusal(copied)
         assert "perceptron" in message and "efficientnet_lite0" in message
 
-    def test_tensors_of_another_architecture(self, copied: Path) -> None:
+    def test_foreign_tensors_are_refused(self, copied: Path) -> None:
         put_weights(copied, save({"layer.weight": torch.zeros(3, 3)}))
         assert f"does not fit architecture {load_card(copied)[0].architecture}" in refusal(copied)
 
-    def test_a_tensor_of_another_shape(self, copied: Path) -> None:
+    def test_wrong_shape_is_refused(self, copied: Path) -> None:
         tensors = load_file(weights_of(copied))
         name = next(n for n, value in tensors.items() if value.ndim == 4)
         put_weights(copied, save({**tensors, name: tensors[name][:, :, :1].contiguous()}))
         message = refusal(copied)
         assert "does not fit" in message and f"tensor {name!r} is " in message and "is wanted" in message
 
-    def test_numbers_of_another_kind(self, copied: Path) -> None:
+    def test_wrong_number_type_is_refused(self, copied: Path) -> None:
         tensors = load_file(weights_of(copied))
         name = next(n for n, value in tensors.items() if value.ndim == 4)
         put_weights(copied, save({**tensors, name: tensors[name].to(torch.int8)}))
         message = refusal(copied)
         assert f"tensor {name!r} holds I8, where floating-point numbers are wanted" in message
 
-    def test_a_tensor_whose_name_is_an_attack(self, copied: Path) -> None:
+    def test_hostile_tensor_name_is_harmless(self, copied: Path) -> None:
         put_weights(copied, save({"\x1b[2J\n" + "x" * 5000: torch.zeros(1)}))
         assert "\x1b" not in refusal(copied)
 
     @pytest.mark.parametrize("missing", [True, False])
-    def test_a_tensor_too_few_or_too_many(self, copied: Path, missing: bool) -> None:
+    def test_missing_or_additional_tensor_is_refused(self, copied: Path, missing: bool) -> None:
         tensors = load_file(weights_of(copied))
         if missing:
             tensors.pop(next(n for n, value in tensors.items() if value.ndim == 4))
@@ -235,7 +233,7 @@ class TestWeights:
         assert "does not fit" in refusal(copied)
 
     @pytest.mark.parametrize("length", [0, 7, 100, 5000])
-    def test_weights_cut_short(self, copied: Path, length: int) -> None:
+    def test_truncated_weights_are_refused(self, copied: Path, length: int) -> None:
         put_weights(copied, weights_of(copied).read_bytes()[:length])
         assert weights_of(copied).name in refusal(copied)
 
@@ -273,14 +271,12 @@ class TestPickles:
 
 
 class TestKnown:
-    def test_the_shipped_ones(self) -> None:
+    def test_shipped_models_are_known(self) -> None:
         found = {card.name: weights for card, weights in known_models()}
         assert found[DEFAULT_MODEL] == MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors"
         assert all(weights.is_file() for weights in found.values())
 
-    def test_only_whole_pairs_under_their_own_name_and_the_first_of_each(
-        self, copied: Path, tmp_path: Path
-    ) -> None:
+    def test_only_complete_pairs_are_known(self, copied: Path, tmp_path: Path) -> None:
         for name, card_name in (("other", "other"), ("renamed", "other"), ("Bad", "Bad"), ("alone", "alone")):
             rewritten = {**json.loads(copied.read_text()), "name": card_name}
             (tmp_path / f"{name}.json").write_text(json.dumps(rewritten))
@@ -296,7 +292,7 @@ class TestKnown:
 class TestPairs:
     """What somebody else's files must be."""
 
-    def test_a_pair_that_fits(self, copied: Path) -> None:
+    def test_valid_pair_is_accepted(self, copied: Path) -> None:
         assert check_pair(copied.read_bytes(), weights_of(copied)).card == load_card(copied)[0]
 
     @pytest.mark.parametrize(
@@ -312,13 +308,13 @@ class TestPairs:
             ({"title": "x" * CARD_LIMIT}, "at most"),
         ],
     )
-    def test_cards_that_are_not_taken_in(self, copied: Path, changes: dict[str, object], reason: str) -> None:
+    def test_invalid_cards_are_refused(self, copied: Path, changes: dict[str, object], reason: str) -> None:
         rewrite(copied, **changes)
         with pytest.raises(ModelError, match=reason):
             check_card(copied.read_bytes())
 
     @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"[" * 50_000, b'{"title": "\\ud800"}'])
-    def test_what_is_no_card(self, text: bytes) -> None:
+    def test_other_data_is_no_card(self, text: bytes) -> None:
         with pytest.raises(ModelError, match="malformed"):
             check_card(text)
 
@@ -326,12 +322,12 @@ class TestPairs:
         rewrite(copied, title="<script>alert(1)</script>")
         assert check_card(copied.read_bytes()).title == "<script>alert(1)</script>"
 
-    def test_weights_too_large(self, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_large_weights_are_refused(self, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("detector.models.loaded.WEIGHTS_LIMIT", 1000)
         with pytest.raises(ModelError, match="at most 1,000"):
             check_weights(load_card(copied)[0], weights_of(copied), "x.safetensors")
 
-    def test_weights_that_give_no_score(self, copied: Path) -> None:
+    def test_weights_without_a_score_are_refused(self, copied: Path) -> None:
         tensors = load_file(weights_of(copied))
         name = next(n for n, value in tensors.items() if value.ndim == 4)
         put_weights(copied, save({**tensors, name: torch.full_like(tensors[name], torch.nan)}))
@@ -339,9 +335,7 @@ class TestPairs:
             check_pair(copied.read_bytes(), weights_of(copied))
 
     @pytest.mark.parametrize("header", [640, 896, 1152, 1408])
-    def test_a_header_as_long_as_a_pickles_first_bytes_is_no_pickle(
-        self, tmp_path: Path, header: int
-    ) -> None:
+    def test_header_length_is_not_mistaken_for_a_pickle(self, tmp_path: Path, header: int) -> None:
         """640 is 0x0280: the eight bytes of such a length start as a pickle of protocol 2 does."""
         for padding in range(header):
             data = save({"x": torch.zeros(1)}, metadata={"pad": "x" * padding})
@@ -361,7 +355,7 @@ class TestArchitectures:
         with torch.inference_mode():
             assert network(torch.zeros(3, 3, 64, 64)).shape == (3,)
 
-    def test_the_layer_for_heatmaps_keeps_a_map(self) -> None:
+    def test_heatmap_layer_has_a_map(self) -> None:
         network = create("efficientnet_lite0").eval()
         shapes = []
         hook = network.cam_layers[-1].register_forward_hook(lambda *call: shapes.append(call[2].shape))
@@ -387,7 +381,7 @@ class TestArchitectures:
         assert maps.isfinite().all() and 0.01 < maps.std() < 10
 
 
-def test_shipped_models_are_those_that_the_repository_tracks() -> None:
+def test_shipped_models_are_tracked() -> None:
     """Whatever `train` published beside them."""
     command = ["git", "-C", str(MODELS_FOLDER), "ls-files", "*.json"]
     tracked = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -29,7 +29,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_example_of_the_document_makes_a_model(written: Path) -> None:
+def test_documented_example_creates_a_model(written: Path) -> None:
     card, weights = load_card(written / "my-detector.onnx")
     assert card.onnx is not None and weights.stat().st_size > 40_000_000
     scorer = Scorer(load_model(weights))
@@ -37,5 +37,5 @@ def test_the_example_of_the_document_makes_a_model(written: Path) -> None:
     assert np.isfinite(scorer.logits(list(crops))).all()
 
 
-def test_it_passes_the_check_of_the_models_page(written: Path) -> None:
+def test_example_is_accepted_by_the_models_page(written: Path) -> None:
     check_model(written / "my-detector.json")

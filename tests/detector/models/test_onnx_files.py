@@ -54,28 +54,28 @@ def refusal(model: Path) -> str:
 
 class TestScores:
     @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", None])
-    def test_are_those_of_torch(self, tmp_path: Path, backend: str | None) -> None:
+    def test_scores_equal_those_of_torch(self, tmp_path: Path, backend: str | None) -> None:
         scorer = Scorer(load_model(put(tmp_path, "tiny")), backend=backend)
         assert scorer.logits(list(CROPS)) == pytest.approx(expected()[:, 0], abs=1e-4)
 
-    def test_a_network_that_takes_one_crop_at_a_time_is_given_one(self, tmp_path: Path) -> None:
+    def test_batch_of_one_is_supported(self, tmp_path: Path) -> None:
         scorer = Scorer(load_model(put(tmp_path, "one", tiny(batch=False))))
         assert scorer.logits(list(CROPS)) == pytest.approx(expected()[:, 0], abs=1e-4)
 
-    def test_classes_and_order_of_channels_are_the_cards(self, tmp_path: Path) -> None:
+    def test_card_defines_classes_and_channel_order(self, tmp_path: Path) -> None:
         about = {"framing": {"box": 1}, "output": {"gives": "logits", "manipulated": 0}, "channels": "bgr"}
         scorer = Scorer(load_model(put(tmp_path, "two", tiny(2), onnx=about)))
         out = expected(2, bgr=True)
         assert scorer.logits(list(CROPS)) == pytest.approx(out[:, 0] - out[:, 1], abs=1e-4)
 
-    def test_torch_asked_for_means_onnx_runtime(self, tmp_path: Path) -> None:
+    def test_onnx_runtime_replaces_torch(self, tmp_path: Path) -> None:
         assert open_backend(load_model(put(tmp_path, "tiny")), "torch").name == "onnxruntime"
 
-    def test_the_last_check_lets_it_through(self, tmp_path: Path) -> None:
+    def test_valid_network_is_accepted(self, tmp_path: Path) -> None:
         path = put(tmp_path, "tiny")
         try_onnx_file(check_pair(path.with_suffix(".json").read_bytes(), path))
 
-    def test_its_framing_is_its_own(self, tmp_path: Path) -> None:
+    def test_card_defines_the_framing(self, tmp_path: Path) -> None:
         scorer = Scorer(load_model(put(tmp_path, "tiny")))
         square = scorer.square((10, 20, 50, 60), 30.0)
         assert (square.x, square.y, square.side, square.angle) == (30, 40, 1.3 * 40, 0)
@@ -97,7 +97,9 @@ class TestOutput:
             (Gives.LOGIT, 1, [[np.inf]], 60.0),
         ],
     )
-    def test_becomes_a_logit(self, gives: Gives, manipulated: int, out: list[float], logit: float) -> None:
+    def test_outputs_become_logits(
+        self, gives: Gives, manipulated: int, out: list[float], logit: float
+    ) -> None:
         found = convert_to_logits(
             np.array(out, np.float32), 1, Output(gives=gives, manipulated=manipulated), "x"
         )
@@ -112,37 +114,37 @@ class TestOutput:
             (Gives.LOGIT, [np.nan], "gives no numbers"),
         ],
     )
-    def test_of_another_meaning_is_refused(self, gives: Gives, out: list[float], words: str) -> None:
+    def test_mismatched_output_is_refused(self, gives: Gives, out: list[float], words: str) -> None:
         with pytest.raises(ModelError, match=words):
             convert_to_logits(np.array(out, np.float32), 1, Output(gives=gives), "x")
 
-    def test_the_class_must_be_there(self) -> None:
+    def test_missing_class_is_refused(self) -> None:
         with pytest.raises(ModelError, match="names class 7"):
             convert_to_logits(np.zeros((1, 2), np.float32), 1, Output(gives=Gives.LOGITS, manipulated=7), "x")
 
 
 class TestCard:
-    def test_lies_beside_the_file(self, tmp_path: Path) -> None:
+    def test_card_is_beside_the_file(self, tmp_path: Path) -> None:
         path = put(tmp_path, "tiny")
         assert load_card(path) == load_card(path.with_suffix(".json"))
         assert [card.name for card, _ in known_models([tmp_path])] == ["tiny"]
 
-    def test_missing_is_told_with_what_it_says(self, tmp_path: Path) -> None:
+    def test_missing_card_is_explained(self, tmp_path: Path) -> None:
         path = put(tmp_path, "tiny")
         path.with_suffix(".json").unlink()
         assert "belongs beside tiny.onnx. It says how faces are framed" in refusal(path)
 
-    def test_of_another_kind_is_refused(self, tmp_path: Path) -> None:
+    def test_card_of_another_type_is_refused(self, tmp_path: Path) -> None:
         path = put(tmp_path, "tiny")
         card = card_of(path.read_bytes(), "tiny")
         del card["onnx"]
         path.with_suffix(".json").write_text(json.dumps(card))
         assert "is the card of a .safetensors file" in refusal(path)
 
-    def test_of_another_file_is_refused(self, tmp_path: Path) -> None:
+    def test_card_of_another_file_is_refused(self, tmp_path: Path) -> None:
         assert "SHA-256 differs" in refusal(put(tmp_path, "tiny", sha256=hashlib.sha256(b"").hexdigest()))
 
-    def test_what_decides_is_told_apart(self, tmp_path: Path) -> None:
+    def test_deciding_fields_change_the_hash(self, tmp_path: Path) -> None:
         one, _ = load_card(put(tmp_path, "tiny"))
         about = {"framing": {"box": 1.5}, "output": {"gives": "logit"}}
         other, _ = load_card(put(tmp_path, "tiny", onnx=about))
@@ -157,27 +159,27 @@ class TestCard:
             ({"framing": {"box": 1}, "output": {"gives": "logit"}, "plugin": "x.so"}, "onnx.plugin"),
         ],
     )
-    def test_malformed_is_told_where(self, tmp_path: Path, about: dict[str, object], place: str) -> None:
+    def test_malformed_key_is_named(self, tmp_path: Path, about: dict[str, object], place: str) -> None:
         assert f"malformed at {place}:" in refusal(put(tmp_path, "tiny", onnx=about))
 
 
 class TestRefused:
     @pytest.mark.parametrize("data", [b"", b"no ONNX at all", b"\x08\x07", None, b"PK\x03\x04" * 9])
-    def test_what_is_no_whole_file(self, tmp_path: Path, data: bytes | None) -> None:
+    def test_incomplete_file_is_refused(self, tmp_path: Path, data: bytes | None) -> None:
         given = tiny()[:2000] if data is None else data
         assert any(
             words in refusal(put(tmp_path, "broken", given)) for words in ("whole", "bytes", "pickled")
         )
 
-    def test_a_file_too_large(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_large_file_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(onnx_file, "FILE_LIMIT", 1000)
         assert "ONNX files have at most 1,000" in refusal(put(tmp_path, "large"))
 
-    def test_another_size_than_the_cards(self, tmp_path: Path) -> None:
+    def test_wrong_size_is_refused(self, tmp_path: Path) -> None:
         wrong = {"size": 64, "mean": [0, 0, 0], "std": [1, 1, 1]}
         assert "its card says crops of 64 px" in refusal(put(tmp_path, "tiny", input=wrong))
 
-    def test_tensors_in_other_files(self, tmp_path: Path) -> None:
+    def test_external_data_is_refused(self, tmp_path: Path) -> None:
         def outside(model: onnx.ModelProto) -> None:
             tensor = model.graph.initializer[0]
             tensor.ClearField("raw_data")
@@ -186,7 +188,7 @@ class TestRefused:
 
         assert "external data" in refusal(changed(tmp_path, outside))
 
-    def test_tensors_of_another_length_than_they_say(self, tmp_path: Path) -> None:
+    def test_wrong_tensor_length_is_refused(self, tmp_path: Path) -> None:
         def longer(model: onnx.ModelProto) -> None:
             model.graph.initializer[0].dims[0] = 1 << 40
 
@@ -203,56 +205,52 @@ class TestRefused:
             (helper.make_node("Dropout", ["score", "r", "t"], ["late"]), "evaluation mode"),
         ],
     )
-    def test_operators_that_are_not_on_the_list(
-        self, tmp_path: Path, node: onnx.NodeProto, words: str
-    ) -> None:
+    def test_other_operators_are_refused(self, tmp_path: Path, node: onnx.NodeProto, words: str) -> None:
         assert words in refusal(changed(tmp_path, lambda model: model.graph.node.append(node)))
 
-    def test_operators_of_its_own(self, tmp_path: Path) -> None:
+    def test_custom_operators_are_refused(self, tmp_path: Path) -> None:
         own = helper.make_function("own", "Mine", ["x"], ["x"], [], [helper.make_opsetid("", 18)])
         assert "of its own" in refusal(changed(tmp_path, lambda model: model.functions.append(own)))
 
     @pytest.mark.parametrize("version", [1, 99])
-    def test_opsets_nobody_knows(self, tmp_path: Path, version: int) -> None:
+    def test_unknown_opsets_are_refused(self, tmp_path: Path, version: int) -> None:
         def other(model: onnx.ModelProto) -> None:
             model.opset_import[0].version = version
 
         assert f"of opset {version}" in refusal(changed(tmp_path, other))
 
-    def test_more_inputs_than_crops(self, tmp_path: Path) -> None:
+    def test_several_inputs_are_refused(self, tmp_path: Path) -> None:
         more = helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])
         assert "takes 2 inputs" in refusal(changed(tmp_path, lambda model: model.graph.input.append(more)))
 
-    def test_several_outputs_of_which_none_is_named(self, tmp_path: Path) -> None:
+    def test_ambiguous_output_is_refused(self, tmp_path: Path) -> None:
         def more(model: onnx.ModelProto) -> None:
             model.graph.output.append(helper.make_tensor_value_info("x", TensorProto.FLOAT, None))
 
         assert "outputs score, x. Name one" in refusal(changed(tmp_path, more))
 
-    def test_what_no_back_end_can_run(self, tmp_path: Path) -> None:
+    def test_unrunnable_network_is_refused(self, tmp_path: Path) -> None:
         def unfit(model: onnx.ModelProto) -> None:
             weight = next(each for each in model.graph.initializer if len(each.dims) == 2)
             weight.CopyFrom(numpy_helper.from_array(np.ones((1, 9), np.float32), weight.name))
 
         assert "cannot be run by openvino and onnxruntime" in refusal(changed(tmp_path, unfit))
 
-    def test_without_a_back_end_that_could_run_one(self, tmp_path: Path, monkeypatch) -> None:
+    def test_missing_back_end_is_reported(self, tmp_path: Path, monkeypatch) -> None:
         monkeypatch.setattr(selection, "available_backends", lambda: ("torch",))
         message = refusal(put(tmp_path, "tiny"))
         assert message.endswith("cannot be run here: it takes OpenVINO or ONNX Runtime.")
 
-    def test_another_meaning_than_the_cards(self, tmp_path: Path) -> None:
+    def test_mismatched_meaning_is_refused(self, tmp_path: Path) -> None:
         about = {"framing": {"box": 1}, "output": {"gives": "logits"}}
         assert "one figure for each class" in refusal(put(tmp_path, "tiny", onnx=about))
 
-    def test_a_network_only_torch_could_explain_says_so(self, tmp_path: Path) -> None:
+    def test_missing_torch_network_is_explained(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="only scores can be had"):
             _ = load_model(put(tmp_path, "tiny")).network
 
 
-def test_a_batch_that_takes_too_much_memory_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_limit_is_enforced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("detector.backends.selection.MEMORY_LIMIT", -1)
     with pytest.raises(ModelError, match="GB of memory for 32 crops"):
         try_onnx_file(load_model(put(tmp_path, "tiny")))

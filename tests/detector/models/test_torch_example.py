@@ -14,7 +14,7 @@ from detector.scoring.scorer import Scorer
 from webapp.models.check import check_model
 
 
-def test_the_example_of_the_document_makes_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documented_example_creates_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / "docs" / "training.md").read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)

@@ -26,7 +26,7 @@ class TestFreezing:
         network.freeze_stages(1)
         yield network
 
-    def test_weights_and_statistics_stay_and_the_rest_moves(self, frozen: Network, crops: Tensor) -> None:
+    def test_frozen_stages_do_not_change(self, frozen: Network, crops: Tensor) -> None:
         kept = ("backbone.conv_stem.", "backbone.bn1.", "backbone.blocks.0.")
         if not type(frozen).__name__.startswith("EfficientNetLite0"):
             kept = ("backbone.",)
@@ -40,7 +40,7 @@ class TestFreezing:
             name for name, _ in frozen.named_parameters() if name.startswith(kept)
         }
 
-    def test_batch_norm_wakes_with_train_and_is_frozen_again(self, frozen: Network) -> None:
+    def test_batch_norm_is_frozen_again_after_train(self, frozen: Network) -> None:
         frozen.train()
         assert frozen.backbone.bn1.training
         frozen.freeze_stages(1)
@@ -56,14 +56,14 @@ class TestFreezing:
             assert all(module.training for module in network.modules())
 
     @pytest.mark.parametrize("name", ["resnet18", "efficientnet_b1"])
-    def test_networks_without_stages_say_so(self, networks: dict[str, Network], name: str) -> None:
+    def test_networks_without_stages_refuse_freezing(self, networks: dict[str, Network], name: str) -> None:
         with pytest.raises(AttributeError, match="no stages to freeze"):
             networks[name].freeze_stages(1)
 
 
 class TestStarting:
     @pytest.mark.parametrize("name", ["efficientnet_b1", "efficientnet_b3_transformer"])
-    def test_a_larger_efficientnet_grows_out_of_lite0(self, networks: dict[str, Network], name: str) -> None:
+    def test_larger_efficientnet_grows_from_lite0(self, networks: dict[str, Network], name: str) -> None:
         small = networks["efficientnet_lite0"].features_state()
         large = networks[name].backbone.state_dict()
         new = grow_state(large, small)
@@ -79,7 +79,7 @@ class TestStarting:
                 assert torch.equal(rest, large[tensor][outputs:]), "new outputs start as they were"
 
     @pytest.mark.parametrize("name", ["efficientnet_b1", "efficientnet_b3_transformer"])
-    def test_added_blocks_pass_their_input_on(self, networks: dict[str, Network], name: str) -> None:
+    def test_added_blocks_are_identities(self, networks: dict[str, Network], name: str) -> None:
         network = networks[name]
         before = {n: v.clone() for n, v in network.state_dict().items()}
         small = networks["efficientnet_lite0"].backbone
@@ -104,7 +104,7 @@ class TestStarting:
         finally:
             network.load_state_dict(before)
 
-    def test_b1_computes_nearly_what_lite0_did(self, crops: Tensor) -> None:
+    def test_b1_initially_computes_about_the_same_as_lite0(self, crops: Tensor) -> None:
         """With gates wide open and the activation of the smaller one, the very same."""
         torch.manual_seed(0)
         small, large = create("efficientnet_lite0").eval(), create("efficientnet_b1").eval()
@@ -121,16 +121,14 @@ class TestStarting:
             assert torch.allclose(large.backbone.forward_features(crops), expected, atol=1e-3)
         assert expected.std() > 1e-3
 
-    def test_an_lstm_takes_lite0_whole(self, networks: dict[str, Network], crops: Tensor) -> None:
+    def test_lstm_starts_from_lite0(self, networks: dict[str, Network], crops: Tensor) -> None:
         small, network = networks["efficientnet_lite0"], create("efficientnet_lstm").eval()
         network.start_from(small)
         with torch.inference_mode():
             expected = small.backbone.forward_head(small.backbone.forward_features(crops), pre_logits=True)
             assert torch.allclose(network.backbone(crops), expected, atol=1e-4)
 
-    def test_a_perceptron_takes_the_backbone_of_resnet18(
-        self, networks: dict[str, Network], crops: Tensor
-    ) -> None:
+    def test_perceptron_starts_from_resnet18(self, networks: dict[str, Network], crops: Tensor) -> None:
         torch.manual_seed(1)
         resnet, network = networks["resnet18"], create("resnet18_features_mlp").eval()
         projection = network.backbone.fc.weight.clone()
@@ -141,20 +139,20 @@ class TestStarting:
             assert torch.allclose(network.backbone.forward_features(crops), expected, atol=1e-4)
 
     @pytest.mark.parametrize("name", ["resnet18", "efficientnet_lstm"])
-    def test_any_starts_from_its_own_kind(self, networks: dict[str, Network], name: str) -> None:
+    def test_networks_start_from_their_own_kind(self, networks: dict[str, Network], name: str) -> None:
         network = create(name)
         network.start_from(networks[name])
         state = networks[name].state_dict()
         assert all(torch.equal(value, state[n]) for n, value in network.state_dict().items())
 
     @pytest.mark.parametrize("name", architectures())
-    def test_another_kind_is_refused(self, networks: dict[str, Network], name: str) -> None:
+    def test_start_from_another_kind_is_refused(self, networks: dict[str, Network], name: str) -> None:
         wrong = networks["efficientnet_b1" if name != "efficientnet_b1" else "resnet18"]
         with pytest.raises(AttributeError, match=f"cannot start from a {type(wrong).__name__}"):
             networks[name].start_from(wrong)
 
     @pytest.mark.parametrize("name", [n for n in architectures() if n != "efficientnet_lite0"])
-    def test_no_imagenet_weights_are_claimed(self, networks: dict[str, Network], name: str) -> None:
+    def test_missing_imagenet_weights_are_refused(self, networks: dict[str, Network], name: str) -> None:
         with pytest.raises(AttributeError, match="no ImageNet weights"):
             networks[name].load_imagenet()
 
@@ -169,11 +167,11 @@ class TestGrown:
             ({"a": torch.ones(2)}, r"a: \(2,\) does not go into \(2, 4\)"),
         ],
     )
-    def test_what_does_not_fit(self, small: dict[str, Tensor], message: str) -> None:
+    def test_mismatched_states_are_refused(self, small: dict[str, Tensor], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             grow_state({"a": torch.zeros(2, 4)}, small)
 
-    def test_by_hand(self) -> None:
+    def test_grown_state_by_hand(self) -> None:
         """Old weights at the corner, zeros right of them, the rest as it was; the arguments untouched."""
         large = {
             "a": torch.full((3, 3), 7.0),
@@ -186,7 +184,7 @@ class TestGrown:
         assert out["count"].item() == 5 and out["blocks.0.1.bn2.weight"].tolist() == [0, 0]
         assert large["a"].eq(7).all() and large["blocks.0.1.bn2.weight"].eq(1).all()
 
-    def test_only_the_last_normalisation_of_an_added_block_is_silenced(self) -> None:
+    def test_only_the_last_normalisation_of_an_added_block_is_zeroed(self) -> None:
         large = {f"blocks.1.1.bn{n}.weight": torch.ones(2) for n in (1, 2, 3)}
         out = grow_state(large, {})
         assert [out[f"blocks.1.1.bn{n}.weight"].sum().item() for n in (1, 2, 3)] == [2, 2, 0]

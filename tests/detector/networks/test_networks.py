@@ -21,7 +21,7 @@ from detector.networks.base import (
 )
 
 
-def test_those_the_issue_names_are_there() -> None:
+def test_expected_architectures_exist() -> None:
     assert {
         "efficientnet_b3_transformer",
         "efficientnet_lstm",
@@ -32,7 +32,7 @@ def test_those_the_issue_names_are_there() -> None:
     } <= {*architectures()}
 
 
-def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
+def test_unknown_name_lists_known_ones() -> None:
     with pytest.raises(ModelError, match="'nosuch'.*efficientnet_lite0, .*resnet18"):
         create("nosuch")
 
@@ -49,7 +49,7 @@ def test_one_logit_a_crop(networks: dict[str, Network], crops: Tensor, name: str
 
 
 @pytest.mark.parametrize("name", architectures())
-def test_grad_cams_layers_have_maps(networks: dict[str, Network], crops: Tensor, name: str) -> None:
+def test_grad_cam_layers_have_maps(networks: dict[str, Network], crops: Tensor, name: str) -> None:
     """As many places as strides of 32 px go into the crop, or twice that."""
     shapes = []
     with ExitStack() as hooks, torch.inference_mode():
@@ -85,7 +85,7 @@ def test_resnet18_overfits_eight_tiny_crops() -> None:
 
 
 @pytest.mark.parametrize("name", architectures())
-def test_fused_says_the_same(name: str) -> None:
+def test_fused_network_gives_the_same_logits(name: str) -> None:
     """Normalisations that have seen something, so that folding them in is more than a formality."""
     torch.manual_seed(0)
     network = create(name)

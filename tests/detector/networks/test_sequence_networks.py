@@ -34,7 +34,7 @@ def sequence_network(networks: dict[str, Network], name: str) -> SequenceNetwork
     return network
 
 
-def test_which_read_sequences() -> None:
+def test_sequence_architectures() -> None:
     assert [name for name in architectures() if is_sequence(name)] == SEQUENCES
     assert not is_sequence("nosuch")
 
@@ -88,7 +88,7 @@ class TestSequences:
         assert abs(forwards - backwards) > 1e-4 and abs(forwards - with_two_swapped) > 1e-6
 
     @pytest.mark.parametrize("name", SEQUENCES)
-    def test_a_face_alone_is_a_sequence_of_one(
+    def test_single_face_is_a_sequence_of_one(
         self, networks: dict[str, Network], crops: Tensor, name: str
     ) -> None:
         network = sequence_network(networks, name)
@@ -116,7 +116,7 @@ class TestSequences:
     @pytest.mark.parametrize(
         ("name", "rate"), [("efficientnet_lstm", 1e-2), ("efficientnet_b3_transformer", 1e-3)]
     )
-    def test_heads_learn_what_only_order_tells(self, name: str, rate: float) -> None:
+    def test_heads_learn_order(self, name: str, rate: float) -> None:
         """Four sequences are real, the same ones played backwards are manipulated."""
         torch.manual_seed(0)
         network = create(name)
@@ -138,7 +138,7 @@ class TestSequences:
         assert (logits[:4] < 0).all() and (logits[4:] > 0).all()
 
 
-def test_kept_features_are_judged_as_crops_are(networks: dict[str, Network], crops: Tensor) -> None:
+def test_stored_features_are_judged_like_crops(networks: dict[str, Network], crops: Tensor) -> None:
     network = networks["resnet18_features_mlp"]
     assert isinstance(network, FeatureNetwork)
     with torch.inference_mode():

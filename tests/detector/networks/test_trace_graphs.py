@@ -23,7 +23,7 @@ def test_asking_for_help_writes_nothing(folder: Path, capsys: pytest.CaptureFixt
     assert "vit_small_14_patch_heads" in capsys.readouterr().out
 
 
-def test_of_the_architectures_named_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_named_architectures_are_traced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_graphs, "trace", lambda network, size: ModelProto(producer_name=f"{size}"))
     assert trace_graphs.main(["resnet18"]) == 0
     (written,) = folder.iterdir()

@@ -11,7 +11,7 @@ from waiting import PATIENCE
 from detector.process.resources import gc_paused
 
 
-def test_it_is_off_inside_and_on_again_after_an_error() -> None:
+def test_collection_resumes_after_an_error() -> None:
     assert gc.isenabled()
     with pytest.raises(KeyError), gc_paused():
         assert not gc.isenabled()
@@ -19,7 +19,7 @@ def test_it_is_off_inside_and_on_again_after_an_error() -> None:
     assert gc.isenabled()
 
 
-def test_the_last_one_out_turns_it_on() -> None:
+def test_last_thread_resumes_collection() -> None:
     inside, leave = Event(), Event()
 
     def other() -> None:
@@ -37,7 +37,7 @@ def test_the_last_one_out_turns_it_on() -> None:
     assert gc.isenabled()
 
 
-def test_who_had_it_off_keeps_it_off() -> None:
+def test_disabled_collection_stays_disabled() -> None:
     gc.disable()
     try:
         with gc_paused():

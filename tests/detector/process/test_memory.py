@@ -21,7 +21,7 @@ print(peak_memory())
 """
 
 
-def test_what_is_held_counts_even_when_given_back_and_what_the_starting_process_held_does_not():
+def test_peak_memory_counts_freed_memory_but_not_the_parents():
     held = b"x" * HELD
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     before, most, after = map(int, done.stdout.split())
@@ -81,7 +81,7 @@ print(before, resident())
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
-def test_what_is_free_between_small_things_is_given_back() -> None:
+def test_free_memory_between_small_objects_is_released() -> None:
     command = [sys.executable, "-c", _SCATTERED]
     before, after = map(int, subprocess.run(command, capture_output=True, check=True).stdout.split())
     assert before - after > 100 * MEGABYTE

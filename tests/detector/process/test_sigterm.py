@@ -12,7 +12,7 @@ import pytest
 from detector.process.signals import Terminated, exit_status, sigterm_interrupts
 
 
-def test_it_interrupts_what_runs_and_only_while_that_does():
+def test_sigterm_interrupts_the_block_only():
     with pytest.raises(Terminated) as stopped, sigterm_interrupts():
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
@@ -34,7 +34,7 @@ def test_a_fork_ends_at_once():
         os.close(writer)
 
 
-def test_who_ignores_it_goes_on():
+def test_ignored_sigterm_stays_ignored():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         with sigterm_interrupts():

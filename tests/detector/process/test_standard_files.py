@@ -18,7 +18,7 @@ print(reader, writer, sys.stdout.name, file=sys.stderr)
 """
 
 
-def test_what_is_opened_next_is_not_taken_for_standard_output() -> None:
+def test_next_opened_file_is_not_standard_output() -> None:
     done = subprocess.run(
         [sys.executable, "-c", CODE],
         cwd=ROOT,
@@ -30,7 +30,7 @@ def test_what_is_opened_next_is_not_taken_for_standard_output() -> None:
     assert done.returncode == 0 and min(int(reader), int(writer)) > 2 and name == os.devnull
 
 
-def test_a_command_whose_output_is_closed(tmp_path) -> None:
+def test_command_with_closed_output(tmp_path) -> None:
     """It confines what reads the file, in a process whose standard files are the same ones."""
     done = subprocess.run(
         [sys.executable, "-m", "reports", "verify", __file__],

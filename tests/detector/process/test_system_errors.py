@@ -25,10 +25,10 @@ from detector.process.console import describe_os_error
         (errno.EIO, "a.json", "a.json: Input/output error."),
     ],
 )
-def test_an_error_names_the_file_and_what_to_do(number: int, name: str | None, line: str) -> None:
+def test_error_names_the_file_and_gives_advice(number: int, name: str | None, line: str) -> None:
     error = OSError(number, os.strerror(number), name) if name else OSError(number, os.strerror(number))
     assert describe_os_error(error).startswith(line)
 
 
-def test_one_that_says_only_a_sentence_keeps_it() -> None:
+def test_bare_message_is_kept() -> None:
     assert describe_os_error(OSError("The disk is gone.")) == "reading or writing: The disk is gone."

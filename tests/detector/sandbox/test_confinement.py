@@ -58,7 +58,7 @@ class TestRefusals:
 
         assert run(target) == "EPERM"
 
-    def test_no_interface_but_one_that_is_down(self, run):
+    def test_only_interface_is_down(self, run):
         if not capabilities().network:
             pytest.skip("no network namespaces here")
         names = run(lambda _report: Path("/proc/self/net/dev").read_text())
@@ -73,7 +73,7 @@ class TestRefusals:
 
         assert run(target) == "EPERM"
 
-    def test_no_processes_but_threads(self, run):
+    def test_threads_but_no_processes(self, run):
         def target(_report):
             seen = []
             thread = threading.Thread(target=lambda: seen.append("thread"))
@@ -96,7 +96,7 @@ class TestRefusals:
 
         assert run(target) == "EPERM"
 
-    def test_only_the_files_it_needs(self, run, tmp_path):
+    def test_only_needed_files_are_readable(self, run, tmp_path):
         exhibit, other, out = tmp_path / "exhibit", tmp_path / "other", tmp_path / "out"
         exhibit.write_bytes(b"exhibit"), other.write_bytes(b"secret"), out.mkdir()
 
@@ -125,7 +125,7 @@ class TestRefusals:
         assert {name for name, what in found.items() if what == "done"} == allowed
         assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
 
-    def test_the_commit_is_found_and_nothing_else_of_git(self, tmp_path):
+    def test_only_the_commit_of_git_is_readable(self, tmp_path):
         git = tmp_path / ".git"
         (git / "refs/heads").mkdir(parents=True)
         (git / "HEAD").write_text("ref: refs/heads/main\n")
@@ -155,7 +155,7 @@ class TestRefusals:
         assert {what for name, what in found.items() if name not in own} <= {"EPERM", "EACCES"}
 
     @pytest.mark.parametrize("user", ["as it is", "nobody"])
-    def test_a_network_that_is_kept_leads_to_one_port(self, run, user):
+    def test_allowed_network_reaches_one_port(self, run, user):
         """And everything else is refused as ever."""
         if user == "nobody" and os.geteuid() != 0:
             pytest.skip("only root can become somebody else")
@@ -178,7 +178,7 @@ class TestRefusals:
         assert {name for name, what in found.items() if what == "done"} == allowed
         assert {what for name, what in found.items() if name not in allowed} <= {"EPERM", "EACCES"}
 
-    def test_nothing_open_is_inherited(self, run, tmp_path):
+    def test_no_open_files_are_inherited(self, run, tmp_path):
         def target(_report):
             places = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
             return [os.readlink(place) for place in places if os.path.lexists(place)]
@@ -186,7 +186,7 @@ class TestRefusals:
         with (tmp_path / "open").open("w"):
             assert str(tmp_path / "open") not in run(target)
 
-    def test_no_core_dump_and_no_way_to_more_rights(self, run):
+    def test_no_core_dumps_and_no_privilege_escalation(self, run):
         def target(_report):
             status = Path("/proc/self/status").read_text()
             return [

@@ -61,7 +61,7 @@ def start(data) -> Iterator[Callable[..., ReadySandbox]]:
     assert list((data / "ready").iterdir()) == []
 
 
-def test_it_does_one_job_with_what_it_had_ready(start, data):
+def test_one_job_uses_the_preparations(start, data):
     said = []
     result = data / "analyses/result"
     done = start().hand(data / "exhibit", result, "word", report=lambda *at: said.append(at))
@@ -73,7 +73,7 @@ def test_it_does_one_job_with_what_it_had_ready(start, data):
 @pytest.mark.parametrize(
     ("jobs", "number"), [((True, True), 21), ((False, True), 21), ((False, False, True), 42)]
 )
-def test_what_takes_longer_is_got_ready_when_nobody_waits(monkeypatch, jobs, number):
+def test_longer_preparations_wait_for_a_pause(monkeypatch, jobs, number):
     looks = iter(jobs)
     monkeypatch.setattr(ready, "_wait_for_job", lambda *_: next(looks))
     reader, writer = os.pipe()
@@ -89,7 +89,7 @@ def test_what_takes_longer_is_got_ready_when_nobody_waits(monkeypatch, jobs, num
     assert list(looks) == []
 
 
-def test_it_reads_and_writes_nothing_else(start, data):
+def test_nothing_else_is_accessible(start, data):
     if not (capabilities().calls and capabilities().files):
         pytest.skip(f"this machine offers only {capabilities()}")
     other = data / "other"
@@ -113,7 +113,7 @@ def test_it_reads_and_writes_nothing_else(start, data):
     assert told == dict.fromkeys(("read", "write beside", "write exhibit"), "EACCES")
 
 
-def test_it_ends_when_it_has_waited_long_enough(start, data):
+def test_process_ends_after_its_patience(start, data):
     waiting = start(patience=0.05)
     os.waitid(os.P_PID, waiting._sandbox._process, os.WEXITED | os.WNOWAIT)
     with pytest.raises(NotReadyError):
@@ -121,7 +121,7 @@ def test_it_ends_when_it_has_waited_long_enough(start, data):
     assert list((data / "analyses/result").iterdir()) == []
 
 
-def test_killed_while_it_waits_it_has_done_nothing(start, data):
+def test_killed_waiting_process_is_not_ready(start, data):
     waiting = start()
     os.kill(waiting._sandbox._process, signal.SIGKILL)
     os.waitid(os.P_PID, waiting._sandbox._process, os.WEXITED | os.WNOWAIT)
@@ -129,7 +129,7 @@ def test_killed_while_it_waits_it_has_done_nothing(start, data):
         waiting.hand(data / "exhibit", data / "analyses/result", "word")
 
 
-def test_a_file_that_cannot_be_linked_is_for_others(start, data, monkeypatch):
+def test_unlinkable_file_is_not_ready(start, data, monkeypatch):
     def link(*_):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_linked_is_for_others(start, data, monkeypatch):
     assert (data / "analyses/result").is_dir()
 
 
-def test_what_went_wrong_while_it_got_ready_is_said(start, data):
+def test_error_in_preparation_is_reported(start, data):
     def broken(_number):
         raise ModelError("The weights are damaged.")
 
@@ -148,7 +148,7 @@ def test_what_went_wrong_while_it_got_ready_is_said(start, data):
         start(prepare=broken).hand(data / "exhibit", data / "analyses/result", "word")
 
 
-def test_its_time_begins_with_the_job(start, data, monkeypatch):
+def test_clock_starts_with_the_job(start, data, monkeypatch):
     waiting, really = start(limits=Limits(wall=1000)), time.monotonic
     monkeypatch.setattr(monitor.time, "monotonic", lambda: really() + 5000)
     assert waiting.hand(data / "exhibit", data / "analyses/result", "word")["number"] == 21

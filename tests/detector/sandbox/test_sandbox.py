@@ -38,7 +38,7 @@ from detector.sandbox.confined_process import folder_of_this_process, remove_aba
 MB = 1_000_000
 
 
-def test_what_it_says_comes_back(run):
+def test_results_and_progress_are_returned(run):
     def target(number, report):
         report("reading", 0.25)
         report("done", 1.0)
@@ -49,7 +49,7 @@ def test_what_it_says_comes_back(run):
     assert [at for i, at in enumerate(said) if at not in said[:i]][-2:] == [("reading", 0.25), ("done", 1.0)]
 
 
-def test_progress_comes_again_while_there_is_none_and_may_end_it(run):
+def test_progress_is_repeated_and_may_end_the_process(run):
     class Enough(Exception):
         pass
 
@@ -68,7 +68,7 @@ def test_progress_comes_again_while_there_is_none_and_may_end_it(run):
         run(silent, report=report)
 
 
-def test_what_cannot_be_started_leaves_nothing_open(tmp_path, monkeypatch):
+def test_failed_start_leaves_nothing_open(tmp_path, monkeypatch):
     def refused():
         raise BlockingIOError
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_started_leaves_nothing_open(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", [MediaError, ModelError])
-def test_the_engines_own_errors_come_back_as_they_are(run, kind):
+def test_engine_errors_keep_their_class(run, kind):
     def target(_report):
         raise kind("Do this and that.")
 
@@ -98,7 +98,7 @@ def test_other_errors_come_back_as_text(run):
         run(target)
 
 
-def test_what_comes_back_is_not_trusted(run):
+def test_results_are_not_trusted(run):
     """It is JSON and nothing else: an object that JSON cannot hold is an error, not a pickle."""
     with pytest.raises(UnexpectedError, match="not JSON serializable"):
         run(lambda _report: object())
@@ -142,7 +142,7 @@ class TestLimits:
         with pytest.raises(LimitError, match="processor time than the one second allowed.*CPU_LIMIT"):
             run(target, limits=Limits(cpu=1))
 
-    def test_the_clock(self, run):
+    def test_elapsed_time(self, run):
         started = time.monotonic()
         with pytest.raises(LimitError, match="longer than the 0.3 seconds.*TIME_LIMIT"):
             run(lambda _report: time.sleep(600), limits=Limits(wall=0.3))
@@ -193,18 +193,18 @@ class TestEnds:
             run(lambda _report: ctypes.string_at(1))
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-    def test_somebody_else(self, run, number):
+    def test_killed_from_outside(self, run, number):
         with pytest.raises(KilledError):
             run(lambda _report: os.kill(os.getpid(), number))
 
-    def test_without_a_word(self, run):
+    def test_silent_end(self, run):
         with pytest.raises((UnexpectedError, CrashError)):
             run(lambda _report: os._exit(1))
 
-    def test_each_is_one_of_ours(self):
+    def test_errors_are_reelproof_errors(self):
         assert all(issubclass(kind, ReelproofError) for kind in (CrashError, KilledError, LimitError))
 
-    def test_the_folder_of_a_killed_parent_is_removed_by_the_next(self, tmp_path, run):
+    def test_folder_of_a_killed_parent_is_removed(self, tmp_path, run):
         scratch = tmp_path / "scratch"
         parent = os.fork()
         if not parent:
@@ -215,14 +215,14 @@ class TestEnds:
         until(lambda: not at_work_in(abandoned), "the kernel does not end it with its parent")
         assert run(lambda _report: 1) == 1  # and the fixture looks whether the folder is gone
 
-    def test_a_number_that_another_process_has_since_keeps_no_folder(self, tmp_path):
+    def test_reused_process_id_keeps_no_folder(self, tmp_path):
         kept = folder_of_this_process(tmp_path)
         start, end = kept.name.rsplit("-", 2)[0], kept.name.rsplit("-", 1)[1]
         (tmp_path / f"{start}-1-{end}").mkdir()
         remove_abandoned(tmp_path)
         assert list(tmp_path.iterdir()) == [kept]
 
-    def test_folders_of_another_machine_or_container_stay_for_a_day(self, tmp_path):
+    def test_foreign_folders_stay_for_a_day(self, tmp_path):
         yesterday, number = time.time() - 86_401, 10**9  # which no process here has
         for name in ("other", "older", "at-work"):
             (tmp_path / f".reelproof-{name}-{number}-1-x" / "given").mkdir(parents=True)
@@ -232,7 +232,7 @@ class TestEnds:
         remove_abandoned(tmp_path)
         assert sorted(path.name.split("-")[1] for path in tmp_path.iterdir()) == ["at", "other"]
 
-    def test_each_word_of_progress_keeps_the_folder_young(self, tmp_path, run):
+    def test_progress_touches_the_folder(self, tmp_path, run):
         ages = {}
 
         def target(report):
@@ -250,7 +250,7 @@ class TestEnds:
         assert ages["second"] < 3600
 
     @pytest.mark.skipif(not shutil.which("unshare"), reason="needs unshare")
-    def test_another_container_leaves_the_folder_of_one_at_work(self, tmp_path):
+    def test_active_folder_of_another_container_stays(self, tmp_path):
         mine = folder_of_this_process(tmp_path)
         words = (
             "import sys; from detector.sandbox.confined_process import *; remove_abandoned(Path(sys.argv[1]))"
@@ -296,7 +296,7 @@ def test_confining_takes_little_time(run):
     assert (spent() - before) / 10 < 0.3
 
 
-def test_torch_computes_with_all_its_threads_after_the_parent_did(run):
+def test_torch_uses_all_threads_after_a_fork(run):
     """A pool of OpenMP threads does not survive a fork, and is not waited for."""
     torch = pytest.importorskip("torch")
     pictures, convolution = torch.randn(4, 8, 64, 64), torch.nn.Conv2d(8, 8, 3)
@@ -311,7 +311,7 @@ def test_torch_computes_with_all_its_threads_after_the_parent_did(run):
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_forked_only_where_no_other_thread_runs(alone):
+def test_fork_requires_a_single_thread(alone):
     code = f"""
 import json, threading, time
 from detector.sandbox import Sandbox, Limits, AllowedPaths
@@ -337,7 +337,7 @@ class TestNoThreadIsThereBeforeItIsConfined:
     def as_many_as_there_are_cores(self, monkeypatch):
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # `make test` sets it, and OpenBLAS heeds it
 
-    def test_started_afresh(self):
+    def test_spawned(self):
         end = threading.Event()
         other = threading.Thread(target=end.wait)
         other.start()

@@ -26,11 +26,11 @@ def document(analysed_sample: Analysed) -> dict[str, Any]:
     return json.loads(analysed_sample.analysis.to_json())
 
 
-def test_the_published_schema_is_that_of_the_code() -> None:
+def test_published_schema_is_current() -> None:
     assert PUBLISHED.read_text(encoding="utf-8") == Analysis.schema_text()
 
 
-def test_the_schema_is_a_schema() -> None:
+def test_schema_is_valid() -> None:
     schema = json.loads(Analysis.schema_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
@@ -54,7 +54,7 @@ def test_a_real_analysis_is_valid(document: dict[str, Any]) -> None:
         {"persons": None},
     ],
 )
-def test_what_is_not_an_analysis_is_refused(document: dict[str, Any], damage: dict[str, Any]) -> None:
+def test_other_documents_are_refused(document: dict[str, Any], damage: dict[str, Any]) -> None:
     """By the schema, and by the code that reads it."""
     wrong = {**document, **damage}
     validator = jsonschema.Draft202012Validator(json.loads(PUBLISHED.read_text(encoding="utf-8")))
@@ -64,7 +64,7 @@ def test_what_is_not_an_analysis_is_refused(document: dict[str, Any], damage: di
 
 
 @pytest.mark.parametrize("missing", ["verdict", "reason", "segments", "media", "model", "software"])
-def test_nothing_may_be_missing(document: dict[str, Any], missing: str) -> None:
+def test_fields_are_required(document: dict[str, Any], missing: str) -> None:
     wrong = {key: value for key, value in document.items() if key != missing}
     validator = jsonschema.Draft202012Validator(json.loads(Analysis.schema_text()))
     assert not validator.is_valid(wrong)
@@ -80,7 +80,7 @@ def test_round_trip(analysed_sample: Analysed) -> None:
     assert Analysis.from_json(text).to_json() == text
 
 
-def test_frozen_all_the_way_down(analysed_sample: Analysed) -> None:
+def test_analysis_is_immutable(analysed_sample: Analysed) -> None:
     analysis = analysed_sample.analysis
     for value, name in (
         (analysis, "verdict"),
@@ -108,7 +108,7 @@ def test_keys_other_programs_read(document: dict[str, Any]) -> None:
             assert {"time", "overlay", "check"} <= set(peak)
 
 
-def test_numbers_that_json_has_not_are_refused() -> None:
+def test_nan_and_infinity_are_refused() -> None:
     for value in (float("nan"), float("inf")):
         with pytest.raises(ValidationError):
             Parameters(median_window=value)
@@ -160,7 +160,7 @@ def test_an_analysis_of_before_1_2_still_loads(document: dict[str, Any]) -> None
     assert analysis.media.details is None and analysis.model.rates == () and analysis.software.command is None
 
 
-def test_the_sample_is_known_in_full(analysed_sample: Analysed) -> None:
+def test_sample_has_complete_details(analysed_sample: Analysed) -> None:
     analysis = analysed_sample.analysis
     media = analysis.media
     assert media.details is not None and media.details.groups is not None
@@ -177,7 +177,7 @@ def test_the_sample_is_known_in_full(analysed_sample: Analysed) -> None:
     )
 
 
-def test_what_is_said_where_the_sample_is_altered_names_the_kind(analysed_sample: Analysed) -> None:
+def test_answers_in_segments_decide_the_kind(analysed_sample: Analysed) -> None:
     """A face is blended over another in a third of it; in the rest that person looks a little generated."""
     analysis = analysed_sample.analysis
     look = analysis.persons[0].second_look
@@ -198,7 +198,7 @@ def test_older_analyses_searched_every_frame(document: dict[str, Any], version: 
 
 
 @pytest.mark.parametrize(("version", "window"), [("1.0", 0.0), ("1.3", 0.0), ("1.4", 1.0)])
-def test_older_analyses_judged_sampled_frames_alone(
+def test_older_analyses_judged_sampled_frames_only(
     document: dict[str, Any], version: str, window: float
 ) -> None:
     old = json.loads(json.dumps(document)) | {"schema_version": version}
@@ -208,13 +208,13 @@ def test_older_analyses_judged_sampled_frames_alone(
     assert Analysis.from_json(json.dumps(old)).parameters.edge_window == 0.5
 
 
-def test_analyses_before_1_6_looked_for_no_declarations(document: dict[str, Any]) -> None:
+def test_analyses_before_1_6_have_no_declarations(document: dict[str, Any]) -> None:
     old = json.loads(json.dumps(document)) | {"schema_version": "1.5"}
     old.pop("declarations", None)
     assert Analysis.from_json(json.dumps(old)).declarations is None
 
 
-def test_analyses_before_1_8_tell_no_kind_and_judged_every_photograph(document: dict[str, Any]) -> None:
+def test_analyses_before_1_8_have_no_kind_and_judged_every_photograph(document: dict[str, Any]) -> None:
     """Read as if nothing had been outside the range of photographs, so that they are repeated alike."""
     old = json.loads(json.dumps(document)) | {"schema_version": "1.7"}
     ranges = ("minimum_colour", "minimum_detail", "maximum_flatness")
@@ -227,7 +227,7 @@ def test_analyses_before_1_8_tell_no_kind_and_judged_every_photograph(document: 
     assert [getattr(read.parameters, name) for name in ranges] == [0, 0, 0]
 
 
-def test_each_field_is_of_the_exhibit_or_of_one_model(tmp_path: Path) -> None:
+def test_fields_belong_to_the_exhibit_or_a_model(tmp_path: Path) -> None:
     """Else what the first model says of an exhibit is told as if another one had said it."""
     one = build(tmp_path, kept=False).model_copy(
         update={

@@ -50,19 +50,19 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("text", WRITTEN)
-def test_scripts_and_emoji_are_written_with_them(text):
+def test_joiners_are_accepted_in_scripts_and_emoji(text):
     assert len(joiner_positions(text)) == sum(char in "\u200c\u200d" for char in text)
     assert printable(text) == text and find_invisible(text) == ""
 
 
 @pytest.mark.parametrize("text", HIDDEN)
-def test_elsewhere_they_are_told(text):
+def test_joiners_elsewhere_are_escaped(text):
     assert joiner_positions(text) == set()
     assert find_invisible(text).startswith("U+")
     assert "\u200c" not in printable(text) and "\u200d" not in printable(text)
 
 
-def test_of_two_after_a_virama_the_second_is_told():
+def test_second_joiner_after_a_virama_is_escaped():
     assert joiner_positions("രാജന്\u200d\u200d") == {5} and find_invisible("രാജന്\u200d\u200d") == "U+200D"
 
 
@@ -71,13 +71,13 @@ def test_viramas_are_those_of_the_scripts():
     assert list(_VIRAMAS) == [char for char in within if unicodedata.combining(char) == 9]
 
 
-def test_the_first_character_that_nobody_sees_is_named():
+def test_first_invisible_character_is_named():
     assert find_invisible("می\u200cخ a\u200bb\u202e") == "U+200B"
     assert find_invisible("a\tb") == "U+0009" and find_invisible("tag\U000e0041") == "U+E0041"
     assert find_invisible("Zoë 漢字 😀") == ""
 
 
-def test_names_are_compared_without_what_hardly_shows():
+def test_comparison_ignores_invisible_characters():
     assert comparison_key("രാജന്\u200d") == comparison_key("രാജന്")
     assert comparison_key("علی\u200cرضا") == comparison_key("علیرضا") != comparison_key("علی رضا")
     assert comparison_key("ADA ❤️") == comparison_key("Ada ❤")

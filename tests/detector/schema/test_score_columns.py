@@ -61,7 +61,7 @@ def columns(objects: tuple[Score, ...]) -> Scores:
     return Scores(objects)
 
 
-def test_it_is_the_sequence_it_was_made_from(objects: tuple[Score, ...], columns: Scores) -> None:
+def test_equals_its_sequence(objects: tuple[Score, ...], columns: Scores) -> None:
     assert len(columns) == len(objects) and list(columns) == list(objects)
     assert columns[0] == objects[0] and columns[-1] == objects[-1] and columns[1500] == objects[1500]
     assert list(reversed(columns)) == list(reversed(objects))
@@ -71,7 +71,7 @@ def test_it_is_the_sequence_it_was_made_from(objects: tuple[Score, ...], columns
     assert bool(columns) and not columns[:0] and not Scores() and list(Scores()) == []
 
 
-def test_what_is_no_place_in_it(columns: Scores) -> None:
+def test_invalid_index_raises(columns: Scores) -> None:
     for wrong in (2500, -2501):
         with pytest.raises(IndexError):
             columns[wrong]
@@ -80,7 +80,7 @@ def test_what_is_no_place_in_it(columns: Scores) -> None:
             columns[other]  # type: ignore[call-overload]
 
 
-def test_values_come_back_exactly_and_as_pythons_own(objects: tuple[Score, ...], columns: Scores) -> None:
+def test_values_are_exact_python_objects(objects: tuple[Score, ...], columns: Scores) -> None:
     for mine, theirs in zip(columns, objects, strict=True):
         assert mine.model_dump() == theirs.model_dump() and type(mine.box) is tuple
         types = [{type(part) for part in (*one.box, *dict(one).values())} for one in (mine, theirs)]
@@ -102,7 +102,7 @@ def test_equality_and_hash(objects: tuple[Score, ...], columns: Scores) -> None:
     assert Scores([null]) == Scores([null]) != Scores([null.model_copy(update={"logit": 0.0})])
 
 
-def test_nothing_changes_it(columns: Scores) -> None:
+def test_scores_are_immutable(columns: Scores) -> None:
     for name in Score.model_fields:
         before = getattr(columns, name).copy()
         getattr(columns, name)[:] = 1
@@ -143,7 +143,7 @@ def test_copies_and_pickles(columns: Scores) -> None:
     assert person.model_copy(deep=True) == person == pickle.loads(pickle.dumps(person))
 
 
-def test_json_is_what_it_was(objects: tuple[Score, ...], columns: Scores) -> None:
+def test_json_is_unchanged(objects: tuple[Score, ...], columns: Scores) -> None:
     """Byte for byte, there and back, whatever the indent; and so is what Python is given."""
     for some in (objects, objects[:1], ()):
         before, now = Before(scores=some), Holder(scores=Scores(some))
@@ -165,11 +165,11 @@ def test_the_schema_is_that_of_a_tuple(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", [tuple, list, iter, Scores])
-def test_what_python_may_give(objects: tuple[Score, ...], kind: Any) -> None:
+def test_python_input(objects: tuple[Score, ...], kind: Any) -> None:
     assert Holder(scores=kind(objects)).scores == objects
 
 
-def test_python_may_give_dictionaries(objects: tuple[Score, ...]) -> None:
+def test_dictionaries_as_input(objects: tuple[Score, ...]) -> None:
     assert Holder.model_validate({"scores": [dict(s) for s in objects]}).scores == objects
     assert COLUMNS.validate_python(columns := Scores(objects)) is columns
 
@@ -201,7 +201,7 @@ def damages() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("wrong", list(damages()))
-def test_what_is_no_score_is_refused_where_it_stands(wrong: Any) -> None:
+def test_invalid_score_is_located(wrong: Any) -> None:
     """With the errors a tuple of scores has: all of them, in the same words, at the same places."""
 
     def refusal(of: Any, given: Any) -> list[dict[str, Any]]:
@@ -217,7 +217,7 @@ def test_what_is_no_score_is_refused_where_it_stands(wrong: Any) -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("name", ["time", "logit", "probability", "smoothed"])
-def test_a_number_that_json_has_not_is_no_null(name: str, number: str) -> None:
+def test_nan_is_not_null(name: str, number: str) -> None:
     good = made(2)[1].model_dump_json()
     wrong = json.dumps({**json.loads(good), name: 0}).replace(f'"{name}": 0', f'"{name}": {number}')
     with pytest.raises(ValidationError) as raised:
@@ -260,7 +260,7 @@ def test_memory_of_a_score() -> None:
     tracemalloc.stop()
 
 
-def test_packing_takes_little_more_than_the_rows(objects: tuple[Score, ...]) -> None:
+def test_packing_uses_little_memory(objects: tuple[Score, ...]) -> None:
     many = [score for score in objects for _ in range(8)]
     tracemalloc.start()
     try:

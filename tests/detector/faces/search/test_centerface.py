@@ -18,13 +18,13 @@ class TestFaceDetector:
         assert found.landmarks.shape == (5, 2)
         assert np.abs(found.landmarks - np.array(eyes_nose_mouth)).max() < 5
 
-    def test_boxes_are_in_pixels_of_the_frame_whatever_width_is_searched(self, astronaut: np.ndarray) -> None:
+    def test_boxes_are_in_pixels_of_the_frame_at_any_search_width(self, astronaut: np.ndarray) -> None:
         large = cv2.resize(astronaut, (1536, 1536), interpolation=cv2.INTER_CUBIC)
         (small,), (found,) = FaceDetector()(astronaut), FaceDetector(width=640)(large)
         assert np.array(found.box) / 3 == pytest.approx(np.array(small.box), abs=6)
         assert np.abs(found.landmarks / 3 - small.landmarks).max() < 5
 
-    def test_two_faces_the_most_confident_first(self, astronaut: np.ndarray) -> None:
+    def test_faces_are_sorted_by_confidence(self, astronaut: np.ndarray) -> None:
         pair = np.hstack([astronaut, astronaut[:, ::-1]])
         found = FaceDetector()(pair)
         assert len(found) == 2
@@ -33,7 +33,7 @@ class TestFaceDetector:
         assert middles == pytest.approx([225, 1024 - 225], abs=12)
 
     @pytest.mark.parametrize("value", [0, 128, 255])
-    def test_none_in_an_empty_picture(self, value: int) -> None:
+    def test_no_face_in_an_empty_picture(self, value: int) -> None:
         assert FaceDetector()(np.full((360, 640, 3), value, np.uint8)) == []
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (31, 33), (3000, 40)])

@@ -121,7 +121,7 @@ def looks() -> int:
 
 
 class TestSearches:
-    def test_a_face_is_looked_for_once_a_second_and_followed_in_between(self) -> None:
+    def test_faces_are_looked_at_once_a_second_and_followed_in_between(self) -> None:
         shown = [[(100 + 3 * i, 80, 60)] for i in range(33)]
         assert_near(searched(frames(shown)), shown)
         assert wholes() == 1, "the first"
@@ -131,34 +131,34 @@ class TestSearches:
         searched(frames([[(100, 80, 60)]] * 33), interval=2.0)
         assert wholes() == 3
 
-    def test_more_often_where_a_face_may_be_too_small_to_be_proposed(self) -> None:
+    def test_searches_are_more_frequent_for_small_faces(self) -> None:
         shown = [[(900, 400, 300)]] * 33
         assert_near(searched(frames(shown, (3840, 2160))), shown, apart=8)
         assert sum(width == 3840 for width, _, _ in Squares.searched) == 3, "every two seconds of eight"
 
-    def test_sparse_frames_are_all_looked_at(self) -> None:
+    def test_sparse_frames_get_a_look_each(self) -> None:
         shown = [Frame(f.pts, Fraction(f.pts, 1), f.image, f.pts) for f in frames([[(100, 80, 60)]] * 9)]
         faces = FaceSearch(Parameters(sample_rate=1.0))
         found = [one for frame in shown for one in faces.process_frame(frame, False)] + faces.flush()
         assert boxes(found) == [[(100, 80, 60)]] * 9
 
-    def test_newcomers_of_the_last_frame(self) -> None:
+    def test_newcomers_in_the_last_frame_are_found(self) -> None:
         shown: list[list[Where]] = [[]] * 6 + [[(300, 100, 20)]] * 3
         assert_near(searched(frames(shown)), shown)
         assert wholes() == 1
 
-    def test_each_frame_if_asked(self) -> None:
+    def test_every_frame_is_searched_on_request(self) -> None:
         shown = [[(100, 80, 60)]] * 5
         assert boxes(searched(frames(shown), interval=0)) == shown
         assert wholes() == 5 == len(Squares.searched)
 
-    def test_each_frame_and_nowhere_else(self) -> None:
+    def test_every_frame_is_searched_and_nothing_else(self) -> None:
         """As analyses before 1.3 were made: no look where a face was."""
         shown: list[list[Where]] = [[(100, 80, 60)]] * 2 + [[]] * 3
         assert boxes(searched(frames(shown), interval=0)) == shown
         assert wholes() == 5 == len(Squares.searched)
 
-    def test_nothing_is_there(self) -> None:
+    def test_no_false_detections(self) -> None:
         assert boxes(searched(frames([[]] * 17))) == [[]] * 17
         assert wholes() == 1 and Proposals.asked == [0] * 4, "twice a second"
 
@@ -166,9 +166,7 @@ class TestSearches:
         assert boxes(searched(frames([[(20, 20, 90)]]))) == [[(20, 20, 90)]]
         assert len(Squares.searched) == 1 and not Proposals.asked
 
-    def test_frames_too_large_to_hold_many_are_looked_at_sooner(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_large_frames_get_a_look_sooner(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(search, "_MOST_HELD", 4 * 640 * 360 * 3)
         faces = FaceSearch(Parameters())
         held, most = 0, 0
@@ -179,21 +177,21 @@ class TestSearches:
 
 
 class TestNewcomers:
-    def test_followed_back_to_where_they_came_in(self) -> None:
+    def test_newcomers_are_followed_back(self) -> None:
         shown: list[list[Where]] = [[(400, 200, 50)]] * 5 + [[(100, 80, 60), (400, 200, 50)]] * 14
         assert_near(searched(frames(shown)), shown)
 
-    def test_while_moving(self) -> None:
+    def test_moving_newcomers_are_followed_back(self) -> None:
         shown = [[] if i < 3 else [(20 + 12 * i, 100, 60)] for i in range(17)]
         assert_near(searched(frames(shown)), shown)
 
-    def test_one_too_small_to_be_proposed_is_found_by_a_search(self) -> None:
+    def test_small_newcomer_is_found_by_a_search(self) -> None:
         shown: list[list[Where]] = [[(400, 200, 50)]] * 5 + [[(100, 80, 8), (400, 200, 50)]] * 14
         found = searched(frames(shown), interval=1.0)
         assert_near(found[:5], shown[:5])
         assert_near(found[8:], shown[8:])
 
-    def test_at_once_where_nothing_is_held(self) -> None:
+    def test_frames_return_at_once_without_holding(self) -> None:
         shown = [[] if i < 5 else [(100, 80, 60)] for i in range(12)]
         faces = FaceSearch(Parameters(), hold=False)
         came = []
@@ -203,13 +201,13 @@ class TestNewcomers:
         assert boxes(came) == [[]] * 8 + shown[8:], "newcomers are looked for twice a second"
         assert faces.flush() == []
 
-    def test_one_that_the_detector_is_never_sure_of_is_not_followed_back(self) -> None:
+    def test_uncertain_newcomer_is_not_followed_back(self) -> None:
         shown: list[list[Where]] = [[]] * 5 + [[(100, 80, 60)]] * 12
         found = searched(frames(shown, confidence=0.6))
         assert boxes(found[:8]) == [[]] * 8
         assert_near(found[8:], shown[8:])
 
-    def test_in_a_picture_that_stays(self) -> None:
+    def test_newcomer_in_a_still_picture(self) -> None:
         """Which is looked at as the last of a scene is, though it is there for one sample."""
         shown: list[list[Where]] = [[]] * 6 + [[(300, 100, 40)]] + [[]] * 6
         later = [Frame(f.pts, f.time + 5 * (f.pts > 6), f.image, f.pts) for f in frames(shown)]
@@ -218,28 +216,28 @@ class TestNewcomers:
 
 
 class TestDoubt:
-    def test_a_face_that_left_ends_with_a_whole_search(self) -> None:
+    def test_lost_face_causes_a_search(self) -> None:
         shown = [[(100, 80, 60)] if i < 6 else [] for i in range(12)]
         assert_near(searched(frames(shown)), shown)
         assert wholes() == 3, "the first, where it was missed, and where it left"
 
-    def test_one_that_the_detector_was_never_sure_of_just_ends(self) -> None:
+    def test_uncertain_lost_face_causes_no_search(self) -> None:
         shown = [[(100, 80, 60)] if i < 6 else [] for i in range(20)]
         found = boxes(searched(frames(shown, confidence=0.6)))
         assert found[0] == shown[0] and found[8:] == shown[8:]
         assert wholes() == 1
 
-    def test_one_that_moves_farther_than_its_width_is_looked_for_halfway(self) -> None:
+    def test_fast_face_causes_a_look_halfway(self) -> None:
         """And not in each frame of that second."""
         shown = [[(100 + 7 * n, 100, 60)] for n in range(9)]
         assert_near(searched(frames(shown)), shown, apart=3)
         assert wholes() == 1 and looks() <= 4
 
-    def test_a_leap_is_found(self) -> None:
+    def test_leaping_face_is_found(self) -> None:
         shown = [[(100 if i < 6 else 450, 80, 60)] for i in range(12)]
         assert_near(searched(frames(shown)), shown)
 
-    def test_two_that_become_one_are_not_counted_twice(self) -> None:
+    def test_merging_detections_are_counted_once(self) -> None:
         shown = [[(100 + 20 * i, 80, 60), (400 - 20 * i, 80, 60)] for i in range(8)]
         found = boxes(searched(frames(shown)))
         assert all(len(each) <= 2 and len(set(each)) == len(each) for each in found)

@@ -58,7 +58,7 @@ def lefts_of(found: list[Face] | None) -> list[float]:
     return [one.box[0] for one in found]
 
 
-def test_a_face_that_hardly_moves_lies_on_the_line(astronaut: Image) -> None:
+def test_still_face_stays_on_the_line(astronaut: Image) -> None:
     shown = frames(astronaut, [100, 101, 102, 103, 104])
     found = faces_between(shown, face(100, confidence=0.8), face(104, confidence=0.9), never)
     assert lefts_of(found) == pytest.approx([101, 102, 103], abs=0.3)
@@ -77,12 +77,12 @@ def test_frames_that_are_not_evenly_spaced(astronaut: Image) -> None:
 @pytest.mark.parametrize(
     "lefts", [[100, 100, 100, 112, 124], [100, 110, 115, 110, 100]], ids=["sets off", "comes back"]
 )
-def test_one_that_leaves_the_line_is_followed(astronaut: Image, lefts: list[float]) -> None:
+def test_face_off_the_line_is_followed(astronaut: Image, lefts: list[float]) -> None:
     found = faces_between(frames(astronaut, lefts), face(lefts[0]), face(lefts[-1]), never)
     assert lefts_of(found) == pytest.approx(lefts[1:-1], abs=0.6)
 
 
-def test_one_that_comes_nearer_is_followed(astronaut: Image) -> None:
+def test_approaching_face_is_followed(astronaut: Image) -> None:
     sides = [60.0, 64, 68, 72, 76]
     shown = []
     for number, side in enumerate(sides):
@@ -99,11 +99,11 @@ def test_one_that_comes_nearer_is_followed(astronaut: Image) -> None:
         assert one.box == pytest.approx(wanted, abs=1.5)
 
 
-def test_nothing_lies_between_neighbours(astronaut: Image) -> None:
+def test_no_frames_between_neighbours(astronaut: Image) -> None:
     assert faces_between(frames(astronaut, [100, 150]), face(100), face(150), never) == []
 
 
-def test_what_leaps_is_looked_for(astronaut: Image) -> None:
+def test_leaping_face_causes_a_look(astronaut: Image) -> None:
     lefts = [100.0, 100, 100, 180, 180]
     shown = frames(astronaut, lefts)
     looks = Looks(shown, [face(left) for left in lefts])
@@ -113,7 +113,7 @@ def test_what_leaps_is_looked_for(astronaut: Image) -> None:
 
 
 @pytest.mark.parametrize("covered", [1, 2, 3])
-def test_what_is_covered_on_the_way_is_looked_for(astronaut: Image, covered: int) -> None:
+def test_covered_face_causes_a_look(astronaut: Image, covered: int) -> None:
     shown = frames(astronaut, [100] * 5, covered=(covered,))
     there: list[Face | None] = [face(100)] * 5
     there[covered] = None
@@ -122,7 +122,7 @@ def test_what_is_covered_on_the_way_is_looked_for(astronaut: Image, covered: int
     assert covered in looks.numbers
 
 
-def test_a_face_of_one_colour_is_like_nothing(astronaut: Image) -> None:
+def test_plain_face_matches_nothing(astronaut: Image) -> None:
     """Nor is one that lies beyond the frame: both are looked for."""
     shown = [Frame(i, Fraction(i, 8), np.full((200, 400, 3), 90, np.uint8), i) for i in range(3)]
     for box in (face(100), face(-300)):

@@ -40,11 +40,11 @@ def test_a_face_of_any_size(
 
 
 @pytest.mark.parametrize("size", [(1920, 1080), (360, 640), (40, 24)], ids=["wide", "high", "tiny"])
-def test_nothing_is_there(propose: FaceProposals, size: tuple[int, int]) -> None:
+def test_no_proposals_without_faces(propose: FaceProposals, size: tuple[int, int]) -> None:
     assert propose(np.full((size[1], size[0], 3), 90, np.uint8)) == []
 
 
-def test_boxes_lie_where_the_heat_is_highest() -> None:
+def test_boxes_are_at_peaks_of_the_heat() -> None:
     heat = np.full((20, 30), -9.0, np.float32)
     heat[4, 6], heat[4, 7], heat[15, 20] = 3.0, 2.0, 5.0
     box = np.zeros((4, 20, 30), np.float32)
@@ -55,7 +55,7 @@ def test_boxes_lie_where_the_heat_is_highest() -> None:
     assert len(found) == 2
 
 
-def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
+def test_mismatched_files_are_refused(tmp_path: Path) -> None:
     shutil.copytree(FILES / "models" / FACE_PROPOSALS.name, tmp_path / FACE_PROPOSALS.name)
     weights, card = FACE_PROPOSALS.files_in(tmp_path)
     assert FACE_PROPOSALS.file(tmp_path) == weights

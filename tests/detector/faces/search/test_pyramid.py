@@ -46,7 +46,7 @@ def faces_of(picture: np.ndarray, still: bool = True, **changed: float) -> list[
 PLACES = [(40, 30), (975, 260), (1245, 262), (1990, 980), (2480, 1800), (1240, 1000), (500, 1270)]
 
 
-def test_small_faces_are_found_once_each() -> None:
+def test_each_small_face_is_found_once() -> None:
     picture = crowd(PLACES)
     assert not [face for face in faces_of(picture, still=False) if face.confidence >= 0.7]
     found = faces_of(picture)
@@ -62,7 +62,7 @@ def test_small_faces_are_found_once_each() -> None:
     assert len(found) == len(PLACES)
 
 
-def test_a_large_face_stays_as_the_whole_search_gives_it() -> None:
+def test_large_face_keeps_its_box_from_the_whole_search() -> None:
     picture = crowd(PLACES[:1], large=(300, 500))[:1600, :1280]
     (of_whole,) = [face for face in faces_of(picture, still=False) if face.width > 300]
     of_whole_and_tiles = faces_of(picture)
@@ -72,13 +72,13 @@ def test_a_large_face_stays_as_the_whole_search_gives_it() -> None:
 
 
 @pytest.mark.parametrize("shape", [(600, 900, 3), (1280, 700, 3)])
-def test_nothing_more_is_searched_where_the_whole_shows_every_face(shape: tuple[int, int, int]) -> None:
+def test_small_photo_needs_no_tiles(shape: tuple[int, int, int]) -> None:
     picture = crowd(PLACES)[: shape[0], : shape[1]].copy()
     alone, with_tiles = faces_of(picture, still=False), faces_of(picture)
     assert [face.box for face in alone] == [face.box for face in with_tiles]
 
 
-def test_the_surer_of_two_finds_counts_unless_the_whole_search_was_sure() -> None:
+def test_more_confident_detection_counts_unless_the_whole_search_was_confident() -> None:
     picture = crowd(PLACES[:1], large=(300, 500))[:1600, :1280]
     (large,) = [face for face in faces_of(picture, still=False) if face.width > 300]
     unsure = Face(large.box, 0.55, large.landmarks)
@@ -92,7 +92,7 @@ def test_the_surer_of_two_finds_counts_unless_the_whole_search_was_sure() -> Non
 
 
 @pytest.mark.parametrize("width", [128, 2000])
-def test_tiles_are_as_large_whatever_the_width_of_whole_searches(width: int) -> None:
+def test_tile_size_is_independent_of_search_width(width: int) -> None:
     found = faces_of(crowd(PLACES[:2])[:800, :1300], detection_width=width)
     assert len([face for face in found if face.confidence >= 0.7]) == 2
 

@@ -58,7 +58,7 @@ class TestSearchNet:
             assert net.forward(["537"]) == [calls[-1], "537"]
         return calls
 
-    def test_a_size_that_comes_often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_frequent_size_moves_to_openvino(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """OpenCV's network is then forgotten, and read again where another size comes."""
         monkeypatch.setattr(networks, "requested_backend", lambda: None)
         assert self.asked(monkeypatch, [64, 64, 96, 64, 96, 64, 96]) == [
@@ -71,10 +71,12 @@ class TestSearchNet:
             "openvino a.onnx 96",
         ]
 
-    def test_not_where_another_back_end_is_wished_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_openvino_is_not_used_if_another_back_end_is_requested(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(networks, "requested_backend", lambda: "torch")
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4
 
-    def test_not_where_it_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_openvino_is_not_used_if_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(networks, "available_backends", lambda: ("torch",))
         assert self.asked(monkeypatch, [64] * 4) == ["opencv 64"] * 4

@@ -29,13 +29,13 @@ def test_a_picture_is_turned_upright(two_people: np.ndarray, turned: int) -> Non
 
 
 @pytest.mark.parametrize("degrees", [-40, 40])
-def test_people_who_lean_turn_nothing(two_people: np.ndarray, degrees: int) -> None:
+def test_leaning_people_turn_nothing(two_people: np.ndarray, degrees: int) -> None:
     height, width = two_people.shape[:2]
     leaning = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.7)
     assert find_upright_turn([cv2.warpAffine(two_people, leaning, (width, height))], Parameters()) == 0
 
 
-def test_one_frame_of_many_turns_nothing(two_people: np.ndarray) -> None:
+def test_single_frame_turns_nothing(two_people: np.ndarray) -> None:
     upside_down, plain = np.rot90(two_people, 2), np.zeros_like(two_people)
     assert find_upright_turn([upside_down, plain, plain], Parameters()) == 0
     assert find_upright_turn([upside_down, upside_down, plain], Parameters()) == 2

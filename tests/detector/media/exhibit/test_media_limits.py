@@ -47,7 +47,7 @@ def clip(tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     "size", [(60_000, 60_000), (2**31 - 1, 2**31 - 1), (100_000, 2_000), (17_000, 9_000)]
 )
-def test_a_picture_of_gigabytes(tmp_path, monkeypatch, size):
+def test_huge_picture_is_refused(tmp_path, monkeypatch, size):
     """It is refused by its header: FFmpeg and Pillow decode a PNG whole to tell its size or its EXIF."""
     monkeypatch.setattr(media_open, "open_container", None)
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
@@ -55,25 +55,25 @@ def test_a_picture_of_gigabytes(tmp_path, monkeypatch, size):
     assert "more than can be examined" in refusal(tmp_path / "bomb.png")
 
 
-def test_a_strip(tmp_path):
+def test_narrow_strip_is_refused(tmp_path):
     Image.fromarray(np.zeros((10, 2000, 3), np.uint8)).save(tmp_path / "strip.png")
     assert "2000×10 pixels, a strip" in refusal(tmp_path / "strip.png")
 
 
-def test_a_video_whose_frames_grow_beyond_what_it_says(clip):
+def test_growing_frames_are_refused(clip):
     """The picture's size stands in the container and again in the video: FFmpeg refuses the second."""
     words = refusal(clip, InputLimits(pixels=100))
     assert "more than can be examined" in words
 
 
-def test_many_frames(tmp_path, clip):
+def test_too_many_frames_are_refused(tmp_path, clip):
     assert "more than 15 frames" in refusal(clip, InputLimits(frames=15))
     # A container that does not say how many it has is counted as it is read.
     plain = write_clip(tmp_path / "clip.mkv", [numbered(n) for n in range(20)])
     assert "more than 15 frames" in refusal(plain, InputLimits(frames=15))
 
 
-def test_a_video_that_claims_years(tmp_path):
+def test_claimed_length_of_years_is_refused(tmp_path):
     path = write_clip(tmp_path / "years.mkv", [numbered(n) for n in range(20)])
     data = path.read_bytes()
     at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration: a double, in milliseconds
@@ -81,7 +81,7 @@ def test_a_video_that_claims_years(tmp_path):
     assert "300 days by the times in it; at most 24 hours" in refusal(path)
 
 
-def test_a_clock_that_jumps_by_days(tmp_path):
+def test_jumping_clock_is_refused(tmp_path):
     pts = [*range(10), 25 * 86400 * 2]
     path = write_clip(
         tmp_path / "jump.mkv", [numbered(n) for n in range(11)], pts=pts, time_base=Fraction(1, 25)
@@ -89,12 +89,12 @@ def test_a_clock_that_jumps_by_days(tmp_path):
     assert "2 days by the times in it" in refusal(path)
 
 
-def test_a_length_below_the_bounds_is_no_matter(clip):
+def test_length_within_limits_is_accepted(clip):
     with open_media(clip, InputLimits(frames=20, seconds=1)) as reader:
         assert len(list(reader.every_frame())) == 20
 
 
-def test_a_recording_that_broke_off_before_its_table_was_written(tmp_path):
+def test_recording_without_its_table_is_refused(tmp_path):
     data = write_clip(tmp_path / "a.mp4", map(numbered, range(5))).read_bytes()
     path = tmp_path / "cut.mp4"
     path.write_bytes(data[: data.rindex(b"moov") - 4])
@@ -104,7 +104,7 @@ def test_a_recording_that_broke_off_before_its_table_was_written(tmp_path):
         assert "lacks its table" not in refusal(path)
 
 
-def test_pictures_that_are_encrypted(tmp_path):
+def test_encrypted_pictures_are_refused(tmp_path):
     """FFmpeg says that the codec is the one below, and decodes noise or nothing."""
     key = "0123456789abcdef" * 2
     options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": key, "encryption_kid": key}
@@ -113,7 +113,7 @@ def test_pictures_that_are_encrypted(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", b"avc1"), ("a.mkv", b"V_MPEG4/ISO/AVC")])
-def test_pictures_in_an_unknown_codec_are_no_lack_of_pictures(tmp_path, name, codec):
+def test_unknown_codec_is_reported(tmp_path, name, codec):
     path = write_clip(tmp_path / name, map(numbered, range(5)), sound=True)
     path.write_bytes(path.read_bytes().replace(codec, codec[:-3] + b"XYZ"))
     assert "in a codec that is not known here" in refusal(path)
@@ -140,12 +140,12 @@ def test_pictures_in_an_unknown_codec_are_no_lack_of_pictures(tmp_path, name, co
         (b"\0\0\1\0moof", "a part of a stream (DASH, HLS) without its beginning"),
     ],
 )
-def test_other_kinds_are_named(tmp_path, content, words):
+def test_other_types_are_named(tmp_path, content, words):
     (tmp_path / "clip.mp4").write_bytes(content)
     assert words in refusal(tmp_path / "clip.mp4")
 
 
-def test_a_chameleon(tmp_path, clip):
+def test_misleading_first_bytes_are_refused(tmp_path, clip):
     """A file that starts as a picture, and that FFmpeg is talked into reading as a video."""
     data = bytearray(clip.read_bytes())
     data[4:8] = b"\x89PNG"  # where 'ftyp' stood: what follows is still found to be a mov
@@ -157,13 +157,13 @@ def test_a_chameleon(tmp_path, clip):
     assert "begins as a PNG" in words or "cannot be read" in words or "Not one frame" in words
 
 
-def test_pipes_and_devices(tmp_path):
+def test_pipes_and_devices_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
     assert "a device or a pipe" in refusal(tmp_path / "pipe.mp4")
     assert "a device or a pipe" in refusal(Path("/dev/zero"))
 
 
-def test_a_photograph_is_opened_as_what_is_accepted_only(tmp_path):
+def test_photo_is_opened_in_accepted_formats_only(tmp_path):
     """Pillow opens some kinds by running other programs; it is not asked about those."""
     (tmp_path / "x.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
     assert "a PostScript document" in refusal(tmp_path / "x.jpg")
@@ -175,7 +175,7 @@ def test_a_photograph_is_opened_as_what_is_accepted_only(tmp_path):
 @pytest.mark.parametrize(
     ("seconds", "said"), [(300 * 86_400, "300 Tage"), (100_000, "28 Stunden"), (7_000, "7000 Sekunden")]
 )
-def test_a_length_beyond_them_is_said_in_other_languages(seconds: float, said: str) -> None:
+def test_limit_message_is_translated(seconds: float, said: str) -> None:
     with pytest.raises(MediaError) as refused:
         InputLimits(seconds=10.0).refuse_length(seconds)
     with translation.speaking("de"):

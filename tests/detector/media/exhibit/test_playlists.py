@@ -70,7 +70,7 @@ class TestPlaylists:
         refusal(tmp_path / "clip.mp4")
         assert os.read(end, 8192) == b"G" * 4096
 
-    def test_the_name_decides_nothing(self, tmp_path: Path) -> None:
+    def test_file_name_is_ignored(self, tmp_path: Path) -> None:
         """A pattern in a file's name would make FFmpeg's image reader open its neighbours."""
         picture = Pillow.fromarray(cornered())
         for name in ("a%d.jpg", "a0.jpg", "a1.jpg", "http:x.jpg"):

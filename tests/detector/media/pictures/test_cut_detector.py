@@ -45,7 +45,7 @@ def test_film_grain_and_a_dark_phone_video_have_no_cut(
         assert not cuts.process_frame((still + grain).clip(0, 255).astype(np.uint8))
 
 
-def test_another_picture_is_a_cut_through_noise(pictures: dict[str, np.ndarray]) -> None:
+def test_cut_is_detected_through_noise(pictures: dict[str, np.ndarray]) -> None:
     cuts, rng = CutDetector(8), np.random.default_rng(0)
     bright, dark = pictures["bright"], pictures["dark"]
     turned = np.ascontiguousarray(bright[::-1, ::-1])
@@ -70,13 +70,13 @@ class TestCuts:
         pictures = self.shot(1, 10) + self.shot(2, 5) + self.shot(3, 1) + self.shot(4, 8)
         assert self.found(pictures, rate) == [10, 15, 16]
 
-    def test_none_in_a_steady_shot(self) -> None:
+    def test_no_cut_in_a_steady_shot(self) -> None:
         assert self.found(self.shot(1, 20)) == []
 
-    def test_none_at_the_very_start(self) -> None:
+    def test_no_cut_at_the_start(self) -> None:
         assert self.found(self.shot(1, 1)) == []
 
-    def test_a_picture_of_another_shape_begins_a_new_scene(self) -> None:
+    def test_change_of_shape_begins_a_new_scene(self) -> None:
         wide, tall = self.shot(1, 4), [np.ascontiguousarray(p[:, :300]) for p in self.shot(1, 4)]
         assert self.found(wide + tall + wide) == [4, 8]
 

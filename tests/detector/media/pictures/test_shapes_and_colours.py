@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 class TestShapes:
     @pytest.mark.parametrize(("aspect", "size"), [(Fraction(2), (256, 96)), (Fraction(3, 4), (128, 128))])
-    def test_pixels_that_are_not_square_are_made_so(
+    def test_non_square_pixels_are_corrected(
         self, tmp_path: Path, aspect: Fraction, size: tuple[int, int]
     ) -> None:
         path = tmp_path / "a.mp4"
@@ -43,9 +43,7 @@ class TestShapes:
             assert corners(frame.image) == UPRIGHT
 
     @pytest.mark.parametrize(("limits", "name"), [((16, 235), "limited"), ((0, 255), "full")])
-    def test_pictures_without_colours_are_black_and_white_in_either_range(
-        self, tmp_path: Path, limits: tuple[int, int], name: str
-    ) -> None:
+    def test_grey_pictures_use_either_range(self, tmp_path: Path, limits: tuple[int, int], name: str) -> None:
         grey = np.repeat(np.array([limits], np.uint8), 48, axis=1).repeat(96, axis=0)
         path = tmp_path / "a.mp4"
         with av.open(str(path), "w") as container:
@@ -65,7 +63,7 @@ class TestShapes:
         ("codec", "options"),
         [("mpeg2video", {"g": "20", "bf": "2", "b": "2M"}), ("libx264", {"g": "20", "bf": "2", "crf": "12"})],
     )
-    def test_so_are_those_of_a_broadcast_that_changes_their_shape(
+    def test_changing_pixel_aspect_is_corrected(
         self, tmp_path: Path, codec: str, options: dict[str, str]
     ) -> None:
         path, whole = tmp_path / "a.ts", b""
@@ -105,9 +103,7 @@ class TestShapes:
             reader.rewind()
             assert barred() == found
 
-    def test_a_picture_that_changes_its_size_is_brought_to_that_of_the_first_frame(
-        self, tmp_path: Path
-    ) -> None:
+    def test_changing_size_is_fitted_to_the_first_frame(self, tmp_path: Path) -> None:
         """Boxes are told in its pixels. Another shape begins another scene, shown between bars."""
         path = write_resized(tmp_path / "a.webm", [(WIDTH, HEIGHT), (320, 192), (96, 96)])
         with open_media(path) as reader:
@@ -142,7 +138,7 @@ class TestShapes:
         assert {frame.image.shape for frame in frames} == {(192, 320, 3)}
         assert [frame.shape for frame in frames] == [(96, 96)] * 5 + [(HEIGHT, WIDTH)] * 5 + [None] * 5
 
-    def test_that_it_changes_its_size_is_said(self, tmp_path: Path) -> None:
+    def test_changing_size_is_reported(self, tmp_path: Path) -> None:
         for sizes, said in ([(WIDTH, HEIGHT)], ()), ([(WIDTH, HEIGHT), (96, 96)], ("160×96, 96×96 px",)):
             path = write_resized(tmp_path / "a.webm", sizes)
             with open_media(path) as reader:
@@ -154,7 +150,7 @@ class TestShapes:
 
 
 class TestHighDynamicRange:
-    def test_white_grey_and_light_beyond_white(self) -> None:
+    def test_reference_white_and_highlights(self) -> None:
         """203 cd/m² is 0.58 in PQ and 0.75 in HLG (ITU-R BT.2408); what is brighter stays below white."""
         for transfer, white in ((colour.PQ, 0.58), (colour.HLG, 0.75)):
             coded = np.array([0.0, 0.5 * white, white, 1.0])
@@ -180,7 +176,7 @@ class TestHighDynamicRange:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(white, format="rgb48le")))
             container.mux(stream.encode())
 
-    def test_a_video_is_converted(self, tmp_path: Path) -> None:
+    def test_hdr_video_is_converted(self, tmp_path: Path) -> None:
         path = tmp_path / "a.mp4"
         try:
             self.film(path)

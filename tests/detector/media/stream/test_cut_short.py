@@ -22,7 +22,7 @@ EVERY_FRAME = 1000.0
 
 class TestDamage:
     @pytest.mark.parametrize("lenient", [False, True])
-    def test_a_jpeg_cut_short_is_not_whole(
+    def test_truncated_jpeg_is_incomplete(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lenient: bool
     ) -> None:
         """Also where WeasyPrint was imported, which makes Pillow lenient."""
@@ -42,7 +42,7 @@ class TestDamage:
                 assert len(list(reader.frames(8))) == 1
                 assert reader.tally.undecodable == lost, name
 
-    def test_half_an_avi(self, tmp_path: Path) -> None:
+    def test_truncated_avi_lacks_its_end(self, tmp_path: Path) -> None:
         """FFmpeg guesses how long it is by its size, so that nothing seems to be missing."""
         path = write_clip(tmp_path / "a.avi", map(numbered, range(50)), codec="mpeg4")
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -80,7 +80,7 @@ class TestDamage:
             assert number_of(again.image) == 7
 
     @pytest.mark.parametrize("left", [0.5, 0.95])
-    def test_the_picture_in_which_a_gif_breaks_off_is_damaged(self, tmp_path: Path, left: float) -> None:
+    def test_last_picture_of_a_truncated_gif_is_damaged(self, tmp_path: Path, left: float) -> None:
         """FFmpeg shows it without a word, as far as it goes."""
         path = tmp_path / "a.gif"
         first, *others = (PIL.Image.fromarray(numbered(number)) for number in range(12))
@@ -91,7 +91,7 @@ class TestDamage:
             assert 4 < len(shown) < 12 and shown == list(range(len(shown)))
             assert reader.stream.frames == len(shown) + 1 and reader.tally.undecodable == 1
 
-    def test_what_cannot_be_decoded_in_the_middle_is_a_gap(self, tmp_path: Path) -> None:
+    def test_undecodable_middle_is_a_gap(self, tmp_path: Path) -> None:
         path = write_clip(tmp_path / "a.mp4", map(numbered, range(75)), options={"g": "25"})
         break_packets(path, range(25, 50))
         with open_media(path) as reader:
@@ -102,7 +102,7 @@ class TestDamage:
         assert gap.reason == "no picture could be decoded here"
         assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
 
-    def test_none_of_many_gaps_is_left_out(self, tmp_path: Path) -> None:
+    def test_all_gaps_are_reported(self, tmp_path: Path) -> None:
         """Only the longest are recorded with the file's facts, and only the first hundred failures."""
         starts = range(10, 500, 25)
         broken = {start + number for start in starts for number in range(10)}

@@ -114,9 +114,7 @@ def facts_of(path: Path) -> Media:
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_all_frames_that_differ_are_told_and_no_other_from_the_next_key_frame_on(
-    tmp_path: Path, kind: str
-) -> None:
+def test_damaged_frames_are_reported_up_to_the_next_key_frame(tmp_path: Path, kind: str) -> None:
     whole = written(tmp_path, kind)
     intact, tally = decoded(whole)
     assert tally.damage.frames == 0 and not list(tally.damage.spans()) and len(intact) == FRAMES
@@ -140,7 +138,7 @@ def test_all_frames_that_differ_are_told_and_no_other_from_the_next_key_frame_on
 
 
 @pytest.mark.parametrize("kind", ["no B frames", "closed groups", "open groups", "transport stream"])
-def test_a_missing_picture_shows_by_the_numbers_of_those_that_follow(tmp_path: Path, kind: str) -> None:
+def test_missing_picture_is_detected_by_frame_numbers(tmp_path: Path, kind: str) -> None:
     whole = written(tmp_path, kind)
     intact, _ = decoded(whole)
     for numbers in ((5,), (40,), (20, 21)):
@@ -162,7 +160,7 @@ def without_pictures(whole: Path, numbers: Iterable[int]) -> Path:
     return path
 
 
-def test_a_missing_picture_of_mpeg_2_shows_by_the_counter_of_its_packets(tmp_path: Path) -> None:
+def test_missing_mpeg2_picture_is_detected_by_packet_counter(tmp_path: Path) -> None:
     """Its decoder predicts those that follow from what is left, and says nothing."""
     whole = written(tmp_path, "MPEG-2")
     intact, _ = decoded(whole)
@@ -175,7 +173,7 @@ def test_a_missing_picture_of_mpeg_2_shows_by_the_counter_of_its_packets(tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["closed groups", "open groups", "transport stream", "HEVC"])
-def test_what_is_told_does_not_depend_on_the_number_of_threads(tmp_path: Path, kind: str) -> None:
+def test_result_is_independent_of_threads(tmp_path: Path, kind: str) -> None:
     """But for the spoilt frames themselves: FFmpeg's threads show one before its errors are known, at times.
 
     Where a later packet's thread puts it out while its own still decodes, the flags are those of then.
@@ -194,7 +192,7 @@ def test_what_is_told_does_not_depend_on_the_number_of_threads(tmp_path: Path, k
 
 
 @pytest.mark.parametrize("all_decoded", [True, False])
-def test_such_frames_are_counted_and_not_sampled(tmp_path: Path, all_decoded: bool) -> None:
+def test_damaged_frames_are_counted_and_not_sampled(tmp_path: Path, all_decoded: bool) -> None:
     whole = written(tmp_path, "closed groups")
     path = spoil(whole, {1})
     every, intact = sampled(whole)
@@ -208,7 +206,7 @@ def test_such_frames_are_counted_and_not_sampled(tmp_path: Path, all_decoded: bo
 
 
 @pytest.mark.parametrize("kind", ["closed groups", "HEVC"])
-def test_a_refused_picture_to_which_no_other_refers_does_no_harm(tmp_path: Path, kind: str) -> None:
+def test_unreferenced_refused_picture_is_harmless(tmp_path: Path, kind: str) -> None:
     whole = written(tmp_path, kind)
     intact, _ = decoded(whole)
     harmless = 0
@@ -220,7 +218,7 @@ def test_a_refused_picture_to_which_no_other_refers_does_no_harm(tmp_path: Path,
     assert harmless >= 3
 
 
-def test_the_verdict_tells_of_them_however_few_packets_were_lost(tmp_path: Path) -> None:
+def test_reason_mentions_damaged_frames(tmp_path: Path) -> None:
     media = facts_of(spoil(written(tmp_path, "no B frames"), {45}))
     assert media.frames_undecodable == 1
     assert media.frames_from_damaged == 80 - 45 - 1
@@ -231,7 +229,7 @@ def test_the_verdict_tells_of_them_however_few_packets_were_lost(tmp_path: Path)
     assert "frames that rest on damaged or missing ones were not looked at (34)" in said
 
 
-def test_a_clip_of_which_nothing_is_whole_is_refused(tmp_path: Path) -> None:
+def test_completely_damaged_clip_is_refused(tmp_path: Path) -> None:
     name, codec, _ = STREAMS["MPEG-4 in AVI"]
     path = write_clip(
         tmp_path / name, map(numbered, range(30)), codec=codec, options={"g": "40", "b": "2000000"}
@@ -241,7 +239,7 @@ def test_a_clip_of_which_nothing_is_whole_is_refused(tmp_path: Path) -> None:
         list(reader.frames(8.0))
 
 
-def test_of_a_live_stream_frames_count_again_after_a_while(tmp_path: Path) -> None:
+def test_live_stream_recovers_after_a_while(tmp_path: Path) -> None:
     path = spoil(
         write_clip(tmp_path / "a.mp4", map(numbered, range(FRAMES)), options=_X264 | {"g": "250"}), {1}
     )
@@ -251,7 +249,7 @@ def test_of_a_live_stream_frames_count_again_after_a_while(tmp_path: Path) -> No
         assert 2 * 25 <= reader.tally.damage.frames <= 2 * 25 + 5
 
 
-def test_one_wrong_time_does_not_keep_frames_back(tmp_path: Path) -> None:
+def test_single_wrong_time_delays_nothing(tmp_path: Path) -> None:
     """Those shown before others on which they may rest wait for them, though not without end."""
     from detector.media.stream.damage import Damage
 

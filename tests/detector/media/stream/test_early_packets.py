@@ -25,7 +25,7 @@ def early_clip(path: Path, early: int, frames_behind: int, group: int) -> Path:
 
 @pytest.mark.parametrize("early", [5, 17, 40])
 @pytest.mark.parametrize(("frames_behind", "group"), [(0, 250), (2, 250), (2, 15)])
-def test_all_frames_are_there_at_their_times_and_found_again(
+def test_early_frames_have_times_and_are_found_again(
     tmp_path: Path, early: int, frames_behind: int, group: int
 ) -> None:
     with open_media(early_clip(tmp_path / "a.mkv", early, frames_behind, group)) as reader:
@@ -41,7 +41,7 @@ def test_all_frames_are_there_at_their_times_and_found_again(
         assert [number_of(frame.image) for frame in reader.frames(25.0)] == list(range(COUNT))
 
 
-def test_nothing_is_read_ahead_where_the_first_packet_has_a_time(tmp_path: Path) -> None:
+def test_no_read_ahead_if_the_first_packet_has_a_time(tmp_path: Path) -> None:
     import av
 
     read = 0

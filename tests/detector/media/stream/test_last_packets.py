@@ -29,7 +29,7 @@ def read(path: Path, threads: int) -> tuple[list[int], int, int]:
 # Pictures on which others rest: of any other, FFmpeg's H.264 decoder may give the frame from the thread of
 # the next packet, before the thread that decodes it has met the damage, and then does not mark it.
 @pytest.mark.parametrize("damaged", [40, 44])
-def test_frames_behind_a_damaged_one_that_threads_still_held(
+def test_frames_held_by_threads_are_recovered(
     tmp_path: Path, name: str, codec: str, options: dict[str, str], damaged: int
 ) -> None:
     path = write_clip(tmp_path / name, map(numbered, range(48)), codec=codec, options=options)
@@ -45,7 +45,7 @@ def test_frames_behind_a_damaged_one_that_threads_still_held(
     assert read(path, 8) == read(path, 3) == alone
 
 
-def test_what_is_not_sampled_by_kind_is_not_decoded_after_all(tmp_path: Path) -> None:
+def test_skipped_kinds_are_not_decoded(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mkv", map(numbered, range(48)), options={"g": "24", "preset": "veryfast"})
     with open_media(path) as reader:
         reader.stream.codec_context.thread_count = 8

@@ -27,7 +27,7 @@ def read(path: Path, without: frozenset[int] = frozenset()) -> list[PictureRefer
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts", "a.mkv", "a.avi"])
 @pytest.mark.parametrize("profile", ["high", "baseline", "high444"])
-def test_of_h264(tmp_path: Path, name: str, profile: str) -> None:
+def test_h264_references(tmp_path: Path, name: str, profile: str) -> None:
     options = _X264 | {"profile": profile, "bf": "0" if profile == "baseline" else "2", "b-pyramid": "none"}
     if profile != "baseline":
         options["x264-params"] = "cqm=jvt"  # with scaling lists
@@ -42,7 +42,7 @@ def test_of_h264(tmp_path: Path, name: str, profile: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
-def test_a_refresh_begins_and_ends(tmp_path: Path, name: str) -> None:
+def test_intra_refresh(tmp_path: Path, name: str) -> None:
     options = _X264 | {"bf": "0", "x264-params": "intra-refresh=1"}
     told = read(write_clip(tmp_path / name, map(numbered, range(150)), options=options))
     begins = [n for n, each in enumerate(told) if each.begins_refresh]
@@ -52,7 +52,7 @@ def test_a_refresh_begins_and_ends(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
-def test_of_hevc(tmp_path: Path, name: str) -> None:
+def test_hevc_references(tmp_path: Path, name: str) -> None:
     path = write_clip(
         tmp_path / name,
         map(numbered, range(60)),
@@ -66,7 +66,7 @@ def test_of_hevc(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("told_by", ["the box", "the stream"])
 @pytest.mark.parametrize(("layer", "referred"), [(1, True), (2, False), (3, True)])
-def test_of_hevc_with_layers_in_time(told_by: str, layer: int, referred: bool) -> None:
+def test_hevc_temporal_layers(told_by: str, layer: int, referred: bool) -> None:
     """A type that none of its own layer refers to harms nobody only in the highest one (TRAIL_N, of two)."""
     picture = b"\0\0\0\3" + bytes((0, layer, 0x80))
     extradata, packet = b"\1" + bytes(20) + bytes((2 << 3 | 3,)) + b"\0", picture
@@ -77,7 +77,7 @@ def test_of_hevc_with_layers_in_time(told_by: str, layer: int, referred: bool) -
     assert reader.read(memoryview(packet)) == PictureReferences(referred)
 
 
-def test_noise_tells_nothing() -> None:
+def test_noise_is_ignored() -> None:
     draw = random.Random(1)
     for codec in ("h264", "hevc"):
         for length in range(200):
@@ -87,5 +87,5 @@ def test_noise_tells_nothing() -> None:
             reader.read(memoryview(draw.randbytes(length)))
 
 
-def test_of_other_codecs_nothing_is_told() -> None:
+def test_other_codecs_are_not_supported() -> None:
     assert reference_reader("vp9", None) is None

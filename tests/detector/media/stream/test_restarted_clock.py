@@ -59,7 +59,7 @@ def test_joined_streams_are_read_whole(
         ([5000, 5040, 0, 5120, 5160], [5000, 5040, 5080, 5120, 5160]),
     ],
 )
-def test_only_a_clock_that_begins_anew_is_carried_on(read: list[int], carried_on: list[int]) -> None:
+def test_only_a_restarted_clock_is_continued(read: list[int], carried_on: list[int]) -> None:
     clock, got = RestartedClock(Fraction(1, 1000)), []
     for time in read:
         packet = av.Packet(b"0")

@@ -34,7 +34,7 @@ KINDS_OF_WHOLE_DURATION = {
 
 class TestSeveralTracks:
     @pytest.mark.parametrize("default", [0, 1])
-    def test_the_one_a_player_shows_is_examined(self, tmp_path: Path, default: int) -> None:
+    def test_track_shown_by_players_is_examined(self, tmp_path: Path, default: int) -> None:
         path = tmp_path / "two.mkv"
         with av.open(str(path), "w") as container:
             tracks = [container.add_stream("libx264", rate=25) for _ in range(2)]
@@ -65,7 +65,7 @@ class TestTimes:
             *((name, *tracks) for name in ("a.mkv", "a.wmv") for tracks in ((0, [2, 6]), (3, [1, 8]))),
         ],
     )
-    def test_nothing_is_missing_where_tracks_begin_and_end_apart(
+    def test_tracks_with_different_times_lack_nothing(
         self, tmp_path: Path, name: str, start: int, sounds: list[int]
     ) -> None:
         """These containers state how long all of them last, from time 0."""
@@ -80,7 +80,7 @@ class TestTimes:
                 lost = max([start + 2, *sounds]) - start - float(reader.duration)
                 assert missing_seconds(reader) == pytest.approx(lost, abs=0.15) and lost > 0.3
 
-    def test_a_picture_that_starts_later_than_the_sound(self, tmp_path: Path) -> None:
+    def test_late_picture_track(self, tmp_path: Path) -> None:
         path = tmp_path / "a.mkv"
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=25)
@@ -99,7 +99,7 @@ class TestTimes:
             assert float(frames[0].time) == 0 and reader.start_offset == pytest.approx(5.0)
 
     @pytest.mark.parametrize("shift", [-3, 0, 100])
-    def test_frames_without_times_before_those_that_have_one(
+    def test_frames_without_times_at_the_start(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int
     ) -> None:
         """Counted back from it, wherever it stands: from 0 on they would overlap it, or lie apart."""

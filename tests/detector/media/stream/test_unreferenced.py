@@ -47,7 +47,7 @@ def test_the_sampled_frames_and_all_facts_are_the_same(
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_of_any_kind_of_file_the_same_frames_come(tmp_path: Path, kind: str) -> None:
+def test_same_frames_for_any_container(tmp_path: Path, kind: str) -> None:
     path = clip(tmp_path, kind)
     (every, whole), (some, less) = needed(path, all_decoded=True), needed(path, all_decoded=False)
     assert [(f.pts, f.index) for f in some] == [(f.pts, f.index) for f in every]
@@ -56,7 +56,7 @@ def test_of_any_kind_of_file_the_same_frames_come(tmp_path: Path, kind: str) -> 
         assert less.passed_over == 0
 
 
-def test_where_a_frame_is_damaged_all_that_follow_are_decoded(tmp_path: Path) -> None:
+def test_all_frames_after_damage_are_decoded(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", (numbered(i) for i in range(200)), options=_REORDERED)
     _, sound = needed(path, all_decoded=False)
     data = bytearray(path.read_bytes())
