@@ -194,7 +194,9 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         if others:
             judging = OtherVerdicts(analysis, keeper, reader, job.images)
             added |= judging.fields(found_by_others, other_scorers, job.others.rule)
-            added["software"] = extend_command(analysis, [one.told for one in others], job.others.rule)
+            added["software"] = extend_command(
+                analysis, [one.command_name for one in others], job.others.rule
+            )
         return analysis.model_copy(update=added)
 
 
@@ -348,7 +350,7 @@ def conclude(
             BATCH,
             timestamps.iso_seconds(datetime.now(UTC)),
             media.file,
-            scorer.loaded.told,
+            scorer.loaded.command_name,
             parameters,
         ),
     )

@@ -22,7 +22,7 @@ _INSTALLED = ROOT / "reelproof_files"  # in a wheel, by pyproject.toml
 FILES = _INSTALLED if _INSTALLED.is_dir() else ROOT
 """The folder of ``templates``, ``static``, ``models``, ``requirements.txt`` and the bundle verifier."""
 
-_OF_WRITING = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG})
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG})
 _LONGEST_NAME = 255  # bytes, on Linux file systems
 
 
@@ -128,7 +128,7 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     except BaseException as problem:
         with contextlib.suppress(OSError):  # it is missing, or its folder is read-only
             temporary.unlink()
-        if isinstance(problem, OSError) and _is_of(problem, temporary):
+        if isinstance(problem, OSError) and _concerns(problem, temporary):
             raise _with_path(problem, path) from problem
         raise
 
@@ -141,15 +141,15 @@ def temporary_folder(prefix: str, where: Path | None, output: Path) -> Iterator[
         with tempfile.TemporaryDirectory(prefix=prefix, dir=where) as folder:
             yield folder
     except OSError as problem:
-        if folder is None or _is_of(problem, Path(folder)):
+        if folder is None or _concerns(problem, Path(folder)):
             raise _with_path(problem, output) from problem
         raise
 
 
-def _is_of(problem: OSError, temporary: Path) -> bool:
+def _concerns(problem: OSError, temporary: Path) -> bool:
     """Return whether an error is about writing ``temporary`` or into it; such an error may name no path."""
     if not isinstance(problem.filename, str | bytes):
-        return problem.errno in _OF_WRITING
+        return problem.errno in _WRITE_ERRORS
     return Path(os.fsdecode(problem.filename)).is_relative_to(temporary)
 
 

@@ -135,7 +135,7 @@ def _read(network: bytes | UnboundGraph) -> Any:
     return model
 
 
-_MOST = 8 * 128 * 128  # pixels of crops that one thread takes at a time
+_PIXELS_PER_THREAD = 8 * 128 * 128  # pixels of crops that one thread takes at a time
 
 
 class OpenVINO:
@@ -181,7 +181,7 @@ class OpenVINO:
         """See :class:`detector.backends.runtimes.Backend`."""
         # Threads with a few crops each take two thirds of the time of all threads on one batch. Two large
         # crops at a time are as fast as more, and activations take 15 MB for a crop of 224 px.
-        most = max(1, _MOST // (crops.shape[1] * crops.shape[2]))
+        most = max(1, _PIXELS_PER_THREAD // (crops.shape[1] * crops.shape[2]))
         size = min(most, -(-len(crops) // self.threads))
         pieces = [np.ascontiguousarray(crops[i : i + size]) for i in range(0, len(crops), size)]
         results: list[NDArray[np.float32]] = []
@@ -196,7 +196,7 @@ class OpenVINO:
         return np.concatenate(results)
 
 
-_LEAST = 1e-7  # least distance of probabilities from 0 and 1, for logits within ±16
+_PROBABILITY_MARGIN = 1e-7  # least distance of probabilities from 0 and 1, for logits within ±16
 
 
 class OnnxFile:
@@ -277,6 +277,6 @@ def _of_classes(values: NDArray[np.float64], meaning: Output) -> NDArray[np.floa
 
 
 def _logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    inside = probability.clip(_LEAST, 1 - _LEAST)
+    inside = probability.clip(_PROBABILITY_MARGIN, 1 - _PROBABILITY_MARGIN)
     logits: NDArray[np.float64] = np.log(inside / (1 - inside))
     return logits

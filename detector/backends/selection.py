@@ -215,8 +215,8 @@ def _create_for_graph(
 
 
 MEMORY_LIMIT = 2_000_000_000  # bytes that a batch of crops may take beyond those before loading the network
-_CROPS = 32  # as many as an analysis scores at once
-_APART = 0.05  # largest difference of logits between a crop alone and in a batch
+_BATCH = 32  # as many as an analysis scores at once
+_LOGIT_TOLERANCE = 0.05  # largest difference of logits between a crop alone and in a batch
 
 
 def try_onnx_file(model: LoadedModel) -> None:
@@ -228,7 +228,7 @@ def try_onnx_file(model: LoadedModel) -> None:
     backend = open_backend(model)
     size = model.card.input.size
     rng = np.random.default_rng(0)
-    crops = rng.integers(0, 256, (_CROPS, size, size, 3), np.uint8)
+    crops = rng.integers(0, 256, (_BATCH, size, size, 3), np.uint8)
     try:
         logits = backend.run(crops)
         alone = backend.run(crops[:1])
@@ -238,9 +238,9 @@ def try_onnx_file(model: LoadedModel) -> None:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(
             N_("%(name)s.onnx cannot score %(crops)s crops at once: %(reason)s.")
-            % {"name": model.card.name, "crops": _CROPS, "reason": reason}
+            % {"name": model.card.name, "crops": _BATCH, "reason": reason}
         ) from None
-    if abs(float(logits[0] - alone[0])) > _APART:
+    if abs(float(logits[0] - alone[0])) > _LOGIT_TOLERANCE:
         raise ModelError(
             N_(
                 "%(name)s.onnx gives a crop another score when others are scored with it. Export the "
@@ -258,7 +258,7 @@ def try_onnx_file(model: LoadedModel) -> None:
             % {
                 "name": model.card.name,
                 "used": f"{used / 1e9:.1f}",
-                "crops": _CROPS,
+                "crops": _BATCH,
                 "allowed": f"{MEMORY_LIMIT / 1e9:.0f}",
             }
         )

@@ -17,13 +17,13 @@ from detector.schema.analysis import Box
 
 PixelBounds = tuple[int, int, int, int]  # left, top, right, bottom, px
 
-_BESIDE = 0.3  # an edge must extend beyond the face by this share of its size
-_INSIDE = 0.08  # edges are searched from this share of the face's size inside its box
+_EDGE_EXTENSION = 0.3  # an edge must extend beyond the face by this share of its size
+_EDGE_INSET = 0.08  # edges are searched from this share of the face's size inside its box
 _PLAIN, _PLAIN_SHARE = 8, 0.9  # levels from the colour of the ground; share of its pixels
 _STEP, _STEP_SHARE = 12, 0.5  # levels; share of the edge's length
-_LINES = 4  # px of plain ground, at least
-_SOFT = 3  # px of a step, at most
-_SPARED = 2  # px inside an edge that are left out as well, because compression blurs it
+_PLAIN_WIDTH = 4  # px of plain ground, at least
+_STEP_WIDTH = 3  # px of a step, at most
+_BLURRED_MARGIN = 2  # px inside an edge that are left out as well, because compression blurs it
 
 
 def bounds_of_photo(image: Image, box: Box, reach: float) -> PixelBounds:
@@ -40,8 +40,8 @@ def bounds_of_photo(image: Image, box: Box, reach: float) -> PixelBounds:
     left, top = max(0, x0 - limit), max(0, y0 - limit)
     grey = cv2.cvtColor(np.ascontiguousarray(image[top : y1 + limit, left : x1 + limit]), cv2.COLOR_RGB2GRAY)
     x0, x1, y0, y1 = x0 - left, x1 - left, y0 - top, y1 - top
-    beside_x, beside_y = round(_BESIDE * (x1 - x0)), round(_BESIDE * (y1 - y0))
-    inside = round(_INSIDE * min(x1 - x0, y1 - y0))
+    beside_x, beside_y = round(_EDGE_EXTENSION * (x1 - x0)), round(_EDGE_EXTENSION * (y1 - y0))
+    inside = round(_EDGE_INSET * min(x1 - x0, y1 - y0))
     rows = grey[max(0, y0 - beside_y) : y1 + beside_y]
     columns = grey[:, max(0, x0 - beside_x) : x1 + beside_x]
     # Search each edge from the face outwards.
@@ -50,21 +50,21 @@ def bounds_of_photo(image: Image, box: Box, reach: float) -> PixelBounds:
     at_left, at_right = _edge(rows[:, :before_x][:, ::-1].T), _edge(rows[:, after_x:].T)
     at_top, at_bottom = _edge(columns[:before_y][::-1]), _edge(columns[after_y:])
     return (
-        0 if at_left is None else left + before_x - at_left + _SPARED,
-        0 if at_top is None else top + before_y - at_top + _SPARED,
-        width if at_right is None else left + after_x + at_right - _SPARED,
-        height if at_bottom is None else top + after_y + at_bottom - _SPARED,
+        0 if at_left is None else left + before_x - at_left + _BLURRED_MARGIN,
+        0 if at_top is None else top + before_y - at_top + _BLURRED_MARGIN,
+        width if at_right is None else left + after_x + at_right - _BLURRED_MARGIN,
+        height if at_bottom is None else top + after_y + at_bottom - _BLURRED_MARGIN,
     )
 
 
 def _edge(lines: NDArray[np.uint8]) -> int | None:
     """Return the first of ``lines`` (n, m), grey and outwards, that is plain ground, if there is one."""
-    for first in range(1, len(lines) - _LINES + 1):
-        band = lines[first : first + _LINES].astype(np.int16)
+    for first in range(1, len(lines) - _PLAIN_WIDTH + 1):
+        band = lines[first : first + _PLAIN_WIDTH].astype(np.int16)
         colour = np.median(band)
         if (np.abs(band - colour) <= _PLAIN).mean() < _PLAIN_SHARE:
             continue
-        before = lines[max(0, first - _SOFT) : first].astype(np.int16)
+        before = lines[max(0, first - _STEP_WIDTH) : first].astype(np.int16)
         if (np.abs(before - colour) > _STEP).any(axis=0).mean() >= _STEP_SHARE:
             return first
     return None

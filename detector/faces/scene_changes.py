@@ -61,12 +61,16 @@ def _content_detector() -> ContentDetector:
 # dissolve the whole picture is a mixture of both scenes, which no movement or panning camera resembles. After
 # a dissolve, or any other complete change of scene, a track must look as it did before (docs/faces.md).
 _SPANS = 8, 16  # samples from one scene to the other
-_ANOTHER_SCENE = 0.7  # correlation of whole pictures below which scenes differ
-_MIXED = 0.06  # largest share of the pictures between that is no mixture of both
-_ALIKE = 0.75  # least correlation of a face before and after a dissolve, whose background changes too
-_ALTOGETHER = 0.4  # correlation of whole pictures below which the scene changed, however it came about
-_ALIKE_THEN = 0.55  # least correlation of a face after that, since it may have turned
-_LATELY = 4  # latest samples that are averaged, and least number of samples before them
+_SCENE_SIMILARITY = 0.7  # correlation of whole pictures below which scenes differ
+_LARGEST_UNMIXED = 0.06  # largest share of the pictures between that is no mixture of both
+_FACE_SIMILARITY = (
+    0.75  # least correlation of a face before and after a dissolve, whose background changes too
+)
+_ABRUPT_SCENE_SIMILARITY = (
+    0.4  # correlation of whole pictures below which the scene changed, however it came about
+)
+_ABRUPT_FACE_SIMILARITY = 0.55  # least correlation of a face after that, since it may have turned
+_AVERAGED = 4  # latest samples that are averaged, and least number of samples before them
 
 _Picture = NDArray[np.float32]  # (d,), from normalised_pixels: the product of two is their correlation
 
@@ -86,20 +90,22 @@ class SceneMemory:
         """Return the correlation with its past that a face now needs to stay in its track."""
         frames = np.array(self._frames)
         if any(_is_dissolve(frames[-span - 1 :]) for span in _SPANS if len(frames) > span):
-            return _ALIKE
-        return _ALIKE_THEN if float((frames @ frames[-1]).min()) < _ALTOGETHER else -1.0
+            return _FACE_SIMILARITY
+        return (
+            _ABRUPT_FACE_SIMILARITY if float((frames @ frames[-1]).min()) < _ABRUPT_SCENE_SIMILARITY else -1.0
+        )
 
 
 def _is_dissolve(frames: NDArray[np.float32]) -> bool:
     """Return whether ``frames`` (n, d) dissolve from one scene to another by mixtures of both."""
     first, last = frames[0], frames[-1]
     likeness = max(float(first @ last), -0.99)  # a picture and its negative would span no plane
-    if likeness >= _ANOTHER_SCENE:
+    if likeness >= _SCENE_SIMILARITY:
         return False
     between = frames[1:-1]
     on_first, on_last = between @ first, between @ last
     mixed = (on_first**2 + on_last**2 - 2 * likeness * on_first * on_last) / (1 - likeness**2)
-    return float(((between**2).sum(axis=1) - mixed).mean()) <= _MIXED * (1 - likeness)
+    return float(((between**2).sum(axis=1) - mixed).mean()) <= _LARGEST_UNMIXED * (1 - likeness)
 
 
 class Sighting(NamedTuple):
@@ -145,11 +151,11 @@ class TrackMemory:
         Reported once the likeness stops falling, when nothing of the first face is mixed into the second.
         """
         kept = list(self._kept)
-        if self._count + len(kept) < 2 * _LATELY or len(kept) <= _LATELY:
+        if self._count + len(kept) < 2 * _AVERAGED or len(kept) <= _AVERAGED:
             return None
         pictures = np.array([sighting.picture for sighting in kept])
-        before = _unit(self._before + pictures[:-_LATELY].sum(axis=0))
-        now = _unit(pictures[-_LATELY:].sum(axis=0))
+        before = _unit(self._before + pictures[:-_AVERAGED].sum(axis=0))
+        now = _unit(pictures[-_AVERAGED:].sum(axis=0))
         falling, self._likeness = self._likeness, float(before @ now)
         if self._likeness >= needed or self._likeness < falling:
             return None

@@ -14,8 +14,8 @@ from detector.fingerprint.match import COARSE
 
 MOST_FOUND = 40
 MOST_ALIKE = 200  # nearly identical ones: one picture may have been submitted a hundred times
-_NEARLY = 30  # bits of 256 by which pictures of one look differ
-_THOROUGH = 2  # looks whose parts and surroundings are searched as well
+_SAME_LOOK_BITS = 30  # bits of 256 by which pictures of one look differ
+_THOROUGH_LOOKS = 2  # looks whose parts and surroundings are searched as well
 _COARSE_BITS, _COARSE_BITS_OF_PARTS = 18, 16  # largest difference of a coarse code, of 64 bits
 _BITS = 84  # largest difference of a whole code, of 256 bits
 
@@ -56,7 +56,7 @@ def search_index(entries: Entries, fingerprint: Fingerprint) -> list[int]:
         near = bits <= _BITS
         for owner, count in zip(entries.owners[hits[near]].tolist(), bits[near].tolist(), strict=True):
             nearest[owner] = min(nearest[owner], count)
-    nearly = sum(count <= _NEARLY for count in nearest.values())
+    nearly = sum(count <= _SAME_LOOK_BITS for count in nearest.values())
     most = max(MOST_FOUND, min(nearly, MOST_ALIKE))
     return sorted(nearest, key=lambda owner: nearest[owner])[:most]
 
@@ -66,7 +66,7 @@ def _searched_codes(fingerprint: Fingerprint) -> Iterator[tuple[Codes, int]]:
     looks = fingerprint.looks
     if not len(looks):
         return
-    some = looks[np.linspace(0, len(looks) - 1, min(_THOROUGH, len(looks))).round().astype(int)]
+    some = looks[np.linspace(0, len(looks) - 1, min(_THOROUGH_LOOKS, len(looks))).round().astype(int)]
     yield from _both_ways(fingerprint.codes[looks], _COARSE_BITS)
     for part in COARSE[1:]:
         yield from _both_ways(compute_codes(fingerprint.pictures[some], part), _COARSE_BITS_OF_PARTS)

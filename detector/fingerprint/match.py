@@ -26,7 +26,7 @@ from detector.schema.base import Seconds, Value
 
 Share = Annotated[float, Field(ge=0, le=1)]
 ABOUT_ALL = 0.95  # share of an exhibit's time from which it counts as all of it
-_MOST = 0.8
+_MOST_SHARE = 0.8
 _PICTURE = 0.51  # seconds of one picture of a fingerprint, including the rounding of shares
 Size = tuple[int, int]  # width and height of the pictures, px
 Place = Literal["top", "bottom", "part"]
@@ -88,7 +88,7 @@ class Match(Value):
     @property
     def of_most(self) -> bool:
         """Whether most of each is in the other; the rest may be other footage, or cut off."""
-        return min(self.share, self.other_share) >= _MOST
+        return min(self.share, self.other_share) >= _MOST_SHARE
 
     @property
     def all_found(self) -> bool:
@@ -125,10 +125,10 @@ class Match(Value):
 
 _PAIRS = 24  # of compared pictures
 _GRID = 24  # points both ways
-_LEVELS = 14.0  # least mean difference of a point that counts
-_TIMES = 4.0  # least ratio to the difference of most points
-_BAND = 5  # rows of the grid in which captions are
-_LEAST = 0.03  # least share of differing points for a place to be reported
+_LEAST_DIFFERENCE = 14.0  # least mean difference of a point that counts
+_LEAST_RATIO = 4.0  # least ratio to the difference of most points
+_CAPTION_ROWS = 5  # rows of the grid in which captions are
+_LEAST_AREA = 0.03  # least share of differing points for a place to be reported
 
 
 def locate_difference(
@@ -148,9 +148,9 @@ def locate_difference(
     if mirrored:
         mine = mine[:, :, ::-1]
     differing = _differing_points(mine, _sample(other[chosen[:, 1]], windows[1]))
-    if differing.mean() < _LEAST:
+    if differing.mean() < _LEAST_AREA:
         return None
-    below, above = differing[-_BAND:].sum(), differing[:_BAND].sum()
+    below, above = differing[-_CAPTION_ROWS:].sum(), differing[:_CAPTION_ROWS].sum()
     most = 0.7 * differing.sum()
     if below >= most:
         return "bottom"
@@ -181,7 +181,7 @@ def _differing_points(mine: NDArray[np.float64], its: NDArray[np.float64]) -> ND
     around = np.pad(matched, ((0, 0), (1, 1), (1, 1)), mode="edge")
     shifted = [around[:, y : y + _GRID, x : x + _GRID] for y in range(3) for x in range(3)]
     rest = np.min([np.abs(mine - points) for points in shifted], axis=0).mean(axis=0)
-    return np.asarray(rest > max(_LEVELS, _TIMES * float(np.median(rest))))
+    return np.asarray(rest > max(_LEAST_DIFFERENCE, _LEAST_RATIO * float(np.median(rest))))
 
 
 Key = TypeVar("Key")

@@ -65,7 +65,7 @@ def _encoded() -> NDArray[np.uint8]:
 
 _GREYS = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _SPACES = {"RGB ": "RGB", "RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-_SAME = 2  # levels; ICC profiles for sRGB differ in how they round its curve
+_PROFILE_TOLERANCE = 2  # levels; ICC profiles for sRGB differ in how they round its curve
 _PROBES = 17  # values of each channel that are tried
 _ROWS = 256  # converted at once, to bound memory
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -86,8 +86,8 @@ _PRIMARIES: dict[int, Chromaticities] = {
 _AS_SRGB = frozenset({1, 2, 6, 13, 14, 15})
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 # As in libpng, a gAMA within 5 % of 1 / 2.2 stands for sRGB's curve.
-_USUAL, _NEAR = 2.2, 0.05
-_STEEPEST = 100.0
+_USUAL_GAMMA, _GAMMA_TOLERANCE = 2.2, 0.05
+_LARGEST_GAMMA = 100.0
 # ICC.1:2022, annex E: adaptation of a white point to that of the connection space.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([0.9642, 1.0, 0.8249])
@@ -98,7 +98,7 @@ _CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # IEC 61966-2-1
 class ToSrgb:
     """The conversion of a photo's colours to sRGB; none if they are sRGB already."""
 
-    said: Literal["converted", "unusable"] | None = None
+    description: Literal["converted", "unusable"] | None = None
     """The published statement; ``unusable`` if the file states its colours in a way that makes no sense."""
     as_browsers: bool = True
     """Whether every browser shows the same colours."""
@@ -182,9 +182,9 @@ def _by_gamma(gamma: float, chromaticities: object) -> ToSrgb:
     stated = cast(Chromaticities, chromaticities) if isinstance(chromaticities, tuple) else _SRGB
     if len(stated) != len(_SRGB):
         return _UNUSABLE
-    if abs(gamma * _USUAL - 1) < _NEAR and np.allclose(stated, _SRGB, atol=0.005):
+    if abs(gamma * _USUAL_GAMMA - 1) < _GAMMA_TOLERANCE and np.allclose(stated, _SRGB, atol=0.005):
         return ToSrgb()
-    if not 1 / _STEEPEST < gamma < _STEEPEST:
+    if not 1 / _LARGEST_GAMMA < gamma < _LARGEST_GAMMA:
         return _UNUSABLE
     try:
         return _by_profile(_profile(stated, 1 / gamma), "RGB")
@@ -220,7 +220,7 @@ def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:
         greys = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
         probes = expected = np.concatenate([probes, greys], axis=1)
     converted = np.asarray(transform.apply(PIL.Image.fromarray(probes)))
-    return int(np.abs(converted.astype(int) - expected).max()) <= _SAME
+    return int(np.abs(converted.astype(int) - expected).max()) <= _PROFILE_TOLERANCE
 
 
 def _profile(chromaticities: Chromaticities, gamma: float | None) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from detector.media.stream.decoder import WHOLE_DURATION, FrameDecoder
 from detector.schema.analysis import MediaKind
 
-_FEW = 2  # frames
+_TOLERATED_FRAMES = 2  # frames
 # Seconds. Containers round, and differ in how they count the duration of the last frame.
-_SLACK = 0.5
+_TOLERATED_SECONDS = 0.5
 
 
 def missing_seconds(reader: FrameDecoder) -> float:
@@ -19,9 +19,9 @@ def missing_seconds(reader: FrameDecoder) -> float:
     if reader.kind is MediaKind.IMAGE:
         return 0.0
     expected, picture = reader.expected_duration, float(reader.duration) + seconds_lost_at_end(reader)
-    slack, rate = _SLACK, reader.stream.average_rate
+    slack, rate = _TOLERATED_SECONDS, reader.stream.average_rate
     if reader.states_whole_duration:
-        if reader.tally.others_end > expected - _SLACK:
+        if reader.tally.others_end > expected - _TOLERATED_SECONDS:
             return 0.0
         expected -= _before_first_frame(reader)
     else:
@@ -40,7 +40,7 @@ def seconds_after_last_frame(reader: FrameDecoder) -> float:
     if stated is None or not reader.expected_duration or reader.container_format == "avi":
         return 0.0  # FFmpeg estimates the duration of an AVI from the file size
     after = stated - _before_first_frame(reader) - float(reader.duration) - seconds_lost_at_end(reader)
-    return after if after > _SLACK else 0.0
+    return after if after > _TOLERATED_SECONDS else 0.0
 
 
 def seconds_before_first_frame(reader: FrameDecoder) -> float:
@@ -62,9 +62,9 @@ def seconds_lost_at_start(reader: FrameDecoder) -> float:
     """
     lost, rate = _undecoded_at_start(reader), reader.stream.average_rate
     # An open group of pictures lacks a few frames at a cut, by design of its encoder.
-    slack = _SLACK
+    slack = _TOLERATED_SECONDS
     if reader.tally.packets.begins_with_key is False and rate:
-        slack = (_FEW + 0.5) / float(rate)
+        slack = (_TOLERATED_FRAMES + 0.5) / float(rate)
     return lost if lost > slack else 0.0
 
 
@@ -79,14 +79,14 @@ def seconds_lost_at_end(reader: FrameDecoder) -> float:
     if reader.container_format == "avi" or not (reader.tally.undecodable or _promised_and_gone(reader)):
         return 0.0
     lost = float((packets - end) * reader.time_base)
-    return lost if lost > (_FEW + 0.5) / float(rate) else 0.0
+    return lost if lost > (_TOLERATED_FRAMES + 0.5) / float(rate) else 0.0
 
 
 def _undecoded_at_start(reader: FrameDecoder) -> float:
     first = reader.tally.first_pts
     if first is None or reader.kind is MediaKind.IMAGE or reader.container_format == "avi":
         return 0.0  # AVI has no times of its own
-    return float(reader.tally.packets.before(first)[1] * reader.time_base)
+    return float(reader.tally.packets.count_before(first)[1] * reader.time_base)
 
 
 def lost_frames(reader: FrameDecoder) -> int:
@@ -98,17 +98,19 @@ def lost_frames(reader: FrameDecoder) -> int:
         return lost
     if not seconds_lost_at_start(reader):
         return 0
-    return max(0, reader.tally.packets.before(reader.tally.first_pts or 0)[0] - reader.tally.undecodable)
+    return max(
+        0, reader.tally.packets.count_before(reader.tally.first_pts or 0)[0] - reader.tally.undecodable
+    )
 
 
 def _promised_and_gone(reader: FrameDecoder) -> int:
     """Return the missing frames of a container whose table counts frames; a few do not matter."""
     tally = reader.tally
-    few = float(_FEW)
+    few = float(_TOLERATED_FRAMES)
     if reader.container_format == "avi":
         promised = reader.stream.frames
         # Programs pad with empty frames if sound and picture differ in length.
-        few = max(few, _SLACK * float(reader.stream.average_rate or 0))
+        few = max(few, _TOLERATED_SECONDS * float(reader.stream.average_rate or 0))
     elif reader.container_format.startswith("mov") and reader.kind is MediaKind.VIDEO:
         promised = len(reader.stream.index_entries)  # after edit lists
     elif reader.container_format == "gif" and reader.kind is MediaKind.VIDEO:

@@ -180,7 +180,7 @@ class PillowReader(MediaReader):
                 yield frame
         except _DAMAGE:
             tally.undecodable += 1
-            tally.packets.failed(time, "a picture the decoder refused")
+            tally.packets.add_failure(time, "a picture the decoder refused")
 
     def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
         return self._plain(frame, width, height)  # _raw has converted the colours already

@@ -231,7 +231,7 @@ class MediaReader(UprightPictures):
             current = _Decoded(frame, pts, tally.frames - 1)
             interval = int(self._time(pts) * rate)
             passed = None
-            if tally.damage.rests:
+            if tally.damage.spoilt:
                 tally.not_sampled += interval > max(last_interval, spoilt_interval)
                 spoilt_interval = interval
             elif interval > last_interval:
@@ -252,7 +252,7 @@ class MediaReader(UprightPictures):
         damage = self.tally.damage
         while waiting and damage.is_known(waiting[0].pts):
             decoded = waiting.popleft()
-            if damage.rests_at(decoded.pts):
+            if damage.is_spoilt_at(decoded.pts):
                 self.tally.not_sampled += 1
             else:
                 yield decoded

@@ -81,8 +81,8 @@ def _first_four(texts: Iterable[str]) -> str:
 
 
 # Clocks are set by hand and time zones forgotten, so a smaller difference is no disagreement.
-_SAME_TIME = timedelta(hours=26)
-_AHEAD = timedelta(hours=26)
+_TIME_TOLERANCE = timedelta(hours=26)
+_FUTURE_TOLERANCE = timedelta(hours=26)
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 IN_THE_FUTURE = N_("time in the future")
 _CREATIONS_DISAGREE = N_("creation times disagree")
@@ -97,7 +97,7 @@ def clock_anomalies(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomal
     """Yield the anomalies of the times in a file that is analysed at ``now``."""
     dated = [(time, timestamps.parse(time.utc)) for time in times if time.utc]
     yield from _impossible(dated, now)
-    sane = [(time, moment) for time, moment in dated if _OLDEST <= moment <= now + _AHEAD]
+    sane = [(time, moment) for time, moment in dated if _OLDEST <= moment <= now + _FUTURE_TOLERANCE]
     made = [(time, moment) for time, moment in sane if "modif" not in time.name.lower()]
     modified = [(time, moment) for time, moment in sane if "modif" in time.name.lower()]
     if made:
@@ -116,7 +116,7 @@ def clock_anomalies(times: tuple[Moment, ...], now: datetime) -> Iterator[Anomal
 
 
 def _impossible(dated: Sequence[_Dated], now: datetime) -> Iterator[Anomaly]:
-    if ahead := [time for time, moment in dated if moment > now + _AHEAD]:
+    if ahead := [time for time, moment in dated if moment > now + _FUTURE_TOLERANCE]:
         yield Anomaly(
             kind=IN_THE_FUTURE,
             observation=N_("Written times lie after the analysis: %(moments)s.")
@@ -135,7 +135,7 @@ def _impossible(dated: Sequence[_Dated], now: datetime) -> Iterator[Anomaly]:
 
 def _made_on_different_days(made: Sequence[_Dated]) -> Iterator[Anomaly]:
     first, last = min(made, key=lambda e: e[1]), max(made, key=lambda e: e[1])
-    if last[1] - first[1] > _SAME_TIME:
+    if last[1] - first[1] > _TIME_TOLERANCE:
         yield Anomaly(
             kind=_CREATIONS_DISAGREE,
             observation=N_("Written times of creation are %(span)s apart: %(moments)s.")
@@ -154,7 +154,7 @@ def _file_and_streams(made: Sequence[_Dated]) -> Iterator[Anomaly]:
     parts = [m for time, m in made if time.place != "file"]
     if files and parts and len(places) > 1:
         apart = min(abs(a - b) for a in files for b in parts)
-        if timedelta(seconds=60) < apart <= _SAME_TIME:
+        if timedelta(seconds=60) < apart <= _TIME_TOLERANCE:
             yield Anomaly(
                 kind=_FILE_AND_STREAM,
                 observation=N_("The time of the file and those of its streams differ by %(span)s.")
@@ -169,7 +169,7 @@ def _file_and_streams(made: Sequence[_Dated]) -> Iterator[Anomaly]:
 
 def _changed_later(made: Sequence[_Dated], modified: Sequence[_Dated]) -> Iterator[Anomaly]:
     later = max(moment for _, moment in modified) - min(moment for _, moment in made)
-    if later > _SAME_TIME:
+    if later > _TIME_TOLERANCE:
         yield Anomaly(
             kind=_CHANGED_LATER,
             observation=N_("The file says it was changed %(span)s after it was made.")
@@ -197,7 +197,7 @@ def _span(length: timedelta) -> str:
 
 
 # Thumbnail and picture differ below this correlation, as measured in docs/exhibit.md.
-_UNLIKE = 0.9
+_LEAST_CORRELATION = 0.9
 _WITH_MAIN = frozenset({"HEIF", "AVIF"})  # formats in which any picture may be the primary item
 
 
@@ -213,7 +213,7 @@ def photo_anomalies(details: Details) -> Iterator[Anomaly]:
 
 def _thumbnail(photo: Photo) -> Iterator[Anomaly]:
     thumb = photo.thumbnail
-    if thumb is not None and thumb.correlation is not None and thumb.correlation < _UNLIKE:
+    if thumb is not None and thumb.correlation is not None and thumb.correlation < _LEAST_CORRELATION:
         yield Anomaly(
             kind=N_("thumbnail differs"),
             observation=N_(

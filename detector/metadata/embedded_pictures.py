@@ -23,9 +23,9 @@ MOST_DIFFERENCE = 0.35  # of one part
 _LONGEST_SIDE = 1024
 _SMALL = 48  # px of a side when both are compared as a whole
 _CELLS, _CELL = 8, 12  # cells a side, and px of a cell, when parts are compared
-_FEWEST = 24  # px of a crop's shorter side in the thumbnail
+_LEAST_CROP = 24  # px of a crop's shorter side in the thumbnail
 _SCALES = np.geomspace(0.97, 0.3, 40)  # side of a crop relative to the thumbnail
-_SEARCHED = 160  # px of the thumbnail's longer side when a crop is searched for
+_SEARCH_SIDE = 160  # px of the thumbnail's longer side when a crop is searched for
 
 Grey = NDArray[np.float32]
 
@@ -81,13 +81,13 @@ def greatest_difference(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> flo
 def share_shown(thumb: PIL.Image.Image, picture: PIL.Image.Image) -> float | None:
     """Return the share of the thumbnail's area of which the picture is a crop; None if it is no crop."""
     thumb = thumb.copy()
-    thumb.thumbnail((_SEARCHED, _SEARCHED))
+    thumb.thumbnail((_SEARCH_SIDE, _SEARCH_SIDE))
     whole = np.asarray(thumb, np.float32)
     best, share = LEAST_LIKENESS, None
     for scale in _SCALES:
         side = min(scale * thumb.width / picture.width, scale * thumb.height / picture.height)
         size = round(picture.width * side), round(picture.height * side)
-        if min(size) < _FEWEST:
+        if min(size) < _LEAST_CROP:
             break
         part = np.asarray(picture.resize(size, PIL.Image.Resampling.BOX), np.float32)
         if part.std() <= 1:
@@ -125,7 +125,7 @@ def _correlation(a: Grey, b: Grey) -> float:
 
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA  # ISO/IEC 10918-1, table B.1
-_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
+_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 # The next marker that is neither a stuffed byte nor a restart of the scan.
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
 # ISO/IEC 14496-12: size of the box, its type, and a brand.
@@ -213,7 +213,7 @@ def _end_of_jpeg(data: mmap.mmap, at: int) -> int | None:
         if kind == _END:
             return place if anywhere else None
         anywhere |= kind == _SCAN
-        if kind not in _ALONE:  # skip the contents of the segment, which may look like markers
+        if kind not in _BARE_MARKERS:  # skip the contents of the segment, which may look like markers
             place += int.from_bytes(data[place : place + 2], "big")
     return None
 

@@ -48,8 +48,11 @@ _TIME = re.compile(
 )
 # Animations have photo tags, which FFmpeg does not report, and no frame rate, which it makes up.
 _ANIMATIONS = frozenset({"webp_pipe", "gif"})
-_IN_ORDER = frozenset({"mpegts", "flv"})  # containers that are read from start to end
-_REST, _REST_SECONDS = 0.05, 1.0  # least unread share of a file, and the seconds of pictures it could hold
+_SEQUENTIAL = frozenset({"mpegts", "flv"})  # containers that are read from start to end
+_UNREAD_SHARE, _UNREAD_SECONDS = (
+    0.05,
+    1.0,
+)  # least unread share of a file, and the seconds of pictures it could hold
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
@@ -122,9 +125,9 @@ def _ends_at(reader: MediaReader, path: Path) -> float | None:
     Streams that begin within a file, because another was appended, are not read.
     """
     size, end = path.stat().st_size, reader.tally.packets.end_in_file
-    if reader.container_format not in _IN_ORDER or not 0 < end < (1 - _REST) * size:
+    if reader.container_format not in _SEQUENTIAL or not 0 < end < (1 - _UNREAD_SHARE) * size:
         return None
-    return end / size if float(reader.duration) * (size - end) / end > _REST_SECONDS else None
+    return end / size if float(reader.duration) * (size - end) / end > _UNREAD_SECONDS else None
 
 
 def _picture(
@@ -242,7 +245,7 @@ def add_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media, 
     collected = collect_facts(reader, path)
     details = collected.details
     if details.photo is not None:
-        photo = details.photo.model_copy(update={"colours": reader.to_srgb.said})
+        photo = details.photo.model_copy(update={"colours": reader.to_srgb.description})
         details = details.model_copy(update={"photo": photo})
     with path.open("rb") as file:
         credentials, claims = read_store(file, reader.container_format)

@@ -15,7 +15,7 @@ from detector.schema.model import Model, OnnxNetwork, Platt, Range, Rate, Second
 # A name is part of file names and URLs, so it must not lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 # Endings of names of figures that another calibration of the same scores would change.
-_OF_CALIBRATION = ("expected calibration error", "Brier score", "accuracy at 0.5")
+_CALIBRATION_FIGURES = ("expected calibration error", "Brier score", "accuracy at 0.5")
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -225,7 +225,7 @@ class Card(Value):
         crops = {
             name: value
             for name, value in self.figures.items()
-            if " crops" in name and not (second.crops and name.endswith(_OF_CALIBRATION))
+            if " crops" in name and not (second.crops and name.endswith(_CALIBRATION_FIGURES))
         }
         of_crops = second if any(rate.unit == "crops" for rate in second.rates) else self
         update = {

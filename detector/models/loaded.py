@@ -75,7 +75,7 @@ class LoadedModel:
     """Name of the weights file if it is not in ``models/`` under the card's name."""
 
     @property
-    def told(self) -> str:
+    def command_name(self) -> str:
         """The name for commands: that of the model, or of its file as if in the current folder."""
         return self.file or self.card.name
 

@@ -34,7 +34,7 @@ class FramingNetwork(Network):
         by_reading = logits.view(-1, READINGS, QUESTIONS)
         return by_reading[torch.arange(len(reading), device=reading.device), reading]
 
-    def normalised(self, crops: Tensor) -> Tensor:
+    def normalise(self, crops: Tensor) -> Tensor:
         """Convert uint8 (n, h, w, 3) to the network's input."""
         x = crops.permute(0, 3, 1, 2).float().div_(255)
         return (x - torch.tensor(self.mean).view(1, 3, 1, 1)) / torch.tensor(self.std).view(1, 3, 1, 1)
@@ -101,13 +101,13 @@ class ViTSmall14(FramingNetwork):
         )
         self.backbone.load_state_dict(state)
 
-    def embedded(self, crops: Tensor) -> Tensor:
+    def embed(self, crops: Tensor) -> Tensor:
         """Map crops to tokens (n, 1 + patches, width), the class token first."""
         net = self.backbone
         tokens: Tensor = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
         return tokens
 
-    def tapped(self, tokens: Tensor, blocks: range) -> tuple[Tensor, list[Tensor]]:
+    def collect_taps(self, tokens: Tensor, blocks: range) -> tuple[Tensor, list[Tensor]]:
         """Pass ``tokens`` through ``blocks``; return the tokens, and those after each tap."""
         net, taps = self.backbone, []
         for block in blocks:
@@ -116,32 +116,32 @@ class ViTSmall14(FramingNetwork):
                 taps.append(net.norm(tokens) if block + 1 == self.shape.depth else tokens)
         return tokens, taps
 
-    def through(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
+    def run_blocks(self, tokens: Tensor, blocks: range) -> tuple[Tensor, Tensor]:
         """Pass ``tokens`` through ``blocks``; return the tokens, and the pooled features of these taps."""
-        tokens, taps = self.tapped(tokens, blocks)
+        tokens, taps = self.collect_taps(tokens, blocks)
         return tokens, pool_tokens(taps) if taps else tokens[:, 0, :0]
 
     def features(self, crops: Tensor) -> Tensor:
         """Map crops to features (n, 3 · taps · width), not standardised."""
-        return pool_tokens(self.all_taps(crops))
+        return pool_tokens(self.collect_all_taps(crops))
 
-    def all_taps(self, crops: Tensor) -> list[Tensor]:
+    def collect_all_taps(self, crops: Tensor) -> list[Tensor]:
         """Map crops to the tokens (n, 1 + patches, width) after each tap."""
-        return self.tapped(self.embedded(crops), range(self.shape.depth))[1]
+        return self.collect_taps(self.embed(crops), range(self.shape.depth))[1]
 
     @property
     def cam_layers(self) -> tuple[nn.Module, ...]:
         """The first norms of the last four blocks, which average out random effects of a single block."""
         return tuple(block.norm1 for block in self.backbone.blocks[-4:])
 
-    def judged(self, features: Tensor) -> Tensor:
+    def classify(self, features: Tensor) -> Tensor:
         """Map features to logits (n, readings · questions)."""
         standardised = ((features - self.centre) / self.spread).clamp(-CLIPPED, CLIPPED)
         logits: Tensor = self.judge(self.dropout(standardised))
         return logits
 
     def forward(self, crops: Tensor) -> Tensor:
-        return self.judged(self.features(crops))
+        return self.classify(self.features(crops))
 
 
 def pool_tokens(taps: Sequence[Tensor]) -> Tensor:
@@ -194,17 +194,17 @@ class ViTSmall14PatchHeads(ViTSmall14):
         """Join the tokens of each tap to patch features (n, patches, taps · width), not standardised."""
         return torch.cat([tokens[:, 1:] for tokens in taps], dim=2)
 
-    def standardised_patches(self, patches: Tensor) -> Tensor:
+    def standardise_patches(self, patches: Tensor) -> Tensor:
         """Standardise patch features."""
         return ((patches - self.patch_centre) / self.patch_spread).clamp(-CLIPPED, CLIPPED)
 
     def patch_units(self, patches: Tensor) -> Tensor:
         """Map patch features to the perceptron's units (n, patches, HIDDEN)."""
-        units: Tensor = functional.gelu(self.patch_hidden(self.standardised_patches(patches)))
+        units: Tensor = functional.gelu(self.patch_hidden(self.standardise_patches(patches)))
         return units
 
     def forward(self, crops: Tensor) -> Tensor:
-        taps = self.all_taps(crops)
+        taps = self.collect_all_taps(crops)
         # The last layer is linear, so it may be applied to the mean of its inputs.
         of_patches: Tensor = self.patch_judge(self.patch_units(self.patches(taps)).mean(dim=1))
-        return self.judged(pool_tokens(taps)) + of_patches
+        return self.classify(pool_tokens(taps)) + of_patches

@@ -41,7 +41,7 @@ from detector.sandbox.monitor import (
 )
 
 _PREFIX = ".reelproof-"  # followed by namespace, id and start time of the process that made the folder
-_FORGOTTEN = 24 * 3600  # seconds without a change after which a process elsewhere is taken to be gone
+_ABANDONED_SECONDS = 24 * 3600  # seconds without a change after which a process elsewhere is taken to be gone
 
 
 def folder_of_this_process(scratch: Path | None) -> Path:
@@ -88,7 +88,10 @@ def _started(number: int | str) -> str:
 
 def _is_forgotten(folder: Path) -> bool:
     try:
-        return time.time() - max(path.stat().st_mtime for path in (folder, *folder.iterdir())) > _FORGOTTEN
+        return (
+            time.time() - max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+            > _ABANDONED_SECONDS
+        )
     except OSError:  # it is being removed
         return False
 

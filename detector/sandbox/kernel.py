@@ -53,14 +53,14 @@ class AllowedPaths:
 # Landlock: system calls, flag for the version, types of rules, and the right to connect to a port.
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _VERSION = 1
-_BENEATH, _PORT = 1, 2
+_RULE_PATH, _RULE_PORT = 1, 2
 _CONNECT = 2
 _EXECUTE, _WRITE, _READ, _READ_DIR = 1, 2, 4, 8
 _TRUNCATE, _IOCTL = 1 << 14, 1 << 15
 _READING = _READ | _READ_DIR
 # Never create links, sockets, pipes or devices, which a reader of the result would follow.
 _NEVER_WRITTEN = _EXECUTE | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12
-_OF_FILES = _EXECUTE | _WRITE | _READ | _TRUNCATE | _IOCTL
+_FILE_RIGHTS = _EXECUTE | _WRITE | _READ | _TRUNCATE | _IOCTL
 # All file rights by version: REFER came with 2, TRUNCATE with 3, IOCTL_DEV with 5.
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP = {4: 3}  # bind and connect
@@ -94,7 +94,7 @@ def refuse_files(readable: Iterable[Path], writable: Iterable[Path], ports: Iter
         for path in writable:
             _allow(rules, path, handled & ~_NEVER_WRITTEN)
         for port in ports if tcp else ():
-            _libc().syscall(_ADD, rules, _PORT, struct.pack("=QQ", _CONNECT, port), 0)
+            _libc().syscall(_ADD, rules, _RULE_PORT, struct.pack("=QQ", _CONNECT, port), 0)
         return bool(_libc().syscall(_RESTRICT, rules, 0) == 0)
     finally:
         os.close(rules)
@@ -107,8 +107,8 @@ def _allow(rules: int, path: Path, rights: int) -> None:
         return
     try:
         if not stat.S_ISDIR(os.fstat(place).st_mode):
-            rights &= _OF_FILES
-        _libc().syscall(_ADD, rules, _BENEATH, struct.pack("=Qi", rights, place), 0)
+            rights &= _FILE_RIGHTS
+        _libc().syscall(_ADD, rules, _RULE_PATH, struct.pack("=Qi", rights, place), 0)
     finally:
         os.close(place)
 
@@ -133,7 +133,7 @@ _COMMIT = ("HEAD", "packed-refs", "refs")  # in .git, to record the commit in re
 _FILES = ("templates", "static", "translations", "models", "requirements.txt")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/var/cache/fontconfig")
 _SETTINGS = ("fonts", "ld.so.cache", "localtime", "mime.types", "nsswitch.conf", "passwd", "group")
-_OF_NETWORK = tuple(Path("/etc", name) for name in ("hosts", "resolv.conf", "gai.conf", "services", "ssl"))
+_NETWORK_FILES = tuple(Path("/etc", name) for name in ("hosts", "resolv.conf", "gai.conf", "services", "ssl"))
 _FONTS = (".fonts", ".local/share/fonts", ".cache/fontconfig", ".config/fontconfig")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 
@@ -162,7 +162,7 @@ def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: boo
     _limit(limits)
     _drop_capabilities(libc)
     writable = (*places.writable, scratch, *map(Path, _DEVICES), *Path("/dev").glob("nvidia*"))
-    readable = (*_program(), *places.readable, *(_OF_NETWORK if places.ports else ()))
+    readable = (*_program(), *places.readable, *(_NETWORK_FILES if places.ports else ()))
     fenced = refuse_files(readable, writable, places.ports)
     filtered = seccomp.refuse_calls(network=bool(places.ports))
     return Capabilities(alone and not places.ports, filtered, landlock_version() if fenced else 0)

@@ -22,16 +22,16 @@ _WRITTEN_INTERVAL = 1.0  # seconds between two checks of how much was written
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 26  # bytes; a longer message is an attack on this process's memory
 # Share of the memory limit; a process that crashes this close to it most likely reached it.
-_CLOSE = 0.9
-_OF_TORCH = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
+_NEAR_LIMIT = 0.9
+_TORCH_MEMORY_ERRORS = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
 
 
 class LimitError(ReelproofError):
     """A confined process exceeded a limit; ``remedy`` says what to do about it."""
 
-    def __init__(self, error: str, remedy: str, *, of_time: bool = False) -> None:
+    def __init__(self, error: str, remedy: str, *, is_time_limit: bool = False) -> None:
         super().__init__(f"{error} {remedy}")
-        self.error, self.remedy, self.of_time = error, remedy, of_time
+        self.error, self.remedy, self.is_time_limit = error, remedy, is_time_limit
 
 
 class CrashError(ReelproofError):
@@ -88,7 +88,7 @@ def too_long(limits: Limits) -> LimitError:
         else N_("The analysis took longer than the %(wall)s seconds allowed.")
         % {"wall": f"{limits.wall:,g}"},
         N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
-        of_time=True,
+        is_time_limit=True,
     )
 
 
@@ -139,9 +139,9 @@ class Monitor:
                 return too_much_written(self.limits)
             if number in signals.EXTERNAL_SIGNALS:
                 return KilledError()
-            if self._data < _CLOSE * self.limits.memory:
+            if self._data < _NEAR_LIMIT * self.limits.memory:
                 return CrashError(number)
-        if status and self._data >= _CLOSE * self.limits.memory:
+        if status and self._data >= _NEAR_LIMIT * self.limits.memory:
             return too_much_memory(self.limits)
         return CrashError() if status else None
 
@@ -202,4 +202,4 @@ def is_out_of_memory(problem: BaseException) -> bool:
     if isinstance(problem, ImportError) and "failed to map segment" in str(problem):  # dynamic loader
         return True
     # Torch raises RuntimeError for everything.
-    return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _OF_TORCH)
+    return isinstance(problem, RuntimeError) and any(words in str(problem) for words in _TORCH_MEMORY_ERRORS)

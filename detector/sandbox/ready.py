@@ -14,8 +14,10 @@ from detector.progress import Progress
 from detector.sandbox.confined_process import Sandbox, folder_of_this_process
 from detector.sandbox.kernel import AllowedPaths, Limits
 
-_QUIET = 1.0  # seconds without a job before it prepares; while jobs are waiting, it would only be in the way
-_LONGER = 5.0  # seconds before longer preparations, for which a job would have to wait
+_QUIET_SECONDS = (
+    1.0  # seconds without a job before it prepares; while jobs are waiting, it would only be in the way
+)
+_LONG_QUIET_SECONDS = 5.0  # seconds before longer preparations, for which a job would have to wait
 _GIVEN, _RESULT = "given", "result"
 
 
@@ -103,9 +105,9 @@ def _wait_and_work(
     report: Progress,
 ) -> tuple[bool, Any]:
     report("getting ready", 0.0)  # Landlock rules must be in force before the folder is renamed
-    _wait_for_job(reader, min(_QUIET, patience))
+    _wait_for_job(reader, min(_QUIET_SECONDS, patience))
     prepared = prepare(*given)
-    if not _wait_for_job(reader, min(_LONGER, patience)):
+    if not _wait_for_job(reader, min(_LONG_QUIET_SECONDS, patience)):
         prepare_more(prepared)
         if not _wait_for_job(reader, patience):
             return False, None

@@ -69,9 +69,9 @@ REFUSED_CALLS: dict[str, dict[str, tuple[int | None, int | None]]] = {
     },
 }  # fmt: skip
 _CLONE, _CLONE3 = (56, 220), (435, 435)
-_TO_ITSELF = ((62, 129), (234, 131))  # kill, tgkill: only with its own id as the first argument
+_SIGNAL_CALLS = ((62, 129), (234, 131))  # kill, tgkill: only with its own id as the first argument
 # prlimit64, sched_setparam, sched_setscheduler, sched_setattr: only for itself, given by its id or 0.
-_OF_ITSELF = ((302, 261), (142, 118), (144, 119), (314, 274))
+_SELF_CALLS = ((302, 261), (142, 118), (144, 119), (314, 274))
 
 # If the network is allowed: IPv4 and IPv6 with TCP and UDP. Landlock does not restrict the ports of other
 # protocols, such as Multipath TCP, nor of connections opened by sending.
@@ -145,7 +145,7 @@ def _threads_alone(column: int, refuse: int) -> list[bytes]:
 def _itself_alone(column: int, refuse: int) -> list[bytes]:
     """Allow calls about a process only for this one, which some of them also identify by 0."""
     steps = []
-    for numbers in _TO_ITSELF:
+    for numbers in _SIGNAL_CALLS:
         steps += [
             _step(_EQUAL, numbers[column], 0, 4),
             _step(_LOAD, _FIRST_ARGUMENT),
@@ -153,7 +153,7 @@ def _itself_alone(column: int, refuse: int) -> list[bytes]:
             _step(_RETURN, _ALLOW),
             _step(_RETURN, refuse),
         ]
-    for numbers in _OF_ITSELF:
+    for numbers in _SELF_CALLS:
         steps += [
             _step(_EQUAL, numbers[column], 0, 5),
             _step(_LOAD, _FIRST_ARGUMENT),

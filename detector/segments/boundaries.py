@@ -60,7 +60,7 @@ def refine_boundaries(
     gaps: dict[_Pair, list[_Gap]] = defaultdict(list)
     for gap in _gaps(detections, first_pass.times, found, reach):
         first, last = detections.rows["pts"][[gap.before, gap.after]].tolist()
-        if not reader.tally.damage.rests_between(first, last):
+        if not reader.tally.damage.is_spoilt_between(first, last):
             gaps[first, last].append(gap)
     if not gaps:
         return detections

@@ -137,7 +137,7 @@ def _trained(
     for step in range(steps):
         of = np.sort(order[step * training.pairs : (step + 1) * training.pairs])
         rows = np.stack([2 * of, 2 * of + 1], axis=1).reshape(-1)
-        read = network.standardised_patches(torch.from_numpy(patches[rows]).float())
+        read = network.standardise_patches(torch.from_numpy(patches[rows]).float())
         read = functional.dropout(read, training.dropped[0])
         units = functional.dropout(functional.gelu(hidden(read)), training.dropped[1])
         loss = _loss(judge(units)[..., 0], torch.from_numpy(masks[rows]))
@@ -166,7 +166,7 @@ def _said(network: ViTSmall14PatchHeads, judge: nn.Linear, crops: Iterable[Image
     linear, added = [], []
     for some in in_batches(crops):
         taps = taps_of(network, some)
-        linear.append(network.judged(pool_tokens(taps))[:, _ROW])
+        linear.append(network.classify(pool_tokens(taps))[:, _ROW])
         units = network.patch_units(network.patches(taps))
         added.append(judge(units)[..., 0].mean(dim=1))
     return torch.cat(linear), torch.cat(added)

@@ -159,7 +159,7 @@ class Trainer:
         network, recipe = self.network, self.recipe
         crops = torch.from_numpy(np.stack([example.crop(network.size) for example in drawn]))
         wanted = torch.tensor([example.targets for example in drawn], dtype=torch.float32)
-        given, local = network.forward_local(network.normalised(crops))
+        given, local = network.forward_local(network.normalise(crops))
         unknown = np.full(local.shape[1:], UNKNOWN, np.float32)
         where = np.stack([unknown if example.where is None else example.where for example in drawn])
         return question_loss(given[:, None], wanted, recipe.smoothing) + recipe.where * local_contrast(

@@ -88,9 +88,9 @@ def store_tokens(
     for start in range(0, len(examples), _BATCH):
         some = examples[start : start + _BATCH]
         crops = np.stack([example.crop(side) for example in some])
-        embedded = network.embedded(network.normalised(torch.from_numpy(crops)))
-        tokens, low = network.through(embedded, range(lower))
-        _, high = network.through(tokens, range(lower, shape.depth))
+        embedded = network.embed(network.normalise(torch.from_numpy(crops)))
+        tokens, low = network.run_blocks(embedded, range(lower))
+        _, high = network.run_blocks(tokens, range(lower, shape.depth))
         end = start + len(some)
         kept["crops"][start:end], kept["features"][start:end] = crops, torch.cat([low, high], dim=1).numpy()
         kept["tokens"][start:end] = tokens.half().numpy()
@@ -188,8 +188,8 @@ def tune_upper(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, r
     for step, rows in enumerate(_batches(len(kept), recipe)):
         tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
         low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
-        _, high = network.through(_some_patches(tokens), blocks)
-        judged = network.judged(torch.cat([low, high], dim=1))
+        _, high = network.run_blocks(_some_patches(tokens), blocks)
+        judged = network.classify(torch.cat([low, high], dim=1))
         given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
         loss = question_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
         _step(optimiser, trained, loss, recipe.rate_at(step))
@@ -262,7 +262,7 @@ def distil_lower(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining,
     network.train()
     for step, rows in enumerate(_batches(len(kept), recipe)):
         crops = torch.from_numpy(np.stack([kept.crops[row] for row in rows]))
-        tokens, low = network.through(network.embedded(network.normalised(crops)), blocks)
+        tokens, low = network.run_blocks(network.embed(network.normalise(crops)), blocks)
         wanted = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
         wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)

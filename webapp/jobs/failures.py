@@ -107,7 +107,7 @@ def failure_for(noun: str, failure: JobFailure) -> JobFailure:
 def explain_failure(problem: Exception) -> JobFailure:
     """Explain an exception; the engine's own errors state a remedy already."""
     if isinstance(problem, LimitError):
-        return OUT_OF_TIME if problem.of_time else JobFailure(problem.error, problem.remedy)
+        return OUT_OF_TIME if problem.is_time_limit else JobFailure(problem.error, problem.remedy)
     if isinstance(problem, CrashError):
         return CRASHED
     if isinstance(problem, MediaError) and not isinstance(problem, NotOpenedError):

@@ -14,9 +14,9 @@ from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
 _WIDTH = 32  # px of a face's picture
-_AROUND = 10  # px of these, distance from the line within which a face is searched
+_SEARCH_MARGIN = 10  # px of these, distance from the line within which a face is searched
 _SMALL = 16  # px of a picture that only tells whether something changed
-_LIKE = 0.75  # least correlation with both pictures; at 0.7 a half covered face would pass
+_LEAST_CORRELATION = 0.75  # least correlation with both pictures; at 0.7 a half covered face would pass
 
 Grey = NDArray[np.uint8]
 
@@ -64,15 +64,24 @@ def _find_offset(
     x0, y0, x1, y1 = box
     height, width = pictures[0].shape
     across, down = (x1 - x0) / width, (y1 - y0) / height  # px of the frame to one of a picture
-    wide = x0 - _AROUND * across, y0 - _AROUND * down, x1 + _AROUND * across, y1 + _AROUND * down
-    place = _part(image, wide, (width + 2 * _AROUND, height + 2 * _AROUND))
+    wide = (
+        x0 - _SEARCH_MARGIN * across,
+        y0 - _SEARCH_MARGIN * down,
+        x1 + _SEARCH_MARGIN * across,
+        y1 + _SEARCH_MARGIN * down,
+    )
+    place = _part(image, wide, (width + 2 * _SEARCH_MARGIN, height + 2 * _SEARCH_MARGIN))
     first, last = (cv2.matchTemplate(place, picture, cv2.TM_CCOEFF_NORMED) for picture in pictures)
     likeness = (1 - share) * first + share * last
     row, column = divmod(int(likeness.argmax()), likeness.shape[1])
-    if likeness[row, column] < _LIKE or not 0 < row < 2 * _AROUND or not 0 < column < 2 * _AROUND:
+    if (
+        likeness[row, column] < _LEAST_CORRELATION
+        or not 0 < row < 2 * _SEARCH_MARGIN
+        or not 0 < column < 2 * _SEARCH_MARGIN
+    ):
         return None
-    right = column + _vertex(likeness[row, column - 1 : column + 2]) - _AROUND
-    below = row + _vertex(likeness[row - 1 : row + 2, column]) - _AROUND
+    right = column + _vertex(likeness[row, column - 1 : column + 2]) - _SEARCH_MARGIN
+    below = row + _vertex(likeness[row - 1 : row + 2, column]) - _SEARCH_MARGIN
     return right * across, below * down
 
 

@@ -40,7 +40,7 @@ def shrink(image: Image, size: tuple[int, int]) -> Image:
 
 
 _SMALL = 224 * 224  # px
-_ALLOWING = None, "openvino", "openvino-bf16"  # requested back ends with which OpenVINO may run here
+_OPENVINO_REQUESTS = None, "openvino", "openvino-bf16"  # requested back ends with which OpenVINO may run here
 
 
 class OpenVinoNet:
@@ -97,7 +97,7 @@ class SearchNet:
         self._path = path
         self._openvino = (
             OpenVinoNet(path)
-            if "openvino" in available_backends() and requested_backend() in _ALLOWING
+            if "openvino" in available_backends() and requested_backend() in _OPENVINO_REQUESTS
             else None
         )
         self._seen: Counter[tuple[int, ...]] = Counter()
@@ -161,8 +161,8 @@ class FaceDetector:
 # Width of the narrowest face that the proposal network has learned, in px of the picture as searched.
 NARROWEST_PROPOSED = 14.0
 STRIDE = 8  # px of a cell of the network's outputs
-_LIKELY = 0.45  # least probability of a proposed place
-_SAME = 0.5  # overlap of two boxes that are one place
+_LEAST_PROBABILITY = 0.45  # least probability of a proposed place
+_SAME_OVERLAP = 0.5  # overlap of two boxes that are one place
 
 
 class FaceProposals:
@@ -190,7 +190,7 @@ class FaceProposals:
             heat, box = self._net.forward(["heat", "box"])
             stretch = np.array([width / size[0], height / size[1]] * 2, np.float32)
             for x0, y0, x1, y1 in (peak_boxes(heat[0, 0], box[0]) * stretch).tolist():
-                if not any(overlap((x0, y0, x1, y1), other) >= _SAME for other in proposed):
+                if not any(overlap((x0, y0, x1, y1), other) >= _SAME_OVERLAP for other in proposed):
                     proposed.append((x0, y0, x1, y1))
         return proposed
 
@@ -200,7 +200,7 @@ def peak_boxes(heat: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[n
 
     ``box`` (4, h, w) is the second output of the proposal network.
     """
-    least = np.float32(np.log(_LIKELY / (1 - _LIKELY)))
+    least = np.float32(np.log(_LEAST_PROBABILITY / (1 - _LEAST_PROBABILITY)))
     rows, columns = np.nonzero((heat >= least) & (heat == cv2.dilate(heat, np.ones((3, 3), np.uint8))))
     order = np.argsort(-heat[rows, columns], kind="stable")
     rows, columns = rows[order], columns[order]

@@ -109,14 +109,14 @@ def _is_part(box: Box, faces: list[Face]) -> bool:
     return any(intersection_area(box, face.box) >= _INSIDE * area for face in faces)
 
 
-_LEANS = 30.0  # degrees of median tilt; CenterFace reports 30 and more for faces on their side
-_BETTER = 1.2  # times as upright as stored, so that a person who leans by 45 degrees turns nothing
+_LEAST_LEAN = 30.0  # degrees of median tilt; CenterFace reports 30 and more for faces on their side
+_LEAST_IMPROVEMENT = 1.2  # times as upright as stored, so that a person who leans by 45 degrees turns nothing
 
 
 def may_be_rotated(detections: Detections) -> bool:
     """Return whether the frames of these faces may be on their side or upside down."""
     rolls = detections.rows["roll"][detections.rows["usable"]]
-    return not len(rolls) or float(np.median(np.abs(rolls))) > _LEANS
+    return not len(rolls) or float(np.median(np.abs(rolls))) > _LEAST_LEAN
 
 
 def find_upright_turn(images: Iterable[Image], parameters: Parameters, *, still: bool = False) -> int:
@@ -146,4 +146,4 @@ def find_upright_turn(images: Iterable[Image], parameters: Parameters, *, still:
             upright[turn] += sum(face.confidence * max(0.0, cos(radians(roll(face)))) for face in faces)
             with_faces[turn] += bool(faces)
     best = max(range(4), key=lambda turn: upright[turn])
-    return best if 2 * with_faces[best] >= count and upright[best] > _BETTER * upright[0] else 0
+    return best if 2 * with_faces[best] >= count and upright[best] > _LEAST_IMPROVEMENT * upright[0] else 0

@@ -23,8 +23,8 @@ from detector.schema.analysis import Parameters
 
 _LOOK_INTERVAL = 1.0  # longest time between looks at known faces, seconds
 _PROPOSAL_INTERVAL = 0.5  # least time between searches for newcomers, seconds
-_OFTENER = 4  # factor by which searches are more frequent if faces may be too small to be proposed
-_MOST_HELD = 128 * 1024 * 1024  # bytes of frames held back
+_SMALL_FACE_FACTOR = 4  # factor by which searches are more frequent if faces may be too small to be proposed
+_HELD_BYTES = 128 * 1024 * 1024  # bytes of frames held back
 
 
 class FoundFaces(NamedTuple):
@@ -81,11 +81,11 @@ class FaceSearch:
     def _search_interval(self, image: Image) -> float:
         """Return the seconds between searches of whole frames."""
         narrowest = self._narrowest_judged * search_scale(image, self._width)
-        return self._interval / _OFTENER if narrowest < NARROWEST_PROPOSED else self._interval
+        return self._interval / _SMALL_FACE_FACTOR if narrowest < NARROWEST_PROPOSED else self._interval
 
     def _is_due(self, frame: Frame, last: _Held) -> bool:
         """Return whether a look at ``frame`` is due, by time or because too much memory would be held."""
-        if (len(self._held) + 1) * frame.image.nbytes > _MOST_HELD:
+        if (len(self._held) + 1) * frame.image.nbytes > _HELD_BYTES:
             return True
         return frame.time - last.frame.time >= (_LOOK_INTERVAL if last.faces else _PROPOSAL_INTERVAL)
 

@@ -26,7 +26,7 @@ class _Shown:
     pts: int
     place: int
     until: int  # PTS by which all of those have been shown
-    rests: bool
+    spoilt: bool
 
 
 class Damage:
@@ -39,7 +39,7 @@ class Damage:
     def __init__(self, headers: ReferenceReader | None = None) -> None:
         self.frames = 0
         """Number of frames that depend on damaged or missing pictures; complete after :meth:`finish`."""
-        self.rests = False
+        self.spoilt = False
         """Whether the frame shown last does, as far as is known."""
         self.recovers_after: int | None = None
         """Ticks after which frames count as intact again without a key frame; None for never."""
@@ -84,44 +84,44 @@ class Damage:
             if references.ends_refresh and self._refresh is not None:
                 self._refreshed.append((self._refresh, self._pts.get(place, 0)))
                 self._refresh = None
-            if not references.referred:
+            if not references.is_referenced:
                 self._harmless.add(place)
             if references.follows_lost:
                 self._fail(place - 1)
         # FFmpeg flags a packet if data was lost in it or after it, also where streams were joined.
-        if packet.is_corrupt and not (self._headers and self._headers.finds_lost):
+        if packet.is_corrupt and not (self._headers and self._headers.detects_loss):
             self._fail_unless_harmless(place)
 
-    def refused(self, key: int | None) -> None:
+    def add_refusal(self, key: int | None) -> None:
         """Record that the decoder refused a packet; without a key, one after the frame shown last."""
         self._fail_unless_harmless(self._latest if key is None else self._place(key, self._next - 1))
 
-    def corrupt(self, key: int | None) -> None:
+    def add_corrupt_frame(self, key: int | None) -> None:
         """Record that a frame was decoded with errors."""
         place = self._place(key, self._next - 1)
         self._fail_unless_harmless(place)
         if place not in self._harmless:
             for shown in self._waiting:
-                shown.rests = shown.rests or shown.place > place
+                shown.spoilt = shown.spoilt or shown.place > place
         if key is not None:
             self._note_before(key)
 
-    def key_frame(self, key: int | None) -> None:
+    def add_key_frame(self, key: int | None) -> None:
         """Record a decoded key frame, which depends on no other."""
         self._forget_before(self._place(key, self._next - 1))
 
-    def shown(self, pts: int, key: int | None) -> None:
+    def add_frame(self, pts: int, key: int | None) -> None:
         """Record the next frame in order of presentation, decoded or skipped, shown at ``pts``."""
         place = self._latest = self._place(key, self._next - 1)
-        until, self.rests = pts, False
+        until, self.spoilt = pts, False
         if key is not None:
             later = [self._pts.get(number, key) for number in range(max(0, place - _PLACES), place)]
             until = pts + max(0, max(later, default=key) - key)
         if self._failed:
             if self.recovers_after is not None and self._open is not None:
                 self._forget_before(self._next if pts - self._starts[-1] > self.recovers_after else 0)
-            self.rests = self._is_spoilt(place, pts)
-        self._waiting.append(_Shown(pts, place, until, self.rests))
+            self.spoilt = self._is_spoilt(place, pts)
+        self._waiting.append(_Shown(pts, place, until, self.spoilt))
         self._note_before(pts)
 
     def finish(self, end: int | None) -> None:
@@ -132,15 +132,15 @@ class Damage:
             self._ends[-1] = max(self._ends[-1], end)
 
     def is_known(self, pts: int) -> bool:
-        """Return whether the result of :meth:`rests_at` for ``pts`` is final."""
+        """Return whether the result of :meth:`is_spoilt_at` for ``pts`` is final."""
         return not self._waiting or pts < self._waiting[0].pts
 
-    def rests_at(self, pts: int) -> bool:
+    def is_spoilt_at(self, pts: int) -> bool:
         """Return whether the frame at ``pts`` depends on damaged or missing pictures."""
         number = bisect_right(self._starts, pts) - 1
         return number >= 0 and pts < self._ends[number]
 
-    def rests_between(self, first: int, last: int) -> bool:
+    def is_spoilt_between(self, first: int, last: int) -> bool:
         """Return whether any frame from PTS ``first`` to ``last`` does."""
         number = bisect_right(self._starts, last) - 1
         return number >= 0 and first < self._ends[number]
@@ -177,7 +177,7 @@ class Damage:
             self._note(self._waiting.popleft())
 
     def _note(self, shown: _Shown) -> None:
-        if not shown.rests:
+        if not shown.spoilt:
             if self._open is not None:
                 self._ends[-1], self._open = shown.pts, None
             return
@@ -226,29 +226,29 @@ class LastPackets:
             while self._bytes > _MOST_BYTES:
                 self._forget_first()
 
-    def came(self, frame: av.VideoFrame) -> None:
+    def note_decoded(self, frame: av.VideoFrame) -> None:
         """Record the next frame in order of presentation."""
         if frame.pts is not None:
             self._newest = frame.pts if self._newest is None else max(frame.pts, self._newest)
 
-    def refused(self, key: int | None) -> None:
+    def add_refusal(self, key: int | None) -> None:
         """Record that a packet yields no frame."""
         if key is not None:
             self._refused.append(key)
 
     @property
-    def are_left(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether frames should have followed the last one that came."""
         context = self._context
         is_known = context.thread_count > 1 and context.skip_frame == "DEFAULT"
         return is_known and any(map(self._is_left, self._packets()))
 
-    def left(self, refuse: Callable[[int | None], None]) -> Iterator[av.VideoFrame]:
+    def decode_remaining(self, refuse: Callable[[int | None], None]) -> Iterator[av.VideoFrame]:
         """Decode the frames after the last one that came again, with one thread.
 
         ``refuse`` is called with the key of each packet that the decoder refuses.
         """
-        if not self.are_left:
+        if not self.is_pending:
             return
         given = self._context
         context = av.CodecContext.create(given.codec.name, "r")
@@ -272,7 +272,7 @@ class LastPackets:
                 continue
             for frame in frames:
                 if frame.pts is not None and (self._newest is None or frame.pts > self._newest):
-                    self.came(frame)
+                    self.note_decoded(frame)
                     yield frame
 
     def _is_left(self, packet: av.Packet) -> bool:

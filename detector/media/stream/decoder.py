@@ -268,10 +268,10 @@ class FrameDecoder(PictureStream):
             # A repeated time, or a clock that runs backwards.
             if tally.last_pts is not None and pts <= tally.last_pts:
                 tally.out_of_order += 1
-                tally.packets.failed(pts, "a frame whose time is not after the one before")
+                tally.packets.add_failure(pts, "a frame whose time is not after the one before")
                 continue
-            tally.shown(pts, int(frame.pict_type), frame.duration or 0)
-            tally.damage.shown(pts, packet_key(frame))
+            tally.add_frame(pts, int(frame.pict_type), frame.duration or 0)
+            tally.damage.add_frame(pts, packet_key(frame))
             if counting and frame.key_frame:
                 self._keys.append(pts)
                 self._note_aspect(pts)
@@ -284,8 +284,8 @@ class FrameDecoder(PictureStream):
     def _count_passed_over(needed: NeededPackets | None, before: float, tally: Tally) -> None:
         """Count the skipped frames that are shown before PTS ``before``."""
         for skipped in needed.passed_over(before) if needed else ():
-            tally.shown(skipped.pts, skipped.kind, skipped.duration, decoded=False)
-            tally.damage.shown(skipped.pts, skipped.pts)
+            tally.add_frame(skipped.pts, skipped.kind, skipped.duration, decoded=False)
+            tally.damage.add_frame(skipped.pts, skipped.pts)
 
     def _note_aspect(self, pts: int) -> None:
         """Record the pixel aspect that the codec states at a key frame."""
@@ -311,11 +311,11 @@ class FrameDecoder(PictureStream):
             self._bounds.refuse_count(tally.frames + tally.undecodable + tally.out_of_order)
             if frame.is_corrupt or (self.whole_pictures is not None and number >= self.whole_pictures):
                 tally.undecodable += 1
-                tally.packets.failed(frame.pts, "a frame decoded with errors")
-                tally.damage.corrupt(packet_key(frame))
+                tally.packets.add_failure(frame.pts, "a frame decoded with errors")
+                tally.damage.add_corrupt_frame(packet_key(frame))
                 continue
             if frame.key_frame:
-                tally.damage.key_frame(packet_key(frame))
+                tally.damage.add_key_frame(packet_key(frame))
             # AVI has no presentation times, and those that FFmpeg guesses for reordered frames are wrong.
             pts = frame.dts if self.container_format == "avi" or frame.pts is None else frame.pts
             if pts is None and not begun:
@@ -350,12 +350,12 @@ class FrameDecoder(PictureStream):
                 self._refuse(packet_key(packet), "a packet that the file holds in part", tally)
                 continue
             if needed is not None and (tally.undecodable or tally.out_of_order or tally.damage.is_met):
-                needed.distrust()
+                needed.stop_skipping()
             yield from self._frames_of([packet] if needed is None else needed.offer(packet), tally, fed, last)
         if needed is not None:
             yield from self._frames_of(needed.flush(), tally, fed, last)
         if self.kind is MediaKind.VIDEO:
-            yield from last.left(lambda key: self._refuse(key, _REFUSED, tally))
+            yield from last.decode_remaining(lambda key: self._refuse(key, _REFUSED, tally))
 
     def _step(self) -> int:
         """Return the average ticks from frame to frame."""
@@ -389,7 +389,7 @@ class FrameDecoder(PictureStream):
                     if begun:
                         continue
                     begun = True
-                if clock is not None and clock.carry_on(packet):
+                if clock is not None and clock.continue_times(packet):
                     self.clock_restarts = True
                     tally.packets.order_breaks += 1
                 yield packet
@@ -402,7 +402,7 @@ class FrameDecoder(PictureStream):
         """Record that the container ends within its contents."""
         tally.undecodable += 1
         tally.broke_off = True
-        tally.packets.failed(tally.end_pts, "the container breaks off")
+        tally.packets.add_failure(tally.end_pts, "the container breaks off")
 
     def _frames_of(
         self, packets: Iterable[av.Packet], tally: Tally, fed: deque[int | None], last: LastPackets
@@ -413,17 +413,17 @@ class FrameDecoder(PictureStream):
             last.add(packet)
             try:
                 for frame in packet.decode():
-                    last.came(frame)
+                    last.note_decoded(frame)
                     yield frame
             except av.error.EOFError:
                 return
             except MemoryError:  # FFmpeg's is also an FFmpegError, but the machine's fault, not the file's
                 raise
             except av.FFmpegError:
-                if not packet.size and last.are_left:  # LastPackets decodes these again
+                if not packet.size and last.is_pending:  # LastPackets decodes these again
                     continue
                 refused = self._refused_of(fed) if packet.size else None
-                last.refused(refused)
+                last.add_refusal(refused)
                 self._refuse(refused, _REFUSED, tally)
                 self._bounds.refuse_count(tally.frames + tally.undecodable)
 
@@ -440,8 +440,8 @@ class FrameDecoder(PictureStream):
     def _refuse(key: int | None, why: str, tally: Tally) -> None:
         """Count a packet that yields no frame."""
         tally.undecodable += 1
-        tally.packets.failed(key, why)
-        tally.damage.refused(key)
+        tally.packets.add_failure(key, why)
+        tally.damage.add_refusal(key)
 
     def _refused_of(self, fed: deque[int | None]) -> int | None:
         """Return the key of the packet to which an error belongs; None if unknown.

@@ -127,7 +127,7 @@ _MOST = 4096  # bytes read of a unit that is no slice
 class PictureReferences(NamedTuple):
     """What the headers of one packet state about its picture."""
 
-    referred: bool
+    is_referenced: bool
     """Whether others may refer to it."""
     follows_lost: bool = False
     """Whether a reference picture before it is missing."""
@@ -140,7 +140,7 @@ class PictureReferences(NamedTuple):
 class ReferenceReader(Protocol):
     """Reads the headers of all packets of a stream, in decoding order."""
 
-    finds_lost: bool
+    detects_loss: bool
     """Whether it notices lost pictures."""
 
     def read(self, packet: memoryview) -> PictureReferences | None:
@@ -157,7 +157,7 @@ def reference_reader(codec: str, extradata: bytes | None) -> ReferenceReader | N
 class _Hevc:
     """Recognises sub-layer non-reference pictures of the highest temporal layer (ITU-T H.265, 7.4.2.2)."""
 
-    finds_lost = False
+    detects_loss = False
 
     def __init__(self, extradata: bytes) -> None:
         boxed = len(extradata) > _HVCC and extradata[0] == 1  # ISO/IEC 14496-15, 8.3.3.1
@@ -179,7 +179,7 @@ class _Hevc:
 
 
 class _H264:
-    finds_lost = True
+    detects_loss = True
 
     def __init__(self, extradata: bytes) -> None:
         self._length_size = length_size_of(extradata)
@@ -228,14 +228,14 @@ class _H264:
         length, separate, gaps = self._sequences[self._pictures[bits.number()]]
         bits.take(2 if separate else 0)
         number, count = bits.take(length), 1 << length
-        referred = bool(head[0] & 0x60)
+        is_referenced = bool(head[0] & 0x60)
         follows_lost = (
             head[0] & 31 != _IDR
             and self._last is not None
             and not gaps
             and number not in (self._last, (self._last + 1) % count)
         )
-        if referred:
+        if is_referenced:
             self._last = number
         elif follows_lost:
             self._last = (number - 1) % count
@@ -247,7 +247,7 @@ class _H264:
         ends = self._refresh is not None and (number - self._refresh[0]) % count >= self._refresh[1]
         if ends:
             self._refresh = None
-        return PictureReferences(referred, follows_lost, begins, ends)
+        return PictureReferences(is_referenced, follows_lost, begins, ends)
 
 
 def _sequence(bits: Bits) -> tuple[int, int, int, int]:

@@ -35,8 +35,8 @@ _HEAD = 4096  # bytes of a key frame searched for headers
 _TEXT = re.compile(rb"(?:x264 - core|x265 \(build)[ -~]{0,2000}")
 _LONGEST_TEXT = 1200
 # A gap is reported if it is longer than this many usual intervals and this many seconds.
-_UNUSUAL = 3
-_NOTICED = 0.2
+_GAP_FACTOR = 3
+_LEAST_GAP = 0.2
 _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
@@ -106,7 +106,7 @@ class PacketStats:
                 self._group_leads = True
                 self.leading += 1
 
-    def before(self, first: int) -> tuple[int, int]:
+    def count_before(self, first: int) -> tuple[int, int]:
         """Return number and duration of the pictures that should precede the first frame, at ``first``."""
         early = [pts for pts in self._early if pts < first]
         return len(early), first - min(early, default=first)
@@ -122,7 +122,7 @@ class PacketStats:
         if codec in {"h264", "hevc"} and len(self._sets) < _MOST_KINDS:
             self._sets.update(hashlib.sha256(unit).digest() for unit in sequence_headers(head, codec))
 
-    def shown(self, kind: int, pts: int, gap: int | None) -> None:
+    def add_frame(self, kind: int, pts: int, gap: int | None) -> None:
         """Add a frame, decoded or not: FFmpeg's number of its kind, and ticks since the previous one."""
         self._begun = True
         self.kinds[kind] += 1
@@ -135,7 +135,7 @@ class PacketStats:
         elif gap > self._gaps[0][0]:
             heapq.heapreplace(self._gaps, (gap, pts - gap))
 
-    def failed(self, pts: int | None, what: str) -> None:
+    def add_failure(self, pts: int | None, what: str) -> None:
         """Record a packet or frame that could not be used."""
         if len(self._failures) < MOST_FAILURES:
             self._failures.append((pts, what))
@@ -176,7 +176,7 @@ class PacketStats:
             return float((pts - first) * time_base)
 
         median = _median(self.intervals)
-        least = max(_UNUSUAL * (median or 0), _NOTICED / float(time_base))
+        least = max(_GAP_FACTOR * (median or 0), _LEAST_GAP / float(time_base))
         return Timing(
             least_interval=seconds(min(self.intervals, default=None)),
             greatest_interval=seconds(max(self.intervals, default=None)),
@@ -242,15 +242,15 @@ class Tally:
         """Frames that can be shown, decoded or not."""
         return self.decoded + self.passed_over
 
-    def shown(self, pts: int, kind: int, duration: int, decoded: bool = True) -> None:
+    def add_frame(self, pts: int, kind: int, duration: int, decoded: bool = True) -> None:
         """Record the next frame in order of presentation, with FFmpeg's number of its kind."""
         self.decoded += decoded
         self.passed_over += not decoded
         last = self.last_pts
         if last is not None and pts <= last:  # a skipped frame, which is reported late
-            self.packets.shown(kind, pts, None)
+            self.packets.add_frame(kind, pts, None)
             return
-        self.packets.shown(kind, pts, None if last is None else pts - last)
+        self.packets.add_frame(kind, pts, None if last is None else pts - last)
         if last is None:
             self.first_pts = pts
         else:

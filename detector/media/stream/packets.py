@@ -15,7 +15,7 @@ import av
 from detector.media.acceptance import MATROSKA, MP4
 from detector.media.stream.nal_units import unreferenced_kind
 
-_TIMED = 32  # packets with times after which none without is expected, because frames are reordered
+_TIMED_PACKETS = 32  # packets with times after which none without is expected, because frames are reordered
 _MOST, _MOST_BYTES = 4096, 64 * 1024 * 1024  # read ahead at most
 
 
@@ -34,7 +34,7 @@ def read_ahead(packets: Iterator[av.Packet], step: int, begin: Callable[[int], N
             early, timed = early + 1, 0
         else:
             timed += 1
-        if not early or timed == _TIMED or not packet.size:
+        if not early or timed == _TIMED_PACKETS or not packet.size:
             break
         if len(ahead) > _MOST or size > _MOST_BYTES:
             early = 0
@@ -47,7 +47,7 @@ def read_ahead(packets: Iterator[av.Packet], step: int, begin: Callable[[int], N
 
 
 RESTARTING_FORMATS = frozenset({"mpegts", "mpeg"})
-_BACK = Fraction(1, 2)  # seconds
+_LEAST_STEP_BACK = Fraction(1, 2)  # seconds
 
 
 class RestartedClock:
@@ -57,13 +57,13 @@ class RestartedClock:
     """
 
     def __init__(self, time_base: Fraction) -> None:
-        self._back = int(_BACK / time_base)
+        self._back = int(_LEAST_STEP_BACK / time_base)
         self._offset = self._before = 0
         self._last: int | None = None  # the last decoding time
         self._kept: int | None = None  # the one before the clock went back, as a single time may be wrong
         self._end: int | None = None  # of everything shown, on the continued clock
 
-    def carry_on(self, packet: av.Packet) -> bool:
+    def continue_times(self, packet: av.Packet) -> bool:
         """Move the packet's times to the continued clock; return whether the clock restarted."""
         pts, dts = packet.pts, packet.dts
         began = False
@@ -150,7 +150,7 @@ class NeededPackets:
             ready += self._take()
         return ready
 
-    def distrust(self) -> None:
+    def stop_skipping(self) -> None:
         """Skip no more pictures, because the file turned out to be damaged."""
         self._trusted = False
 

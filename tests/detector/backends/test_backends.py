@@ -1,4 +1,4 @@
-"""What runs a network: all back ends say the same, and the choice among them is told and explained."""
+"""All back ends give the same scores; their choice is reported and explained."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class TestTransformers:
             layer.register_forward_hook(lambda module, inputs, out: (kept.append(out), out.retain_grad())[0])
             for layer in network.cam_layers
         ]
-        images = network.normalised(torch.from_numpy(crop[None])).requires_grad_(True)
+        images = network.normalise(torch.from_numpy(crop[None])).requires_grad_(True)
         network(images)[0, 1].backward()
         for hook in hooks:
             hook.remove()

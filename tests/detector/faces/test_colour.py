@@ -1,4 +1,4 @@
-"""Faces of footage without colour, or toned in one: told, and no ground for a finding."""
+"""Faces in footage without colour, or toned, are reported and give no finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces of which mouth or eyes are covered: told, no ground for a finding, and nobody is cleared by one."""
+"""Faces with covered mouth or eyes are reported and decide nothing."""
 
 from __future__ import annotations
 

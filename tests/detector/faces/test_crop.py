@@ -1,4 +1,4 @@
-"""The square of a face and cutting it out, on pictures drawn for it."""
+"""The square around a face, and crops from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detections: what is kept of a face once its crop is cut."""
+"""What is stored of a face after its crop is cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracks that go over to another face without a cut."""
+"""Tracks that change to another face without a cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two framings of a face, and the patches they are cut from."""
+"""The two framings of a face, and the patches from which they are cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edges of a photograph that was pasted into a larger picture."""
+"""Edges of photographs that were pasted into a larger picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Golden results for which tracks are one person."""
+"""Golden results of grouping tracks by person."""
 
 from __future__ import annotations
 

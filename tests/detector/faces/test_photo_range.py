@@ -1,4 +1,4 @@
-"""Faces in photographs that are not judged: without colour, without detail, drawn."""
+"""Photographs that are not judged: without colour, without detail, drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes a crop not worth judging: flat, blurred, noisy; and how that is told."""
+"""Crops that are not worth judging: flat, blurred, noisy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tracks that show one picture that does not move."""
+"""Tracks that show one motionless picture."""
 
 from __future__ import annotations
 

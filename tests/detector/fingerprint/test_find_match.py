@@ -1,4 +1,4 @@
-"""Fingerprints of copies, parts and strangers: what is told of two of them."""
+"""Matches between fingerprints of copies, parts and unrelated exhibits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes of small pictures, and fingerprints as they are kept."""
+"""Codes of small pictures, and stored fingerprints."""
 
 from __future__ import annotations
 

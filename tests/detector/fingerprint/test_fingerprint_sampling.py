@@ -1,4 +1,4 @@
-"""Fingerprints made of frames, alone and during an analysis."""
+"""Fingerprints of frames, alone and during an analysis."""
 
 from __future__ import annotations
 

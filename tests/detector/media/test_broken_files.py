@@ -1,4 +1,4 @@
-"""Files that are none, cut short or damaged: refused in words, or what is missing is told."""
+"""Files that are no media, cut short or damaged are refused or reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos whose numbers are no sRGB are examined in the colours that browsers show."""
+"""Photos in other colour spaces are examined in the colours that browsers show."""
 
 from __future__ import annotations
 

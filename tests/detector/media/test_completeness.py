@@ -1,4 +1,4 @@
-"""What a file holds and does not show: at its start, at its end, and in how many frames."""
+"""Parts of a file that are not shown: at its start, at its end, and between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that once made the engine fail in a way nobody foresaw, as recipes; `make fuzz` finds more."""
+"""Files that once crashed the engine, as recipes; `make fuzz` finds more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos: one frame each, upright, in every kind of pixels."""
+"""Photos: one upright frame each, in every pixel format."""
 
 from __future__ import annotations
 

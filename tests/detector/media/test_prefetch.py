@@ -1,4 +1,4 @@
-"""A stage that works ahead: order, bounds, errors, and its end."""
+"""Prefetching: order, bounds, errors and termination."""
 
 from __future__ import annotations
 

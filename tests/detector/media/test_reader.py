@@ -1,4 +1,4 @@
-"""Reading video: order, exact times, sampling, upright pictures."""
+"""Reading video: order, exact times, sampling, orientation."""
 
 from __future__ import annotations
 

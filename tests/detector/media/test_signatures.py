@@ -1,4 +1,4 @@
-"""The table of accepted files: the engine reads each, by the demuxers its first bytes allow, and no other."""
+"""Accepted file types: each is read, by the demuxers that its first bytes allow."""
 
 from __future__ import annotations
 

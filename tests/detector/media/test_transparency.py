@@ -1,4 +1,4 @@
-"""Transparent pictures are examined as viewers show them, whatever lies under what was erased."""
+"""Transparent pictures are examined as viewers show them."""
 
 from __future__ import annotations
 

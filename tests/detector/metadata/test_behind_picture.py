@@ -1,4 +1,4 @@
-"""What lies behind the picture of a photo file: the video of a motion photo, further pictures."""
+"""Data after the picture of a photo file: motion photos and further pictures."""
 
 from __future__ import annotations
 

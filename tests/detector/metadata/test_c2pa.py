@@ -1,4 +1,4 @@
-"""Content Credentials: found, valid, broken, unsigned; on media signed here by a certificate made here."""
+"""Content Credentials on media signed here: valid, broken, unsigned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files made here declare of their making, by the place where they say it."""
+"""Statements of files about their origin, by where they are written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files joined byte by byte: what of them is examined, and what is told of the rest."""
+"""Files joined byte by byte: what is examined, and what is reported of the rest."""
 
 from __future__ import annotations
 

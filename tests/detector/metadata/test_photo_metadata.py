@@ -1,4 +1,4 @@
-"""Facts of photos: EXIF, tables, thumbnails and texts, and which anomalies follow."""
+"""Facts of photos (EXIF, tables, thumbnails, texts) and the anomalies that follow."""
 
 from __future__ import annotations
 

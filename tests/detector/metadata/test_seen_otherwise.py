@@ -1,4 +1,4 @@
-"""What players show otherwise than it is examined: crops, Dolby Vision, interlaced pictures."""
+"""Videos that players show differently: crops, Dolby Vision, interlacing."""
 
 from __future__ import annotations
 

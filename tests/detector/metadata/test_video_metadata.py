@@ -1,4 +1,4 @@
-"""Facts of videos: what is measured from packets and boxes, and which anomalies follow."""
+"""Facts of videos (packets, boxes) and the anomalies that follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cards and weights: what fits is loaded, what does not is refused in words, and no code is ever run."""
+"""Cards and weights: matching files are loaded, others refused, and no code is run."""
 
 from __future__ import annotations
 
@@ -91,16 +91,16 @@ class TestCard:
         card, weights = load_card()
         second = read_second_look(card, weights)
         assert second is not None and second.crops is not None
-        told = card.model_copy(update={"second_look": second}).as_model().figures
+        figures = card.model_copy(update={"second_look": second}).as_model().figures
         assert "dfdc-val crops, Brier score" in card.figures
-        of_crops = {name.rpartition(", ")[::2] for name in told if " crops" in name}
+        of_crops = {name.rpartition(", ")[::2] for name in figures if " crops" in name}
         assert {figure for data, figure in of_crops if data == "dfdc-val crops"} == {
             "AUC",
             "equal error rate",
         }
         assert not {figure for _, figure in of_crops} & {"Brier score", "accuracy at 0.5"}
         error = "dfdc-test crops, expected calibration error"
-        assert told[error] == second.figures[error] != card.figures[error]
+        assert figures[error] == second.figures[error] != card.figures[error]
 
     def test_second_look_with_a_dot_in_its_name(self, tmp_path: Path) -> None:
         card, weights = load_card()
@@ -125,9 +125,13 @@ class TestCard:
 
     def test_command_names_other_models_by_file(self, copied: Path) -> None:
         """Its name alone finds the shipped one, or none."""
-        assert load_model(copied).told == weights_of(copied).name
-        assert load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.json").told == load_model().told == DEFAULT_MODEL
-        assert load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors").alone.told == DEFAULT_MODEL
+        assert load_model(copied).command_name == weights_of(copied).name
+        assert (
+            load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.json").command_name
+            == load_model().command_name
+            == DEFAULT_MODEL
+        )
+        assert load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors").alone.command_name == DEFAULT_MODEL
 
     def test_by_name(self) -> None:
         assert load_card(DEFAULT_MODEL) == load_card()

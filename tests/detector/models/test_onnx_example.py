@@ -1,4 +1,4 @@
-"""The example of docs/external-models.md: what it writes is a model that the Models page would take."""
+"""The example of docs/external-models.md creates a model that the Models page accepts."""
 
 from __future__ import annotations
 

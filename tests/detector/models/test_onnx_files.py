@@ -1,4 +1,4 @@
-"""Networks in ONNX files: what fits gives the scores torch gives; what may not be run is refused in words."""
+"""Networks in ONNX files: scores equal those of torch; unsafe files are refused."""
 
 from __future__ import annotations
 

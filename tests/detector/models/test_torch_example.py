@@ -1,4 +1,4 @@
-"""The example of docs/training.md: what it writes can be chosen, and the Models page takes it."""
+"""The example of docs/training.md creates a model that the Models page accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stays as it is while a network is trained, and what it starts from."""
+"""Frozen stages and initial weights of networks."""
 
 from __future__ import annotations
 

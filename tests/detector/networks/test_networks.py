@@ -1,4 +1,4 @@
-"""Each architecture: what goes in and out, and that it can learn."""
+"""Inputs and outputs of each architecture, and that it can learn."""
 
 from __future__ import annotations
 

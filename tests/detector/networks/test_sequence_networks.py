@@ -1,4 +1,4 @@
-"""Networks that read sequences: what padding and order mean, windows, features kept."""
+"""Sequence networks: padding, order, windows, stored features."""
 
 from __future__ import annotations
 

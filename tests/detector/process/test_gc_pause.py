@@ -1,4 +1,4 @@
-"""Garbage is not looked for inside, and is again once everybody is out."""
+"""Garbage collection pauses inside the context and resumes after the last exit."""
 
 from __future__ import annotations
 

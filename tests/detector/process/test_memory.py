@@ -1,4 +1,4 @@
-"""What a process holds is counted, and what it frees goes back to the system."""
+"""Memory of a process is measured, and freed memory returned to the system."""
 
 from __future__ import annotations
 

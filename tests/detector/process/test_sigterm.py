@@ -1,4 +1,4 @@
-"""SIGTERM as Ctrl-C: what it ends, and what it leaves alone."""
+"""SIGTERM acts like Ctrl-C."""
 
 from __future__ import annotations
 

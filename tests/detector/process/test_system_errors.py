@@ -1,4 +1,4 @@
-"""What a shell is told of errors of the system."""
+"""Messages about errors of the operating system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A confined process for functions within a test."""
+"""A confined process for functions of a test."""
 
 from __future__ import annotations
 

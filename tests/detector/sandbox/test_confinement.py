@@ -1,4 +1,4 @@
-"""What a confined process may not do."""
+"""What a confined process is prevented from doing."""
 
 from __future__ import annotations
 

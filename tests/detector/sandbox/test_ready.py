@@ -1,4 +1,4 @@
-"""A confined process that waits for its job: what it is handed, how long it waits, what it may touch."""
+"""Confined processes that wait for a job: preparation, waiting, access."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The confined process: what it says, its limits, how it ends, how it is started."""
+"""Confined processes: messages, limits, start and end."""
 
 from __future__ import annotations
 

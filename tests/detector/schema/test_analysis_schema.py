@@ -1,4 +1,4 @@
-"""The published schema, and an analysis that is one immutable value and round-trips."""
+"""The published schema, and analyses as immutable values that round-trip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What codecs are called in sentences."""
+"""Names of codecs in sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zero-width joiners: where they belong, and that they hide nothing elsewhere."""
+"""Zero-width joiners: allowed where they belong, found where they hide something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The logistic function against cases worked out by hand, and against SciPy."""
+"""The logistic function against hand-computed cases and SciPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores of a person: a sequence like any other, validated one by one, kept as numbers."""
+"""Scores of a person: a validated sequence stored as numbers."""
 
 from __future__ import annotations
 

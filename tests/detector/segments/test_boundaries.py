@@ -237,9 +237,9 @@ def test_none_where_frames_rest_on_damaged_ones() -> None:
         packet = av.Packet(b"0")
         packet.pts = packet.dts = 512 * number
         damage.add(packet)
-        damage.shown(512 * number, 512 * number)
+        damage.add_frame(512 * number, 512 * number)
         if number == 74:
-            damage.refused(512 * number)
+            damage.add_refusal(512 * number)
     damage.finish(512 * 77)
     _, some = run(footage)
     assert not added_near(some, 75) and added_near(some, 150)

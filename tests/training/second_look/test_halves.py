@@ -81,8 +81,8 @@ def test_the_start_lacks_one_block(first: ViTSmall14) -> None:
 
 def test_the_kept_tokens_are_the_pretrained_networks(first: ViTSmall14, kept: StoredTokens) -> None:
     with torch.inference_mode():
-        crops = first.normalised(torch.from_numpy(np.array(kept.crops[:2])))
-        tokens, _ = first.through(first.embedded(crops), range(PRETRAINED.depth - UPPER_BLOCKS))
+        crops = first.normalise(torch.from_numpy(np.array(kept.crops[:2])))
+        tokens, _ = first.run_blocks(first.embed(crops), range(PRETRAINED.depth - UPPER_BLOCKS))
         features = first.features(crops)
     assert tokens.numpy() == pytest.approx(kept.tokens[:2], abs=0.01)
     assert features.numpy() == pytest.approx(kept.features[:2], abs=1e-4)

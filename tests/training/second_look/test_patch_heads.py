@@ -35,7 +35,7 @@ def test_new_heads_add_nothing(network: ViTSmall14PatchHeads) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         before = tiny_network().eval()
-    crops = network.normalised(crops_of([patch(1), patch(2)]))
+    crops = network.normalise(crops_of([patch(1), patch(2)]))
     assert torch.equal(network(crops), before(crops))
 
 
@@ -94,8 +94,8 @@ def test_what_is_added_has_a_share_of_the_spread_and_no_mean(
     network, _, _ = learnt
     faces = [patch(seed, file=f"{seed}.mp4") for seed in range(100, 112)]
     with torch.no_grad():
-        crops = network.normalised(crops_of(faces))
-        linear = network.judged(network.features(crops))[:, ROW]
+        crops = network.normalise(crops_of(faces))
+        linear = network.classify(network.features(crops))[:, ROW]
         added = network(crops)[:, ROW] - linear
     assert added.mean().abs() < 0.05 * linear.std()
     assert added.std() / linear.std() == pytest.approx(SHARE, rel=0.05)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_seed")
 
 def test_one_logit_for_each_head_by_reading() -> None:
     network = tiny_network().eval()
-    crops = network.normalised(torch.randint(0, 256, (2, SIZE, SIZE, 3), dtype=torch.uint8))
+    crops = network.normalise(torch.randint(0, 256, (2, SIZE, SIZE, 3), dtype=torch.uint8))
     inner, head, photograph = (
         network.of_reading(network(crops), torch.full((2,), reading)) for reading in range(READINGS)
     )

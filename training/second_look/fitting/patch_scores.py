@@ -47,7 +47,7 @@ def logits(network: FramingNetwork, patches: Sequence[Patch], reading: int) -> N
         some = patches[start : start + _BATCH]
         crops = np.stack([plain_crop(patch, framing, network.size) for patch in some])
         given = network.of_reading(
-            network(network.normalised(torch.from_numpy(crops))), torch.full((len(some),), reading)
+            network(network.normalise(torch.from_numpy(crops))), torch.full((len(some),), reading)
         )
         out.append(given.numpy())
     return np.concatenate(out)

@@ -1,4 +1,4 @@
-"""Faces of sampled frames are all found, though few frames are searched whole."""
+"""All faces of sampled frames are found although few frames are searched whole."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class TestSearches:
         assert len(Squares.searched) == 1 and not Proposals.asked
 
     def test_large_frames_get_a_look_sooner(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(search, "_MOST_HELD", 4 * 640 * 360 * 3)
+        monkeypatch.setattr(search, "_HELD_BYTES", 4 * 640 * 360 * 3)
         faces = FaceSearch(Parameters())
         held, most = 0, 0
         for frame in frames([[(100, 80, 60)]] * 20):

@@ -1,4 +1,4 @@
-"""Between two looks a face is followed by its pictures, and looked for where these are not found again."""
+"""Faces are followed between two looks, and searched where that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small network proposes a place for each face, of whatever size; CenterFace says what is there."""
+"""Proposed places for faces of any size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small faces in large photographs: found at the size that suits them, each once."""
+"""Small faces in large photographs are found, each once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs the networks of the search gives the same, and OpenVINO takes over where that pays."""
+"""Both runtimes of the search networks agree; OpenVINO is used where it is faster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that lie on their side or upside down are turned; people who lean are not."""
+"""Sideways and upside-down pictures are turned; pictures of leaning people are not."""
 
 from __future__ import annotations
 

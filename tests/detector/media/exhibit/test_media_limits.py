@@ -1,4 +1,4 @@
-"""What is refused before much of it is read: absurd sizes, lengths and counts, and chameleons."""
+"""Files of absurd size, length or count, and files of two formats, are refused early."""
 
 from __future__ import annotations
 

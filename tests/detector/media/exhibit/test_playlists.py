@@ -1,4 +1,4 @@
-"""A file that names other files opens none of them."""
+"""Files that refer to other files open none of them."""
 
 from __future__ import annotations
 

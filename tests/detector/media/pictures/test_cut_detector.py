@@ -1,4 +1,4 @@
-"""Scene cuts: noise of any strength is none, another picture is one."""
+"""Detection of scene cuts, also in noise."""
 
 from __future__ import annotations
 

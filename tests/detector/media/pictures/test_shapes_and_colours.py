@@ -1,4 +1,4 @@
-"""Pictures as they are meant to be seen: square pixels, one size, and colours of every range."""
+"""Square pixels, one frame size, and colours of every range."""
 
 from __future__ import annotations
 

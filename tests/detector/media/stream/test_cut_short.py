@@ -1,4 +1,4 @@
-"""What is missing of files that were cut short or overwritten, and where."""
+"""Missing parts of files that were cut short or overwritten."""
 
 from __future__ import annotations
 

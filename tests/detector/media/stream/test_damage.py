@@ -1,4 +1,4 @@
-"""Frames that rest on damaged or missing pictures are told from intact ones, and not sampled."""
+"""Frames that depend on damaged or missing pictures are recognised and not sampled."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_damaged_frames_are_reported_up_to_the_next_key_frame(tmp_path: Path, ki
         damage = tally.damage
         assert tally.undecodable
         differing = {pts for pts, frame in spoilt.items() if apart(frame, intact[pts]) > slack}
-        resting = {pts for pts in spoilt if damage.rests_at(pts)}
+        resting = {pts for pts in spoilt if damage.is_spoilt_at(pts)}
         assert differing <= resting, numbers
         assert len(resting) == damage.frames
         if kind == "Motion JPEG":
@@ -144,7 +144,7 @@ def test_missing_picture_is_detected_by_frame_numbers(tmp_path: Path, kind: str)
     for numbers in ((5,), (40,), (20, 21)):
         spoilt, tally = decoded(spoil(whole, numbers, left_out))
         differing = {pts for pts, frame in spoilt.items() if not np.array_equal(frame, intact[pts])}
-        assert differing <= {pts for pts in spoilt if tally.damage.rests_at(pts)}, numbers
+        assert differing <= {pts for pts in spoilt if tally.damage.is_spoilt_at(pts)}, numbers
 
 
 def without_pictures(whole: Path, numbers: Iterable[int]) -> Path:
@@ -167,7 +167,7 @@ def test_missing_mpeg2_picture_is_detected_by_packet_counter(tmp_path: Path) -> 
     for numbers in ((4,), (34, 35, 36)):  # each with one to which others refer
         spoilt, tally = decoded(without_pictures(whole, numbers))
         differing = {pts for pts, frame in spoilt.items() if not np.array_equal(frame, intact[pts])}
-        resting = {pts for pts in spoilt if tally.damage.rests_at(pts)}
+        resting = {pts for pts in spoilt if tally.damage.is_spoilt_at(pts)}
         assert differing and differing <= resting, numbers
         assert len(spoilt) - len(resting) >= 90
 
@@ -201,7 +201,7 @@ def test_damaged_frames_are_counted_and_not_sampled(tmp_path: Path, all_decoded:
     assert intact.not_sampled == 0 and tally.frames == FRAMES - 1
     assert 20 <= damage.frames == tally.not_sampled < 40
     assert len(some) == FRAMES - 1 - damage.frames
-    assert not any(damage.rests_at(pts) for pts in some)
+    assert not any(damage.is_spoilt_at(pts) for pts in some)
     assert set(some) < set(every) and tally.undecodable == 1
 
 
@@ -259,5 +259,5 @@ def test_single_wrong_time_delays_nothing(tmp_path: Path) -> None:
         packet.pts = packet.dts = pts
         damage.add(packet)
     for pts in range(100):
-        damage.shown(pts, pts)
+        damage.add_frame(pts, pts)
         assert damage.is_known(pts - 20)

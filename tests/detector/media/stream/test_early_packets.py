@@ -1,4 +1,4 @@
-"""Matroska files whose first frames lie before time 0."""
+"""Matroska files whose first frames are before time 0."""
 
 from __future__ import annotations
 

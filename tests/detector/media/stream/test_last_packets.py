@@ -1,4 +1,4 @@
-"""Where one of the last packets is damaged, the machine's number of threads decides nothing."""
+"""Damage in the last packets gives the same result with any number of threads."""
 
 from __future__ import annotations
 

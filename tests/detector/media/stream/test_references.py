@@ -1,4 +1,4 @@
-"""What headers of H.264 and HEVC say of references."""
+"""References between pictures in headers of H.264 and HEVC."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def test_h264_references(tmp_path: Path, name: str, profile: str) -> None:
     path = write_clip(tmp_path / name, map(numbered, range(150)), options=options, pix_fmt=pix_fmt)
     told = read(path)
     assert len(told) == 150 and not any(each.follows_lost for each in told)
-    assert any(not each.referred for each in told) is (profile != "baseline")
+    assert any(not each.is_referenced for each in told) is (profile != "baseline")
     for number in (4, 60, 61, 100):
         found = [n for n, each in enumerate(read(path, frozenset({number}))) if each.follows_lost]
-        assert found == ([number] if told[number].referred else [])
+        assert found == ([number] if told[number].is_referenced else [])
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
@@ -60,13 +60,13 @@ def test_hevc_references(tmp_path: Path, name: str) -> None:
         options={"x265-params": "log-level=0:keyint=30:bframes=3:b-adapt=0"},
     )
     told = read(path)
-    assert 20 < sum(not each.referred for each in told) < 40
-    assert told[0].referred and not any(each.follows_lost for each in told)
+    assert 20 < sum(not each.is_referenced for each in told) < 40
+    assert told[0].is_referenced and not any(each.follows_lost for each in told)
 
 
 @pytest.mark.parametrize("told_by", ["the box", "the stream"])
-@pytest.mark.parametrize(("layer", "referred"), [(1, True), (2, False), (3, True)])
-def test_hevc_temporal_layers(told_by: str, layer: int, referred: bool) -> None:
+@pytest.mark.parametrize(("layer", "is_referenced"), [(1, True), (2, False), (3, True)])
+def test_hevc_temporal_layers(told_by: str, layer: int, is_referenced: bool) -> None:
     """A type that none of its own layer refers to harms nobody only in the highest one (TRAIL_N, of two)."""
     picture = b"\0\0\0\3" + bytes((0, layer, 0x80))
     extradata, packet = b"\1" + bytes(20) + bytes((2 << 3 | 3,)) + b"\0", picture
@@ -74,7 +74,7 @@ def test_hevc_temporal_layers(told_by: str, layer: int, referred: bool) -> None:
         extradata, packet = b"", b"\0\0\1" + bytes((33 << 1, 1, 1 << 1)) + b"\0\0\1" + picture[4:] + b"\0"
     reader = reference_reader("hevc", extradata)
     assert reader is not None
-    assert reader.read(memoryview(packet)) == PictureReferences(referred)
+    assert reader.read(memoryview(packet)) == PictureReferences(is_referenced)
 
 
 def test_noise_is_ignored() -> None:

@@ -1,4 +1,4 @@
-"""MPEG streams joined byte by byte: each has a clock of its own."""
+"""Joined MPEG streams, each with its own clock."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_only_a_restarted_clock_is_continued(read: list[int], carried_on: list[i
         packet = av.Packet(b"0")
         packet.pts = packet.dts = time
         packet.duration = 40
-        clock.carry_on(packet)
+        clock.continue_times(packet)
         assert packet.pts == packet.dts
         got.append(packet.pts)
     assert got == carried_on

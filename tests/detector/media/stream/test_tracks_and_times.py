@@ -1,4 +1,4 @@
-"""Several tracks, and tracks that begin or end apart: what is examined of them, and when it is shown."""
+"""Files with several tracks, or with tracks that begin or end apart."""
 
 from __future__ import annotations
 

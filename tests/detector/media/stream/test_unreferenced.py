@@ -1,4 +1,4 @@
-"""Frames that nothing needs are not decoded, and nothing else changes by that."""
+"""Skipping unreferenced frames changes nothing else."""
 
 from __future__ import annotations
 
