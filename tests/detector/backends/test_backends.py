@@ -52,12 +52,12 @@ def crops(astronaut: np.ndarray) -> np.ndarray:
     return np.stack(found)
 
 
-def without(packages: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def hide_packages(packages: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As if these were not installed."""
     monkeypatch.setattr(backends, "find_spec", lambda name: None if name in packages else name)
 
 
-def untrained(architecture: str, size: int, folder: Path) -> LoadedModel:
+def make_untrained_model(architecture: str, size: int, folder: Path) -> LoadedModel:
     """A model whose weights are chance, on disk as any other."""
     torch.manual_seed(3)
     network = create(architecture)
@@ -121,7 +121,7 @@ class TestAgreement:
         self, architecture: str, size: int, crops: np.ndarray, tmp_path: Path
     ) -> None:
         """With weights the graph was not made of: had any been left in it, this would differ."""
-        model = untrained(architecture, size, tmp_path)
+        model = make_untrained_model(architecture, size, tmp_path)
         given = np.stack([cv2.resize(crop, (size, size)) for crop in crops[:3]])
         expected = backends.open_backend(model, "torch").run(given)
         assert expected.std() > 1e-4
@@ -211,7 +211,7 @@ class TestChoice:
             Scorer(model, backend="openvino")
 
     def test_torch_is_chosen_without_a_graph(self, model: LoadedModel, tmp_path: Path) -> None:
-        other = untrained("efficientnet_lite0", 96, tmp_path)
+        other = make_untrained_model("efficientnet_lite0", 96, tmp_path)
         assert backends.open_backend(other).name == "torch"
         with pytest.raises(ModelError, match="no graph of efficientnet_lite0 at 96 px .* openvino"):
             backends.open_backend(other, "openvino")

@@ -21,12 +21,12 @@ from detector.verdict.reproducibility.agreement import compare
 GREY, SEPIA, NIGHT = (1.0, 1.0, 1.0), (0.95, 0.78, 0.55), (0.35, 1.0, 0.45)
 
 
-def toned(picture: np.ndarray, tone: tuple[float, float, float]) -> np.ndarray:
+def apply_tone(picture: np.ndarray, tone: tuple[float, float, float]) -> np.ndarray:
     grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return (grey * tone).astype(np.uint8)
 
 
-def compressed(picture: np.ndarray) -> np.ndarray:
+def compress(picture: np.ndarray) -> np.ndarray:
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
 
@@ -34,14 +34,14 @@ def compressed(picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("tone", [GREY, SEPIA, NIGHT])
 def test_toned_picture_has_no_colour(portrait: np.ndarray, tone: tuple[float, float, float]) -> None:
     face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
-    assert is_grey(compressed(toned(face, tone)))
+    assert is_grey(compress(apply_tone(face, tone)))
 
 
 def test_weak_or_shifted_colour_counts(portrait: np.ndarray) -> None:
     face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
-    pale = cv2.addWeighted(face, 0.6, toned(face, GREY), 0.4, 0)
+    pale = cv2.addWeighted(face, 0.6, apply_tone(face, GREY), 0.4, 0)
     dark = (face * 0.25).astype(np.uint8)
-    for each in (face, compressed(face), pale, dark, (face * SEPIA).astype(np.uint8)):
+    for each in (face, compress(face), pale, dark, (face * SEPIA).astype(np.uint8)):
         assert not is_grey(each)
 
 
@@ -53,7 +53,7 @@ def test_grey_faces_cause_no_finding(
     tone: tuple[float, float, float] | None,
     colourless: bool,
 ) -> None:
-    face = portrait if tone is None else toned(portrait, tone)
+    face = portrait if tone is None else apply_tone(portrait, tone)
     wall = [room(face, side=200, x=40 + number // 2) for number in range(40)]
     path = write_clip(tmp_path / "clip.mp4", wall)
     analysis = analyze(path, model=scan, parameters=Parameters(**{**ALL_FLAGGED, "second_look": 0}))

@@ -25,37 +25,37 @@ from detector.verdict.reproducibility.agreement import compare
 Draw = Callable[[Image], None]
 
 
-def points(picture: Image, *shares: tuple[float, float]) -> list[tuple[int, int]]:
+def to_points(picture: Image, *shares: tuple[float, float]) -> list[tuple[int, int]]:
     height, width = picture.shape[:2]
     return [(int(x * width), int(y * height)) for x, y in shares]
 
 
-def banner(picture: Image) -> None:
+def draw_banner(picture: Image) -> None:
     """Across the mouth, which is at 0.62 of the portrait's height."""
-    corners = points(picture, (0, 0.57), (1, 0.7))
+    corners = to_points(picture, (0, 0.57), (1, 0.7))
     cv2.rectangle(picture, corners[0], corners[1], (24, 28, 90), -1)
-    (at,), size = points(picture, (0.03, 0.665)), picture.shape[0] / 400
+    (at,), size = to_points(picture, (0.03, 0.665)), picture.shape[0] / 400
     cv2.putText(
         picture, "LIVE: the mayor", at, cv2.FONT_HERSHEY_DUPLEX, size, (255, 255, 255), 1, cv2.LINE_AA
     )
 
 
-def mask(picture: Image) -> None:
-    outline = points(picture, (0.3, 0.5), (0.5, 0.46), (0.71, 0.5), (0.69, 0.68), (0.5, 0.8), (0.32, 0.68))
+def draw_mask(picture: Image) -> None:
+    outline = to_points(picture, (0.3, 0.5), (0.5, 0.46), (0.71, 0.5), (0.69, 0.68), (0.5, 0.8), (0.32, 0.68))
     cv2.fillPoly(picture, [np.array(outline)], (175, 205, 225), cv2.LINE_AA)
 
 
-def bar_over_eyes(picture: Image) -> None:
-    corners = points(picture, (0.3, 0.35), (0.72, 0.46))
+def draw_bar_over_eyes(picture: Image) -> None:
+    corners = to_points(picture, (0.3, 0.35), (0.72, 0.46))
     cv2.rectangle(picture, corners[0], corners[1], (0, 0, 0), -1)
 
 
-def strip_below(picture: Image) -> None:
-    corners = points(picture, (0, 0.82), (1, 0.9))
+def draw_strip_below(picture: Image) -> None:
+    corners = to_points(picture, (0, 0.82), (1, 0.9))
     cv2.rectangle(picture, corners[0], corners[1], (24, 28, 90), -1)
 
 
-def faces(picture: Image) -> list[Image]:
+def find_faces(picture: Image) -> list[Image]:
     wall = room(picture, side=200)
     return [crop_square(wall, square_for_face(face), 128) for face in FaceDetector()(wall)]
 
@@ -65,26 +65,26 @@ def net() -> CoverNet:
     return CoverNet()
 
 
-@pytest.mark.parametrize("draw", [banner, mask, bar_over_eyes])
+@pytest.mark.parametrize("draw", [draw_banner, draw_mask, draw_bar_over_eyes])
 def test_covers_of_mouth_or_eyes_are_recognised(net: CoverNet, portrait: Image, draw: Draw) -> None:
     covered = portrait.copy()
     draw(covered)
-    (crop,) = faces(covered)
+    (crop,) = find_faces(covered)
     assert net(crop) >= COVERED_THRESHOLD
 
 
 def test_bare_face_is_not_covered(net: CoverNet, portrait: Image) -> None:
     below = portrait.copy()
-    strip_below(below)
+    draw_strip_below(below)
     for picture in (portrait, portrait[:, ::-1], below, cv2.GaussianBlur(portrait, (0, 0), 2), portrait // 2):
-        (crop,) = faces(np.ascontiguousarray(picture))
+        (crop,) = find_faces(np.ascontiguousarray(picture))
         assert net(crop) < COVERED_THRESHOLD
 
 
 def test_every_fourth_face_of_a_track_is_measured(portrait: Image) -> None:
     bare, hidden = portrait.copy(), portrait.copy()
-    mask(hidden)
-    (bare,), (hidden,) = faces(bare), faces(hidden)
+    draw_mask(hidden)
+    (bare,), (hidden,) = find_faces(bare), find_faces(hidden)
     covers = Covers()
     shown = [bare, hidden, hidden, hidden, hidden, bare, bare, bare, bare]
     told = [covers.of(0, number, crop) for number, crop in enumerate(shown)]
@@ -92,7 +92,7 @@ def test_every_fourth_face_of_a_track_is_measured(portrait: Image) -> None:
     assert covers.of(1, 9, hidden), "another track is looked at in its first frame"
 
 
-@pytest.mark.parametrize("draw", [None, mask])
+@pytest.mark.parametrize("draw", [None, draw_mask])
 def test_covered_faces_cause_no_finding(
     tmp_path: Path, scan: LoadedModel, portrait: Image, draw: Draw | None
 ) -> None:
@@ -115,7 +115,7 @@ def test_covered_faces_cause_no_finding(
     assert compare(analysis, analysis).agree
 
 
-@pytest.mark.parametrize("draw", [None, banner])
+@pytest.mark.parametrize("draw", [None, draw_banner])
 def test_photo_of_a_covered_face_is_inconclusive(
     tmp_path: Path, portrait: Image, draw: Draw | None, model: LoadedModel
 ) -> None:

@@ -13,17 +13,17 @@ from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import TOO_UNSURE, Assessment, Quality
 
 
-def face(rng: random.Random, confidence: float = 0.9) -> Face:
+def make_face(rng: random.Random, confidence: float = 0.9) -> Face:
     x, y = rng.uniform(0, 300), rng.uniform(0, 300)
     landmarks = np.array([[rng.uniform(0, 60), rng.uniform(0, 60)] for _ in range(5)], np.float32)
     return Face((x, y, x + rng.uniform(50, 90), y + 0.1 + 80), confidence, landmarks)
 
 
-def gathered(count: int) -> tuple[Detections, list[Face]]:
+def gather_detections(count: int) -> tuple[Detections, list[Face]]:
     rng = random.Random(1)
     together, faces = DetectionBuffer(), []
     for step in range(count):
-        faces.append(face(rng))
+        faces.append(make_face(rng))
         flaw = TOO_UNSURE if step % 5 == 0 else None
         quality = Quality(step / 3, step / 7) if step % 2 else None
         shows = Assessment(flaw, quality, grey=step % 2 > 0)
@@ -36,7 +36,7 @@ def gathered(count: int) -> tuple[Detections, list[Face]]:
 
 @pytest.mark.parametrize("count", [0, 1, 1024, 2048, 4500])
 def test_added_faces_are_returned(count: int) -> None:
-    seen, faces = gathered(count)
+    seen, faces = gather_detections(count)
     assert len(seen) == count
     for step, (one, found) in enumerate(zip(seen, faces, strict=True)):
         assert (one.pts, one.time, one.index, one.track) == (step * 1001, step / 7, step or None, step % 4)
@@ -62,8 +62,8 @@ def test_columns_match_their_names() -> None:
     }
     together = DetectionBuffer()
     for name, shows in seen.items():
-        together.add(5, 0.2, 7, 3, face(rng), shows, between=name == "between")
-    together.add(5, 0.2, 7, 3, face(rng), Assessment(TOO_UNSURE, Quality(contrast=20.0, sharpness=0.1)))
+        together.add(5, 0.2, 7, 3, make_face(rng), shows, between=name == "between")
+    together.add(5, 0.2, 7, 3, make_face(rng), Assessment(TOO_UNSURE, Quality(contrast=20.0, sharpness=0.1)))
     rows = together.take().rows
     for row, name in zip(rows[:-1], seen, strict=True):
         assert {flag: bool(row[flag]) for flag in at_rest} == at_rest | {name: True}
@@ -73,13 +73,13 @@ def test_columns_match_their_names() -> None:
 
 
 def test_by_track() -> None:
-    seen, _ = gathered(2500)
+    seen, _ = gather_detections(2500)
     tracks = seen.by_track()
     assert list(tracks) == [0, 1, 2, 3]
     for number, places in tracks.items():
         assert places.tolist() == list(range(number, 2500, 4))
     assert seen.only(tracks[3])[1].pts == 7 * 1001
-    assert gathered(0)[0].by_track() == {}
+    assert gather_detections(0)[0].by_track() == {}
 
 
 def test_memory_of_a_detection() -> None:
@@ -87,7 +87,7 @@ def test_memory_of_a_detection() -> None:
     tracemalloc.start()
     together = DetectionBuffer()
     for step in range(count):
-        together.add(step * 512, step / 8, step, 0, face(rng), Assessment(None, Quality(20.0, 0.1)))
+        together.add(step * 512, step / 8, step, 0, make_face(rng), Assessment(None, Quality(20.0, 0.1)))
     kept = tracemalloc.get_traced_memory()[0]
     seen = together.take()
     most = tracemalloc.get_traced_memory()[1]
@@ -97,7 +97,7 @@ def test_memory_of_a_detection() -> None:
 
 
 def test_full_selection_copies_nothing() -> None:
-    seen, _ = gathered(20)
+    seen, _ = gather_detections(20)
     assert seen.sampled is seen and seen.only(np.ones(20, np.bool_)) is seen
     assert (
         seen.only(seen.rows["usable"]).rows["pts"].tolist() == seen.rows["pts"][seen.rows["usable"]].tolist()

@@ -20,7 +20,7 @@ def box(astronaut: np.ndarray) -> tuple[float, float, float, float]:
     return (x0 - HEAD[1].start, y0, x1 - HEAD[1].start, y1)
 
 
-def pasted(head: np.ndarray, ground: tuple[int, int, int], quality: int | None) -> np.ndarray:
+def paste(head: np.ndarray, ground: tuple[int, int, int], quality: int | None) -> np.ndarray:
     out = np.full((420, 460, 3), ground, np.uint8)
     (x, y), (height, width) = PLACE, head.shape[:2]
     out[y : y + height, x : x + width] = head
@@ -30,7 +30,7 @@ def pasted(head: np.ndarray, ground: tuple[int, int, int], quality: int | None) 
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1].copy()
 
 
-def moved(box: tuple[float, ...]) -> tuple[float, float, float, float]:
+def move_box(box: tuple[float, ...]) -> tuple[float, float, float, float]:
     x0, y0, x1, y1 = box
     return (x0 + PLACE[0], y0 + PLACE[1], x1 + PLACE[0], y1 + PLACE[1])
 
@@ -41,7 +41,7 @@ def test_patch_ends_at_the_edges_of_the_photograph(
     astronaut: np.ndarray, box: tuple, ground: tuple[int, int, int], quality: int | None
 ) -> None:
     head = astronaut[HEAD]
-    picture, at = pasted(head, ground, quality), moved(box)
+    picture, at = paste(head, ground, quality), move_box(box)
     left, top, right, bottom = bounds_of_photo(picture, at, patch_reach(at))
     x, y = PLACE
     assert x <= left <= x + 4 and x + 180 - 4 <= right <= x + 180

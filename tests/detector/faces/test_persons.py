@@ -11,7 +11,7 @@ from detector.faces.tracks import Track, Tracker, group_tracks
 from detector.schema.formatting import person_letters
 
 
-def followed(*shots: list[tuple[Face, int]]) -> list[list[int]]:
+def group_persons(*shots: list[tuple[Face, int]]) -> list[list[int]]:
     """Persons of a clip of shots, each four sampled frames long and begun by a cut."""
     tracker, time = Tracker(0.75), 0.0
     for shot in shots:
@@ -22,25 +22,25 @@ def followed(*shots: list[tuple[Face, int]]) -> list[list[int]]:
 
 
 def test_the_same_face_after_a_cut() -> None:
-    assert followed([(face(200), 1)], [(face(420, 150), 1)]) == [[0, 1]]
+    assert group_persons([(face(200), 1)], [(face(420, 150), 1)]) == [[0, 1]]
 
 
 def test_another_face_after_a_cut() -> None:
-    assert followed([(face(200), 1)], [(face(200), 2)]) == [[0], [1]]
+    assert group_persons([(face(200), 1)], [(face(200), 2)]) == [[0], [1]]
 
 
 def test_shot_and_reverse_shot() -> None:
-    assert followed(
+    assert group_persons(
         [(face(200), 1)], [(face(420), 2)], [(face(210), 1)], [(face(410), 2)]
     ) == [[0, 2], [1, 3]]  # fmt: skip
 
 
 def test_faces_in_one_frame_stay_separate() -> None:
-    assert followed([(face(150), 1), (face(450), 1)]) == [[0], [1]]
+    assert group_persons([(face(150), 1), (face(450), 1)]) == [[0], [1]]
 
 
 def test_a_third_track_joins_only_one_of_two_twins() -> None:
-    groups = followed([(face(150), 1), (face(450), 1)], [(face(300), 1)])
+    groups = group_persons([(face(150), 1), (face(450), 1)], [(face(300), 1)])
     assert sorted(map(len, groups)) == [1, 2]
 
 

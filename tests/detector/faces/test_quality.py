@@ -19,16 +19,16 @@ def face(astronaut: np.ndarray) -> np.ndarray:
     return crop_square(astronaut, square_for_face(FaceDetector()(astronaut)[0]), 128)
 
 
-def altered(crop: np.ndarray, gain: float = 1.0, lift: float = 0.0) -> np.ndarray:
+def alter(crop: np.ndarray, gain: float = 1.0, lift: float = 0.0) -> np.ndarray:
     return np.clip(crop * gain + lift, 0, 255).astype(np.uint8)
 
 
-def blurred(crop: np.ndarray, sigma: float) -> np.ndarray:
+def blur(crop: np.ndarray, sigma: float) -> np.ndarray:
     return cv2.GaussianBlur(crop, (0, 0), sigma)
 
 
-def noisy(crop: np.ndarray, sigma: float) -> np.ndarray:
-    return altered(crop + np.random.default_rng(0).normal(0, sigma, crop.shape))
+def add_noise(crop: np.ndarray, sigma: float) -> np.ndarray:
+    return alter(crop + np.random.default_rng(0).normal(0, sigma, crop.shape))
 
 
 def test_contrast_is_the_spread_of_grey() -> None:
@@ -47,15 +47,15 @@ def test_plain_crop_has_no_contrast_and_sharpness(level: int) -> None:
 
 
 def test_brightness_and_contrast_do_not_change_sharpness(face: np.ndarray) -> None:
-    dim = altered(face, 0.5, 20)
+    dim = alter(face, 0.5, 20)
     before = measure_quality(dim)
-    for changed in (altered(dim, 1, 60), altered(dim, 1.3, -20), altered(dim, 0.6, 10)):
+    for changed in (alter(dim, 1, 60), alter(dim, 1.3, -20), alter(dim, 0.6, 10)):
         assert measure_quality(changed).sharpness == pytest.approx(before.sharpness, rel=0.03)
-    assert measure_quality(altered(dim, 0.6, 10)).contrast == pytest.approx(0.6 * before.contrast, rel=0.02)
+    assert measure_quality(alter(dim, 0.6, 10)).contrast == pytest.approx(0.6 * before.contrast, rel=0.02)
 
 
 def test_blur_lowers_it_and_noise_raises_it(face: np.ndarray) -> None:
-    steps = [blurred(face, 4), blurred(face, 2), blurred(face, 1), face, noisy(face, 10), noisy(face, 40)]
+    steps = [blur(face, 4), blur(face, 2), blur(face, 1), face, add_noise(face, 10), add_noise(face, 40)]
     seen = [measure_quality(step).sharpness for step in steps]
     assert all(a < 0.9 * b for a, b in zip(seen, seen[1:], strict=False))
 
@@ -71,15 +71,15 @@ def test_strong_compression_lowers_it(face: np.ndarray) -> None:
 class TestFlaws:
     def test_good_face_has_no_flaw(self, face: np.ndarray) -> None:
         assert crop_flaw(face, Parameters()) is None
-        assert crop_flaw(altered(face, 0.3), Parameters()) is None, "dark, and judged well all the same"
+        assert crop_flaw(alter(face, 0.3), Parameters()) is None, "dark, and judged well all the same"
 
     def test_by_the_default_thresholds(self, face: np.ndarray) -> None:
         for crop, flaw in [
-            (altered(face, 0.04), "too dark or too flat"),
-            (altered(face, 0.04, 120), "too dark or too flat"),
+            (alter(face, 0.04), "too dark or too flat"),
+            (alter(face, 0.04, 120), "too dark or too flat"),
             (np.full_like(face, 255), "too dark or too flat"),
-            (blurred(face, 5), "too blurred or too strongly compressed"),
-            (noisy(face, 90), "too noisy"),
+            (blur(face, 5), "too blurred or too strongly compressed"),
+            (add_noise(face, 90), "too noisy"),
         ]:
             assert crop_flaw(crop, Parameters()) == flaw
 

@@ -21,21 +21,21 @@ BOX = (40.0, 40.0, 140.0, 160.0)
 Picture = np.ndarray
 
 
-def scene() -> Picture:
+def draw_scene() -> Picture:
     blotches = np.random.default_rng(3).uniform(0, 255, (24, 24, 3)).astype(np.uint8)
     return cv2.resize(blotches, (200, 200), interpolation=cv2.INTER_CUBIC)
 
 
-def compressed(picture: Picture, number: int) -> Picture:
+def compress(picture: Picture, number: int) -> Picture:
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 40 + 5 * (number % 4)])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
 
-def dark(picture: Picture) -> Picture:
+def darken(picture: Picture) -> Picture:
     return (picture * 0.08).astype(np.uint8)
 
 
-def moving(picture: Picture, number: int) -> Picture:
+def move_mouth(picture: Picture, number: int) -> Picture:
     """A tenth of the face, as a mouth, changes a little."""
     changed = picture.copy()
     changed[120:150, 70:110] = np.roll(changed[120:150, 70:110], 3 * (number % 3), axis=0)
@@ -55,19 +55,19 @@ def is_still(show: Callable[[int], Picture], frames: int = 24, rate: float = 8.0
     ("show", "still"),
     [
         (lambda picture, number: picture, True),
-        (compressed, True),
-        (moving, False),
-        (lambda picture, number: moving(dark(picture), number), False),
+        (compress, True),
+        (move_mouth, False),
+        (lambda picture, number: move_mouth(darken(picture), number), False),
         (lambda picture, number: np.roll(picture, number // 4, axis=1), False),
     ],
 )
 def test_compressed_still_is_motionless(show: Callable[[Picture, int], Picture], still: bool) -> None:
-    picture = scene()
+    picture = draw_scene()
     assert is_still(lambda number: show(picture, number)) is still
 
 
 def test_short_track_is_not_motionless() -> None:
-    picture = scene()
+    picture = draw_scene()
     assert not is_still(lambda number: picture, frames=10)
     assert not is_still(lambda number: picture, frames=7, rate=1.0)
     assert not is_still(lambda number: picture, frames=24, rate=25.0)
@@ -75,10 +75,10 @@ def test_short_track_is_not_motionless() -> None:
 
 
 def test_tracks_are_measured_separately() -> None:
-    stillness, picture = Stillness(), scene()
+    stillness, picture = Stillness(), draw_scene()
     for number in range(24):
         stillness.add(0, number / 8, picture, BOX)
-        stillness.add(1, number / 8, moving(picture, number), (*BOX[:3], 400.0))
+        stillness.add(1, number / 8, move_mouth(picture, number), (*BOX[:3], 400.0))
     assert stillness.motionless() == {0}
 
 

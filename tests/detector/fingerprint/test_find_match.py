@@ -13,7 +13,7 @@ from detector.fingerprint.match import Match, View, find_match
 FILM = film(1, 2, 3)
 
 
-def near(found: float, wanted: float, by: float = 0.5) -> bool:
+def is_near(found: float, wanted: float, by: float = 0.5) -> bool:
     return abs(found - wanted) <= by
 
 
@@ -43,8 +43,8 @@ def test_cropped_copy_reports_its_part(corner):
         found = find_match(fingerprint(own), fingerprint(other))
         assert found is not None
         view: View = getattr(found, part)
-        assert near(view.left, corner, 0.03) and near(view.right, corner + 0.9, 0.03)
-        assert near(view.top, corner, 0.03) and 0.75 < view.area < 0.87
+        assert is_near(view.left, corner, 0.03) and is_near(view.right, corner + 0.9, 0.03)
+        assert is_near(view.top, corner, 0.03) and 0.75 < view.area < 0.87
 
 
 def test_a_caption_is_found_at_the_bottom():
@@ -63,10 +63,10 @@ def test_part_reports_its_interval():
     part = noisy(FILM[9:21])  # 4.5 to 10.5 seconds
     found = find_match(fingerprint(part), fingerprint(FILM))
     assert found is not None and not found.of_all
-    assert found.share > 0.9 and near(found.other_share, 0.4, 0.05)
-    assert near(found.pieces[0].other_start, 4.5) and near(found.pieces[-1].other_end, 10.5)
+    assert found.share > 0.9 and is_near(found.other_share, 0.4, 0.05)
+    assert is_near(found.pieces[0].other_start, 4.5) and is_near(found.pieces[-1].other_end, 10.5)
     back = find_match(fingerprint(FILM), fingerprint(part))
-    assert back is not None and near(back.pieces[0].start, 4.5) and back.share == found.other_share
+    assert back is not None and is_near(back.pieces[0].start, 4.5) and back.share == found.other_share
 
 
 def test_rearranged_parts_are_separate_pieces():
@@ -82,7 +82,7 @@ def test_different_ending_is_no_full_copy(own):
     found = find_match(fingerprint(own), fingerprint(FILM))
     assert found is not None and found.of_most and not found.of_all
     (piece,) = found.pieces
-    assert near(piece.end, 12.5) and near(piece.other_end, 12.5)
+    assert is_near(piece.end, 12.5) and is_near(piece.other_end, 12.5)
 
 
 def test_still_of_a_video_reports_its_time():
@@ -90,7 +90,7 @@ def test_still_of_a_video_reports_its_time():
     found = find_match(fingerprint(photo, still=True), fingerprint(FILM))
     assert found is not None and found.share == 1.0
     (piece,) = found.pieces
-    assert piece.start == piece.end == 0.0 and near(piece.other_start, 7.0)
+    assert piece.start == piece.end == 0.0 and is_near(piece.other_start, 7.0)
     assert piece.other_end - piece.other_start == 0.5
 
 

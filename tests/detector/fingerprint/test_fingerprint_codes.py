@@ -19,12 +19,12 @@ from detector.fingerprint.fingerprint import (
 )
 
 
-def small(seed: int, count: int = 4) -> np.ndarray:
+def make_pictures(seed: int, count: int = 4) -> np.ndarray:
     return fingerprint(scene(seed, count)).pictures
 
 
 def test_codes_distinguish_pictures():
-    one, other = compute_codes(small(1)), compute_codes(small(2))
+    one, other = compute_codes(make_pictures(1)), compute_codes(make_pictures(2))
     assert one.shape == (4, 4) and one.dtype == np.uint64
     assert np.diag(code_distances(one, one)).max() == 0
     assert abs(float(code_similarity(one, other).mean())) < 0.15
@@ -35,12 +35,12 @@ def test_codes_distinguish_pictures():
 
 
 def test_brightness_and_contrast_do_not_matter():
-    pictures = small(3)
+    pictures = make_pictures(3)
     assert np.diag(code_distances(compute_codes(pictures), compute_codes(pictures // 2 + 40))).max() < 20
 
 
 def test_a_mirrored_code_is_that_of_the_mirrored_picture():
-    pictures = small(4)
+    pictures = make_pictures(4)
     for window in (Window(), Window(0, 0.1, 0.9, 1)):
         turned = Window(1 - window.right, window.top, 1 - window.left, window.bottom)
         expected = compute_codes(pictures[:, :, ::-1], turned)

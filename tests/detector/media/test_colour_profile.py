@@ -33,7 +33,7 @@ OTHERS = {
 }
 
 
-def stored(picture: PIL.Image.Image, profile: bytes) -> PIL.Image.Image:
+def convert_to_profile(picture: PIL.Image.Image, profile: bytes) -> PIL.Image.Image:
     """What a file with this profile holds, to be seen as ``picture``."""
     given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     made = ImageCms.profileToProfile(picture, ImageCms.createProfile("sRGB"), given)
@@ -41,7 +41,7 @@ def stored(picture: PIL.Image.Image, profile: bytes) -> PIL.Image.Image:
     return made
 
 
-def examined(path: Path) -> tuple[NDArray[np.uint8], Photo]:
+def examine(path: Path) -> tuple[NDArray[np.uint8], Photo]:
     with open_media(path) as reader:
         (frame,) = reader.frames(8)
         (again,) = reader.at({frame.pts})
@@ -53,11 +53,11 @@ def examined(path: Path) -> tuple[NDArray[np.uint8], Photo]:
     return frame.image, photo
 
 
-def apart(shown: NDArray[np.uint8], picture: PIL.Image.Image) -> float:
+def mean_difference(shown: NDArray[np.uint8], picture: PIL.Image.Image) -> float:
     return float(np.abs(shown.astype(int) - np.asarray(picture.convert("RGB"))).mean())
 
 
-def with_chunk(picture: PIL.Image.Image, path: Path, kind: bytes, data: bytes) -> Path:
+def write_with_chunk(picture: PIL.Image.Image, path: Path, kind: bytes, data: bytes) -> Path:
     """A PNG with a chunk before its pixels."""
     made = io.BytesIO()
     picture.save(made, "PNG")
@@ -81,25 +81,25 @@ def test_colours_are_converted_to_srgb(
     pillow_heif.register_heif_opener()
     given = OTHERS[profile]
     options = {"compression": "jpeg"} if name == "tiles.tif" else {"lossless": True} if "webp" in name else {}
-    held = stored(portrait, given)
+    held = convert_to_profile(portrait, given)
     held.save(tmp_path / name, icc_profile=given, quality=97, **options)
-    shown, photo = examined(tmp_path / name)
+    shown, photo = examine(tmp_path / name)
     assert photo.colours == "converted"
     # What is lost where few numbers are left for dark colours, and in subsampled ones.
-    assert apart(shown, portrait) < (2 if name in {"a.png", "a.tif", "a.webp"} else 6)
-    assert apart(np.asarray(held), portrait) > 1.2 * apart(shown, portrait)
+    assert mean_difference(shown, portrait) < (2 if name in {"a.png", "a.tif", "a.webp"} else 6)
+    assert mean_difference(np.asarray(held), portrait) > 1.2 * mean_difference(shown, portrait)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "a.heic", "a.avif"])
 def test_srgb_picture_is_unchanged(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
     pillow_heif.register_heif_opener()
     portrait.save(tmp_path / name)
-    plain, photo = examined(tmp_path / name)
+    plain, photo = examine(tmp_path / name)
     assert photo.colours is None
     usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for profile in (usual, _profile(_SRGB, None)):
         portrait.save(tmp_path / name, icc_profile=profile)
-        shown, photo = examined(tmp_path / name)
+        shown, photo = examine(tmp_path / name)
         assert photo.colours is None and photo.colour_profile is not None
         assert np.array_equal(shown, plain)
 
@@ -107,8 +107,8 @@ def test_srgb_picture_is_unchanged(tmp_path: Path, portrait: PIL.Image.Image, na
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 def test_grey_profile(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> None:
     grey = portrait.convert("L")
-    grey.save(tmp_path / name, icc_profile=grey_profile(1.0), quality=97)
-    shown, photo = examined(tmp_path / name)
+    grey.save(tmp_path / name, icc_profile=make_grey_profile(1.0), quality=97)
+    shown, photo = examine(tmp_path / name)
     assert photo.colours == "converted"
     assert np.array_equal(shown[:, :, 0], shown[:, :, 2])
     lighter = np.asarray(grey) / 255
@@ -118,33 +118,38 @@ def test_grey_profile(tmp_path: Path, portrait: PIL.Image.Image, name: str) -> N
 
 def test_png_colour_chunks(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     path, plain = tmp_path / "a.png", np.asarray(portrait)
-    linear = stored(portrait, OTHERS["linear"])
+    linear = convert_to_profile(portrait, OTHERS["linear"])
     gama = struct.pack(">I", 100_000)
-    shown, photo = examined(with_chunk(linear, path, b"gAMA", gama))
-    assert photo.colours == "converted" and apart(shown, portrait) < 2
+    shown, photo = examine(write_with_chunk(linear, path, b"gAMA", gama))
+    assert photo.colours == "converted" and mean_difference(shown, portrait) < 2
     # As libpng: that of sRGB, though its curve is another.
-    shown, photo = examined(with_chunk(portrait, path, b"gAMA", struct.pack(">I", 45_455)))
+    shown, photo = examine(write_with_chunk(portrait, path, b"gAMA", struct.pack(">I", 45_455)))
     assert photo.colours is None and np.array_equal(shown, plain)
     # sRGB and profiles come before it.
-    with_chunk(portrait, path, b"gAMA", gama)
+    write_with_chunk(portrait, path, b"gAMA", gama)
     png = path.read_bytes()
     at = png.index(b"gAMA") - 4
     srgb = struct.pack(">I", 1) + b"sRGB\0" + struct.pack(">I", zlib.crc32(b"sRGB\0"))
     path.write_bytes(png[:at] + srgb + png[at:])
-    assert np.array_equal(examined(path)[0], plain)
-    shown, photo = examined(
-        with_chunk(stored(portrait, OTHERS["Display P3"]), path, b"cICP", bytes([12, 13, 0, 1]))
+    assert np.array_equal(examine(path)[0], plain)
+    shown, photo = examine(
+        write_with_chunk(
+            convert_to_profile(portrait, OTHERS["Display P3"]), path, b"cICP", bytes([12, 13, 0, 1])
+        )
     )
-    assert photo.colours == "converted" and apart(shown, portrait) < 1
-    shown, photo = examined(with_chunk(portrait, path, b"cICP", bytes([1, 13, 0, 1])))
+    assert photo.colours == "converted" and mean_difference(shown, portrait) < 1
+    shown, photo = examine(write_with_chunk(portrait, path, b"cICP", bytes([1, 13, 0, 1])))
     assert photo.colours is None and np.array_equal(shown, plain)
-    shown, photo = examined(with_chunk(portrait, path, b"cICP", bytes([9, colour.PQ, 0, 1])))
-    assert photo.colours is None and apart(shown, portrait) > 5
+    shown, photo = examine(write_with_chunk(portrait, path, b"cICP", bytes([9, colour.PQ, 0, 1])))
+    assert photo.colours is None and mean_difference(shown, portrait) > 5
 
 
 @pytest.mark.parametrize("kind", ["heic", "avif"])
 def test_codes_without_a_profile(tmp_path: Path, portrait: PIL.Image.Image, kind: str) -> None:
-    held, path = stored(portrait.crop((0, 0, 200, 150)), OTHERS["Display P3"]), tmp_path / f"a.{kind}"
+    held, path = (
+        convert_to_profile(portrait.crop((0, 0, 200, 150)), OTHERS["Display P3"]),
+        tmp_path / f"a.{kind}",
+    )
     if kind == "heic":
         several = pillow_heif.from_pillow(held)
         several.save(path, quality=97, color_primaries=12, transfer_characteristics=13)
@@ -156,9 +161,9 @@ def test_codes_without_a_profile(tmp_path: Path, portrait: PIL.Image.Image, kind
             context.color_trc, context.color_primaries, context.colorspace = 13, 12, 6
             container.mux(stream.encode(av.VideoFrame.from_image(held)))
             container.mux(stream.encode())
-    shown, photo = examined(path)
+    shown, photo = examine(path)
     assert photo.colours == "converted"
-    assert apart(shown, portrait.crop((0, 0, 200, 150))) < 3
+    assert mean_difference(shown, portrait.crop((0, 0, 200, 150))) < 3
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.tif"])
@@ -166,10 +171,10 @@ def test_cmyk_profile_is_used(tmp_path: Path, portrait: PIL.Image.Image, name: s
     """FFmpeg hands out no inks. The profile is one by which the paper is blue."""
     picture = portrait.convert("CMYK")
     picture.save(tmp_path / f"plain {name}", quality=95)
-    plain, photo = examined(tmp_path / f"plain {name}")
-    assert photo.colours is None and apart(plain, portrait) < 3
-    picture.save(tmp_path / name, quality=95, icc_profile=ink_profile())
-    shown, photo = examined(tmp_path / name)
+    plain, photo = examine(tmp_path / f"plain {name}")
+    assert photo.colours is None and mean_difference(plain, portrait) < 3
+    picture.save(tmp_path / name, quality=95, icc_profile=make_ink_profile())
+    shown, photo = examine(tmp_path / name)
     assert (photo.colours, photo.mode) == ("converted", "CMYK")
     light = np.asarray(portrait.convert("L")) > 200
     assert (shown[light][:, 2].astype(int) - shown[light][:, 0]).mean() > 40
@@ -182,8 +187,8 @@ def test_unusable_profile_is_reported(tmp_path: Path, portrait: PIL.Image.Image,
     data = {
         "nonsense": bytes(range(256)) * 3,
         "cut": OTHERS["swapped"][:200],
-        "of greys": grey_profile(1.0),
-        "of inks": ink_profile(),
+        "of greys": make_grey_profile(1.0),
+        "of inks": make_ink_profile(),
         "empty": b"\0",
     }[profile]
     portrait.save(tmp_path / "a.png", icc_profile=data)
@@ -214,11 +219,11 @@ def test_unusable_profile_is_reported(tmp_path: Path, portrait: PIL.Image.Image,
 def test_invalid_chunks_change_nothing(
     tmp_path: Path, portrait: PIL.Image.Image, chunk: tuple[bytes, bytes]
 ) -> None:
-    shown, _ = examined(with_chunk(portrait, tmp_path / "a.png", *chunk))
+    shown, _ = examine(write_with_chunk(portrait, tmp_path / "a.png", *chunk))
     assert np.array_equal(shown, np.asarray(portrait))
 
 
-def icc(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
+def make_profile(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
     at, table, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
     for name, content in tags.items():
         table += name + struct.pack(">II", at + len(body), len(content))
@@ -229,13 +234,13 @@ def icc(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
     return (header.ljust(36, b"\0") + b"acsp" + bytes(28) + white).ljust(128, b"\0") + table + body
 
 
-def grey_profile(gamma: float) -> bytes:
+def make_grey_profile(gamma: float) -> bytes:
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
     white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
-    return icc(b"GRAY", b"XYZ ", {b"wtpt": white, b"kTRC": curve})
+    return make_profile(b"GRAY", b"XYZ ", {b"wtpt": white, b"kTRC": curve})
 
 
-def ink_profile() -> bytes:
+def make_ink_profile() -> bytes:
     """Four inks that only darken a blue paper (ICC.1:2001-04, 6.5.8: two values of each ink)."""
     ramp = bytes(range(256))
     corners = b""
@@ -245,4 +250,4 @@ def ink_profile() -> bytes:
     identity = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
     table = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + identity + 4 * ramp + corners + 3 * ramp
     white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
-    return icc(b"CMYK", b"Lab ", {b"wtpt": white, b"A2B0": table})
+    return make_profile(b"CMYK", b"Lab ", {b"wtpt": white, b"A2B0": table})

@@ -20,7 +20,7 @@ from detector.schema.analysis import Media
 from detector.verdict.coverage import not_seen
 
 
-def without_the_first(whole: Path, path: Path, skipped: int) -> Path:
+def skip_packets(whole: Path, path: Path, skipped: int) -> Path:
     """A copy of a clip that begins some packets later, as a capture does."""
     with av.open(str(whole)) as given, av.open(str(path), "w") as made:
         source = given.streams.video[0]
@@ -32,7 +32,7 @@ def without_the_first(whole: Path, path: Path, skipped: int) -> Path:
     return path
 
 
-def facts_of(path: Path) -> tuple[Media, float, list[int]]:
+def read_facts(path: Path) -> tuple[Media, float, list[int]]:
     with open_media(path) as reader:
         shown = [number_of(frame.image) for frame in reader.frames(1000.0, all_decoded=False)]
         media = media_facts(reader, path.name, 1, "0" * 64)
@@ -57,7 +57,7 @@ def clip(tmp_path: Path, ending: str) -> Path:
 
 class TestACaptureThatBeginsBetweenTwoKeyFrames:
     def test_loss_is_at_the_start(self, clip: Path) -> None:
-        media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 8))
+        media, missing, shown = read_facts(skip_packets(clip, clip.with_stem("later"), 8))
         assert shown[0] == 25 and len(shown) == 35
         assert media.lost_at_start == pytest.approx(17 / 25, abs=0.05)
         assert missing == 0
@@ -67,14 +67,14 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
         assert "at its end" not in said
 
     def test_complete_capture_lost_nothing(self, clip: Path) -> None:
-        media, missing, shown = facts_of(clip)
+        media, missing, shown = read_facts(clip)
         assert shown == list(range(60))
         assert (media.lost_at_start, missing, media.frames_undecodable) == (0.0, 0.0, 0)
         assert media.details is not None and media.details.groups is not None
         assert media.details.groups.begins_with_key
 
     def test_start_at_a_key_frame_lost_nothing(self, clip: Path) -> None:
-        media, missing, shown = facts_of(without_the_first(clip, clip.with_stem("later"), 25))
+        media, missing, shown = read_facts(skip_packets(clip, clip.with_stem("later"), 25))
         assert shown == list(range(25, 60))
         assert not not_seen(media, missing)
 
@@ -94,21 +94,21 @@ def test_undecodable_content_is_not_missing(tmp_path: Path) -> None:
                 packet.pts, packet.dts, packet.duration, packet.time_base = times
             packet.stream = stream
             made.mux(packet)
-    media, missing, shown = facts_of(path)
+    media, missing, shown = read_facts(path)
     assert shown == [0, 1, 2, 3] and missing == 0
     assert media.lost_at_end == pytest.approx(56 / 25)
     (said,) = not_seen(media, missing)
     assert "the last 2.2 s cannot be decoded" in said and "missing" not in said
-    assert facts_of(whole)[0].lost_at_end == 0
+    assert read_facts(whole)[0].lost_at_end == 0
 
 
 def test_truncated_windows_media_file_lacks_its_end(tmp_path: Path) -> None:
     """FFmpeg tells no duration of a file that is another size than its header says."""
     whole = write_clip(tmp_path / "a.wmv", map(numbered, range(60)), codec="wmv2", options={"g": "12"})
-    assert facts_of(whole)[1] == 0
+    assert read_facts(whole)[1] == 0
     cut = whole.with_stem("cut")
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    media, missing, shown = facts_of(cut)
+    media, missing, shown = read_facts(cut)
     assert missing == pytest.approx((60 - len(shown)) / 25, abs=0.1) and missing > 0.8
     (said,) = not_seen(media, missing)
     assert "missing" in said
@@ -132,7 +132,7 @@ def test_late_pictures_do_not_change_the_duration(tmp_path: Path, name: str) -> 
     assert "durations disagree" not in {anomaly.kind for anomaly in media.anomalies}
 
 
-def waiting(path: Path, played: float, **how: bool) -> Path:
+def write_delayed_clip(path: Path, played: float, **how: bool) -> Path:
     """An MP4 of 2.4 s whose edit list waits for three seconds, and plays so many of its pictures."""
     pts, early = range(75, 135), {"movflags": "faststart"}
     write_clip(path, map(numbered, range(60)), pts=pts, container_options=early, **how)
@@ -151,7 +151,7 @@ class TestAnEditListThatWaits:
     @pytest.mark.parametrize("sound", [False, True])
     @pytest.mark.parametrize("played", [2.4, 1.2])
     def test_an_intact_file_lacks_nothing(self, tmp_path: Path, played: float, sound: bool) -> None:
-        media, missing, shown = facts_of(waiting(tmp_path / "a.mp4", played, sound=sound))
+        media, missing, shown = read_facts(write_delayed_clip(tmp_path / "a.mp4", played, sound=sound))
         assert (len(shown), media.duration, missing) == (25 * played, played, 0)
         assert media.details is not None and media.details.picture is not None
         assert media.details.picture.stream_duration == pytest.approx(played)
@@ -162,11 +162,11 @@ class TestAnEditListThatWaits:
 
     @pytest.mark.parametrize("played", [2.4, 2.0])
     def test_truncated_file_lacks_its_end(self, tmp_path: Path, played: float) -> None:
-        path = waiting(tmp_path / "a.mp4", played)
+        path = write_delayed_clip(tmp_path / "a.mp4", played)
         whole = path.read_bytes()
         offset, size, _key = packets(path)[30]
         path.write_bytes(whole[: offset + size])
-        media, missing, shown = facts_of(path)
+        media, missing, shown = read_facts(path)
         assert 25 <= len(shown) <= 31
         assert missing == pytest.approx(played - media.duration)
         assert "missing at its end" in " ".join(not_seen(media, missing))
@@ -185,7 +185,7 @@ def test_complete_frames_of_a_truncated_mp4_are_examined(tmp_path: Path, whole: 
                 made.mux(packet)
     offset, size, _key = packets(moved)[whole]
     moved.write_bytes(moved.read_bytes()[: offset + size // 2])
-    media, _missing, shown = facts_of(moved)
+    media, _missing, shown = read_facts(moved)
     assert len(shown) == whole and shown[0] == 0
     assert media.frames_undecodable == 20 - whole
 
@@ -202,13 +202,13 @@ def test_fragments_before_a_truncated_one_are_examined(tmp_path: Path, kept: int
     last = whole.rindex(b"moof") - 4
     length = int.from_bytes(whole[last : last + 4])
     path.write_bytes(whole[: last + kept % length])
-    media, _missing, shown = facts_of(path)
+    media, _missing, shown = read_facts(path)
     assert shown == list(range(20)) and media.frames_undecodable == 1
     with open_media(path) as reader:
         (pts,) = [frame.pts for frame in reader.frames(1000.0) if frame.index == 15]
         assert [number_of(frame.image) for frame in reader.at({pts})] == [15]
     path.write_bytes(whole)
-    assert facts_of(path)[0].frames_undecodable == 0
+    assert read_facts(path)[0].frames_undecodable == 0
 
 
 def test_repeated_times_are_no_damage(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_repeated_times_are_no_damage(tmp_path: Path) -> None:
                 packet.stream, packet.time_base = stream, Fraction(1, 1000)
                 packet.pts = packet.dts = 40 * (number - (number % 10 == 9))
                 container.mux(packet)
-    media, missing, shown = facts_of(tmp_path / "twice.mkv")
+    media, missing, shown = read_facts(tmp_path / "twice.mkv")
     assert shown == [number for number in range(30) if number % 10 != 9]
     assert (media.frames, media.frames_undecodable, media.frames_out_of_order, missing) == (27, 0, 3, 0)
     (said,) = not_seen(media, missing)

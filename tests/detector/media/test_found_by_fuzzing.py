@@ -47,11 +47,11 @@ def test_fuzzing_finds_are_examined_or_refused(name: str, tmp_path: Path) -> Non
     path = tmp_path / f"file{suffix(FOUND[name].base)}"
     path.write_bytes(FOUND[name].bake())
     limits, places = Limits(memory=2_500_000_000), AllowedPaths(readable=(path,))
-    with Sandbox(examined, path, limits=limits, places=places) as confined:
+    with Sandbox(examine, path, limits=limits, places=places) as confined:
         assert confined.result()
 
 
-def examined(path: Path, _report: object) -> str:
+def examine(path: Path, _report: object) -> str:
     try:
         with open_media(path) as reader:
             seen = {frame.pts for frame in reader.frames(8)}

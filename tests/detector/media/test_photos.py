@@ -155,7 +155,7 @@ class TestPhotos:
         picture = Pillow.fromarray(cornered())
         stored = picture if done is None else picture.transpose(done)
         if kind == "one tile":
-            path.write_bytes(tiled(np.asarray(stored), orientation))
+            path.write_bytes(make_tiled_tiff(np.asarray(stored), orientation))
         else:
             exif = Pillow.Exif()
             exif[0x0112] = orientation
@@ -168,13 +168,13 @@ class TestPhotos:
     @pytest.mark.parametrize("colours", [1, 3])
     def test_tiled_tiffs_of_sixteen_bits(self, tmp_path: Path, colours: int) -> None:
         picture = cornered()[:, :, :colours]
-        (tmp_path / "photo.tif").write_bytes(tiled(picture.astype(np.uint16) * 257))
+        (tmp_path / "photo.tif").write_bytes(make_tiled_tiff(picture.astype(np.uint16) * 257))
         (frame,), _ = read(tmp_path / "photo.tif")
         assert np.array_equal(frame.image[:, :, :colours], picture)
 
     def test_tiled_tiff_of_numbers_is_refused(self, tmp_path: Path) -> None:
         """What is black and what is white stands nowhere."""
-        (tmp_path / "photo.tif").write_bytes(tiled(cornered()[:, :, :1].astype(np.uint32) << 16))
+        (tmp_path / "photo.tif").write_bytes(make_tiled_tiff(cornered()[:, :, :1].astype(np.uint32) << 16))
         said = refusal(tmp_path / "photo.tif")
         assert "damaged" not in said and "colours are stored in a way that is not read here" in said
 
@@ -193,7 +193,7 @@ class TestPhotos:
     ) -> None:
         """FFmpeg would, without a word."""
         pixels = (cornered()[:, :, :colours] // 2).astype(kind)
-        (tmp_path / "photo.tif").write_bytes(tiled(pixels, sample_format=stated))
+        (tmp_path / "photo.tif").write_bytes(make_tiled_tiff(pixels, sample_format=stated))
         assert "colours are stored in a way that is not read here" in refusal(tmp_path / "photo.tif")
 
     def test_tiff_without_sample_format_is_read(self, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ class TestPhotos:
         assert "copied only in part" in refusal(tmp_path / "photo.png")
 
 
-def tiled(pixels: np.ndarray, orientation: int = 1, sample_format: int = 1) -> bytes:
+def make_tiled_tiff(pixels: np.ndarray, orientation: int = 1, sample_format: int = 1) -> bytes:
     """A TIFF of one tile, for whose sides multiples of 16 are allowed."""
     height, width, colours = pixels.shape
     bits = struct.pack("<4H", *[8 * pixels.itemsize] * colours, *[0] * (4 - colours))

@@ -30,7 +30,7 @@ class Source:
             self.closed = True
 
 
-def threads() -> list[str]:
+def decoding_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "decoding"]
 
 
@@ -39,7 +39,7 @@ def test_items_are_in_order(count: int) -> None:
     source = Source(count)
     with prefetch(source.items(), 3) as items:
         assert list(items) == list(range(count))
-    assert source.closed and source.thread == "decoding" and not threads()
+    assert source.closed and source.thread == "decoding" and not decoding_threads()
 
 
 def test_depth_is_respected() -> None:
@@ -56,7 +56,7 @@ def test_error_is_raised_in_the_consumer() -> None:
     source = Source(9, fails_at=4)
     with pytest.raises(OSError, match="gone"), prefetch(source.items(), 2) as items:
         list(items)
-    assert source.closed and not threads()
+    assert source.closed and not decoding_threads()
 
 
 def test_items_before_an_error_are_used() -> None:
@@ -73,4 +73,4 @@ def test_leaving_early_ends_the_thread(depth: int) -> None:
     with pytest.raises(KeyError), prefetch(source.items(), depth) as items:
         next(items)
         raise KeyError
-    assert source.closed and not threads() and source.made < 20
+    assert source.closed and not decoding_threads() and source.made < 20

@@ -21,7 +21,7 @@ from detector.verdict.coverage import not_seen
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def erased() -> np.ndarray:
+def make_erased_picture() -> np.ndarray:
     picture = np.full((96, 128, 4), (200, 60, 40, 255), np.uint8)
     picture[:48, :, 3] = 0
     return picture
@@ -34,7 +34,7 @@ def test_half_transparency_is_blended() -> None:
     assert flatten_transparency(image, np.full((1, 3), 255, np.uint8), 255) is image
 
 
-def bitmap(header: int, compression: int, alpha_mask: int, pixels: np.ndarray) -> bytes:
+def make_bitmap(header: int, compression: int, alpha_mask: int, pixels: np.ndarray) -> bytes:
     """A BMP of 32 bits, whose pixels are RGBA, top row first."""
     height, width = pixels.shape[:2]
     body = pixels[::-1, :, [2, 1, 0, 3]].tobytes()
@@ -59,7 +59,7 @@ def bitmap(header: int, compression: int, alpha_mask: int, pixels: np.ndarray) -
 def test_bitmap_padding_is_no_transparency(
     tmp_path: Path, header: int, compression: int, mask: int, seen: bool
 ) -> None:
-    (tmp_path / "a.bmp").write_bytes(bitmap(header, compression, mask, erased()))
+    (tmp_path / "a.bmp").write_bytes(make_bitmap(header, compression, mask, make_erased_picture()))
     with open_media(tmp_path / "a.bmp") as reader:
         (frame,) = reader.frames(8)
     assert frame.image[10, 10].tolist() == ([200, 60, 40] if seen else [255, 255, 255])
@@ -70,7 +70,7 @@ def test_bitmap_padding_is_no_transparency(
     ("mode", "compression"), [("RGBX", "raw"), ("RGBX", "jpeg"), ("RGBA", "raw"), ("LA", "raw")]
 )
 def test_tiff_extra_channel_may_be_transparency(tmp_path: Path, mode: str, compression: str) -> None:
-    picture = PIL.Image.fromarray(erased())
+    picture = PIL.Image.fromarray(make_erased_picture())
     if mode == "RGBX":
         picture = PIL.Image.frombytes("RGBX", picture.size, picture.tobytes())
     picture.convert(mode).save(tmp_path / "a.tif", compression=compression)
@@ -89,14 +89,17 @@ def test_tiff_extra_channel_may_be_transparency(tmp_path: Path, mode: str, compr
     "name", ["a.png", "a.webp", "a.tif", "a.avif", "a.gif", "palette.png", "grey.png", "moving.webp"]
 )
 def test_erased_pixels_are_not_examined(tmp_path: Path, name: str) -> None:
-    path, picture = tmp_path / name, PIL.Image.fromarray(erased())
+    path, picture = tmp_path / name, PIL.Image.fromarray(make_erased_picture())
     if name == "palette.png":
         picture = picture.quantize(8, method=PIL.Image.Quantize.FASTOCTREE)
     if name == "grey.png":
         picture = picture.convert("LA")
     lossless = {"lossless": True, "exact": True} if name.endswith("webp") else {}
     if name == "moving.webp":
-        lossless |= {"save_all": True, "append_images": [PIL.Image.fromarray(np.roll(erased(), 5, 0))]}
+        lossless |= {
+            "save_all": True,
+            "append_images": [PIL.Image.fromarray(np.roll(make_erased_picture(), 5, 0))],
+        }
     picture.save(path, **lossless)
     with open_media(path) as reader:
         frame = next(iter(list(reader.frames(8))))

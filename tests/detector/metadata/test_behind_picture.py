@@ -24,7 +24,7 @@ from detector.verdict.coverage import not_seen
 from reports.finding.not_examined import not_examined
 
 
-def jpeg(**options: object) -> bytes:
+def make_jpeg(**options: object) -> bytes:
     rng = np.random.default_rng(1)
     picture, file = PIL.Image.fromarray(rng.integers(0, 255, (96, 128, 3), np.uint8)), io.BytesIO()
     picture.save(file, "JPEG", quality=92, **options)
@@ -42,7 +42,7 @@ def test_motion_video_is_reported_as_not_examined(
     tmp_path: Path, video: bytes, options: dict[str, object], between: bytes
 ) -> None:
     path = tmp_path / "motion.jpg"
-    path.write_bytes(jpeg(**options) + between + video)
+    path.write_bytes(make_jpeg(**options) + between + video)
     with open_media(path) as reader:
         assert len(list(reader.frames(8))) == 1
         assert reader.tally.undecodable == 0
@@ -58,7 +58,7 @@ def test_motion_video_is_reported_as_not_examined(
     )
 
 
-def behind(path: Path) -> AppendedContent:
+def read_behind(path: Path) -> AppendedContent:
     with path.open("rb") as file:
         return read_appended_content(file)
 
@@ -71,9 +71,9 @@ def test_a_video_behind_other_pictures_is_found_too(
     path = tmp_path / name
     PIL.Image.fromarray(astronaut[:96, :128]).save(path)
     picture = path.read_bytes()
-    assert behind(path) == AppendedContent()
+    assert read_behind(path) == AppendedContent()
     path.write_bytes(picture + video)
-    assert behind(path) == AppendedContent(0, len(video))
+    assert read_behind(path) == AppendedContent(0, len(video))
     if name == "a.heic":
         path.write_bytes(picture + struct.pack(">I4s", 8 + len(video), b"mpvd") + video)
         with path.open("rb") as file:
@@ -86,7 +86,7 @@ def test_pictures_behind_the_picture_are_counted(tmp_path: Path, astronaut: np.n
     path = tmp_path / name
     PIL.Image.fromarray(astronaut).save(path)
     picture = path.read_bytes()
-    path.write_bytes(picture + b"some\xff\xd8\xffthing" + 2 * picture + jpeg() + picture[:-9])
+    path.write_bytes(picture + b"some\xff\xd8\xffthing" + 2 * picture + make_jpeg() + picture[:-9])
     with open_media(path) as reader:
         assert len(list(reader.frames(8))) == 1
         details = collect_facts(reader, path).details
@@ -113,18 +113,18 @@ def test_main_heif_picture_is_examined(tmp_path: Path, astronaut: np.ndarray) ->
 
 @pytest.mark.parametrize("again", [b"\xff\xd8\xff\x01", b"\xff\xd8\xff\xe0\xff\xff", b"\x89PNG\r\n\x1a\n"])
 def test_broken_appended_pictures_are_bounded(tmp_path: Path, again: bytes) -> None:
-    (tmp_path / "a.jpg").write_bytes(jpeg() + 500_000 * again)
+    (tmp_path / "a.jpg").write_bytes(make_jpeg() + 500_000 * again)
     began = time.process_time()
-    assert behind(tmp_path / "a.jpg") == AppendedContent()
+    assert read_behind(tmp_path / "a.jpg") == AppendedContent()
     assert time.process_time() - began < 5
 
 
 def test_other_appended_data_is_no_video(tmp_path: Path, video: bytes) -> None:
-    (tmp_path / "plain.jpg").write_bytes(jpeg(comment=b"\xff\xd9" + video[:64]))
-    assert behind(tmp_path / "plain.jpg") == AppendedContent()
+    (tmp_path / "plain.jpg").write_bytes(make_jpeg(comment=b"\xff\xd9" + video[:64]))
+    assert read_behind(tmp_path / "plain.jpg") == AppendedContent()
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xda\xff", b"\x89PNG" + bytes(50)])
 def test_incomplete_jpeg_has_no_appended_content(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(data)
-    assert behind(tmp_path / "a.jpg") == AppendedContent()
+    assert read_behind(tmp_path / "a.jpg") == AppendedContent()

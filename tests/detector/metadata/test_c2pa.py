@@ -45,11 +45,11 @@ CLAIM = {
 }
 
 
-def credentials(data: bytes, container: str) -> Credentials:
+def read_credentials(data: bytes, container: str) -> Credentials:
     return read_store(io.BytesIO(data), container)[0]
 
 
-def certificates() -> tuple[bytes, bytes]:
+def make_certificates() -> tuple[bytes, bytes]:
     """A chain of two, PEM, and the key of its first."""
     now = datetime.datetime.now(datetime.UTC)
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -89,8 +89,8 @@ def certificates() -> tuple[bytes, bytes]:
     return b"".join(each.public_bytes(pem) for each in chain), private
 
 
-def signed(data: bytes, kind: str, remote: str | None = None) -> bytes:
-    chain, key = certificates()
+def sign(data: bytes, kind: str, remote: str | None = None) -> bytes:
+    chain, key = make_certificates()
     info = c2pa.C2paSignerInfo(b"es256", chain, key, None)
     out = io.BytesIO()
     with c2pa.Signer.from_info(info) as signer, c2pa.Builder(json.dumps(CLAIM)) as builder:
@@ -118,7 +118,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_valid_photo(jpeg: bytes) -> None:
-    found = credentials(signed(jpeg, "image/jpeg"), "jpeg_pipe")
+    found = read_credentials(sign(jpeg, "image/jpeg"), "jpeg_pipe")
     assert (found.checked, found.found, found.valid, found.trusted) == (True, True, True, False)
     assert found.failed == ()
     assert (found.signer, found.issuer) == ("Test Camera", "Test Organisation")
@@ -129,19 +129,19 @@ def test_valid_photo(jpeg: bytes) -> None:
 
 def test_valid_video(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mp4", map(numbered, range(10))).read_bytes()
-    data = signed(clip, "video/mp4")
-    assert credentials(data, MP4).valid is True
+    data = sign(clip, "video/mp4")
+    assert read_credentials(data, MP4).valid is True
     broken = bytearray(data)
     broken[broken.index(b"mdat") + 300] ^= 1
-    found = credentials(broken, MP4)
+    found = read_credentials(broken, MP4)
     assert (found.found, found.valid) == (True, False)
     assert any("ash" in check and "mismatch" in check for check in found.failed)
 
 
 def test_changed_byte_is_reported(jpeg: bytes) -> None:
-    data = bytearray(signed(jpeg, "image/jpeg"))
+    data = bytearray(sign(jpeg, "image/jpeg"))
     data[-300] ^= 1
-    found = credentials(data, "jpeg_pipe")
+    found = read_credentials(data, "jpeg_pipe")
     assert (found.found, found.valid, found.trusted) == (True, False, False)
     assert any(check.startswith("assertion.dataHash.mismatch") for check in found.failed)
     assert found.signer == "Test Camera"
@@ -149,36 +149,36 @@ def test_changed_byte_is_reported(jpeg: bytes) -> None:
 
 def test_every_fortieth_byte_of_the_manifest(jpeg: bytes) -> None:
     """A changed byte is never passed over: not valid, or no longer found; and nothing raises."""
-    data = signed(jpeg, "image/jpeg")
+    data = sign(jpeg, "image/jpeg")
     start = data.index(b"jumb")
     for at in range(start, start + 12_000, 400):
         changed = bytearray(data)
         changed[at] ^= 0x10
-        found = credentials(changed, "jpeg_pipe")
+        found = read_credentials(changed, "jpeg_pipe")
         assert found.valid is not True or not found.found, at
 
 
 def test_a_file_without_a_manifest(jpeg: bytes) -> None:
-    found = credentials(jpeg, "jpeg_pipe")
+    found = read_credentials(jpeg, "jpeg_pipe")
     assert (found.checked, found.found, found.valid, found.note) == (True, False, None, None)
 
 
 def test_a_manifest_elsewhere_is_not_fetched(jpeg: bytes) -> None:
     address = "https://manifests.invalid/a.c2pa"
-    found = credentials(signed(jpeg, "image/jpeg", remote=address), "jpeg_pipe")
+    found = read_credentials(sign(jpeg, "image/jpeg", remote=address), "jpeg_pipe")
     assert (found.checked, found.found, found.valid) == (True, False, None)
     assert found.remote == address
     assert found.note is not None and "not fetched" in found.note
 
 
 def test_types_without_credentials() -> None:
-    found = credentials(b"anything", "matroska,webm")
+    found = read_credentials(b"anything", "matroska,webm")
     assert not found.checked and found.note is not None
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xeb\x00\x10JP" + b"\0" * 30, b"x" * 5000])
 def test_no_photo_at_all(data: bytes) -> None:
-    assert credentials(data, "jpeg_pipe").valid is not True
+    assert read_credentials(data, "jpeg_pipe").valid is not True
 
 
 def test_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch, jpeg: bytes) -> None:
@@ -190,7 +190,7 @@ def test_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch, jpeg: byte
         return import_(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    found = credentials(jpeg, "jpeg_pipe")
+    found = read_credentials(jpeg, "jpeg_pipe")
     assert not found.checked and "Install it" in str(found.note)
 
 

@@ -35,15 +35,15 @@ TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 NONE = Credentials(checked=True)
 
 
-def declared(path: Path) -> tuple[Declaration, ...]:
+def read_declarations(path: Path) -> tuple[Declaration, ...]:
     with open_media(path) as reader:
         list(reader.frames(8))
         found = collect_facts(reader, path)
     return collect_declarations(found.texts, found.details.photo, NONE, ())
 
 
-def statements(path: Path) -> list[tuple[DeclarationKind, Meaning, str | None]]:
-    return [(each.kind, each.meaning, each.program) for each in declared(path) if each.is_statement]
+def read_statements(path: Path) -> list[tuple[DeclarationKind, Meaning, str | None]]:
+    return [(each.kind, each.meaning, each.program) for each in read_declarations(path) if each.is_statement]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def portrait(astronaut: object) -> PIL.Image.Image:
     return PIL.Image.fromarray(astronaut).resize((256, 256))
 
 
-def png(path: Path, picture: PIL.Image.Image, texts: dict[str, str], kind: str = "tEXt") -> Path:
+def write_png(path: Path, picture: PIL.Image.Image, texts: dict[str, str], kind: str = "tEXt") -> Path:
     info = PIL.PngImagePlugin.PngInfo()
     for name, text in texts.items():
         if kind == "iTXt":
@@ -88,16 +88,16 @@ def test_generator_texts(
     program: str,
     kind: str,
 ) -> None:
-    path = png(tmp_path / "a.png", portrait, texts, kind)
-    assert (DeclarationKind.GENERATION_PARAMETERS, meaning, program) in statements(path)
-    first = declared(path)[0]
+    path = write_png(tmp_path / "a.png", portrait, texts, kind)
+    assert (DeclarationKind.GENERATION_PARAMETERS, meaning, program) in read_statements(path)
+    first = read_declarations(path)[0]
     assert first.source.startswith("PNG text, ") and first.is_of_generation
     assert first.short.startswith(meaning.replace("_", " ") + ": ")
 
 
 def test_novelai(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     texts = {"Title": "NovelAI generated image", "Software": "NovelAI", "Description": "a", "Comment": NOVEL}
-    assert statements(png(tmp_path / "a.png", portrait, texts)) == [
+    assert read_statements(write_png(tmp_path / "a.png", portrait, texts)) == [
         (DeclarationKind.GENERATION_PARAMETERS, GENERATED, "NovelAI"),
         (DeclarationKind.SOFTWARE, GENERATED, "NovelAI"),
     ]
@@ -111,7 +111,7 @@ def test_parameters_in_exif(tmp_path: Path, portrait: PIL.Image.Image, ending: s
         exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = b"UNICODE\0" + WEB_UI.encode(order)
         path = tmp_path / f"{order}.{ending}"
         portrait.save(path, exif=exif)
-        first = declared(path)[0]
+        first = read_declarations(path)[0]
         assert (first.source, first.meaning) == ("EXIF, UserComment", GENERATED)
         assert first.says.startswith("a portrait, 35mm\\nNegative prompt")
 
@@ -149,10 +149,10 @@ def test_xmp(
 ) -> None:
     packet, path = f"<x:xmpmeta>{written.format(TYPES)}</x:xmpmeta>", tmp_path / f"a.{ending}"
     if ending == "png":
-        png(path, portrait, {"XML:com.adobe.xmp": packet}, "iTXt")
+        write_png(path, portrait, {"XML:com.adobe.xmp": packet}, "iTXt")
     else:
         portrait.save(path, xmp=packet.encode())
-    assert statements(path) == [(kind, meaning, program)]
+    assert read_statements(path) == [(kind, meaning, program)]
 
 
 def test_every_source_type_is_known_by_code_and_address() -> None:
@@ -166,7 +166,7 @@ def test_every_source_type_is_known_by_code_and_address() -> None:
 
 def test_other_parameters_are_ignored(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     texts = {"parameters": "exposure=1.2;tool=lightbox"}
-    assert statements(png(tmp_path / "a.png", portrait, texts)) == []
+    assert read_statements(write_png(tmp_path / "a.png", portrait, texts)) == []
 
 
 def test_animations_have_declarations(tmp_path: Path, portrait: PIL.Image.Image) -> None:
@@ -177,12 +177,12 @@ def test_animations_have_declarations(tmp_path: Path, portrait: PIL.Image.Image)
     animated = {"save_all": True, "append_images": frames[1:], "duration": 100}
     graph = (DeclarationKind.GENERATION_PARAMETERS, GENERATED, "ComfyUI, model a.pt")
     frames[0].save(tmp_path / "a.webp", exif=exif, xmp=xmp.encode(), **animated)
-    assert set(statements(tmp_path / "a.webp")) == {
+    assert set(read_statements(tmp_path / "a.webp")) == {
         (DeclarationKind.DIGITAL_SOURCE_TYPE, GENERATED, None),
         graph,
     }
     frames[0].save(tmp_path / "a.gif", comment=GRAPH.encode(), **animated)
-    assert statements(tmp_path / "a.gif") == [graph]
+    assert read_statements(tmp_path / "a.gif") == [graph]
 
 
 @pytest.mark.parametrize("model", ["flux-dev", None])
@@ -194,7 +194,7 @@ def test_a_generator_in_the_place_of_a_camera(
     if model:
         exif[ExifTags.Base.Model] = model
     portrait.save(tmp_path / "a.jpg", exif=exif)
-    assert statements(tmp_path / "a.jpg") == [
+    assert read_statements(tmp_path / "a.jpg") == [
         (DeclarationKind.AI_LABEL, GENERATED, None),
         (DeclarationKind.SOFTWARE, GENERATED, "Black Forest Labs"),
     ]
@@ -204,7 +204,9 @@ def test_camera_named_like_a_generator_is_a_camera(tmp_path: Path, portrait: PIL
     exif = PIL.Image.Exif()
     exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Maker", "Firefly 8"
     portrait.save(tmp_path / "a.jpg", exif=exif)
-    assert statements(tmp_path / "a.jpg") == [(DeclarationKind.CAMERA, Meaning.CAPTURED, "Maker Firefly 8")]
+    assert read_statements(tmp_path / "a.jpg") == [
+        (DeclarationKind.CAMERA, Meaning.CAPTURED, "Maker Firefly 8")
+    ]
 
 
 def test_a_camera_an_editor_and_nothing(tmp_path: Path, portrait: PIL.Image.Image) -> None:
@@ -212,12 +214,12 @@ def test_a_camera_an_editor_and_nothing(tmp_path: Path, portrait: PIL.Image.Imag
     exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Maker", "Model 3"
     exif[ExifTags.Base.Software] = "GIMP 2.10"
     portrait.save(tmp_path / "a.jpg", exif=exif)
-    assert statements(tmp_path / "a.jpg") == [
+    assert read_statements(tmp_path / "a.jpg") == [
         (DeclarationKind.SOFTWARE, Meaning.EDITED, "GIMP"),
         (DeclarationKind.CAMERA, Meaning.CAPTURED, "Maker Model 3"),
     ]
     portrait.save(tmp_path / "stripped.png")
-    assert declared(tmp_path / "stripped.png") == ()
+    assert read_declarations(tmp_path / "stripped.png") == ()
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,7 @@ def test_a_camera_an_editor_and_nothing(tmp_path: Path, portrait: PIL.Image.Imag
 )
 def test_quantization_tables(tmp_path: Path, portrait: PIL.Image.Image, how: dict, says: str) -> None:
     portrait.save(tmp_path / "a.jpg", **how)
-    (only,) = declared(tmp_path / "a.jpg")
+    (only,) = read_declarations(tmp_path / "a.jpg")
     assert only.says.startswith(says) and not only.is_statement and only.meaning is Meaning.UNKNOWN
 
 
@@ -238,7 +240,7 @@ def test_thumbnails(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     whole, path = portrait.resize((160, 160)), tmp_path / "a.jpg"
 
     def said(picture: PIL.Image.Image, thumb: PIL.Image.Image) -> list[str]:
-        found = declared(with_thumbnail(picture, thumb, path))
+        found = read_declarations(with_thumbnail(picture, thumb, path))
         return [each.says for each in found if each.kind is DeclarationKind.THUMBNAIL]
 
     assert said(portrait, whole) == []
@@ -274,15 +276,19 @@ class TestHostile:
     def test_compression_bomb_is_bounded(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         """20 MB of spaces in 20 kB: cut, and other texts are still read, those after the pixels too."""
         bomb = b"parameters\0\0" + zlib.compress(b"Steps: 1, Seed: 1" + b" " * 20_000_000, 9)
-        path = png(tmp_path / "a.png", portrait, {})
+        path = write_png(tmp_path / "a.png", portrait, {})
         data = path.read_bytes()
         end = data.index(b"IEND") - 4
         path.write_bytes(
-            data[:33] + chunk(b"zTXt", bomb) + data[33:end] + chunk(b"tEXt", b"Dream\0x -s 5") + data[end:]
+            data[:33]
+            + make_chunk(b"zTXt", bomb)
+            + data[33:end]
+            + make_chunk(b"tEXt", b"Dream\0x -s 5")
+            + data[end:]
         )
         with path.open("rb") as file:
             assert [len(text.value) <= LONGEST_TEXT for text in png_texts(file).texts] == [True, True]
-        assert [each.program for each in declared(path)][1:] == ["InvokeAI"]
+        assert [each.program for each in read_declarations(path)][1:] == ["InvokeAI"]
 
     @pytest.mark.parametrize(
         "data",
@@ -295,13 +301,15 @@ class TestHostile:
         ],
     )
     def test_damaged_chunks(self, data: bytes) -> None:
-        file = b"\x89PNG\r\n\x1a\n" + chunk(data[:4], data[4:]) + b"\xff\xff\xff\xfftEXt"
+        file = b"\x89PNG\r\n\x1a\n" + make_chunk(data[:4], data[4:]) + b"\xff\xff\xff\xfftEXt"
         assert png_texts(io.BytesIO(file)).texts == ()
 
     def test_text_is_cut_and_escaped(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         text = "\u202e<script>alert(1)</script>\x1b[31m, Steps: 1, Seed: 2" + "x" * 70_000
-        path = png(tmp_path / "a.png", portrait, {f"parameters{n}": f"{text}{n}" for n in range(40)}, "iTXt")
-        found = declared(path)
+        path = write_png(
+            tmp_path / "a.png", portrait, {f"parameters{n}": f"{text}{n}" for n in range(40)}, "iTXt"
+        )
+        found = read_declarations(path)
         assert 0 < len(found) <= 32
         for each in found:
             for value in (each.source, each.says, each.means, each.program or "", each.short):
@@ -312,7 +320,7 @@ class TestHostile:
         assert len(xmp_texts(b'a:Make="' * 100_000)) == 1
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
+def make_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -324,7 +332,7 @@ def test_a_source_type_comes_before_the_name_of_a_program(tmp_path: Path, portra
         f'Iptc4xmpExt:DigitalSourceType="{TYPES}trainedAlgorithmicMedia"/></rdf:RDF></x:xmpmeta>'
     )
     portrait.save(tmp_path / "a.jpg", xmp=packet.encode())
-    assert statements(tmp_path / "a.jpg") == [
+    assert read_statements(tmp_path / "a.jpg") == [
         (DeclarationKind.DIGITAL_SOURCE_TYPE, GENERATED, None),
         (DeclarationKind.SOFTWARE, GENERATED, "Firefly"),
     ]

@@ -10,7 +10,7 @@ from detector.files import ROOT
 from detector.metadata import anomalies, video_anomalies
 
 
-def kinds() -> set[str]:
+def find_kinds() -> set[str]:
     """Return all kinds that the modules pass to ``Anomaly``, and those of programs."""
     kinds = {kind for _, kind, *_ in anomalies._USES}
     for module in (anomalies, video_anomalies):
@@ -31,4 +31,4 @@ def test_documented_kinds() -> None:
     (table,) = re.findall(r"^\| kind \| rule \|\n.*?(?=\n\n)", text, re.MULTILINE | re.DOTALL)
     rows = [row.split("|")[1] for row in table.splitlines()[2:]]
     documented = {kind.strip() for row in rows for kind in re.split("[,;]", row)}
-    assert len(kinds()) > 20 and kinds() == documented
+    assert len(find_kinds()) > 20 and find_kinds() == documented

@@ -15,14 +15,14 @@ from detector.verdict.coverage import not_seen
 X264 = {"crf": "12", "preset": "veryfast", "g": "25"}
 
 
-def read(path: Path) -> tuple[list[int], Media]:
+def read_frames(path: Path) -> tuple[list[int], Media]:
     with open_media(path) as reader:
         shown = [number_of(frame.image) for frame in reader.frames(1000)]
         media = media_facts(reader, path.name, path.stat().st_size, "0" * 64)
         return shown, add_metadata(media, reader, path)[0]
 
 
-def joined(tmp_path: Path, ending: str, codec: str = "libx264", **second: str) -> Path:
+def join_clips(tmp_path: Path, ending: str, codec: str = "libx264", **second: str) -> Path:
     """Frames 0 to 49, and behind them 500 to 549 of another file."""
     options = X264 if codec == "libx264" else {}
     one, other = (
@@ -42,7 +42,7 @@ def joined(tmp_path: Path, ending: str, codec: str = "libx264", **second: str) -
 
 def test_pictures_under_another_pid_are_examined(tmp_path: Path) -> None:
     """FFmpeg hands out the last picture before the change at the end, where it is counted and left."""
-    shown, media = read(joined(tmp_path, "ts", mpegts_start_pid="0x200"))
+    shown, media = read_frames(join_clips(tmp_path, "ts", mpegts_start_pid="0x200"))
     assert shown == [*range(48), 49, *range(500, 550)]
     assert media.details is not None and not media.details.other_pictures
     assert media.frames_out_of_order == 1 and not not_seen(media, 0.0)
@@ -50,8 +50,8 @@ def test_pictures_under_another_pid_are_examined(tmp_path: Path) -> None:
 
 def test_streams_of_another_program_are_reported(tmp_path: Path) -> None:
     """Where FFmpeg meets them late, PyAV ends in an error of its own."""
-    path = joined(tmp_path, "ts", mpegts_start_pid="0x200", mpegts_pmt_start_pid="0x1100")
-    shown, media = read(path)
+    path = join_clips(tmp_path, "ts", mpegts_start_pid="0x200", mpegts_pmt_start_pid="0x1100")
+    shown, media = read_frames(path)
     assert shown == list(range(50))
     assert media.details is not None and media.details.picture is not None
     assert media.details.picture.ends_at == pytest.approx(0.5, abs=0.03)
@@ -62,16 +62,16 @@ def test_streams_of_another_program_are_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("ending", "codec"), [("mp4", "libx264"), ("flv", "flv")])
 def test_appended_file_is_reported(tmp_path: Path, ending: str, codec: str) -> None:
-    path = joined(tmp_path, ending, codec)
-    shown, media = read(path)
+    path = join_clips(tmp_path, ending, codec)
+    shown, media = read_frames(path)
     assert shown == list(range(50))
     assert [each.kind for each in media.anomalies].count("more behind the pictures") == 1
-    _, alone = read(tmp_path / f"0.{ending}")
+    _, alone = read_frames(tmp_path / f"0.{ending}")
     assert "more behind the pictures" not in [each.kind for each in alone.anomalies]
 
 
 def test_late_sound_is_not_reported(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.ts", map(numbered, range(20)), options=X264, sound=True)
-    _, media = read(path)
+    _, media = read_frames(path)
     assert media.details is not None and media.details.picture is not None
     assert media.details.picture.ends_at is None

@@ -25,7 +25,7 @@ from detector.schema.metadata import Details
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def facts(path: Path) -> tuple[Details, list[str]]:
+def read_facts(path: Path) -> tuple[Details, list[str]]:
     with open_media(path) as reader:
         list(reader.frames(8))
         media = media_facts(reader, path.name, path.stat().st_size, "0" * 64)
@@ -47,7 +47,7 @@ class TestJpeg:
         self, tmp_path: Path, portrait: PIL.Image.Image, how: dict, subsampling: str, progressive: bool
     ) -> None:
         portrait.save(tmp_path / "a.jpg", quality=83, **how)
-        photo = facts(tmp_path / "a.jpg")[0].photo
+        photo = read_facts(tmp_path / "a.jpg")[0].photo
         assert photo is not None
         assert (photo.format, photo.subsampling, photo.progressive) == ("JPEG", subsampling, progressive)
         assert [(t.quality, t.exact) for t in photo.tables] == [(83, True), (83, True)]
@@ -63,14 +63,14 @@ class TestJpeg:
         exif = PIL.Image.Exif()
         exif[ExifTags.Base.Software] = "Camera firmware 1.0"
         portrait.save(tmp_path / "a.jpg", qtables=own, exif=exif)
-        details, kinds = facts(tmp_path / "a.jpg")
+        details, kinds = read_facts(tmp_path / "a.jpg")
         assert details.photo is not None and not details.photo.tables[0].exact
         assert 60 < details.photo.tables[0].quality < 100
         assert kinds == ["unusual compression tables"]
 
     def test_grey(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         portrait.convert("L").save(tmp_path / "a.jpg")
-        photo = facts(tmp_path / "a.jpg")[0].photo
+        photo = read_facts(tmp_path / "a.jpg")[0].photo
         assert photo is not None and (photo.mode, photo.subsampling, len(photo.tables)) == ("L", None, 1)
 
 
@@ -85,7 +85,7 @@ class TestExif:
             {1: "N", 2: (52.0, 31.0, 12.0), 3: "W", 4: (13.0, 24.0, 0.0)}
         )
         portrait.save(tmp_path / "a.jpg", exif=exif)
-        details, kinds = facts(tmp_path / "a.jpg")
+        details, kinds = read_facts(tmp_path / "a.jpg")
         assert {("Make", "Maker"), ("Model", "Model 3")} <= {(t.name, t.value) for t in details.tags}
         assert [(m.name, m.utc) for m in details.times] == [("DateTime", "2024-05-06T05:08:09Z")]
         assert details.location == "52.52000, -13.40000"
@@ -100,11 +100,11 @@ class TestExif:
         inner[ExifTags.Base.DateTimeOriginal] = "2020:01:01 00:00:00"
         inner[ExifTags.Base.OffsetTime] = inner[ExifTags.Base.OffsetTimeOriginal] = "+00:00"
         portrait.save(tmp_path / "a.jpg", exif=exif)
-        assert facts(tmp_path / "a.jpg")[1] == ["editing software", "creation times disagree"]
+        assert read_facts(tmp_path / "a.jpg")[1] == ["editing software", "creation times disagree"]
 
     def test_no_metadata_at_all(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         portrait.save(tmp_path / "a.png")
-        details, kinds = facts(tmp_path / "a.png")
+        details, kinds = read_facts(tmp_path / "a.png")
         assert (details.tags, details.times, details.location, kinds) == ((), (), None, [])
         assert details.photo is not None and details.photo.tables == () and details.photo.thumbnail is None
 
@@ -114,7 +114,7 @@ class TestExif:
     )
     def test_damaged_exif(self, tmp_path: Path, portrait: PIL.Image.Image, block: bytes) -> None:
         portrait.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + block)
-        assert facts(tmp_path / "a.jpg")[0].photo is not None
+        assert read_facts(tmp_path / "a.jpg")[0].photo is not None
 
     def test_hostile_values(self, tmp_path: Path, portrait: PIL.Image.Image) -> None:
         exif = PIL.Image.Exif()
@@ -122,7 +122,7 @@ class TestExif:
         exif[ExifTags.Base.DateTime] = "0000:00:00 00:00:00"
         exif.get_ifd(ExifTags.IFD.GPSInfo).update({2: (IFDRational(1, 0), 0.0, 0.0), 4: (1.0, 1.0, 1.0)})
         portrait.save(tmp_path / "a.jpg", exif=exif)
-        details, _ = facts(tmp_path / "a.jpg")
+        details, _ = read_facts(tmp_path / "a.jpg")
         assert all(len(tag.value) <= 300 and tag.value.isprintable() for tag in details.tags)
         assert details.times[0].utc is None
         assert details.location == "a GPS block without a readable position"
@@ -132,7 +132,7 @@ class TestThumbnail:
     @pytest.mark.parametrize("side", [64, 160, 320])
     def test_own_thumbnail_matches(self, tmp_path: Path, portrait: PIL.Image.Image, side: int) -> None:
         path = with_thumbnail(portrait, portrait.resize((side, side)), tmp_path / "a.jpg")
-        details, kinds = facts(path)
+        details, kinds = read_facts(path)
         assert details.photo is not None and details.photo.thumbnail is not None
         assert details.photo.thumbnail.width == side
         assert details.photo.thumbnail.correlation > 0.98
@@ -150,7 +150,7 @@ class TestThumbnail:
         import skimage.data
 
         other = PIL.Image.fromarray(skimage.data.camera()).convert("RGB").resize((160, 160))
-        details, kinds = facts(with_thumbnail(portrait, other, tmp_path / "a.jpg"))
+        details, kinds = read_facts(with_thumbnail(portrait, other, tmp_path / "a.jpg"))
         assert details.photo.thumbnail.correlation < 0.5
         assert kinds == ["thumbnail differs"]
 
@@ -163,7 +163,7 @@ class TestThumbnail:
         data = path.read_bytes()
         path.write_bytes(data.replace(struct.pack(">HHI", 0x0201, 4, 1) + struct.pack(">I", 44),
                                       struct.pack(">HHI", 0x0201, 4, 1) + b"\xff\xff\xff\xff"))  # fmt: skip
-        details, _ = facts(path)
+        details, _ = read_facts(path)
         assert details.photo is not None and details.photo.thumbnail is None
 
 
@@ -172,14 +172,14 @@ def test_texts_of_a_png(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     texts.add_text("parameters", "a face, Steps: 20, Sampler: Euler, Stable Diffusion")
     texts.add_itxt("Software", "GIMP\u202e", zip=True)
     portrait.save(tmp_path / "a.png", pnginfo=texts)
-    details, kinds = facts(tmp_path / "a.png")
+    details, kinds = read_facts(tmp_path / "a.png")
     assert ("Software", "GIMP\\u202e") in {(t.name, t.value) for t in details.tags}
     assert kinds == ["editing software", "generating software"]
 
 
 def test_several_pictures_are_reported(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     portrait.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[portrait.rotate(9)])
-    assert "more than one picture" in facts(tmp_path / "a.jpg")[1]
+    assert "more than one picture" in read_facts(tmp_path / "a.jpg")[1]
 
 
 def test_xmp_is_read_by_pattern() -> None:

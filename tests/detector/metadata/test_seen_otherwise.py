@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 KINDS = {"players are to crop the picture", "colours of Dolby Vision", "interlaced pictures"}
 
 
-def read(path: Path) -> tuple[Picture, dict[str, str]]:
+def read_picture(path: Path) -> tuple[Picture, dict[str, str]]:
     with open_media(path) as reader:
         list(reader.frames(8))
         media, details = media_facts(reader, path.name, 1, "0" * 64), collect_facts(reader, path).details
@@ -31,7 +31,7 @@ def read(path: Path) -> tuple[Picture, dict[str, str]]:
     return details.picture, {kind: said for kind, said in found.items() if kind in KINDS}
 
 
-def described(path: Path, kind: bytes, contents: bytes) -> Path:
+def write_with_box(path: Path, kind: bytes, contents: bytes) -> Path:
     """A clip in whose sample description a box was put; its table of contents is the last of its parts."""
     data = write_clip(path, map(numbered, range(4))).read_bytes()
     added = struct.pack(">I4s", 8 + len(contents), kind) + contents
@@ -47,7 +47,7 @@ def described(path: Path, kind: bytes, contents: bytes) -> Path:
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
 def test_mp4_crop_is_reported(tmp_path: Path, name: str) -> None:
     clap = struct.pack(">8i", 100, 1, 160, 2, -10, 1, 0, 1)
-    picture, found = read(described(tmp_path / name, b"clap", clap))
+    picture, found = read_picture(write_with_box(tmp_path / name, b"clap", clap))
     assert picture.shown == (100, 80)
     assert "show 100×80 px of each picture" in found["players are to crop the picture"]
 
@@ -56,9 +56,9 @@ def test_mp4_crop_is_reported(tmp_path: Path, name: str) -> None:
 def test_matroska_crop_is_reported(tmp_path: Path, side: bytes, shown: tuple[int, int]) -> None:
     path = write_clip(tmp_path / "a.mkv", map(numbered, range(4)))
     data, unit = path.read_bytes(), b"\x54\xb2\x81\x04"  # an element beside the size, of no account here
-    assert data.count(unit) == 1 and read(path)[0].shown is None
+    assert data.count(unit) == 1 and read_picture(path)[0].shown is None
     path.write_bytes(data.replace(unit, side + b"\x81\x1e"))
-    picture, found = read(path)
+    picture, found = read_picture(path)
     assert picture.shown == shown and list(found) == ["players are to crop the picture"]
 
 
@@ -75,7 +75,7 @@ def test_truncated_matroska_has_no_crop(tmp_path: Path) -> None:
 @pytest.mark.parametrize("clap", [(160, 1, 96, 1), (100, 0, 80, 1)])
 def test_invalid_crop_is_ignored(tmp_path: Path, clap: tuple[int, ...]) -> None:
     contents = struct.pack(">8i", *clap, 0, 1, 0, 1)
-    picture, found = read(described(tmp_path / "a.mp4", b"clap", contents))
+    picture, found = read_picture(write_with_box(tmp_path / "a.mp4", b"clap", contents))
     assert (picture.shown, found) == (None, {})
 
 
@@ -85,14 +85,14 @@ def test_dolby_vision_without_base_colours_is_reported(
 ) -> None:
     flags = profile << 9 | 5 << 3 | 0b101
     contents = struct.pack(">BBHB", 1, 0, flags, base << 4) + bytes(19)
-    picture, found = read(described(tmp_path / "a.mp4", kind, contents))
+    picture, found = read_picture(write_with_box(tmp_path / "a.mp4", kind, contents))
     assert picture.dolby_vision == f"{profile}.{base}"
     assert list(found) == ([] if base else ["colours of Dolby Vision"])
 
 
 @pytest.mark.parametrize("cut", [3, 10, 20])
 def test_truncated_description_is_ignored(tmp_path: Path, cut: int) -> None:
-    picture, found = read(described(tmp_path / "a.mp4", b"clap", bytes(cut)))
+    picture, found = read_picture(write_with_box(tmp_path / "a.mp4", b"clap", bytes(cut)))
     assert (picture.shown, found) == (None, {})
 
 
@@ -110,7 +110,7 @@ def test_interlacing_is_reported(tmp_path: Path, interlaced: bool) -> None:
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    picture_facts, found = read(path)
+    picture_facts, found = read_picture(path)
     assert picture_facts.interlaced == (1.0 if interlaced else None)
     assert list(found) == (["interlaced pictures"] if interlaced else [])
     assert not interlaced or "100 % of the sampled frames" in found["interlaced pictures"]

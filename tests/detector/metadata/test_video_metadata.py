@@ -26,7 +26,7 @@ GROUPS = "keyint=10:min-keyint=10:scenecut=0"
 OPEN = "keyint=12:min-keyint=12:scenecut=0:bframes=2:b-adapt=0:open-gop=1"
 
 
-def facts(path: Path) -> tuple[Media, Details]:
+def read_facts(path: Path) -> tuple[Media, Details]:
     with open_media(path) as reader:
         list(reader.frames(8))
         return media_facts(reader, path.name, path.stat().st_size, "0" * 64), collect_facts(
@@ -34,16 +34,16 @@ def facts(path: Path) -> tuple[Media, Details]:
         ).details
 
 
-def kinds(path: Path) -> list[str]:
-    return [anomaly.kind for anomaly in find_anomalies(*facts(path), NOW)]
+def anomaly_kinds(path: Path) -> list[str]:
+    return [anomaly.kind for anomaly in find_anomalies(*read_facts(path), NOW)]
 
 
-def clip(path: Path, count: int = 35, **how: object) -> Path:
+def make_clip(path: Path, count: int = 35, **how: object) -> Path:
     options = {"crf": "20", "x264-params": GROUPS, **how.pop("options", {})}
     return write_clip(path, (numbered(i) for i in range(count)), options=options, **how)
 
 
-def remuxed(source: Path, out: Path, tags: dict[str, str]) -> Path:
+def remux(source: Path, out: Path, tags: dict[str, str]) -> Path:
     """The same packets in another file with other tags."""
     with av.open(str(source)) as old, av.open(str(out), "w") as new:
         new.metadata.update(tags)
@@ -57,8 +57,8 @@ def remuxed(source: Path, out: Path, tags: dict[str, str]) -> Path:
 
 class TestGroups:
     def test_lengths_and_kinds_of_frames(self, tmp_path: Path) -> None:
-        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=2:b-adapt=0"})
-        _, details = facts(path)
+        path = make_clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=2:b-adapt=0"})
+        _, details = read_facts(path)
         groups = details.groups
         assert groups is not None
         assert (groups.packets, groups.key_frames) == (35, 4)
@@ -69,19 +69,19 @@ class TestGroups:
         assert groups.with_leading_frames == 0
 
     def test_open_groups_are_noticed(self, tmp_path: Path) -> None:
-        path = clip(tmp_path / "a.mp4", options={"x264-params": OPEN})
-        groups = facts(path)[1].groups
+        path = make_clip(tmp_path / "a.mp4", options={"x264-params": OPEN})
+        groups = read_facts(path)[1].groups
         assert groups is not None and groups.with_leading_frames > 0
 
     def test_one_key_frame_has_no_distance(self, tmp_path: Path) -> None:
-        groups = facts(clip(tmp_path / "a.mkv", count=8))[1].groups
+        groups = read_facts(make_clip(tmp_path / "a.mkv", count=8))[1].groups
         assert groups is not None
         assert (groups.key_frames, groups.shortest, groups.longest, groups.median) == (1, None, None, None)
 
 
 class TestTiming:
     def test_constant(self, tmp_path: Path) -> None:
-        timing = facts(clip(tmp_path / "a.mp4"))[1].timing
+        timing = read_facts(make_clip(tmp_path / "a.mp4"))[1].timing
         assert timing is not None
         assert timing.least_interval == timing.greatest_interval == timing.median_interval == 0.04
         assert timing.gaps == () and timing.failures == ()
@@ -95,22 +95,22 @@ class TestTiming:
             time_base=Fraction(1, 1000),
             rate=1000,
         )
-        timing = facts(path)[1].timing
+        timing = read_facts(path)[1].timing
         assert timing is not None
         assert (timing.least_interval, timing.greatest_interval) == (0.033, 1.04)
         assert [(gap.start, gap.length) for gap in timing.gaps] == [(0.36, 1.04)]
-        observed = {one.kind: one.observation for one in find_anomalies(*facts(path), NOW)}
+        observed = {one.kind: one.observation for one in find_anomalies(*read_facts(path), NOW)}
         assert observed["gaps in time"] == "For unusually long no new frame comes: 1.040 s from 00:00:00.360."
 
     def test_failures_have_times(self, tmp_path: Path) -> None:
         from clips import packets
 
-        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
+        path = make_clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
         data = bytearray(path.read_bytes())
         at, size, _ = packets(path)[15]
         data[at : at + size] = b"\xff" * size
         path.write_bytes(data)
-        media, details = facts(path)
+        media, details = read_facts(path)
         assert details.timing is not None
         assert media.frames_undecodable == len(details.timing.failures) >= 1
         times = [failure.time for failure in details.timing.failures]
@@ -128,34 +128,34 @@ class TestTiming:
 
 class TestLayout:
     def test_brand_and_boxes(self, tmp_path: Path) -> None:
-        structure = facts(clip(tmp_path / "a.mp4"))[1].structure
+        structure = read_facts(make_clip(tmp_path / "a.mp4"))[1].structure
         assert structure is not None
         assert structure.brand == "isom" and "mp41" in structure.compatible
         assert {"ftyp", "mdat", "moov"} <= set(structure.boxes)
         assert structure.descriptions == (1,)
 
     def test_matroska_has_none(self, tmp_path: Path) -> None:
-        assert facts(clip(tmp_path / "a.mkv"))[1].structure is None
+        assert read_facts(make_clip(tmp_path / "a.mkv"))[1].structure is None
 
     def test_b_frame_delay_is_no_anomaly(self, tmp_path: Path) -> None:
-        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=2:b-adapt=0"})
-        assert facts(path)[1].structure.edits[0].media_start == pytest.approx(0.08)
-        assert "edit list" not in kinds(path)
+        path = make_clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=2:b-adapt=0"})
+        assert read_facts(path)[1].structure.edits[0].media_start == pytest.approx(0.08)
+        assert "edit list" not in anomaly_kinds(path)
 
     def test_hiding_edit_is_reported(self, tmp_path: Path) -> None:
-        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
+        path = make_clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
         data = bytearray(path.read_bytes())
         if b"elst" not in data:
             pytest.fail("this encoder wrote no edit list")
         struct.pack_into(">i", data, box(bytes(data), b"elst") + 12, 12800)  # media_time: 1 s
         path.write_bytes(data)
-        assert "edit list" in kinds(path)
-        told = find_anomalies(*facts(path), NOW)
+        assert "edit list" in anomaly_kinds(path)
+        told = find_anomalies(*read_facts(path), NOW)
         assert any("1.000 s into its material" in anomaly.observation for anomaly in told)
 
     def test_empty_edits_and_speed_are_reported(self, tmp_path: Path) -> None:
         """FFmpeg plays the beginning while a track waits, and all at its own speed."""
-        path = clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
+        path = make_clip(tmp_path / "a.mp4", options={"x264-params": f"{GROUPS}:bframes=0"})
         edits = [(400, 0, 1 << 16), (1000, -1, 1 << 16), (400, 512, 1 << 15)]
         data = bytearray(path.read_bytes())
         at = box(data, b"elst") + 4
@@ -164,14 +164,14 @@ class TestLayout:
             start = box(data, kind) - 8
             struct.pack_into(">I", data, start, int.from_bytes(data[start : start + 4]) + 24)
         path.write_bytes(data)
-        (told,) = (each for each in find_anomalies(*facts(path), NOW) if each.kind == "edit list")
+        (told,) = (each for each in find_anomalies(*read_facts(path), NOW) if each.kind == "edit list")
         assert "track 0 waits 1.000 s after a stretch, for which its beginning was" in told.observation
         assert "plays at rate 0.5, is put together of 2 stretches" in told.observation
 
     @pytest.mark.parametrize("cut", [0, 3, 9, 17, 40, 200])
     def test_broken_boxes_are_ignored(self, tmp_path: Path, cut: int) -> None:
         path = tmp_path / "a.mp4"
-        path.write_bytes(clip(tmp_path / "whole.mp4").read_bytes()[:cut])
+        path.write_bytes(make_clip(tmp_path / "whole.mp4").read_bytes()[:cut])
         with path.open("rb") as file:
             read_layout(file)
 
@@ -184,10 +184,10 @@ class TestLayout:
     @pytest.mark.parametrize("behind", [b"", bytes(4), bytes(12), struct.pack(">I4s", 3, b"odd ")])
     def test_xmp_in_the_user_data_of_quicktime(self, behind: bytes) -> None:
         """Whatever stands behind it there, boxes after the user data are read."""
-        inside = made_box(b"name", b"x") + made_box(b"XMP_", b"<x:xmpmeta/>") + behind
-        track = made_box(b"trak", made_box(b"tkhd", struct.pack(">IIIII", 0, 100, 200, 1, 0)))
+        inside = make_box(b"name", b"x") + make_box(b"XMP_", b"<x:xmpmeta/>") + behind
+        track = make_box(b"trak", make_box(b"tkhd", struct.pack(">IIIII", 0, 100, 200, 1, 0)))
         layout = read_layout(
-            io.BytesIO(made_box(b"moov", made_box(b"udta", inside) + track) + made_box(b"mdat"))
+            io.BytesIO(make_box(b"moov", make_box(b"udta", inside) + track) + make_box(b"mdat"))
         )
         assert layout.xmp == b"<x:xmpmeta/>" and layout.boxes == ["moov", "mdat"]
         assert [(each.place, each.written) for each in layout.times] == [
@@ -196,13 +196,13 @@ class TestLayout:
         ]
 
 
-def made_box(kind: bytes, content: bytes = b"") -> bytes:
+def make_box(kind: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
 class TestEncoders:
     def test_settings_of_x264_are_read(self, tmp_path: Path) -> None:
-        encoding = facts(clip(tmp_path / "a.mp4"))[1].encoding
+        encoding = read_facts(make_clip(tmp_path / "a.mp4"))[1].encoding
         assert encoding is not None
         assert len(encoding.texts) == 1 and encoding.texts[0].startswith("x264 - core")
         assert "keyint=10" in encoding.texts[0]
@@ -210,8 +210,8 @@ class TestEncoders:
     def test_two_encodings_joined(self, tmp_path: Path) -> None:
         """The second half of the packets comes from another encoder run with its headers in band."""
         halves = [
-            clip(tmp_path / "1.avi", options={"crf": "20"}),
-            clip(tmp_path / "2.avi", options={"crf": "30"}),
+            make_clip(tmp_path / "1.avi", options={"crf": "20"}),
+            make_clip(tmp_path / "2.avi", options={"crf": "30"}),
         ]
         joined = tmp_path / "joined.avi"
         with av.open(str(joined), "w") as out:
@@ -226,15 +226,15 @@ class TestEncoders:
                             copy.pts = copy.dts = start = start + 1
                             copy.is_keyframe = packet.is_keyframe
                             out.mux(copy)
-        encoding = facts(joined)[1].encoding
+        encoding = read_facts(joined)[1].encoding
         assert encoding is not None and len(encoding.texts) == 2
-        assert "more than one encoding" in kinds(joined)
-        assert "more than one encoding" not in kinds(halves[0])
+        assert "more than one encoding" in anomaly_kinds(joined)
+        assert "more than one encoding" not in anomaly_kinds(halves[0])
 
 
 class TestTags:
     def test_no_tags_cause_no_anomalies(self, tmp_path: Path) -> None:
-        source = clip(tmp_path / "a.mp4")
+        source = make_clip(tmp_path / "a.mp4")
         bare = tmp_path / "b.mp4"
         with av.open(str(source)) as old, av.open(str(bare), "w", options={"fflags": "+bitexact"}) as new:
             stream = new.add_stream_from_template(old.streams.video[0])
@@ -242,27 +242,25 @@ class TestTags:
                 if packet.dts is not None:
                     packet.stream = stream
                     new.mux(packet)
-        assert [tag.name for tag in facts(bare)[1].tags] in ([], ["handler_name"])
-        assert kinds(bare) == []
-        assert facts(bare)[1].times == () and facts(bare)[1].location is None
+        assert [tag.name for tag in read_facts(bare)[1].tags] in ([], ["handler_name"])
+        assert anomaly_kinds(bare) == []
+        assert read_facts(bare)[1].times == () and read_facts(bare)[1].location is None
 
     def test_an_editor_and_a_converter(self, tmp_path: Path) -> None:
-        source = clip(tmp_path / "a.mp4")
-        edited = remuxed(source, tmp_path / "b.mkv", {"software": "Adobe Premiere Pro 24.1"})
-        assert "editing software" in kinds(edited)
-        assert "editing software" not in kinds(source) and "converted" in kinds(source)
+        source = make_clip(tmp_path / "a.mp4")
+        edited = remux(source, tmp_path / "b.mkv", {"software": "Adobe Premiere Pro 24.1"})
+        assert "editing software" in anomaly_kinds(edited)
+        assert "editing software" not in anomaly_kinds(source) and "converted" in anomaly_kinds(source)
 
     def test_program_name_must_be_a_word(self, tmp_path: Path) -> None:
-        source = clip(tmp_path / "a.mp4")
-        path = remuxed(
-            source, tmp_path / "b.mkv", {"title": "Photoshop course", "software": "Davids Avidly 2"}
-        )
-        assert "editing software" not in kinds(path)
+        source = make_clip(tmp_path / "a.mp4")
+        path = remux(source, tmp_path / "b.mkv", {"title": "Photoshop course", "software": "Davids Avidly 2"})
+        assert "editing software" not in anomaly_kinds(path)
 
     def test_location_is_published(self, tmp_path: Path) -> None:
-        source = clip(tmp_path / "a.mp4")
-        path = remuxed(source, tmp_path / "b.mov", {"location": "+52.5200+013.4050/"})
-        assert facts(path)[1].location == "+52.5200+013.4050/"
+        source = make_clip(tmp_path / "a.mp4")
+        path = remux(source, tmp_path / "b.mov", {"location": "+52.5200+013.4050/"})
+        assert read_facts(path)[1].location == "+52.5200+013.4050/"
 
     @pytest.mark.parametrize(
         ("when", "kind"),
@@ -273,20 +271,22 @@ class TestTags:
         ],
     )
     def test_clocks(self, tmp_path: Path, when: str, kind: str | None) -> None:
-        path = remuxed(clip(tmp_path / "a.mp4"), tmp_path / "b.mp4", {"creation_time": when})
-        times = facts(path)[1].times
+        path = remux(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4", {"creation_time": when})
+        times = read_facts(path)[1].times
         assert times and times[0].utc == when
-        assert [k for k in kinds(path) if "time" in k and "stamps" not in k] == ([kind] if kind else [])
+        assert [k for k in anomaly_kinds(path) if "time" in k and "stamps" not in k] == (
+            [kind] if kind else []
+        )
 
     def test_file_and_stream_of_different_days(self, tmp_path: Path) -> None:
         tags = {"creation_time": "2020-05-06T07:08:09Z"}
-        path = remuxed(clip(tmp_path / "a.mp4"), tmp_path / "b.mp4", tags)
-        assert "creation times disagree" not in kinds(path)
+        path = remux(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4", tags)
+        assert "creation times disagree" not in anomaly_kinds(path)
         data = bytearray(path.read_bytes())
         at = box(bytes(data), b"mdhd") + 4
         struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] - 400 * 86400)
         path.write_bytes(data)
-        assert "creation times disagree" in kinds(path)
+        assert "creation times disagree" in anomaly_kinds(path)
 
     def test_hostile_tags_are_cleaned_and_bounded(self, tmp_path: Path) -> None:
         hostile = {
@@ -294,19 +294,19 @@ class TestTags:
             "date": "9999-99-99T99:99:99Z",  # FFmpeg writes no creation_time that it cannot read
             **{f"tag{i}": "v" for i in range(1000)},
         }
-        path = remuxed(clip(tmp_path / "a.mkv"), tmp_path / "b.mkv", hostile)
-        details = facts(path)[1]
+        path = remux(make_clip(tmp_path / "a.mkv"), tmp_path / "b.mkv", hostile)
+        details = read_facts(path)[1]
         assert len(details.tags) == 200 and details.tags_left_out > 700
         title = next(tag.value for tag in details.tags if tag.name == "title")
         assert len(title) <= 300 and "\\u202e" in title and title.isprintable()
         (moment,) = details.times
         assert moment.written == hostile["date"] and moment.utc is None
-        kinds(path)
+        anomaly_kinds(path)
 
     def test_invalid_utf8_is_accepted(self, tmp_path: Path) -> None:
-        path = remuxed(clip(tmp_path / "a.mkv"), tmp_path / "b.mkv", {"title": "MARKMARK"})
+        path = remux(make_clip(tmp_path / "a.mkv"), tmp_path / "b.mkv", {"title": "MARKMARK"})
         path.write_bytes(path.read_bytes().replace(b"MARKMARK", b"\xff\xfe\x80MARK\xc3"))
-        assert any("MARK" in tag.value for tag in facts(path)[1].tags)
+        assert any("MARK" in tag.value for tag in read_facts(path)[1].tags)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_clean(text: object, shown: str) -> None:
 
 
 def test_sound_is_reported_as_not_examined(tmp_path: Path) -> None:
-    streams = facts(clip(tmp_path / "a.mp4", sound=True))[1].streams
+    streams = read_facts(make_clip(tmp_path / "a.mp4", sound=True))[1].streams
     assert [(s.kind, s.examined, s.channels, s.sample_rate) for s in streams] == [
         ("video", True, None, None),
         ("audio", False, 1, 8000),
@@ -337,7 +337,7 @@ def test_sound_is_reported_as_not_examined(tmp_path: Path) -> None:
     ("hidden", "said"), [(1, "1 frame is in the file and not"), (2, "2 frames are in the file and not")]
 )
 def test_frames_hidden_by_an_edit_are_counted(tmp_path: Path, hidden: int, said: str) -> None:
-    media, details = facts(clip(tmp_path / "a.mp4"))
+    media, details = read_facts(make_clip(tmp_path / "a.mp4"))
     assert details.timing is not None
     timing = details.timing.model_copy(update={"packets_not_shown": hidden})
     found = find_anomalies(media, details.model_copy(update={"timing": timing}), NOW)
@@ -350,14 +350,14 @@ def test_frames_out_of_order_at_one_a_second_are_no_edit_list(tmp_path: Path) ->
     path = write_clip(
         tmp_path / "a.mp4", map(numbered, range(8)), time_base=Fraction(1), rate=1, options={"bf": "3"}
     )
-    assert "edit list" not in kinds(path)
+    assert "edit list" not in anomaly_kinds(path)
 
 
 def test_av1_name_and_level(tmp_path: Path) -> None:
     """Its decoder is called libdav1d, and its lowest level, 2.0, has the number 0."""
     pictures = (numbered(number) for number in range(5))
     options = {"preset": "12", "svtav1-params": "lp=1"}
-    media, details = facts(write_clip(tmp_path / "a.mp4", pictures, codec="libsvtav1", options=options))
+    media, details = read_facts(write_clip(tmp_path / "a.mp4", pictures, codec="libsvtav1", options=options))
     assert media.codec == details.streams[0].codec == "av1"
     assert details.picture is not None and details.picture.level == 0
 
@@ -368,7 +368,7 @@ def test_an_animation_has_no_rate(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"a.{kind}"
     first, *others = [PIL.Image.fromarray(numbered(number)) for number in range(4)]
     first.save(path, save_all=True, append_images=others, duration=[70, 120, 70, 120])
-    media, details = facts(path)
+    media, details = read_facts(path)
     assert media.variable_frame_rate and media.duration == pytest.approx(0.38)
     assert details.picture is not None and details.picture.declared_frame_rate is None
 
@@ -386,5 +386,5 @@ def test_webm_transparency_is_reported(tmp_path: Path, codec: str, pixels: str) 
             frame.pts, frame.time_base = number, Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    told = "transparency that was not examined" in kinds(tmp_path / "clip.webm")
+    told = "transparency that was not examined" in anomaly_kinds(tmp_path / "clip.webm")
     assert told == (pixels == "yuva420p")

@@ -37,21 +37,21 @@ def copied(tmp_path: Path) -> Path:
     return tmp_path / f"{DEFAULT_MODEL}.json"
 
 
-def weights_of(card: Path) -> Path:
+def weights_path(card: Path) -> Path:
     return card.with_suffix(".safetensors")
 
 
-def rewrite(card: Path, **changes: object) -> None:
+def rewrite_card(card: Path, **changes: object) -> None:
     card.write_text(json.dumps({**json.loads(card.read_text()), **changes}))
 
 
-def put_weights(card: Path, data: bytes) -> None:
+def replace_weights(card: Path, data: bytes) -> None:
     """Other weights, vouched for by the card."""
-    weights_of(card).write_bytes(data)
-    rewrite(card, sha256=hashlib.sha256(data).hexdigest())
+    weights_path(card).write_bytes(data)
+    rewrite_card(card, sha256=hashlib.sha256(data).hexdigest())
 
 
-def refusal(model: str | Path) -> str:
+def refusal_of(model: str | Path) -> str:
     with pytest.raises(ModelError) as refused:
         load_model(model)
     message = str(refused.value)
@@ -121,11 +121,11 @@ class TestCard:
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_by_path_of_either_file(self, copied: Path, suffix: str) -> None:
         card, weights = load_card(copied.with_suffix(suffix))
-        assert (card.name, weights) == (DEFAULT_MODEL, weights_of(copied))
+        assert (card.name, weights) == (DEFAULT_MODEL, weights_path(copied))
 
     def test_command_names_other_models_by_file(self, copied: Path) -> None:
         """Its name alone finds the shipped one, or none."""
-        assert load_model(copied).command_name == weights_of(copied).name
+        assert load_model(copied).command_name == weights_path(copied).name
         assert (
             load_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.json").command_name
             == load_model().command_name
@@ -137,7 +137,7 @@ class TestCard:
         assert load_card(DEFAULT_MODEL) == load_card()
 
     def test_unknown_name_lists_installed_models(self) -> None:
-        message = refusal("nosuch")
+        message = refusal_of("nosuch")
         assert "nosuch.json" in message and DEFAULT_MODEL in message
 
     @pytest.mark.parametrize(
@@ -145,23 +145,23 @@ class TestCard:
     )
     def test_invalid_name_is_refused(self, name: str) -> None:
         assert not is_model_name(name)
-        message = refusal(name)
+        message = refusal_of(name)
         assert "names no model" in message and DEFAULT_MODEL in message and ".safetensors" in message
 
     @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".pkl", ".PT"])
     def test_a_pickled_checkpoint_by_name(self, tmp_path: Path, suffix: str) -> None:
-        message = refusal(tmp_path / f"weights{suffix}")
+        message = refusal_of(tmp_path / f"weights{suffix}")
         assert "pickled checkpoint" in message and "Convert it to safetensors" in message
 
     @pytest.mark.parametrize("suffix", [".json", ".safetensors"])
     def test_missing_file_is_reported(self, copied: Path, suffix: str) -> None:
         copied.with_suffix(suffix).unlink()
-        assert f"{DEFAULT_MODEL}{suffix}" in refusal(copied)
+        assert f"{DEFAULT_MODEL}{suffix}" in refusal_of(copied)
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "not json", '{"name": "x"}', "\x00\xff"])
     def test_malformed_card_is_refused(self, copied: Path, text: str) -> None:
         copied.write_bytes(text.encode("latin-1"))
-        assert "malformed" in refusal(copied)
+        assert "malformed" in refusal_of(copied)
 
     @pytest.mark.parametrize(
         ("place", "changes"),
@@ -175,8 +175,8 @@ class TestCard:
         ],
     )
     def test_malformed_key_is_named(self, copied: Path, place: str, changes: dict[str, object]) -> None:
-        rewrite(copied, **changes)
-        assert f"malformed at {place}" in refusal(copied)
+        rewrite_card(copied, **changes)
+        assert f"malformed at {place}" in refusal_of(copied)
 
 
 class TestWeights:
@@ -193,53 +193,53 @@ class TestWeights:
             assert torch.equal(value.float(), stored[name].float()), name
 
     def test_wrong_hash_is_refused(self, copied: Path) -> None:
-        data = bytearray(weights_of(copied).read_bytes())
+        data = bytearray(weights_path(copied).read_bytes())
         data[-1] ^= 1
-        weights_of(copied).write_bytes(data)
-        message = refusal(copied)
+        weights_path(copied).write_bytes(data)
+        message = refusal_of(copied)
         assert "SHA-256" in message and "Fetch" in message
 
     def test_unknown_architecture_is_refused(self, copied: Path) -> None:
-        rewrite(copied, architecture="perceptron")
-        message = refusal(copied)
+        rewrite_card(copied, architecture="perceptron")
+        message = refusal_of(copied)
         assert "perceptron" in message and "efficientnet_lite0" in message
 
     def test_foreign_tensors_are_refused(self, copied: Path) -> None:
-        put_weights(copied, save({"layer.weight": torch.zeros(3, 3)}))
-        assert f"does not fit architecture {load_card(copied)[0].architecture}" in refusal(copied)
+        replace_weights(copied, save({"layer.weight": torch.zeros(3, 3)}))
+        assert f"does not fit architecture {load_card(copied)[0].architecture}" in refusal_of(copied)
 
     def test_wrong_shape_is_refused(self, copied: Path) -> None:
-        tensors = load_file(weights_of(copied))
+        tensors = load_file(weights_path(copied))
         name = next(n for n, value in tensors.items() if value.ndim == 4)
-        put_weights(copied, save({**tensors, name: tensors[name][:, :, :1].contiguous()}))
-        message = refusal(copied)
+        replace_weights(copied, save({**tensors, name: tensors[name][:, :, :1].contiguous()}))
+        message = refusal_of(copied)
         assert "does not fit" in message and f"tensor {name!r} is " in message and "is wanted" in message
 
     def test_wrong_number_type_is_refused(self, copied: Path) -> None:
-        tensors = load_file(weights_of(copied))
+        tensors = load_file(weights_path(copied))
         name = next(n for n, value in tensors.items() if value.ndim == 4)
-        put_weights(copied, save({**tensors, name: tensors[name].to(torch.int8)}))
-        message = refusal(copied)
+        replace_weights(copied, save({**tensors, name: tensors[name].to(torch.int8)}))
+        message = refusal_of(copied)
         assert f"tensor {name!r} holds I8, where floating-point numbers are wanted" in message
 
     def test_hostile_tensor_name_is_harmless(self, copied: Path) -> None:
-        put_weights(copied, save({"\x1b[2J\n" + "x" * 5000: torch.zeros(1)}))
-        assert "\x1b" not in refusal(copied)
+        replace_weights(copied, save({"\x1b[2J\n" + "x" * 5000: torch.zeros(1)}))
+        assert "\x1b" not in refusal_of(copied)
 
     @pytest.mark.parametrize("missing", [True, False])
     def test_missing_or_additional_tensor_is_refused(self, copied: Path, missing: bool) -> None:
-        tensors = load_file(weights_of(copied))
+        tensors = load_file(weights_path(copied))
         if missing:
             tensors.pop(next(n for n, value in tensors.items() if value.ndim == 4))
         else:
             tensors["extra"] = torch.zeros(1)
-        put_weights(copied, save(tensors))
-        assert "does not fit" in refusal(copied)
+        replace_weights(copied, save(tensors))
+        assert "does not fit" in refusal_of(copied)
 
     @pytest.mark.parametrize("length", [0, 7, 100, 5000])
     def test_truncated_weights_are_refused(self, copied: Path, length: int) -> None:
-        put_weights(copied, weights_of(copied).read_bytes()[:length])
-        assert weights_of(copied).name in refusal(copied)
+        replace_weights(copied, weights_path(copied).read_bytes()[:length])
+        assert weights_path(copied).name in refusal_of(copied)
 
 
 class _Trap:
@@ -259,14 +259,14 @@ class TestPickles:
     ) -> None:
         mark = tmp_path / "code-ran"
         if kind == "pickle":
-            weights_of(copied).write_bytes(pickle.dumps(_Trap(mark)))
+            weights_path(copied).write_bytes(pickle.dumps(_Trap(mark)))
         else:
-            torch.save({"state": _Trap(mark)}, weights_of(copied))
-        put_weights(copied, weights_of(copied).read_bytes())
-        message = refusal(copied)
+            torch.save({"state": _Trap(mark)}, weights_path(copied))
+        replace_weights(copied, weights_path(copied).read_bytes())
+        message = refusal_of(copied)
         assert not mark.exists()
         # What happened, and what to do next.
-        assert weights_of(copied).name in message
+        assert weights_path(copied).name in message
         assert "pickled checkpoint" in message and "Convert it to safetensors" in message
 
     def test_the_trap_works(self, tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ class TestKnown:
             rewritten = {**json.loads(copied.read_text()), "name": card_name}
             (tmp_path / f"{name}.json").write_text(json.dumps(rewritten))
             if name != "alone":
-                shutil.copy(weights_of(copied), tmp_path / f"{name}.safetensors")
+                shutil.copy(weights_path(copied), tmp_path / f"{name}.safetensors")
         (tmp_path / "broken.json").write_text("{")
         (tmp_path / "broken.safetensors").touch()
         assert [card.name for card, _ in known_models([tmp_path])] == sorted([DEFAULT_MODEL, "other"])
@@ -297,7 +297,7 @@ class TestPairs:
     """What somebody else's files must be."""
 
     def test_valid_pair_is_accepted(self, copied: Path) -> None:
-        assert check_pair(copied.read_bytes(), weights_of(copied)).card == load_card(copied)[0]
+        assert check_pair(copied.read_bytes(), weights_path(copied)).card == load_card(copied)[0]
 
     @pytest.mark.parametrize(
         ("changes", "reason"),
@@ -313,7 +313,7 @@ class TestPairs:
         ],
     )
     def test_invalid_cards_are_refused(self, copied: Path, changes: dict[str, object], reason: str) -> None:
-        rewrite(copied, **changes)
+        rewrite_card(copied, **changes)
         with pytest.raises(ModelError, match=reason):
             check_card(copied.read_bytes())
 
@@ -323,20 +323,20 @@ class TestPairs:
             check_card(text)
 
     def test_markup_is_text(self, copied: Path) -> None:
-        rewrite(copied, title="<script>alert(1)</script>")
+        rewrite_card(copied, title="<script>alert(1)</script>")
         assert check_card(copied.read_bytes()).title == "<script>alert(1)</script>"
 
     def test_large_weights_are_refused(self, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("detector.models.loaded.WEIGHTS_LIMIT", 1000)
         with pytest.raises(ModelError, match="at most 1,000"):
-            check_weights(load_card(copied)[0], weights_of(copied), "x.safetensors")
+            check_weights(load_card(copied)[0], weights_path(copied), "x.safetensors")
 
     def test_weights_without_a_score_are_refused(self, copied: Path) -> None:
-        tensors = load_file(weights_of(copied))
+        tensors = load_file(weights_path(copied))
         name = next(n for n, value in tensors.items() if value.ndim == 4)
-        put_weights(copied, save({**tensors, name: torch.full_like(tensors[name], torch.nan)}))
+        replace_weights(copied, save({**tensors, name: torch.full_like(tensors[name], torch.nan)}))
         with pytest.raises(ModelError, match="no score"):
-            check_pair(copied.read_bytes(), weights_of(copied))
+            check_pair(copied.read_bytes(), weights_path(copied))
 
     @pytest.mark.parametrize("header", [640, 896, 1152, 1408])
     def test_header_length_is_not_mistaken_for_a_pickle(self, tmp_path: Path, header: int) -> None:

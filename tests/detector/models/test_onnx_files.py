@@ -29,7 +29,7 @@ from detector.scoring.scorer import Scorer
 CROPS = np.random.default_rng(0).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
 
 
-def expected(classes: int = 1, bgr: bool = False) -> np.ndarray:
+def expected_scores(classes: int = 1, bgr: bool = False) -> np.ndarray:
     """What torch gives of :data:`CROPS`, normalised as the card says."""
     images = (torch.from_numpy(CROPS).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.25
     with torch.inference_mode():
@@ -37,14 +37,14 @@ def expected(classes: int = 1, bgr: bool = False) -> np.ndarray:
     return out
 
 
-def changed(folder: Path, change: Callable[[onnx.ModelProto], None], **card: object) -> Path:
+def change_network(folder: Path, change: Callable[[onnx.ModelProto], None], **card: object) -> Path:
     """The tiny network after ``change``, with a card that vouches for it."""
     model = onnx.load_model_from_string(tiny())
     change(model)
     return put(folder, "changed", model.SerializeToString(), **card)
 
 
-def refusal(model: Path) -> str:
+def refusal_of(model: Path) -> str:
     with pytest.raises(ModelError) as refused:
         open_backend(load_model(model))
     message = str(refused.value)
@@ -56,16 +56,16 @@ class TestScores:
     @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", None])
     def test_scores_equal_those_of_torch(self, tmp_path: Path, backend: str | None) -> None:
         scorer = Scorer(load_model(put(tmp_path, "tiny")), backend=backend)
-        assert scorer.logits(list(CROPS)) == pytest.approx(expected()[:, 0], abs=1e-4)
+        assert scorer.logits(list(CROPS)) == pytest.approx(expected_scores()[:, 0], abs=1e-4)
 
     def test_batch_of_one_is_supported(self, tmp_path: Path) -> None:
         scorer = Scorer(load_model(put(tmp_path, "one", tiny(batch=False))))
-        assert scorer.logits(list(CROPS)) == pytest.approx(expected()[:, 0], abs=1e-4)
+        assert scorer.logits(list(CROPS)) == pytest.approx(expected_scores()[:, 0], abs=1e-4)
 
     def test_card_defines_classes_and_channel_order(self, tmp_path: Path) -> None:
         about = {"framing": {"box": 1}, "output": {"gives": "logits", "manipulated": 0}, "channels": "bgr"}
         scorer = Scorer(load_model(put(tmp_path, "two", tiny(2), onnx=about)))
-        out = expected(2, bgr=True)
+        out = expected_scores(2, bgr=True)
         assert scorer.logits(list(CROPS)) == pytest.approx(out[:, 0] - out[:, 1], abs=1e-4)
 
     def test_onnx_runtime_replaces_torch(self, tmp_path: Path) -> None:
@@ -132,17 +132,17 @@ class TestCard:
     def test_missing_card_is_explained(self, tmp_path: Path) -> None:
         path = put(tmp_path, "tiny")
         path.with_suffix(".json").unlink()
-        assert "belongs beside tiny.onnx. It says how faces are framed" in refusal(path)
+        assert "belongs beside tiny.onnx. It says how faces are framed" in refusal_of(path)
 
     def test_card_of_another_type_is_refused(self, tmp_path: Path) -> None:
         path = put(tmp_path, "tiny")
         card = card_of(path.read_bytes(), "tiny")
         del card["onnx"]
         path.with_suffix(".json").write_text(json.dumps(card))
-        assert "is the card of a .safetensors file" in refusal(path)
+        assert "is the card of a .safetensors file" in refusal_of(path)
 
     def test_card_of_another_file_is_refused(self, tmp_path: Path) -> None:
-        assert "SHA-256 differs" in refusal(put(tmp_path, "tiny", sha256=hashlib.sha256(b"").hexdigest()))
+        assert "SHA-256 differs" in refusal_of(put(tmp_path, "tiny", sha256=hashlib.sha256(b"").hexdigest()))
 
     def test_deciding_fields_change_the_hash(self, tmp_path: Path) -> None:
         one, _ = load_card(put(tmp_path, "tiny"))
@@ -160,7 +160,7 @@ class TestCard:
         ],
     )
     def test_malformed_key_is_named(self, tmp_path: Path, about: dict[str, object], place: str) -> None:
-        assert f"malformed at {place}:" in refusal(put(tmp_path, "tiny", onnx=about))
+        assert f"malformed at {place}:" in refusal_of(put(tmp_path, "tiny", onnx=about))
 
 
 class TestRefused:
@@ -168,16 +168,16 @@ class TestRefused:
     def test_incomplete_file_is_refused(self, tmp_path: Path, data: bytes | None) -> None:
         given = tiny()[:2000] if data is None else data
         assert any(
-            words in refusal(put(tmp_path, "broken", given)) for words in ("whole", "bytes", "pickled")
+            words in refusal_of(put(tmp_path, "broken", given)) for words in ("whole", "bytes", "pickled")
         )
 
     def test_large_file_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(onnx_file, "FILE_LIMIT", 1000)
-        assert "ONNX files have at most 1,000" in refusal(put(tmp_path, "large"))
+        assert "ONNX files have at most 1,000" in refusal_of(put(tmp_path, "large"))
 
     def test_wrong_size_is_refused(self, tmp_path: Path) -> None:
         wrong = {"size": 64, "mean": [0, 0, 0], "std": [1, 1, 1]}
-        assert "its card says crops of 64 px" in refusal(put(tmp_path, "tiny", input=wrong))
+        assert "its card says crops of 64 px" in refusal_of(put(tmp_path, "tiny", input=wrong))
 
     def test_external_data_is_refused(self, tmp_path: Path) -> None:
         def outside(model: onnx.ModelProto) -> None:
@@ -186,13 +186,13 @@ class TestRefused:
             tensor.data_location = TensorProto.EXTERNAL
             tensor.external_data.add(key="location", value="../../etc/passwd")
 
-        assert "external data" in refusal(changed(tmp_path, outside))
+        assert "external data" in refusal_of(change_network(tmp_path, outside))
 
     def test_wrong_tensor_length_is_refused(self, tmp_path: Path) -> None:
         def longer(model: onnx.ModelProto) -> None:
             model.graph.initializer[0].dims[0] = 1 << 40
 
-        assert "no whole ONNX file" in refusal(changed(tmp_path, longer))
+        assert "no whole ONNX file" in refusal_of(change_network(tmp_path, longer))
 
     @pytest.mark.parametrize(
         ("node", "words"),
@@ -206,44 +206,46 @@ class TestRefused:
         ],
     )
     def test_other_operators_are_refused(self, tmp_path: Path, node: onnx.NodeProto, words: str) -> None:
-        assert words in refusal(changed(tmp_path, lambda model: model.graph.node.append(node)))
+        assert words in refusal_of(change_network(tmp_path, lambda model: model.graph.node.append(node)))
 
     def test_custom_operators_are_refused(self, tmp_path: Path) -> None:
         own = helper.make_function("own", "Mine", ["x"], ["x"], [], [helper.make_opsetid("", 18)])
-        assert "of its own" in refusal(changed(tmp_path, lambda model: model.functions.append(own)))
+        assert "of its own" in refusal_of(change_network(tmp_path, lambda model: model.functions.append(own)))
 
     @pytest.mark.parametrize("version", [1, 99])
     def test_unknown_opsets_are_refused(self, tmp_path: Path, version: int) -> None:
         def other(model: onnx.ModelProto) -> None:
             model.opset_import[0].version = version
 
-        assert f"of opset {version}" in refusal(changed(tmp_path, other))
+        assert f"of opset {version}" in refusal_of(change_network(tmp_path, other))
 
     def test_several_inputs_are_refused(self, tmp_path: Path) -> None:
         more = helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])
-        assert "takes 2 inputs" in refusal(changed(tmp_path, lambda model: model.graph.input.append(more)))
+        assert "takes 2 inputs" in refusal_of(
+            change_network(tmp_path, lambda model: model.graph.input.append(more))
+        )
 
     def test_ambiguous_output_is_refused(self, tmp_path: Path) -> None:
         def more(model: onnx.ModelProto) -> None:
             model.graph.output.append(helper.make_tensor_value_info("x", TensorProto.FLOAT, None))
 
-        assert "outputs score, x. Name one" in refusal(changed(tmp_path, more))
+        assert "outputs score, x. Name one" in refusal_of(change_network(tmp_path, more))
 
     def test_unrunnable_network_is_refused(self, tmp_path: Path) -> None:
         def unfit(model: onnx.ModelProto) -> None:
             weight = next(each for each in model.graph.initializer if len(each.dims) == 2)
             weight.CopyFrom(numpy_helper.from_array(np.ones((1, 9), np.float32), weight.name))
 
-        assert "cannot be run by openvino and onnxruntime" in refusal(changed(tmp_path, unfit))
+        assert "cannot be run by openvino and onnxruntime" in refusal_of(change_network(tmp_path, unfit))
 
     def test_missing_back_end_is_reported(self, tmp_path: Path, monkeypatch) -> None:
         monkeypatch.setattr(selection, "available_backends", lambda: ("torch",))
-        message = refusal(put(tmp_path, "tiny"))
+        message = refusal_of(put(tmp_path, "tiny"))
         assert message.endswith("cannot be run here: it takes OpenVINO or ONNX Runtime.")
 
     def test_mismatched_meaning_is_refused(self, tmp_path: Path) -> None:
         about = {"framing": {"box": 1}, "output": {"gives": "logits"}}
-        assert "one figure for each class" in refusal(put(tmp_path, "tiny", onnx=about))
+        assert "one figure for each class" in refusal_of(put(tmp_path, "tiny", onnx=about))
 
     def test_missing_torch_network_is_explained(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="only scores can be had"):

@@ -147,7 +147,7 @@ class TestRefusals:
         place.chmod(0o777)
         try:
             (place / "key").touch()
-            found = run(_probe, place) if user == "as it is" else _as_nobody(place)
+            found = run(_probe, place) if user == "as it is" else _probe_as_nobody(place)
         finally:
             shutil.rmtree(place)
         own = {"own prlimit", "own scheduling", "own folder"}
@@ -167,9 +167,9 @@ class TestRefusals:
             try:
                 (place / "key").touch()
                 if user == "nobody":
-                    found = _as_nobody(place, _both, *ports, places=places)
+                    found = _probe_as_nobody(place, _probe_all, *ports, places=places)
                 else:
-                    found = run(_both, place, *ports, places=places)
+                    found = run(_probe_all, place, *ports, places=places)
             finally:
                 shutil.rmtree(place)
         allowed = {"own prlimit", "own scheduling", "own folder", "its port", "names"}
@@ -237,7 +237,7 @@ def _probe(place: Path, _report) -> dict[str, str]:
     }
 
 
-def _connections(port: int, other: int) -> dict[str, str]:
+def _try_connections(port: int, other: int) -> dict[str, str]:
     """What came of each way to reach somebody, by name."""
 
     def attempt(*kind, to=None, send=False) -> str:
@@ -271,11 +271,11 @@ def _connections(port: int, other: int) -> dict[str, str]:
         "packets": attempt(socket.AF_PACKET, socket.SOCK_RAW),
         "programs on this machine": attempt(socket.AF_UNIX, socket.SOCK_STREAM),
         "the kernel": attempt(socket.AF_NETLINK, socket.SOCK_RAW),
-        "another file": _opened(Path(__file__).parents[3] / "CHANGELOG.md"),
+        "another file": _try_opening(Path(__file__).parents[3] / "CHANGELOG.md"),
     }
 
 
-def _opened(path: Path) -> str:
+def _try_opening(path: Path) -> str:
     try:
         path.read_bytes()
     except OSError as problem:
@@ -283,11 +283,13 @@ def _opened(path: Path) -> str:
     return "done"
 
 
-def _both(place: Path, port: int, other: int, report) -> dict[str, str]:
-    return _probe(place, report) | _connections(port, other)
+def _probe_all(place: Path, port: int, other: int, report) -> dict[str, str]:
+    return _probe(place, report) | _try_connections(port, other)
 
 
-def _as_nobody(place: Path, target=_probe, *arguments, places: AllowedPaths | None = None) -> dict[str, str]:
+def _probe_as_nobody(
+    place: Path, target=_probe, *arguments, places: AllowedPaths | None = None
+) -> dict[str, str]:
     """The same by an account without rights."""
     reader, writer = os.pipe()
     if not (process := os.fork()):

@@ -212,7 +212,7 @@ class TestEnds:
             os.kill(os.getpid(), signal.SIGKILL)
         os.waitpid(parent, 0)
         (abandoned,) = scratch.iterdir()
-        until(lambda: not at_work_in(abandoned), "the kernel does not end it with its parent")
+        until(lambda: not is_process_in(abandoned), "the kernel does not end it with its parent")
         assert run(lambda _report: 1) == 1  # and the fixture looks whether the folder is gone
 
     def test_reused_process_id_keeps_no_folder(self, tmp_path):
@@ -263,7 +263,7 @@ class TestEnds:
         assert done.returncode == 0 and list(tmp_path.iterdir()) == [mine]
 
 
-def at_work_in(folder: Path) -> bool:
+def is_process_in(folder: Path) -> bool:
     for place in Path("/proc").glob("[0-9]*/cwd"):
         try:
             if os.readlink(place) == str(folder):
@@ -325,7 +325,7 @@ with Sandbox(getattr, json.dumps, "__doc__", limits=Limits(), places=AllowedPath
     assert (ended.stdout, ended.stderr) == (f"{alone}\n", "")
 
 
-def threads_at_work(_report):
+def count_threads(_report):
     return len(os.listdir("/proc/self/task"))
 
 
@@ -342,7 +342,7 @@ class TestNoThreadIsThereBeforeItIsConfined:
         other = threading.Thread(target=end.wait)
         other.start()
         what = {"limits": Limits(), "places": AllowedPaths(), "modules": ("detector.engine",)}
-        with Sandbox(threads_at_work, **what) as confined:
+        with Sandbox(count_threads, **what) as confined:
             assert confined.result() == 1
         end.set()
         other.join()

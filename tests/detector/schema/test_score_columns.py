@@ -30,7 +30,7 @@ class Before(Value):
     scores: tuple[Score, ...]
 
 
-def made(count: int) -> list[Score]:
+def make_scores(count: int) -> list[Score]:
     """Judged and unjudged ones, and numbers that any rounding would change."""
     rng = random.Random(20261121)
     found = []
@@ -53,7 +53,7 @@ def made(count: int) -> list[Score]:
 
 @pytest.fixture(scope="module")
 def objects() -> tuple[Score, ...]:
-    return tuple(made(2500))
+    return tuple(make_scores(2500))
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +174,9 @@ def test_dictionaries_as_input(objects: tuple[Score, ...]) -> None:
     assert COLUMNS.validate_python(columns := Scores(objects)) is columns
 
 
-def damages() -> Iterator[Any]:
+def damaged_lists() -> Iterator[Any]:
     """What is not a list of scores: one damaged at the fourth place, two, and no list at all."""
-    good = [one.model_dump(mode="json") for one in made(6)]
+    good = [one.model_dump(mode="json") for one in make_scores(6)]
     for change in (
         {"time": -1},
         {"time": None},
@@ -200,7 +200,7 @@ def damages() -> Iterator[Any]:
     yield from ([*good, None], [*good, []], [*good, 5], {}, {"0": good[0]}, None, 5, "scores", good[0])
 
 
-@pytest.mark.parametrize("wrong", list(damages()))
+@pytest.mark.parametrize("wrong", list(damaged_lists()))
 def test_invalid_score_is_located(wrong: Any) -> None:
     """With the errors a tuple of scores has: all of them, in the same words, at the same places."""
 
@@ -218,7 +218,7 @@ def test_invalid_score_is_located(wrong: Any) -> None:
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("name", ["time", "logit", "probability", "smoothed"])
 def test_nan_is_not_null(name: str, number: str) -> None:
-    good = made(2)[1].model_dump_json()
+    good = make_scores(2)[1].model_dump_json()
     wrong = json.dumps({**json.loads(good), name: 0}).replace(f'"{name}": 0', f'"{name}": {number}')
     with pytest.raises(ValidationError) as raised:
         Holder.model_validate_json(f'{{"scores": [{good}, {wrong}]}}')
@@ -242,7 +242,7 @@ def test_integers_of_any_size(objects: tuple[Score, ...]) -> None:
 def test_memory_of_a_score() -> None:
     """A row of numbers each once read, and while it is read some more, but no object."""
     count = 20_000
-    text = COLUMNS.dump_json(Scores(made(100) * (count // 100)))
+    text = COLUMNS.dump_json(Scores(make_scores(100) * (count // 100)))
     tracemalloc.start()
     scores = COLUMNS.validate_json(text)
     kept, most = tracemalloc.get_traced_memory()

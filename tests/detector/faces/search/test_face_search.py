@@ -23,7 +23,7 @@ Where = tuple[int, int, int]  # left, top, side
 class Squares:
     """A detector of white squares, which misses those under six px at the width it searches."""
 
-    searched: list[tuple[int, int, int]] = []  # width, height, and the width searched at
+    search_frames: list[tuple[int, int, int]] = []  # width, height, and the width searched at
 
     def __init__(self, threshold: float, width: int) -> None:
         self.width = width
@@ -70,7 +70,7 @@ def squares(monkeypatch: pytest.MonkeyPatch) -> None:
     Squares.searched, Proposals.asked = [], []
 
 
-def frames(
+def make_frames(
     shown: Iterable[Sequence[Where]], size: tuple[int, int] = SIZE, confidence: float = 0.9
 ) -> list[Frame]:
     """Squares at these places, a picture of their own in each; ``confidence`` is the detector's of them."""
@@ -86,7 +86,7 @@ def frames(
     return made
 
 
-def searched(
+def search_frames(
     shown: Iterable[Frame], cuts: Sequence[int] = (), hold: bool = True, interval: float = 8.0
 ) -> list[FoundFaces]:
     """All frames as they come back, which they do once and in order."""
@@ -98,7 +98,7 @@ def searched(
     return found
 
 
-def boxes(found: Iterable[FoundFaces]) -> list[list[Where]]:
+def sorted_boxes(found: Iterable[FoundFaces]) -> list[list[Where]]:
     return [
         sorted((int(x0), int(y0), int(x1 - x0)) for (x0, y0, x1, _) in (f.box for f in one.faces))
         for one in found
@@ -107,70 +107,70 @@ def boxes(found: Iterable[FoundFaces]) -> list[list[Where]]:
 
 def assert_near(found: list[FoundFaces], shown: Sequence[Sequence[Where]], apart: int = 2) -> None:
     """Each square is found, and nothing else; those that were followed up to a pixel or two."""
-    for number, (there, squares) in enumerate(zip(boxes(found), shown, strict=True)):
+    for number, (there, squares) in enumerate(zip(sorted_boxes(found), shown, strict=True)):
         assert len(there) == len(squares), number
         assert np.allclose(there, sorted(squares), atol=apart), (number, there, squares)
 
 
-def wholes() -> int:
+def count_whole_searches() -> int:
     return sum(width == SIZE[0] and at == 640 for width, _, at in Squares.searched)
 
 
-def looks() -> int:
+def count_looks() -> int:
     return sum(width == height == at for width, height, at in Squares.searched)
 
 
 class TestSearches:
     def test_faces_are_looked_at_once_a_second_and_followed_in_between(self) -> None:
         shown = [[(100 + 3 * i, 80, 60)] for i in range(33)]
-        assert_near(searched(frames(shown)), shown)
-        assert wholes() == 1, "the first"
-        assert looks() == 4 + 4, "where it was, and where something was proposed that is no face"
+        assert_near(search_frames(make_frames(shown)), shown)
+        assert count_whole_searches() == 1, "the first"
+        assert count_looks() == 4 + 4, "where it was, and where something was proposed that is no face"
 
     def test_whole_frames_are_searched_from_time_to_time(self) -> None:
-        searched(frames([[(100, 80, 60)]] * 33), interval=2.0)
-        assert wholes() == 3
+        search_frames(make_frames([[(100, 80, 60)]] * 33), interval=2.0)
+        assert count_whole_searches() == 3
 
     def test_searches_are_more_frequent_for_small_faces(self) -> None:
         shown = [[(900, 400, 300)]] * 33
-        assert_near(searched(frames(shown, (3840, 2160))), shown, apart=8)
+        assert_near(search_frames(make_frames(shown, (3840, 2160))), shown, apart=8)
         assert sum(width == 3840 for width, _, _ in Squares.searched) == 3, "every two seconds of eight"
 
     def test_sparse_frames_get_a_look_each(self) -> None:
-        shown = [Frame(f.pts, Fraction(f.pts, 1), f.image, f.pts) for f in frames([[(100, 80, 60)]] * 9)]
+        shown = [Frame(f.pts, Fraction(f.pts, 1), f.image, f.pts) for f in make_frames([[(100, 80, 60)]] * 9)]
         faces = FaceSearch(Parameters(sample_rate=1.0))
         found = [one for frame in shown for one in faces.process_frame(frame, False)] + faces.flush()
-        assert boxes(found) == [[(100, 80, 60)]] * 9
+        assert sorted_boxes(found) == [[(100, 80, 60)]] * 9
 
     def test_newcomers_in_the_last_frame_are_found(self) -> None:
         shown: list[list[Where]] = [[]] * 6 + [[(300, 100, 20)]] * 3
-        assert_near(searched(frames(shown)), shown)
-        assert wholes() == 1
+        assert_near(search_frames(make_frames(shown)), shown)
+        assert count_whole_searches() == 1
 
     def test_every_frame_is_searched_on_request(self) -> None:
         shown = [[(100, 80, 60)]] * 5
-        assert boxes(searched(frames(shown), interval=0)) == shown
-        assert wholes() == 5 == len(Squares.searched)
+        assert sorted_boxes(search_frames(make_frames(shown), interval=0)) == shown
+        assert count_whole_searches() == 5 == len(Squares.searched)
 
     def test_every_frame_is_searched_and_nothing_else(self) -> None:
         """As analyses before 1.3 were made: no look where a face was."""
         shown: list[list[Where]] = [[(100, 80, 60)]] * 2 + [[]] * 3
-        assert boxes(searched(frames(shown), interval=0)) == shown
-        assert wholes() == 5 == len(Squares.searched)
+        assert sorted_boxes(search_frames(make_frames(shown), interval=0)) == shown
+        assert count_whole_searches() == 5 == len(Squares.searched)
 
     def test_no_false_detections(self) -> None:
-        assert boxes(searched(frames([[]] * 17))) == [[]] * 17
-        assert wholes() == 1 and Proposals.asked == [0] * 4, "twice a second"
+        assert sorted_boxes(search_frames(make_frames([[]] * 17))) == [[]] * 17
+        assert count_whole_searches() == 1 and Proposals.asked == [0] * 4, "twice a second"
 
     def test_a_photo(self) -> None:
-        assert boxes(searched(frames([[(20, 20, 90)]]))) == [[(20, 20, 90)]]
+        assert sorted_boxes(search_frames(make_frames([[(20, 20, 90)]]))) == [[(20, 20, 90)]]
         assert len(Squares.searched) == 1 and not Proposals.asked
 
     def test_large_frames_get_a_look_sooner(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(search, "_HELD_BYTES", 4 * 640 * 360 * 3)
         faces = FaceSearch(Parameters())
         held, most = 0, 0
-        for frame in frames([[(100, 80, 60)]] * 20):
+        for frame in make_frames([[(100, 80, 60)]] * 20):
             held += 1 - len(faces.process_frame(frame, False))
             most = max(most, held)
         assert most == 4
@@ -179,15 +179,15 @@ class TestSearches:
 class TestNewcomers:
     def test_newcomers_are_followed_back(self) -> None:
         shown: list[list[Where]] = [[(400, 200, 50)]] * 5 + [[(100, 80, 60), (400, 200, 50)]] * 14
-        assert_near(searched(frames(shown)), shown)
+        assert_near(search_frames(make_frames(shown)), shown)
 
     def test_moving_newcomers_are_followed_back(self) -> None:
         shown = [[] if i < 3 else [(20 + 12 * i, 100, 60)] for i in range(17)]
-        assert_near(searched(frames(shown)), shown)
+        assert_near(search_frames(make_frames(shown)), shown)
 
     def test_small_newcomer_is_found_by_a_search(self) -> None:
         shown: list[list[Where]] = [[(400, 200, 50)]] * 5 + [[(100, 80, 8), (400, 200, 50)]] * 14
-        found = searched(frames(shown), interval=1.0)
+        found = search_frames(make_frames(shown), interval=1.0)
         assert_near(found[:5], shown[:5])
         assert_near(found[8:], shown[8:])
 
@@ -195,51 +195,51 @@ class TestNewcomers:
         shown = [[] if i < 5 else [(100, 80, 60)] for i in range(12)]
         faces = FaceSearch(Parameters(), hold=False)
         came = []
-        for frame in frames(shown):
+        for frame in make_frames(shown):
             (one,) = faces.process_frame(frame, False)
             came.append(one)
-        assert boxes(came) == [[]] * 8 + shown[8:], "newcomers are looked for twice a second"
+        assert sorted_boxes(came) == [[]] * 8 + shown[8:], "newcomers are looked for twice a second"
         assert faces.flush() == []
 
     def test_uncertain_newcomer_is_not_followed_back(self) -> None:
         shown: list[list[Where]] = [[]] * 5 + [[(100, 80, 60)]] * 12
-        found = searched(frames(shown, confidence=0.6))
-        assert boxes(found[:8]) == [[]] * 8
+        found = search_frames(make_frames(shown, confidence=0.6))
+        assert sorted_boxes(found[:8]) == [[]] * 8
         assert_near(found[8:], shown[8:])
 
     def test_newcomer_in_a_still_picture(self) -> None:
         """Which is looked at as the last of a scene is, though it is there for one sample."""
         shown: list[list[Where]] = [[]] * 6 + [[(300, 100, 40)]] + [[]] * 6
-        later = [Frame(f.pts, f.time + 5 * (f.pts > 6), f.image, f.pts) for f in frames(shown)]
-        assert boxes(searched(frames(shown))) == [[]] * 13
-        assert_near(searched(later), shown)
+        later = [Frame(f.pts, f.time + 5 * (f.pts > 6), f.image, f.pts) for f in make_frames(shown)]
+        assert sorted_boxes(search_frames(make_frames(shown))) == [[]] * 13
+        assert_near(search_frames(later), shown)
 
 
 class TestDoubt:
     def test_lost_face_causes_a_search(self) -> None:
         shown = [[(100, 80, 60)] if i < 6 else [] for i in range(12)]
-        assert_near(searched(frames(shown)), shown)
-        assert wholes() == 3, "the first, where it was missed, and where it left"
+        assert_near(search_frames(make_frames(shown)), shown)
+        assert count_whole_searches() == 3, "the first, where it was missed, and where it left"
 
     def test_uncertain_lost_face_causes_no_search(self) -> None:
         shown = [[(100, 80, 60)] if i < 6 else [] for i in range(20)]
-        found = boxes(searched(frames(shown, confidence=0.6)))
+        found = sorted_boxes(search_frames(make_frames(shown, confidence=0.6)))
         assert found[0] == shown[0] and found[8:] == shown[8:]
-        assert wholes() == 1
+        assert count_whole_searches() == 1
 
     def test_fast_face_causes_a_look_halfway(self) -> None:
         """And not in each frame of that second."""
         shown = [[(100 + 7 * n, 100, 60)] for n in range(9)]
-        assert_near(searched(frames(shown)), shown, apart=3)
-        assert wholes() == 1 and looks() <= 4
+        assert_near(search_frames(make_frames(shown)), shown, apart=3)
+        assert count_whole_searches() == 1 and count_looks() <= 4
 
     def test_leaping_face_is_found(self) -> None:
         shown = [[(100 if i < 6 else 450, 80, 60)] for i in range(12)]
-        assert_near(searched(frames(shown)), shown)
+        assert_near(search_frames(make_frames(shown)), shown)
 
     def test_merging_detections_are_counted_once(self) -> None:
         shown = [[(100 + 20 * i, 80, 60), (400 - 20 * i, 80, 60)] for i in range(8)]
-        found = boxes(searched(frames(shown)))
+        found = sorted_boxes(search_frames(make_frames(shown)))
         assert all(len(each) <= 2 and len(set(each)) == len(each) for each in found)
         assert all(len(each) == 2 for each in found[:6])
 
@@ -248,23 +248,23 @@ class TestDoubt:
         shown: list[list[Where]] = (
             [[]] * 5 + [[(300, 100, 20)]] * 2 + [[(100, 80, 60)]] * 4 + [[(500, 20, 9)]] * 3
         )
-        assert_near(searched(frames(shown), cuts=(7, 11)), shown)
+        assert_near(search_frames(make_frames(shown), cuts=(7, 11)), shown)
 
 
 class TestPlaces:
     @pytest.mark.parametrize("at", [(0, 0), (580, 300), (0, 300), (580, 0)])
     def test_in_the_corners(self, at: tuple[int, int]) -> None:
         shown = [[(*at, 60)]] * 6
-        assert_near(searched(frames(shown)), shown)
+        assert_near(search_frames(make_frames(shown)), shown)
 
     @pytest.mark.parametrize("size", [(96, 64), (200, 100), (64, 300)])
     def test_frames_smaller_than_a_place(self, size: tuple[int, int]) -> None:
         shown = [[(10, 12, 40)]] * 6
-        assert_near(searched(frames(shown, size)), shown)
+        assert_near(search_frames(make_frames(shown, size)), shown)
 
     def test_faces_that_fill_the_frame(self) -> None:
         shown = [[(150, 10, 340)]] * 6
-        assert_near(searched(frames(shown)), shown)
+        assert_near(search_frames(make_frames(shown)), shown)
 
 
 def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,7 +278,7 @@ def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest
         image = cv2.warpAffine(astronaut, matrix, (960, 540), borderMode=cv2.BORDER_REFLECT_101)
         shown.append(Frame(i, Fraction(i, 8), image, i))
     detect = FaceDetector()
-    found = list(searched(shown))
+    found = list(search_frames(shown))
     assert len(found) == len(shown)
     for one in found:
         whole = square_for_face(detect(one.frame.image)[0])

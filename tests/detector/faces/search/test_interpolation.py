@@ -16,12 +16,12 @@ from detector.schema.analysis import Box
 SIDE = 60
 
 
-def face(left: float, top: float = 50.0, side: float = SIDE, confidence: float = 0.9) -> Face:
+def make_face(left: float, top: float = 50.0, side: float = SIDE, confidence: float = 0.9) -> Face:
     points = np.array([[left + side * x, top + side * y] for x, y in ((0.3, 0.4), (0.7, 0.4))], np.float32)
     return Face((left, top, left + side, top + side), confidence, points)
 
 
-def frames(astronaut: Image, lefts: list[float], covered: tuple[int, ...] = ()) -> list[Frame]:
+def make_frames(astronaut: Image, lefts: list[float], covered: tuple[int, ...] = ()) -> list[Frame]:
     """A real face at these places, or a hand's worth of one colour in its place."""
     portrait = cv2.resize(astronaut[60:180, 160:280], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     shown = []
@@ -49,37 +49,41 @@ class Looks:
         return self._there[number]
 
 
-def never(image: Image, box: Box) -> Face | None:
+def fail_on_search(image: Image, box: Box) -> Face | None:
     raise AssertionError("it was looked for")
 
 
-def lefts_of(found: list[Face] | None) -> list[float]:
+def left_edges(found: list[Face] | None) -> list[float]:
     assert found is not None
     return [one.box[0] for one in found]
 
 
 def test_still_face_stays_on_the_line(astronaut: Image) -> None:
-    shown = frames(astronaut, [100, 101, 102, 103, 104])
-    found = faces_between(shown, face(100, confidence=0.8), face(104, confidence=0.9), never)
-    assert lefts_of(found) == pytest.approx([101, 102, 103], abs=0.3)
+    shown = make_frames(astronaut, [100, 101, 102, 103, 104])
+    found = faces_between(
+        shown, make_face(100, confidence=0.8), make_face(104, confidence=0.9), fail_on_search
+    )
+    assert left_edges(found) == pytest.approx([101, 102, 103], abs=0.3)
     assert found is not None and [f.confidence for f in found] == pytest.approx([0.825, 0.85, 0.875])
     for one in found:
-        assert np.allclose(one.landmarks, face(one.box[0], one.box[1]).landmarks, atol=0.01)
+        assert np.allclose(one.landmarks, make_face(one.box[0], one.box[1]).landmarks, atol=0.01)
 
 
 def test_frames_that_are_not_evenly_spaced(astronaut: Image) -> None:
-    first, _, _, third, last = frames(astronaut, [100, 101, 102, 103, 104])
+    first, _, _, third, last = make_frames(astronaut, [100, 101, 102, 103, 104])
     middle = Frame(1, Fraction(3, 8), third.image, 1)
-    found = faces_between([first, middle, last], face(100), face(104), never)
-    assert lefts_of(found) == pytest.approx([103], abs=0.3)
+    found = faces_between([first, middle, last], make_face(100), make_face(104), fail_on_search)
+    assert left_edges(found) == pytest.approx([103], abs=0.3)
 
 
 @pytest.mark.parametrize(
     "lefts", [[100, 100, 100, 112, 124], [100, 110, 115, 110, 100]], ids=["sets off", "comes back"]
 )
 def test_face_off_the_line_is_followed(astronaut: Image, lefts: list[float]) -> None:
-    found = faces_between(frames(astronaut, lefts), face(lefts[0]), face(lefts[-1]), never)
-    assert lefts_of(found) == pytest.approx(lefts[1:-1], abs=0.6)
+    found = faces_between(
+        make_frames(astronaut, lefts), make_face(lefts[0]), make_face(lefts[-1]), fail_on_search
+    )
+    assert left_edges(found) == pytest.approx(lefts[1:-1], abs=0.6)
 
 
 def test_approaching_face_is_followed(astronaut: Image) -> None:
@@ -92,40 +96,43 @@ def test_approaching_face_is_followed(astronaut: Image) -> None:
         )
         image[50 : 50 + int(side), 100 + 5 * number : 100 + 5 * number + int(side)] = portrait
         shown.append(Frame(number, Fraction(number, 8), image, number))
-    found = faces_between(shown, face(100, side=60), face(120, side=76), never)
+    found = faces_between(shown, make_face(100, side=60), make_face(120, side=76), fail_on_search)
     assert found is not None
     for number, one in enumerate(found, start=1):
-        wanted = face(100 + 5 * number, side=sides[number]).box
+        wanted = make_face(100 + 5 * number, side=sides[number]).box
         assert one.box == pytest.approx(wanted, abs=1.5)
 
 
 def test_no_frames_between_neighbours(astronaut: Image) -> None:
-    assert faces_between(frames(astronaut, [100, 150]), face(100), face(150), never) == []
+    assert (
+        faces_between(make_frames(astronaut, [100, 150]), make_face(100), make_face(150), fail_on_search)
+        == []
+    )
 
 
 def test_leaping_face_causes_a_look(astronaut: Image) -> None:
     lefts = [100.0, 100, 100, 180, 180]
-    shown = frames(astronaut, lefts)
-    looks = Looks(shown, [face(left) for left in lefts])
-    found = faces_between(shown, face(100), face(180), looks)
-    assert lefts_of(found) == pytest.approx([100, 100, 180], abs=0.3)
+    shown = make_frames(astronaut, lefts)
+    looks = Looks(shown, [make_face(left) for left in lefts])
+    found = faces_between(shown, make_face(100), make_face(180), looks)
+    assert left_edges(found) == pytest.approx([100, 100, 180], abs=0.3)
     assert 1 <= len(looks.numbers) <= 2
 
 
 @pytest.mark.parametrize("covered", [1, 2, 3])
 def test_covered_face_causes_a_look(astronaut: Image, covered: int) -> None:
-    shown = frames(astronaut, [100] * 5, covered=(covered,))
-    there: list[Face | None] = [face(100)] * 5
+    shown = make_frames(astronaut, [100] * 5, covered=(covered,))
+    there: list[Face | None] = [make_face(100)] * 5
     there[covered] = None
     looks = Looks(shown, there)
-    assert faces_between(shown, face(100), face(100), looks) is None
+    assert faces_between(shown, make_face(100), make_face(100), looks) is None
     assert covered in looks.numbers
 
 
 def test_plain_face_matches_nothing(astronaut: Image) -> None:
     """Nor is one that lies beyond the frame: both are looked for."""
     shown = [Frame(i, Fraction(i, 8), np.full((200, 400, 3), 90, np.uint8), i) for i in range(3)]
-    for box in (face(100), face(-300)):
+    for box in (make_face(100), make_face(-300)):
         looks = Looks(shown, [box] * 3)
         assert faces_between(shown, box, box, looks) == [box]
         assert looks.numbers == [1]
@@ -133,6 +140,6 @@ def test_plain_face_matches_nothing(astronaut: Image) -> None:
 
 def test_at_the_edge_of_the_frame(astronaut: Image) -> None:
     """A box may reach beyond the picture."""
-    shown = frames(astronaut, [0, 0, 0])
-    (found,) = faces_between(shown, face(-9.5, -3.0), face(-8.5, -3.0), never) or []
+    shown = make_frames(astronaut, [0, 0, 0])
+    (found,) = faces_between(shown, make_face(-9.5, -3.0), make_face(-8.5, -3.0), fail_on_search) or []
     assert found.box[0] == pytest.approx(-9.0, abs=1.0)

@@ -20,13 +20,13 @@ from detector.media.open import open_media
 from reports.language import translation
 
 
-def refusal(path: Path, bounds: InputLimits | None = None) -> str:
+def refusal_of(path: Path, bounds: InputLimits | None = None) -> str:
     with pytest.raises(MediaError) as refused, open_media(path, bounds) as reader:  # noqa: PT012
         list(reader.frames(8))
     return str(refused.value)
 
 
-def png(width: int, height: int) -> bytes:
+def make_png(width: int, height: int) -> bytes:
     """A PNG of one colour that claims a size, in a few hundred bytes; its rows are those of a small one."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
@@ -51,26 +51,26 @@ def test_huge_picture_is_refused(tmp_path, monkeypatch, size):
     """It is refused by its header: FFmpeg and Pillow decode a PNG whole to tell its size or its EXIF."""
     monkeypatch.setattr(media_open, "open_container", None)
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
-    (tmp_path / "bomb.png").write_bytes(png(*size))
-    assert "more than can be examined" in refusal(tmp_path / "bomb.png")
+    (tmp_path / "bomb.png").write_bytes(make_png(*size))
+    assert "more than can be examined" in refusal_of(tmp_path / "bomb.png")
 
 
 def test_narrow_strip_is_refused(tmp_path):
     Image.fromarray(np.zeros((10, 2000, 3), np.uint8)).save(tmp_path / "strip.png")
-    assert "2000×10 pixels, a strip" in refusal(tmp_path / "strip.png")
+    assert "2000×10 pixels, a strip" in refusal_of(tmp_path / "strip.png")
 
 
 def test_growing_frames_are_refused(clip):
     """The picture's size stands in the container and again in the video: FFmpeg refuses the second."""
-    words = refusal(clip, InputLimits(pixels=100))
+    words = refusal_of(clip, InputLimits(pixels=100))
     assert "more than can be examined" in words
 
 
 def test_too_many_frames_are_refused(tmp_path, clip):
-    assert "more than 15 frames" in refusal(clip, InputLimits(frames=15))
+    assert "more than 15 frames" in refusal_of(clip, InputLimits(frames=15))
     # A container that does not say how many it has is counted as it is read.
     plain = write_clip(tmp_path / "clip.mkv", [numbered(n) for n in range(20)])
-    assert "more than 15 frames" in refusal(plain, InputLimits(frames=15))
+    assert "more than 15 frames" in refusal_of(plain, InputLimits(frames=15))
 
 
 def test_claimed_length_of_years_is_refused(tmp_path):
@@ -78,7 +78,7 @@ def test_claimed_length_of_years_is_refused(tmp_path):
     data = path.read_bytes()
     at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration: a double, in milliseconds
     path.write_bytes(data[:at] + struct.pack(">d", 1000 * 86400 * 300.0) + data[at + 8 :])
-    assert "300 days by the times in it; at most 24 hours" in refusal(path)
+    assert "300 days by the times in it; at most 24 hours" in refusal_of(path)
 
 
 def test_jumping_clock_is_refused(tmp_path):
@@ -86,7 +86,7 @@ def test_jumping_clock_is_refused(tmp_path):
     path = write_clip(
         tmp_path / "jump.mkv", [numbered(n) for n in range(11)], pts=pts, time_base=Fraction(1, 25)
     )
-    assert "2 days by the times in it" in refusal(path)
+    assert "2 days by the times in it" in refusal_of(path)
 
 
 def test_length_within_limits_is_accepted(clip):
@@ -98,10 +98,10 @@ def test_recording_without_its_table_is_refused(tmp_path):
     data = write_clip(tmp_path / "a.mp4", map(numbered, range(5))).read_bytes()
     path = tmp_path / "cut.mp4"
     path.write_bytes(data[: data.rindex(b"moov") - 4])
-    assert "lacks its table of contents" in refusal(path)
+    assert "lacks its table of contents" in refusal_of(path)
     for cut in (data[: data.rindex(b"moov") + 40], b"\0\0\0\x1cftypheic" + data[12:200]):
         path.write_bytes(cut)
-        assert "lacks its table" not in refusal(path)
+        assert "lacks its table" not in refusal_of(path)
 
 
 def test_encrypted_pictures_are_refused(tmp_path):
@@ -109,14 +109,14 @@ def test_encrypted_pictures_are_refused(tmp_path):
     key = "0123456789abcdef" * 2
     options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": key, "encryption_kid": key}
     path = write_clip(tmp_path / "a.mp4", map(numbered, range(5)), container_options=options, sound=True)
-    assert "The pictures are encrypted" in refusal(path)
+    assert "The pictures are encrypted" in refusal_of(path)
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", b"avc1"), ("a.mkv", b"V_MPEG4/ISO/AVC")])
 def test_unknown_codec_is_reported(tmp_path, name, codec):
     path = write_clip(tmp_path / name, map(numbered, range(5)), sound=True)
     path.write_bytes(path.read_bytes().replace(codec, codec[:-3] + b"XYZ"))
-    assert "in a codec that is not known here" in refusal(path)
+    assert "in a codec that is not known here" in refusal_of(path)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_unknown_codec_is_reported(tmp_path, name, codec):
 )
 def test_other_types_are_named(tmp_path, content, words):
     (tmp_path / "clip.mp4").write_bytes(content)
-    assert words in refusal(tmp_path / "clip.mp4")
+    assert words in refusal_of(tmp_path / "clip.mp4")
 
 
 def test_misleading_first_bytes_are_refused(tmp_path, clip):
@@ -153,20 +153,20 @@ def test_misleading_first_bytes_are_refused(tmp_path, clip):
     path = tmp_path / "both.png"
     # An empty box of a made-up kind whose size is the PNG's first four bytes cannot be; a free box can.
     path.write_bytes(head + data)
-    words = refusal(path)
+    words = refusal_of(path)
     assert "begins as a PNG" in words or "cannot be read" in words or "Not one frame" in words
 
 
 def test_pipes_and_devices_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.mp4")
-    assert "a device or a pipe" in refusal(tmp_path / "pipe.mp4")
-    assert "a device or a pipe" in refusal(Path("/dev/zero"))
+    assert "a device or a pipe" in refusal_of(tmp_path / "pipe.mp4")
+    assert "a device or a pipe" in refusal_of(Path("/dev/zero"))
 
 
 def test_photo_is_opened_in_accepted_formats_only(tmp_path):
     """Pillow opens some kinds by running other programs; it is not asked about those."""
     (tmp_path / "x.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
-    assert "a PostScript document" in refusal(tmp_path / "x.jpg")
+    assert "a PostScript document" in refusal_of(tmp_path / "x.jpg")
     Image.fromarray(cornered()).save(tmp_path / "good.jpg")
     with open_media(tmp_path / "good.jpg") as reader:
         assert len(list(reader.frames(8))) == 1

@@ -16,7 +16,7 @@ def pictures(astronaut: np.ndarray) -> dict[str, np.ndarray]:
     return {"bright": whole, "dark": whole // 4, "grey": np.full_like(whole, 90)}
 
 
-def noisy(image: np.ndarray, amplitude: int, rng: np.random.Generator) -> np.ndarray:
+def add_noise(image: np.ndarray, amplitude: int, rng: np.random.Generator) -> np.ndarray:
     """Noise in brightness, and in colour at half the size, as in compressed video."""
     planes = cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.int16)
     height, width = image.shape[:2]
@@ -30,7 +30,7 @@ def noisy(image: np.ndarray, amplitude: int, rng: np.random.Generator) -> np.nda
 @pytest.mark.parametrize("name", ["bright", "dark", "grey"])
 def test_noise_is_no_cut(pictures: dict[str, np.ndarray], name: str, amplitude: int) -> None:
     cuts, rng = CutDetector(8), np.random.default_rng(0)
-    frames = [noisy(pictures[name], amplitude, rng) for _ in range(6)]
+    frames = [add_noise(pictures[name], amplitude, rng) for _ in range(6)]
     assert not any(cuts.process_frame(frame) for frame in frames)
 
 
@@ -49,7 +49,7 @@ def test_cut_is_detected_through_noise(pictures: dict[str, np.ndarray]) -> None:
     cuts, rng = CutDetector(8), np.random.default_rng(0)
     bright, dark = pictures["bright"], pictures["dark"]
     turned = np.ascontiguousarray(bright[::-1, ::-1])
-    frames = [noisy(image, 20, rng) for image in (bright, bright, turned, turned, dark, dark)]
+    frames = [add_noise(image, 20, rng) for image in (bright, bright, turned, turned, dark, dark)]
     assert [cuts.process_frame(frame) for frame in frames] == [False, False, True, False, True, False]
 
 

@@ -45,11 +45,11 @@ def cut_to_its_head(packet: av.Packet) -> bytes | None:
     return bytes(packet)[:6]
 
 
-def left_out(packet: av.Packet) -> bytes | None:
+def remove_packet(packet: av.Packet) -> bytes | None:
     return None
 
 
-def spoil(
+def damage_packets(
     whole: Path, numbers: Iterable[int], how: Callable[[av.Packet], bytes | None] = cut_to_two_fifths
 ) -> Path:
     """A copy in which these packets of the picture, in the order of the file, are other bytes or gone."""
@@ -69,14 +69,14 @@ def spoil(
     return path
 
 
-def written(tmp_path: Path, kind: str) -> Path:
+def write_stream(tmp_path: Path, kind: str) -> Path:
     path = tmp_path / STREAMS[kind][0]
-    path.write_bytes(_encoded(kind))
+    path.write_bytes(_encode(kind))
     return path
 
 
 @cache
-def _encoded(kind: str) -> bytes:
+def _encode(kind: str) -> bytes:
     name, codec, options = STREAMS[kind]
     pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
     pictures = map(numbered, range(FRAMES))
@@ -85,7 +85,7 @@ def _encoded(kind: str) -> bytes:
         return write_clip(path, pictures, codec=codec, options=options, pix_fmt=pix_fmt).read_bytes()
 
 
-def decoded(path: Path, threads: int = 3) -> tuple[dict[int, np.ndarray], Tally]:
+def decode_all(path: Path, threads: int = 3) -> tuple[dict[int, np.ndarray], Tally]:
     """Grey levels of all frames by their time in the 25ths of a second of the clip."""
     with open_media(path) as reader:
         reader.stream.codec_context.thread_count = threads
@@ -93,17 +93,17 @@ def decoded(path: Path, threads: int = 3) -> tuple[dict[int, np.ndarray], Tally]
     return frames, reader.tally
 
 
-def apart(one: np.ndarray, other: np.ndarray) -> int:
+def largest_difference(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.abs(one.astype(int) - other).max())
 
 
-def sampled(path: Path, threads: int = 3, all_decoded: bool = True) -> tuple[list[int], Tally]:
+def sample_frames(path: Path, threads: int = 3, all_decoded: bool = True) -> tuple[list[int], Tally]:
     with open_media(path) as reader:
         reader.stream.codec_context.thread_count = threads
         return [frame.pts for frame in reader.frames(25.0, all_decoded)], reader.tally
 
 
-def facts_of(path: Path) -> Media:
+def read_facts(path: Path) -> Media:
     with open_media(path) as reader:
         times = [float(frame.time) for frame in reader.frames(8.0, all_decoded=False)]
         facts = media_facts(reader, path.name, 1, "0" * 64)
@@ -115,8 +115,8 @@ def facts_of(path: Path) -> Media:
 
 @pytest.mark.parametrize("kind", STREAMS)
 def test_damaged_frames_are_reported_up_to_the_next_key_frame(tmp_path: Path, kind: str) -> None:
-    whole = written(tmp_path, kind)
-    intact, tally = decoded(whole)
+    whole = write_stream(tmp_path, kind)
+    intact, tally = decode_all(whole)
     assert tally.damage.frames == 0 and not list(tally.damage.spans()) and len(intact) == FRAMES
     # Of these codecs FFmpeg does not notice what is missing at the end of a packet.
     how = cut_to_its_head if kind in ("VP9", "Motion JPEG") else cut_to_two_fifths
@@ -124,10 +124,10 @@ def test_damaged_frames_are_reported_up_to_the_next_key_frame(tmp_path: Path, ki
         8 if kind == "refreshed, with B frames" else 0
     )  # by x264: it refers a little beyond what is refreshed
     for numbers in ((5,), (20, 21), (13, 50)):
-        spoilt, tally = decoded(spoil(whole, numbers, how))
+        spoilt, tally = decode_all(damage_packets(whole, numbers, how))
         damage = tally.damage
         assert tally.undecodable
-        differing = {pts for pts, frame in spoilt.items() if apart(frame, intact[pts]) > slack}
+        differing = {pts for pts, frame in spoilt.items() if largest_difference(frame, intact[pts]) > slack}
         resting = {pts for pts in spoilt if damage.is_spoilt_at(pts)}
         assert differing <= resting, numbers
         assert len(resting) == damage.frames
@@ -139,15 +139,15 @@ def test_damaged_frames_are_reported_up_to_the_next_key_frame(tmp_path: Path, ki
 
 @pytest.mark.parametrize("kind", ["no B frames", "closed groups", "open groups", "transport stream"])
 def test_missing_picture_is_detected_by_frame_numbers(tmp_path: Path, kind: str) -> None:
-    whole = written(tmp_path, kind)
-    intact, _ = decoded(whole)
+    whole = write_stream(tmp_path, kind)
+    intact, _ = decode_all(whole)
     for numbers in ((5,), (40,), (20, 21)):
-        spoilt, tally = decoded(spoil(whole, numbers, left_out))
+        spoilt, tally = decode_all(damage_packets(whole, numbers, remove_packet))
         differing = {pts for pts, frame in spoilt.items() if not np.array_equal(frame, intact[pts])}
         assert differing <= {pts for pts in spoilt if tally.damage.is_spoilt_at(pts)}, numbers
 
 
-def without_pictures(whole: Path, numbers: Iterable[int]) -> Path:
+def remove_pictures(whole: Path, numbers: Iterable[int]) -> Path:
     """A copy of a transport stream that these pictures' packets of 188 bytes did not reach."""
     path, data, picture, kept = whole.with_stem("spoilt"), whole.read_bytes(), -1, b""
     for at in range(0, len(data), 188):
@@ -162,10 +162,10 @@ def without_pictures(whole: Path, numbers: Iterable[int]) -> Path:
 
 def test_missing_mpeg2_picture_is_detected_by_packet_counter(tmp_path: Path) -> None:
     """Its decoder predicts those that follow from what is left, and says nothing."""
-    whole = written(tmp_path, "MPEG-2")
-    intact, _ = decoded(whole)
+    whole = write_stream(tmp_path, "MPEG-2")
+    intact, _ = decode_all(whole)
     for numbers in ((4,), (34, 35, 36)):  # each with one to which others refer
-        spoilt, tally = decoded(without_pictures(whole, numbers))
+        spoilt, tally = decode_all(remove_pictures(whole, numbers))
         differing = {pts for pts, frame in spoilt.items() if not np.array_equal(frame, intact[pts])}
         resting = {pts for pts in spoilt if tally.damage.is_spoilt_at(pts)}
         assert differing and differing <= resting, numbers
@@ -179,11 +179,11 @@ def test_result_is_independent_of_threads(tmp_path: Path, kind: str) -> None:
     Where a later packet's thread puts it out while its own still decodes, the flags are those of then.
     """
     numbers = 7, 8, 60
-    path = spoil(written(tmp_path, kind), numbers)
+    path = damage_packets(write_stream(tmp_path, kind), numbers)
     with av.open(str(path)) as container:
         packets = [packet.pts for packet in container.demux(video=0) if packet.size]
     own = {packets[number] for number in numbers}
-    one, *others = [sampled(path, threads) for threads in (1, 2, 9)]
+    one, *others = [sample_frames(path, threads) for threads in (1, 2, 9)]
     for pts, tally in others:
         assert set(pts) ^ set(one[0]) <= own
         assert tally.damage.frames == one[1].damage.frames
@@ -193,10 +193,10 @@ def test_result_is_independent_of_threads(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("all_decoded", [True, False])
 def test_damaged_frames_are_counted_and_not_sampled(tmp_path: Path, all_decoded: bool) -> None:
-    whole = written(tmp_path, "closed groups")
-    path = spoil(whole, {1})
-    every, intact = sampled(whole)
-    some, tally = sampled(path, all_decoded=all_decoded)
+    whole = write_stream(tmp_path, "closed groups")
+    path = damage_packets(whole, {1})
+    every, intact = sample_frames(whole)
+    some, tally = sample_frames(path, all_decoded=all_decoded)
     damage = tally.damage
     assert intact.not_sampled == 0 and tally.frames == FRAMES - 1
     assert 20 <= damage.frames == tally.not_sampled < 40
@@ -207,11 +207,11 @@ def test_damaged_frames_are_counted_and_not_sampled(tmp_path: Path, all_decoded:
 
 @pytest.mark.parametrize("kind", ["closed groups", "HEVC"])
 def test_unreferenced_refused_picture_is_harmless(tmp_path: Path, kind: str) -> None:
-    whole = written(tmp_path, kind)
-    intact, _ = decoded(whole)
+    whole = write_stream(tmp_path, kind)
+    intact, _ = decode_all(whole)
     harmless = 0
     for number in range(4, 12):
-        spoilt, tally = decoded(spoil(whole, {number}))
+        spoilt, tally = decode_all(damage_packets(whole, {number}))
         if not tally.damage.frames and len(spoilt) + tally.undecodable == FRAMES:
             harmless += 1
             assert all(np.array_equal(frame, intact[pts]) for pts, frame in spoilt.items())
@@ -219,7 +219,7 @@ def test_unreferenced_refused_picture_is_harmless(tmp_path: Path, kind: str) -> 
 
 
 def test_reason_mentions_damaged_frames(tmp_path: Path) -> None:
-    media = facts_of(spoil(written(tmp_path, "no B frames"), {45}))
+    media = read_facts(damage_packets(write_stream(tmp_path, "no B frames"), {45}))
     assert media.frames_undecodable == 1
     assert media.frames_from_damaged == 80 - 45 - 1
     (span,) = damaged_spans(media)
@@ -234,13 +234,13 @@ def test_completely_damaged_clip_is_refused(tmp_path: Path) -> None:
     path = write_clip(
         tmp_path / name, map(numbered, range(30)), codec=codec, options={"g": "40", "b": "2000000"}
     )
-    path = spoil(path, {0}, cut_to_its_head)
+    path = damage_packets(path, {0}, cut_to_its_head)
     with open_media(path) as reader, pytest.raises(MediaError, match="damaged"):
         list(reader.frames(8.0))
 
 
 def test_live_stream_recovers_after_a_while(tmp_path: Path) -> None:
-    path = spoil(
+    path = damage_packets(
         write_clip(tmp_path / "a.mp4", map(numbered, range(FRAMES)), options=_X264 | {"g": "250"}), {1}
     )
     with open_media(path) as reader:

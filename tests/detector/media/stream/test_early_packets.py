@@ -13,7 +13,7 @@ from detector.media.stream.packets import read_ahead
 COUNT = 60
 
 
-def early_clip(path: Path, early: int, frames_behind: int, group: int) -> Path:
+def write_early_clip(path: Path, early: int, frames_behind: int, group: int) -> Path:
     return write_clip(
         path,
         map(numbered, range(COUNT)),
@@ -28,7 +28,7 @@ def early_clip(path: Path, early: int, frames_behind: int, group: int) -> Path:
 def test_early_frames_have_times_and_are_found_again(
     tmp_path: Path, early: int, frames_behind: int, group: int
 ) -> None:
-    with open_media(early_clip(tmp_path / "a.mkv", early, frames_behind, group)) as reader:
+    with open_media(write_early_clip(tmp_path / "a.mkv", early, frames_behind, group)) as reader:
         frames = list(reader.frames(25.0))
         assert [number_of(frame.image) for frame in frames] == list(range(COUNT))
         assert [float(frame.time) for frame in frames] == pytest.approx([n / 25 for n in range(COUNT)])
@@ -45,7 +45,7 @@ def test_no_read_ahead_if_the_first_packet_has_a_time(tmp_path: Path) -> None:
     import av
 
     read = 0
-    with av.open(str(early_clip(tmp_path / "a.mkv", 0, 0, 250))) as container:
+    with av.open(str(write_early_clip(tmp_path / "a.mkv", 0, 0, 250))) as container:
 
         def packets():
             nonlocal read

@@ -10,7 +10,7 @@ from clips import number_of, numbered, packets, write_clip
 from detector.media.open import open_media
 
 
-def read(path: Path, threads: int) -> tuple[list[int], int, int]:
+def read_frames(path: Path, threads: int) -> tuple[list[int], int, int]:
     """The numbers of the frames, how many are counted as undecodable, and how many rest on damage."""
     with open_media(path) as reader:
         reader.stream.codec_context.thread_count = threads
@@ -33,16 +33,16 @@ def test_frames_held_by_threads_are_recovered(
     tmp_path: Path, name: str, codec: str, options: dict[str, str], damaged: int
 ) -> None:
     path = write_clip(tmp_path / name, map(numbered, range(48)), codec=codec, options=options)
-    whole = read(path, 8)
+    whole = read_frames(path, 8)
     assert whole == (list(range(48)), 0, 0)
     data = bytearray(path.read_bytes())
     at, size, _ = packets(path)[damaged]
     for place in range(at + 12, at + size):
         data[place] = (7 * data[place] + 13 * place + 91) % 256
     path.write_bytes(data)
-    alone = read(path, 1)
+    alone = read_frames(path, 1)
     assert alone != whole
-    assert read(path, 8) == read(path, 3) == alone
+    assert read_frames(path, 8) == read_frames(path, 3) == alone
 
 
 def test_skipped_kinds_are_not_decoded(tmp_path: Path) -> None:

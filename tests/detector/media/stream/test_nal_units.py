@@ -9,7 +9,7 @@ import pytest
 from detector.media.stream.nal_units import length_size_of, sequence_headers, unreferenced_kind
 
 
-def packet(*units: bytes) -> memoryview:
+def make_packet(*units: bytes) -> memoryview:
     return memoryview(b"".join(len(unit).to_bytes(4, "big") + unit for unit in units))
 
 
@@ -20,16 +20,16 @@ def packet(*units: bytes) -> memoryview:
 def test_the_kind_of_an_unreferenced_slice(bits: str, kind: int | None) -> None:
     whole = bits.ljust(-(-len(bits) // 8) * 8, "0")
     header = int(whole, 2).to_bytes(len(whole) // 8, "big")
-    assert unreferenced_kind(packet(b"\x01" + header), 4) == kind
+    assert unreferenced_kind(make_packet(b"\x01" + header), 4) == kind
 
 
 def test_a_reference_or_anything_else_is_needed() -> None:
     unreferenced, reference, partition = b"\x01\xa0", b"\x21\xa0", b"\x02\xa0"
-    assert unreferenced_kind(packet(b"\x06\x00", unreferenced, unreferenced), 4) == 3
-    assert unreferenced_kind(packet(unreferenced, reference), 4) is None
-    assert unreferenced_kind(packet(partition), 4) is None
-    assert unreferenced_kind(packet(b"\x06\x00"), 4) is None
-    assert unreferenced_kind(packet(unreferenced)[:-1], 4) is None
+    assert unreferenced_kind(make_packet(b"\x06\x00", unreferenced, unreferenced), 4) == 3
+    assert unreferenced_kind(make_packet(unreferenced, reference), 4) is None
+    assert unreferenced_kind(make_packet(partition), 4) is None
+    assert unreferenced_kind(make_packet(b"\x06\x00"), 4) is None
+    assert unreferenced_kind(make_packet(unreferenced)[:-1], 4) is None
     assert unreferenced_kind(memoryview(b""), 4) is None
 
 

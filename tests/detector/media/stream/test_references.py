@@ -14,7 +14,7 @@ from detector.media.stream.nal_units import PictureReferences, reference_reader
 _X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "60", "keyint_min": "60"}
 
 
-def read(path: Path, without: frozenset[int] = frozenset()) -> list[PictureReferences]:
+def read_references(path: Path, without: frozenset[int] = frozenset()) -> list[PictureReferences]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         reader = reference_reader(stream.codec_context.name, stream.codec_context.extradata)
@@ -33,18 +33,18 @@ def test_h264_references(tmp_path: Path, name: str, profile: str) -> None:
         options["x264-params"] = "cqm=jvt"  # with scaling lists
     pix_fmt = "yuv444p" if profile == "high444" else "yuv420p"
     path = write_clip(tmp_path / name, map(numbered, range(150)), options=options, pix_fmt=pix_fmt)
-    told = read(path)
+    told = read_references(path)
     assert len(told) == 150 and not any(each.follows_lost for each in told)
     assert any(not each.is_referenced for each in told) is (profile != "baseline")
     for number in (4, 60, 61, 100):
-        found = [n for n, each in enumerate(read(path, frozenset({number}))) if each.follows_lost]
+        found = [n for n, each in enumerate(read_references(path, frozenset({number}))) if each.follows_lost]
         assert found == ([number] if told[number].is_referenced else [])
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
 def test_intra_refresh(tmp_path: Path, name: str) -> None:
     options = _X264 | {"bf": "0", "x264-params": "intra-refresh=1"}
-    told = read(write_clip(tmp_path / name, map(numbered, range(150)), options=options))
+    told = read_references(write_clip(tmp_path / name, map(numbered, range(150)), options=options))
     begins = [n for n, each in enumerate(told) if each.begins_refresh]
     ends = [n for n, each in enumerate(told) if each.ends_refresh]
     assert begins == [60, 120]
@@ -59,7 +59,7 @@ def test_hevc_references(tmp_path: Path, name: str) -> None:
         codec="libx265",
         options={"x265-params": "log-level=0:keyint=30:bframes=3:b-adapt=0"},
     )
-    told = read(path)
+    told = read_references(path)
     assert 20 < sum(not each.is_referenced for each in told) < 40
     assert told[0].is_referenced and not any(each.follows_lost for each in told)
 

@@ -18,12 +18,12 @@ RATE = 8.0
 _REORDERED = {"crf": "12", "g": "40", "bf": "3", "b-pyramid": "normal"}
 
 
-def needed(path: Path, all_decoded: bool) -> tuple[list[Frame], Tally]:
+def read_frames(path: Path, all_decoded: bool) -> tuple[list[Frame], Tally]:
     with open_media(path) as reader:
         return list(reader.frames(RATE, all_decoded)), reader.tally
 
 
-def facts(tally: Tally) -> tuple[object, ...]:
+def facts_of(tally: Tally) -> tuple[object, ...]:
     packets = tally.packets
     return (
         *(tally.frames, tally.undecodable, tally.first_pts, tally.end_pts, tally.shortest, tally.longest),
@@ -37,10 +37,10 @@ def test_the_sampled_frames_and_all_facts_are_the_same(
     tmp_path: Path, name: str, pts: list[int] | None
 ) -> None:
     path = write_clip(tmp_path / name, (numbered(i) for i in range(100)), pts=pts, options=_REORDERED)
-    (every, whole), (some, less) = needed(path, all_decoded=True), needed(path, all_decoded=False)
+    (every, whole), (some, less) = read_frames(path, all_decoded=True), read_frames(path, all_decoded=False)
     assert [(f.pts, f.time, f.index) for f in some] == [(f.pts, f.time, f.index) for f in every]
     assert all(np.array_equal(a.image, b.image) for a, b in zip(some, every, strict=True))
-    assert facts(less) == facts(whole)
+    assert facts_of(less) == facts_of(whole)
     assert whole.passed_over == 0
     assert less.passed_over >= 20
     assert less.decoded + less.passed_over == 100
@@ -49,22 +49,22 @@ def test_the_sampled_frames_and_all_facts_are_the_same(
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_same_frames_for_any_container(tmp_path: Path, kind: str) -> None:
     path = clip(tmp_path, kind)
-    (every, whole), (some, less) = needed(path, all_decoded=True), needed(path, all_decoded=False)
+    (every, whole), (some, less) = read_frames(path, all_decoded=True), read_frames(path, all_decoded=False)
     assert [(f.pts, f.index) for f in some] == [(f.pts, f.index) for f in every]
-    assert facts(less) == facts(whole)
+    assert facts_of(less) == facts_of(whole)
     if KINDS[kind][1] != "libx264" or kind.startswith("avi"):
         assert less.passed_over == 0
 
 
 def test_all_frames_after_damage_are_decoded(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", (numbered(i) for i in range(200)), options=_REORDERED)
-    _, sound = needed(path, all_decoded=False)
+    _, sound = read_frames(path, all_decoded=False)
     data = bytearray(path.read_bytes())
     with open_media(path) as reader:
         entry = next(e for e in reader.stream.index_entries if e.timestamp > 0 and not e.is_keyframe)
         data[entry.pos : entry.pos + entry.size] = bytes(entry.size)
     (tmp_path / "bad.mp4").write_bytes(data)
-    _, tally = needed(tmp_path / "bad.mp4", all_decoded=False)
+    _, tally = read_frames(tmp_path / "bad.mp4", all_decoded=False)
     assert tally.undecodable >= 1
     assert tally.passed_over < sound.passed_over / 2
     assert tally.frames + tally.undecodable == 200
