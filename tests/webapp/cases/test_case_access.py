@@ -1,4 +1,4 @@
-"""What somebody may do with analyses of a case they are not in, and what stays theirs when they leave."""
+"""What users may do with analyses of a case without them, and what they keep when they leave."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def changes(client, done: AnalysisRow, stopped: AnalysisRow, waits: AnalysisRow)
     return {what: answer.status_code for what, answer in asked.items()}
 
 
-def test_who_is_out_of_a_case_sees_what_they_handed_in_and_changes_nothing(lab):
+def test_former_member_sees_own_uploads_read_only(lab):
     done = lab.of_eve(finished(lab.app, file="evidence.mp4"))
     stopped, waits = (lab.of_eve(hand_in(lab.app, each)) for each in (b"stopped", b"waits"))
     states.cancel(lab.database, stopped.id)
@@ -133,13 +133,13 @@ def test_who_is_out_of_a_case_sees_what_they_handed_in_and_changes_nothing(lab):
     assert 403 not in found.values()
 
 
-def test_an_administrator_changes_what_is_in_a_case_of_others(lab):
+def test_administrator_may_change_any_case(lab):
     analysis = lab.hand_in(lab.ada, b"one")
     assert lab.root.post(f"/api/v1/analyses/{analysis}/cancel").status_code == 200
     assert lab.root.post(f"/analyses/{analysis}/assign", data={"case": ""}).status_code == 303
 
 
-def test_what_somebody_handed_in_stays_theirs_when_they_leave(lab):
+def test_leaving_member_keeps_own_uploads(lab):
     own = lab.hand_in(lab.eve, b"one")
     same = lab.hand_in(lab.ada, b"one")
     lab.dismiss()
@@ -147,7 +147,7 @@ def test_what_somebody_handed_in_stays_theirs_when_they_leave(lab):
     assert lab.eve.get(f"/analyses/{same}").status_code == 404
 
 
-def test_an_analysis_of_what_another_handed_in_is_seen_only_while_one_is_in_the_case(lab):
+def test_analysis_of_another_members_upload_needs_membership(lab):
     first = lab.hand_in(lab.ada, b"one")
     again = lab.again(lab.eve, first)
     assert lab.row(again).owner_id == lab.ids["eve"]
@@ -160,7 +160,7 @@ def test_an_analysis_of_what_another_handed_in_is_seen_only_while_one_is_in_the_
     assert lab.eve.post(f"/api/v1/exhibits/{exhibit}/analyses", json={}).status_code == 404
 
 
-def test_who_leaves_a_case_takes_nothing_from_others_in_it_nor_from_themselves_in_another(lab):
+def test_leaving_a_case_affects_no_other_analyses(lab):
     first, elsewhere = lab.hand_in(lab.ada, b"one"), lab.of_eve_in_another_case()
     of_root = lab.again(lab.root, first)
     lab.dismiss()
@@ -169,7 +169,7 @@ def test_who_leaves_a_case_takes_nothing_from_others_in_it_nor_from_themselves_i
     assert lab.eve.get(f"/analyses/{elsewhere}").status_code == 200
 
 
-def test_leaving_a_case_takes_as_many_questions_whatever_is_in_it(lab):
+def test_leaving_a_case_needs_a_constant_number_of_queries(lab):
     asked = []
     for contents in ("ab", "cdefgh"):
         firsts = [lab.hand_in(lab.ada, content.encode()) for content in contents]
@@ -184,14 +184,14 @@ def test_leaving_a_case_takes_as_many_questions_whatever_is_in_it(lab):
     assert asked[0] == asked[1] < 40
 
 
-def test_an_analysis_that_is_taken_out_is_left_to_who_handed_its_exhibit_in(lab):
+def test_removed_analysis_goes_to_the_uploader(lab):
     again = lab.again(lab.eve, lab.hand_in(lab.ada, b"one"))
     assert lab.eve.post(f"/analyses/{again}/assign", data={"case": ""}).location == "/analyses"
     assert lab.eve.get(f"/analyses/{again}").status_code == 404
     assert lab.ada.get(f"/analyses/{again}").status_code == 200
 
 
-def test_of_several_who_handed_it_in_the_one_with_the_oldest_analysis_in_the_case_has_it(lab):
+def test_uploader_with_the_oldest_analysis_becomes_owner(lab):
     """Ada handed it in first, but not to the case; Root after her, as one who did not know of it."""
     lab.admit("root")
     lab.hand_in(lab.ada, b"one", case=False)
@@ -202,7 +202,7 @@ def test_of_several_who_handed_it_in_the_one_with_the_oldest_analysis_in_the_cas
     assert lab.row(again).owner_id == lab.ids["root"]
 
 
-def test_an_analysis_of_nobodys_stays_so_when_it_is_taken_out(lab):
+def test_analysis_without_owner_stays_without_owner(lab):
     """Such as from before people signed in: only administrators see it."""
     nobodys = hand_in(lab.app, b"one")
     lab.assign(lab.root, nobodys.id, lab.case)
@@ -213,7 +213,7 @@ def test_an_analysis_of_nobodys_stays_so_when_it_is_taken_out(lab):
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab, elsewhere):
+def test_analysis_without_uploader_goes_to_administrators(lab, elsewhere):
     """Being in another case as well makes nobody a member of this one."""
     again = lab.again(lab.eve, lab.hand_in(lab.ada, b"one"))
     if elsewhere:
@@ -228,7 +228,7 @@ def test_what_nobody_in_the_case_handed_in_is_left_to_administrators(lab, elsewh
     ]
 
 
-def test_who_left_a_case_before_analyses_were_handed_on_keeps_no_more(lab):
+def test_backfill_reassigns_analyses_of_former_members(lab):
     first = lab.hand_in(lab.ada, b"one")
     again, own = lab.again(lab.eve, first), lab.hand_in(lab.eve, b"two")
     elsewhere = lab.of_eve_in_another_case()
@@ -241,7 +241,7 @@ def test_who_left_a_case_before_analyses_were_handed_on_keeps_no_more(lab):
     assert lab.eve.get(f"/analyses/{again}").status_code == 404
 
 
-def test_the_sample_of_a_case_does_not_become_everybodys(lab):
+def test_sample_keeps_its_owner(lab):
     sample = hand_in(lab.app, b"s", SAMPLE_FILE)
     own = lab.again(lab.eve, sample.id)
     for case in (lab.case, ""):

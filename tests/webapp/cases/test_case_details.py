@@ -1,4 +1,4 @@
-"""Case details on the page of an analysis: stored, changed by two at once, refused, taken over."""
+"""Case details on the page of an analysis: stored, edited concurrently, rejected, inherited."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def log(database):
         return list(custody_log.iter_entries(session, None))
 
 
-def test_case_details_from_an_older_page_erase_nothing_newer(app, client, database):
+def test_stale_form_does_not_overwrite_newer_case_details(app, client, database):
     row = finished(app)
     page = client.get(f"/analyses/{row.id}").text
     shown = dict(re.findall(r'type="hidden" name="(shown_\w+)" value="([^"]*)"', page))
@@ -53,7 +53,7 @@ def form_of(page: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in fields} | {"paper": paper}
 
 
-def test_what_was_typed_stands_in_the_form_after_a_conflict(app, client, database):
+def test_form_keeps_entered_values_after_a_conflict(app, client, database):
     row = finished(app)
     address = f"/analyses/{row.id}/case"
     mine = form_of(client.get(f"/analyses/{row.id}").text)
@@ -73,7 +73,7 @@ def test_what_was_typed_stands_in_the_form_after_a_conflict(app, client, databas
     assert (kept.exhibit_number, kept.paper) == ("7", "Letter")
 
 
-def test_after_a_conflict_another_change_is_a_conflict_again(app, client):
+def test_second_conflict_is_detected(app, client):
     row = finished(app)
     address = f"/analyses/{row.id}/case"
     mine = form_of(client.get(f"/analyses/{row.id}").text)
@@ -86,7 +86,7 @@ def test_after_a_conflict_another_change_is_a_conflict_again(app, client):
     assert form_of(refused.text)["examiner"] == "Ben"
 
 
-def test_programs_are_told_of_a_conflict_in_json(app, client):
+def test_conflict_is_reported_as_json(app, client):
     row = finished(app)
     said = {"shown_examiner": "", "examiner": "Ann"}
     client.post(f"/analyses/{row.id}/case", data=said)
@@ -95,7 +95,7 @@ def test_programs_are_told_of_a_conflict_in_json(app, client):
     assert answer.status_code == 409 and "now “Ann”, yours “Ben”" in answer.json["error"]
 
 
-def test_case_details_are_kept_and_changes_recorded(app, client, database):
+def test_case_details_are_stored_and_changes_recorded(app, client, database):
     row = finished(app)
     page = client.get(f"/analyses/{row.id}").text
     assert page.count("not stated") >= 4
@@ -124,7 +124,7 @@ def test_case_details_are_kept_and_changes_recorded(app, client, database):
         ("paper", "A3", "A4 or"),
     ],
 )
-def test_case_details_that_cannot_be_used(app, client, database, field, value, words):
+def test_invalid_case_details_are_rejected(app, client, database, field, value, words):
     row = finished(app)
     answer = client.post(f"/analyses/{row.id}/case", data={field: value})
     assert answer.status_code == 400 and words in answer.text
@@ -132,7 +132,7 @@ def test_case_details_that_cannot_be_used(app, client, database, field, value, w
         assert session.get(CaseDetailsRow, row.id) is None
 
 
-def test_case_details_come_with_the_upload_and_go_on_to_the_next_analysis(app, client, database):
+def test_case_details_of_an_upload_are_inherited(app, client, database):
     fields = {"case_number": "ST/9", "examiner": "Ann"}
     address = client.post("/analyses", data={"file": (io.BytesIO(b"bytes"), "clip.mp4"), **fields}).location
     analysis_id = address.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Cases: made, joined, left; what is put into them; what they let be seen."""
+"""Cases: creation, members, assigned analyses, and what they make visible."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def make(client, name="K-17/26", description="what it is about"):
     return answer.location
 
 
-def test_whoever_makes_a_case_is_in_it_and_others_are_not(ada, bob):
+def test_creator_is_the_only_member_of_a_new_case(ada, bob):
     place = make(ada)
     page = ada.get(place)
     assert "K-17/26" in page.text and "what it is about" in page.text
@@ -51,7 +51,7 @@ def test_whoever_makes_a_case_is_in_it_and_others_are_not(ada, bob):
     assert bob.post(f"{place}/members", data={"user": "2"}).status_code == 404
 
 
-def test_a_page_opened_earlier_changes_only_what_was_changed_there(ada):
+def test_stale_form_changes_only_edited_fields(ada):
     place = make(ada)
     shown = {"shown_name": "K-17/26", "shown_description": "what it is about"}
     page = ada.get(place).text
@@ -62,7 +62,7 @@ def test_a_page_opened_earlier_changes_only_what_was_changed_there(ada):
     assert "K-18/26" in page and "something else" in page and "K-17/26" not in page
 
 
-def test_who_has_not_seen_a_new_name_or_description_does_not_replace_it(ada):
+def test_conflicting_change_of_a_case_is_rejected(ada):
     place = make(ada, description="one\r\ntwo")
     shown = {"shown_name": "K-17/26", "shown_description": "one\r\ntwo"}
     assert ada.post(place, data=shown | {"name": "K-18/26", "description": "three"}).status_code == 303
@@ -80,12 +80,12 @@ def test_who_has_not_seen_a_new_name_or_description_does_not_replace_it(ada):
     assert "K-19/26" in page and "three" in page and "four" not in page
 
 
-def test_no_case_is_no_case_in_german(ada):
+def test_missing_case_in_german(ada):
     make(ada)
     assert '<option value="">kein Fall' in ada.get("/", headers={"Accept-Language": "de"}).text
 
 
-def test_two_cases_may_have_one_name(ada, bob):
+def test_case_names_need_not_be_unique(ada, bob):
     assert make(ada) != make(bob)  # or who is refused would learn that the other one exists
 
 
@@ -100,7 +100,7 @@ def test_two_cases_may_have_one_name(ada, bob):
         ("می\u200c", "nobody sees (U+200C)"),
     ],
 )
-def test_names_that_are_none_are_told_and_stay_in_the_form(ada, name, told):
+def test_invalid_names_are_explained_and_kept_in_the_form(ada, name, told):
     typed = {"name": name, "description": "what <b> it is about"}
     place = make(ada)
     for address, more in (("/cases", {}), (place, {"shown_name": "K-17/26", "shown_description": "older"})):
@@ -121,7 +121,7 @@ def test_names_in_scripts_with_joiners(ada, name):
     assert name in ada.get(make(ada, name)).text
 
 
-def test_what_is_handed_in_to_a_case_is_seen_by_its_members(app, ada, bob, sent):
+def test_members_see_uploads_to_their_case(app, ada, bob, sent):
     place = make(ada)
     number = place.rsplit("/", 1)[1]
     assert f'<option value="{number}"' in ada.get("/").text
@@ -135,7 +135,7 @@ def test_what_is_handed_in_to_a_case_is_seen_by_its_members(app, ada, bob, sent)
     assert bob.get(page).status_code == 404 and bob.get(place).status_code == 404
 
 
-def test_who_is_removed_from_one_case_stays_in_the_others(ada, bob):
+def test_removed_member_stays_in_other_cases(ada, bob):
     left, kept = make(ada), make(ada, "K-18/26")
     for place in (left, kept):
         assert ada.post(f"{place}/members", data={"user": "2"}).status_code == 303
@@ -143,7 +143,7 @@ def test_who_is_removed_from_one_case_stays_in_the_others(ada, bob):
     assert [bob.get(place).status_code for place in (left, kept)] == [404, 200]
 
 
-def test_nobody_hands_in_to_a_case_they_may_not_see(app, ada, bob, sent):
+def test_upload_to_a_hidden_case_is_rejected(app, ada, bob, sent):
     place = make(ada)
     for case, status in (
         (place.rsplit("/", 1)[1], 404),
@@ -157,7 +157,7 @@ def test_nobody_hands_in_to_a_case_they_may_not_see(app, ada, bob, sent):
     assert hand_in(bob, b"one", case="").status_code == 303
 
 
-def test_an_analysis_is_put_into_a_case_later_and_taken_out(app, ada, bob, sent):
+def test_assign_an_analysis_to_a_case_and_remove_it(app, ada, bob, sent):
     place = make(ada)
     number = place.rsplit("/", 1)[1]
     ada.post(f"{place}/members", data={"user": "2"})
@@ -184,7 +184,7 @@ def test_readers_see_their_cases_and_change_nothing(app, ada):
     assert "Start the analysis" not in ray.get("/").text
 
 
-def test_another_analysis_of_the_exhibit_stays_in_the_case_and_is_ones_own(app, ada, bob, sent):
+def test_reanalysis_stays_in_the_case_and_belongs_to_the_user(app, ada, bob, sent):
     place = make(ada)
     number = place.rsplit("/", 1)[1]
     ada.post(f"{place}/members", data={"user": "2"})
@@ -195,7 +195,7 @@ def test_another_analysis_of_the_exhibit_stays_in_the_case_and_is_ones_own(app, 
         assert (new.owner_id, new.case_id) == (2, int(number))
 
 
-def test_handing_in_what_somebody_else_has_handed_in_tells_nothing(app, ada, bob, sent):
+def test_repeated_upload_reveals_nothing_about_others(app, ada, bob, sent):
     hand_in(ada, b"the very same bytes")
     first = hand_in(bob, b"some other bytes")
     second = hand_in(bob, b"the very same bytes")
@@ -209,7 +209,7 @@ def test_handing_in_what_somebody_else_has_handed_in_tells_nothing(app, ada, bob
         assert len({row.exhibit_id for row in session.scalars(select(AnalysisRow))}) == 2
 
 
-def test_deleting_keeps_an_exhibit_somebody_else_needs_and_says_nothing_of_it(app, ada, bob, sent):
+def test_deletion_keeps_shared_exhibits_silently(app, ada, bob, sent):
     hand_in(ada, b"the very same bytes")
     hand_in(bob, b"the very same bytes")
     bob.post(f"/analyses/{sent[1]}/cancel")
@@ -221,7 +221,7 @@ def test_deleting_keeps_an_exhibit_somebody_else_needs_and_says_nothing_of_it(ap
     assert len([path for path in exhibits.rglob("*") if path.is_file()]) == 1
 
 
-def test_an_annotation_is_signed_in_as_who_made_it(app, ada):
+def test_annotation_author_is_the_signed_in_user(app, ada):
     row = finished(app)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).owner_id = 1
@@ -232,7 +232,7 @@ def test_an_annotation_is_signed_in_as_who_made_it(app, ada):
     assert 'data-author="Ada"' in ada.get(f"/analyses/{row.id}").text
 
 
-def test_leaving_a_case_oneself(app, ada):
+def test_leave_a_case(app, ada):
     place = make(ada)
     assert ada.post(f"{place}/members/1/remove").location == "/cases"
     assert ada.get(place).status_code == 404
@@ -240,7 +240,7 @@ def test_leaving_a_case_oneself(app, ada):
         assert list(session.scalars(select(CaseMember))) == []
 
 
-def test_who_is_disabled_is_not_let_in(app, ada):
+def test_disabled_account_cannot_become_a_member(app, ada):
     place = make(ada)
     with app.extensions["database"].begin() as session:
         ray = session.scalars(select(User).where(User.name == "ray")).one()

@@ -1,4 +1,4 @@
-"""Comparisons and closed cases: of one's own, and of others with the same bytes."""
+"""Comparisons and closed cases: own ones, and others' with the same bytes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def lab(tmp_path, sent):
     app.extensions["database"].close()
 
 
-def test_a_closed_case_of_others_with_the_same_bytes_keeps_nothing_from_being_compared(lab):
+def test_hidden_closed_case_does_not_block_a_comparison(lab):
     theirs, mine = lab.case("bob"), lab.case("ada")
     lab.own("bob", 0, theirs)
     row, reference = lab.own("ada", 0, mine), lab.own("ada", 1)
@@ -85,7 +85,7 @@ def test_a_closed_case_of_others_with_the_same_bytes_keeps_nothing_from_being_co
     assert lab.compares("root", row, reference) == 409  # sees both cases
 
 
-def test_who_is_not_in_the_case_compares_nothing_of_it(lab):
+def test_outsiders_cannot_compare_exhibits_of_a_case(lab):
     case = lab.case("bob")
     row, reference = lab.own("ada", 0, case), lab.own("ada", 1, case)
     assert lab.compares("ada", row, reference) == 403
@@ -109,7 +109,7 @@ def test_who_is_not_in_the_case_compares_nothing_of_it(lab):
         assert answers == ([status] * 3 if status else [303, 200, 204])
 
 
-def test_an_unfinished_comparison_of_others_with_the_same_bytes_keeps_no_case_open(lab):
+def test_hidden_unfinished_comparison_does_not_block_closing(lab):
     case = lab.case("bob")
     inside = lab.own("bob", 0, case)
     waits = queued(lab.app, lab.own("ada", 0), lab.own("ada", 1))
@@ -124,7 +124,7 @@ def test_an_unfinished_comparison_of_others_with_the_same_bytes_keeps_no_case_op
 
 
 @pytest.mark.parametrize("where", ["case", "own", "another case"])
-def test_an_unfinished_comparison_that_a_member_sees_keeps_the_case_open(lab, where):
+def test_visible_unfinished_comparison_blocks_closing(lab, where):
     case = lab.case("bob", "cleo")
     inside = lab.own("bob", 0, case)
     place = {"case": case, "own": None, "another case": lab.case("cleo", "ada")}[where]
@@ -136,7 +136,7 @@ def test_an_unfinished_comparison_that_a_member_sees_keeps_the_case_open(lab, wh
     assert lab.clients["bob"].post(f"/cases/{case}/close").status_code == 303
 
 
-def test_ones_own_comparison_is_no_matter_of_a_closed_case_that_does_not_see_it(lab):
+def test_closed_case_does_not_protect_comparisons_it_cannot_see(lab):
     case = lab.case("bob")
     lab.own("bob", 0, case)
     row, reference = lab.own("ada", 0), lab.own("ada", 1)
@@ -153,7 +153,7 @@ def test_ones_own_comparison_is_no_matter_of_a_closed_case_that_does_not_see_it(
 
 
 @pytest.mark.parametrize("closed_with", ["both", "one, and its member the other"])
-def test_a_comparison_that_a_closed_case_sees_is_kept_and_tells_nothing_of_it(lab, closed_with):
+def test_closed_case_protects_its_comparison_without_being_revealed(lab, closed_with):
     case = lab.case("bob")
     lab.own("bob", 0, case)
     lab.own("bob", 1, case if closed_with == "both" else None)
@@ -176,7 +176,7 @@ def test_a_comparison_that_a_closed_case_sees_is_kept_and_tells_nothing_of_it(la
     assert [each.id for each in comparison_rows(lab.app)] == [done.id]
 
 
-def test_an_analysis_is_kept_for_a_comparison_that_a_closed_case_sees_and_tells_nothing_of_it(lab):
+def test_closed_case_protects_compared_analysis_without_being_revealed(lab):
     case, shared = lab.case("bob"), lab.case("ada", "bob")
     lab.own("bob", 0, case)
     row, reference = lab.own("ada", 0), lab.own("ada", 1, shared)

@@ -1,4 +1,4 @@
-"""Who may see a comparison with a reference: who may see both exhibits."""
+"""A comparison is visible to those who may see both exhibits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TestWhoMaySee:
         app.extensions["database"].close()
 
     @pytest.mark.parametrize("name", ["ada", "ben"])
-    def test_one_of_both_is_not_enough(self, lab, name):
+    def test_comparison_is_hidden_without_access_to_both_exhibits(self, lab, name):
         app, pair, done, again = lab
         client = signed_in(app, name)
         for address in (
@@ -56,14 +56,14 @@ class TestWhoMaySee:
         chosen = client.post(f"/analyses/{mine}/compare", data={"reference": other.id})
         assert chosen.status_code == 404
 
-    def test_who_sees_both_sees_it(self, lab):
+    def test_comparison_is_visible_with_access_to_both_exhibits(self, lab):
         app, pair, done, _again = lab
         client = signed_in(app, "cleo")
         assert "One face differs" in client.get(f"/comparisons/{done.id}").text
         listed = client.get(f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons").json
         assert [each["id"] for each in listed["comparisons"]] == [done.id]
 
-    def test_reports_hold_only_what_may_be_seen(self, lab):
+    def test_reports_contain_only_visible_comparisons(self, lab):
         app, pair, done, _again = lab
         for name, wanted in (("ada", []), ("cleo", [done.id])):
             client = signed_in(app, name)

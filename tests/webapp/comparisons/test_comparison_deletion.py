@@ -1,4 +1,4 @@
-"""Comparisons with a reference deleted: with an exhibit, alone, and after a crash on the way."""
+"""Deleting comparisons: with an exhibit, alone, and after a crash."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def put_into_closed(app, row: AnalysisRow) -> None:
 
 
 class TestDeletion:
-    def test_it_goes_with_either_exhibit(self, app, client, done, pair):
+    def test_comparison_is_deleted_with_either_exhibit(self, app, client, done, pair):
         folders = Folders.local(app.extensions["settings"].data)
         assert "1 comparison of the exhibit" in client.get(f"/analyses/{pair[1].id}/delete").text
         assert client.post(f"/analyses/{pair[1].id}/delete").status_code == 303
@@ -34,7 +34,7 @@ class TestDeletion:
         assert gone.status_code == 410 and "with one of its exhibits" in gone.text
         assert "the reference was deleted" in client.get(f"/analyses/{pair[0].id}/custody").text
 
-    def test_alone_after_a_question(self, app, client, done, pair):
+    def test_delete_after_confirmation(self, app, client, done, pair):
         folders = Folders.local(app.extensions["settings"].data)
         assert f'href="/comparisons/{done.id}/delete"' in client.get(f"/comparisons/{done.id}").text
         assert "Both exhibits and their analyses" in client.get(f"/comparisons/{done.id}/delete").text
@@ -51,7 +51,7 @@ class TestDeletion:
             list(log.observe(custody_log.iter_rows(session)))
             assert not [each for each in log.problems(session) if "omparison" in each]
 
-    def test_a_comparison_of_a_closed_case_offers_nothing_that_is_refused(self, app, client, done, pair):
+    def test_comparison_of_closed_case_offers_no_changes(self, app, client, done, pair):
         offered = (f"/comparisons/{done.id}/delete", f"/analyses/{pair[0].id}/compare")
         page = client.get(f"/comparisons/{done.id}").text
         assert all(f'"{address}"' in page for address in offered) and "is closed" not in page
@@ -65,7 +65,7 @@ class TestDeletion:
         assert client.post(f"/comparisons/{done.id}/delete", headers=HTML).status_code == 409
         assert [row.id for row in comparison_rows(app)] == [done.id]
 
-    def test_not_before_it_ended(self, app, client, pair):
+    def test_unfinished_comparison_cannot_be_deleted(self, app, client, pair):
         row = queued(app, *pair)
         assert client.get(f"/comparisons/{row.id}/delete", headers=HTML).status_code == 409
         assert client.delete(f"/api/v1/comparisons/{row.id}").status_code == 409
@@ -73,13 +73,13 @@ class TestDeletion:
         assert client.delete(f"/api/v1/comparisons/{row.id}").status_code == 204
         assert comparison_rows(app) == []
 
-    def test_not_of_an_exhibit_in_a_closed_case(self, app, client, done, pair):
+    def test_comparison_of_closed_case_cannot_be_deleted(self, app, client, done, pair):
         put_into_closed(app, pair[0])
         assert client.delete(f"/api/v1/comparisons/{done.id}").status_code == 409
         assert len(comparison_rows(app)) == 1
 
     @pytest.mark.parametrize("inside", [0, 1])
-    def test_not_with_an_exhibit_compared_with_one_in_a_closed_case(self, app, client, done, pair, inside):
+    def test_exhibit_compared_in_a_closed_case_cannot_be_deleted(self, app, client, done, pair, inside):
         put_into_closed(app, pair[inside])
         outside = pair[1 - inside]
         page = client.post(f"/analyses/{outside.id}/delete", headers=HTML)
@@ -91,19 +91,19 @@ class TestDeletion:
         assert client.get(f"/comparisons/{done.id}").status_code == 200
         assert client.get(f"/analyses/{outside.id}").status_code == 200
 
-    def test_an_analysis_goes_whose_exhibit_another_one_holds(self, app, client, done, pair):
+    def test_analysis_of_a_shared_exhibit_can_be_deleted(self, app, client, done, pair):
         put_into_closed(app, pair[0])
         client.post(f"/analyses/{pair[1].id}/again", data={"model": DEFAULT_MODEL})
         assert client.delete(f"/api/v1/analyses/{pair[1].id}").status_code == 204
         assert len(comparison_rows(app)) == 1
 
-    def test_a_crash_before_the_row_went_deletes_nothing(self, app, done):
+    def test_crash_before_the_row_is_deleted_changes_nothing(self, app, done):
         database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
         (folders.deletions / done.id).write_text("\n".join((done.exhibit.sha256, done.id)))
         deletion.finish_deletions(database, folders)
         assert folders.comparison(done.id).exists() and list(folders.deletions.iterdir()) == []
 
-    def test_a_crash_on_the_way_is_made_good(self, app, done, pair):
+    def test_interrupted_deletion_is_completed(self, app, done, pair):
         database, folders = app.extensions["database"], Folders.local(app.extensions["settings"].data)
         kept, away = folders.comparison(done.id), folders.data / "away"
         kept.rename(away)

@@ -1,4 +1,4 @@
-"""Comparisons with a reference on pages and over REST: choosing, waiting, results."""
+"""Comparisons with a reference on pages and in the API: choosing, waiting, results."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ HTML = {"Accept": "text/html"}
 
 
 class TestChoosing:
-    def test_every_other_exhibit_is_offered_once(self, app, client, pair):
+    def test_each_other_exhibit_is_offered_once(self, app, client, pair):
         text = client.get(f"/analyses/{pair[0].id}/compare").text
         assert text.count('type="radio"') == 1 and "original.mp4" in text
         assert "altered.mp4" not in text.split("<legend>")[1]
 
-    def test_it_can_be_searched(self, client, pair):
+    def test_references_can_be_searched(self, client, pair):
         assert "Nothing fits." in client.get(f"/analyses/{pair[0].id}/compare?q=nowhere").text
         assert "original.mp4" in client.get(f"/analyses/{pair[0].id}/compare?q=origin").text
 
-    def test_known_copies_stand_first_and_what_failed_not_at_all(self, app, client, pair):
+    def test_copies_come_first_and_failed_exhibits_are_not_offered(self, app, client, pair):
         matched(app, pair[0], pair[1])
         finished(app, file="newer.mp4", segments=0)
         broken = hand_in(app, b"broken", "broken.mp4")
@@ -45,13 +45,13 @@ class TestChoosing:
         assert offered.count("shows the same, or a part of it") == 1
         assert "broken.mp4" not in offered
 
-    def test_a_video_is_not_offered_photos(self, app, client, pair):
+    def test_photos_are_not_offered_for_a_video(self, app, client, pair):
         photo = finished(app, kind=MediaKind.IMAGE, file="photo.png", segments=0)
         offered = client.get(f"/analyses/{pair[0].id}/compare").text
         assert "original.mp4" in offered and "photo.png" not in offered and "with other videos" in offered
         assert "original.mp4" in client.get(f"/analyses/{photo.id}/compare").text
 
-    def test_a_photo_is_refused_as_the_reference_of_a_video(self, app, client, pair):
+    def test_photo_is_rejected_as_reference_of_a_video(self, app, client, pair):
         photo = finished(app, kind=MediaKind.IMAGE, file="photo.png", segments=0)
         # What was asked of first need not have a result itself.
         again = client.post(f"/analyses/{pair[0].id}/again").location.rsplit("/", 1)[1]
@@ -67,10 +67,10 @@ class TestChoosing:
         assert not comparison_rows(app)
         assert client.post(f"/analyses/{photo.id}/compare", data={"reference": pair[0].id}).status_code == 303
 
-    def test_the_page_of_an_exhibit_offers_it(self, client, pair):
+    def test_exhibit_page_offers_a_comparison(self, client, pair):
         assert f'href="/analyses/{pair[0].id}/compare"' in client.get(f"/analyses/{pair[0].id}").text
 
-    def test_starting_one(self, app, client, pair, sent):
+    def test_start_a_comparison(self, app, client, pair, sent):
         answer = client.post(f"/analyses/{pair[0].id}/compare", data={"reference": pair[1].id})
         (row,) = comparison_rows(app)
         assert answer.status_code == 303 and answer.location == f"/comparisons/{row.id}"
@@ -79,7 +79,7 @@ class TestChoosing:
         assert "usuario local" in page and "local user" not in page
         assert sent == [row.id]
 
-    def test_what_cannot_be_compared(self, app, client, pair):
+    def test_invalid_comparisons_are_rejected(self, app, client, pair):
         address = f"/analyses/{pair[0].id}/compare"
         assert client.post(address, headers=HTML).status_code == 400
         same = client.post(address, data={"reference": pair[0].id}, headers=HTML)
@@ -89,7 +89,7 @@ class TestChoosing:
 
 
 class TestWaiting:
-    def test_its_place_its_progress_and_its_end(self, app, client, pair):
+    def test_progress_page(self, app, client, pair):
         database = app.extensions["database"]
         hand_in(app, b"first")
         row = queued(app, *pair)
@@ -107,7 +107,7 @@ class TestWaiting:
         assert "The comparison was cancelled" in text and "Compare again" in text
         assert client.get(f"/comparisons/{row.id}/comparison.json").status_code == 409
 
-    def test_why_it_failed_and_what_to_do(self, app, client, pair):
+    def test_failed_comparison_shows_reason_and_remedy(self, app, client, pair):
         row = queued(app, *pair)
         with app.extensions["database"].begin() as session:
             found = session.get_one(ComparisonRow, row.id)
@@ -116,12 +116,12 @@ class TestWaiting:
         text = client.get(f"/comparisons/{row.id}").text
         assert "It broke." in text and "Mend it." in text and "Compare again" in text
 
-    def test_one_that_ended_cannot_be_cancelled(self, client, done):
+    def test_ended_comparison_cannot_be_cancelled(self, client, done):
         assert client.post(f"/comparisons/{done.id}/cancel").status_code == 409
 
 
 class TestResult:
-    def test_the_page_says_what_was_found_and_what_not(self, client, done, pair):
+    def test_result_page(self, client, done, pair):
         text = client.get(f"/comparisons/{done.id}").text
         assert "One face differs from the reference" in text
         assert "Nothing in the comparison says which of the two files is the original" in text
@@ -131,7 +131,7 @@ class TestResult:
         assert f"/comparisons/{done.id}/pictures/A1-1-overlay.png" in text  # for the script
         assert 'viewBox="328 0 320 180"' in text  # the reference's half of the picture side by side
 
-    def test_unrelated_clips(self, app, client, pair):
+    def test_result_page_of_unrelated_clips(self, app, client, pair):
         row = compared(app, *pair, related=False)
         text = client.get(f"/comparisons/{row.id}").text
         assert "the two files are unrelated" in text and 'id="controls"' not in text
@@ -150,18 +150,14 @@ class TestResult:
             (("segments",), "inconclusive", "Part of the exhibit was not found", "a stretch is in one of"),
         ],
     )
-    def test_only_faces_that_were_compared_are_said_not_to_differ(
-        self, app, client, pair, without, kind, title, short
-    ):
+    def test_page_only_mentions_compared_faces(self, app, client, pair, without, kind, title, short):
         row = compared(app, *pair, without=without)
         text = client.get(f"/comparisons/{row.id}").text
         assert f"banner-{kind}" in text and f'<h2 id="found">{title}' in text
         assert ("No face differs from the reference by more" in text) == ("persons" not in without)
         assert short in client.get(f"/analyses/{pair[0].id}").text
 
-    def test_of_one_that_ended_before_outcomes_were_kept_no_more_is_said_than_is_known(
-        self, app, client, pair
-    ):
+    def test_comparison_without_stored_outcome(self, app, client, pair):
         row = compared(app, *pair, without=("segments", "persons"))
         with app.extensions["database"].begin() as session:
             session.get_one(ComparisonRow, row.id).outcome = None
@@ -186,7 +182,7 @@ class TestResult:
         assert f"/analyses/{video.id}/media#t=3.75" in text
         assert "Reference from" in text and 'id="controls"' not in text
 
-    def test_pictures_and_the_result_are_those_that_were_made(self, app, client, done):
+    def test_pictures_and_result_are_sent_unchanged(self, app, client, done):
         folder = Folders.local(app.extensions["settings"].data).comparison(done.id)
         picture = client.get(f"/comparisons/{done.id}/pictures/A1-1.png")
         assert picture.mimetype == "image/png"
@@ -200,17 +196,17 @@ class TestResult:
         altered = client.get(f"/comparisons/{done.id}", headers=HTML)
         assert altered.status_code == 500 and "was changed since it was made" in altered.text
 
-    def test_both_exhibits_list_it(self, client, done, pair):
+    def test_both_exhibits_list_the_comparison(self, client, done, pair):
         assert "1 segment differs" in client.get(f"/analyses/{pair[0].id}").text
         assert "reference of" in client.get(f"/analyses/{pair[1].id}").text
 
-    def test_the_custody_page_says_who_compared_what(self, client, done, pair):
+    def test_custody_page_shows_comparisons(self, client, done, pair):
         text = client.get(f"/analyses/{pair[0].id}/custody").text
         assert "Comparison finished" in text and pair[1].exhibit.sha256 in text
 
 
 class TestHandedOut:
-    def test_the_bundle_holds_it_and_shows_it(self, app, client, done, pair, quick_reports):
+    def test_bundle_contains_the_comparison(self, app, client, done, pair, quick_reports):
         answer = client.get(f"/analyses/{pair[0].id}/bundle.zip?video=no")
         with zipfile.ZipFile(io.BytesIO(answer.data)) as bundle:
             below = f"comparisons/{done.id}"
@@ -221,7 +217,7 @@ class TestHandedOut:
         assert "Comparison with a reference: One face differs from the reference" in page
         assert f'href="{below}/pictures/A1-1.png"' in page and f'href="{below}/{COMPARISON_FILE}"' in page
 
-    def test_a_report_is_set_with_the_newest_of_each_reference(self, app, client, pair, monkeypatch):
+    def test_report_contains_the_newest_comparison_per_reference(self, app, client, pair, monkeypatch):
         given: list[dict[str, object]] = []
 
         def stand_in(_analysis, asked, known, place):
@@ -240,7 +236,7 @@ class TestHandedOut:
         client.get(address)
         assert [each["comparisons"] for each in given] == [[], [newest.id, other.id]]
 
-    def test_one_that_was_changed_is_not_handed_out(self, app, client, done, pair, quick_reports):
+    def test_altered_comparison_is_not_sent(self, app, client, done, pair, quick_reports):
         folder = Folders.local(app.extensions["settings"].data).comparison(done.id)
         (folder / "pictures" / "A1-1.png").write_bytes(b"another")
         for name in ("report.pdf", "bundle.zip?video=no"):
@@ -269,12 +265,12 @@ class TestApi:
         assert client.get(f"/api/v1/comparisons/{done.id}/pictures/A1-1.png").mimetype == "image/png"
         assert client.get(f"/api/v1/comparisons/{made.json['id']}/comparison.json").status_code == 409
 
-    def test_an_unknown_reference_is_no_missing_address(self, client, pair):
+    def test_unknown_reference_answers_400(self, client, pair):
         address = f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons"
         assert client.post(address, json={"reference": "0" * 64}).status_code == 400
         missing = address.replace(pair[0].exhibit.sha256, "0" * 64)
         assert client.get(missing).status_code == 404
 
 
-def test_status_is_json_all_through(client, done):
+def test_status_is_json(client, done):
     assert json.loads(client.get(f"/comparisons/{done.id}/state.json").data)["related"] is True

@@ -1,4 +1,4 @@
-"""Copies and parts on pages and over REST: what is told, and to whom."""
+"""Copies and parts on pages and in the API: what is shown, and to whom."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def copy(app, original) -> AnalysisRow:
     return row
 
 
-def test_the_page_of_a_copy_says_what_was_found_before(app, client, original, copy):
+def test_page_of_a_copy_shows_earlier_findings(app, client, original, copy):
     say(app.extensions["database"], original.id, verdict="disagree", note="It is a film scene.")
     page = client.get(f"/analyses/{copy.id}").text
     assert "This, or a part of it, was examined before" in page
@@ -44,9 +44,7 @@ def test_the_page_of_a_copy_says_what_was_found_before(app, client, original, co
     assert "It is a film scene." in page and "<bdi>Ada</bdi>: <strong>disagree</strong>" in page
 
 
-def test_who_said_something_is_told_in_the_readers_language_and_not_taken_for_verified(
-    app, client, original, copy
-):
+def test_authors_are_shown_in_the_users_language_as_unverified(app, client, original, copy):
     database = app.extensions["database"]
     say(database, original.id, verdict="disagree", author="Ada Admin", imported_by="Eve")
     say(database, original.id, verdict="unsure", author="Ada Admin")
@@ -63,13 +61,13 @@ def test_who_said_something_is_told_in_the_readers_language_and_not_taken_for_ve
     assert "<bdi>Ada Admin</bdi> (nicht bestätigt): <strong>Ablehnung</strong>" in listed
 
 
-def test_the_page_of_the_original_says_that_there_is_a_copy(client, original, copy):
+def test_page_of_the_original_shows_the_copy(client, original, copy):
     page = client.get(f"/analyses/{original.id}").text
     assert "Other exhibits show the same" in page and "copy.mp4" in page
     assert "1280 × 720 pixels instead of 640 × 360" in page
 
 
-def test_a_part_says_which_part(app, client, original):
+def test_partial_copy_shows_its_times(app, client, original):
     row = finished(app, file="part.mp4", segments=0)
     matched(app, row, original, pieces=(PART,), other_share=0.08)
     here, there = (client.get(f"/analyses/{each.id}").text for each in (row, original))
@@ -87,7 +85,7 @@ def test_a_part_says_which_part(app, client, original):
         (0.7, "has parts in common with it", "has parts in common with it"),
     ],
 )
-def test_other_footage_at_the_end_is_not_passed_over(app, client, original, share, words, back):
+def test_different_ending_is_noticed(app, client, original, share, words, back):
     """Nothing is called the same to its end, hidden behind another, or told without times that is not."""
     row = finished(app, file="other end.mp4", segments=0)
     matched(app, row, original, share=share, other_share=min(share, 0.83))
@@ -115,13 +113,13 @@ def test_one_picture_of_a_short_clip_beyond_a_cut(app, client, original, end, sh
         assert told in client.get(f"/analyses/{each.id}/copies").text
 
 
-def test_without_copies_nothing_is_said(client, original):
+def test_page_without_copies_shows_no_notice(client, original):
     page = client.get(f"/analyses/{original.id}").text
     assert "examined before" not in page and "Other exhibits" not in page
     assert "No other exhibit that you may see" in client.get(f"/analyses/{original.id}/copies").text
 
 
-def test_what_waits_or_failed_says_it_as_well(app, client, original):
+def test_waiting_and_failed_analyses_show_copies(app, client, original):
     row = hand_in(app, b"waits", "waits.mp4")
     assert "not known yet" in client.get(f"/analyses/{row.id}/copies").text
     assert 'id="copies-found"' in client.get(f"/analyses/{row.id}").text
@@ -132,7 +130,7 @@ def test_what_waits_or_failed_says_it_as_well(app, client, original):
     assert "was examined before" in client.get(f"/analyses/{row.id}").text
 
 
-def test_the_same_bytes_handed_in_again_are_listed_once_and_the_page_says_so(app, client, original, copy):
+def test_identical_files_are_listed_once(app, client, original, copy):
     assert "bit for bit" not in client.get(f"/analyses/{copy.id}").text
     with app.extensions["database"].begin() as session:
         exhibit = session.get_one(AnalysisRow, original.id).exhibit
@@ -147,17 +145,17 @@ def test_the_same_bytes_handed_in_again_are_listed_once_and_the_page_says_so(app
     assert told["analyses"] == 3
 
 
-def test_the_page_says_with_how_many_an_exhibit_is_compared(client, copy):
+def test_page_states_the_number_of_candidates(client, copy):
     page = client.get(f"/analyses/{copy.id}/copies").text
     assert f"the {MOST_FOUND} that look most like it, or with up to {MOST_ALIKE} that look nearly" in page
 
 
-def test_the_page_of_copies_lets_compare(client, original, copy):
+def test_page_of_copies_offers_a_comparison(client, original, copy):
     page = client.get(f"/analyses/{copy.id}/copies").text
     assert "Compare the two" in page and f'value="{original.id}"' in page
 
 
-def test_faces_are_said_not_to_be_compared_until_they_were(app, client, original, copy):
+def test_page_says_that_faces_were_not_compared(app, client, original, copy):
     for address in (f"/analyses/{copy.id}", f"/analyses/{copy.id}/copies"):
         page = client.get(address).text
         assert "Faces are not compared here." in page and "Compare the two" in page, address
@@ -173,7 +171,7 @@ def test_faces_are_said_not_to_be_compared_until_they_were(app, client, original
             assert "Faces are not compared here." not in page and "Compare the two" not in page, address
 
 
-def test_the_library_finds_and_groups_them(app, client, original, copy):
+def test_library_finds_and_groups_copies(app, client, original, copy):
     other = finished(app, file="other.mp4", segments=0)
     part = finished(app, file="part.mp4", segments=0)
     matched(app, part, original, share=0.3, pieces=(PART,))
@@ -229,7 +227,7 @@ def test_grouping_hides_nothing_behind_a_copy_that_the_search_leaves_out(app, cl
     assert f'data-id="{copy.id}"' in grouped and f'data-id="{original.id}"' not in grouped
 
 
-def test_the_api_tells_them(client, original, copy):
+def test_api_lists_copies(client, original, copy):
     (told,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
     assert told["exhibit"] == original.exhibit.sha256 and told["analysis"] == original.id
     assert told["match"]["mirrored"] and told["relation"] == "shows the same from beginning to end"
@@ -249,7 +247,7 @@ def people(tmp_path, sent):
     app.extensions["database"].close()
 
 
-def test_only_what_may_be_seen_is_told(people):
+def test_hidden_copies_are_not_shown(people):
     rows = {}
     for name, file in (("ada", "secret.mp4"), ("bob", "known.mp4")):
         row = finished(people, file=file, segments=0)
@@ -270,7 +268,7 @@ def test_only_what_may_be_seen_is_told(people):
     assert "secret.mp4" in signed_in(people, "root").get(f"/analyses/{rows['bob'].id}").text
 
 
-def test_a_photo_of_a_moment(app, client, original):
+def test_photo_of_a_moment_of_a_video(app, client, original):
     row = finished(app, file="screenshot.png", segments=0)
     moment = Piece(start=0, end=0, other_start=12, other_end=12.5)
     matched(app, row, original, pieces=(moment,), other_share=0.1)
@@ -280,7 +278,7 @@ def test_a_photo_of_a_moment(app, client, original):
     assert "This video shows that photo’s picture at one moment" in page
 
 
-def test_what_differs_in_words():
+def test_differences_are_described():
     part = View(left=0.1, top=0.1)
     for change, words in (
         ({"other": part}, "cropped: about 81% of the other’s picture"),

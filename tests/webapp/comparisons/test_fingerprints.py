@@ -1,4 +1,4 @@
-"""Fingerprints in the database: kept once, found again by copies, gone with their exhibit."""
+"""Fingerprints in the database: stored once, matched with copies, deleted with their exhibit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def found(database) -> dict[tuple[int, int], Match]:
         return {(row.exhibit_id, row.other_id): Match.model_validate_json(row.body) for row in rows}
 
 
-def test_a_copy_is_found_and_a_stranger_is_not(app, database):
+def test_copy_is_matched_and_other_exhibit_is_not(app, database):
     first, copy, other = (exhibit(app, name) for name in ("first", "copy", "other"))
     assert fingerprints.store_and_match(database, first.sha256, fingerprint(FILM)) == 0
     assert fingerprints.store_and_match(database, other.sha256, fingerprint(film(8, 9))) == 0
@@ -48,7 +48,7 @@ def test_a_copy_is_found_and_a_stranger_is_not(app, database):
     assert pair == (copy.id, first.id) and match.mirrored and match.of_all
 
 
-def test_it_is_kept_once(app, database):
+def test_fingerprint_is_stored_once(app, database):
     first = exhibit(app, "first")
     fingerprints.store_and_match(database, first.sha256, fingerprint(FILM))
     fingerprints.store_and_match(database, first.sha256, fingerprint(film(5)))
@@ -57,7 +57,7 @@ def test_it_is_kept_once(app, database):
         assert len(session.scalars(select(FingerprintRow)).one().looks) > 32
 
 
-def test_another_version_is_made_anew_and_matched_again(app, database):
+def test_older_version_is_replaced_and_matched_again(app, database):
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     for row in (first, copy):
         fingerprints.store_and_match(database, row.sha256, fingerprint(FILM))
@@ -69,7 +69,7 @@ def test_another_version_is_made_anew_and_matched_again(app, database):
     assert count(database, FingerprintRow) == 2
 
 
-def test_an_unknown_exhibit_or_one_that_cannot_be_read(app, database):
+def test_unknown_and_unreadable_exhibits(app, database):
     assert fingerprints.store_and_match(database, "0" * 64, fingerprint(FILM)) == 0
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     fingerprints.store_and_match(database, first.sha256, None)
@@ -77,7 +77,7 @@ def test_an_unknown_exhibit_or_one_that_cannot_be_read(app, database):
     assert count(database, FingerprintRow) == 2
 
 
-def test_a_damaged_row_is_passed_over(app, database):
+def test_damaged_row_is_skipped(app, database):
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     fingerprints.store_and_match(database, first.sha256, fingerprint(FILM))
     with database.begin() as session:
@@ -85,7 +85,7 @@ def test_a_damaged_row_is_passed_over(app, database):
     assert fingerprints.store_and_match(database, copy.sha256, fingerprint(FILM)) == 0
 
 
-def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
+def test_index_blocks_equal_their_rows(app, database, monkeypatch):
     monkeypatch.setattr(fingerprints, "_BLOCK_SIZE", 2)
     monkeypatch.setattr(FingerprintBlock, "SIZE", 2)
     names = [f"exhibit {number}" for number in range(7)]
@@ -105,7 +105,7 @@ def test_blocks_of_the_index_say_what_the_rows_say(app, database, monkeypatch):
     )
 
 
-def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
+def test_deleted_exhibit_is_removed_from_the_index(app, database, monkeypatch):
     monkeypatch.setattr(fingerprints, "_BLOCK_SIZE", 2)
     monkeypatch.setattr(FingerprintBlock, "SIZE", 2)
     handed_in = [hand_in(app, name.encode(), f"{name}.mp4") for name in ("first", "copy", "other", "last")]
@@ -124,7 +124,7 @@ def test_a_deleted_exhibit_is_forgotten(app, database, monkeypatch):
     assert set(found(database)) == {(again.id, handed_in[1].exhibit_id)}
 
 
-def test_two_at_once_are_paired_once(app, database):
+def test_concurrent_fingerprints_match_once(app, database):
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     for row in (first, copy):
         keep(database, row, fingerprint(FILM))
@@ -136,7 +136,7 @@ def test_two_at_once_are_paired_once(app, database):
     assert count(database, MatchRow) == 1
 
 
-def test_what_ends_while_it_compares_finds_them_the_next_time(app, database, monkeypatch):
+def test_interrupted_matching_is_repeated(app, database, monkeypatch):
     """A worker that is stopped, or a database that is gone for a moment: nothing half done is kept."""
     first, copy = exhibit(app, "first"), exhibit(app, "copy")
     fingerprints.store_and_match(database, first.sha256, fingerprint(FILM))
@@ -148,7 +148,7 @@ def test_what_ends_while_it_compares_finds_them_the_next_time(app, database, mon
     assert set(found(database)) == {(copy.id, first.id)}
 
 
-def test_one_that_comes_in_while_another_is_compared_is_found(app, database, monkeypatch):
+def test_fingerprint_added_during_matching_is_found(app, database, monkeypatch):
     first, second, copy = (exhibit(app, name) for name in ("first", "second", "copy"))
     fingerprints.store_and_match(database, first.sha256, fingerprint(FILM))
     matches = fingerprints.find_matches
@@ -164,13 +164,13 @@ def test_one_that_comes_in_while_another_is_compared_is_found(app, database, mon
     assert set(found(database)) == pairs
 
 
-def test_photos_are_remembered_as_well(app, database):
+def test_photos_have_fingerprints(app, database):
     photo, clip = exhibit(app, "photo"), exhibit(app, "clip")
     fingerprints.store_and_match(database, clip.sha256, fingerprint(FILM))
     assert fingerprints.store_and_match(database, photo.sha256, fingerprint(scene(1, 4)[3:], still=True)) == 1
 
 
-def test_of_fifty_near_identical_photos_the_next_one_finds_all(app, database):
+def test_fifty_near_identical_photos_all_match(app, database):
     for number in range(50):
         keep(database, exhibit(app, f"{number}.jpg"), fingerprint(noisy(PHOTO, number), still=True))
     last = exhibit(app, "last.jpg")

@@ -1,4 +1,4 @@
-"""Comparisons that were changed behind the app's back are refused, and named by verify-log."""
+"""Comparisons altered outside the app are rejected, and reported by verify-log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def compared(app, row, verified) -> ComparisonRow:
 
 
 @pytest.mark.parametrize("column", ["reference_id", "related", "segments", "outcome"])
-def test_what_a_comparison_amounts_to_is_held_against_the_log(app, client, row, compared, verified, column):
+def test_comparison_row_is_compared_with_the_log(app, client, row, compared, verified, column):
     changed = {
         "reference_id": row.exhibit_id,
         "related": not compared.related,
@@ -57,7 +57,7 @@ def test_what_a_comparison_amounts_to_is_held_against_the_log(app, client, row, 
     assert status == 1 and f"Comparison {compared.id}: {differs}" in words
 
 
-def test_checksums_written_anew_do_not_hide_a_changed_result(client, folders, row, compared, verified):
+def test_recomputed_checksums_do_not_hide_a_changed_result(client, folders, row, compared, verified):
     folder = folders.comparison(compared.id)
     page = f"/comparisons/{compared.id}"
     picture = next(
@@ -79,7 +79,7 @@ def test_checksums_written_anew_do_not_hide_a_changed_result(client, folders, ro
     assert status == 1 and f"Comparison {compared.id}: {wrong}" in words
 
 
-def test_a_lost_comparison_is_named(app, compared, verified):
+def test_missing_comparison_is_reported(app, compared, verified):
     with app.extensions["database"].begin() as session:
         session.execute(delete(ComparisonRow))
     status, words = verified()

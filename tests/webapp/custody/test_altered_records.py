@@ -1,4 +1,4 @@
-"""What was changed behind the app's back, hashes beside it recomputed, is refused and named by verify-log."""
+"""Records altered outside the app, with recomputed hashes, are rejected and reported by verify-log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def forget() -> None:
     results.picture_sums.cache_clear()
 
 
-def test_a_changed_result_is_neither_shown_nor_handed_out(app, client, folders, capsys):
+def test_altered_result_is_neither_shown_nor_sent(app, client, folders, capsys):
     row = finished(app, segments=1, peaks=1)
     folder, address, api = folders.result(row.id), f"/analyses/{row.id}", f"/api/v1/analyses/{row.id}"
     shown = [address, f"{address}.json", f"{address}/review.json", f"{api}/segments", f"{api}/analysis.json"]
@@ -67,7 +67,7 @@ def test_a_changed_result_is_neither_shown_nor_handed_out(app, client, folders, 
     assert {client.get(each).status_code for each in shown + out} == {200}
 
 
-def test_changed_rows_are_refused(app, client, folders, capsys):
+def test_altered_rows_are_rejected(app, client, folders, capsys):
     row, database = finished(app), app.extensions["database"]
     address = f"/analyses/{row.id}"
     said = client.post(f"{address}/annotations", json=SAID).json["annotations"][0]
@@ -132,7 +132,7 @@ RECORDED = {
 
 
 @pytest.mark.parametrize("what", RECORDED)
-def test_what_is_recorded_while_it_is_read_passes_for_no_forgery(app, client, folders, monkeypatch, what):
+def test_act_recorded_during_a_read_is_not_a_forgery(app, client, folders, monkeypatch, what):
     row = finished(app)
     client.post(f"/analyses/{row.id}/annotations", json=SAID)
     compare, to, act, read = RECORDED[what]
@@ -150,7 +150,7 @@ def test_what_is_recorded_while_it_is_read_passes_for_no_forgery(app, client, fo
     assert what == "case" or answer.text.count('"Ada"') == {"annotations": 2, "deletion": 0}[what]
 
 
-def test_what_was_changed_is_refused_though_the_log_never_stands_still(app, client, monkeypatch):
+def test_altered_record_is_rejected_while_the_log_grows(app, client, monkeypatch):
     row, database = finished(app), app.extensions["database"]
     assert client.post(f"/analyses/{row.id}/annotations", json=SAID).status_code == 201
     with database.begin() as session:
@@ -170,9 +170,7 @@ def test_what_was_changed_is_refused_though_the_log_never_stands_still(app, clie
 
 
 @pytest.mark.parametrize("when", ["entries are read", "files are read"])
-def test_what_is_recorded_beside_verify_log_passes_for_no_forgery(
-    app, client, folders, capsys, monkeypatch, when
-):
+def test_act_recorded_during_verify_log_is_not_a_forgery(app, client, folders, capsys, monkeypatch, when):
     row, gone = finished(app), finished(app, file="other.mp4")
     name = "problems" if when == "entries are read" else "file_problems"
     before = getattr(Audit, name)
@@ -189,7 +187,7 @@ def test_what_is_recorded_beside_verify_log_passes_for_no_forgery(
     assert verify(folders.data, capsys)[0] == 0
 
 
-def test_a_role_that_nobody_gave_does_not_sign_in(tmp_path, capsys):
+def test_user_with_altered_role_cannot_sign_in(tmp_path, capsys):
     app = people.with_login(tmp_path / "data", [])
     people.account(app, "ray", Role.READER)
     assert people.sign_in(app.test_client(), "ray").status_code == 303
@@ -203,7 +201,7 @@ def test_a_role_that_nobody_gave_does_not_sign_in(tmp_path, capsys):
     app.extensions["database"].close()
 
 
-def test_a_kept_report_that_was_changed_is_set_anew(app, client, folders):
+def test_altered_report_is_rendered_again(app, client, folders):
     row = finished(app)
     address = f"/analyses/{row.id}/report.html"
     right = client.get(address).data
@@ -212,7 +210,7 @@ def test_a_kept_report_that_was_changed_is_set_anew(app, client, folders):
     assert client.get(address).data == right and kept.read_bytes() == right
 
 
-def test_what_is_altered_is_said_in_the_readers_language(app, client, folders):
+def test_alteration_is_reported_in_the_users_language(app, client, folders):
     row, database = finished(app), app.extensions["database"]
     client.post(f"/analyses/{row.id}/case", data={"case_number": "ST/1", "paper": "A4"})
 

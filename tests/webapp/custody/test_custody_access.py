@@ -1,4 +1,4 @@
-"""The custody log tells nobody of analyses they may not see; and what accounts do is in it."""
+"""The custody log does not reveal hidden analyses; it records account changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hidden_from(app, name: str) -> frozenset[str]:
         return disclosure.hidden_analyses(session, who, session.query(Exhibit).one().sha256)
 
 
-def test_alone_one_has_the_whole_log(app, sent):
+def test_sole_uploader_gets_the_whole_log(app, sent):
     ada = signed_in(app, "ada")
     hand_in(ada, "ada.mp4")
     assert hidden_from(app, "ada") == frozenset()
@@ -41,7 +41,7 @@ def test_alone_one_has_the_whole_log(app, sent):
     assert check_export(ada.get(f"/analyses/{sent[0]}/custody.json").data) == []
 
 
-def test_of_bytes_that_others_handed_in_too_one_sees_ones_own_part(app, sent):
+def test_shared_bytes_show_only_the_own_entries(app, sent):
     ada, bob, root = (signed_in(app, name) for name in ("ada", "bob", "root"))
     hand_in(ada, "secret name of ada.mp4")
     ada.get(f"/analyses/{sent[0]}")
@@ -60,7 +60,7 @@ def test_of_bytes_that_others_handed_in_too_one_sees_ones_own_part(app, sent):
     assert root.get(f"/analyses/{sent[1]}/custody.json").status_code == 200
 
 
-def test_in_a_case_together_both_have_it(app, sent):
+def test_members_of_a_case_both_get_the_log(app, sent):
     ada, bob = signed_in(app, "ada"), signed_in(app, "bob")
     ada.post("/cases", data={"name": "K"})
     ada.post("/cases/1/members", data={"user": "2"})
@@ -70,7 +70,7 @@ def test_in_a_case_together_both_have_it(app, sent):
     assert bob.get(f"/analyses/{sent[1]}/custody.json").status_code == 200
 
 
-def test_what_one_deleted_oneself_hides_nothing(app, sent):
+def test_own_deleted_analyses_hide_nothing(app, sent):
     ada = signed_in(app, "ada")
     for _ in range(2):
         hand_in(ada, "a.mp4")
@@ -79,7 +79,7 @@ def test_what_one_deleted_oneself_hides_nothing(app, sent):
     assert hidden_from(app, "ada") == frozenset()
 
 
-def test_no_notice_of_having_been_handed_in_before_by_somebody_else(app, sent):
+def test_earlier_uploads_by_others_are_not_revealed(app, sent):
     ada, bob = signed_in(app, "ada"), signed_in(app, "bob")
     hand_in(ada, "a.mp4")
     answer = hand_in(bob, "b.mp4")
@@ -94,7 +94,7 @@ def told(app) -> list[tuple[str, str, str]]:
     return [(entry.actor, entry.details["what"], entry.details.get("account", "")) for entry in entries]
 
 
-def test_what_is_done_to_accounts_is_on_record(app):
+def test_account_changes_are_recorded(app):
     visitor = app.test_client()
     sign_in(visitor, "ada", "wrong")
     sign_in(visitor, "nobody")
@@ -130,7 +130,7 @@ def test_what_is_done_to_accounts_is_on_record(app):
     ]
 
 
-def test_no_password_is_on_record(app):
+def test_passwords_are_never_recorded(app):
     sign_in(app.test_client(), "ada", "a wrong password")
     client = signed_in(app, "ada")
     client.post(

@@ -1,4 +1,4 @@
-"""The custody log's rows: what is recorded, in which order, and that nothing changes or removes it."""
+"""The rows of the custody log: what is recorded, in which order, and protection against changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def actions(database, exhibit=None) -> list[str]:
         return [entry.action for entry in custody_log.iter_entries(session, exhibit)]
 
 
-def test_a_new_log_says_when_it_began_and_with_which_settings(app, database):
+def test_new_log_records_its_start_and_settings(app, database):
     began, configured = log(database)
     assert (began.number, began.action, began.actor) == (1, "log begun", "reelproof")
     assert {name: began.details[name] for name in ("exhibits", "analyses", "judgements")} == {
@@ -71,7 +71,7 @@ def test_the_whole_life_of_an_analysis_is_recorded(app, database):
     assert list(check_log(log(database), key(app))) == []
 
 
-def test_failing_retrying_and_cancelling_are_recorded(app, database):
+def test_failure_retry_and_cancellation_are_recorded(app, database):
     row = hand_in(app)
     claims.fail_job(database, claims.claim_analysis(database, row.id), CRASHED)
     assert retry(database, row.id) and states.cancel(database, row.id)
@@ -98,7 +98,7 @@ def test_lost_workers_are_recorded(app, database):
     ]
 
 
-def test_an_act_that_is_undone_leaves_no_entry(app, database):
+def test_rolled_back_act_leaves_no_entry(app, database):
     before = log(database)
     with pytest.raises(RuntimeError), database.alone() as session:
         custody_log.append(session, "configuration", {"what": "nothing"})
@@ -106,7 +106,7 @@ def test_an_act_that_is_undone_leaves_no_entry(app, database):
     assert log(database) == before
 
 
-def test_the_same_bytes_again_are_told_to_which_exhibit(app, database):
+def test_repeated_upload_is_recorded_for_its_exhibit(app, database):
     first = hand_in(app, b"same", "first.mp4")
     second = hand_in(app, b"same", "second.mp4")
     assert first.exhibit.id == second.exhibit.id
@@ -115,7 +115,7 @@ def test_the_same_bytes_again_are_told_to_which_exhibit(app, database):
     assert again.exhibit == digest(b"same") and "kept file" not in again.details
 
 
-def test_a_missing_or_damaged_file_is_put_back_and_that_is_recorded(app, database):
+def test_restored_file_is_recorded(app, database):
     folders = Folders.local(app.extensions["settings"].data)
     row = hand_in(app, b"same", "first.mp4")
     place = folders.data / row.exhibit.path
@@ -136,7 +136,7 @@ def test_a_missing_or_damaged_file_is_put_back_and_that_is_recorded(app, databas
         assert session.get_one(Exhibit, row.exhibit_id).condition == "fits"
 
 
-def test_a_deletion_leaves_a_tombstone(app, database):
+def test_deletion_leaves_an_entry(app, database):
     row = finished(app)
     sha256 = row.exhibit.sha256
     deletion.delete_analysis(database, Folders.local(app.extensions["settings"].data), row.id)
@@ -163,14 +163,14 @@ def test_a_deletion_leaves_a_tombstone(app, database):
         "previous, previous_of_exhibit, sha256, mac FROM custody WHERE number = 1",
     ],
 )
-def test_the_database_refuses_to_change_the_log(app, database, statement):
+def test_triggers_protect_the_log(app, database, statement):
     before = log(database)
     with pytest.raises(DatabaseError, match="custody log"), database.engine.begin() as connection:
         connection.execute(text(statement))
     assert log(database) == before
 
 
-def test_exports_hold_the_exhibit_s_own_chain(app, database):
+def test_export_contains_the_exhibits_chain(app, database):
     one, other = hand_in(app, b"one"), hand_in(app, b"other")
     states.cancel(database, one.id)
     with database.begin() as session:
@@ -210,7 +210,7 @@ for number in range(int(sys.argv[3])):
 """)
 
 
-def test_writers_in_several_processes_make_one_chain(app, database):
+def test_concurrent_writers_produce_one_chain(app, database):
     data, each = str(app.extensions["settings"].data), 25
     before = len(log(database))
     writers = [subprocess.Popen([sys.executable, "-c", _WRITER, data, e, str(each)]) for e in "aabc"]
@@ -221,7 +221,7 @@ def test_writers_in_several_processes_make_one_chain(app, database):
     assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
 
 
-def test_views_close_together_are_one(app, database, client):
+def test_repeated_views_are_recorded_once(app, database, client):
     row = hand_in(app)
     for _ in range(3):
         assert client.get(f"/analyses/{row.id}").status_code == 200
@@ -231,7 +231,7 @@ def test_views_close_together_are_one(app, database, client):
     assert views[0].made[:10] == f"{now():%Y-%m-%d}"
 
 
-def test_a_view_by_a_clock_that_ran_ahead_hides_no_other(app, database, client, monkeypatch):
+def test_view_from_a_fast_clock_hides_no_other(app, database, client, monkeypatch):
     row = hand_in(app)
     with monkeypatch.context() as clock:
         clock.setattr(custody_log, "now", lambda: now() + timedelta(days=400))

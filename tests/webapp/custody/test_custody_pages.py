@@ -1,4 +1,4 @@
-"""The custody log's page and file, what is recorded of downloads, files handed in before."""
+"""The custody log's page and file, recorded downloads, repeated uploads."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def upload(client, content=b"bytes", file="clip.mp4", **fields):
 
 
 @pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
-def test_every_action_has_a_translation(code):
+def test_every_action_is_translated(code):
     named, actions = set(CUSTODY_ACTIONS), set(get_args(Action))
     assert named == actions, "see CUSTODY_ACTIONS in reports/language/stored_words.py"
     with translation.speaking(code):
@@ -43,7 +43,7 @@ def test_every_action_has_a_translation(code):
     assert not [action for action, words in said.items() if words == action]
 
 
-def test_the_document_says_when_each_action_is_recorded():
+def test_every_action_is_documented():
     text = (ROOT / "docs" / "custody.md").read_text(encoding="utf-8")
     _, _, table = text.partition("| `action` | recorded when |\n|---|---|\n")
     rows = [line.strip("| ").split(" | ")[0] for line in table.partition("\n\n")[0].splitlines()]
@@ -51,7 +51,7 @@ def test_the_document_says_when_each_action_is_recorded():
     assert sorted(named) == sorted(get_args(Action)), "the table of actions in docs/custody.md"
 
 
-def test_the_page_says_what_was_done_in_its_language(app, client):
+def test_page_shows_actions_in_its_language(app, client):
     row = finished(app)
     page = client.get(f"/analyses/{row.id}/custody", headers={"Accept-Language": "de"}).text
     assert "<strong>Annahme</strong>" in page and "<strong>Analyse abgeschlossen</strong>" in page
@@ -67,7 +67,7 @@ def test_the_page_says_what_was_done_in_its_language(app, client):
         assert [name for name in told if translation.translated(name) == name] == []
 
 
-def test_the_page_shows_each_entry_and_that_the_chain_is_whole(app, client):
+def test_page_shows_entries_and_the_intact_chain(app, client):
     row = finished(app)
     page = client.get(f"/analyses/{row.id}/custody").text
     for words in (
@@ -83,7 +83,7 @@ def test_the_page_shows_each_entry_and_that_the_chain_is_whole(app, client):
     assert client.get(f"/analyses/{'0' * 32}/custody").status_code == 404
 
 
-def test_the_page_says_what_somebody_changed(app, client):
+def test_page_reports_altered_entries(app, client):
     row = finished(app)
     with closing(sqlite3.connect(app.extensions["settings"].data / "reelproof.sqlite3")) as rows, rows:
         rows.execute("DROP TRIGGER custody_no_update")
@@ -92,7 +92,7 @@ def test_the_page_says_what_somebody_changed(app, client):
     assert "not as they were written" in page and "was changed: its content" in page
 
 
-def test_the_file_checks_by_itself_and_its_export_is_recorded(app, client, database):
+def test_export_verifies_and_is_recorded(app, client, database):
     row = hand_in(app)
     answer = client.get(f"/analyses/{row.id}/custody.json")
     assert check_export(answer.data) == [] and "attachment" in answer.headers["Content-Disposition"]
@@ -105,7 +105,7 @@ def test_the_file_checks_by_itself_and_its_export_is_recorded(app, client, datab
 @pytest.mark.parametrize(
     "file", ["report.pdf", "report.html", "analysis.json", "manifest.json", "bundle.zip", "exports/csv"]
 )
-def test_each_download_is_recorded_with_its_sum(app, client, database, file):
+def test_downloads_are_recorded_with_checksum(app, client, database, file):
     row = finished(app)
     answer = client.get(f"/analyses/{row.id}/{file}")
     assert answer.status_code == 200
@@ -119,7 +119,7 @@ def test_each_download_is_recorded_with_its_sum(app, client, database, file):
 
 
 @pytest.mark.parametrize("file", ["bundle.zip", "exports/csv", "custody.json"])
-def test_what_is_made_for_each_download_is_sent_whole_and_recorded(app, client, database, file):
+def test_generated_downloads_are_sent_whole_and_recorded(app, client, database, file):
     row = finished(app)
     for _ in range(2):
         answer = client.get(f"/analyses/{row.id}/{file}", headers={"Range": "bytes=2-"})
@@ -130,7 +130,7 @@ def test_what_is_made_for_each_download_is_sent_whole_and_recorded(app, client, 
 
 
 @pytest.mark.parametrize("file", ["report.pdf", "report.html", "analysis.json", "manifest.json"])
-def test_a_part_is_recorded_unless_the_same_person_had_the_file(app, client, database, file):
+def test_partial_download_is_recorded_unless_continued(app, client, database, file):
     row = finished(app)
     address = f"/analyses/{row.id}/{file}"
 
@@ -152,7 +152,7 @@ def test_a_part_is_recorded_unless_the_same_person_had_the_file(app, client, dat
     assert recorded(Range="bytes=2-") == (206, 1)
 
 
-def test_that_a_file_is_still_the_same_is_no_export(app, client, database):
+def test_not_modified_response_is_not_recorded(app, client, database):
     row = finished(app)
     address = f"/analyses/{row.id}/analysis.json"
     tag = client.get(address).headers["ETag"]
@@ -161,7 +161,7 @@ def test_that_a_file_is_still_the_same_is_no_export(app, client, database):
     assert (answer.status_code, answer.data, len(log(database))) == (304, b"", before)
 
 
-def test_what_pages_load_by_themselves_is_not_recorded(app, client, database):
+def test_embedded_files_of_pages_are_not_recorded(app, client, database):
     row = finished(app)
     client.get(f"/analyses/{row.id}")
     before = len(log(database))
@@ -170,7 +170,7 @@ def test_what_pages_load_by_themselves_is_not_recorded(app, client, database):
     assert len(log(database)) == before
 
 
-def test_a_bundle_holds_the_log_and_the_case(app, client):
+def test_bundle_contains_log_and_case_details(app, client):
     row = finished(app)
     client.post(f"/analyses/{row.id}/case", data={"case_number": "ST/1"})
     with zipfile.ZipFile(io.BytesIO(client.get(f"/analyses/{row.id}/bundle.zip").data)) as archive:
@@ -190,7 +190,7 @@ def test_annotations_are_recorded_under_their_author(app, client, database):
     assert last.details["verdict"] == "agree" and last.details["about"] == "A1"
 
 
-def test_a_script_that_hands_in_a_file_has_looked_at_nothing(app, client, database):
+def test_api_upload_records_no_view(app, client, database):
     upload(client)
     sent = {"file": (io.BytesIO(b"bytes"), "again.mp4")}
     answer = client.post(
@@ -203,7 +203,7 @@ def test_a_script_that_hands_in_a_file_has_looked_at_nothing(app, client, databa
     assert [entry.action for entry in log(database)][-1] == "view"
 
 
-def test_a_file_handed_in_before_is_said_to_be(app, client, database):
+def test_repeated_upload_is_announced(app, client, database):
     first = upload(client, file="first.mp4").location
     assert "known" not in first
     second = upload(client, file="second.mp4").location
@@ -220,7 +220,7 @@ def test_a_file_handed_in_before_is_said_to_be(app, client, database):
 
 
 @pytest.mark.parametrize("state", ["progress", "cancelled", "done"])
-def test_a_damaged_exhibit_is_said_on_every_page(app, client, database, state):
+def test_every_page_shows_a_damaged_exhibit(app, client, database, state):
     row = finished(app) if state == "done" else hand_in(app)
     if state == "cancelled":
         client.post(f"/analyses/{row.id}/cancel")
@@ -232,7 +232,7 @@ def test_a_damaged_exhibit_is_said_on_every_page(app, client, database, state):
         assert "The kept file no longer has the bytes that were handed in." in client.get(path).text, path
 
 
-def test_a_deleted_analysis_is_gone_and_says_so(app, client):
+def test_deleted_analysis_answers_410(app, client):
     row = finished(app)
     assert row.state == State.DONE
     client.post(f"/analyses/{row.id}/delete")
@@ -244,7 +244,7 @@ def test_a_deleted_analysis_is_gone_and_says_so(app, client):
     assert client.post(f"/analyses/{row.id}/delete").status_code == 410
 
 
-def test_models_and_the_default_are_configuration(app, client, database):
+def test_changes_of_models_are_recorded(app, client, database):
     client.post("/models/reelproof-lite0/default")
     last = log(database)[-1]
     assert (last.action, last.details["what"]) == ("configuration", "default model")

@@ -1,4 +1,4 @@
-"""The custody log on PostgreSQL: the same triggers, and numbers given to several writers at once."""
+"""The custody log on PostgreSQL: the same triggers, and numbering with several writers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def log(database):
         return list(custody_log.iter_entries(session))
 
 
-def test_migrations_make_exactly_the_tables_of_the_code(database):
+def test_migrations_create_exactly_the_declared_tables(database):
     with database[0].engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, Base.metadata) == []
@@ -68,14 +68,14 @@ def test_migrations_make_exactly_the_tables_of_the_code(database):
         "DO UPDATE SET actor = 'x'",
     ],
 )
-def test_the_database_refuses_to_change_the_log(database, statement):
+def test_triggers_protect_the_log(database, statement):
     before = log(database[0])
     with pytest.raises(DatabaseError, match="custody log"), database[0].engine.begin() as connection:
         connection.execute(text(statement))
     assert log(database[0]) == before
 
 
-def test_writers_in_several_processes_make_one_chain(database, postgresql):
+def test_concurrent_writers_produce_one_chain(database, postgresql):
     rows, key = database
     before = len(log(rows))
     writer = [sys.executable, "-c", _WRITER, postgresql.url, str(key)]

@@ -1,4 +1,4 @@
-"""The custody log at the start of the app: its key, an older data folder, changed settings."""
+"""The custody log at the start of the app: its key, older data folders, changed settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def start(tmp_path, **settings):
     return app, entries
 
 
-def test_the_key_is_made_once_and_is_private(tmp_path):
+def test_key_is_created_once_and_private(tmp_path):
     start(tmp_path)
     key = tmp_path / "data/custody.key"
     content = key.read_bytes()
@@ -39,7 +39,7 @@ def test_the_key_is_made_once_and_is_private(tmp_path):
     assert key.read_bytes() == content
 
 
-def test_the_key_may_lie_elsewhere(tmp_path):
+def test_key_location_is_configurable(tmp_path):
     (tmp_path / "safe").mkdir()
     _, entries = start(tmp_path, REELPROOF_CUSTODY_KEY=tmp_path / "safe/key")
     key = (tmp_path / "safe/key").read_bytes()
@@ -57,7 +57,7 @@ def test_the_key_may_lie_elsewhere(tmp_path):
         (bytes(32), "not the key"),
     ],
 )
-def test_without_its_key_a_log_is_not_continued(tmp_path, content, words):
+def test_log_without_its_key_is_rejected(tmp_path, content, words):
     start(tmp_path)
     key = tmp_path / "data/custody.key"
     key.unlink()
@@ -69,7 +69,7 @@ def test_without_its_key_a_log_is_not_continued(tmp_path, content, words):
     assert key.exists() is (content is not None)
 
 
-def test_an_emptied_log_is_not_begun_anew(tmp_path):
+def test_emptied_log_is_rejected(tmp_path):
     start(tmp_path)
     database = tmp_path / "data/reelproof.sqlite3"
 
@@ -88,7 +88,7 @@ def test_an_emptied_log_is_not_begun_anew(tmp_path):
     assert start(tmp_path)[1][0].details["exhibits"] == 1
 
 
-def test_changed_settings_are_recorded_and_the_same_ones_are_not(tmp_path):
+def test_only_changed_settings_are_recorded(tmp_path):
     _, first = start(tmp_path)
     assert len(start(tmp_path)[1]) == len(first) == 2
     _, entries = start(tmp_path, REELPROOF_WORKERS=3, REELPROOF_INTEGRITY_HOURS=0)
@@ -98,7 +98,7 @@ def test_changed_settings_are_recorded_and_the_same_ones_are_not(tmp_path):
     assert (details["workers"], details["integrity hours"]) == (3, "off")
 
 
-def test_who_may_do_what_and_what_results_rest_on_is_recorded(tmp_path):
+def test_settings_affecting_permissions_or_results_are_recorded(tmp_path):
     start(tmp_path)
     _, entries = start(
         tmp_path,
@@ -147,7 +147,7 @@ def test_who_may_do_what_and_what_results_rest_on_is_recorded(tmp_path):
     assert "SECRET" not in str(details)
 
 
-def test_every_setting_is_recorded_or_named_with_why_it_is_not():
+def test_every_setting_is_recorded_or_excluded_with_a_reason():
     """A new one belongs into the log if it changes who may do what, or what results rest on."""
     recorded, others = set(startup._RECORDED), set(startup._NOT_RECORDED)
     fields = set(Settings.model_fields)
@@ -174,18 +174,18 @@ def test_every_setting_is_recorded_or_named_with_why_it_is_not():
         ("STORE_ENDPOINT", "https://lab:SECRET@store/x?key=SECRET", "store endpoint", "https://store"),
     ],
 )
-def test_where_rows_and_files_lie_is_recorded_without_passwords(setting, given, name, said):
+def test_recorded_urls_contain_no_secrets(setting, given, name, said):
     settings = read_settings({"REELPROOF_STORE": "s3://lab", f"REELPROOF_{setting}": given})
     assert startup.recorded_settings(settings)[name] == said
 
 
-def test_the_signing_key_is_recorded_by_its_certificate(tmp_path):
+def test_signing_key_is_recorded_by_its_certificate(tmp_path):
     key, password, _ = make_key(tmp_path)
     _, entries = start(tmp_path, REELPROOF_SIGNING_KEY=key, REELPROOF_SIGNING_PASSWORD_FILE=password)
     assert entries[-1].details["signing key"] == read_key(key, password).certificate_sha256
 
 
-def test_what_an_older_version_did_not_record_counts_as_no_change(tmp_path, monkeypatch):
+def test_newly_recorded_setting_is_not_a_change(tmp_path, monkeypatch):
     known = startup.recorded_settings
 
     def older(settings):
@@ -202,7 +202,7 @@ def test_what_an_older_version_did_not_record_counts_as_no_change(tmp_path, monk
     assert len(start(tmp_path, REELPROOF_LOGIN="on")[1]) == 3
 
 
-def test_the_log_of_an_older_data_folder_says_what_was_there(tmp_path):
+def test_log_of_an_older_data_folder_records_existing_rows(tmp_path):
     (tmp_path / "data").mkdir()
     url = URL.create("sqlite", database=str(tmp_path / "data/reelproof.sqlite3"))
     database = Database(url, {})

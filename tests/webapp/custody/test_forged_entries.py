@@ -1,4 +1,4 @@
-"""Entries written anew beside rows that fit them, with their hash and without the log's key, are refused."""
+"""Entries forged to match altered rows, with a valid hash but without the log's key, are rejected."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def handed_out(analysis_id: str) -> tuple[str, str]:
     return f"/analyses/{analysis_id}/report.html", f"/analyses/{analysis_id}/bundle.zip?video=no"
 
 
-def test_a_verdict(app, client):
+def test_forged_verdict(app, client):
     row = finished(app)
     api, page = f"/api/v1/analyses/{row.id}", f"/analyses/{row.id}"
     finding = json.dumps({"verdict": "no manipulation found"})
@@ -81,7 +81,7 @@ def test_a_verdict(app, client):
     refused(app, client, forger, *asked)
 
 
-def test_an_annotation(app, client):
+def test_forged_annotation(app, client):
     row = finished(app)
     said = client.post(f"/analyses/{row.id}/annotations", json=SAID).json["annotations"][0]
 
@@ -94,7 +94,7 @@ def test_an_annotation(app, client):
     refused(app, client, forger, f"/analyses/{row.id}/annotations.json", *handed_out(row.id))
 
 
-def test_details_of_a_case(app, client):
+def test_forged_case_details(app, client):
     row = finished(app)
     client.post(f"/analyses/{row.id}/case", data={"case_number": "ST/1", "paper": "A4"})
 
@@ -106,7 +106,7 @@ def test_details_of_a_case(app, client):
     refused(app, client, forger, f"/analyses/{row.id}", *handed_out(row.id))
 
 
-def test_what_a_comparison_amounts_to(app, client):
+def test_forged_comparison(app, client):
     row = finished(app)
     compared = made_comparisons.compared(app, row, finished(app, file="other.mp4"))
 
@@ -126,7 +126,7 @@ def added(session: Session, action: Action, **about: str) -> None:
 
 
 @pytest.mark.parametrize("known", ["queued", "before the log"])
-def test_an_analysis_that_was_added(app, client, folders, known):
+def test_forged_analysis(app, client, folders, known):
     """With an entry that queues it, or as one of those said to have been there when the log began."""
     row = finished(app)
     values = {each.key: getattr(row, each.key) for each in inspect(AnalysisRow).column_attrs}
@@ -146,7 +146,7 @@ def test_an_analysis_that_was_added(app, client, folders, known):
         assert answer.status_code == 500 and "was not written with its key" in answer.text, each
 
 
-def test_which_validation_reports_quote(app, client, folders):
+def test_forged_choice_of_validation(app, client, folders):
     row = finished(app)
     content, place = b"{}", folders.validation("e" * 32)
     place.mkdir(parents=True)
@@ -165,7 +165,7 @@ def test_which_validation_reports_quote(app, client, folders):
 
 
 @pytest.mark.parametrize("what", ["judgement", "naming"])
-def test_a_second_review(tmp_path, sent, what):
+def test_forged_second_review(tmp_path, sent, what):
     lab = second_review_case.review(tmp_path / "data", sent)
     lab.judge("ada", "manipulated")
 
@@ -184,7 +184,7 @@ def test_a_second_review(tmp_path, sent, what):
     lab.app.extensions["database"].close()
 
 
-def test_a_role(tmp_path):
+def test_forged_role(tmp_path):
     """What the log says of an account counts only where it was written with the key."""
     app = people.with_login(tmp_path / "data", [])
     people.account(app, "ray", Role.READER)

@@ -1,4 +1,4 @@
-"""Kept exhibits hashed again: what is due, what is found, what is recorded of it."""
+"""Scheduled checks of exhibits: what is due, what is found, what is recorded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def exhibit(database, row):
         return session.get_one(Exhibit, row.exhibit_id)
 
 
-def test_a_run_over_files_that_fit_is_one_entry(app, database, settings):
+def test_run_without_problems_is_one_entry(app, database, settings):
     rows = [hand_in(app, bytes([n]) * 1000) for n in range(3)]
     assert integrity.check_due_exhibits(database, settings) == 3
     (entry,) = checks(database)
@@ -38,7 +38,7 @@ def test_a_run_over_files_that_fit_is_one_entry(app, database, settings):
     assert all(exhibit(database, row).condition == "fits" for row in rows)
 
 
-def test_each_failure_is_an_entry_of_its_own(app, database, settings):
+def test_each_failure_has_its_own_entry(app, database, settings):
     changed, missing, good = (hand_in(app, bytes([n]) * 1000) for n in range(3))
     place(app, changed).chmod(0o640)
     place(app, changed).write_bytes(b"\1" + place(app, changed).read_bytes()[1:])  # one byte
@@ -56,7 +56,7 @@ def test_each_failure_is_an_entry_of_its_own(app, database, settings):
     assert checks(database)[-1].details["result"] == "fits"
 
 
-def test_what_was_checked_lately_is_not_due(app, database, settings):
+def test_recently_checked_exhibits_are_not_due(app, database, settings):
     with database.begin() as session:
         assert not integrity.is_exhibit_check_due(session, settings)  # nothing there
     row = hand_in(app)
@@ -71,7 +71,7 @@ def test_what_was_checked_lately_is_not_due(app, database, settings):
     assert exhibit(database, row).checked > now() - timedelta(minutes=1)
 
 
-def test_a_check_by_a_clock_that_ran_ahead_keeps_none_from_being_due(app, database, settings, monkeypatch):
+def test_check_from_a_fast_clock_is_ignored(app, database, settings, monkeypatch):
     row, ahead = hand_in(app), now() + timedelta(days=400)
     with monkeypatch.context() as clock:
         clock.setattr(custody_log, "now", lambda: ahead)
@@ -86,7 +86,7 @@ def test_a_check_by_a_clock_that_ran_ahead_keeps_none_from_being_due(app, databa
     assert integrity.check_due_exhibits(database, settings) == 0
 
 
-def test_an_interrupted_run_goes_on_where_it_was(app, database, settings):
+def test_interrupted_run_continues(app, database, settings):
     for number in range(3):
         hand_in(app, bytes([number]) * 1000)
     asked = iter((False, False, True))
@@ -96,7 +96,7 @@ def test_an_interrupted_run_goes_on_where_it_was(app, database, settings):
     assert integrity.check_due_exhibits(database, settings) == 1
 
 
-def test_reading_is_slowed_down(tmp_path):
+def test_reading_is_throttled(tmp_path):
     file = tmp_path / "large"
     file.write_bytes(bytes(4 << 20))
     begun = time.monotonic()
@@ -104,7 +104,7 @@ def test_reading_is_slowed_down(tmp_path):
     assert time.monotonic() - begun > 0.4
 
 
-def test_a_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch):
+def test_damaged_exhibit_is_not_analysed(app, database, settings, monkeypatch):
     def engine(job, folder, *_rest):
         return made_result(job.path, job.file, folder, sha256="0" * 64)
 

@@ -1,4 +1,4 @@
-"""A data folder whose database was lost: neither the app nor a command begins a new one over its files."""
+"""A data folder whose database was lost: neither app nor commands create a new one over its files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def start(data):
 
 
 @pytest.mark.parametrize("with_key", [True, False])
-def test_a_lost_database_is_no_new_start(app, data, tmp_path, capsys, with_key):
+def test_lost_database_is_not_replaced(app, data, tmp_path, capsys, with_key):
     app.extensions["database"].close()
     key = data / "custody.key"
     if not with_key:
@@ -66,7 +66,7 @@ def test_a_lost_database_is_no_new_start(app, data, tmp_path, capsys, with_key):
 
 
 @pytest.mark.parametrize("place", ["exhibits/ab/abcd", "analyses/1/analysis.json", "comparisons/2/a.json"])
-def test_any_file_that_is_kept_tells_of_it(tmp_path, place):
+def test_any_stored_file_reveals_a_lost_database(tmp_path, place):
     path = tmp_path / "data" / place
     path.parent.mkdir(parents=True)
     path.touch()
@@ -76,7 +76,7 @@ def test_any_file_that_is_kept_tells_of_it(tmp_path, place):
     start(tmp_path / "data")
 
 
-def test_what_is_unfinished_or_derived_does_not(tmp_path):
+def test_unfinished_and_derived_files_are_ignored(tmp_path):
     for place in ("analyses/.1.2/x", "thumbnails/1.jpg", "previews/a.json", "models/own/own.json"):
         path = tmp_path / "data" / place
         path.parent.mkdir(parents=True)
@@ -84,7 +84,7 @@ def test_what_is_unfinished_or_derived_does_not(tmp_path):
     start(tmp_path / "data")
 
 
-def test_a_new_start_of_a_version_before_is_told(app, data, tmp_path, capsys):
+def test_replaced_database_of_an_earlier_version_is_reported(app, data, tmp_path, capsys):
     """It began a log of nothing, which is whole by itself; its backup would take the place of a real one."""
     app.extensions["database"].close()
     lose(data)
@@ -98,9 +98,7 @@ def test_a_new_start_of_a_version_before_is_told(app, data, tmp_path, capsys):
     assert cli.run(["backup", str(tmp_path / "kept")]) == 2 and not (tmp_path / "kept").exists()
 
 
-def test_a_file_that_a_deletion_left_is_no_lost_database(
-    app, database, folders, tmp_path, monkeypatch, capsys
-):
+def test_file_left_by_a_deletion_is_ignored(app, database, folders, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     row = finished(app)
     deletion.delete_analysis(database, folders, row.id)

@@ -1,4 +1,4 @@
-"""What the custody log does not know, or says was deleted or never finished, is refused and named."""
+"""Jobs that the custody log does not know, or recorded as deleted or unfinished, are rejected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED, State.QUEUED])
-def test_what_was_finished_and_is_no_longer_is_named(app, folders, capsys, state):
+def test_reset_state_of_a_finished_job_is_reported(app, folders, capsys, state):
     row = finished(app)
     compared = made_comparisons.compared(app, row, finished(app, file="other.mp4"))
     assert verify(folders.data, capsys)[0] == 0
@@ -43,7 +43,7 @@ def copied(session, row, **changes) -> None:
     session.execute(insert(type(row)).values(values | changes))
 
 
-def test_an_analysis_that_nobody_queued_is_refused(app, client, folders, capsys):
+def test_unlogged_analysis_is_rejected(app, client, folders, capsys):
     row, database = finished(app), app.extensions["database"]
     with database.begin() as session:
         copied(session, row, id="f" * 32, verdict="no manipulation found")
@@ -60,7 +60,7 @@ def test_an_analysis_that_nobody_queued_is_refused(app, client, folders, capsys)
     assert {client.get(each).status_code for each in addresses(row.id)} == {200}
 
 
-def test_what_was_deleted_and_put_back_is_refused(app, client, folders, capsys, tmp_path):
+def test_restored_deleted_row_is_rejected(app, client, folders, capsys, tmp_path):
     row, other = finished(app), finished(app, file="other.mp4")
     compared = made_comparisons.compared(app, row, other)
     client.post(f"/analyses/{row.id}/annotations", json=SAID)
@@ -84,7 +84,7 @@ def test_what_was_deleted_and_put_back_is_refused(app, client, folders, capsys, 
     assert f"Exhibit {exhibit.sha256}: The custody log says that it was deleted" in words
 
 
-def test_an_exhibit_that_nobody_handed_in_is_named(app, folders, capsys):
+def test_unlogged_exhibit_is_reported(app, folders, capsys):
     row = finished(app)
     with app.extensions["database"].begin() as session:
         copied(session, row.exhibit, id=77, sha256="d" * 64)
@@ -106,7 +106,7 @@ def begun_anew(app) -> Flask:
     return anew
 
 
-def test_analyses_from_before_the_log_are_served_and_counted(app, folders, capsys, tmp_path):
+def test_analyses_older_than_the_log_are_accepted_and_counted(app, folders, capsys, tmp_path):
     rows = [finished(app, file=f"{n}.mp4") for n in range(1, 4)]
     app = begun_anew(app)
     client = app.test_client()
@@ -140,7 +140,7 @@ def test_analyses_from_before_the_log_are_served_and_counted(app, folders, capsy
     app.extensions["database"].close()
 
 
-def test_all_that_is_done_to_analyses_leaves_the_log_fitting(app, client, folders, capsys):
+def test_all_operations_keep_the_log_consistent(app, client, folders, capsys):
     """However one comes about, and is queued again: none of it passes for a forgery."""
     row, database = finished(app), app.extensions["database"]
     again = client.post(f"/api/v1/analyses/{row.id}/again", json={}).json["id"]
@@ -153,7 +153,7 @@ def test_all_that_is_done_to_analyses_leaves_the_log_fitting(app, client, folder
     assert verify(folders.data, capsys)[0] == 0
 
 
-def test_an_id_that_comes_again_after_a_deletion_is_known(app, client, folders, capsys):
+def test_id_reused_after_deletion_is_accepted(app, client, folders, capsys):
     """A request whose answer was cut off, sent again with its key after what it made was deleted."""
     row, database = finished(app), app.extensions["database"]
     with database.begin() as session:
@@ -168,7 +168,7 @@ def test_an_id_that_comes_again_after_a_deletion_is_known(app, client, folders, 
     assert verify(folders.data, capsys)[0] == 0
 
 
-def test_a_deletion_that_a_crash_interrupted_is_no_problem(app, client, folders, capsys, monkeypatch):
+def test_interrupted_deletion_is_no_problem(app, client, folders, capsys, monkeypatch):
     row, other = finished(app), finished(app, file="other.mp4")
     database = app.extensions["database"]
     monkeypatch.setattr(deletion, "forget_fingerprint", lambda *_: 1 / 0)
@@ -186,7 +186,7 @@ def test_a_deletion_that_a_crash_interrupted_is_no_problem(app, client, folders,
     assert client.get(f"/analyses/{other.id}").status_code == 410
 
 
-def test_a_queued_analysis_that_was_made_finished_is_refused(app, client, folders, capsys):
+def test_analysis_marked_as_finished_is_rejected(app, client, folders, capsys):
     row, waiting = finished(app), hand_in(app, file="waiting.mp4")
     shutil.copytree(folders.result(row.id), folders.result(waiting.id))
     done = {name: getattr(row, name) for name in ("state", "finished", "verdict", "probability", "summary")}
@@ -200,7 +200,7 @@ def test_a_queued_analysis_that_was_made_finished_is_refused(app, client, folder
     assert status == 1 and f"Analysis {waiting.id}: {unsaid}" in words
 
 
-def test_a_lost_analysis_is_named(app, folders, capsys):
+def test_missing_analysis_is_reported(app, folders, capsys):
     row = hand_in(app)
     assert verify(folders.data, capsys)[0] == 0
     with app.extensions["database"].begin() as session:
@@ -208,7 +208,7 @@ def test_a_lost_analysis_is_named(app, folders, capsys):
     assert verify(folders.data, capsys)[0] == 1
 
 
-def test_an_entry_of_an_action_that_only_newer_versions_know_is_passed_over():
+def test_unknown_action_of_a_newer_version_is_ignored():
     chain = dict.fromkeys(("previous", "previous_of_exhibit", "sha256", "mac"), ZEROS)
     about = {"exhibit": "3" * 64, "analysis": "f" * 32, "details": {"case": 1}}
     entry = Entry(number=1, made="2026-11-20T15:00:00.000Z", actor="Bob", action="sealed", **about, **chain)

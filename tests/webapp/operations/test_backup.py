@@ -1,4 +1,4 @@
-"""Backups: made while files come in, are analysed and deleted, and what is named as missing."""
+"""Backups under load, and reports of missing files."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Load:
         self.app.extensions["database"].close()
 
 
-def test_under_load_and_without_the_source(tmp_path, monkeypatch, capsys):
+def test_backup_under_load_restores_without_the_source(tmp_path, monkeypatch, capsys):
     load = Load(tmp_path / "data")
     snapshot = storage_database.copy_rows
 
@@ -115,7 +115,7 @@ def test_under_load_and_without_the_source(tmp_path, monkeypatch, capsys):
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
-def test_what_is_deleted_meanwhile_is_in_neither_rows_nor_files(app, tmp_path, monkeypatch):
+def test_concurrent_deletion_is_consistent(app, tmp_path, monkeypatch):
     rows_of = [finished(app, file=f"{name}.mp4") for name in "ab"]
     folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
     copied = []
@@ -135,7 +135,7 @@ def test_what_is_deleted_meanwhile_is_in_neither_rows_nor_files(app, tmp_path, m
     assert any(rows_of[0].id in name for name in there)
 
 
-def test_commands(app, tmp_path, monkeypatch, capsys):
+def test_backup_commands(app, tmp_path, monkeypatch, capsys):
     data = app.extensions["settings"].data
     row = finished(app)
     monkeypatch.setenv("REELPROOF_DATA", str(data))
@@ -168,7 +168,7 @@ def test_commands(app, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("folder", ["a-keys", "z-keys"])  # before and after "data"
-def test_the_key_in_a_backup_is_the_logs_own(app, tmp_path, monkeypatch, capsys, folder):
+def test_backup_contains_the_right_key(app, tmp_path, monkeypatch, capsys, folder):
     """It was made in the data folder, and a new one elsewhere when the log began anew."""
     app.extensions["database"].close()
     data, keys = app.extensions["settings"].data, tmp_path / folder
@@ -207,7 +207,7 @@ def test_the_key_in_a_backup_is_the_logs_own(app, tmp_path, monkeypatch, capsys,
 
 
 @pytest.mark.parametrize("of_postgresql", [False, True])
-def test_a_full_disk_is_told(app, tmp_path, monkeypatch, capsys, of_postgresql):
+def test_full_disk_is_explained(app, tmp_path, monkeypatch, capsys, of_postgresql):
     full = sqlite3.OperationalError("database or disk is full")
 
     def write(*_):
@@ -225,7 +225,7 @@ def full(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("there", [False, True])
-def test_of_a_backup_that_fills_the_disk_nothing_is_kept(app, tmp_path, monkeypatch, capsys, there):
+def test_backup_that_fills_the_disk_is_removed(app, tmp_path, monkeypatch, capsys, there):
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
     monkeypatch.setattr(backup, "_copy_file", full)
     kept = tmp_path / "kept"
@@ -237,7 +237,7 @@ def test_of_a_backup_that_fills_the_disk_nothing_is_kept(app, tmp_path, monkeypa
     assert kept.exists() == there and not list(kept.glob("*"))
 
 
-def test_a_disk_that_a_restore_fills_is_told(app, tmp_path, monkeypatch, capsys):
+def test_restore_to_a_full_disk_is_explained(app, tmp_path, monkeypatch, capsys):
     make(app, tmp_path / "kept")
     again = tmp_path / "again"
     monkeypatch.setenv("REELPROOF_DATA", str(again))
@@ -249,7 +249,7 @@ def test_a_disk_that_a_restore_fills_is_told(app, tmp_path, monkeypatch, capsys)
     assert words in capsys.readouterr().err
 
 
-def test_an_exhibit_that_is_missing_or_changed_is_named(app, tmp_path, monkeypatch, capsys):
+def test_missing_or_altered_exhibit_is_reported(app, tmp_path, monkeypatch, capsys):
     gone, changed = finished(app, file="a.mp4"), finished(app, file="b.mp4")
     data = app.extensions["settings"].data
     (data / gone.exhibit.path).unlink()
@@ -262,7 +262,7 @@ def test_an_exhibit_that_is_missing_or_changed_is_named(app, tmp_path, monkeypat
     assert len(backup.read_manifest(tmp_path / "kept").missing) == 2
 
 
-def test_files_of_an_earlier_back_up_are_linked(app, tmp_path):
+def test_files_of_an_earlier_backup_are_linked(app, tmp_path):
     first, _ = finished(app, file="a.mp4"), make(app, tmp_path / "one")
     second, manifest = finished(app, file="b.mp4"), make(app, tmp_path / "two", tmp_path / "one")
     links = {row.id: (tmp_path / "two/data" / row.exhibit.path).stat().st_nlink for row in (first, second)}
@@ -271,7 +271,7 @@ def test_files_of_an_earlier_back_up_are_linked(app, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["other bytes", "cut", "missing"])
-def test_a_file_that_decayed_in_the_earlier_back_up_is_copied(app, tmp_path, damage):
+def test_decayed_file_of_an_earlier_backup_is_copied(app, tmp_path, damage):
     row = finished(app)
     make(app, tmp_path / "one")
     decayed = tmp_path / "one/data" / row.exhibit.path

@@ -1,4 +1,4 @@
-"""Reports of the real engine: backed up under load, restored without the source, compared by the byte."""
+"""Reports of the real engine: backed up under load, restored, compared byte by byte."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def finished(app: App) -> set[str]:
     return {id_ for id_, (state, _, _) in app.rows().items() if state == "done"}
 
 
-def test_every_report_is_the_same_to_the_byte(tmp_path):
+def test_restored_reports_are_identical(tmp_path):
     source, kept, target = tmp_path / "source", tmp_path / "kept", tmp_path / "target"
     skip_sample(source)
     app = App(source)

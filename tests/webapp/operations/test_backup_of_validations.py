@@ -36,7 +36,7 @@ def quoted(app) -> tuple[str, Path]:
     return sixteen, folder / "laboratory.json"
 
 
-def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp_path, monkeypatch):
+def test_backup_has_the_thresholds_of_its_rows(app, quoted, tmp_path, monkeypatch):
     id_, _ = quoted
     finished(app)
     make(app, tmp_path / "before")
@@ -61,7 +61,7 @@ def test_thresholds_that_change_meanwhile_are_those_of_the_rows(app, quoted, tmp
 
 
 @pytest.mark.parametrize("problem", [FileNotFoundError, backup._Unreadable])
-def test_a_validation_that_goes_between_two_tries_is_left_out(app, quoted, tmp_path, monkeypatch, problem):
+def test_validation_deleted_between_tries_is_left_out(app, quoted, tmp_path, monkeypatch, problem):
     id_, extract = quoted
     other = extract.parent.with_name("cd" * 16)
     other.mkdir()
@@ -92,7 +92,7 @@ def test_a_validation_that_goes_between_two_tries_is_left_out(app, quoted, tmp_p
     assert not any(other.name in name for name in there)
 
 
-def test_what_reports_quote_is_named_where_it_was_altered(app, quoted, tmp_path, monkeypatch, capsys):
+def test_altered_quoted_extract_is_reported(app, quoted, tmp_path, monkeypatch, capsys):
     _, extract = quoted
     extract.write_bytes(extract.read_bytes() + b" ")
     assert make(app, tmp_path / "kept").missing == (

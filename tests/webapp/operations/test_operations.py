@@ -1,4 +1,4 @@
-"""The page of operations, its figures in the metrics, and alerts that webhooks are told of."""
+"""The page of operations, its figures in the metrics, and alerts sent to webhooks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def hook(app, database):
         )  # hears nothing
 
 
-def test_the_page_says_how_it_stands(app, client, database, tmp_path, monkeypatch):
+def test_page_shows_the_state(app, client, database, tmp_path, monkeypatch):
     finished(app)
     with earlier(monkeypatch, hours=3):
         hand_in(app, b"waits")
@@ -69,7 +69,7 @@ def test_the_page_says_how_it_stands(app, client, database, tmp_path, monkeypatc
     assert 'reelproof_info{tables="' in figures and 'reelproof_alert{name="backup"} 0.0' in figures
 
 
-def test_only_administrators_see_it(tmp_path, sent):
+def test_only_administrators_see_operations(tmp_path, sent):
     app = with_login(tmp_path / "data", sent)
     account(app, "root", Role.ADMINISTRATOR)
     account(app, "ada", Role.EXAMINER)
@@ -79,7 +79,7 @@ def test_only_administrators_see_it(tmp_path, sent):
     app.extensions["database"].close()
 
 
-def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database, hook, monkeypatch):
+def test_alerts_are_sent_when_raised_and_resolved(app, client, database, hook, monkeypatch):
     hand_in(app, b"waits")
     assert look(app) == {}
     assert set_(client, queue=60, disk="", workers=1).status_code == 303
@@ -103,7 +103,7 @@ def test_alerts_are_told_once_and_again_when_they_are_over(app, client, database
         assert session.scalars(select(Milestone).where(Milestone.name.startswith("alert "))).all() == []
 
 
-def test_alerts_count_one_as_one():
+def test_alert_messages_use_the_singular():
     found = SimpleNamespace(waited=timedelta(seconds=70), workers=(), damaged=1)
     said = {kind.name: kind.passed for kind in alerts.KINDS}
     assert said["queue"](found, 1) == "The oldest job has been waiting for 1 minute."
@@ -113,7 +113,7 @@ def test_alerts_count_one_as_one():
 
 
 @pytest.mark.parametrize("act", ["retried", "resumed", "queued by its worker's end"])
-def test_a_job_waits_from_when_it_was_queued_last(app, client, database, monkeypatch, act):
+def test_waiting_time_starts_at_the_last_queueing(app, client, database, monkeypatch, act):
     set_(client, queue=60)
     with earlier(monkeypatch, days=21):
         analysis_id = hand_in(app).id
@@ -135,7 +135,7 @@ def test_a_job_waits_from_when_it_was_queued_last(app, client, database, monkeyp
     assert look(app) == {} and "just now" in client.get("/operations").text
 
 
-def test_what_else_is_watched(app, client, database, tmp_path):
+def test_other_alerts(app, client, database, tmp_path):
     row = finished(app)
     set_(client, disk=9_999_999, backup=1, custody=1, exhibits=0)
     assert set(look(app)) == {"disk", "backup", "custody"}
@@ -148,7 +148,7 @@ def test_what_else_is_watched(app, client, database, tmp_path):
     assert set(look(app)) == {"disk", "exhibits", "custody"}
 
 
-def test_a_clock_that_ran_ahead_silences_nothing(app, client, database, tmp_path, monkeypatch):
+def test_fast_clock_does_not_silence_alerts(app, client, database, tmp_path, monkeypatch):
     finished(app)
     set_(client, backup=1, custody=1)
     ahead = now() + timedelta(days=400)
@@ -165,7 +165,7 @@ def test_a_clock_that_ran_ahead_silences_nothing(app, client, database, tmp_path
     assert look(app) == {}
 
 
-def test_a_changed_log_is_noticed_by_the_app_itself(app, client, database, monkeypatch, capsys):
+def test_scheduled_check_notices_an_altered_log(app, client, database, monkeypatch, capsys):
     finished(app)
     data = app.extensions["settings"].data
     set_(client, custody=1)
@@ -189,5 +189,5 @@ def test_a_changed_log_is_noticed_by_the_app_itself(app, client, database, monke
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", "99999999999", "00000000099999999", "²"])
-def test_what_is_no_number_is_refused(client, value):
+def test_invalid_thresholds_are_rejected(client, value):
     assert set_(client, queue=value).status_code == 400

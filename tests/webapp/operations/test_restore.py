@@ -1,4 +1,4 @@
-"""Backups put back: everything as it was, whole or not at all, on either database."""
+"""Restored backups: everything as before, completely or not at all, on either database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rows(database) -> dict[str, list[tuple]]:
         }
 
 
-def test_everything_is_as_it_was(app, tmp_path, quick_reports, monkeypatch):
+def test_restore_reproduces_everything(app, tmp_path, quick_reports, monkeypatch):
     row = finished(app)
     hand_in(app, b"waits")
     client = app.test_client()
@@ -61,7 +61,7 @@ def test_everything_is_as_it_was(app, tmp_path, quick_reports, monkeypatch):
 
 
 @pytest.mark.parametrize("inside", ["exhibits", "exhibits/data"])
-def test_only_exhibits_are_put_back_read_only(app, tmp_path, inside):
+def test_only_exhibits_are_restored_read_only(app, tmp_path, inside):
     """Wherever the data folder lies: others of the group may not read its keys."""
     row = finished(app)
     make(app, tmp_path / "kept")
@@ -73,7 +73,7 @@ def test_only_exhibits_are_put_back_read_only(app, tmp_path, inside):
     assert settings.custody_key.stat().st_mode & 0o777 == 0o600
 
 
-def test_nobody_stays_signed_in_and_newer_ones_are_refused(app, tmp_path, monkeypatch):
+def test_restore_ends_sessions_and_rejects_newer_backups(app, tmp_path, monkeypatch):
     make(app, tmp_path / "kept")
     settings = put_back(tmp_path / "kept", tmp_path / "again")
     with open_database(settings) as database, database.begin() as session:
@@ -102,7 +102,7 @@ def next_case(database) -> int:
 
 
 @pytest.mark.parametrize("where", ["before", "behind"])
-def test_a_restore_that_is_killed_has_all_of_its_rows_or_none(app, tmp_path, monkeypatch, where):
+def test_killed_restore_has_all_rows_or_none(app, tmp_path, monkeypatch, where):
     """Nobody stays signed in by a restore that did not come to its end, and the log says that it was made."""
     with app.extensions["database"].begin() as session:
         user = User(
@@ -139,7 +139,7 @@ def test_a_restore_that_is_killed_has_all_of_its_rows_or_none(app, tmp_path, mon
             assert session.scalar(last) == "restore"
 
 
-def test_the_number_of_a_purged_case_is_not_given_again(app, tmp_path):
+def test_restore_does_not_reuse_numbers_of_purged_cases(app, tmp_path):
     database = app.extensions["database"]
     assert [next_case(database), next_case(database)] == [1, 2]
     with closing(storage_database.open_copy(tmp_path / "copy.sqlite3")) as copied:

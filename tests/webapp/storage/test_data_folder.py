@@ -1,4 +1,4 @@
-"""The data folder is for its user alone, one that others may enter included."""
+"""The data folder is private, even if it existed with other modes."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def readable(tmp_path) -> Path:
     return tmp_path
 
 
-def test_a_database_that_others_could_read_is_withheld_from_them(readable):
+def test_database_readable_by_others_is_made_private(readable):
     Folders.local(readable).create()
     assert len(modes(readable)) == 3 and set(modes(readable).values()) == {0o600}
     assert stat.S_IMODE(readable.stat().st_mode) == 0o755
 
 
-def test_where_that_is_not_permitted_it_is_said(readable, monkeypatch, caplog):
+def test_warning_if_the_mode_cannot_be_changed(readable, monkeypatch, caplog):
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -46,7 +46,7 @@ def test_where_that_is_not_permitted_it_is_said(readable, monkeypatch, caplog):
     assert set(modes(readable).values()) == {0o644}
 
 
-def test_commands_make_it_for_their_user_alone(tmp_path):
+def test_commands_create_a_private_data_folder(tmp_path):
     data = tmp_path / "data"
     data.mkdir(mode=0o755)
     command = [sys.executable, "-m", "webapp", "add-token", "--name", "ci", "--scope", "read"]
@@ -58,7 +58,7 @@ def test_commands_make_it_for_their_user_alone(tmp_path):
 
 
 @pytest.mark.parametrize("below", ["", "/deeper"])
-def test_a_file_in_its_place_is_told_by_the_setting(tmp_path, below):
+def test_file_in_place_of_the_folder_names_the_setting(tmp_path, below):
     (tmp_path / "file").touch()
     place = Path(f"{tmp_path}/file{below}")
     with pytest.raises(

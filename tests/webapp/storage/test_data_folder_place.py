@@ -1,4 +1,4 @@
-"""Where the data folder cannot be made, or nothing can be written to it."""
+"""Data folders that cannot be created or written."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders, lock_data_folder
 
 
-def test_a_place_that_takes_no_folders_is_refused_by_the_name_of_the_setting() -> None:
+def test_uncreatable_data_folder_names_the_setting() -> None:
     with pytest.raises(SettingError, match="^REELPROOF_DATA=/proc/nope cannot be the data folder"):
         Folders.of(read_settings({"REELPROOF_DATA": "/proc/nope"})).create()
 
 
-def test_a_read_only_file_system_is_refused_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_only_file_system_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(folder: Path, *_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
 
@@ -29,9 +27,7 @@ def test_a_read_only_file_system_is_refused_in_a_sentence(
         Folders.local(tmp_path / "data").create()
 
 
-def test_a_folder_that_takes_no_files_is_refused_before_an_upload_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unwritable_folder_is_rejected_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Folders.local(tmp_path).create()
     # What the kernel answers for a read-only mount and for folders of another user; root may write all.
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path).name != "incoming")
@@ -39,15 +35,13 @@ def test_a_folder_that_takes_no_files_is_refused_before_an_upload_fails(
         Folders.local(tmp_path).create()
 
 
-def test_a_lock_that_cannot_be_opened_names_the_setting(tmp_path: Path) -> None:
+def test_unopenable_lock_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     with pytest.raises(SettingError, match=f"^REELPROOF_DATA={tmp_path} cannot be .*lock cannot be opened"):
         lock_data_folder(tmp_path)
 
 
-def test_a_file_system_without_locks_is_refused_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_system_without_locks_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 

@@ -50,17 +50,17 @@ def database(tmp_path, not_quick):
     database.close()
 
 
-def test_the_newest_migration_is_the_one_named():
+def test_revision_is_the_newest_migration():
     assert ScriptDirectory(_MIGRATIONS).get_current_head() == REVISION
 
 
-def test_migrations_make_exactly_the_tables_of_the_code(database):
+def test_migrations_create_exactly_the_declared_tables(database):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_migrations_and_tables_agree_on_numbers_that_are_given_once(database, tmp_path):
+def test_migrations_and_tables_agree_on_autoincrement(database, tmp_path):
     made = Database(URL.create("sqlite", database=str(tmp_path / "made.sqlite3")), {})
     Base.metadata.create_all(made.engine)
 
@@ -73,7 +73,7 @@ def test_migrations_and_tables_agree_on_numbers_that_are_given_once(database, tm
     made.close()
 
 
-def test_cases_keep_what_refers_to_them_when_their_table_is_made_anew(tmp_path):
+def test_recreating_the_cases_table_keeps_references(tmp_path):
     database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
@@ -104,7 +104,7 @@ def test_cases_keep_what_refers_to_them_when_their_table_is_made_anew(tmp_path):
     database.close()
 
 
-def test_matches_count_as_copies_to_the_end_by_their_shares(tmp_path):
+def test_migration_sets_of_all_by_share(tmp_path):
     database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
@@ -128,7 +128,7 @@ def test_matches_count_as_copies_to_the_end_by_their_shares(tmp_path):
     database.close()
 
 
-def test_outcomes_of_comparisons_are_those_of_the_custody_log(app):
+def test_migration_takes_outcomes_from_the_custody_log(app):
     database = app.extensions["database"]
     pair = finished(app), finished(app, file="other.mp4")
     kept = {compared(app, *pair).id: "faces differ", queued(app, *pair).id: None}
@@ -142,7 +142,7 @@ def test_outcomes_of_comparisons_are_those_of_the_custody_log(app):
         assert dict(session.execute(select(ComparisonRow.id, ComparisonRow.outcome)).all()) == kept
 
 
-def test_what_was_kept_of_a_webhooks_secret_is_gone(tmp_path):
+def test_migration_removes_webhook_secrets(tmp_path):
     path = tmp_path / "old.sqlite3"
     database = Database(URL.create("sqlite", database=str(path)), {})
     config = Config()
@@ -166,7 +166,7 @@ def test_what_was_kept_of_a_webhooks_secret_is_gone(tmp_path):
     assert b"whsec_hidden" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
 
 
-def test_migrating_again_changes_nothing(database):
+def test_repeated_migration_changes_nothing(database):
     moment = datetime(2026, 11, 20, tzinfo=UTC)
     with database.begin() as session:
         session.add(Milestone(name="x", reached=moment))
@@ -193,7 +193,7 @@ Database(URL.create("sqlite", database=sys.argv[1]), {}).migrate()
     ("revision", "after"),
     [(None, "CREATE TABLE analyses"), ("0011", "ALTER TABLE users"), ("0015", "DROP TABLE cases")],
 )
-def test_a_migration_that_is_killed_is_done_at_the_next_start(tmp_path, revision, after):
+def test_killed_migration_completes_at_the_next_start(tmp_path, revision, after):
     path = tmp_path / "rows.sqlite3"
     database = Database(URL.create("sqlite", database=str(path)), {})
     if revision is not None:
@@ -226,7 +226,7 @@ Told(URL.create("sqlite", database=sys.argv[1]), {}).migrate()
 """
 
 
-def test_two_starts_at_once_make_the_tables_once(tmp_path):
+def test_concurrent_starts_create_tables_once(tmp_path):
     path = tmp_path / "rows.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=WAL")
@@ -241,7 +241,7 @@ def test_two_starts_at_once_make_the_tables_once(tmp_path):
         each.communicate()
 
 
-def test_tables_of_a_newer_version_are_left_alone(database):
+def test_newer_tables_are_not_touched(database):
     with database.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0099'"))
     words = f"made by a newer Reelproof \\(tables 0099; this one: {REVISION}\\).* backup that was made before"
@@ -250,7 +250,7 @@ def test_tables_of_a_newer_version_are_left_alone(database):
             refused()
 
 
-def test_rows_of_the_first_release_stay_as_they_were(tmp_path):
+def test_migrations_keep_rows_of_the_first_release(tmp_path):
     database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS)
@@ -280,7 +280,7 @@ def test_pragmas(database):
         assert connection.scalar(text("PRAGMA busy_timeout")) == 30000
 
 
-def test_held_connections_are_used_again_by_any_thread(database, tmp_path):
+def test_pooled_connections_are_shared_between_threads(database, tmp_path):
     """One open connection keeps SQLite's own files there; without hold() each session opens its own."""
     beside = tmp_path / "rows 100%? #1.sqlite3-wal"
     assert not beside.exists()
@@ -317,13 +317,13 @@ def snapshot_keeps_to_one_moment(database: Database) -> None:
         session.query(Milestone).delete()
 
 
-def test_a_snapshot_keeps_to_one_moment(database):
+def test_snapshot_is_consistent(database):
     snapshot_keeps_to_one_moment(database)
     with database.hold():
         snapshot_keeps_to_one_moment(database)
 
 
-def test_a_snapshot_of_postgresql_keeps_to_one_moment(postgresql):
+def test_postgresql_snapshot_is_consistent(postgresql):
     database = Database(make_url(postgresql.url), {})
     database.migrate()
     snapshot_keeps_to_one_moment(database)
@@ -334,14 +334,14 @@ def test_a_snapshot_of_postgresql_keeps_to_one_moment(postgresql):
     database.close()
 
 
-def test_foreign_keys_hold(database):
+def test_foreign_keys_are_enforced(database):
     with pytest.raises(IntegrityError), database.begin() as session:
         session.add(
             AnalysisRow(id="a", exhibit_id=99, file="x", state="queued", stage="", created=datetime.now(UTC))
         )
 
 
-def test_an_exhibit_is_known_by_its_hash(database):
+def test_exhibit_hash_is_unique(database):
     def exhibit():
         return Exhibit(sha256="0" * 64, name="x", bytes=1, path="p", created=datetime.now(UTC))
 
@@ -351,7 +351,7 @@ def test_an_exhibit_is_known_by_its_hash(database):
         session.add(exhibit())
 
 
-def test_moments_keep_their_instant_and_need_a_zone(database):
+def test_moments_keep_their_instant_and_require_a_time_zone(database):
     there = datetime(2026, 11, 20, 10, tzinfo=timezone(timedelta(hours=2)))
     with database.begin() as session:
         session.add(Milestone(name="y", reached=there))

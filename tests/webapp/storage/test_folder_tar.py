@@ -1,4 +1,4 @@
-"""Folders as tars: nothing is unpacked but plain files, inside the folder and no larger than the tar."""
+"""Folders as tars: only plain files inside the folder are unpacked, none larger than the tar."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def unpacked(tar: Path) -> dict[str, bytes]:
     return contents(to)
 
 
-def test_what_is_packed_is_unpacked(folder, tmp_path):
+def test_pack_and_unpack_round_trip(folder, tmp_path):
     pack_folder(folder, tmp_path / "tar")
     assert unpacked(tmp_path / "tar") == FILES
     with tarfile.open(tmp_path / "tar") as as_any:
         assert {each.name: as_any.extractfile(each).read() for each in as_any} == FILES
 
 
-def test_tars_of_earlier_versions_are_read(folder, tmp_path):
+def test_unpack_tars_of_earlier_versions(folder, tmp_path):
     """They said when each file was written, to the nanosecond, which takes a header more."""
     with tarfile.open(tmp_path / "tar", "w") as tar:
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
@@ -97,7 +97,7 @@ def stated_size(size: int) -> Callable[[Path], None]:
         stated_size(2**70),
     ],
 )
-def test_nothing_else_is(make, tmp_path):
+def test_other_tars_are_rejected(make, tmp_path):
     make(tmp_path / "tar")
     (tmp_path / "outside").write_bytes(b"kept")
     with pytest.raises(DamagedTar):
@@ -105,7 +105,7 @@ def test_nothing_else_is(make, tmp_path):
     assert (tmp_path / "outside").read_bytes() == b"kept"
 
 
-def test_long_links_lead_nowhere(tmp_path):
+def test_long_links_are_rejected(tmp_path):
     """CVE-2025-4517: beyond the longest path Python's own filter no longer sees where links lead."""
     long, steps, path = "d" * 247, "abcdefghijklmnop", ""
     members = []

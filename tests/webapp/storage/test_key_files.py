@@ -1,4 +1,4 @@
-"""Key files: made once and whole, readable by their owner alone, never overwritten."""
+"""Key files: created once and completely, private, never overwritten."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAKERS = {
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_made_once_by_whoever_comes_first(tmp_path, name):
+def test_key_is_created_once(tmp_path, name):
     with ThreadPoolExecutor(8) as threads:
         (key,) = set(threads.map(MAKERS[name], [tmp_path] * 16))
     assert len(key) == key_files.KEY_BYTES and [path.name for path in tmp_path.iterdir()] == [name]
@@ -36,7 +36,7 @@ def test_made_once_by_whoever_comes_first(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_key_that_appears_meanwhile_is_kept(tmp_path, name, monkeypatch):
+def test_key_created_concurrently_is_kept(tmp_path, name, monkeypatch):
     link = os.link
 
     def late(made: Path, place: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_key_that_appears_meanwhile_is_kept(tmp_path, name, monkeypatch):
 
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize("mode", [0o644, 0o620])
-def test_a_key_others_may_read_or_write_is_refused(tmp_path, name, mode):
+def test_key_accessible_to_others_is_rejected(tmp_path, name, mode):
     MAKERS[name](tmp_path)
     (tmp_path / name).chmod(mode)
     with pytest.raises(SettingError, match=f"chmod 600 .*{name}"):
@@ -59,7 +59,7 @@ def test_a_key_others_may_read_or_write_is_refused(tmp_path, name, mode):
 
 
 @pytest.mark.parametrize("name", ["secret.key", "webhooks.key"])
-def test_a_key_of_another_user_is_said_in_words(tmp_path, name, monkeypatch):
+def test_key_of_another_user_is_explained(tmp_path, name, monkeypatch):
     MAKERS[name](tmp_path)
 
     def refused(path: Path) -> bytes:
@@ -70,6 +70,6 @@ def test_a_key_of_another_user_is_said_in_words(tmp_path, name, monkeypatch):
         MAKERS[name](tmp_path)
 
 
-def test_a_custody_key_that_cannot_be_made_is_said_in_words(tmp_path):
+def test_failure_to_create_the_custody_key_is_explained(tmp_path):
     with pytest.raises(key_files.CustodyKeyError, match="REELPROOF_CUSTODY_KEY to another file"):
         key_files.create_key(tmp_path / "missing" / "custody.key")

@@ -70,7 +70,7 @@ def ids(old: Path) -> dict[str, str]:
         return dict(database.execute("SELECT file, id FROM analyses").fetchall())
 
 
-def test_people_sign_in_and_see_what_was_there(app, old):
+def test_users_sign_in_and_see_old_data(app, old):
     assert app.extensions["database"].revision() == REVISION
     ada = signed_in(app, "ada")
     library = ada.get("/analyses").text
@@ -84,7 +84,7 @@ def test_people_sign_in_and_see_what_was_there(app, old):
     assert "seams at the jaw" in ada.get(f"/api/v1/analyses/{ids(old)['interview.mp4']}/annotations").text
 
 
-def test_its_report_is_written_anew(app, old):
+def test_report_is_rendered_again(app, old):
     answer = signed_in(app, "ada").get(f"/analyses/{ids(old)['portrait.mp4']}/report.html")
     assert answer.status_code == 200 and "portrait.mp4" in answer.text
 
@@ -98,14 +98,14 @@ def test_the_live_recording_is_shown(app, old):
     assert ada.get(f"/live/{recording.name}/pictures/{state['picture']['number']}.jpg").status_code == 200
 
 
-def test_its_custody_log_is_whole(app, old, monkeypatch, capsys):
+def test_custody_log_is_intact(app, old, monkeypatch, capsys):
     assert signed_in(app, "ada").get(f"/analyses/{ids(old)['portrait.mp4']}/custody").status_code == 200
     monkeypatch.setenv("REELPROOF_DATA", str(old / "data"))
     assert cli.run(["verify-log"]) == 0
     assert "The chain is whole" in capsys.readouterr().out
 
 
-def test_it_is_backed_up_and_restored(app, old, tmp_path, sent, monkeypatch, capsys):
+def test_old_data_is_backed_up_and_restored(app, old, tmp_path, sent, monkeypatch, capsys):
     manifest = backup.make_backup(app.extensions["database"], app.extensions["settings"], tmp_path / "kept")
     assert manifest.missing == () and manifest.revision == REVISION
     restore.restore(read_settings({"REELPROOF_DATA": tmp_path / "again"}), tmp_path / "kept")
@@ -122,17 +122,17 @@ def test_it_is_backed_up_and_restored(app, old, tmp_path, sent, monkeypatch, cap
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
-def test_the_exhibit_that_waited_is_still_in_the_queue(app, old):
+def test_waiting_exhibit_is_still_queued(app, old):
     with sqlite3.connect(old / "data" / "reelproof.sqlite3") as database:
         states = dict(database.execute("SELECT file, state FROM analyses").fetchall())
     assert states == {"portrait.mp4": "done", "interview.mp4": "done", "waits.mp4": "queued"}
 
 
-def test_a_result_fits_its_manifest(old):
+def test_result_matches_its_manifest(old):
     assert verify(Folders.local(old / "data").result(ids(old)["portrait.mp4"])).results.problems == []
 
 
-def test_a_bundle_fits_its_manifest(old):
+def test_bundle_matches_its_manifest(old):
     """All but its report, for which ``made.finished`` puts a stand-in: it would be most of the file."""
     problems = verify(old / "bundle.zip").results.problems
     assert {problem.file for problem in problems} <= {"report.html", "report.pdf"}

@@ -1,4 +1,4 @@
-"""The model that exhibits of a validation were analysed by."""
+"""The model used for the exhibits of a validation."""
 
 from __future__ import annotations
 

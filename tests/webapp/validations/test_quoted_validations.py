@@ -1,4 +1,4 @@
-"""What reports quote is what the custody log holds: forged choices, writes that fail, crashes in between."""
+"""The quoted validation is the logged one: forged choices, failed writes, crashes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def killed(*_arguments: object) -> None:
     raise Killed
 
 
-def test_a_changed_model_or_file_is_noticed(validated, app, monkeypatch):
+def test_changed_model_or_file_is_noticed(validated, app, monkeypatch):
     rows, address = validated
     client = app.test_client()
     client.post(f"{address}/quote", data={"quoted": "yes"})
@@ -78,7 +78,7 @@ def test_a_changed_model_or_file_is_noticed(validated, app, monkeypatch):
     assert answer.status_code == 500 and "not the one that was chosen" in answer.text
 
 
-def test_a_choice_that_nobody_made_is_refused(validated, app, monkeypatch, quick_reports, capsys):
+def test_unlogged_choice_is_rejected(validated, app, monkeypatch, quick_reports, capsys):
     """A validation that was put in, and a choice of it in the database: the log has none of either."""
     rows, address = validated
     client, database, other = app.test_client(), app.extensions["database"], "ab" * 16
@@ -118,7 +118,7 @@ def test_a_choice_that_nobody_made_is_refused(validated, app, monkeypatch, quick
     assert client.get(report).status_code == 200 and cli.run(["verify-log"]) == 0
 
 
-def test_thresholds_whose_rows_cannot_be_written_change_nothing(validated, app, monkeypatch, quick_reports):
+def test_failed_transaction_does_not_change_thresholds(validated, app, monkeypatch, quick_reports):
     """Reports quote the validation as before, and thresholds can be set again."""
     rows, address = validated
     client, engine = app.test_client(), app.extensions["database"].engine
@@ -146,7 +146,7 @@ def test_thresholds_whose_rows_cannot_be_written_change_nothing(validated, app, 
 
 
 @pytest.mark.parametrize("quoted", [True, False])
-def test_a_crash_while_thresholds_are_put_in_place(validated, app, monkeypatch, quick_reports, quoted):
+def test_crash_while_thresholds_are_written(validated, app, monkeypatch, quick_reports, quoted):
     """Reports quote what the rows say, and the next start puts it in place."""
     rows, address = validated
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
@@ -170,7 +170,7 @@ def test_a_crash_while_thresholds_are_put_in_place(validated, app, monkeypatch, 
     assert client.get(report).status_code == 200 and own_threshold(app)
 
 
-def test_a_crash_while_a_validation_is_removed(app, shipped, monkeypatch, capsys):
+def test_crash_while_a_validation_is_removed(app, shipped, monkeypatch, capsys):
     """It is not quoted any more, the check names it, and the next start removes it."""
     address = make(app, fill(app, shipped, 1)[0])
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
@@ -186,7 +186,7 @@ def test_a_crash_while_a_validation_is_removed(app, shipped, monkeypatch, capsys
     assert list(folders.validations.iterdir()) == [] and cli.run(["verify-log"]) == 0
 
 
-def test_a_crash_while_a_validation_is_made(app, shipped, monkeypatch, capsys):
+def test_crash_while_a_validation_is_created(app, shipped, monkeypatch, capsys):
     """Of one that the log does not hold nothing is there; what was put in is not quoted."""
     case_id = fill(app, shipped, 1)[0]
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)

@@ -1,4 +1,4 @@
-"""Validations in the browser: a labelled case, its figures, own thresholds, and reports that quote it."""
+"""Pages of validations: a labelled case, figures, own thresholds, and reports that quote it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 
 
-def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, tmp_path):
+def test_create_and_quote_a_validation(app, shipped, tmp_path):
     case_id, rows = fill(app, shipped)
     client = app.test_client()
     page = client.get(f"/validations/new?case={case_id}").text
@@ -65,7 +65,7 @@ def test_a_labelled_case_becomes_a_validation_that_reports_quote(app, shipped, t
     assert not list(Folders.local(app.extensions["settings"].data).validations.iterdir())
 
 
-def test_exhibits_of_the_same_name_are_independent_files(app, shipped):
+def test_exhibits_with_the_same_name_are_independent(app, shipped):
     """Unless they are said to be of one group: clips named by a camera say nothing of each other."""
     case_id, _ = fill(app, shipped, 0)
     rows = []
@@ -85,7 +85,7 @@ def test_exhibits_of_the_same_name_are_independent_files(app, shipped):
     assert "group" not in found.labelled
 
 
-def test_cases_are_listed_with_the_exhibits_that_can_be_labelled(app, shipped):
+def test_cases_are_listed_with_their_labelable_exhibits(app, shipped):
     """Not with every analysis: some exhibits have two, and some analyses were cancelled."""
     _, rows = fill(app, shipped, 2)
     with app.extensions["database"].begin() as session:
@@ -94,7 +94,7 @@ def test_cases_are_listed_with_the_exhibits_that_can_be_labelled(app, shipped):
     assert "Reference material (2)" in app.test_client().get("/validations").text
 
 
-def test_versions_are_those_that_made_the_analyses(app, shipped):
+def test_versions_come_from_the_analyses(app, shipped):
     """Not those of the pages, which may be newer; with several none is named."""
     case_id, rows = fill(app, shipped, 2)
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
@@ -112,7 +112,7 @@ def test_versions_are_those_that_made_the_analyses(app, shipped):
     assert found.remarks[0].startswith("The analyses were made by 2 versions of the program")
 
 
-def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
+def test_invalid_labels_are_explained_and_kept(app, shipped):
     case_id, _ = fill(app, shipped, 1)
     table = "file,label\nreal-0.mp4,real\nno.mp4,manipulated\n"
     form = {"case": str(case_id), "title": "Reference", "table": table}
@@ -125,7 +125,7 @@ def test_what_is_wrong_with_labels_is_told_and_the_table_kept(app, shipped):
     assert "one label only" in answer.text
 
 
-def test_an_exhibit_that_could_not_be_analysed_is_not_left_out(app, shipped):
+def test_failed_exhibit_is_not_left_out(app, shipped):
     case_id, rows = fill(app, shipped)
     again, broken = hand_in(app, b"again"), hand_in(app, b"broken")
     with app.extensions["database"].begin() as session:
@@ -155,7 +155,7 @@ def test_an_exhibit_that_could_not_be_analysed_is_not_left_out(app, shipped):
     assert answer.status_code == 400 and "Correct the labels" in answer.text
 
 
-def test_a_configured_key_signs(tmp_path, sent, shipped):
+def test_configured_key_signs_validations(tmp_path, sent, shipped):
     key, password, _ = make_key(tmp_path)
     settings = {"REELPROOF_SIGNING_KEY": key, "REELPROOF_SIGNING_PASSWORD_FILE": password}
     app = create_app({"TESTING": True, "REELPROOF_DATA": tmp_path / "d", "SEND": sent.append} | settings)
@@ -170,7 +170,7 @@ def test_a_configured_key_signs(tmp_path, sent, shipped):
     assert verify(report, [read_key(key, password).certificate]).results.problems == []
 
 
-def test_only_administrators_see_them(tmp_path, sent):
+def test_only_administrators_see_validations(tmp_path, sent):
     app = with_login(tmp_path / "data", sent)
     for name, role in (("ada", Role.ADMINISTRATOR), ("eve", Role.EXAMINER)):
         account(app, name, role)
@@ -179,7 +179,7 @@ def test_only_administrators_see_them(tmp_path, sent):
     app.extensions["database"].close()
 
 
-def test_a_field_that_is_no_number_is_named_in_the_readers_language(client):
+def test_invalid_number_is_named_in_the_users_language(client):
     for by, english, german in (("rate", "The rate", "Rate"), ("cost", "The cost", "Kosten")):
         for code, words in (("en", f"{english} is not a number."), ("de", f"{german}: Das ist keine Zahl.")):
             form, headers = {"by": by, by: "much"}, {"Accept-Language": code, "Accept": "application/json"}
@@ -187,7 +187,7 @@ def test_a_field_that_is_no_number_is_named_in_the_readers_language(client):
             assert answer.status_code == 400 and words in answer.json["error"]
 
 
-def test_forms_that_are_refused_come_again_with_what_was_typed(app, shipped):
+def test_rejected_forms_keep_entered_values(app, shipped):
     case_id, _ = fill(app, shipped)
     address, client = make(app, case_id), app.test_client()
     form = {"by": "cost", "cost": "much", "share": "12"}

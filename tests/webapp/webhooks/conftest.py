@@ -1,4 +1,4 @@
-"""A server that notes the messages it gets, and an app that may send to it."""
+"""A server that records messages, and an app that may send to it."""
 
 from __future__ import annotations
 

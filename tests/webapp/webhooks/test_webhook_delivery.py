@@ -1,4 +1,4 @@
-"""Messages are signed, tried again later and given up in the end."""
+"""Messages are signed, retried later, and given up after the last attempt."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def genuine():
     return names["genuine"]
 
 
-def test_a_message_is_signed_and_says_nothing_of_the_file(lab, receiver):
+def test_message_is_signed_and_reveals_nothing_about_the_file(lab, receiver):
     made = hook(lab, f"{receiver.address}/hooks/a?b=c")
     row = finished(lab, file="secret name.mp4")
     assert trip(lab) == 1 and trip(lab) == 0
@@ -53,7 +53,7 @@ def test_a_message_is_signed_and_says_nothing_of_the_file(lab, receiver):
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
-def test_another_answer_is_tried_again_later_and_no_redirect_followed(lab, receiver, status):
+def test_failure_is_retried_and_redirects_are_not_followed(lab, receiver, status):
     receiver.answers[:] = [status]
     hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
@@ -72,7 +72,7 @@ def test_another_answer_is_tried_again_later_and_no_redirect_followed(lab, recei
         assert row.delivered is not None and row.problem is None and row.due is None
 
 
-def test_it_is_given_up_in_the_end(lab, receiver):
+def test_message_is_given_up_after_the_last_attempt(lab, receiver):
     receiver.answers[:] = [500] * 20
     hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
@@ -84,7 +84,7 @@ def test_it_is_given_up_in_the_end(lab, receiver):
     assert row.due is None and row.attempts == len(delivery.BACK_OFF) + 1 and trip(lab) == 0
 
 
-def test_a_receiver_that_hangs_lets_no_other_wait(lab, receiver, monkeypatch):
+def test_hanging_receiver_does_not_delay_others(lab, receiver, monkeypatch):
     hangs, well = (f"{receiver.address}/hooks/{name}" for name in ("hangs", "well"))
     hook(lab, hangs)
     hook(lab, well)

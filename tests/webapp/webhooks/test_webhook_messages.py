@@ -1,4 +1,4 @@
-"""What webhooks are told of, and what a message says."""
+"""Which events webhooks receive, and the content of the messages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def as_described(lab, receiver):
     return check
 
 
-def test_messages_are_as_openapi_describes_them(lab, receiver, as_described):
+def test_messages_match_the_openapi_schema(lab, receiver, as_described):
     hook(lab, f"{receiver.address}/hooks/all", events=list(messages.EVENTS))
     database = lab.extensions["database"]
     exhibit, reference = finished(lab), finished(lab, file="two.mp4")
@@ -68,7 +68,7 @@ def test_messages_about_alerts_are_listed(lab):
 
 
 @pytest.mark.parametrize(("before", "told"), [({"hours": 3}, 1), ({"days": 20}, 1), ({"days": 31}, 0)])
-def test_what_ended_while_no_sender_ran_is_told_once(lab, receiver, before, told):
+def test_jobs_that_ended_without_a_sender_are_reported_once(lab, receiver, before, told):
     row, database = finished(lab), lab.extensions["database"]
     made = hook(lab, f"{receiver.address}/hooks/analyses")
     with database.begin() as session:
@@ -80,7 +80,7 @@ def test_what_ended_while_no_sender_ran_is_told_once(lab, receiver, before, told
         told = 0
 
 
-def test_much_that_is_untold_is_queued_a_part_at_a_time(lab, receiver, monkeypatch):
+def test_large_backlog_is_queued_in_batches(lab, receiver, monkeypatch):
     monkeypatch.setattr(messages, "MAX_QUEUED", 2)
     hook(lab, f"{receiver.address}/hooks/failed", events=["analysis.failed"])
     hook(lab, f"{receiver.address}/hooks/all")
@@ -95,14 +95,14 @@ def test_much_that_is_untold_is_queued_a_part_at_a_time(lab, receiver, monkeypat
     assert {json.loads(body)["analysis"] for _, _, body in receiver.got} == {row.id for row in rows}
 
 
-def test_where_there_is_no_webhook_nobody_waits_for_the_sender(lab, monkeypatch):
+def test_sender_without_webhooks_takes_no_lock(lab, monkeypatch):
     finished(lab)
     database = lab.extensions["database"]
     monkeypatch.setattr(database, "alone", lambda: pytest.fail("the database was locked"))
     assert trip(lab) == 0
 
 
-def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
+def test_ended_comparison_is_sent_to_subscribers(lab, receiver):
     exhibit, reference = finished(lab, file="secret one.mp4"), finished(lab, file="two.mp4")
     hook(lab, f"{receiver.address}/hooks/analyses")
     hook(lab, f"{receiver.address}/hooks/both", events=["comparison.done", "comparison.cancelled"])
@@ -122,7 +122,7 @@ def test_a_comparison_that_ended_is_told_to_who_asked_for_it(lab, receiver):
     assert told["comparison.cancelled"]["related"] is told["comparison.cancelled"]["outcome"] is None
 
 
-def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
+def test_only_subscribed_events_are_sent(lab, receiver):
     hook(lab, f"{receiver.address}/hooks/all")
     hook(lab, f"{receiver.address}/hooks/failed", events=["analysis.failed"])
     database = lab.extensions["database"]
@@ -152,7 +152,7 @@ def test_each_way_to_end_is_told_and_only_what_was_asked_for(lab, receiver):
     )
 
 
-def test_what_happened_before_there_was_a_webhook_is_not_told(lab, receiver):
+def test_earlier_events_are_not_sent(lab, receiver):
     finished(lab)
     hook(lab, f"{receiver.address}/hooks/a")
     assert trip(lab) == 0
@@ -171,7 +171,7 @@ def under_review(lab, row: AnalysisRow) -> None:
         session.get_one(AnalysisRow, row.id).case_id = 1
 
 
-def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiver, as_described):
+def test_blinded_finding_is_withheld(lab, receiver, as_described):
     hook(lab, f"{receiver.address}/hooks/lab")
     under_review(lab, finished(lab))
     trip(lab)
@@ -180,7 +180,7 @@ def test_a_finding_that_a_second_reviewer_is_not_to_know_is_withheld(lab, receiv
     as_described()
 
 
-def test_nor_is_what_a_comparison_with_it_found(lab, receiver, as_described):
+def test_blinded_comparison_is_withheld(lab, receiver, as_described):
     hook(lab, f"{receiver.address}/hooks/lab", events=["comparison.done"])
     row, other = finished(lab), finished(lab, file="other.mp4")
     under_review(lab, row)

@@ -1,4 +1,4 @@
-"""Which webhooks there are: nothing leaves without an allowance, or for one that was deleted."""
+"""Registering webhooks: nothing is sent without an allowed address, or to a deleted webhook."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webapp.webhooks import delivery
 from webapp.webhooks.delivery import webhook_secret
 
 
-def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch):
+def test_nothing_is_sent_without_an_allowed_address(app, client, monkeypatch):
     answer = client.post(f"{API}/webhooks", json={"url": "https://lab.example/in"})
     assert answer.status_code == 403 and "REELPROOF_WEBHOOKS" in answer.json["remedy"]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: pytest.fail("a name was looked up"))
@@ -24,7 +24,7 @@ def test_without_an_allowance_nothing_is_sent_anywhere(app, client, monkeypatch)
     assert trip(app) == 0
 
 
-def test_the_secret_is_not_in_the_database(lab, receiver):
+def test_secret_is_not_in_the_database(lab, receiver):
     made = hook(lab, f"{receiver.address}/hooks/a")
     data = lab.extensions["settings"].data
     again = {"json": {"url": f"{receiver.address}/hooks/b"}, "headers": {"Idempotency-Key": "k"}}
@@ -37,7 +37,7 @@ def test_the_secret_is_not_in_the_database(lab, receiver):
     assert webhook_secret(data, made["id"]) == made["secret"]
 
 
-def test_a_deleted_webhook_is_told_nothing(lab, receiver):
+def test_deleted_webhook_receives_nothing(lab, receiver):
     made = hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
     assert lab.test_client().delete(f"{API}/webhooks/{made['id']}").status_code == 204
@@ -53,7 +53,7 @@ def test_an_unknown_event_is_one_problem(lab):
     assert wrong["where"] == "body.events"
 
 
-def test_making_and_removing_are_in_the_custody_log_without_what_may_be_secret(lab, receiver):
+def test_changes_are_recorded_without_secrets(lab, receiver):
     client, database = lab.test_client(), lab.extensions["database"]
     url = f"{receiver.address}/hooks/hidden-path?token=hidden-query"
     asked = {"json": {"url": url, "events": ["analysis.done"]}, "headers": {"Idempotency-Key": "k"}}
@@ -80,7 +80,7 @@ def test_making_and_removing_are_in_the_custody_log_without_what_may_be_secret(l
     assert acts == [{"what": "webhook made", **of}, {"what": "webhook removed", **of}]
 
 
-def test_an_allowance_taken_back_stops_messages(lab, receiver):
+def test_withdrawn_allowance_stops_messages(lab, receiver):
     hook(lab, f"{receiver.address}/hooks/a")
     finished(lab)
     settings = lab.extensions["settings"].model_copy(update={"webhooks": ()})

@@ -1,4 +1,4 @@
-"""The request of a webhook: which address it goes to, and when it is broken off."""
+"""The request of a webhook: the address it uses, and its timeouts."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def answering(monkeypatch, *addresses: str) -> None:
         "100.64.0.1",
     ],
 )
-def test_a_name_that_leads_into_a_private_network_is_refused(monkeypatch, address):
+def test_private_addresses_are_rejected(monkeypatch, address):
     answering(monkeypatch, address)
     allowed = url_allowlist.parse_url("https://lab.example/in")
     with pytest.raises(delivery.NotSent, match="private network"):
         delivery.resolve_checked(url_allowlist.parse_url("https://lab.example/in"), allowed)
 
 
-def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatch):
+def test_listed_private_and_public_addresses_are_accepted(monkeypatch):
     listed = url_allowlist.parse_url("http://10.1.2.3/in")
     answering(monkeypatch, "10.1.2.3")
     assert delivery.resolve_checked(listed, listed) == "10.1.2.3"
@@ -62,7 +62,7 @@ def test_a_private_address_listed_itself_is_fine_and_a_public_one_too(monkeypatc
     assert delivery.resolve_checked(named, named) == "2606:2800:21f::1"
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(lab, receiver, monkeypatch):
+def test_connection_uses_the_checked_address(lab, receiver, monkeypatch):
     """A second look at the name server, with another answer, would find nothing to answer it."""
     named = url_allowlist.parse_url(f"http://lab.example:{receiver.server_address[1]}/in")
     monkeypatch.setattr(delivery, "_public", lambda _address: True)
@@ -85,7 +85,7 @@ def connect_without_names(address, timeout):
     return connection
 
 
-def test_nobody_there(lab, receiver):
+def test_unreachable_receiver(lab, receiver):
     place = f"http://127.0.0.1:{receiver.server_address[1]}/hooks/a"
     receiver.shutdown()
     receiver.server_close()
@@ -94,7 +94,7 @@ def test_nobody_there(lab, receiver):
     receiver.shutdown = lambda: None  # the fixture's end finds it closed
 
 
-def test_a_receiver_that_says_nothing_is_cut_off(monkeypatch):
+def test_silent_receiver_times_out(monkeypatch):
     monkeypatch.setattr(delivery, "STEP", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes what is sent, and does not answer
         place = f"http://127.0.0.1:{server.getsockname()[1]}/in"
@@ -102,7 +102,7 @@ def test_a_receiver_that_says_nothing_is_cut_off(monkeypatch):
             delivery.send(place, url_allowlist.parse_url(place), b"{}", {})
 
 
-def test_both_descriptions_say_how_long_is_waited():
+def test_timeouts_are_documented():
     document = re.search(
         r"within (\d+) seconds, or after (\d+) seconds", (ROOT / "docs" / "api.md").read_text()
     )
@@ -113,7 +113,7 @@ def test_both_descriptions_say_how_long_is_waited():
         assert [float(each) for each in found.groups()] == [delivery.DEADLINE, delivery.STEP]
 
 
-def test_a_receiver_that_drips_is_cut_off(monkeypatch):
+def test_dripping_receiver_times_out(monkeypatch):
     server = socket.create_server(("127.0.0.1", 0))
 
     def drip() -> None:
@@ -140,7 +140,7 @@ def test_a_receiver_that_drips_is_cut_off(monkeypatch):
 @pytest.mark.parametrize(
     "head", [b"Content-Length: 64000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"]
 )
-def test_what_a_receiver_says_after_its_status_is_not_read(head):
+def test_response_body_is_not_read(head):
     """In chunks of -1 bytes, everything would be read at once."""
     taken: list[int] = []
 

@@ -1,4 +1,4 @@
-"""A case exported whole."""
+"""Exporting a case."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 
 @pytest.mark.parametrize("spoken", ["en", "de"])
-def test_a_case_is_exported_in_the_language_of_its_page_or_in_one_that_is_named(ada, case, spoken):
+def test_export_links_name_their_language(ada, case, spoken):
     page = ada.get(case, headers={"Accept-Language": spoken}).text
     asked = "" if spoken == "en" else f"?language={spoken}"
     offered = re.findall(rf'href="({case}/case.zip[^"]*)"', page)
@@ -31,7 +31,7 @@ def test_a_case_is_exported_in_the_language_of_its_page_or_in_one_that_is_named(
     assert offered == [f"{case}/case.zip{asked}", *others]
 
 
-def test_exported_whole(app, ada, case, tmp_path):
+def test_export_contains_everything(app, ada, case, tmp_path):
     answer = ada.get(f"{case}/case.zip")
     assert answer.status_code == 200
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
@@ -57,7 +57,7 @@ def test_exported_whole(app, ada, case, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "title"), [("", "Reelproof review bundle"), ("?language=de", "Reelproof-Prüfpaket")]
 )
-def test_exported_in_a_language(app, ada, case, asked, title):
+def test_export_in_another_language(app, ada, case, asked, title):
     assert f"{case.partition('localhost')[2]}/case.zip?language=de" in ada.get(case).text
     with zipfile.ZipFile(io.BytesIO(ada.get(f"{case}/case.zip{asked}").data)) as archive:
         bundles = [
@@ -68,7 +68,7 @@ def test_exported_in_a_language(app, ada, case, asked, title):
             assert bundle.read("README.txt").decode().startswith(f"{title}\n")
 
 
-def test_an_export_that_breaks_off_is_no_zip_and_in_the_log(app, ada, case, tmp_path):
+def test_interrupted_export_is_no_zip_and_is_recorded(app, ada, case, tmp_path):
     answer = ada.get(f"{case}/case.zip", buffered=False)
     pieces = iter(answer.response)
     got = next(pieces) + next(pieces)
@@ -87,7 +87,7 @@ def test_an_export_that_breaks_off_is_no_zip_and_in_the_log(app, ada, case, tmp_
     assert ada.get(f"{case}/case.zip").status_code == 200
 
 
-def test_a_person_who_reads_slowly_leaves_places_to_others(app, ada, root, case):
+def test_slow_reader_does_not_block_other_exports(app, ada, root, case):
     with app.extensions["database"].begin() as session:
         her = session.scalars(select(User.id).where(User.name == "ada")).one()
     with export._EXPORTS.place(her):
@@ -102,7 +102,7 @@ def test_a_person_who_reads_slowly_leaves_places_to_others(app, ada, root, case)
     assert export._EXPORTS.taken() == 0
 
 
-def test_an_export_does_not_break_off_because_others_wait_for_reports(app, ada, case):
+def test_export_continues_while_reports_are_queued(app, ada, case):
     with ExitStack() as waiting:
         for number in range(8):
             waiting.enter_context(report_downloads._LINE.place(1000 + number))
@@ -111,7 +111,7 @@ def test_an_export_does_not_break_off_because_others_wait_for_reports(app, ada, 
             assert archive.testzip() is None
 
 
-def test_a_case_whose_exhibit_is_gone_is_said_before_anything_is_sent(app, ada, case):
+def test_missing_exhibit_fails_before_streaming(app, ada, case):
     with app.extensions["database"].begin() as session:
         path = session.scalars(select(Exhibit)).first().path
     (app.extensions["settings"].data / path).unlink()

@@ -1,4 +1,4 @@
-"""A case purged: what goes, what stays, and what remains of it."""
+"""Purging a case: what is deleted, what stays, and what the log keeps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
 
-def test_purged_with_what_remains_in_the_log(app, ada, root, case, monkeypatch, capsys):
+def test_purge_leaves_entries_in_the_log(app, ada, root, case, monkeypatch, capsys):
     number = int(case.rpartition("/")[2])
     outside = finished(app, file="outside.mp4")
     with app.extensions["database"].begin() as session:
@@ -44,7 +44,7 @@ def test_purged_with_what_remains_in_the_log(app, ada, root, case, monkeypatch, 
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
-def test_a_purge_counts_each_exhibit_that_no_other_case_uses_once(app, ada, root, case):
+def test_purge_counts_unshared_exhibits_once(app, ada, root, case):
     shared, own = (row(app.extensions["database"], each) for each in ids(app))
     for exhibit, number in (
         (shared.exhibit, another(app, "K-18/26", closed=False)),
@@ -61,14 +61,14 @@ def test_a_purge_counts_each_exhibit_that_no_other_case_uses_once(app, ada, root
         assert session.scalars(select(Exhibit.id)).all() == [shared.exhibit_id]
 
 
-def test_nothing_of_a_closed_case_is_purged_while_something_in_it_is_unfinished(app, ada, root, case):
+def test_case_with_unfinished_jobs_is_not_purged(app, ada, root, case):
     ada.post(f"{case}/close")
     put(app, hand_in(app, b"waits").id, int(case.rpartition("/")[2]))
     assert root.post(f"{case}/purge").status_code == 409
     assert entries(app, "purge") == entries(app, "deletion") == [] and len(ids(app)) == 3
 
 
-def test_a_purge_leaves_members_and_reviewers_of_other_cases(app, ada, root, case):
+def test_purge_keeps_members_and_reviewers_of_other_cases(app, ada, root, case):
     other = another(app, "K-18/26", closed=False)
     with app.extensions["database"].begin() as session:
         one, two = session.scalars(select(User).limit(2))
@@ -83,7 +83,7 @@ def test_a_purge_leaves_members_and_reviewers_of_other_cases(app, ada, root, cas
 
 
 @pytest.mark.parametrize("as_reference", [False, True])
-def test_a_comparison_of_another_closed_case_is_not_purged(app, ada, root, case, as_reference):
+def test_comparison_of_another_closed_case_blocks_a_purge(app, ada, root, case, as_reference):
     other = finished(app, file="outside.mp4")
     kept = another(app, "K-18/26", closed=True)
     put(app, other.id, kept)
@@ -101,7 +101,7 @@ def test_a_comparison_of_another_closed_case_is_not_purged(app, ada, root, case,
     assert ids(app) == [other.id] and comparison_rows(app) == []
 
 
-def test_purged_with_its_comparisons(app, ada, root, case):
+def test_purge_deletes_comparisons(app, ada, root, case):
     with app.extensions["database"].begin() as session:
         pair = [session.get_one(AnalysisRow, each) for each in ids(app)]
     compared(app, *pair)
@@ -111,7 +111,7 @@ def test_purged_with_its_comparisons(app, ada, root, case):
     assert comparison_rows(app) == []
 
 
-def test_opening_a_case_again_stops_its_purge(app, ada, root, case, monkeypatch, capsys):
+def test_reopening_a_case_stops_its_purge(app, ada, root, case, monkeypatch, capsys):
     number, other = int(case.rpartition("/")[2]), another(app, "K-18/26", closed=False)
     for name in ("c.mp4", "d.mp4"):
         put(app, finished(app, file=name).id, number)
@@ -137,7 +137,7 @@ def test_opening_a_case_again_stops_its_purge(app, ada, root, case, monkeypatch,
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
-def test_what_left_a_case_that_is_closed_again_is_not_purged(app, ada, root, case):
+def test_analysis_removed_meanwhile_is_not_purged(app, ada, root, case):
     number, moved = int(case.rpartition("/")[2]), ids(app)[0]
     put(app, moved, another(app, "K-18/26", closed=False))
     ada.post(f"{case}/close")
@@ -147,7 +147,7 @@ def test_what_left_a_case_that_is_closed_again_is_not_purged(app, ada, root, cas
     assert moved in ids(app)
 
 
-def test_a_case_opened_after_its_last_analysis_went_is_kept(app, ada, root, case, monkeypatch):
+def test_case_reopened_before_its_deletion_is_kept(app, ada, root, case, monkeypatch):
     ada.post(f"{case}/close")
     delete = deletion.delete_analysis
 
@@ -174,7 +174,7 @@ def test_purging_needs_the_password_again(app, root, case):
     root.post("/confirm", data={"password": PASSWORD})
 
 
-def test_a_case_with_reviewers_is_purged_and_its_number_not_given_again(tmp_path, sent, monkeypatch, capsys):
+def test_number_of_a_purged_case_is_not_reused(tmp_path, sent, monkeypatch, capsys):
     made = review(tmp_path / "data", sent)
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "data"))
 

@@ -1,4 +1,4 @@
-"""A case that is closed: when it can be, and that nothing in it is changed or offered to be."""
+"""Closed cases: when a case can be closed, and that nothing in it can be changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from webapp.storage.tables import AnalysisRow, ComparisonRow, User
 pytestmark = pytest.mark.usefixtures("quick_reports")
 
 
-def test_nothing_in_a_closed_case_is_changed(app, ada, root, case):
+def test_closed_case_rejects_changes(app, ada, root, case):
     analysis, other = ids(app)
     stopped, reference = hand_in(app, b"stopped"), finished(app, file="original.mp4")
     states.cancel(app.extensions["database"], stopped.id)
@@ -63,7 +63,7 @@ def changes_offered(page: str, analysis: str) -> set[str]:
     return {each for each in _CHANGES if re.search(f'(action|href)="/analyses/{analysis}{each}["?]', page)}
 
 
-def test_an_analysis_in_a_closed_case_says_so_and_offers_nothing_that_is_refused(app, ada, root, case):
+def test_analysis_in_closed_case_offers_no_changes(app, ada, root, case):
     analysis, stopped = ids(app)[0], hand_in(app, b"stopped")
     states.cancel(app.extensions["database"], stopped.id)
     put(app, stopped.id, int(case.rpartition("/")[2]))
@@ -95,7 +95,7 @@ def test_an_analysis_in_a_closed_case_says_so_and_offers_nothing_that_is_refused
         assert f'<a class="button primary" href="{address}?a=b">Back</a>' in refused.text
 
 
-def test_who_handed_a_file_in_is_not_told_the_name_of_a_case_they_may_not_see(app, ada, case):
+def test_hidden_case_name_is_not_revealed_to_the_uploader(app, ada, case):
     account(app, "dora", Role.EXAMINER)
     dora = signed_in(app, "dora")
     with app.extensions["database"].begin() as session:
@@ -109,7 +109,7 @@ def test_who_handed_a_file_in_is_not_told_the_name_of_a_case_they_may_not_see(ap
     assert changes_offered(page + dora.get("/analyses").text, ids(app)[0]) == set()
 
 
-def test_a_refusal_leads_back_only_to_a_page_of_this_app(app, ada, case):
+def test_error_page_links_back_only_within_the_app(app, ada, case):
     assert ada.post(f"{case}/close").status_code == 303
     for before in (
         "http://elsewhere.example/",
@@ -121,7 +121,7 @@ def test_a_refusal_leads_back_only_to_a_page_of_this_app(app, ada, case):
         assert (">Back</a>" in refused.text) == before.endswith(case)
 
 
-def test_a_case_with_unfinished_analyses_is_not_closed(app, ada, case):
+def test_case_with_unfinished_analyses_cannot_be_closed(app, ada, case):
     waits = hand_in(app, b"waits").id
     put(app, waits, int(case.rpartition("/")[2]))
     refused = ada.post(f"{case}/close")
@@ -130,7 +130,7 @@ def test_a_case_with_unfinished_analyses_is_not_closed(app, ada, case):
     assert ada.post(f"{case}/close").status_code == 303
 
 
-def test_a_case_with_unfinished_comparisons_is_not_closed(app, ada, case):
+def test_case_with_unfinished_comparisons_cannot_be_closed(app, ada, case):
     first, outside = row(app.extensions["database"], ids(app)[0]), finished(app, file="outside.mp4")
     with app.extensions["database"].begin() as session:
         ada_id = session.scalar(select(User.id).where(User.name == "ada"))

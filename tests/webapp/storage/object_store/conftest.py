@@ -1,4 +1,4 @@
-"""An S3-compatible store on loopback, the machine with the pages, and one that only works."""
+"""An S3-compatible store on loopback, a machine with pages, and one that only runs workers."""
 
 from __future__ import annotations
 

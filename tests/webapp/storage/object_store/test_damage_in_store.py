@@ -1,4 +1,4 @@
-"""Files that changed in the store or in the data folder, or are in neither: found, named, put right."""
+"""Files damaged in the store or the data folder, or missing in both: detected, reported, repaired."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from webapp.storage.tables import AnalysisRow, CaseRow, CustodyRow, Exhibit, now
 from webapp.worker import run_job
 
 
-def test_a_flipped_byte_in_the_store_is_found_and_put_right(app, client, bucket, folders, worker):
+def test_flipped_byte_in_the_store_is_detected_and_repaired(app, client, bucket, folders, worker):
     analysis_id, database = upload(client), app.extensions["database"]
     flipped = bytes([CONTENT[0] ^ 1]) + CONTENT[1:]
     bucket.write(NAME, flipped)
@@ -52,7 +52,7 @@ def test_a_flipped_byte_in_the_store_is_found_and_put_right(app, client, bucket,
         assert session.get_one(Exhibit, exhibit.id).condition == "fits"
 
 
-def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
+def test_damaged_local_copy_is_replaced(app, client, folders):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
@@ -60,7 +60,7 @@ def test_a_damaged_copy_in_the_data_folder_is_replaced(app, client, folders):
     assert row_of(app, analysis_id).state == "done"
 
 
-def test_a_bundle_has_the_exhibit_that_was_handed_in(app, client, folders, quick_reports):
+def test_bundle_contains_the_original_exhibit(app, client, folders, quick_reports):
     analysis_id, place = upload(client), folders.exhibit(digest(CONTENT))
     run_job.work(app.extensions["settings"])
     playback.save_playback(folders, digest(CONTENT), playback.Playback("exhibit", "video/mp4", 0.0, 4, 4, ""))
@@ -95,7 +95,7 @@ def exported(app, client, quick_reports):
     return file, in_zip
 
 
-def test_a_damaged_copy_of_a_sound_exhibit_is_no_altered_evidence(app, folders, exported):
+def test_damaged_local_copy_of_intact_exhibit_is_not_reported(app, folders, exported):
     place = folders.exhibit(digest(CONTENT))
     for taken in exported:
         place.chmod(0o600)
@@ -107,7 +107,7 @@ def test_a_damaged_copy_of_a_sound_exhibit_is_no_altered_evidence(app, folders, 
 
 
 @pytest.mark.parametrize("in_store", [b"damaged too", None])
-def test_an_exhibit_that_is_sound_nowhere_is_not_sent(app, bucket, folders, exported, in_store):
+def test_exhibit_without_intact_copy_is_not_sent(app, bucket, folders, exported, in_store):
     place = folders.exhibit(digest(CONTENT))
     place.chmod(0o600)
     place.write_bytes(b"other bytes")
@@ -120,7 +120,7 @@ def test_an_exhibit_that_is_sound_nowhere_is_not_sent(app, bucket, folders, expo
     assert acts[-1] == "integrity check"
 
 
-def test_a_damaged_result_is_named(app, client, bucket, worker):
+def test_damaged_result_is_reported(app, client, bucket, worker):
     analysis_id = upload(client)
     run_job.work(worker)
     name = f"lab/analyses/{analysis_id}.tar"
@@ -146,7 +146,7 @@ def test_a_damaged_result_is_named(app, client, bucket, worker):
         assert answer.status_code == 500 and name in answer.text
 
 
-def test_an_analysis_waits_for_what_it_needs(app, client, bucket, worker):
+def test_analysis_waits_for_its_inputs(app, client, bucket, worker):
     analysis_id = upload(client)
     bucket.empty()
     run_job.work(worker)

@@ -1,4 +1,4 @@
-"""Commands for a store: filling it, clearing the cache, backing it up and restoring it."""
+"""Commands for a store: fill it, clear the cache, back it up and restore it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_filling_a_store_and_clearing_the_cache(app, client, bucket, folders, mo
     assert "REELPROOF_STORE names no store" in capsys.readouterr().err
 
 
-def test_clearing_the_cache_while_an_analysis_is_deleted(app, client, bucket, folders, monkeypatch):
+def test_clear_cache_during_a_deletion(app, client, bucket, folders, monkeypatch):
     for name, value in {"REELPROOF_DATA": str(folders.data), **bucket.settings}.items():
         monkeypatch.setenv(name, value)
     for content in (CONTENT, b"the bytes of another clip"):
@@ -62,7 +62,7 @@ def test_clearing_the_cache_while_an_analysis_is_deleted(app, client, bucket, fo
     assert folders.exhibits in gone and folders.analyses in gone and kept(folders.exhibits) == []
 
 
-def test_a_backup_holds_what_the_store_has(
+def test_backup_contains_files_of_the_store(
     app, client, bucket, folders, worker, tmp_path, monkeypatch, capsys
 ):
     first, second = upload(client), upload(client, b"the bytes of another clip")

@@ -1,4 +1,4 @@
-"""Two machines that share no folder: what one stores the other reads, and deletes from both."""
+"""Two machines that share no folder: both read and delete what the other stored."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from webapp.worker import run_analysis as worker_run_analysis
 HERE = Path(__file__).resolve().parents[2]
 
 
-def test_handed_in_here_analysed_there_read_here(
+def test_upload_analyse_and_read_on_different_machines(
     app, client, bucket, folders, worker, pictures, quick_reports
 ):
     analysis_id = upload(client)
@@ -56,7 +56,7 @@ def test_handed_in_here_analysed_there_read_here(
     assert not list(folders.analyses.glob(".*"))
 
 
-def test_compared_there_and_read_here(app, client, bucket, folders, worker, monkeypatch):
+def test_compare_on_one_machine_and_read_on_another(app, client, bucket, folders, worker, monkeypatch):
     rows = []
     for content in (CONTENT, b"the bytes of its original"):
         rows.append(upload(client, content))
@@ -92,7 +92,7 @@ def test_deleting_empties_the_store(app, client, bucket, folders, worker):
     assert bucket.names() == []
 
 
-def test_a_result_of_an_attempt_that_was_cancelled_goes(app, client, bucket, worker, monkeypatch):
+def test_result_of_a_cancelled_attempt_is_removed(app, client, bucket, worker, monkeypatch):
     analysis_id = upload(client)
 
     def cancelled(*arguments):
@@ -119,7 +119,7 @@ def test_added_models_reach_workers(client, bucket, worker, monkeypatch):
     assert bucket.names() == []
 
 
-def test_others_write_while_weights_go_into_the_store(app, client, bucket, monkeypatch):
+def test_storing_weights_does_not_lock_the_database(app, client, bucket, monkeypatch):
     put, waited = RemoteStore.put, []
 
     def slow(self, source, path):

@@ -1,4 +1,4 @@
-"""A store that is not there, denies access to Reelproof, or is full; and none at all."""
+"""A store that is unreachable, denies access or is full; and invalid settings."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def closed(monkeypatch, folders, asked_once):
     folders.store.__dict__.pop("_files", None)
 
 
-def test_a_store_that_cannot_be_reached(app, client, folders, closed, capsys, monkeypatch):
+def test_unreachable_store(app, client, folders, closed, capsys, monkeypatch):
     answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
     assert answer.status_code == 503 and "The store cannot be reached" in answer.text
     assert kept(folders.exhibits) == kept(folders.incoming) == []
@@ -91,7 +91,7 @@ def hangs(monkeypatch, folders):
         link.close()
 
 
-def test_a_store_that_hangs_holds_nobody_for_long(client, folders, hangs, monkeypatch):
+def test_hanging_store_does_not_block_requests(client, folders, hangs, monkeypatch):
     monkeypatch.setattr(health, "_STORE_TIMEOUT", 0.5)
     monkeypatch.setattr(object_store, "_TIMEOUT", 0.3)
     health.probe_of.cache_clear()
@@ -117,7 +117,7 @@ def test_a_store_that_hangs_holds_nobody_for_long(client, folders, hangs, monkey
         pass
 
 
-def test_the_store_is_asked_once_for_many(folders, monkeypatch):
+def test_one_store_probe_serves_many_requests(folders, monkeypatch):
     asked = []
     monkeypatch.setattr(folders.store, "size", asked.append)
     probe = health.StoreProbe(folders)
@@ -127,9 +127,7 @@ def test_the_store_is_asked_once_for_many(folders, monkeypatch):
     assert {later.problem() for _ in range(5)} == {""} and len(asked) == 6
 
 
-def test_a_result_that_cannot_be_fetched_is_there_later(
-    app, client, bucket, worker, folders, monkeypatch, asked_once
-):
+def test_result_is_available_after_an_outage(app, client, bucket, worker, folders, monkeypatch, asked_once):
     analysis_id = upload(client)
     run_job.work(worker)
     with monkeypatch.context() as gone:
@@ -144,7 +142,7 @@ def test_a_result_that_cannot_be_fetched_is_there_later(
     assert bucket.names() == [] and not list(folders.deletions.iterdir())
 
 
-def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monkeypatch):
+def test_missing_bucket_wrong_keys_and_full_store(app, client, bucket, folders, tmp_path, monkeypatch):
     missing = Folders.of(
         read_settings(
             {"REELPROOF_DATA": folders.data} | bucket.settings | {"REELPROOF_STORE": "s3://another"}
@@ -172,7 +170,7 @@ def test_no_bucket_no_keys_no_room(app, client, bucket, folders, tmp_path, monke
     folders.store.__dict__.pop("_files")
 
 
-def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, monkeypatch):
+def test_failed_upload_leaves_nothing(app, client, bucket, monkeypatch):
     monkeypatch.setattr("webapp.analyses.service.states.create_analysis", lambda *_, **__: 1 / 0)
     answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
     assert answer.status_code == 500 and bucket.names() == []
@@ -181,6 +179,6 @@ def test_an_upload_that_comes_to_nothing_leaves_nothing(app, client, bucket, mon
 @pytest.mark.parametrize(
     "url", ["s3://", "evidence", "https://store.example/evidence", "s3://key:secret@evidence"]
 )
-def test_what_is_no_store(url):
+def test_invalid_store_urls_are_rejected(url):
     with pytest.raises(SettingError, match="s3://bucket/prefix"):
         read_settings({"REELPROOF_STORE": url})
