@@ -1,6 +1,6 @@
 """A laboratory's own validations: made from finished analyses, stored, and quoted in reports.
 
 :mod:`~webapp.validations.pages` calls :mod:`~webapp.validations.creation`, which runs
-:mod:`~webapp.validations.compute` in a process of its own, and :mod:`~webapp.validations.store` for existing
-validations. :mod:`~webapp.validations.quoted_extract` knows which one reports quote.
+:mod:`~webapp.validations.compute` in a process of its own, and :mod:`~webapp.validations.store` for
+existing validations. :mod:`~webapp.validations.quoted_extract` knows which one reports quote.
 """

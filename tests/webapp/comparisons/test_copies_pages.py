@@ -121,7 +121,7 @@ def test_page_without_copies_shows_no_notice(client, original):
 
 def test_waiting_and_failed_analyses_show_copies(app, client, original):
     row = hand_in(app, b"waits", "waits.mp4")
-    assert "not known yet" in client.get(f"/analyses/{row.id}/copies").text
+    assert "Not known yet" in client.get(f"/analyses/{row.id}/copies").text
     assert 'id="copies-found"' in client.get(f"/analyses/{row.id}").text
     matched(app, row, original)
     assert client.get(f"/analyses/{row.id}/state.json").json["copies"] == 1

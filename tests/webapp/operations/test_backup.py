@@ -31,7 +31,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import open_database
 from webapp.storage.tables import AnalysisRow, State
 
-HERE = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parents[1]
 _PATIENCE = 300.0
 
 

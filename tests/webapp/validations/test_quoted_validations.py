@@ -192,14 +192,14 @@ def test_crash_while_a_validation_is_created(app, shipped, monkeypatch, capsys):
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     with monkeypatch.context() as patched:
-        patched.setattr(creation, "publish", killed)
+        patched.setattr(creation, "publish_folder", killed)
         with pytest.raises(Killed):
             make(app, case_id)
     assert list(folders.validations.iterdir()) == [] and cli.run(["verify-log"]) == 0
     with app.extensions["database"].begin() as session:
         said = [entry.details.get("what") for entry in custody_log.iter_entries(session)]
     assert "validation made" not in said
-    publish = creation.publish
+    publish = creation.publish_folder
 
     def then_killed(aside: Path, place: Path) -> None:
         publish(aside, place)
@@ -207,7 +207,7 @@ def test_crash_while_a_validation_is_created(app, shipped, monkeypatch, capsys):
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(creation, "publish", then_killed)
+        patched.setattr(creation, "publish_folder", then_killed)
         with pytest.raises(Killed):
             make(app, case_id)
     (left,) = folders.validations.iterdir()

@@ -96,7 +96,7 @@ def test_hanging_receiver_does_not_delay_others(lab, receiver, monkeypatch):
             raise NotSent("It took longer than 30 seconds.")
         return 204
 
-    monkeypatch.setattr(delivery.request, "send", send)
+    monkeypatch.setattr(delivery, "send", send)
     monkeypatch.setattr(delivery, "_LONG", -1.0)
     for number in range(3):
         finished(lab, file=f"{number}.mp4")

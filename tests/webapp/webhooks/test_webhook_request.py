@@ -65,7 +65,7 @@ def test_listed_private_and_public_addresses_are_accepted(monkeypatch):
 def test_connection_uses_the_checked_address(lab, receiver, monkeypatch):
     """A second look at the name server, with another answer, would find nothing to answer it."""
     named = url_allowlist.parse_url(f"http://lab.example:{receiver.server_address[1]}/in")
-    monkeypatch.setattr(delivery, "_public", lambda _address: True)
+    monkeypatch.setattr(delivery, "_is_public", lambda _address: True)
     answers = iter([("127.0.0.1",)])
     monkeypatch.setattr(
         socket,
