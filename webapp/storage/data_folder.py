@@ -25,6 +25,16 @@ _UNUSABLE = (errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPER
 _ABANDONED_AFTER = 24 * 3600  # seconds; no analysis and no preview takes this long
 
 
+class _Subfolder:
+    """A folder directly below the data folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folders: Folders, _owner: type[Folders]) -> Path:
+        return folders.data / self._name
+
+
 @dataclass(frozen=True)
 class Folders:
     """Paths below the data folder.
@@ -36,6 +46,22 @@ class Folders:
     data: Path
     store: Store
 
+    incoming = _Subfolder("incoming")  # uploads in progress; emptied at start
+    uploads = _Subfolder("uploads")  # incomplete resumable uploads by id, which survive a restart
+    exhibits = _Subfolder("exhibits")  # read-only, by SHA-256
+    analyses = _Subfolder("analyses")  # finished results, one folder each; dot names are unfinished
+    comparisons = _Subfolder("comparisons")  # finished comparisons with a reference, one folder each
+    thumbnails = _Subfolder("thumbnails")  # for lists; derived from results, not part of them
+    previews = _Subfolder("previews")  # playback information by SHA-256: JSON and, where needed, a preview
+    # Rendered reports, one folder per analysis, rendered again when missing. Released versions named it so.
+    reports = _Subfolder("reviews")
+    models = _Subfolder("models")  # added models, one folder each; dot names are being added or removed
+    validations = _Subfolder("validations")  # the laboratory's own, one folder each
+    live = _Subfolder("live")  # files that live sessions write for the pages, one folder each
+    ready = _Subfolder("ready")  # files of engine processes that wait for an analysis
+    broker = _Subfolder("broker")  # messages of the embedded broker: only ids, which may be lost
+    deletions = _Subfolder("deletions")  # a small file for each deletion in progress, by analysis
+
     @staticmethod
     def of(settings: Settings) -> Folders:
         """Return the folders of a running app or worker, with its store."""
@@ -45,79 +71,6 @@ class Folders:
     def local(data: Path) -> Folders:
         """Return the folders of this machine without the store: for paths, and for files never in a store."""
         return Folders(data, NO_STORE)
-
-    @property
-    def incoming(self) -> Path:
-        """Uploads in progress; files left over from the last run are removed at start."""
-        return self.data / "incoming"
-
-    @property
-    def ready(self) -> Path:
-        """Files of engine processes that wait for an analysis (:mod:`webapp.worker.ready_engine`)."""
-        return self.data / "ready"
-
-    @property
-    def exhibits(self) -> Path:
-        """Exhibits, read-only, by SHA-256."""
-        return self.data / "exhibits"
-
-    @property
-    def analyses(self) -> Path:
-        """Finished results, one folder each. Names starting with a dot are unfinished."""
-        return self.data / "analyses"
-
-    @property
-    def comparisons(self) -> Path:
-        """Finished comparisons with a reference, one folder each."""
-        return self.data / "comparisons"
-
-    @property
-    def thumbnails(self) -> Path:
-        """Thumbnails for lists, derived from results and not part of them."""
-        return self.data / "thumbnails"
-
-    @property
-    def broker(self) -> Path:
-        """Messages of the embedded broker. They hold only ids and may be lost."""
-        return self.data / "broker"
-
-    @property
-    def models(self) -> Path:
-        """Added models, one folder each by name. Folders starting with a dot are being added or removed."""
-        return self.data / "models"
-
-    @property
-    def deletions(self) -> Path:
-        """A small file for each deletion in progress, by analysis (:mod:`webapp.analyses.deletion`)."""
-        return self.data / "deletions"
-
-    @property
-    def uploads(self) -> Path:
-        """Incomplete resumable uploads, by upload id. They survive a restart."""
-        return self.data / "uploads"
-
-    @property
-    def previews(self) -> Path:
-        """Playback information of exhibits, by SHA-256: a JSON file and, where needed, a preview."""
-        return self.data / "previews"
-
-    @property
-    def reports(self) -> Path:
-        """Rendered reports, one folder per analysis, rendered again when missing.
-
-        The folder is named ``reviews`` for compatibility with data folders of released versions.
-        """
-        return self.data / "reviews"
-
-    @property
-    def validations(self) -> Path:
-        """The laboratory's own validations, one folder each (:mod:`webapp.validations.store`)."""
-        return self.data / "validations"
-
-    @property
-    def live(self) -> Path:
-        """Files that live sessions write for the pages, one folder each (:mod:`webapp.live.sessions`)."""
-        return self.data / "live"
 
     def exhibit(self, sha256: str) -> Path:
         """Return the path of an exhibit."""
@@ -168,23 +121,8 @@ class Folders:
 
         Raises :class:`SettingError` if they cannot be created or written.
         """
-        for folder in (
-            self.data,
-            self.incoming,
-            self.ready,
-            self.uploads,
-            self.broker,
-            self.deletions,
-            self.live,
-            self.exhibits,
-            self.analyses,
-            self.comparisons,
-            self.thumbnails,
-            self.models,
-            self.previews,
-            self.reports,
-            self.validations,
-        ):
+        subfolders = (name for name, value in vars(Folders).items() if isinstance(value, _Subfolder))
+        for folder in (self.data, *(getattr(self, name) for name in subfolders)):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as problem:

@@ -1,4 +1,4 @@
-// The page of a comparison with a reference: both files side by side in time, and the kept pictures.
+// The page of a comparison with a reference: synchronised players of both files, and pictures of the result.
 
 import { byId } from "../dom.js";
 import { timecode } from "../formats.js";
@@ -8,14 +8,13 @@ import { Moments } from "./moments.js";
 import { Players } from "./players.js";
 
 function moments() {
-  const found = [...document.querySelectorAll(".triple")].map((part) => (
-    { about: part.dataset.about, ...JSON.parse(part.dataset.pictures) }
+  const triples = [...document.querySelectorAll(".triple")].map((triple) => (
+    { about: triple.dataset.about, ...JSON.parse(triple.dataset.pictures) }
   ));
-  if (!found.length || !byId("moments")) return null;
-  return new Moments(found);
+  return triples.length && byId("moments") ? new Moments(triples) : null;
 }
 
-/** Moves the line of each file in the time map; out of sight where it has no moment. */
+/** Move the line of each file in the time map; out of sight if the file has no such moment. */
 function moveHeads(time, reference, files) {
   const place = (value, file) => (value === null || !file.duration ? -10 : (1000 * value) / file.duration);
   const values = { exhibit: place(time, files[0]), reference: place(reference, files[1]) };
@@ -25,29 +24,28 @@ function moveHeads(time, reference, files) {
   }
 }
 
-/** Goes to the next segment, or with a `direction` of -1 to the one before. */
+/** Seek to the next segment, or with a `direction` of -1 to the previous one. */
 function toSegment(players, segments, direction) {
-  const starts = segments.map((one) => one.start).sort((a, b) => a - b);
-  const near = players.frame;
-  const found = direction > 0
-    ? starts.find((start) => start > players.time + near)
-    : starts.findLast((start) => start < players.time - near);
-  if (found !== undefined) players.seek(found);
+  const starts = segments.map((segment) => segment.start).sort((a, b) => a - b);
+  const start = direction > 0
+    ? starts.find((start) => start > players.time + players.frame)
+    : starts.findLast((start) => start < players.time - players.frame);
+  if (start !== undefined) players.seek(start);
 }
 
-/** Has the buttons that name a moment lead there, and to the pictures kept of it. */
-function leadToMoments(players, pictures) {
+/** Make the buttons of moments seek there and show the pictures of that moment. */
+function connectMomentButtons(players, pictures) {
   for (const button of document.querySelectorAll("[data-seek]")) {
     button.disabled = false;
     button.addEventListener("click", () => {
       players.pause();
       players.seek(Number(button.dataset.seek));
-      pictures?.about(button.dataset.about);
+      pictures?.showFor(button.dataset.about);
     });
   }
 }
 
-/** Connects both players to the controls, the time map and the kept pictures. */
+/** Connect both players with the controls, the time map and the pictures. */
 function playTogether(data, pictures) {
   const seek = byId("seek");
   const play = byId("play");
@@ -80,14 +78,14 @@ function playTogether(data, pictures) {
     if (players.playing) players.pause();
     players.seek(Number(seek.value));
   });
-  leadToMoments(players, pictures);
+  connectMomentButtons(players, pictures);
   listen({
     space: toggle,
     ArrowLeft: () => players.step(-1),
     ArrowRight: () => players.step(1),
     p: () => segment(-1),
     n: () => segment(1),
-    b: () => pictures?.look("blink"),
+    b: () => pictures?.setView("blink"),
   });
   players.seek(data.segments[0]?.start ?? data.pieces[0]?.exhibit[0] ?? 0);
 }
@@ -96,7 +94,7 @@ try {
   const desk = byId("comparison");
   const pictures = moments();
   if ("apart" in desk.dataset) {
-    listen({ b: () => pictures?.look("blink") });
+    listen({ b: () => pictures?.setView("blink") });
   } else {
     playTogether(JSON.parse(desk.dataset.comparison), pictures);
   }

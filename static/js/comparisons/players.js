@@ -1,14 +1,14 @@
-// Two videos under one control. The exhibit leads; the reference is put where the time map says.
+// Two videos under one control. The exhibit leads, and the reference follows according to the time map.
 
 import { _ } from "../language.js";
 import { clamp } from "../numbers.js";
 import { TimeMap } from "./time_map.js";
 
-const INTO_FRAME = 0.0005; // seconds: Chromium cuts times down to whole microseconds
-const APART = 0.06; // seconds by which the reference may be off while both play
+const INTO_FRAME = 0.0005; // seconds, because Chromium truncates times to whole microseconds
+const MAX_DRIFT = 0.06; // seconds by which the reference may be off while both play
 
 export class Players {
-  /** `figures` are the two sides, `data` what the page says of them, `onTime` hears of each new moment. */
+  /** `figures` are the two sides, `data` their description, `onTime` is called with each new time. */
   constructor(figures, data, onTime) {
     this.data = data;
     this.onTime = onTime;
@@ -32,7 +32,7 @@ export class Players {
     this.sides[0].video?.addEventListener("ended", () => this.pause());
   }
 
-  /** The exhibit's video, if there is anything to play. */
+  /** The exhibit's video, if it can be played. */
   get leader() { return this.sides[0].video; }
 
   seek(time) {
@@ -72,7 +72,7 @@ export class Players {
     this.seek(this.time);
   }
 
-  /** Put the reference where it belongs; `exactly` while nothing plays. */
+  /** Move the reference to the corresponding time; `exactly` while nothing plays. */
   follow(exactly) {
     const { video, gap, file } = this.sides[1];
     const piece = this.map.piece(this.time);
@@ -87,7 +87,7 @@ export class Players {
         video.currentTime = place;
       } else {
         video.playbackRate = clamp(TimeMap.speed(piece), 0.25, 4);
-        if (Math.abs(video.currentTime - place) > APART) video.currentTime = place;
+        if (Math.abs(video.currentTime - place) > MAX_DRIFT) video.currentTime = place;
         if (video.paused) video.play().catch(() => {});
       }
     } else if (video && !video.paused) {

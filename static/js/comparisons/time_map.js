@@ -1,24 +1,24 @@
-// Which moment of the reference belongs to a moment of the exhibit. Times are seconds from the first frame.
+// Maps times of the exhibit to times of the reference, in seconds from the first frame.
 
-/** Half a frame beyond its last one a piece still holds: a frame is shown until the next. */
+/** A piece extends a frame beyond its last one, because a frame is shown until the next. */
 export class TimeMap {
   constructor(pieces, frame) {
     this.pieces = pieces;
     this.frame = frame;
   }
 
-  /** The piece that holds a moment of the exhibit, or null. */
+  /** Return the piece that contains a time of the exhibit, or null. */
   piece(time) {
     return this.pieces.find(({ exhibit: [start, end] }) =>
       time >= start - this.frame / 2 && time < end + this.frame) ?? null;
   }
 
-  /** Seconds of the reference in one of the exhibit, in a piece. */
+  /** Return how many seconds of the reference correspond to one second of the exhibit in a piece. */
   static speed({ exhibit: [a, b], reference: [c, d] }) {
     return b > a ? (d - c) / (b - a) : 1;
   }
 
-  /** The moment of the reference that belongs to one of the exhibit; null where there is none. */
+  /** Return the time of the reference for a time of the exhibit; null if there is none. */
   reference(time) {
     const piece = this.piece(time);
     if (!piece) return null;
