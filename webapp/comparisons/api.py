@@ -147,9 +147,9 @@ def delete(comparison_id: str) -> None:
 )
 def result(comparison_id: str) -> Response:
     """Get the complete result of a comparison, exactly as stored."""
-    _row, found = reference_comparisons.get_finished(comparison_id)
-    response = Response(found.content(COMPARISON_FILE), content_type="application/json")
-    response.set_etag(found.sums[COMPARISON_FILE])
+    _row, comparison = reference_comparisons.get_finished(comparison_id)
+    response = Response(comparison.content(COMPARISON_FILE), content_type="application/json")
+    response.set_etag(comparison.sums[COMPARISON_FILE])
     return response
 
 
@@ -163,10 +163,10 @@ def result(comparison_id: str) -> Response:
 )
 def picture(comparison_id: str, picture_name: str) -> Response:
     """Get a picture of the result of a comparison."""
-    _row, found = reference_comparisons.get_finished(comparison_id)
+    _row, comparison = reference_comparisons.get_finished(comparison_id)
     name = f"pictures/{picture_name}"
-    response = Response(found.content(name), content_type="image/png")
-    response.set_etag(found.sums[name])
+    response = Response(comparison.content(name), content_type="image/png")
+    response.set_etag(comparison.sums[name])
     return response
 
 

@@ -219,6 +219,6 @@ def _current_annotations(session: Session, analyses: Sequence[str]) -> dict[str,
         annotations[analysis_id].append(ANNOTATION.validate_json(body))
     in_force: dict[str, list[Annotation]] = defaultdict(list)
     for analysis_id, of_analysis in annotations.items():
-        verdicts = [each for each in current(of_analysis) if isinstance(each, WithVerdict)]
-        in_force[analysis_id] = sorted(verdicts, key=lambda annotation: annotation.made, reverse=True)
+        verdicts = [item for item in current(of_analysis) if isinstance(item, WithVerdict)]
+        in_force[analysis_id] = sorted(verdicts, key=lambda item: item.made, reverse=True)
     return in_force

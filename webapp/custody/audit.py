@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, assert_never, cast, get_args
+from typing import assert_never, cast, get_args
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -30,7 +30,6 @@ from webapp.storage.tables import (
     CaseRow,
     ComparisonRow,
     Exhibit,
-    JobRow,
     ReviewStatement,
     State,
     User,
@@ -197,7 +196,7 @@ class Audit:
             folder = result.folder(folders)
             if not folder.exists() and folders.store.elsewhere:
                 self.elsewhere += 1
-            elif (problems := list(result.problems(folder))) and _row_exists(database, result):
+            elif (problems := list(result.problems(folder))) and result.row_exists(database):
                 for problem in problems:
                     yield f"{result.table.noun.capitalize()} {result.id}: {problem}"
 
@@ -230,7 +229,7 @@ class Audit:
         elif finished is not None:
             if problem := finished.row_problem(row):
                 yield problem
-            self._results.append(_AnalysisResult(row.id, finished))
+            self._results.append(_Result(AnalysisRow, row.id, finished))
         elif since:
             yield "The custody log does not say that this analysis was finished."
         annotations = session.scalars(select(AnnotationRow).where(AnnotationRow.analysis_id == row.id)).all()
@@ -261,7 +260,7 @@ class Audit:
             else:
                 if problem := finished.row_problem(row):
                     yield f"Comparison {row.id}: {problem}"
-                self._results.append(_ComparisonResult(row.id, finished))
+                self._results.append(_Result(ComparisonRow, row.id, finished))
         for id_ in sorted(self._log.comparisons - seen):
             yield f"Comparison {id_}: it is not in the database, and the custody log has no deletion of it."
 
@@ -287,41 +286,27 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class _AnalysisResult:
-    """The stored files of an analysis, and the log's entry about them."""
+class _Result:
+    """The stored files of a finished job, and the log's entry about them."""
 
-    table: ClassVar[type[JobRow]] = AnalysisRow
-
+    table: type[AnalysisRow] | type[ComparisonRow]
     id: str
-    finished: FinishedAnalysis
+    finished: FinishedAnalysis | FinishedComparison
 
     def folder(self, folders: Folders) -> Path:
-        return folders.result(self.id)
+        return folders.result(self.id) if self.table is AnalysisRow else folders.comparison(self.id)
 
     def problems(self, folder: Path) -> Iterator[str]:
-        if problem := job_records.manifest_problem(folder, self.finished):
+        if isinstance(self.finished, FinishedComparison):
+            yield from job_records.comparison_problems(folder, self.finished)
+        elif problem := job_records.manifest_problem(folder, self.finished):
             yield problem
         else:
             yield from job_records.result_problems(folder)
 
-
-@dataclass(frozen=True)
-class _ComparisonResult:
-    """The stored files of a comparison, and the log's entry about them."""
-
-    table: ClassVar[type[JobRow]] = ComparisonRow
-
-    id: str
-    finished: FinishedComparison
-
-    def folder(self, folders: Folders) -> Path:
-        return folders.comparison(self.id)
-
-    def problems(self, folder: Path) -> Iterator[str]:
-        return job_records.comparison_problems(folder, self.finished)
-
-
-_Result = _AnalysisResult | _ComparisonResult
+    def row_exists(self, database: Database) -> bool:
+        with database.begin() as session:
+            return session.get(self.table, self.id) is not None
 
 
 def _more_than_before(what: str, before: int, unlogged: Sequence[str]) -> Iterator[str]:
@@ -333,8 +318,3 @@ def _more_than_before(what: str, before: int, unlogged: Sequence[str]) -> Iterat
         f"before it: the others were added to the database. Among them: {', '.join(unlogged[:_MAX_NAMED])}"
         f"{', …' if len(unlogged) > _MAX_NAMED else '.'}"
     )
-
-
-def _row_exists(database: Database, result: _Result) -> bool:
-    with database.begin() as session:
-        return session.get(result.table, result.id) is not None

@@ -86,7 +86,9 @@ class _StateCollector(Collector):
                 jobs.add_metric([job_state], count)
             yield jobs
         heartbeats = GaugeMetricFamily(
-            "reelproof_worker_heartbeat_age_seconds", "Since a worker service was heard of", labels=["worker"]
+            "reelproof_worker_heartbeat_age_seconds",
+            "Since the last heartbeat of a worker service",
+            labels=["worker"],
         )
         for worker in state.workers:
             heartbeats.add_metric([worker.name], worker.age.total_seconds())
@@ -112,7 +114,7 @@ class _StateCollector(Collector):
                 if started is not None and finished is not None:
                     by_model.setdefault(model or "", []).append((finished - started).total_seconds())
         family = HistogramMetricFamily(
-            "reelproof_analysis_seconds", "How long analyses that are kept took", labels=["model"]
+            "reelproof_analysis_seconds", "Duration of stored analyses", labels=["model"]
         )
         for model, durations in sorted(by_model.items()):
             buckets = [
@@ -126,16 +128,16 @@ class _StateCollector(Collector):
         query = select(func.count(), func.sum(UploadRow.received), func.sum(UploadRow.size))
         with self._database.begin() as session:
             count, received, size = session.execute(query.where(UploadRow.analysis_id.is_(None))).one()
-        yield GaugeMetricFamily("reelproof_uploads_unfinished", "Uploads in parts on their way", count)
+        yield GaugeMetricFamily("reelproof_uploads_unfinished", "Unfinished resumable uploads", count)
         yield GaugeMetricFamily("reelproof_uploads_received_bytes", "Bytes of them received", received or 0)
         yield GaugeMetricFamily("reelproof_uploads_announced_bytes", "Bytes of them announced", size or 0)
 
 
 def _unlabelled(state: alerts.InstallationState) -> Iterator[tuple[str, str, float]]:
     """Yield name, help text and value of metrics without labels, if there is a value."""
-    yield "queue_age_seconds", "Age of the oldest job that waits", state.waited.total_seconds()
-    yield "exhibits", "Exhibits kept", state.exhibits
-    yield "exhibit_bytes", "Bytes of exhibits kept", state.exhibit_bytes
+    yield "queue_age_seconds", "Age of the oldest waiting job", state.waited.total_seconds()
+    yield "exhibits", "Stored exhibits", state.exhibits
+    yield "exhibit_bytes", "Bytes of stored exhibits", state.exhibit_bytes
     yield "exhibits_damaged", "Exhibits whose file is damaged or missing", state.damaged
     yield "webhook_messages_waiting", "Messages to deliver", state.messages
     yield "disk_free_bytes", "Free on the disk of the data folder", state.disk_free
@@ -144,8 +146,8 @@ def _unlabelled(state: alerts.InstallationState) -> Iterator[tuple[str, str, flo
     yield "custody_damaged", "1 once the custody log was found changed", state.custody.damaged is not None
     for name, event, moment in (
         ("backup", "the last backup", state.backup),
-        ("custody_check", "the custody log was last found whole", state.custody.fits),
-        ("integrity_check", "all exhibits were last hashed again", state.integrity),
+        ("custody_check", "the custody log was last found intact", state.custody.fits),
+        ("integrity_check", "all exhibits were last checked", state.integrity),
     ):
         if moment is not None:
             yield f"{name}_age_seconds", f"Since {event}", (state.moment - moment).total_seconds()
