@@ -155,7 +155,7 @@ def test_crash_while_thresholds_are_written(validated, app, monkeypatch, quick_r
     place = folders.validations / address.rsplit("/", 1)[1]
     before, report = (place / "laboratory.json").read_bytes(), f"/analyses/{rows[0].id}/report.html"
     with monkeypatch.context() as patched:
-        patched.setattr(stored_validations, "_put_in_place", killed)
+        patched.setattr(stored_validations, "_move_into_place", killed)
         with pytest.raises(Killed):
             client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"})
     assert (place / "laboratory.json").read_bytes() == before and extracts(place) == 2

@@ -193,7 +193,7 @@ def test_rejected_forms_keep_entered_values(app, shipped):
     form = {"by": "cost", "cost": "much", "share": "12"}
     page = Page(client.post(f"{address}/thresholds", data=form))
     assert page.values["cost"] == ["much"] and page.values["share"] == ["12"] and page.values["rate"] == ["1"]
-    assert "no number" in page.wrong["cost"] and page.links == ["#cost"]
+    assert "not a number" in page.wrong["cost"] and page.links == ["#cost"]
     for form, field in (
         ({"by": "rate", "rate": "100"}, "rate"),
         ({"by": "cost", "cost": "-1", "share": "5"}, "cost"),

@@ -97,7 +97,7 @@ def test_hanging_receiver_does_not_delay_others(lab, receiver, monkeypatch):
         return 204
 
     monkeypatch.setattr(delivery, "send", send)
-    monkeypatch.setattr(delivery, "_LONG", -1.0)
+    monkeypatch.setattr(delivery, "_SLOW", -1.0)
     for number in range(3):
         finished(lab, file=f"{number}.mp4")
     before = now()
