@@ -462,12 +462,12 @@ help_blueprint = Blueprint("help", __name__)
 @signed_in()
 def guide() -> str:
     """Show what Reelproof can and cannot tell."""
-    told = next((model.told for model in model_service.list_models() if model.default), None)
+    model = next((listed.told for listed in model_service.list_models() if listed.default), None)
     return render_template(
         "analyses/help.html",
-        glossary=translated_view(general_glossary(told)),
+        glossary=translated_view(general_glossary(model)),
         strengths=translated_view(
-            [strengths(told, still=still) if told is not None else STRENGTHS for still in (False, True)]
+            [strengths(model, still=still) if model is not None else STRENGTHS for still in (False, True)]
         ),
-        readers=[reader_view_of_model(told, still) for still in (False, True)] if told is not None else (),
+        readers=[reader_view_of_model(model, still) for still in (False, True)] if model is not None else (),
     )

@@ -62,7 +62,7 @@ def changes_for_other_models(names: Sequence[str], first: str | None, rule: str 
     if len(chosen) > MOST_OTHERS:
         raise UserError(
             400,
-            gettext("At most %(most_others)s other models can be asked for.", most_others=MOST_OTHERS),
+            gettext("At most %(most_others)s other models can be request for.", most_others=MOST_OTHERS),
             gettext("Choose fewer."),
             field="also",
         )
@@ -88,7 +88,7 @@ def changes_for_other_models(names: Sequence[str], first: str | None, rule: str 
 def submit(
     stream: Incoming | AssembledFile,
     file: str,
-    asked: AnalysisRequest,
+    request: AnalysisRequest,
     *,
     case_id: int | None = None,
     details: CaseDetails = NO_CASE_DETAILS,
@@ -99,18 +99,18 @@ def submit(
 
     def store(session: Session) -> tuple[Exhibit, CaseDetails]:
         # Other uploads of the same account may have arrived since this one's limit was set.
-        resumable.refuse_over_quota(session, stream.sha256, stream.bytes, asked.wanted_id)
+        resumable.refuse_over_quota(session, stream.sha256, stream.bytes, request.wanted_id)
         return store_upload(session, stream, file), details
 
     try:
-        return _start(store, file, asked, case_id)
+        return _start(store, file, request, case_id)
     except BaseException:
         if stream.newly_kept:
             deletion.remove_exhibit_without_row(context.database(), context.folders(), stream.sha256)
         raise
 
 
-def reanalyse(earlier: AnalysisRow, asked: AnalysisRequest) -> AnalysisRow:
+def reanalyse(earlier: AnalysisRow, request: AnalysisRequest) -> AnalysisRow:
     """Queue a new analysis of the same exhibit; the earlier one stays as it is.
 
     Raises :class:`~webapp.errors.UserError` if that was deleted meanwhile.
@@ -123,16 +123,16 @@ def reanalyse(earlier: AnalysisRow, asked: AnalysisRequest) -> AnalysisRow:
                 404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
             )
         # The exhibit counts against the quota of everyone who analyses it.
-        resumable.refuse_over_quota(session, row.exhibit.sha256, row.exhibit.bytes, asked.wanted_id)
+        resumable.refuse_over_quota(session, row.exhibit.sha256, row.exhibit.bytes, request.wanted_id)
         return row.exhibit, case_details.read_details(session, earlier.id)
 
-    return _start(find, earlier.file, asked, earlier.case_id)
+    return _start(find, earlier.file, request, earlier.case_id)
 
 
 def _start(
     find: Callable[[Session], tuple[Exhibit, CaseDetails]],
     file: str,
-    asked: AnalysisRequest,
+    request: AnalysisRequest,
     case_id: int | None,
 ) -> AnalysisRow:
     """Queue an analysis of the exhibit and case details that ``find`` returns in an exclusive session.
@@ -141,14 +141,14 @@ def _start(
     """
     folders = context.folders()
     with context.database().alone() as session:
-        row = session.get(AnalysisRow, asked.wanted_id) if asked.wanted_id else None
+        row = session.get(AnalysisRow, request.wanted_id) if request.wanted_id else None
         if row is None:
             access.refuse_changes(session, case_id)
             reviewer_service.refuse_from_second(session, case_id, current().user_id)
-            model = asked.model or model_service.default_model(session, folders)
+            model = request.model or model_service.default_model(session, folders)
             exhibit, details = find(session)
             row = states.create_analysis(
-                session, exhibit, file, model, asked.changes, asked.wanted_id, asked.priority
+                session, exhibit, file, model, request.changes, request.wanted_id, request.priority
             )
             row.owner_id, row.case_id = current().user_id, case_id
             case_details.store_details(session, row, details)

@@ -437,20 +437,20 @@ def show() -> str:
     """Show counts, speed and agreement as charts and tables, by ``per`` day or week."""
     weekly = request.args.get("per") == "week"
     with visible_session() as session:
-        seen = overview(session)
+        figures = overview(session)
         over_time = analyses_over_time(session, weekly, now().date())
     kinds = (*VERDICTS, UNFINISHED)
-    opinions = (*seen.agreement.exhibits, seen.agreement.segments)
+    opinions = (*figures.agreement.exhibits, figures.agreement.segments)
     return render_template(
         "analyses/statistics.html",
-        seen=seen,
+        figures=figures,
         weekly=weekly,
-        verdicts=bars_by_kind(seen.verdicts, VERDICTS, _BAR),
-        states=bars_by_kind(seen.states, _STATES, _BAR),
+        verdicts=bars_by_kind(figures.verdicts, VERDICTS, _BAR),
+        states=bars_by_kind(figures.states, _STATES, _BAR),
         over_time=bar_chart(over_time, kinds, _COLUMN),
-        models=bar_chart(seen.models, VERDICTS, _BAR),
+        models=bar_chart(figures.models, VERDICTS, _BAR),
         opinions=bar_chart(opinions, OPINIONS, _BAR),
-        reviewers=bar_chart(seen.agreement.reviewers, OPINIONS, _BAR),
+        reviewers=bar_chart(figures.agreement.reviewers, OPINIONS, _BAR),
         conclusions=CONCLUSIONS,
-        cloud=scatter_plot(seen.points, _CLOUD),
+        cloud=scatter_plot(figures.points, _CLOUD),
     )

@@ -71,10 +71,10 @@ def sign_validation(settings: Settings, folder: Path) -> None:
     (folder / SUMS).write_bytes(sums({name: (folder / name).read_bytes() for name in names}))
 
 
-def _signing_error(what: str, problem: SigningError) -> UserError:
+def _signing_error(noun: str, problem: SigningError) -> UserError:
     return UserError(
         500,
-        gettext("The %(what)s could not be signed: %(problem)s", what=translated(what), problem=problem),
+        gettext("The %(what)s could not be signed: %(problem)s", what=translated(noun), problem=problem),
         gettext("Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY."),
     )
 

@@ -139,10 +139,10 @@ def retry(session: Session, analysis_id: str) -> bool:
 
 
 def record_transition(
-    session: Session, row: JobRow, what: str, details: custody_log.EntryDetails | None = None
+    session: Session, row: JobRow, transition: str, details: custody_log.EntryDetails | None = None
 ) -> None:
     """Append a change of a job's state to the custody log, in the chain of its exhibit."""
-    action = cast(Action, f"{row.noun} {what}")
+    action = cast(Action, f"{row.noun} {transition}")
     assert isinstance(row, AnalysisRow | ComparisonRow)
     custody_log.append(session, action, details, exhibit=row.exhibit.sha256, analysis=row.id)
 

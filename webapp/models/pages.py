@@ -30,18 +30,18 @@ _PAIR = UploadLimit(
 @blueprint.get("")
 @require(Permission.READ)
 def listing() -> str:
-    """All models with their figures, and the form to add one."""
+    """List the models with their figures, and the form to add one."""
     return _page(added=request.args.get("added"))
 
 
 @blueprint.post("")
 @require(Permission.CONFIGURE, takes_files=True)
 def add() -> Answer:
-    """Take in a card and its weights; answers with a redirect to the list once they were checked."""
-    asked = current_request()
-    asked.upload_limit = _PAIR
-    asked.max_content_length = FILE_LIMIT + CARD_LIMIT + FORM_OVERHEAD
-    parts = {field: asked.files.get(field) for field in ("card", "weights")}
+    """Check and add a card with its weights; redirect to the list."""
+    form_request = current_request()
+    form_request.upload_limit = _PAIR
+    form_request.max_content_length = FILE_LIMIT + CARD_LIMIT + FORM_OVERHEAD
+    parts = {field: form_request.files.get(field) for field in ("card", "weights")}
     streams = {field: part.stream for field, part in parts.items() if part is not None and part.filename}
     card, weights = streams.get("card"), streams.get("weights")
     if not isinstance(card, Incoming) or not isinstance(weights, Incoming):

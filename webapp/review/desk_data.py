@@ -67,12 +67,12 @@ def outline(person: Columns, width: float) -> dict[str, Any]:
     buckets = (person.time / width).astype(np.int64)
     judged = np.flatnonzero(~np.isnan(person.smooth))
     low, high = np.full(len(buckets), np.nan), np.full(len(buckets), np.nan)
-    kept = [_run_starts(person.track)]  # something of every track, because persons can be split by track
+    indices = [_run_starts(person.track)]  # something of every track, because persons can be split by track
     if len(judged):
         order = judged[np.lexsort((person.smooth[judged], buckets[judged]))]
         start = _run_starts(buckets[order])
         end = np.append(start[1:], len(order)) - 1
-        kept += [order[start], order[end]]
+        indices += [order[start], order[end]]
         # The same buckets in the same order, each sorted by single scores.
         by_score = judged[np.lexsort((person.score[judged], buckets[judged]))]
         lower, upper = start + (end - start) // 4, start + -(-3 * (end - start) // 4)
@@ -81,8 +81,8 @@ def outline(person: Columns, width: float) -> dict[str, Any]:
         high[order] = person.score[by_score[upper]][of_bucket]
     judged_buckets = np.isin(buckets, buckets[judged])
     unjudged = np.flatnonzero(~judged_buckets)
-    kept.append(unjudged[_run_starts(buckets[unjudged])])
-    chosen = np.unique(np.concatenate(kept))
+    indices.append(unjudged[_run_starts(buckets[unjudged])])
+    chosen = np.unique(np.concatenate(indices))
     return person.listed(chosen) | {"low": _listed(low[chosen]), "high": _listed(high[chosen])}
 
 
@@ -188,13 +188,13 @@ def _rules(parameters: Parameters) -> dict[str, float]:
 
 def _photo(analysis: Analysis, view: ReportView, playback: Playback | None, pictures: str) -> dict[str, Any]:
     """Return the stored picture of a photo, whether the photo has JPEG blocks, and whether it is a copy."""
-    kept = view.clean.path if view.clean else None
+    path = view.clean.path if view.clean else None
     # Analyses before 1.8 stored the photo once for each flagged face.
-    kept = kept or next((p.frame.path for s in view.segments for p in s.peaks if p.frame.path), None)
+    path = path or next((p.frame.path for s in view.segments for p in s.peaks if p.frame.path), None)
     return {
         "blocks": analysis.media.codec == "mjpeg",
         "copy": playback is None or playback.source != "exhibit",
-        "picture": pictures + kept if kept else None,
+        "picture": pictures + path if path else None,
     }
 
 

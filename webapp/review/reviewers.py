@@ -223,11 +223,11 @@ def _refuse_unblind(session: Session, second: User, analyses: Any) -> None:
         .join(AnnotationRow, AnnotationRow.analysis_id == AnalysisRow.id)
         .where(AnnotationRow.author == second.display)
     )
-    seen = select(AnalysisRow.file).where(
+    known = select(AnalysisRow.file).where(
         AnalysisRow.id.in_(analyses),
         or_(AnalysisRow.exhibit_id.in_(own), AnalysisRow.exhibit_id.in_(annotated)),
     )
-    file = session.scalar(seen.order_by(AnalysisRow.created, AnalysisRow.id).limit(1))
+    file = session.scalar(known.order_by(AnalysisRow.created, AnalysisRow.id).limit(1))
     if file is not None:
         raise UserError(
             409,

@@ -63,29 +63,31 @@ def store_file(session: Session, folders: Folders, source: Path, file: str, spar
         stream.close()
 
 
-def create_exhibit(session: Session, kept: KeptFile, file: str) -> Exhibit:
+def create_exhibit(session: Session, stored: KeptFile, file: str) -> Exhibit:
     """Create the row of an exhibit or find the existing one. Safe against concurrent uploads."""
-    known = select(Exhibit).where(Exhibit.sha256 == kept.sha256)
-    if (row := session.scalar(known)) is None:
-        new = Exhibit(sha256=kept.sha256, name=file, bytes=kept.bytes, path=kept.path, created=now())
+    query = select(Exhibit).where(Exhibit.sha256 == stored.sha256)
+    if (row := session.scalar(query)) is None:
+        new = Exhibit(sha256=stored.sha256, name=file, bytes=stored.bytes, path=stored.path, created=now())
         try:
             with session.begin_nested():
                 session.add(new)
         except IntegrityError:  # another upload of the same bytes was faster
-            row = session.scalars(known).one()
+            row = session.scalars(query).one()
         else:
-            custody_log.append(session, "intake", {"name": file, "bytes": kept.bytes}, exhibit=kept.sha256)
+            custody_log.append(
+                session, "intake", {"name": file, "bytes": stored.bytes}, exhibit=stored.sha256
+            )
             return new
     details: dict[str, str | int | None] = {
         "name": file,
-        "bytes": kept.bytes,
+        "bytes": stored.bytes,
         "first name": row.name,
         "first handed in": iso_milliseconds(row.created),
     }
-    if kept.newly_kept:
+    if stored.newly_kept:
         row.checked, row.condition = now(), Condition.FITS
         details["kept file"] = "was missing or damaged; put back from what was handed in now"
-    custody_log.append(session, "intake again", details, exhibit=kept.sha256)
+    custody_log.append(session, "intake again", details, exhibit=stored.sha256)
     return row
 
 
