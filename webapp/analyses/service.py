@@ -62,7 +62,7 @@ def changes_for_other_models(names: Sequence[str], first: str | None, rule: str 
     if len(chosen) > MOST_OTHERS:
         raise UserError(
             400,
-            gettext("At most %(most_others)s other models can be request for.", most_others=MOST_OTHERS),
+            gettext("At most %(most_others)s other models can be asked for.", most_others=MOST_OTHERS),
             gettext("Choose fewer."),
             field="also",
         )

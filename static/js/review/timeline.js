@@ -8,7 +8,7 @@ import { nearest, usableByTrack } from "./data.js";
 import { RULER, TimelineDrawing, colours } from "./timeline_drawing.js";
 
 const CLICK = 4; // px; a pointer that moves less has not dragged
-export const ROOMY = 6; // more lanes than this are drawn lower, as in reports.view.timeline; a test compares
+export const ROOMY = 6; // more lanes than this are drawn lower, like in reports.persons.timeline; a test compares
 
 /**
  * `view` provides `lanes()` (id, name, scores, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`

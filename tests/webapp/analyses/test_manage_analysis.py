@@ -233,7 +233,7 @@ class TestPriority:
         assert client.post(address, data={"priority": "most"}).status_code == 400
         claims.claim_analysis(database, queued.id)
         late = client.post(address, data={"priority": "high"})
-        assert late.status_code == 409 and "does not wait any more" in late.text
+        assert late.status_code == 409 and "no longer waiting" in late.text
         assert row(database, queued.id).priority == Priority.NORMAL
 
 

@@ -30,6 +30,8 @@ from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
 
+_LIMIT_EXCEEDED = N_("Making one took too much.")
+
 
 def prepare_playback(
     folders: Folders,
@@ -87,7 +89,7 @@ def _run(start: Callable[[], Sandbox], sha256: str, progress: Callable[[float], 
     except SoftTimeLimitExceeded:
         return _nothing(N_("The time limit of the analysis came first."))
     except LimitError as problem:
-        return _nothing(f"{N_('Making one took too much.')} {problem}")
+        return _nothing(f"{_LIMIT_EXCEEDED} {problem}")
     except (ReelproofError, UnexpectedError, ValueError) as problem:
         log.warning("deciding what plays of %s failed: %s", sha256, problem)
         return _nothing(N_("The process that was to make it ended early."))
