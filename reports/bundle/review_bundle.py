@@ -106,7 +106,7 @@ def _check(archive: zipfile.ZipFile) -> dict[str, ManifestEntry]:
             entry.path: entry for entry in read_manifest(_text(archive, MANIFEST, LARGEST_MANIFEST)).files
         }
     except KeyError:
-        words = N_("The zip holds no %(name)s of a Reelproof bundle.") % {"name": MANIFEST}
+        words = N_("The zip does not contain the %(name)s of a Reelproof bundle.") % {"name": MANIFEST}
         raise NoBundleError(words) from None
     except ManifestError as problem:
         raise BundleError(str(problem)) from None

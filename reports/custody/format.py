@@ -204,11 +204,13 @@ def read_export(data: bytes) -> ExportedLog:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or _MARK not in document:
-        raise CustodyError(N_("This is no custody log that Reelproof exported, or it is damaged."))
+        raise CustodyError(N_("This is not a custody log exported by Reelproof, or it is damaged."))
     if str(document[_MARK]).partition(".")[0] != VERSION.partition(".")[0]:
-        raise CustodyError(N_("A newer Reelproof exported this custody log. Check it with that one."))
+        raise CustodyError(
+            N_("This custody log was exported by a newer version of Reelproof. Check it with that version.")
+        )
     if set(document) != _EXPORT_FIELDS or not isinstance(document["entries"], list):
-        raise CustodyError(N_("The custody log is not complete, or something was added to it."))
+        raise CustodyError(N_("The custody log is incomplete, or something was added to it."))
     exhibit, count = document["exhibit"], document["count"]
     try:
         if exhibit is not None:
@@ -217,9 +219,9 @@ def read_export(data: bytes) -> ExportedLog:
             _HASH.validate_python(document[name])
         TypeAdapter(Moment).validate_python(document["exported"])
     except ValidationError:
-        raise CustodyError(N_("The custody log's head cannot be read: it was changed.")) from None
+        raise CustodyError(N_("The head of the custody log cannot be read: it was changed.")) from None
     if type(count) is not int or count < 0:
-        raise CustodyError(N_("The custody log's count is no number of entries."))
+        raise CustodyError(N_("The count in the custody log is not a number of entries."))
     entries = []
     for place, values in enumerate(document["entries"], 1):
         entry = parse(values, place)

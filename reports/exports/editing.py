@@ -141,7 +141,7 @@ def segments_edl(analysis: Analysis) -> bytes:
     if len(segments) > _MOST_EVENTS:
         raise ExportError(
             N_(
-                "An EDL holds at most %(most_events)s events, and there are %(segments)s segments. "
+                "An EDL can contain at most %(most_events)s events, but there are %(segments)s segments. "
                 "Export OTIO or CSV."
             )
             % {"most_events": _MOST_EVENTS, "segments": f"{len(segments):,}"}
@@ -162,7 +162,7 @@ def segments_edl(analysis: Analysis) -> bytes:
         times = [grid.timecode(at) for at in (first, after, record, record + after - first)]
         if any(int(time[:2]) >= _HOURS for time in times):
             raise ExportError(
-                N_("The segments reach past 24 hours, where timecode starts again. Export OTIO or CSV.")
+                N_("Some segments are after 24 hours, where timecode starts again. Export OTIO or CSV.")
             )
         record += after - first
         lines.append(f"{event:03d}  AX       V     C        {' '.join(times)}")

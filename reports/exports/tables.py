@@ -147,7 +147,7 @@ def scores_parquet(analysis: Analysis) -> bytes:
     except (pa.ArrowInvalid, OverflowError):
         raise ExportError(
             N_(
-                "The analysis holds numbers that no Parquet column can. Use an analysis.json that "
+                "The analysis contains numbers too large for a Parquet column. Use an analysis.json that "
                 "Reelproof wrote, or export CSV."
             )
         ) from None

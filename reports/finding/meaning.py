@@ -144,8 +144,8 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
         return (
             resemblance,
             gettext(
-                "It is not the probability that this photograph is manipulated, which also depends on "
-                "where the photograph comes from."
+                "The stated probability is not the probability that this photograph is manipulated, which "
+                "also depends on where the photograph comes from."
             ),
             gettext(
                 "A person should look at each flagged face and weigh it together with the origin of the file."

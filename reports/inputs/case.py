@@ -98,14 +98,14 @@ def read_case(folder: Path) -> CaseDetails:
         return CaseDetails()
     try:
         if len(data) > MOST_BYTES:
-            raise CaseError(N_("it is far too large."))
+            raise CaseError(N_("it is much too large."))
         values = json.loads(data)
         if not isinstance(values, dict):
-            raise CaseError(N_("it holds no object."))
+            raise CaseError(N_("it does not contain an object."))
         return case_details(values)
     except (ValueError, RecursionError):
         raise CaseError(
-            N_("%(path)s is not the case.json of a report: it is no JSON. Remove it.") % {"path": path}
+            N_("%(path)s is not the case.json of a report: it is not JSON. Remove it.") % {"path": path}
         ) from None
     except CaseError as error:
         raise CaseError(

@@ -57,7 +57,7 @@ def find_picture(
     report must never include another file of the machine.
     """
     if path is None:
-        return ShownPicture(None, alt, gettext("This picture was not kept."))
+        return ShownPicture(None, alt, gettext("This picture was not stored."))
     pure = PurePosixPath(path)
     inside = path and not escapes_folder(path)
     if not inside or not (folder / pure).resolve().is_relative_to(folder.resolve()):

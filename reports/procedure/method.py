@@ -52,9 +52,9 @@ def coverage_facts(analysis: Analysis) -> tuple[Fact, ...]:
         Fact(gettext("… with a face"), shown(coverage.frames_with_face, ",")),
         Fact(gettext("… with a usable face"), shown(coverage.frames_with_usable_face, ",")),
         Fact(
-            gettext("Frames judged besides"),
+            gettext("Additional frames judged"),
             shown(coverage.frames_between, ","),
-            gettext("around segments' ends"),
+            gettext("around the ends of segments"),
         ),
         Fact(gettext("Faces found"), shown(coverage.faces_found, ",")),
         Fact(gettext("… unusable"), shown(coverage.faces_unusable, ",")),

@@ -40,7 +40,7 @@ def reproduction_view(analysis: Analysis) -> ReproductionView:
         Fact(gettext("Commit of the source"), used.commit or "", exact=True),
         *decided_by(analysis),
         Fact(gettext("Torch"), used.torch),
-        Fact(gettext("Computed on"), used.device),
+        Fact(gettext("Device"), used.device),
         Fact(
             gettext("Processor"),
             used.processor or "",
@@ -48,11 +48,11 @@ def reproduction_view(analysis: Analysis) -> ReproductionView:
             if used.instructions
             else "",
         ),
-        Fact(gettext("Network run by"), used.backend or ""),
+        Fact(gettext("Inference engine"), used.backend or ""),
         Fact(gettext("Precision"), used.precision or ""),
         Fact(gettext("Threads"), str(used.threads or "")),
-        Fact(gettext("Crops at once"), str(used.batch or "")),
-        Fact(gettext("Seed of random areas"), str(analysis.parameters.seed)),
+        Fact(gettext("Crops per batch"), str(used.batch or "")),
+        Fact(gettext("Seed of the random areas"), str(analysis.parameters.seed)),
         Fact(gettext("System"), used.system or ""),
         Fact(gettext("Python"), used.python or ""),
         Fact(
@@ -60,7 +60,7 @@ def reproduction_view(analysis: Analysis) -> ReproductionView:
         ),
         Fact(gettext("Analysis finished"), in_utc(used.created)[0]),
         Fact(
-            gettext("Form of analysis.json"),
+            gettext("Format of analysis.json"),
             gettext("version %(schema_version)s", schema_version=analysis.schema_version),
         ),
     )

@@ -64,10 +64,10 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
     )
     if check.areas < RANDOM_AREAS:
         figures = ngettext(
-            "%(figures)s That average is of %(areas)s random area only, not of %(usual)s, as many faces of "
-            "this photograph share the time for such checks: it is rough.",
-            "%(figures)s That average is of %(areas)s random areas only, not of %(usual)s, as many faces of "
-            "this photograph share the time for such checks: it is rough.",
+            "%(figures)s This average is rough: it covers only %(areas)s random area instead of "
+            "%(usual)s, because many faces of this photograph share the time for such checks.",
+            "%(figures)s This average is rough: it covers only %(areas)s random areas instead of "
+            "%(usual)s, because many faces of this photograph share the time for such checks.",
             check.areas,
             figures=figures,
             areas=check.areas,

@@ -107,7 +107,7 @@ def test_missing_pictures_are_reported(tmp_path: Path) -> None:
     assert peak.overlay.path is None and "missing" in peak.overlay.absent
     unkept = report_view(build(tmp_path, kept=False), tmp_path)
     assert unkept.pictures == ()
-    assert unkept.segments[0].peaks[0].frame.absent == "This picture was not kept."
+    assert unkept.segments[0].peaks[0].frame.absent == "This picture was not stored."
 
 
 def test_a_date_that_cannot_be_read_is_shown_and_left_out_of_metadata(tmp_path: Path) -> None:

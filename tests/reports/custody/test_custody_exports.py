@@ -164,7 +164,7 @@ def test_an_export_of_one_exhibit_holds_no_entry_about_another() -> None:
         (b"[]", "no custody log"),
         (b'{"reelproof_custody":"1.0","reelproof_custody":"1.0"}', "no custody log"),
         (b'{"reelproof_custody": "2.0"}', "newer Reelproof"),
-        (b'{"reelproof_custody": "1.0"}', "not complete"),
+        (b'{"reelproof_custody": "1.0"}', "incomplete"),
         (b"[" * 100_000, "no custody log"),
     ],
 )

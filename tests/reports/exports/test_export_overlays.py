@@ -109,7 +109,7 @@ def test_missing_files_are_reported(tmp_path: Path) -> None:
     assert len(files) == 7
     absent = {row["shows"]: row["absent"] for row in index if not row["picture"]}
     assert absent == {
-        "heatmap alone": "This picture was not kept.",
+        "heatmap alone": "This picture was not stored.",
         "frame with heatmap and box": f"The file {gone} is missing from the folder of the analysis.",
     }
     assert [row["sha256"] for row in index if not row["picture"]] == ["", ""]
