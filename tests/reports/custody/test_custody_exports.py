@@ -159,13 +159,13 @@ def test_an_export_of_one_exhibit_holds_no_entry_about_another() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"", "no custody log"),
-        (b"\xff\xfe", "no custody log"),
-        (b"[]", "no custody log"),
-        (b'{"reelproof_custody":"1.0","reelproof_custody":"1.0"}', "no custody log"),
-        (b'{"reelproof_custody": "2.0"}', "newer Reelproof"),
+        (b"", "not a custody log"),
+        (b"\xff\xfe", "not a custody log"),
+        (b"[]", "not a custody log"),
+        (b'{"reelproof_custody":"1.0","reelproof_custody":"1.0"}', "not a custody log"),
+        (b'{"reelproof_custody": "2.0"}', "newer version of Reelproof"),
         (b'{"reelproof_custody": "1.0"}', "incomplete"),
-        (b"[" * 100_000, "no custody log"),
+        (b"[" * 100_000, "not a custody log"),
     ],
 )
 def test_other_files_are_refused_in_words(text, words):
