@@ -53,7 +53,7 @@ def _add_validate(commands: Any) -> None:
     )
     validate.add_argument("--key", type=Path, metavar="KEY.p12", help="sign report and manifest with it")
     validate.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="file whose first line is the key's password"
+        "--password-file", type=Path, metavar="FILE", help="file with the key's password in its first line"
     )
     validate.add_argument(
         "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en)"

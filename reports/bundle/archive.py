@@ -94,16 +94,16 @@ def _refuse_hostile(archive: zipfile.ZipFile, size: int) -> None:
     """Raise :class:`BundleError` for an archive unlike any bundle, before reading its files."""
     entries = archive.infolist()
     if len(entries) > _MOST_FILES:
-        raise BundleError(f"The zip holds more than {_MOST_FILES:,} files; it is no bundle.")
+        raise BundleError(f"The zip holds more than {_MOST_FILES:,} files; it is not a bundle.")
     for name, count in Counter(entry.filename for entry in entries).items():
         if escapes_folder(name):
-            raise BundleError(f"The zip names a file outside itself, {name[:80]!r}; it is no bundle.")
+            raise BundleError(f"The zip names a file outside itself, {name[:80]!r}; it is not a bundle.")
         if count > 1:
-            raise BundleError(f"The zip holds {name[:80]} twice; it is no bundle.")
+            raise BundleError(f"The zip holds {name[:80]} twice; it is not a bundle.")
     if any(entry.flag_bits & 1 for entry in entries):
         raise BundleError("The zip has a password. Pack it without one.")
     if sum(entry.file_size for entry in entries) > min(_RATIO * size, size + _EXPANSION):
-        raise BundleError("The zip claims to hold far more than fits into it; it is no bundle.")
+        raise BundleError("The zip claims to hold far more than fits into it; it is not a bundle.")
 
 
 def lists_whole(path: Path, archive: zipfile.ZipFile) -> bool:

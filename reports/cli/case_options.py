@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 def add_case_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for case details."""
-    group = parser.add_argument_group("case details, printed in the report and kept in case.json")
+    group = parser.add_argument_group("case details, printed in the report and stored in case.json")
     for name in STATED:
         option = f"--{name.replace('_', '-')}"
         group.add_argument(option, metavar="TEXT", help='printed as "not stated" when blank')
     group.add_argument("--paper", choices=PAPERS, help="size of the PDF's pages (default A4)")
     group.add_argument(
-        "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en); not kept"
+        "--language",
+        choices=list(LANGUAGES),
+        default=DEFAULT,
+        help="language of the report (default en); not stored",
     )
     group.add_argument(
-        "--time-zone", metavar="ZONE", help="of local times, such as Europe/Berlin (default: this machine's)"
+        "--time-zone",
+        metavar="ZONE",
+        help="zone of local times, such as Europe/Berlin (default: that of this machine)",
     )
 
 

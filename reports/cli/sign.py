@@ -22,10 +22,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--key", type=Path, required=True, metavar="KEY.p12", help="PKCS#12 file with key and certificate"
     )
     parser.add_argument(
-        "--password-file", type=Path, metavar="FILE", help="file whose first line is the key's password"
+        "--password-file", type=Path, metavar="FILE", help="file with the key's password in its first line"
     )
     parser.add_argument(
-        "--timestamp", metavar="URL", help="timestamp authority (RFC 3161) to ask; without it none is asked"
+        "--timestamp",
+        metavar="URL",
+        help="URL of a timestamp authority (RFC 3161); without it there is no timestamp",
     )
     parser.add_argument("--reason", default="", metavar="TEXT", help="why it is signed, shown in the PDF")
     parser.add_argument("--place", default="", metavar="TEXT", help="where it is signed, shown in the PDF")

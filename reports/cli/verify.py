@@ -36,8 +36,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="CERT.pem",
-        help="certificate of a signer, or of who vouches for signers; a signature by one is then demanded, "
-        "of a log a timestamp",
+        help="trusted certificate of a signer or of its issuer; a report must then be signed, and a log "
+        "must have a timestamp",
     )
     parser.add_argument(
         "--trust-time",
@@ -45,8 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="CERT.pem",
-        help="certificate of a timestamp authority, or of who vouches for it, believed of timestamps alone; "
-        "a timestamp by one is then demanded",
+        help="trusted certificate of a timestamp authority or of its issuer, for timestamps only; a "
+        "timestamp is then required",
     )
     parser.add_argument(
         "--reanalyse", type=Path, metavar="EXHIBIT", help="analyse the exhibit again and compare the findings"
@@ -57,7 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="with --reanalyse: a reference, to repeat the comparison with it as well; may be given again",
+        help="with --reanalyse: a reference whose comparison is repeated too; may be repeated",
     )
     parser.add_argument(
         "--model",
@@ -65,8 +65,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE|DIR",
-        help="weights, or a folder of them, to compare with those recorded (default: models/); given again "
-        "for an analysis by several models, that of the first one first",
+        help="weights, or a folder of them, to compare with the recorded ones (default: models/); repeat "
+        "it for an analysis by several models, in their order",
     )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="what to print")
 
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     from reports.verification.verify import verify, verify_against
 
     if options.reference and not options.reanalyse:
-        raise ReanalysisError("--reference needs the exhibit as well: name it with --reanalyse EXHIBIT.")
+        raise ReanalysisError("--reference also needs the exhibit: name it with --reanalyse EXHIBIT.")
     verified = verify(options.path, read_trust(options.trust), read_trust(options.trust_time))
     refused: ReelproofError | None = None
     try:
@@ -115,7 +115,7 @@ def _in_words(verified: Verified, refused: ReelproofError | None) -> str:
         lines.append(f"{word}: {len(results.problems)} found")
         lines += [f"  {_plain(str(problem))}" for problem in results.problems]
     else:
-        lines.append("What could be checked fits." if refused else "Everything fits.")
+        lines.append("Everything that could be checked fits." if refused else "Everything fits.")
         lines += [verified.unsigned] if verified.unsigned else []
     return "\n".join(lines)
 

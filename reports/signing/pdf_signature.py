@@ -170,7 +170,7 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
 def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]:
     """Return the visible lines of the signature, the signer first."""
     vouches = (
-        "Self-signed certificate: nobody else vouches for the name."
+        "Self-signed certificate: no other party confirms the name."
         if key.self_signed
         else f"Certificate issued by {key.issuer}."
     )
@@ -181,7 +181,7 @@ def _words(key: SigningKey, now: datetime, reason: str, place: str) -> list[str]
         f"{key.certificate_sha256[:16]}…",
         *filter(None, [" ".join(filter(None, lines))]),
         f"{vouches} The signature holds an authority's timestamp." if key.timestamper else vouches,
-        "To be checked with python -m reports verify REPORT.pdf, or with any program for PDF signatures.",
+        "Check it with python -m reports verify REPORT.pdf, or with any program for PDF signatures.",
     ]
 
 

@@ -52,7 +52,7 @@ def _stamper(url: str) -> TimeStamper:
             except TimestampRequestError as problem:
                 why = " ".join(str(problem).split())[:120]
             except Exception:  # of an answer that may hold anything any: asn1crypto promises none
-                why = "its answer is no timestamp"
+                why = "its answer is not a timestamp"
             if why:
                 raise SigningError(f"The authority at {url} gave no timestamp: {why}.") from None
             return token
@@ -133,7 +133,7 @@ async def _unfit(made: Any, digest: bytes, algorithm: str) -> str:
     nobody = ValidationContext(trust_roots=[], allow_fetching=False)
     status = await validate_tst_signed_data(signed, nobody, lambda name: digest if name == algorithm else b"")
     if not (status["intact"] and status["valid"]):
-        return "its answer is no timestamp of what was asked for"
+        return "its answer is not a timestamp of the requested data"
     if abs(told["gen_time"].native - datetime.now(UTC)) > APART:
-        return "its time and this machine's are more than a day apart: set the clock"
+        return "its time differs from this machine's by more than a day: set the clock"
     return ""

@@ -188,7 +188,7 @@ def _check_comparisons(own: Iterable[Entry], came: Enclosed, results: CheckResul
         entry = finished.get(name.removeprefix(f"{FOLDER}/").removesuffix(f"/{RESULT}"))
         sha256 = hashlib.sha256(text).hexdigest()
         if entry is None and came.bundle:
-            results.add(name, "does not fit", "the custody log does not say that this comparison finished")
+            results.add(name, "does not fit", "the custody log has no entry that this comparison finished")
         elif entry is not None and entry.details.get("comparison sha256", sha256) != sha256:
             why = f"it is not the one whose SHA-256 entry {entry.number} of the custody log holds"
             results.add(name, "does not fit", why)

@@ -34,7 +34,7 @@ def contradictions(comparison: Comparison) -> Iterator[str]:
     try:
         yield from _contradictions(comparison)
     except (ArithmeticError, IndexError, ValueError):  # such as of a figure that is no number
-        yield "its figures are none of which a sentence could be made"
+        yield "no sentence can be made from its figures"
 
 
 def _contradictions(comparison: Comparison) -> Iterator[str]:
@@ -47,16 +47,16 @@ def _contradictions(comparison: Comparison) -> Iterator[str]:
         if part.statement not in (statements.of_region(part), _region_at_first(part)):
             yield f"what it says of {part.id} does not follow from its figures"
     if comparison.statement != statements.summary(comparison):
-        yield "what it says as a whole does not follow from its figures"
+        yield "its overall statement does not follow from its figures"
     limits = (statements.LIMITS,) if comparison.related else (statements.UNRELATED_LIMITS, UNRELATED_AT_FIRST)
     if comparison.limits not in limits:
-        yield "what it says of its limits is not what comparisons say"
+        yield "its statement on limits is not one that comparisons make"
     for gap in comparison.gaps:
         if gap.reason not in _GAPS[gap.file]:
             yield f"the reason of the gap at {timecode(gap.start)} is none that comparisons give"
     for remark in comparison.not_compared:
         if remark not in _remarks(remark, comparison.parameters.minimum_face):
-            yield "what it says was not compared is nothing that comparisons say"
+            yield "its statement on what was not compared is not one that comparisons make"
 
 
 def _is_mean(segment: ComparedSegment, comparison: Comparison) -> bool:

@@ -127,7 +127,7 @@ def _differing(folder: Path) -> list[str]:
         return [f"it does not say what {ANALYSIS} and the files beside it say: {_first(expected, actual)}"]
     pairs = zip(_PICTURE.findall(expected_page), _PICTURE.findall(page_text), strict=True)
     if not all(own == other or _alike(own, other) for own, other in pairs):
-        return ["it shows other pictures than those beside it"]
+        return ["its pictures differ from those beside it"]
     return []
 
 

@@ -55,7 +55,7 @@ def check_pdf(
         _note_digest(file, pdf_conformance.states_digest(data), without_digest, results)
     is_signed = check_embedded(file, data, whole, trust, results)
     if trust.asked_by and not is_signed and alone:
-        results.add(file, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
+        results.add(file, "does not fit", f"it is not signed, but {trust.asked_by} demands it")
     try:
         attached = _attachments(data)
         text = _text_on_integrity(data)
@@ -71,11 +71,11 @@ def check_pdf(
 def _note_digest(file: str, states_digest: bool, without_digest: bool, results: CheckResults) -> None:
     """Record that no digest fits: one is stated, or none is expected."""
     if states_digest:
-        results.add(file, "changed", "its bytes are not those its digest of itself was made of")
+        results.add(file, "changed", "its bytes do not match its digest of itself")
     elif without_digest:
         results.notes.append(f"{file} was made before reports had a digest of themselves.")
     else:
-        why = "it has no digest of itself: damaged, or no report of this version of Reelproof"
+        why = "it has no digest of itself: it is damaged, or not a report of this version of Reelproof"
         results.add(file, "changed", why)
 
 
@@ -111,7 +111,7 @@ def _differs(name: str, attached: bytes, beside: bytes) -> str:
             if max(len(attached), len(beside)) > LARGEST_ANNOTATION_FILE:
                 return "one of the two is too large for annotations"
             is_same = json.loads(attached)["annotations"] == json.loads(beside)["annotations"]
-            return "" if is_same else "it holds other annotations"
+            return "" if is_same else "it contains other annotations"
         if name == CUSTODY:
             return " ".join(compare_exports(attached, beside)[:1])
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -135,7 +135,7 @@ def _unpacked(stream: pikepdf.Object) -> bytes:
     if not filter_names:
         return packed
     if filter_names != [pikepdf.Name.FlateDecode] or "/DecodeParms" in stream:
-        raise ValueError("an attachment is packed as none of a report is")
+        raise ValueError("an attachment is compressed in an unusual way")
     unpacker = zlib.decompressobj()
     data = unpacker.decompress(packed, LARGEST)
     if not unpacker.eof:

@@ -265,7 +265,7 @@ def test_problems_are_printed_if_the_analysis_cannot_be_repeated(
 
     assert main(command) == 2
     told = capsys.readouterr()
-    assert "What could be checked fits." in told.out and "Everything fits" not in told.out
+    assert "Everything that could be checked fits." in told.out and "Everything fits" not in told.out
     assert "is not here" in told.err and make in told.err
 
     (folder / "overlays" / "more.png").parent.mkdir(exist_ok=True)

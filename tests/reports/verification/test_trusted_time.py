@@ -254,7 +254,7 @@ def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
 @pytest.mark.parametrize("spoilt", ["stamps_another_digest", "breaks_its_signature"])
 def test_a_token_for_other_data_is_refused(keys, authority, spoilt):
     """The evidence would be signed, handed out, and found not to fit by whoever verifies it."""
-    told = "gave no timestamp: its answer is no timestamp of what was asked for"
+    told = "gave no timestamp: its answer is not a timestamp of the requested data"
     with getattr(authority, spoilt)():
         with pytest.raises(SigningError, match=told):
             stamping(keys, authority).sign(DATA)
@@ -304,7 +304,7 @@ def dripping(handler, line: bytes = b"") -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (packed, "its answer is no timestamp"),
+        (packed, "its answer is not a timestamp"),
         (endless, "its answer is too long"),
         (dripping, "it did not answer in time"),
         (partial(dripping, line=b"HTTP/1.0 200 OK\r\nX: "), "it did not answer in time"),
