@@ -169,7 +169,7 @@ def _check_signature(own: dict[str, bytes], manifest: Manifest, trust: Trust, re
         if signature is not None and not results.wrong(MANIFEST_SIGNATURE):
             results.add(MANIFEST_SIGNATURE, "missing", f"{MANIFEST} says that {signature.signer} signed it")
         elif signature is None and trust.asked_by:
-            results.add(MANIFEST, "does not fit", f"it is not signed, where {trust.asked_by} asks for it")
+            results.add(MANIFEST, "does not fit", f"it is not signed, but {trust.asked_by} demands it")
         return
     certificate = check_detached(MANIFEST_SIGNATURE, own[MANIFEST], own[MANIFEST_SIGNATURE], trust, results)
     if certificate and (signature is None or signature.certificate_sha256 != certificate):

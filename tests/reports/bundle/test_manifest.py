@@ -99,7 +99,7 @@ def test_older_manifests_are_read() -> None:
         (b"[" * 99_999, "no manifest.json"),
         (b'{"manifest_version": "2.0", "manifest_version": "2.0"}', "no manifest.json"),
         (b'{"manifest_version": "2.0", "files": [' + b"{}," * 100_000 + b"{}]}", "too large for what it is"),
-        (b'{"manifest_version": "3.1"}', "newer Reelproof"),
+        (b'{"manifest_version": "3.1"}', "newer version of Reelproof"),
         (b'{"manifest_version": "2.0"}', "malformed at contents"),
         (older(files=[{"path": "../a", "bytes": 1, "sha256": "0" * 64}]), "malformed at files.0.path"),
         (older(files=[{"path": "manifest.sig", "bytes": 1, "sha256": "0" * 64}]), "names no file"),

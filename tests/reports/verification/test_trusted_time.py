@@ -91,7 +91,7 @@ def test_named_authorities_demand_a_timestamp_of_one_of_them(tmp_path, authority
     named = read_trust([authority.issuer])
     unsigned = small_result(tmp_path / "unsigned")
     (problem,) = verify(unsigned, (), named).results.problems
-    assert problem.why == "it is not signed, where --trust-time asks for it"
+    assert problem.why == "it is not signed, but --trust-time demands it"
     report = tmp_path / "report.pdf"
     for signer, why in (
         (read_key(*keys[:2]), ["it has no timestamp, where --trust-time asks for one"]),
