@@ -47,7 +47,7 @@ def test_page_states_every_fact(written: Written) -> None:
         "this map should not be relied upon",
         "the map shows what the model used",
         "share one colour scale",
-        f"Kept frames are scaled to at most {KEPT_WIDTH} px wide",
+        f"Stored frames are at most {KEPT_WIDTH} px wide",
         "no usable face: blurred",
         "Sound: present, not examined.",
         "It does not prove manipulation.",
