@@ -8,7 +8,7 @@ MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-scan train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots routes settings translations fuzz FORCE
+.PHONY: setup run check test durations test-slow test-faults test-load lint train train-scan train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots routes settings translations dist fuzz FORCE
 
 setup: $(READY)
 
@@ -151,6 +151,11 @@ bench: $(BROWSER)
 # Pictures of README, from the project's own sample
 screenshots: $(BROWSER)
 	$(BIN)/python -m tests.screenshots
+
+# Wheel and source distribution; tests/webapp/test_wheel.py (slow) tries the wheel in an environment of its own
+dist: $(READY)
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
 
 schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json

@@ -1,24 +1,39 @@
-"""What the wheel depends on: requirements.txt, without what only training's tests and checks need."""
+"""Derive the wheel's dependencies and extras from requirements.txt, with ranges instead of pins."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-_LAST = "# Tests and checks"  # this section and what follows it stays out
+
+def dependencies(text: str) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the dependencies of the wheel and of each extra, which begins with ``# [NAME]``."""
+    base: list[str] = []
+    extras: dict[str, list[str]] = {}
+    section = base
+    for line in map(str.strip, text.splitlines()):
+        if heading := re.match(r"# \[(\w+)\]", line):
+            section = extras.setdefault(heading[1], [])
+        elif line and not line.startswith("#"):
+            section.append(version_range(line))
+    return base, extras
 
 
-def requirements(text: str) -> list[str]:
-    """The packages that running Reelproof needs, as pip reads them."""
-    lines = (line.strip() for line in text.partition(_LAST)[0].splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def version_range(pin: str) -> str:
+    """Widen ``name==1.2.3`` to later versions before the next major one or, below 1.0, the next minor one."""
+    name, version = pin.split("==")
+    major, minor, *_ = (*map(int, re.findall(r"\d+", version)[:2]), 0)
+    upper = f"{major + 1}" if major else f"0.{minor + 1}"
+    return f"{name}>={version},<{upper}"
 
 
 class CustomMetadataHook(MetadataHookInterface):
-    """Called by hatchling when the wheel is built."""
+    """The hook that hatchling calls."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Put the dependencies into the wheel's metadata."""
-        metadata["dependencies"] = requirements(Path(self.root, "requirements.txt").read_text("utf-8"))
+        """Add dependencies and extras to the wheel's metadata."""
+        text = Path(self.root, "requirements.txt").read_text("utf-8")
+        metadata["dependencies"], metadata["optional-dependencies"] = dependencies(text)

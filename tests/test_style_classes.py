@@ -65,7 +65,7 @@ def parts(template: str) -> set[str]:
     """A template and those it takes pieces from, but for the one that has pieces for all pages."""
     found = {template}
     for needed in _NEEDED.findall((TEMPLATES / template).read_text("utf-8")):
-        if needed != "pages/_parts.html":
+        if needed != "_parts.html":
             found |= parts(needed)
     return found
 
@@ -73,7 +73,7 @@ def parts(template: str) -> set[str]:
 PAGES = sorted(
     path.relative_to(TEMPLATES).as_posix()
     for path in TEMPLATES.rglob("*.html")
-    if '{% extends "pages/base.html" %}' in path.read_text("utf-8")
+    if '{% extends "base.html" %}' in path.read_text("utf-8")
 )
 
 

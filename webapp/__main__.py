@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from reports.untrusted_input import is_loopback
 from webapp import create_app, logs
-from webapp.accounts import users as account_store
+from webapp.accounts import users
 from webapp.analyses import deletion, older_rows
 from webapp.analyses.uploads.sample import sample_missing
 from webapp.cli import main as cli
@@ -33,45 +33,45 @@ from webapp.settings import (
 from webapp.storage.data_folder import Folders, lock_data_folder
 from webapp.storage.database import Database, explain_unusable
 from webapp.validations import store as stored_validations
-from webapp.worker.supervisor import Worker, noted_signals, watch, webhook_sender
+from webapp.worker.supervisor import Worker, record_signals, watch, webhook_sender
 
-log = logging.getLogger("webapp")  # by its name this module is __main__
+log = logging.getLogger("webapp")  # __name__ is __main__
 
 
 def main() -> int:
-    """Run until told to stop. Returns the exit status: 2 when it could not start."""
-    os.umask(0o077)  # what is made here, and by the processes started here, is for this user alone
+    """Run until told to stop. Return the exit status: 2 if it could not start."""
+    os.umask(0o077)  # files of this process and its children are for this user alone
     logs.configure(as_json=False)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is no news
-    stops = noted_signals()
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue of requests is normal
+    stop_signals = record_signals()
     warn_of_unknown_variables()
     try:
         settings = read_settings()
         logs.configure(as_json=settings.log_json)
         folders = Folders.of(settings)
         folders.create()
-        held = lock_data_folder(settings.data)
+        lock = lock_data_folder(settings.data)
         folders.store.check()
         model_service.fetch_all_models(folders)
         app = create_app()
         refuse_unprotected(settings, _administrators(app))
         signing.check_signing_key(settings)
         server = listen(app, settings)
-    except (SettingError, UserError, OSError) as problem:
-        print(f"reelproof: {problem}", file=sys.stderr)
+    except (SettingError, UserError, OSError) as error:
+        print(f"reelproof: {error}", file=sys.stderr)
         return 2
-    except SQLAlchemyError as problem:
-        print(f"reelproof: {explain_unusable(settings, problem)}", file=sys.stderr)
+    except SQLAlchemyError as error:
+        print(f"reelproof: {explain_unusable(settings, error)}", file=sys.stderr)
         return 2
     try:
-        _run(app, server, settings, stops)
+        _run(app, server, settings, stop_signals)
     finally:
-        held.close()
+        lock.close()
     return 0
 
 
-def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> None:
-    """Serve pages and look after the workers until a signal is noted in ``stops``."""
+def _run(app: Any, server: Any, settings: Settings, stop_signals: Collection[int]) -> None:
+    """Serve pages and watch the workers until ``stop_signals`` holds a signal."""
     folders = Folders.of(settings)
     database, send = app.extensions["database"], app.extensions["send"]
     worker, sender = Worker(settings), webhook_sender(settings)
@@ -79,31 +79,33 @@ def _run(app: Any, server: Any, settings: Settings, stops: Collection[int]) -> N
         folders.remove_leftovers(alone=not settings.shared)
         deletion.finish_deletions(database, folders)
         stored_validations.finish_interrupted_changes(database, folders)
-        if not settings.shared:  # elsewhere others may be at work; the sweep finds those that are not
+        if not settings.shared:  # with one, others may run; the sweep finds those that do not
             recovery.requeue_running(database, count_attempt=True)
         threading.Thread(target=server.run, name="pages", daemon=True).start()
-        checking = (database, settings, threading.Event())
-        threading.Thread(target=integrity.keep_checking, args=checking, name="integrity", daemon=True).start()
+        arguments = (database, settings, threading.Event())
+        threading.Thread(
+            target=integrity.keep_checking, args=arguments, name="integrity", daemon=True
+        ).start()
         for fill in older_rows.BACKFILLS:
             threading.Thread(target=fill, args=(database, folders), name="older rows", daemon=True).start()
         _warn_of_openness(settings, database)
-        # The address is for scripts too: it must appear at once even where output is a pipe.
+        # Flushed: scripts read the address from a pipe.
         address = f"http://{settings.host}:{server.effective_port}"
         print(f"Reelproof is at {address}  (Ctrl-C stops it)", flush=True)
         try:
             worker.keep_running()
             resend(settings, app)
-            watch(worker, sender, database, settings, send, lambda: bool(stops))
+            watch(worker, sender, database, settings, send, lambda: bool(stop_signals))
         finally:
-            # Page threads are daemons and end with the process; closing the server under them only
-            # makes those that are answering complain.
+            # Page threads are daemons and end with the process; closing the server under them would only
+            # cause errors in those that are answering.
             print("Reelproof stops.", flush=True)
             sender.stop()
             worker.stop_and_requeue(database)
 
 
 def _warn_of_openness(settings: Settings, database: Database) -> None:
-    """Say on stderr where what is sent can be read on the way, or whoever comes may do everything."""
+    """Warn on stderr of unencrypted connections, and of accounts without login."""
     if not is_loopback(settings.host) and not settings.proxy:
         print(
             "reelproof: without https, passwords and exhibits can be read on the way. Put a proxy with a "
@@ -121,19 +123,18 @@ def _warn_of_openness(settings: Settings, database: Database) -> None:
 
 def _administrators(app: Any) -> int:
     with app.extensions["database"].begin() as session:
-        return account_store.administrators(session)
+        return users.count_administrators(session)
 
 
 def _accounts(database: Database) -> int:
     with database.begin() as session:
-        return len(account_store.listed(session))
+        return len(users.list_users(session))
 
 
 def resend(settings: Settings, app: Any) -> None:
-    """Give the embedded broker, emptied, every queued job; have made what is missing.
+    """Send every queued job to the emptied embedded broker, and request the sample and missing fingerprints.
 
-    That is the sample in a new data folder, and fingerprints of exhibits in an old one. Never raises:
-    where the broker takes no messages yet, the sweep sends the jobs again.
+    Never raises: if the broker takes no messages yet, the sweep sends the jobs again.
     """
     from webapp.jobs import broker
 
@@ -147,12 +148,12 @@ def resend(settings: Settings, app: Any) -> None:
         if sample_missing(database):
             sender.app.send_task(broker.SAMPLE)
         sender.app.send_task(broker.FINGERPRINTS)
-    except Exception as problem:
-        log.warning("the broker takes no messages yet; jobs that wait are sent again: %s", problem)
+    except Exception as error:
+        log.warning("the broker takes no messages yet; jobs that wait are sent again: %s", error)
 
 
 def command() -> int:
-    """The command ``reelproof-web``: a command of :mod:`webapp.cli`, or without one the app."""
+    """Run ``reelproof-web``: a command of :mod:`webapp.cli` or, without one, the app."""
     return cli.run(sys.argv[1:]) if len(sys.argv) > 1 else main()
 
 

@@ -25,28 +25,30 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, connect
 from webapp.storage.tables import AnalysisRow, ComparisonRow, now
 
-_DELETED = 410
-
 
 def deleted_meanwhile() -> UserError | None:
-    """That the analysis or comparison of this request was deleted, and when; None where it was not."""
+    """Return an error if the analysis or comparison of this request was deleted while it was answered.
+
+    Rows are deleted before files: a request that has read the row may find no files, or other ones, at any of
+    the many places that read them.
+    """
     names = request.view_args or {}
     try:
         with context.database().begin() as session:
-            for name, table, gone in (
+            for name, table, not_found in (
                 ("analysis_id", AnalysisRow, queries.not_found_error),
                 ("comparison_id", ComparisonRow, reference_comparisons.comparison_gone),
             ):
                 if name in names and session.get(table, names[name]) is None:
-                    problem = gone(session, names[name])
-                    return problem if problem.status == _DELETED else None
-    except SQLAlchemyError:  # the first error is the one to tell
+                    error = not_found(session, names[name])
+                    return error if error.status == 410 else None
+    except SQLAlchemyError:  # the first error is the one to report
         return None
     return None
 
 
 def register_api(app: Flask) -> None:
-    """Register the areas. Imported here: whoever needs a part of ``contract`` alone does without them."""
+    """Register the routes of the REST API."""
     from webapp.analyses import api, exhibits_api, results_api, uploads_api
     from webapp.comparisons import api as comparisons_api
     from webapp.comparisons import copies_api
@@ -76,17 +78,17 @@ def register_api(app: Flask) -> None:
 
 @gc_paused()  # it imports all routes
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
-    """Make the app: settings, data folder, tables up to date, routes.
+    """Create the app: settings, data folder, migrated tables, routes.
 
     ``config`` overrides settings of the environment by their names
     (:data:`webapp.settings.SETTINGS`); other keys go to Flask's own configuration.
-    ``SEND``, a callable taking a job's id, replaces Celery; ``PASSWORDS`` the usual cost of hashing.
+    ``SEND``, called with a job's id, replaces Celery; ``PASSWORDS`` replaces the usual cost of hashing.
     """
     settings = read_settings(config)
     app = _flask(settings, config or {})
     _open_data(app, settings)
 
-    # Each of these sees a request in this order, and the answer in the reverse.
+    # These handle a request in this order, and the response in reverse.
     language.install(app)
     responses.install(app)
     logs.install(app)
@@ -102,11 +104,10 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 
 
 def _flask(settings: Settings, config: Mapping[str, Any]) -> Flask:
-    """The bare app: folders, bounds of a request, how addresses and answers are written."""
     app = Flask("webapp", template_folder=str(FILES / "templates"), static_folder=str(FILES / "static"))
     app.request_class = uploads.UploadRequest
     app.config.from_mapping(
-        # The exhibit's own limit is checked while it is written; this bounds the whole request.
+        # Limits the whole request; the exhibit's own limit is checked while it is written.
         MAX_CONTENT_LENGTH=settings.upload_limit + uploads.FORM_OVERHEAD,
         MAX_FORM_PARTS=16,
     )
@@ -118,7 +119,7 @@ def _flask(settings: Settings, config: Mapping[str, Any]) -> Flask:
 
 
 def _open_data(app: Flask, settings: Settings) -> None:
-    """Bring the data folder and its database up to date, and keep in the app what requests work with."""
+    """Open the data folder, migrate the database, and store both in the app."""
     Folders.local(settings.data).create()
     database = connect(settings)
     database.migrate()
@@ -177,10 +178,7 @@ def _register_pages(app: Flask) -> None:
 
 
 def celery_sender(settings: Settings, database: Database) -> Callable[[str], None]:
-    """Sends a job's id, of an analysis or a comparison, to the workers.
-
-    Celery is loaded by the first one, not by the start.
-    """
+    """Return a function that sends a job's id to the workers; its first call loads Celery."""
     senders: list[Callable[[str], None]] = []
 
     def send(job_id: str) -> None:

@@ -10,17 +10,17 @@ from webapp.storage.database import Database
 
 
 def settings() -> Settings:
-    """Its settings."""
-    found: Settings = current_app.extensions["settings"]
-    return found
+    """Return the app's settings."""
+    value: Settings = current_app.extensions["settings"]
+    return value
 
 
 def folders() -> Folders:
-    """Its data folder, with its store."""
+    """Return the app's data folder, with its object store."""
     return Folders.of(settings())
 
 
 def database() -> Database:
-    """Its database."""
-    found: Database = current_app.extensions["database"]
-    return found
+    """Return the app's database."""
+    value: Database = current_app.extensions["database"]
+    return value

@@ -7,24 +7,23 @@ from reports.language.translation import N_, gettext
 
 
 class UserError(Exception):
-    """Something a person or program is told in words instead of the answer they asked for."""
+    """An error with a message and a remedy for a person or program."""
 
     retry_after: int | None = None  # seconds, for Retry-After
-    title: str | None = None  # of the page, if not that of every page of this status
-    link: tuple[str, str] | None = None  # where to go on, and what that is called
+    title: str | None = None  # of the page, instead of the usual title of the status
+    link: tuple[str, str] | None = None  # an address to continue at, and its label
 
     def __init__(self, status: int, error: str, remedy: str, *, field: str = "") -> None:
-        """``field`` is that of the form which cannot be used as it was filled in, by its name."""
+        """``field`` is the name of the invalid field of the form."""
         super().__init__(error)
         self.status, self.error, self.remedy, self.field = status, error, remedy, field
 
     def __str__(self) -> str:
-        """Both sentences: commands print it."""
         return f"{self.error} {self.remedy}".rstrip()
 
 
 class NotReady(UserError):
-    """What was asked for cannot be given or done yet, because something is not finished."""
+    """The result is not available, or the action not possible, until something has finished."""
 
     title = N_("Not ready yet")
 
@@ -33,7 +32,7 @@ class NotReady(UserError):
 
 
 class IntakeError(UserError):
-    """An upload that cannot become an exhibit."""
+    """An upload cannot become an exhibit."""
 
 
 class StoreError(UserError, ReelproofError):

@@ -13,17 +13,15 @@ from flask import Flask, Response, g, has_request_context, request
 from detector import timestamps
 
 HEADER = "X-Request-Id"
-_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _log = logging.getLogger("webapp.requests")
-_AS_JSON_ALONE = (_log.name, "webapp.worker.run_job")  # loggers of lines that text does not have
+_JSON_ONLY = (_log.name, "webapp.worker.run_job")  # loggers whose lines the text log leaves out
 
 
 class JsonLines(logging.Formatter):
-    """One object a line: time, level, logger, message, the request's id, and ``fields`` a caller adds."""
+    """Format a record as one JSON object: time, level, logger, message, request id, and added ``fields``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
-        said: dict[str, object] = {
+        line: dict[str, object] = {
             "time": timestamps.iso_milliseconds(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -31,25 +29,26 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         if has_request_context() and "request_id" in g:
-            said["request"] = g.request_id
-        said |= getattr(record, "fields", {})
+            line["request"] = g.request_id
+        line |= getattr(record, "fields", {})
         if record.exc_info:
-            said["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(said, ensure_ascii=True, default=str)
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=True, default=str)
 
 
 def configure(*, as_json: bool) -> None:
-    """Messages of this process go to standard error."""
+    """Send the messages of this process to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonLines() if as_json else logging.Formatter(_TEXT))
+    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if as_json else text)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     if as_json:
-        for name in _AS_JSON_ALONE:
+        for name in _JSON_ONLY:
             logging.getLogger(name).setLevel(logging.INFO)
 
 
 def log_early_response(method: str, status: int) -> str:
-    """An id for a request that the server answers before the app sees it, and its line in the log."""
+    """Log a request that the server answers before the app sees it, and return an id for it."""
     request_id = secrets.token_hex(8)
     fields = {"request": request_id, "method": method, "route": None, "status": status}
     _log.info("%s %s", method, status, extra={"fields": fields})
@@ -57,7 +56,7 @@ def log_early_response(method: str, status: int) -> str:
 
 
 def install(app: Flask) -> None:
-    """Give each request an id, told in its answer, and write a line of it where that is asked for."""
+    """Give each request an id, returned in a header, and log requests in the JSON log."""
 
     @app.before_request
     def begin() -> None:
@@ -69,14 +68,14 @@ def install(app: Flask) -> None:
             return response
         response.headers[HEADER] = g.request_id
         if _log.isEnabledFor(logging.INFO) and request.endpoint != "static":
-            who = g.get("principal")
+            principal = g.get("principal")
             fields = {
                 "method": request.method,
                 "route": str(request.url_rule) if request.url_rule else None,
                 "status": response.status_code,
                 "milliseconds": round((time.perf_counter() - g.arrived) * 1000, 1),
                 "bytes": response.content_length,
-                "who": who.name if who is not None else None,
+                "who": principal.name if principal is not None else None,
             }
             _log.info("%s %s", request.method, response.status_code, extra={"fields": fields})
         return response

@@ -1,4 +1,10 @@
-"""The web server: waitress, with limits on connections, and uploads rejected before their body is read."""
+"""The web server: waitress, with limits on connections, and uploads rejected before their body is read.
+
+An open socket that sends nothing costs its owner nothing. waitress by itself keeps a hundred of them for five
+minutes each and then accepts no more. Here there may be more, each has a deadline, and if there are too many,
+of one address or in total, the one that has waited longest closes: a client that sends its request at once is
+always served.
+"""
 
 from __future__ import annotations
 
@@ -32,125 +38,15 @@ with contextlib.suppress(ImportError):  # not on Windows
 
 MAX_CONNECTIONS = 1000
 MAX_CONNECTIONS_PER_ADDRESS = 100
-# Seconds: from the first byte of a request to the end of its headers, and from one request to the next.
+# Seconds: from the first byte of a request to the end of its headers, and between two requests.
 HEADERS_TIMEOUT, KEEP_ALIVE_TIMEOUT = 20.0, 60.0
-# A body may take this long, and longer only as long as it comes at this many bytes a second on the whole.
+# Seconds for a body; longer only while it arrives at this average rate in bytes a second.
 BODY_TIMEOUT, MIN_BODY_RATE = 60.0, 500.0
-CHECK_INTERVAL = 5  # seconds between two looks at the deadlines
-
-_FILES = 4096  # that this process should be allowed to have open; half of them may be connections
-
-
-class Connections:
-    """All connections of one server, by where they come from. Used by the server's own thread alone."""
-
-    def __init__(self, place_of: Callable[[str], str], proxy: str | None) -> None:
-        """``place_of`` says which addresses count as one; those of ``proxy`` are of many people."""
-        self._place_of = place_of
-        self._unlimited = place_of(proxy) if proxy else None
-        self._of: dict[str, dict[TimedChannel, None]] = {}
-        self.most = min(MAX_CONNECTIONS, _files_allowed() // 2)
-
-    def add(self, channel: TimedChannel) -> None:
-        """Take in a new one; where there are too many with it, one of them closes."""
-        place = self._place(channel)
-        own = self._of.setdefault(place, {})
-        own[channel] = None
-        if place != self._unlimited and len(own) > MAX_CONNECTIONS_PER_ADDRESS:
-            _close_one(own, channel)
-        elif len(channel.server.active_channels) > self.most:
-            _close_one(channel.server.active_channels.values(), channel)
-
-    def remove(self, channel: TimedChannel) -> None:
-        """One has closed."""
-        place = self._place(channel)
-        own = self._of.get(place, {})
-        own.pop(channel, None)
-        if not own:
-            self._of.pop(place, None)
-
-    def _place(self, channel: TimedChannel) -> str:
-        return self._place_of(str(channel.addr[0]))
-
-
-class TimedChannel(HTTPChannel):
-    """A connection with deadlines; ``connections`` is set by the server's own subclass."""
-
-    connections: Connections
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.waiting_since = self._begun = time.monotonic()
-        self._answered, self._came = False, 0
-        self.connections.add(self)
-
-    def received(self, data: bytes) -> bool:
-        """Note when a request begins, and how much of it came."""
-        if self.request is None:
-            self._begun, self._came = time.monotonic(), 0
-        self._came += len(data)
-        return bool(super().received(data))
-
-    def service(self) -> None:
-        """Answer a request; from then on the next one is waited for."""
-        super().service()
-        self._answered, self.waiting_since = True, time.monotonic()
-
-    def handle_close(self) -> None:
-        """It counts no more."""
-        self.connections.remove(self)
-        super().handle_close()
-
-    def gives_way(self) -> bool:
-        """Whether nothing is lost but time if it closes: it has not said what it wants yet."""
-        saying = self.request is not None and self.request.headers_finished
-        return not (saying or self._busy())
-
-    def overdue(self, now: float) -> bool:
-        """Whether it let its deadline pass."""
-        if self._busy():
-            return False
-        if self.request is None:
-            return now - self.waiting_since > (KEEP_ALIVE_TIMEOUT if self._answered else HEADERS_TIMEOUT)
-        if not self.request.headers_finished:
-            return now - self._begun > HEADERS_TIMEOUT
-        return now - self._begun > BODY_TIMEOUT + self._came / MIN_BODY_RATE
-
-    def _busy(self) -> bool:
-        """Whether it is being answered, or closes already."""
-        return bool(self.requests or self.total_outbufs_len or self.will_close)
-
-
-def close_overdue(channels: Iterable[TimedChannel]) -> None:
-    """Close those that let their deadlines pass, by a clock that nobody sets."""
-    now = time.monotonic()
-    for channel in channels:
-        if channel.overdue(now):
-            channel.will_close = True
-
-
-def _close_one(among: Iterable[TimedChannel], newcomer: TimedChannel) -> None:
-    waiting = [each for each in among if each is not newcomer and each.gives_way()]
-    first = min(waiting, key=lambda each: each.waiting_since, default=newcomer)
-    first.will_close = True
-
-
-def _files_allowed() -> int:
-    """How many files this process may have open, after asking for enough."""
-    try:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-    except (NameError, ValueError, OSError):
-        return 512
-    return _FILES if soft == resource.RLIM_INFINITY else soft
-
-
-_THREADS = 24  # uploads of many people wait for each other in theirs, and pages must not wait for them
-# What waitress refuses by itself, by the status it has for it; anything else is no HTTP that can be read.
-_OF_WAITRESS = {
+CHECK_INTERVAL = 5  # seconds
+_OPEN_FILES = 4096  # the limit to request for this process; half of it is for connections
+_THREADS = 24  # enough for pages while large uploads wait for each other
+# Errors that waitress itself reports, by status; any other is an unreadable request.
+_WAITRESS_ERRORS = {
     413: UserError(
         413,
         "The request is larger than this Reelproof accepts.",
@@ -169,25 +65,129 @@ _OF_WAITRESS = {
 }
 _UNREADABLE = UserError(
     400,
-    "This is no HTTP request that Reelproof can read.",
+    "Reelproof cannot read this HTTP request.",
     "Use a browser or an HTTP library; with a proxy in front, look at what it passes on.",
 )
 
 
+class Connections:
+    """All connections of one server by network. Used by the server's own thread alone."""
+
+    def __init__(self, network_of: Callable[[str], str], proxy: str | None) -> None:
+        """Connections of ``proxy`` belong to many people and count in the total only."""
+        self._network_of = network_of
+        self._unlimited = network_of(proxy) if proxy else None
+        self._by_network: dict[str, dict[TimedChannel, None]] = {}
+        self.most = min(MAX_CONNECTIONS, _max_open_files() // 2)
+
+    def add(self, channel: TimedChannel) -> None:
+        """Count a new connection; close one if there are too many with it."""
+        network = self._network_of(str(channel.addr[0]))
+        others = self._by_network.setdefault(network, {})
+        others[channel] = None
+        if network != self._unlimited and len(others) > MAX_CONNECTIONS_PER_ADDRESS:
+            _close_one(others, channel)
+        elif len(channel.server.active_channels) > self.most:
+            _close_one(channel.server.active_channels.values(), channel)
+
+    def remove(self, channel: TimedChannel) -> None:
+        """Stop counting a closed connection."""
+        network = self._network_of(str(channel.addr[0]))
+        others = self._by_network.get(network, {})
+        others.pop(channel, None)
+        if not others:
+            self._by_network.pop(network, None)
+
+
+class TimedChannel(HTTPChannel):
+    """A connection with deadlines; the server's own subclass sets ``connections``."""
+
+    connections: Connections
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting_since = self._began = time.monotonic()
+        self._was_answered, self._received = False, 0
+        self.connections.add(self)
+
+    def received(self, data: bytes) -> bool:
+        """Record the beginning of a request and the bytes received of it."""
+        if self.request is None:
+            self._began, self._received = time.monotonic(), 0
+        self._received += len(data)
+        return bool(super().received(data))
+
+    def service(self) -> None:
+        """Answer a request; the wait for the next one begins afterwards."""
+        super().service()
+        self._was_answered, self.waiting_since = True, time.monotonic()
+
+    def handle_close(self) -> None:
+        """Stop counting the connection."""
+        self.connections.remove(self)
+        super().handle_close()
+
+    def gives_way(self) -> bool:
+        """Tell whether closing it loses nothing but time: its request is not known yet."""
+        has_headers = self.request is not None and self.request.headers_finished
+        return not (has_headers or self._is_busy())
+
+    def overdue(self, now: float) -> bool:
+        """Tell whether a deadline has passed."""
+        if self._is_busy():
+            return False
+        if self.request is None:
+            timeout = KEEP_ALIVE_TIMEOUT if self._was_answered else HEADERS_TIMEOUT
+            return now - self.waiting_since > timeout
+        if not self.request.headers_finished:
+            return now - self._began > HEADERS_TIMEOUT
+        return now - self._began > BODY_TIMEOUT + self._received / MIN_BODY_RATE
+
+    def _is_busy(self) -> bool:
+        return bool(self.requests or self.total_outbufs_len or self.will_close)
+
+
+def close_overdue(channels: Iterable[TimedChannel]) -> None:
+    """Close connections whose deadline has passed."""
+    now = time.monotonic()
+    for channel in channels:
+        if channel.overdue(now):
+            channel.will_close = True
+
+
+def _close_one(channels: Iterable[TimedChannel], newcomer: TimedChannel) -> None:
+    waiting = [channel for channel in channels if channel is not newcomer and channel.gives_way()]
+    oldest = min(waiting, key=lambda channel: channel.waiting_since, default=newcomer)
+    oldest.will_close = True
+
+
+def _max_open_files() -> int:
+    """Raise this process's limit of open files if possible, and return it."""
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    except (NameError, ValueError, OSError):
+        return 512
+    return _OPEN_FILES if soft == resource.RLIM_INFINITY else soft
+
+
 class EarlyAnswer(Error):
-    """The answer to a request whose body is not taken in: below ``/api/`` a problem, as the app gives it."""
+    """The response to a request whose body is not read; below ``/api/`` it has problem details."""
 
     def __init__(self, request: HTTPRequestParser, refusal: UserError) -> None:
         super().__init__(str(refusal))
         self.code, self.reason = refusal.status, error_responses.problem_title(refusal.status)
         self._request_id = logs.log_early_response(request.command, refusal.status)
-        self._refusal, self._to_program = refusal, request.path.startswith(error_responses.PREFIX)
+        self._refusal, self._is_api = refusal, request.path.startswith(error_responses.PREFIX)
 
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Status, headers and body, for waitress."""
+        """Return status, headers and body for waitress."""
         status, headers, body = super().to_response(ident)
         refusal = self._refusal
-        if self._to_program:
+        if self._is_api:
             problem = error_responses.problem_response(refusal.status, refusal.error, refusal.remedy)
             headers, body = [("Content-Type", error_responses.MEDIA_TYPE)], problem.get_data()
         if refusal.status == 401:
@@ -198,99 +198,95 @@ class EarlyAnswer(Error):
 
 
 class Room:
-    """The room on the disk for uploads: what is free now, less what those let in before will still take.
+    """The disk space for uploads: what is free now, less what admitted requests will still take.
 
-    The one thread that reads lets them in; each is forgotten by the thread that has answered it.
+    The one thread that reads admits requests; the thread that has answered a request forgets it.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._incoming, self._spare = Folders.local(settings.data).incoming, settings.spare
-        self._let_in: set[AdmittedRequest] = set()
+        self._admitted: set[AdmittedRequest] = set()
         self._lock = threading.Lock()
 
     def takes(self, request: AdmittedRequest) -> bool:
-        """Whether there is room for a request whose headers are here; from then on it has its share.
+        """Reserve space for a request whose headers are complete; return False without enough space.
 
-        There always is for a small one, which waits in memory: signing in, writing and deleting go on when
-        the disk is full. A small file is refused where the form is read.
+        Small requests, which wait in memory, are always admitted: signing in and deleting work while the disk
+        is full. A small file is refused where the form is read.
         """
         if not request.chunked and request.content_length <= SMALL:
             return True
         with self._lock:
-            self._let_in.add(request)
+            self._admitted.add(request)
         if self.suffices():
             return True
         self.forget(request)
         return False
 
     def suffices(self) -> bool:
-        """Whether all that were let in still have room: one that does not say its size takes ever more."""
+        """Tell whether all admitted requests still have space; chunked ones take ever more."""
         with self._lock:
-            return sum(each.to_come() for each in self._let_in) <= self._free()
+            free = shutil.disk_usage(self._incoming).free - self._spare
+            return sum(request.to_come() for request in self._admitted) <= free
 
     def forget(self, request: AdmittedRequest) -> None:
-        """It takes no more: it was answered, or never arrived."""
+        """Release the space of a request that was answered or broke off."""
         with self._lock:
-            self._let_in.discard(request)
-
-    def _free(self) -> int:
-        return shutil.disk_usage(self._incoming).free - self._spare
+            self._admitted.discard(request)
 
 
 class _Body(io.RawIOBase):
-    """The body of a request that has arrived; what of it was ``taken`` has its copy on the disk already."""
+    """The body of a received request; the app has copied ``copied`` bytes of it to the disk."""
 
-    def __init__(self, arrived: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
-        self._arrived, self.taken = arrived, 0
+        self._stream, self.copied = stream, 0
 
     def readable(self) -> bool:
-        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read the next bytes; how many they are."""
-        size: int = self._arrived.readinto(buffer)  # type: ignore[attr-defined]
-        self.taken += size
+        size: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
+        self.copied += size
         return size
 
 
 class AdmittedRequest(HTTPRequestParser):
-    """A request on its way in; once its headers are here, an upload is admitted or refused."""
+    """A request being received; once its headers are complete, an upload is admitted or refused."""
 
     completed: bool
-    command = path = ""  # until its first line is read, if it can be
+    command = path = ""  # until the first line is read, if it can be
 
     def __init__(self, admission: Admission, room: Room, adjustments: Any) -> None:
         """``adjustments`` are waitress's own settings."""
         super().__init__(adjustments)
         self._admission, self._room = admission, room
-        self._sender = ""  # who counts as sending it, until :meth:`leave`
-        self._body: _Body | None = None  # as the app reads it
+        self._sender = ""  # counted by the admission until :meth:`leave`
+        self._body: _Body | None = None
 
     def received(self, data: bytes) -> int:
-        """Take in more bytes; how many of them belong to this request."""
+        """Parse more bytes; return how many of them belong to this request."""
         in_header = not self.headers_finished
         consumed: int = super().received(data)
         if in_header and self.headers_finished and not self.completed:
             self._admit()
         elif self.error is not None and not isinstance(self.error, EarlyAnswer):
-            self._refuse(_OF_WAITRESS.get(self.error.code, _UNREADABLE))
+            self._refuse(_WAITRESS_ERRORS.get(self.error.code, _UNREADABLE))
         elif self.chunked and self.error is None and not self._room.suffices():
             self._refuse(no_space_error())
         if self.completed:
-            self.expect_continue = False  # waitress would ask for the body, and read it, refused or not
+            self.expect_continue = False  # or waitress would ask for the body of a refused request
             self.leave()
         return consumed
 
     def _admit(self) -> None:
         length = None if self.chunked else self.content_length
         # Only parts of uploads are sent by PATCH.
-        entered = self._admission.enter(self.headers, length, is_part=self.command == "PATCH")
-        if isinstance(entered, UserError):
-            self._refuse(entered)
+        sender = self._admission.enter(self.headers, length, is_part=self.command == "PATCH")
+        if isinstance(sender, UserError):
+            self._refuse(sender)
             return
-        self._sender = entered
+        self._sender = sender
         if not self._room.takes(self):
             self._refuse(no_space_error())
 
@@ -298,37 +294,37 @@ class AdmittedRequest(HTTPRequestParser):
         self.error, self.completed = EarlyAnswer(self, refusal), True
 
     def to_come(self) -> int:
-        """How many bytes it will still take: at worst it is there twice, as it came and as an exhibit.
+        """Return how many bytes it will still take on the disk: at worst the request and the exhibit.
 
-        Of one that does not say its size, as far as it has come.
+        Of a chunked request, whose length is unknown, only the received part counts.
         """
-        came: int = self.body_bytes_received
-        copied = 0 if self._body is None else self._body.taken
-        return 2 * max(self.content_length, came) - came - copied
+        received: int = self.body_bytes_received
+        copied = 0 if self._body is None else self._body.copied
+        return 2 * max(self.content_length, received) - received - copied
 
     def get_body_stream(self) -> _Body:
-        """The body, for the app."""
+        """Return the body for the app."""
         self._body = _Body(super().get_body_stream())
         return self._body
 
     def close(self) -> None:
-        """It was answered, or will not be: its room is for others."""
+        """Release the space of an answered or broken request."""
         super().close()
         self._room.forget(self)
 
     def leave(self) -> None:
-        """It has arrived or never will."""
+        """Stop counting the upload of its sender."""
         self._admission.leave(self._sender)
         self._sender = ""
 
 
 class UploadChannel(TimedChannel):
-    """A connection whose requests are :class:`AdmittedRequest`: closing it ends the one on its way."""
+    """A connection whose requests are :class:`AdmittedRequest`."""
 
     request: AdmittedRequest | None
 
     def handle_close(self) -> None:
-        """Stop counting the request that was on its way, and remove what had arrived of it."""
+        """Stop counting the request being received, and remove its received part."""
         if self.request is not None:
             self.request.leave()
             self.request.close()
@@ -336,73 +332,64 @@ class UploadChannel(TimedChannel):
 
 
 def listen(app: Any, settings: Settings) -> Any:
-    """The server, bound to its port. Raises :class:`SettingError` where it cannot be."""
+    """Return the server, bound to its port. Raises :class:`SettingError` if that fails."""
     # The server keeps each request's body in a temporary file until it is complete. On many
     # machines /tmp is memory; the data folder is not.
     tempfile.tempdir = str(Folders.local(settings.data).incoming)
     limits = Connections(client_network, settings.proxy)
-    server = _bound(app, settings, limits.most)
+    host = settings.host.strip("[]")
+    proxy: dict[str, Any] = {}  # without one, waitress believes no header about the client
+    if settings.proxy:
+        proxy = {
+            "trusted_proxy": settings.proxy,
+            "trusted_proxy_count": 1,
+            "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        }
+    try:
+        server = create_server(
+            app,
+            host=host,
+            port=settings.port,
+            # Where localhost has two addresses, two sockets would get two ports.
+            ipv4=":" not in host,
+            ipv6=":" in host,
+            threads=_THREADS,
+            ident="",
+            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
+            channel_timeout=300,  # of a client that does not read its response; the other limits are above
+            cleanup_interval=CHECK_INTERVAL,
+            connection_limit=limits.most + 50,  # beyond it nothing is accepted; one closes before
+            asyncore_use_poll=True,  # select takes no more than 1024 files
+            backlog=1024,
+            recv_bytes=256 * 1024,  # with the default of 8 KiB a large upload takes twice the time
+            **proxy,
+        )
+    except (OSError, ValueError) as error:
+        raise SettingError(_bind_error(settings, error)) from None
 
     class Channel(UploadChannel):
         parser_class = functools.partial(AdmittedRequest, Admission(app), Room(settings))
         connections = limits
 
     server.channel_class = Channel
-    of_waitress = server.maintenance
+    waitress_maintenance = server.maintenance
 
     def maintenance(now: float) -> None:
-        of_waitress(now)
+        waitress_maintenance(now)
         close_overdue(server.active_channels.values())
 
     server.maintenance = maintenance
     return server
 
 
-def _bound(app: Any, settings: Settings, most_connections: int) -> Any:
-    """waitress with our limits, bound to the port of the settings."""
-    host = settings.host.strip("[]")
-    try:
-        return create_server(
-            app,
-            host=host,
-            port=settings.port,
-            # Where localhost is two addresses, two sockets would get two ports.
-            ipv4=":" not in host,
-            ipv6=":" in host,
-            threads=_THREADS,
-            ident="",
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
-            channel_timeout=300,  # of one that does not read its answer; connections.py has the others
-            cleanup_interval=CHECK_INTERVAL,
-            connection_limit=most_connections + 50,  # beyond it nothing is accepted; one closes before
-            asyncore_use_poll=True,  # select takes no more than 1024 files
-            backlog=1024,
-            recv_bytes=256 * 1024,  # 8 KiB, the default, takes twice the time for a large upload
-            **_proxy(settings),
-        )
-    except (OSError, ValueError) as problem:
-        raise SettingError(_not_bound(settings, problem)) from None
-
-
-def _not_bound(settings: Settings, problem: OSError | ValueError) -> str:
-    """Why not; waitress makes a ``ValueError`` of a name that has no address."""
-    if isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE:
+def _bind_error(settings: Settings, error: OSError | ValueError) -> str:
+    # waitress raises ValueError for a name without an address.
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return (
             f"Port {settings.port} is in use. Stop the program that uses it, or set PORT to another number."
         )
-    reason = problem.strerror if isinstance(problem, OSError) else "no such address"
+    reason = error.strerror if isinstance(error, OSError) else "no such address"
     return (
         f"Port {settings.port} of {settings.host} cannot be listened on: {reason}. "
         "Set PORT to a number from 1024 on, and REELPROOF_HOST to an address of this machine."
     )
-
-
-def _proxy(settings: Settings) -> dict[str, Any]:
-    """Which proxy's headers waitress believes about the client; without one, it believes nobody's."""
-    if not settings.proxy:
-        return {}
-    return {
-        "trusted_proxy": settings.proxy,
-        "trusted_proxy_count": 1,
-        "trusted_proxy_headers": {"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
-    }

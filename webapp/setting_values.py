@@ -23,22 +23,21 @@ from webapp.url_allowlist import parse_url
 ROLES = ("reader", "reviewer", "examiner", "administrator")
 QUEUES = ("cpu", "gpu")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-_MEGABYTE = 1_000_000
 _HOST_NAME = re.compile(r"[\w.-]*\w")
 _ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40"
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9_./-]+)?")
 
 
 def whole(value: float) -> int:
-    """A whole number; what stands behind its point would be cut off without a word."""
+    """Convert to an integer; refuse a fraction instead of cutting it off."""
     if value != int(value):
-        raise ValueError(f"={value:.15g} is no whole number.")
+        raise ValueError(f"={value:.15g} is not a whole number.")
     return int(value)
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number from ``least`` to ``most`` in the setting's own unit, and how it becomes the field's value."""
+    """A number from ``least`` to ``most`` in the setting's unit, converted to the field's value."""
 
     least: float
     most: float
@@ -54,17 +53,17 @@ class Number:
 
 
 def in_bytes(megabytes: float) -> int:
-    """MB of 1,000,000 bytes."""
-    return int(megabytes * _MEGABYTE)
+    """Convert MB of 1,000,000 bytes."""
+    return int(megabytes * 1_000_000)
 
 
 def in_hours(hours: float) -> timedelta:
-    """Hours as a length of time."""
+    """Convert hours."""
     return timedelta(hours=hours)
 
 
 def either(yes: str, no: str) -> PlainValidator:
-    """One of two words; true for the first."""
+    """Validate one of two words; True for the first."""
 
     def read(text: str) -> bool:
         value = text.strip().lower()
@@ -76,29 +75,29 @@ def either(yes: str, no: str) -> PlainValidator:
 
 
 def host(text: str) -> str:
-    """A host as in a URL: an IPv6 address has brackets."""
+    """Validate a host and return it as in a URL, where IPv6 addresses have brackets."""
     host = text.strip().lower().strip("[]")
     if not (_is_ipv6(host) if ":" in host else host in ("", "*") or _HOST_NAME.fullmatch(host)):
-        raise ValueError(f"={text} is no address or name of a host alone, such as 127.0.0.1.")
+        raise ValueError(f"={text} is not a host name or address, such as 127.0.0.1.")
     return f"[{host}]" if ":" in host else host
 
 
 def address(text: str) -> str:
-    """A network address; empty: there is none."""
+    """Validate a network address; may be empty."""
     value = text.strip().strip("[]")
     try:
         return str(ipaddress.ip_address(value)) if value else ""
     except ValueError:
-        raise ValueError(f"={text} is no network address, such as 127.0.0.1.") from None
+        raise ValueError(f"={text} is not a network address, such as 127.0.0.1.") from None
 
 
 def file(text: str) -> Path | None:
-    """A file's absolute path."""
+    """Return the absolute path of a file."""
     return Path(text).absolute() if text.strip() else None
 
 
 def secret_file(text: str) -> Path | None:
-    """The absolute path of a file that is there."""
+    """Return the absolute path of an existing file."""
     path = file(text)
     if path is not None and not path.is_file():
         raise ValueError(f"={text}: there is no such file.")
@@ -106,31 +105,31 @@ def secret_file(text: str) -> Path | None:
 
 
 def claim(text: str) -> str:
-    """The name of a claim."""
+    """Validate the name of a claim."""
     if not text.strip():
         raise ValueError(" names no claim; leave it out for the usual one.")
     return text.strip()
 
 
 def custody_key(text: str, info: ValidationInfo) -> Path:
-    """A file; by default in the data folder."""
+    """Return the key's path, by default in the data folder."""
     return Path(text or info.data["data"] / "custody.key").absolute()
 
 
 def allowed_hosts(text: str, info: ValidationInfo) -> tuple[str, ...]:
-    """Host names, with those of loopback and the one listened on."""
+    """Validate host names; add those of loopback and the one listened on."""
     extra = [name for part in text.split(",") if (name := part.strip().lower())]
     for name in extra:
         if not (_HOST_NAME.fullmatch(name) or (name[0] + name[-1] == "[]" and _is_ipv6(name[1:-1]))):
             raise ValueError(
-                f" holds {name}, which is no host name alone. Write names such as reelproof.example, "
+                f" holds {name}, which is not a host name. Write names such as reelproof.example, "
                 "separated by commas, without https://, port or *."
             )
     return tuple(dict.fromkeys((*_LOOPBACK_NAMES, info.data.get("host", ""), *extra)))
 
 
 def webhooks(text: str) -> tuple[str, ...]:
-    """Addresses that messages may be sent to."""
+    """Validate addresses of webhooks."""
     for address in text.split():
         try:
             parse_url(address)
@@ -140,14 +139,14 @@ def webhooks(text: str) -> tuple[str, ...]:
                 raise ValueError("a comma at its end")
         except ValueError as problem:
             raise ValueError(
-                f" holds {address}, which is no address to send to: {problem}. "
+                f" holds {address}, which is not an address of a webhook: {problem}. "
                 "Write addresses such as https://lab.example/hooks/, separated by spaces."
             ) from None
     return tuple(text.split())
 
 
 def bucket(text: str) -> str | None:
-    """URL of a bucket."""
+    """Validate the URL of a bucket."""
     store = text.strip().rstrip("/")
     if store and not _BUCKET.fullmatch(store):
         raise ValueError(" must be like s3://bucket/prefix; to keep all in the data folder, leave it out.")
@@ -155,7 +154,7 @@ def bucket(text: str) -> str | None:
 
 
 def endpoint(text: str) -> str | None:
-    """URL of a server of objects."""
+    """Validate the URL of an object store."""
     endpoint = text.strip().rstrip("/")
     if endpoint and not _has_host(endpoint):
         raise ValueError(" must be like https://store.example:9000.")
@@ -163,14 +162,14 @@ def endpoint(text: str) -> str | None:
 
 
 def postgresql(text: str) -> URL | None:
-    """URL of a PostgreSQL database, with the driver used here."""
+    """Validate the URL of a PostgreSQL database and set its driver."""
     if not text.strip():
         return None
     try:
         url = make_url(text.strip())
-        if "@" in (url.host or ""):  # the rest of a password
+        if "@" in (url.host or ""):  # an unescaped @ of a password
             raise ArgumentError
-    except (ArgumentError, ValueError):  # the latter for a port
+    except (ArgumentError, ValueError):  # ValueError for a port
         raise ValueError(f" is no URL such as postgresql://user@host:5432/name; {_ESCAPED}.") from None
     if url.get_backend_name() != "postgresql" or not url.database:
         raise ValueError(" must be like postgresql://user@host/name; for SQLite, leave it out.")
@@ -178,30 +177,29 @@ def postgresql(text: str) -> URL | None:
 
 
 def redis(text: str) -> str | None:
-    """URL of a Redis server."""
+    """Validate the URL of a Redis server."""
     broker = text.strip()
     if broker and not broker.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError(" must be like redis://host:6379/0; for one machine, leave it out.")
-    if broker and not broker.startswith("unix://") and not _leads_to_redis(broker):
+    if broker and not broker.startswith("unix://") and not _is_redis_url(broker):
         raise ValueError(f" is no URL such as redis://:password@host:6379/0; {_ESCAPED}.")
     return broker or None
 
 
-def _leads_to_redis(url: str) -> bool:
-    """Whether it is clear where the password ends, and the rest is a server, a port and a number."""
+def _is_redis_url(url: str) -> bool:
+    # A password with unescaped characters ends up in path, query or fragment.
     if (parts := _split(url)) is None:
         return False
     return re.fullmatch(r"/?\d*", parts.path) is not None and "@" not in parts.query and not parts.fragment
 
 
 def _has_host(url: str) -> bool:
-    """Whether it is of http or https, with a host."""
     parts = _split(url)
     return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _split(url: str) -> SplitResult | None:
-    """The parts of a URL; None where it is none, also by its port."""
+    """Split a URL; None if it is invalid, also by its port."""
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  (raises for one that is no number)
@@ -219,17 +217,17 @@ def _is_ipv6(text: str) -> bool:
 
 
 def roles(text: str) -> frozenset[str]:
-    """Names of roles, or all of them."""
+    """Validate names of roles, or ``all``."""
     names = {name.strip().lower() for name in text.split(",") if name.strip()}
     if names == {"all"}:
         return frozenset(ROLES)
-    if not names <= set(ROLES) or (text and not names):  # commas alone: somebody meant roles
+    if not names <= set(ROLES) or (text and not names):  # commas alone
         raise ValueError(f"={text} must name roles out of {', '.join(ROLES)}, or be all.")
     return frozenset(names)
 
 
 def issuer(text: str) -> str | None:
-    """URL of an OpenID Connect provider, as it names itself: by https, or on this machine."""
+    """Validate the issuer of an OpenID Connect provider: by https, or on this machine."""
     url = text.strip()
     if not url:
         return None
@@ -245,13 +243,13 @@ def issuer(text: str) -> str | None:
 
 
 def time_authority(text: str) -> str | None:
-    """URL of a timestamp authority, by https or on this machine."""
+    """Validate the URL of a timestamp authority, by https or on this machine."""
     url = text.strip()
     if not url:
         return None
     try:
         parse_url(url)
-    except ValueError:  # not repeated: what stands before an @ may be a password
+    except ValueError:  # the value is not repeated: before an @ may be a password
         raise ValueError(" must be like https://tsa.example/timestamps, without a user.") from None
     if not is_confidential(url):
         raise ValueError(f"={url} must begin with https://.")
@@ -259,7 +257,7 @@ def time_authority(text: str) -> str | None:
 
 
 def role_mapping(text: str) -> dict[str, str]:
-    """Groups and the role of each."""
+    """Parse the roles of groups."""
     mapping: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         group, _, role = (part.strip() for part in pair.rpartition("="))
@@ -271,7 +269,7 @@ def role_mapping(text: str) -> dict[str, str]:
 
 
 def queues(text: str) -> tuple[str, ...]:
-    """Names of queues, each once."""
+    """Validate names of queues."""
     queues = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not queues or not set(queues) <= set(QUEUES):
         raise ValueError(f"={text} must name one or more of {', '.join(QUEUES)}.")
@@ -279,7 +277,7 @@ def queues(text: str) -> tuple[str, ...]:
 
 
 def backend(name: str) -> str:
-    """The engine reads the name itself; a wrong one is reported now and not with the first analysis."""
+    """Validate the name of a back end, so that a wrong one is reported before the first analysis."""
     from detector.backends import selection as backends
 
     try:

@@ -23,24 +23,24 @@ from webapp.setting_values import QUEUES, Number, either, in_bytes, in_hours
 
 DATABASE = "reelproof.sqlite3"  # in the data folder, with what SQLite keeps beside it
 
-# What processes of the app tell those they start (webapp.worker.supervisor), and what tests set
+# Variables that processes of the app set for their children (webapp.worker.supervisor), and those of tests.
 _NO_SETTINGS = frozenset({PARENT_VARIABLE, "REELPROOF_STARTED_BY"})
-_OF_TESTS = "REELPROOF_TEST_"
+_TEST_PREFIX = "REELPROOF_TEST_"
 
 
 class SettingError(Exception):
-    """A setting's value cannot be used; the message names it and says what would do."""
+    """A setting's value is invalid; the message names the setting and a valid value."""
 
 
 def _setting(name: str, default: str, meaning: str) -> Any:
-    """One row of the table: environment variable, default as text, and what it does (Markdown)."""
+    """Declare a row of the table: environment variable, default as text, and meaning (Markdown)."""
     return Field(default, validation_alias=name, description=meaning)
 
 
 class Settings(BaseSettings):
-    """The settings of one running app, checked and with units resolved.
+    """The settings of one running app, validated and converted.
 
-    Fields are read in this order: ``allowed_hosts`` needs ``host``, ``custody_key`` needs ``data``.
+    The order matters: ``allowed_hosts`` reads ``host``, ``custody_key`` reads ``data``.
     """
 
     model_config = SettingsConfigDict(
@@ -276,27 +276,25 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
-        """What one analysis may use."""
+        """The limits of one analysis."""
         return Limits(
             memory=self.memory_limit, cpu=self.cpu_limit, wall=self.time_limit, written=self.temp_limit
         )
 
     @property
     def database_url(self) -> URL:
-        """PostgreSQL or, without it, SQLite in the data folder.
-
-        The latter is built from its parts: the folder's name may hold any character.
-        """
+        """PostgreSQL or, without it, SQLite in the data folder."""
+        # Built from its parts: the name of the folder may contain any character.
         return self.postgresql or URL.create("sqlite", database=str(self.data / DATABASE))
 
     @property
     def shared(self) -> bool:
-        """Whether workers of other processes and machines may share the queue."""
+        """Whether workers of other machines may share the queue."""
         return self.broker is not None
 
 
 class Setting(NamedTuple):
-    """One row of the table, as documents show it."""
+    """One row of the table as text."""
 
     name: str
     default: str
@@ -310,37 +308,37 @@ SETTINGS = tuple(
 
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:
-    """Settings from the environment, with ``overrides`` (by the same names) on top.
+    """Read the settings from the environment; ``overrides``, by the same names, take precedence.
 
-    Raises :class:`SettingError` when a value cannot be used.
+    Raises :class:`SettingError` for an invalid value.
     """
     known = {setting.name for setting in SETTINGS}
-    given: dict[str, Any] = {name: str(value) for name, value in (overrides or {}).items() if name in known}
+    texts: dict[str, Any] = {name: str(value) for name, value in (overrides or {}).items() if name in known}
     try:
-        return Settings(**given)
-    except ValidationError as problem:
-        raise SettingError(" ".join(_sentence(error) for error in problem.errors())) from None
+        return Settings(**texts)
+    except ValidationError as invalid:
+        raise SettingError(" ".join(_format_error(error) for error in invalid.errors())) from None
 
 
 def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
-    """One sentence for each variable that is named like a setting and is none; it has no effect."""
+    """Yield a sentence for each variable that is named like a setting but is none."""
     known = {setting.name for setting in SETTINGS}
     for name in sorted(environment):
-        own = name in known or name in _NO_SETTINGS or name.startswith(_OF_TESTS)
-        if own or not name.upper().startswith("REELPROOF_"):
+        is_known = name in known or name in _NO_SETTINGS or name.startswith(_TEST_PREFIX)
+        if is_known or not name.upper().startswith("REELPROOF_"):
             continue
-        near = difflib.get_close_matches(name.upper(), known, 1)
-        meant = f"did you mean {near[0]}?" if near else "docs/settings.md lists all."
-        yield f"{name} is no setting and has no effect; {meant}"
+        matches = difflib.get_close_matches(name.upper(), known, 1)
+        hint = f"did you mean {matches[0]}?" if matches else "docs/settings.md lists all."
+        yield f"{name} is not a setting and has no effect; {hint}"
 
 
 def warn_of_unknown_variables() -> None:
-    """Name them in the environment of this process on stderr."""
+    """Print a warning for each unknown variable in the environment."""
     for sentence in unknown_variables(os.environ):
         print(f"reelproof: {sentence}", file=sys.stderr)
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _format_error(error: ErrorDetails) -> str:
     name = "".join(map(str, error["loc"][:1]))
     if error["type"] == "value_error":
         return f"{name}{error['ctx']['error']}"
@@ -348,7 +346,7 @@ def _sentence(error: ErrorDetails) -> str:
 
 
 def refuse_unprotected(settings: Settings, administrators: int) -> None:
-    """Raise :class:`SettingError` where strangers could come in, or nobody could manage who may."""
+    """Raise :class:`SettingError` if strangers would have access, or nobody could manage accounts."""
     if not settings.login and not is_loopback(settings.host):
         raise SettingError(
             f"REELPROOF_HOST={settings.host} would let other machines in, and anyone there could read every "

@@ -27,7 +27,7 @@ from webapp.review import queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
-_HIDES = {
+_HIDDEN_PARTS = {
     "judgements": N_("what others said of an exhibit"),
     "findings": N_("what the machine found, and what others said of an exhibit"),
 }
@@ -35,10 +35,10 @@ _ICONS = FILES / "static" / "icons"
 
 
 def install(app: Flask) -> None:
-    """Give the templates their filters."""
+    """Add filters and globals to the templates."""
     icons = {path.stem: Markup(path.read_text()) for path in sorted(_ICONS.glob("*.svg"))}
     app.jinja_env.globals.update(icon=icons.__getitem__, most_attempts=recovery.MAX_ATTEMPTS)
-    app.jinja_env.globals["priorities"] = [each.words for each in Priority]
+    app.jinja_env.globals["priorities"] = [priority.words for priority in Priority]
     filters: dict[str, Callable[..., Any]] = dict(
         size=short_size,
         moment=moment,
@@ -69,10 +69,10 @@ def install(app: Flask) -> None:
     place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: sessions.has_sessions(place)
     app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED, papers=PAPERS)
-    app.jinja_env.globals.update(review_hides=_HIDES, part_names=PART_NAMES)
+    app.jinja_env.globals.update(review_hides=_HIDDEN_PARTS, part_names=PART_NAMES)
 
     def reviews_waiting() -> int | None:
-        """How many second reviews wait for who asks; None for somebody who reviews nothing."""
+        """Count the second reviews that wait for the caller; None for somebody who reviews nothing."""
         with context.database().begin() as session:
             return queries.count_review_tasks(session, permissions.current_or_none())
 
@@ -86,17 +86,17 @@ def install(app: Flask) -> None:
 
 
 def short_size(count: int) -> str:
-    """Bytes in decimal units, without the exact number."""
+    """Format a size in decimal units, without the exact number."""
     return formatting.size(count).partition(" (")[0]
 
 
 def moment(value: datetime | None) -> str:
-    """A moment in UTC to the second."""
+    """Format a moment in UTC to the second."""
     return formatting.moment(value) if value else ""
 
 
 def time_ago(value: datetime) -> str:
-    """How long a moment is past, roughly."""
+    """Format roughly how long ago a moment was."""
     seconds = max(0, int((now() - value).total_seconds()))
     if seconds >= 86400:
         return ngettext("%(num)s day ago", "%(num)s days ago", seconds // 86400)
@@ -108,12 +108,12 @@ def time_ago(value: datetime) -> str:
 
 
 def verdict_class(verdict: str | None) -> str:
-    """A verdict, or none, as a class name and an icon's name."""
+    """Return the CSS class and icon of a verdict."""
     return MARKS.get(verdict or "", "none")
 
 
 def status_words(row: AnalysisRow) -> str:
-    """Where an analysis stands, for the list."""
+    """Describe the state of an analysis for the list."""
     if row.state == State.RUNNING:
         return gettext("Running, %(progress)s", progress=shown(row.progress, ".0%"))
     words = gettext(row.state.capitalize())
@@ -123,12 +123,12 @@ def status_words(row: AnalysisRow) -> str:
 
 
 def priority(row: AnalysisRow) -> str:
-    """The priority of an analysis by its name."""
+    """Return the name of the analysis's priority."""
     return Priority(row.priority).words
 
 
 def describe_damage(exhibit: Exhibit) -> str:
-    """What is the matter with the kept file, in words; nothing where that is not known to be anything."""
+    """Describe the damage of an exhibit's file; empty if none is known."""
     condition = Condition(exhibit.condition) if exhibit.condition else None
     match condition:
         case None | Condition.FITS:

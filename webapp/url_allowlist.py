@@ -9,14 +9,10 @@ from urllib.parse import unquote, urlsplit
 
 from reports import untrusted_input
 
-_SEPARATORS = re.compile(r"[/\\]")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
-_MOST_DECODED = 4
-
 
 @dataclass(frozen=True)
 class ParsedUrl:
-    """Where a URL leads: what an allowance and a request must agree in."""
+    """The parts of a URL that allowance and request must agree in."""
 
     scheme: str
     host: str
@@ -24,14 +20,14 @@ class ParsedUrl:
     path: str
 
     def covers(self, other: ParsedUrl) -> bool:
-        """Whether ``other`` lies at or below this one."""
+        """Tell whether ``other`` is at or below this URL."""
         if (self.scheme, self.host, self.port) != (other.scheme, other.host, other.port):
             return False
         return other.path == self.path or other.path.startswith(self.path.rstrip("/") + "/")
 
 
 def parse_url(url: str) -> ParsedUrl:
-    """Take a URL apart; raises ``ValueError`` for one that is none, or that hides something."""
+    """Parse a URL; raise ``ValueError`` if it is invalid or ambiguous."""
     if not url.isascii() or any(ord(char) <= 32 for char in url):
         raise ValueError("characters no URL has")
     parts = urlsplit(url)
@@ -45,23 +41,20 @@ def parse_url(url: str) -> ParsedUrl:
 
 
 def _leads_back(path: str) -> bool:
-    """Whether a path may mean one further up: to a server that decodes it once, or more often."""
-    for _ in range(_MOST_DECODED):
-        parts = [part.partition(";")[0] for part in _SEPARATORS.split(path)]
-        if any(part in ("..", ".") for part in parts) or _CONTROLS.search(path):
+    """Tell whether a path may lead upwards on a server that decodes it, perhaps several times."""
+    for _ in range(4):  # no honest path is encoded more often
+        parts = [part.partition(";")[0] for part in re.split(r"[/\\]", path)]
+        if any(part in ("..", ".") for part in parts) or re.search(r"[\x00-\x1f\x7f]", path):
             return True
         decoded = unquote(path, errors="replace")
         if decoded == path:
             return False
         path = decoded
-    return True  # nothing is encoded so often in earnest
+    return True
 
 
 def is_safe_endpoint(url: str) -> bool:
-    """Whether an address that another server gave may be used.
-
-    It has to be confidential (by https, or on this machine) and to hide nothing of where it leads.
-    """
+    """Tell whether an address from another server is confidential (https or local) and unambiguous."""
     try:
         parse_url(url)
     except ValueError:
@@ -70,9 +63,9 @@ def is_safe_endpoint(url: str) -> bool:
 
 
 def find_allowing(allowed: Sequence[str], url: str) -> ParsedUrl | None:
-    """The allowance a URL lies in; none if an administrator allowed no such address."""
+    """Return the allowed address that covers a URL, or None."""
     try:
-        wanted = parse_url(url)
+        parsed = parse_url(url)
     except ValueError:
         return None
-    return next((each for each in map(parse_url, allowed) if each.covers(wanted)), None)
+    return next((address for address in map(parse_url, allowed) if address.covers(parsed)), None)

@@ -26,7 +26,7 @@ def prepared() -> None:
     """Import what the worker imports before it forks, and make the bases."""
     from webapp.worker import celery_worker
 
-    for module in celery_worker._HEAVY:
+    for module in celery_worker._PRELOADED:
         importlib.import_module(module)
     bases()
 

@@ -6,10 +6,10 @@ import inspect
 
 from flask import Flask
 
-from webapp.accounts.permissions import Need, requirement_of
+from webapp.accounts.permissions import Requirement, requirement_of
 
 
-def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
+def table(app: Flask) -> list[tuple[str, str, str, Requirement | None]]:
     """Return method, address, endpoint and need of every route, sorted by address."""
     rows = [
         (method, rule.rule, rule.endpoint, requirement_of(app, rule.endpoint))
@@ -19,9 +19,9 @@ def table(app: Flask) -> list[tuple[str, str, str, Need | None]]:
     return sorted(rows, key=lambda row: (row[1], row[0]))
 
 
-def words(need: Need) -> str:
+def words(need: Requirement) -> str:
     """Name a need as the table does."""
-    return f"{need.permission or need.asker}{', password again' if need.confirmed else ''}"
+    return f"{need.permission or need.audience}{', password again' if need.confirmed else ''}"
 
 
 def purpose(app: Flask, endpoint: str) -> str:

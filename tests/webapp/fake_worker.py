@@ -24,7 +24,7 @@ from webapp.worker import run_analysis as worker_run_analysis
 
 
 def engine(job: EngineJob, folder: Path, progress: Progress, _limits: object, _ready: object) -> Analysis:
-    """Stand-in for :func:`webapp.worker.run_analysis.make_result`."""
+    """Stand-in for :func:`webapp.worker.run_analysis.make_analysis`."""
     _happens(job.file, progress)
     return made_result(job.path, job.file, folder)
 
@@ -87,7 +87,7 @@ if __name__ == "__main__":
     run_analysis.make_analysis = engine
     worker_run_analysis.make_comparison = compare
     prepared_report._render_confined = report
-    celery_worker._HEAVY = ()
+    celery_worker._PRELOADED = ()
     cv2.setNumThreads(1)  # a process with its threads cannot fork the confined ones, as a real worker does
     broker.GRACE = int(os.environ.get("REELPROOF_TEST_GRACE", broker.GRACE))
     celery_worker.main()

@@ -47,7 +47,7 @@ def made_result(path: Path, file: str, folder: Path, **changes: Any) -> Analysis
 def engine(
     job: EngineJob, folder: Path, progress: Progress, _limits: object, _ready: object = None
 ) -> Analysis:
-    """Stand-in for :func:`webapp.worker.run_analysis.make_result`."""
+    """Stand-in for :func:`webapp.worker.run_analysis.make_analysis`."""
     assert job.path.is_file()
     progress("scoring", 0.5)
     return made_result(job.path, job.file, folder)

@@ -15,7 +15,7 @@ from detector.files import ROOT
 from webapp import create_app
 
 
-def test_makes_its_data_folder_for_this_user_alone(tmp_path):
+def test_the_data_folder_is_private(tmp_path):
     app = create_app({"REELPROOF_DATA": tmp_path / "new" / "data"})
     data = app.extensions["settings"].data
     assert data == tmp_path / "new" / "data"
@@ -46,7 +46,7 @@ def test_two_apps_do_not_share_anything(tmp_path):
         app.extensions["database"].close()
 
 
-def test_what_the_app_is_made_with(tmp_path):
+def test_creating_the_app_imports_no_heavy_package(tmp_path):
     """By what is imported, not by the clock. Alembic comes with the migration of new tables."""
     program = (
         "import sys; from webapp import create_app\n"

@@ -50,7 +50,7 @@ def port(app, monkeypatch):
         (ValueError("Invalid host/port specified."), "no such address"),
     ],
 )
-def test_an_address_that_cannot_be_listened_on_is_named(app, monkeypatch, problem, reason):
+def test_an_unusable_address_is_named(app, monkeypatch, problem, reason):
     def create_server(*_: object, **__: object) -> None:
         raise problem
 
@@ -99,7 +99,7 @@ def test_idle_sockets_give_way_the_oldest_first(port, monkeypatch):
         assert works(port) and closed(others[0]) and not closed(others[-1], 0.1)
 
 
-def test_a_clock_that_is_set_forward_ends_no_connection(port, monkeypatch):
+def test_setting_the_clock_forward_ends_no_connection(port, monkeypatch):
     real = time.time
     with ExitStack() as stack:
         asking = opened(stack, port, b"GET /healthz HTTP/1.1\r\n")

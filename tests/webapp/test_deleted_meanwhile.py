@@ -47,7 +47,7 @@ def deleted_before(app, monkeypatch) -> Callable[[object, str, str], None]:
 
 @pytest.mark.parametrize("act", ["annotate", "import", "assign", "case details"])
 @pytest.mark.usefixtures("quick_reports")
-def test_what_is_done_to_a_finished_analysis(app, client, deleted_before, act):
+def test_actions_on_a_deleted_analysis(app, client, deleted_before, act):
     row = finished(app)
     one, app.testing = f"/analyses/{row.id}", False
     if act == "import":
@@ -73,7 +73,7 @@ def test_what_is_done_to_a_finished_analysis(app, client, deleted_before, act):
     ids=["before its manifest is read", "before its findings are read", "before they are handed out"],
 )
 @pytest.mark.parametrize("prefix", ["", "/api/v1"], ids=["page", "API"])
-def test_what_is_read_of_a_finished_analysis(app, client, deleted_before, of, name, prefix):
+def test_reading_a_deleted_analysis(app, client, deleted_before, of, name, prefix):
     row = finished(app)
     results.result_cache.clear()
     deleted_before(of, name, row.id)
@@ -83,7 +83,7 @@ def test_what_is_read_of_a_finished_analysis(app, client, deleted_before, of, na
 
 
 @pytest.mark.usefixtures("quick_reports")
-def test_a_report_that_is_rendered(app, client, monkeypatch):
+def test_rendering_the_report_of_a_deleted_analysis(app, client, monkeypatch):
     row, render = finished(app), reports._render
     folders = Folders.local(app.extensions["settings"].data)
 
@@ -108,7 +108,7 @@ def test_a_comparison_that_is_deleted_twice(app, client):
     assert told.value.status == 410
 
 
-def test_an_error_about_an_analysis_that_is_there_is_told_as_before(app, client, monkeypatch):
+def test_an_error_about_an_existing_analysis_is_unchanged(app, client, monkeypatch):
     row = finished(app)
     results.result_cache.clear()
     (Folders.local(app.extensions["settings"].data).result(row.id) / "manifest.json").unlink()
@@ -120,7 +120,7 @@ def test_an_error_about_an_analysis_that_is_there_is_told_as_before(app, client,
     assert client.get(f"/analyses/{'0' * 32}/exports/csv").status_code == 404
 
 
-def test_a_comparison_that_is_read(app, client, monkeypatch):
+def test_reading_a_deleted_comparison(app, client, monkeypatch):
     comparison = compared(app, finished(app, file="a"), finished(app, file="b"))
     folders, real = Folders.local(app.extensions["settings"].data), reference_comparisons.load_result
 
@@ -138,7 +138,7 @@ def test_a_comparison_that_is_read(app, client, monkeypatch):
     ("act", "state", "of", "name"),
     [("retry", State.FAILED, Database, "alone"), ("resume", State.PAUSED, states, "resume")],
 )
-def test_what_is_done_to_one_that_waits_or_failed(
+def test_actions_on_a_deleted_waiting_or_failed_analysis(
     app, client, database, sent, deleted_before, act, state, of, name
 ):
     row = hand_in(app)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from webapp.accounts import tokens
 from webapp.accounts.permissions import Role
-from webapp.accounts.users import principal
+from webapp.accounts.users import principal_of
 from webapp.analyses.downloads import report_process
 from webapp.storage.database import is_disk_full
 from webapp.storage.tables import ApiToken, Milestone, SessionRow, now
@@ -42,11 +42,11 @@ def fill(app, words: str = "database or disk is full", code: int = sqlite3.SQLIT
     event.listen(app.extensions["database"].engine, "do_execute", write)
 
 
-def test_who_is_signed_in_reads_on(app):
+def test_signed_in_users_can_read_on_a_full_disk(app):
     ada = account(app, "ada", Role.EXAMINER)
     client = signed_in(app, "ada")
     with app.extensions["database"].alone() as session:
-        token = tokens.make(session, principal(ada), "script", ["read"]).token
+        token = tokens.create(session, principal_of(ada), "script", ["read"]).token
     age(app, seen=timedelta(minutes=2))
     fill(app)
     assert client.get("/analyses").status_code == 200
@@ -59,17 +59,17 @@ def test_who_is_signed_in_reads_on(app):
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE])
-def test_of_a_disk_that_became_read_only_it_is_said_what_to_do(app, code):
+def test_a_read_only_disk_is_explained(app, code):
     account(app, "ada", Role.EXAMINER)
     client = signed_in(app, "ada")
     fill(app, "disk I/O error", code)
     assert client.get("/analyses").status_code == 200
     answer = client.post("/cases", data={"name": "A"})
-    assert answer.status_code == 503 and "The disk takes no changes" in answer.text
+    assert answer.status_code == 503 and "The disk cannot be written" in answer.text
     assert "has to check that disk" in answer.text
 
 
-def test_so_it_is_where_a_file_cannot_be_written(app, monkeypatch):
+def test_an_unwritable_file_is_explained(app, monkeypatch):
     def refused(*_args: object, **_more: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", "somewhere")
 
@@ -77,12 +77,12 @@ def test_so_it_is_where_a_file_cannot_be_written(app, monkeypatch):
     client = signed_in(app, "ada")
     monkeypatch.setattr("webapp.analyses.library.render_template", refused)
     answer = client.get("/analyses")
-    assert answer.status_code == 503 and "takes no changes: it is read-only" in answer.text
+    assert answer.status_code == 503 and "cannot be written: it is read-only" in answer.text
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
 @pytest.mark.parametrize("asked", ["exports/csv", "report.pdf", "bundle.zip"])
-def test_what_has_to_be_written_to_be_handed_out(app, monkeypatch, prefix, asked):
+def test_downloads_that_need_disk_space_are_refused(app, monkeypatch, prefix, asked):
     def full(*_args: object, **_more: object) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
@@ -95,13 +95,13 @@ def test_what_has_to_be_written_to_be_handed_out(app, monkeypatch, prefix, asked
     monkeypatch.setattr(report_process, "main", full)
     monkeypatch.setattr("webapp.analyses.downloads.reports.subprocess.run", rendering)
     with app.extensions["database"].alone() as session:
-        token = tokens.make(session, principal(ada), "script", ["export"]).token
+        token = tokens.create(session, principal_of(ada), "script", ["export"]).token
     named = {"Authorization": f"Bearer {token}"} if prefix else {}
     answer = client.get(f"{prefix}/analyses/{row.id}/{asked}", headers=named)
     assert answer.status_code == 507 and "what you asked for could not be written" in answer.text
 
 
-def test_sqlite_says_so(app):
+def test_a_full_disk_of_sqlite_is_recognised(app):
     with pytest.raises(OperationalError) as full, app.extensions["database"].begin() as session:
         session.connection().exec_driver_sql("PRAGMA max_page_count = 1")
         session.add(Milestone(name="x" * 100_000, reached=now()))

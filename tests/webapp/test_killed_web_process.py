@@ -37,7 +37,7 @@ _make(Path({folder!r}, "made"))
 
 
 @pytest.mark.parametrize("code", [_CHECK, _SIGN, _SAMPLE], ids=["check", "sign", "sample"])
-def test_what_it_started_ends_with_it(tmp_path: Path, code: str) -> None:
+def test_child_processes_end_with_the_web_process(tmp_path: Path, code: str) -> None:
     os.mkfifo(tmp_path / "waits.json")  # whoever reads it, which the check does once it is confined, waits
     (tmp_path / "report.pdf").write_bytes(b"%PDF-")
     web = subprocess.Popen(

@@ -19,7 +19,7 @@ def _number(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def test_how_many_wrong_tries_are_free_and_how_long_the_longest_wait_is() -> None:
+def test_the_documented_login_throttle_matches() -> None:
     account, address = passwords.throttle_buckets("ada", "10.0.0.1", None)
     (device,) = passwords.throttle_buckets("ada", "10.0.0.1", "browser")
     (code,) = passwords.code_bucket("ada")
@@ -29,7 +29,7 @@ def test_how_many_wrong_tries_are_free_and_how_long_the_longest_wait_is() -> Non
     assert {(name, bucket.free, bucket.longest) for name, bucket in by} == told
 
 
-def test_how_many_requests_a_minute() -> None:
+def test_the_documented_rate_limits_match() -> None:
     (table,) = re.findall(r"^\| requests \| a minute \|\n\|---\|---\|\n((?:\|.+\n)+)", _TEXT, re.MULTILINE)
     told = {
         name: RateLimitItemPerMinute(_number(number))

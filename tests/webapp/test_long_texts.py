@@ -43,7 +43,7 @@ def test_somebody_without_an_account_has_no_long_text_normalised(app, longest):
     assert 0 < longest[0] <= 1000
 
 
-def test_nor_has_somebody_who_is_signed_in(app, longest):
+def test_signed_in_users_have_no_long_text_normalised(app, longest):
     client = signed_in(app, "ada")
     assert client.get(f"/login?next=//{quote(LONG)}").location == "/"
     assert client.get(f"/analyses?q={quote(LONG)}").status_code == 200

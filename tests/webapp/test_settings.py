@@ -47,7 +47,7 @@ def test_units_and_names():
 @pytest.mark.parametrize(
     ("host", "shown"), [("127.0.0.2", "127.0.0.2"), ("::1", "[::1]"), ("[::1]", "[::1]")]
 )
-def test_the_address_listened_on_is_answered_to(host, shown):
+def test_the_listening_address_is_an_allowed_host(host, shown):
     settings = read_settings({"REELPROOF_HOST": host})
     assert settings.host == shown and shown in settings.allowed_hosts
     refuse_unprotected(settings, 0)
@@ -80,7 +80,7 @@ def test_the_address_listened_on_is_answered_to(host, shown):
         ("REELPROOF_TIMESTAMP_URL", "https://tsa.example/a b"),
     ],
 )
-def test_refuses_values_by_name(name, value):
+def test_invalid_values_are_refused_by_name(name, value):
     with pytest.raises(SettingError, match=name):
         read_settings({name: value})
 
@@ -91,13 +91,13 @@ def test_a_password_in_an_address_is_not_repeated():
     assert "hunter2" not in str(refused.value)
 
 
-def test_a_quota_of_next_to_nothing_is_one():
+def test_a_tiny_quota_is_not_unlimited():
     assert read_settings({"REELPROOF_QUOTA_MB": "0.0000001"}).quota == 1
     assert read_settings({"REELPROOF_QUOTA_MB": "0"}).quota is None
 
 
 @pytest.mark.parametrize("host", ["host name", "http://x", "0.0.0.0:8000", "::1:x:y", "lab.example/", "a."])
-def test_what_is_no_host_alone(host):
+def test_invalid_hosts_are_refused(host):
     with pytest.raises(SettingError, match=r"^REELPROOF_HOST=.* is no address or name of a host alone"):
         read_settings({"REELPROOF_HOST": host})
 
@@ -106,7 +106,7 @@ def test_what_is_no_host_alone(host):
     "names",
     ["a.example b.example", "*.example", "*", "a.example:443", "a.example.", "[x]", "a.example;b.example"],
 )
-def test_what_no_request_would_be_under(names):
+def test_invalid_allowed_hosts_are_refused(names):
     with pytest.raises(SettingError, match=r"^REELPROOF_ALLOWED_HOSTS holds .* no host name alone"):
         read_settings({"REELPROOF_ALLOWED_HOSTS": names})
 
@@ -122,12 +122,12 @@ def test_what_no_request_would_be_under(names):
         "unix:///run/redis.sock",
     ],
 )
-def test_what_leads_to_redis(broker):
+def test_redis_urls(broker):
     given = {"REELPROOF_BROKER": broker, "REELPROOF_DATABASE": "postgresql://u@db/d"}
     assert read_settings(given).broker == broker
 
 
-def test_hosts_of_all_kinds():
+def test_valid_hosts():
     hosts = read_settings({"REELPROOF_ALLOWED_HOSTS": "Lab, a-b.example ,10.0.0.1,[FD00::1],bücher.example,"})
     assert hosts.allowed_hosts[-5:] == ("lab", "a-b.example", "10.0.0.1", "[fd00::1]", "bücher.example")
 
@@ -163,7 +163,7 @@ def test_other_addresses_are_refused_until_login_is_on_and_somebody_administers(
         ("https://[/x", False),
     ],
 )
-def test_what_is_not_https_is_asked_of_this_machine_alone(name, url, fits):
+def test_plain_http_is_allowed_on_this_machine_alone(name, url, fits):
     given = {"REELPROOF_OIDC_CLIENT": "c", "REELPROOF_OIDC_ROLES": "lab=examiner", name: url}
     if fits:
         assert url in vars(read_settings(given)).values()
@@ -196,7 +196,7 @@ ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40."
         ({"REELPROOF_GPU_FROM_MB": "-1"}, "REELPROOF_GPU_FROM_MB=-1 is outside 0 to 1e+07."),
         ({"REELPROOF_LOG": "xml"}, "REELPROOF_LOG=xml is neither json nor text."),
         ({"REELPROOF_QUEUES": "tpu"}, "REELPROOF_QUEUES=tpu must name one or more of cpu, gpu."),
-        ({"REELPROOF_PROXY": "here"}, "REELPROOF_PROXY=here is no network address, such as 127.0.0.1."),
+        ({"REELPROOF_PROXY": "here"}, "REELPROOF_PROXY=here is not a network address, such as 127.0.0.1."),
         (
             {"REELPROOF_DATABASE": "mysql://u:secret@h/d"},
             "REELPROOF_DATABASE must be like postgresql://user@host/name; for SQLite, leave it out.",
@@ -208,16 +208,16 @@ ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40."
         ),
         (
             {"REELPROOF_HOST": "http://x"},
-            "REELPROOF_HOST=http://x is no address or name of a host alone, such as 127.0.0.1.",
+            "REELPROOF_HOST=http://x is not a host name or address, such as 127.0.0.1.",
         ),
         (
             {"REELPROOF_ALLOWED_HOSTS": "a.example, https://b.example"},
-            "REELPROOF_ALLOWED_HOSTS holds https://b.example, which is no host name alone. Write names such "
+            "REELPROOF_ALLOWED_HOSTS holds https://b.example, which is not a host name. Write names such "
             "as reelproof.example, separated by commas, without https://, port or *.",
         ),
         (
             {"REELPROOF_WEBHOOKS": "https://a/, https://b/"},
-            "REELPROOF_WEBHOOKS holds https://a/,, which is no address to send to: a comma at its end. "
+            "REELPROOF_WEBHOOKS holds https://a/,, which is not an address of a webhook: a comma at its end. "
             "Write addresses such as https://lab.example/hooks/, separated by spaces.",
         ),
         (
@@ -227,8 +227,8 @@ ESCAPED = "in a password write / as %2F, ? as %3F, # as %23 and @ as %40."
         ),
         (
             {"REELPROOF_WEBHOOKS": "https://a/,https://b/"},
-            "REELPROOF_WEBHOOKS holds https://a/,https://b/, which is no address to send to: more than one "
-            "address. Write addresses such as https://lab.example/hooks/, separated by spaces.",
+            "REELPROOF_WEBHOOKS holds https://a/,https://b/, which is not an address of a webhook: more "
+            "than one address. Write addresses such as https://lab.example/hooks/, separated by spaces.",
         ),
         *(
             (
@@ -260,7 +260,7 @@ def test_refusals_are_one_sentence_each(given, words):
     assert str(refused.value) == words
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_invalid_settings_are_reported_at_once():
     with pytest.raises(
         SettingError, match=r"^PORT=x is not a number\. REELPROOF_LOGIN=1 is neither on nor off\.$"
     ):
@@ -280,18 +280,21 @@ def test_an_empty_variable_counts_as_not_set_and_names_are_exact(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("REELPROOF_LOGN", "REELPROOF_LOGN is no setting and has no effect; did you mean REELPROOF_LOGIN?"),
+        (
+            "REELPROOF_LOGN",
+            "REELPROOF_LOGN is not a setting and has no effect; did you mean REELPROOF_LOGIN?",
+        ),
         ("reelproof_workers", "reelproof_workers is no setting .* REELPROOF_WORKERS"),
         ("REELPROOF_ZZZZZZZZZZZZ", "REELPROOF_ZZZZZZZZZZZZ is .*docs/settings.md lists all"),
     ],
 )
-def test_a_variable_that_is_no_setting_is_named(name, words, monkeypatch, capsys):
+def test_unknown_variables_are_named(name, words, monkeypatch, capsys):
     monkeypatch.setenv(name, "on")
     assert cli.run(["settings-doc"]) == 0
     assert re.match(f"reelproof: {words}", capsys.readouterr().err)
 
 
-def test_what_the_program_and_its_documents_name_is_known():
+def test_names_in_code_and_documents_are_settings():
     """Variables that another part reads would be called unknown at every start."""
     folders = ("detector", "reports", "webapp", "docs", "tests")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.suffix in _TEXTS]
@@ -311,7 +314,7 @@ def test_lists_are_words_and_not_json(monkeypatch):
     assert settings.webhooks == ("https://lab.example/hooks/", "https://other.example/")
 
 
-def test_each_is_documented(capsys):
+def test_every_setting_is_documented(capsys):
     assert cli.run(["settings-doc"]) == 0
     text = capsys.readouterr().out
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == text, "run `make settings`"

@@ -159,7 +159,7 @@ def children(process: int) -> set[int]:
 
 
 @pytest.mark.fresh
-def test_what_was_running_is_queued_again(start, data):
+def test_running_jobs_are_queued_again(start, data):
     app = create_app({"REELPROOF_DATA": data})
     database = app.extensions["database"]
     row = hand_in(app)
@@ -188,13 +188,13 @@ def refused(process: subprocess.Popen) -> str:
     return err
 
 
-def test_a_port_in_use(start):
+def test_a_port_in_use_is_reported(start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} is in use" in refused(start(PORT=port))
 
 
-def test_a_database_that_is_none(start, data):
+def test_an_invalid_database_is_reported(start, data):
     for path in data.glob("reelproof.sqlite3*"):
         path.unlink()
     (data / "reelproof.sqlite3").write_bytes(b"no database at all\n" * 500)
@@ -202,7 +202,7 @@ def test_a_database_that_is_none(start, data):
 
 
 @pytest.mark.parametrize("command", [None, "list-users", "verify-log", "backup"])
-def test_a_postgresql_that_does_not_answer(data, tmp_path, command):
+def test_an_unreachable_postgresql_is_reported(data, tmp_path, command):
     words = {None: [], "backup": ["backup", str(tmp_path / "copy")]}.get(command, [command])
     url = {"REELPROOF_DATABASE": f"postgresql://reelproof:SECRET@127.0.0.1:{free_port()}/rows"}
     done = subprocess.run(
@@ -218,7 +218,7 @@ def test_a_postgresql_that_does_not_answer(data, tmp_path, command):
     assert "SECRET" not in done.stderr
 
 
-def test_a_database_of_a_newer_version(start, data):
+def test_a_database_of_a_newer_version_is_refused(start, data):
     with closing(sqlite3.connect(data / "reelproof.sqlite3")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '0099'")
     assert "made by a newer Reelproof (tables 0099" in refused(start())
@@ -237,7 +237,7 @@ def test_only_loopback(start):
     assert "no administrator yet" in refused(start(REELPROOF_HOST="0.0.0.0", REELPROOF_LOGIN="on"))
 
 
-def test_login_off_beside_accounts_is_said(start, data, tmp_path, monkeypatch):
+def test_login_off_with_accounts_is_warned_of(start, data, tmp_path, monkeypatch):
     monkeypatch.setenv("REELPROOF_DATA", str(data))
     (tmp_path / "password").write_text("long enough, and no word\n")
     made = ["add-user", "ada", "--role", "administrator", "--password-file", str(tmp_path / "password")]
@@ -249,18 +249,18 @@ def test_login_off_beside_accounts_is_said(start, data, tmp_path, monkeypatch):
     assert "REELPROOF_LOGIN is off although there are accounts (1)" in errors
 
 
-def test_one_at_a_time_in_a_data_folder(start):
+def test_a_data_folder_is_locked_by_one_instance(start):
     first = start()
     address(first)
     assert "Another Reelproof already uses" in refused(start())
 
 
-def test_a_setting_that_means_nothing(start):
+def test_unknown_settings_are_reported(start):
     assert "PORT=http is not a number" in refused(start(PORT="http"))
 
 
 @pytest.mark.parametrize("address", ["", "redis://127.0.0.1:1"])
-def test_a_broker_that_takes_no_messages_yet_ends_nothing(app, database, monkeypatch, caplog, address):
+def test_a_broker_without_connection_is_not_fatal(app, database, monkeypatch, caplog, address):
     """Neither a full disk nor a Redis that is not up: the sweep sends again what waits."""
 
     def full(*_: object, **__: object) -> None:

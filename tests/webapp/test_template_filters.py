@@ -16,7 +16,9 @@ from reports.language import translation
         ("{{ 2500000|size }}", "2,5 MB", "2.5 MB"),
     ],
 )
-def test_a_figure_is_written_anew(app: Flask, template: str, german: str, english: str) -> None:
+def test_numbers_are_formatted_at_each_rendering(
+    app: Flask, template: str, german: str, english: str
+) -> None:
     compiled = app.jinja_env.from_string(template)
     with translation.speaking("de"):
         assert compiled.render() == german

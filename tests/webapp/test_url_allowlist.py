@@ -36,10 +36,10 @@ from webapp.settings import SettingError, read_settings
         ("https://[/in", False),
     ],
 )
-def test_only_addresses_below_an_allowed_one(url, fits):
+def test_only_addresses_below_an_allowed_one_are_allowed(url, fits):
     assert (url_allowlist.find_allowing(("https://lab.example/in",), url) is not None) == fits
 
 
-def test_a_setting_that_is_no_address_is_refused():
+def test_invalid_addresses_in_the_setting_are_refused():
     with pytest.raises(SettingError, match="REELPROOF_WEBHOOKS"):
         read_settings({"REELPROOF_WEBHOOKS": "lab.example"})

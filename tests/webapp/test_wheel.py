@@ -1,4 +1,4 @@
-"""The wheel: what it depends on, and that an environment with nothing else serves the sample."""
+"""The distributions: dependencies, files, and an environment with the wheel alone that serves the sample."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import time
 import tomllib
 import urllib.request
@@ -26,40 +27,61 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def hook():
-    """hatch_build.py, which is no module of a package."""
+    """Import hatch_build.py, which is not in a package."""
     spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_it_depends_on_what_running_needs():
-    needed = hook().requirements((ROOT / "requirements.txt").read_text())
-    names = {re.split(r"[=\[]", line)[0].lower() for line in needed}
-    assert {"torch", "flask", "weasyprint", "pyotp", "authlib"} <= names
-    assert not names & {"pytest", "ruff", "mypy", "playwright", "moto", "hatchling"}
-    assert all("==" in line for line in needed)
+def test_dependencies_and_extras():
+    base, extras = hook().dependencies((ROOT / "requirements.txt").read_text())
+    names = {
+        extra: {re.split(r"[>\[]", line)[0].lower() for line in lines}
+        for extra, lines in {"": base, **extras}.items()
+    }
+    assert {"torch", "weasyprint", "scikit-learn"} <= names[""]
+    assert {"flask", "pyotp", "authlib"} <= names["web"]
+    assert names["s3"] == {"s3fs"} and names["postgres"] == {"psycopg", "redis"}
+    assert {"pytest", "ruff", "mypy", "hatchling"} <= names["dev"] and "onnxscript" in names["training"]
+    assert sum(map(len, names.values())) == len(set().union(*names.values()))
 
 
-def test_its_files_are_there():
+@pytest.mark.parametrize(
+    ("pin", "expected"),
+    [
+        ("flask==3.1.3", "flask>=3.1.3,<4"),
+        ("timm==0.29.1", "timm>=0.29.1,<0.30"),
+        ("psycopg[binary]==3.3.9", "psycopg[binary]>=3.3.9,<4"),
+        ("weasyprint==70.0", "weasyprint>=70.0,<71"),
+    ],
+)
+def test_pins_become_ranges(pin, expected):
+    assert hook().version_range(pin) == expected
+
+
+def test_the_files_of_the_wheel_exist():
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     assert all((ROOT / name).exists() for name in wheel["force-include"])
     assert FILES == ROOT  # of the sources
-    for package in (*wheel["packages"], "webapp/client"):
+    for package in (*wheel["only-include"], "webapp/client"):
         assert (ROOT / package / "py.typed").is_file()  # type checkers read our annotations (PEP 561)
     for command in PROJECT["project"]["scripts"].values():
         module, _, function = command.partition(":")
-        source = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        source = ROOT / "packaging" / module / "__init__.py"
         assert re.search(rf"^def {function}\(", source.read_text(), re.MULTILINE), command
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """The programs of an environment that has the libraries and the wheel, and no way to the sources."""
+    """Return the programs of an environment with the libraries and the wheel, but without the sources."""
     place = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
-    build = ["wheel", "--no-deps", "--no-build-isolation", "-w", str(place), str(ROOT)]
-    subprocess.run([*pip, *build], check=True)
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(place)], cwd=ROOT, check=True)
+    (sdist,) = place.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"training/__init__.py", "tests/conftest.py", "requirements.txt", "models/reelproof.json"} <= names
     venv.create(place / "venv", with_pip=False)
     here = Path(sysconfig.get_path("purelib")).resolve()
     there = place / "venv" / here.relative_to(Path(sys.prefix).resolve())
@@ -85,7 +107,7 @@ def test_an_environment_with_the_wheel_alone_serves_the_sample(installed, tmp_pa
     environment |= {"PORT": "0", "REELPROOF_DATA": str(tmp_path / "data")}
     where = [str(installed / "python"), "-c", "import detector.files as p; print(p.FILES)"]
     files = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert files.stdout.strip().endswith("site-packages/reelproof_files")
+    assert files.stdout.strip().endswith("site-packages/reelproof/reelproof_files")
     packages = Path(files.stdout.strip()).parent
     for typed in ("detector", "reports", "webapp", "webapp/client"):
         assert (packages / typed / "py.typed").is_file()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from flask import Blueprint, current_app, render_template, request
 
 from reports.language.formatting import plural
 from reports.language.translation import gettext, translated
 from webapp import context
-from webapp.accounts import users as account_store
+from webapp.accounts import users
 from webapp.accounts.passwords import generate_password
 from webapp.accounts.permissions import MEANINGS, PERMISSIONS, Permission, Role, require
 from webapp.errors import UserError
@@ -17,52 +15,43 @@ from webapp.http.error_responses import show_form_again
 from webapp.storage.tables import User
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/users")
-
-
-class _HandedOver(NamedTuple):
-    """A password that an administrator hands over to whose account it is for."""
-
-    user: User
-    password: str
-
-
-_ADMINISTERS = require(Permission.ADMINISTER, confirmed=True)
+_require_administrator = require(Permission.ADMINISTER, confirmed=True)
 
 
 @blueprint.get("")
-@_ADMINISTERS
-def listing(problem: UserError | None = None, **_of_account: int) -> str:
-    """All accounts, and the form to make one."""
+@_require_administrator
+def listing(problem: UserError | None = None, **_path_fields: int) -> str:
+    """List all accounts, with the form to create one."""
     return _page(problem=problem)
 
 
 @blueprint.post("")
-@_ADMINISTERS
+@_require_administrator
 @show_form_again(listing)
 def add() -> str:
-    """Make an account; the page shows, once, the password to hand over."""
-    given = generate_password()
+    """Create an account; the page shows its one-time password once."""
+    one_time_password = generate_password()
     with context.database().alone() as session:
-        user = account_store.add(
+        user = users.add(
             session,
             current_app.extensions["passwords"],
             request.form.get("name", ""),
             request.form.get("display", ""),
-            _role(),
-            given,
+            _requested_role(),
+            one_time_password,
             one_time=True,
         )
-    return _page(handed_over=_HandedOver(user, given))
+    return _page(new_password=(user, one_time_password))
 
 
 @blueprint.post("/<int:user_id>/role")
-@_ADMINISTERS
+@_require_administrator
 @show_form_again(listing)
 def role(user_id: int) -> str:
     """Give an account another role."""
     with context.database().alone() as session:
-        user = _user(session.get(User, user_id))
-        account_store.set_role(session, user, _role())
+        user = _existing(session.get(User, user_id))
+        users.set_role(session, user, _requested_role())
     return _page(
         done=gettext(
             "%(display)s is %(role)s now, and has to sign in again.",
@@ -73,50 +62,50 @@ def role(user_id: int) -> str:
 
 
 @blueprint.post("/<int:user_id>/disable")
-@_ADMINISTERS
+@_require_administrator
 @show_form_again(listing)
 def disable(user_id: int) -> str:
-    """Let nobody sign in to an account."""
+    """Prevent sign-in to an account."""
     with context.database().alone() as session:
-        user = _user(session.get(User, user_id))
-        account_store.disable(session, user)
+        user = _existing(session.get(User, user_id))
+        users.disable(session, user)
     return _page(done=gettext("%(display)s cannot sign in any more.", display=user.display))
 
 
 @blueprint.post("/<int:user_id>/enable")
-@_ADMINISTERS
+@_require_administrator
 def enable(user_id: int) -> str:
-    """Let its owner sign in again."""
+    """Allow sign-in to a disabled account again."""
     with context.database().alone() as session:
-        user = _user(session.get(User, user_id))
-        account_store.enable(session, user)
+        user = _existing(session.get(User, user_id))
+        users.enable(session, user)
     return _page(done=gettext("%(display)s can sign in again.", display=user.display))
 
 
 @blueprint.post("/<int:user_id>/password")
-@_ADMINISTERS
+@_require_administrator
 def password(user_id: int) -> str:
-    """Give an account a password to hand over, which is changed at the next sign-in."""
-    given = generate_password()
+    """Give an account a one-time password, which has to be changed at the next sign-in."""
+    one_time_password = generate_password()
     with context.database().alone() as session:
-        user = _user(session.get(User, user_id))
-        kept = current_app.extensions["passwords"]
-        ended = account_store.reset_password(session, kept, user, given, one_time=True)
+        user = _existing(session.get(User, user_id))
+        passwords = current_app.extensions["passwords"]
+        revoked = users.reset_password(session, passwords, user, one_time_password, one_time=True)
     done = gettext(
         "%(display)s is signed out everywhere; %(tokens)s revoked.",
         display=user.display,
-        tokens=plural(ended, "API token", "API tokens"),
+        tokens=plural(revoked, "API token", "API tokens"),
     )
-    return _page(handed_over=_HandedOver(user, given), done=done)
+    return _page(new_password=(user, one_time_password), done=done)
 
 
 @blueprint.post("/<int:user_id>/second-factor")
-@_ADMINISTERS
+@_require_administrator
 def factor(user_id: int) -> str:
-    """Forget the second factor of an account, whose owner lost it."""
+    """Remove the second factor of an account whose owner lost it."""
     with context.database().alone() as session:
-        user = _user(session.get(User, user_id))
-        account_store.reset_second_factor(session, user)
+        user = _existing(session.get(User, user_id))
+        users.reset_second_factor(session, user)
     return _page(
         done=gettext(
             "%(display)s signs in with the password alone, and can set up a new second factor.",
@@ -125,13 +114,13 @@ def factor(user_id: int) -> str:
     )
 
 
-def _user(found: User | None) -> User:
-    if found is None:
+def _existing(user: User | None) -> User:
+    if user is None:
         raise UserError(404, gettext("There is no such account."), gettext("Go back to the list."))
-    return found
+    return user
 
 
-def _role() -> Role:
+def _requested_role() -> Role:
     try:
         return Role(request.form.get("role", ""))
     except ValueError:
@@ -140,16 +129,18 @@ def _role() -> Role:
         ) from None
 
 
-def _page(*, problem: UserError | None = None, done: str = "", handed_over: _HandedOver | None = None) -> str:
+def _page(
+    *, problem: UserError | None = None, done: str = "", new_password: tuple[User, str] | None = None
+) -> str:
     with context.database().begin() as session:
-        users = account_store.listed(session)
+        rows = users.list_users(session)
     return render_template(
-        "pages/people/accounts.html",
-        users=users,
+        "accounts/accounts.html",
+        users=rows,
         roles={str(role): [each for each in MEANINGS if each in PERMISSIONS[role]] for role in Role},
         meanings=MEANINGS,
         problem=problem,
         done=done,
-        handed_over=handed_over,
+        new_password=new_password,
         typed=request.form if problem and request.endpoint == "accounts.add" else {},
     )

@@ -13,12 +13,18 @@ from werkzeug.wrappers import Response
 
 from reports.language.translation import DEFAULT, gettext, speaking, translated
 from webapp import context
-from webapp.accounts import openid, request_guard, sessions
-from webapp.accounts import sign_in as accounts_sign_in
-from webapp.accounts import users as account_store
-from webapp.accounts.login_pages import own_address, page, signed_in_response
-from webapp.accounts.openid import Attempt, Provider, ProviderError
+from webapp.accounts import sessions, users
+from webapp.accounts.login_pages import local_url, login_page, signed_in_response
+from webapp.accounts.openid import (
+    Attempt,
+    Provider,
+    ProviderError,
+    account_of_claims,
+    end_provider_sessions,
+)
 from webapp.accounts.permissions import login_is_on, public
+from webapp.accounts.request_guard import record_refusal
+from webapp.accounts.sign_in import renew_session
 from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.storage.key_files import mac
@@ -27,34 +33,36 @@ from webapp.storage.tables import SessionRow, now
 blueprint = Blueprint("provider", __name__)
 
 _COOKIE = "reelproof-provider"
-_LASTS = timedelta(minutes=10)
+_LIFETIME = timedelta(minutes=10)
 
 
 @blueprint.get("/login/provider")
 @public
 def sign_in() -> Response:
-    """Send the browser to the provider; ``again`` asks it to have somebody sign in anew."""
-    attempt = Attempt.new(
-        again="again" in request.args and g.session is not None, onwards=request.args.get("next", "")
-    )
+    """Redirect to the provider; with ``again`` it asks for the password anew."""
+    again = "again" in request.args and g.session is not None
+    attempt = Attempt.new(again=again, onwards=request.args.get("next", ""))
     response = redirect(_provider().authorization_url(attempt, _redirect_uri()), 303)
-    sessions.set_cookie(response, _COOKIE, _packed(attempt), _LASTS)
+    text = json.dumps(asdict(attempt) | {"until": (now() + _LIFETIME).timestamp()})
+    cookie = f"{base64.urlsafe_b64encode(text.encode()).decode()}.{_signature(text)}"
+    sessions.set_cookie(response, _COOKIE, cookie, _LIFETIME)
     return response
 
 
 @blueprint.get("/login/provider/return")
 @public
 def callback() -> Response:
-    """Sign in whom the provider names; the browser forgets the attempt whatever comes of it."""
-    attempt = _unpacked(request.cookies.get(sessions.cookie_name(_COOKIE), ""))
+    """Sign in the identity that the provider returns; the browser forgets the attempt in any case."""
+    attempt = _read_attempt(request.cookies.get(sessions.cookie_name(_COOKIE), ""))
     if attempt is None:
         return redirect(url_for("login.form"), 303)
     try:
-        with speaking(DEFAULT):  # whoever signs in may read German; the log is kept in English
-            response = _signed_in(attempt)
-    except UserError as problem:
-        request_guard.record_refusal("sign-in refused", account="", by="provider", why=problem.error)
-        response = page(problem.status, problem=f"{translated(problem.error)} {translated(problem.remedy)}")
+        with speaking(DEFAULT):  # the log is English, whatever the browser's language
+            response = _finish_sign_in(attempt)
+    except UserError as error:
+        record_refusal("sign-in refused", account="", by="provider", why=error.error)
+        message = f"{translated(error.error)} {translated(error.remedy)}"
+        response = login_page(error.status, problem=message)
     sessions.clear_cookie(response, _COOKIE)
     return response
 
@@ -62,35 +70,33 @@ def callback() -> Response:
 @blueprint.get("/logout/provider")
 @public
 def sign_out() -> Response:
-    """Send the browser to the provider to sign out there as well."""
+    """Redirect to the provider to sign out there as well."""
     return redirect(_provider().end_session_url(url_for("login.form", _external=True)), 303)
 
 
 @blueprint.post("/login/provider/ended")
 @public
 def back_channel_logout() -> Response:
-    """The provider says that somebody signed out there, or may no longer: their sessions here end."""
+    """End the sessions of somebody who signed out at the provider."""
     try:
-        who = _provider().logged_out_subject(request.form.get("logout_token", ""))
-    except ProviderError as problem:
-        response = jsonify(error="invalid_request", error_description=problem.error)
+        subject = _provider().logged_out_subject(request.form.get("logout_token", ""))
+    except ProviderError as error:
+        response = jsonify(error="invalid_request", error_description=error.error)
         response.status_code = 400
         return response
     with context.database().begin() as session:
-        name, number = openid.end_provider_sessions(session, context.settings(), who)
-        if number:
-            custody_log.append_access_event(session, "sign-out", account=name, by="provider", sessions=number)
-    return jsonify(ended=number)
+        name, count = end_provider_sessions(session, context.settings(), subject)
+        if count:
+            custody_log.append_access_event(session, "sign-out", account=name, by="provider", sessions=count)
+    return jsonify(ended=count)
 
 
-def _signed_in(attempt: Attempt) -> Response:
-    """A new session of whom the provider names, or the one there is, confirmed; raises ``UserError``."""
+def _finish_sign_in(attempt: Attempt) -> Response:
+    """Begin a session for the identity, or confirm the existing one; raise :class:`UserError`."""
     claims = _provider().claims(attempt, request.args, _redirect_uri())
     with context.database().alone() as session:
-        user = openid.account_of_claims(
-            session, context.settings(), current_app.extensions["passwords"], claims
-        )
-        if not account_store.usable(user, now()):
+        user = account_of_claims(session, context.settings(), current_app.extensions["passwords"], claims)
+        if not users.may_sign_in(user, now()):
             raise UserError(403, gettext("This account cannot be used."), gettext("Ask an administrator."))
     if attempt.again:
         row: SessionRow | None = g.session
@@ -98,8 +104,8 @@ def _signed_in(attempt: Attempt) -> Response:
             raise UserError(
                 403, gettext("Somebody else signed in at the provider."), gettext("Sign in anew.")
             )
-        response = redirect(own_address(attempt.onwards), 303)
-        sessions.set_session_cookie(response, user, accounts_sign_in.renew_session(row))
+        response = redirect(local_url(attempt.onwards), 303)
+        sessions.set_session_cookie(response, user, renew_session(row))
         return response
     amr = claims.get("amr")
     factor = " ".join(map(str, amr))[:60] if isinstance(amr, list) and amr else "not told"
@@ -112,31 +118,26 @@ def _provider() -> Provider:
         raise UserError(
             404, gettext("There is no provider to sign in through."), gettext("Sign in with a password.")
         )
-    found: Provider = current_app.extensions.setdefault("provider", Provider(settings))
-    return found
+    provider: Provider = current_app.extensions.setdefault("provider", Provider(settings))
+    return provider
 
 
 def _redirect_uri() -> str:
     return url_for("provider.callback", _external=True)
 
 
-def _packed(attempt: Attempt) -> str:
-    text = json.dumps(asdict(attempt) | {"until": (now() + _LASTS).timestamp()})
-    return f"{base64.urlsafe_b64encode(text.encode()).decode()}.{_seal(text)}"
-
-
-def _unpacked(cookie: str) -> Attempt | None:
-    """The attempt of a cookie that was made here and is not too old."""
-    packed, _, seal = cookie.partition(".")
+def _read_attempt(cookie: str) -> Attempt | None:
+    """Return the attempt of a cookie, or None if its signature is wrong or it has expired."""
+    packed, _, signature = cookie.partition(".")
     try:
         text = base64.urlsafe_b64decode(packed).decode()
     except ValueError:
         return None
-    if not hmac.compare_digest(seal.encode(), _seal(text).encode()):
+    if not hmac.compare_digest(signature.encode(), _signature(text).encode()):
         return None
     values = json.loads(text)
     return Attempt(**values) if values.pop("until") > now().timestamp() else None
 
 
-def _seal(text: str) -> str:
+def _signature(text: str) -> str:
     return mac(current_app.extensions["secret"], "provider", text)

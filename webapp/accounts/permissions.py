@@ -1,4 +1,12 @@
-"""Roles, permissions, and the account that makes the current request."""
+"""Roles, permissions, and the account that makes the current request.
+
+Every endpoint declares its requirement with :func:`require`, :func:`public` or :func:`signed_in` on its view;
+an endpoint without a declaration is closed to everybody. :mod:`webapp.accounts.request_guard` checks the
+requirement before the view runs and before the request's body is read. ``docs/security.md`` prints these
+tables and ``docs/access.md`` the requirement of each route; tests compare them with this module.
+
+Without login (loopback only) there is one user, the local administrator.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +24,7 @@ from webapp.errors import UserError
 
 
 class Permission(StrEnum):
-    """What somebody may do; also the names of the scopes of an API token."""
+    """A permission of a role, and a scope of an API token."""
 
     READ = N_("read")
     EXPORT = N_("export")
@@ -30,7 +38,6 @@ class Permission(StrEnum):
     ADMINISTER = N_("administer")
 
 
-# In words, for pages and docs/security.md.
 MEANINGS = {
     Permission.READ: N_(
         "see analyses, findings, comparisons, copies, second reviews, cases, statistics and models"
@@ -57,7 +64,7 @@ MEANINGS = {
 
 
 class Role(StrEnum):
-    """What an account is for."""
+    """The role of an account."""
 
     READER = N_("reader")
     REVIEWER = N_("reviewer")
@@ -83,31 +90,31 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks. ``scopes`` narrows what the role allows (an API token); none means all of it."""
+    """The authenticated identity. ``scopes``, of an API token, limit the permissions of the role."""
 
-    name: str  # what they sign in as; the custody log's actor
-    display: str  # what pages and annotations call them
+    name: str  # to sign in with; the actor in the custody log
+    display: str  # on pages and in annotations
     role: Role
     user_id: int | None
     scopes: frozenset[str] | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Whether role and scopes allow it."""
+        """Tell whether role and scopes include the permission."""
         return permission in PERMISSIONS[self.role] and (self.scopes is None or permission in self.scopes)
 
     @property
     def sees_all(self) -> bool:
-        """Whether no case and no owner keeps an analysis from them."""
+        """Tell whether every analysis is visible, whatever its case and owner."""
         return self.role == Role.ADMINISTRATOR
 
 
 LOCAL = Principal(LOCAL_USER, LOCAL_USER, Role.ADMINISTRATOR, None)
-# The app itself, where nobody asks: workers, the start, commands on the machine.
+# The app itself, outside of requests: workers, start-up, commands on this machine.
 SYSTEM = Principal("reelproof", "Reelproof", Role.ADMINISTRATOR, None)
 
 
-class Asker(StrEnum):
-    """Who may use an endpoint, as far as that is no matter of permissions."""
+class Audience(StrEnum):
+    """Who may use an endpoint."""
 
     ANYBODY = "anybody"
     SIGNED_IN = "signed in"
@@ -115,15 +122,15 @@ class Asker(StrEnum):
 
 
 @dataclass(frozen=True)
-class Need:
-    """What an endpoint needs of who asks.
+class Requirement:
+    """What an endpoint requires of the caller.
 
-    ``takes_files``: its form brings files, so the view says what they may be before the form is read.
-    ``confirmed``: the password must have been given within the last minutes.
-    ``first``: works while a password that was given out has yet to be changed.
+    ``takes_files``: the form contains files; the view sets their limits before the form is read.
+    ``confirmed``: the password must have been entered within the last minutes.
+    ``first``: the endpoint works while a one-time password has yet to be changed.
     """
 
-    asker: Asker
+    audience: Audience
     permission: Permission | None = None
     takes_files: bool = False
     confirmed: bool = False
@@ -131,74 +138,66 @@ class Need:
 
 
 ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
-_NEED = "__reelproof_need__"
-# Flask's own endpoint has no view of ours to mark.
-_OTHERS = {"static": Need(Asker.ANYBODY, first=True)}
+_ATTRIBUTE = "__reelproof_requirement__"
+_STATIC = Requirement(Audience.ANYBODY, first=True)  # Flask's own view cannot be marked
 
 
 def require(
     permission: Permission, *, takes_files: bool = False, confirmed: bool = False
 ) -> Callable[[ViewFunction], ViewFunction]:
-    """Mark a view as one that needs ``permission``."""
-    return _marked(Need(Asker.PERMITTED, permission, takes_files, confirmed))
+    """Mark a view as requiring ``permission``."""
+    return _marked(Requirement(Audience.PERMITTED, permission, takes_files, confirmed))
 
 
 def public(view: ViewFunction) -> ViewFunction:
-    """Mark a view as open to anybody, signed in or not."""
-    return _marked(Need(Asker.ANYBODY, first=True))(view)
+    """Mark a view as open to everybody, signed in or not."""
+    return _marked(Requirement(Audience.ANYBODY, first=True))(view)
 
 
 def signed_in(*, first: bool = False, confirmed: bool = False) -> Callable[[ViewFunction], ViewFunction]:
-    """Mark a view as open to whoever is signed in, about nothing but themselves."""
-    return _marked(Need(Asker.SIGNED_IN, first=first, confirmed=confirmed))
+    """Mark a view as open to every signed-in user, for their own account."""
+    return _marked(Requirement(Audience.SIGNED_IN, first=first, confirmed=confirmed))
 
 
-def _marked(need: Need) -> Callable[[ViewFunction], ViewFunction]:
+def _marked(requirement: Requirement) -> Callable[[ViewFunction], ViewFunction]:
     def mark(view: ViewFunction) -> ViewFunction:
-        setattr(view, _NEED, need)
+        setattr(view, _ATTRIBUTE, requirement)
         return view
 
     return mark
 
 
-def requirement_of(app: Flask, endpoint: str) -> Need | None:
-    """What an endpoint needs; none if nobody said, and then nobody gets in."""
-    return _OTHERS.get(endpoint) or getattr(app.view_functions[endpoint], _NEED, None)
+def requirement_of(app: Flask, endpoint: str) -> Requirement | None:
+    """Return the requirement of an endpoint; None if it declares none and so is closed to everybody."""
+    return _STATIC if endpoint == "static" else getattr(app.view_functions[endpoint], _ATTRIBUTE, None)
 
 
 def current() -> Principal:
-    """Who asks. Outside of requests, the app itself."""
+    """Return the caller of the request or, outside of requests, the app itself."""
     if not has_request_context():
         return SYSTEM
-    found: Principal | None = g.get("principal")
-    if found is None:
-        raise LookupError("nobody is signed in: this endpoint is open to anybody")
-    return found
+    principal: Principal | None = g.get("principal")
+    if principal is None:
+        raise LookupError("nobody is signed in: this endpoint is public")
+    return principal
 
 
 def current_or_none() -> Principal | None:
-    """Who asks, or none where nobody is signed in."""
+    """Return the caller, or None if nobody is signed in."""
     return current() if not has_request_context() or g.get("principal") is not None else None
 
 
 def permission_error(permission: Permission) -> UserError:
-    """What to say to somebody whose role or token does not allow it."""
-    who = current()
-    named = gettext(str(permission))
-    what = gettext("This token does not include “%(permission)s”.", permission=named)
-    if permission not in PERMISSIONS[who.role]:
-        what = gettext(
-            "The role %(role)s does not include “%(permission)s”.",
-            role=gettext(str(who.role)),
-            permission=named,
-        )
-    return UserError(
-        403,
-        what,
-        gettext("Ask an administrator, or go back to the page you came from."),
-    )
+    """Return the error for a caller whose role or token does not include a permission."""
+    principal, name = current(), gettext(str(permission))
+    if permission in PERMISSIONS[principal.role]:
+        error = gettext("This token does not include “%(permission)s”.", permission=name)
+    else:
+        role = gettext(str(principal.role))
+        error = gettext("The role %(role)s does not include “%(permission)s”.", role=role, permission=name)
+    return UserError(403, error, gettext("Ask an administrator, or go back to the page you came from."))
 
 
 def login_is_on() -> bool:
-    """Whether people sign in to this app."""
+    """Tell whether people sign in to this app."""
     return bool(context.settings().login)

@@ -1,4 +1,8 @@
-"""API tokens: create, recognise and revoke. A token is shown once; only its SHA-256 is stored."""
+"""API tokens: create, authenticate and revoke. A token is shown once; only its SHA-256 is stored.
+
+A token is 256 random bits. Argon2 slows down guessing of words that people choose; 256 random bits cannot be
+guessed at any speed, so one SHA-256 protects a stolen database as well and costs a request a microsecond.
+"""
 
 from __future__ import annotations
 
@@ -14,58 +18,62 @@ from sqlalchemy.orm import Session
 
 from reports.language.names import normalized
 from reports.language.translation import gettext
-from webapp.accounts import sessions
 from webapp.accounts.permissions import LOCAL, Permission, Principal, Role
+from webapp.accounts.sessions import record_last_use
 from webapp.custody import custody_log
 from webapp.errors import UserError
-from webapp.http import request_values
+from webapp.http.request_values import name_fault
 from webapp.storage.database import Database
 from webapp.storage.tables import ApiToken, User, now
 
-PREFIX = "rp_"
-MOST = 100  # of one person that still work
-_LONGEST_NAME = 80
+PREFIX = "rp_"  # lets scanners for leaked secrets recognise a token
+MAX_TOKENS = 100  # active ones of an account
+_MAX_NAME = 80
 _TOKEN = re.compile(r"rp_[A-Za-z0-9_-]{43}")
-_USED_EVERY = timedelta(minutes=1)  # last use is kept to the minute, or each request would write
-
-
-# What the form offers. “administer” is not among them: accounts are changed only by somebody who gave their
-# password a moment ago.
-SCOPES = tuple(each for each in Permission if each != Permission.ADMINISTER)
-
-MADE = "made on the account page or by “python -m webapp add-token”"
-"""Where tokens come from, for a program that has none that works."""
+_LAST_USE_RESOLUTION = timedelta(minutes=1)  # or each request would write
+# The form does not offer “administer”: accounts are changed only by somebody who entered their password
+# a moment ago.
+SCOPES = tuple(permission for permission in Permission if permission != Permission.ADMINISTER)
+# Ends a sentence for a program without a valid token.
+HOW_TO_CREATE = "made on the account page or by “python -m webapp add-token”"
 
 
 class NewToken(NamedTuple):
-    """A new token and its row; the text is nowhere else."""
+    """A new token and its row, which does not hold the token itself."""
 
     token: str
     row: ApiToken
 
 
 class TokenError(UserError):
-    """A token cannot be made: what is the matter, and what to do."""
+    """A token cannot be created in this way."""
 
     def __init__(self, error: str, remedy: str, *, field: str = "") -> None:
         super().__init__(400, error, remedy, field=field)
 
 
-def make(
+def create(
     session: Session, principal: Principal, name: str, scopes: Iterable[str], expires: datetime | None = None
 ) -> NewToken:
-    """Make a token for a person, with no more than they may themselves.
+    """Create a token for a person, with no more permissions than they have.
 
-    Raises :class:`TokenError` for a name, scopes or day that cannot be, and where there are :data:`MOST`.
+    Raises :class:`TokenError` for an invalid name, scope or date, and beyond :data:`MAX_TOKENS`.
     """
-    name, wanted = _usable_name(name), _grantable_scopes(principal, scopes)
+    name = normalized(" ".join(name.split()), _MAX_NAME)
+    if not name:
+        raise TokenError(
+            gettext("A token needs a name."), gettext("Let it say what the token is for."), field="name"
+        )
+    if fault := name_fault(name, _MAX_NAME):
+        raise TokenError(gettext("The name of the token cannot be used."), fault, field="name")
+    granted = _grantable_scopes(principal, scopes)
     if expires is not None and expires <= now():
         raise TokenError(
             gettext("The token would have expired already."), gettext("Choose a later day."), field="expires"
         )
-    if working(session, principal.user_id) >= MOST:
+    if count_active(session, principal.user_id) >= MAX_TOKENS:
         raise TokenError(
-            gettext("There are %(most)s tokens already.", most=MOST),
+            gettext("There are %(most)s tokens already.", most=MAX_TOKENS),
             gettext("Revoke those that nothing uses."),
         )
     token = PREFIX + secrets.token_urlsafe(32)
@@ -73,7 +81,7 @@ def make(
         id=secrets.token_hex(8),
         sha256=_digest(token),
         name=name,
-        scopes=" ".join(wanted),
+        scopes=" ".join(granted),
         user_id=principal.user_id,
         made=now(),
         expires=expires,
@@ -83,57 +91,43 @@ def make(
     return NewToken(token, row)
 
 
-def _usable_name(name: str) -> str:
-    """``name`` as it is kept."""
-    name = normalized(" ".join(name.split()), _LONGEST_NAME)
-    if not name:
-        raise TokenError(
-            gettext("A token needs a name."), gettext("Say in it what the token is for."), field="name"
-        )
-    if wrong := request_values.name_fault(name, _LONGEST_NAME):
-        raise TokenError(gettext("The name of the token cannot be used."), wrong, field="name")
-    return name
-
-
 def _grantable_scopes(principal: Principal, scopes: Iterable[str]) -> list[str]:
-    """``scopes`` in order, each once; all are permissions that the person has."""
-    wanted = sorted(set(scopes))
-    unknown = [scope for scope in wanted if scope not in set(Permission)]
-    if unknown or not wanted:
+    """Return the scopes sorted and without repetition; refuse those that the person does not have."""
+    names = sorted(set(scopes))
+    if not names or not set(names) <= set(Permission):
         raise TokenError(
             gettext("A token needs scopes out of %(names)s.", names=", ".join(Permission)),
             gettext("Choose at least one."),
             field="scope",
         )
-    beyond = [scope for scope in wanted if not principal.may(Permission(scope))]
-    if beyond:
+    if excess := [name for name in names if not principal.may(Permission(name))]:
         raise TokenError(
             gettext(
                 "%(display)s may not %(names)s, and so no token of theirs may.",
                 display=principal.display,
-                names=", ".join(beyond),
+                names=", ".join(excess),
             ),
             gettext("Choose other scopes."),
             field="scope",
         )
-    return wanted
+    return names
 
 
-def listed(session: Session, principal: Principal) -> Sequence[ApiToken]:
-    """The tokens of a person, newest first, revoked ones too."""
+def list_tokens(session: Session, principal: Principal) -> Sequence[ApiToken]:
+    """List the tokens of a person, newest first, including revoked ones."""
     own = select(ApiToken).where(ApiToken.user_id == principal.user_id)
     return session.scalars(own.order_by(ApiToken.made.desc())).all()
 
 
-def owners(session: Session) -> Sequence[str]:
-    """Names of the accounts that have tokens, revoked ones too."""
+def owner_names(session: Session) -> Sequence[str]:
+    """Return the names of the accounts that have tokens, including revoked ones."""
     return session.scalars(
         select(User.name).where(User.id.in_(select(ApiToken.user_id))).order_by(User.name)
     ).all()
 
 
 def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | None:
-    """End a token of this person for good; none if it is not theirs."""
+    """Revoke a token of this person; return None if it is not theirs."""
     row = session.get(ApiToken, token_id)
     if row is None or row.user_id != principal.user_id:
         return None
@@ -143,42 +137,41 @@ def revoke(session: Session, principal: Principal, token_id: str) -> ApiToken | 
     return row
 
 
-def working(session: Session, user_id: int | None) -> int:
-    """How many tokens of an account, or of the user of a machine without login, still work."""
+def count_active(session: Session, user_id: int | None) -> int:
+    """Count the active tokens of an account or, for None, of the local user."""
     own = select(ApiToken.expires).where(ApiToken.user_id == user_id, ApiToken.revoked.is_(None))
     return sum(expires is None or expires > now() for expires in session.scalars(own))
 
 
 def revoke_all(session: Session, user_id: int) -> int:
-    """End all tokens of an account for good; how many still worked."""
-    count = working(session, user_id)
+    """Revoke all tokens of an account; return how many were active."""
+    count = count_active(session, user_id)
     own = update(ApiToken).where(ApiToken.user_id == user_id, ApiToken.revoked.is_(None))
     session.execute(own.values(revoked=now()))
     return count
 
 
-def recognise(database: Database, token: str, *, login: bool, used: bool) -> Principal | None:
-    """Whose token it is, with its scopes; none if it was never made, has expired or was revoked.
+def authenticate(database: Database, token: str, *, login: bool, record_use: bool) -> Principal | None:
+    """Return the owner of an active token, limited to its scopes, or None.
 
-    None as well while its owner's password is one that somebody else gave out: it is changed first.
-    ``login``: whether people sign in. A token made on a machine without login is nobody's once they do.
-    ``used``: note that it was.
+    A token does not work while its owner has a one-time password. With ``login``, a token that was created
+    on a machine without login belongs to nobody.
     """
     if not _TOKEN.fullmatch(token):
         return None
     moment = now()
     with database.begin() as session:
-        # Looked up by its hash: how long that takes tells nothing of the token.
+        # A lookup by hash has a duration that reveals nothing about the token.
         row = session.scalar(select(ApiToken).where(ApiToken.sha256 == _digest(token)))
         if row is None or row.revoked is not None or (row.expires is not None and row.expires <= moment):
             return None
-        person = _person(session, row, login)
-    if used and person is not None and (row.used is None or moment - row.used >= _USED_EVERY):
-        sessions.record_last_use(database, update(ApiToken).where(ApiToken.id == row.id).values(used=moment))
-    return person
+        owner = _owner(session, row, login)
+    if record_use and owner is not None and (row.used is None or moment - row.used >= _LAST_USE_RESOLUTION):
+        record_last_use(database, update(ApiToken).where(ApiToken.id == row.id).values(used=moment))
+    return owner
 
 
-def _person(session: Session, row: ApiToken, login: bool) -> Principal | None:
+def _owner(session: Session, row: ApiToken, login: bool) -> Principal | None:
     scopes = frozenset(row.scopes.split())
     if row.user_id is None:
         return None if login else Principal(LOCAL.name, LOCAL.display, LOCAL.role, None, scopes)

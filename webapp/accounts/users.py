@@ -1,4 +1,7 @@
-"""User accounts: create, change role or password, disable. Each change ends the account's sessions."""
+"""User accounts: create, change role or password, disable. Each change ends the account's sessions.
+
+Every change is recorded in the custody log.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +19,19 @@ from webapp.accounts.passwords import Passwords, password_weakness
 from webapp.accounts.permissions import LOCAL, SYSTEM, Principal, Role
 from webapp.custody import custody_log
 from webapp.errors import UserError
-from webapp.http import request_values
+from webapp.http.request_values import name_fault
 from webapp.storage.tables import CaseReview, CaseRow, User, now
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")
-_LONGEST_NAME = 40
-_LONGEST_DISPLAY = 80
-
-
-# A password given out works so long, unless it is changed at the first sign-in.
-ONE_TIME_FOR = timedelta(days=7)
+_MAX_NAME = 40
+_MAX_DISPLAY_NAME = 80
+# A one-time password, handed over by somebody else, stops working after this time.
+ONE_TIME_PASSWORD_LIFETIME = timedelta(days=7)
+_ADMINISTERS = (User.role == Role.ADMINISTRATOR, User.disabled.is_(None))
 
 
 class AccountError(UserError):
-    """An account that cannot be made or changed so: what is the matter, and what to do."""
+    """An account cannot be created or changed in this way."""
 
     def __init__(self, error: str, remedy: str, *, field: str = "") -> None:
         super().__init__(400, error, remedy, field=field)
@@ -44,16 +46,16 @@ def add(
     password: str,
     *,
     one_time: bool,
-    **how: str,
+    **details: str,
 ) -> User:
-    """A new account. ``one_time``: the password was given out and is to be changed at the first sign-in.
+    """Create an account; ``details`` go into the custody log.
 
-    As whatever changes an account here, it goes into the custody log, with ``how`` it came to be. Raises
-    :class:`AccountError` for a name or password that cannot be, or is taken.
+    A ``one_time`` password has to be changed at the first sign-in. Raises :class:`AccountError` for an
+    invalid or taken name and for a weak password.
     """
-    name = _free_name(session, name)
-    display = _free_display(session, display, name)
-    _refuse(password, name, display)
+    name = _unused_name(session, name)
+    display = _unused_display_name(session, display, name)
+    _refuse_weak(password, name, display)
     user = User(
         name=name,
         display=display,
@@ -65,13 +67,12 @@ def add(
     )
     session.add(user)
     session.flush()
-    custody_log.append_access_event(session, "account made", account=user.name, role=user.role, **how)
+    custody_log.append_access_event(session, "account made", account=user.name, role=user.role, **details)
     return user
 
 
-def _free_name(session: Session, name: str) -> str:
-    """A user name as it is kept; raises :class:`AccountError` for one that cannot be, or is taken."""
-    name = clean(name)
+def _unused_name(session: Session, name: str) -> str:
+    name = canonical_name(name)
     if not _NAME.fullmatch(name) or name in (LOCAL.name, SYSTEM.name):
         raise AccountError(
             gettext("“%(name)s” cannot be a user name.", name=name),
@@ -89,13 +90,12 @@ def _free_name(session: Session, name: str) -> str:
     return name
 
 
-def _free_display(session: Session, display: str, name: str) -> str:
-    """What pages call an account, by default as its ``name``; raises :class:`AccountError` likewise."""
-    display = normalized(" ".join(display.split()), _LONGEST_DISPLAY) or name
-    if wrong := request_values.name_fault(display, _LONGEST_DISPLAY):
-        raise AccountError(gettext("The full name cannot be used."), wrong, field="display")
-    # Annotations stand under this name: two people must not share it.
-    if any(comparison_key(user.display) == comparison_key(display) for user in listed(session)):
+def _unused_display_name(session: Session, display: str, name: str) -> str:
+    display = normalized(" ".join(display.split()), _MAX_DISPLAY_NAME) or name
+    if fault := name_fault(display, _MAX_DISPLAY_NAME):
+        raise AccountError(gettext("The full name cannot be used."), fault, field="display")
+    # Annotations are signed with this name, so two people must not share it.
+    if any(comparison_key(user.display) == comparison_key(display) for user in list_users(session)):
         raise AccountError(
             gettext("Somebody is called “%(display)s” already.", display=display),
             gettext("Add something that tells them apart."),
@@ -104,14 +104,19 @@ def _free_display(session: Session, display: str, name: str) -> str:
     return display
 
 
-def set_role(session: Session, user: User, role: Role, **how: str) -> None:
-    """Give an account another role; ``how`` it came to be goes into the custody log.
+def set_role(session: Session, user: User, role: Role, **details: str) -> None:
+    """Give an account another role; ``details`` go into the custody log.
 
     Raises :class:`AccountError` for the last administrator, and for a second reviewer who would become one.
     """
     if role != Role.ADMINISTRATOR:
-        _keep_an_administrator(session, user)
-    elif session.scalar(_REVIEWED_SECOND.where(CaseReview.second_id == user.id)):
+        _require_another_administrator(session, user)
+    elif session.scalar(
+        select(func.count())
+        .select_from(CaseReview)
+        .join(CaseRow, CaseRow.id == CaseReview.case_id)
+        .where(CaseRow.closed.is_(None), CaseReview.second_id == user.id)
+    ):
         raise AccountError(
             gettext(
                 "%(display)s is the second reviewer of an open case, and administrators see everything.",
@@ -121,19 +126,19 @@ def set_role(session: Session, user: User, role: Role, **how: str) -> None:
         )
     user.role = role
     sessions.end_sessions_of(session, user.id)
-    custody_log.append_access_event(session, "role changed", account=user.name, role=user.role, **how)
+    custody_log.append_access_event(session, "role changed", account=user.name, role=user.role, **details)
 
 
 def disable(session: Session, user: User) -> None:
-    """Let nobody sign in to it any more. What they did stays theirs."""
-    _keep_an_administrator(session, user)
+    """Prevent sign-in to an account. Its owner's records remain."""
+    _require_another_administrator(session, user)
     user.disabled = now()
     sessions.end_sessions_of(session, user.id)
     custody_log.append_access_event(session, "account disabled", account=user.name)
 
 
 def enable(session: Session, user: User) -> None:
-    """Let its owner sign in again."""
+    """Allow sign-in to a disabled account again."""
     user.disabled = None
     custody_log.append_access_event(session, "account enabled", account=user.name)
 
@@ -141,14 +146,14 @@ def enable(session: Session, user: User) -> None:
 def reset_password(
     session: Session, passwords: Passwords, user: User, password: str, *, one_time: bool
 ) -> int:
-    """Give somebody else's account another password; returns how many API tokens ended."""
-    ended = set_password(session, passwords, user, password, one_time=one_time)
-    custody_log.append_access_event(session, "password reset", account=user.name, tokens=ended)
-    return ended
+    """Give somebody else's account another password; return the number of API tokens revoked."""
+    revoked = set_password(session, passwords, user, password, one_time=one_time)
+    custody_log.append_access_event(session, "password reset", account=user.name, tokens=revoked)
+    return revoked
 
 
 def reset_second_factor(session: Session, user: User) -> None:
-    """Forget the second factor of an account, whose owner lost it."""
+    """Remove the second factor of an account whose owner lost it."""
     second_factor.remove(session, user)
     sessions.end_sessions_of(session, user.id)
     custody_log.append_access_event(session, "second factor reset", account=user.name)
@@ -161,77 +166,69 @@ def set_password(
     password: str,
     *,
     one_time: bool,
-    but: str = "",
+    except_session: str = "",
     keep_tokens: bool = False,
 ) -> int:
-    """Give an account another password; ends its sessions, ``but`` one, and its API tokens.
+    """Change the password, and end the account's other sessions and, unless kept, its API tokens.
 
-    ``keep_tokens``: they go on working. Returns how many tokens ended.
+    Returns the number of tokens revoked.
     """
-    _refuse(password, user.name, user.display)
+    _refuse_weak(password, user.name, user.display)
     user.password, user.password_set, user.one_time = passwords.hash(password), now(), one_time
-    sessions.end_sessions_of(session, user.id, but)
+    sessions.end_sessions_of(session, user.id, except_session)
     return 0 if keep_tokens else tokens.revoke_all(session, user.id)
 
 
 def find(session: Session, name: str) -> User | None:
-    """The account of this name."""
-    name = possible(name)
+    """Find an account by its name."""
+    name = canonical_name_or_empty(name)
     return session.scalar(select(User).where(User.name == name)) if name else None
 
 
-def possible(name: str) -> str:
-    """A name as it is compared, or nothing where no account can have it."""
-    name = clean(name)
+def canonical_name(name: str) -> str:
+    """Return a user name in the form in which names are compared, cut to the length of account names."""
+    return normalized(name, _MAX_NAME, "NFKC").lower()
+
+
+def canonical_name_or_empty(name: str) -> str:
+    """Return the canonical form of a user name, or an empty string if no account can have it."""
+    name = canonical_name(name)
     return name if _NAME.fullmatch(name) else ""
 
 
-def shortened(name: str) -> str:
-    """A name somebody typed, for the log: one that is too long for an account is cut."""
-    name = clean(name)
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+def shorten_for_log(name: str) -> str:
+    """Return a typed user name for the log, cut if it is too long for an account."""
+    name = canonical_name(name)
+    return name if len(name) <= _MAX_NAME else f"{name[:_MAX_NAME]}…"
 
 
-def listed(session: Session) -> list[User]:
-    """All accounts, by name."""
+def list_users(session: Session) -> list[User]:
+    """List all accounts by name."""
     return list(session.scalars(select(User).order_by(User.name)))
 
 
-def administrators(session: Session) -> int:
-    """How many administrators can sign in."""
+def count_administrators(session: Session) -> int:
+    """Count the administrators who can sign in."""
     return session.scalar(select(func.count()).where(*_ADMINISTERS)) or 0
 
 
-def usable(user: User, moment: datetime) -> bool:
-    """Whether somebody with the right password may sign in."""
-    return user.disabled is None and not (user.one_time and moment - user.password_set > ONE_TIME_FOR)
+def may_sign_in(user: User, moment: datetime) -> bool:
+    """Tell whether the right password gives access to the account."""
+    expired = user.one_time and moment - user.password_set > ONE_TIME_PASSWORD_LIFETIME
+    return user.disabled is None and not expired
 
 
-def principal(user: User) -> Principal:
-    """Who somebody signed in to this account is."""
+def principal_of(user: User) -> Principal:
+    """Return the principal of somebody signed in to this account."""
     return Principal(user.name, user.display, Role(user.role), user.id)
 
 
-def clean(name: str) -> str:
-    """A user name as it is compared; of one that is too long for an account, its beginning."""
-    return normalized(name, _LONGEST_NAME, "NFKC").lower()
+def _refuse_weak(password: str, name: str, display: str) -> None:
+    if weakness := password_weakness(password, (name, display)):
+        raise AccountError(weakness, "", field="new")
 
 
-_REVIEWED_SECOND = (
-    select(func.count())
-    .select_from(CaseReview)
-    .join(CaseRow, CaseRow.id == CaseReview.case_id)
-    .where(CaseRow.closed.is_(None))
-)
-_ADMINISTERS = (User.role == Role.ADMINISTRATOR, User.disabled.is_(None))
-
-
-def _refuse(password: str, name: str, display: str) -> None:
-    if reason := password_weakness(password, (name, display)):
-        raise AccountError(reason, "", field="new")
-
-
-def _keep_an_administrator(session: Session, user: User) -> None:
+def _require_another_administrator(session: Session, user: User) -> None:
     others = select(func.count()).where(*_ADMINISTERS, User.id != user.id)
     if user.role == Role.ADMINISTRATOR and not session.scalar(others):
         raise AccountError(

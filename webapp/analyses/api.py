@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, url_for
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from detector.schema.analysis import EMPTY_SUMMARY
@@ -150,15 +150,9 @@ def create(body: NewAnalysis) -> Response:
 def listing(query: Search) -> Response:
     """List analyses, newest first."""
     matching = library_search.matching_analyses(select(AnalysisRow), _library_search(query))
-    after = schemas.decode_cursor(query.cursor)
-    if after is not None:
-        matching = matching.where(tuple_(AnalysisRow.created, AnalysisRow.id) < tuple_(*after))
-    newest = matching.order_by(AnalysisRow.created.desc(), AnalysisRow.id.desc()).limit(query.limit + 1)
     with visible_session() as session:
-        rows = session.scalars(newest).all()
-    shown, more = rows[: query.limit], len(rows) > query.limit
-    rest = schemas.next_page_url(schemas.encode_cursor(shown[-1].created, shown[-1].id)) if more else None
-    page = Listing(items=tuple(status_of(row, ahead=False) for row in shown), next=rest)
+        rows, rest = schemas.newest_page(session, matching, AnalysisRow, query.limit, query.cursor)
+    page = Listing(items=tuple(status_of(row, ahead=False) for row in rows), next=rest)
     response = Response(page.model_dump_json(exclude_unset=True) + "\n", content_type="application/json")
     if rest:
         response.headers["Link"] = f'<{rest}>; rel="next"'

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from flask import Blueprint
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -38,17 +38,11 @@ blueprint = Blueprint("api_exhibits", __name__)
 )
 def listing(query: Paged) -> Exhibits:
     """List exhibits, newest first."""
-    newest = select(Exhibit).order_by(Exhibit.created.desc(), Exhibit.id.desc()).limit(query.limit + 1)
-    after = schemas.decode_cursor(query.cursor)
-    if after is not None:
-        created, key = after
-        newest = newest.where(tuple_(Exhibit.created, Exhibit.id) < tuple_(created, row_number(key) or 0))
     with visible_session() as session:
-        rows = session.scalars(newest).all()
-        shown = _shapes(session, rows[: query.limit])
-    last = rows[query.limit - 1] if len(rows) > query.limit else None
-    rest = schemas.next_page_url(schemas.encode_cursor(last.created, last.id)) if last else None
-    return Exhibits(items=shown, next=rest)
+        rows, rest = schemas.newest_page(
+            session, select(Exhibit), Exhibit, query.limit, query.cursor, lambda key: row_number(key) or 0
+        )
+        return Exhibits(items=_shapes(session, rows), next=rest)
 
 
 @operation(

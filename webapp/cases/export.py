@@ -69,7 +69,7 @@ def send(case_id: int, language_code: str = translation.DEFAULT) -> Response:
     _refuse_incomplete(folders, rows)
     files = _files(_case_json(case, rows, members), folders, rows, language_code)
     with ExitStack() as held:
-        held.enter_context(_EXPORTS.place(current().user_id))
+        held.enter_context(_EXPORTS.slot(current().user_id))
         chunks_of_zip = stream_with_context(_stream_zip(case_id, files))
         response = Response(chunks_of_zip, mimetype="application/zip")
         response.call_on_close(held.pop_all().close)

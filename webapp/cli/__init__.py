@@ -1,1 +1,1 @@
-"""Commands of ``python -m webapp COMMAND``."""
+"""Commands of ``python -m webapp COMMAND``. Their work is done by the packages they call."""

@@ -33,71 +33,72 @@ The shell commands read `REELPROOF_BACKEND` and the limits of one analysis.
 
 
 def add_settings_command(commands: Any) -> None:
-    """Add the command to a parser's; it needs no database: ``by_itself``."""
-    words = "print docs/settings.md: every setting with default and meaning"
-    commands.add_parser("settings-doc", help=words, description=words).set_defaults(by_itself=_print)
+    """Add the command, which needs no database (``by_itself``)."""
+    description = "print docs/settings.md: every setting with default and meaning"
+    parser = commands.add_parser("settings-doc", help=description, description=description)
+    parser.set_defaults(by_itself=_print_settings)
 
 
 def settings_document() -> str:
-    """The text of docs/settings.md."""
+    """Return the text of docs/settings.md."""
     rows = (
         (f"`{name}`", f"`{default}`" if default else "none", meaning) for name, default, meaning in SETTINGS
     )
     return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _print(_asked: object) -> int:
+def _print_settings(_args: argparse.Namespace) -> int:
     print(settings_document(), end="")
     return 0
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what is asked. Returns the exit status: 2 when it could not be done.
+    """Run a command. Return the exit status: 2 if it failed.
 
     A command is either ``by_itself``, which opens what it needs and returns its own status, or
-    ``with_database``, which is given one whose custody log has begun. Only one that ``may_begin`` makes a
-    database where there is none; none brings tables up to date, which is for a start after a backup.
+    ``with_database``, called with a database whose custody log has begun. Only one that ``may_begin`` creates
+    a missing database. No command migrates tables: that is for a start of the app, after a backup.
     """
     os.umask(0o077)  # accounts, keys and backups are for this user alone
-    asked = _parser().parse_args(arguments)
+    args = _parser().parse_args(arguments)
     warn_of_unknown_variables()
     try:
-        status = _done(asked)
-        sys.stdout.flush()  # a full disk or a reader that is gone is told here, not in a traceback
-    except (UserError, SettingError, OSError, UnicodeDecodeError) as problem:
-        print(f"reelproof: {problem}", file=sys.stderr)
-        _forget_output()
+        status = _execute(args)
+        sys.stdout.flush()  # reports a full disk or a closed pipe here, not in a traceback
+    except (UserError, SettingError, OSError, UnicodeDecodeError) as error:
+        print(f"reelproof: {error}", file=sys.stderr)
+        _discard_output()
         return 2
     return status
 
 
-def _done(asked: argparse.Namespace) -> int:
-    if "by_itself" in asked:
-        status: int = asked.by_itself(asked)
+def _execute(args: argparse.Namespace) -> int:
+    if "by_itself" in args:
+        status: int = args.by_itself(args)
         return status
     settings = read_settings()
-    open_database = open_existing_or_new if "may_begin" in asked else open_existing
+    open_database = open_existing_or_new if "may_begin" in args else open_existing
     try:
         with open_database(settings) as database:
             with database.begin() as session:
-                begun = custody_log.head(session).count > 0
-            if not begun:  # the first command comes before the first start
+                has_log = custody_log.head(session).count > 0
+            if not has_log:  # the first command runs before the first start
                 custody_startup.open_log(database, settings)
-            asked.with_database(database, asked)
-    except SQLAlchemyError as problem:
-        raise SettingError(explain_unusable(settings, problem)) from None
+            args.with_database(database, args)
+    except SQLAlchemyError as error:
+        raise SettingError(explain_unusable(settings, error)) from None
     return 0
 
 
-def _forget_output() -> None:
-    """Let what cannot be written go nowhere, or the interpreter tries again at its end and complains."""
+def _discard_output() -> None:
+    """Redirect output that cannot be written, or the interpreter tries again at exit and complains."""
     try:
         sys.stdout.flush()
     except OSError:
         with contextlib.suppress(OSError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, sys.stdout.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)
 
 
 def _parser() -> argparse.ArgumentParser:

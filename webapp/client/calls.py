@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from webapp.client.connection import AnalysisFailed, ComparisonFailed, Connection, without_none
+from .connection import AnalysisFailed, ComparisonFailed, Connection, without_none
+
+_REPORT_WAIT = 150.0  # seconds to wait for a report that is being rendered
 
 
 class AnalysisCalls(Connection):
-    """Analyses, the exhibits they are of, and the models they can be made with."""
+    """Analyses, their exhibits, and the models they can use."""
 
     def get(self, analysis_id: str) -> dict[str, Any]:
-        """Where an analysis stands."""
-        found: dict[str, Any] = self._get(f"analyses/{analysis_id}")
-        return found
+        """Return the status of an analysis."""
+        return self._get(f"analyses/{analysis_id}")
 
     def wait(
         self,
@@ -25,56 +26,50 @@ class AnalysisCalls(Connection):
         timeout: float | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
-        """Wait until an analysis is done, through any pause; ``timeout`` is in seconds.
+        """Wait until an analysis is done, through pauses; ``timeout`` is in seconds.
 
-        An outage meanwhile is waited out as well, without a timeout ten minutes at most. Raises
-        :class:`AnalysisFailed`, and ``TimeoutError``.
+        An outage is waited out as well, without a timeout for at most ten minutes. Raises
+        :class:`AnalysisFailed` and ``TimeoutError``.
         """
         return self._wait_for_end(f"analyses/{analysis_id}", AnalysisFailed, timeout, on_progress)
 
     def analyses(self, **search: object) -> Iterator[dict[str, Any]]:
-        """All analyses that fit, newest first: ``q``, ``state``, ``verdict``, ``model``, ``reviewer``.
+        """List matching analyses, newest first: ``q``, ``state``, ``verdict``, ``model``, ``reviewer``.
 
-        ``from_`` and ``to`` are the first and last day; ``like`` is the id of an analysis whose
-        exhibit they are to show.
+        ``from_`` and ``to`` are the first and last day; ``like`` is the id of an analysis: it selects
+        analyses of exhibits that show the same.
         """
         query = {name.rstrip("_"): value for name, value in search.items()}
         yield from self._pages("analyses", query, "items")
 
     def exhibits(self) -> Iterator[dict[str, Any]]:
-        """All exhibits, newest first."""
+        """List all exhibits, newest first."""
         yield from self._pages("exhibits", {}, "items")
 
     def copies(self, sha256: str) -> list[dict[str, Any]]:
-        """Other exhibits that show the same as one, or a part of it."""
-        found: list[dict[str, Any]] = self._get(f"exhibits/{sha256}/copies")["copies"]
-        return found
+        """List other exhibits that show the same as one, or a part of it."""
+        copies: list[dict[str, Any]] = self._get(f"exhibits/{sha256}/copies")["copies"]
+        return copies
 
     def cancel(self, analysis_id: str) -> dict[str, Any]:
         """Take an analysis out of the queue, or stop it."""
-        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/cancel")
-        return stands
+        return self._json("POST", f"analyses/{analysis_id}/cancel")
 
     def retry(self, analysis_id: str) -> dict[str, Any]:
         """Queue an analysis that failed or was cancelled once more."""
-        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/retry")
-        return stands
+        return self._json("POST", f"analyses/{analysis_id}/retry")
 
     def pause(self, analysis_id: str) -> dict[str, Any]:
         """Take an analysis out of the queue, or stop it, until it is resumed; it then begins anew."""
-        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/pause")
-        return stands
+        return self._json("POST", f"analyses/{analysis_id}/pause")
 
     def resume(self, analysis_id: str) -> dict[str, Any]:
         """Queue a paused analysis again."""
-        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/resume")
-        return stands
+        return self._json("POST", f"analyses/{analysis_id}/resume")
 
     def prioritise(self, analysis_id: str, priority: str) -> dict[str, Any]:
-        """Have an analysis that waits begin earlier or later: ``low``, ``normal`` or ``high``."""
-        asked = {"priority": priority}
-        stands: dict[str, Any] = self._json("POST", f"analyses/{analysis_id}/priority", asked)
-        return stands
+        """Change the priority of a waiting analysis: ``low``, ``normal`` or ``high``."""
+        return self._json("POST", f"analyses/{analysis_id}/priority", {"priority": priority})
 
     def again(
         self,
@@ -87,62 +82,53 @@ class AnalysisCalls(Connection):
         priority: str | None = None,
     ) -> dict[str, Any]:
         """Analyse the same exhibit with another model, several models or other parameters."""
-        asked = without_none(model=model, parameters=parameters, also=also, joint=joint, priority=priority)
-        made: dict[str, Any] = self._once(
-            lambda key: self._json("POST", f"analyses/{analysis_id}/again", asked, headers=key)
-        )
-        return made
+        body = without_none(model=model, parameters=parameters, also=also, joint=joint, priority=priority)
+        return self._post_once(f"analyses/{analysis_id}/again", body)
 
     def delete(self, analysis_id: str) -> None:
         """Delete an analysis that has ended or is paused."""
         self._open("DELETE", f"analyses/{analysis_id}").close()
 
     def models(self) -> list[dict[str, Any]]:
-        """The models that can be chosen."""
-        found: list[dict[str, Any]] = self._get("models")["models"]
-        return found
-
-
-_LONGEST_WAIT = 150.0  # seconds for a report that is being made
+        """List the available models."""
+        models: list[dict[str, Any]] = self._get("models")["models"]
+        return models
 
 
 class FindingCalls(Connection):
     """The result of an analysis."""
 
     def analysis(self, analysis_id: str) -> dict[str, Any]:
-        """The whole result (docs/analysis.schema.json)."""
-        found: dict[str, Any] = self._get(f"analyses/{analysis_id}/analysis.json")
-        return found
+        """Return the whole result (docs/analysis.schema.json)."""
+        return self._get(f"analyses/{analysis_id}/analysis.json")
 
     def segments(self, analysis_id: str) -> list[dict[str, Any]]:
-        """The segments; ``flagged`` of each says whether a finding rests on it, or it was looked at alone."""
-        found: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/segments")["segments"]
-        return found
+        """List the segments; ``flagged`` tells whether a finding rests on one, or it was only examined."""
+        segments: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/segments")["segments"]
+        return segments
 
     def scores(self, analysis_id: str, **search: object) -> Iterator[dict[str, Any]]:
-        """Scores one after another: ``person``, ``start`` and ``end`` in seconds narrow them down."""
+        """List scores, limited by ``person``, ``start`` and ``end`` in seconds."""
         yield from self._pages(f"analyses/{analysis_id}/scores", search, "items")
 
     def annotations(self, analysis_id: str) -> list[dict[str, Any]]:
-        """What reviewers said."""
-        found: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/annotations")["annotations"]
-        return found
+        """List the annotations of reviewers."""
+        annotations: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/annotations")["annotations"]
+        return annotations
 
-    def annotate(self, analysis_id: str, **said: object) -> dict[str, Any]:
-        """Record what somebody says (docs/bundle.md), without ``id`` and ``made``."""
-        made: dict[str, Any] = self._once(
-            lambda key: self._json("POST", f"analyses/{analysis_id}/annotations", said, headers=key)
-        )
-        found: dict[str, Any] = made["annotation"]
-        return found
+    def annotate(self, analysis_id: str, **fields: object) -> dict[str, Any]:
+        """Record an annotation (docs/bundle.md), without ``id`` and ``made``."""
+        response = self._post_once(f"analyses/{analysis_id}/annotations", fields)
+        annotation: dict[str, Any] = response["annotation"]
+        return annotation
 
     def download(self, analysis_id: str, what: str, to: str | os.PathLike[str]) -> Path:
         """Fetch ``report.pdf``, ``report.html``, ``bundle.zip``, ``manifest.json`` or ``exports/NAME``.
 
-        The file appears whole or not at all. While the report is being made this waits for it, some minutes
-        at most: also where that takes longer than this client waits for one answer.
+        The file appears complete or not at all. A report that is being rendered is waited for, for some
+        minutes, even beyond this client's timeout.
         """
-        return self._fetched(f"analyses/{analysis_id}/{what}", to, _LONGEST_WAIT)
+        return self._download(f"analyses/{analysis_id}/{what}", to, _REPORT_WAIT)
 
 
 class ReviewCalls(Connection):
@@ -151,76 +137,65 @@ class ReviewCalls(Connection):
     def name_reviewers(
         self, case: int, first: str, second: str, third: str | None = None, *, blind: str = "judgements"
     ) -> dict[str, Any]:
-        """Say who reviews the exhibits of a case; ``blind`` is ``judgements`` or ``findings``."""
-        asked = without_none(first=first, second=second, third=third, blind=blind)
-        named: dict[str, Any] = self._json("PUT", f"cases/{case}/reviewers", asked)
-        return named
+        """Name the reviewers of a case's exhibits; ``blind`` is ``judgements`` or ``findings``."""
+        body = without_none(first=first, second=second, third=third, blind=blind)
+        return self._json("PUT", f"cases/{case}/reviewers", body)
 
     def reviewers(self, case: int) -> dict[str, Any]:
-        """Who reviews the exhibits of a case."""
-        found: dict[str, Any] = self._get(f"cases/{case}/reviewers")
-        return found
+        """Return the reviewers of a case's exhibits."""
+        return self._get(f"cases/{case}/reviewers")
 
     def waiting_reviews(self) -> list[dict[str, Any]]:
-        """The second reviews that wait for you."""
-        found: list[dict[str, Any]] = self._get("reviews")["items"]
-        return found
+        """List the second reviews that wait for you."""
+        reviews: list[dict[str, Any]] = self._get("reviews")["items"]
+        return reviews
 
     def review(self, analysis_id: str) -> dict[str, Any]:
-        """The second review of an analysis, as far as you may see it."""
-        found: dict[str, Any] = self._get(f"analyses/{analysis_id}/review")
-        return found
+        """Return the second review of an analysis, as far as you may see it."""
+        return self._get(f"analyses/{analysis_id}/review")
 
     def judge(
         self, analysis_id: str, conclusion: str, reasons: str, stretches: Sequence[Mapping[str, Any]] = ()
     ) -> dict[str, Any]:
         """Give your judgement: ``stretches`` have ``start`` and ``end`` in seconds, perhaps a ``note``."""
-        asked = {"conclusion": conclusion, "reasons": reasons, "stretches": list(stretches)}
-        return self._review(analysis_id, "judgement", asked)
+        body = {"conclusion": conclusion, "reasons": reasons, "stretches": list(stretches)}
+        return self._post_once(f"analyses/{analysis_id}/review/judgement", body)
 
     def say_in_review(self, analysis_id: str, text: str) -> dict[str, Any]:
         """Add to the recorded conversation about a difference."""
-        return self._review(analysis_id, "messages", {"text": text})
+        return self._post_once(f"analyses/{analysis_id}/review/messages", {"text": text})
 
     def propose(self, analysis_id: str, conclusion: str, reasons: str) -> dict[str, Any]:
         """Propose a joint conclusion."""
-        return self._review(analysis_id, "proposal", {"conclusion": conclusion, "reasons": reasons})
+        body = {"conclusion": conclusion, "reasons": reasons}
+        return self._post_once(f"analyses/{analysis_id}/review/proposal", body)
 
     def accept(self, analysis_id: str, proposal: str) -> dict[str, Any]:
-        """Accept what the other reviewer proposes, by the proposal's id."""
-        return self._review(analysis_id, "acceptance", {"proposal": proposal})
+        """Accept a proposal of the other reviewer, by its id."""
+        return self._post_once(f"analyses/{analysis_id}/review/acceptance", {"proposal": proposal})
 
     def decide(self, analysis_id: str, conclusion: str, reasons: str) -> dict[str, Any]:
         """Decide a difference as third reviewer."""
-        return self._review(analysis_id, "decision", {"conclusion": conclusion, "reasons": reasons})
-
-    def _review(self, analysis_id: str, act: str, asked: Mapping[str, Any]) -> dict[str, Any]:
-        told: dict[str, Any] = self._once(
-            lambda key: self._json("POST", f"analyses/{analysis_id}/review/{act}", asked, headers=key)
-        )
-        return told
+        body = {"conclusion": conclusion, "reasons": reasons}
+        return self._post_once(f"analyses/{analysis_id}/review/decision", body)
 
 
 class ComparisonCalls(Connection):
     """Comparisons, by the SHA-256 of both exhibits."""
 
     def compare(self, exhibit: str, reference: str, *, priority: str | None = None) -> dict[str, Any]:
-        """Compare two exhibits that are here, by their SHA-256; where the comparison stands."""
-        asked = without_none(reference=reference, priority=priority)
-        made: dict[str, Any] = self._once(
-            lambda key: self._json("POST", f"exhibits/{exhibit}/comparisons", asked, headers=key)
-        )
-        return made
+        """Compare two exhibits by their SHA-256; return the status of the comparison."""
+        body = without_none(reference=reference, priority=priority)
+        return self._post_once(f"exhibits/{exhibit}/comparisons", body)
 
     def comparisons(self, exhibit: str) -> list[dict[str, Any]]:
-        """The comparisons of an exhibit, by its SHA-256, with references, newest first."""
-        found: list[dict[str, Any]] = self._get(f"exhibits/{exhibit}/comparisons")["comparisons"]
-        return found
+        """List the comparisons of an exhibit with references, newest first."""
+        comparisons: list[dict[str, Any]] = self._get(f"exhibits/{exhibit}/comparisons")["comparisons"]
+        return comparisons
 
     def comparison(self, comparison_id: str) -> dict[str, Any]:
-        """Where a comparison stands; once it is done ``outcome`` says what it amounts to."""
-        found: dict[str, Any] = self._get(f"comparisons/{comparison_id}")
-        return found
+        """Return the status of a comparison, with its ``outcome`` once it is done."""
+        return self._get(f"comparisons/{comparison_id}")
 
     def wait_for_comparison(
         self,
@@ -229,25 +204,20 @@ class ComparisonCalls(Connection):
         timeout: float | None = None,
         on_progress: Callable[[dict[str, Any]], None] | None = None,
     ) -> dict[str, Any]:
-        """Wait until a comparison is done, through outages as :meth:`wait`; ``timeout`` is in seconds.
-
-        Raises :class:`ComparisonFailed`, and ``TimeoutError``.
-        """
+        """Wait until a comparison is done, as :meth:`wait`. Raises :class:`ComparisonFailed`."""
         return self._wait_for_end(f"comparisons/{comparison_id}", ComparisonFailed, timeout, on_progress)
 
     def comparison_result(self, comparison_id: str) -> dict[str, Any]:
-        """The whole result of a comparison (docs/comparison.schema.json)."""
-        found: dict[str, Any] = self._get(f"comparisons/{comparison_id}/comparison.json")
-        return found
+        """Return the whole result of a comparison (docs/comparison.schema.json)."""
+        return self._get(f"comparisons/{comparison_id}/comparison.json")
 
     def download_picture(self, comparison_id: str, picture: str, to: str | os.PathLike[str]) -> Path:
         """Fetch a picture that the result of a comparison names, such as ``pictures/A1-1.png``."""
-        return self._fetched(f"comparisons/{comparison_id}/{picture}", to)
+        return self._download(f"comparisons/{comparison_id}/{picture}", to)
 
     def cancel_comparison(self, comparison_id: str) -> dict[str, Any]:
         """Take a comparison out of the queue, or stop it."""
-        stands: dict[str, Any] = self._json("POST", f"comparisons/{comparison_id}/cancel")
-        return stands
+        return self._json("POST", f"comparisons/{comparison_id}/cancel")
 
     def delete_comparison(self, comparison_id: str) -> None:
         """Delete a comparison that has ended; both exhibits stay."""

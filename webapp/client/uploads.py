@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from webapp.client.connection import (
-    PASSING,
+from .connection import (
+    TRANSIENT,
     ClientError,
     Conflict,
     Connection,
@@ -22,11 +22,11 @@ from webapp.client.connection import (
     without_none,
 )
 
-PART = 8 * 1024 * 1024  # bytes of one part: what a broken line costs
+PART = 8 * 1024 * 1024  # bytes of one part, which a broken connection costs
 
 
 class UploadCalls(Connection):
-    """Handing in files."""
+    """Uploads of files."""
 
     def create(
         self,
@@ -41,32 +41,32 @@ class UploadCalls(Connection):
         priority: str | None = None,
         on_part: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
-        """Hand in a file, in parts that are sent again where the line breaks; where its analysis stands.
+        """Upload a file and start its analysis; return the status of the analysis.
 
-        An outage is waited out with growing pauses, a limit of requests for as long as the other side says.
-
-        ``also`` names other models that judge the same faces, ``joint`` the rule of their joint verdict.
-        ``on_part`` is told of bytes sent and bytes in all. The file's SHA-256 is checked on arrival. What is
-        refused leaves no upload behind: there may be only so many unfinished ones.
+        Parts are sent again if the connection breaks; outages are waited out with growing pauses, limits of
+        requests for as long as the server says. ``also`` names other models that judge the same faces,
+        ``joint`` the rule of their joint verdict. ``on_part`` is called with bytes sent and bytes in total.
+        The server checks the file's SHA-256. A refused file leaves no upload behind, since the number of
+        unfinished uploads is limited.
         """
         path = Path(file)
         upload = self.begin_upload(path, name=name)
-        asked = without_none(
+        options = without_none(
             model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
         )
         try:
             self.send_parts(upload["id"], path, on_part=on_part)
-            return self.analyse_upload(upload["id"], **asked)
-        except ClientError as refused:
-            if not _may_go_on(refused):
+            return self.analyse_upload(upload["id"], **options)
+        except ClientError as error:
+            if not _may_be_in_progress(error):
                 with contextlib.suppress(ClientError):
                     self.delete_upload(upload["id"])
             raise
 
     def begin_upload(self, path: Path, *, name: str | None = None) -> dict[str, Any]:
-        """Announce a file that will come in parts; its ``id`` lets :meth:`send_parts` go on another day.
+        """Begin a resumable upload; with its ``id`` :meth:`send_parts` can continue another day.
 
-        There may be only so many unfinished uploads: :meth:`delete_upload` ends one that is not gone on with.
+        The number of unfinished uploads is limited: :meth:`delete_upload` ends one that is given up.
         """
         with path.open("rb") as source:
             sha256 = hashlib.file_digest(source, "sha256").hexdigest()
@@ -75,23 +75,22 @@ class UploadCalls(Connection):
             "Tus-Resumable": "1.0.0",
             "Upload-Length": str(path.stat().st_size),
             "Upload-Metadata": ",".join(
-                # Of a name that is no UTF-8, ? stands for what is none.
+                # In a name that is not UTF-8, ? replaces what cannot be encoded.
                 f"{key} {base64.b64encode(value.encode(errors='replace')).decode()}"
                 for key, value in metadata.items()
             ),
         }
-        begun: dict[str, Any] = self._once(lambda key: self._json("POST", "uploads", headers=headers | key))
-        return begun
+        return self._post_once("uploads", headers=headers)
 
     def send_parts(
         self, upload_id: str, path: Path, *, on_part: Callable[[int, int], None] | None = None
     ) -> None:
-        """Send what is missing of a file; after a break it goes on where the other side says.
+        """Send the missing parts of a file, after a break from where the server says.
 
-        Raises :class:`ClientError` where the file becomes shorter meanwhile.
+        Raises :class:`ClientError` if the file becomes shorter meanwhile.
         """
-        size, retries, told = path.stat().st_size, Retries(), 0
-        offset: int | None = None  # asked of the other side: at first, and after each failure
+        size, retries, reported = path.stat().st_size, Retries(), 0
+        offset: int | None = None  # requested from the server at first and after each failure
         with path.open("rb") as source:
             while offset is None or offset < size:
                 try:
@@ -100,16 +99,16 @@ class UploadCalls(Connection):
                     else:
                         offset = self._send_part(upload_id, source, offset, min(PART, size - offset))
                         retries = Retries()
-                except (NotReached, Problem) as problem:
-                    # Damaged on the way (460), somewhere else than thought (409), busy (423) or broken off.
-                    retries.pause(problem, 409, 423, 460)
+                except (NotReached, Problem) as error:
+                    # Damaged on the way (460), another offset (409), busy (423) or broken off.
+                    retries.pause(error, 409, 423, 460)
                     offset = None
-                if on_part is not None and offset is not None and offset != told:
+                if on_part is not None and offset is not None and offset != reported:
                     on_part(offset, size)
-                    told = offset
+                    reported = offset
 
     def _send_part(self, upload_id: str, source: BinaryIO, offset: int, length: int) -> int:
-        """Send so many bytes from there; where the next part starts."""
+        """Send one part; return where the next one starts."""
         source.seek(offset)
         part = source.read(length)
         if len(part) < length:
@@ -135,34 +134,31 @@ class UploadCalls(Connection):
         case: int | None = None,
         priority: str | None = None,
     ) -> dict[str, Any]:
-        """Have a file that came whole analysed; asked again it is the same analysis."""
-        asked = without_none(
+        """Analyse a completely uploaded file; repeated, this returns the same analysis."""
+        options = without_none(
             model=model, parameters=parameters, also=also, joint=joint, case=case, priority=priority
         )
-        made: dict[str, Any] = self._once(
-            lambda key: self._json("POST", f"uploads/{upload_id}/analysis", asked, headers=key)
-        )
-        return made
+        return self._post_once(f"uploads/{upload_id}/analysis", options)
 
     def delete_upload(self, upload_id: str) -> None:
-        """Delete an upload, finished or not; an analysis that was made of it stays."""
-        retries, asked_before = Retries(), False
+        """Delete an upload, finished or not; its analysis stays."""
+        retries, is_repeated = Retries(), False
         while True:
             try:
                 self._open("DELETE", f"uploads/{upload_id}").close()
                 return
-            except (NotReached, Problem) as problem:
-                if asked_before and isinstance(problem, NotFound):
-                    return  # only the answer did not come
-                retries.pause(problem)
-                asked_before = True
+            except (NotReached, Problem) as error:
+                if is_repeated and isinstance(error, NotFound):
+                    return  # only the response was lost
+                retries.pause(error)
+                is_repeated = True
 
     def _offset(self, upload_id: str) -> int:
         return int(self._json("GET", f"uploads/{upload_id}")["offset"])
 
 
-def _may_go_on(error: ClientError) -> bool:
-    """Whether a request that ended so may still be being answered, by the server or behind a proxy."""
+def _may_be_in_progress(error: ClientError) -> bool:
+    """Tell whether the server may still be processing the request, perhaps behind a proxy."""
     if isinstance(error, Conflict):
         return error.retry_after is not None
-    return isinstance(error, NotReached) or (isinstance(error, Problem) and error.status in (423, *PASSING))
+    return isinstance(error, NotReached) or (isinstance(error, Problem) and error.status in (423, *TRANSIENT))

@@ -13,10 +13,12 @@ from reports.language.translation import gettext
 from webapp.http.error_responses import is_api
 
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](:\d+)?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d+")
+_MAX_ID = 2**31 - 1  # of PostgreSQL's integer; SQLite ends at 2**63 - 1
+_MAX_DIGITS = 9  # every number of so many digits is smaller
 
 
 def client_network(address: str) -> str:
-    """An address or, of IPv6, the network a household gets."""
+    """Return an IPv4 address or, for IPv6, the /64 network, which is what a household gets."""
     plain = plain_address(address)
     try:
         parsed = ipaddress.ip_address(plain.partition("%")[0])
@@ -28,10 +30,10 @@ def client_network(address: str) -> str:
 
 
 def plain_address(address: str) -> str:
-    """An address as it is written by itself; proxies add ports and brackets, or write IPv4 as IPv6."""
+    """Normalise an address: proxies add ports and brackets, or write IPv4 as IPv6."""
     text = address.strip()
-    if found := _WITH_PORT.fullmatch(text):
-        text = found["v6"] or found["v4"]
+    if match := _WITH_PORT.fullmatch(text):
+        text = match["v6"] or match["v4"]
     try:
         parsed = ipaddress.ip_address(text)
     except ValueError:
@@ -41,50 +43,45 @@ def plain_address(address: str) -> str:
     return str(parsed)
 
 
-_LARGEST = 2**31 - 1  # of PostgreSQL's integer; SQLite ends at 2**63 - 1
-_MOST_DIGITS = 9  # all numbers of so many are below it
-
-
 class RowNumber(IntegerConverter):
-    """``<int:...>`` in a rule: a larger number is an address there is not, and so a 404."""
+    """``<int:...>`` in a route; a number larger than any row's does not match, hence 404."""
 
     def __init__(
         self,
         map: Map,
         fixed_digits: int = 0,
         min: int | None = None,
-        max: int | None = _LARGEST,
+        max: int | None = _MAX_ID,
         signed: bool = False,
     ) -> None:
         super().__init__(map, fixed_digits, min, max, signed)
 
 
 def row_number(text: str) -> int | None:
-    """The number of a row that a form or a program sent as text; None for what can be none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+    """Parse the number of a row from a form or program; None if it cannot be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def name_fault(name: str, longest: int) -> str:
-    """What is wrong with a name and how to put it right, in a sentence; empty where nothing is."""
+    """Return what is wrong with the name of a case, account or token, as a sentence; empty if nothing."""
     if len(name) > longest:
         return gettext("It has more than %(longest)s characters.", longest=longest)
     if code := find_invisible(name):
         return gettext(
-            "It holds a character that nobody sees (%(code)s). Delete that, or type the name anew.", code=code
+            "It contains an invisible character (%(code)s). Delete it, or type the name again.", code=code
         )
     return ""
 
 
-NUL = "\0"
-
-
 def refuse_nul_characters(app: Flask) -> None:
-    """Answer an address with a NUL in it as one there is not, before its view looks anything up."""
-    app.before_request(_refuse)
+    """Answer addresses with a NUL with 404: PostgreSQL can neither store nor compare it.
 
+    Forms are checked where they are read (:mod:`webapp.http.uploads`), JSON by its models.
+    """
 
-def _refuse() -> None:
-    # Of its queries the API says which field is at fault.
-    query = () if is_api() else request.args.items(multi=True)
-    if NUL in request.path or any(NUL in text for field in query for text in field):
-        abort(404)
+    @app.before_request
+    def refuse() -> None:
+        # The API itself reports which field of a query is invalid.
+        query = () if is_api() else request.args.items(multi=True)
+        if "\0" in request.path or any("\0" in text for field in query for text in field):
+            abort(404)

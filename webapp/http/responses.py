@@ -1,4 +1,17 @@
-"""Responses with files: byte ranges, compression, static files, and limits on concurrent downloads."""
+"""Responses with files: byte ranges, compression, static files, and limits on concurrent downloads.
+
+**Ranges.** A playing browser asks for everything from a point on and then reads as slowly as the video runs,
+or not at all while it is paused. Waitress sends a file without holding a thread only if it is given the file;
+Flask's response to a range is a generator that holds one of its few threads for as long.
+
+**Compression** (Flask-Compress) makes lengths depend on content. An attacker who can make a victim's browser
+send requests and sees lengths on the line learns a secret that stands beside the attacker's own words
+(BREACH, 2013). So form tokens look different in each response (:func:`webapp.http.security.csrf_token`), and
+a page with a query in its address is not compressed.
+
+**Static files** have addresses below a hash of all of them, where nothing ever changes: modules name each
+other by relative paths, so one hash has to stand for all. The plain address works too.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +35,21 @@ from werkzeug.wrappers import Response
 from webapp.errors import UserError
 
 _CHUNK = 256 * 1024
+# Text; pictures, video, PDF and zip files are compressed already.
+_COMPRESSED_TYPES = ("text/html", "text/css", "text/javascript", "application/json", "image/svg+xml")
+_HASH_LENGTH = 16
+_CODINGS = ("br", "gzip")
 
 
 def send_part(path: Path, mimetype: str, tag: str) -> Response:
-    """The part of the file that the request asks for, or the whole of it.
+    """Send the requested part of a file, or the whole of it; raise 416 for a part beyond its end.
 
-    ``tag`` names the file's content: it never belongs to other bytes. Raises 416 for a part that
-    is not there. Several parts at once are answered with the whole, as the standard allows.
+    ``tag`` identifies the content: it never belongs to other bytes. A request for several parts gets the
+    whole file, as the standard allows.
     """
     size = path.stat().st_size
     start, stop = _requested_range(size, tag)
-    response = _sent(path.open("rb"), start, stop, mimetype)
+    response = _send(path.open("rb"), start, stop, mimetype)
     response.accept_ranges = "bytes"
     response.set_etag(tag)
     if (start, stop) != (0, size):
@@ -42,37 +59,36 @@ def send_part(path: Path, mimetype: str, tag: str) -> Response:
 
 
 def send_and_forget(path: Path, mimetype: str) -> Response:
-    """The whole of a file that nobody needs afterwards: its name goes at once, its bytes once sent."""
+    """Send a temporary file: its name is removed at once, its bytes once they are sent."""
     file = path.open("rb")
     path.unlink()
-    return _sent(file, 0, os.fstat(file.fileno()).st_size, mimetype)
+    return _send(file, 0, os.fstat(file.fileno()).st_size, mimetype)
 
 
-def _sent(file: IO[bytes], start: int, stop: int, mimetype: str) -> Response:
+def _send(file: IO[bytes], start: int, stop: int, mimetype: str) -> Response:
     file.seek(start)
     wrapper = request.environ.get("wsgi.file_wrapper")
-    # Waitress sends, from where the file stands, as much as Content-Length says.
-    body = wrapper(file, _CHUNK) if wrapper else _Part(file, stop - start)
+    # Waitress sends, from the file's position, as much as Content-Length says.
+    body = wrapper(file, _CHUNK) if wrapper else _FilePart(file, stop - start)
     response = Response(body, mimetype=mimetype, direct_passthrough=True)
     response.content_length = stop - start
     return response
 
 
 def _requested_range(size: int, tag: str) -> tuple[int, int]:
-    """Where the part starts and where it stops."""
-    asked, condition = request.range, request.headers.get("If-Range")
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+    requested, condition = request.range, request.headers.get("If-Range")
+    if requested is None or requested.units != "bytes" or len(requested.ranges) != 1:
         return 0, size
     if condition is not None and condition != quote_etag(tag):
-        return 0, size  # it holds a part of something else
-    part = asked.range_for_length(size)
+        return 0, size  # the client has a part of other content
+    part = requested.range_for_length(size)
     if part is None:
         raise RequestedRangeNotSatisfiable(length=size)
     return part
 
 
-class _Part:
-    """The next bytes of a file, for servers that do not send files themselves."""
+class _FilePart:
+    """The next bytes of a file, for servers without ``wsgi.file_wrapper``."""
 
     def __init__(self, file: IO[bytes], length: int) -> None:
         self._file, self._left = file, length
@@ -86,98 +102,88 @@ class _Part:
         self._file.close()
 
 
-# Kinds of answers that are text; pictures, video, PDF and zips are compressed in themselves.
-_KINDS = ("text/html", "text/css", "text/javascript", "application/json", "image/svg+xml")
-_FOREVER = "public, max-age=31536000, immutable"  # a year, which stands for always (RFC 8246)
-_HASH = 16
-_CODINGS = ("br", "gzip")
-
-
 def install(app: Flask) -> None:
-    """Compress answers and give static files addresses that last; before anything that adds headers."""
+    """Compress responses and give static files permanent addresses; before anything that adds headers."""
     assert app.static_folder is not None
-    folder = Path(app.static_folder)
-    version = _version(folder)
+    version = _version(Path(app.static_folder))
     app.config.update(
         COMPRESS_REGISTER=False,
-        COMPRESS_MIMETYPES=list(_KINDS),
-        # Not zstd, the first by default: brotli makes these answers smaller, in about the same time.
+        COMPRESS_MIMETYPES=list(_COMPRESSED_TYPES),
+        # Not zstd, the default: brotli makes these responses smaller, in about the same time.
         COMPRESS_ALGORITHM=list(_CODINGS),
-        COMPRESS_STREAMS=False,  # static files aside, they are downloads
+        COMPRESS_STREAMS=False,  # except for static files they are downloads
     )
     compress = Compress(app)
 
     @app.url_defaults
-    def lasting(endpoint: str, values: dict[str, Any]) -> None:
+    def add_version(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static":
             values["filename"] = f"{version}/{values['filename']}"
 
     def static(filename: str) -> FlaskResponse:
         first, _, rest = filename.partition("/")
-        asked = len(first) == _HASH and all(char in "0123456789abcdef" for char in first)
-        response = app.send_static_file(rest if asked else filename)
-        if response.mimetype in _KINDS:
+        has_version = len(first) == _HASH_LENGTH and all(char in "0123456789abcdef" for char in first)
+        response = app.send_static_file(rest if has_version else filename)
+        if response.mimetype in _COMPRESSED_TYPES:
             response.direct_passthrough = False
-            response.set_data(response.get_data())  # small, and no stream: it has a length to compress
-        # A page of another version, from before an update, gets what there is and keeps nothing.
-        response.headers["Cache-Control"] = _FOREVER if first == version else "no-cache"
+            response.set_data(response.get_data())  # the files are small; only data of known length compress
+        # A page from before an update gets the current file and must not cache it.
+        immutable = "public, max-age=31536000, immutable"  # a year stands for always (RFC 8246)
+        response.headers["Cache-Control"] = immutable if first == version else "no-cache"
         return response
 
     app.view_functions["static"] = static
 
     @app.after_request
-    def smaller(response: FlaskResponse) -> FlaskResponse:
+    def compress_response(response: FlaskResponse) -> FlaskResponse:
         if response.mimetype == "text/html" and request.query_string:
             return response
-        _leave_out_refused()
+        # Flask-Compress takes a coding of ``q=0``, which is refused, for a wanted one.
+        qualities = {name: request.accept_encodings[name] for name in (*_CODINGS, "identity")}
+        codings = ", ".join(f"{name};q={quality:g}" for name, quality in qualities.items() if quality > 0)
+        request.environ["HTTP_ACCEPT_ENCODING"] = codings
         return compress.after_request(response)
-
-
-def _leave_out_refused() -> None:
-    """Write Accept-Encoding as Flask-Compress reads it: it takes a coding of ``q=0``, refused, for wanted."""
-    wanted = {name: request.accept_encodings[name] for name in (*_CODINGS, "identity")}
-    codings = ", ".join(f"{name};q={quality:g}" for name, quality in wanted.items() if quality > 0)
-    request.environ["HTTP_ACCEPT_ENCODING"] = codings
 
 
 @cache
 def _version(folder: Path) -> str:
-    """The same as long as all files are."""
+    """Hash all files of a folder."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()
         digest.update(f"{path.relative_to(folder).as_posix()}\0{len(data)}\0".encode())
         digest.update(data)
-    return digest.hexdigest()[:_HASH]
+    return digest.hexdigest()[:_HASH_LENGTH]
 
 
 class ConcurrencyLimit:
-    """So many places ``in_all``, and ``of_one`` account; ``refusal`` makes what others are told."""
+    """Limit requests that hold a thread of the server for long, in total and for each account."""
 
-    def __init__(self, in_all: int, of_one: int, refusal: Callable[[], UserError]) -> None:
-        self._in_all, self._of_one, self._refusal = in_all, of_one, refusal
+    def __init__(self, total: int, per_account: int, refusal: Callable[[], UserError]) -> None:
+        """``refusal`` creates the error for requests beyond the limit."""
+        self._total, self._per_account, self._refusal = total, per_account, refusal
         self._taken: Counter[int | None] = Counter()  # by account
         self._lock = threading.Lock()
 
     @contextmanager
-    def place(self, who: int | None) -> Iterator[None]:
-        """Hold a place for the ``with`` block; raises the refusal at once where there is none.
+    def slot(self, account: int | None) -> Iterator[None]:
+        """Hold a slot for the ``with`` block, or raise the refusal at once.
 
-        ``who`` is an account; where nobody signs in, everybody is none, and only the places in all count.
+        Without login the account is None, and only the total counts.
         """
         with self._lock:
-            too_many = self._taken.total() >= self._in_all
-            if too_many or who is not None and self._taken[who] >= self._of_one:
+            full = self._taken.total() >= self._total
+            if full or account is not None and self._taken[account] >= self._per_account:
                 raise self._refusal()
-            self._taken[who] += 1
+            self._taken[account] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._taken[who] -= 1
+                self._taken[account] -= 1
                 self._taken = +self._taken
 
     def taken(self) -> int:
-        """How many are taken."""
+        """Count the slots in use."""
         with self._lock:
             return self._taken.total()

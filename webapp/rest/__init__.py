@@ -1,4 +1,4 @@
-"""The framework of the REST API: operations, idempotency, pagination, the OpenAPI document.
+"""The framework of the REST API: operations, idempotency, cursors, the OpenAPI document.
 
-Features declare the routes.
+Features declare their routes with :func:`webapp.rest.operation.operation` in modules named ``api``.
 """

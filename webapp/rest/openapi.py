@@ -22,7 +22,7 @@ from webapp.webhooks.messages import ANALYSIS_EVENTS, COMPARISON_EVENTS, OPERATI
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _SHA256 = {"type": "string", "description": "SHA-256"}
-_WITHHELD = "withheld"  # the one property that is left out of most messages
+_WITHHELD = "withheld"  # the only optional property
 _ARRIVED = (
     f"It arrived. Sent again after any other answer, {DEADLINE} seconds without one, or {STEP:.0f} seconds "
     "in which no connection is made, nothing is taken or nothing more is answered."
@@ -30,7 +30,7 @@ _ARRIVED = (
 
 
 def webhooks() -> dict[str, Any]:
-    """The object ``webhooks``: what is sent when a job ended, and when an alert begins or ends."""
+    """Return the object ``webhooks``: messages about ended jobs, and about alerts that begin or end."""
     return {
         "analysisEnded": _message(
             "analysisEnded",
@@ -72,7 +72,7 @@ def webhooks() -> dict[str, Any]:
 
 
 def _of_job(noun: str, findings: dict[str, Any]) -> dict[str, Any]:
-    """Properties of the message that a job ended, which says ``findings`` unless they are withheld."""
+    """Return the properties of a message about an ended job, with ``findings`` unless they are withheld."""
     return {
         noun: _TEXT,
         "href": _TEXT,
@@ -86,7 +86,7 @@ def _of_job(noun: str, findings: dict[str, Any]) -> dict[str, Any]:
 def _message(
     operation_id: str, summary: str, events: tuple[str, ...], of_event: dict[str, Any]
 ) -> dict[str, Any]:
-    """One message: when it is sent, how it is signed, and what it holds beside its id, event and moment."""
+    """Return one message: its events, its signature, and its properties."""
     properties = {
         "id": _TEXT,
         "event": {"enum": list(events)},
@@ -114,8 +114,8 @@ def _message(
 
 
 _REF = "#/components/schemas/{model}"
-# Schemas whose classes had other names when the document was first published: code that is generated from it
-# keeps its names.
+# Schemas whose classes had other names when the document was first published, so that names in generated code
+# stay the same.
 _PUBLISHED_NAMES = {
     "AvailableModel": "webapp__api__contract__schemas__Model",
     "Gap": "detector__schema__metadata__Gap",
@@ -143,21 +143,21 @@ _AREAS = {
     "about": "The API itself.",
 }
 _ERRORS = {
-    400: "The request does not work; the problem says why.",
+    400: "The request is invalid; the problem says why.",
     401: "No token came, or one that does not work.",
     403: "Token, role or case do not allow it, or the request came from another web site.",
-    404: "There is no such thing, or not for you.",
-    409: "It does not fit how things stand.",
+    404: "It does not exist, or you may not see it.",
+    409: "It conflicts with the current state.",
     410: "It was deleted; the problem says when.",
-    412: "Another version of the protocol is asked for.",
+    412: "Another version of the protocol was requested.",
     413: "It is too large.",
     415: "It is of another type.",
-    422: "Fields cannot be used; the problem names each.",
+    422: "Fields are invalid; the problem names each.",
     423: "Another request is busy with it.",
     429: "There were too many requests, or there are too many of these.",
     460: "It arrived damaged.",
-    500: "Something went wrong inside Reelproof, which its log tells.",
-    503: "The database cannot be reached, or it takes longer than you can be kept waiting; try again.",
+    500: "Something went wrong inside Reelproof; its log has the details.",
+    503: "The database cannot be reached, or the work takes longer than you can be kept waiting; try again.",
     507: "The disk has no room.",
 }
 _PATH_FIELDS = {
@@ -173,10 +173,10 @@ _PATH_FIELDS = {
     "sha256": ("SHA-256 of the exhibit.", {"type": "string", "pattern": "^[0-9a-f]{64}$"}),
     "export_name": ("The format.", {"type": "string", "pattern": "^[a-z-]{1,40}$"}),
 }
-# Of requests: what it says, its schema, whether it must be there.
-_ASKED_HEADERS: dict[str, tuple[str, dict[str, Any], bool]] = {
+# Description, schema, and whether the header is required.
+_REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any], bool]] = {
     HEADER: (
-        "Sent again with the same key within a day, a request gives the same answer and does nothing.",
+        "A request repeated with the same key within a day gets the same answer and has no further effect.",
         {"type": "string", "pattern": "^[!-~]{1,128}$"},
         False,
     ),
@@ -194,15 +194,15 @@ _ASKED_HEADERS: dict[str, tuple[str, dict[str, Any], bool]] = {
         False,
     ),
 }
-_ANSWERED_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+_RESPONSE_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Location": ("Its address.", {"type": "string"}),
     "Link": ("Address of the rest (RFC 8288).", {"type": "string"}),
-    "ETag": ("Sent as If-None-Match, 304 is answered while nothing changed.", {"type": "string"}),
+    "ETag": ("Sent as If-None-Match, it is answered with 304 while nothing has changed.", {"type": "string"}),
     "Tus-Resumable": ("The protocol.", {"type": "string", "const": "1.0.0"}),
     "Upload-Offset": ("Bytes received.", {"type": "integer"}),
     "Upload-Length": ("Bytes of the file.", {"type": "integer"}),
-    "Upload-Metadata": ("What is kept of it: filename and sha256.", {"type": "string"}),
-    "Upload-Expires": ("When what came is removed.", {"type": "string"}),
+    "Upload-Metadata": ("The part that is stored: filename and sha256.", {"type": "string"}),
+    "Upload-Expires": ("When the received parts are deleted.", {"type": "string"}),
     REPLAYED: ("true: this is the answer to an earlier request with the same key.", {"type": "string"}),
 }
 _RETRY_AFTER = {
@@ -215,14 +215,15 @@ _OPTIONAL_HEADERS = frozenset({"Link", REPLAYED, "Upload-Metadata"})
 
 @lru_cache(maxsize=2)
 def document(*, login: bool) -> dict[str, Any]:
-    """The document, its paths in the order of their areas; ``login``: whether a token is needed."""
+    """Return the document, with its paths ordered by area; with ``login`` a token is required."""
     schemas, refs = _schemas()
     paths: dict[str, dict[str, Any]] = {}
     areas = list(_AREAS)
-    for each in sorted(OPERATIONS, key=lambda each: areas.index(each.area)):  # not as they were imported
-        address = PREFIX + re.sub(r"<(\w+)>", r"{\1}", each.path)
-        paths.setdefault(address, {})[each.method.lower()] = _operation(each, refs, login)
-    used = {each.area for each in OPERATIONS}
+    # Independent of the order of imports.
+    for operation in sorted(OPERATIONS, key=lambda operation: areas.index(operation.area)):
+        address = PREFIX + re.sub(r"<(\w+)>", r"{\1}", operation.path)
+        paths.setdefault(address, {})[operation.method.lower()] = _operation(operation, refs, login)
+    used = {operation.area for operation in OPERATIONS}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -255,29 +256,29 @@ _Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]]
 
 
 def _schemas() -> tuple[dict[str, Any], _Refs]:
-    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDetails, "serialization"): None}
-    for each in OPERATIONS:
-        for model in (each.query, each.body):
+    models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDetails, "serialization"): None}
+    for operation in OPERATIONS:
+        for model in (operation.query, operation.body):
             if isinstance(model, Form):
-                wanted[model.fields, "validation"] = None
+                models[model.fields, "validation"] = None
             elif isinstance(model, type):
-                wanted[model, "validation"] = None
-        for answer in each.answers.values():
+                models[model, "validation"] = None
+        for answer in operation.answers.values():
             if answer.model is not None:
-                wanted[answer.model, "serialization"] = None
-    refs, definitions = models_json_schema(list(wanted), by_alias=True, ref_template=_REF)
+                models[answer.model, "serialization"] = None
+    refs, definitions = models_json_schema(list(models), by_alias=True, ref_template=_REF)
     schemas = {}
     for name, schema in definitions["$defs"].items():
         published = _PUBLISHED_NAMES.get(name, name)
-        title_then = {} if published == name else {"title": published.rpartition("__")[2]}
-        schemas[published] = _published(schema) | title_then
-    return schemas, {each: _published(ref) for each, ref in refs.items()}  # type: ignore[misc]
+        title = {} if published == name else {"title": published.rpartition("__")[2]}
+        schemas[published] = _published(schema) | title
+    return schemas, {key: _published(ref) for key, ref in refs.items()}  # type: ignore[misc]
 
 
 def _published(schema: Any) -> Any:
-    """``schema`` with the published names in what it refers to."""
+    """Replace names in references by the published ones."""
     if isinstance(schema, list):
-        return [_published(each) for each in schema]
+        return [_published(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if isinstance(ref := schema.get("$ref"), str):
@@ -286,92 +287,79 @@ def _published(schema: Any) -> Any:
     return {key: _published(value) for key, value in schema.items()}
 
 
-def _operation(each: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "operationId": each.name,
-        "tags": [each.area],
-        "summary": each.summary,
-        "parameters": [*_path_fields(each.path), *_query_fields(each.query), *_header_fields(each)],
-        "responses": {},
-        "security": _security(each.permission, login),
+def _operation(operation: Operation, refs: _Refs, login: bool) -> dict[str, Any]:
+    token = {"token": [str(operation.permission)]}
+    responses: dict[str, Any] = {}
+    content: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.area],
+        "summary": operation.summary,
+        "parameters": _parameters(operation),
+        "responses": responses,
+        "security": [] if operation.permission is None else [token] if login else [{}, token],
     }
-    if each.description:
-        found["description"] = each.description
-    if (body := _body(each, refs)) is not None:
-        found["requestBody"] = body
-    for status, answer in each.answers.items():
-        found["responses"][str(status)] = _answer(answer, refs, each.keyed)
+    if operation.description:
+        content["description"] = operation.description
+    if (body := _body(operation, refs)) is not None:
+        content["requestBody"] = body
+    for status, answer in operation.answers.items():
+        responses[str(status)] = _answer(answer, refs, operation.keyed)
         if status == 200 and "ETag" in answer.headers:
-            found["responses"]["304"] = {"description": "Nothing changed since the ETag that was sent."}
-    always = (400, 500, 503) if each.permission is None else (400, 401, 403, 429, 500, 503, 507)
-    # What was deleted leaves a tombstone in the custody log.
-    gone = (410,) if "<analysis_id>" in each.path or "<comparison_id>" in each.path else ()
-    for status in sorted({*always, *gone, *each.errors, *((409, 413, 422) if each.keyed else ())} | {422}):
-        found["responses"][str(status)] = {
+            responses["304"] = {"description": "Nothing changed since the ETag that was sent."}
+    errors = {422, *operation.errors, *((409, 413) if operation.keyed else ())}
+    errors.update((400, 500, 503) if operation.permission is None else (400, 401, 403, 429, 500, 503, 507))
+    if "<analysis_id>" in operation.path or "<comparison_id>" in operation.path:
+        errors.add(410)  # the custody log has an entry about each deletion
+    for status in sorted(errors):
+        responses[str(status)] = {
             "description": f"{problem_title(status)}. {_ERRORS[status]}",
             "content": {MEDIA_TYPE: {"schema": refs[ProblemDetails, "serialization"]}},
         }
         if status in (429, 503):
-            found["responses"][str(status)]["headers"] = {"Retry-After": _RETRY_AFTER}
-    return found
+            responses[str(status)]["headers"] = {"Retry-After": _RETRY_AFTER}
+    return content
 
 
-def _security(permission: Permission | None, login: bool) -> list[dict[str, list[str]]]:
-    if permission is None:
-        return []
-    token = {"token": [str(permission)]}
-    return [token] if login else [{}, token]
-
-
-def _path_fields(path: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": _PATH_FIELDS[name][0],
-            "schema": _PATH_FIELDS[name][1],
-        }
-        for name in re.findall(r"<(\w+)>", path)
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    path = [
+        _parameter(name, "path", True, *_PATH_FIELDS[name]) for name in re.findall(r"<(\w+)>", operation.path)
     ]
+    headers = [
+        _parameter(name, "header", required, description, schema)
+        for name in (*operation.headers, *((HEADER,) if operation.keyed else ()))
+        for description, schema, required in [_REQUEST_HEADERS[name]]
+    ]
+    return [*path, *_query_fields(operation.query), *headers]
+
+
+def _parameter(
+    name: str, place: str, required: bool, description: str, schema: dict[str, Any]
+) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": required, "description": description, "schema": schema}
 
 
 def _query_fields(model: type[BaseModel] | None) -> list[dict[str, Any]]:
     if model is None:
         return []
     schema = model.model_json_schema(by_alias=True, ref_template=_REF)
-    found = []
-    for name, of in schema["properties"].items():
-        of = dict(of)
-        of.pop("title", None)
+    parameters = []
+    for name, field in schema["properties"].items():
+        field = dict(field)
+        field.pop("title", None)
         parameter = {"name": name, "in": "query", "required": name in schema.get("required", ())}
-        if "description" in of:
-            parameter["description"] = of.pop("description")
-        # null is left out of an address.
-        kinds = [kind for kind in of.pop("anyOf", ()) if kind.get("type") != "null"]
+        if "description" in field:
+            parameter["description"] = field.pop("description")
+        # An address has no null.
+        kinds = [kind for kind in field.pop("anyOf", ()) if kind.get("type") != "null"]
         if kinds:
-            of.pop("default", None)
-            of = kinds[0] | of
-        found.append(parameter | {"schema": of})
-    return found
+            field.pop("default", None)
+            field = kinds[0] | field
+        parameters.append(parameter | {"schema": field})
+    return parameters
 
 
-def _header_fields(each: Operation) -> list[dict[str, Any]]:
-    names = (*each.headers, *((HEADER,) if each.keyed else ()))
-    return [
-        {
-            "name": name,
-            "in": "header",
-            "required": _ASKED_HEADERS[name][2],
-            "description": _ASKED_HEADERS[name][0],
-            "schema": _ASKED_HEADERS[name][1],
-        }
-        for name in names
-    ]
-
-
-def _body(each: Operation, refs: _Refs) -> dict[str, Any] | None:
-    match each.body:
+def _body(operation: Operation, refs: _Refs) -> dict[str, Any] | None:
+    match operation.body:
         case None:
             return None
         case Bytes(media):
@@ -379,8 +367,8 @@ def _body(each: Operation, refs: _Refs) -> dict[str, Any] | None:
         case Form(fields, file, _):
             schema = fields.model_json_schema(by_alias=True, ref_template=_REF)
             properties = {
-                name: {"type": "string"} | {key: of[key] for key in ("description",) if key in of}
-                for name, of in schema.get("properties", {}).items()
+                name: {"type": "string"} | {key: field[key] for key in ("description",) if key in field}
+                for name, field in schema.get("properties", {}).items()
             }
             form = {
                 "type": "object",
@@ -394,19 +382,19 @@ def _body(each: Operation, refs: _Refs) -> dict[str, Any] | None:
 
 
 def _answer(answer: Answer, refs: _Refs, keyed: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": answer.description}
+    content: dict[str, Any] = {"description": answer.description}
     if answer.model is not None:
-        found["content"] = {JSON: {"schema": refs[answer.model, "serialization"]}}
+        content["content"] = {JSON: {"schema": refs[answer.model, "serialization"]}}
     elif answer.media:
-        found["content"] = {media: {} for media in answer.media}
+        content["content"] = {media: {} for media in answer.media}
     headers = (*answer.headers, *((REPLAYED,) if keyed else ()))
     if headers:
-        found["headers"] = {
+        content["headers"] = {
             name: {
-                "description": _ANSWERED_HEADERS[name][0],
-                "schema": _ANSWERED_HEADERS[name][1],
+                "description": _RESPONSE_HEADERS[name][0],
+                "schema": _RESPONSE_HEADERS[name][1],
                 "required": name not in _OPTIONAL_HEADERS,
             }
             for name in headers
         }
-    return found
+    return content

@@ -5,30 +5,33 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import Session
 
 from detector import timestamps
 from webapp.http.error_responses import FieldProblem, FieldsError
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-# Text that PostgreSQL can keep and pages can show.
+# Text that PostgreSQL can store and pages can show.
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 def moment(value: datetime | None) -> str | None:
-    """A moment as the API writes it: UTC to the millisecond."""
+    """Format a moment for the API: UTC to the millisecond."""
     return timestamps.iso_milliseconds(value) if value else None
 
 
 def _day(text: object) -> date:
-    """Nothing but YYYY-MM-DD: by itself pydantic takes seconds since 1970 as well."""
+    # pydantic by itself also accepts seconds since 1970.
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         raise ValueError("a day is written as 2026-11-20")
     return date.fromisoformat(text)
@@ -38,40 +41,63 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 
 class RequestModel(BaseModel):
-    """A part of a request: what it does not name is refused."""
+    """A part of a request; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Paged(RequestModel):
-    """How much to list."""
+    """Size and start of a page of a list.
+
+    A cursor identifies the last row of a page, so that new rows do not shift the next one.
+    """
 
     limit: int = Field(default=25, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] = ""
 
 
 def encode_cursor(created: datetime, key: str | int) -> str:
-    """The cursor after a row with this moment and key."""
+    """Return the cursor for the position after a row."""
     return base64.urlsafe_b64encode(f"{created.isoformat()} {key}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, str] | None:
-    """The moment and key a cursor stands for; none for none."""
+    """Return moment and key of a cursor; None for an empty one."""
     if not cursor:
         return None
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        made, key = text.split(" ")
-        moment = datetime.fromisoformat(made)
-        if moment.tzinfo is None:
+        timestamp, key = text.split(" ")
+        created = datetime.fromisoformat(timestamp)
+        if created.tzinfo is None:
             raise ValueError
     except (ValueError, binascii.Error):
-        problem = "This cursor is none that a listing gave. Leave it out to start from the first."
+        problem = "This cursor is invalid. Leave it out to start at the beginning."
         raise FieldsError((FieldProblem(where="query.cursor", problem=problem),)) from None
-    return moment, key
+    return created, key
+
+
+def newest_page(
+    session: Session,
+    statement: Select[Any],
+    table: Any,
+    limit: int,
+    cursor: str,
+    parse_id: Callable[[str], Any] = str,
+) -> tuple[Sequence[Any], str | None]:
+    """Return the rows of a page, newest first, and the address of the next page."""
+    if (position := decode_cursor(cursor)) is not None:
+        created, key = position
+        statement = statement.where(tuple_(table.created, table.id) < tuple_(created, parse_id(key)))
+    newest = statement.order_by(table.created.desc(), table.id.desc())
+    rows = session.scalars(newest.limit(limit + 1)).all()
+    page = rows[:limit]
+    if len(rows) == len(page):
+        return page, None
+    return page, next_page_url(encode_cursor(page[-1].created, page[-1].id))
 
 
 def next_page_url(cursor: object, name: str = "cursor") -> str:
-    """Address of this listing from the cursor on, asking for the same."""
+    """Return the address of this list from a cursor on, with the same query."""
     query = {**request.args.to_dict(), name: str(cursor)}
     return f"{request.path}?{urlencode(query)}"

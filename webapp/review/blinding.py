@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from reports.language.translation import gettext
@@ -18,9 +17,6 @@ from webapp.storage.second_reviews import (
     hidden_exhibits,
     unjudged_by_first,
 )
-from webapp.storage.tables import AnalysisRow, AnnotationRow
-
-_inner = AnalysisRow.__table__.alias()
 
 
 class Disclosure(IntEnum):
@@ -103,12 +99,6 @@ def refuse_unblinding_first(session: Session, user_id: int | None, exhibit_id: i
             ),
             gettext("Annotate it once the judgement of the first reviewer is in."),
         )
-
-
-def annotations_of_others(user_id: int, display: str) -> Any:
-    """Return the condition for annotations hidden from an account: those of others on unjudged exhibits."""
-    about = select(_inner.c.id).where(_inner.c.exhibit_id.in_(hidden_exhibits(user_id)))
-    return (AnnotationRow.author != display) & AnnotationRow.analysis_id.in_(about)
 
 
 def hidden_exhibit_ids(session: Session, user_id: int | None) -> frozenset[int]:

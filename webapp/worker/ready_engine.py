@@ -22,24 +22,25 @@ from webapp.storage.database import open_database
 if TYPE_CHECKING:
     from detector.models.loaded import LoadedModel
 
-
 log = logging.getLogger(__name__)
 
-ENGINE_SHARE = 0.88
-"""Where on the progress bar the engine ends and a preview, if one is needed, begins."""
+ENGINE_SHARE = 0.88  # of the progress bar; the rest is for a preview, if one is needed
+# Available memory: with less, other processes come first.
+_FOR_NETWORKS = 2000 * MEGABYTE  # they take 0.45 GB
+_FOR_HEATMAPS = 4000 * MEGABYTE  # torch takes another 0.6 GB
 
 
 class ReadyEngine:
-    """A waiting process; it starts when this is made, with the model that is then the default."""
+    """A waiting process, started here with the model that is the default at this moment."""
 
     def __init__(self, settings: Settings) -> None:
         folders = Folders.local(settings.data)
         with open_database(settings) as database, database.begin() as session:
             self._card = model_service.card_path(folders, model_service.default_model(session, folders))
-        self._read = self._card.read_bytes()
+        self._card_content = self._card.read_bytes()
         self._sandbox = ReadySandbox(
-            _prepared,
-            _prepare_heatmaps,
+            _preload,
+            _preload_heatmaps,
             run_engine,
             self._card,
             limits=settings.limits,
@@ -49,11 +50,12 @@ class ReadyEngine:
         )
 
     def make(self, job: EngineJob, folder: Path, progress: Progress) -> bool:
-        """Do what :func:`webapp.worker.run_analysis.make_result` does; False where this cannot be done here.
+        """Run the engine as :func:`webapp.worker.run_analysis.make_analysis`.
 
-        Then nothing has been written. The model may have been replaced by another one of its name.
+        Returns False, with nothing written, if the job needs another engine; the model may have been replaced
+        by another of the same name.
         """
-        if job.others or job.model != self._card or job.model.read_bytes() != self._read:
+        if job.others or job.model != self._card or job.model.read_bytes() != self._card_content:
             return False
         try:
             self._sandbox.hand(job.path, folder, job, report=progress)
@@ -64,64 +66,59 @@ class ReadyEngine:
         return True
 
     def close(self) -> None:
-        """End the process, if it still runs."""
+        """End the process if it still runs."""
         self._sandbox.close()
 
 
-# Of memory that is free: with less, what others need comes first.
-_ENOUGH = 2000 * MEGABYTE  # for networks, which take 0.45 GB
-_PLENTY = 4000 * MEGABYTE  # for torch as well, which takes another 0.6 GB
-
-
 class EngineSlot:
-    """The engine that waits in this process, if there is one."""
+    """The waiting engine of this process, if there is one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._engine: ReadyEngine | None = None
 
     def start(self) -> None:
-        """Start it, unless the settings want none or memory is short."""
-        # With what a killed one left: a link to an exhibit, which may have been deleted since.
+        """Start an engine unless the settings disable it or memory is short."""
+        # A killed engine leaves a link to an exhibit, which may have been deleted since.
         remove_abandoned(Folders.local(self._settings.data).ready)
-        if self._settings.ready_seconds and _memory_available() >= _ENOUGH:
+        if self._settings.ready_seconds and _available_memory() >= _FOR_NETWORKS:
             try:
                 self._engine = ReadyEngine(self._settings)
-            except Exception as problem:  # analyses start their own process, and say what is wrong
-                log.warning("no process waits for the next analysis: %s", problem)
+            except Exception as error:  # analyses start their own process and report the problem
+                log.warning("no process waits for the next analysis: %s", error)
 
     def take(self) -> ReadyEngine | None:
-        """The engine, for whoever takes it to use or close."""
+        """Return the engine; the caller uses or closes it."""
         engine, self._engine = self._engine, None
         return engine
 
     def give_up(self) -> None:
-        """End it: what comes is no analysis."""
+        """End the engine: the next task is no analysis."""
         if (engine := self.take()) is not None:
             engine.close()
 
 
-def _memory_available() -> float:
-    """Bytes that are free or soon can be; infinite where the system does not say."""
+def _available_memory() -> float:
+    """Return the available memory in bytes; infinite if the system does not report it."""
     return memory_of("/proc/meminfo").get("MemAvailable", math.inf)
 
 
 def write_files(analysis: Analysis, folder: Path) -> None:
-    """Write all files of a result, in the confined process, into which this imports the report."""
+    """Write all files of a result; the confined process calls this, and so imports the report there alone."""
     from reports import write_result
 
     write_result(analysis, folder)
 
 
-def _prepared(card: Path) -> LoadedModel:
+def _preload(card: Path) -> LoadedModel:
     import reports  # noqa: F401 - writes the result
     from detector.engine import preload
 
     return preload(card)
 
 
-def _prepare_heatmaps(loaded: LoadedModel) -> None:
+def _preload_heatmaps(model: LoadedModel) -> None:
     from detector.engine import preload_heatmaps
 
-    if _memory_available() >= _PLENTY:
-        preload_heatmaps(loaded)
+    if _available_memory() >= _FOR_HEATMAPS:
+        preload_heatmaps(model)

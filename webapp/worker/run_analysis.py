@@ -26,7 +26,7 @@ from webapp.custody.integrity import DamagedExhibit
 from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE, comparison_sums_text
 from webapp.errors import DamagedFile
 from webapp.jobs import claims
-from webapp.jobs.claims import ComparisonClaim
+from webapp.jobs.claims import AnalysisClaim, ComparisonClaim
 from webapp.models import service as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -37,104 +37,90 @@ from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, write_files
 
 log = logging.getLogger(__name__)
 
-_BACK = 60.0  # seconds in which a database that is started anew should be there again
-_Answer = TypeVar("_Answer")
+_RETRY_FOR = 60.0  # seconds: how long a database may take to restart
+_Result = TypeVar("_Result")
 
 
-def retry_while_unreachable(ask: Callable[[], _Answer]) -> _Answer:
-    """Read or write, again and again for a minute where the database cannot be reached."""
-    until = time.monotonic() + _BACK
+def retry_while_unreachable(query: Callable[[], _Result]) -> _Result:
+    """Run a query, repeated for a minute while the database cannot be reached."""
+    until = time.monotonic() + _RETRY_FOR
     while True:
         try:
-            return ask()
-        except OperationalError as problem:
+            return query()
+        except OperationalError as error:
             if time.monotonic() >= until:
                 raise
-            log.warning("the database cannot be reached, trying again: %s", problem.orig)
+            log.warning("the database cannot be reached, trying again: %s", error.orig)
             time.sleep(1)
 
 
 def ensure_analysis(
     settings: Settings,
     database: Database,
-    held: claims.AnalysisClaim,
+    claim: AnalysisClaim,
     progress: Progress,
     ready: ReadyEngine | None,
 ) -> Analysis:
-    """The finished result in its place, made now or found whole from an attempt that was lost after it."""
+    """Return the finished result in its place, computed now or left by an attempt that was lost after it."""
     folders = Folders.of(settings)
-    place, exhibit = folders.result(held.job_id), folders.data / held.exhibit
+    place, exhibit = folders.result(claim.job_id), folders.data / claim.exhibit
     if folders.store.elsewhere:
-        exhibit = _fetched_exhibit(settings, database, held, exhibit.name, progress)
+        exhibit = _fetch_exhibit(settings, database, claim, exhibit.name, progress)
     if not place.exists():
-        _make_and_publish(settings, database, held, exhibit, progress, ready)
+        unfinished = folders.unfinished(claim.job_id, claim.name)
+        unfinished.mkdir(mode=0o700, parents=True)
+        model = model_service.card_path(folders, _model_name(database, folders, claim))
+        others = tuple(model_service.card_path(folders, name) for name in claim.others.names)
+        job = EngineJob(exhibit, claim.file, model, claim.parameters, others, claim.others.rule)
+        keeper = FingerprintKeeper(database, exhibit.name, unfinished, progress)
+        result = make_analysis(job, unfinished, keeper, settings.limits, ready)
+        keeper.take()
+        if result.media.sha256 != exhibit.name:
+            raise DamagedExhibit
+        _publish(database, claim, unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
     make_confined_thumbnail(
         analysis,
         place,
         exhibit,
-        folders.thumbnail(held.job_id),
+        folders.thumbnail(claim.job_id),
         settings.limits,
         lambda *_: progress("making a thumbnail", ENGINE_SHARE),
     )
 
     def encoding(share: float) -> None:
-        words = N_("making a preview the browser can play")
-        progress(words, ENGINE_SHARE + share * (1 - ENGINE_SHARE))
+        stage = N_("making a preview the browser can play")
+        progress(stage, ENGINE_SHARE + share * (1 - ENGINE_SHARE))
 
     previews.prepare_playback(folders, exhibit, analysis.media, settings.spare, encoding, settings.limits)
     if folders.store.elsewhere:
         store_transfer.put_result(
             settings,
-            held.job_id,
+            claim.job_id,
             exhibit.name,
             lambda: progress("putting the result into the store", 1.0),
         )
     return analysis
 
 
-def _make_and_publish(
-    settings: Settings,
-    database: Database,
-    held: claims.AnalysisClaim,
-    exhibit: Path,
-    progress: Progress,
-    ready: ReadyEngine | None,
-) -> None:
-    """Run the engine beside the result's place, keep the fingerprint, and put the result there."""
-    folders = Folders.of(settings)
-    unfinished = folders.unfinished(held.job_id, held.name)
-    unfinished.mkdir(mode=0o700, parents=True)
-    model = model_service.card_path(folders, _model(database, folders, held))
-    others = tuple(model_service.card_path(folders, name) for name in held.others.names)
-    job = EngineJob(exhibit, held.file, model, held.parameters, others, held.others.rule)
-    keeper = FingerprintKeeper(database, exhibit.name, unfinished, progress)
-    made = make_analysis(job, unfinished, keeper, settings.limits, ready)
-    keeper.take()
-    if made.media.sha256 != exhibit.name:
-        raise DamagedExhibit
-    # A lost claim ends here, not with somebody else's place taken.
-    retry_while_unreachable(lambda: claims.record_heartbeat(database, held))
-    publish_folder(unfinished, folders.result(held.job_id))
+def _publish(database: Database, claim: claims.JobClaim, unfinished: Path, place: Path) -> None:
+    # An attempt that has lost its claim ends here instead of taking the place of another's result.
+    retry_while_unreachable(lambda: claims.record_heartbeat(database, claim))
+    publish_folder(unfinished, place)
 
 
-def _model(database: Database, folders: Folders, held: claims.AnalysisClaim) -> str:
-    """The name of the model that is asked."""
-
+def _model_name(database: Database, folders: Folders, claim: AnalysisClaim) -> str:
     def default() -> str:
         with database.begin() as session:
             return model_service.default_model(session, folders)
 
-    return held.model or retry_while_unreachable(default)
+    return claim.model or retry_while_unreachable(default)
 
 
 def make_analysis(
     job: EngineJob, folder: Path, progress: Progress, limits: Limits, ready: ReadyEngine | None
 ) -> Analysis:
-    """Run the engine over an exhibit and write everything the result consists of into ``folder``.
-
-    All of it is done in a confined process: in that of ``ready`` if it is for this model alone.
-    """
+    """Analyse an exhibit in a confined process, that of ``ready`` if it fits, and write into ``folder``."""
     job = replace(job, write=write_files, fingerprint=FINGERPRINT)
 
     def report(stage: str, fraction: float) -> None:
@@ -145,32 +131,29 @@ def make_analysis(
     return run_job(job, folder, report, limits, scratch=folder.parent)
 
 
-def _fetched_exhibit(
-    settings: Settings, database: Database, held: claims.AnalysisClaim, sha256: str, progress: Progress
+def _fetch_exhibit(
+    settings: Settings, database: Database, claim: AnalysisClaim, sha256: str, progress: Progress
 ) -> Path:
-    """The exhibit, from the store unless the data folder has it."""
+    """Return the exhibit, fetched from the store unless the data folder has it."""
     folders = Folders.of(settings)
-    to = folders.fetched(held.job_id, held.name) / sha256
-    model = ",".join((_model(database, folders, held), *held.others.names))
+    models = ",".join((_model_name(database, folders, claim), *claim.others.names))
     try:
         return store_transfer.fetch_inputs(
             settings,
-            held.job_id,
+            claim.job_id,
             sha256,
-            to,
-            model,
+            folders.fetched(claim.job_id, claim.name) / sha256,
+            models,
             lambda: progress("fetching the exhibit from the store", 0.0),
         )
-    except DamagedFile as problem:
-        log.error("exhibit %s: %s", sha256, problem)
-        raise DamagedExhibit from problem
+    except DamagedFile as error:
+        log.error("exhibit %s: %s", sha256, error)
+        raise DamagedExhibit from error
 
 
-def analysis_inputs(
-    folders: Folders, held: claims.AnalysisClaim, analysis: Analysis
-) -> custody_log.EntryDetails:
-    """What the custody log says of a finished analysis, so that its result can be told from any other."""
-    manifest = (folders.result(held.job_id) / "manifest.json").read_bytes()
+def analysis_inputs(folders: Folders, claim: AnalysisClaim, analysis: Analysis) -> custody_log.EntryDetails:
+    """Return the details by which the custody log identifies the result of an analysis."""
+    manifest = (folders.result(claim.job_id) / "manifest.json").read_bytes()
     return {
         "model": analysis.model.name,
         "model sha256": analysis.model.sha256,
@@ -180,26 +163,24 @@ def analysis_inputs(
 
 
 def ensure_comparison(
-    settings: Settings, database: Database, held: ComparisonClaim, progress: Progress
+    settings: Settings, database: Database, claim: ComparisonClaim, progress: Progress
 ) -> Comparison:
-    """The finished result in its place, made now or found whole from an attempt that was lost after it."""
+    """Return the finished result in its place, computed now or left by an attempt that was lost after it."""
     folders = Folders.of(settings)
-    place = folders.comparison(held.job_id)
-    sums = tuple(Path(path).name for path in held.paths)
+    place = folders.comparison(claim.job_id)
     if not place.exists():
-        exhibit, reference = _files(settings, held, progress)
-        unfinished = folders.unfinished(held.job_id, held.name)
+        exhibit, reference = _comparison_files(settings, claim, progress)
+        unfinished = folders.unfinished(claim.job_id, claim.name)
         unfinished.mkdir(mode=0o700, parents=True)
-        made = make_comparison(exhibit, reference, unfinished, held.files, settings, progress)
-        if (made.exhibit.sha256, made.reference.sha256) != sums:
+        result = make_comparison(exhibit, reference, unfinished, claim.files, settings, progress)
+        hashes = tuple(Path(path).name for path in claim.paths)
+        if (result.exhibit.sha256, result.reference.sha256) != hashes:
             raise DamagedExhibit
         write_atomically(unfinished / COMPARISON_SUMS_FILE, comparison_sums_text(unfinished))
-        # A lost claim ends here, not with somebody else's place taken.
-        retry_while_unreachable(lambda: claims.record_heartbeat(database, held))
-        publish_folder(unfinished, place)
+        _publish(database, claim, unfinished, place)
     if folders.store.elsewhere:
         store_transfer.put_comparison(
-            settings, held.job_id, lambda: progress("putting the result into the store", 1.0)
+            settings, claim.job_id, lambda: progress("putting the result into the store", 1.0)
         )
     return Comparison.from_json((place / COMPARISON_FILE).read_bytes())
 
@@ -212,38 +193,37 @@ def make_comparison(
     settings: Settings,
     progress: Progress,
 ) -> Comparison:
-    """Run the engine over both files, in a confined process with the limits of analyses."""
-    from detector.comparison.compare import compare_confined  # brings OpenCV
+    """Compare two files in a confined process with the limits of analyses."""
+    from detector.comparison.compare import compare_confined  # imports OpenCV
 
     return compare_confined(
         exhibit, reference, folder, names=names, limits=settings.limits, progress=progress
     )
 
 
-def comparison_inputs(folders: Folders, held: ComparisonClaim) -> custody_log.EntryDetails:
-    """What the custody log says of a finished comparison, so that its result can be told from any other."""
-    place = folders.comparison(held.job_id)
+def comparison_inputs(folders: Folders, claim: ComparisonClaim) -> custody_log.EntryDetails:
+    """Return the details by which the custody log identifies the result of a comparison."""
+    place = folders.comparison(claim.job_id)
     return {
         f"{name.partition('.')[0]} sha256": hashlib.sha256((place / name).read_bytes()).hexdigest()
         for name in (COMPARISON_FILE, COMPARISON_SUMS_FILE)
     }
 
 
-def _files(settings: Settings, held: ComparisonClaim, progress: Progress) -> tuple[Path, Path]:
-    """Exhibit and reference, from the store unless the data folder has them."""
+def _comparison_files(settings: Settings, claim: ComparisonClaim, progress: Progress) -> tuple[Path, Path]:
+    """Return exhibit and reference, fetched from the store unless the data folder has them."""
     folders = Folders.of(settings)
-    exhibit, reference = (folders.data / path for path in held.paths)
+    exhibit, reference = (folders.data / path for path in claim.paths)
     if not folders.store.elsewhere:
         return exhibit, reference
-    to = folders.fetched(held.job_id, held.name)
     try:
         return store_transfer.fetch_both(
             settings,
             exhibit.name,
             reference.name,
-            to,
+            folders.fetched(claim.job_id, claim.name),
             lambda: progress("fetching the two files from the store", 0.0),
         )
-    except DamagedFile as problem:
-        log.error("comparison %s: %s", held.job_id, problem)
-        raise DamagedExhibit from problem
+    except DamagedFile as error:
+        log.error("comparison %s: %s", claim.job_id, error)
+        raise DamagedExhibit from error

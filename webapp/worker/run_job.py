@@ -19,24 +19,24 @@ from detector.schema.analysis import summarise
 from webapp.analyses import deletion
 from webapp.errors import StoreError
 from webapp.jobs import claims
-from webapp.jobs import claims as jobs_claims
-from webapp.jobs.claims import ComparisonClaim, JobClaim
+from webapp.jobs.claims import AnyClaim, ComparisonClaim, JobClaim
 from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain_failure
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, open_database
 from webapp.worker import run_analysis
-from webapp.worker import run_analysis as worker_run_analysis
 from webapp.worker.ready_engine import ReadyEngine
 from webapp.worker.run_analysis import retry_while_unreachable
 
 log = logging.getLogger(__name__)
 
+_WRITE_INTERVAL = 0.4  # seconds between two writes of progress to the row
+
 
 class StageTimes:
-    """Hands progress on to ``report``, and keeps the time from each new stage to the next one.
+    """A progress callback that measures the duration of each stage and passes calls on to ``report``.
 
-    A stage that comes back goes on where it was. What comes before the first one counts as none's.
+    A stage that comes back adds to its time. The time before the first stage belongs to none.
     """
 
     def __init__(self, report: Progress, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,167 +47,153 @@ class StageTimes:
 
     def __call__(self, stage: str, fraction: float) -> None:
         if stage != self._stage:
-            self._pass()
+            self._end_stage()
             self._stage = stage
         self._report(stage, fraction)
 
-    def log_done(self, held: JobClaim) -> None:
-        """Write the line: the job, its attempt, seconds in all and of each stage. It names no file."""
-        self._pass()
-        noun, seconds = held.table.noun, self._since - self._began
+    def log_done(self, claim: JobClaim) -> None:
+        """Log the job, its attempt, and the seconds in total and of each stage; no name of a file."""
+        self._end_stage()
+        noun, seconds = claim.table.noun, self._since - self._began
         fields = {
-            noun: held.job_id,
-            "attempt": held.attempt,
+            noun: claim.job_id,
+            "attempt": claim.attempt,
             "seconds": round(seconds, 2),
-            "stages": {stage: round(took, 2) for stage, took in self._seconds.items()},
+            "stages": {stage: round(duration, 2) for stage, duration in self._seconds.items()},
         }
-        log.info("%s %s took %.1f s", noun, held.job_id, seconds, extra={"fields": fields})
+        log.info("%s %s took %.1f s", noun, claim.job_id, seconds, extra={"fields": fields})
 
-    def _pass(self) -> None:
+    def _end_stage(self) -> None:
         now = self._clock()
         if self._stage:
             self._seconds[self._stage] = self._seconds.get(self._stage, 0.0) + now - self._since
         self._since = now
 
 
-Around = contextlib.AbstractContextManager[None]
-
-_WRITE_EVERY = 0.4  # seconds between two writes of progress to the row
-
-
-def _nothing(_settings: Settings, _database: Database, _folders: Folders, _analysis_id: str) -> Around:
-    return contextlib.nullcontext()
+AroundFinish = Callable[[Settings, Database, Folders, str], contextlib.AbstractContextManager[None]]
 
 
 def work(
     settings: Settings,
     end: Callable[[], None] | None = None,
-    around_finish: Callable[[Settings, Database, Folders, str], Around] = _nothing,
+    around_finish: AroundFinish = lambda *_: contextlib.nullcontext(),
     ready: ReadyEngine | None = None,
 ) -> None:
-    """Claim the job that comes first and see it through; returns silently if there is none.
+    """Claim the first job and run it; return silently if there is none.
 
-    Never raises for anything a file can do: that ends as a failed row with words. ``end`` ends this
-    process; it is called when a confined one was killed from outside. An analysis is marked done within
-    ``around_finish``, such as :func:`webapp.worker.prepared_report.prepared`. An engine that is ``ready`` is
-    used if the analysis is for its model, and closed. There must be no thread beside this one, so that
-    confined processes can be forked: who waits for them keeps the heartbeat going.
+    Whatever a file causes ends as a failed row with an explanation. ``end`` kills this process; it is called
+    if a confined process was killed from outside. An analysis is marked done within ``around_finish``, such
+    as :func:`webapp.worker.prepared_report.prepared`. The engine ``ready`` is used if the analysis is for its
+    model, and closed. There must be no other thread, so that confined processes can be forked: whoever waits
+    for them also sends the heartbeat.
     """
     with (
         contextlib.closing(ready) if ready else contextlib.nullcontext(),
         open_database(settings) as database,
     ):
-        held = jobs_claims.claim_next_job(database, settings.queues)
-        if held is None:
+        claim = claims.claim_next_job(database, settings.queues)
+        if claim is None:
             return
-        name, folders = f"{held.table.noun} {held.job_id}", Folders.of(settings)
-        unfinished = folders.unfinished(held.job_id, held.name)
-
+        job, folders = f"{claim.table.noun} {claim.job_id}", Folders.of(settings)
         try:
             try:
-                if isinstance(held, ComparisonClaim):
-                    _compare(settings, database, folders, held)
+                if isinstance(claim, ComparisonClaim):
+                    _compare(settings, database, folders, claim)
                 else:
-                    _analyse(settings, database, folders, held, around_finish, ready)
+                    _analyse(settings, database, folders, claim, around_finish, ready)
             finally:
-                # First of all: it may be what filled the disk, on which the row is to say so.
-                shutil.rmtree(unfinished, ignore_errors=True)
-                _remove_fetched(folders, held)
+                # Before the row is written: these files may have filled the database's disk.
+                shutil.rmtree(folders.unfinished(claim.job_id, claim.name), ignore_errors=True)
+                _remove_fetched(folders, claim)
         except claims.LostClaim:
-            log.warning("%s was cancelled, paused or given to another worker; this attempt ends", name)
-            _remove_unwanted(database, folders, held, name)
+            log.warning("%s was cancelled, paused or given to another worker; this attempt ends", job)
+            _remove_orphaned(database, folders, claim, job)
         except SoftTimeLimitExceeded:
-            claims.fail_job(database, held, OUT_OF_TIME)
+            claims.fail_job(database, claim, OUT_OF_TIME)
         except KilledError:
-            # Most often the machine ran out of memory, which is worth another attempt: to this process's
-            # own parent it must look as if it had been this one, since it was for the same work.
+            # Most often the machine ran out of memory, which is worth another attempt. This process ends in
+            # the same way, so that its parent handles it like its own death.
             if end is not None:
                 end()
-            claims.fail_job(database, held, WORKER_LOST)
-        except Exception as problem:
-            log.warning("%s failed: %s", name, problem, exc_info=problem)
-            claims.fail_job(database, held, explain_failure(problem))
+            claims.fail_job(database, claim, WORKER_LOST)
+        except Exception as error:
+            log.warning("%s failed: %s", job, error, exc_info=error)
+            claims.fail_job(database, claim, explain_failure(error))
 
 
 def _analyse(
     settings: Settings,
     database: Database,
     folders: Folders,
-    held: claims.AnalysisClaim,
-    around_finish: Callable[[Settings, Database, Folders, str], Around],
+    claim: claims.AnalysisClaim,
+    around_finish: AroundFinish,
     ready: ReadyEngine | None,
 ) -> None:
-    """Have the result made, then mark the analysis done; raises whatever goes wrong."""
-    times = StageTimes(reporter(database, held))
-    analysis = run_analysis.ensure_analysis(settings, database, held, times, ready)
+    times = StageTimes(reporter(database, claim))
+    analysis = run_analysis.ensure_analysis(settings, database, claim, times, ready)
     result = claims.RecordedResult(
         analysis.verdict,
         analysis.probability,
         analysis.media.duration,
         analysis.media.frame_rate,
         json.dumps(summarise(analysis)),
-        run_analysis.analysis_inputs(folders, held, analysis),
+        run_analysis.analysis_inputs(folders, claim, analysis),
     )
-    _remove_fetched(folders, held)
-    with around_finish(settings, database, folders, held.job_id):
-        retry_while_unreachable(lambda: claims.finish_analysis(database, held, result))
-        times.log_done(held)
+    _remove_fetched(folders, claim)
+    with around_finish(settings, database, folders, claim.job_id):
+        retry_while_unreachable(lambda: claims.finish_analysis(database, claim, result))
+        times.log_done(claim)
 
 
-def _compare(settings: Settings, database: Database, folders: Folders, held: ComparisonClaim) -> None:
-    times = StageTimes(reporter(database, held))
-    comparison = worker_run_analysis.ensure_comparison(settings, database, held, times)
-    made_of = worker_run_analysis.comparison_inputs(folders, held)
-    _remove_fetched(folders, held)
-    retry_while_unreachable(lambda: jobs_claims.finish_comparison(database, held, comparison, made_of))
-    times.log_done(held)
+def _compare(settings: Settings, database: Database, folders: Folders, claim: ComparisonClaim) -> None:
+    times = StageTimes(reporter(database, claim))
+    comparison = run_analysis.ensure_comparison(settings, database, claim, times)
+    inputs = run_analysis.comparison_inputs(folders, claim)
+    _remove_fetched(folders, claim)
+    retry_while_unreachable(lambda: claims.finish_comparison(database, claim, comparison, inputs))
+    times.log_done(claim)
 
 
-def _remove_fetched(folders: Folders, held: jobs_claims.AnyClaim) -> None:
-    """Remove what was fetched from the store for this job.
+def _remove_fetched(folders: Folders, claim: AnyClaim) -> None:
+    """Remove the files fetched from the store for this job.
 
-    A machine on which the exhibit had to be fetched serves no pages, so nothing else would remove it.
+    A machine that had to fetch the exhibit serves no pages, so nothing else would remove them.
     """
-    fetched = folders.fetched(held.job_id, held.name)
+    fetched = folders.fetched(claim.job_id, claim.name)
     if not fetched.exists():
         return
-    if isinstance(held, ComparisonClaim):
-        shutil.rmtree(folders.comparison(held.job_id), ignore_errors=True)
+    if isinstance(claim, ComparisonClaim):
+        shutil.rmtree(folders.comparison(claim.job_id), ignore_errors=True)
     else:
-        folders.forget(held.job_id, Path(held.exhibit).name)
+        folders.forget(claim.job_id, Path(claim.exhibit).name)
     shutil.rmtree(fetched, ignore_errors=True)
 
 
-def _remove_unwanted(database: Database, folders: Folders, held: jobs_claims.AnyClaim, name: str) -> None:
-    """Remove what a lost attempt published of the job ``name``, cancelled, paused or deleted meanwhile."""
+def _remove_orphaned(database: Database, folders: Folders, claim: AnyClaim, job: str) -> None:
+    """Remove what a lost attempt published of a job that was cancelled, paused or deleted meanwhile."""
     try:
-        if isinstance(held, ComparisonClaim):
-            deletion.remove_orphaned_comparison(database, folders, held.job_id)
+        if isinstance(claim, ComparisonClaim):
+            deletion.remove_orphaned_comparison(database, folders, claim.job_id)
         else:
-            deletion.remove_orphaned_result(database, folders, held.job_id, Path(held.exhibit).name)
-    except StoreError as problem:
-        log.error("what it put into the store of %s is still there: %s", name, problem)
+            deletion.remove_orphaned_result(database, folders, claim.job_id, Path(claim.exhibit).name)
+    except StoreError as error:
+        log.error("what it put into the store of %s is still there: %s", job, error)
 
 
-def reporter(
-    database: Database,
-    held: claims.JobClaim,
-    clock: Callable[[], float] = time.monotonic,
-) -> Progress:
-    """A progress callback that writes the row a few times a second, and at each new stage.
+def reporter(database: Database, claim: JobClaim, clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Return a progress callback that writes the row a few times a second and at each new stage.
 
-    That is the heartbeat as well. Raises :class:`~webapp.jobs.claims.LostClaim` once the claim is gone.
+    The write is the heartbeat as well. Raises :class:`~webapp.jobs.claims.LostClaim` if the claim is gone.
     """
-    last, shown = float("-inf"), ""
+    last, last_stage = float("-inf"), ""
 
     def progress(stage: str, fraction: float) -> None:
-        nonlocal last, shown
+        nonlocal last, last_stage
         moment = clock()
-        if stage == shown and moment - last < _WRITE_EVERY:
+        if stage == last_stage and moment - last < _WRITE_INTERVAL:
             return
-        last, shown = moment, stage
-        # Progress is a courtesy: a busy database must not end an analysis.
-        with contextlib.suppress(OperationalError):
-            claims.record_heartbeat(database, held, stage, fraction)
+        last, last_stage = moment, stage
+        with contextlib.suppress(OperationalError):  # a busy database must not end an analysis
+            claims.record_heartbeat(database, claim, stage, fraction)
 
     return progress

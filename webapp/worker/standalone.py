@@ -13,41 +13,39 @@ from webapp.errors import UserError
 from webapp.settings import SettingError, Settings, read_settings, warn_of_unknown_variables
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, connect, explain_unusable, refuse_newer
-from webapp.worker.supervisor import Worker, noted_signals, watch_worker
+from webapp.worker.supervisor import Worker, record_signals, watch_worker
 
 
 def main() -> int:
-    """Run until told to stop. Returns the exit status: 2 when it could not start."""
-    os.umask(0o077)  # as the pages
+    """Run until told to stop. Return the exit status: 2 if it could not start."""
+    os.umask(0o077)  # as the web process
     logs.configure(as_json=False)
-    stops = noted_signals()
+    stop_signals = record_signals()
     warn_of_unknown_variables()
     try:
         settings = _checked(read_settings())
         logs.configure(as_json=settings.log_json)
         database = connect(settings)
-        found = database.revision()
-        refuse_newer(found)
-        if found == REVISION:
+        revision = database.revision()
+        refuse_newer(revision)
+        if revision == REVISION:
             custody_startup.check_key(database, settings)
-    except (SettingError, UserError, OSError) as problem:
-        print(f"reelproof: {problem}", file=sys.stderr)
+        else:
+            raise SettingError(
+                f"The database's tables are at version {revision or 'none'}, this Reelproof needs "
+                f"{REVISION}. Start python -m webapp of the same version once; it brings them up to date."
+            )
+    except (SettingError, UserError, OSError) as error:
+        print(f"reelproof: {error}", file=sys.stderr)
         return 2
-    except SQLAlchemyError as problem:
-        print(f"reelproof: {explain_unusable(settings, problem)}", file=sys.stderr)
-        return 2
-    if found != REVISION:
-        print(
-            f"reelproof: The database's tables are at version {found or 'none'}, this Reelproof needs "
-            f"{REVISION}. Start python -m webapp of the same version once; it brings them up to date.",
-            file=sys.stderr,
-        )
+    except SQLAlchemyError as error:
+        print(f"reelproof: {explain_unusable(settings, error)}", file=sys.stderr)
         return 2
     worker = Worker(settings)
     print(f"{settings.workers} worker(s) for the queues {', '.join(settings.queues)}", flush=True)
     try:
         worker.keep_running()
-        watch_worker(worker, database, lambda: bool(stops))
+        watch_worker(worker, database, lambda: bool(stop_signals))
     finally:
         worker.stop_and_requeue(database)
         database.close()

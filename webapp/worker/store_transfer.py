@@ -19,59 +19,56 @@ from webapp.models import service as model_service
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 
-BACK = 60.0  # seconds in which a store that cannot be reached should be there again
-_PAUSE = 3.0
-_LOOK_EVERY = 0.05
-_REFUSED, _DAMAGED = 3, 4  # exit statuses that come with words; others are accidents
+RETRY_FOR = 60.0  # seconds: how long a store may be unreachable
+_RETRY_INTERVAL = 3.0
+_TICK_INTERVAL = 0.05
+_REFUSED, _DAMAGED = 3, 4  # exit statuses with a message; others are accidents
 
 
 def fetch_inputs(
-    settings: Settings, analysis_id: str, sha256: str, to: Path, model: str, tick: Callable[[], None]
+    settings: Settings, analysis_id: str, sha256: str, to: Path, models: str, tick: Callable[[], None]
 ) -> Path:
-    """Have in the data folder what an analysis needs of the store; where the exhibit is now.
+    """Fetch the inputs of an analysis and return the path of the exhibit.
 
-    ``to`` is where it goes if the data folder does not have it. ``tick`` is called a few times a second;
-    what it raises ends this. Raises :class:`StoreError`, or :class:`DamagedFile` for an exhibit that is not
-    what was handed in.
+    It is ``to`` unless the data folder has the exhibit. ``models`` are names separated by commas. ``tick`` is
+    called a few times a second; an exception in it ends the transfer. Raises :class:`StoreError`, or
+    :class:`DamagedFile` for an exhibit with other bytes than were handed in.
     """
-    _in_own_process(settings, tick, "fetch_inputs", analysis_id, sha256, str(to), model)
+    _transfer(settings, tick, "fetch_inputs", analysis_id, sha256, str(to), models)
     return to if to.exists() else Folders.of(settings).exhibit(sha256)
 
 
 def fetch_exhibit(settings: Settings, sha256: str, to: Path, tick: Callable[[], None]) -> Path:
-    """Where an exhibit lies: below ``to`` unless the data folder has it. Raises as :func:`fetch_inputs`."""
+    """Fetch an exhibit into the folder ``to`` unless the data folder has it; return its path."""
     return fetch_both(settings, sha256, sha256, to, tick)[0]
 
 
 def fetch_both(
     settings: Settings, exhibit: str, reference: str, to: Path, tick: Callable[[], None]
 ) -> tuple[Path, Path]:
-    """Where the two exhibits of a comparison lie, by SHA-256: below ``to`` unless the data folder has them.
-
-    Raises as :func:`fetch_inputs` does.
-    """
-    _in_own_process(settings, tick, "fetch_both", exhibit, reference, str(to))
+    """Fetch the two exhibits of a comparison, by SHA-256, as :func:`fetch_exhibit` does."""
+    _transfer(settings, tick, "fetch_both", exhibit, reference, str(to))
     folders = Folders.of(settings)
-    found = [to / each if (to / each).exists() else folders.exhibit(each) for each in (exhibit, reference)]
-    return found[0], found[1]
+    paths = [to / name if (to / name).exists() else folders.exhibit(name) for name in (exhibit, reference)]
+    return paths[0], paths[1]
 
 
 def put_comparison(settings: Settings, comparison_id: str, tick: Callable[[], None]) -> None:
     """Put the result of a comparison into the store. Raises :class:`StoreError`."""
-    _in_own_process(settings, tick, "put_comparison", comparison_id)
+    _transfer(settings, tick, "put_comparison", comparison_id)
 
 
 def put_result(settings: Settings, analysis_id: str, sha256: str, tick: Callable[[], None]) -> None:
-    """Put what an analysis made into the store. Raises :class:`StoreError`."""
-    _in_own_process(settings, tick, "put_result", analysis_id, sha256)
+    """Put the files of an analysis into the store. Raises :class:`StoreError`."""
+    _transfer(settings, tick, "put_result", analysis_id, sha256)
 
 
-def _fetch_inputs(folders: Folders, analysis_id: str, sha256: str, to: str, model: str) -> None:
+def _fetch_inputs(folders: Folders, analysis_id: str, sha256: str, to: str, models: str) -> None:
     _fetch_exhibit(folders, sha256, Path(to))
-    for name in model.split(","):  # the first one and others beside it; a name has no comma
+    for name in models.split(","):
         model_service.fetch_model(folders, name)
     folders.store.fetch(folders.playback(sha256))
-    with contextlib.suppress(DamagedFile):  # then it is made again
+    with contextlib.suppress(DamagedFile):  # the analysis is made again
         folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)
 
 
@@ -95,15 +92,15 @@ def _put_comparison(folders: Folders, comparison_id: str) -> None:
 
 
 def _put_result(folders: Folders, analysis_id: str, sha256: str) -> None:
-    # Who sees what was decided, or a result, must find what it speaks of.
+    # The result last: it refers to the other files.
     for path in (folders.preview(sha256), folders.playback(sha256), folders.thumbnail(analysis_id)):
         if path.exists():
             folders.store.put(path, path)
     folders.store.put_folder(folders.result(analysis_id))
 
 
-def _in_own_process(settings: Settings, tick: Callable[[], None], *arguments: str) -> None:
-    """Run :func:`main` with these arguments in another process; its refusals are raised here."""
+def _transfer(settings: Settings, tick: Callable[[], None], *arguments: str) -> None:
+    """Run :func:`main` with these arguments in another process, and raise its errors here."""
     assert settings.store is not None
     environment = environment_of_child() | {
         "REELPROOF_DATA": str(settings.data),
@@ -121,16 +118,16 @@ def _in_own_process(settings: Settings, tick: Callable[[], None], *arguments: st
         try:
             while process.poll() is None:
                 tick()
-                time.sleep(_LOOK_EVERY)
+                time.sleep(_TICK_INTERVAL)
         except BaseException:
             process.kill()
             raise
         assert process.stdout is not None
-        said = process.stdout.read()
+        message = process.stdout.read()
     if process.returncode == _DAMAGED:
-        raise DamagedFile(said.decode())
+        raise DamagedFile(message.decode())
     if process.returncode == _REFUSED:
-        raise StoreError(*json.loads(said))
+        raise StoreError(*json.loads(message))
     if process.returncode:
         raise StoreError(
             500,
@@ -139,11 +136,11 @@ def _in_own_process(settings: Settings, tick: Callable[[], None], *arguments: st
         )
 
 
-def main(arguments: list[str], patience: float = BACK) -> int:
-    """Do the transfer that is named first; tried again for ``patience`` seconds without a reachable store."""
+def main(arguments: list[str], patience: float = RETRY_FOR) -> int:
+    """Do the named transfer, repeated for ``patience`` seconds while the store cannot be reached."""
     end_with_named_parent()
     folders = Folders.of(read_settings())
-    does: dict[str, Callable[..., None]] = {
+    transfers: dict[str, Callable[..., None]] = {
         "fetch_inputs": _fetch_inputs,
         "fetch_both": _fetch_both,
         "put_result": _put_result,
@@ -152,16 +149,16 @@ def main(arguments: list[str], patience: float = BACK) -> int:
     until = time.monotonic() + patience
     while True:
         try:
-            does[arguments[0]](folders, *arguments[1:])
+            transfers[arguments[0]](folders, *arguments[1:])
             return 0
-        except DamagedFile as problem:
-            sys.stdout.write(problem.name)
+        except DamagedFile as error:
+            sys.stdout.write(error.name)
             return _DAMAGED
-        except StoreError as problem:
-            if problem.status != 503 or time.monotonic() >= until:
-                json.dump([problem.status, problem.error, problem.remedy], sys.stdout)
+        except StoreError as error:
+            if error.status != 503 or time.monotonic() >= until:
+                json.dump([error.status, error.error, error.remedy], sys.stdout)
                 return _REFUSED
-        time.sleep(_PAUSE)
+        time.sleep(_RETRY_INTERVAL)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def requirements(tmp_path: Path) -> Path:
     pydantic = importlib.metadata.version("pydantic")
     path.write_text(
         f"# words\npydantic=={pydantic}\nno-such-package==1.2  # why\nnumpy==0.1\n\n"
-        f"# Tests and checks\npytest==0.1\n"
+        f"# [dev] Tests and checks\npytest==0.1\n"
     )
     return path
 

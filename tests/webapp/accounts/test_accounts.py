@@ -13,7 +13,7 @@ from sqlalchemy import select
 from reports.language import translation
 from webapp.accounts import users as account_store
 from webapp.accounts.account_pages import browser_name
-from webapp.accounts.login_pages import waiting
+from webapp.accounts.login_pages import wait_message
 from webapp.accounts.permissions import Role
 from webapp.accounts.users import AccountError
 from webapp.cli import main as cli
@@ -67,7 +67,7 @@ def test_changing_the_password_ends_all_other_sessions(app):
         ({"new": PASSWORD, "again": PASSWORD}, "is the old one"),
     ],
 )
-def test_a_password_that_cannot_be_changed_so(app, form, words):
+def test_invalid_password_changes_are_refused(app, form, words):
     client = signed_in(app, "ada")
     answer = change(client, **form)
     assert answer.status_code == 400 and words in answer.text
@@ -75,21 +75,21 @@ def test_a_password_that_cannot_be_changed_so(app, form, words):
 
 
 @pytest.mark.usefixtures("standing_clock")
-def test_guessing_the_old_password_is_slowed_down_and_logged(app):
+def test_guessing_the_old_password_is_throttled_and_logged(app):
     client = signed_in(app, "ada")
     answers = [change(client, old="wrong") for _ in range(7)]
     assert [answer.status_code for answer in answers] == [400] * 5 + [429] * 2
     assert int(answers[-1].headers["Retry-After"]) >= 1 and "Too many wrong passwords" in answers[-1].text
     assert change(client).status_code == 429, "the right one has to wait as well"
     with translation.speaking("de"):
-        assert "(Passwörter)" in waiting(timedelta(seconds=5))[0]
+        assert "(Passwörter)" in wait_message(timedelta(seconds=5))[0]
     with app.extensions["database"].begin() as session:
         entries = list(session.scalars(select(CustodyRow).where(CustodyRow.action == "account")))
     refused = [entry.actor for entry in entries if "password change refused" in entry.details]
     assert refused == ["ada"] * 5
 
 
-def test_what_one_may_do_stands_in_words_in_the_readers_language(app):
+def test_permissions_are_listed_in_the_readers_language(app):
     client = signed_in(app, "root")
     for page in ("/account", "/users"):
         text = client.get(page, headers={"Accept-Language": "de"}).text.partition("<main")[2]
@@ -98,7 +98,7 @@ def test_what_one_may_do_stands_in_words_in_the_readers_language(app):
         assert "make accounts and change roles" in client.get(page).text
 
 
-def test_where_one_is_signed_in(app):
+def test_sessions_are_listed_and_ended(app):
     here, there = signed_in(app, "ada"), signed_in(app, "ada")
     text = here.get("/account").text
     (other,) = re.findall(r"/account/sessions/([0-9a-f]{64})/end", text)
@@ -133,7 +133,7 @@ def test_the_page_never_shows_a_token(app):
     assert client.get_cookie("reelproof").value not in client.get("/account").text
 
 
-def test_an_administrator_makes_an_account_whose_password_has_to_be_changed(app):
+def test_a_new_account_has_a_one_time_password(app):
     root = signed_in(app, "root")
     answer = root.post("/users", data={"name": "Bob", "display": "Bob Meier", "role": "reviewer"})
     given = GIVEN.search(answer.text)[1]
@@ -149,7 +149,7 @@ def test_an_administrator_makes_an_account_whose_password_has_to_be_changed(app)
     assert bob.get("/analyses").status_code == 200
 
 
-def test_a_password_given_out_works_for_a_week(app):
+def test_a_one_time_password_works_for_a_week(app):
     account(app, "bob", Role.READER, one_time=True)
     assert sign_in(app.test_client(), "bob").status_code == 303
     with app.extensions["database"].begin() as session:
@@ -173,12 +173,12 @@ def test_a_password_given_out_works_for_a_week(app):
         ({"name": "carl", "role": "emperor"}, "no such role"),
     ],
 )
-def test_accounts_that_cannot_be_made(app, form, words):
+def test_invalid_accounts_are_refused(app, form, words):
     answer = signed_in(app, "root").post("/users", data={"display": "", "role": "reader"} | form)
     assert answer.status_code == 400 and words in answer.text
 
 
-def test_joiners_tell_no_two_people_apart(app):
+def test_names_that_differ_in_joiners_are_equal(app):
     root = signed_in(app, "root")
     first = {"name": "ali", "display": "علی‌رضا", "role": "reader"}
     made = root.post("/users", data=first)
@@ -188,7 +188,7 @@ def test_joiners_tell_no_two_people_apart(app):
     assert refused.status_code == 400 and "Somebody is called “علیرضا” already" in refused.text
 
 
-def test_another_role_counts_from_the_next_sign_in(app):
+def test_a_new_role_takes_effect_at_the_next_sign_in(app):
     root, ada = signed_in(app, "root"), signed_in(app, "ada")
     place = f"/users/{user(app, 'ada').id}"
     assert ada.get("/users").status_code == 403
@@ -198,7 +198,7 @@ def test_another_role_counts_from_the_next_sign_in(app):
     assert signed_in(app, "ada").get("/users").status_code == 200
 
 
-def test_disabled_and_enabled(app):
+def test_accounts_are_disabled_and_enabled(app):
     root, ada = signed_in(app, "root"), signed_in(app, "ada")
     place = f"/users/{user(app, 'ada').id}"
     assert "Ada cannot sign in any more" in root.post(f"{place}/disable").text
@@ -208,7 +208,7 @@ def test_disabled_and_enabled(app):
     assert sign_in(app.test_client(), "ada").status_code == 303
 
 
-def test_a_new_password_from_an_administrator(app):
+def test_administrators_reset_passwords(app):
     root, ada = signed_in(app, "root"), signed_in(app, "ada")
     answer = root.post(f"/users/{user(app, 'ada').id}/password")
     assert ada.get("/analyses").status_code == 303
@@ -235,7 +235,7 @@ def test_an_administrator_who_cannot_sign_in_is_not_counted(app):
     assert root.post(f"{place}/disable").status_code == 200
 
 
-def test_nobody_by_that_number(app):
+def test_unknown_account_ids_answer_404(app):
     root = signed_in(app, "root")
     for act in ("role", "disable", "enable", "password"):
         assert root.post(f"/users/99/{act}", data={"role": "reader"}).status_code == 404
@@ -258,7 +258,7 @@ def test_accounts_are_changed_only_soon_after_the_password_was_given(app):
     assert sessions_of(app, "root") == 1
 
 
-def test_confirming_makes_a_session_no_younger(app):
+def test_confirming_does_not_extend_a_session(app):
     root = signed_in(app, "root")
     age(app, started=timedelta(hours=11, minutes=59))
     root.post("/confirm", data={"password": PASSWORD})
@@ -309,7 +309,7 @@ def test_accounts_are_made_changed_and_listed_by_commands(command, capsys):
     assert command("reset-password", "ada", password=True) == 0
 
 
-def test_commands_that_cannot_be_done(command, capsys, monkeypatch, tmp_path):
+def test_failing_commands_explain_the_problem(command, capsys, monkeypatch, tmp_path):
     assert command("add-user", "root", "--role", "administrator", password=True) == 0
     for arguments, words in (
         (("disable-user", "root"), "only administrator"),
@@ -325,7 +325,7 @@ def test_commands_that_cannot_be_done(command, capsys, monkeypatch, tmp_path):
     assert stopped.value.code == 2
 
 
-def test_a_password_asked_for_twice(command, monkeypatch, capsys):
+def test_the_terminal_asks_for_the_password_twice(command, monkeypatch, capsys):
     class Terminal:
         def isatty(self) -> bool:
             return True

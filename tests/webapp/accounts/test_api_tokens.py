@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from webapp.accounts import tokens
 from webapp.accounts.permissions import LOCAL, Permission, Role
-from webapp.accounts.users import principal
+from webapp.accounts.users import principal_of
 from webapp.cli import main as cli
 from webapp.custody import custody_log
 from webapp.storage.tables import AnalysisRow, ApiToken, SessionRow, User, now
@@ -24,7 +24,7 @@ API = "/api/v1"
 
 def made(app, who=LOCAL, scopes=("read",), **more) -> str:
     with app.extensions["database"].alone() as session:
-        return tokens.make(session, who, "test", scopes, **more).token
+        return tokens.create(session, who, "test", scopes, **more).token
 
 
 def ask(client, token: str, path: str = "/me", method: str = "GET"):
@@ -35,11 +35,11 @@ def ask(client, token: str, path: str = "/me", method: str = "GET"):
 def lab(tmp_path):
     app = with_login(tmp_path / "data", [])
     ada, bob = account(app, "ada", Role.EXAMINER), account(app, "bob", Role.READER)
-    yield app, principal(ada), principal(bob)
+    yield app, principal_of(ada), principal_of(bob)
     app.extensions["database"].close()
 
 
-def test_only_the_hash_is_kept(app, client):
+def test_only_the_hash_is_stored(app, client):
     token = made(app)
     assert re.fullmatch(r"rp_[A-Za-z0-9_-]{43}", token)
     with app.extensions["database"].begin() as session:
@@ -50,7 +50,7 @@ def test_only_the_hash_is_kept(app, client):
     assert ask(client, token).json == {"name": "local user", "scopes": ["read"]}
 
 
-def test_it_allows_its_scopes_and_no_more(app, client):
+def test_a_token_allows_only_its_scopes(app, client):
     row, token = finished(app), made(app, scopes=("read", "analyse"))
     assert ask(client, token, f"/analyses/{row.id}").status_code == 200
     assert ask(client, token, f"/analyses/{row.id}/cancel", "POST").status_code == 409
@@ -61,7 +61,7 @@ def test_it_allows_its_scopes_and_no_more(app, client):
 
 
 @pytest.mark.parametrize("token", ["", "x", "rp_" + "A" * 43, "rp_" + "ä" * 43])
-def test_a_token_that_does_not_work_is_not_taken_for_the_local_person(client, token):
+def test_an_invalid_token_is_not_the_local_user(client, token):
     answer = client.get(f"{API}/me", headers={"Authorization": f"Bearer {token}".encode().decode("latin-1")})
     assert answer.status_code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert "add-token" in answer.json["remedy"]  # without login there is no account page
@@ -69,7 +69,7 @@ def test_a_token_that_does_not_work_is_not_taken_for_the_local_person(client, to
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER ", " Bearer"])
-def test_its_scheme_may_be_written_in_any_letters(app, client, scheme):
+def test_the_scheme_is_case_insensitive(app, client, scheme):
     told = client.get(f"{API}/me", headers={"Authorization": f"{scheme} {made(app)}"})
     assert told.json["scopes"] == ["read"]
 
@@ -77,18 +77,18 @@ def test_its_scheme_may_be_written_in_any_letters(app, client, scheme):
 @pytest.mark.parametrize(
     "header", ["{token}", "Token {token}", "Bearer:{token}", "Bearer\t{token}", "bearer"]
 )
-def test_a_token_sent_in_another_way_is_refused(app, client, header):
+def test_a_token_with_another_scheme_is_refused(app, client, header):
     answer = client.get(f"{API}/me", headers={"Authorization": header.format(token=made(app))})
     assert answer.status_code == 401, answer.text
     assert client.get(f"{API}/health", headers={"Authorization": header}).status_code == 200
 
 
-def test_what_a_proxy_asks_for_says_nothing_here(client):
+def test_schemes_of_proxies_are_ignored(client):
     answer = client.get(f"{API}/me", headers={"Authorization": "Basic YWRhOnNlY3JldA=="})
     assert answer.status_code == 200 and "administer" in answer.json["scopes"]
 
 
-def test_it_ends(app, client):
+def test_tokens_expire_and_are_revoked(app, client):
     database = app.extensions["database"]
     token = made(app, expires=now() + timedelta(hours=1))
     assert ask(client, token).status_code == 200
@@ -99,7 +99,7 @@ def test_it_ends(app, client):
     assert ask(client, token).status_code == 401
     other = made(app)
     with database.begin() as session:
-        found = next(row for row in tokens.listed(session, LOCAL) if row.expires is None)
+        found = next(row for row in tokens.list_tokens(session, LOCAL) if row.expires is None)
         for _ in range(2):
             assert tokens.revoke(session, LOCAL, found.id)
         revoked = [
@@ -118,13 +118,13 @@ def test_it_ends(app, client):
         ("x", ("odd",), "scopes"),
     ],
 )
-def test_what_cannot_be_made(app, name, scopes, words):
+def test_invalid_tokens_are_not_created(app, name, scopes, words):
     with app.extensions["database"].alone() as session, pytest.raises(tokens.TokenError, match=words):
-        tokens.make(session, LOCAL, name, scopes)
+        tokens.create(session, LOCAL, name, scopes)
 
 
-def test_those_that_ended_leave_room_for_others(app, monkeypatch):
-    monkeypatch.setattr(tokens, "MOST", 1)
+def test_expired_tokens_do_not_count(app, monkeypatch):
+    monkeypatch.setattr(tokens, "MAX_TOKENS", 1)
     made(app, expires=now() + timedelta(days=1))
     with pytest.raises(tokens.TokenError, match="tokens already"):
         made(app)
@@ -133,7 +133,7 @@ def test_those_that_ended_leave_room_for_others(app, monkeypatch):
     made(app)
 
 
-def test_with_login_a_token_is_needed_and_is_its_owners(lab):
+def test_with_login_a_token_is_required_and_acts_for_its_owner(lab):
     app, ada, bob = lab
     client = app.test_client()
     assert client.get(f"{API}/analyses").status_code == 401
@@ -151,7 +151,7 @@ def test_with_login_a_token_is_needed_and_is_its_owners(lab):
         app.extensions["database"].alone() as session,
         pytest.raises(tokens.TokenError, match="may not delete"),
     ):
-        tokens.make(session, bob, "more than he may", ("read", "delete"))
+        tokens.create(session, bob, "more than he may", ("read", "delete"))
     with app.extensions["database"].begin() as session:
         session.get_one(User, ada.user_id).role = Role.READER
     assert ask(client, hers, f"/analyses/{row.id}", "DELETE").status_code == 403
@@ -160,7 +160,7 @@ def test_with_login_a_token_is_needed_and_is_its_owners(lab):
     assert ask(client, hers, f"/analyses/{row.id}").status_code == 401
 
 
-def test_a_token_of_the_machine_is_nobodys_once_people_sign_in(lab):
+def test_a_token_of_the_local_user_stops_working_with_login(lab):
     app, *_ = lab
     assert ask(app.test_client(), made(app, LOCAL, ("read",))).status_code == 401
 
@@ -177,7 +177,7 @@ def test_the_page_shows_a_token_once(lab):
     assert token not in later and "night &lt;b&gt;" in later
     assert 'value="delete"' in later and 'value="administer"' not in later
     with app.extensions["database"].begin() as session:
-        row = tokens.listed(session, ada)[0]
+        row = tokens.list_tokens(session, ada)[0]
     assert client.post(f"/account/tokens/{row.id}/revoke").status_code == 303
     assert ask(app.test_client(), token).status_code == 401
     assert signed_in(app, "bob").post(f"/account/tokens/{row.id}/revoke").status_code == 404
@@ -185,7 +185,7 @@ def test_the_page_shows_a_token_once(lab):
     assert bad.status_code == 400 and "such as 2027" in bad.text
 
 
-def test_a_token_makes_no_tokens(app, client):
+def test_a_token_cannot_create_tokens(app, client):
     token = made(app, scopes=tuple(Permission))
     headers = {"Authorization": f"Bearer {token}"}
     form = {"name": "x", "scope": "read"}
@@ -193,7 +193,7 @@ def test_a_token_makes_no_tokens(app, client):
     assert client.post("/account/tokens", data=form).status_code == 200
 
 
-def test_making_a_token_needs_the_password_again(lab):
+def test_creating_a_token_requires_the_password_again(lab):
     app, *_ = lab
     client = signed_in(app, "ada")
     with app.extensions["database"].begin() as session:
@@ -208,10 +208,10 @@ def test_making_a_token_needs_the_password_again(lab):
     assert client.post("/account/tokens", data=form).status_code == 200
 
 
-def test_a_token_does_nothing_that_needs_the_password_again(lab):
+def test_a_token_cannot_do_what_requires_the_password_again(lab):
     app, *_ = lab
     root = account(app, "root", Role.ADMINISTRATOR)
-    headers = {"Authorization": f"Bearer {made(app, principal(root), tuple(Permission))}"}
+    headers = {"Authorization": f"Bearer {made(app, principal_of(root), tuple(Permission))}"}
     client = app.test_client()
     assert client.get("/users", headers=headers).status_code == 403
     answer = client.post("/users/1/role", data={"role": "administrator"}, headers=headers)
@@ -219,7 +219,7 @@ def test_a_token_does_nothing_that_needs_the_password_again(lab):
     assert 'value="administer"' not in signed_in(app, "root").get("/account/tokens").text
 
 
-def test_tokens_end_with_a_reset_and_if_asked_with_a_change(lab):
+def test_a_reset_and_optionally_a_change_of_password_revoke_tokens(lab):
     app, ada, _ = lab
     account(app, "root", Role.ADMINISTRATOR)
     client, token = signed_in(app, "ada"), made(app, ada)
@@ -239,7 +239,7 @@ def test_tokens_end_with_a_reset_and_if_asked_with_a_change(lab):
     assert ask(app.test_client(), made(app, ada)).status_code == 401
 
 
-def test_commands(app, client, monkeypatch, capsys):
+def test_commands_create_list_and_revoke_tokens(app, client, monkeypatch, capsys):
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
     assert cli.run(["add-token", "--name", "ci", "--scope", "read", "--scope", "export", "--days", "2"]) == 0
     token = capsys.readouterr().out.strip()
@@ -257,7 +257,7 @@ def test_commands(app, client, monkeypatch, capsys):
             cli.run(["add-token", "--name", "x", "--scope", "read", "--days", days])
 
 
-def test_the_list_of_those_without_an_account_says_which_accounts_have_some(lab, monkeypatch, capsys):
+def test_listing_local_tokens_names_accounts_with_tokens(lab, monkeypatch, capsys):
     app, ada, _bob = lab
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))
     assert cli.run(["list-tokens"]) == 0 and capsys.readouterr() == ("", "")

@@ -16,7 +16,7 @@ from sqlalchemy import delete
 from werkzeug.routing import Rule
 
 from detector.files import ROOT
-from webapp.accounts.permissions import MEANINGS, PERMISSIONS, Asker, Need, Permission, Role
+from webapp.accounts.permissions import MEANINGS, PERMISSIONS, Audience, Permission, Requirement, Role
 from webapp.accounts.visibility import SAMPLE_FILE
 from webapp.storage.tables import AnalysisRow, SignInFailure
 
@@ -25,9 +25,9 @@ ROLES = [str(role) for role in Role]
 _BEGIN, _END = "<!-- access matrix -->", "<!-- end of the access matrix -->"
 
 
-def expected(need: Need, role: str | None) -> str:
+def expected(need: Requirement, role: str | None) -> str:
     """What the table says: ``yes``, ``sign in`` or ``no``."""
-    if need.asker == Asker.ANYBODY:
+    if need.audience == Audience.ANYBODY:
         return "yes"
     if role is None:
         return "sign in"
@@ -37,7 +37,7 @@ def expected(need: Need, role: str | None) -> str:
 def printed(app) -> str:
     """The tables as the document has them: what each need means for each role, then what each route needs."""
     routes = table(app)
-    order = [*Asker, *Permission]
+    order = [*Audience, *Permission]
     needs = sorted({words(need): need for *_, need in routes}.values(), key=lambda need: _place(need, order))
     lines = [f"| needs | nobody | {' | '.join(ROLES)} |", f"|---|{'---|' * (len(ROLES) + 1)}"]
     for need in needs:
@@ -50,8 +50,8 @@ def printed(app) -> str:
     return "\n".join(lines)
 
 
-def _place(need: Need, order: list[str]) -> tuple[int, bool]:
-    return order.index(need.permission or need.asker), need.confirmed
+def _place(need: Requirement, order: list[str]) -> tuple[int, bool]:
+    return order.index(need.permission or need.audience), need.confirmed
 
 
 def framed(text: str, matrix: str) -> str:
@@ -134,7 +134,7 @@ def _of_one_analysis(app):
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != Role.ADMINISTRATOR])
-def test_what_somebody_may_not_see_is_not_there(lab, role):
+def test_invisible_objects_answer_404(lab, role):
     """Where the role allows the kind of thing, another's analysis is answered as one that never was."""
     app, row, _spare, _clients, sent = lab
     client, seen, before = signed_in(app, f"the-{role}"), 0, list(sent)
@@ -163,7 +163,7 @@ def test_what_somebody_may_not_see_is_not_there(lab, role):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_without_the_token_nothing_changes(lab, role):
+def test_unsafe_requests_without_form_token_are_refused(lab, role):
     """Every unsafe route refuses a form that does not bring its session's token."""
     app, row, _spare, _clients, sent = lab
     client, before = signed_in(app, f"the-{role}"), list(sent)
@@ -203,7 +203,7 @@ def test_the_document_says_what_pages_say_of_a_permission(permission):
     assert meaning.partition("; ")[0] == MEANINGS[permission]
 
 
-def test_a_rule_without_a_need_would_be_found(lab):
+def test_a_route_without_requirement_would_be_found(lab):
     app, *_ = lab
     app.url_map.add(Rule("/forgotten", endpoint="forgotten", methods={"GET"}))
     app.view_functions["forgotten"] = lambda: "secret"

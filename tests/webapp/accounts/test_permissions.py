@@ -61,7 +61,7 @@ SEEN = {
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_each_sees_their_own_and_their_cases(lab, name):
+def test_users_see_their_own_analyses_and_those_of_their_cases(lab, name):
     database, people, rows = lab
     who, ids = people[name], {rows[one].id for one in SEEN[name]}
     with database.begin() as session:
@@ -79,7 +79,7 @@ def test_each_sees_their_own_and_their_cases(lab, name):
 
 
 @pytest.mark.parametrize("name", ROLES)
-def test_a_reading_session_finds_nothing_else(app, lab, name):
+def test_a_visible_session_finds_nothing_else(app, lab, name):
     _database, people, rows = lab
     who, ids = people[name], {rows[one].id for one in SEEN[name]}
     with app.app_context(), visible_session(who) as session:
@@ -123,7 +123,7 @@ def test_statistics_of_somebody_who_sees_nothing_are_those_of_an_empty_library(a
     assert (seen.analyses, seen.exhibits, seen.videos) == (1, 1, 1)
 
 
-def test_the_sample_is_for_everybody_unless_somebody_handed_it_in(app, lab):
+def test_everybody_sees_the_sample_unless_somebody_uploaded_it(app, lab):
     database, people, rows = lab
     sample = hand_in(app, b"s", SAMPLE_FILE)
     his = visible(select(AnalysisRow.id).where(AnalysisRow.id == sample.id), people["bob"])
@@ -134,26 +134,26 @@ def test_the_sample_is_for_everybody_unless_somebody_handed_it_in(app, lab):
         assert session.scalar(his) is None
 
 
-def test_a_select_of_something_else_is_a_mistake(lab):
+def test_a_select_of_other_tables_raises(lab):
     _database, people, _rows = lab
     with pytest.raises(TypeError):
         visible(select(User), people["bob"])
 
 
-def test_a_token_does_what_role_and_scopes_both_allow():
+def test_a_token_is_limited_by_role_and_scopes():
     reviewer = Principal("r", "r", Role.REVIEWER, 1, frozenset({"read", "delete"}))
     assert reviewer.may(Permission.READ)
     assert not reviewer.may(Permission.ANNOTATE)  # not among the scopes
     assert not reviewer.may(Permission.DELETE)  # not the role's
 
 
-def test_roles_grow():
+def test_each_role_includes_the_previous_one():
     order = [permissions.PERMISSIONS[role] for role in Role]
     assert all(less < more for less, more in zip(order, order[1:], strict=False))
     assert order[-1] == set(Permission)
 
 
-def test_pages_ask_for_permissions_that_there_are():
+def test_templates_name_existing_permissions():
     """Of a word that is none of them a page would say no to everybody."""
     pages = "".join(path.read_text("utf-8") for path in (ROOT / "templates").rglob("*.html"))
     asked = re.findall(r'\.may\("(\w+)"\)', pages)
@@ -166,11 +166,11 @@ def test_the_api_guide_names_every_scope():
     assert named == ", ".join(f"`{permission}`" for permission in Permission)
 
 
-def test_every_endpoint_says_what_it_needs(app):
+def test_every_endpoint_declares_a_requirement(app):
     assert [row for row in table(app) if row[3] is None] == []
 
 
-def test_an_endpoint_that_says_nothing_is_open_to_nobody(app):
+def test_an_endpoint_without_requirement_is_closed(app):
     app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
     answer = app.test_client().get("/forgotten")
     assert answer.status_code == 403
@@ -178,7 +178,7 @@ def test_an_endpoint_that_says_nothing_is_open_to_nobody(app):
 
 
 @pytest.mark.parametrize("number", ["2147483648", "9223372036854775808", "9" * 40])
-def test_a_number_no_row_can_have_is_an_address_there_is_not(client, number):
+def test_ids_beyond_those_of_rows_answer_404(client, number):
     assert client.get(f"/cases/{number}").status_code == 404
     for path in (f"/users/{number}/enable", f"/cases/1/members/{number}/remove"):
         assert client.post(path).status_code == 404, path

@@ -11,7 +11,7 @@ from people import account, with_login
 
 from webapp.accounts import tokens
 from webapp.accounts.permissions import Permission, Role
-from webapp.accounts.users import principal
+from webapp.accounts.users import principal_of
 
 # Its WSGI client reads answers but never closes them, as a server does: a file sent may still be open when
 # the garbage collector finds it.
@@ -46,10 +46,10 @@ def test_responses_are_documented(app, attack):
 def test_with_login_and_a_token(tmp_path, role, attack):
     """Scopes, other people's things, and that no operation forgets to ask for the token."""
     app = with_login(tmp_path / "data", [])
-    who = principal(account(app, "somebody", role))
+    who = principal_of(account(app, "somebody", role))
     allowed = [each for each in Permission if who.may(each)]
     with app.extensions["database"].alone() as session:
-        token = tokens.make(session, who, "attack", allowed).token
+        token = tokens.create(session, who, "attack", allowed).token
     sent = attack(app, examples=10, token=token)
     assert sent["fuzzing"] > 50, sent
     app.extensions["database"].close()

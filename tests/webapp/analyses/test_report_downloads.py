@@ -157,7 +157,7 @@ def test_two_requests_of_one_account_wait_for_reports(lab, quick_reports):
     hers, his = signed_in(app, "ada"), signed_in(app, "ben")
     with ExitStack() as waiting:
         for _ in range(2):
-            waiting.enter_context(report_downloads._LINE.place(ada.id))
+            waiting.enter_context(report_downloads._LINE.slot(ada.id))
         for name in ("report.pdf", "report.html", "bundle.zip"):
             answer = hers.get(f"/analyses/{row.id}/{name}")
             assert answer.status_code == 503 and answer.headers["Retry-After"] == "5", name
@@ -172,7 +172,7 @@ def test_eight_requests_wait_for_reports(lab, quick_reports):
     his = signed_in(app, "ben")
     with ExitStack() as waiting:
         for number in range(8):
-            waiting.enter_context(report_downloads._LINE.place(1000 + number))
+            waiting.enter_context(report_downloads._LINE.slot(1000 + number))
         assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 503
     assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
     assert report_downloads._LINE.taken() == 0

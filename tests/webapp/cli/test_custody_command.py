@@ -45,7 +45,7 @@ def verify(capsys, *arguments) -> tuple[int, list[str]]:
     return status, capsys.readouterr().out.splitlines()
 
 
-def test_an_untouched_log_fits(folder, capsys, tmp_path):
+def test_an_intact_log_is_confirmed(folder, capsys, tmp_path):
     status, lines = verify(capsys)
     assert status == 0 and lines[-1].startswith("The chain is whole")
     assert cli.run(["export-log", "--out", str(tmp_path / "all.json")]) == 0
@@ -55,7 +55,7 @@ def test_an_untouched_log_fits(folder, capsys, tmp_path):
     assert status == 0 and "fits 1 earlier export." in lines[-1]
 
 
-def test_an_export_with_a_timestamp(folder, capsys, tmp_path, monkeypatch):
+def test_an_export_gets_a_timestamp(folder, capsys, tmp_path, monkeypatch):
     authority = TimeAuthority(tmp_path)
     monkeypatch.setenv("REELPROOF_TIMESTAMP_URL", authority.url)
     try:
@@ -69,7 +69,7 @@ def test_an_export_with_a_timestamp(folder, capsys, tmp_path, monkeypatch):
     assert (found.problems, found.signed) == ([], ["all.json.tsr"])
 
 
-def test_without_another_timestamp_an_earlier_export_stays(folder, capsys, tmp_path, monkeypatch):
+def test_a_failed_timestamp_keeps_the_earlier_export(folder, capsys, tmp_path, monkeypatch):
     authority = TimeAuthority(tmp_path)
     out, stamp = tmp_path / "all.json", tmp_path / "all.json.tsr"
     export = ["export-log", "--out", str(out)]
@@ -106,7 +106,7 @@ def test_without_another_timestamp_an_earlier_export_stays(folder, capsys, tmp_p
         ("UPDATE custody SET number = 99 WHERE number = 4", "Entry 4 is missing before entry 5: removed."),
     ],
 )
-def test_what_was_touched_is_named(folder, capsys, statement, words):
+def test_altered_records_are_named(folder, capsys, statement, words):
     touch(folder, statement)
     status, lines = verify(capsys)
     assert status == 1 and any(line.startswith(words) for line in lines), lines
@@ -132,7 +132,7 @@ def test_an_inserted_entry_is_named(folder, capsys):
     assert status == 1 and lines[0].startswith("Entry 5 was entry 3 when it was written")
 
 
-def test_a_cut_tail_is_found_by_an_earlier_export(folder, capsys, tmp_path):
+def test_an_earlier_export_reveals_a_truncated_log(folder, capsys, tmp_path):
     early = tmp_path / "early.json"
     for _ in range(2):  # the second one holds the entry that the first one was exported
         cli.run(["export-log", "--out", str(early)])
@@ -184,7 +184,7 @@ def test_one_entry_is_counted_as_one(folder, capsys, tmp_path):
     assert "1 file compared" in said and "1 entry then" in said
 
 
-def test_another_key_and_none(folder, capsys):
+def test_a_wrong_or_missing_key_is_reported(folder, capsys):
     key = folder / "custody.key"
     kept = key.read_bytes()
     key.write_bytes(bytes(32))
@@ -200,7 +200,7 @@ def test_another_key_and_none(folder, capsys):
     key.write_bytes(kept)
 
 
-def test_an_emptied_log_is_not_whole(folder, capsys):
+def test_an_emptied_log_is_detected(folder, capsys):
     touch(folder, "DELETE FROM custody")
     assert cli.run(["verify-log"]) == 2
     told = capsys.readouterr()
@@ -212,7 +212,7 @@ def test_an_emptied_log_is_not_whole(folder, capsys):
     assert cli.run(["verify-log"]) == 0, "nothing was ever done here"
 
 
-def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
+def test_the_log_of_one_exhibit_is_exported(app, folder, capsys, tmp_path):
     sha256 = hand_in(app, b"one more").exhibit.sha256
     out = tmp_path / "one.json"
     assert cli.run(["export-log", "--exhibit", sha256.upper(), "--out", str(out)]) == 0
@@ -225,7 +225,7 @@ def test_the_log_of_one_exhibit(app, folder, capsys, tmp_path):
     assert "no entry about this exhibit" in capsys.readouterr().err
 
 
-def test_a_place_that_cannot_hold_it_is_told_before_the_log_says_so(app, folder, capsys, tmp_path):
+def test_an_unwritable_target_is_refused_before_the_export_is_recorded(app, folder, capsys, tmp_path):
     for out in (tmp_path / "missing" / "all.json", tmp_path):
         assert cli.run(["export-log", "--out", str(out)]) == 2
         assert capsys.readouterr().err == (
@@ -236,7 +236,7 @@ def test_a_place_that_cannot_hold_it_is_told_before_the_log_says_so(app, folder,
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}"])
-def test_what_cannot_be_used_is_said(folder, capsys, tmp_path, content):
+def test_invalid_arguments_are_explained(folder, capsys, tmp_path, content):
     file = tmp_path / "x.json"
     if content is not None:
         file.write_bytes(content)
@@ -248,13 +248,13 @@ def test_what_cannot_be_used_is_said(folder, capsys, tmp_path, content):
     ("revision", "words"),
     [("0014", "Start python -m webapp of this version once"), ("0099", "made by a newer Reelproof")],
 )
-def test_tables_of_another_version(folder, capsys, revision, words):
+def test_tables_of_another_version_are_refused(folder, capsys, revision, words):
     touch(folder, f"UPDATE alembic_version SET version_num = '{revision}'")
     assert cli.run(["verify-log"]) == 2
     assert words in capsys.readouterr().err
 
 
-def test_without_a_database_nothing_is_made(tmp_path, monkeypatch, capsys):
+def test_without_a_database_nothing_is_created(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "none"))
     assert cli.run(["verify-log"]) == 2
     assert "There is no database" in capsys.readouterr().err and not (tmp_path / "none").exists()

@@ -35,21 +35,21 @@ def command(words, tmp_path):
 
 
 @pytest.mark.parametrize("words", OTHERS, ids=lambda words: words[0])
-def test_without_a_database_nothing_is_made(tmp_path, monkeypatch, capsys, words):
+def test_without_a_database_nothing_is_created(tmp_path, monkeypatch, capsys, words):
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "none"))
     assert cli.run(words) == 2
     assert "There is no database" in capsys.readouterr().err and not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("words", MAKING, ids=lambda words: words[0])
-def test_what_may_come_before_the_first_start_makes_it(tmp_path, monkeypatch, capsys, words):
+def test_commands_before_the_first_start_create_the_database(tmp_path, monkeypatch, capsys, words):
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "new"))
     assert cli.run(command(words, tmp_path)) == 0, capsys.readouterr()
     assert cli.run(["list-users"]) == 0 and cli.run(["verify-log"]) == 0
 
 
 @pytest.mark.parametrize("words", [*MAKING, *OTHERS], ids=lambda words: words[0])
-def test_tables_of_another_version_stay_as_they_are(app, tmp_path, monkeypatch, capsys, words):
+def test_tables_of_another_version_are_not_migrated(app, tmp_path, monkeypatch, capsys, words):
     data = app.extensions["settings"].data
     monkeypatch.setenv("REELPROOF_DATA", str(data))
     with closing(sqlite3.connect(data / DATABASE)) as connection, connection:

@@ -24,7 +24,7 @@ class Full(io.StringIO):
 
 
 @pytest.mark.fresh
-def test_a_reader_that_is_gone_is_said_in_a_line():
+def test_a_closed_pipe_is_reported_in_one_line():
     reading, writing = os.pipe()
     os.close(reading)
     ended = subprocess.run(
@@ -39,7 +39,7 @@ def test_a_reader_that_is_gone_is_said_in_a_line():
     assert (ended.returncode, ended.stderr) == (2, "reelproof: [Errno 32] Broken pipe\n")
 
 
-def test_a_full_disk_is_said_in_a_line(monkeypatch, capsys):
+def test_a_full_disk_is_reported_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Full())
     assert cli.run(["settings-doc"]) == 2
     assert capsys.readouterr().err == "reelproof: [Errno 28] No space left on device\n"

@@ -12,7 +12,7 @@ from made_rows import change
 from second_review_case import FILE, Review, review
 
 from webapp.accounts import tokens as accounts_tokens
-from webapp.accounts.users import principal
+from webapp.accounts.users import principal_of
 from webapp.client import Client, Conflict, NotAllowed, NotFound, Unusable
 from webapp.storage.tables import now
 
@@ -24,8 +24,8 @@ def lab(tmp_path, sent) -> Iterator[tuple[Review, dict[str, Client]]]:
     with made.app.extensions["database"].alone() as session:
         scopes = ["read", "export", "annotate", "arrange"]
         tokens = {
-            name: accounts_tokens.make(
-                session, principal(user), "t", scopes[: 4 if name in ("root", "ada", "ben") else 3]
+            name: accounts_tokens.create(
+                session, principal_of(user), "t", scopes[: 4 if name in ("root", "ada", "ben") else 3]
             ).token
             for name, user in made.users.items()
         }
@@ -39,7 +39,7 @@ def bearer(client: Client) -> dict[str, str]:
     return {"Authorization": f"Bearer {client._token}"}
 
 
-def test_from_naming_to_a_decision(lab: tuple[Review, dict[str, Client]]) -> None:
+def test_a_review_from_naming_reviewers_to_a_decision(lab: tuple[Review, dict[str, Client]]) -> None:
     made, people = lab
     row, ada, ben, cleo = made.row.id, people["ada"], people["ben"], people["cleo"]
     named = people["root"].name_reviewers(made.case, "ada", "ben", "cleo", blind="findings")
@@ -82,7 +82,7 @@ def test_a_proposal_is_accepted(lab: tuple[Review, dict[str, Client]]) -> None:
     assert people["ben"].accept(row, proposal)["joint"]["way"] == "conversation"
 
 
-def test_who_may_name_whom(lab: tuple[Review, dict[str, Client]]) -> None:
+def test_only_authorised_users_name_suitable_reviewers(lab: tuple[Review, dict[str, Client]]) -> None:
     made, people = lab
     with pytest.raises(NotAllowed, match="second reviewer of this case"):
         people["ben"].name_reviewers(made.case, "ada", "cleo")
@@ -92,7 +92,7 @@ def test_who_may_name_whom(lab: tuple[Review, dict[str, Client]]) -> None:
         people["root"].name_reviewers(made.case, "ada", "root")
 
 
-def test_who_is_not_in_the_case_finds_nothing(lab: tuple[Review, dict[str, Client]]) -> None:
+def test_outsiders_get_404(lab: tuple[Review, dict[str, Client]]) -> None:
     made, people = lab
     with pytest.raises(NotFound):
         people["dora"].review(made.row.id)
@@ -118,7 +118,7 @@ def test_an_earlier_analysis_leads_to_the_review(
     assert people["ben"].review(again.id)["own"]["reasons"] == "Lips."
 
 
-def test_who_sees_one_analysis_of_the_exhibit_is_not_told_of_the_review_of_another(
+def test_the_review_of_an_invisible_analysis_is_not_disclosed(
     lab: tuple[Review, dict[str, Client]],
 ) -> None:
     made, people = lab
@@ -130,7 +130,7 @@ def test_who_sees_one_analysis_of_the_exhibit_is_not_told_of_the_review_of_anoth
         people["dora"].review(mine.id)
 
 
-def test_judgements_that_are_refused(lab: tuple[Review, dict[str, Client]]) -> None:
+def test_invalid_judgements_are_refused(lab: tuple[Review, dict[str, Client]]) -> None:
     made, people = lab
     row = made.row.id
     with pytest.raises(NotAllowed, match="not a reviewer"):

@@ -41,7 +41,7 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
 
-def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_reports):
+def test_upload_wait_and_download(app, live, clip, tmp_path, monkeypatch, quick_reports):
     monkeypatch.setattr(uploads, "PART", 300_000)
     reelproof, parts = Client(live), []
     stands = reelproof.create(clip, parameters={"seed": 1}, on_part=lambda *so_far: parts.append(so_far))
@@ -64,7 +64,7 @@ def test_hand_in_wait_and_fetch(app, live, clip, tmp_path, monkeypatch, quick_re
     assert len(list(reelproof.exhibits())) == 2
 
 
-def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):
+def test_a_report_being_rendered_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):
     row, folders = finished(app), Folders.local(app.extensions["settings"].data)
     monkeypatch.setattr(reports, "_PATIENCE", 0.01)
     monkeypatch.setattr(reports.ReportInProgress, "retry_after", 1)
@@ -79,7 +79,7 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
 
         monkeypatch.setattr(connection, "time", clock(pause))
         with monkeypatch.context() as patched, pytest.raises(Problem, match="being made"):
-            patched.setattr(calls, "_LONGEST_WAIT", 0.5)
+            patched.setattr(calls, "_REPORT_WAIT", 0.5)
             Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
         assert pauses == []
         pdf = Client(live).download(row.id, "report.pdf", tmp_path / "report.pdf")
@@ -87,9 +87,7 @@ def test_a_report_that_is_being_made_is_waited_for(app, live, tmp_path, monkeypa
     assert Client(live).get(row.id)["report"] == "available"
 
 
-def test_a_report_that_takes_longer_than_the_client_waits_is_waited_for(
-    app, live, tmp_path, monkeypatch, quick_reports
-):
+def test_a_slow_report_is_waited_for_beyond_the_timeout(app, live, tmp_path, monkeypatch, quick_reports):
     """Its own request has it rendered; the next one finds that going on, or what came of it."""
     row, pauses, rendered = finished(app), [], threading.Event()
     render = reports._render
@@ -132,7 +130,7 @@ def test_errors_have_kinds(app, live, tmp_path, monkeypatch):
         Client(live)._json("GET", "//evil.example/x")
 
 
-def test_waiting_for_what_fails_or_takes_too_long(app, live):
+def test_waiting_raises_on_failure_and_timeout(app, live):
     database, row = app.extensions["database"], hand_in(app)
     with pytest.raises(TimeoutError):
         Client(live).wait(row.id, timeout=0.3)
@@ -147,7 +145,7 @@ def test_waiting_for_what_fails_or_takes_too_long(app, live):
         Client(live).get(row.id)
 
 
-def test_comparing(app, live, tmp_path):
+def test_comparisons_are_created_and_fetched(app, live, tmp_path):
     reelproof = Client(live)
     pair = finished(app, file="altered.mp4"), finished(app, file="original.mp4")
     exhibit, reference = (row.exhibit.sha256 for row in pair)
@@ -178,7 +176,7 @@ def test_priority_and_pause(app, live, clip):
     assert reelproof.again(analysis["id"], priority="low")["priority"] == "low"
 
 
-def test_several_models(app, live, clip):
+def test_analyses_with_several_models(app, live, clip):
     reelproof = Client(live)
     first = reelproof.create(clip, also=["reelproof-2"], joint="all")
     again = reelproof.again(first["id"], also=("reelproof-lite0",))

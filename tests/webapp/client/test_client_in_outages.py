@@ -22,7 +22,7 @@ _OUTAGE = (
 )
 
 
-def test_what_only_reads_outlasts_an_outage(app, live, tmp_path, monkeypatch, quick_reports):
+def test_reading_requests_are_repeated_during_an_outage(app, live, tmp_path, monkeypatch, quick_reports):
     row, reelproof, pauses = finished(app), Client(live), []
     monkeypatch.setattr(connection, "time", clock(pauses.append))
     for ending, read in (
@@ -54,7 +54,7 @@ def test_waiting_goes_on_through_outages(app, live, monkeypatch):
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("answer", [b"", b"no HTTP\r\n\r\n", _HALF, _CHUNKED, _REFUSED])
-def test_an_answer_that_breaks_off_was_not_reached(tmp_path, monkeypatch, answer, reset):
+def test_a_response_that_breaks_off_raises_not_reached(tmp_path, monkeypatch, answer, reset):
     """However it breaks off, the client raises one of its own errors, and leaves no part of a file."""
     monkeypatch.setattr(connection, "time", clock(lambda _seconds: None))
     with breaking_off(answer, reset=reset) as address:

@@ -29,7 +29,7 @@ from webapp.client import (
 from webapp.storage.data_folder import Folders
 
 
-def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, sent, monkeypatch):
+def test_a_broken_connection_costs_one_part_and_creates_nothing_twice(app, live, clip, sent, monkeypatch):
     """Through a relay that cuts every third connection after some bytes."""
     monkeypatch.setattr(uploads, "PART", 200_000)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
@@ -40,7 +40,7 @@ def test_a_broken_line_costs_one_part_and_makes_nothing_twice(app, live, clip, s
     assert [row["id"] for row in Client(live).analyses()] == [stands["id"]]
 
 
-def test_an_upload_goes_on_another_day(app, live, clip):
+def test_an_upload_is_continued_later(app, live, clip):
     reelproof = Client(live)
     upload = reelproof.begin_upload(clip)
     reelproof._open(
@@ -84,7 +84,7 @@ def test_an_outage_is_waited_for_with_growing_pauses(live, clip, monkeypatch, la
 @pytest.mark.parametrize(
     ("method", "ending"), [("POST", "uploads"), ("GET", ""), ("PATCH", ""), ("POST", "/analysis")]
 )
-def test_what_passes_ends_no_upload(live, clip, monkeypatch, method, ending, status):
+def test_transient_errors_do_not_end_an_upload(live, clip, monkeypatch, method, ending, status):
     """A proxy or a server that starts, and a limit of requests; it waits as long as it is told."""
     monkeypatch.setattr(uploads, "PART", 300_000)
     reelproof, pauses = Client(live), []
@@ -98,10 +98,10 @@ def test_what_passes_ends_no_upload(live, clip, monkeypatch, method, ending, sta
     assert pauses == [17.0] * 2 * connection.TRIES + [1, 2, 4, 8][: len(told) - 2 * connection.TRIES]
 
 
-def test_what_does_not_pass_ends_one(app, live, clip, monkeypatch):
+def test_permanent_errors_end_an_upload(app, live, clip, monkeypatch):
     reelproof, pauses = Client(live), []
     monkeypatch.setattr(connection, "time", clock(pauses.append))
-    for problem in (TooOften(429, {}), TooOften(429, {}, connection.LONGEST + 1), Problem(507, {}, 1.0)):
+    for problem in (TooOften(429, {}), TooOften(429, {}, connection.MAX_WAIT + 1), Problem(507, {}, 1.0)):
         with monkeypatch.context() as patched, pytest.raises(type(problem)):
             failing(patched, reelproof, "PATCH", "", problem)
             reelproof.create(clip)
@@ -123,7 +123,7 @@ def test_an_upload_is_deleted_through_an_outage(live, clip, monkeypatch):
     reelproof.delete_upload(upload)
 
 
-def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, clip, sent, monkeypatch):
+def test_a_slow_response_is_waited_for(live, clip, sent, monkeypatch):
     reelproof, slow, pauses = Client(live), threading.Event(), []
     upload = reelproof.begin_upload(clip)
     reelproof.send_parts(upload["id"], clip)
@@ -151,7 +151,7 @@ def test_an_answer_that_takes_longer_than_the_client_waits_is_waited_for(live, c
     assert pauses[0] == 1 and told_to_wait().count(2.0) >= 2
 
 
-def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):
+def test_a_file_that_becomes_shorter_is_refused(live, clip, monkeypatch):
     monkeypatch.setattr(uploads, "PART", 300_000)
     reelproof, parts = Client(live), []
     upload = reelproof.begin_upload(clip)
@@ -166,7 +166,7 @@ def test_a_file_that_becomes_shorter_is_not_sent_on(live, clip, monkeypatch):
     assert parts == [(300_000, len(CONTENT))]
 
 
-def test_what_is_refused_leaves_no_upload_behind(app, live, clip, monkeypatch):
+def test_a_refused_file_leaves_no_upload_behind(app, live, clip, monkeypatch):
     """Twenty unfinished ones are the most there can be, and each would stay for a day."""
     reelproof = Client(live)
     for _ in range(resumable.MAX_UNFINISHED + 1):
@@ -188,7 +188,7 @@ def test_what_is_refused_leaves_no_upload_behind(app, live, clip, monkeypatch):
     assert list(folder.iterdir()) == []
 
 
-def test_a_name_that_is_no_utf_8(live, tmp_path):
+def test_a_file_name_that_is_not_utf_8(live, tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
     path.write_bytes(CONTENT)
     assert Client(live).create(path)["file"] == "caf?.mp4"

@@ -29,7 +29,7 @@ def hand_in(client, name: str, content: bytes = SAME):
 
 def hidden_from(app, name: str) -> frozenset[str]:
     with app.extensions["database"].begin() as session:
-        who = account_store.principal(account_store.find(session, name))
+        who = account_store.principal_of(account_store.find(session, name))
         return disclosure.hidden_analyses(session, who, session.query(Exhibit).one().sha256)
 
 

@@ -22,11 +22,11 @@ from webapp.http.request_values import client_network, plain_address
         ("", ""),
     ],
 )
-def test_the_network_an_address_counts_as(address, place):
+def test_client_network_of_an_address(address, place):
     assert client_network(address) == place
 
 
-def test_an_address_by_itself_keeps_its_last_half() -> None:
+def test_plain_addresses_keep_the_interface_part() -> None:
     assert plain_address("[2001:db8:1:2:3::4]:50123") == "2001:db8:1:2:3::4"
     assert plain_address("[::ffff:10.0.0.1]:50123") == "10.0.0.1"
     assert plain_address("nowhere") == "nowhere"

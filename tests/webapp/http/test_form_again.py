@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 HTML = {"Accept": "text/html"}
 
 
-def test_case_details(app, client):
+def test_case_details_are_shown_again(app, client):
     row = finished(app)
     address = f"/analyses/{row.id}/case"
     assert client.post(address, data={"organisation": "Lab 3", "shown_organisation": ""}).status_code == 303
@@ -45,7 +45,7 @@ def test_case_details_whose_case_is_closed_meanwhile(app, client):
     assert "x" * 201 in answer.text and "Lab 3</textarea>" in answer.text and "<form" not in answer.text
 
 
-def test_uploads(client):
+def test_the_upload_form_is_shown_again(client):
     case = client.post("/cases", data={"name": "K 1"}).location.rpartition("/")[2]
     form = {"case": case, "priority": "high", "joint": "all", "also": ["reelproof"], "examiner": "Ann <A>"}
     wrong = (
@@ -66,7 +66,7 @@ def test_uploads(client):
     again(answer, "file", "No file came with the form", examiner="Ann", also=["reelproof"], priority="high")
 
 
-def test_analyses_again(app, client):
+def test_the_form_of_another_analysis_is_shown_again(app, client):
     row = finished(app)
     form = {"joint": "majority", "sample_rate": "4", "minimum_face": "50"}
     page = again(client.post(f"/analyses/{row.id}/again", data=form), "joint", "only one is named", **form)
@@ -78,7 +78,7 @@ def test_analyses_again(app, client):
     again(client.post(f"/analyses/{row.id}/again", data={"model": "no"}), "model", "no model of this name")
 
 
-def test_thresholds_of_alerts(client):
+def test_thresholds_of_alerts_are_shown_again(client):
     client.post("/operations", data={"queue": "5"})
     form = {"queue": "7", "disk": "much", "workers": ""}
     page = again(client.post("/operations", data=form), "disk", "“much” is no whole number", **form)
@@ -91,7 +91,7 @@ def lab(tmp_path, sent) -> Review:
     return review(tmp_path / "reviewed", sent)
 
 
-def test_second_reviews(lab: Review) -> None:
+def test_second_reviews_are_shown_again(lab: Review) -> None:
     ada, cleo = lab.clients["ada"], lab.clients["cleo"]
     typed = {"start": "1", "end": "0:01", "note": "the jaw"}
     page = Page(
@@ -125,7 +125,7 @@ def test_second_reviews_whose_case_is_closed_meanwhile(lab: Review) -> None:
     assert "What I saw.</textarea>" in answer.text and "the jaw</textarea>" in answer.text
 
 
-def test_reviewers(lab: Review) -> None:
+def test_reviewers_are_shown_again(lab: Review) -> None:
     ids = {name: str(user.id) for name, user in lab.users.items()}
     page = again(
         lab.name(second="", blind="judgements"), "second", "needs two", first=ids["ada"], third=ids["cleo"]
@@ -142,7 +142,7 @@ def test_reviewers(lab: Review) -> None:
     assert answer.status_code == 409 and "The case is closed" in answer.text
 
 
-def test_people(tmp_path, sent):
+def test_forms_of_accounts_are_shown_again(tmp_path, sent):
     app = with_login(tmp_path / "data", sent)
     account(app, "root", Role.ADMINISTRATOR)
     root = signed_in(app, "root")

@@ -71,7 +71,7 @@ def test_no_page_mixes_languages(lab: Review) -> None:
     assert seen > 15
 
 
-def test_a_judgement_that_cannot_be_used_is_told_in_german(lab: Review) -> None:
+def test_an_invalid_judgement_is_explained_in_german(lab: Review) -> None:
     form = {"conclusion": "manipulated", "reasons": "x", "start": "a", "end": "b", "note": ""}
     headers = {"Accept-Language": "de"}
     page = lab.clients["ben"].post(f"{lab.page}/judgement", data=form, headers=headers).text
@@ -81,7 +81,7 @@ def test_a_judgement_that_cannot_be_used_is_told_in_german(lab: Review) -> None:
     assert "Der Text der Begründung fehlt." in page and english(page) == []
 
 
-def test_english_is_found() -> None:
+def test_english_text_on_german_pages_is_detected() -> None:
     assert english('<p title="Name of it">Alles <b>gut</b></p><p>The end of this.</p>') == [
         "The end of this.",
         "Name of it",

@@ -22,7 +22,7 @@ from webapp.accounts.permissions import Role
         ("en, de;q=0.9", "en", "Library", "fourth generation"),
     ],
 )
-def test_the_browsers_language_counts(
+def test_the_browsers_language_is_used(
     client: FlaskClient, asked: str, code: str, words: str, model: str
 ) -> None:
     page = client.get("/", headers={"Accept-Language": asked}).text
@@ -32,7 +32,7 @@ def test_the_browsers_language_counts(
         assert ('id="messages"' in page) == bool(translation.of_scripts())
 
 
-def test_the_next_request_speaks_its_own_language(client: FlaskClient) -> None:
+def test_each_request_has_its_own_language(client: FlaskClient) -> None:
     client.get("/", headers={"Accept-Language": "de"})
     assert '<html lang="en"' in client.get("/").text
 
@@ -61,7 +61,7 @@ def test_the_accounts_language_comes_first(tmp_path: Path) -> None:
     app.extensions["database"].close()
 
 
-def test_why_a_preview_plays_is_told_in_the_language_of_the_page() -> None:
+def test_the_reason_for_a_preview_is_translated() -> None:
     why = "Shown is a preview, not the exhibit itself, because its pixels are not square."
     with translation.speaking("de"):
         assert translation.translated(why) == (

@@ -25,13 +25,13 @@ def hand_in(client: FlaskClient, content: bytes, address: str = "/analyses") -> 
     return client.post(address, data=file, headers=GERMAN).text
 
 
-def test_a_refused_upload_is_told_in_the_readers_language(client: FlaskClient) -> None:
+def test_a_refused_upload_is_explained_in_the_readers_language(client: FlaskClient) -> None:
     page = hand_in(client, b"%PDF-1.7\n" + bytes(400))
     assert "Die Datei ist ein PDF-Dokument. Entnehmen Sie ihm die Bilder" in page
     assert "Die Datei ist leer" in hand_in(client, b"")
 
 
-def test_a_wrong_password_is_told_in_the_readers_language(tmp_path: Path) -> None:
+def test_a_wrong_password_is_explained_in_the_readers_language(tmp_path: Path) -> None:
     app = with_login(tmp_path / "data", [])
     account(app, "olga", Role.EXAMINER)
     form = {"name": "olga", "password": "no such password"}
@@ -40,7 +40,7 @@ def test_a_wrong_password_is_told_in_the_readers_language(tmp_path: Path) -> Non
     app.extensions["database"].close()
 
 
-def test_what_is_refused_before_a_page_is_told_in_the_readers_language(tmp_path: Path) -> None:
+def test_early_refusals_are_explained_in_the_readers_language(tmp_path: Path) -> None:
     app = with_login(tmp_path / "data", [])
     account(app, "olga", Role.EXAMINER)
     page = app.test_client().get(f"/analyses/{'0' * 32}/state.json", headers=GERMAN)
@@ -54,7 +54,7 @@ def test_what_is_refused_before_a_page_is_told_in_the_readers_language(tmp_path:
     app.extensions["database"].close()
 
 
-def test_what_is_kept_of_operations_is_told_in_the_readers_language() -> None:
+def test_stored_states_are_translated() -> None:
     with translation.speaking("de"):
         for english, german in (
             ("5,000 MB are free, less than the 6,000 MB kept spare.", "5.000 MB sind frei, weniger als"),
@@ -71,7 +71,7 @@ def test_programs_read_english(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
-def test_every_kind_that_is_refused_has_a_name(code: str) -> None:
+def test_every_refused_kind_of_file_has_a_name(code: str) -> None:
     heads = [start + bytes(64) for start, _, _ in (*acceptance._OTHERS, *acceptance._TEXTS)]
     for head in heads:
         with pytest.raises(MediaError) as refused:
@@ -83,7 +83,7 @@ def test_every_kind_that_is_refused_has_a_name(code: str) -> None:
         assert len(told.split(". ")) == len(english.split(". ")), told
 
 
-def test_kept_words_are_translated_with_their_figures() -> None:
+def test_stored_messages_are_translated_with_their_numbers() -> None:
     kept = "The analysis needed more processor time than the 1,200 seconds allowed."
     one = (str(too_much_processor(Limits(cpu=1))), str(too_long(Limits(wall=1))))
     assert all("one second allowed" in told for told in one)

@@ -40,7 +40,7 @@ def app(request, tmp_path, sent):
         request.getfixturevalue("postgresql").empty()
 
 
-def test_an_address_with_one_is_one_there_is_not(app):
+def test_an_address_with_nul_answers_404(app):
     ada, nobody = signed_in(app, "ada"), app.test_client()
     for address in ADDRESSES:
         assert ada.get(address).status_code == 404, address
@@ -50,7 +50,7 @@ def test_an_address_with_one_is_one_there_is_not(app):
     assert told.status_code == 422 and told.json["errors"][0]["where"] == "query.q"
 
 
-def test_a_form_with_one_is_refused(app):
+def test_a_form_with_nul_is_refused(app):
     ada, nobody = signed_in(app, "ada"), app.test_client()
     for client, address, form in (
         (nobody, "/login", {"name": "a\0b", "password": "x"}),
@@ -61,7 +61,7 @@ def test_a_form_with_one_is_refused(app):
         assert answer.status_code == 400 and "holds a NUL character" in answer.text, address
 
 
-def test_json_with_one_is_kept_or_refused(app):
+def test_json_with_nul_is_stored_or_refused(app):
     ada, row = signed_in(app, "ada"), finished(app, {}, file="a.mp4")
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).owner_id = 1
@@ -75,7 +75,7 @@ def test_json_with_one_is_kept_or_refused(app):
         assert reviewers.status_code in (400, 422), reviewers.text
 
 
-def test_what_rows_hold_stands_in_no_message(app):
+def test_messages_do_not_quote_rows(app):
     with pytest.raises(DBAPIError) as raised, app.extensions["database"].begin() as session:
         session.execute(text("SELECT missing FROM cases WHERE name = :name"), {"name": "a secret"})
     assert "a secret" not in str(raised.value)

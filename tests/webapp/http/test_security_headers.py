@@ -13,7 +13,7 @@ from webapp import create_app
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "LocalHost", "[::1]:8000", "[::1]"]
 )
-def test_loopback_names_are_answered(client, host):
+def test_loopback_names_are_allowed(client, host):
     assert client.get("/", headers={"Host": host}).status_code == 200
 
 
@@ -26,7 +26,7 @@ def test_other_names_are_refused_on_every_route(client, host):
         assert client.get(path, headers={"Host": host}).status_code == 400
 
 
-def test_a_name_can_be_allowed(tmp_path):
+def test_further_names_can_be_allowed(tmp_path):
     app = create_app({"REELPROOF_DATA": tmp_path, "REELPROOF_ALLOWED_HOSTS": "lab.example, Other.example"})
     client = app.test_client()
     assert client.get("/", headers={"Host": "other.example:8000"}).status_code == 200
@@ -49,7 +49,7 @@ def post(client, **headers):
         {"Origin": "http://localhost"},
     ],
 )
-def test_own_pages_and_shells_may_hand_in(client, headers):
+def test_own_pages_and_shells_may_upload(client, headers):
     assert post(client, **headers).status_code == 303
 
 
@@ -65,14 +65,14 @@ def test_own_pages_and_shells_may_hand_in(client, headers):
         {"Origin": "null"},
     ],
 )
-def test_other_sites_may_not(client, sent, headers):
+def test_other_sites_may_not_upload(client, sent, headers):
     answer = post(client, **headers)
     assert answer.status_code == 403
     assert "another web site" in answer.text
     assert sent == []
 
 
-def test_headers_on_every_kind_of_answer(app, client):
+def test_every_kind_of_response_has_the_headers(app, client):
     row = finished(app)
     for path in (
         "/",

@@ -24,7 +24,7 @@ def plain(answer) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["br", "gzip"])
-def test_text_is_compressed_as_asked_for(app: Flask, client: FlaskClient, encoding: str) -> None:
+def test_text_is_compressed_as_accepted(app: Flask, client: FlaskClient, encoding: str) -> None:
     page = f"/analyses/{finished(app).id}"
     for path in (
         page,
@@ -54,13 +54,13 @@ def test_text_is_compressed_as_asked_for(app: Flask, client: FlaskClient, encodi
         ("identity, gzip;q=0.5", None),
     ],
 )
-def test_a_refused_encoding_is_not_sent(client: FlaskClient, accepted: str, encoding: str | None) -> None:
+def test_a_refused_coding_is_not_used(client: FlaskClient, accepted: str, encoding: str | None) -> None:
     answer = client.get("/static/css/base.css", headers={"Accept-Encoding": accepted})
     assert answer.headers.get("Content-Encoding") == encoding
     assert answer.data and "Accept-Encoding" in answer.headers["Vary"]
 
 
-def test_what_is_compressed_in_itself_goes_as_it_is(
+def test_compressed_formats_are_not_compressed_again(
     app: Flask, client: FlaskClient, quick_reports: None
 ) -> None:
     page = f"/analyses/{finished(app).id}"
@@ -68,14 +68,14 @@ def test_what_is_compressed_in_itself_goes_as_it_is(
         assert "Content-Encoding" not in client.get(f"{page}/{path}", headers=ANY).headers
 
 
-def test_a_page_with_the_askers_words_is_not_compressed(app: Flask, client: FlaskClient) -> None:
+def test_a_page_with_a_query_is_not_compressed(app: Flask, client: FlaskClient) -> None:
     """Its length would tell how far they agree with what else is on it."""
     finished(app)
     assert client.get("/analyses", headers=ANY).headers["Content-Encoding"] == "br"
     assert "Content-Encoding" not in client.get("/analyses?q=interview", headers=ANY).headers
 
 
-def test_static_files_are_kept_for_good_at_an_address_of_their_own(client: FlaskClient) -> None:
+def test_static_files_have_permanent_addresses(client: FlaskClient) -> None:
     page = client.get("/help").text
     address = re.search(r'href="(/static/[0-9a-f]{16}/css/base\.css)"', page)
     assert address
@@ -87,7 +87,7 @@ def test_static_files_are_kept_for_good_at_an_address_of_their_own(client: Flask
     assert script and client.get(f"{script[0]}js/review/main.js").status_code == 200
 
 
-def test_other_addresses_of_static_files_are_asked_again(client: FlaskClient) -> None:
+def test_other_addresses_of_static_files_are_revalidated(client: FlaskClient) -> None:
     for path in ("/static/css/base.css", f"/static/{'0' * 16}/css/base.css"):
         answer = client.get(path, headers=ANY)
         assert answer.headers["Cache-Control"] == "no-cache"
@@ -109,7 +109,7 @@ def test_a_change_of_any_static_file_changes_all_addresses(tmp_path) -> None:
     assert len(versions) == 3
 
 
-def test_a_forms_token_looks_different_each_time_and_counts_each_time(tmp_path) -> None:
+def test_form_tokens_differ_and_all_are_valid(tmp_path) -> None:
     app = with_login(tmp_path, [])
     try:
         account(app, "ada", Role.EXAMINER)

@@ -18,7 +18,7 @@ CASES = (
 )
 
 
-def test_in_words(app) -> None:
+def test_unreadable_requests_are_explained(app) -> None:
     with served(app) as address:
         for said, status, words in CASES:
             with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), 10) as link:

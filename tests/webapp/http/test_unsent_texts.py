@@ -17,7 +17,7 @@ def given_back(page: str) -> list[str]:
     return [html.unescape(text) for text in shown]
 
 
-def test_where_a_case_was_closed_meanwhile(app, client):
+def test_unsent_texts_are_shown_when_a_case_was_closed_meanwhile(app, client):
     place = client.post("/cases", data={"name": "K 1", "description": "first"}).location
     row = finished(app)
     put(app, row.id, int(place.rpartition("/")[2]))
@@ -38,7 +38,7 @@ def test_where_a_case_was_closed_meanwhile(app, client):
         }
 
 
-def test_a_form_that_cannot_be_read_gives_back_nothing(client):
+def test_an_unreadable_form_returns_no_texts(client):
     assert given_back(client.post("/cases/7", data={"description": "a text"}).text) == ["a text"]
     broken = client.post("/cases/7", data=b"description=a\x00b", content_type="text/plain")
     assert broken.status_code == 404 and given_back(broken.text) == []

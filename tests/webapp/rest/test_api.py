@@ -100,7 +100,7 @@ def test_errors_are_problems(client, method, path, status):
     assert told["remedy"]
 
 
-def test_a_method_that_is_not_allowed_is_told_with_those_that_are(client):
+def test_a_refused_method_names_the_allowed_ones(client):
     told = problem(client.put(API + "/analyses"), 405)
     assert told["remedy"] == "Use one of these methods: GET, HEAD, OPTIONS, POST."
 
@@ -112,7 +112,7 @@ def test_a_bug_is_a_problem_without_a_traceback(app, client, monkeypatch, caplog
     assert "ZeroDivision" not in json.dumps(told) and "ZeroDivisionError" in caplog.text
 
 
-def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(client, monkeypatch):
+def test_an_unreachable_database_is_a_problem_with_retry_after(client, monkeypatch):
     def gone(*_: object) -> None:
         raise OperationalError("", {}, Exception("no server"))
 
@@ -121,7 +121,7 @@ def test_a_database_that_is_away_is_a_problem_that_says_when_to_ask_again(client
     assert "database" in problem(answer, 503)["detail"] and answer.headers["Retry-After"] == "10"
 
 
-def test_every_operation_says_that_it_may_fail():
+def test_every_operation_documents_its_errors():
     for path in document(login=True)["paths"].values():
         for of in path.values():
             assert {"500", "503"} <= of["responses"].keys(), of["operationId"]

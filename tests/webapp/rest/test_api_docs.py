@@ -29,11 +29,11 @@ def examples() -> list[str]:
     return [line[4:] for line in outside.splitlines() if line.startswith("    ")]
 
 
-def test_the_table_is_what_the_code_says(app):
+def test_the_table_matches_the_code(app):
     assert printed() in TEXT, "put what `python tests/webapp/print_api.py` prints into docs/api.md"
 
 
-def test_the_order_does_not_rest_on_what_was_imported_first(app, monkeypatch):
+def test_the_order_is_independent_of_imports(app, monkeypatch):
     otherwise = sorted(openapi.OPERATIONS, key=lambda each: each.area, reverse=True)
     monkeypatch.setattr(openapi, "OPERATIONS", otherwise)
     assert printed() in TEXT
@@ -54,7 +54,7 @@ def test_every_example_runs(tmp_path, sent, quick_reports):
         )
         done = finished(app, segments=2)
         with app.extensions["database"].alone() as session:
-            token = tokens.make(session, LOCAL, "examples", ["read"]).token
+            token = tokens.create(session, LOCAL, "examples", ["read"]).token
         work = tmp_path / "work"
         work.mkdir()
         (work / "clip.mp4").write_bytes(bytes(range(256)) * 20)

@@ -1,58 +1,55 @@
-"""The page of the API holds what the OpenAPI document holds."""
+"""The page of the API shows the content of the OpenAPI document."""
 
 from __future__ import annotations
 
+from flask import render_template
+
 from webapp.rest import openapi
-from webapp.rest.about import Limit, docs_page
+from webapp.rest.about import _LIMITS
 
 
 def test_every_operation_and_schema_of_the_document_is_on_the_page(client):
     document = openapi.document(login=False)
-    page = docs_page(document)
-    shown = {(each.method.lower(), each.path) for area in page.areas for each in area.operations}
-    assert shown == {(method, path) for path, methods in document["paths"].items() for method in methods}
-    assert {each.name for each in page.schemas} == set(document["components"]["schemas"])
     text = client.get("/api/v1/docs").text
-    for area in page.areas:
-        for each in area.operations:
-            assert f'<section class="card operation" id="{each.name}">' in text
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert f'<section class="card operation" id="{operation["operationId"]}">' in text
+            assert f"<code>{method.upper()}</code> <code>{path}</code>" in text
+    for name in document["components"]["schemas"]:
+        assert f'id="schema-{name}"' in text
 
 
-def test_what_an_operation_takes_and_gives():
-    field = {"type": "integer", "minimum": 0, "default": None}
-    body = {"properties": {"note": {"type": "string", "default": "", "description": "Said."}}, "required": []}
-    made = {"application/json": {"schema": {"$ref": "#/components/schemas/Made"}}}
+def test_parameters_bodies_and_responses_are_shown(app):
+    count = {"type": "integer", "minimum": 0, "default": None}
+    note = {"type": "string", "default": "", "description": "Free text."}
+    body = {"properties": {"note": note}, "required": []}
+    created = {"application/json": {"schema": {"$ref": "#/components/schemas/Created"}}}
     operation = {
-        "operationId": "make",
+        "operationId": "create",
         "tags": ["things"],
-        "summary": "Make one",
+        "summary": "Create one",
         "security": [{}, {"token": ["analyse"]}],
-        "parameters": [{"name": "count", "in": "query", "required": True, "schema": field}],
+        "parameters": [{"name": "count", "in": "query", "required": True, "schema": count}],
         "requestBody": {"content": {"application/json": {"schema": body}}},
         "responses": {
-            "201": {"description": "Made.", "content": made, "headers": {"Location": {}}},
-            "400": {"description": "Refused.", "content": made, "headers": {"Retry-After": {}}},
+            "201": {"description": "Created.", "content": created, "headers": {"Location": {}}},
+            "400": {"description": "Refused.", "content": created, "headers": {"Retry-After": {}}},
         },
     }
-    page = docs_page(
-        {
-            "openapi": "3.1.0",
-            "info": {"description": "About."},
-            "tags": [{"name": "things", "description": "Them."}, {"name": "none", "description": ""}],
-            "paths": {"/things": {"post": operation}},
-            "components": {"schemas": {"Made": {"type": "object"}, "also": {"type": "string"}}},
-        }
-    )
-    (things, none), (one,) = page.areas, page.areas[0].operations
-    assert (things.name, none.operations, one.method, one.scope) == ("things", (), "POST", "analyse")
-    (count,), (taken,) = one.fields, one.bodies
-    assert (count.name, count.place, count.required) == ("count", "query", True)
-    assert count.limits == (Limit("at least", 0),)  # a default of null says nothing
-    (note,) = taken.fields
-    assert (note.name, note.place, note.required, note.description) == ("note", "", False, "Said.")
-    assert note.limits == ()  # nor does an empty one
-    answered, refused = one.responses
-    assert [each.media for each in answered.contents] == ["application/json"]
-    assert answered.headers == ("Location",)
-    assert (refused.contents, refused.headers) == ((), ())
-    assert [each.name for each in page.schemas] == ["also", "Made"]
+    page = {
+        "openapi": "3.1.0",
+        "info": {"description": "About."},
+        "tags": [{"name": "things", "description": "Things."}, {"name": "none", "description": ""}],
+        "paths": {"/things": {"post": operation}},
+        "components": {"schemas": {"Created": {"type": "object"}, "also": {"type": "string"}}},
+    }
+    with app.test_request_context("/api/v1/docs"):
+        text = render_template("rest/api.html", page=page, limit_words=_LIMITS)
+    text = " ".join(text[text.index("<h1>") :].split())
+    assert "<code>POST</code> <code>/things</code>" in text and "Scope: <code>analyse</code>" in text
+    assert "<code>count</code> <small>query</small> <small>required</small>" in text
+    assert '<span class="limit">at least 0</span></dd>' in text  # a default of null is not shown
+    assert "<dt><code>note</code></dt> <dd>string<br>Free text.</dd>" in text  # nor is an empty one
+    assert 'Created. <a href="#schema-Created">Created</a> <small>with Location</small></li>' in text
+    assert "<code>400</code> Refused.</li>" in text
+    assert text.index('id="schema-also"') < text.index('id="schema-Created"')

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from detector.models.model_files import DEFAULT_MODEL
 from webapp.accounts import tokens
-from webapp.accounts.users import principal
+from webapp.accounts.users import principal_of
 from webapp.analyses import api
 from webapp.analyses import service as analysis_service
 from webapp.rest import idempotency
@@ -21,7 +21,7 @@ from webapp.rest.idempotency import LARGEST_JSON
 from webapp.storage.tables import AnalysisRow, KeyedRequest
 
 
-def test_the_same_key_gives_the_same_answer(client, sent):
+def test_the_same_key_gets_the_same_response(client, sent):
     headers = {"Idempotency-Key": "one"}
     first = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
     second = client.post(f"{API}/analyses", **form(b"a"), headers=headers)
@@ -57,7 +57,7 @@ def away(*_: object, **__: object) -> None:
     raise OperationalError("", {}, Exception("terminating connection due to administrator command"))
 
 
-def test_an_error_after_the_analysis_was_made_makes_no_second_one(app, client, sent, monkeypatch):
+def test_an_error_after_creation_makes_no_second_analysis(app, client, sent, monkeypatch):
     headers = {"Idempotency-Key": "one"}
     with monkeypatch.context() as patched:
         patched.setattr(api, "accepted_response", away)
@@ -68,8 +68,8 @@ def test_an_error_after_the_analysis_was_made_makes_no_second_one(app, client, s
         assert session.scalars(select(AnalysisRow.id)).all() == [second.json["id"]]
 
 
-@pytest.mark.parametrize("name", ["_forget", "_keep"])
-def test_one_that_broke_off_with_the_database_is_not_waited_for(client, sent, monkeypatch, name):
+@pytest.mark.parametrize("name", ["_forget", "_store"])
+def test_a_request_that_lost_the_database_is_not_in_progress(client, sent, monkeypatch, name):
     headers, model = {"Idempotency-Key": "one"}, "nothing" if name == "_forget" else DEFAULT_MODEL
     with monkeypatch.context() as patched:
         patched.setattr(idempotency, name, away)
@@ -78,7 +78,7 @@ def test_one_that_broke_off_with_the_database_is_not_waited_for(client, sent, mo
     assert again.status_code == (400 if name == "_forget" else 202), again.text
 
 
-def test_the_same_key_while_the_first_is_answered(client, sent, monkeypatch):
+def test_the_same_key_during_the_first_request_is_refused(client, sent, monkeypatch):
     headers, submit, meanwhile = {"Idempotency-Key": "one"}, analysis_service.submit, []
 
     def sent_again(*arguments: object, **more: object) -> object:
@@ -120,7 +120,7 @@ def test_a_request_cut_off_by_a_crash_makes_no_second_statement(tmp_path, sent):
         headers = {
             name: {
                 "Authorization": "Bearer "
-                + tokens.make(session, principal(made.users[name]), "t", ["read", "annotate"]).token
+                + tokens.create(session, principal_of(made.users[name]), "t", ["read", "annotate"]).token
             }
             for name in ("ada", "ben")
         }

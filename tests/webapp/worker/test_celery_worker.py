@@ -72,7 +72,7 @@ def wait(app, analysis_id: str, *states: str, seconds: float = PATIENCE) -> Anal
     )
 
 
-def test_results_and_failures_of_one_worker(app, start):
+def test_one_worker_handles_results_and_failures(app, start):
     """One worker, one file after another: each ends its own analysis and nothing else."""
     process = start()
     files = ["a.mp4", "segfault.mp4", "broken.mp4", "bug.mp4", "memory.mp4", "killed.mp4", "b.mp4"]
@@ -95,7 +95,7 @@ def test_results_and_failures_of_one_worker(app, start):
     assert unfinished == []
 
 
-def test_comparisons_of_one_worker(app, start):
+def test_one_worker_runs_comparisons(app, start):
     """They are made by the same workers, and survive or fail in the same way."""
     database = app.extensions["database"]
     rows = {file: hand_in(app, file.encode(), file) for file in ("a.mp4", "segfault.mp4", "killed.mp4")}
@@ -125,7 +125,7 @@ def kept(folders: Folders) -> list[str]:
     return [path.name for path in folders.comparisons.iterdir()]
 
 
-def test_two_workers_make_one_result_each(app, start):
+def test_two_workers_compute_one_result_each(app, start):
     start(), start()
     ids = [queue(app, f"clip{number}.mp4") for number in range(3)]
     for analysis_id in ids:  # a second message for each, as after a lost acknowledgement
@@ -135,7 +135,7 @@ def test_two_workers_make_one_result_each(app, start):
         assert done.attempt == 1
 
 
-def test_a_worker_that_was_killed_is_replaced(app, start):
+def test_a_killed_worker_is_replaced(app, start):
     first = start()
     analysis_id = queue(app, "slow.mp4")
     wait(app, analysis_id, "running")
@@ -157,7 +157,7 @@ def being_made(app, analysis_id: str) -> bool:
     return kept_reports.is_rendering(Folders.local(app.extensions["settings"].data), analysis_id)
 
 
-def test_a_worker_killed_while_it_sets_a_report_leaves_a_result(app, client, start, quick_reports):
+def test_a_worker_killed_while_rendering_leaves_a_result(app, client, start, quick_reports):
     start()
     analysis_id = queue(app, "slow report.mp4")
     done = wait(app, analysis_id, "done")
@@ -175,7 +175,7 @@ def test_a_worker_killed_while_it_sets_a_report_leaves_a_result(app, client, sta
     assert (again.state, again.attempt, again.finished) == ("done", 1, done.finished)
 
 
-def test_a_job_that_waits_goes_before_a_report(app, start):
+def test_a_waiting_job_goes_before_a_report(app, start):
     start()
     first = queue(app, "slow report.mp4")
     wait(app, first, "done")
@@ -187,19 +187,19 @@ def test_a_job_that_waits_goes_before_a_report(app, start):
     assert list(reports_of(first).iterdir()) == [] and len(list(reports_of(second).iterdir())) == 1
 
 
-def test_a_lost_attempt_takes_only_its_own_folder_along(app):
+def test_a_lost_attempt_removes_only_its_own_folder(app):
     """The parent hears of a child's end late: by then another worker may be at the same analysis."""
     settings, database = app.extensions["settings"], app.extensions["database"]
     row_id = hand_in(app).id
     folders = Folders.local(settings.data)
     held = claims.claim_analysis(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    celery_worker._child_gone(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
+    celery_worker._handle_dead_child(settings, os.getpid(), WorkerLostError("signal 9 (SIGKILL)"))
     assert list(folders.analyses.iterdir()) == [] and row_of(app, row_id).state == "queued"
 
     held = claims.claim_analysis(database, row_id)
     folders.unfinished(row_id, held.name).mkdir()
-    celery_worker._child_gone(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
+    celery_worker._handle_dead_child(settings, os.getpid() + 1, WorkerLostError("signal 11 (SIGSEGV)"))
     assert [path.name for path in folders.analyses.iterdir()] == [f".{row_id}.{held.name}"]
     assert row_of(app, row_id).state == "running"
 
@@ -222,7 +222,7 @@ def wait_until_stopped(process: int) -> None:
     until(lambda: not Path(f"/proc/{process}").exists(), "it still runs")
 
 
-def test_the_time_limit(app, start):
+def test_an_analysis_beyond_the_time_limit_fails(app, start):
     """Of one that is told to stop and does, and of one that is ended."""
     start(REELPROOF_TIME_LIMIT="20", REELPROOF_TEST_GRACE="1", REELPROOF_WORKERS="2")
     for analysis_id in [queue(app, "slow.mp4"), queue(app, "stuck.mp4")]:
@@ -273,7 +273,7 @@ def test_a_paused_analysis_stops_at_once_and_begins_anew(app, start):
     assert wait(app, analysis_id, "done").attempt == 1
 
 
-def test_what_comes_first_is_done_first(app, start):
+def test_jobs_run_in_order_of_the_queue(app, start):
     """Whatever the order of the messages."""
     ids = {file: queue(app, file) for file in ("low.mp4", "normal.mp4", "high.mp4")}
     database = app.extensions["database"]
@@ -288,7 +288,7 @@ def test_what_comes_first_is_done_first(app, start):
     ]
 
 
-def test_messages_appear_whole_and_in_order(app):
+def test_messages_arrive_complete_and_in_order(app):
     settings = app.extensions["settings"]
     celery = broker.make_celery(settings)
     for number in range(50):
@@ -306,12 +306,12 @@ def test_the_broker_is_emptied(app):
     assert list(folder.rglob("*.msg")) == []
 
 
-def test_what_a_worker_holds_at_rest():
+def test_an_idle_worker_stays_within_its_memory():
     """By what is imported: torch and what Grad-CAM brings are left to analyses that need them."""
     code = (
         "import importlib, sys\n"
         "from webapp.worker import celery_worker\n"
-        "for name in celery_worker._HEAVY: importlib.import_module(name)\n"
+        "for name in celery_worker._PRELOADED: importlib.import_module(name)\n"
         "print(*sys.modules)\n"
     )
     found = set(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split())

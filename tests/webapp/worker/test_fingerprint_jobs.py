@@ -24,7 +24,7 @@ def engine_that_writes(content: bytes, kept: list[int], database):
     return engine
 
 
-def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
+def test_the_fingerprint_is_stored_during_the_analysis_and_not_part_of_the_result(
     app, settings, database, monkeypatch
 ):
     kept: list[int] = []
@@ -39,7 +39,7 @@ def test_it_is_kept_while_the_analysis_goes_on_and_is_no_part_of_the_result(
         assert not (folders.result(analysis_id) / fingerprint_jobs.FINGERPRINT).exists()
 
 
-def test_an_analysis_does_not_fail_for_it(app, settings, database, monkeypatch, caplog):
+def test_an_analysis_does_not_fail_without_fingerprint(app, settings, database, monkeypatch, caplog):
     monkeypatch.setattr(run_analysis, "make_analysis", engine_that_writes(b"broken", [], database))
     analysis_id = hand_in(app).id
     run_job.work(settings)
@@ -47,7 +47,7 @@ def test_an_analysis_does_not_fail_for_it(app, settings, database, monkeypatch, 
     assert count(database, FingerprintRow) == 0 and "is not remembered" in caplog.text
 
 
-def test_what_is_missing_is_made_until_a_job_waits(app, settings, database, monkeypatch):
+def test_missing_fingerprints_are_made_until_a_job_waits(app, settings, database, monkeypatch):
     made = []
 
     def fingerprint_of(exhibit, folder, _settings):
@@ -67,10 +67,10 @@ def test_what_is_missing_is_made_until_a_job_waits(app, settings, database, monk
     assert not list(Folders.local(settings.data).analyses.glob(".*"))
 
 
-def test_a_job_that_waits_comes_first_and_a_turn_ends(app, settings, database, monkeypatch):
+def test_a_waiting_job_comes_first_and_a_turn_ends(app, settings, database, monkeypatch):
     monkeypatch.setattr(fingerprint_jobs, "fingerprint", lambda *_: fingerprint(FILM))
     finished(app, segments=0)
-    monkeypatch.setattr(fingerprint_jobs, "_AT_A_TIME", -1.0)
+    monkeypatch.setattr(fingerprint_jobs, "_TURN", -1.0)
     assert fingerprint_jobs.make_missing(settings, database) is True
     hand_in(app, b"waits")
     assert fingerprint_jobs.make_missing(settings, database) is False

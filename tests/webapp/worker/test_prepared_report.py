@@ -37,7 +37,7 @@ def stand_in(analysis, _given, out, look) -> None:
         (out / name).write_text("stand-in")
 
 
-def test_it_is_the_one_that_is_handed_out(app, client, folders, none_in_the_web_process):
+def test_the_prepared_report_is_downloaded(app, client, folders, none_in_the_web_process):
     analysis_id = hand_in(app).id
     work(app)
     state = client.get(f"/analyses/{analysis_id}/state.json").json
@@ -48,7 +48,9 @@ def test_it_is_the_one_that_is_handed_out(app, client, folders, none_in_the_web_
     assert "computed for this report on" in client.get(f"/analyses/{analysis_id}/report.html").text
 
 
-def test_the_result_is_there_while_it_is_set(app, client, folders, monkeypatch, none_in_the_web_process):
+def test_the_result_is_available_while_the_report_is_rendered(
+    app, client, folders, monkeypatch, none_in_the_web_process
+):
     seen = []
 
     def setting(analysis, given, out, look):
@@ -75,7 +77,9 @@ def test_the_result_is_there_while_it_is_set(app, client, folders, monkeypatch, 
     assert client.get(f"/analyses/{analysis_id}/report.pdf").text == "stand-in"
 
 
-def test_who_asks_for_it_meanwhile_gets_that_one(app, client, monkeypatch, none_in_the_web_process):
+def test_a_download_meanwhile_waits_for_the_prepared_report(
+    app, client, monkeypatch, none_in_the_web_process
+):
     began, answers = threading.Event(), []
 
     def setting(analysis, given, out, look):
@@ -96,7 +100,7 @@ def test_who_asks_for_it_meanwhile_gets_that_one(app, client, monkeypatch, none_
     assert [answer.text for answer in answers] == ["stand-in"]
 
 
-def test_none_while_a_job_waits(app, client, folders, monkeypatch, quick_reports):
+def test_no_report_is_prepared_while_a_job_waits(app, client, folders, monkeypatch, quick_reports):
     monkeypatch.setattr(prepared_report, "_render_confined", lambda *_: pytest.fail("a job waits"))
     first, _second = hand_in(app, b"first").id, hand_in(app, b"second")
     work(app)
@@ -105,8 +109,8 @@ def test_none_while_a_job_waits(app, client, folders, monkeypatch, quick_reports
     assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
 
 
-def test_it_is_given_up_for_a_job(app, client, folders, monkeypatch, quick_reports):
-    monkeypatch.setattr(prepared_report, "_LOOK_EVERY", 0.0)
+def test_rendering_stops_for_a_waiting_job(app, client, folders, monkeypatch, quick_reports):
+    monkeypatch.setattr(prepared_report, "_QUEUE_INTERVAL", 0.0)
 
     def setting(_analysis, _given, _out, look):
         hand_in(app, b"second")
@@ -120,8 +124,8 @@ def test_it_is_given_up_for_a_job(app, client, folders, monkeypatch, quick_repor
     assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
 
 
-@pytest.mark.parametrize("where", ["_render_confined", "hold"])
-def test_nothing_fails_for_want_of_it(app, client, monkeypatch, quick_reports, where):
+@pytest.mark.parametrize("where", ["_render_confined", "hold_report_lock"])
+def test_a_failed_report_does_not_fail_the_analysis(app, client, monkeypatch, quick_reports, where):
     def broken(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -133,7 +137,7 @@ def test_nothing_fails_for_want_of_it(app, client, monkeypatch, quick_reports, w
     assert client.get(f"/analyses/{analysis_id}/report.pdf").status_code == 200
 
 
-def test_nothing_stays_of_an_analysis_deleted_meanwhile(app, folders, monkeypatch):
+def test_no_report_remains_of_an_analysis_deleted_meanwhile(app, folders, monkeypatch):
     def setting(analysis, given, out, look):
         deletion.delete_analysis(app.extensions["database"], folders, analysis_id)
         out.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ class Pool:
             self._state = billiard_pool.CLOSE
 
 
-def test_soon_but_after_a_child_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_are_replaced_soon_and_later_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
     monkeypatch.setattr(celery_worker.time, "sleep", slept.append)
     celery_worker.PromptPool.BlockingPool.Supervisor(Pool(False, True, False)).body()

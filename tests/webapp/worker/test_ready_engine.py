@@ -29,8 +29,8 @@ LIMITS = Limits()
 @pytest.fixture
 def without_networks(monkeypatch):
     """Getting ready takes seconds, which only the test of the result needs."""
-    monkeypatch.setattr(ready_engine, "_prepared", Path)
-    monkeypatch.setattr(ready_engine, "_prepare_heatmaps", Path)
+    monkeypatch.setattr(ready_engine, "_preload", Path)
+    monkeypatch.setattr(ready_engine, "_preload_heatmaps", Path)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def result(path: Path, folder: Path, ready: ReadyEngine | None, model: Path = CA
     return run_analysis.make_analysis(job, folder, lambda *_: None, LIMITS, ready)
 
 
-def test_it_says_what_a_process_of_its_own_says(engine, folders):
+def test_the_ready_engine_gives_the_same_result_as_a_new_process(engine, folders):
     photo = folders.exhibits / "photo"
     Image.fromarray(skimage.data.astronaut()[:300, 80:380]).save(photo, "PNG")
     made = [result(photo, folders.analyses / name, ready) for name, ready in (("a", engine), ("b", None))]
@@ -57,7 +57,7 @@ def test_it_says_what_a_process_of_its_own_says(engine, folders):
     assert names[0] == names[1] >= {"analysis.json", "photo.png", "fingerprint.bin"}
 
 
-def test_it_is_there_for_its_own_model_alone(engine, folders, without_networks, tmp_path):
+def test_the_ready_engine_refuses_another_model(engine, folders, without_networks, tmp_path):
     other = MODELS_FOLDER / "reelproof-2.json"
     job = EngineJob(folders.exhibits / "x", "x.png", other, Parameters())
     assert not engine.make(job, folders.analyses / "x", lambda *_: None)
@@ -70,9 +70,7 @@ def added(folders, settings) -> Path:
     return Path(shutil.copy(CARD, place / "mine.json"))
 
 
-def test_it_is_not_there_for_a_model_that_was_replaced(
-    added, settings, folders, without_networks, monkeypatch
-):
+def test_the_ready_engine_refuses_a_replaced_model(added, settings, folders, without_networks, monkeypatch):
     monkeypatch.setattr(ready_engine.model_service, "default_model", lambda *_: "mine")
     engine = ReadyEngine(settings)
     added.write_text(added.read_text() + "\n")
@@ -81,7 +79,7 @@ def test_it_is_not_there_for_a_model_that_was_replaced(
     engine.close()
 
 
-def test_it_ends_where_the_job_is_a_comparison(app, settings, folders, monkeypatch, without_networks):
+def test_the_ready_engine_ends_for_a_comparison(app, settings, folders, monkeypatch, without_networks):
     exhibit, original = hand_in(app, b"a", "a.mp4"), hand_in(app, b"b", "b.mp4")
     for each in (exhibit, original):
         states.cancel(app.extensions["database"], each.id)
@@ -91,7 +89,7 @@ def test_it_ends_where_the_job_is_a_comparison(app, settings, folders, monkeypat
     assert list(folders.ready.iterdir()) == []
 
 
-def test_nothing_waits_unless_it_is_wished_for(settings, folders, without_networks):
+def test_no_engine_waits_unless_enabled(settings, folders, without_networks):
     mine = folder_of_this_process(folders.ready)
     left = Path(str(mine).replace(f"-{os.getpid()}-", f"-{10**9}-"))  # no process has such a number
     elsewhere = folders.ready / f".reelproof-0123456789ab-{10**9}-1-x"  # in another container, at work
@@ -111,14 +109,14 @@ def test_nothing_waits_unless_it_is_wished_for(settings, folders, without_networ
     assert list(folders.ready.iterdir()) == [] and waiting.take() is None
 
 
-def test_nothing_waits_where_memory_is_short(settings, folders, without_networks, monkeypatch):
-    monkeypatch.setattr(ready_engine, "_memory_available", lambda: 1_500_000_000)
+def test_no_engine_waits_when_memory_is_short(settings, folders, without_networks, monkeypatch):
+    monkeypatch.setattr(ready_engine, "_available_memory", lambda: 1_500_000_000)
     waiting = EngineSlot(read_settings({"REELPROOF_DATA": settings.data, "REELPROOF_READY_SECONDS": 600}))
     waiting.start()
     assert waiting.take() is None and list(folders.ready.iterdir()) == []
 
 
-def test_a_process_that_cannot_be_started_is_no_failure(settings, monkeypatch, caplog):
+def test_an_engine_that_cannot_start_is_not_fatal(settings, monkeypatch, caplog):
     def broken(_settings):
         raise OSError("no memory")
 

@@ -20,10 +20,11 @@ from webapp.models import service as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit
 from webapp.worker import prepared_report, run_analysis, run_job
-from webapp.worker import run_analysis as worker_run_analysis
 
 
-def test_a_result_is_published_whole_and_then_marked(app, settings, database, folders, monkeypatch):
+def test_a_result_is_published_complete_before_it_is_marked_done(
+    app, settings, database, folders, monkeypatch
+):
     seen = []
 
     def watched(job, folder, *rest):
@@ -54,7 +55,7 @@ def test_a_result_is_published_whole_and_then_marked(app, settings, database, fo
         (KeyError("a bug"), failures.UNEXPECTED),
     ],
 )
-def test_failures_have_words(app, settings, database, folders, monkeypatch, problem, failure):
+def test_failures_are_explained(app, settings, database, folders, monkeypatch, problem, failure):
     def broken(_job, folder, *_rest):
         (folder / "half").write_text("half")
         raise problem
@@ -70,7 +71,7 @@ def test_failures_have_words(app, settings, database, folders, monkeypatch, prob
 
 
 @pytest.mark.parametrize("kind", [MediaError, ModelError])
-def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, kind):
+def test_messages_of_the_engine_are_shown(app, settings, database, monkeypatch, kind):
     def broken(*_arguments):
         raise kind("The weights are damaged; train or copy them again.")
 
@@ -82,7 +83,7 @@ def test_the_engines_own_words_are_shown(app, settings, database, monkeypatch, k
     assert bool(row(database, analysis_id).remedy) == (kind is ModelError)
 
 
-def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folders, monkeypatch):
+def test_a_complete_result_of_a_lost_attempt_is_kept(app, settings, database, folders, monkeypatch):
     analysis_id = hand_in(app).id
     folder = folders.result(analysis_id)
     folder.mkdir()
@@ -95,7 +96,7 @@ def test_a_whole_result_of_a_lost_attempt_is_kept(app, settings, database, folde
     assert (done.state, done.attempt, done.verdict) == ("done", 2, "manipulated")
 
 
-def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database, folders, monkeypatch):
+def test_a_lost_attempt_publishes_nothing(app, settings, database, folders, monkeypatch):
     def slow(job, folder, _progress, limits, _ready):
         recovery.requeue_running(database, count_attempt=True)
         return engine(job, folder, lambda *_: None, limits)
@@ -110,21 +111,21 @@ def test_an_attempt_given_up_for_lost_publishes_nothing(app, settings, database,
 @pytest.mark.parametrize(
     ("where", "name"),
     [
-        (model_service, "default"),
-        (claims, "beat"),
-        (prepared_report, "_a_job_waits"),
-        (claims, "finish"),
+        (model_service, "default_model"),
+        (claims, "record_heartbeat"),
+        (prepared_report, "_is_job_waiting"),
+        (claims, "finish_analysis"),
     ],
 )
-def test_a_database_that_restarts_fails_nothing(app, settings, database, monkeypatch, where, name):
+def test_a_restarting_database_fails_no_analysis(app, settings, database, monkeypatch, where, name):
     monkeypatch.setattr(run_analysis, "make_analysis", engine)
-    monkeypatch.setattr(worker_run_analysis.time, "sleep", lambda _: None)
+    monkeypatch.setattr(run_analysis.time, "sleep", lambda _: None)
     monkeypatch.setattr(prepared_report, "_render_confined", lambda *_: None)
     analysis_id, ask, missed = hand_in(app).id, getattr(where, name), []
 
     def restarting(*asked):
-        # Progress, whose beats name a stage, may get lost.
-        if not missed and not (name == "beat" and len(asked) > 2):
+        # Progress, whose heartbeats name a stage, may get lost.
+        if not missed and not (name == "record_heartbeat" and len(asked) > 2):
             missed.append(name)
             raise OperationalError("", {}, Exception("terminating connection due to administrator command"))
         return ask(*asked)
@@ -154,7 +155,7 @@ def test_progress_is_written_a_few_times_a_second(app, database):
         report("scoring", 1.0)
 
 
-def test_publishing_never_replaces(tmp_path):
+def test_publishing_never_replaces_a_result(tmp_path):
     for name in ("first", "second"):
         (tmp_path / name / "inner").mkdir(parents=True)
         (tmp_path / name / "inner" / "file").write_text(name)

@@ -52,7 +52,7 @@ def told(database, action: str) -> dict[str, object]:
         return {"exhibit": row.exhibit, "about": row.analysis, **json.loads(row.details)}
 
 
-def test_a_result_is_published_whole_then_marked_and_logged(
+def test_a_result_is_published_complete_then_marked_and_logged(
     app, database, folders, both, waiting, monkeypatch
 ):
     seen = []
@@ -100,7 +100,9 @@ def test_jobs_of_both_kinds_wait_in_one_queue(app, database, both):
     ("problem", "failure"),
     [(SoftTimeLimitExceeded(), failures.OUT_OF_TIME), (MemoryError(), failures.OUT_OF_MEMORY)],
 )
-def test_failures_have_words_of_comparisons(app, database, folders, waiting, monkeypatch, problem, failure):
+def test_failures_of_comparisons_are_explained(
+    app, database, folders, waiting, monkeypatch, problem, failure
+):
     def broken(_exhibit, _reference, folder, *_rest):
         (folder / "half").write_text("half")
         raise problem
@@ -115,7 +117,7 @@ def test_failures_have_words_of_comparisons(app, database, folders, waiting, mon
     assert list(folders.comparisons.iterdir()) == [] == list(folders.analyses.iterdir())
 
 
-def test_a_clip_that_cannot_be_read_is_named(app, database, waiting, monkeypatch):
+def test_an_unreadable_clip_is_named(app, database, waiting, monkeypatch):
     def broken(*_given):
         raise MediaError("original.mp4: Not one frame could be decoded. Play it in a video player.")
 
@@ -124,14 +126,14 @@ def test_a_clip_that_cannot_be_read_is_named(app, database, waiting, monkeypatch
     assert stored(database, waiting.id).error.startswith("original.mp4: Not one frame")
 
 
-def test_the_engine_itself_names_a_file_it_cannot_read(app, database, waiting):
+def test_the_engine_names_an_unreadable_file(app, database, waiting):
     """The real one, confined: both exhibits are a few letters."""
     work(app)
     row = stored(database, waiting.id)
     assert row.state == "failed" and row.error.startswith("altered.mp4: ")
 
 
-def test_a_lost_worker_is_followed_by_another(app, database, waiting):
+def test_another_worker_takes_over_from_a_lost_one(app, database, waiting):
     for attempt in range(1, recovery.MAX_ATTEMPTS + 1):
         held = jobs_claims.claim_comparison(database, waiting.id)
         assert held is not None and held.attempt == attempt
@@ -151,14 +153,14 @@ def test_a_lost_worker_is_followed_by_another(app, database, waiting):
     )
 
 
-def test_an_orderly_stop_does_not_count(app, database, waiting):
+def test_an_orderly_stop_counts_as_no_attempt(app, database, waiting):
     jobs_claims.claim_comparison(database, waiting.id)
     recovery.requeue_running(database, count_attempt=False)
     row = stored(database, waiting.id)
     assert (row.state, row.attempt) == ("queued", 0)
 
 
-def test_a_whole_result_of_a_lost_attempt_is_kept(app, database, folders, waiting, monkeypatch):
+def test_a_complete_result_of_a_lost_attempt_is_kept(app, database, folders, waiting, monkeypatch):
     monkeypatch.setattr(run_analysis, "make_comparison", engine)
     held = jobs_claims.claim_comparison(database, waiting.id)
     run_analysis.ensure_comparison(app.extensions["settings"], database, held, lambda *_: None)
@@ -179,7 +181,7 @@ def test_cancelled_while_it_runs_nothing_is_kept(app, database, folders, waiting
     assert list(folders.comparisons.iterdir()) == [] == list(folders.analyses.glob(".*"))
 
 
-def test_a_file_that_was_changed_behind_the_apps_back_fails_it(app, database, waiting, monkeypatch):
+def test_an_altered_file_fails_the_comparison(app, database, waiting, monkeypatch):
     def other(exhibit, reference, folder, names, settings, progress):
         return engine(exhibit.with_name("0" * 64), reference, folder, names, settings, progress)
 
@@ -188,7 +190,7 @@ def test_a_file_that_was_changed_behind_the_apps_back_fails_it(app, database, wa
     assert "no longer has the bytes" in stored(database, waiting.id).error
 
 
-def test_a_database_that_restarts_fails_nothing(app, database, waiting, monkeypatch):
+def test_a_restarting_database_fails_no_comparison(app, database, waiting, monkeypatch):
     monkeypatch.setattr(run_analysis, "make_comparison", engine)
     monkeypatch.setattr(run_analysis.time, "sleep", lambda _: None)
     beat, missed = claims.record_heartbeat, []

@@ -24,7 +24,7 @@ _SEED = 20261120
 _LIMIT = 6 * 3600  # seconds: a machine may have much else to do
 
 
-def test_nothing_is_lost_and_nothing_comes_twice(tmp_path):
+def test_every_job_finishes_exactly_once(tmp_path):
     """Two workers are killed at random, Redis and PostgreSQL start anew once each: 200 results."""
     if missing := servers.missing():
         pytest.skip(f"not installed: {', '.join(missing)}")

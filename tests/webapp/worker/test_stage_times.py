@@ -15,7 +15,7 @@ from webapp.worker import run_job as worker_run_job
 from webapp.worker.run_job import StageTimes
 
 
-def test_each_stage_has_its_time(app, database, caplog):
+def test_the_time_of_each_stage_is_logged(app, database, caplog):
     held, clock, told = claims.claim_analysis(database, hand_in(app).id), 10.0, []
     times = StageTimes(lambda *said: told.append(said), clock=lambda: clock)
     for moment, stage, fraction in ((10.5, "reading", 0.0), (11.0, "looking", 0.1), (14.0, "looking", 0.6)):
@@ -34,7 +34,7 @@ def test_each_stage_has_its_time(app, database, caplog):
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_a_finished_job_has_a_line_where_the_log_is_json(
+def test_a_finished_job_is_logged_in_the_json_log_only(
     app, settings, database, monkeypatch, capfd, restored_logging, as_json
 ):
     monkeypatch.setattr(run_analysis, "make_analysis", engine)
@@ -50,7 +50,7 @@ def test_a_finished_job_has_a_line_where_the_log_is_json(
 @pytest.fixture
 def restored_logging():
     """Handlers and levels as they were."""
-    root, names = logging.getLogger(), (None, *logs._AS_JSON_ALONE)
+    root, names = logging.getLogger(), (None, *logs._JSON_ONLY)
     handlers, levels = root.handlers[:], [logging.getLogger(name).level for name in names]
     yield
     root.handlers[:] = handlers

@@ -84,21 +84,21 @@ def computed(worker: Worker) -> float:
     return sum(supervisor.processor_time_below(worker._process.pid).values())
 
 
-def test_a_worker_that_still_loads_is_left_alone(app, started, clock):
+def test_a_loading_worker_is_left_alone(app, started, clock):
     """On a busy machine the engine's libraries take longer than a worker may be unresponsive."""
     assert not replaced(app, started(LOADING), clock, 60)
 
 
-def test_a_worker_that_takes_nothing_is_replaced(app, started, clock):
+def test_an_unresponsive_worker_is_replaced(app, started, clock):
     assert replaced(app, started(IDLE), clock, 40)
 
 
-def test_a_worker_that_makes_the_sample_is_left_alone(app, started, clock):
+def test_a_worker_making_the_sample_is_left_alone(app, started, clock):
     """Or fingerprints: no row says that it is at work."""
     assert not replaced(app, started(BUSY), clock, 30, computes=0.1)
 
 
-def test_stopping_without_a_database_ends_in_words(app, database, started, monkeypatch, caplog):
+def test_stopping_without_a_database_is_explained(app, database, started, monkeypatch, caplog):
     worker = started(IDLE)
 
     def gone(*_: object, **__: object) -> None:
@@ -109,7 +109,7 @@ def test_stopping_without_a_database_ends_in_words(app, database, started, monke
     assert worker._process.poll() is not None and "database or disk is full" in caplog.text
 
 
-def test_lost_messages_are_sent_again_once_there_is_room(app, database):
+def test_lost_messages_are_sent_again_when_workers_are_free(app, database):
     first, second, third = (hand_in(app, bytes([number])) for number in range(3))
     settings, sent = read_settings({"REELPROOF_DATA": app.extensions["settings"].data}), []
     sweep(database, settings, sent.append)
@@ -131,7 +131,7 @@ def test_lost_messages_are_sent_again_once_there_is_room(app, database):
     assert sent == [first.id, second.id]
 
 
-def test_answers_kept_for_requests_sent_again_are_removed_after_a_day(app, database):
+def test_stored_responses_are_deleted_after_a_day(app, database):
     given = {"fingerprint": "f", "identity": "i", "status": 201, "body": "{}"}
     with database.begin() as session:
         for key, age in (("new", timedelta(hours=23)), ("old", timedelta(hours=25))):
@@ -141,7 +141,7 @@ def test_answers_kept_for_requests_sent_again_are_removed_after_a_day(app, datab
         assert session.scalars(select(KeyedRequest.key)).all() == ["new"]
 
 
-def test_the_watch_notices_that_the_machine_slept(monkeypatch):
+def test_sleep_of_the_machine_is_detected(monkeypatch):
     clock, trusted = [1_800_000_000.0], []
 
     def pause(seconds):
@@ -150,9 +150,9 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
 
     monkeypatch.setattr(supervisor.time, "time", lambda: clock[0])
     monkeypatch.setattr(supervisor.time, "sleep", pause)
-    monkeypatch.setattr(supervisor, "sweep", lambda *_, silent_too: trusted.append(silent_too))
+    monkeypatch.setattr(supervisor, "sweep", lambda *_, requeue_silent: trusted.append(requeue_silent))
     worker = SimpleNamespace(
-        keep_running=lambda: False, note_presence=lambda _: None, restart_if_unresponsive=lambda _: None
+        keep_running=lambda: False, record_presence=lambda _: None, restart_if_unresponsive=lambda _: None
     )
     supervisor.watch(worker, worker, None, None, None, lambda: len(trusted) == 9)
     # Until every worker has had its time to be heard again.
@@ -160,7 +160,7 @@ def test_the_watch_notices_that_the_machine_slept(monkeypatch):
 
 
 @pytest.mark.parametrize("seconds", [0, 6])
-def test_while_the_broker_is_away_the_watch_does_the_rest(app, database, monkeypatch, caplog, seconds):
+def test_an_unreachable_broker_does_not_stop_other_checks(app, database, monkeypatch, caplog, seconds):
     """However long it takes until a connection has failed; that is not taken for a sleep of the machine."""
     queued, checked = hand_in(app), []
     claims.claim_analysis(database, queued.id)
@@ -182,14 +182,14 @@ def test_while_the_broker_is_away_the_watch_does_the_rest(app, database, monkeyp
     monkeypatch.setattr(supervisor.resumable, "expire_uploads", lambda *_: checked.append("uploads"))
     monkeypatch.setattr(supervisor.alerts, "check_alerts", lambda *_: checked.append("alerts"))
     worker = SimpleNamespace(
-        keep_running=lambda: False, note_presence=lambda _: None, restart_if_unresponsive=away
+        keep_running=lambda: False, record_presence=lambda _: None, restart_if_unresponsive=away
     )
     settings = app.extensions["settings"].model_copy(update={"broker": "redis://nowhere"})
     trusted = []
 
-    def swept(*told, silent_too: bool) -> None:
-        trusted.append(silent_too)
-        sweep(*told, silent_too=silent_too)
+    def swept(*told, requeue_silent: bool) -> None:
+        trusted.append(requeue_silent)
+        sweep(*told, requeue_silent=requeue_silent)
 
     monkeypatch.setattr(supervisor, "sweep", swept)
     supervisor.watch(worker, worker, database, settings, None, lambda: len(checked) == 6)
@@ -198,9 +198,9 @@ def test_while_the_broker_is_away_the_watch_does_the_rest(app, database, monkeyp
     assert "Connection refused" in caplog.text
 
 
-def test_after_the_machine_slept_nobody_is_given_up(app, database):
+def test_no_worker_is_given_up_after_sleep(app, database):
     queued = hand_in(app)
     claims.claim_analysis(database, queued.id)
     change(database, queued.id, heartbeat=now() - timedelta(hours=8))
-    sweep(database, app.extensions["settings"], lambda _id: None, silent_too=False)
+    sweep(database, app.extensions["settings"], lambda _id: None, requeue_silent=False)
     assert row(database, queued.id).state == "running"

@@ -94,7 +94,7 @@ def current_report(
         return folder
     with ExitStack() as waiting, ExitStack() as locks:
         if in_line:
-            waiting.enter_context(_LINE.place(current().user_id))
+            waiting.enter_context(_LINE.slot(current().user_id))
         if not locks.enter_context(kept_reports.hold_report_lock(folders, row.id, _PATIENCE)):
             raise ReportInProgress(gettext("The report of this analysis is being made at the moment."))
         if folder := report.kept():

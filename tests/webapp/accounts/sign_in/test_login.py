@@ -33,7 +33,7 @@ def test_wrong_password_unknown_name_and_disabled_account_look_the_same(app, cli
     assert all("Set-Cookie" not in answer.headers for answer in answers)
 
 
-def test_an_unknown_name_costs_a_hash_as_well(monkeypatch, client):
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(monkeypatch, client):
     compared = []
     verify = CHEAP.verify
     monkeypatch.setattr(
@@ -64,7 +64,7 @@ def test_the_cookie_over_http_and_over_https(app, client):
     assert "Strict-Transport-Security" not in client.get("/").headers
 
 
-def test_the_secret_is_made_once_and_kept_to_oneself(app, tmp_path, sent):
+def test_the_secret_is_created_once_with_private_permissions(app, tmp_path, sent):
     path = tmp_path / "data" / "secret.key"
     assert path.stat().st_mode & 0o777 == 0o600 and path.stat().st_size == 32
     again = with_login(tmp_path / "data", sent)

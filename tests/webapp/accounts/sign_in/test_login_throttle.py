@@ -14,7 +14,7 @@ from webapp.storage.tables import SignInFailure, now
 
 
 @pytest.mark.usefixtures("standing_clock")
-def test_wrong_tries_slow_down_here_and_not_elsewhere(app, client):
+def test_wrong_passwords_slow_down_one_place_only(app, client):
     device = signed_in(app, "ada")  # this browser is known from now on
     for _ in range(3):
         assert sign_in(client, "ada", "wrong").status_code == 401
@@ -36,7 +36,7 @@ def test_a_padded_name_counts_as_the_account_it_opens(app, client):
 
 
 @pytest.mark.usefixtures("standing_clock")
-def test_what_cannot_be_a_name_is_counted_as_one_and_cut_short_in_the_log(app, client):
+def test_invalid_names_share_one_count_and_are_shortened_in_the_log(app, client):
     names = ["ada" + " \t\n" * 30 + "x", "ada" + " " * 77 + "y", "x" * 5000]
     assert [sign_in(client, name).status_code for name in names] == [401] * 3
     assert sign_in(client, "ada" + " " * 77 + "z").status_code == 429
@@ -46,7 +46,7 @@ def test_what_cannot_be_a_name_is_counted_as_one_and_cut_short_in_the_log(app, c
     assert entry["account"] == "ada"
 
 
-def test_a_device_cookie_of_another_account_is_none(app, client):
+def test_a_device_cookie_of_another_account_is_ignored(app, client):
     account(app, "bob", Role.READER)
     sign_in(client, "bob")
     with app.test_request_context(
@@ -56,7 +56,7 @@ def test_a_device_cookie_of_another_account_is_none(app, client):
         assert sessions.known_device("ada") is None
 
 
-def test_waits_double_and_end(app):
+def test_waits_double_up_to_a_limit(app):
     database, moment = app.extensions["database"], now()
     counted = passwords.throttle_buckets("ada", "10.0.0.1", None)
     waits = []
@@ -89,7 +89,7 @@ def test_waits_of_a_clock_that_ran_ahead_end_when_it_is_right_again(app):
     assert min(waits(moment - timedelta(seconds=30))) == 31  # requests that overtook each other all count
 
 
-def test_many_tries_at_once_are_counted_one_by_one(app):
+def test_parallel_attempts_are_counted_one_by_one(app):
     """Threads that all ask before any password was compared get no more free tries than one would."""
     database, moment, free = app.extensions["database"], now(), []
     counted = passwords.throttle_buckets("ada", "10.0.0.1", None)

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import pytest
 from people import CHEAP, PASSWORD, account, rows, sign_in, signed_in, token
 
-from webapp.accounts import second_factor, sessions
-from webapp.accounts import sign_in as accounts_sign_in
-from webapp.accounts import users as account_store
+from webapp.accounts import account_pages, login_pages, second_factor, sessions, users
 from webapp.accounts.permissions import Role
 from webapp.storage.tables import SessionRow, User
 
@@ -20,23 +18,26 @@ NEW = "marble kettle orchard 58"
 def meanwhile(app, monkeypatch) -> Callable[[object, str], None]:
     """Has Ada's password reset once what is named of an object was done."""
 
-    def after(of: object, name: str) -> None:
-        real = getattr(of, name)
+    def after(of: tuple[object, ...], name: str) -> None:
+        real = getattr(of[0], name)
 
         def and_reset(*arguments: object) -> object:
-            monkeypatch.setattr(of, name, real)
-            done = real(*arguments)
+            for module in of:
+                monkeypatch.setattr(module, name, real)
+            result = real(*arguments)
             with app.extensions["database"].alone() as session:
-                user = account_store.find(session, "ada")
-                account_store.reset_password(session, CHEAP, user, NEW, one_time=True)
-            return done
+                user = users.find(session, "ada")
+                users.reset_password(session, CHEAP, user, NEW, one_time=True)
+            return result
 
-        monkeypatch.setattr(of, name, and_reset)
+        for module in of:
+            monkeypatch.setattr(module, name, and_reset)
 
     return after
 
 
-CHECKED = [(CHEAP, "verify"), (accounts_sign_in, "check_password")]
+PAGES = (login_pages, account_pages)
+CHECKED = [((CHEAP,), "verify"), (PAGES, "check_password")]
 IDS = ["while it is compared", "before the session begins"]
 
 
@@ -51,16 +52,16 @@ def test_the_old_password_opens_no_session(app, client, meanwhile, monkeypatch, 
     assert sign_in(client, "ada", NEW).status_code == 303
 
 
-def test_nor_without_the_second_factor_that_its_owner_sets_up(app, client, monkeypatch):
-    check = accounts_sign_in.check_password
+def test_no_session_without_a_second_factor_set_up_meanwhile(app, client, monkeypatch):
+    check = login_pages.check_password
 
     def and_set_up(*arguments: str) -> object:
         checked = check(*arguments)
         with app.extensions["database"].alone() as session:
-            second_factor.confirm(session, account_store.find(session, "ada"))
+            second_factor.confirm(session, users.find(session, "ada"))
         return checked
 
-    monkeypatch.setattr(accounts_sign_in, "check_password", and_set_up)
+    monkeypatch.setattr(login_pages, "check_password", and_set_up)
     assert sign_in(client, "ada").status_code == 401
     assert rows(app, SessionRow) == []
 
@@ -76,7 +77,7 @@ def test_nor_without_the_second_factor_that_its_owner_sets_up(app, client, monke
         ),
     ],
 )
-def test_nor_does_it_keep_one_or_change_the_password(app, meanwhile, of, name, form, said):
+def test_the_old_password_neither_confirms_nor_changes_the_password(app, meanwhile, of, name, form, said):
     client = signed_in(app, "ada")
     brought = {"X-CSRF-Token": token(client)}
     meanwhile(of, name)
@@ -86,17 +87,17 @@ def test_nor_does_it_keep_one_or_change_the_password(app, meanwhile, of, name, f
     assert CHEAP.verify(ada.password, NEW) and ada.one_time
 
 
-def test_a_session_that_somebody_ended_is_not_begun_again(app, monkeypatch):
+def test_an_ended_session_is_not_renewed(app, monkeypatch):
     """Its owner ended all, in another browser, while the password was confirmed in this one."""
     bob = account(app, "bob", Role.READER)
     client = signed_in(app, "bob")
-    brought, check = {"X-CSRF-Token": token(client)}, accounts_sign_in.check_password
+    brought, check = {"X-CSRF-Token": token(client)}, login_pages.check_password
 
     def and_end(*arguments: str) -> object:
         with app.extensions["database"].alone() as session:
             sessions.end_sessions_of(session, bob.id)
         return check(*arguments)
 
-    monkeypatch.setattr(accounts_sign_in, "check_password", and_end)
+    monkeypatch.setattr(login_pages, "check_password", and_end)
     assert client.post("/confirm", data={"password": PASSWORD}, headers=brought).status_code == 401
     assert rows(app, SessionRow) == []

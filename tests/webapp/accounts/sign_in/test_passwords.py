@@ -29,7 +29,7 @@ from webapp.accounts.passwords import Cost, Passwords, generate_password, passwo
         ("iloveyou12345", "guessed early"),
     ],
 )
-def test_what_is_no_password(password, words):
+def test_weak_passwords_are_rejected(password, words):
     assert words in (password_weakness(password, ("ada", "Ada Lovelace")) or "")
 
 
@@ -46,7 +46,7 @@ def test_what_is_no_password(password, words):
         "with spaces at the end   ",
     ],
 )
-def test_what_is_one(password):
+def test_strong_passwords_are_accepted(password):
     assert password_weakness(password, ("ada", "Ada Lovelace")) is None
     kept = CHEAP.hash(password)
     assert CHEAP.verify(kept, password)
@@ -59,14 +59,14 @@ def test_what_is_one(password):
     "password",
     ["", "x" * 257, "password1234", "qwertyuiop123", "aaaaaaaaaaaaaa", "123456789012345", "reelproof2026"],
 )
-def test_why_it_is_none_is_said_in_the_language_spoken(code, password):
+def test_the_weakness_is_explained_in_the_current_language(code, password):
     english = password_weakness(password)
     with translation.speaking(code):
         said = password_weakness(password)
     assert english != said and "tried first" not in said and "next to nothing" not in said
 
 
-def test_a_long_password_is_cut_before_it_is_guessed(monkeypatch):
+def test_only_the_beginning_of_a_long_password_is_estimated(monkeypatch):
     """What it takes to try all ways to write symbols for letters doubles every few characters."""
     seen: list[str] = []
     guess = zxcvbn.zxcvbn
@@ -77,13 +77,13 @@ def test_a_long_password_is_cut_before_it_is_guessed(monkeypatch):
     assert [len(text) for text in seen] == [40]
 
 
-def test_the_usual_cost_is_what_the_documentation_says(not_quick):
+def test_the_default_cost_matches_the_documentation(not_quick):
     assert Cost() == Cost(memory=65536, passes=3, lanes=1)
     kept = Passwords().hash("otter velvet ladder 93")
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
 
 
-def test_the_usual_cost_comes_back_whoever_lowered_it_first(quick, tmp_path):
+def test_the_default_cost_is_independent_of_other_instances(quick, tmp_path):
     """Browser tests of the same process lower it as well."""
     another = Quick(tmp_path)  # while one is installed
     another.install()
@@ -102,11 +102,11 @@ def test_a_hash_of_other_parameters_is_outdated():
 
 
 @pytest.mark.parametrize("kept", [None, "", "no hash at all", "$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAA"])
-def test_nothing_fits_what_is_no_hash(kept):
+def test_an_invalid_hash_matches_no_password(kept):
     assert not CHEAP.verify(kept, "x")
 
 
-def test_passwords_given_out_are_passwords_and_differ():
+def test_generated_passwords_are_strong_and_differ():
     given = {generate_password() for _ in range(50)}
     assert len(given) == 50
     assert all(password_weakness(password) is None for password in given)

@@ -110,7 +110,7 @@ def test_set_up_and_signed_in_with_a_code_that_works_once(app, clock):
     assert len(events(app, "second factor set up")) == 1 and events(app, "second factor refused")
 
 
-def test_without_the_code_nothing_is_open(app, clock):
+def test_without_the_code_every_page_is_closed(app, clock):
     set_up(signed_in(app, "ray"), clock)
     client = app.test_client()
     sign_in(client, "ray")
@@ -157,7 +157,7 @@ def test_recovery_codes_work_once_each(app, clock):
     assert len(kept) == 10 and not any(code.replace("-", "") in " ".join(kept) for code in fresh)
 
 
-def test_wrong_codes_are_slowed_down_from_everywhere(app, clock):
+def test_wrong_codes_are_throttled_from_all_places(app, clock):
     secret, _ = set_up(signed_in(app, "ray"), clock)
     for _try in range(5):
         assert with_code(app, "ray", "000000")[1].status_code == 401
@@ -171,7 +171,7 @@ def test_wrong_codes_are_slowed_down_from_everywhere(app, clock):
     assert client.post("/login/code", data={"code": clock.code(secret)}).status_code == 303
 
 
-def test_a_role_that_needs_one_can_do_nothing_before(app, clock):
+def test_a_role_that_requires_one_has_to_set_it_up_first(app, clock):
     ada = signed_in(app, "ada")
     assert ada.get("/analyses").location.startswith(AT)
     assert ada.get("/api/v1/me").status_code == 403
@@ -187,17 +187,17 @@ def test_a_role_that_needs_one_can_do_nothing_before(app, clock):
     assert sign_in(app.test_client(), "ray").location == "/"
 
 
-def test_tokens_work_without(app, clock):
+def test_tokens_work_without_second_factor(app, clock):
     with app.extensions["database"].begin() as session:
-        ada = account_store.principal(account_store.find(session, "ada"))
-        token = tokens.make(session, ada, "nightly", ["read"]).token
+        ada = account_store.principal_of(account_store.find(session, "ada"))
+        token = tokens.create(session, ada, "nightly", ["read"]).token
     asked = {"headers": {"Authorization": f"Bearer {token}"}}
     assert app.test_client().get("/api/v1/me", **asked).status_code == 200
     set_up(signed_in(app, "ada"), clock)
     assert app.test_client().get("/api/v1/me", **asked).status_code == 200
 
 
-def test_administrators_and_the_shell_reset_it(app, clock, monkeypatch, capsys):
+def test_administrators_and_commands_reset_it(app, clock, monkeypatch, capsys):
     root, ray = signed_in(app, "root"), signed_in(app, "ray")
     set_up(ray, clock)
     page = root.get("/users").text
@@ -212,7 +212,7 @@ def test_administrators_and_the_shell_reset_it(app, clock, monkeypatch, capsys):
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
-def test_kept_encrypted_and_bound_to_its_account(app, clock):
+def test_the_secret_is_encrypted_and_bound_to_its_account(app, clock):
     ray = signed_in(app, "ray")
     secret, _ = set_up(ray, clock)
     settings, database = app.extensions["settings"], app.extensions["database"]
@@ -229,7 +229,7 @@ def test_kept_encrypted_and_bound_to_its_account(app, clock):
     assert sign_in(app.test_client(), "root").status_code == 500
 
 
-def test_one_removed_in_the_database_is_noticed(app, clock):
+def test_removal_in_the_database_is_detected(app, clock):
     set_up(signed_in(app, "ray"), clock)
     with app.extensions["database"].begin() as session:
         session.execute(text("UPDATE users SET factor_since = NULL WHERE name = 'ray'"))

@@ -13,7 +13,7 @@ from webapp.accounts import sessions
 from webapp.storage.tables import AnalysisRow, SessionRow, User, now
 
 
-def test_nothing_of_the_token_is_stored(app, client):
+def test_the_token_is_not_stored(app, client):
     sign_in(client, "ada")
     value = client.get_cookie("reelproof").value
     (row,) = rows(app, SessionRow)
@@ -21,7 +21,7 @@ def test_nothing_of_the_token_is_stored(app, client):
     assert len(value) >= 43  # 256 bits
 
 
-def test_signing_in_again_ends_the_session_there_was(app, client):
+def test_signing_in_again_ends_the_previous_session(app, client):
     sign_in(client, "ada")
     first = client.get_cookie("reelproof").value
     assert sign_in(client, "ada").status_code == 403  # a form without this session's token
@@ -32,13 +32,13 @@ def test_signing_in_again_ends_the_session_there_was(app, client):
     assert client.get("/analyses").status_code == 303
 
 
-def test_a_token_somebody_planted_is_worth_nothing(client):
+def test_a_planted_token_is_ignored(client):
     client.set_cookie("reelproof", "planted")
     sign_in(client, "ada")
     assert client.get_cookie("reelproof").value != "planted"
 
 
-def test_signing_out(app):
+def test_signing_out_ends_the_session(app):
     client = signed_in(app, "ada")
     answer = client.post("/logout")
     assert answer.status_code == 303 and answer.location == "/login"
@@ -66,7 +66,7 @@ def test_sessions_of_a_clock_that_ran_ahead_end_when_it_is_right_again(app, what
     assert len(rows(app, SessionRow)) == 1
 
 
-def test_use_keeps_a_session_but_a_page_that_asks_by_itself_does_not(app):
+def test_use_extends_a_session_but_polling_does_not(app):
     client = signed_in(app, "ada")
     row = hand_in(app)
     with app.extensions["database"].begin() as session:
@@ -80,7 +80,7 @@ def test_use_keeps_a_session_but_a_page_that_asks_by_itself_does_not(app):
     assert now() - kept.seen < timedelta(minutes=1)
 
 
-def test_a_disabled_account_is_out_at_once(app):
+def test_disabling_an_account_ends_its_sessions_at_once(app):
     client = signed_in(app, "ada")
     with app.extensions["database"].begin() as session:
         session.scalars(select(User)).one().disabled = now()

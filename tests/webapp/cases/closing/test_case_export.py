@@ -90,13 +90,13 @@ def test_interrupted_export_is_no_zip_and_is_recorded(app, ada, case, tmp_path):
 def test_slow_reader_does_not_block_other_exports(app, ada, root, case):
     with app.extensions["database"].begin() as session:
         her = session.scalars(select(User.id).where(User.name == "ada")).one()
-    with export._EXPORTS.place(her):
+    with export._EXPORTS.slot(her):
         answer = ada.get(f"{case}/case.zip", buffered=False)
         refused = ada.get(f"{case}/case.zip")
         assert refused.status_code == 503 and "Try again when they are done" in refused.text
         answer.close()
         assert ada.get(f"{case}/case.zip").status_code == 200
-        with export._EXPORTS.place(her):
+        with export._EXPORTS.slot(her):
             assert ada.get(f"{case}/case.zip").status_code == 503
             assert root.get(f"{case}/case.zip").status_code == 200
     assert export._EXPORTS.taken() == 0
@@ -105,7 +105,7 @@ def test_slow_reader_does_not_block_other_exports(app, ada, root, case):
 def test_export_continues_while_reports_are_queued(app, ada, case):
     with ExitStack() as waiting:
         for number in range(8):
-            waiting.enter_context(report_downloads._LINE.place(1000 + number))
+            waiting.enter_context(report_downloads._LINE.slot(1000 + number))
         assert ada.get(f"/analyses/{ids(app)[0]}/bundle.zip").status_code == 503
         with zipfile.ZipFile(io.BytesIO(ada.get(f"{case}/case.zip").data)) as archive:
             assert archive.testzip() is None

@@ -26,7 +26,7 @@ def test_forms_without_the_token_are_refused(app, sent):
     assert client.post("/logout", data={"csrf_token": right}).status_code == 303
 
 
-def test_every_form_of_every_page_brings_the_token(app):
+def test_every_form_of_every_page_has_the_token(app):
     account(app, "root", Role.ADMINISTRATOR)
     client = signed_in(app, "root")
     done, waiting = finished(app), hand_in(app)

@@ -8,12 +8,12 @@ from people import PASSWORD, account, rows, sign_in, signed_in
 from webapp.accounts import request_guard, tokens
 from webapp.accounts.permissions import Permission, Role
 from webapp.accounts.request_guard import RateLimitExceeded, Rates
-from webapp.accounts.users import principal
+from webapp.accounts.users import principal_of
 from webapp.storage.tables import SessionRow
 
 
-def test_rates_are_a_persons_own(monkeypatch):
-    monkeypatch.setattr("webapp.accounts.request_guard._ANYTHING", "3/minute")
+def test_rates_are_counted_by_account(monkeypatch):
+    monkeypatch.setattr("webapp.accounts.request_guard._ALL_REQUESTS", "3/minute")
     rates = Rates()
     for _ in range(3):
         rates.count("ada", None)
@@ -23,13 +23,13 @@ def test_rates_are_a_persons_own(monkeypatch):
     rates.count("bob", None)
 
 
-def test_parts_of_a_file_are_no_work_that_is_started(app, monkeypatch):
+def test_parts_of_an_upload_do_not_count_as_started_work(app, monkeypatch):
     """A file of a gigabyte comes in more than a hundred parts."""
-    monkeypatch.setitem(request_guard._DEAR, Permission.ANALYSE, "3/minute")
+    monkeypatch.setitem(request_guard._COSTLY, Permission.ANALYSE, "3/minute")
     app.extensions["rates"] = Rates()
-    who = principal(account(app, "eve", Role.EXAMINER))
+    who = principal_of(account(app, "eve", Role.EXAMINER))
     with app.extensions["database"].alone() as session:
-        token = tokens.make(session, who, "test", ("analyse",)).token
+        token = tokens.create(session, who, "test", ("analyse",)).token
     told = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
     client = app.test_client()
     began = client.post("/api/v1/uploads", headers=told | {"Upload-Length": "9"})
@@ -44,8 +44,8 @@ def test_parts_of_a_file_are_no_work_that_is_started(app, monkeypatch):
     assert int(asked[-1].headers["Retry-After"]) >= 1
 
 
-def test_who_is_not_signed_in_is_counted_by_network_however_a_proxy_writes_it(app, monkeypatch):
-    monkeypatch.setattr("webapp.accounts.request_guard._ANYTHING", "3/minute")
+def test_anonymous_callers_are_counted_by_network(app, monkeypatch):
+    monkeypatch.setattr("webapp.accounts.request_guard._ALL_REQUESTS", "3/minute")
     app.extensions["rates"] = Rates()
     client = app.test_client()
     places = [f"[2001:db8::{number}]:{50000 + number}" for number in range(1, 6)]
@@ -55,8 +55,8 @@ def test_who_is_not_signed_in_is_counted_by_network_however_a_proxy_writes_it(ap
     assert [row.address for row in rows(app, SessionRow)] == ["10.9.8.7"]
 
 
-def test_too_often_is_said_in_words(app, monkeypatch):
-    monkeypatch.setattr("webapp.accounts.request_guard._ANYTHING", "3/minute")
+def test_the_limit_is_explained(app, monkeypatch):
+    monkeypatch.setattr("webapp.accounts.request_guard._ALL_REQUESTS", "3/minute")
     app.extensions["rates"] = Rates()
     client = app.test_client()
     answers = [client.get("/login") for _ in range(5)]
@@ -64,7 +64,7 @@ def test_too_often_is_said_in_words(app, monkeypatch):
     assert "Wait " in answers[-1].text and int(answers[-1].headers["Retry-After"]) >= 1
 
 
-def test_a_new_password_is_looked_at_ten_times_a_minute(app):
+def test_changes_of_password_are_limited_to_ten_a_minute(app):
     account(app, "ben", Role.EXAMINER)
     ada, ben = signed_in(app, "ada"), signed_in(app, "ben")
     form = {"old": PASSWORD, "new": "password1234", "again": "password1234"}

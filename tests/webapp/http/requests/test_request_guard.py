@@ -12,7 +12,7 @@ from people import PASSWORD, log_of_accounts, sign_in, signed_in
 from webapp.http import error_responses
 
 
-def test_pages_send_to_the_form_and_back(client):
+def test_pages_redirect_to_sign_in_and_back(client):
     answer = client.get("/analyses?q=x&sort=name")
     assert answer.status_code == 303
     assert answer.location == "/login?next=/analyses?q%3Dx%26sort%3Dname"
@@ -35,7 +35,7 @@ def test_pages_send_to_the_form_and_back(client):
         "",
     ],
 )
-def test_signing_in_leads_to_no_other_site(client, elsewhere):
+def test_signing_in_redirects_to_no_other_site(client, elsewhere):
     answer = client.post("/login", data={"name": "ada", "password": PASSWORD, "next": elsewhere})
     assert answer.status_code == 303 and answer.location == "/"
 
@@ -56,7 +56,7 @@ WRITTEN = {
 }
 
 
-def test_what_somebody_wrote_is_shown_to_be_copied_once_the_session_has_ended(app):
+def test_unsaved_texts_are_shown_when_the_session_has_ended(app):
     client = signed_in(app, "ada")
     client.delete_cookie("reelproof")
     answer = client.post("/cases", data=WRITTEN, headers={"Referer": "http://localhost/cases?page=2"})
@@ -72,7 +72,7 @@ def test_what_somebody_wrote_is_shown_to_be_copied_once_the_session_has_ended(ap
     assert client.get("/analyses").status_code == 303, "nothing but the text"
 
 
-def test_a_form_without_long_texts_is_told_as_much(client):
+def test_a_form_without_long_texts_gets_a_plain_message(client):
     answer = client.post("/cases", data={"name": "K"})
     assert answer.status_code == 401 and "nothing was saved" in answer.text
     assert "<textarea" not in answer.text and 'href="/login"' in answer.text
@@ -81,7 +81,7 @@ def test_a_form_without_long_texts_is_told_as_much(client):
     assert program.status_code == 401 and program.get_json().keys() == {"error", "remedy"}
 
 
-def test_a_page_that_outlasts_its_session_is_told_what_will_work(app):
+def test_a_script_of_an_expired_page_gets_a_remedy(app):
     """Signed in elsewhere, its script brings the form token of a session that has ended."""
     client = signed_in(app, "ada")
     said = {"json": {}, "headers": {"Accept": "application/json"}}
@@ -99,7 +99,7 @@ def test_a_page_that_outlasts_its_session_is_told_what_will_work(app):
     assert "Reload the page it came from, and send it again." in form.text
 
 
-def test_nor_is_what_was_written_in_another_session_lost(app):
+def test_unsaved_texts_of_another_session_are_shown(app):
     client = signed_in(app, "ada")
     client.environ_base.pop("HTTP_X_CSRF_TOKEN")
     answer = client.post("/cases", data=WRITTEN)
@@ -107,7 +107,7 @@ def test_nor_is_what_was_written_in_another_session_lost(app):
     assert "second &amp; last" in answer.text and "hunter2" not in answer.text
 
 
-def test_every_long_text_of_every_form_is_one_that_is_shown_again():
+def test_every_long_text_field_is_shown_again():
     templates = Path(__file__).parents[4] / "templates"
     names = set()
     for page in templates.rglob("*.html"):
@@ -116,7 +116,7 @@ def test_every_long_text_of_every_form_is_one_that_is_shown_again():
     assert names and names <= set(error_responses.FIELDS)
 
 
-def test_many_refusals_are_few_entries(app):
+def test_repeated_refusals_make_few_log_entries(app):
     client = signed_in(app, "ada")
     for number in range(30):
         assert client.get("/users").status_code == 403

@@ -33,7 +33,7 @@ def fetched(port: int, *headers: str) -> str:
 FORWARDED = ("X-Forwarded-Proto: https", "X-Forwarded-Host: lab.example", "X-Forwarded-For: 10.9.8.7")
 
 
-def test_a_trusted_proxy_is_believed(behind_a_proxy):
+def test_headers_of_the_trusted_proxy_are_used(behind_a_proxy):
     _app, port = behind_a_proxy
     answer = fetched(port, "Host: 127.0.0.1", *FORWARDED)
     assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security: max-age=31536000" in answer
@@ -51,7 +51,7 @@ def test_a_proxy_that_does_not_say_https_is_reported_once(behind_a_proxy, caplog
     assert caplog.text.count("a request by the proxy 127.0.0.1 has no X-Forwarded-Proto") == 1
 
 
-def test_nobody_else_is(app):
+def test_headers_of_other_clients_are_ignored(app):
     with served(app) as address:
         answer = fetched(int(address.rpartition(":")[2]), "Host: 127.0.0.1", *FORWARDED)
     assert answer.startswith("HTTP/1.1 200") and "Strict-Transport-Security" not in answer

@@ -79,18 +79,18 @@ def arrived(app) -> list:
     return list((app.extensions["settings"].data / "incoming").iterdir())
 
 
-def test_nobody_unknown_fills_the_disk(app, port):
+def test_unauthenticated_uploads_are_refused_early(app, port):
     for cookie in ("", "reelproof=made-up"):
         assert status(request(port, cookie, BIG)) == 401
         assert status(request(port, cookie, 0, chunked=True)) == 401
     assert arrived(app) == []
 
 
-def test_nor_somebody_who_may_not_hand_in(app, port):
+def test_uploads_without_permission_are_refused_early(app, port):
     assert status(request(port, cookie_of(app, "ray"), BIG)) == 403
 
 
-def test_who_asks_before_sending_is_told_at_once(app, port):
+def test_expect_continue_is_answered_at_once(app, port):
     """As curl asks above 1 MB; a body that is refused is not read."""
     examiner = cookie_of(app, "ada")
     for cookie, length, refusal in (
@@ -105,7 +105,7 @@ def test_who_asks_before_sending_is_told_at_once(app, port):
     assert status(link) == 100, "who is let in is told to go on"
 
 
-def test_without_a_database_it_is_said_why(app, port, monkeypatch):
+def test_without_a_database_the_refusal_says_why(app, port, monkeypatch):
     cookie = cookie_of(app, "ada")
 
     def gone(*_: object) -> None:
@@ -120,7 +120,7 @@ def test_without_a_database_it_is_said_why(app, port, monkeypatch):
     assert arrived(app) == []
 
 
-def test_programs_are_told_in_a_problem(app, port, monkeypatch, caplog):
+def test_programs_get_problem_details(app, port, monkeypatch, caplog):
     """As the app tells them, with the request's id and when to ask again."""
     caplog.set_level("INFO", "webapp.requests")
 
@@ -155,7 +155,7 @@ def test_programs_are_told_in_a_problem(app, port, monkeypatch, caplog):
     assert headers["Content-Type"].startswith("text/plain") and headers["Retry-After"] == "5"
 
 
-def test_who_sends_a_part_is_told_how_to_go_on(app, monkeypatch):
+def test_a_refused_part_explains_how_to_continue(app, monkeypatch):
     """A token that ends in the middle of an upload costs one part, not the file."""
     admission = Admission(app)
     whole, part = (admission.enter({}, BIG, is_part=each) for each in (False, True))
@@ -196,7 +196,7 @@ def happens(monkeypatch) -> Callable[..., bool]:
     return happens
 
 
-def test_only_so_many_at_once_and_a_broken_one_makes_room(app, port, happens):
+def test_concurrent_uploads_are_limited_and_a_broken_one_makes_room(app, port, happens):
     cookie = cookie_of(app, "ada")
     links = [request(port, cookie, BIG) for _ in range(2)]
     assert happens("takes", 2)
@@ -237,7 +237,7 @@ def let_in(app, room) -> Callable[[str, int | None], AdmittedRequest]:
     return let_in
 
 
-def test_uploads_on_their_way_together_have_room(app, let_in, room):
+def test_uploads_in_progress_share_the_free_space(app, let_in, room):
     account(app, "eve", Role.EXAMINER)
     ada, eve = cookie_of(app, "ada"), cookie_of(app, "eve")
     room(5 * BIG)  # each is on the disk twice, at worst
@@ -255,7 +255,7 @@ def test_uploads_on_their_way_together_have_room(app, let_in, room):
         each.close()
 
 
-def test_an_upload_that_is_copied_counts_for_what_is_left_of_it(app, let_in, room):
+def test_a_copied_upload_counts_with_its_remaining_bytes(app, let_in, room):
     cookie = cookie_of(app, "ada")
     room(4 * BIG)
     first = let_in(cookie, BIG)
@@ -272,7 +272,7 @@ def test_an_upload_that_is_copied_counts_for_what_is_left_of_it(app, let_in, roo
 
 
 @pytest.mark.parametrize("promised", [0, BIG])
-def test_one_that_does_not_say_its_size_ends_where_the_room_does(app, let_in, room, promised):
+def test_a_chunked_upload_ends_when_the_disk_is_full(app, let_in, room, promised):
     """As large as one that says it; what was promised to another stays."""
     cookie, free = cookie_of(app, "ada"), 2 * promised + 2 * BIG + SMALL
     room(free)
@@ -292,7 +292,7 @@ def test_one_that_does_not_say_its_size_ends_where_the_room_does(app, let_in, ro
     other.close()
 
 
-def test_forms_are_taken_in_when_the_disk_is_full(app, let_in, room):
+def test_small_forms_are_accepted_on_a_full_disk(app, let_in, room):
     """Signing in, annotating and deleting, which makes room."""
     cookie = cookie_of(app, "ada")
     room(-1)
@@ -300,7 +300,7 @@ def test_forms_are_taken_in_when_the_disk_is_full(app, let_in, room):
     assert let_in(cookie, SMALL + 1).error.code == 507
 
 
-def test_who_asks_before_sending_is_told_that_there_is_no_room(app, port, room):
+def test_expect_continue_reports_a_full_disk(app, port, room):
     room(BIG)
     assert status(request(port, cookie_of(app, "ada"), BIG, further=ASKS_FIRST)) == 507
 
@@ -339,7 +339,7 @@ def test_small_forms_are_not_counted(app):
     assert admission.enter({}, SMALL) == ""
 
 
-def test_the_thread_that_reads_waits_for_nobody_who_writes(app):
+def test_admission_does_not_wait_for_writers(app):
     """The one thread that reads asks; what it waits for, everybody waits for."""
     client = signed_in(app, "ada")
     answer = client.post("/account/tokens", data={"name": "script", "scope": "analyse"})
@@ -356,7 +356,7 @@ def test_the_thread_that_reads_waits_for_nobody_who_writes(app):
     assert now() - seen < timedelta(minutes=1), "the request itself counts"
 
 
-def test_without_login_nobody_is_turned_away(tmp_path, sent):
+def test_without_login_every_upload_is_admitted(tmp_path, sent):
     app = with_login(tmp_path / "alone", sent, REELPROOF_LOGIN="off")
     assert Admission(app).enter({}, None) == ""
     app.extensions["database"].close()

@@ -23,7 +23,7 @@ def described(monkeypatch) -> dict[str, object]:
     found: dict[str, object] = {"issuer": ISSUER} | NAMED
     keys: dict[str, object] = {"keys": []}
     at = f"{ISSUER}/.well-known/openid-configuration"
-    monkeypatch.setattr(Provider, "_json", lambda _self, _session, url: found if url == at else keys)
+    monkeypatch.setattr(Provider, "_fetch_json", lambda _self, _session, url: found if url == at else keys)
     return found
 
 
@@ -38,7 +38,7 @@ def go(provider: Provider) -> str:
     return provider.authorization_url(Attempt.new(again=False, onwards="/"), BACK)
 
 
-def test_as_it_should_be(provider):
+def test_a_valid_provider_description_is_used(provider):
     assert go(provider).startswith(NAMED["authorization_endpoint"] + "?")
     assert provider.end_session_url(BACK).startswith(NAMED["end_session_endpoint"] + "?")
 
@@ -54,14 +54,14 @@ def test_as_it_should_be(provider):
         {"token_endpoint": "https://somebody@login.example/token"},
     ],
 )
-def test_a_description_that_is_not_used(provider, described, wrong):
+def test_invalid_provider_descriptions_are_refused(provider, described, wrong):
     described |= wrong
-    with pytest.raises(ProviderError, match="cannot be reached, or does not describe itself"):
+    with pytest.raises(ProviderError, match="cannot be reached, or its description is invalid"):
         go(provider)
 
 
 @pytest.mark.parametrize("there", ["http://login.example/leave", "javascript:alert(1)"])
-def test_a_way_out_that_is_not_taken(provider, described, there):
+def test_unsafe_end_session_endpoints_are_refused(provider, described, there):
     described["end_session_endpoint"] = there
     assert go(provider)
     with pytest.raises(ProviderError, match="page to sign out is not https"):

@@ -10,7 +10,7 @@ from webapp.accounts.openid import Provider
 from webapp.accounts.permissions import Role
 
 
-def test_a_provider_that_is_gone_is_said(tmp_path, sent, settings):
+def test_an_unreachable_provider_is_reported(tmp_path, sent, settings):
     app = with_login(tmp_path / "data", sent, **settings | {"REELPROOF_OIDC_ISSUER": "http://127.0.0.1:9"})
     account(app, "root", Role.ADMINISTRATOR)
     answer = app.test_client().get("/login/provider")
@@ -19,44 +19,44 @@ def test_a_provider_that_is_gone_is_said(tmp_path, sent, settings):
     app.extensions["database"].close()
 
 
-def test_a_provider_that_is_gone_is_not_asked_for_everybody_who_comes(tmp_path, sent, settings, monkeypatch):
+def test_an_unreachable_provider_is_not_requested_for_each_visitor(tmp_path, sent, settings, monkeypatch):
     app = with_login(tmp_path / "data", sent, **settings | {"REELPROOF_OIDC_ISSUER": "http://127.0.0.1:9"})
     asked: list[str] = []
-    fetch = Provider._json
-    monkeypatch.setattr(Provider, "_json", lambda *given: asked.append(given[2]) or fetch(*given))
+    fetch = Provider._fetch_json
+    monkeypatch.setattr(Provider, "_fetch_json", lambda *given: asked.append(given[2]) or fetch(*given))
     for _ in range(3):
         assert app.test_client().get("/login/provider").status_code == 502
     assert len(asked) == 1
-    monkeypatch.setattr(openid, "_NOT_AGAIN_FOR", 0)
+    monkeypatch.setattr(openid, "_RETRY_AFTER", 0)
     app.test_client().get("/login/provider")
     assert len(asked) == 2
     app.extensions["database"].close()
 
 
-def test_nobody_waits_while_another_request_asks_the_provider(app, provider, monkeypatch):
+def test_requests_do_not_wait_for_another_fetch_of_the_description(app, provider, monkeypatch):
     """The one that asks is held here until the others were answered."""
     answers: list[int] = []
-    fetch = Provider._fetched
+    fetch = Provider._fetch_description
 
     def held(asked: Provider):
         answers.extend(app.test_client().get("/login/provider").status_code for _ in range(3))
         return fetch(asked)
 
-    monkeypatch.setattr(Provider, "_fetched", held)
+    monkeypatch.setattr(Provider, "_fetch_description", held)
     assert app.test_client().get("/login/provider").status_code == 303
     assert answers == [502] * 3
-    monkeypatch.setattr(openid, "_CACHED", 0)  # what it said of itself before will do meanwhile
+    monkeypatch.setattr(openid, "_DESCRIPTION_LIFETIME", 0)  # what it said of itself before will do meanwhile
     assert app.test_client().get("/login/provider").status_code == 303
     assert answers == [502] * 3 + [303] * 3
 
 
-def test_a_few_sign_ins_are_checked_at_the_provider_at_a_time(app, provider):
+def test_concurrent_sign_ins_are_limited(app, provider):
     through_provider(app.test_client())
-    room = app.extensions["provider"]._room
-    held = [room.acquire(blocking=False) for _ in range(openid._AT_ONCE)]
+    room = app.extensions["provider"]._slots
+    held = [room.acquire(blocking=False) for _ in range(openid._CONCURRENT_SIGN_INS)]
     provider.asked.clear()
     answer = through_provider(app.test_client())
     assert all(held) and answer.status_code == 502 and "taking long" in answer.text
     assert provider.asked == ["/authorize"]
-    room.release(openid._AT_ONCE)
+    room.release(openid._CONCURRENT_SIGN_INS)
     assert through_provider(app.test_client()).status_code == 303

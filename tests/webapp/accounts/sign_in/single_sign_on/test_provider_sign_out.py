@@ -14,7 +14,7 @@ from through_provider import events, through_provider
 from webapp.storage.tables import SessionRow
 
 
-def test_signing_out_there_ends_the_sessions_here(app, provider):
+def test_signing_out_at_the_provider_ends_sessions(app, provider):
     client, other = app.test_client(), app.test_client()
     through_provider(client)
     through_provider(other)
@@ -48,7 +48,7 @@ def test_signing_out_there_ends_the_sessions_here(app, provider):
         {"sub": None, "sid": "s1"},
     ],
 )
-def test_logout_tokens_refused(app, provider, changed):
+def test_invalid_logout_tokens_are_refused(app, provider, changed):
     client = app.test_client()
     through_provider(client)
     told = {"logout_token": provider.logout_token(**changed)}
@@ -67,7 +67,7 @@ def test_logout_tokens_refused(app, provider, changed):
         {"nbf": time.time() - 5},
     ],
 )
-def test_logout_tokens_taken(app, provider, changed):
+def test_valid_logout_tokens_are_accepted(app, provider, changed):
     client = app.test_client()
     through_provider(client)
     told = {"logout_token": provider.logout_token(**changed)}
@@ -75,7 +75,7 @@ def test_logout_tokens_taken(app, provider, changed):
     assert client.get("/help").status_code == 303
 
 
-def test_logout_tokens_of_another_key_make_nobody_ask_for_keys(app, provider):
+def test_logout_tokens_with_unknown_keys_do_not_refresh_keys(app, provider):
     client = app.test_client()
     through_provider(client)
     provider.asked.clear()
@@ -86,7 +86,7 @@ def test_logout_tokens_of_another_key_make_nobody_ask_for_keys(app, provider):
     assert provider.asked == [] and client.get("/help").status_code == 200
 
 
-def test_signing_out_here_offers_to_sign_out_there(app, provider):
+def test_signing_out_offers_sign_out_at_the_provider(app, provider):
     client = app.test_client()
     through_provider(client)
     answer = client.post("/logout", data={"csrf_token": token(client)})
@@ -99,7 +99,7 @@ def test_signing_out_here_offers_to_sign_out_there(app, provider):
     assert query == {"client_id": [CLIENT], "post_logout_redirect_uri": ["http://localhost/login"]}
 
 
-def test_a_provider_without_a_way_out_is_said(app, provider):
+def test_a_provider_without_end_session_endpoint_is_reported(app, provider):
     provider.has_way_out = False
     answer = app.test_client().get("/logout/provider")
     assert answer.status_code == 502 and "no page to sign out" in answer.text

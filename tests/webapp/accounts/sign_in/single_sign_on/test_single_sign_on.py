@@ -19,7 +19,7 @@ from webapp.settings import SettingError, read_settings
 from webapp.storage.tables import SessionRow
 
 
-def test_somebody_of_the_lab_signs_in_and_again(app, provider, monkeypatch, capsys):
+def test_a_member_signs_in_twice(app, provider, monkeypatch, capsys):
     client = app.test_client()
     assert "through your organisation" in client.get("/login").text
     assert provider.asked == []  # nothing before somebody chooses it
@@ -37,7 +37,7 @@ def test_somebody_of_the_lab_signs_in_and_again(app, provider, monkeypatch, caps
     assert cli.run(["verify-log"]) == 0, capsys.readouterr()
 
 
-def test_many_refused_answers_are_few_entries(app):
+def test_repeated_refusals_make_few_log_entries(app):
     """A cookie that was kept is good for ten minutes, whoever sends it how often."""
     client = app.test_client(use_cookies=False)
     cookie = client.get("/login/provider").headers["Set-Cookie"].split(";")[0]
@@ -47,7 +47,7 @@ def test_many_refused_answers_are_few_entries(app):
     assert [each.get("times") for each in events(app, "sign-in refused")] == [None, "10 within an hour"]
 
 
-def test_its_password_is_nobodys(app, provider):
+def test_accounts_of_the_provider_have_no_known_password(app, provider):
     through_provider(app.test_client())
     assert sign_in(app.test_client(), "ada").status_code == 401
 
@@ -66,7 +66,7 @@ def test_its_password_is_nobodys(app, provider):
         ({}, {"azp": "another"}, 502),
     ],
 )
-def test_refused(app, provider, claims, answer, status):
+def test_identities_without_role_or_account_are_refused(app, provider, claims, answer, status):
     provider.claims |= claims
     provider.answer = answer
     client = app.test_client()
@@ -78,7 +78,7 @@ def test_refused(app, provider, claims, answer, status):
     assert events(app, "sign-in refused")[-1]["by"] == "provider"
 
 
-def test_an_answer_works_once_in_the_browser_it_is_for(app, provider):
+def test_a_response_works_once_in_its_browser(app, provider):
     client = app.test_client()
     back = urlsplit(at_provider(client.get("/login/provider").location))
     other = app.test_client()
@@ -139,7 +139,7 @@ def test_disabled_accounts_stay_out_and_existing_ones_are_linked(app, provider, 
     assert refused.status_code == 403 and "This account is disabled." in refused.text
 
 
-def test_without_login_or_provider_there_is_none(tmp_path, sent):
+def test_without_login_or_provider_the_routes_answer_404(tmp_path, sent):
     app = with_login(tmp_path / "data", sent)
     assert app.test_client().get("/login/provider").status_code == 404
     assert "organisation" not in app.test_client().get("/login").text
@@ -169,7 +169,7 @@ def test_without_login_or_provider_there_is_none(tmp_path, sent):
         ),
     ],
 )
-def test_a_refusal_is_said_in_the_readers_language_and_kept_in_english(
+def test_a_refusal_is_translated_on_the_page_and_english_in_the_log(
     app, provider, claims, changed, shown, kept
 ):
     provider.claims |= claims
@@ -189,7 +189,7 @@ def test_a_refusal_is_said_in_the_readers_language_and_kept_in_english(
         {"REELPROOF_OIDC_CLIENT": ""},
     ],
 )
-def test_settings_that_cannot_work_are_refused(settings, wrong):
+def test_invalid_settings_are_refused(settings, wrong):
     with pytest.raises(SettingError, match="REELPROOF_OIDC_"):
         read_settings(settings | wrong)
 
@@ -203,4 +203,4 @@ def test_settings_that_cannot_work_are_refused(settings, wrong):
     ],
 )
 def test_which_claim_names_the_account(claims, name):
-    assert openid.name_of(claims) == name
+    assert openid.account_name(claims) == name
