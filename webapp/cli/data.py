@@ -195,7 +195,7 @@ def _clear(_database: Database, args: argparse.Namespace) -> None:
     print(f"{removed / 1e6:,.0f} MB removed; the store has them.")
 
 
-def _done_ids(table: type[JobRow]) -> Select[tuple[str]]:
+def _done_ids(table: type[JobRow]) -> Select[str]:
     return select(table.id).where(table.state == State.DONE)
 
 
