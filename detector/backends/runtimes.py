@@ -255,10 +255,10 @@ def convert_to_logits(
             N_("%(title)s gives no numbers for a crop: its weights are damaged, or its card is wrong.")
             % {"title": title}
         )
-    return _of_classes(values, meaning).clip(-60, 60).astype(np.float32)
+    return _logit_of_classes(values, meaning).clip(-60, 60).astype(np.float32)
 
 
-def _of_classes(values: NDArray[np.float64], meaning: Output) -> NDArray[np.float64]:
+def _logit_of_classes(values: NDArray[np.float64], meaning: Output) -> NDArray[np.float64]:
     match meaning.gives:
         case Gives.LOGITS:
             others = np.delete(values, meaning.manipulated, axis=1)

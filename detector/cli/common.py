@@ -85,8 +85,8 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
             "--sample-rate" if name == "sample_rate" and options.sample_rate is not None else f"--set {name}"
         )
         raise ParameterError(f"{option}: {first['msg']}.") from None
-    if parameters.crossed:
-        name, other = parameters.crossed
+    if parameters.inverted_thresholds:
+        name, other = parameters.inverted_thresholds
         most = f"{getattr(parameters, other):g}"
         raise ParameterError(
             f"--set {name}: {getattr(parameters, name):g} must not be above {other}, {most}. "

@@ -306,7 +306,7 @@ class Covers:
         self._net = CoverNet()
         self._last: dict[int, tuple[int, bool]] = {}  # track -> number of the measured frame, and result
 
-    def of(self, track: int, number: int, crop: Image) -> bool:
+    def is_covered(self, track: int, number: int, crop: Image) -> bool:
         """Return whether the face of ``track`` in the sampled frame ``number`` is covered."""
         at, covered = self._last.get(track, (number - _EVERY, False))
         if number - at >= _EVERY:

@@ -26,7 +26,7 @@ def missing_seconds(reader: FrameDecoder) -> float:
         expected -= _before_first_frame(reader)
     else:
         expected -= _undecoded_at_start(reader)
-    if _promised_and_gone(reader) and rate:
+    if _count_promised_frames(reader) and rate:
         interval = 1 / float(rate)
         slack = 1.5 * interval
         if reader.container_format == "avi":  # FFmpeg estimates its duration from the file size
@@ -76,7 +76,7 @@ def seconds_lost_at_end(reader: FrameDecoder) -> float:
     end, packets, rate = reader.tally.end_pts, reader.tally.packets.end, reader.stream.average_rate
     if reader.kind is MediaKind.IMAGE or end is None or packets is None or not rate:
         return 0.0
-    if reader.container_format == "avi" or not (reader.tally.undecodable or _promised_and_gone(reader)):
+    if reader.container_format == "avi" or not (reader.tally.undecodable or _count_promised_frames(reader)):
         return 0.0
     lost = float((packets - end) * reader.time_base)
     return lost if lost > (_TOLERATED_FRAMES + 0.5) / float(rate) else 0.0
@@ -94,7 +94,7 @@ def lost_frames(reader: FrameDecoder) -> int:
 
     For containers whose tables do not count frames, these are the frames before the first key frame.
     """
-    if lost := _promised_and_gone(reader):
+    if lost := _count_promised_frames(reader):
         return lost
     if not seconds_lost_at_start(reader):
         return 0
@@ -103,7 +103,7 @@ def lost_frames(reader: FrameDecoder) -> int:
     )
 
 
-def _promised_and_gone(reader: FrameDecoder) -> int:
+def _count_promised_frames(reader: FrameDecoder) -> int:
     """Return the missing frames of a container whose table counts frames; a few do not matter."""
     tally = reader.tally
     few = float(_TOLERATED_FRAMES)

@@ -132,9 +132,9 @@ class Layout:
     times: list[Moment] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     descriptions: list[int] = field(default_factory=list)
-    played: dict[int, float] = field(default_factory=dict)
+    edit_seconds: dict[int, float] = field(default_factory=dict)
     """Seconds that the edit list of each track plays, from its first material to its last."""
-    shown: dict[int, tuple[int, int]] = field(default_factory=dict)
+    apertures: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Width and height of the clean aperture of each track that has one."""
     dolby_vision: dict[int, str] = field(default_factory=dict)
     """Dolby Vision profile and base-layer compatibility of each track, such as 8.4."""
@@ -292,7 +292,7 @@ def _stsd(layout: Layout, data: bytes) -> None:
         if kind == b"clap":
             width, of_width, height, of_height = struct.unpack_from(">4I", contents)
             if of_width and of_height and width >= of_width and height >= of_height:
-                layout.shown[layout.track] = round(width / of_width), round(height / of_height)
+                layout.apertures[layout.track] = round(width / of_width), round(height / of_height)
         elif kind in _DOLBY_VISION:
             layout.dolby_vision[layout.track] = f"{contents[2] >> 1}.{contents[4] >> 4}"
 
@@ -326,13 +326,13 @@ def _finish_track(layout: Layout) -> None:
                     rate=rate,
                 )
             )
-    played = _played(layout.raw_edits)
+    played = _edit_length(layout.raw_edits)
     if played and layout.all_edits and layout.movie_scale:
-        layout.played[max(layout.track, 0)] = played / layout.movie_scale
+        layout.edit_seconds[max(layout.track, 0)] = played / layout.movie_scale
     layout.raw_edits, layout.all_edits, layout.handler, layout.media_scale = [], True, b"", 0
 
 
-def _played(edits: list[tuple[int, int, int, float]]) -> int:
+def _edit_length(edits: list[tuple[int, int, int, float]]) -> int:
     """Return the ticks from the beginning of the material to its end; 0 if unknown.
 
     Before and after it nothing is shown. An entry of length 0, as in fragmented files, plays everything.

@@ -311,7 +311,7 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
                 if not by_pillow:
                     # Edit lists matter only if some stream begins later than the file.
                     has_late_stream = any((stream.start_time or 0) > 0 for stream in container.streams)
-                    reader.played = layout.played if layout and has_late_stream else {}
+                    reader.edit_seconds = layout.edit_seconds if layout and has_late_stream else {}
                     reader.breaks_off = end is not None
                     reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
                 yield reader

@@ -283,10 +283,10 @@ class MediaReader(UprightPictures):
         # As in :meth:`_seek`, several targets: not every container seeks exactly.
         targets = (first, int(first - _SEEK_EARLIER / self.time_base), None)
         for target in (None,) if self._reads_from_start() else targets:
-            if not self._sought(target):
+            if not self._seek_to(target):
                 continue
             _, at = next(self._decoded(counting=False), (None, None))
-            if at is not None and at <= first and self._sought(target):
+            if at is not None and at <= first and self._seek_to(target):
                 break
         self.tally = self._new_tally()
         del self._keys[:]
@@ -339,7 +339,7 @@ class MediaReader(UprightPictures):
         early = [int(key - _SEEK_EARLIER / self.time_base)] if math.isfinite(key) else []
         targets = (pts, *early, self.tally.first_pts or 0, None)
         for target in (None,) if self._reads_from_start() else targets:
-            if not self._sought(target):
+            if not self._seek_to(target):
                 continue
             running = self._decoded(counting=False)
             frame = frame_at(running, pts)
@@ -351,11 +351,11 @@ class MediaReader(UprightPictures):
         """Return whether a frame can be found again only by reading from the first byte."""
         return self.clock_restarts or self.index_goes_back
 
-    def _sought(self, pts: int | None) -> bool:
+    def _seek_to(self, pts: int | None) -> bool:
         """Seek to the key frame before ``pts``, or to the first byte; return whether that succeeded."""
         try:
             if pts is None and self.container_format in (MATROSKA, MP4):
-                return self._opened_again()  # these demuxers cannot return to the first byte otherwise
+                return self._reopen()  # these demuxers cannot return to the first byte otherwise
             if pts is None:
                 self._container.seek(0, unsupported_byte_offset=True)
             else:

@@ -115,9 +115,9 @@ def collect_declarations(
 ) -> tuple[Declaration, ...]:
     """Return all declarations, most telling first; equal ones about one program are merged."""
     texts = list(texts)
-    declarations = [*_of_claims(claims, credentials), *_of_texts(texts), *_cameras(texts)]
+    declarations = [*_declare_claims(claims, credentials), *_declare_texts(texts), *_declare_cameras(texts)]
     if photo is not None:
-        declarations += [*_thumbnail(photo.thumbnail), *_tables(photo.tables)]
+        declarations += [*_declare_thumbnail(photo.thumbnail), *_declare_tables(photo.tables)]
     merged: dict[tuple[object, ...], Declaration] = {}
     for declaration in declarations:
         key = declaration.kind, declaration.meaning, declaration.program or declaration.says
@@ -145,7 +145,7 @@ def _declared(
     )
 
 
-def _of_texts(texts: list[EmbeddedText]) -> Iterator[Declaration]:
+def _declare_texts(texts: list[EmbeddedText]) -> Iterator[Declaration]:
     for text in texts:
         source = f"{text.place}, {text.name}"
         if text.name.lower() == "digitalsourcetype":
@@ -159,7 +159,7 @@ def _of_texts(texts: list[EmbeddedText]) -> Iterator[Declaration]:
             kind, meaning = DeclarationKind.SOFTWARE, Meaning.SCREEN_CAPTURE
             yield _declared(kind, source, text.value, means, meaning)
         elif generators.is_about_making(text.name) or text.name == "Source" or _is_made_by_generator(text):
-            yield from _software(text, source)
+            yield from _declare_software(text, source)
 
 
 def _is_made_by_generator(text: EmbeddedText) -> bool:
@@ -168,7 +168,7 @@ def _is_made_by_generator(text: EmbeddedText) -> bool:
     return text.name in _MAKES and generators.find_name(text.value, makers) is not None
 
 
-def _software(text: EmbeddedText, source: str) -> Iterator[Declaration]:
+def _declare_software(text: EmbeddedText, source: str) -> Iterator[Declaration]:
     value = text.value[:1000]
     kind = DeclarationKind.SOFTWARE
     if name := generators.find_name(value, generators.FACE_SWAPPERS):
@@ -193,7 +193,7 @@ def _software(text: EmbeddedText, source: str) -> Iterator[Declaration]:
         yield _declared(kind, source, value, means, Meaning.SCREEN_CAPTURE, name)
 
 
-def _cameras(texts: list[EmbeddedText]) -> Iterator[Declaration]:
+def _declare_cameras(texts: list[EmbeddedText]) -> Iterator[Declaration]:
     by_place: dict[str, dict[str, str]] = {}
     for text in texts:
         by_place.setdefault(text.place, {}).setdefault(text.name, text.value)
@@ -210,8 +210,8 @@ def _cameras(texts: list[EmbeddedText]) -> Iterator[Declaration]:
                 yield _declared(DeclarationKind.CAMERA, source, device, means, Meaning.CAPTURED, device)
 
 
-def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[Declaration]:
-    standing = _standing(credentials)
+def _declare_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[Declaration]:
+    standing = _credential_status(credentials)
     where = {
         IngredientRole.OWN: N_("Content Credentials"),
         IngredientRole.PARENT: N_("Content Credentials of the picture it was made from"),
@@ -250,7 +250,7 @@ def _of_claims(claims: Iterable[Claim], credentials: Credentials) -> Iterator[De
         yield _declared(DeclarationKind.CONTENT_CREDENTIALS, source, says, means, meaning, program)
 
 
-def _standing(credentials: Credentials) -> str:
+def _credential_status(credentials: Credentials) -> str:
     if not credentials.valid:
         return N_("The signature or a hash does NOT hold.")
     if credentials.trusted:
@@ -258,7 +258,7 @@ def _standing(credentials: Credentials) -> str:
     return N_("The signature holds; the signer is on no trust list.")
 
 
-def _thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
+def _declare_thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
     if thumb is None or thumb.correlation is None:
         return
     size = f"{thumb.width} × {thumb.height} px"
@@ -292,7 +292,7 @@ def _thumbnail(thumb: Thumbnail | None) -> Iterator[Declaration]:
     yield _declared(DeclarationKind.THUMBNAIL, source, says, means, Meaning.INCONSISTENT)
 
 
-def _tables(tables: tuple[Table, ...]) -> Iterator[Declaration]:
+def _declare_tables(tables: tuple[Table, ...]) -> Iterator[Declaration]:
     if not tables:
         return
     if all(table.exact for table in tables):

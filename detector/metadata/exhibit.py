@@ -83,7 +83,7 @@ def collect_facts(reader: MediaReader, path: Path) -> CollectedFacts:
             layout = read_layout(file)
             xmp = xmp_texts(layout.xmp)
             tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
-            shown = layout.shown
+            shown = layout.apertures
         elif reader.container_format == MATROSKA:
             shown = display_sizes(file)
     tags = list(dict.fromkeys(tags))

@@ -15,18 +15,18 @@ _WITHOUT_BASE = frozenset({"5.0", "10.0"})  # Dolby Vision profiles whose base l
 
 def container_anomalies(media: Media, details: Details, before: float = 0.0) -> Iterator[Anomaly]:
     """Yield the anomalies of a video's tracks, durations, edit list, encodings and time stamps."""
-    yield from _tracks(details)
-    yield from _rest(details)
-    yield from _sizes(media, details)
+    yield from _track_anomalies(details)
+    yield from _rest_anomalies(details)
+    yield from _size_anomalies(media, details)
     if details.picture is not None:
-        yield from _seen_otherwise(details.picture)
-    yield from _lengths(media, details, before)
-    yield from _edits(details)
-    yield from _joints(details)
-    yield from _time_stamps(media, details)
+        yield from _display_anomalies(details.picture)
+    yield from _length_anomalies(media, details, before)
+    yield from _edit_anomalies(details)
+    yield from _joint_anomalies(details)
+    yield from _time_anomalies(media, details)
 
 
-def _rest(details: Details) -> Iterator[Anomaly]:
+def _rest_anomalies(details: Details) -> Iterator[Anomaly]:
     """Yield anomalies of what follows the examined pictures in the file."""
     observations = []
     if details.picture and details.picture.ends_at is not None:
@@ -50,7 +50,7 @@ def _rest(details: Details) -> Iterator[Anomaly]:
         )
 
 
-def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
+def _size_anomalies(media: Media, details: Details) -> Iterator[Anomaly]:
     if details.picture is None or not details.picture.sizes:
         return
     yield Anomaly(
@@ -74,7 +74,7 @@ def _sizes(media: Media, details: Details) -> Iterator[Anomaly]:
     )
 
 
-def _seen_otherwise(picture: Picture) -> Iterator[Anomaly]:
+def _display_anomalies(picture: Picture) -> Iterator[Anomaly]:
     """Yield anomalies of pictures that players may show differently from how they were examined."""
     if picture.shown is not None:
         yield Anomaly(
@@ -110,7 +110,7 @@ def _seen_otherwise(picture: Picture) -> Iterator[Anomaly]:
         )
 
 
-def _lengths(media: Media, details: Details, before: float) -> Iterator[Anomaly]:
+def _length_anomalies(media: Media, details: Details, before: float) -> Iterator[Anomaly]:
     picture = details.picture
     if picture is None:
         return
@@ -144,7 +144,7 @@ def _lengths(media: Media, details: Details, before: float) -> Iterator[Anomaly]
         )
 
 
-def _tracks(details: Details) -> Iterator[Anomaly]:
+def _track_anomalies(details: Details) -> Iterator[Anomaly]:
     if others := details.other_pictures:
         tracks = ", ".join(
             N_("stream %(index)s (%(codec)s)") % {"index": track.index, "codec": track.codec}
@@ -164,7 +164,7 @@ def _tracks(details: Details) -> Iterator[Anomaly]:
         )
 
 
-def _edits(details: Details) -> Iterator[Anomaly]:
+def _edit_anomalies(details: Details) -> Iterator[Anomaly]:
     if details.structure is None:
         return
     # Reordering of frames delays the first one by at most two intervals.
@@ -176,7 +176,7 @@ def _edits(details: Details) -> Iterator[Anomaly]:
     changes = [
         N_("track %(track)s %(said)s") % {"track": track, "said": ", ".join(parts)}
         for track, edits in by_track.items()
-        if (parts := list(_edits_of_track(edits, late)))
+        if (parts := list(_describe_edits(edits, late)))
     ]
     hidden = details.timing.packets_not_shown if details.timing else 0
     if hidden:
@@ -199,7 +199,7 @@ def _edits(details: Details) -> Iterator[Anomaly]:
         )
 
 
-def _edits_of_track(edits: Sequence[Edit], late: float) -> Iterator[str]:
+def _describe_edits(edits: Sequence[Edit], late: float) -> Iterator[str]:
     """Describe what the edits of one track change; a start after ``late`` seconds counts."""
     begun = False
     for edit in edits:
@@ -225,7 +225,7 @@ def _edits_of_track(edits: Sequence[Edit], late: float) -> Iterator[str]:
         yield N_("is put together of %(played)s stretches") % {"played": played}
 
 
-def _joints(details: Details) -> Iterator[Anomaly]:
+def _joint_anomalies(details: Details) -> Iterator[Anomaly]:
     signs = []
     if details.encoding and len(details.encoding.texts) > 1:
         signs.append(
@@ -255,7 +255,7 @@ def _joints(details: Details) -> Iterator[Anomaly]:
         )
 
 
-def _time_stamps(media: Media, details: Details) -> Iterator[Anomaly]:
+def _time_anomalies(media: Media, details: Details) -> Iterator[Anomaly]:
     timing = details.timing
     if timing is None:
         return

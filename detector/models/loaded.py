@@ -66,7 +66,7 @@ class LoadedModel:
     """
 
     card: Card
-    made: Network | None = None
+    built: Network | None = None
     weights: bytes | None = None
     """The contents of the weights file, whose SHA-256 and tensors were verified."""
     second_look: LoadedModel | None = None
@@ -94,8 +94,8 @@ class LoadedModel:
 
         Raises :class:`~detector.errors.ModelError` for an ONNX file.
         """
-        if self.made is not None:
-            return self.made
+        if self.built is not None:
+            return self.built
         if self.card.onnx:
             raise ModelError(
                 f"{self.card.name} is an ONNX file, of which only scores can be had. For this a network that "
@@ -132,7 +132,7 @@ class LoadedModel:
         """Whether the network judges a face together with the frames around it."""
         if self.card.onnx:
             return False
-        if self.made is None and (path := graph_path(self)):
+        if self.built is None and (path := graph_path(self)):
             return graphs.outputs_features(graphs.read_graph(path))
         from detector.networks.base import SequenceNetwork
 

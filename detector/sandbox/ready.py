@@ -28,7 +28,7 @@ class NotReadyError(Exception):
 class ReadySandbox:
     """Runs ``work(prepare(*given), path, *arguments, report)`` in a confined process that starts now.
 
-    ``prepare`` runs after a second without a job, ``work`` once :meth:`hand` passes a file. ``prepare_more``
+    ``prepare`` runs after a second without a job, ``work`` when :meth:`submit` passes a file. ``prepare_more``
     gets the result of ``prepare`` after a longer time without a job, for what only some jobs need. After
     ``patience`` seconds the process ends, to release its memory. ``readable`` are paths that it may read
     besides the file of the job. Its folders are made below ``folder``, which must be on the same file system
@@ -61,7 +61,7 @@ class ReadySandbox:
         finally:
             os.close(reader)
 
-    def hand(self, path: Path, folder: Path, *arguments: Any, report: Progress | None = None) -> Any:
+    def submit(self, path: Path, folder: Path, *arguments: Any, report: Progress | None = None) -> Any:
         """Run the job on the file ``path``; it writes into ``folder``, which must be empty.
 
         ``work`` is called with the path by which the process reads the file, the folder, and the picklable

@@ -289,7 +289,7 @@ class Parameters(Value):
         return self.doubt_threshold, self.enter_threshold
 
     @property
-    def crossed(self) -> tuple[str, str] | None:
+    def inverted_thresholds(self) -> tuple[str, str] | None:
         """Names of two parameters of which the first exceeds the second but must not; None without such.
 
         Otherwise scores that open a segment would close it, or no crop could be sharp but free of noise.

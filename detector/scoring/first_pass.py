@@ -145,7 +145,7 @@ class FirstPass:
             if self._keeper is not None:
                 self._keeper.offer(frame, track, face)
             if self._covers is not None:
-                covered = self._covers.of(track, self._followed, shows.crop)
+                covered = self._covers.is_covered(track, self._followed, shows.crop)
                 shows = shows._replace(covered=covered)
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, shows)
 

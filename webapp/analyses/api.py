@@ -51,8 +51,8 @@ def analysis_request(body: NewAnalysis | OfUpload | Again, wanted_id: str | None
     if body.joint != JointRule.FIRST and not body.also:
         problem = "It is for several models: “also” names them."
         raise FieldsError((FieldProblem(where=f"{where}.joint", problem=problem),))
-    if body.parameters and body.parameters.crossed:
-        name, other = body.parameters.crossed
+    if body.parameters and body.parameters.inverted_thresholds:
+        name, other = body.parameters.inverted_thresholds
         problem = f"It must not be above {other}, {getattr(body.parameters, other):g}."
         raise FieldsError((FieldProblem(where=f"{where}.parameters.{name}", problem=problem),))
     own = body.parameters.model_dump(exclude_unset=True) if body.parameters else {}

@@ -58,7 +58,7 @@ class ReadyEngine:
         if job.others or job.model != self._card or job.model.read_bytes() != self._card_content:
             return False
         try:
-            self._sandbox.hand(job.path, folder, job, report=progress)
+            self._sandbox.submit(job.path, folder, job, report=progress)
         except NotReadyError:
             return False
         finally:

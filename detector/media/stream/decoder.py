@@ -60,7 +60,7 @@ class PictureStream:
         """Aspect ratio of a stored pixel of the first frame."""
         if self.kind is MediaKind.VIDEO:
             self.pixel_aspect = pixel_aspect(self._stream.sample_aspect_ratio)
-        self.played: dict[int, float] = {}
+        self.edit_seconds: dict[int, float] = {}
         """Seconds that the edit list of each stream plays; set by the caller if a stream starts late.
 
         FFmpeg adds the delay to the duration of a stream whose edit list plays only a part.
@@ -74,7 +74,7 @@ class PictureStream:
         # Makes FFmpeg refuse frames that are larger than the file stated.
         self._stream.codec_context.options = {"max_pixels": str(self._bounds.pixels)}
 
-    def _opened_again(self) -> bool:
+    def _reopen(self) -> bool:
         """Open the file again at its first byte; return False if that is impossible."""
         if self.open_again is None:
             return False
@@ -119,13 +119,17 @@ class PictureStream:
     def container_duration(self) -> float | None:
         """Seconds stated for the whole file."""
         stated = self._container.duration
-        seconds = (stated or 0) / av.time_base - (self._excess() if self.played else 0.0)
+        seconds = (stated or 0) / av.time_base - (self._excess() if self.edit_seconds else 0.0)
         return seconds if seconds > 0 else self.stated_seconds
 
     def duration_of(self, stream: av.stream.Stream) -> float | None:
         """Return the seconds stated for a stream, limited to what its edit list plays."""
         stated = _seconds(stream, stream.duration)
-        return None if stated is None or stated <= 0 else min(stated, self.played.get(stream.index, stated))
+        return (
+            None
+            if stated is None or stated <= 0
+            else min(stated, self.edit_seconds.get(stream.index, stated))
+        )
 
     def _excess(self) -> float:
         """Return by how many seconds FFmpeg lets the last stream end later than its edit list does."""
@@ -261,7 +265,7 @@ class FrameDecoder(PictureStream):
             length_size = length_size_of(self._stream.codec_context.extradata)
             if length_size is not None:
                 needed = NeededPackets(rate, self.time_base, length_size, lambda: tally.first_pts)
-        for frame, pts in self._dated(tally, needed):
+        for frame, pts in self._with_times(tally, needed):
             if pts is None:
                 pts = 0 if tally.last_pts is None else tally.last_pts + max(1, frame.duration or 1)
             self._count_passed_over(needed, pts, tally)
@@ -301,7 +305,7 @@ class FrameDecoder(PictureStream):
         number = 0 if key is None else bisect_right(self._aspects, key, key=itemgetter(0))
         return self._aspects[number - 1][1] if number else self.pixel_aspect
 
-    def _dated(
+    def _with_times(
         self, tally: Tally, needed: NeededPackets | None
     ) -> Iterator[tuple[av.VideoFrame, int | None]]:
         """Yield intact frames with their PTS, computed backwards for frames before the first that has one."""

@@ -87,9 +87,9 @@ def test_every_fourth_face_of_a_track_is_measured(portrait: Image) -> None:
     (bare,), (hidden,) = find_faces(bare), find_faces(hidden)
     covers = Covers()
     shown = [bare, hidden, hidden, hidden, hidden, bare, bare, bare, bare]
-    told = [covers.of(0, number, crop) for number, crop in enumerate(shown)]
+    told = [covers.is_covered(0, number, crop) for number, crop in enumerate(shown)]
     assert told == [False] * 4 + [True] * 4 + [False]
-    assert covers.of(1, 9, hidden), "another track is looked at in its first frame"
+    assert covers.is_covered(1, 9, hidden), "another track is looked at in its first frame"
 
 
 @pytest.mark.parametrize("draw", [None, draw_mask])

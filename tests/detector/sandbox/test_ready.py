@@ -64,7 +64,7 @@ def start(data) -> Iterator[Callable[..., ReadySandbox]]:
 def test_one_job_uses_the_preparations(start, data):
     said = []
     result = data / "analyses/result"
-    done = start().hand(data / "exhibit", result, "word", report=lambda *at: said.append(at))
+    done = start().submit(data / "exhibit", result, "word", report=lambda *at: said.append(at))
     assert done["number"] == 21 and done["process"] != os.getpid()
     assert (result / "out.txt").read_text() == "bytes word"
     assert ("working", 0.5) in said
@@ -109,7 +109,7 @@ def test_nothing_else_is_accessible(start, data):
                 told[name] = error_of(problem)
         return told
 
-    told = start(work=curious).hand(data / "exhibit", data / "analyses/result", other)
+    told = start(work=curious).submit(data / "exhibit", data / "analyses/result", other)
     assert told == dict.fromkeys(("read", "write beside", "write exhibit"), "EACCES")
 
 
@@ -117,7 +117,7 @@ def test_process_ends_after_its_patience(start, data):
     waiting = start(patience=0.05)
     os.waitid(os.P_PID, waiting._sandbox._process, os.WEXITED | os.WNOWAIT)
     with pytest.raises(NotReadyError):
-        waiting.hand(data / "exhibit", data / "analyses/result", "word")
+        waiting.submit(data / "exhibit", data / "analyses/result", "word")
     assert list((data / "analyses/result").iterdir()) == []
 
 
@@ -126,7 +126,7 @@ def test_killed_waiting_process_is_not_ready(start, data):
     os.kill(waiting._sandbox._process, signal.SIGKILL)
     os.waitid(os.P_PID, waiting._sandbox._process, os.WEXITED | os.WNOWAIT)
     with pytest.raises(NotReadyError):
-        waiting.hand(data / "exhibit", data / "analyses/result", "word")
+        waiting.submit(data / "exhibit", data / "analyses/result", "word")
 
 
 def test_unlinkable_file_is_not_ready(start, data, monkeypatch):
@@ -135,7 +135,7 @@ def test_unlinkable_file_is_not_ready(start, data, monkeypatch):
 
     monkeypatch.setattr(os, "link", link)
     with pytest.raises(NotReadyError):
-        start().hand(data / "exhibit", data / "analyses/result", "word")
+        start().submit(data / "exhibit", data / "analyses/result", "word")
     assert (data / "analyses/result").is_dir()
 
 
@@ -145,10 +145,10 @@ def test_error_in_preparation_is_reported(start, data):
 
     # Whether it is still there to be asked depends on who is faster.
     with pytest.raises((ModelError, NotReadyError)):
-        start(prepare=broken).hand(data / "exhibit", data / "analyses/result", "word")
+        start(prepare=broken).submit(data / "exhibit", data / "analyses/result", "word")
 
 
 def test_clock_starts_with_the_job(start, data, monkeypatch):
     waiting, really = start(limits=Limits(wall=1000)), time.monotonic
     monkeypatch.setattr(monitor.time, "monotonic", lambda: really() + 5000)
-    assert waiting.hand(data / "exhibit", data / "analyses/result", "word")["number"] == 21
+    assert waiting.submit(data / "exhibit", data / "analyses/result", "word")["number"] == 21
