@@ -5,6 +5,7 @@ Imports no decoder.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -284,6 +285,36 @@ UNREADABLE = (
     N_("The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part.")
     + f" {ACCEPTED}"
 )
+
+
+class NamelessFile:
+    """A file without its name, optionally ending at ``end``.
+
+    FFmpeg would choose demuxers by the name, and one of them opens further files.
+    """
+
+    name = ""
+
+    def __init__(self, file: BinaryIO, end: int | None = None) -> None:
+        self.tell, self._read, self._seek, self._end = file.tell, file.read, file.seek, end
+
+    def read(self, size: int) -> bytes:
+        """Read at most ``size`` bytes."""
+        return self._read(size if self._end is None else max(0, min(size, self._end - self.tell())))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Seek and return the position; a negative number, which FFmpeg takes as an error, if it is invalid.
+
+        A damaged index leads to such positions. An exception would make PyAV fail where FFmpeg can go on.
+        """
+        try:
+            if whence == os.SEEK_END and self._end is not None:
+                return self._seek(self._end + offset)
+            return self._seek(offset, whence)
+        except (OSError, ValueError) as problem:
+            if isinstance(problem, OSError) and problem.errno != errno.EINVAL:
+                raise
+            return -errno.EINVAL
 
 
 @contextmanager

@@ -5,8 +5,6 @@ Pictures that FFmpeg misreads or cannot read (AVIF, HEIF, animated WebP and othe
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from fractions import Fraction
@@ -28,6 +26,7 @@ from detector.media.acceptance import (
     MP4,
     UNREADABLE,
     InputLimits,
+    NamelessFile,
     container_of,
     is_animated_webp,
     is_boxed_picture,
@@ -238,36 +237,6 @@ _BROKE_OFF = N_(
 _MISSED = frozenset({"jpeg_pipe", "mpegts"})
 
 
-class _NamelessFile:
-    """A file without its name, optionally ending at ``end``.
-
-    FFmpeg would choose demuxers by the name, and one of them opens further files.
-    """
-
-    name = ""
-
-    def __init__(self, file: BinaryIO, end: int | None = None) -> None:
-        self.tell, self._read, self._seek, self._end = file.tell, file.read, file.seek, end
-
-    def read(self, size: int) -> bytes:
-        """Read at most ``size`` bytes."""
-        return self._read(size if self._end is None else max(0, min(size, self._end - self.tell())))
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Seek and return the position; a negative number, which FFmpeg takes as an error, if it is invalid.
-
-        A damaged index leads to such positions. An exception would make PyAV fail where FFmpeg can go on.
-        """
-        try:
-            if whence == os.SEEK_END and self._end is not None:
-                return self._seek(self._end + offset)
-            return self._seek(offset, whence)
-        except (OSError, ValueError) as problem:
-            if isinstance(problem, OSError) and problem.errno != errno.EINVAL:
-                raise
-            return -errno.EINVAL
-
-
 @contextmanager
 def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaReader]:
     """Open ``path`` for reading.
@@ -342,7 +311,7 @@ def open_container(file: BinaryIO, end: int | None) -> av.container.InputContain
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not refer to other files.
             return av.open(
-                _NamelessFile(file, end),
+                NamelessFile(file, end),
                 mode="r",
                 format=demuxer,
                 # merge_pmt_versions: the pictures of a transport stream may continue under another PID, for

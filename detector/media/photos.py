@@ -15,7 +15,7 @@ import PIL.Image
 import PIL.ImageFile
 from PIL import ExifTags, TiffImagePlugin
 
-from detector.media.acceptance import HEAD_BYTES, PHOTOS, TIFF, InputLimits, is_boxed_picture
+from detector.media.acceptance import HEAD_BYTES, PHOTOS, TIFF, InputLimits, NamelessFile, is_boxed_picture
 
 # None, CCITT's three, LZW, deflate's two, PackBits.
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
@@ -100,18 +100,11 @@ def is_complete(file: BinaryIO) -> bool:
         file.seek(place)
 
 
-class _NamelessFile:
-    """A file object that hides the file name from FFmpeg."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
 def _is_whole_jpeg(file: BinaryIO) -> bool:
     """Return whether a JPEG has all its blocks. Pillow fills in missing ones; FFmpeg can stop at them."""
     file.seek(0)
     try:
-        with av.open(_NamelessFile(file), format="jpeg_pipe") as container:
+        with av.open(NamelessFile(file), format="jpeg_pipe") as container:
             stream = container.streams.video[0]
             stream.codec_context.options = {"err_detect": "explode"}
             return next(container.decode(stream), None) is not None

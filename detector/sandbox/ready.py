@@ -28,11 +28,11 @@ class NotReadyError(Exception):
 class ReadySandbox:
     """Runs ``work(prepare(*given), path, *arguments, report)`` in a confined process that starts now.
 
-    ``prepare`` runs after a second without a job, ``work`` when :meth:`submit` passes a file. ``prepare_more``
-    gets the result of ``prepare`` after a longer time without a job, for what only some jobs need. After
-    ``patience`` seconds the process ends, to release its memory. ``readable`` are paths that it may read
-    besides the file of the job. Its folders are made below ``folder``, which must be on the same file system
-    as the files and results of its job.
+    ``prepare`` runs after a second without a job, ``work`` when :meth:`submit` passes a file.
+    ``prepare_more`` gets the result of ``prepare`` after a longer time without a job, for what only some jobs
+    need. After ``patience`` seconds the process ends, to release its memory. ``readable`` are paths that it
+    may read besides the file of the job. Its folders are made below ``folder``, which must be on the same
+    file system as the files and results of its job.
     """
 
     def __init__(
