@@ -189,9 +189,31 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
 
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
-    own, reviewed = _laboratory(analysis, inputs), _second_review(analysis, inputs)
-    references = _references(inputs)
-    sections = _sections(analysis, reviewed, references)
+    quoted, review = inputs.quoted_laboratory(), inputs.parsed_review(media.sha256)
+    laboratory = laboratory_view(quoted, analysis) if quoted else None
+    second_review = None
+    if review is not None:
+        duration = 0.0 if media.still else media.duration
+        second_review = second_review_view(review, duration, inputs.annotations)
+    references = tuple(
+        comparison_view(kept.comparison, kept.root, kept.sha256, kept.below) for kept in inputs.comparisons
+    )
+    sections = contents(
+        media.still,
+        compared=bool(references),
+        reviewed=second_review is not None,
+        several=analysis.joint is not None,
+        confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
+    )
+    answers = [*summary.key_answers(analysis, sections)]
+    if laboratory and laboratory.decision:
+        answers.append((THRESHOLD, laboratory.decision))
+    if second_review:
+        answers.append((gettext("Second review"), second_review.summary))
+    if analysis.joint:
+        answers.append(summary.models_answer(analysis, sections))
+    if references:
+        answers.append(summary.references_answer([reference.title for reference in references], sections))
     return ReportView(
         language=translation.current(),
         still=media.still,
@@ -202,14 +224,14 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         verdict_sentence=verdict_sentence(analysis),
         reason=analysis.reason,
         declared=declarations_view(analysis),
-        answers=_answers(analysis, sections, own, reviewed, references),
+        answers=tuple(answers),
         next_steps=summary.next_steps(analysis),
         figure=figure_view(analysis),
         exhibit=exhibit_facts(media, check),
         recording=recording_facts(media, analysis.coverage.frames_between),
         metadata=metadata_view(media),
         measured_errors=measured_errors(analysis),
-        laboratory=own,
+        laboratory=laboratory,
         timeline=draw_timeline(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
@@ -222,77 +244,20 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         reproduction=reproduction_view(analysis),
         model=model_view(analysis.model, media.still),
         not_examined=not_examined_view(analysis),
-        meaning=meaning_view(analysis, sections["model"].number if own and own.ratio else None),
+        meaning=meaning_view(analysis, sections["model"].number if laboratory and laboratory.ratio else None),
         glossary=glossary(analysis, sections["limits"].number),
         annotations=reviewer_view(analysis, inputs.annotations),
-        second_review=reviewed,
+        second_review=second_review,
         references=references,
         custody=custody_view(inputs.custody, media.sha256),
         reader=reader_view(analysis),
-        exhibit_check=_for_programs(check) if check else "",
+        exhibit_check=f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}"
+        if check
+        else "",
         comparison_files=tuple(
-            f"{kept_comparison.below}{path}"
-            for kept_comparison in inputs.comparisons
-            for path in files_of(kept_comparison.comparison)
+            f"{kept.below}{path}" for kept in inputs.comparisons for path in files_of(kept.comparison)
         ),
     )
-
-
-def _for_programs(check: ExhibitCheck) -> str:
-    return f"{check.sha256} {check.bytes} {timestamps.iso_seconds(check.checked)}"
-
-
-def _sections(
-    analysis: Analysis, reviewed: SecondReviewView | None, references: Sequence[ComparisonView]
-) -> dict[str, Section]:
-    return contents(
-        analysis.media.still,
-        compared=bool(references),
-        reviewed=reviewed is not None,
-        several=analysis.joint is not None,
-        confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
-    )
-
-
-def _laboratory(analysis: Analysis, inputs: ReportInputs) -> LaboratoryView | None:
-    quoted = inputs.quoted_laboratory()
-    return laboratory_view(quoted, analysis) if quoted else None
-
-
-def _second_review(analysis: Analysis, inputs: ReportInputs) -> SecondReviewView | None:
-    media, review = analysis.media, inputs.parsed_review(analysis.media.sha256)
-    if review is None:
-        return None
-    return second_review_view(review, 0.0 if media.still else media.duration, inputs.annotations)
-
-
-def _references(inputs: ReportInputs) -> tuple[ComparisonView, ...]:
-    return tuple(
-        comparison_view(
-            kept_comparison.comparison, kept_comparison.root, kept_comparison.sha256, kept_comparison.below
-        )
-        for kept_comparison in inputs.comparisons
-    )
-
-
-def _answers(
-    analysis: Analysis,
-    sections: dict[str, Section],
-    own: LaboratoryView | None,
-    reviewed: SecondReviewView | None,
-    references: Sequence[ComparisonView],
-) -> tuple[summary.KeyAnswer, ...]:
-    """Return the questions and answers of the first page in reading order."""
-    answers = [*summary.key_answers(analysis, sections)]
-    if own and own.decision:
-        answers.append((THRESHOLD, own.decision))
-    if reviewed:
-        answers.append((gettext("Second review"), reviewed.summary))
-    if analysis.joint:
-        answers.append(summary.models_answer(analysis, sections))
-    if references:
-        answers.append(summary.references_answer([reference.title for reference in references], sections))
-    return tuple(answers)
 
 
 def _photo(folder: Path, path: str | None, words: str) -> ShownPicture | None:

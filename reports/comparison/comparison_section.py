@@ -39,48 +39,37 @@ def file_facts(file: ComparedFile) -> Iterator[Fact]:
 
 def transform_facts(comparison: Comparison, transform: Transform) -> Iterator[Fact]:
     """List scale, stretch, mirroring, rotation, crop and bars of the exhibit, with their uncertainty."""
-    yield Fact(
-        gettext("Scale"),
-        gettext("the same size") if abs(transform.scale - 1) < 0.005 else shown(transform.scale, ".3f"),
-        "" if abs(transform.scale - 1) < 0.005 else gettext("exhibit pixels per reference pixel"),
-    )
+    if abs(transform.scale - 1) < 0.005:
+        yield Fact(gettext("Scale"), gettext("the same size"))
+    else:
+        note = gettext("exhibit pixels per reference pixel")
+        yield Fact(gettext("Scale"), shown(transform.scale, ".3f"), note)
     if abs(transform.stretch - 1) >= 0.005:
         yield Fact(gettext("Stretch"), shown(transform.stretch, ".3f"), gettext("width relative to height"))
-    yield Fact(
-        gettext("Mirrored"), gettext("yes, left and right are swapped") if transform.mirror else gettext("no")
-    )
-    yield Fact(
-        gettext("Rotation"),
-        gettext("none")
-        if abs(transform.rotation) < 0.05
-        else gettext("%(rotation)s° clockwise", rotation=shown(transform.rotation, ".1f")),
-    )
+    mirrored = gettext("yes, left and right are swapped") if transform.mirror else gettext("no")
+    yield Fact(gettext("Mirrored"), mirrored)
+    rotation = gettext("none")
+    if abs(transform.rotation) >= 0.05:
+        rotation = gettext("%(rotation)s° clockwise", rotation=shown(transform.rotation, ".1f"))
+    yield Fact(gettext("Rotation"), rotation)
     reference = comparison.reference
     x0, y0, x1, y1 = transform.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
-    # Nothing is cut off where the edges are a pixel of either file off, or no further than the view is.
+    # Edges within one pixel of either file, or within the uncertainty of the transform, are not cropped.
     room = max(1.0, transform.uncertainty) * max(1.0, 1 / transform.scale)
-    whole = max(x0, y0, reference.width - x1, reference.height - y1) <= room
-    crop = (
-        gettext("the whole picture")
-        if whole
-        else gettext(
-            "%(share)s of its picture", share=shown(min(share, 0.999), ".0%" if share < 0.995 else ".1%")
-        )
-    )
-    yield Fact(gettext("Part of the reference shown"), crop, "" if whole else formatting.box(transform.crop))
+    crop, note = gettext("the whole picture"), ""
+    if max(x0, y0, reference.width - x1, reference.height - y1) > room:
+        text = shown(min(share, 0.999), ".0%" if share < 0.995 else ".1%")
+        crop, note = gettext("%(share)s of its picture", share=text), formatting.box(transform.crop)
+    yield Fact(gettext("Part of the reference shown"), crop, note)
     left, top, right, bottom = transform.shown
     bars = 1 - (right - left) * (bottom - top) / (comparison.exhibit.width * comparison.exhibit.height)
     if bars > 0.005:
-        yield Fact(
-            gettext("Bars or captions added"),
-            gettext("%(bars)s of the exhibit's picture", bars=shown(bars, ".0%")),
-        )
-    off = (
-        gettext("less than 0.1 px")
-        if transform.uncertainty < 0.1
-        else f"± {shown(transform.uncertainty, '.1f')} px"
-    )
+        text = gettext("%(bars)s of the exhibit's picture", bars=shown(bars, ".0%"))
+        yield Fact(gettext("Bars or captions added"), text)
+    off = f"± {shown(transform.uncertainty, '.1f')} px"
+    if transform.uncertainty < 0.1:
+        off = gettext("less than 0.1 px")
     yield Fact(gettext("Uncertainty"), off, gettext("at the corners of the exhibit's picture"))
 
 
@@ -192,37 +181,24 @@ def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> Comp
 def _title(comparison: Comparison) -> str:
     if not comparison.related:
         return gettext("Unrelated")
-    people = len({segment.person for segment in comparison.segments})
-    if people:
-        return gettext(
-            "%(faces_differ)s from the reference",
-            faces_differ=(
-                gettext("One face differs")
-                if people == 1
-                else gettext("%(people)s faces differ", people=people)
-            ),
-        )
-    title = _without_faces(comparison)
+    if people := len({segment.person for segment in comparison.segments}):
+        faces_differ = gettext("%(people)s faces differ", people=people)
+        if people == 1:
+            faces_differ = gettext("One face differs")
+        return gettext("%(faces_differ)s from the reference", faces_differ=faces_differ)
+    if comparison.regions and comparison.persons:
+        title = gettext("Parts of the picture differ, but no face does")
+    elif comparison.regions:
+        title = gettext("Parts of the picture differ; no face could be compared")
+    elif not comparison.persons:
+        title = gettext("No face could be compared")
+    elif comparison.shows_more:
+        title = gettext("The rest shows no difference beyond the effects of re-encoding")
+    else:
+        return gettext("No difference beyond the effects of re-encoding")
     if not comparison.shows_more:
         return title
     return gettext("Part of the exhibit was not found in the reference") + f". {title}"
-
-
-def _without_faces(comparison: Comparison) -> str:
-    """Return the title if no face differs."""
-    if not comparison.persons:
-        return (
-            gettext("Parts of the picture differ; no face could be compared")
-            if comparison.regions
-            else gettext("No face could be compared")
-        )
-    if comparison.regions:
-        return gettext("Parts of the picture differ, but no face does")
-    return (
-        gettext("The rest shows no difference beyond the effects of re-encoding")
-        if comparison.shows_more
-        else gettext("No difference beyond the effects of re-encoding")
-    )
 
 
 def _times(difference: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 from detector.schema.analysis import Analysis
@@ -14,7 +13,7 @@ from reports.language.formatting import plural
 from reports.language.translation import N_
 from reports.report_view import ReportInputs
 from reports.review.annotation_file import file_text
-from reports.review.annotations import Annotation, sort_key
+from reports.review.annotations import sort_key
 
 COMPARISON = "comparison-%d.json"  # counted from 1
 HOLDS = {
@@ -58,33 +57,22 @@ def attachments(analysis: Analysis, text: bytes, inputs: ReportInputs) -> tuple[
         Attachment(ANALYSIS, text, "application/json", "Source", HOLDS[ANALYSIS]),
         Attachment(SCORES, scores_csv(analysis), "text/csv", "Data", HOLDS[SCORES]),
     ]
-    annotations_ = sorted(inputs.annotations, key=sort_key)
-    if annotations_:
-        files.append(
-            _supplement(ANNOTATIONS, _annotation_file(analysis, text, annotations_, annotations_[-1].made))
+    if annotations := sorted(inputs.annotations, key=sort_key):
+        saved = file_text(
+            annotations,
+            analysis="",
+            analysis_sha256=hashlib.sha256(text).hexdigest(),
+            exhibit_sha256=analysis.media.sha256,
+            saved=annotations[-1].made,  # not the current time: the same annotations give the same bytes
         )
+        files.append(_supplement(ANNOTATIONS, saved.encode()))
     files += [_supplement(name, data) for name, data in inputs.files().items() if name != ANNOTATIONS]
-    for number, kept_comparison in enumerate(inputs.comparisons, start=1):
-        holds = N_("the comparison with %(sha256)s…") % {
-            "sha256": kept_comparison.comparison.reference.sha256[:12]
-        }
-        files.append(_supplement(COMPARISON % number, kept_comparison.text, holds))
-    return tuple(sorted(files, key=lambda kept_comparison: kept_comparison.name))
+    for number, kept in enumerate(inputs.comparisons, start=1):
+        holds = N_("the comparison with %(sha256)s…") % {"sha256": kept.comparison.reference.sha256[:12]}
+        files.append(_supplement(COMPARISON % number, kept.text, holds))
+    return tuple(sorted(files, key=lambda file: file.name))
 
 
 def _supplement(name: str, data: bytes, holds: str | None = None) -> Attachment:
     """Return a supplementary file, described by ``words`` or by :data:`HOLDS`."""
     return Attachment(name, data, "application/json", "Supplement", holds or HOLDS[name])
-
-
-def _annotation_file(
-    analysis: Analysis, text: bytes, annotations_: list[Annotation], saved: datetime
-) -> bytes:
-    """As a review bundle holds them; dated by the newest, so the same annotations make the same bytes."""
-    return file_text(
-        annotations_,
-        analysis="",
-        analysis_sha256=hashlib.sha256(text).hexdigest(),
-        exhibit_sha256=analysis.media.sha256,
-        saved=saved,
-    ).encode()
