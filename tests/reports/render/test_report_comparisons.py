@@ -196,9 +196,9 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
 
     said = {"statement": "The face was replaced by the accused."}
     for forged, words in (
-        (said, "as a whole"),
-        ({"limits": "It proves which file is the original."}, "of its limits"),
-        ({"limits": unrelated.limits}, "of its limits"),
+        (said, "its overall statement"),
+        ({"limits": "It proves which file is the original."}, "statement on limits"),
+        ({"limits": unrelated.limits}, "statement on limits"),
         ({"regions": (region.model_copy(update=said),)}, "of R1"),
         ({"not_compared": ("Nothing was left out.",)}, "was not compared"),
         ({"gaps": (one.gaps[0].model_copy(update={"reason": "was cropped"}),)}, "reason of the gap"),
