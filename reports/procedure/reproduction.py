@@ -10,7 +10,7 @@ from detector.environment import protect_leading_hyphen
 from detector.environment import repeat_command as command_of
 from detector.models.model_files import DEFAULT_MODEL
 from detector.schema.analysis import Analysis, Parameters
-from detector.verdict.reproducibility.agreement import TOLERANCE
+from detector.verdict.reproducibility.segment_agreement import TOLERANCE
 from reports.language.formatting import in_utc
 from reports.language.translation import UNTRANSLATED, gettext
 from reports.wording.sections import Fact

@@ -98,7 +98,7 @@ def test_a_tiny_quota_is_not_unlimited():
 
 @pytest.mark.parametrize("host", ["host name", "http://x", "0.0.0.0:8000", "::1:x:y", "lab.example/", "a."])
 def test_invalid_hosts_are_refused(host):
-    with pytest.raises(SettingError, match=r"^REELPROOF_HOST=.* is no address or name of a host alone"):
+    with pytest.raises(SettingError, match=r"^REELPROOF_HOST=.* is not a host name or address"):
         read_settings({"REELPROOF_HOST": host})
 
 
@@ -107,7 +107,7 @@ def test_invalid_hosts_are_refused(host):
     ["a.example b.example", "*.example", "*", "a.example:443", "a.example.", "[x]", "a.example;b.example"],
 )
 def test_invalid_allowed_hosts_are_refused(names):
-    with pytest.raises(SettingError, match=r"^REELPROOF_ALLOWED_HOSTS holds .* no host name alone"):
+    with pytest.raises(SettingError, match=r"^REELPROOF_ALLOWED_HOSTS holds .* not a host name"):
         read_settings({"REELPROOF_ALLOWED_HOSTS": names})
 
 
@@ -284,7 +284,7 @@ def test_an_empty_variable_counts_as_not_set_and_names_are_exact(monkeypatch):
             "REELPROOF_LOGN",
             "REELPROOF_LOGN is not a setting and has no effect; did you mean REELPROOF_LOGIN?",
         ),
-        ("reelproof_workers", "reelproof_workers is no setting .* REELPROOF_WORKERS"),
+        ("reelproof_workers", "reelproof_workers is not a setting .* REELPROOF_WORKERS"),
         ("REELPROOF_ZZZZZZZZZZZZ", "REELPROOF_ZZZZZZZZZZZZ is .*docs/settings.md lists all"),
     ],
 )
