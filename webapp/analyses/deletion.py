@@ -41,7 +41,7 @@ from webapp.storage.tables import (
 
 @dataclass(frozen=True)
 class Consequences:
-    """What a deletion takes along, for the page that asks for confirmation."""
+    """Objects deleted with an analysis, for the page that asks for confirmation."""
 
     annotations: int
     others: int  # other analyses of the exhibit; if there are any, the exhibit stays

@@ -32,7 +32,7 @@ NO_CASE_DETAILS = CaseDetails()
 
 @dataclass(frozen=True)
 class AnalysisRequest:
-    """How an exhibit is to be analysed."""
+    """Model, parameters and priority of a new analysis."""
 
     model: str | None = None  # None: the default
     # Parameters that differ from their defaults, and the changes of `changes_for_other_models`.

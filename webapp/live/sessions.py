@@ -62,7 +62,7 @@ class FaceView:
 
     @property
     def label_at(self) -> float:
-        """Where the label begins or ends."""
+        """The position where the label begins or ends."""
         return min(100.0, self.left + self.width) if self.label_ends else max(0.0, self.left)
 
 

@@ -42,7 +42,7 @@ from webapp.storage.tables import AnalysisRow, now
 
 @dataclass(frozen=True)
 class MergeResult:
-    """How many annotations of a file were new and how many were stored already.
+    """Counts of new and known annotations of a file.
 
     ``unverified`` of the new ones are not by their importer; ``added`` are the new ones as stored.
     """

@@ -1,4 +1,4 @@
-"""What a second reviewer must not see before their own judgement. Every reader of findings asks here."""
+"""Blinding: hide findings and judgements from second reviewers who have yet to judge."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class SecondReviewState:
 
     @property
     def disclosed(self) -> SecondReview:
-        """What everybody who sees the analysis may know: both judgements, once both are in."""
+        """The part disclosed to everybody who sees the analysis: both judgements, once both are in."""
         given = tuple(entry.part for entry in self.statements if isinstance(entry, Judgement))
         third = self.people.get("third")
         return SecondReview(

@@ -81,7 +81,7 @@ def test_formats_the_engine_refuses_are_refused(tmp_path, make):
 
 
 def test_all_lists_of_accepted_kinds_are_complete(client):
-    """As the engine does (``signatures.ACCEPTED``): a kind that is added there is added everywhere."""
+    """A kind added to ``signatures.ACCEPTED`` must be added everywhere."""
     videos, photos = (words.split(", ") for words in re.findall(r"\(([^)]*)\)", acceptance.ACCEPTED))
     kinds = ", ".join([*videos, *photos])
     assert kinds == exhibits.ACCEPTED_KINDS

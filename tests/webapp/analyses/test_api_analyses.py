@@ -30,12 +30,12 @@ def test_the_status_of_a_finished_analysis_matches_its_result(app, client):
 
 
 def test_the_status_has_every_field_of_a_summary():
-    """Or every request for the status of a finished analysis is answered with 500."""
+    """Otherwise every request for the status of a finished analysis fails with 500."""
     assert EMPTY_SUMMARY.keys() == Summary.__annotations__.keys() <= AnalysisStatus.model_fields.keys()
 
 
 def test_a_stored_summary_without_newer_fields(app, client):
-    """Rows keep the summary as it was when the analysis ended."""
+    """Rows keep the summary from the end of the analysis."""
     row = finished(app, {})
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).summary = json.dumps({"kind": "generated face"})
@@ -127,7 +127,7 @@ def test_cancel_retry_again_delete(app, client, sent):
 
 
 def test_crossed_thresholds_are_refused(client):
-    """As in the form of the browser: otherwise only the higher one counts, and the report names the lower."""
+    """Otherwise only the higher threshold counts while the report names the lower."""
     given = {"enter_threshold": 0.4}
     answer = problem(client.post(f"{API}/analyses", **form(b"x", parameters=json.dumps(given))), 422)
     (wrong,) = answer["errors"]
@@ -148,7 +148,7 @@ def test_custom_validation_messages_are_sentences(client):
 
 
 def test_unknown_fields_are_refused(client, sent):
-    """A rule for several models without others, and a field that is given twice."""
+    """A rule for several models without others, and a repeated field."""
     rule = problem(client.post(f"{API}/analyses", **form(b"x", joint="majority")), 422)
     assert [each["where"] for each in rule["errors"]] == ["form.joint"]
     assert client.post(f"{API}/analyses", **form(b"x", joint="first")).status_code == 202

@@ -52,7 +52,7 @@ def test_segments_match_the_result(client, flagged):
 
 
 def test_segments_state_whether_they_are_flagged(app, client, tmp_path):
-    """As the exports say it: not where views do not agree, nor of faces without colour or covered."""
+    """Like in exports: not where views disagree, nor for covered faces or faces without colour."""
     built = with_stability(build(tmp_path, persons=4, segments=4), A=1.0, B=0.4)
     persons = [one.model_copy(update={"grey": float(one.id == "C")}) for one in built.persons]
     segments = [one.model_copy(update={"covered": float(one.person == "D")}) for one in built.segments]

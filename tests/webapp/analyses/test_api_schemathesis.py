@@ -31,7 +31,7 @@ def attack() -> Callable[..., Counter[str]]:
 
 @pytest.fixture(autouse=True)
 def operations_of_this_app() -> Iterator[None]:
-    """What is left open is collected with the test that left it, not with a later one."""
+    """Collect open resources within the test that left them open."""
     yield
     gc.collect()
 
@@ -44,7 +44,7 @@ def test_responses_are_documented(app, attack):
 @pytest.mark.slow
 @pytest.mark.parametrize("role", list(Role))
 def test_with_login_and_a_token(tmp_path, role, attack):
-    """Scopes, other people's things, and that no operation forgets to ask for the token."""
+    """Checks scopes, access to objects of others, and that every operation requires the token."""
     app = with_login(tmp_path / "data", [])
     who = principal_of(account(app, "somebody", role))
     allowed = [each for each in Permission if who.may(each)]

@@ -186,7 +186,7 @@ def test_parts_leave_the_reserved_space_free(app, client, monkeypatch):
 
 @pytest.fixture
 def lab(tmp_path, sent):
-    """An app people sign in to, with the settings a test gives, and Ada and Ben."""
+    """An app with login and the given settings, and the accounts Ada and Ben."""
     opened = []
 
     def lab(**settings: str):
@@ -308,7 +308,7 @@ def test_uploads_expire_a_day_after_their_last_part(app, client):
 
 @pytest.fixture
 def run_while_hashing(monkeypatch):
-    """Has something done once the exhibit that is made of an upload was hashed."""
+    """Call a function after the exhibit of an upload was hashed."""
 
     def then(act) -> None:
         real = uploads_api.AssembledFile
@@ -407,7 +407,7 @@ def test_deletion_during_a_part(app, client):
 
 
 def test_parts_are_not_held_in_memory(app, client):
-    """32 MB in one part raise the peak of what Python holds by no more than some chunks."""
+    """A part of 32 MB raises the peak of Python's memory by a few chunks at most."""
     import tracemalloc
 
     content = bytes(1 << 20) * 32

@@ -96,7 +96,7 @@ def test_a_bundle_is_complete(client, row, folders):
 
 
 def test_annotations_during_bundling_go_into_the_next_bundle(app, client, row, tmp_path, monkeypatch):
-    """In the log of this one too it is not yet: what is beside it would lack what the log tells."""
+    """The log in the bundle ends before the annotation as well, because the files beside it lack it."""
     address, before = f"/analyses/{row.id}", bundle_downloads.current_report
     client.post(f"{address}/annotations", json=AGREE)
     client.get(f"{address}/report.html")  # a download is in the log of a bundle with the same report
@@ -226,7 +226,7 @@ def app_result(app, row):
 
 
 def test_the_bundle_matches_its_report(app, client, row, monkeypatch):
-    """Somebody annotates the analysis and names its case while the report is hashed for and rendered."""
+    """Somebody annotates the analysis and changes its case while the report is rendered."""
     address, render, check = f"/analyses/{row.id}", report_downloads._render, integrity.check_exhibit
     rendered = []
 

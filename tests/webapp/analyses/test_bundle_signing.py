@@ -81,7 +81,7 @@ def test_the_setting_is_checked_at_the_start(tmp_path):
 
 @pytest.mark.parametrize("code", ["en", "de"])
 def test_a_signed_bundle_verifies(client, row, tmp_path, code):
-    """Reports rendered anew with an annotation, the custody log that has grown since, and all else."""
+    """With reports rendered again after an annotation, and the longer custody log."""
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
     assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
     assert client.get(f"/analyses/{row.id}/report.pdf?language={code}").status_code == 200

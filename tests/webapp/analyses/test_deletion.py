@@ -91,7 +91,7 @@ class TestDelete:
             assert folders.result(done.id).is_dir() and len(exhibits(folders)) == 1
 
     def test_files_without_a_journal_are_kept(self, app, database, folders):
-        """As after somebody put back an older copy of the database."""
+        """For example after an older copy of the database was restored."""
         done = finished(app)
         with database.begin() as session:
             session.delete(session.get_one(AnalysisRow, done.id))
@@ -132,7 +132,7 @@ class TestDelete:
         assert (exhibits(folders) == []) == (list(folders.previews.iterdir()) == []) == deleted
 
     def test_concurrent_deletions(self, app, database, folders):
-        """Two analyses of one exhibit deleted in the same moment take the exhibit along, once."""
+        """Two concurrent deletions of analyses of one exhibit delete the exhibit once."""
         first = hand_in(app, b"same")
         second = hand_in(app, b"same")
         for each in (first, second):

@@ -29,6 +29,6 @@ def test_a_worker_creates_the_sample_once(app, settings, database, monkeypatch):
 
 
 def _sent_tasks(settings: Any) -> list[str]:
-    """The tasks that wait, in their order."""
+    """The waiting tasks in order."""
     messages = sorted(Folders.local(settings.data).broker.glob("messages/*.msg"))
     return [json.loads(path.read_text())["headers"]["task"] for path in messages]

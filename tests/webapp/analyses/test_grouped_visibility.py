@@ -32,7 +32,7 @@ from webapp.storage.tables import (
 
 @pytest.fixture
 def member(app, database):
-    """A request of somebody who owns some, is in a case, and is to judge a part of what they would see."""
+    """A request of an account that owns some analyses, is in a case, and has judgements to make."""
     fill(database, 240)
     chance = random.Random(17)
     with database.begin() as session:
@@ -75,7 +75,7 @@ def _user(session: Session, name: str) -> User:
 
 
 def expected(session: Session, asked: LibrarySearch) -> set[str]:
-    """By the definition: those that fit and of whose copies that fit none comes before."""
+    """By definition: the matches without a better matching copy."""
     ungrouped = parse_search(MultiDict(asked.query(grouped="")))
     fitting = session.scalars(library_search.matching_analyses(select(AnalysisRow), ungrouped)).all()
     whole = select(MatchRow.exhibit_id, MatchRow.other_id).where(MatchRow.of_all.is_(True))

@@ -225,7 +225,7 @@ def test_a_disk_that_fills_up_during_an_upload(app, client, sent, monkeypatch):
 
 
 class Interrupted(io.RawIOBase):
-    """A request body that ends in the middle, as a lost connection does."""
+    """A request body that ends early, like that of a lost connection."""
 
     def __init__(self, content: bytes, failure: Exception | None) -> None:
         self.content, self.failure = io.BytesIO(content), failure
@@ -243,7 +243,7 @@ class Interrupted(io.RawIOBase):
 
 @pytest.fixture
 def fail_commit(app) -> Iterator[Callable[[], None]]:
-    """Makes the next commit fail, as on a full disk."""
+    """Make the next commit fail, like on a full disk."""
     engine = app.extensions["database"].engine
 
     def fail(_connection) -> None:
@@ -267,7 +267,7 @@ def test_a_failed_commit_leaves_no_exhibit(app, client, sent, fail_commit):
 
 
 def test_a_failed_upload_keeps_the_file_of_another(app, client, fail_commit):
-    """It has no row where an older copy of the database was put back."""
+    """The file has no row if an older copy of the database was restored."""
     path = Folders.local(app.extensions["settings"].data).exhibit(digest(b"bytes"))
     path.parent.mkdir()
     path.write_bytes(b"bytes")

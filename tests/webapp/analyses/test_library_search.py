@@ -40,7 +40,7 @@ def find(database):
 
 @pytest.fixture
 def three(app, database):
-    """Three finished analyses a day apart: the files' names, verdicts and lengths differ."""
+    """Three finished analyses a day apart, with different names, verdicts and lengths."""
     made = {
         "Äpfel 100%.mp4": (State.DONE, "manipulated", 0.97, 60.0, "reelproof"),
         "birnen_1.mov": (State.DONE, "no manipulation found", 0.12, 300.0, "other"),
@@ -268,7 +268,7 @@ def test_failure_to_create_the_sample_is_explained(client, monkeypatch):
 
 
 def test_the_sample_is_created_in_its_own_process(client, sent, sample, tmp_path, monkeypatch):
-    """By the command that made ``sample``."""
+    """It is created by the command ``sample``."""
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1 $2 $3 $#" = "-m detector sample 4" ] && cp "{sample}" "$4"\n')
     python.chmod(0o755)

@@ -64,7 +64,7 @@ class TestCancel:
         assert [client.post(f"/analyses/{queued.id}/cancel").status_code for _ in range(2)] == [303, 303]
 
     def test_the_engine_stops_at_once(self, app, database, folders, monkeypatch):
-        """Though progress is only written now and then."""
+        """Although progress is written only now and then."""
         started, ended = threading.Event(), []
 
         def engine(_job, folder, progress, *_rest):
@@ -112,7 +112,7 @@ class TestCancel:
 
 
 def silent(_model, _path, folder, _job, _progress):
-    """An engine that says nothing and never looks up."""
+    """An engine that reports nothing."""
     (folder / "half").write_text("half")
     time.sleep(600)
 
@@ -140,7 +140,7 @@ class TestRetry:
         assert sent == []
 
     def test_a_cancelled_attempt_cannot_change_the_retry(self, app, database):
-        """Both are number one; the cancelled one may take two seconds to notice."""
+        """Both are attempt one; the cancelled one may take two seconds to notice."""
         queued = hand_in(app)
         first = claims.claim_analysis(database, queued.id)
         states.cancel(database, queued.id)

@@ -18,7 +18,7 @@ from webapp.storage.tables import AnalysisRow
 
 @pytest.fixture
 def playing(app, folders) -> str:
-    """Id of a finished analysis whose exhibit, 1,000 bytes of nonsense, is said to play."""
+    """Id of a finished analysis whose exhibit, 1,000 meaningless bytes, counts as playable."""
     row = finished(app)
     place = folders.data / row.exhibit.path
     place.chmod(0o640)
@@ -87,7 +87,7 @@ def test_a_preview_is_served_instead_of_the_exhibit(app, client, folders):
 
 
 def test_stalled_players_hold_no_thread(app, playing, folders):
-    """Forty paused videos, twenty-four threads: others are still answered."""
+    """With forty paused videos and twenty-four threads, other requests are still answered."""
     with app.extensions["database"].begin() as session:
         place = folders.data / session.get_one(AnalysisRow, playing).exhibit.path
     place.write_bytes(bytes(24_000_000))

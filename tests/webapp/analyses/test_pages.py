@@ -203,7 +203,7 @@ def test_states_are_readable(app, client, changes):
 
 
 def test_downloads_use_the_language_of_the_page(app, client):
-    """The page's own language on the buttons, the others in the menu; in English as the API does."""
+    """Buttons use the language of the page, the menu offers the others; the API's default is English."""
     address = f"/analyses/{finished(app).id}"
     for code, asked in (("de", "?language=de"), ("en", "")):
         text = client.get(address, headers={"Accept-Language": code}).text

@@ -60,7 +60,7 @@ def test_unsupported_photos_get_a_jpeg_preview(tmp_path, name):
 
 
 def exif(kind: int = 3, count: int = 1, turn: int = 6) -> bytes:
-    """A block with an orientation, as a number of this type."""
+    """An EXIF block with an orientation of this type."""
     value = struct.pack("<I", turn) if kind == 4 else struct.pack("<HH", turn, 0)
     return b"II*\0" + struct.pack("<IHHHI", 8, 1, 0x0112, kind, count) + value + bytes(4)
 
@@ -90,7 +90,7 @@ def jpeg_with(picture: PIL.Image.Image, *segments: bytes) -> bytes:
     ],
 )
 def test_photos_with_ambiguous_orientation_get_an_upright_jpeg(tmp_path, name, blocks, by_browsers):
-    """Boxes would lie beside the faces: Chromium, for one, turns no WebP by its EXIF."""
+    """Otherwise boxes would be beside the faces: Chromium, for example, ignores the EXIF of WebP."""
     picture, path = PIL.Image.fromarray(np.rot90(cornered())), tmp_path / name
     if name.endswith("jpg"):
         path.write_bytes(jpeg_with(picture, *blocks))

@@ -32,7 +32,7 @@ def row(app):
 
 @pytest.fixture
 def calls(monkeypatch) -> list[list[str]]:
-    """The processes that were started."""
+    """The started processes."""
     found: list[list[str]] = []
     monkeypatch.setattr(report_downloads.subprocess, "run", _keeping(subprocess.run, found))
     return found
@@ -47,7 +47,7 @@ def _keeping(run, found):
 
 
 def check_log(app, row, report: bytes) -> None:
-    """The report carries the custody log until then, which says that it was handed out."""
+    """The report contains the custody log until then; the download itself is logged afterwards."""
     with pikepdf.open(io.BytesIO(report)) as pdf:
         log = pdf.attachments["custody.json"].get_file().read_bytes()
     assert check_export(log) == []
@@ -145,7 +145,7 @@ def test_reports_are_rendered_one_at_a_time(app, client, row, folders, monkeypat
 
 @pytest.fixture
 def lab(tmp_path, sent):
-    """An app that people sign in to, an analysis, and the accounts Ada and Ben."""
+    """An app with login, an analysis, and the accounts Ada and Ben."""
     app = with_login(tmp_path / "lab", sent)
     ada, ben = (account(app, name, Role.ADMINISTRATOR) for name in ("ada", "ben"))
     yield app, finished(app, segments=1, peaks=1), ada, ben
@@ -179,7 +179,7 @@ def test_eight_requests_wait_for_reports(lab, quick_reports):
 
 
 def test_requests_that_stop_waiting_are_not_counted(app, client, row, quick_reports, monkeypatch):
-    """Neither while the report is rendered nor after it failed."""
+    """Neither during rendering nor after a failure."""
     seen: list[int] = []
 
     def fail(*_: object) -> None:

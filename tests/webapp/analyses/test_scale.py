@@ -50,7 +50,7 @@ def app(shared, postgresql):
 
 
 def worker(started, shared: dict[str, str], log: Path, **changes: str):
-    """A supervised worker whose engine is the stand-in of ``fake_worker``."""
+    """A supervised worker with the engine of ``fake_worker``."""
     path = os.pathsep.join(map(str, (machines.ROOT, HERE, HERE.parent)))
     return machines.run(
         started,
@@ -67,7 +67,7 @@ def states(database: Database) -> dict[str, int]:
 
 
 def test_pages_on_postgresql(app):
-    """What is written for SQLite holds here as well: searching, counting days, deleting."""
+    """Queries written for SQLite work here, too: search, counts by day, deletion."""
     done = finished(app, file="Überfahrt.mp4")
     client = app.test_client()
     assert client.get("/healthz").status_code == 200
@@ -125,7 +125,7 @@ def test_deletions_and_uploads_are_serialized(app):
 
 
 def test_lost_messages_are_sent_again(app, redis):
-    """The broker loses everything; rows know, and nothing is sent that still waits there."""
+    """The broker loses all messages; rows remain, and waiting messages are not sent twice."""
     database, settings, send = (app.extensions[name] for name in ("database", "settings", "send"))
     ids = [hand_in(app, b"%d" % number, f"{number}.mp4").id for number in range(3)]
     for analysis_id in ids:
@@ -200,7 +200,7 @@ def finished_ids(database: Database) -> list[str]:
 
 
 def test_the_gpu_queue_gets_large_exhibits(app, shared, tmp_path):
-    """Workers take from the queues they are told of; large exhibits go to the GPU's."""
+    """Workers take jobs of their queues; large exhibits go to the GPU queue."""
     large = create_app({"TESTING": True} | shared | {"REELPROOF_GPU_FROM_MB": "0.001"})
     small_id = hand_in(large, b"small", "small.mp4").id
     large_id = hand_in(large, b"x" * 2000, "large.mp4").id

@@ -273,7 +273,7 @@ def test_ten_thousand_analyses_are_counted_fast(client, database, overview):
 
 
 def test_dependent_reviews_are_excluded(tmp_path, sent):
-    """As earlier versions let them; also where the second had annotated another analysis of the exhibit."""
+    """Earlier versions allowed that, even through annotations of another analysis of the exhibit."""
     made = review(tmp_path / "lab", sent)
     with made.app.extensions["database"].begin() as session:
         other = states.create_analysis(

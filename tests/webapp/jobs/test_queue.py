@@ -27,7 +27,7 @@ from webapp.worker.supervisor import sweep
 
 @pytest.fixture
 def three(app, database) -> list[str]:
-    """Ids of a low, a normal and a high one, handed in in this order."""
+    """Ids of a job with low, normal and high priority, created in this order."""
     ids = [hand_in(app, bytes([number]), f"{number}.mp4").id for number in range(3)]
     for analysis_id, priority in zip(ids, Priority, strict=True):
         assert states.prioritise(database, analysis_id, priority)
@@ -40,7 +40,7 @@ def claimed(database: Database, *queues: str) -> str | None:
 
 
 def logged_acts(database: Database, analysis_id: str) -> list[tuple[str, str]]:
-    """Actions and details recorded of an analysis."""
+    """Logged actions and details of an analysis."""
     query = select(CustodyRow).where(CustodyRow.analysis == analysis_id).order_by(CustodyRow.number)
     with database.begin() as session:
         return [(entry.action, entry.details) for entry in session.scalars(query)]
@@ -129,7 +129,7 @@ class TestOrder:
 
 
 def share_out(database: Database, workers: int) -> list[str]:
-    """Ids that workers, all at once, claimed."""
+    """Ids claimed by concurrent workers."""
     barrier, found = threading.Barrier(workers), []
 
     def take() -> None:
@@ -157,7 +157,7 @@ class TestLostMessages:
         assert job_queue.lost_messages(database, 3) == three[:1]
 
     def test_queues_are_counted_separately(self, app, database, three):
-        """Messages of paused and cancelled ones stay in their queue, and stand in for none of another."""
+        """Messages of paused and cancelled jobs stay in their queue and do not replace those of another."""
         low, normal, high = three
         for each, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
             change(database, each, sent=now() - timedelta(minutes=1), queue=queue)
@@ -231,7 +231,7 @@ class TestPause:
         assert row(database, queued).state == State.CANCELLED
 
     def test_the_result_of_a_late_attempt_is_removed(self, app, database, monkeypatch):
-        """Its result was in place already when it was paused."""
+        """The result was in place already when the analysis was paused."""
         folders = run_analysis.Folders.local(app.extensions["settings"].data)
         queued = hand_in(app).id
 
@@ -270,7 +270,7 @@ def test_longest_waiting_time(app, database, monkeypatch):
 
 
 def test_on_postgresql(postgresql, tmp_path):
-    """Order, priorities, since when they wait, and two workers that reach for the same row."""
+    """Order, priorities, waiting times, and two workers that claim the same row."""
     settings = {"REELPROOF_DATA": tmp_path / "data", "REELPROOF_DATABASE": postgresql.url}
     app = create_app({"TESTING": True} | settings)
     database = app.extensions["database"]

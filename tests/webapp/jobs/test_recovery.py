@@ -26,7 +26,7 @@ def test_only_jobs_of_silent_workers_are_requeued(app, database):
 
 
 def test_a_worker_with_a_slow_clock_keeps_its_job(postgresql, tmp_path, monkeypatch):
-    """That of PostgreSQL counts, for workers and for pages, on whatever machines they are."""
+    """The clock of PostgreSQL counts, for workers and pages on all machines."""
     settings = {"REELPROOF_DATA": tmp_path / "data", "REELPROOF_DATABASE": postgresql.url}
     app = create_app({"TESTING": True} | settings)
     database, queued = app.extensions["database"], hand_in(app)

@@ -14,5 +14,5 @@ def test_ids_cannot_be_guessed(app):
 
 
 def test_every_state_is_either_unfinished_or_ended():
-    """What is in neither could not be cancelled, and no webhook would be told of it."""
+    """A job in a state of neither group could not be cancelled and would trigger no webhook."""
     assert sorted((*UNFINISHED, *ENDED)) == sorted(State)

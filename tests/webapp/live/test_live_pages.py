@@ -74,7 +74,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(place: Path, live_id: str = ID, ago: float = 0, **changes: object) -> Path:
-    """A session, written so many seconds ago."""
+    """A session last written so many seconds ago."""
     folder = place / live_id
     folder.mkdir(exist_ok=True)
     (folder / "508.jpg").write_bytes(JPEG)

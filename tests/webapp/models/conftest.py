@@ -12,7 +12,7 @@ from webapp.models import service as model_service
 
 @pytest.fixture(autouse=True)
 def one_shipped(tmp_path, monkeypatch):
-    """Whatever else ships, here the default ships alone."""
+    """Whatever else is shipped, only the default counts as shipped here."""
     shipped = tmp_path / "shipped"
     shipped.mkdir()
     for suffix in (".json", ".safetensors"):

@@ -24,7 +24,7 @@ from webapp.models.pages import _PAIR
 
 @pytest.fixture
 def checked_here(monkeypatch):
-    """The last check in this process, where torch is loaded already: a process of its own takes seconds."""
+    """Run the last check in this process, where torch is loaded already, to save seconds."""
     monkeypatch.setattr(
         model_service,
         "check_model",
@@ -46,7 +46,7 @@ class TestAdding:
         assert "Model my-model" in text and "The card and the weights fit together" in text
 
     def test_weights_of_another_architecture_are_refused(self, client, folders):
-        """By the process that really checks."""
+        """With the real check in its own process."""
         card, weights = pair("bad")
         other = next(name for name in architectures() if name != json.loads(card)["architecture"])
         answer = add_model(client, pair("bad", architecture=other)[0], weights)
@@ -172,5 +172,5 @@ class TestAdding:
 
 
 def models_limit(limit: int):
-    """The limit of the models form with another limit."""
+    """The limit of the models form with another size."""
     return dataclasses.replace(_PAIR, bytes=limit)

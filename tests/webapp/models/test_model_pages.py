@@ -179,7 +179,7 @@ class TestRemoving:
         assert (model_service.MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors").is_file()
 
     def test_locally_trained_models_cannot_be_removed(self, client):
-        """`train` publishes into the folder of the shipped ones."""
+        """`train` publishes into the folder of the shipped models."""
         for suffix, content in zip((".json", ".safetensors"), pair("lab-model"), strict=True):
             (model_service.MODELS_FOLDER / f"lab-model{suffix}").write_bytes(content)
         text = client.get("/models").text
@@ -235,7 +235,7 @@ class TestRemoving:
 
 
 def test_an_added_model_produces_a_result(app, client, sent, database, folders, tmp_path):
-    """Added, chosen when a photo is handed in, used by the worker, shown and written down."""
+    """Added, chosen for a photo, used by the worker, shown and logged."""
     import skimage.data
     from PIL import Image
 

@@ -76,7 +76,7 @@ def test_repeated_imports_change_nothing(app, client, row, address):
 
 
 def saying(number: int, **more: Any) -> dict[str, Any]:
-    """:func:`said` without what only annotations of segments have."""
+    """:func:`said` without the fields of segment annotations."""
     values = {
         name: value for name, value in said(number).items() if name not in ("segment", "verdict", "note")
     }
@@ -84,7 +84,7 @@ def saying(number: int, **more: Any) -> dict[str, Any]:
 
 
 def test_annotations_are_also_matched_by_author_and_moment(app, client, row, address):
-    """Another machine may have given the same annotation another id; a withdrawal still finds it."""
+    """Another machine may have given the annotation another id; a withdrawal still finds it."""
     import_text(client, address, saved(app, row, said(1)))
     same = said(1, id="f" * 32, note="worded anew")
     back = saying(2, kind="withdrawal", about="f" * 32)
@@ -120,7 +120,7 @@ def test_wrong_files_are_explained(client, row, address):
 
 
 def test_independent_annotations_of_one_person_are_both_imported(app, client, row, address):
-    """Here A and B were merged; offline, where nobody knew of it, B was given a name."""
+    """Here A and B were merged; offline, without that knowledge, B was renamed."""
     client.post(address, json={"kind": "merge", "person": "B", "into": "A", "author": "Ann"})
     offline = saved(app, row, saying(5, kind="rename", person="B", name="Eve"))
     assert import_text(client, address, offline).json["new"] == 1
@@ -253,7 +253,7 @@ def test_modified_bundles_are_refused(app, client, row, address, tmp_path):
 
 @pytest.fixture
 def lab(tmp_path, sent):
-    """Ada, who sees all, and Ben, a reviewer whose analysis it is."""
+    """Ada, who sees everything, and Ben, a reviewer who owns the analysis."""
     app = with_login(tmp_path / "lab", sent)
     account(app, "ada", Role.ADMINISTRATOR)
     ben = account(app, "ben", Role.REVIEWER)

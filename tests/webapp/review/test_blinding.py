@@ -42,7 +42,7 @@ def blind(request, tmp_path, sent) -> Iterator[Review]:
 
 
 def content(response) -> str:
-    """All an answer says: its headers and, of an archive, what each file in it holds."""
+    """All content of a response: its headers and, for an archive, each file in it."""
     told = f"{response.headers}\n"
     if response.data[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
@@ -51,7 +51,7 @@ def content(response) -> str:
 
 
 def addresses(made: Review) -> Iterator[tuple[str, str]]:
-    """Every route with all that could be asked of the exhibit under review."""
+    """Every route with everything that can be requested of the exhibit under review."""
     row = made.row
     values = {"analysis_id": [row.id], "sha256": [row.exhibit.sha256], "case_id": [made.case]}
     values |= {"user_id": [made.users["ben"].id], "session_id": ["0" * 64], "number": [1]}
@@ -262,7 +262,7 @@ BENS = "CANARY-OF-THE-SECOND"
 
 
 def annotated_every_way(made: Review, row: AnalysisRow) -> Iterator[TestResponse]:
-    """The answers to Ben, who annotates an analysis in each way there is."""
+    """Responses to Ben, who annotates an analysis in every possible way."""
     ben, said = made.clients["ben"], {"kind": "exhibit", "verdict": "disagree", "note": BENS}
     kept = said | {"id": "5" * 32, "author": "Ben", "made": now().isoformat()}
     facts = {"analysis": row.id, "exhibit_sha256": row.exhibit.sha256}

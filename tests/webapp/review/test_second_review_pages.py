@@ -174,7 +174,7 @@ def test_naming_takes_constant_queries(lab: Review, monkeypatch) -> None:
 
 @pytest.mark.parametrize("how", ["handed in", "annotated"])
 def test_naming_discloses_nothing_from_elsewhere(lab: Review, how: str) -> None:
-    """Dora has the same bytes in a case of her own, under another name."""
+    """Dora has the same file in her own case, under another name."""
     owner = lab.users["dora" if how == "handed in" else "root"].id
     elsewhere = analysed_again(lab, case_id=None, owner_id=owner)
     with lab.app.extensions["database"].begin() as session:
@@ -277,7 +277,7 @@ def test_a_review_before_the_analysis_is_not_an_error(lab: Review) -> None:
 
 
 def test_reviewers_of_two_cases_are_led_to_the_open_review(lab: Review) -> None:
-    """Of a file that two cases hold, and that somebody reviews second in both."""
+    """About a file in two cases with the same second reviewer."""
     root, users = lab.clients["root"], lab.users
     other = int(root.post("/cases", data={"name": "K 2"}).location.rpartition("/")[2])
     again = analysed_again(lab, case_id=other)
@@ -349,14 +349,14 @@ def test_altered_rows_are_not_shown(lab: Review, what: str, told: str) -> None:
 
 
 def purge(made: Review) -> None:
-    """Delete the case with all that is in it."""
+    """Delete the case with everything in it."""
     for act in ("close", "purge"):
         answer = made.clients["root"].post(f"/cases/{made.case}/{act}", data={"with_open_reviews": "yes"})
         assert answer.status_code == 303
 
 
 def offers(made: Review, name: str) -> list[str]:
-    """What may be done with the analysis under review, of what its review keeps from being done."""
+    """Actions on the analysis under review that its review can prevent."""
     client = made.clients[name]
     pages = client.get(f"/analyses/{made.row.id}").text, client.get("/analyses").text
     return [act for act in ("assign", "delete") for page in pages if f"/analyses/{made.row.id}/{act}" in page]

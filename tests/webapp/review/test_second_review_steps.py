@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 @pytest.fixture
 def steps(lab: Review) -> Callable[[], list[str]]:
-    """By how much the buttons of the second reviewer step; the exhibit plays as it is."""
+    """The step of the second reviewer's buttons, in seconds; the exhibit plays unchanged."""
     plays = Playback("exhibit", "video/mp4", 0.0, 160, 90, "")
     folders = Folders.local(lab.app.extensions["settings"].data)
     folders.playback(lab.row.exhibit.sha256).parent.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ def case(session: Session, people: dict[str, Principal], *, third: bool = True, 
 
 
 def reviewed(session: Session, case_id: int, name: str, said: tuple[dict[str, str], ...] = ()) -> None:
-    """An exhibit of the case that was analysed twice; the older one is under review if anything was said."""
+    """An exhibit of the case with two analyses; the older one is under review if it has statements."""
     number = int(hashlib.sha256(name.encode()).hexdigest()[:7], 16)
     sha256 = hashlib.sha256(name.encode()).hexdigest()
     session.add(

@@ -1,4 +1,4 @@
-"""What a browser plays of an exhibit: the file itself, or a preview."""
+"""Playback of exhibits in browsers: of the file itself, or of a preview."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _Side = Annotated[int, Field(ge=0, le=1 << 20)]
 @with_config(extra="forbid")
 @dataclass(frozen=True)
 class Playback:
-    """What a page plays of an exhibit.
+    """The file that a page plays for an exhibit.
 
     ``offset``, in seconds, converts a time of the analysis (from the first frame) to the time of the media
     element: its ``currentTime``, and the ``mediaTime`` of ``requestVideoFrameCallback``. To show the frame

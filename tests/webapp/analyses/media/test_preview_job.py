@@ -31,7 +31,7 @@ def clip(tmp_path) -> Path:
 
 @pytest.fixture(scope="module")
 def long_clip(tmp_path_factory) -> Path:
-    """One that takes more than a moment to encode."""
+    """A clip that takes more than a moment to encode."""
     picture = np.zeros((720, 1280, 3), np.uint8)
     path = tmp_path_factory.mktemp("long") / "long.mkv"
     return write_clip(path, [picture] * 300, options={"preset": "ultrafast"})
@@ -109,7 +109,7 @@ def test_progress_is_reported_and_a_lost_claim_stops_encoding(folders, long_clip
 
 
 def test_concurrent_encoders_use_separate_files(folders, long_clip):
-    """Containers that share the folder may each have a process of the same number, as these two have."""
+    """Containers that share the folder may have processes with the same id."""
     media, others = described(long_clip), []
 
     def another_meanwhile(_share: float) -> None:
@@ -159,14 +159,14 @@ def test_exceeded_limits_do_not_fail_the_analysis(folders, clip):
 
 
 def silent(*arguments):
-    """At work without another word, so that no broken pipe ends it either."""
+    """Keep working silently, so that no broken pipe ends the process."""
     arguments[-1]("encoding", 0.5)
     while True:
         time.sleep(60)
 
 
 def test_the_encoder_ends_with_the_worker(folders, clip, monkeypatch):
-    """A worker that is killed leaves nobody behind who goes on encoding."""
+    """A killed worker must not leave an encoder running."""
     media = described(clip)
     monkeypatch.setattr("webapp.analyses.media.preview_encoder.decide_playback_confined", silent)
     reader, writer = os.pipe()
@@ -186,7 +186,7 @@ def test_the_encoder_ends_with_the_worker(folders, clip, monkeypatch):
 
 
 def _inside(folder: Path) -> list[str]:
-    """Processes whose current folder is below this one, as that of confined ones is."""
+    """Processes whose working directory is below this one, such as confined ones."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):
@@ -196,7 +196,7 @@ def _inside(folder: Path) -> list[str]:
 
 
 def test_previews_of_earlier_versions_are_made_again(folders, clip, monkeypatch):
-    """Such as a preview that shows what is transparent otherwise than it is examined now."""
+    """For example one that shows transparency differently from the analysis."""
     media = described(clip)
     made = previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS)
     assert made.source == "preview"
