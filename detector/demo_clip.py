@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from detector.face_blending import align, generated, match_colour, outline
+from detector.face_blending import align, face_outline, limit_detail, match_colour
 from detector.faces.search.networks import FaceDetector
 from detector.media.encode import H264Writer
 from detector.media.frame import Image
@@ -23,7 +23,7 @@ _BIT_RATE = 1_800_000
 
 
 def portraits() -> tuple[Image, Image]:
-    """The two photographs, RGB: Eileen Collins, Grace Hopper."""
+    """Return the two photographs (RGB): Eileen Collins, Grace Hopper."""
     import matplotlib.cbook
     import skimage.data
 
@@ -32,18 +32,18 @@ def portraits() -> tuple[Image, Image]:
     return skimage.data.astronaut(), cv2.cvtColor(hopper, cv2.COLOR_BGR2RGB)
 
 
-def swapped(image: Image, other: Image) -> Image:
-    """``image`` with the face of ``other`` blended in, as a simple face-swap program does it."""
+def swap_face(image: Image, other: Image) -> Image:
+    """Blend the face of ``other`` into ``image`` as a simple face-swap program does."""
     detector = FaceDetector()
     here, there = detector(image)[0].landmarks, detector(other)[0].landmarks
     rng = np.random.default_rng(_SEED)
     source = align(other, there, here, image.shape[:2])
     mask = np.zeros(image.shape[:2], np.float32)
-    points = outline(here)
+    points = face_outline(here)
     points = points.mean(axis=0) + 0.9 * (points - points.mean(axis=0))
     cv2.fillPoly(mask, [cv2.convexHull(points).astype(np.int32)], 1.0)
     mask = cv2.GaussianBlur(mask, (0, 0), 0.03 * float(np.ptp(points, axis=0).max()))
-    source = generated(match_colour(source, image, mask, 0.8), here, rng)
+    source = limit_detail(match_colour(source, image, mask, 0.8), here, rng)
     weight = mask[..., None]
     return np.clip(source * weight + image * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
 
@@ -51,7 +51,7 @@ def swapped(image: Image, other: Image) -> Image:
 def make_sample(path: Path) -> None:
     """Write the clip to ``path`` (mp4, H.264, 1280×720, 25 frames a second, 9 s)."""
     collins, hopper = portraits()
-    blended = swapped(collins, hopper)
+    blended = swap_face(collins, hopper)
     rng = np.random.default_rng(_SEED)
     shake = _shake(rng)
     grain = [_grain(rng) for _ in range(8)]
@@ -76,7 +76,7 @@ def make_sample(path: Path) -> None:
 
 
 def _shake(rng: np.random.Generator) -> np.ndarray:
-    """Hand-held drift for both halves, (frames, 2, 4): x and y in px, degrees, log zoom."""
+    """Return hand-held drift of both halves, (frames, 2, 4): x and y in px, degrees, log zoom."""
     frames = FRAME_RATE * SECONDS
     steps = rng.normal(0, 1, (frames + 40, 2, 4))
     kernel = np.hanning(21) / np.hanning(21).sum()
@@ -85,13 +85,13 @@ def _shake(rng: np.random.Generator) -> np.ndarray:
 
 
 def _grain(rng: np.random.Generator) -> np.ndarray:
-    """Sensor noise of one frame, (height, width, 3) int16, equal in the three channels."""
+    """Return sensor noise of one frame, (height, width, 3) int16, equal in the three channels."""
     noise = rng.normal(0, 2.0, (SIZE[1], SIZE[0], 1)).round().astype(np.int16)
     return np.repeat(noise, 3, axis=2)
 
 
 def _view(photo: Image, centre: tuple[int, int], zoom: float, drift: np.ndarray) -> Image:
-    """One half of the picture: ``photo`` around ``centre`` at ``zoom``, moved by ``drift``."""
+    """Return one half of the picture: ``photo`` around ``centre`` at ``zoom``, moved by ``drift``."""
     width, height = SIZE[0] // 2, SIZE[1]
     x, y, turn, log_zoom = map(float, drift)
     matrix = cv2.getRotationMatrix2D(centre, turn, zoom * float(np.exp(log_zoom)))

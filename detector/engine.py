@@ -38,19 +38,19 @@ from detector.schema.method import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import fill_in_fused, look_again
+from detector.scoring.second_look import fill_in_fused, run_second_look
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.candidates import Candidate
 from detector.segments.explained_peaks import explain_peaks
-from detector.verdict.coverage import coverage_of, not_seen
+from detector.verdict.coverage import measure_coverage, unexamined_sentences
 from detector.verdict.judged_persons import flagged_persons, manipulation_kind
 from detector.verdict.verdict import exhibit_stability
 
-# Share of the whole that is done at the end of a stage, for the progress bar.
+# Progress at the end of each stage, as a share of the whole.
 _READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
-_TRIED = 6  # frames in which turned faces are looked for, about
-_SHORT = 15.0  # seconds: of a longer video the second network is compiled only when it is needed
-# Frames decoded ahead of the search for faces, at most: that comes in bursts, once a second.
+_TRIED = 6  # approximate number of frames searched for rotated faces
+_SHORT = 15.0  # seconds; for longer videos the second network is compiled only when needed
+# Limits on frames decoded ahead: the face search consumes frames in bursts, once a second.
 _AHEAD, _AHEAD_BYTES = 16, 96 * 1024 * 1024
 
 
@@ -69,13 +69,12 @@ def analyze(
 ) -> Analysis:
     """Analyse the video or photo at ``path``.
 
-    ``name`` is the exhibit's own file name where ``path`` is not; ``model`` a name in
-    ``models/``, a path, or one already loaded. Frames and overlays of peak frames are
-    written below ``images`` if given, as ``overlays/*.png``. ``progress`` is called with
-    a stage and the fraction of the whole done, 0 to 1; what it raises ends the analysis.
-    ``bounds`` are how much of what the file may hold. The perceptual fingerprint of the frames that are
-    decoded is written to ``fingerprint`` if given, once all of them were seen. ``also`` are further models,
-    which judge the same faces, called *others* from here on; ``joint`` is the rule of their joint verdict.
+    ``name`` is the exhibit's file name if it differs from that of ``path``. ``model`` is a name in
+    ``models/``, a path, or a loaded model; ``also`` are further models that judge the same faces, and
+    ``joint`` is the rule of their joint verdict. Frames and overlays of peak frames are written to
+    ``images/overlays`` and the perceptual fingerprint to ``fingerprint``, if given. ``progress`` is called
+    with a stage and the fraction done; an exception it raises ends the analysis. ``bounds`` limit what the
+    file may contain.
 
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
@@ -103,13 +102,13 @@ def analyze(
         else:
             if not job.turn or analysis.coverage.frames_with_usable_face:
                 break
-            job = replace(job, turn=0)  # what stands upright then is not worth judging
+            job = replace(job, turn=0)  # the faces that become upright are not usable
     progress("finishing", 1.0)
     return analysis
 
 
 class _OnTheirSideError(Exception):
-    """The faces of an exhibit stand upright when its frames are turned by ``turn`` clockwise quarters."""
+    """Faces are upright only when frames are rotated by ``turn`` clockwise quarter turns."""
 
     def __init__(self, turn: int) -> None:
         super().__init__()
@@ -117,20 +116,20 @@ class _OnTheirSideError(Exception):
 
 
 def _never_back(progress: Progress) -> Progress:
-    """The same, told no smaller share than before where a part of the work is done anew."""
-    reached = 0.0
+    """Return a callback that never reports less progress than before, even when work is repeated."""
+    highest = 0.0
 
-    def told(stage: str, share: float) -> None:
-        nonlocal reached
-        reached = max(reached, share)
-        progress(stage, reached)
+    def report(stage: str, share: float) -> None:
+        nonlocal highest
+        highest = max(highest, share)
+        progress(stage, highest)
 
-    return told
+    return report
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What :func:`analyze` was asked for."""
+    """The arguments of :func:`analyze`, with the size and rotation of frames."""
 
     path: Path
     name: str | None
@@ -146,7 +145,7 @@ class _Job:
     """Clockwise quarters by which frames are turned; None: as stored, unless faces lie on their side then."""
 
     def models(self) -> tuple[LoadedModel, list[LoadedModel]]:
-        """The model that decides, and the others; without its second look where none is wanted."""
+        """Return the primary model and the further models, without second look if it is disabled."""
         loaded = self.model if isinstance(self.model, LoadedModel) else load_model(self.model)
         if not self.parameters.second_look:
             loaded = loaded.alone
@@ -154,55 +153,60 @@ class _Job:
 
 
 def _analyzed(job: _Job, progress: Progress) -> Analysis:
-    """The analysis with frames of the size and turned the way that ``job`` says.
+    """Analyse with the frame size and rotation of ``job``.
 
-    Raises :class:`PictureGrowsError` or :class:`_OnTheirSideError` where these have to be others: then
-    :func:`analyze` begins again. The stages are in order. Each leaves ``found`` with more: faces with logits,
-    then fused ones in their place, then those of the frames around the ends of segments, then smoothed
-    probabilities.
+    Raises :class:`PictureGrowsError` or :class:`_OnTheirSideError` if another size or rotation is needed;
+    :func:`analyze` then starts again. The detections gain data stage by stage: scan logits, fused logits,
+    frames around the ends of segments, smoothed probabilities.
     """
     progress("reading", 0.0)
     with _opened(job) as reader:
         parameters, still = job.parameters, reader.kind is MediaKind.IMAGE
         loaded, others = job.models()
-        scorer, *other_scorers = [Scorer(one, still=still, codec=reader.codec) for one in (loaded, *others)]
+        scorer, *other_scorers = [
+            Scorer(model, still=still, codec=reader.codec) for model in (loaded, *others)
+        ]
         size, digest = hash_file(job.path)
-        looking = any(one.second_look is not None for one in (loaded, *others))
-        keeper = MomentKeeper(parameters.second_look, still=still) if looking else None
+        needs_second_look = any(model.second_look is not None for model in (loaded, *others))
+        keeper = MomentKeeper(parameters.second_look, still=still) if needs_second_look else None
         prepare = _preparation(reader, loaded, scorer)
         first_pass = FirstPass(
             reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare
         )
-        photo, (found, *found_by_others) = _run_first_pass(job, reader, first_pass, parameters, progress)
-        if job.turn is None and (turn := _turn_wanted(found, reader, parameters)):
+        photo, (first_pass_result, *other_results) = _run_first_pass(
+            job, reader, first_pass, parameters, progress
+        )
+        if job.turn is None and (turn := _turn_wanted(first_pass_result, reader, parameters)):
             raise _OnTheirSideError(turn)
         if keeper is not None and loaded.second_look is not None:
-            scorer = _look_at_persons(loaded, scorer, found, keeper, parameters, progress)
+            scorer = _look_at_persons(loaded, scorer, first_pass_result, keeper, parameters, progress)
         if not still:
-            refine = _of_stage(progress, "finding where segments begin and end", _LOOKED, _REFINED)
-            refined = refine_boundaries(found, reader, scorer, parameters, refine)
-            found = replace(found, detections=refined)
+            report_refining = _of_stage(progress, "finding where segments begin and end", _LOOKED, _REFINED)
+            refined = refine_boundaries(first_pass_result, reader, scorer, parameters, report_refining)
+            first_pass_result = replace(first_pass_result, detections=refined)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
-        media, declared = add_metadata(facts, reader, job.path)
-        show = _of_stage(progress, "explaining", _REFINED, 1.0)
+        media, declarations = add_metadata(facts, reader, job.path)
+        report_explaining = _of_stage(progress, "explaining", _REFINED, 1.0)
 
         def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
-            return explain_peaks(candidates, reader, scorer, job.images, parameters.seed, show)
+            return explain_peaks(candidates, reader, scorer, job.images, parameters.seed, report_explaining)
 
-        analysis = conclude(found, media, missing_seconds(reader), scorer, parameters, explained)
-        added: dict[str, object] = {"declarations": declared} | _pictures(job, photo, reader.width, analysis)
+        analysis = conclude(first_pass_result, media, missing_seconds(reader), scorer, parameters, explained)
+        updates: dict[str, object] = {"declarations": declarations} | _pictures(
+            job, photo, reader.width, analysis
+        )
         if others:
-            judging = OtherVerdicts(analysis, keeper, reader, job.images)
-            added |= judging.fields(found_by_others, other_scorers, job.others.rule)
-            added["software"] = extend_command(
-                analysis, [one.command_name for one in others], job.others.rule
+            other_verdicts = OtherVerdicts(analysis, keeper, reader, job.images)
+            updates |= other_verdicts.fields(other_results, other_scorers, job.others.rule)
+            updates["software"] = extend_command(
+                analysis, [model.command_name for model in others], job.others.rule
             )
-        return analysis.model_copy(update=added)
+        return analysis.model_copy(update=updates)
 
 
 @contextmanager
 def _opened(job: _Job) -> Iterator[MediaReader]:
-    """The exhibit, whose frames come as large and turned as the job says."""
+    """Open the exhibit with the frame size and rotation of the job."""
     with open_media(job.path, job.bounds) as reader:
         reader.turned = job.turn or 0
         reader.canvas = job.canvas[::-1] if job.canvas and reader.turned % 2 else job.canvas
@@ -211,29 +215,29 @@ def _opened(job: _Job) -> Iterator[MediaReader]:
 
 
 def _of_stage(progress: Progress, stage: str, start: float, end: float) -> ReportShare:
-    """A callback for ``stage`` alone, which goes from ``start`` to ``end`` of the whole."""
+    """Return a progress callback for one stage, which spans ``start`` to ``end`` of the whole."""
     return lambda share: progress(stage, start + (end - start) * share)
 
 
 def _look_at_persons(
     loaded: LoadedModel,
     scan: Scorer,
-    found: FirstPassResult,
+    result: FirstPassResult,
     keeper: MomentKeeper,
     parameters: Parameters,
     progress: Progress,
 ) -> Scorer:
-    """The scorer that decides after the second look, whose logits are then those of ``found``."""
-    release_memory()  # with the second network an analysis holds most: what it finds free is in pieces
-    looked = _of_stage(progress, "looking again", _SCORED, _LOOKED)
-    scorer = look_again(loaded, scan, found, keeper, parameters, looked)
-    fill_in_fused(found.detections, scorer)
-    release_memory()  # what compiling it took
+    """Run the second look, replace the logits of the detections, and return the scorer that decides."""
+    release_memory()  # memory peaks with the second network, so fragmented memory is returned before
+    report = _of_stage(progress, "looking again", _SCORED, _LOOKED)
+    scorer = run_second_look(loaded, scan, result, keeper, parameters, report)
+    fill_in_fused(result.detections, scorer)
+    release_memory()  # memory that compiling took
     return scorer
 
 
 def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) -> dict[str, object]:
-    """Write a photo, decoded at ``width`` px, with its faces boxed; the fields that name both pictures."""
+    """Write a photo, decoded at ``width`` px, with its faces boxed; return the fields with the paths."""
     if photo is None or not job.images:
         return {}
     flagged = flagged_persons(analysis.persons, analysis.segments)
@@ -245,13 +249,13 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
 def _run_first_pass(
     job: _Job, reader: MediaReader, first_pass: FirstPass, parameters: Parameters, progress: Progress
 ) -> tuple[Image | None, list[FirstPassResult]]:
-    """Put all sampled frames through ``first_pass`` and the fingerprint.
+    """Feed all sampled frames to the first pass and the fingerprint.
 
-    Returns the picture of a photo as it was kept, if it was, and the results of the first pass: by the first
-    model, then by each of the others.
+    Returns the stored picture of a photo, if any, and the first-pass results of the primary and each further
+    model.
     """
     still = reader.kind is MediaKind.IMAGE
-    # The fingerprint is of the picture as the file means it, not as it was turned to find faces.
+    # The fingerprint describes the picture as stored, not as rotated to find faces.
     sampler = FingerprintSampler(still=still) if job.fingerprint and not reader.turned else None
     photo = None
     sampled = reader.frames(parameters.sample_rate, all_decoded=not parameters.skip_unreferenced)
@@ -262,83 +266,80 @@ def _run_first_pass(
                 sampler.process_frame(frame)
             if still and job.images:
                 photo = write_photo(job.images, frame.image)
-            done = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
-            progress("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, done))
+            share = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
+            progress("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, share))
     results = first_pass.post_process()
-    if job.fingerprint and sampler is not None and (made := sampler.finish(reader)):
-        write_atomically(job.fingerprint, made.to_bytes(), durable=False)
+    if job.fingerprint and sampler is not None and (fingerprint := sampler.finish(reader)):
+        write_atomically(job.fingerprint, fingerprint.to_bytes(), durable=False)
     return photo, results
 
 
 def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Callable[[], None] | None:
-    """What compiles the networks while faces are still looked for; None where that does not pay.
+    """Return a function that compiles the networks during face search; None if that does not pay off.
 
-    Of a photo or a short video the first pass takes no longer than compiling. Of a long one the time saved
-    does not count, and the second network would lie in memory beside the frames.
+    It pays off for photos and short videos, whose first pass takes no longer than compiling. For a long video
+    the second network would occupy memory beside the frames.
     """
     second = loaded.second_look
     if reader.expected_duration > _SHORT:
         return None
     if second is None or needs_torch(loaded) or needs_torch(second):
         return None
-    of_second = open_backend(second, scorer.requested_backend)
+    second_backend = open_backend(second, scorer.requested_backend)
 
     def get_ready() -> None:
-        # In a thread of its own: this one goes on to score with the scan.
-        threading.Thread(target=of_second.get_ready, name="second-network").start()
+        # In a separate thread, because this one continues with the scan.
+        threading.Thread(target=second_backend.get_ready, name="second-network").start()
         scorer.backend.get_ready()
 
     return get_ready
 
 
-def _turn_wanted(found: FirstPassResult, reader: MediaReader, parameters: Parameters) -> int:
-    """By how many clockwise quarters the frames should be turned, so that their faces stand upright.
-
-    0 where they do, or turning helps nothing.
-    """
-    if not may_be_rotated(found.detections):
+def _turn_wanted(result: FirstPassResult, reader: MediaReader, parameters: Parameters) -> int:
+    """Return the number of clockwise quarter turns after which faces are upright; 0 if none helps."""
+    if not may_be_rotated(result.detections):
         return 0
     still = reader.kind is MediaKind.IMAGE
-    return find_upright_turn(_spread_frames(reader, found.times), parameters, still=still)
+    return find_upright_turn(_spread_frames(reader, result.times), parameters, still=still)
 
 
 def _spread_frames(reader: MediaReader, times: Sequence[float]) -> Iterator[Image]:
-    """About six of the sampled frames, read again."""
+    """Read about six of the sampled frames again."""
     first_pts = reader.tally.first_pts or 0
     chosen = times[:: max(1, len(times) // _TRIED)]
-    wanted = {first_pts + round(Fraction(time) / reader.time_base) for time in chosen}
-    return (frame.image for frame in reader.at(wanted))
+    pts = {first_pts + round(Fraction(time) / reader.time_base) for time in chosen}
+    return (frame.image for frame in reader.at(pts))
 
 
 def _depth(reader: MediaReader) -> int:
-    """How many frames may be decoded ahead: the larger they are, the fewer."""
+    """Return how many frames may be decoded ahead; fewer for larger frames."""
     picture = reader.stream.codec_context
     return max(1, min(_AHEAD, _AHEAD_BYTES // max(1, 3 * picture.width * picture.height)))
 
 
 def conclude(
-    found: FirstPassResult,
+    result: FirstPassResult,
     media: Media,
     missing: float,
     scorer: Scorer,
     parameters: Parameters,
     explained: Callable[[Sequence[Candidate]], tuple[Segment, ...]],
 ) -> Analysis:
-    """What a first pass ``found`` in an exhibit, already scored, amounts to.
+    """Build the analysis from a scored first pass.
 
-    ``missing`` is the number of seconds its file breaks off early; ``explained`` makes segments
-    of candidates.
+    ``missing`` is the number of seconds by which the file ends early; ``explained`` turns candidates into
+    segments.
     """
-    coverage = coverage_of(found, media, missing, parameters.sample_rate)
-    judged = judge(found, scorer, parameters, media, coverage, explained)
-    verdict, persons, segments = judged.verdict, judged.persons, judged.segments
+    coverage = measure_coverage(result, media, missing, parameters.sample_rate)
+    findings = judge(result, scorer, parameters, media, coverage, explained)
+    verdict, persons, segments = findings.verdict, findings.persons, findings.segments
     return Analysis(
-        answers=judged.answers,
+        answers=findings.answers,
         stability=exhibit_stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),
-        reason=" ".join([judged.reason, *not_seen(media, missing)]),
-        probability=judged.probability,
+        reason=" ".join([findings.reason, *unexamined_sentences(media, missing)]),
+        probability=findings.probability,
         segments=segments,
         persons=persons,
         media=media,
@@ -356,29 +357,29 @@ def conclude(
     )
 
 
-_CROPS = 2  # as a photograph has at first: networks are made ready for the number they are given
+_CROPS = 2  # networks are compiled for a batch size; a photograph starts with this one
 
 
 def preload(model: str | Path | None = None) -> LoadedModel:
-    """A model whose networks have run once, for the argument ``model`` of :func:`detector.engine.analyze`.
+    """Load a model and run its networks once, before the exhibit is known.
 
-    ``model`` is a name, or the path of a card. Raises :class:`~detector.errors.ModelError` for one that
-    cannot be used.
+    ``model`` is a name or the path of a card. Raises :class:`~detector.errors.ModelError` for one that cannot
+    be used.
     """
     loaded = load_model(model)
-    for one in (loaded, loaded.second_look):
-        if one is not None:
-            size = one.card.input.size
-            open_backend(one).run(np.full((_CROPS, size, size, 3), 128, np.uint8))
+    for network in (loaded, loaded.second_look):
+        if network is not None:
+            size = network.card.input.size
+            open_backend(network).run(np.full((_CROPS, size, size, 3), 128, np.uint8))
     FaceDetector()(np.zeros((64, 64, 3), np.uint8))
-    libraries(), source_sha256()  # kept by both
+    libraries(), source_sha256()  # both cache their result
     return loaded
 
 
 def preload_heatmaps(loaded: LoadedModel) -> None:
-    """What only findings need: torch with its networks, and Grad-CAM."""
+    """Load what only findings need: torch with its networks, and Grad-CAM."""
     if loaded.card.onnx:
-        return  # whose heatmaps are made by occlusion
+        return  # heatmaps of ONNX models are made by occlusion
     import detector.explain.grad_cam  # noqa: F401
 
     loaded.make_networks()

@@ -25,7 +25,7 @@ from detector.schema.method import JointRule, Ran, refuse_without_others
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import fill_in_fused, look_again
+from detector.scoring.second_look import fill_in_fused, run_second_look
 from detector.segments import candidates
 from detector.segments import candidates as segments_candidates
 from detector.segments.candidates import Candidate, seconds_shown
@@ -33,12 +33,18 @@ from detector.segments.explained_peaks import explain_peaks
 from detector.verdict import reasons
 from detector.verdict.coverage import DAMAGED
 from detector.verdict.judged_persons import JudgedExhibit, is_covered, motionless_persons
-from detector.verdict.verdict import answers, decide, exhibit_probability, is_outweighed, joint
+from detector.verdict.verdict import (
+    decide,
+    exhibit_answers,
+    exhibit_probability,
+    is_outweighed,
+    joint_verdict,
+)
 
 
 @dataclass(frozen=True)
 class ModelFindings:
-    """The findings of one model, and what they amount to."""
+    """The findings of one model and its verdict."""
 
     verdict: Verdict
     reason: str
@@ -56,48 +62,50 @@ def judge(
     coverage: Coverage,
     explained: Callable[[Sequence[candidates.Candidate]], tuple[Segment, ...]],
 ) -> ModelFindings:
-    """What ``scorer`` concludes of a first pass whose rows have its logits.
+    """Conclude a verdict from a first pass whose rows have the logits of ``scorer``.
 
-    ``coverage`` is that of the first model, which decides what is judged; ``explained`` makes segments of
-    candidates. Smoothed probabilities are filled in, in ``first_pass``.
+    ``coverage`` is that of the primary model, which decides what is judged; ``explained`` turns candidates
+    into segments. Fills in the smoothed probabilities of ``first_pass``.
     """
     candidates.fill_in_smoothed(first_pass.detections, scorer, parameters)
     times = first_pass.times
     damaged = [span for span in coverage.not_examined if span.reason in DAMAGED]
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged)
-    people = segments_candidates.group_persons(first_pass, seconds)
-    found = candidates.candidates_of_all(people, parameters, media.kind)
+    groups = segments_candidates.group_persons(first_pass, seconds)
+    found_candidates = candidates.find_all_candidates(groups, parameters, media.kind)
     persons = segments_candidates.published_persons(
-        people, found, scorer, parameters.sample_rate, first_pass, seconds
+        groups, found_candidates, scorer, parameters.sample_rate, first_pass, seconds
     )
     without_segments = JudgedExhibit(media.kind, parameters, coverage, persons, ())
     threshold = scorer.person_probability(scorer.frame_logit(parameters.enter_threshold))
-    over = {one.person for one in found}
-    if outweighed := is_outweighed(without_segments, over, threshold):
-        found = []
-    segments = explained(found)
+    over_threshold = {candidate.person for candidate in found_candidates}
+    if outweighed := is_outweighed(without_segments, over_threshold, threshold):
+        found_candidates = []
+    segments = explained(found_candidates)
     exhibit = replace(without_segments, segments=segments)
     in_few_frames: dict[str, int] = {}
     if not media.still:
-        in_few_frames = candidates.reaching_in_few_frames(people, found, parameters, times, seconds)
+        in_few_frames = candidates.reaching_in_few_frames(
+            groups, found_candidates, parameters, times, seconds
+        )
     verdict, reason = decide(exhibit, in_few_frames)
-    # The figures are those by which it was asked whether there is a finding: a photograph in which one of
-    # twenty faces lies above the threshold alone is not manipulated, but has the averaged odds that said so.
+    # Report the probability on which the decision was based: where one of twenty faces of a photograph is
+    # above the threshold but outweighed, that is the averaged odds of the faces eligible for a finding.
     counting = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
         " ".join([reason, *_following(exhibit, media)]),
         exhibit_probability(exhibit, counting),
-        answers(exhibit, counting),
+        exhibit_answers(exhibit, counting),
         segments,
         persons,
     )
 
 
 def _following(exhibit: JudgedExhibit, media: Media) -> list[str]:
-    """What follows the reason, whatever the verdict is."""
-    told = {segment.person for segment in exhibit.segments}  # of those whom it is about, the reason speaks
-    hidden = [each.id for each in exhibit.persons if is_covered(each) and each.id not in told]
+    """Return the sentences that follow the reason, whatever the verdict."""
+    mentioned = {segment.person for segment in exhibit.segments}  # the reason already mentions these
+    hidden = [person.id for person in exhibit.persons if is_covered(person) and person.id not in mentioned]
     still = motionless_persons(exhibit.parameters, exhibit.persons)
     following = [*reasons.motionless_note(still), *reasons.covered_note(hidden)]
     if media.still:
@@ -111,20 +119,17 @@ def _following(exhibit: JudgedExhibit, media: Media) -> list[str]:
 
 @dataclass(frozen=True)
 class OtherModels:
-    """The models that judge beside the first one, and the rule by which all decide together."""
+    """Further models of an analysis, and the rule by which all models decide together."""
 
     models: Sequence[str | Path | LoadedModel] = ()
     rule: JointRule = JointRule.FIRST
 
     def loaded(self, first: LoadedModel, parameters: Parameters) -> list[LoadedModel]:
-        """Each with its weights.
-
-        See :func:`~detector.models.loaded.refuse_model_combination` for what it raises.
-        """
+        """Load the models; raises what :func:`~detector.models.together.refuse_names` raises."""
         refuse_without_others(self.rule, self.models)
         refuse_model_combination(first.card.name, self.models, _name_of)
-        loaded = [one if isinstance(one, LoadedModel) else load_model(one) for one in self.models]
-        return loaded if parameters.second_look else [one.alone for one in loaded]
+        models = [model if isinstance(model, LoadedModel) else load_model(model) for model in self.models]
+        return models if parameters.second_look else [model.alone for model in models]
 
 
 def _name_of(model: str | Path | LoadedModel) -> str:
@@ -133,10 +138,10 @@ def _name_of(model: str | Path | LoadedModel) -> str:
 
 @dataclass(frozen=True, eq=False)
 class OtherVerdicts:
-    """What other models say of an exhibit that the first one has judged, in ``analysis``.
+    """Judges an exhibit with further models, after the primary model has made ``analysis``.
 
-    They take the second look at what ``keeper`` kept, if any of them takes one. Peaks are read again from
-    ``reader``, and drawn below ``images``, if given.
+    The second look uses the moments of ``keeper``. Peak frames are read again from ``reader`` and drawn below
+    ``images``, if given.
     """
 
     analysis: Analysis
@@ -147,29 +152,29 @@ class OtherVerdicts:
     def fields(
         self, first_passes: Sequence[FirstPassResult], scorers: Sequence[Scorer], rule: JointRule
     ) -> dict[str, object]:
-        """The fields of the analysis that speak of other models; ``scorers`` gave ``first_passes``."""
+        """Return the fields of the analysis about further models; ``scorers`` scored ``first_passes``."""
         others = tuple(
             self._judged(first_pass, scorer, number)
             for number, (first_pass, scorer) in enumerate(zip(first_passes, scorers, strict=True), start=2)
         )
         verdicts = [(self.analysis.model.title, self.analysis.verdict)]
         verdicts += [(other.model.title, other.verdict) for other in others]
-        return {"others": others, "joint": joint(rule, verdicts)}
+        return {"others": others, "joint": joint_verdict(rule, verdicts)}
 
     def _judged(self, first_pass: FirstPassResult, scorer: Scorer, number: int) -> OtherModel:
-        """By the rules of the first model, on sampled frames alone."""
+        """Judge by the rules of the primary model, on sampled frames only."""
         analysis = self.analysis
         parameters = analysis.parameters
         backend = scorer.backend
         if self.keeper is not None and scorer.loaded.second_look is not None:
-            scorer = look_again(
+            scorer = run_second_look(
                 scorer.loaded, scorer, first_pass, self.keeper, parameters, lambda share: None
             )
             fill_in_fused(first_pass.detections, scorer)
 
-        def explained(found: Sequence[Candidate]) -> tuple[Segment, ...]:
+        def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
             return explain_peaks(
-                found,
+                candidates,
                 self.reader,
                 scorer,
                 self.images,
@@ -178,13 +183,13 @@ class OtherVerdicts:
                 prefix=f"model{number}-",
             )
 
-        judged = judge(first_pass, scorer, parameters, analysis.media, analysis.coverage, explained)
+        findings = judge(first_pass, scorer, parameters, analysis.media, analysis.coverage, explained)
         return OtherModel(
-            model=scorer.card.as_model(),  # with the calibration that made these figures
-            verdict=judged.verdict,
-            reason=judged.reason,
-            probability=judged.probability,
-            segments=judged.segments,
-            persons=judged.persons,
+            model=scorer.card.as_model(),  # with the calibration used here
+            verdict=findings.verdict,
+            reason=findings.reason,
+            probability=findings.probability,
+            segments=findings.segments,
+            persons=findings.persons,
             ran=Ran(backend=backend_title(backend), precision=backend.precision, device=backend.device),
         )

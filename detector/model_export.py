@@ -34,13 +34,14 @@ RunNetwork = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 
 def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[str, Any]:
-    """Write ``model`` to ``folder``, which is made if need be, as ``form``, ``onnx`` or ``openvino``.
+    """Write ``model`` to ``folder`` in the format ``form``, ``onnx`` or ``openvino``.
 
-    Beside the files goes ``NAME.FORMAT.json``, which is returned: hashes, what the files take
-    and give, and how far they were from torch. A sequence network becomes two parts, ``features``
-    and ``judge``, the second of which takes features (n, t, d) of whole windows. Raises
-    :class:`ModelError` when the model cannot be loaded, its card's name may not be that of a file, or what
-    was written does not agree.
+    The files take crops as :func:`detector.faces.crop.crop_square` makes them, uint8 (n, size, size, 3) RGB,
+    and return logits; the sigmoid of a logit divided by the card's temperature is the probability of one
+    frame. A sequence network becomes two parts, ``features`` and ``judge``, which takes features (n, t, d) of
+    whole windows. The written files are run on real faces and compared with torch before they are kept.
+    Returns the content of ``NAME.FORMAT.json``, which describes them. Raises :class:`ModelError` if the model
+    cannot be loaded, its name is no file name, or the results differ.
     """
     loaded = load_model(model)
     card, size = loaded.card, loaded.card.input.size
@@ -48,40 +49,40 @@ def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[s
     folder.mkdir(parents=True, exist_ok=True)
     crops = faces(size)
     parts = _parts(loaded, crops)
-    with temporary_folder(".export-", folder, folder) as beside:
-        made = Path(beside)
-        told = [_written(part, card.name, form, made) for part in parts]
+    with temporary_folder(".export-", folder, folder) as temporary:
+        work = Path(temporary)
+        descriptions = [_written(part, card.name, form, work) for part in parts]
         facts = {
             "model": card.name,
             "weights_sha256": card.sha256,
             "architecture": card.architecture,
             "format": form,
-            "parts": told,
+            "parts": descriptions,
             "input": f"crops: uint8 (n, {size}, {size}, 3), RGB, framed as Reelproof frames faces",
             "output": "logits (n,), positive for manipulated; `features` gives features (n, d) for `judge`",
             "temperature": card.temperature,
             "check": {"faces": len(crops), "tolerance": TOLERANCE, "against": f"torch {torch.__version__}"},
             "terms": card.terms,
         }
-        listed = made / f"{card.name}.{form}.json"
-        listed.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        for file in made.iterdir():
+        description = work / f"{card.name}.{form}.json"
+        description.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        for file in work.iterdir():
             os.replace(file, folder / file.name)
     return facts
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A network to be written, with what it is tried on and what torch gives for that."""
+    """A network to write, its test input and torch's output for it."""
 
-    name: str  # empty where it is the whole model
+    name: str  # empty for the whole model
     onnx: bytes
     given: NDArray[Any]
     expected: NDArray[np.float32]
 
 
 def _parts(model: LoadedModel, crops: NDArray[np.uint8]) -> list[_Part]:
-    """The whole model, or of a sequence network its features and its judge."""
+    """Return the whole model, or features and judge of a sequence network."""
     network = model.network
     expected = Torch(model, torch.device("cpu")).run(crops)
     if not isinstance(network, SequenceNetwork):
@@ -97,9 +98,8 @@ def _parts(model: LoadedModel, crops: NDArray[np.uint8]) -> list[_Part]:
 
 
 def _written(part: _Part, model: str, form: str, folder: Path) -> dict[str, object]:
-    """Write one part into ``folder``, run it from there, and say what was written.
-
-    Raises :class:`ModelError` where it differs from torch.
+    """Write one part into ``folder``, run it and describe it; raises :class:`ModelError` if it differs from
+    torch.
     """
     stem = f"{model}-{part.name}" if part.name else model
     files, run = (_onnx if form == "onnx" else _openvino)(part.onnx, folder / stem)
@@ -115,14 +115,14 @@ def _written(part: _Part, model: str, form: str, folder: Path) -> dict[str, obje
 
 
 def faces(size: int) -> NDArray[np.uint8]:
-    """Real faces (n, size, size, 3): two public portraits, framed, and changed as videos change them."""
-    found: list[Image] = []
+    """Return real faces (n, size, size, 3): two public portraits, cropped, and degraded as in videos."""
+    images: list[Image] = []
     detect = FaceDetector()
     for portrait in portraits():
         crop = crop_square(portrait, square_for_face(detect(portrait)[0]), size)
         small = cv2.resize(crop, (size // 3, size // 3), interpolation=cv2.INTER_AREA)
         noise = np.random.default_rng(0).normal(0, 8, crop.shape)
-        found += [
+        images += [
             crop,
             np.ascontiguousarray(crop[:, ::-1]),
             crop // 3,
@@ -134,10 +134,10 @@ def faces(size: int) -> NDArray[np.uint8]:
         ]
         for quality in (8, 20, 40, 70):
             data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-            again = cv2.imdecode(data, cv2.IMREAD_COLOR)
-            assert again is not None
-            found.append(again)
-    return np.stack(found)
+            decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            assert decoded is not None
+            images.append(decoded)
+    return np.stack(images)
 
 
 def _of_crops(model: LoadedModel) -> bytes:
@@ -160,8 +160,8 @@ def _onnx(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
     path.write_bytes(network)
     session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
 
-    def run(given: NDArray[Any]) -> NDArray[np.float32]:
-        result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: given})[0]
+    def run(inputs: NDArray[Any]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: inputs})[0]
         return result
 
     return [path], run
@@ -175,8 +175,8 @@ def _openvino(network: bytes, stem: Path) -> tuple[list[Path], RunNetwork]:
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": processor_threads()}
     compiled = openvino_core().compile_model(path, "CPU", settings)
 
-    def run(given: NDArray[Any]) -> NDArray[np.float32]:
-        result: NDArray[np.float32] = compiled(given)[0]
+    def run(inputs: NDArray[Any]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = compiled(inputs)[0]
         return result
 
     return [path, path.with_suffix(".bin")], run

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Model, Rate
 from detector.schema.model import LEARNT, WHOLE_PROGRAM
-from detector.validation.validated_model import not_as_measured
+from detector.validation.validated_model import unmeasured_parameters
 from reports.language.formatting import grouped, plural, shown
 from reports.language.names import model_title
 from reports.language.translation import N_, gettext
@@ -46,7 +46,7 @@ class ReaderView:
 def reader_view(analysis: Analysis) -> ReaderView:
     """Return the annex for an analysis."""
     view = reader_view_of_model(analysis.model, analysis.media.still)
-    names = not_as_measured(analysis)
+    names = unmeasured_parameters(analysis)
     if not names:
         return replace(view, one_person=rates_of_one_person(analysis))
     apart = gettext(

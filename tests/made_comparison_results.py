@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector.comparison.statements import LIMITS, UNRELATED_LIMITS, of_segment, summary
+from detector.comparison.statements import LIMITS, UNRELATED_LIMITS, segment_statement, summary
 from detector.schema.analysis import Library, MediaKind
 from detector.schema.comparison import (
     ComparedFile,
@@ -88,7 +88,7 @@ def comparison_of(
         peaks=(peak,),
         statement="",
     )
-    segment = segment.model_copy(update={"statement": of_segment(segment)})
+    segment = segment.model_copy(update={"statement": segment_statement(segment)})
     face = FaceDifference(
         time=peak.time,
         reference_time=peak.reference_time,

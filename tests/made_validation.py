@@ -18,7 +18,7 @@ from detector.schema.laboratory import (
 )
 from detector.statistics.likelihood_ratios import likelihood_ratios
 from detector.validation import conclude, rates
-from detector.validation.limits import limits_found
+from detector.validation.limits import find_limits
 
 LABELLED = ("generator", "segments", "sex")
 
@@ -71,7 +71,7 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
     """A whole validation of ``of``."""
     of = items() if of is None else of
     kinds = [kind for kind in MediaKind if any(each.kind is kind for each in of)]
-    levels = rates.levels(of, 0.65)
+    levels = rates.compute_levels(of, 0.65)
     ratios = tuple(
         found
         for kind in kinds
@@ -96,13 +96,13 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         ),
         labelled=LABELLED,
         levels=levels,
-        curves=tuple(filter(None, (rates.curve(kind, of) for kind in kinds))),
+        curves=tuple(filter(None, (rates.compute_curve(kind, of) for kind in kinds))),
         likelihood_ratios=ratios,
         temporal=conclude._temporal(of),
         repetitions=repetitions,
         covered=conclude._covered(of),
         codecs=conclude._codecs(of),
-        limits=limits_found(of, levels, ratios, repetitions, LABELLED),
+        limits=find_limits(of, levels, ratios, repetitions, LABELLED),
         material_sha256=conclude._material_sha256(of),
         items=of,
     )  # fmt: skip

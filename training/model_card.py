@@ -11,10 +11,10 @@ from typing import NamedTuple
 from detector.models.card import Card, SecondLookCard
 from detector.schema.formatting import N_
 from detector.schema.model import Range, Rate
-from detector.statistics.error_rates import VALIDATED
 from training.data.labelled_sets import Item, open_zip
 from training.data.own_sets import OwnSetSplits, split_own_set
 from training.data.research_faces import FRAMES_A_CLIP, clip_names, read_csv
+from training.published_rates import VALIDATED
 from training.recipe import Config
 
 

@@ -17,16 +17,16 @@ from detector.schema.analysis import Analysis, Box, Person, Segment
 from detector.schema.formatting import probability
 from detector.verdict.judged_persons import flagged_segments
 
-LONGEST_SIDE = 1280  # of the picture, px
-LEAST_WIDTH = 640  # of the whole, so that the header can be read
+LONGEST_SIDE = 1280  # px of the picture
+LEAST_WIDTH = 640  # px of the whole, so that the header is legible
 _MOST_ENLARGED = 4
 MOST_LANES = 6
-_LANE, _TALLEST_LANE = 34, 60  # px, of one person's scores
+_LANE, _TALLEST_LANE = 34, 60  # px; height of one person's scores
 _HEADER = 54
-_CLOCK = 42  # the panel's first row, with room for the playhead's top
+_CLOCK = 42  # the panel's first row, with room for the top of the playhead
 _FOOT = 46  # the axis and the legend
 INSET = 132  # side of the last heatmap, shown beside the scores
-LABEL_COLUMN = 78  # names left of the scores
+LABEL_COLUMN = 78  # column of names left of the scores
 MARGIN = 14
 
 
@@ -48,7 +48,7 @@ class Rect:
         return self.y + self.height
 
     def meets(self, other: Rect) -> bool:
-        """Whether the two have a pixel in common."""
+        """Check whether two rectangles share a pixel."""
         return (
             self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
         )
@@ -56,7 +56,7 @@ class Rect:
 
 @dataclass(frozen=True)
 class FrameLayout:
-    """The parts of an annotated frame. All sides of the whole are even, as 4:2:0 asks."""
+    """The parts of an annotated frame. All sides of the whole are even, as 4:2:0 requires."""
 
     width: int
     height: int
@@ -69,21 +69,21 @@ class FrameLayout:
     lanes: int
 
     def lane(self, row: int) -> Rect:
-        """The part of the strip that one person's scores take, with a gap to the next."""
+        """The part of the strip for one person's scores, with a gap to the next."""
         top = self.strip.y + row * self.strip.height // self.lanes
         bottom = self.strip.y + (row + 1) * self.strip.height // self.lanes
         return Rect(self.strip.x, top + 2, self.strip.width, bottom - top - 5)
 
     def across(self, time: float, duration: float) -> int:
-        """Column of a time on the strip."""
+        """Return the column of a time on the strip."""
         share = min(max(time / duration, 0.0), 1.0) if duration > 0 else 0.0
         return self.strip.x + round(share * (self.strip.width - 1))
 
 
 def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool) -> FrameLayout:
-    """The layout for an upright frame of ``width`` × ``height`` pixels of that shape.
+    """Lay out a frame of ``width`` × ``height`` pixels of that shape.
 
-    Pictures are scaled down to 1280 px on their longer side; small ones up, four times at most.
+    Pictures are scaled down to 1280 px on their longer side; small ones up to four times larger.
     """
     # Pixels that are not square are widened, never squeezed: no row is lost.
     real_width = float(width * max(pixel_aspect, Fraction(1)))
@@ -91,39 +91,39 @@ def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatm
     scale = min(_MOST_ENLARGED, max(1.0, LEAST_WIDTH / real_width))
     scale = min(scale, LONGEST_SIDE / max(real_width, real_height))
     picture_width, picture_height = max(2, round(real_width * scale)), max(2, round(real_height * scale))
-    whole = max(LEAST_WIDTH, picture_width + picture_width % 2)
-    shown = min(persons, MOST_LANES)
-    least = max(1, shown) * _LANE
+    width_total = max(LEAST_WIDTH, picture_width + picture_width % 2)
+    lane_count = min(persons, MOST_LANES)
+    least = max(1, lane_count) * _LANE
     body = max(least, INSET) if heatmaps else least
-    strip_height = min(body, max(1, shown) * _TALLEST_LANE)
+    strip_height = min(body, max(1, lane_count) * _TALLEST_LANE)
     panel = _HEADER + picture_height
-    right = whole - MARGIN - (INSET + MARGIN if heatmaps else 0)
+    right = width_total - MARGIN - (INSET + MARGIN if heatmaps else 0)
     strip = Rect(LABEL_COLUMN, panel + _CLOCK, right - LABEL_COLUMN, strip_height)
     bottom = panel + _CLOCK + body
     total = bottom + _FOOT
     return FrameLayout(
-        width=whole,
+        width=width_total,
         height=total + total % 2,
-        header=Rect(0, 0, whole, _HEADER),
-        picture=Rect((whole - picture_width) // 2, _HEADER, picture_width, picture_height),
-        clock=Rect(0, panel, whole, _CLOCK),
+        header=Rect(0, 0, width_total, _HEADER),
+        picture=Rect((width_total - picture_width) // 2, _HEADER, picture_width, picture_height),
+        clock=Rect(0, panel, width_total, _CLOCK),
         strip=strip,
-        inset=Rect(whole - MARGIN - INSET, panel + _CLOCK, INSET, INSET) if heatmaps else None,
-        foot=Rect(0, bottom, whole, _FOOT),
-        lanes=shown,
+        inset=Rect(width_total - MARGIN - INSET, panel + _CLOCK, INSET, INSET) if heatmaps else None,
+        foot=Rect(0, bottom, width_total, _FOOT),
+        lanes=lane_count,
     )
 
 
-STALE = 0.3  # seconds; a box is not carried over a longer gap
-_EXACT = 1e-3  # seconds; nearer than this to a judged frame its own box is taken
+STALE = 0.3  # seconds; boxes are not interpolated over longer gaps
+_EXACT = 1e-3  # seconds; closer to a judged frame its own box is used
 _ROUNDING = 1e-6
 
 
 class FaceState(Enum):
-    """What is said of a face at one moment; each is drawn with a line of its own kind."""
+    """The state of a face at one moment; each has its own line style."""
 
     FLAGGED = "flagged"
-    RAISED = "raised"  # at or above the score that closes a segment, and in none
+    RAISED = "raised"  # at or above the exit threshold, outside segments
     LOW = "low"
     NOT_JUDGED = "not judged"
 
@@ -134,13 +134,13 @@ class DrawnFace:
 
     person: str
     box: Box
-    score: float | None  # smoothed, of the nearest frame looked at; None where it could not be judged
+    score: float | None  # smoothed, of the nearest judged frame; None if unusable
     segment: str | None
     state: FaceState
 
     @property
     def words(self) -> str:
-        """The label beside the box, which says all that its colour does."""
+        """The label beside the box, which repeats what its colour means."""
         flagged = "" if self.segment is None else f", flagged {self.segment}"
         return f"Person {self.person}: {probability(self.score)}{flagged}"
 
@@ -158,11 +158,11 @@ class DrawnLane:
         self._exit = exit_threshold
 
     def at(self, time: float) -> DrawnFace | None:
-        """The face at ``time``, in seconds from the first frame; None where it is not seen."""
-        found = self.box_at(time)
-        if found is None:
+        """Return the face at ``time`` in seconds; None if it is not visible."""
+        place = self.box_at(time)
+        if place is None:
             return None
-        index, box = found
+        index, box = place
         score = None if np.isnan(self.smoothed[index]) else float(self.smoothed[index])
         segment = next((s.id for s in self.segments if s.start <= time <= s.end), None)
         if segment is not None:
@@ -174,7 +174,7 @@ class DrawnLane:
         return DrawnFace(self.person, box, score, segment, state)
 
     def box_at(self, time: float) -> tuple[int, Box] | None:
-        """The nearest score and the box, between two scores in a straight line."""
+        """Return the nearest score and the linearly interpolated box."""
         times, count = self.times, len(self.times)
         after = int(np.searchsorted(times, time - _ROUNDING, side="left"))
         if after < count and times[after] - time < _EXACT:
@@ -197,8 +197,8 @@ class DrawnLane:
         return left, top, right, bottom
 
 
-def lanes(analysis: Analysis) -> tuple[DrawnLane, ...]:
-    """A lane for each person, in the analysis's order."""
+def build_lanes(analysis: Analysis) -> tuple[DrawnLane, ...]:
+    """Build a lane for each person, in the analysis's order."""
     leave = analysis.parameters.exit_threshold
     segments = flagged_segments(analysis.persons, analysis.segments)
     return tuple(DrawnLane(person, segments, leave) for person in analysis.persons)
@@ -214,59 +214,59 @@ COLOURS: dict[FaceState, Colour] = {
     FaceState.LOW: (127, 178, 238),
     FaceState.NOT_JUDGED: (195, 201, 209),
 }
-# (drawn, left out) px; the flagged line is unbroken, thick, and doubled.
+# (drawn, skipped) px; the line of flagged faces is solid, thick and doubled.
 _DASHES: dict[FaceState, tuple[int, int] | None] = {
     FaceState.FLAGGED: None,
     FaceState.RAISED: (12, 8),
     FaceState.LOW: None,
     FaceState.NOT_JUDGED: (2, 10),
 }
-_OPACITY = 0.75  # of a heatmap, as in the kept overlays
+_OPACITY = 0.75  # of a heatmap, as in the stored overlays
 # Fonts inside OpenCV: one with the letters of most scripts, one that can be bold.
 _FONT, _BOLD = cv2.FontFace("uni"), cv2.FontFace("sans")
-# What has no glyph (Default_Ignorable_Code_Point of Unicode). OpenCV writes a ? for it.
+# Characters without a glyph (Unicode's Default_Ignorable_Code_Point), which OpenCV draws as ?.
 _IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _PLATE: Colour = (12, 14, 17)
-_HATCH = 8  # px from one diagonal to the next
+_HATCH = 8  # px between diagonals
 
 
 def write(image: Image, text: str, x: int, baseline: int, size: int, colour: Colour = WHITE) -> None:
-    """One line of text with its left end at ``x``."""
+    """Draw one line of text starting at ``x``."""
     cv2.putText(image, _IGNORABLE.sub("", text), (x, baseline), colour, _FONT, size)
 
 
 def write_bold(image: Image, text: str, x: int, baseline: int, size: int, colour: Colour) -> None:
-    """The same, heavier, of the program's own words."""
+    """Draw one bold line of the program's own words."""
     cv2.putText(image, text, (x, baseline), colour, _BOLD, size, 700)
 
 
-def width_of(text: str, size: int) -> int:
-    """Columns that a line of text takes."""
-    shown = _IGNORABLE.sub("", text)
-    left, _, wide, _ = cv2.getTextSize((1 << 14, 1 << 10), shown, (0, 0), _FONT, size)
+def text_width(text: str, size: int) -> int:
+    """Return the width of a line of text in px."""
+    visible = _IGNORABLE.sub("", text)
+    left, _, wide, _ = cv2.getTextSize((1 << 14, 1 << 10), visible, (0, 0), _FONT, size)
     return int(left + wide)
 
 
-def bold_width(text: str, size: int) -> int:
-    """Columns that a line of :func:`write_bold` takes."""
+def bold_text_width(text: str, size: int) -> int:
+    """Return the width of a line of :func:`write_bold`."""
     left, _, wide, _ = cv2.getTextSize((1 << 14, 1 << 10), text, (0, 0), _BOLD, size, 700)
     return int(left + wide)
 
 
-def fitted(text: str, room: int, size: int) -> str:
-    """``text``, cut to ``room`` columns with an ellipsis if need be."""
-    if width_of(text, size) <= room:
+def fit_text(text: str, room: int, size: int) -> str:
+    """Cut ``text`` to ``room`` px with an ellipsis if needed."""
+    if text_width(text, size) <= room:
         return text
-    while text and width_of(text + "…", size) > room:
+    while text and text_width(text + "…", size) > room:
         text = text[:-1]
     return text + "…"
 
 
-def placed(box: Box, picture: Rect, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A box in frame pixels as one on the annotated frame; ``size`` is the frame's width and height."""
+def place_box(box: Box, picture: Rect, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Convert a box from frame pixels to the annotated frame; ``size`` is the frame's width and height."""
     across, down = picture.width / size[0], picture.height / size[1]
     left, top, right, bottom = box
     return (
@@ -278,36 +278,36 @@ def placed(box: Box, picture: Rect, size: tuple[int, int]) -> tuple[int, int, in
 
 
 def draw_faces(image: Image, faces: Iterable[DrawnFace], picture: Rect, size: tuple[int, int]) -> None:
-    """Boxes and then labels; nothing is drawn outside the picture. ``size`` is as for :func:`placed`."""
+    """Draw boxes, then labels, inside the picture; ``size`` is as for :func:`placed`."""
     part = image[picture.y : picture.bottom, picture.x : picture.right]
     inner = Rect(0, 0, picture.width, picture.height)
-    found = [(face, placed(face.box, inner, size)) for face in faces]
-    # Flagged faces over the others; their labels are the first to find a place.
-    found.sort(key=lambda each: each[0].state is FaceState.FLAGGED)
-    for face, (left, top, right, bottom) in found:
+    boxes = [(face, place_box(face.box, inner, size)) for face in faces]
+    # Draw flagged faces on top, and place their labels first.
+    boxes.sort(key=lambda item: item[0].state is FaceState.FLAGGED)
+    for face, (left, top, right, bottom) in boxes:
         colour, flagged = COLOURS[face.state], face.state is FaceState.FLAGGED
-        # A dark line below the coloured one shows on any background.
+        # A dark line below the coloured one is visible on any background.
         _rectangle(part, left, top, right, bottom, BLACK, 7 if flagged else 5, None)
         _rectangle(part, left, top, right, bottom, colour, 3 if flagged else 2, _DASHES[face.state])
         if flagged:
             _rectangle(part, left - 7, top - 7, right + 7, bottom + 7, BLACK, 4, None)
             _rectangle(part, left - 7, top - 7, right + 7, bottom + 7, colour, 2, None)
-    taken: list[Rect] = []
-    for face, box in reversed(found):
-        taken.append(_label(part, face, box, taken))
+    plates: list[Rect] = []
+    for face, box in reversed(boxes):
+        plates.append(_label(part, face, box, plates))
 
 
 def _label(part: Image, face: DrawnFace, box: tuple[int, int, int, int], taken: list[Rect]) -> Rect:
-    """The words of a face on a dark plate: above its box, else below or inside, clear of ``taken``."""
+    """Draw the label of a face on a dark plate: above its box, else below or inside, clear of ``taken``."""
     height, width = part.shape[:2]
     size, tall = 16, 22
-    text = fitted(face.words, max(width - 12, 40), size)
-    wide = width_of(text, size) + 12
+    text = fit_text(face.words, max(width - 12, 40), size)
+    wide = text_width(text, size) + 12
     gap = 10 if face.state is FaceState.FLAGGED else 4
     left = min(max(box[0] - gap + 3, 0), max(0, width - wide))
     tops = (box[1] - gap - tall, box[3] + gap, box[1] + gap, box[3] - gap - tall, box[1] - gap - 2 * tall)
     plates = [Rect(left, top, wide, tall) for top in tops if 0 <= top <= height - tall]
-    free = [each for each in plates if not any(each.meets(other) for other in taken)]
+    free = [plate_option for plate_option in plates if not any(plate_option.meets(other) for other in taken)]
     plate = (free or plates or [Rect(left, 0, wide, tall)])[0]
     cv2.rectangle(part, (plate.x, plate.y), (plate.right - 1, plate.bottom - 1), _PLATE, cv2.FILLED)
     write(part, text, plate.x + 6, plate.y + 16, size, COLOURS[face.state])
@@ -336,7 +336,7 @@ def _rectangle(
 
 
 def draw_heat(image: Image, layer: NDArray[np.uint8], picture: Rect) -> None:
-    """Lay a kept heatmap (RGBA, clear where cold) over the picture."""
+    """Lay a stored heatmap (RGBA, transparent where cold) over the picture."""
     part = image[picture.y : picture.bottom, picture.x : picture.right]
     if layer.shape[:2] != part.shape[:2]:
         layer = cv2.resize(layer, (picture.width, picture.height), interpolation=cv2.INTER_LINEAR)
@@ -345,7 +345,7 @@ def draw_heat(image: Image, layer: NDArray[np.uint8], picture: Rect) -> None:
 
 
 def hatch(image: Image, area: Rect, colour: Colour) -> None:
-    """Diagonals in ``area`` and lines at its ends: the mark of a flagged segment."""
+    """Draw diagonals in ``area`` and lines at its ends, the mark of a flagged segment."""
     part = image[area.y : area.bottom, area.x : area.right]
     height, width = part.shape[:2]
     offset = -(area.x % _HATCH)  # so that neighbouring bands line up

@@ -18,10 +18,10 @@ from detector.annotated_video.drawing import (
     FaceState,
     FrameLayout,
     Rect,
-    bold_width,
-    fitted,
+    bold_text_width,
+    fit_text,
     hatch,
-    width_of,
+    text_width,
     write,
     write_bold,
 )
@@ -30,7 +30,7 @@ from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
 
 INSET_SECONDS = 2.0
-_GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
+_GAP_STEPS = 2.5  # samples further apart are not joined by a line
 _BACK: Colour = (24, 27, 32)
 _PLOT: Colour = (38, 43, 50)
 _QUIET: Colour = (170, 178, 189)
@@ -40,7 +40,7 @@ _NOTE = "DERIVED PICTURE, NOT THE EXHIBIT"
 
 @dataclass(frozen=True)
 class Inset:
-    """A heatmap that was drawn into an earlier frame."""
+    """A heatmap drawn into an earlier frame."""
 
     picture: Image
     caption: str
@@ -48,7 +48,7 @@ class Inset:
 
 
 def shown_lanes(lanes: tuple[DrawnLane, ...], most: int) -> tuple[DrawnLane, ...]:
-    """Persons with a row of scores: those flagged first, then in the analysis's order."""
+    """Return the persons with a row of scores: flagged ones first, then in the analysis's order."""
     flagged = [lane for lane in lanes if lane.segments]
     return (*flagged, *(lane for lane in lanes if not lane.segments))[:most]
 
@@ -65,17 +65,17 @@ class Panel:
         self._step = 1 / analysis.parameters.sample_rate
         self._base: Image = np.full((layout.height, layout.width, 3), 0, np.uint8)
         self._base[layout.clock.y :] = _BACK
-        shown = shown_lanes(lanes, layout.lanes)
+        visible = shown_lanes(lanes, layout.lanes)
         self._header(analysis)
-        for row, lane in enumerate(shown):
+        for row, lane in enumerate(visible):
             self._lane(lane, row)
-        if not shown:
+        if not visible:
             write(self._base, "No face was found.", MARGIN, layout.strip.y + 22, 15, _QUIET)
-        self._foot(len(lanes) - len(shown))
+        self._foot(len(lanes) - len(visible))
         self._sound = sound
 
     def frame(self, time: float, number: int, pts: int) -> Image:
-        """A frame without its picture and inset. ``number`` counts decoded frames from 0."""
+        """Return a frame without its picture and inset; ``number`` counts decoded frames from 0."""
         image = self._base.copy()
         layout = self._layout
         baseline = layout.clock.y + 24
@@ -83,15 +83,15 @@ class Panel:
         text = f"frame {number:,}   PTS {pts}"
         left = MARGIN + 166
         write(image, text, left, baseline, 15, _QUIET)
-        room = layout.width - MARGIN - left - width_of(text, 15) - 20
-        sound = fitted(f"Sound: {self._sound}", room, 15)
-        write(image, sound, layout.width - MARGIN - width_of(sound, 15), baseline, 15, _QUIET)
+        room = layout.width - MARGIN - left - text_width(text, 15) - 20
+        sound = fit_text(f"Sound: {self._sound}", room, 15)
+        write(image, sound, layout.width - MARGIN - text_width(sound, 15), baseline, 15, _QUIET)
         if layout.lanes:
             self._playhead(image, layout.across(time, self._duration))
         return image
 
     def add_inset(self, image: Image, inset: Inset | None, time: float) -> None:
-        """Beside the scores, the last peak frame's heatmap with the time it belongs to."""
+        """Draw the last peak frame's heatmap with its time beside the scores."""
         place = self._layout.inset
         if place is None:
             return
@@ -104,26 +104,26 @@ class Panel:
         cv2.rectangle(
             image, (place.x, place.y), (place.right - 1, place.bottom - 1), COLOURS[FaceState.FLAGGED], 2
         )
-        caption = fitted(inset.caption, INSET + MARGIN, 12)
-        write(image, caption, place.right - width_of(caption, 12), place.bottom + 13, 12, WHITE)
+        caption = fit_text(inset.caption, INSET + MARGIN, 12)
+        write(image, caption, place.right - text_width(caption, 12), place.bottom + 13, 12, WHITE)
 
     def _header(self, analysis: Analysis) -> None:
         base, header = self._base, self._layout.header
         base[header.y : header.bottom] = _NOTE_BACK
         write_bold(base, _NOTE, MARGIN, 23, 19, BLACK)
-        after = MARGIN + bold_width(_NOTE, 19) + 16
+        after = MARGIN + bold_text_width(_NOTE, 19) + 16
         name = "".join(c if c.isprintable() else "?" for c in analysis.media.file)
-        write(base, fitted(name, header.width - MARGIN - after, 15), after, 23, 15, BLACK)
+        write(base, fit_text(name, header.width - MARGIN - after, 15), after, 23, 15, BLACK)
         text = (
             f"Exhibit SHA-256 {analysis.media.sha256[:16]}…   Model {analysis.model.name}   "
             f"Reelproof {analysis.software.reelproof}"
         )
-        write(base, fitted(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
+        write(base, fit_text(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
 
     def _lane(self, lane: DrawnLane, row: int) -> None:
         base, area = self._base, self._layout.lane(row)
         base[area.y : area.bottom, area.x : area.right] = _PLOT
-        name = fitted(f"Person {lane.person}", area.x - MARGIN - 4, 14)
+        name = fit_text(f"Person {lane.person}", area.x - MARGIN - 4, 14)
         write(base, name, MARGIN, area.y + area.height // 2 + 5, 14)
         for segment in lane.segments:
             left = self._layout.across(segment.start, self._duration)
@@ -137,9 +137,9 @@ class Panel:
         for segment in lane.segments:
             left = min(
                 self._layout.across(segment.start, self._duration) + 4,
-                area.right - width_of(segment.id, 13) - 6,
+                area.right - text_width(segment.id, 13) - 6,
             )
-            wide = width_of(segment.id, 13)
+            wide = text_width(segment.id, 13)
             cv2.rectangle(base, (left - 2, area.y + 1), (left + wide + 3, area.y + 15), BLACK, cv2.FILLED)
             write(base, segment.id, left, area.y + 13, 13, COLOURS[FaceState.FLAGGED])
 
@@ -147,7 +147,7 @@ class Panel:
         return area.bottom - 2 - round(score * (area.height - 4))
 
     def _curve(self, lane: DrawnLane, area: Rect) -> None:
-        """The smoothed scores as a line, broken where the track changes or the face is lost."""
+        """Draw the smoothed scores as a line, broken where the track changes or the face is lost."""
         points: list[tuple[int, int]] = []
         last: tuple[float, int] | None = None
 
@@ -174,11 +174,11 @@ class Panel:
         strip, foot = layout.strip, layout.foot
         start, end = timecode(0), timecode(self._duration)
         write(base, start, strip.x, strip.bottom + 13, 12, _QUIET)
-        write(base, end, strip.right - width_of(end, 12), strip.bottom + 13, 12, _QUIET)
+        write(base, end, strip.right - text_width(end, 12), strip.bottom + 13, 12, _QUIET)
         words = ["Line: score, 0 to 1", f"dashed: {self._enter:g}, opens a segment", "hatched: flagged"]
         if more:
             words.append(f"{more} more person{'s' if more > 1 else ''}")
-        text = fitted("   ".join(words), layout.width - 2 * MARGIN, 13)
+        text = fit_text("   ".join(words), layout.width - 2 * MARGIN, 13)
         write(base, text, MARGIN, foot.bottom - 10, 13, _QUIET)
 
     def _playhead(self, image: Image, x: int) -> None:
@@ -189,8 +189,8 @@ class Panel:
         cv2.fillPoly(image, [marker], WHITE)
 
 
-def cropped(image: Image, box: tuple[int, int, int, int], picture: Rect) -> Image:
-    """The square around a face in an annotated frame, as large as the inset."""
+def crop_face(image: Image, box: tuple[int, int, int, int], picture: Rect) -> Image:
+    """Return the square around a face in an annotated frame, at the size of the inset."""
     left, top, right, bottom = box
     side = min(max(right - left, bottom - top, 16) * 1.5, picture.width, picture.height)
     x = min(max((left + right - side) / 2, picture.x), picture.right - side)

@@ -20,12 +20,12 @@ from detector.annotated_video.drawing import (
     DrawnLane,
     FrameLayout,
     arrange,
+    build_lanes,
     draw_faces,
     draw_heat,
-    lanes,
-    placed,
+    place_box,
 )
-from detector.annotated_video.panel import Inset, Panel, cropped
+from detector.annotated_video.panel import Inset, Panel, crop_face
 from detector.errors import MediaError
 from detector.files import atomic_path, hash_file
 from detector.media.acceptance import open_exhibit
@@ -38,16 +38,16 @@ from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Peak, Segment
 from detector.schema.formatting import never_rounding_up_to, timecode
 
-# FFmpeg's names of what an MP4 file holds and common players know.
+# FFmpeg's names of audio codecs that MP4 files hold and common players support.
 _IN_MP4 = {"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"}
 
 
 class SoundRefused(Exception):
-    """The sound could not be written after all; the video has to be made without it."""
+    """The audio could not be written; the video has to be made without it."""
 
 
 class Sound:
-    """The first sound track of an exhibit. ``state`` says in words what becomes of it."""
+    """The first audio track of an exhibit; ``state`` describes what becomes of it."""
 
     def __init__(self, exhibit: av.container.InputContainer, wanted: bool) -> None:
         self._container = exhibit
@@ -73,9 +73,9 @@ class Sound:
         return self._source is not None
 
     def begin(self, container: av.container.OutputContainer, first: Fraction) -> None:
-        """Add the track to ``container``. ``first`` is the first frame's time on the exhibit's clock.
+        """Add the track to ``container``; ``first`` is the first frame's time on the exhibit's clock.
 
-        Raises :class:`SoundRefused` where the container does not take it.
+        Raises :class:`SoundRefused` if the container does not accept it.
         """
         if self._source is None:
             return
@@ -88,16 +88,16 @@ class Sound:
         self._advance()
 
     def until(self, container: av.container.OutputContainer, time: Fraction | None) -> None:
-        """Write what is heard before ``time``, in seconds from the first frame; None: all the rest.
+        """Write the audio before ``time`` in seconds from the first frame, or all the rest for None.
 
-        Raises :class:`SoundRefused` where it cannot be written.
+        Raises :class:`SoundRefused` if it cannot be written.
         """
         while (packet := self._next) is not None:
             assert packet.pts is not None and packet.time_base is not None
             start = packet.pts * packet.time_base - self._first
             if time is not None and start >= time:
                 return
-            # What is heard before the first frame has no place in a video that starts with it.
+            # Audio before the first frame is dropped, because the video starts with that frame.
             if start >= 0:
                 shift = round(self._first / packet.time_base)
                 packet.pts -= shift
@@ -122,14 +122,14 @@ class Sound:
 
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
-_HIGH_DEFINITION = 720  # rows from which colours that say nothing of themselves are taken for BT.709
+_HIGH_DEFINITION = 720  # rows from which undeclared colours are taken for BT.709
 _MOST_MAP_PIXELS = 1280 * 16_384
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class Annotated:
-    """What was made."""
+    """The result of :func:`annotate`."""
 
     frames: int
     heatmaps: int
@@ -144,11 +144,12 @@ def annotate(
     maps: Mapping[str, Path],
     progress: ReportShare | None = None,
 ) -> Annotated:
-    """Draw ``analysis`` into a copy of ``exhibit``, an MP4 at ``out``.
+    """Draw ``analysis`` into a copy of ``exhibit``, an MP4 file at ``out``, which appears complete or not at
+    all.
 
-    ``maps`` are the files of the heatmaps that were kept, by the name the analysis gives them
-    (:func:`reports.exports.overlays.kept_maps`). ``out`` appears whole or not at all. Raises
-    :class:`MediaError` when the file is not the exhibit of the analysis, or is a photo.
+    ``maps`` are the stored heatmap files by the name in the analysis
+    (:func:`reports.exports.overlays.kept_maps`). Raises :class:`MediaError` if the file is not the analysed
+    exhibit, or is a photo.
     """
     if analysis.media.still:
         raise MediaError("The exhibit is a photo. Its pictures with heatmaps are those of the analysis.")
@@ -164,10 +165,10 @@ def annotate(
 
 def _check(exhibit: Path, analysis: Analysis) -> None:
     with open_exhibit(exhibit):
-        _, found = hash_file(exhibit)
-    if found != analysis.media.sha256:
+        _, sha256 = hash_file(exhibit)
+    if sha256 != analysis.media.sha256:
         raise MediaError(
-            f"This is not the exhibit of the analysis: its SHA-256 starts with {found[:16]}, the "
+            f"This is not the exhibit of the analysis: its SHA-256 starts with {sha256[:16]}, the "
             f"exhibit's with {analysis.media.sha256[:16]}. Give the very file that was analysed."
         )
 
@@ -184,7 +185,7 @@ def _make(
     with ExitStack() as stack:
         reader = stack.enter_context(open_media(exhibit))
         reader.turned = analysis.media.turned // 90
-        # A second look at the file: its sound is read beside the picture, each at its own pace.
+        # Open the file twice, because audio and pictures are read at different paces.
         file = stack.enter_context(exhibit.open("rb"))
         beside = stack.enter_context(open_container(file, cut_fragment(file)))
         sound = Sound(beside, with_sound)
@@ -209,11 +210,11 @@ class _Making:
         maps: Mapping[str, Path],
         sound: Sound,
     ) -> None:
-        # One for all frames: making one takes longer than what it does.
+        # One for all frames, because creating one is slow.
         self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()
         self._reader, self._analysis, self._container = reader, analysis, container
         self._maps, self._sound = maps, sound
-        self._lanes: tuple[DrawnLane, ...] = lanes(analysis)
+        self._lanes: tuple[DrawnLane, ...] = build_lanes(analysis)
         self._peaks: dict[int, list[tuple[Segment, Peak]]] = defaultdict(list)
         for segment in analysis.segments:
             for peak in segment.peaks:
@@ -232,7 +233,7 @@ class _Making:
                 writer = self._writer(layout)
                 self._sound.begin(self._container, first * self._reader.time_base)
             if self._reader.clock_restarts and self._sound.is_copied:
-                raise SoundRefused  # the pictures' clock is carried on at the joint, the sound's is not
+                raise SoundRefused  # at the joint only the clock of the pictures continues
             moment = (pts - first) * self._reader.time_base
             image = self._drawing(frame, pts, float(moment), count, layout, panel)
             picture = self._to_yuv.reformat(
@@ -275,10 +276,10 @@ class _Making:
     def _drawing(
         self, frame: av.VideoFrame, pts: int, time: float, number: int, layout: FrameLayout, panel: Panel
     ) -> Image:
-        """The annotated frame. Only what belongs to this very frame is drawn over its picture."""
+        """Return the annotated frame; its picture contains only data of this very frame."""
         area = layout.picture
         upright = self._upright(frame, layout)
-        # Boxes are those of the frames as they were analysed, whose pixels an earlier version did not square.
+        # Boxes refer to the analysed frames; earlier versions did not square their pixels.
         size = (self._analysis.media.width, self._analysis.media.height)
         image = panel.frame(time, number, pts)
         image[area.y : area.bottom, area.x : area.right] = upright
@@ -290,7 +291,7 @@ class _Making:
             draw_heat(image, layer, area)
             self._drawn += 1
             self._inset = Inset(
-                cropped(image, placed(peak.box, area, size), area),
+                crop_face(image, place_box(peak.box, area, size), area),
                 f"Heatmap {segment.id} {timecode(peak.time)}",
                 time,
             )
@@ -300,7 +301,7 @@ class _Making:
         return image
 
     def _upright(self, frame: av.VideoFrame, layout: FrameLayout) -> Image:
-        """The frame upright, RGB and at its final size."""
+        """Return the frame upright, in RGB and at its final size."""
         width, height = layout.picture.width, layout.picture.height
         if _changes_size(self._analysis):
             return self._reader.upright(frame, (width, height))
@@ -326,7 +327,7 @@ def _changes_size(analysis: Analysis) -> bool:
 
 
 def _map(path: Path | None) -> NDArray[np.uint8] | None:
-    """A kept heatmap as RGBA; None where there is none that can be read."""
+    """Read a stored heatmap as RGBA; None if it cannot be read."""
     try:
         data = path.read_bytes() if path else b""
     except OSError:

@@ -30,7 +30,7 @@ from detector.scoring.scorer import CropScorer
 
 
 class Crop(NamedTuple):
-    """A decoded picture, RGB, and what its file declares in short; or what is wrong with it."""
+    """A decoded picture (RGB) with the short form of its declarations, or an error."""
 
     image: Image | None
     error: str = ""
@@ -42,12 +42,12 @@ ReadCrop = tuple[File, Crop]
 _AT_ONCE = 256
 _UNREADABLE = "Not a picture that can be read. Accepted crops are jpeg, png and webp."
 _NO_PICTURES = "What decoded the crops did not give back pictures."
-_ENOUGH = 500_000_000  # bytes: the rest is for the next process
-_SIZE = 8  # bytes before a picture's own: its height and width
+_ENOUGH = 500_000_000  # bytes of pictures decoded by one process
+_SIZE = 8  # header of a picture: its height and width
 
 
 def read_crops(files: Iterable[File]) -> Generator[ReadCrop]:
-    """Each file in order with its picture, RGB, or with what is wrong with it. Removes what was unpacked."""
+    """Yield each file with its picture (RGB) or an error, in order; remove unpacked files."""
     limits, waiting = limits_of_environment(), iter(files)
     while batch := list(islice(waiting, _AT_ONCE)):
         paths = [file.path.absolute() for file in batch if not file.error]
@@ -60,7 +60,7 @@ def read_crops(files: Iterable[File]) -> Generator[ReadCrop]:
 
 
 def _decoded(paths: Sequence[Path], limits: Limits) -> Generator[Crop]:
-    """The picture of each path or what is wrong with it; one that ends a process is left out."""
+    """Yield the picture or error of each path; a file that crashes a process is skipped."""
     while paths:
         with tempfile.TemporaryDirectory() as place:
             folder, at, ended = Path(place), [0.0], ""
@@ -73,15 +73,15 @@ def _decoded(paths: Sequence[Path], limits: Limits) -> Generator[Crop]:
                     at.append(confined.result(partial(_follow, at)))
             except (CrashError, LimitError) as problem:
                 ended = str(problem)
-            done = min(int(at[-1]), len(paths) - bool(ended))
-            if done + bool(ended) < 1:
+            count = min(int(at[-1]), len(paths) - bool(ended))
+            if count + bool(ended) < 1:
                 raise ReelproofError(_NO_PICTURES)
             refuse_links(folder)
-            for number in range(done):
+            for number in range(count):
                 yield _crop(folder / str(number))
             if ended:
                 yield Crop(None, ended)
-        paths = paths[done + bool(ended) :]
+        paths = paths[count + bool(ended) :]
 
 
 def _follow(at: list[float], _stage: str, number: float) -> None:
@@ -89,7 +89,7 @@ def _follow(at: list[float], _stage: str, number: float) -> None:
 
 
 def _decode(paths: Sequence[Path], folder: Path, report: Progress) -> int:
-    """Decode pictures until enough is written; returns how many were dealt with."""
+    """Decode pictures until enough is written; return the number of files handled."""
     written = 0
     for number, path in enumerate(paths):
         if written > _ENOUGH:
@@ -102,7 +102,7 @@ def _decode(paths: Sequence[Path], folder: Path, report: Progress) -> int:
             continue
         try:
             image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-        except cv2.error:  # a header that claims more than a thousand million pixels
+        except cv2.error:  # header that claims over a thousand million pixels
             continue
         if image is not None:
             size = np.array(image.shape[:2], "<u4").tobytes()
@@ -110,8 +110,8 @@ def _decode(paths: Sequence[Path], folder: Path, report: Progress) -> int:
                 size + cv2.cvtColor(image, cv2.COLOR_BGR2RGB).tobytes()
             )
             with path.open("rb") as file:
-                declared = [each.short for each in first_statements(photo_declarations(file))]
-            (folder / f"{number}.declared").write_text(json.dumps(declared))
+                declarations = [statement.short for statement in first_statements(photo_declarations(file))]
+            (folder / f"{number}.declared").write_text(json.dumps(declarations))
     return len(paths)
 
 
@@ -122,7 +122,7 @@ def _crop(path: Path) -> Crop:
         data = path.read_bytes()
     except FileNotFoundError:
         return Crop(None, _UNREADABLE)
-    height, width = (int(each) for each in np.frombuffer(data[:_SIZE].ljust(_SIZE, b"\0"), "<u4"))
+    height, width = (int(value) for value in np.frombuffer(data[:_SIZE].ljust(_SIZE, b"\0"), "<u4"))
     if not height or not width or len(data) != _SIZE + height * width * 3:
         raise ReelproofError(_NO_PICTURES)
     image = np.frombuffer(data, np.uint8, offset=_SIZE).reshape(height, width, 3)
@@ -131,12 +131,12 @@ def _crop(path: Path) -> Crop:
 
 def _declared(path: Path) -> tuple[str, ...]:
     try:
-        given = json.loads(path.read_bytes())
+        texts = json.loads(path.read_bytes())
     except (OSError, ValueError):
         raise ReelproofError(_NO_PICTURES) from None
-    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ReelproofError(_NO_PICTURES)
-    return tuple(each[:LONGEST_DECLARED] for each in given)
+    return tuple(text[:LONGEST_DECLARED] for text in texts)
 
 
 _BATCH = 32
@@ -145,7 +145,7 @@ _BATCH = 32
 def score_crops(
     files: Iterable[File], model: str | Path | None, parameters: Parameters
 ) -> Generator[tuple[File, ResultLine]]:
-    """Score crops framed as the DFDC crops are; lines come in the order of ``files``.
+    """Score crops framed like the DFDC crops; yield lines in the order of ``files``.
 
     Raises :class:`~detector.errors.ModelError` for a model that cannot be used.
     """
@@ -158,8 +158,8 @@ def score_crops(
         if not (read := list(islice(pictures, _BATCH))):
             return
         images = [crop.image for _, crop in read if crop.image is not None]
-        known = iter(scorer.probabilities(images))
-        scored = [(file, crop, next(known) if crop.image is not None else 0.0) for file, crop in read]
+        scores = iter(scorer.probabilities(images))
+        scored = [(file, crop, next(scores) if crop.image is not None else 0.0) for file, crop in read]
         seconds = round((time.perf_counter() - started) / len(read), 4)
         for file, crop, probability in scored:
             if crop.image is None:

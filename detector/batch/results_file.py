@@ -24,17 +24,17 @@ from detector.schema.method import JointRule, refuse_without_others
 
 @dataclass(frozen=True)
 class OtherModelNames:
-    """Names or paths of the models beside the first one, not yet loaded, and the rule by which all decide."""
+    """Names or paths of further models, not yet loaded, and the rule by which all models decide."""
 
     models: Sequence[str] = ()
     rule: JointRule = JointRule.FIRST
 
     def refuse(self, first: str | None) -> None:
-        """Raise before the first file what would otherwise be said of each of them."""
+        """Raise errors about the models before the first file is analysed."""
         refuse_without_others(self.rule, self.models)
         if self.models:
             refuse_model_combination(
-                load_card(first)[0].name, self.models, lambda one: load_card(one)[0].name
+                load_card(first)[0].name, self.models, lambda model: load_card(model)[0].name
             )
 
 
@@ -46,10 +46,10 @@ ResultLine = dict[str, object]
 
 
 def verdict_fields(analysis: Analysis) -> ResultLine:
-    """What these lines of an analysis begin with: verdict and figures, and those of other models.
+    """Return the first fields of a result line: verdicts and scores of all models.
 
-    The sentences of ``Analysis.reason`` are not among them, nor what
-    :func:`~detector.schema.analysis.summarise` has beside.
+    They include neither the sentences of ``Analysis.reason`` nor the further fields of
+    :func:`~detector.schema.summary.summary_of`.
     """
     line: ResultLine = {
         "verdict": str(analysis.verdict),
@@ -60,8 +60,8 @@ def verdict_fields(analysis: Analysis) -> ResultLine:
     }
     if analysis.joint:
         line["others"] = [
-            {"model": one.model.name, "verdict": str(one.verdict), "probability": one.probability}
-            for one in analysis.others
+            {"model": other.model.name, "verdict": str(other.verdict), "probability": other.probability}
+            for other in analysis.others
         ]
         line["joint"] = {"rule": str(analysis.joint.rule), "verdict": str(analysis.joint.verdict)}
     return line
@@ -70,8 +70,10 @@ def verdict_fields(analysis: Analysis) -> ResultLine:
 _Name = tuple[str, str, int]  # name, zip, number
 _Known = tuple[str, str, int, int, int]  # name, zip, number, bytes, modified
 _KINDS = (str, str, int, int, int)
-_KEPT = frozenset({"bytes", "modified", "sha256", "zip", "number", "by"})  # of a line, what is not printed
-_BEGINNING = b'{"file": '  # of each line: what begins otherwise is not half of one
+_KEPT = frozenset(
+    {"bytes", "modified", "sha256", "zip", "number", "by"}
+)  # fields of a line that are not printed
+_BEGINNING = b'{"file": '  # every line starts like this; other data is no partial line
 
 
 def run_key(
@@ -82,13 +84,13 @@ def run_key(
     purpose: str = "",
     others: OtherModelNames = ALONE,
 ) -> str:
-    """Sixteen hexadecimal digits for everything a line depends on but its file.
+    """Return sixteen hexadecimal digits that identify all inputs of a line except its file.
 
-    ``purpose`` tells lines of another content from those of ``score``. Raises
-    :class:`~detector.errors.ModelError` for a model that is not there.
+    ``purpose`` distinguishes lines with other content from those of ``score``. Raises
+    :class:`~detector.errors.ModelError` for a missing model.
     """
-    name, sha256 = deciding(model)
-    # Back ends of full precision agree; one that rounds does not.
+    name, sha256 = deciding_identity(model)
+    # Back ends of full precision agree, those that round do not.
     rough = {backends.requested_backend()} & backends.REDUCED_PRECISION
     facts = [
         source_sha256(),
@@ -98,45 +100,45 @@ def run_key(
         parameters.model_dump(mode="json"),
         *rough,
         *([purpose] if purpose else []),
-        *([[others.rule, *map(deciding, others.models)]] if others.models else []),
+        *([[others.rule, *map(deciding_identity, others.models)]] if others.models else []),
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def deciding(model: str | Path | None) -> tuple[str, str]:
-    """A model's name, and the SHA-256 of all its card decides by."""
+def deciding_identity(model: str | Path | None) -> tuple[str, str]:
+    """Return a model's name, and the SHA-256 of all parts of its card that influence results."""
     card, weights = load_card(model)
-    whole = card.model_copy(update={"second_look": read_second_look(card, weights)})
-    return card.name, deciding_sha256(whole)
+    complete = card.model_copy(update={"second_look": read_second_look(card, weights)})
+    return card.name, deciding_sha256(complete)
 
 
 def read_lines(path: Path, by: str) -> dict[str, ResultLine]:
-    """The last whole line of each file in ``path`` that was made in the way ``by`` says.
+    """Return the last complete line of each file in ``path`` that was made with the run key ``by``.
 
-    By the SHA-256 of the file, or by its name where the line has none.
+    Keys are the SHA-256 of the file, or its name if the line has none.
     """
-    found = {}
-    with path.open("rb") as lines:
-        for text in lines:
+    lines = {}
+    with path.open("rb") as file:
+        for text in file:
             if text.endswith(b"\n") and (line := json.loads(text)).get("by") == by:
-                found[str(line.get("sha256") or line["file"])] = line
-    return found
+                lines[str(line.get("sha256") or line["file"])] = line
+    return lines
 
 
 class ResultsFile:
-    """The lines in ``path``, to look up and to add to; a context manager.
+    """The result lines in ``path``, for look-up and appending; a context manager.
 
-    Half a line at its end, from a run that was cut off, is removed: its file is done again. Raises
-    :class:`ParameterError` for a file that holds anything else, for one that another run adds to at
-    this moment, and for a device or a pipe, and ``OSError`` where it cannot be written.
+    A partial line at the end, from an interrupted run, is removed and its file is analysed again. Raises
+    :class:`ParameterError` for a file with other content, one that another run writes to, a device or a pipe,
+    and ``OSError`` if it cannot be written.
     """
 
     def __init__(self, path: Path, by: str) -> None:
         self.before = 0
         self._by = by
         self._done: set[_Known] = set()
-        self._unhashed: set[_Known] = set()  # of these, those of lines without SHA-256
-        self._places: dict[str, tuple[int, int]] = {}  # by SHA-256, where in the file its line is
+        self._unhashed: set[_Known] = set()  # those of lines without SHA-256
+        self._places: dict[str, tuple[int, int]] = {}  # offset of the line in the file by SHA-256
         self._facts: dict[_Name, tuple[int, int]] = {}
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ParameterError(
@@ -158,53 +160,53 @@ class ResultsFile:
 
     def _read(self, path: Path) -> None:
         self._file.seek(0)
-        whole = 0
+        length = 0
         for text in self._file:
             if not text.endswith(b"\n"):
                 if not (text.startswith(_BEGINNING) or _BEGINNING.startswith(text)):
                     raise _other(path)
                 break
-            place, whole = (whole, len(text)), whole + len(text)
+            place, length = (length, len(text)), length + len(text)
             try:
                 line = json.loads(text)
-                known = (
+                key = (
                     line["file"],
                     line.get("zip", ""),
                     line.get("number", 1),
                     line.get("bytes", 0),
                     line.get("modified", 0),
                 )
-                if not all(isinstance(value, kind) for value, kind in zip(known, _KINDS, strict=True)):
+                if not all(isinstance(value, kind) for value, kind in zip(key, _KINDS, strict=True)):
                     raise TypeError
             except (ValueError, KeyError, TypeError):
                 raise _other(path) from None
             if "error" not in line and line.get("by") == self._by:
-                self._done.add(known)
+                self._done.add(key)
                 if sha256 := line.get("sha256"):
                     self._places[str(sha256)] = place
                 else:
-                    self._unhashed.add(known)
-        self._file.truncate(whole)
+                    self._unhashed.add(key)
+        self._file.truncate(length)
 
     def has(self, file: File) -> bool:
-        """Whether the same file was scored before in the same way; what could not be is tried again.
+        """Check whether the same file was scored in the same way before; failures are tried again.
 
-        A file with ``sha256`` is known by its bytes, another one by its name, size and time.
+        A file is identified by ``sha256``, or by name, size and time without one.
         """
         facts = _facts(file)
         if facts is None:
             return False
         self._facts[_name(file)] = facts
-        known = *_name(file), *facts
+        key = *_name(file), *facts
         by_name = self._unhashed if file.sha256 else self._done
-        if file.sha256 not in self._places and known not in by_name:
+        if file.sha256 not in self._places and key not in by_name:
             return False
         del self._facts[_name(file)]
         self.before += 1
         return True
 
     def line_of(self, sha256: str) -> ResultLine | None:
-        """The line, as it was printed, of a file with these bytes; none if there is none."""
+        """Return the printed line of a file with these bytes, if there is one."""
         if sha256 not in self._places:
             return None
         place, length = self._places[sha256]
@@ -212,19 +214,19 @@ class ResultsFile:
         return {name: value for name, value in line.items() if name not in _KEPT}
 
     def add(self, file: File, line: ResultLine) -> None:
-        """Write the line of a file that :meth:`has` was asked about, as one piece and at once."""
-        kept = dict(line)
+        """Append the line of a file that :meth:`has` was asked about, in one write."""
+        stored = dict(line)
         facts = self._facts.pop(_name(file), None)
         if facts is not None:
-            kept["bytes"], kept["modified"] = facts
-        if file.sha256 and facts == _facts(file):  # else it is not known which bytes were analysed
-            kept["sha256"] = file.sha256
+            stored["bytes"], stored["modified"] = facts
+        if file.sha256 and facts == _facts(file):  # otherwise it is unknown which bytes were analysed
+            stored["sha256"] = file.sha256
         if _zip(file):
-            kept["zip"] = _zip(file)
+            stored["zip"] = _zip(file)
         if file.number > 1:
-            kept["number"] = file.number
-        data = json.dumps(kept | {"by": self._by}).encode() + b"\n"
-        if "sha256" in kept and "error" not in kept:
+            stored["number"] = file.number
+        data = json.dumps(stored | {"by": self._by}).encode() + b"\n"
+        if "sha256" in stored and "error" not in stored:
             self._places[file.sha256] = self._file.seek(0, os.SEEK_END), len(data)
         while data:
             data = data[os.write(self._file.fileno(), data) :]
@@ -245,12 +247,12 @@ def _other(path: Path) -> ParameterError:
 
 
 def _facts(file: File) -> tuple[int, int] | None:
-    """Bytes and time of change of what was given; none where it is gone."""
+    """Return size and modification time of a given file; empty if it is gone."""
     try:
-        found = file.source.stat()
+        status = file.source.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def _name(file: File) -> _Name:

@@ -15,16 +15,16 @@ from detector.files import hash_file
 from detector.schema.analysis import Parameters
 from detector.schema.formatting import count_noun
 
-_MOST_ENDINGS = 8  # named one by one
+_MOST_ENDINGS = 8  # maximum number of extensions listed
 
 
 @dataclass
 class BatchRun:
-    """One run over files, folders and zips; :meth:`lines` does the work.
+    """One run over files, folders and zip archives.
 
-    ``workers`` files are analysed at a time (default: one a core); ``crops`` are scored in this process.
-    Lines are kept in the file ``out``, where there is one, and what it holds already is left out. A file
-    whose bytes it holds under another name gets a line of its own, but is not analysed again.
+    ``workers`` files are analysed at a time (default: one per core); ``crops`` are scored in this process.
+    Lines are also appended to ``out``, if given, and files with a line in it are skipped. A file whose bytes
+    have a line under another name gets a line without a new analysis.
     """
 
     given: Sequence[Path]
@@ -39,7 +39,7 @@ class BatchRun:
     _taken_over: int = 0
 
     def lines(self) -> Iterator[ResultLine]:
-        """Lines as they are finished, each kept before it is handed out.
+        """Yield lines as they finish, each stored first.
 
         Raises :class:`~detector.errors.ModelError` and :class:`ParameterError` before the first line.
         """
@@ -49,26 +49,26 @@ class BatchRun:
             raise ParameterError("--also: crops are judged by one model. Run the command once for each.")
         self.others.refuse(self.model)
         with contextlib.ExitStack() as stack:
-            kept = None
+            results_file = None
             if self.out is not None:
                 by = run_key(self.model, self.parameters, crops=self.crops, others=self.others)
-                kept = stack.enter_context(ResultsFile(self.out, by))
+                results_file = stack.enter_context(ResultsFile(self.out, by))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             input_files = InputFiles(self.given, folder, only_images=self.crops)
             taken_over: list[ResultLine] = []
-            new = iter(input_files) if kept is None else _new(input_files, kept, taken_over)
-            found = stack.enter_context(contextlib.closing(self._scored(new)))
-            for file, line in found:
-                if kept is not None:
-                    kept.add(file, line)
+            new = iter(input_files) if results_file is None else _new(input_files, results_file, taken_over)
+            results = stack.enter_context(contextlib.closing(self._scored(new)))
+            for file, line in results:
+                if results_file is not None:
+                    results_file.add(file, line)
                 yield from self._drained(taken_over)
                 yield line
             yield from self._drained(taken_over)
             self._left_out = dict(input_files.left_out.most_common())
-            self._before = kept.before if kept is not None else 0
+            self._before = results_file.before if results_file is not None else 0
 
     def _scored(self, files: Iterator[File]) -> Generator[tuple[File, ResultLine]]:
-        # Imported late: crops need torch here, and files must not have it here before its time.
+        # Imported late: crops need torch in this process, which must not be loaded before workers are forked.
         if self.crops:
             from detector.batch.crops import score_crops
 
@@ -83,47 +83,47 @@ class BatchRun:
             yield lines.pop(0)
 
     def remarks(self) -> list[str]:
-        """What a whole run has to say beside its lines, one sentence each."""
-        said = []
+        """Return remarks on the whole run, one sentence each."""
+        remarks = []
         if self._before:
-            said.append(f"{count_noun(self._before, 'file')} done before, by {self.out}.")
+            remarks.append(f"{count_noun(self._before, 'file')} done before, by {self.out}.")
         if self._taken_over:
-            known = count_noun(self._taken_over, "file")
-            said.append(f"{known} known by their bytes from other names; their results were taken over.")
+            count = count_noun(self._taken_over, "file")
+            remarks.append(f"{count} known by their bytes from other names; their results were taken over.")
         if self._left_out:
-            named = [_endings(ending, number) for ending, number in self._left_out.items()]
-            if len(named) > _MOST_ENDINGS:
-                named[_MOST_ENDINGS:] = ["others"]
+            descriptions = [_endings(ending, number) for ending, number in self._left_out.items()]
+            if len(descriptions) > _MOST_ENDINGS:
+                descriptions[_MOST_ENDINGS:] = ["others"]
             total = sum(self._left_out.values())
-            said.append(
-                f"{total:,} left out of folders and zips: {', '.join(named)}. "
+            remarks.append(
+                f"{total:,} left out of folders and zips: {', '.join(descriptions)}. "
                 f"{'Photos' if self.crops else 'Videos, photos'} and zips are taken from folders, "
                 "photos alone from zips."
             )
-        return said
+        return remarks
 
 
-def _new(input_files: InputFiles, kept: ResultsFile, taken_over: list[ResultLine]) -> Iterator[File]:
-    """The files that are to be analysed, hashed; lines of those that are known by their bytes are kept."""
+def _new(input_files: InputFiles, results_file: ResultsFile, taken_over: list[ResultLine]) -> Iterator[File]:
+    """Hash files and yield those to analyse; store lines of files known by their bytes."""
     for file in input_files:
         if file.error:
             yield file
             continue
-        known = kept.has(file)
-        if not known:
-            with contextlib.suppress(OSError):  # the analysis will say so
+        is_done = results_file.has(file)
+        if not is_done:
+            with contextlib.suppress(OSError):  # the analysis reports the error
                 file = replace(file, sha256=hash_file(file.path)[1])  # noqa: PLW2901
-            line = kept.line_of(file.sha256)
+            line = results_file.line_of(file.sha256)
             if line is None:
                 yield file
                 continue
             line |= {"file": file.name}
-            kept.add(file, line)
+            results_file.add(file, line)
             taken_over.append(line)
         if file.unpacked:
             file.path.unlink(missing_ok=True)
 
 
 def _endings(ending: str, number: int) -> str:
-    """So many files with one ending, which takes no s; folders are no ending."""
+    """Describe a number of files with one extension, or of folders."""
     return count_noun(number, ending) if ending == LINKED_FOLDER else f"{number:,} {ending}"

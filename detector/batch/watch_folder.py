@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from detector.batch.results_file import ResultLine, deciding
+from detector.batch.results_file import ResultLine, deciding_identity
 from detector.errors import MediaError, NotOpenedError, ParameterError, ReelproofError, last_line
 from detector.files import append_ending, hash_file, temporary_folder
 from detector.sandbox import CrashError, UnexpectedError
@@ -29,19 +29,19 @@ STILL_FOR = 4.0
 OPENED_EVERY = 30.0
 """Seconds between two tries to read a file that cannot be read."""
 
-# Earlier versions kept lines of such files without "again", also of those that were moved meanwhile.
+# Earlier versions stored lines of such files without "again", also of files moved meanwhile.
 _NOT_OPENED = "The file cannot be opened:"
 
-# Names that programs give to what they have not finished writing.
+# Names that programs give to unfinished files.
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart")
 
 
 class _Stopped(Exception):
-    """Somebody wants this to end."""
+    """The watch is to end."""
 
 
 class _Changed(Exception):
-    """The file that was analysed is not the one whose bytes were hashed."""
+    """The analysed file is not the one that was hashed."""
 
 
 @dataclass
@@ -53,7 +53,7 @@ class _Waiting:
 
 @dataclass
 class Watch:
-    """One watched folder. :meth:`lines` does the work, as one line for each file that was dealt with."""
+    """One watched folder."""
 
     folder: Path
     out: Path
@@ -61,18 +61,18 @@ class Watch:
     parameters: Parameters | None = None
     model: str | None = None
     stopping: Callable[[], bool] = lambda: False
-    get_ready: Callable[[], None] | None = None  # what ``write`` needs
+    get_ready: Callable[[], None] | None = None  # further arguments of ``write``
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     warn: Callable[[str], None] = lambda _: None
     _waiting: dict[Path, _Waiting] = field(default_factory=dict)
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
-    _unread: set[Path] = field(default_factory=set)  # files of which it was said that they cannot be read
+    _unread: set[Path] = field(default_factory=set)  # files reported as unreadable
     _done: set[str] = field(default_factory=set)
-    _name: str = ""  # of the model
+    _name: str = ""  # run key of the model
     _by: str = ""
-    _away: bool = False  # whether the folder could not be read at the last look
-    _unwritten: str = ""  # of the log, while there is no room on its disk
+    _away: bool = False  # whether the folder was unreadable at the last scan
+    _unwritten: str = ""  # log lines that wait because the disk is full
 
     def __post_init__(self) -> None:
         self.folder, self.out = self.folder.absolute(), self.out.absolute()
@@ -83,15 +83,16 @@ class Watch:
         self.out.mkdir(parents=True, exist_ok=True)
 
     def lines(self, *, once: bool = False) -> Iterator[ResultLine]:
-        """Deal with files as they come to rest; with ``once``, until all that are there have been.
+        """Analyse files when they stop changing, and yield a line for each; with ``once``, only present
+        files.
 
-        Ends soon after ``stopping`` says so; an analysis that is under way leaves nothing behind. Raises
-        :class:`ParameterError` where another watch writes to the same folder of results.
+        Ends soon after ``stopping`` returns True, without traces of an unfinished analysis. Raises
+        :class:`ParameterError` if another watch writes to the same results folder.
         """
-        self._name, sha256 = deciding(self.model)
-        asked = [self._name, sha256, (self.parameters or Parameters()).model_dump(mode="json")]
-        self._by = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-        self._listed()  # what cannot be read at all is told at once
+        self._name, sha256 = deciding_identity(self.model)
+        key = [self._name, sha256, (self.parameters or Parameters()).model_dump(mode="json")]
+        self._by = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        self._listed()  # report an unreadable folder at once
         with self._alone():
             self._done = self._read_log()
             while not self.stopping():
@@ -110,7 +111,7 @@ class Watch:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """While it lasts no other watch does what this one does."""
+        """Lock the results folder against other watches."""
         with (self.out / LOG).open("ab") as log:
             try:
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,45 +121,45 @@ class Watch:
                     "folder with --out."
                 ) from None
             except OSError:
-                pass  # a network share without locks: whether there is another cannot be known
+                pass  # a network share without locks cannot tell whether another watch runs
             yield
 
     def _whole(self) -> list[Path]:
-        """Files that have not changed for a while and were not dealt with, in order of name."""
-        now, found, there = self.clock(), [], set()
+        """Return files that have stopped changing and are not done, in order of name."""
+        now, ready, present = self.clock(), [], set()
         try:
-            listed = self._listed()
-        except OSError as problem:  # such as a share that is away for a while
+            entries = self._listed()
+        except OSError as problem:  # such as a share that is temporarily unavailable
             if not self._away:
                 self.warn(f"{self.folder} cannot be read: {problem.strerror}. Looking for it on and on.")
             self._away = True
             return []
         self._away = False
-        for entry in listed:
+        for entry in entries:
             path = self.folder / entry.name
             facts = _facts(entry)
             if facts is None:
                 continue
-            there.add(path)
+            present.add(path)
             if self._seen.get(path) == facts:
                 continue
             waiting = self._waiting.get(path)
             if waiting is None or (waiting.size, waiting.changed) != facts:
                 self._waiting[path] = _Waiting(*facts, now)
             elif now - waiting.since >= (OPENED_EVERY if path in self._unread else STILL_FOR):
-                found.append(path)
-        for gone in set(self._waiting) - there:
+                ready.append(path)
+        for gone in set(self._waiting) - present:
             del self._waiting[gone]
-        self._seen = {path: facts for path, facts in self._seen.items() if path in there}
-        self._unread &= there
-        return found
+        self._seen = {path: facts for path, facts in self._seen.items() if path in present}
+        self._unread &= present
+        return ready
 
     def _listed(self) -> list[os.DirEntry[str]]:
         with os.scandir(self.folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
 
     def _deal_with(self, path: Path) -> ResultLine | None:
-        """Analyse one file; None if it is gone again or was done before."""
+        """Analyse one file; None if it is gone or already done."""
         waiting = self._waiting.pop(path)
         self._seen[path] = (waiting.size, waiting.changed)
         started = time.monotonic()
@@ -172,7 +173,7 @@ class Watch:
         line: ResultLine = {"file": path.name, "sha256": sha256, "model": self._name, "by": self._by}
         try:
             line |= self._outcome(path, sha256)
-        except _Changed:  # a copy that had stalled went on
+        except _Changed:  # a stalled copy continued
             del self._seen[path]
             self._waiting[path] = replace(waiting, since=self.clock())
             return None
@@ -183,7 +184,7 @@ class Watch:
         return line
 
     def _not_read(self, path: Path, problem: OSError) -> ResultLine | None:
-        """What is said of a file that cannot be read, once; it may be readable later on."""
+        """Return the line of an unreadable file, once; it may become readable later."""
         if self._gone(path):
             return None
         del self._seen[path]
@@ -193,7 +194,7 @@ class Watch:
         return {"file": path.name, "error": f"{_NOT_OPENED} {problem.strerror}.", "again": True}
 
     def _outcome(self, path: Path, sha256: str) -> ResultLine:
-        """What was found in a file, or why nothing was, and whether it is tried ``again``."""
+        """Return the result or the error of a file, and whether it is tried ``again``."""
         try:
             analysis, place = self._analyse(path, sha256)
         except ReelproofError as problem:
@@ -202,7 +203,7 @@ class Watch:
             return {"error": str(problem), "again": True}
         except UnexpectedError as problem:
             return {"error": f"An error nobody foresaw: {last_line(problem)}", "again": True}
-        except OSError as problem:  # such as a full disk, which may have room for the next one
+        except OSError as problem:  # such as a full disk, which may have room for the next file
             return {"error": f"The result cannot be written: {problem.strerror or problem}.", "again": True}
         return {
             "verdict": str(analysis.verdict),
@@ -213,25 +214,25 @@ class Watch:
         }
 
     def _gone(self, path: Path) -> bool:
-        """Whether the file is not there any more: moved, say, or its share is away. It is new once it is."""
-        if os.path.exists(path):  # unlike that of Path False for whatever the share answers
+        """Check whether the file is gone, for example moved; it is new if it comes back."""
+        if os.path.exists(path):  # unlike Path.exists it returns False for any error of the share
             return False
         del self._seen[path]
         return True
 
     def _analyse(self, path: Path, sha256: str) -> tuple[Analysis, Path]:
         place = self.out / path.name
-        if place.exists():  # another file had the name before
+        if place.exists():  # another file had this name before
             place = self.out / append_ending(path.name, f"-{sha256[:12]}")
-        if place.exists():  # this one was analysed with another model or other parameters
+        if place.exists():  # it was analysed with another model or other parameters
             place = self.out / append_ending(path.name, f"-{sha256[:12]}-{self._by}")
-        # Made beside its place and renamed: what is interrupted leaves nothing that looks like a result.
+        # Written beside its place and renamed, so that an interruption leaves no incomplete result.
         with temporary_folder(".watch-", self.out, self.out) as aside:
-            made = Path(aside, "result")
-            made.mkdir()
+            result = Path(aside, "result")
+            result.mkdir()
             analysis = analyze_confined(
                 path,
-                made,
+                result,
                 parameters=self.parameters,
                 model=self.model,
                 write=self.write,
@@ -240,7 +241,7 @@ class Watch:
             )
             if analysis.media.sha256 != sha256:
                 raise _Changed
-            made.rename(place)
+            result.rename(place)
         return analysis, place
 
     def _look_up(self, _stage: str, _fraction: float) -> None:
@@ -250,46 +251,46 @@ class Watch:
     def _note(self, line: ResultLine) -> None:
         if not line.get("again"):
             self._done.add(str(line["sha256"]))
-        self._unwritten += json.dumps(line) + "\n"  # as ASCII: names may be no UTF-8
+        self._unwritten += json.dumps(line) + "\n"  # ASCII, because names may not be valid UTF-8
         try:
             with (self.out / LOG).open("a", encoding="utf-8") as log:
                 log.write(self._unwritten)
                 log.flush()
                 os.fsync(log.fileno())
-        except OSError:  # what came of it may end within a line: the next try begins another one
+        except OSError:  # it may end within a line, so the next attempt starts a new one
             self._unwritten = "\n" + self._unwritten.lstrip("\n")
         else:
             self._unwritten = ""
 
     def _read_log(self) -> set[str]:
-        """Hashes of what was dealt with; a result that somebody removed is made again."""
+        """Read the hashes of finished files; a removed result is made again."""
         try:
             text = (self.out / LOG).read_text(encoding="utf-8")
         except FileNotFoundError:
             return set()
-        done = set()
+        finished = set()
         for entry in text.splitlines():
             try:
                 line = json.loads(entry)
-                # Lines of earlier versions do not say by what.
+                # Lines of earlier versions have no run key.
                 if self._holds(line) and line.get("by", self._by) == self._by:
-                    done.add(str(line["sha256"]))
+                    finished.add(str(line["sha256"]))
             except (ValueError, KeyError, TypeError):
-                continue  # half a line, from a machine that lost its power: the file is done again
+                continue  # partial line after a power failure: the file is analysed again
         if text and not text.endswith("\n"):
             with (self.out / LOG).open("a", encoding="utf-8") as log:
                 log.write("\n")
-        return done
+        return finished
 
     def _holds(self, line: ResultLine) -> bool:
-        """Whether a line of the log says that its file is dealt with."""
+        """Check whether a log line says that its file is done."""
         if line.get("again") or str(line.get("error", "")).startswith(_NOT_OPENED):
             return False
         return "result" not in line or (self.out / str(line["result"]) / "analysis.json").is_file()
 
 
 def _facts(entry: os.DirEntry[str]) -> tuple[int, int] | None:
-    """Size and time of change of a file that may be taken; links, folders and unfinished files may not."""
+    """Return size and modification time of a file; None for links, folders and unfinished files."""
     if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED):
         return None
     try:

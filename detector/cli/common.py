@@ -22,32 +22,34 @@ if TYPE_CHECKING:
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add them to one command."""
+    """Add the options to one command."""
     parser.add_argument("--model", metavar="NAME|FILE", help="a model in models/, or the path of one")
     parser.add_argument(
         "--backend",
         metavar="NAME",
-        help="what runs the network: openvino, onnxruntime, torch (default: the fastest present), or "
+        help="back end for the networks: openvino, onnxruntime, torch (default: the fastest available), or "
         "openvino-bf16, which is faster and rounds scores",
     )
-    parser.add_argument("--sample-rate", type=float, metavar="N", help="sampled frames a second (default 8)")
+    parser.add_argument(
+        "--sample-rate", type=float, metavar="N", help="sampled frames per second (default 8)"
+    )
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="another parameter of the analysis, as the report's list names it; may be given again",
+        help="another parameter of the analysis, by its name in the report; repeatable",
     )
 
 
 def add_other_models(parser: argparse.ArgumentParser, joint: bool = True) -> None:
-    """Add the options that ask for other models beside the first one; ``joint``: and for their rule."""
+    """Add the options for further models, and with ``joint`` for their rule."""
     parser.add_argument(
         "--also",
         action="append",
         default=[],
         metavar="NAME|FILE",
-        help="another model that judges the same faces, shown beside the first; may be given again",
+        help="further model that judges the same faces, shown beside the first; repeatable",
     )
     if joint:
         parser.add_argument(
@@ -59,25 +61,23 @@ def add_other_models(parser: argparse.ArgumentParser, joint: bool = True) -> Non
 
 
 def parameters_from(options: argparse.Namespace) -> Parameters:
-    """The parameters given; raises :class:`ParameterError` naming the option that is wrong."""
+    """Build the parameters; raises :class:`ParameterError` naming an invalid option."""
     from pydantic import ValidationError
 
     from detector.schema.analysis import Parameters
 
-    given: dict[str, object] = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    values: dict[str, object] = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
     for setting in options.set:
         name, equals, value = setting.partition("=")
         if not equals or name not in Parameters.model_fields:
             raise ParameterError(
                 f"--set {setting}: write NAME=VALUE. Names are {', '.join(Parameters.model_fields)}."
             )
-        if name in given and not _same(given[name], value):
-            raise ParameterError(
-                f"{name} is given twice, as {given[name]} and as {value}. Name the one that is meant."
-            )
-        given[name] = value
+        if name in values and not _same(values[name], value):
+            raise ParameterError(f"{name} is given twice, as {values[name]} and as {value}. Give it once.")
+        values[name] = value
     try:
-        parameters = Parameters.model_validate(given)
+        parameters = Parameters.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
@@ -87,16 +87,16 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
         raise ParameterError(f"{option}: {first['msg']}.") from None
     if parameters.inverted_thresholds:
         name, other = parameters.inverted_thresholds
-        most = f"{getattr(parameters, other):g}"
+        limit = f"{getattr(parameters, other):g}"
         raise ParameterError(
-            f"--set {name}: {getattr(parameters, name):g} must not be above {other}, {most}. "
-            f"Set both, as --set {other}={most} --set {name}={most}."
+            f"--set {name}: {getattr(parameters, name):g} must not be above {other}, {limit}. "
+            f"Set both, as --set {other}={limit} --set {name}={limit}."
         )
     return parameters
 
 
 def _same(first: object, second: str) -> bool:
-    """Whether two values of one parameter say the same, be they written as 8 and 8.0."""
+    """Check whether two values of a parameter are equal, such as 8 and 8.0."""
     try:
         return float(str(first)) == float(second)
     except ValueError:
@@ -105,10 +105,10 @@ def _same(first: object, second: str) -> bool:
 
 @contextmanager
 def progress_bar(*, stages: bool = False) -> Iterator[Progress]:
-    """A bar from 0 to 1, drawn on a terminal only; call what is given with the stage and the share done.
+    """Return a function that draws progress from 0 to 1 on a terminal.
 
-    The bar never goes back, but with ``stages`` for each new stage. No thread is started, so that processes
-    may be forked from this one.
+    The bar never goes back, except with ``stages`` for each new stage. It starts no thread, so that processes
+    may be forked.
     """
     from tqdm import tqdm
 
@@ -128,42 +128,42 @@ def progress_bar(*, stages: bool = False) -> Iterator[Progress]:
 
 
 def print_line(text: str) -> None:
-    """One line for people. Names of files in it may come from anybody and neither add lines nor hide them."""
+    """Print one line. File names in it come from others, so control characters are escaped."""
     print(printable(text))
 
 
-def progress_line(what: str) -> None:
-    """One line for a step of a command that goes on for minutes or hours."""
-    print(what, file=sys.stderr, flush=True)
+def progress_line(text: str) -> None:
+    """Print one line for a step of a long command."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def refuse_occupied_folder(folder: Path, mark: str, earlier: str) -> None:
-    """Raise :class:`ParameterError` for a file, and for a folder of other things than ours.
+    """Raise :class:`ParameterError` for a file, and for a folder with other content than a result.
 
-    ``mark`` is the file by which an earlier result is known, ``earlier`` what messages call one.
+    ``mark`` is the file that identifies an earlier result, ``earlier`` its name in messages.
     """
     if folder.exists() and not folder.is_dir():
-        raise ParameterError(f"{folder} is a file. Name a folder.")
+        raise ParameterError(f"{folder} is a file. Choose a folder.")
     if folder.is_dir() and os.listdir(folder) and not (folder / mark).is_file():
-        raise ParameterError(f"{folder} is not empty and holds no {earlier}. Name another folder.")
+        raise ParameterError(f"{folder} is not empty and contains no {earlier}. Choose another folder.")
 
 
 def temporary_folder_beside(folder: Path) -> AbstractContextManager[str]:
-    """A folder to make the result in: what fails leaves an earlier result as it was."""
+    """Return a temporary folder for the result, so that a failure keeps an earlier result intact."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     return temporary_folder(".result-", folder.parent, folder)
 
 
-def replace_folder(made: Path, folder: Path, *, pictures: str, earlier: Iterable[str] = ()) -> None:
-    """Move a finished result into ``folder``, where parts of an earlier one are replaced.
+def replace_folder(result: Path, folder: Path, *, pictures: str, earlier: Iterable[str] = ()) -> None:
+    """Move a finished result into ``folder``, replacing an earlier one.
 
-    ``pictures`` is the folder among them that is removed first: the earlier result may have had more.
-    ``earlier`` are files of it that are removed as well where this one has none of the name.
+    ``pictures`` is a subfolder that is removed first, because the earlier result may have had more files.
+    ``earlier`` are files to remove if the new result has none of the name.
     """
     folder.mkdir(exist_ok=True)
     for name in earlier:
-        if not (made / name).exists():
+        if not (result / name).exists():
             (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / pictures, ignore_errors=True)
-    for part in made.iterdir():
+    for part in result.iterdir():
         part.replace(folder / part.name)

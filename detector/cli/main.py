@@ -19,12 +19,11 @@ from detector.schema.formatting import printable
 
 
 def add_export_commands(commands: Any) -> None:
-    """Add them to the commands of ``python -m detector``."""
-    sample = commands.add_parser("sample", help="make the demonstration clip")
+    sample = commands.add_parser("sample", help="create the demonstration clip")
     sample.add_argument("file", type=Path, metavar="FILE")
     sample.set_defaults(run=_sample)
 
-    export = commands.add_parser("export", help="write a model for other programs and for phones")
+    export = commands.add_parser("export", help="export a model for other programs and for phones")
     export.add_argument("model", nargs="?", metavar="MODEL", help="a model in models/, or the path of one")
     export.add_argument("--to", type=Path, required=True, metavar="FOLDER")
     export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
@@ -41,9 +40,9 @@ def _sample(options: argparse.Namespace) -> int:
     from detector.demo_clip import make_sample
 
     if not options.file.parent.is_dir():
-        raise ParameterError(f"{options.file}: there is no such folder.")
+        raise ParameterError(f"{options.file}: the folder does not exist.")
     if options.file.exists() and resolve_target(options.file) is not None:
-        raise ParameterError(f"{options.file} is there already. Name another file, or delete it first.")
+        raise ParameterError(f"{options.file} already exists. Choose another name, or delete it first.")
     with atomic_path(options.file) as unfinished:
         make_sample(unfinished)
     return 0
@@ -75,26 +74,26 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status: 0 done, 1 some files not scored, 2 an error.
+    """Run one command and return its exit status: 0 success, 1 some files not scored, 2 error.
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
     end_with_named_parent()
     prepare_standard_files()
     options = argument_parser().parse_args(arguments)
-    stay_forkable()  # what is confined or shares the work is forked, and need not import again what is here
+    stay_forkable()  # confined and worker processes are forked, and inherit imported modules
     try:
         with sigterm_interrupts():
             if getattr(options, "backend", None):
                 from detector.backends import selection as backends
 
-                # By the environment it also reaches confined processes and those that share the work.
+                # The environment also reaches confined and worker processes.
                 os.environ[backends.BACKEND_VARIABLE] = backends.require_backend(options.backend)
             return int(options.run(options))
     except MediaError as error:
-        given = (getattr(options, name, None) for name in ("file", "source", "data"))
-        of_file = next((f"{each}: " for each in given if each), "")
-        _refuse(f"{of_file}{error}")
+        arguments_named = (getattr(options, name, None) for name in ("file", "source", "data"))
+        prefix = next((f"{argument}: " for argument in arguments_named if argument), "")
+        _refuse(f"{prefix}{error}")
     except ReelproofError as error:
         _refuse(str(error))
     except OSError as error:
@@ -110,7 +109,7 @@ def _refuse(message: str) -> None:
 
 
 def argument_parser() -> argparse.ArgumentParser:
-    """The parser of ``python -m detector``, with all its commands."""
+    """Build the parser of ``python -m detector`` with all its commands."""
     parser = argparse.ArgumentParser(
         prog="python -m detector", description="Find manipulated faces in videos and photos."
     )
@@ -121,7 +120,7 @@ def argument_parser() -> argparse.ArgumentParser:
     batch_and_live.add_watch_and_live_commands(commands)
     analyze.add_annotate_command(commands)
     add_export_commands(commands)
-    setup_check = commands.add_parser("setup-check", help="say what is missing on this machine")
+    setup_check = commands.add_parser("setup-check", help="check what is missing on this machine")
     setup_check.set_defaults(run=_setup_check)
     training.add_training_commands(commands)
     validate.add_validation_commands(commands)

@@ -18,7 +18,7 @@ CheckState = Literal["ok", "missing", "optional"]
 
 SETUP = "Run: make setup"
 
-# Names FFmpeg gives its decoders, any one of which will do. Its own `av1` only passes work to hardware.
+# FFmpeg's decoder names; any one suffices. Its own `av1` only passes work to hardware.
 DECODERS = {
     "H.264": ("h264",),
     "HEVC (H.265)": ("hevc",),
@@ -27,19 +27,19 @@ DECODERS = {
     "MPEG-4": ("mpeg4",),
     "MJPEG": ("mjpeg",),
 }
-# Families the reports ask for, as setup.sh installs them.
+# Font families of the reports, as setup.sh installs them.
 FONTS = ("DejaVu Sans", "Liberation", "Droid", "Noto Color Emoji")
-# What stands below this line of requirements.txt is needed by developers only.
+# Packages below this line of requirements.txt are for developers only.
 DEVELOPERS_PART = "# [dev] Tests and checks"
 
 _GB = 10**9
-# An exhibit is held twice while it arrives, and its overlays beside it.
+# During an upload an exhibit is stored twice, and later its overlays.
 _DATA_NEEDED = 2 * _GB
-_MODELS_NEEDED = 200 * 10**6  # all shipped models together stay below
+_MODELS_NEEDED = 200 * 10**6  # upper bound for all shipped models
 
 
 class Finding(NamedTuple):
-    """One thing looked at. ``optional`` is missing too, but an analysis and its report do without."""
+    """One checked requirement; analyses and reports work without an ``optional`` one."""
 
     name: str
     state: CheckState
@@ -48,9 +48,10 @@ class Finding(NamedTuple):
 
 
 def check_setup() -> list[Finding]:
-    """Look at everything Reelproof needs on this machine.
+    """Check everything that Reelproof needs on this machine.
 
-    Takes some seconds, because torch and WeasyPrint are imported to see whether they can be.
+    Takes some seconds, because it imports torch and WeasyPrint. Until a package has been found, only Python's
+    standard library is imported, so that the check works on an incomplete installation.
     """
     return [
         *_packages(FILES / "requirements.txt"),
@@ -69,7 +70,7 @@ def check_setup() -> list[Finding]:
 
 
 def table(findings: list[Finding]) -> str:
-    """The findings in columns, then one sentence that sums them up."""
+    """Format the findings in columns, followed by a summary."""
     words = {"ok": "ok", "missing": "MISSING", "optional": "optional"}
     widest = max(len(finding.name) for finding in findings)
     lines = []
@@ -78,18 +79,16 @@ def table(findings: list[Finding]) -> str:
         if finding.remedy:
             lines.append(f"{'':{widest}}  {'':8}  → {finding.remedy}")
     missing = [finding.name for finding in findings if finding.state == "missing"]
-    total = f"Missing: {', '.join(missing)}." if missing else "Nothing that is needed is missing."
+    total = f"Missing: {', '.join(missing)}." if missing else "Nothing required is missing."
     return "\n".join([*lines, "", total])
 
 
 def _packages(requirements: Path) -> Iterator[Finding]:
-    """One finding for each pinned package that is not as it should be, and one for all others."""
+    """Return one finding for each pinned package with a problem, and one for all others."""
     try:
         lines = requirements.read_text(encoding="utf-8").splitlines()
     except OSError:
-        yield Finding(
-            "packages", "missing", f"{requirements} cannot be read", "Fetch the whole of Reelproof again."
-        )
+        yield Finding("packages", "missing", f"{requirements} cannot be read", "Download Reelproof again.")
         return
     # An installed wheel allows ranges of versions, and its extras are optional.
     state: CheckState = "missing" if FILES == ROOT else "optional"
@@ -103,15 +102,17 @@ def _packages(requirements: Path) -> Iterator[Finding]:
         name, pinned = pin.groups()
         pins += 1
         try:
-            # A build's own mark, as in 2.14.1+cpu, is not part of the version that is pinned.
-            found = importlib.metadata.version(name).split("+")[0]
+            # A local version label, as in 2.14.1+cpu, is not part of the pinned version.
+            installed = importlib.metadata.version(name).split("+")[0]
         except importlib.metadata.PackageNotFoundError:
-            found = ""
-        if found == pinned:
+            installed = ""
+        if installed == pinned:
             fitting += 1
             continue
         words = (
-            f"{found} is installed, {pinned} is what was tested" if found else f"{pinned} is not installed"
+            f"{installed} is installed, but {pinned} was tested"
+            if installed
+            else f"{pinned} is not installed"
         )
         yield Finding(f"package {name}", state, words, SETUP)
     yield Finding("packages", "ok", f"{fitting} of {pins} are installed as pinned", "")
@@ -123,9 +124,9 @@ def _torch_pair() -> Finding:
     try:
         import torch
         import torchvision
-    except Exception as error:  # a wrong pair fails in many ways, not only with ImportError
+    except Exception as error:  # mismatched versions raise other errors than ImportError
         return Finding(name, "missing", f"cannot be imported: {_first_line(error)}", remedy)
-    return Finding(name, "ok", f"{torch.__version__} and {torchvision.__version__} fit", "")
+    return Finding(name, "ok", f"{torch.__version__} and {torchvision.__version__} match", "")
 
 
 def _decoders() -> Iterator[Finding]:
@@ -135,15 +136,15 @@ def _decoders() -> Iterator[Finding]:
         yield Finding("decoders", "missing", f"PyAV cannot be imported: {_first_line(error)}", SETUP)
         return
     for name, choices in DECODERS.items():
-        found = next((choice for choice in choices if _has_decoder(Codec, choice)), None)
-        if found:
-            yield Finding(f"decoder {name}", "ok", found, "")
+        decoder = next((choice for choice in choices if _has_decoder(Codec, choice)), None)
+        if decoder:
+            yield Finding(f"decoder {name}", "ok", decoder, "")
         else:
             yield Finding(
                 f"decoder {name}",
                 "missing",
                 "this build of FFmpeg lacks it; such videos cannot be read",
-                "Install PyAV's own wheel, which has all of them: pip install --force-reinstall av",
+                "Install PyAV's own wheel, which includes all decoders: pip install --force-reinstall av",
             )
 
 
@@ -158,7 +159,7 @@ def _has_decoder(codec: type, name: str) -> bool:
 def _report_libraries() -> Finding:
     try:
         import weasyprint
-    except Exception as error:  # OSError when Pango's libraries are not there
+    except Exception as error:  # OSError without Pango's libraries
         remedy = "Run: make setup (it installs Pango and HarfBuzz as well)"
         return Finding("PDF reports", "missing", f"WeasyPrint: {_first_line(error)}", remedy)
     return Finding("PDF reports", "ok", f"WeasyPrint {weasyprint.__version__} and Pango", "")
@@ -166,15 +167,15 @@ def _report_libraries() -> Finding:
 
 def _fonts() -> Iterator[Finding]:
     try:
-        listed = subprocess.run(
+        installed = subprocess.run(
             ["fc-list", ":", "family"], capture_output=True, text=True, timeout=30, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
-        yield Finding("fonts", "missing", "fc-list, of fontconfig, cannot be run", SETUP)
+        yield Finding("fonts", "missing", "fc-list (fontconfig) cannot be run", SETUP)
         return
-    lacking = [family for family in FONTS if family not in listed]
+    lacking = [family for family in FONTS if family not in installed]
     if lacking:
-        words = f"not installed: {', '.join(lacking)}; reports would show codes or names for some letters"
+        words = f"not installed: {', '.join(lacking)}; reports would show placeholders for some characters"
         yield Finding("fonts", "missing", words, SETUP)
     else:
         yield Finding("fonts", "ok", ", ".join(FONTS), "")
@@ -187,17 +188,17 @@ def _disk(name: str, folder: Path, needed: int) -> Finding:
     free = shutil.disk_usage(existing).free
     words = f"{free / _GB:.1f} GB free for {folder}"
     if free < needed:
-        remedy = f"Free some space: {needed / _GB:g} GB at least."
+        remedy = f"Free at least {needed / _GB:g} GB."
         if name == "disk, data":
             remedy += " Or set REELPROOF_DATA to a folder on another disk."
         return Finding(name, "missing", words, remedy)
     if not os.access(existing, os.W_OK):
-        return Finding(name, "missing", f"{existing} cannot be written to", "Give yourself write access.")
+        return Finding(name, "missing", f"{existing} is not writable", "Grant yourself write access.")
     return Finding(name, "ok", words, "")
 
 
 def _models(folder: Path) -> Iterator[Finding]:
-    """Each weights file against its card; the weights are hashed, not loaded."""
+    """Compare the hash of each weights file with its card, without loading it."""
     try:
         from detector.errors import ModelError
         from detector.models.model_files import DEFAULT_MODEL, WRONG_FILE, load_card, weight_files
@@ -208,7 +209,7 @@ def _models(folder: Path) -> Iterator[Finding]:
     paths.setdefault(DEFAULT_MODEL, folder / DEFAULT_MODEL)
     for stem, path in sorted(paths.items()):
         name = f"model {stem}"
-        remedy = "Fetch its .safetensors and .json again, both from the same place."
+        remedy = "Download its .safetensors and .json again from the same source."
         try:
             card, weights = load_card(path.with_name(f"{stem}.safetensors"))
             files = weight_files(card, weights)
@@ -224,48 +225,52 @@ def _models(folder: Path) -> Iterator[Finding]:
 
 
 def _small_networks(folder: Path) -> Iterator[Finding]:
-    """Those by which faces are found sooner, and covered ones told."""
+    """Check the networks that speed up face search and detect covered faces."""
     try:
         from detector.errors import ModelError
         from detector.models.model_files import COVERED_FACES, FACE_PROPOSALS
     except ImportError:
-        return  # said of the models
+        return  # reported with the models
     for network in (FACE_PROPOSALS, COVERED_FACES):
-        what = network.name.replace("-", " ")
+        title = network.name.replace("-", " ")
         try:
             size = network.file(folder).stat().st_size
-            yield Finding(what, "ok", f"{size / 10**6:.1f} MB", "")
+            yield Finding(title, "ok", f"{size / 10**6:.1f} MB", "")
         except (ModelError, ValueError) as error:
-            yield Finding(what, "missing", _first_line(error), f"Fetch models/{network.name} again.")
+            yield Finding(title, "missing", _first_line(error), f"Download models/{network.name} again.")
 
 
 def _confinement() -> Iterator[Finding]:
-    """What keeps a process that reads strangers' files in its place; limits are there in any case."""
+    """Check what confines processes that read untrusted files; limits always apply."""
     if sys.platform != "linux":
-        words = "only Linux knows the means; files are read without them"
+        words = "available on Linux only; files are read without it"
         yield Finding("confinement", "optional", words, "Run Reelproof on Linux.")
         return
     from detector.sandbox import capabilities
 
-    found = capabilities()
-    ways = ["its own network namespace"] * found.network + ["a seccomp filter"] * found.calls
+    confinement = capabilities()
+    ways = ["its own network namespace"] * confinement.network + ["a seccomp filter"] * confinement.calls
     if ways:
         yield Finding("confinement, network", "ok", f"cut off by {' and '.join(ways)}", "")
     else:
         remedy = "Allow user namespaces, or use a kernel with seccomp on x86-64 or arm64."
-        yield Finding("confinement, network", "optional", "what reads a file could reach it", remedy)
-    if found.calls:
-        words = "other programs, processes and dangerous system calls are refused (seccomp)"
+        yield Finding(
+            "confinement, network", "optional", "processes that read files could use the network", remedy
+        )
+    if confinement.calls:
+        words = "other programs, processes and dangerous system calls are blocked (seccomp)"
         yield Finding("confinement, calls", "ok", words, "")
     else:
         remedy = "Use a kernel with seccomp on x86-64 or arm64."
-        yield Finding("confinement, calls", "optional", "no system call is refused", remedy)
-    if found.files:
-        words = f"only the exhibit, the model and the result (Landlock {found.files})"
+        yield Finding("confinement, calls", "optional", "no system call is blocked", remedy)
+    if confinement.files:
+        words = f"only the exhibit, the model and the result (Landlock {confinement.files})"
         yield Finding("confinement, files", "ok", words, "")
     else:
         remedy = "Use Linux 5.13 or newer with Landlock switched on (lsm=landlock,...)."
-        yield Finding("confinement, files", "optional", "what reads a file could read others", remedy)
+        yield Finding(
+            "confinement, files", "optional", "processes that read a file could read other files", remedy
+        )
 
 
 def _gpu() -> Finding:
@@ -275,15 +280,15 @@ def _gpu() -> Finding:
 
         if torch.cuda.is_available():
             return Finding("GPU", "ok", torch.cuda.get_device_name(0), "")
-    except Exception as error:  # whatever the driver has to say, a CPU is enough
-        without = f"cannot be looked for: {_first_line(error)}"
+    except Exception as error:  # the CPU suffices, whatever the driver reports
+        without = f"cannot be detected: {_first_line(error)}"
     return Finding("GPU", "optional", without, "")
 
 
 def _chromium() -> Finding:
-    found = shutil.which("chromium")
-    if found:
-        return Finding("Chromium", "ok", found, "")
+    path = shutil.which("chromium")
+    if path:
+        return Finding("Chromium", "ok", path, "")
     return Finding("Chromium", "optional", "not installed; only the browser tests need it", "Run: make test")
 
 

@@ -13,7 +13,6 @@ _SPLITS = ("train", "val", "test")  # training.data.labelled_sets: not imported 
 
 
 def add_training_commands(commands: Any) -> None:
-    """Add them to the commands of ``python -m detector``."""
     _add_train(commands)
     _add_calibrate(commands)
     _add_evaluate(commands)
@@ -27,7 +26,7 @@ def _add_train(commands: Any) -> None:
         type=Path,
         nargs="*",
         metavar="CONFIG",
-        help="TOML recipe (default: the shipped); several learn side by side from the same examples",
+        help="TOML recipe (default: the shipped one); several are trained together on the same examples",
     )
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
@@ -35,23 +34,25 @@ def _add_train(commands: Any) -> None:
         "--failures", type=Path, metavar="FILE", help="an evaluation's failures.json, to fine-tune on"
     )
     train.add_argument(
-        "--checkpoint-only", action="store_true", help="publish nothing: another recipe goes on from it"
+        "--checkpoint-only",
+        action="store_true",
+        help="do not publish; another recipe continues from the checkpoint",
     )
     train.set_defaults(run=_train)
 
 
 def _add_calibrate(commands: Any) -> None:
-    calibrate = commands.add_parser("calibrate", help="fit how sure segments and exhibits are")
+    calibrate = commands.add_parser("calibrate", help="fit the calibration of segments and exhibits")
     calibrate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     calibrate.add_argument("data", type=Path, metavar="DATA", help="research folder")
     calibrate.add_argument(
-        "--out", type=Path, default=Path("out"), metavar="DIR", help="where faces are kept"
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="cache of detected faces"
     )
     calibrate.set_defaults(run=_calibrate)
 
 
 def _add_evaluate(commands: Any) -> None:
-    evaluate = commands.add_parser("evaluate", help="measure a model: crops, clips, segments, heatmaps")
+    evaluate = commands.add_parser("evaluate", help="evaluate a model on crops, clips, segments and heatmaps")
     evaluate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     evaluate.add_argument(
         "data",
@@ -65,10 +66,10 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument(
         "--split",
         choices=(*_SPLITS, "all"),
-        help="of a set of your own (default: what the model did not learn from; test, where it names splits)",
+        help="split of your own set (default: what the model was not trained on; test, if it names splits)",
     )
-    evaluate.add_argument("--crops", action="store_true", help="each picture is itself a crop of one face")
-    evaluate.add_argument("--quick", action="store_true", help="leave out distortions and heatmaps")
+    evaluate.add_argument("--crops", action="store_true", help="treat each picture as a crop of one face")
+    evaluate.add_argument("--quick", action="store_true", help="skip distortions and heatmaps")
     evaluate.add_argument(
         "--update-card", action="store_true", help="write the figures into the model's card"
     )
@@ -76,7 +77,9 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _add_leaderboard(commands: Any) -> None:
-    leaderboard = commands.add_parser("leaderboard", help="measure every model alike: models/LEADERBOARD.md")
+    leaderboard = commands.add_parser(
+        "leaderboard", help="evaluate all models in the same way: models/LEADERBOARD.md"
+    )
     leaderboard.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: models/)")
     leaderboard.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     leaderboard.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="evaluations")
@@ -92,7 +95,7 @@ def _train(options: argparse.Namespace) -> int:
     if len(configs) == 1:
         checkpoints = [train(configs[0], options.data, options.out, options.failures)]
     elif options.failures:
-        raise ParameterError("--failures goes with one recipe, not with several.")
+        raise ParameterError("--failures works with a single recipe only.")
     else:
         checkpoints = train_together(configs, options.data, options.out)
     for config, checkpoint in zip(configs, checkpoints, strict=True):
@@ -101,14 +104,12 @@ def _train(options: argparse.Namespace) -> int:
             continue
         name, card = config.name, publish(config, checkpoint, options.data, options.failures)
         if card.rates:
-            print(
-                f"models/{name}: these weights are published and measured already; their card stays as it is."
-            )
+            print(f"models/{name}: these weights are already published and measured; the card is unchanged.")
             continue
         measure = f"make evaluate MODEL={name}"
         if config.set is not None:
-            measure = f"python -m detector evaluate {name} DATA, with material it did not learn from"
-        print(f"models/{name}: temperature {card.temperature}. Now measure it: {measure}")
+            measure = f"python -m detector evaluate {name} DATA, with material it was not trained on"
+        print(f"models/{name}: temperature {card.temperature}. Now evaluate it: {measure}")
     return 0
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 def add_validation_commands(commands: Any) -> None:
-    """Add them to the commands of ``python -m detector``."""
     _add_validate(commands)
     _add_threshold(commands)
 
@@ -39,7 +38,7 @@ def _add_validate(commands: Any) -> None:
     validate.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for lines, validation and report"
     )
-    validate.add_argument("--title", default="", metavar="TEXT", help="what the material is called")
+    validate.add_argument("--title", default="", metavar="TEXT", help="title of the material")
     validate.add_argument("--laboratory", metavar="TEXT", help="whose validation it is")
     validate.add_argument("--workers", type=int, metavar="N", help="files at a time (default: one a core)")
     validate.add_argument(
@@ -56,7 +55,7 @@ def _add_validate(commands: Any) -> None:
         "--password-file", type=Path, metavar="FILE", help="file with the key's password in its first line"
     )
     validate.add_argument(
-        "--language", choices=list(LANGUAGES), default=DEFAULT, help="of the report (default en)"
+        "--language", choices=list(LANGUAGES), default=DEFAULT, help="language of the report (default en)"
     )
     add_engine_options(validate)
     add_other_models(validate, joint=False)
@@ -77,7 +76,11 @@ def _add_threshold(commands: Any) -> None:
         "--cost", type=float, metavar="C", help="a false positive costs this many times a false negative"
     )
     threshold.add_argument(
-        "--share", type=float, default=0.5, metavar="S", help="of manipulated exhibits, for --cost (0.5)"
+        "--share",
+        type=float,
+        default=0.5,
+        metavar="S",
+        help="expected share of manipulated exhibits, for --cost (default 0.5)",
     )
     threshold.set_defaults(run=_threshold)
 
@@ -85,12 +88,12 @@ def _add_threshold(commands: Any) -> None:
 def _validate(options: argparse.Namespace) -> int:
     parameters = parameters_from(options)
     if options.repeat < 0:
-        raise ParameterError(f"--repeat {options.repeat}: name 0 or more.")
+        raise ParameterError(f"--repeat {options.repeat}: must be 0 or more.")
     from detector.validation.conclude import validate
     from detector.validation.measuring import MEASURED, Run
 
-    refuse_occupied_folder(options.out, MEASURED, "validation")  # one that was begun there is gone on with
-    key = _key(options)  # a wrong password is told before hours of work
+    refuse_occupied_folder(options.out, MEASURED, "validation")  # an interrupted validation is continued
+    key = _key(options)  # report a wrong password before hours of work
     against = _read(options.against) if options.against else None
     options.out.mkdir(parents=True, exist_ok=True)
     with progress_bar(stages=True) as show:
@@ -104,36 +107,41 @@ def _validate(options: argparse.Namespace) -> int:
             other_machine=against,
         )
         show("writing the report", 0.0)
-        from detector.validation.rates import quoted
+        from detector.validation.rates import quoted_extract
         from reports.signing.validation_files import write_validation
 
-        laboratory = quoted(validation, validation.to_json().encode()).to_json().encode()
+        laboratory = quoted_extract(validation, validation.to_json().encode()).to_json().encode()
         write_validation(validation, options.out, key, laboratory, options.language)
     _print_validation(validation, options.out)
-    return 1 if any(each.error for each in validation.items) else 0
+    return 1 if any(item.error for item in validation.items) else 0
 
 
 def _threshold(options: argparse.Namespace) -> int:
     from detector.files import write_atomically
     from detector.schema.laboratory import LABORATORY_FILE as LABORATORY
     from detector.schema.method import is_shipped_threshold
-    from detector.validation.rates import by_cost, by_false_positive_rate, quoted
+    from detector.validation.rates import (
+        quoted_extract,
+        thresholds_by_cost,
+        thresholds_by_false_positive_rate,
+    )
 
     validation, text = _read(options.validation), options.validation.read_bytes()
     if options.cost is not None:
-        own = by_cost(validation, options.cost, options.share)
+        own = thresholds_by_cost(validation, options.cost, options.share)
     else:
-        own = by_false_positive_rate(validation, options.false_positive_rate)
+        own = thresholds_by_false_positive_rate(validation, options.false_positive_rate)
     place = options.validation.parent / LABORATORY
-    write_atomically(place, quoted(validation, text, own).to_json().encode())
-    for each in own:
-        used = "shipped" if is_shipped_threshold(each.shipped) else "used"
+    write_atomically(place, quoted_extract(validation, text, own).to_json().encode())
+    for chosen in own:
+        used = "shipped" if is_shipped_threshold(chosen.shipped) else "used"
         rates = ", ".join(
             f"{rate.figure} {rate.value:.3f} ({rate.low:.3f} to {rate.high:.3f})"
-            for rate in (each.false_positive, each.false_negative)
+            for rate in (chosen.false_positive, chosen.false_negative)
         )
         print_line(
-            f"{each.false_positive.unit}: flagged from {each.threshold:g} ({used} {each.shipped:g}); {rates}"
+            f"{chosen.false_positive.unit}: flagged from {chosen.threshold:g} "
+            f"({used} {chosen.shipped:g}); {rates}"
         )
     print_line(f"For reports: --laboratory {place}")
     return 0
@@ -155,7 +163,7 @@ def _read(path: Path) -> Validation:
     try:
         return Validation.from_json(path.read_bytes())
     except ValidationError:
-        raise ParameterError(f"{path} is no validation.json of this version.") from None
+        raise ParameterError(f"{path} is not a validation.json of this version.") from None
 
 
 def _print_validation(validation: Validation, out: Path) -> None:
@@ -172,15 +180,15 @@ def _print_validation(validation: Validation, out: Path) -> None:
 def _print_level(name: str, level: Level) -> None:
     print_line(f"{name}:")
     for rate in level.rates:
-        ends = "" if rate.low is None or rate.high is None else f" ({rate.low:.3f} to {rate.high:.3f})"
+        interval = "" if rate.low is None or rate.high is None else f" ({rate.low:.3f} to {rate.high:.3f})"
         of = f", {rate.events} of {rate.items}" if rate.events is not None else ""
-        print_line(f"  {rate.figure} {rate.value:.3f}{ends}{of}")
+        print_line(f"  {rate.figure} {rate.value:.3f}{interval}{of}")
 
 
 def _print_others(validation: Validation) -> None:
-    """The other models, and all together by each rule, over all of each kind."""
-    rows = [(each.model.title, each.levels) for each in validation.others]
-    rows += [(f"together, {each.rule}", each.levels) for each in validation.joint]
+    """Print the rates of further models and of all together by each rule, over all of each kind."""
+    rows = [(others.model.title, others.levels) for others in validation.others]
+    rows += [(f"together, {others.rule}", others.levels) for others in validation.joint]
     for title, levels in rows:
         for level in levels:
             if not level.attribute:

@@ -17,10 +17,17 @@ from detector.comparison import statements
 from detector.comparison.affine_view import AffineView
 from detector.comparison.face_differences import PersonTracker
 from detector.comparison.locate import Located, locate
-from detector.comparison.pictures import frame_pairs, sampled, write_peaks
-from detector.comparison.refine import FramePair, Refined, reduced, refine_view
+from detector.comparison.pictures import frame_pairs, sample_pairs, write_peaks
+from detector.comparison.refine import FramePair, Refined, reduce_grey, refine_view
 from detector.comparison.region_differences import find_regions
-from detector.comparison.result import facts, find_segments, gaps, region, time_pieces, transform
+from detector.comparison.result import (
+    build_region,
+    describe_transform,
+    file_facts,
+    find_gaps,
+    find_segments,
+    time_pieces,
+)
 from detector.comparison.similarity import NOWHERE
 from detector.comparison.strips import Strip, read_strip
 from detector.comparison.time_map import TimeMap
@@ -54,9 +61,9 @@ from detector.version import __version__
 RELATED = 0.5
 """Similarity of the surroundings at the refined view from which on two files show the same picture."""
 _FOUND, _REFINED, _COMPARED = 0.45, 0.5, 0.95
-_THREADS = 2  # that measure pairs of frames
-_PAIRS = 6  # frames by which the view is refined
-_FACE_ROOM = 0.15  # of a face's box on each side that is not used to find the view
+_THREADS = 2  # threads that measure pairs of frames
+_PAIRS = 6  # number of frames for refining the view
+_FACE_ROOM = 0.15  # margin of a face's box that is ignored for the view
 
 
 def compare(
@@ -71,10 +78,10 @@ def compare(
 ) -> Comparison:
     """Compare ``exhibit`` with ``reference``, both paths of a video or photo.
 
-    ``names`` are their own file names where the paths are not. Pictures of peak moments are written
-    below ``images`` if given. ``progress`` is called with a stage and the fraction of the whole done.
+    ``names`` are their file names if the paths differ. Pictures of peak moments are written below ``images``
+    if given. ``progress`` is called with a stage and the fraction done.
 
-    Raises :class:`~detector.errors.MediaError`, which names the file, for one that cannot be read.
+    Raises :class:`~detector.errors.MediaError`, naming the file that cannot be read.
     """
     paths = Path(exhibit), Path(reference)
     return _Comparing(
@@ -89,7 +96,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Found:
-    """What two related files have in common, and what differs."""
+    """What two related files share, and how they differ."""
 
     time_map: tuple[TimePiece, ...] = ()
     gaps: tuple[UnmatchedInterval, ...] = ()
@@ -103,7 +110,7 @@ class _Found:
 
 @dataclass(frozen=True, eq=False)
 class _Matched:
-    """Both opened files and their strips, with the frame of the reference that each of the exhibit shows."""
+    """Both opened files and their strips, with the reference's frame for each of the exhibit's."""
 
     exhibit: MediaReader
     reference: MediaReader
@@ -114,7 +121,7 @@ class _Matched:
 
 @dataclass(frozen=True)
 class _Comparing:
-    """What :func:`compare` was asked for."""
+    """The arguments of :func:`compare`."""
 
     paths: tuple[Path, Path]
     names: tuple[str, str]
@@ -140,7 +147,7 @@ class _Comparing:
                 )
             exhibit_strip, located = self._located(exhibit, reference)
             files = [
-                facts(reader, strip, name, path)
+                file_facts(reader, strip, name, path)
                 for reader, strip, name, path in zip(
                     readers, (exhibit_strip, located.strip), self.names, self.paths, strict=True
                 )
@@ -148,7 +155,7 @@ class _Comparing:
             return self._compared(exhibit, reference, exhibit_strip, located, files[0], files[1])
 
     def _located(self, exhibit: MediaReader, reference: MediaReader) -> tuple[Strip, Located]:
-        """The exhibit's strip, and what it shows of the reference."""
+        """Return the exhibit's strip, and the part of the reference it shows."""
         with _about(self.names[0]):
             exhibit_strip = _with_frames(
                 read_strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
@@ -189,12 +196,15 @@ class _Comparing:
             reference_file,
             _Found(
                 time_map=tuple(time_pieces(exhibit_strip, matched.reference_strip, times)),
-                gaps=tuple(gaps(exhibit_file, reference_file, exhibit_strip, matched.reference_strip, times)),
-                transform=transform(refined, exhibit_strip.size, matched.reference_strip.size),
+                gaps=tuple(
+                    find_gaps(exhibit_file, reference_file, exhibit_strip, matched.reference_strip, times)
+                ),
+                transform=describe_transform(refined, exhibit_strip.size, matched.reference_strip.size),
                 persons=persons,
                 segments=segments,
                 regions=tuple(
-                    region(tracker.pairs, number, one) for number, one in enumerate(regions, start=1)
+                    build_region(tracker.pairs, number, found_region)
+                    for number, found_region in enumerate(regions, start=1)
                 ),
                 example=None if segments or regions else tracker.closest(exhibit_strip.size),
                 not_compared=tuple(tracker.remarks()),
@@ -206,9 +216,9 @@ class _Comparing:
         return self._finished(comparison)
 
     def _tracked(self, matched: _Matched, refined: Refined) -> PersonTracker:
-        """Everything that could be compared, frame by frame."""
+        """Compare frame by frame."""
         exhibit_strip, times = matched.exhibit_strip, matched.times
-        wanted = sampled(exhibit_strip, matched.reference_strip, times, self.parameters.sample_rate)
+        wanted = sample_pairs(exhibit_strip, matched.reference_strip, times, self.parameters.sample_rate)
         starts = [int(exhibit_strip.pts[piece.first]) for piece in times.pieces[1:]]
         breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
         with (
@@ -217,8 +227,8 @@ class _Comparing:
         ):
             kind = matched.exhibit.kind
             tracker = PersonTracker(refined.view, refined.shown, self.parameters, kind, executor)
-            for number, (here, there) in enumerate(pairs):
-                tracker.process(here, there, here.pts in breaks)
+            for number, (seen_frame, known_frame) in enumerate(pairs):
+                tracker.process(seen_frame, known_frame, seen_frame.pts in breaks)
                 share = (_COMPARED - _REFINED) * number / len(wanted)
                 self.progress("comparing faces and surroundings", _REFINED + share)
             tracker.finish()
@@ -231,22 +241,22 @@ class _Comparing:
     def _result(
         self, exhibit_file: ComparedFile, reference_file: ComparedFile, found: _Found | None
     ) -> Comparison:
-        """What is published of both files, without its sentence yet; ``found`` is none where unrelated."""
-        shown = found or _Found()
+        """Build the result of both files, without its sentence; ``found`` is None for unrelated files."""
+        result = found or _Found()
         return Comparison(
             related=found is not None,
             statement="",
             limits=statements.LIMITS if found else statements.UNRELATED_LIMITS,
             exhibit=exhibit_file,
             reference=reference_file,
-            time_map=shown.time_map,
-            gaps=shown.gaps,
-            transform=shown.transform,
-            persons=shown.persons,
-            segments=shown.segments,
-            regions=shown.regions,
-            example=shown.example,
-            not_compared=shown.not_compared,
+            time_map=result.time_map,
+            gaps=result.gaps,
+            transform=result.transform,
+            persons=result.persons,
+            segments=result.segments,
+            regions=result.regions,
+            example=result.example,
+            not_compared=result.not_compared,
             parameters=self.parameters,
             reelproof=__version__,
             created=timestamps.iso_seconds(datetime.now(UTC)),
@@ -256,7 +266,7 @@ class _Comparing:
 
 @contextmanager
 def _about(name: str) -> Iterator[None]:
-    """Errors of one of the two files begin with its name."""
+    """Prefix errors of one of the two files with its name."""
     try:
         yield
     except MediaError as error:
@@ -272,37 +282,40 @@ def _with_frames(strip: Strip) -> Strip:
 
 
 def _refined(matched: _Matched, view: AffineView) -> Refined | None:
-    """The refined view, by a few pairs of frames spread over what is shown; None without one."""
+    """Refine the view with a few pairs of frames spread over the shown part; None if that fails."""
     exhibit, reference, places = matched.exhibit, matched.reference, matched.times.places
     shown = np.flatnonzero(places != NOWHERE)
     if not len(shown):
         return None
-    # Of each part of them the pair that takes the least decoding.
+    # Take the pair of each part that needs the least decoding.
     wanted = []
     for part in np.array_split(shown, min(len(shown), _PAIRS)):
         pairs = [
             (int(matched.exhibit_strip.pts[at]), int(matched.reference_strip.pts[places[at]])) for at in part
         ]
-        wanted.append(min(pairs, key=lambda one: exhibit.since_key(one[0]) + reference.since_key(one[1])))
+        wanted.append(min(pairs, key=lambda pair: exhibit.since_key(pair[0]) + reference.since_key(pair[1])))
     detect = FaceDetector()
-    decoded = [_pair(here, there, detect) for here, there in frame_pairs(exhibit, reference, wanted)]
+    decoded = [
+        _pair(seen_frame, known_frame, detect)
+        for seen_frame, known_frame in frame_pairs(exhibit, reference, wanted)
+    ]
     return refine_view(view, decoded) if decoded else None
 
 
-def _pair(here: Frame, there: Frame, detect: FaceDetector) -> FramePair:
-    """Two frames as :func:`refine_view` wants them, with the faces of the exhibit's hidden."""
-    grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in (here, there)]
-    small = [reduced(one) for one in grey]
+def _pair(seen_frame: Frame, known_frame: Frame, detect: FaceDetector) -> FramePair:
+    """Prepare two frames for :func:`refine_view`, with the faces of the exhibit hidden."""
+    grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in (seen_frame, known_frame)]
+    small = [reduce_grey(image) for image in grey]
     hidden = np.zeros(small[0].shape, bool)
     scale = small[0].shape[1] / grey[0].shape[1]
-    for face in detect(here.image):
+    for face in detect(seen_frame.image):
         x0, y0, x1, y1 = face.box
         dx, dy = _FACE_ROOM * (x1 - x0), _FACE_ROOM * (y1 - y0)
         left, top, right, bottom = (round(v * scale) for v in (x0 - dx, y0 - dy, x1 + dx, y1 + dy))
         hidden[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
-    if hidden.mean() > 0.8:  # a face that fills the frame: better it than nothing
+    if hidden.mean() > 0.8:  # a face fills the frame, so use it
         hidden[:] = False
-    sizes = tuple((one.shape[1], one.shape[0]) for one in grey)
+    sizes = tuple((image.shape[1], image.shape[0]) for image in grey)
     return FramePair(small[0], small[1], (sizes[0], sizes[1]), hidden)
 
 
@@ -319,19 +332,19 @@ def compare_confined(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """:func:`~detector.comparison.compare.compare` in a confined process.
+    """Run :func:`compare` in a confined process, with its files in ``folder``, an empty one.
 
-    Its files come to lie in ``folder``, an empty one. Raises what that raises, and
-    :mod:`detector.sandbox`'s errors for a file that takes too much or breaks what reads it.
+    Also raises the errors of :mod:`detector.sandbox` for a file that exceeds its limits or crashes the
+    process.
     """
     paths = exhibit.absolute(), reference.absolute()
     folder = folder.absolute()
-    given = (parameters or ComparisonParameters()).model_dump_json()
+    settings = (parameters or ComparisonParameters()).model_dump_json()
     with Sandbox(
         _compared,
         *paths,
         names or (paths[0].name, paths[1].name),
-        given,
+        settings,
         folder,
         limits=limits or limits_of_environment(),
         places=AllowedPaths(readable=paths, writable=(folder,)),

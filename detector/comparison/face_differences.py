@@ -14,7 +14,7 @@ import numpy as np
 
 from detector.comparison import statements
 from detector.comparison.affine_view import AffineView
-from detector.comparison.region_differences import FrameGrid, Mask, compare_frame, expected, remainder
+from detector.comparison.region_differences import FrameGrid, Mask, compare_frame, expected_energy, remainder
 from detector.comparison.strips import Floats, GreyLevels
 from detector.faces.crop import Face
 from detector.faces.scene_changes import CutDetector
@@ -25,22 +25,22 @@ from detector.schema.analysis import Box, MediaKind, Parameters
 from detector.schema.comparison import ComparedPeak, ComparisonParameters
 from detector.schema.scores import round_box
 
-FACE_WIDTH = 64  # px of the grid, at most
-_SIDE = 3.2  # of a face's width, the side of the square that is compared
-_FACE, _ROOM = 0.9, (1.35, 1.3)  # of half a face's box: what is the face; what is no longer its surroundings
+FACE_WIDTH = 64  # maximum px of the grid
+_SIDE = 3.2  # side of the compared square in face widths
+_FACE, _ROOM = 0.9, (1.35, 1.3)  # in half box sizes: extent of the face; inner limit of its surroundings
 _BLUR = 1.0  # px of the grid
-_BAND = (1.0, 4.0)  # px: structure that is correlated
-_BAND_NOISE = 0.5  # squared levels of it that mean nothing
-_LEAST_SEEN = 0.7  # of a face that both files have to show
+_BAND = (1.0, 4.0)  # px; scales of the structure that is correlated
+_BAND_NOISE = 0.5  # squared levels that are not significant
+_LEAST_SEEN = 0.7  # minimum share of a face that both files show
 _LEAST_SURROUNDINGS = 300  # px of the grid
-_OTHERS = 0.15  # room around other faces
-_ENERGY_CELLS, _BAND_CELLS = 4, 3  # a side, into which a face is cut: often only the mouth differs
-_LEAST_CELL = 0.4  # of a cell that is face
+_OTHERS = 0.15  # margin around other faces
+_ENERGY_CELLS, _BAND_CELLS = 4, 3  # cells per side of a face, because often only the mouth differs
+_LEAST_CELL = 0.4  # minimum share of a cell covered by the face
 
 
 @dataclass(frozen=True)
 class FaceMeasure:
-    """``difference`` and ``surroundings`` are logs of how much more they differ than is explained."""
+    """Logs of how much more the face and its surroundings differ than is explained."""
 
     difference: float
     surroundings: float
@@ -48,7 +48,7 @@ class FaceMeasure:
     features: tuple[float, ...]
 
 
-# Fitted on clips of role `train`: see the module's docstring. One for each of `FEATURES`, and the constant.
+# Fitted on clips of role `train` by training.evaluation: one weight for each of FEATURES, and a constant.
 FEATURES = ("excess", "local excess", "decorrelation", "local decorrelation")
 WEIGHTS = (0.8503, 1.0313, 2.0877, 1.4151)
 CONSTANT = 2.1926
@@ -62,9 +62,9 @@ def measure_face(
     others: Sequence[Box] = (),
     shown: Box | None = None,
 ) -> FaceMeasure | None:
-    """The statistic of the face in ``box`` of the exhibit; None where the reference does not show enough.
+    """Return the statistic of the face in ``box`` of the exhibit; None if the reference shows too little.
 
-    ``others`` are boxes of other faces, which are no control; ``shown`` is what no bar covers of the exhibit.
+    ``others`` are boxes of other faces to exclude from the control; ``shown`` is the exhibit without bars.
     """
     grid = _Grid.around(box, view)
     seen, known, inside = grid.brought(exhibit, reference)
@@ -76,9 +76,9 @@ def measure_face(
     ).sum() < _LEAST_SURROUNDINGS:
         return None
     face, surroundings = face & inside, surroundings & inside
-    rest = cv2.GaussianBlur(remainder(seen, known, surroundings), (0, 0), _BLUR)
-    energy = np.asarray(rest * rest, np.float32)
-    usual = expected(energy, known, surroundings)
+    difference = cv2.GaussianBlur(remainder(seen, known, surroundings), (0, 0), _BLUR)
+    energy = np.asarray(difference * difference, np.float32)
+    usual = expected_energy(energy, known, surroundings)
     excess = _log_ratio(energy, usual, face)
     seen_band, known_band = _band(seen), _band(known)
     features = (
@@ -93,7 +93,7 @@ def measure_face(
 
 @dataclass(frozen=True)
 class _Grid:
-    """A square of the exhibit, ``size`` px of it at ``scale`` grid px a pixel, from ``left`` and ``top``."""
+    """A square of the exhibit: ``size`` px at ``scale`` grid px for each pixel, from ``left`` and ``top``."""
 
     left: float
     top: float
@@ -112,7 +112,7 @@ class _Grid:
         return cls((x0 + x1) / 2 - side / 2, (y0 + y1) / 2 - side / 2, scale, size, view)
 
     def brought(self, exhibit: Image, reference: Image) -> tuple[GreyLevels, GreyLevels, Mask]:
-        """The brightness of both on the grid, and where both have any."""
+        """Return the brightness of both on the grid, and where both are visible."""
         to_exhibit = np.array([[1 / self.scale, 0, self.left], [0, 1 / self.scale, self.top]])
         chained = np.vstack([to_exhibit, [0, 0, 1]])
         seen, seen_there = _sampled(exhibit, to_exhibit, self.size)
@@ -120,13 +120,13 @@ class _Grid:
         return seen, known, seen_there & known_there
 
     def inside(self, box: Box) -> Mask:
-        """What of the grid lies in ``box``."""
+        """Return the part of the grid in ``box``."""
         x0, y0, x1, y1 = self._placed(box)
         rows, columns = np.mgrid[0 : self.size, 0 : self.size] + 0.5
         return np.asarray((columns > x0) & (columns < x1) & (rows > y0) & (rows < y1))
 
     def masks(self, box: Box, others: Sequence[Box]) -> tuple[Mask, Mask]:
-        """The face, and its surroundings without other faces."""
+        """Return masks of the face, and of its surroundings without other faces."""
         x0, y0, x1, y1 = self._placed(box)
         centre, half = ((x0 + x1) / 2, (y0 + y1) / 2), ((x1 - x0) / 2, (y1 - y0) / 2)
         rows, columns = np.mgrid[0 : self.size, 0 : self.size] + 0.5
@@ -157,7 +157,7 @@ class _Grid:
 
 
 def _sampled(image: Image, matrix: Floats, size: int) -> tuple[GreyLevels, Mask]:
-    """The brightness of ``image`` on a grid that ``matrix`` takes to it, averaged, and where it has any."""
+    """Return the averaged brightness of ``image`` on a grid by ``matrix``, and where it is visible."""
     height, width = image.shape[:2]
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ matrix.T
     low = np.floor(corners.min(axis=0) - 8).astype(int).clip(0, (width - 1, height - 1))
@@ -165,18 +165,18 @@ def _sampled(image: Image, matrix: Floats, size: int) -> tuple[GreyLevels, Mask]
     part = image[low[1] : high[1], low[0] : high[0]]
     grey = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY).astype(np.float32)
     step = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    if step > 1:  # warping samples; what is made smaller has to be averaged first
+    if step > 1:  # average before reducing, because warping only samples
         grey = cv2.GaussianBlur(grey, (0, 0), 0.45 * step)
     moved = matrix.copy()
     moved[:, 2] -= low
-    # From edges of pixels to their centres.
+    # Convert edges of pixels to their centres.
     moved[:, 2] += moved[:, :2] @ np.array([0.5, 0.5]) - 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     picture = cv2.warpAffine(grey, moved, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     if (corners >= 1).all() and (corners <= np.array([width - 1, height - 1])).all():
         return np.asarray(picture, np.float32), np.ones((size, size), bool)
-    there = cv2.warpAffine(np.ones_like(grey), moved, (size, size), flags=flags)
-    return np.asarray(picture, np.float32), np.asarray(cv2.erode(there, np.ones((3, 3))) > 0.99)
+    inside = cv2.warpAffine(np.ones_like(grey), moved, (size, size), flags=flags)
+    return np.asarray(picture, np.float32), np.asarray(cv2.erode(inside, np.ones((3, 3))) > 0.99)
 
 
 def _log_ratio(energy: GreyLevels, usual: GreyLevels, mask: Mask) -> float:
@@ -184,7 +184,7 @@ def _log_ratio(energy: GreyLevels, usual: GreyLevels, mask: Mask) -> float:
 
 
 def _cells(mask: Mask, count: int) -> Iterator[tuple[slice, slice]]:
-    """The ``count`` by ``count`` cells of a mask's box that it mostly fills."""
+    """Yield the ``count`` by ``count`` cells of a mask's box that are mostly filled."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     down = np.linspace(rows[0], rows[-1] + 1, count + 1).astype(int)
     across = np.linspace(columns[0], columns[-1] + 1, count + 1).astype(int)
@@ -196,13 +196,13 @@ def _cells(mask: Mask, count: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _second(values: Iterable[float]) -> float:
-    """The second largest: the largest alone may be chance."""
+    """Return the second largest value; the largest alone may be chance."""
     ordered = sorted(values)
     return ordered[-2] if len(ordered) > 1 else ordered[-1]
 
 
 def _decorrelation(bands: tuple[GreyLevels, GreyLevels], mask: Mask) -> float:
-    """Log of what the structure of both lacks of full correlation; low where there is hardly any."""
+    """Return the log of the missing correlation of both structures; low with hardly any structure."""
     seen, known = (band[mask] - band[mask].mean() for band in bands)
     lengths = float(np.linalg.norm(seen) * np.linalg.norm(known))
     noise = _BAND_NOISE * len(seen)
@@ -214,12 +214,12 @@ def _band(picture: GreyLevels) -> GreyLevels:
     return np.asarray(fine - coarse, np.float32)
 
 
-_MOST_WAITING = 4  # pairs of frames that are measured or wait for it
+_MOST_WAITING = 4  # maximum pairs of frames measured or waiting
 
 
 @dataclass(frozen=True)
 class ComparedTimes:
-    """When and where two compared frames stand in their files."""
+    """The times of two compared frames in their files."""
 
     time: float
     reference_time: float
@@ -227,7 +227,7 @@ class ComparedTimes:
     reference_pts: int
 
     def as_peak(self, box: Box) -> ComparedPeak:
-        """A peak there, without pictures yet."""
+        """Build a peak at these times, without pictures."""
         return ComparedPeak(
             time=self.time,
             reference_time=self.reference_time,
@@ -252,7 +252,7 @@ class ComparedFace:
 
 @dataclass(frozen=True)
 class _Measured:
-    """What one pair of frames came to: its grid, and of each face large enough its track, box and measure."""
+    """The result of one pair of frames: its grid, and the track, box and measure of each large face."""
 
     at: ComparedTimes
     grid: FrameGrid
@@ -261,10 +261,9 @@ class _Measured:
 
 
 class PersonTracker:
-    """Give it the pairs of frames in order, then :meth:`finish`. ``shown`` is what no bar covers.
+    """Takes pairs of frames in order, then :meth:`finish`. ``shown`` is the exhibit without bars.
 
-    Frames are searched and followed one after the other; what is then measured of each needs no other, and
-    is done by ``executor``.
+    Faces are found and tracked sequentially; measurements are independent and run in ``executor``.
     """
 
     def __init__(
@@ -291,14 +290,14 @@ class PersonTracker:
         self._too_small = self._not_shown = 0
 
     def process(self, exhibit: Frame, reference: Frame, broken: bool) -> None:
-        """One pair; ``broken`` where time does not run on in the reference."""
+        """Process one pair; ``broken`` if time jumps in the reference."""
         is_cut = self.kind is MediaKind.VIDEO and self._cuts.process_frame(exhibit.image, exhibit.shape)
         self._references[exhibit.pts] = reference
         for frame, cut, faces in self._search.process_frame(exhibit, is_cut or broken):
             self._follow(frame, cut, faces)
 
     def finish(self) -> None:
-        """Compare what still waits."""
+        """Measure all waiting pairs."""
         for frame, cut, faces in self._search.flush():
             self._follow(frame, cut, faces)
         while self._waiting:
@@ -310,7 +309,7 @@ class PersonTracker:
         ]
 
     def people(self) -> list[list[int]]:
-        """Tracks with a compared face, by person, in order of screen time."""
+        """Return the tracks with a compared face by person, in order of screen time."""
         counts: dict[int, int] = defaultdict(int)
         for face in self.faces:
             counts[face.track] += 1
@@ -319,10 +318,7 @@ class PersonTracker:
         return sorted(groups, key=lambda group: (-sum(counts[number] for number in group), min(group)))
 
     def closest(self, size: tuple[int, int]) -> ComparedPeak | None:
-        """The pair that comes closest to a difference: by its faces, or without any the middle one.
-
-        ``size`` is that of the exhibit's frames.
-        """
+        """Return the pair closest to a difference by its faces, or the middle one without faces."""
         if self.faces:
             face = max(self.faces, key=lambda face: face.measure.logit)
             return face.at.as_peak(face.box)
@@ -331,14 +327,14 @@ class PersonTracker:
         return self.pairs[len(self.pairs) // 2].as_peak((0.0, 0.0, float(size[0]), float(size[1])))
 
     def remarks(self) -> Iterator[str]:
-        """What could not be compared."""
+        """Return remarks on faces that could not be compared."""
         if self._too_small:
-            yield statements.of_small_faces(self._too_small, self._parameters.minimum_face)
+            yield statements.small_faces_remark(self._too_small, self._parameters.minimum_face)
         if self._not_shown:
-            yield statements.of_faces_not_shown(self._not_shown)
+            yield statements.hidden_faces_remark(self._not_shown)
 
     def _follow(self, frame: Frame, cut: bool, faces: list[Face]) -> None:
-        """Find the tracks of the faces, and have these measured meanwhile."""
+        """Find the tracks of the faces, and start measuring them."""
         reference = self._references.pop(frame.pts)
         tracks = self._tracker.process_frame(float(frame.time), frame.image, faces, cut)
         boxes = [face.box for face in faces]

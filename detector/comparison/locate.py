@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.comparison.affine_view import SAME_PICTURE, SURE_VIEW, AffineView, guess_view, shown_of
+from detector.comparison.affine_view import SAME_PICTURE, SURE_VIEW, AffineView, find_shown, guess_view
 from detector.comparison.similarity import NOWHERE
 from detector.comparison.strips import Floats, Strip, expected_length, read_key_frames, read_spans, read_strip
 from detector.comparison.time_map import MappedStretch, TimeMap, coarse_path, map_times
@@ -16,20 +16,22 @@ from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import MediaKind
 
-PtsRange = tuple[int, int]  # from a PTS to another
+PtsRange = tuple[int, int]  # from one PTS to another
 
-_AROUND = 1.0  # seconds before and after what the exhibit shows in which each frame of the reference is read
-_MOST_READ = 20_000  # frames of a long reference that are read one by one
-# Frames of a reference, and times the exhibit's, from which on key frames come first.
+_AROUND = 1.0  # seconds around the shown part in which every frame of the reference is read
+_MOST_READ = 20_000  # maximum frames of a long reference that are read completely
+# Frames of a reference, and multiple of the exhibit's, from which key frames are read first.
 _LONG, _LONGER = 1500, 2.5
-_MOST_SHARE = 0.6  # of it that key frames may leave to be read
-_SPEED = 0.08  # by which an exhibit may run faster than what is read around key frames allows for
-_WHOLE = 0.97  # of the exhibit's frames that have to be found in what they leave
+_MOST_SHARE = 0.6  # maximum share of the reference that key frames may leave to read
+_SPEED = 0.08  # speed of the exhibit that reading around key frames allows for
+_WHOLE = 0.97  # minimum share of the exhibit's frames found in the part that is read
 
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """``strip`` is the reference's, every frame around what is shown; without ``times`` nothing is."""
+    """``strip`` is the reference's, with every frame around the shown part; empty ``times`` if nothing is
+    shown.
+    """
 
     strip: Strip
     view: AffineView | None
@@ -37,18 +39,18 @@ class Located:
 
 
 def locate(exhibit: Strip, reference: MediaReader, report: ReportShare) -> Located:
-    """Find what ``exhibit`` shows of ``reference``, which has not been read yet.
+    """Find the part of ``reference``, not read before, that ``exhibit`` shows.
 
-    ``report`` is called with the share of the reference that was read. Its strip is empty where not one
-    frame could be decoded.
+    ``report`` receives the share of the reference that was read. The strip is empty if no frame could be
+    decoded.
     """
     if reference.kind is MediaKind.VIDEO:
         _, count = expected_length(reference)
         if reference.can_skip and count > max(_LONG, _LONGER * len(exhibit)):
-            found = _by_key_frames(exhibit, reference)
-            if found is not None:
+            located = _by_key_frames(exhibit, reference)
+            if located is not None:
                 report(1.0)
-                return found
+                return located
             reference.rewind()
     known = read_strip(reference, report)
     if not len(known):
@@ -62,11 +64,11 @@ def locate(exhibit: Strip, reference: MediaReader, report: ReportShare) -> Locat
 
 
 def _by_key_frames(exhibit: Strip, reference: MediaReader) -> Located | None:
-    """What is found around key frames that the exhibit shows; None where that is in doubt."""
+    """Locate around key frames that the exhibit shows; None if that is uncertain."""
     keys = read_key_frames(reference)
     if len(keys) < 2 or reference.tally.packets.without_time:
         return None
-    shown = shown_of(exhibit, keys)
+    shown = find_shown(exhibit, keys)
     if shown is None:
         return None
     spans = _between_keys(exhibit, keys, *shown, end=reference.tally.end_pts or 0)
@@ -88,14 +90,14 @@ def _by_key_frames(exhibit: Strip, reference: MediaReader) -> Located | None:
 def _between_keys(
     exhibit: Strip, keys: Strip, shown: NDArray[np.bool_], moments: Floats, end: int
 ) -> list[PtsRange]:
-    """From the key frame before each that is shown to the one after it, where the exhibit reaches so far."""
+    """Return the spans from the key frame before each shown one to the one after it."""
     per_second = (keys.pts[-1] - keys.pts[0]) / (keys.times[-1] - keys.times[0])
     spans = []
     for place in np.flatnonzero(shown).tolist():
         at = keys.times[place]
         before = (1 + _SPEED) * moments[place] + _AROUND
         after = (1 + _SPEED) * (exhibit.times[-1] - moments[place]) + _AROUND
-        # Frames are sought by their exact time, which is known of key frames only.
+        # Seeking needs exact times, which are known for key frames only.
         early = max(0, place - 1, int(np.searchsorted(keys.times, at - before, side="right")) - 1)
         late = int(keys.pts[place + 1]) if place + 1 < len(keys) else end
         spans.append((int(keys.pts[early]), min(late, int(keys.pts[place] + after * per_second))))
@@ -103,14 +105,14 @@ def _between_keys(
 
 
 def _every_frame(reference: MediaReader, known: Strip, coarse: Iterable[MappedStretch]) -> Strip:
-    """``known``, or every frame of what ``coarse`` passes through where some of them were not decoded."""
+    """Return ``known``, or a strip with every frame along ``coarse`` if some were not decoded."""
     rate = float(reference.frame_rate or 25)
     if known.interval <= 1.5 / rate:
         return known
     spans = []
-    for one in coarse:
-        first = int(np.searchsorted(known.times, one.reference_start - _AROUND).clip(0, len(known) - 1))
-        last = int(np.searchsorted(known.times, one.reference_end + _AROUND).clip(0, len(known) - 1))
+    for stretch in coarse:
+        first = int(np.searchsorted(known.times, stretch.reference_start - _AROUND).clip(0, len(known) - 1))
+        last = int(np.searchsorted(known.times, stretch.reference_end + _AROUND).clip(0, len(known) - 1))
         spans.append((int(known.pts[first]), int(known.pts[last])))
     joined = _joined(spans)
     seconds = sum(last - first for first, last in joined) * float(reference.time_base)
@@ -118,7 +120,7 @@ def _every_frame(reference: MediaReader, known: Strip, coarse: Iterable[MappedSt
 
 
 def _joined(spans: Iterable[PtsRange]) -> list[PtsRange]:
-    """``spans`` in order, those that touch made one."""
+    """Sort ``spans`` and join those that touch."""
     out: list[PtsRange] = []
     for start, end in sorted(spans):
         if out and start <= out[-1][1]:

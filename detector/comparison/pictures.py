@@ -23,10 +23,10 @@ from detector.segments.rules import interval_index, is_held
 Wanted = tuple[int, int]  # PTS in the exhibit and in the reference
 
 
-def sampled(exhibit: Strip, reference: Strip, times: TimeMap, rate: float) -> list[Wanted]:
-    """Of each 1/``rate`` seconds of the exhibit the first matched frame, with the reference's.
+def sample_pairs(exhibit: Strip, reference: Strip, times: TimeMap, rate: float) -> list[Wanted]:
+    """Return the first matched frame of each 1/``rate`` seconds of the exhibit, with the reference's.
 
-    A frame that is shown for longer is another one, wherever it lies in its interval.
+    A frame that is shown for longer counts as another one.
     """
     out: list[Wanted] = []
     last = -1
@@ -42,22 +42,22 @@ def sampled(exhibit: Strip, reference: Strip, times: TimeMap, rate: float) -> li
 def frame_pairs(
     exhibit: MediaReader, reference: MediaReader, wanted: Sequence[Wanted]
 ) -> Generator[tuple[Frame, Frame]]:
-    """The frames of both, in the order of the exhibit; what cannot be decoded again is left out."""
+    """Yield the frames of both, in the order of the exhibit; undecodable ones are skipped."""
     seen = _in_order(exhibit, [pts for pts, _ in wanted])
     known = _in_order(reference, [pts for _, pts in wanted])
-    here: tuple[int, Frame | None] | None = None
-    there: tuple[int, Frame | None] | None = None
+    seen_frame: tuple[int, Frame | None] | None = None
+    known_frame: tuple[int, Frame | None] | None = None
     for pts, reference_pts in wanted:
-        if here is None or here[0] != pts:
-            here = next(seen)
-        if there is None or there[0] != reference_pts:
-            there = next(known)
-        if here[1] is not None and there[1] is not None:
-            yield here[1], there[1]
+        if seen_frame is None or seen_frame[0] != pts:
+            seen_frame = next(seen)
+        if known_frame is None or known_frame[0] != reference_pts:
+            known_frame = next(known)
+        if seen_frame[1] is not None and known_frame[1] is not None:
+            yield seen_frame[1], known_frame[1]
 
 
 def _in_order(reader: MediaReader, wanted: Sequence[int]) -> Iterator[tuple[int, Frame | None]]:
-    """Each PTS of ``wanted`` with its frame, neighbours that are equal once; None for one that is lost."""
+    """Yield each PTS of ``wanted`` with its frame, equal neighbours once; None for a lost frame."""
     for run in _rising(wanted):
         frames = reader.at(set(run))
         frame = next(frames, None)
@@ -68,7 +68,7 @@ def _in_order(reader: MediaReader, wanted: Sequence[int]) -> Iterator[tuple[int,
 
 
 def _rising(wanted: Sequence[int]) -> Iterator[list[int]]:
-    """``wanted`` in stretches that only rise: backwards means seeking."""
+    """Split ``wanted`` into rising stretches; going backwards means seeking."""
     run: list[int] = []
     for pts in wanted:
         if run and pts < run[-1]:
@@ -83,35 +83,35 @@ def _rising(wanted: Sequence[int]) -> Iterator[list[int]]:
 FOLDER = "pictures"
 FULL_SCALE = 48.0
 """Levels of difference, of 255, that are the brightest colour in every picture of every comparison."""
-_WIDEST = 960  # px of one picture
+_WIDEST = 960  # maximum width of one picture in px
 _OPACITY = 0.75
-_FITTED = 20_000  # pixels that decide how colours were changed
-_SMOOTH = 1.5  # px: grain and the edges of blocks are no difference worth a look
+_FITTED = 20_000  # number of pixels to which the change of colour is fitted
+_SMOOTH = 1.5  # px; smooths away grain and block edges
 
 
 def write_peaks(
     comparison: Comparison, exhibit: MediaReader, reference: MediaReader, view: AffineView, folder: Path
 ) -> Comparison:
-    """``comparison`` with pictures of its peaks, which are written below ``folder``."""
-    named = {
-        (kind, one.id, rank): peak
-        for kind, found in (("segments", comparison.segments), ("regions", comparison.regions))
-        for one in found
-        for rank, peak in enumerate(one.peaks, start=1)
+    """Return ``comparison`` with pictures of its peaks, written below ``folder``."""
+    peaks = {
+        (kind, item.id, rank): peak
+        for kind, items in (("segments", comparison.segments), ("regions", comparison.regions))
+        for item in items
+        for rank, peak in enumerate(item.peaks, start=1)
     }
     if comparison.example is not None:
-        named["example", "example", 1] = comparison.example
-    wanted = sorted({(peak.pts, peak.reference_pts) for peak in named.values()})
+        peaks["example", "example", 1] = comparison.example
+    wanted = sorted({(peak.pts, peak.reference_pts) for peak in peaks.values()})
     if not wanted:
         return comparison
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    drawn: dict[tuple[str, str, int], ComparedPeak] = {}
-    for here, there in frame_pairs(exhibit, reference, wanted):
-        for key, peak in named.items():
-            if (peak.pts, peak.reference_pts) == (here.pts, there.pts):
+    finished: dict[tuple[str, str, int], ComparedPeak] = {}
+    for seen_frame, known_frame in frame_pairs(exhibit, reference, wanted):
+        for key, peak in peaks.items():
+            if (peak.pts, peak.reference_pts) == (seen_frame.pts, known_frame.pts):
                 name = f"{FOLDER}/{key[1]}-{key[2]}"
-                draw(folder / name, here.image, there.image, view, peak.box)
-                drawn[key] = peak.model_copy(
+                draw(folder / name, seen_frame.image, known_frame.image, view, peak.box)
+                finished[key] = peak.model_copy(
                     update={
                         "side_by_side": f"{name}.png",
                         "difference": f"{name}-difference.png",
@@ -120,23 +120,24 @@ def write_peaks(
                 )
     updated: dict[str, object] = {
         kind: tuple(
-            one.model_copy(
+            item.model_copy(
                 update={
                     "peaks": tuple(
-                        drawn.get((kind, one.id, rank), peak) for rank, peak in enumerate(one.peaks, start=1)
+                        finished.get((kind, item.id, rank), peak)
+                        for rank, peak in enumerate(item.peaks, start=1)
                     )
                 }
             )
-            for one in found
+            for item in items
         )
-        for kind, found in (("segments", comparison.segments), ("regions", comparison.regions))
+        for kind, items in (("segments", comparison.segments), ("regions", comparison.regions))
     }
-    updated["example"] = drawn.get(("example", "example", 1), comparison.example)
+    updated["example"] = finished.get(("example", "example", 1), comparison.example)
     return comparison.model_copy(update=updated)
 
 
 def draw(path: Path, exhibit: Image, reference: Image, view: AffineView, box: Box) -> None:
-    """``PATH.png`` side by side, ``PATH-difference.png`` and ``PATH-overlay.png``."""
+    """Write ``PATH.png`` side by side, ``PATH-difference.png`` and ``PATH-overlay.png``."""
     scale = min(1.0, _WIDEST / exhibit.shape[1])
     size = max(1, round(exhibit.shape[1] * scale)), max(1, round(exhibit.shape[0] * scale))
     seen = np.asarray(cv2.resize(exhibit, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -156,36 +157,38 @@ def draw(path: Path, exhibit: Image, reference: Image, view: AffineView, box: Bo
 def as_shown(
     reference: Image, view: AffineView, exhibit: tuple[int, int], size: tuple[int, int]
 ) -> tuple[Image, NDArray[np.bool_]]:
-    """The reference as the exhibit (width, height) shows it, at ``size``, and where it shows any of it."""
+    """Warp the reference to the exhibit (width, height) at ``size``; also return where it is visible."""
     wanted = np.array(size) / np.array(exhibit)
     shrink = min(1.0, float(wanted[0]) * view.scale)
     small = max(1, round(reference.shape[1] * shrink)), max(1, round(reference.shape[0] * shrink))
     known = cv2.resize(reference, small, interpolation=cv2.INTER_AREA)
     factor = np.array(small) / np.array([reference.shape[1], reference.shape[0]])
     matrix = cv2.invertAffineTransform(view.between(wanted, factor))
-    there = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_LINEAR)
+    picture = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_LINEAR)
     inside = cv2.warpAffine(np.ones(known.shape[:2], np.float32), matrix, size, flags=cv2.INTER_LINEAR)
-    return np.asarray(there, np.uint8), inside > 0.99
+    return np.asarray(picture, np.uint8), inside > 0.99
 
 
 def difference(seen: Image, known: Image, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """How much two pictures differ, 0 to 1 of :data:`FULL_SCALE`, less what one change of colour explains.
+    """Return the difference of two pictures, 0 to 1 of :data:`FULL_SCALE`, after one change of colour.
 
     Both are (height, width, 3); ``inside`` (height, width), like the result, is where that change is fitted.
     """
-    here, there = (cv2.GaussianBlur(one.astype(np.float32), (0, 0), _SMOOTH) for one in (seen, known))
+    seen_levels, known_levels = (
+        cv2.GaussianBlur(picture.astype(np.float32), (0, 0), _SMOOTH) for picture in (seen, known)
+    )
     out = np.zeros(inside.shape, np.float32)
     for channel in range(3):
-        x, y = there[..., channel][inside], here[..., channel][inside]
+        x, y = known_levels[..., channel][inside], seen_levels[..., channel][inside]
         if not len(x):
             continue
         gain, shift = _line(x, y)
-        out = np.maximum(out, np.abs(here[..., channel] - gain * there[..., channel] - shift))
+        out = np.maximum(out, np.abs(seen_levels[..., channel] - gain * known_levels[..., channel] - shift))
     return np.asarray(np.clip(out / FULL_SCALE, 0, 1), np.float32)
 
 
 def _line(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float]:
-    """Gain and shift by least squares over the nine tenths of pixels that fit best."""
+    """Fit gain and shift by least squares to the nine tenths of pixels that fit best."""
     step = max(1, len(x) // _FITTED)
     x, y = x[::step], y[::step]
     kept = np.ones(len(x), bool)

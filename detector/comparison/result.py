@@ -33,13 +33,13 @@ from detector.schema.formatting import N_, person_letters, printable_name
 from detector.schema.scores import round_box, sigmoid
 from detector.segments import rules
 
-_CLEARLY = 0.5  # log, by which faces of a segment differ more than their surroundings: 1.3 times as much
+_CLEARLY = 0.5  # log by which faces of a segment must differ more than their surroundings: 1.3 times
 
 
 def find_segments(
     tracker: PersonTracker, parameters: ComparisonParameters
 ) -> tuple[tuple[ComparedPerson, ...], tuple[ComparedSegment, ...]]:
-    """Persons, and the segments in which their faces differ, and clearly more than their surroundings."""
+    """Find persons and the segments in which their faces differ clearly more than their surroundings."""
     rule = Parameters(
         sample_rate=parameters.sample_rate,
         enter_threshold=parameters.enter_threshold,
@@ -53,13 +53,13 @@ def find_segments(
         faces = sorted((face for face in tracker.faces if face.track in group), key=lambda face: face.at.time)
         smoothed = _smoothed(faces, parameters)
         intervals = [
-            one
-            for one in _intervals(faces, smoothed, rule, tracker.kind)
-            if _stands_out(faces[one.first : one.last + 1])
+            interval
+            for interval in _intervals(faces, smoothed, rule, tracker.kind)
+            if _stands_out(faces[interval.first : interval.last + 1])
         ]
         segments = [
-            _segment(f"{name}{number}", name, faces, smoothed, one)
-            for number, one in enumerate(intervals, start=1)
+            _segment(f"{name}{number}", name, faces, smoothed, interval)
+            for number, interval in enumerate(intervals, start=1)
         ]
         found_segments += segments
         found_persons.append(_person(name, faces, smoothed, segments))
@@ -67,7 +67,7 @@ def find_segments(
 
 
 def _smoothed(faces: list[ComparedFace], parameters: ComparisonParameters) -> rules.Floats:
-    """Probabilities after the sliding median along each track."""
+    """Return probabilities after the sliding median along each track."""
     out = np.empty(len(faces))
     tracks = np.array([face.track for face in faces])
     for number in np.unique(tracks):
@@ -75,7 +75,7 @@ def _smoothed(faces: list[ComparedFace], parameters: ComparisonParameters) -> ru
         times = np.array([faces[at].at.time for at in own])
         logits = np.array([faces[at].measure.logit for at in own])
         medians = rules.sliding_median(times, logits, parameters.median_window)
-        out[own] = [sigmoid(one) for one in medians]
+        out[own] = [sigmoid(logit) for logit in medians]
     return out
 
 
@@ -90,13 +90,13 @@ def _intervals(
     along = []
     for number in np.unique(tracks):
         along += rules.find_in_track(times, smoothed, np.flatnonzero(tracks == number), rule)
-    return rules.merged(times, sorted(along, key=lambda one: one.first), rule.merge_gap)
+    return rules.merge_intervals(times, sorted(along, key=lambda interval: interval.first), rule.merge_gap)
 
 
 def _stands_out(faces: list[ComparedFace]) -> bool:
-    """Whether faces differ more than what is around them, which is the control.
+    """Check whether faces differ more than their surroundings, the control.
 
-    Where that rises with them, frames were matched badly or the whole picture was changed.
+    If the surroundings differ as much, frames were matched badly or the whole picture was changed.
     """
     beyond = [face.measure.difference - face.measure.surroundings for face in faces]
     return float(np.mean(beyond)) >= _CLEARLY
@@ -121,11 +121,11 @@ def _segment(
         surroundings=float(np.mean([face.measure.surroundings for face in inside])),
         frames=len(inside),
         peaks=tuple(
-            faces[at].at.as_peak(faces[at].box) for at in rules.peaks(times, smoothed, raw, interval)
+            faces[at].at.as_peak(faces[at].box) for at in rules.find_peaks(times, smoothed, raw, interval)
         ),
         statement="",
     )
-    return segment.model_copy(update={"statement": statements.of_segment(segment)})
+    return segment.model_copy(update={"statement": statements.segment_statement(segment)})
 
 
 def _person(
@@ -156,11 +156,11 @@ def _person(
     )
 
 
-_FRAMES = 2.5  # a shorter gap is none
+_FRAMES = 2.5  # shorter gaps are ignored
 
 
-def facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> ComparedFile:
-    """Facts of one file, once it was read to the end."""
+def file_facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> ComparedFile:
+    """Return the facts of one file that was read to the end."""
     size, digest = hash_file(path)
     rate = reader.frame_rate
     return ComparedFile(
@@ -176,46 +176,47 @@ def facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> ComparedF
 
 
 def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece]:
-    """The pieces of a time map, in seconds, as far as the reference has the times of their lines.
+    """Return the pieces of a time map in seconds, within the reference.
 
-    A piece may go on beyond its first or last frame: where that is held, or by what its line is off.
+    A piece may extend beyond the reference's first or last frame, where that is held or by the error of its
+    line.
     """
     for piece in times.pieces:
-        here = seen.times[piece.first : piece.last + 1]
-        there = piece.speed * here + piece.offset
-        slack = min(piece.uncertainty, known.interval)  # half a frame, or one where the line may be off
-        inside = (there >= known.times[0] - slack) & (there <= known.times[-1] + slack)
+        seen_times = seen.times[piece.first : piece.last + 1]
+        known_times = piece.speed * seen_times + piece.offset
+        slack = min(piece.uncertainty, known.interval)  # half a frame, or one if the line is uncertain
+        inside = (known_times >= known.times[0] - slack) & (known_times <= known.times[-1] + slack)
         if inside.any():
-            here, there = here[inside], there[inside]
-        there = there.clip(known.times[0], known.times[-1])
+            seen_times, known_times = seen_times[inside], known_times[inside]
+        known_times = known_times.clip(known.times[0], known.times[-1])
         yield TimePiece(
-            exhibit=Interval(start=float(here[0]), end=float(here[-1])),
-            reference=Interval(start=float(there[0]), end=float(there[-1])),
+            exhibit=Interval(start=float(seen_times[0]), end=float(seen_times[-1])),
+            reference=Interval(start=float(known_times[0]), end=float(known_times[-1])),
             speed=piece.speed,
             uncertainty=piece.uncertainty,
-            frames=len(here),
-            agreement=min(1.0, piece.similarity),  # as the published schema calls it
+            frames=len(seen_times),
+            agreement=min(1.0, piece.similarity),  # name in the published schema
         )
 
 
-def gaps(
+def find_gaps(
     seen_file: ComparedFile, known_file: ComparedFile, seen: Strip, known: Strip, times: TimeMap
 ) -> Iterator[UnmatchedInterval]:
-    """What one file has and the other does not, where it is more than a frame or two."""
+    """Find parts that only one file has, longer than a frame or two."""
     if seen_file.kind is MediaKind.IMAGE:
         return
     pieces = list(time_pieces(seen, known, times))
-    # Frames that hold the reference's first or last one make no gap, though their times are none of its.
-    firsts = [*(float(seen.times[one.first]) for one in times.pieces), seen_file.duration]
-    lasts = [0.0, *(float(seen.times[one.last]) for one in times.pieces)]
-    ends = [0.0, *(one.exhibit.end for one in pieces)]
-    starts = [*(one.exhibit.start for one in pieces), seen_file.duration]
+    # Frames that hold the reference's first or last frame are no gap, although their times lie outside.
+    firsts = [*(float(seen.times[piece.first]) for piece in times.pieces), seen_file.duration]
+    lasts = [0.0, *(float(seen.times[piece.last]) for piece in times.pieces)]
+    ends = [0.0, *(piece.exhibit.end for piece in pieces)]
+    starts = [*(piece.exhibit.start for piece in pieces), seen_file.duration]
     for first, last, start, end in zip(firsts, lasts, ends, starts, strict=True):
         if first - last > _FRAMES * seen.interval:
             yield UnmatchedInterval(
                 file="exhibit", start=start, end=end, reason=N_("shows nothing of the reference")
             )
-    shown = sorted((one.reference.start, one.reference.end) for one in pieces)
+    shown = sorted((piece.reference.start, piece.reference.end) for piece in pieces)
     least = _FRAMES * max(seen.interval, known.interval)
     at = 0.0
     for start, end in [*shown, (known_file.duration, known_file.duration)]:
@@ -229,8 +230,8 @@ def gaps(
         at = max(at, end)
 
 
-def transform(refined: Refined, seen: tuple[int, int], known: tuple[int, int]) -> Transform:
-    """The refined view in numbers; ``seen`` and ``known`` are the sizes of both files' frames."""
+def describe_transform(refined: Refined, seen: tuple[int, int], known: tuple[int, int]) -> Transform:
+    """Describe the refined view; ``seen`` and ``known`` are the sizes of both files' frames."""
     view = refined.view
     matrix = view.matrix
     (a, b, c), (d, e, f) = matrix.tolist()
@@ -249,32 +250,32 @@ def transform(refined: Refined, seen: tuple[int, int], known: tuple[int, int]) -
     )
 
 
-def _shared(matrix: Floats, size: tuple[int, int], there: tuple[int, int]) -> Box:
-    """The part of a picture of size ``there`` that one of ``size``, taken by ``matrix``, covers."""
+def _shared(matrix: Floats, size: tuple[int, int], reference_size: tuple[int, int]) -> Box:
+    """Return the part of the reference that a picture of ``size``, warped by ``matrix``, covers."""
     width, height = size
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
-    low = np.clip(corners.min(axis=0), 0, there)
-    high = np.clip(corners.max(axis=0), 0, there)
+    low = np.clip(corners.min(axis=0), 0, reference_size)
+    high = np.clip(corners.max(axis=0), 0, reference_size)
     x0, y0, x1, y1 = (round(float(v), 2) for v in (*low, *high))
     return x0, y0, x1, y1
 
 
-def _within(one: Box, other: Box) -> Box:
-    x0, y0 = (max(one[axis], other[axis]) for axis in (0, 1))
-    return x0, y0, max(x0, min(one[2], other[2])), max(y0, min(one[3], other[3]))
+def _within(first: Box, second: Box) -> Box:
+    x0, y0 = (max(first[axis], second[axis]) for axis in (0, 1))
+    return x0, y0, max(x0, min(first[2], second[2])), max(y0, min(first[3], second[3]))
 
 
-def region(pairs: Sequence[ComparedTimes], number: int, found: FoundRegion) -> Region:
-    """One region; ``pairs`` are the times of all compared frames."""
-    first, last, peak = (pairs[at] for at in (found.first, found.last, found.strongest))
+def build_region(pairs: Sequence[ComparedTimes], number: int, region_found: FoundRegion) -> Region:
+    """Build one published region; ``pairs`` are the times of all compared frames."""
+    first, last, peak = (pairs[at] for at in (region_found.first, region_found.last, region_found.strongest))
     published = Region(
         id=f"R{number}",
-        box=round_box(found.box),
+        box=round_box(region_found.box),
         start=first.time,
         end=last.time,
-        difference=found.level,
-        frames=found.last - found.first + 1,
-        peaks=(peak.as_peak(found.box),),
+        difference=region_found.level,
+        frames=region_found.last - region_found.first + 1,
+        peaks=(peak.as_peak(region_found.box),),
         statement="",
     )
-    return published.model_copy(update={"statement": statements.of_region(published)})
+    return published.model_copy(update={"statement": statements.region_statement(published)})

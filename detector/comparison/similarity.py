@@ -9,24 +9,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.comparison.affine_view import SAME_PICTURE, AffineView, Places, textures, warped
+from detector.comparison.affine_view import SAME_PICTURE, AffineView, Places, textures, warp
 from detector.comparison.strips import Floats, Strip
 
 Matrix = NDArray[np.float32]
 
-_NOISE = 0.06  # share of a picture's structure that compression changes, about
-_SAME_SHOT = 0.4  # correlation of neighbouring pictures below which there is a cut between them
-_SUMMED = 512  # columns of rows that are averaged at once
-_MOTION_SHARE = 0.5  # of motion in the similarity of two pictures; the rest is the whole picture's
+_NOISE = 0.06  # approximate share of a picture's structure that compression changes
+_SAME_SHOT = 0.4  # correlation of neighbouring pictures below which there is a cut
+_SUMMED = 512  # number of columns averaged at once
+_MOTION_SHARE = 0.5  # share of motion in the similarity of two pictures; the rest is the whole picture
 
 
-def comparable(
+def comparable_rows(
     exhibit: Strip, reference: Strip, view: AffineView, seen_at: Places, known_at: Places, reduced: int
 ) -> tuple[Matrix, Matrix]:
-    """Pictures of both as rows of numbers, the exhibit's where the view puts them, alike outside it."""
+    """Return pictures of both as rows, the exhibit's warped by the view, equal outside it."""
     height, width = reference.pictures.shape[1:]
     matrix = view.between(exhibit.scale, reference.scale)
-    inside = warped(np.ones(exhibit.pictures.shape[1:], np.float32), matrix, (width, height))
+    inside = warp(np.ones(exhibit.pictures.shape[1:], np.float32), matrix, (width, height))
     mask = (cv2.erode(inside, np.ones((3, 3))) > 0.99).astype(np.float32)
     size = max(8, width // reduced), max(8, height // reduced)
 
@@ -35,7 +35,7 @@ def comparable(
         return (masked if reduced == 1 else cv2.resize(masked, size, interpolation=cv2.INTER_AREA)).ravel()
 
     seen = np.stack(
-        [row(warped(textures(exhibit.pictures[at][None])[0], matrix, (width, height))) for at in seen_at]
+        [row(warp(textures(exhibit.pictures[at][None])[0], matrix, (width, height))) for at in seen_at]
     )
     known = np.stack([row(textures(reference.pictures[at][None])[0]) for at in known_at])
     covered = mask.ravel() if reduced == 1 else cv2.resize(mask, size, interpolation=cv2.INTER_AREA).ravel()
@@ -45,43 +45,43 @@ def comparable(
 def similarity_matrix(
     seen: Matrix, known: Matrix, seen_times: Floats, known_times: Floats, around: float
 ) -> Matrix:
-    """How well each row of ``seen`` (n, k) fits each of ``known`` (m, k): as wholes, and in what moves.
+    """Return the similarity of each row of ``seen`` (n, k) to each of ``known`` (m, k), 1 for a perfect fit.
 
-    What moves is what differs from the mean of ``around`` seconds before and after, in the same shot. 1 is a
-    perfect fit.
+    It combines whole pictures with their motion: the difference from the mean of ``around`` seconds before
+    and after, in the same shot.
     """
     whole = _cosine(seen, known, 0.0)
-    if min(len(seen), len(known)) < 3:  # a photo: nothing moves
+    if min(len(seen), len(known)) < 3:  # a photo has no motion
         return whole
     moving = _cosine(
         _moving(seen, seen_times, around),
         _moving(known, known_times, around),
         _NOISE * float(np.mean((seen**2).sum(1))),
     )
-    # A moment without motion fits all moments without motion, which says nothing of other pictures.
+    # All moments without motion fit one another, which is not informative.
     moving *= (whole / SAME_PICTURE).clip(0, 1)
     return np.asarray((1 - _MOTION_SHARE) * whole + _MOTION_SHARE * moving, np.float32)
 
 
 def _cosine(seen: Matrix, known: Matrix, noise: float) -> Matrix:
-    """Products of the rows by their lengths; ``noise`` is the squared length that means nothing."""
+    """Return cosine similarities of rows; ``noise`` is a squared length that is not significant."""
     seen_power, known_power = (seen**2).sum(1)[:, None], (known**2).sum(1)[None]
     products = seen @ known.T
     if not noise:
         return np.asarray(products / (np.sqrt(seen_power * known_power) + 1e-6), np.float32)
-    # The likelihood of a difference: 1 for none, and as high for two that do not move.
+    # Likelihood of a difference: 1 for none, also between two pictures without motion.
     difference = np.maximum(seen_power + known_power - 2 * products, 0.0)
     return np.asarray(1 - difference / (seen_power + known_power + 2 * noise), np.float32)
 
 
 def _moving(rows: Matrix, times: Floats, around: float) -> Matrix:
-    """Rows less the mean of what is shown ``around`` seconds before and after, within their shot.
+    """Subtract from each row the mean of ``around`` seconds before and after, within its shot.
 
-    What lies beyond a cut need not be in the other file, and would count as if it moved.
+    Pictures beyond a cut may be missing in the other file and would appear as motion.
     """
     out = np.zeros_like(rows)
     for shot in _shots(rows):
-        # A few columns at a time: the sums are of twice the precision, and would take memory.
+        # Process a few columns at a time, because the sums in double precision take memory.
         for part in range(0, rows.shape[1], _SUMMED):
             own = rows[shot, part : part + _SUMMED]
             if len(own) > 1:
@@ -90,7 +90,7 @@ def _moving(rows: Matrix, times: Floats, around: float) -> Matrix:
 
 
 def _shots(rows: Matrix) -> list[slice]:
-    """Rows between cuts: where neighbours hardly resemble each other."""
+    """Return the shot of each row, with cuts where neighbours hardly resemble each other."""
     lengths = np.linalg.norm(rows, axis=1)
     alike = (rows[1:] * rows[:-1]).sum(axis=1) / (lengths[1:] * lengths[:-1] + 1e-6)
     cuts = [0, *(1 + np.flatnonzero(alike < _SAME_SHOT)).tolist(), len(rows)]
@@ -98,7 +98,7 @@ def _shots(rows: Matrix) -> list[slice]:
 
 
 def _means(rows: Matrix, times: Floats, around: float) -> Floats:
-    """The mean over time around each row, at any rate: a row stands for the time that is nearest to it."""
+    """Return the mean over time around each row; a row stands for the times nearest to it."""
     edges = np.concatenate([times[:1], (times[1:] + times[:-1]) / 2, times[-1:]])
     sums = np.zeros((len(edges), rows.shape[1]))
     np.cumsum(rows * np.diff(edges)[:, None], axis=0, out=sums[1:])
@@ -112,14 +112,14 @@ def _means(rows: Matrix, times: Floats, around: float) -> Floats:
 
 
 NOWHERE = -1
-_SHARPNESS = 30.0  # of similarities, on the scale of the costs below
-_STEP_COST = 0.5  # for each step or frame by which two times do not run alike
-_JUMP_COST = 12.0  # of a jump within the reference; half of it for leaving it or coming back
-LEAST_SIMILARITY = 0.42  # below it a picture rather shows nothing of the reference
+_SHARPNESS = 30.0  # weight of similarities on the scale of the costs below
+_STEP_COST = 0.5  # cost for each step or frame by which two times diverge
+_JUMP_COST = 12.0  # cost of a jump within the reference; half for leaving it or returning
+LEAST_SIMILARITY = 0.42  # below this a picture is likely not of the reference
 
 
 def best_path(similarities: Matrix, seen: Floats | None, known: Floats | None) -> Places:
-    """For each row of ``similarities`` (n, m) its place among the columns, or :data:`NOWHERE`.
+    """Return for each row of ``similarities`` (n, m) its column or :data:`NOWHERE`, by dynamic programming.
 
     ``seen`` (n,) and ``known`` (m,) are the times of rows and columns; None for equal steps.
     """
@@ -129,9 +129,9 @@ def best_path(similarities: Matrix, seen: Floats | None, known: Floats | None) -
     known_steps = np.ones(width) if known is None else np.diff(known, prepend=known[0])
     usual = float(np.median(known_steps[1:])) if width > 1 else 1.0
     usual = usual or 1.0
-    # The best sums so far: of paths that end at each column, and of those that end nowhere.
+    # Best sums so far of paths that end at each column, and of paths that end nowhere.
     score, lost = gains[0].copy(), idle
-    # Where each of these paths was a row before.
+    # Predecessor of each of these paths in the previous row.
     came = np.empty((count, width), np.int32)
     came_lost = np.empty(count, np.int32)
     for row in range(1, count):
@@ -165,17 +165,17 @@ def best_path(similarities: Matrix, seen: Floats | None, known: Floats | None) -
 
 MOST_SPEED = 2.1
 """How many times faster or slower a piece may run: beyond, its frames do not find their own moments."""
-KEPT = 8  # frames before and after the one matched whose similarity is kept
-_LEAST_DRIFT = 0.06  # seconds over a piece
-_NEARER = 0.5  # of how far its points lie from a line of another speed than 1, of how far from one without
-_ROUNDS = 3  # of fitting a line
+KEPT = 8  # frames before and after the matched one whose similarity is stored
+_LEAST_DRIFT = 0.06  # minimum drift over a piece, in seconds
+_NEARER = 0.5  # factor by which a line of another speed must fit better
+_ROUNDS = 3  # iterations of fitting a line
 
 
 @dataclass(frozen=True, eq=False)
 class StripPiece:
     """Frames ``first`` to ``last`` of the exhibit's strip show the reference at ``speed * time + offset``.
 
-    ``uncertainty`` is in seconds of the reference; ``similarity`` is the median of its frames'.
+    ``uncertainty`` is in seconds of the reference; ``similarity`` is the median over its frames.
     """
 
     first: int
@@ -189,7 +189,7 @@ class StripPiece:
 def fit_piece(
     seen: Floats, known: Floats, around: Matrix, places: Places, first: int, last: int
 ) -> StripPiece | None:
-    """The line along one stretch; None for one that is too short, too fast or slow, or does not agree.
+    """Fit a line to one stretch; None if it is too short, too fast or slow, or does not agree.
 
     ``around`` (n, 17) are the similarities of each row with its place and those around it.
     """
@@ -203,7 +203,7 @@ def fit_piece(
     frame = float(np.median(np.diff(known))) if len(known) > 1 else 0.0
     line = _best_offset(x, places[rows], known, around[rows], 1.0, float(np.median(y - x)), frame)
     speed, offset = _slope(x, y)
-    # Less than a frame over the whole piece is no other speed.
+    # A drift of less than a frame over the whole piece does not count as another speed.
     if abs(speed - 1) * (x[-1] - x[0]) >= max(_LEAST_DRIFT, frame):
         other = _best_offset(x, places[rows], known, around[rows], speed, offset, frame)
         gain = other.values - line.values
@@ -217,7 +217,7 @@ def fit_piece(
 
 @dataclass(frozen=True, eq=False)
 class _Line:
-    """A line, how far it could be shifted (seconds), and how well each row agrees along it."""
+    """A line, its possible shift in seconds, and the similarity of each row along it."""
 
     speed: float
     offset: float
@@ -225,13 +225,13 @@ class _Line:
     values: Floats
 
     def apart(self, x: Floats, y: Floats) -> float:
-        """How far the points of one third lie from it: at one end of a piece more than in all of it."""
+        """How far the points of one third lie from the line: errors in speed are largest at one end."""
         beside = np.abs(y - self.speed * x - self.offset)
         return max(float(np.median(part)) for part in np.array_split(beside, min(3, len(beside))))
 
 
 def _slope(x: Floats, y: Floats) -> tuple[float, float]:
-    """Slope and offset through points of which some are off: least squares, of those near the last line."""
+    """Return slope and offset through points with outliers, by repeated least squares."""
     speed, offset = 1.0, float(np.median(y - x))
     for _ in range(_ROUNDS):
         error = np.abs(y - speed * x - offset)
@@ -245,14 +245,14 @@ def _slope(x: Floats, y: Floats) -> tuple[float, float]:
 def _best_offset(
     x: Floats, places: Places, known: Floats, around: Matrix, speed: float, offset: float, frame: float
 ) -> _Line:
-    """The offset at which the whole piece agrees best, at this speed."""
+    """Return the offset at which the whole piece agrees best, at this speed."""
     if not frame:
         return _Line(speed, offset, 0.0, np.ones(len(x)))
     tried = np.arange(-6, 7) * frame
     values = np.stack([_along(x * speed + offset + shift, places, known, around) for shift in tried])
     means = values.mean(axis=1)
     best = int(means.argmax())
-    # What differs from the best by no more than chance could be the offset as well.
+    # Offsets that differ from the best only by chance are equally possible.
     lacks = values[best][None] - values
     possible = tried[[float(lack.mean()) <= max(_chance(lack), 1e-4) for lack in lacks]]
     spread = float(max(np.abs(possible - tried[best]).max(), 0.0)) + frame / 2
@@ -265,12 +265,12 @@ def _best_offset(
 
 
 def _chance(gains: Floats) -> float:
-    """What the mean of these could be by chance; neighbouring frames are hardly independent."""
+    """Return the standard error of the mean; neighbouring frames are hardly independent."""
     return float(2 * gains.std() / np.sqrt(max(1, len(gains) / 3)))
 
 
 def _along(wanted: Floats, places: Places, known: Floats, around: Matrix) -> Floats:
-    """Similarity of each row at the time wanted, between the two frames around it."""
+    """Return the similarity of each row at the given time, interpolated between two frames."""
     after = np.searchsorted(known, wanted).clip(1, len(known) - 1)
     gap = known[after] - known[after - 1]
     share = ((wanted - known[after - 1]) / np.where(gap > 0, gap, 1.0)).clip(0, 1)

@@ -21,8 +21,8 @@ UNRELATED_LIMITS = N_(
 )
 
 
-def of_segment(segment: ComparedSegment) -> str:
-    """What one segment proves."""
+def segment_statement(segment: ComparedSegment) -> str:
+    """Return what one segment shows."""
     still = segment.start == segment.end
     when = (
         N_("In the photo")
@@ -43,12 +43,12 @@ def of_segment(segment: ComparedSegment) -> str:
 
 
 def _times(difference: float) -> str:
-    """The log of a ratio of squares as a ratio of levels."""
+    """Convert the log of a ratio of squares to a ratio of levels."""
     return N_("%(factor)s times") % {"factor": f"{math.exp(difference / 2):.1f}"}
 
 
-def of_region(region: Region) -> str:
-    """What one region shows."""
+def region_statement(region: Region) -> str:
+    """Return what one region shows."""
     x0, y0, x1, y1 = (round(v) for v in region.box)
     when = (
         ""
@@ -62,20 +62,22 @@ def of_region(region: Region) -> str:
     ) % {"when": when, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "times": _times(region.difference)}
 
 
-def of_small_faces(count: int, least: float) -> str:
-    """Faces that were too small to compare, each counted once in each frame; ``least`` is in pixels."""
+def small_faces_remark(count: int, least: float) -> str:
+    """Return the remark on faces too small to compare, counted in each frame; ``least`` is in pixels."""
     if count == 1:
-        said = N_("In one compared frame one face is less than %(least)s pixels wide in one of the files.")
+        sentence = N_(
+            "In one compared frame one face is less than %(least)s pixels wide in one of the files."
+        )
     else:
-        said = N_(
+        sentence = N_(
             "%(count)s faces, counted frame by frame, are less than %(least)s pixels wide in one "
             "of the files."
         )
-    return said % {"count": f"{count:,}", "least": f"{least:g}"}
+    return sentence % {"count": f"{count:,}", "least": f"{least:g}"}
 
 
-def of_faces_not_shown(count: int) -> str:
-    """Faces that the reference leaves out, counted likewise."""
+def hidden_faces_remark(count: int) -> str:
+    """Return the remark on faces that the reference does not show."""
     if count == 1:
         return N_("In one compared frame one face lies where the reference shows nothing.")
     return N_("%(count)s faces, counted frame by frame, lie where the reference shows nothing.") % {
@@ -84,7 +86,7 @@ def of_faces_not_shown(count: int) -> str:
 
 
 def summary(comparison: Comparison) -> str:
-    """What the whole comparison found."""
+    """Return the result of the whole comparison."""
     if not comparison.related or comparison.transform is None:
         return N_("The exhibit shows no part of the reference: the two files are unrelated.")
     parts = [_shown(comparison)]
@@ -127,10 +129,10 @@ def _shown(comparison: Comparison) -> str:
         at = comparison.time_map[0].reference.start
         return N_("The exhibit shows the reference at %(at)s%(how)s.") % {"at": timecode(at), "how": how}
     count = len(comparison.time_map)
-    shown = sum(piece.exhibit.end - piece.exhibit.start for piece in comparison.time_map)
+    seconds = sum(piece.exhibit.end - piece.exhibit.start for piece in comparison.time_map)
     stretches = N_("one stretch") if count == 1 else N_("%(count)s stretches") % {"count": count}
     return N_("The exhibit shows %(stretches)s of the reference, %(shown)s seconds together%(how)s.") % {
         "stretches": stretches,
-        "shown": f"{shown:.1f}",
+        "shown": f"{seconds:.1f}",
         "how": how,
     }

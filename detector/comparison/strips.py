@@ -19,14 +19,14 @@ GreyLevels = NDArray[np.float32]  # (height, width), 0 to 255
 ColourLevels = NDArray[np.float32]  # (height, width, 3), 0 to 255
 Floats = NDArray[np.float64]
 
-SIDE = 128  # px, the longer side of a small picture
-LARGE_SIDE = 384  # px, of those in which features are looked for
-_LARGE = 240  # of these over a whole file, at most
-_BYTES = 512 * 1024 * 1024  # of small pictures held at once, at most
-_EVERY_FRAME = 6000  # a file with no more frames is read frame by frame
-_KEYS_APART = 0.5  # seconds: some files hold key frames only
-_MOST_RATE = 12.0  # small pictures a second of a longer one
-# The first plane of these is the picture's brightness, a byte a pixel.
+SIDE = 128  # px; longer side of a small picture
+LARGE_SIDE = 384  # px; longer side of pictures searched for features
+_LARGE = 240  # maximum number of these over a whole file
+_BYTES = 512 * 1024 * 1024  # maximum bytes of small pictures
+_EVERY_FRAME = 6000  # files with up to this many frames are read completely
+_KEYS_APART = 0.5  # minimum seconds between key frames, because some files hold key frames only
+_MOST_RATE = 12.0  # maximum small pictures per second of longer files
+# Pixel formats whose first plane is brightness with one byte per pixel.
 _BRIGHTNESS_FIRST = frozenset(
     {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "gray"}
 )
@@ -36,9 +36,8 @@ _BRIGHTNESS_FIRST = frozenset(
 class Strip:
     """Small pictures in order of time: ``pictures`` (n, height, width) with ``pts`` (n,) and ``times`` (n,).
 
-    ``size`` is width and height of the upright frames they were made of. ``large`` are some of them
-    again, larger. ``holes`` are the last places before
-    parts of the file that were not read.
+    ``size`` is width and height of the upright frames. ``large`` are some of the pictures at a larger size.
+    ``holes`` are the last indices before parts of the file that were not read.
     """
 
     pts: NDArray[np.int64]
@@ -53,17 +52,17 @@ class Strip:
 
     @property
     def interval(self) -> float:
-        """The median time between neighbours, in seconds; 0 of a single one."""
+        """The median time between neighbours in seconds; 0 for a single picture."""
         return float(np.median(np.diff(self.times))) if len(self) > 1 else 0.0
 
     @property
     def scale(self) -> Floats:
-        """Small pixels a pixel of the frame, across and down."""
+        """Small pixels for each pixel of the frame, across and down."""
         return np.array([self.pictures.shape[2] / self.size[0], self.pictures.shape[1] / self.size[1]])
 
 
 def read_strip(reader: MediaReader, report: ReportShare) -> Strip:
-    """The strip of a whole file; of a long one some frames a second."""
+    """Read the strip of a whole file; of a long one some frames per second."""
     if reader.kind is MediaKind.IMAGE:
         return _of_photo(reader)
     expected, count = expected_length(reader)
@@ -75,30 +74,30 @@ def read_strip(reader: MediaReader, report: ReportShare) -> Strip:
 
 
 def read_key_frames(reader: MediaReader) -> Strip:
-    """Only the frames of a video that need no other: one every few seconds, as its encoder chose."""
+    """Read only key frames of a video, one every few seconds."""
     expected, _ = expected_length(reader)
     return _gathered(reader, reader.some_frames("NONKEY"), _KEYS_APART, expected, lambda share: None)
 
 
 def read_spans(reader: MediaReader, spans: Iterable[tuple[int, int]], size: tuple[int, int]) -> Strip:
-    """Every frame of ``spans``, each from a PTS that a strip of the file holds to another."""
-    listed = list(spans)
-    seconds = float(sum(last - first for first, last in listed) * reader.time_base)
-    strip = _gathered(reader, reader.decoded_spans(listed), 0.0, seconds, lambda share: None, size=size)
-    before = np.searchsorted(strip.pts, [first for first, _ in listed]) - 1
+    """Read every frame of ``spans``, given by PTS."""
+    span_list = list(spans)
+    seconds = float(sum(last - first for first, last in span_list) * reader.time_base)
+    strip = _gathered(reader, reader.decoded_spans(span_list), 0.0, seconds, lambda share: None, size=size)
+    before = np.searchsorted(strip.pts, [first for first, _ in span_list]) - 1
     holes = tuple(int(place) for place in np.unique(before) if 0 <= place < len(strip) - 1)
     return replace(strip, holes=holes)
 
 
 def expected_length(reader: MediaReader) -> tuple[float, float]:
-    """Seconds and frames of a video, as far as the file says."""
+    """Return the duration in seconds and the number of frames that the file declares."""
     rate = float(reader.frame_rate or 25)
     seconds = max(reader.expected_duration, (reader.stream.frames or 0) / rate)
     return seconds, seconds * rate
 
 
 def _of_photo(reader: MediaReader) -> Strip:
-    frame, *_ = reader.frames(1.0)  # read to the end, where a damaged one is noticed
+    frame, *_ = reader.frames(1.0)  # reading to the end detects damage
     grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     large = _reduced(grey, small_size((width, height), LARGE_SIDE))
@@ -144,23 +143,23 @@ def _gathered(
 
 
 def small_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """``size`` (width, height) with the longer side at most ``side`` px."""
+    """Return ``size`` (width, height) scaled to at most ``side`` px on the longer side."""
     scale = min(1.0, side / max(size))
     return max(8, round(size[0] * scale)), max(8, round(size[1] * scale))
 
 
 def brightness(reader: MediaReader, frame: av.VideoFrame, size: tuple[int, int]) -> Grey:
-    """The brightness of a frame, upright, at ``size`` (width, height)."""
+    """Return the brightness of a frame, upright, at ``size`` (width, height)."""
     turns, mirrored = reader.orientation(frame)
-    lying = size[::-1] if turns % 2 else size
+    stored_size = size[::-1] if turns % 2 else size
     if frame.format.name in _BRIGHTNESS_FIRST:
         plane = frame.planes[0]
         rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        # Some pixels do for pictures this small: averaging all of them takes several times as long.
-        step = max(1, frame.width // (4 * lying[0]))
-        grey = _reduced(np.ascontiguousarray(rows[: frame.height : step, : frame.width : step]), lying)
+        # Subsampling suffices for pictures this small; averaging all pixels takes several times as long.
+        step = max(1, frame.width // (4 * stored_size[0]))
+        grey = _reduced(np.ascontiguousarray(rows[: frame.height : step, : frame.width : step]), stored_size)
     else:
-        grey = cv2.cvtColor(reader.rgb(frame, *lying), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(reader.rgb(frame, *stored_size), cv2.COLOR_RGB2GRAY)
     if mirrored:
         grey = grey[:, ::-1]
     return np.ascontiguousarray(np.rot90(grey, -turns))

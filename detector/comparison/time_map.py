@@ -18,38 +18,38 @@ from detector.comparison.similarity import (
     Matrix,
     StripPiece,
     best_path,
-    comparable,
+    comparable_rows,
     fit_piece,
     similarity_matrix,
 )
 from detector.comparison.strips import Floats, Strip
 
-_LACKS = 0.06  # similarity below that of most frames, from which on a frame may be a stray
-_LACKS_ALONE = 0.04  # likewise, where all of a run may be one
-_LACKS_BESIDE_CUTS = 0.08  # likewise, where a stretch goes on in time as those beside it do
+_LACKS = 0.06  # a frame may be a stray if its similarity is this far below that of most frames
+_LACKS_ALONE = 0.04  # likewise for an entire run
+_LACKS_BESIDE_CUTS = 0.08  # likewise for a stretch that continues its neighbours in time
 _SMOOTHED = 0.3  # seconds over which similarity is averaged
-_EXACT = 2.0  # frames by which a path may be off and still be one
-_EDGE = 1  # frames from the reference's last one at which a path stands there
-_FEWEST = 3  # frames by which a stretch, or one beside it, is judged
-_STOPS = 0.4  # seconds for which a path may stand on one frame
-_NEIGHBOURS = 15  # frames beside a stretch by which its time would go on
-_HELD = 3  # levels by which a picture that is shown once more may change
-_SHOWN = 0.5  # of a stray's moments, that others show
+_EXACT = 2.0  # tolerance of a path in frames
+_EDGE = 1  # distance in frames from the reference's last one at which a path stands there
+_FEWEST = 3  # minimum frames to judge a stretch or its neighbour
+_STOPS = 0.4  # maximum seconds for which a path may stand on one frame
+_NEIGHBOURS = 15  # frames beside a stretch that extrapolate its time
+_HELD = 3  # maximum change in levels of a repeated picture
+_SHOWN = 0.5  # share of a stray's moments that other frames show
 
 
-def without_strays(
+def remove_strays(
     exhibit: Strip, known: Floats, around: Matrix, places: Places, runs: list[tuple[int, int]]
 ) -> Places:
-    """``places`` (n,) with :data:`NOWHERE` for frames that only resemble the reference.
+    """Set ``places`` (n,) of frames that only resemble the reference to :data:`NOWHERE`.
 
-    ``runs`` are first and last frames of its stretches, ``around`` as in
-    :func:`~detector.comparison.similarity.fit_piece`.
+    Frames that are not part of the reference resemble it in a scene that does not change. ``runs`` are first
+    and last frames of stretches, ``around`` is as in :func:`~detector.comparison.alignment.pieces.fit_piece`.
     """
-    found = places != NOWHERE
-    if min(len(exhibit), len(known)) < _FEWEST or not found.any():
+    matched = places != NOWHERE
+    if min(len(exhibit), len(known)) < _FEWEST or not matched.any():
         return places
     seen, own = exhibit.times, around[:, KEPT]
-    kept = found & ~_standing(seen, known, places, runs) & ~_stopped(seen, known, places, runs)
+    kept = matched & ~_standing(seen, known, places, runs) & ~_stopped(seen, known, places, runs)
     level = _level(seen, known, around, places, kept, runs)
     low = np.zeros(len(places), bool)
     for first, last in runs:
@@ -63,8 +63,8 @@ def without_strays(
     for first, last in _stretches(low, runs):
         if path.only_resembles(first, last):
             kept[first : last + 1] = False
-    # A picture that is held on shows what it showed before, for longer.
-    same = np.flatnonzero(same_as_before(exhibit) & found & np.roll(found, 1))
+    # A held picture shows the same moment for longer.
+    same = np.flatnonzero(same_as_before(exhibit) & matched & np.roll(matched, 1))
     for row in same:
         kept[row] |= kept[row - 1]
     for row in same[::-1]:
@@ -80,9 +80,9 @@ def _level(
     kept: NDArray[np.bool_],
     runs: list[tuple[int, int]],
 ) -> float:
-    """The similarity of most of the ``kept`` frames that show the reference.
+    """Return the similarity of most of the ``kept`` frames that show the reference.
 
-    Where there are stretches with a time that is known exactly, of those: most of an exhibit may be strays.
+    Stretches with an exact time count if there are any, because most of an exhibit may be strays.
     """
     exact = np.zeros(len(places), bool)
     most = _EXACT * float(np.median(np.diff(known)))
@@ -97,7 +97,7 @@ def _level(
 class _Path:
     """Times of both files (n,), (m,), with places and similarities as in :func:`without_strays`.
 
-    ``sure`` (n,) are frames that agree as most do, at about ``level``; ``shown`` (m,) what they show.
+    ``sure`` (n,) are frames with a similarity of about ``level``; ``shown`` (m,) are the frames they show.
     """
 
     seen: Floats
@@ -109,33 +109,33 @@ class _Path:
     level: float
 
     def only_resembles(self, first: int, last: int) -> bool:
-        """Whether these frames, which agree less than most, have no moment of their own."""
+        """Check whether these frames, which agree less than most, have no moment of their own."""
         rows = np.arange(first, last + 1)
         if len(rows) < _FEWEST:
             return False
         exact = _EXACT * float(np.median(np.diff(self.known)))
         beside = self._beside(first, -1), self._beside(last, 1)
         goes_on = [self._off(near, rows) <= exact for near in beside]
-        # What moves is told by the seconds around a frame, which beside a cut are others in the reference.
+        # Motion depends on the seconds around a frame, which differ in the reference beside a cut.
         lacks = self.level - float(np.median(self.around[rows, KEPT]))
         if all(goes_on) or (any(goes_on) and lacks < _LACKS_BESIDE_CUTS):
             return False
         piece = fit_piece(self.seen, self.known, self.around, self.places, first, last)
         if piece is None:
             return True
-        there = self.places[rows]
-        off = np.abs(self.known[there] - piece.speed * self.seen[rows] - piece.offset)
+        reference_rows = self.places[rows]
+        off = np.abs(self.known[reference_rows] - piece.speed * self.seen[rows] - piece.offset)
         wanders = 2 * float(np.median(off)) > exact
-        return piece.uncertainty > exact and (wanders or float(self.shown[there].mean()) >= _SHOWN)
+        return piece.uncertainty > exact and (wanders or float(self.shown[reference_rows].mean()) >= _SHOWN)
 
     def _beside(self, row: int, step: int) -> Places:
-        """The frames next to ``row`` on one side that agree, up to the first that does not."""
+        """Return the frames next to ``row`` on one side that agree, up to the first that does not."""
         rows = row + step * np.arange(1, _NEIGHBOURS + 1)
         rows = rows[(rows >= 0) & (rows < len(self.sure))]
         return np.asarray(rows[np.cumprod(self.sure[rows], dtype=bool)], np.intp)
 
     def _off(self, near: Places, rows: Places) -> float:
-        """How far ``rows`` lie, in the median, from the line through ``near``, in seconds."""
+        """Return the median distance of ``rows`` from the line through ``near``, in seconds."""
         if len(near) < _FEWEST:
             return np.inf
         speed, offset = np.polyfit(self.seen[near], self.known[self.places[near]], 1)
@@ -143,9 +143,9 @@ class _Path:
 
 
 def _standing(seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Frames at the start of a run that stand on the reference's first one, or at its end on the last.
+    """Return frames that stand on the reference's first frame at the start of a run, or its last at the end.
 
-    As many as the reference shows there, at the run's speed, are left.
+    As many frames as the reference has there, at the run's speed, are excluded.
     """
     last = len(places) - 1
     backwards = [(last - end, last - start) for start, end in runs]
@@ -156,7 +156,7 @@ def _standing(seen: Floats, known: Floats, places: Places, runs: list[tuple[int,
 
 
 def _stopped(seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Frames of a path that stops on one of the reference's for long, but for the first."""
+    """Return frames of a path that stops on one frame of the reference for long, except the first."""
     out = np.zeros(len(places), bool)
     most = _STOPS + MOST_SPEED * float(np.median(np.diff(known)))
     for first, last in runs:
@@ -169,7 +169,7 @@ def _stopped(seen: Floats, known: Floats, places: Places, runs: list[tuple[int, 
 def _overstaying(
     seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]
 ) -> NDArray[np.bool_]:
-    """Frames that stand on the reference's last one longer than it lasts."""
+    """Return frames that stand on the reference's last frame longer than it lasts."""
     out = np.zeros(len(places), bool)
     frames = float(np.median(np.diff(seen))) + float(np.median(np.diff(known)))
     for first, last in runs:
@@ -179,13 +179,13 @@ def _overstaying(
             continue
         lasts, shows = seen[at] - seen[first], known[places[at]] - known[places[first]]
         speed = float(np.clip(shows / lasts, 1 / MOST_SPEED, MOST_SPEED)) if lasts > 0 else 1.0
-        left = (known[-1] - known[places[at]]) / speed + frames
-        out[at : last + 1] = seen[at : last + 1] - seen[at] > left
+        allowed = (known[-1] - known[places[at]]) / speed + frames
+        out[at : last + 1] = seen[at : last + 1] - seen[at] > allowed
     return out
 
 
 def _averaged(values: NDArray[np.float32], times: Floats) -> Floats:
-    """The mean of what lies within half of :data:`_SMOOTHED` seconds of each."""
+    """Return the moving mean over :data:`_SMOOTHED` seconds."""
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     first = np.searchsorted(times, times - _SMOOTHED / 2)
     end = np.searchsorted(times, times + _SMOOTHED / 2, side="right")
@@ -193,7 +193,7 @@ def _averaged(values: NDArray[np.float32], times: Floats) -> Floats:
 
 
 def _stretches(marked: NDArray[np.bool_], runs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """First and last of neighbouring frames of one run that are marked."""
+    """Return first and last of neighbouring marked frames of one run."""
     for first, last in runs:
         edges = np.flatnonzero(np.diff(np.pad(marked[first : last + 1].astype(np.int8), 1)))
         for start, end in edges.reshape(-1, 2).tolist():
@@ -201,30 +201,30 @@ def _stretches(marked: NDArray[np.bool_], runs: list[tuple[int, int]]) -> Iterat
 
 
 def same_as_before(exhibit: Strip) -> NDArray[np.bool_]:
-    """Which frames are those before them once more."""
+    """Return which frames repeat the previous one."""
     out = np.zeros(len(exhibit), bool)
     for row in range(1, len(out)):
         out[row] = int(cv2.absdiff(exhibit.pictures[row], exhibit.pictures[row - 1]).max()) <= _HELD
     return out
 
 
-_RATE = 8.0  # steps a second of the coarse path
-_COARSE = 2  # small pictures are halved for it
-_AROUND = 1.5  # seconds: what stands still for so long says nothing of the time
-_FEWEST_STEPS = 4  # of a piece of the coarse path
-_SHORTEST = 0.5  # seconds of a piece that does not go on in time as its neighbour does
-_GOES_ON = 2.0  # frames of the reference by which it may be off and still do
-_SEARCHED = 0.45  # seconds before and after the coarse path in which frames are tried
-_BEYOND = 0.75  # seconds by which its stretches may go on
-_MOST_CELLS = 20_000_000  # pairs of pictures of the coarse path
+_RATE = 8.0  # steps per second of the coarse path
+_COARSE = 2  # small pictures are halved for the coarse path
+_AROUND = 1.5  # seconds; pictures that stand still for this long do not define the time
+_FEWEST_STEPS = 4  # minimum steps of a piece of the coarse path
+_SHORTEST = 0.5  # minimum seconds of a piece that does not continue its neighbour in time
+_GOES_ON = 2.0  # tolerance in frames of the reference for continuing in time
+_SEARCHED = 0.45  # seconds around the coarse path in which frames are compared
+_BEYOND = 0.75  # seconds by which its stretches may continue
+_MOST_CELLS = 20_000_000  # maximum pairs of pictures for the coarse path
 _ROWS = 1500  # frames of the exhibit mapped at once
 
 
 @dataclass(frozen=True, eq=False)
 class MappedStretch:
-    """Time of the exhibit, in seconds, and about the time of the reference that it shows.
+    """Times of the exhibit in seconds, and the approximate times of the reference that it shows.
 
-    ``path`` are moments of both on the path from start to end, whose speed may change.
+    ``path`` are moments of both from start to end, whose speed may change.
     """
 
     start: float
@@ -236,9 +236,9 @@ class MappedStretch:
 
 @dataclass(frozen=True, eq=False)
 class TimeMap:
-    """``pieces`` in order of the exhibit's time; ``places`` (n,) in the reference's strip, of each frame.
+    """``pieces`` in order of the exhibit's time; ``places`` (n,) of each frame in the reference's strip.
 
-    They are :data:`NOWHERE` for frames that show nothing of it.
+    Places are :data:`NOWHERE` for frames that show nothing of the reference.
     """
 
     pieces: tuple[StripPiece, ...]
@@ -246,12 +246,12 @@ class TimeMap:
 
 
 def coarse_path(exhibit: Strip, reference: Strip, view: AffineView) -> list[MappedStretch]:
-    """The stretches that are shown, by a few pictures a second."""
+    """Find the stretches that are shown, with a few pictures per second."""
     rate = _RATE
     while rate > 1 and len(_ticks(exhibit, rate)) * len(_ticks(reference, rate)) > _MOST_CELLS:
         rate /= 2
     seen_at, known_at = _ticks(exhibit, rate), _ticks(reference, rate)
-    seen, known = comparable(exhibit, reference, view, seen_at, known_at, _COARSE)
+    seen, known = comparable_rows(exhibit, reference, view, seen_at, known_at, _COARSE)
     moments = exhibit.times[seen_at], reference.times[known_at]
     path = best_path(similarity_matrix(seen, known, *moments, _AROUND), None, None)
     runs = _runs(path)
@@ -261,18 +261,22 @@ def coarse_path(exhibit: Strip, reference: Strip, view: AffineView) -> list[Mapp
     out = []
     for first, last in runs:
         if last - first + 1 >= min(_FEWEST_STEPS, len(path)):
-            here = exhibit.times[seen_at[first : last + 1]]
-            there = reference.times[known_at[path[first : last + 1]]]
+            seen_times = exhibit.times[seen_at[first : last + 1]]
+            known_times = reference.times[known_at[path[first : last + 1]]]
             out.append(
                 MappedStretch(
-                    float(here[0]), float(here[-1]), float(there[0]), float(there[-1]), (here, there)
+                    float(seen_times[0]),
+                    float(seen_times[-1]),
+                    float(known_times[0]),
+                    float(known_times[-1]),
+                    (seen_times, known_times),
                 )
             )
     return out
 
 
 def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequence[MappedStretch]) -> TimeMap:
-    """Frame by frame along the ``coarse`` path; ``reference`` holds every frame around that."""
+    """Map frame by frame along the ``coarse`` path; ``reference`` holds every frame around it."""
     count = len(exhibit)
     places = np.full(count, NOWHERE, np.intp)
     around = np.full((count, 2 * KEPT + 1), -1.0, np.float32)
@@ -282,7 +286,7 @@ def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequen
         columns = np.flatnonzero(near.any(axis=0))
         if not len(columns):
             continue
-        seen, known = comparable(exhibit, reference, view, rows, columns, 1)
+        seen, known = comparable_rows(exhibit, reference, view, rows, columns, 1)
         moments = exhibit.times[rows], reference.times[columns]
         similarities = similarity_matrix(seen, known, *moments, _AROUND)
         found = best_path(np.where(near[:, columns], similarities, np.float32(-1)), *moments)
@@ -292,7 +296,7 @@ def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequen
                 first, last = max(0, at - KEPT), min(len(columns), at + KEPT + 1)
                 around[row, first - at + KEPT : last - at + KEPT] = similarities[row - start, first:last]
     times = exhibit.times, reference.times
-    places = without_strays(exhibit, reference.times, around, places, _runs(places, *times))
+    places = remove_strays(exhibit, reference.times, around, places, _runs(places, *times))
     pieces = [
         piece
         for first, last in _runs(places, *times)
@@ -308,19 +312,19 @@ def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequen
 
 
 def _without_scraps(pieces: list[StripPiece], seen: Floats, known: Floats) -> list[StripPiece]:
-    """``pieces`` without short ones whose time is another than that of those beside them.
+    """Drop short pieces whose time differs from that of their neighbours.
 
-    So short a likeness may be chance. All of an exhibit that is no longer than that is none.
+    So short a likeness may be chance, except if the whole exhibit is no longer.
     """
     frame = float(np.median(np.diff(seen))) if len(seen) > 1 else 0.0
     least = min(_SHORTEST, float(seen[-1]) + frame) - frame / 2
     exact = _GOES_ON * float(np.median(np.diff(known))) if len(known) > 1 else 0.0
-    kept = {at for at, one in enumerate(pieces) if seen[one.last] - seen[one.first] + frame >= least}
+    kept = {at for at, piece in enumerate(pieces) if seen[piece.last] - seen[piece.first] + frame >= least}
 
-    def goes_on(one: StripPiece, near: StripPiece) -> bool:
-        middle = (seen[one.first] + seen[one.last]) / 2
-        off = (one.speed - near.speed) * middle + one.offset - near.offset
-        return bool(abs(off) <= max(exact, near.uncertainty))
+    def goes_on(piece: StripPiece, neighbour: StripPiece) -> bool:
+        middle = (seen[piece.first] + seen[piece.last]) / 2
+        off = (piece.speed - neighbour.speed) * middle + piece.offset - neighbour.offset
+        return bool(abs(off) <= max(exact, neighbour.uncertainty))
 
     for places in (range(len(pieces)), range(len(pieces) - 1, -1, -1)):
         for before, at in pairwise(places):
@@ -330,26 +334,28 @@ def _without_scraps(pieces: list[StripPiece], seen: Floats, known: Floats) -> li
 
 
 def _within(piece: StripPiece, seen: Floats, known: Floats, held: NDArray[np.bool_]) -> StripPiece:
-    """``piece`` without frames that by its line come before or after all of the reference.
+    """Cut frames off ``piece`` whose line lies before or after the reference.
 
-    Those ``held`` (n,), of which the picture is that of a frame beside them, stay.
+    Frames ``held`` (n,), which repeat a neighbour's picture, remain.
     """
     rows = np.arange(piece.first, piece.last + 1)
-    there = piece.speed * seen[rows] + piece.offset
+    reference_times = piece.speed * seen[rows] + piece.offset
     slack = piece.uncertainty + (float(np.median(np.diff(known))) / 2 if len(known) > 1 else 0.0)
-    left = rows[((there >= known[0] - slack) & (there <= known[-1] + slack)) | held[rows]]
-    return replace(piece, first=int(left[0]), last=int(left[-1])) if len(left) else piece
+    inside = rows[
+        ((reference_times >= known[0] - slack) & (reference_times <= known[-1] + slack)) | held[rows]
+    ]
+    return replace(piece, first=int(inside[0]), last=int(inside[-1])) if len(inside) else piece
 
 
 def _cut(path: Places, run: tuple[int, int], hole: int) -> list[tuple[int, int]]:
-    """``run``, rows of ``path``, in two where it passes from column ``hole`` over to the next."""
+    """Split ``run``, rows of ``path``, where it passes column ``hole``."""
     first, last = run
     before = int((path[first : last + 1] <= hole).sum())
     return [run] if before in (0, last - first + 1) else [(first, first + before - 1), (first + before, last)]
 
 
 def _ticks(strip: Strip, rate: float) -> Places:
-    """Places in a strip at ``rate`` even steps a second, the nearest picture for each; none in its holes."""
+    """Return the nearest pictures at ``rate`` even steps per second, without holes."""
     if len(strip) < 2:
         return np.zeros(1, np.intp)
     wanted = np.arange(0.0, strip.times[-1] + 0.5 / rate, 1 / rate)
@@ -362,27 +368,27 @@ def _ticks(strip: Strip, rate: float) -> Places:
 
 
 def _near(seen: Floats, known: Floats, coarse: Sequence[MappedStretch]) -> NDArray[np.bool_]:
-    """Which frames of the reference each of the exhibit is compared with.
+    """Return which frames of the reference each frame of the exhibit is compared with.
 
-    Those around the path of a stretch, around the line from its first to its last picture, and around the
-    lines at the same speed through either: where little moves, the coarse path may end half a second early or
+    These lie around the path of a stretch, around the line from its first to its last picture, and around
+    lines at the same speed through either: with little motion the coarse path may end half a second early or
     late.
     """
     out = np.zeros((len(seen), len(known)), bool)
-    for one in coarse:
-        lasts = one.end - one.start
-        speed = (one.reference_end - one.reference_start) / lasts if lasts > 0 else 1.0
-        expected = one.reference_start + (seen - one.start) * speed
-        alike = seen + one.reference_start - one.start, seen + one.reference_end - one.end
-        lines = np.stack([expected, np.interp(seen, *one.path), *alike])
+    for stretch in coarse:
+        lasts = stretch.end - stretch.start
+        speed = (stretch.reference_end - stretch.reference_start) / lasts if lasts > 0 else 1.0
+        expected = stretch.reference_start + (seen - stretch.start) * speed
+        alike = seen + stretch.reference_start - stretch.start, seen + stretch.reference_end - stretch.end
+        lines = np.stack([expected, np.interp(seen, *stretch.path), *alike])
         least, most = lines.min(axis=0) - _SEARCHED, lines.max(axis=0) + _SEARCHED
-        row = (seen >= one.start - _BEYOND) & (seen <= one.end + _BEYOND)
+        row = (seen >= stretch.start - _BEYOND) & (seen <= stretch.end + _BEYOND)
         out |= row[:, None] & (known[None] >= least[:, None]) & (known[None] <= most[:, None])
     return out
 
 
 def _runs(path: Places, seen: Floats | None = None, known: Floats | None = None) -> list[tuple[int, int]]:
-    """First and last row of each stretch along which time runs on in both."""
+    """Return first and last row of each stretch in which time runs on in both files."""
     out: list[tuple[int, int]] = []
     for row, at in enumerate(path):
         if at == NOWHERE:

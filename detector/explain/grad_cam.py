@@ -14,10 +14,10 @@ from torch import nn
 from detector.networks import base  # noqa: F401
 from detector.process.resources import without_modules
 
-# torchvision has to come first: it asks where the modules left out below would be found.
+# Import torchvision first: it looks for the modules that are left out below.
 
-# What the package imports for drawings and for methods that are not used here takes longer than torch,
-# and 75 MB; and a confined process could not reach matplotlib's cache of fonts.
+# The package's imports for drawings and unused methods take longer than torch and 75 MB, and a confined
+# process cannot reach matplotlib's font cache.
 _NOT_USED = ("matplotlib", "matplotlib.lines", "matplotlib.pyplot", "sklearn", "sklearn.decomposition")
 
 
@@ -25,18 +25,18 @@ with without_modules(*_NOT_USED):
     from pytorch_grad_cam import GradCAM
 
 
-def places_of_tokens(tokens: torch.Tensor) -> torch.Tensor:
-    """Tokens (n, 1 + s · s, d) of a vision transformer as a map (n, d, s, s), without the class token."""
+def token_map(tokens: torch.Tensor) -> torch.Tensor:
+    """Arrange tokens (n, 1 + s · s, d) of a transformer as a map (n, d, s, s), without the class token."""
     count, length, width = tokens.shape
     side = math.isqrt(length - 1)
     return tokens[:, 1:].reshape(count, side, side, width).permute(0, 3, 1, 2)
 
 
 @contextmanager
-def gradients_of(layer: nn.Module) -> Iterator[None]:
-    """Gradients go back to what ``layer`` gives and no farther, which takes a fraction of the time.
+def limit_gradients(layer: nn.Module) -> Iterator[None]:
+    """Stop gradients at the output of ``layer``, which takes a fraction of the time.
 
-    For networks whose weights ask for none. To be entered before Grad-CAM looks at the layer.
+    For networks whose weights need no gradients. Enter it before Grad-CAM inspects the layer.
     """
     hook = layer.register_forward_hook(lambda _layer, _given, out: out.detach().requires_grad_(True))
     try:
@@ -46,9 +46,9 @@ def gradients_of(layer: nn.Module) -> Iterator[None]:
 
 
 class UnscaledGradCAM(GradCAM):
-    """Grad-CAM without the package's stretching of each map to its own range.
+    """Grad-CAM without the package's scaling of each map to its own range.
 
-    Called, it gives the maps (layers, n, h, w) of each layer; what lowers the target is negative.
+    Calling it returns the maps (layers, n, h, w) of each layer; places that lower the target are negative.
     """
 
     def compute_cam_per_layer(
@@ -60,7 +60,7 @@ class UnscaledGradCAM(GradCAM):
 
     @staticmethod
     def weighted(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-        """``activations`` (n, d, h, w), each channel by the mean of its ``gradients``."""
+        """Return ``activations`` (n, d, h, w), each channel weighted by the mean of its ``gradients``."""
         return activations * gradients.mean(dim=(2, 3), keepdim=True)
 
     def aggregate_multi_layers(self, cam_per_target_layer: list[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -68,10 +68,10 @@ class UnscaledGradCAM(GradCAM):
 
 
 class UnscaledHiResCAM(UnscaledGradCAM):
-    """HiResCAM (Draelos and Carin, 2020): every place by its own gradient.
+    """HiResCAM (Draelos and Carin, 2020), which weights every place by its own gradient.
 
-    For transformers: what a token means differs from place to place, and so does its gradient. With the mean
-    over places, hiding what was hot did no more than hiding anything else (docs/experiments.md).
+    For transformers, where the meaning of a token and its gradient differ from place to place. With the mean
+    over places, hiding the hottest area had no more effect than hiding any other (docs/experiments.md).
     """
 
     @staticmethod

@@ -17,15 +17,15 @@ from detector.scoring.scorer import Scorer
 
 
 def hide(crop: Image, mask: NDArray[np.float32]) -> Image:
-    """``crop`` blurred beyond recognition where ``mask`` (its height and width, 0 to 1) is 1.
+    """Blur ``crop`` beyond recognition where ``mask`` (its height and width, 0 to 1) is 1.
 
-    Training hides areas of both classes the same way, so that hiding is no trace in itself.
+    Training hides areas of both classes in the same way, so that hiding is not a trace in itself.
     """
     return hide_each(crop, [mask])[0]
 
 
 def hide_each(crop: Image, masks: Iterable[NDArray[np.float32]]) -> list[Image]:
-    """``crop`` once for each mask; it is blurred once for all, which takes longest."""
+    """Hide each of the masks in a copy of ``crop``; the blur, which is slowest, is computed once."""
     blurred = cv2.GaussianBlur(crop, (0, 0), crop.shape[0] / 12)
     return [_mixed(crop, blurred, mask) for mask in masks]
 
@@ -37,14 +37,14 @@ def _mixed(crop: Image, blurred: Image, mask: NDArray[np.float32]) -> Image:
 
 
 HIDDEN_AREA = 0.15
-_MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # of all maps of one photograph; of one map
+_MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # random areas for all maps of one photograph; for one map
 
 
-def areas_compared(number: int, faces: int) -> tuple[int, ...]:
-    """Which of the eight random areas check ``number`` compares with where ``faces`` are explained.
+def random_area_numbers(number: int, faces: int) -> tuple[int, ...]:
+    """Return which of the eight random areas check ``number`` uses if ``faces`` are explained.
 
-    Each is one more crop for the slowest network, so that several faces of one photograph share what two
-    would take. They take turns, so that no area counts more than another over all of them.
+    Each area costs one more crop of the slowest network, so several faces of one photograph share the areas,
+    which take turns.
     """
     count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
     return tuple((number * count + area) % RANDOM_AREAS for area in range(count))
@@ -57,18 +57,18 @@ def occlusion_check(
     seed: int,
     areas: Sequence[int] = range(RANDOM_AREAS),
 ) -> HideAndRescore:
-    """Blur the hottest 15 % of what was seen of ``face``, and for comparison that shape in random areas.
+    """Hide the hottest 15 % of ``face``, and for comparison the same shape in random areas.
 
-    ``areas`` are the numbers of those (:func:`areas_compared`).
+    ``areas`` are the numbers of the random areas (:func:`areas_compared`).
     """
     size = heat.shape[0]
     rng = np.random.default_rng(seed)
-    # Equal values, as in a map without any heat, go in random order and not from the top.
+    # Order equal values randomly, as in a map without heat, rather than from the top.
     order = np.lexsort((rng.random(size * size), heat.ravel()))
     mask = np.zeros(size * size, np.float32)
     mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
     mask = mask.reshape(size, size)
-    # Rolling wraps round the edge, so each random area has exactly the same size.
+    # Rolling wraps around the edge, so each random area has exactly the same size.
     moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(areas)]
     elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
     before, (hidden, *others) = face.logit, face.logits(_hidden_in(face, [mask, *elsewhere]))
@@ -84,19 +84,19 @@ def occlusion_check(
 
 
 def _hidden_in(face: Explainable, masks: Sequence[NDArray[np.float32]]) -> list[list[Image]]:
-    """Of each crop of ``face`` a copy for each of ``masks``, which may be larger than the crop."""
+    """Hide each of ``masks``, which may be larger than the crop, in a copy of each crop of ``face``."""
     copies = []
-    for one in face.seen:
-        size = one.crop.shape[:2]
+    for seen_crop in face.seen:
+        size = seen_crop.crop.shape[:2]
         fitting = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks]
-        copies.append(hide_each(one.crop, fitting))
+        copies.append(hide_each(seen_crop.crop, fitting))
     return copies
 
 
-_TOKEN_BLUR = 0.7  # tokens: standard deviation of the blur of a transformer's map
-# Of an occlusion map: the side of what is hidden, as a share of the crop's; places across and down.
+_TOKEN_BLUR = 0.7  # standard deviation of the blur of a transformer's map, in tokens
+# Occlusion map: side of the hidden square as a share of the crop's; number of places across and down.
 _HIDDEN_SIDE, _PLACES = 0.25, 8
-_AT_ONCE = 16  # changed crops scored together
+_AT_ONCE = 16  # changed crops scored at once
 
 Heat = NDArray[np.float32]  # (size, size), not negative
 CropLogits = Callable[[Sequence[Image]], NDArray[np.float64]]
@@ -121,36 +121,33 @@ def explain(
     seed: int,
     areas: Sequence[int] = range(RANDOM_AREAS),
 ) -> Explained:
-    """Map and check of ``face``, whose box in its frame is ``box``."""
+    """Compute map and check of ``face``, whose box in its frame is ``box``."""
     heat = heatmap_of(face)
     return Explained(name, face.square, box, heat, occlusion_check(scorer, face, heat, seed, areas))
 
 
 def shared_maximum(explained: Iterable[Explained]) -> float:
-    """The value that is full colour on the analysis's shared scale; 1 if no map has any."""
+    """Return the value at the top of the analysis's shared scale; 1 if no map has any heat."""
     return max((float(e.heat.max()) for e in explained), default=0.0) or 1.0
 
 
 def heatmap_of(face: Explainable) -> Heat:
-    """:func:`joined_map` of what decided on ``face``; of an ONNX file its occlusion map."""
+    """Return the :func:`joined_map` of ``face``, or its occlusion map for an ONNX file."""
     if face.seen[0].network is None:
         return occlusion_map(face.seen[0].crop, lambda crops: face.logits([crops]))
-    return joined_map(face.seen)
+    return joint_map(face.seen)
 
 
-def joined_map(seen: Sequence[SeenCrop]) -> Heat:
-    """What all networks of ``seen`` rest on, at the size of the largest crop.
-
-    Where they have nothing in common, the map of the first.
-    """
-    size = max(one.crop.shape[0] for one in seen)
-    return _in_common([_resized(_of_network(one), size) for one in seen])
+def joint_map(seen_crops: Sequence[SeenCrop]) -> Heat:
+    """Return the map common to all networks of ``seen_crops``; that of the first if there is none."""
+    size = max(seen_crop.crop.shape[0] for seen_crop in seen_crops)
+    return _in_common([_resized(_of_network(seen_crop), size) for seen_crop in seen_crops])
 
 
 def maps_of_crops(scorer: Scorer, crops: list[Image]) -> list[Heat]:
-    """For measuring: the maps of ``scorer``'s own network, each at its crop's size; analyses :func:`explain`.
+    """Return the maps of ``scorer``'s own network at each crop's size, for measurements.
 
-    What lies above a map's mean is in units of the logit's gradient; of an ONNX file, of the logit.
+    Heat is in units of the logit's gradient, or of the logit for an ONNX file.
     """
     if scorer.card.onnx:
         return [occlusion_map(crop, scorer.logits) for crop in crops]
@@ -158,49 +155,45 @@ def maps_of_crops(scorer: Scorer, crops: list[Image]) -> list[Heat]:
 
 
 def _of_network(seen: SeenCrop) -> Heat:
-    """The map of one network, enlarged to its crop: from 4 × 4 places of the shipped scan, 16 × 16 of the
-    second network."""
-    # Imported here: few files have anything to explain, and torch takes seconds.
+    """Return the map of one network, enlarged to its crop from 4 × 4 (scan) or 16 × 16 (second network)
+    places.
+    """
+    # Imported lazily: few files need explanations, and importing torch takes seconds.
     from detector.backends.torch import prepare_images
-    from detector.explain.grad_cam import (
-        UnscaledGradCAM,
-        UnscaledHiResCAM,
-        gradients_of,
-        places_of_tokens,
-    )
+    from detector.explain.grad_cam import UnscaledGradCAM, UnscaledHiResCAM, limit_gradients, token_map
 
     network = seen.network
     assert network is not None
-    # The mirror image is as much manipulated. Of a transformer once is enough: its maps are of many layers.
+    # Average with the mirror image; a transformer does not need it, because its maps combine many layers.
     crops = [seen.crop] if network.gives_tokens else [seen.crop, seen.crop[:, ::-1]]
     images = prepare_images(crops, seen.input, next(network.parameters()).device)
     target = (lambda logit: logit) if seen.output is None else (lambda logits: logits[..., seen.output])
-    method, places = (UnscaledHiResCAM, places_of_tokens) if network.gives_tokens else (UnscaledGradCAM, None)
+    method, places = (UnscaledHiResCAM, token_map) if network.gives_tokens else (UnscaledGradCAM, None)
     layers = network.cam_layers
-    with gradients_of(layers[0]), method(network, list(layers), reshape_transform=places) as cam:
+    with limit_gradients(layers[0]), method(network, list(layers), reshape_transform=places) as cam:
         of_layers = cam(images, targets=[target] * len(crops))
     size = seen.crop.shape[0]
     if network.gives_tokens:
-        # Single tokens stand out by chance; what is hot together is what the answer rests on.
+        # Single tokens stand out by chance, so smooth the map.
         shares = of_layers[:, 0].sum(axis=0)
         together = cv2.GaussianBlur(shares, (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE)
         return _above_mean(together, size)
-    there, back = np.maximum(of_layers, 0).swapaxes(0, 1)
-    common = _in_common([_above_mean(each, size) for each in (there + back[..., ::-1]) / 2])
+    direct, back = np.maximum(of_layers, 0).swapaxes(0, 1)
+    common = _in_common([_above_mean(layer_map, size) for layer_map in (direct + back[..., ::-1]) / 2])
     return _above_mean(common, size)
 
 
 def _in_common(maps: Sequence[Heat]) -> Heat:
-    """The geometric mean of ``maps``; where it is empty, the first of them."""
+    """Return the geometric mean of ``maps``; the first of them if it is empty."""
     common: Heat = np.prod(maps, axis=0) ** np.float32(1 / len(maps))
     return common if common.any() else maps[0]
 
 
 def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
-    """By how much the logit of ``crop`` falls where a part of it is hidden; the rest is 0.
+    """Return by how much the logit of ``crop`` falls where a part of it is hidden.
 
-    Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down, as the check hides
-    areas (:mod:`detector.explain.heatmaps`). A place has the mean fall of all squares that cover it.
+    Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down. Each place has the
+    mean fall over the squares that cover it.
     """
     size = crop.shape[0]
     side = round(size * _HIDDEN_SIDE)
@@ -214,8 +207,8 @@ def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
     before = float(logits([crop])[0])
     fall, covered = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
     for first in range(0, len(masks), _AT_ONCE):
-        some = masks[first : first + _AT_ONCE]
-        for mask, logit in zip(some, logits(hide_each(crop, some)), strict=True):
+        batch = masks[first : first + _AT_ONCE]
+        for mask, logit in zip(batch, logits(hide_each(crop, batch)), strict=True):
             fall += np.float32(before - logit) * mask
             covered += mask
     smooth = cv2.GaussianBlur(fall / covered, (0, 0), side / 4)
@@ -223,7 +216,7 @@ def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
 
 
 def _above_mean(values: Heat, size: int) -> Heat:
-    """A small map at ``size`` px without what is negative; what is no hotter than its mean is left out."""
+    """Enlarge a small map to ``size`` px, without values below its mean."""
     large = _resized(np.maximum(values, 0), size)
     return np.maximum(large - large.mean(), 0)
 

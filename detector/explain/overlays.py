@@ -19,20 +19,20 @@ from detector.schema.formatting import probability
 
 
 def heat_colours(levels: NDArray[np.uint8]) -> Image:
-    """Levels (h, w), 0 to 255, as RGB (h, w, 3)."""
+    """Colour levels (h, w), 0 to 255, as RGB (h, w, 3), with matplotlib's *inferno*: black to yellow."""
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
     return np.asarray(cv2.cvtColor(colours, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 _OPACITY = 0.75
-_SMALL = 160  # px of a kept face: a narrower one has a close-up
-_ROOM = 3.0  # side of a close-up, in sizes of the face
-# Run lengths alone take two thirds of the time of level 4; photographs come out no larger.
+_SMALL = 160  # px; narrower stored faces get a close-up
+_ROOM = 3.0  # side of a close-up in face sizes
+# Run-length encoding takes two thirds of the time of level 4 at the same size for photographs.
 _PACKED = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write an RGB or RGBA image (height, width, 3 or 4), whole or not at all; raises ``OSError``."""
+    """Write an RGB or RGBA image (height, width, 3 or 4) atomically; raises ``OSError``."""
     order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
     ok, data = cv2.imencode(".png", cv2.cvtColor(image, order), _PACKED)
     if not ok:
@@ -41,7 +41,7 @@ def write_png(path: Path, image: Image) -> None:
 
 
 def to_kept_size(image: Image) -> Image:
-    """``image`` at the size in which frames are kept."""
+    """Scale ``image`` to the size in which frames are stored."""
     scale = min(1.0, KEPT_WIDTH / image.shape[1])
     if scale == 1.0:
         return image
@@ -50,9 +50,9 @@ def to_kept_size(image: Image) -> Image:
 
 
 def heat_layer(explained: Explained, full: float, scale: float, size: tuple[int, int]) -> Image:
-    """The heatmap alone as RGBA, where it lies in a frame of ``size`` (width, height); clear where cold.
+    """Return the heatmap as RGBA in a frame of ``size`` (width, height); transparent where cold.
 
-    ``full`` is the shared scale's top, ``scale`` kept pixels a frame pixel.
+    ``full`` is the top of the shared scale, ``scale`` the stored pixels for each frame pixel.
     """
     square = explained.square
     placed = CropSquare(square.x * scale, square.y * scale, square.side * scale, square.angle)
@@ -64,10 +64,7 @@ def heat_layer(explained: Explained, full: float, scale: float, size: tuple[int,
 
 
 def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:
-    """``layer`` (:func:`heat_layer`) laid over ``frame``, with the face's box in frame pixels.
-
-    ``scale`` is kept pixels a frame pixel. Cold areas show the frame itself.
-    """
+    """Lay ``layer`` (:func:`heat_layer`) over ``frame``, with the face's box in frame pixels."""
     weight = _OPACITY / 255 * layer[..., 3:].astype(np.float32)
     out = np.clip(frame * (1 - weight) + layer[..., :3] * weight + 0.5, 0, 255).astype(np.uint8)
     draw_box(out, box, scale)
@@ -75,9 +72,9 @@ def overlay(frame: Image, layer: Image, box: Box, scale: float) -> Image:
 
 
 def draw_box(picture: Image, box: Box, scale: float) -> None:
-    """Draw ``box`` (frame pixels; ``scale`` picture pixels each) white on black into ``picture``, in place.
+    """Draw ``box`` (frame pixels, scaled by ``scale``) white on black into ``picture``, in place.
 
-    Its line is thin enough for the picture and for what it surrounds: of a small face it must leave the face.
+    The line is thin enough not to cover a small face.
     """
     x0, y0, x1, y1 = (round(v * scale) for v in box)
     line = max(1, round(min(picture.shape[1] / 640, (x1 - x0) / 60)))
@@ -86,7 +83,7 @@ def draw_box(picture: Image, box: Box, scale: float) -> None:
 
 
 def close_up_part(box: Box, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """The part of a photograph around a face that is small where the photograph is kept smaller, else None.
+    """Return the part of a photograph around a face that is small in the stored picture; None otherwise.
 
     In whole px of the photograph, which is ``width`` by ``height``.
     """
@@ -100,45 +97,48 @@ def close_up_part(box: Box, width: int, height: int) -> tuple[int, int, int, int
 
 
 def write_close_up(
-    kept: Image, one: Explained, full: float, part: tuple[int, int, int, int], folder: Path
+    kept: Image, explained: Explained, full: float, part: tuple[int, int, int, int], folder: Path
 ) -> None:
-    """Like :func:`write_overlay`, ``NAME-near.png`` and ``NAME-near-map.png``, of ``part`` of the exhibit."""
+    """Write ``NAME-near.png`` and ``NAME-near-map.png`` of ``part`` of the exhibit."""
     left, top, right, _ = part
-    x0, y0, x1, y1 = one.box
-    square = replace(one.square, x=one.square.x - left, y=one.square.y - top)
+    x0, y0, x1, y1 = explained.box
+    square = replace(explained.square, x=explained.square.x - left, y=explained.square.y - top)
     moved = replace(
-        one, name=f"{one.name}-near", square=square, box=(x0 - left, y0 - top, x1 - left, y1 - top)
+        explained,
+        name=f"{explained.name}-near",
+        square=square,
+        box=(x0 - left, y0 - top, x1 - left, y1 - top),
     )
     write_overlay(kept, moved, full, right - left, folder)
 
 
 def read_png(path: Path) -> Image:
-    """An RGB image that :func:`write_png` wrote."""
+    """Read an RGB image that :func:`write_png` wrote."""
     return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def write_overlay(kept: Image, one: Explained, full: float, width: int, folder: Path) -> None:
-    """In ``folder``, of the frame as it was ``kept``: ``NAME.png`` with its heatmap, ``NAME-map.png`` alone.
+def write_overlay(kept: Image, explained: Explained, full: float, width: int, folder: Path) -> None:
+    """Write the frame with its heatmap to ``NAME.png``, and the heatmap alone to ``NAME-map.png``.
 
-    ``width`` is the exhibit's, in px.
+    ``kept`` is the frame as stored, ``width`` the exhibit's width in px.
     """
     scale = kept.shape[1] / width
-    layer = heat_layer(one, full, scale, (kept.shape[1], kept.shape[0]))
-    write_png(folder / f"{one.name}.png", overlay(kept, layer, one.box, scale))
-    write_png(folder / f"{one.name}-map.png", layer)
+    layer = heat_layer(explained, full, scale, (kept.shape[1], kept.shape[0]))
+    write_png(folder / f"{explained.name}.png", overlay(kept, layer, explained.box, scale))
+    write_png(folder / f"{explained.name}-map.png", layer)
 
 
 PHOTO, BOXED = "overlays/photo.png", "overlays/faces.png"
 """Where they lie, relative to ``analysis.json``."""
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-# RGB, and the thickness in lines: a state never shows by colour alone.
+# RGB and line width; colour is never the only sign of a state.
 _FLAGGED, _JUDGED, _UNJUDGED = ((255, 122, 92), 3), ((127, 178, 238), 2), ((195, 201, 209), 1)
 _DARK = (12, 14, 17)
 
 
 def write_photo(folder: Path, image: Image) -> Image:
-    """Write the photo ``image`` (RGB) below ``folder`` at the size in which frames are kept; returns that."""
+    """Store the photo ``image`` (RGB) below ``folder`` at the stored size and return it."""
     (folder / PHOTO).parent.mkdir(parents=True, exist_ok=True)
     photo = to_kept_size(image)
     write_png(folder / PHOTO, photo)
@@ -148,12 +148,14 @@ def write_photo(folder: Path, image: Image) -> Image:
 def write_boxed(
     folder: Path, photo: Image, width: int, persons: Sequence[Person], flagged: Collection[str]
 ) -> None:
-    """Write ``photo``, which :func:`write_photo` gave of an exhibit ``width`` px wide, with faces boxed."""
-    write_png(folder / BOXED, boxed(photo, photo.shape[1] / width, persons, flagged))
+    """Write ``photo``, stored from an exhibit ``width`` px wide, with its faces boxed."""
+    write_png(folder / BOXED, draw_boxes(photo, photo.shape[1] / width, persons, flagged))
 
 
-def boxed(photo: Image, scale: float, persons: Sequence[Person], flagged: Collection[str]) -> Image:
-    """A copy of ``photo`` with a box around each face and its person's letter and probability above it."""
+def draw_boxes(photo: Image, scale: float, persons: Sequence[Person], flagged: Collection[str]) -> Image:
+    """Return a copy of ``photo`` with a box around each face, and above it the person's letter and
+    probability.
+    """
     out = photo.copy()
     unit = max(1.0, photo.shape[1] / 900)
     for person in persons:
@@ -177,7 +179,7 @@ def _words(person: Person, is_flagged: bool) -> str:
 def _label(
     out: Image, words: str, at: tuple[int, int, int], colour: tuple[int, int, int], size: float
 ) -> None:
-    """Light words on a dark ground above the face, or below it where there is no room."""
+    """Draw light text on a dark ground above the face, or below it if there is no room."""
     x0, top, bottom = at
     thickness = max(1, round(1.6 * size))
     (width, height), _ = cv2.getTextSize(words, _FONT, size, thickness)

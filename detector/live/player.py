@@ -28,13 +28,13 @@ from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
 from detector.schema.formatting import N_
 
-_LOOK_EVERY = 0.2  # seconds between two looks whether to stop
-_REMEMBERED = 10_000  # delays of which the summary gives percentiles
+_LOOK_EVERY = 0.2  # seconds between checks whether to stop
+_REMEMBERED = 10_000  # number of latest delays for the summary's percentiles
 
 
 @dataclass(frozen=True)
 class Played:
-    """What became of the frames. Delays are seconds from a frame's arrival to its score."""
+    """Counts of frames, and delays in seconds from a frame's arrival to its score."""
 
     sampled: int
     scored: int
@@ -47,7 +47,7 @@ class Played:
 
 
 class _Latest:
-    """Room for one frame. Where the source waits, so does putting; where not, the older frame is dropped."""
+    """A queue for one frame. Putting waits if the source can wait; otherwise it drops the older frame."""
 
     def __init__(self, waits: bool) -> None:
         self._queue: queue.Queue[tuple[Frame, float] | None] = queue.Queue(maxsize=1)
@@ -75,7 +75,9 @@ class _Latest:
                 continue
 
     def get(self) -> tuple[Frame, float] | None:
-        """The next frame and when it came; None at the end. Raises ``queue.Empty`` when there is none yet."""
+        """Return the next frame and its arrival; None at the end. Raises ``queue.Empty`` if there is none
+        yet.
+        """
         return self._queue.get(timeout=_LOOK_EVERY)
 
     def _drop(self) -> None:
@@ -96,14 +98,12 @@ def play(
     closed: Callable[[LiveSegment], None] = lambda _segment: None,
     scored: Callable[[float, int], None] = lambda _delay, _dropped: None,
 ) -> Played:
-    """Play ``source`` into ``session`` until it ends or ``stopping`` says so.
+    """Play ``source`` into ``session`` until it ends or ``stopping`` returns True.
 
-    ``closed`` is called with each segment as it closes, ``scored`` after each frame with its delay and
-    how many were dropped until then. A file is read as fast as it is scored, or
-    with ``pace`` at its own speed; then, and from cameras and streams, a frame that comes while an
-    earlier one still waits takes its place. Decoding is done in a confined process
-    (:mod:`detector.live.sources`). Raises :class:`~detector.errors.MediaError` when the source cannot
-    be opened or holds nothing that can be decoded.
+    ``closed`` is called with each closed segment, ``scored`` after each frame with its delay and the number
+    of frames dropped so far. A file is read as fast as it is scored, or with ``pace`` at its own speed; then,
+    and for cameras and streams, a frame that arrives while an earlier one waits replaces it. Decoding runs in
+    a confined process. Raises :class:`~detector.errors.MediaError` if the source cannot be opened or decoded.
     """
     latest = _Latest(waits=not (source.live or pace))
     reader = _Reader(source, sample_rate, latest, pace=pace and not source.live)
@@ -115,7 +115,7 @@ def play(
         latest.stopped = True
         reader.join(timeout=15)
     if reader.problem is not None:
-        # What had been scored before a broken source is worth reporting.
+        # Report what was scored before the source broke off.
         if not (session.frames_scored and isinstance(reader.problem, ReelproofError)):
             raise reader.problem
         ended = str(reader.problem)
@@ -141,7 +141,7 @@ def _score_all(
     closed: Callable[[LiveSegment], None],
     scored: Callable[[float, int], None],
 ) -> tuple[str, Sequence[float]]:
-    """Score frames as they come: how it ended, and their delays in seconds, the latest of them."""
+    """Score frames as they arrive; return the outcome and the latest delays in seconds."""
     delays: deque[float] = deque(maxlen=_REMEMBERED)
     while not stopping():
         try:
@@ -159,7 +159,7 @@ def _score_all(
 
 
 class _Reader(threading.Thread):
-    """Reads the frames of a source into ``latest``; ``problem`` is what ended it, if not the source."""
+    """Reads the frames of a source into ``latest``; ``problem`` is the error that ended it."""
 
     def __init__(self, source: LiveSource, sample_rate: float, latest: _Latest, *, pace: bool) -> None:
         super().__init__(name="frames", daemon=True)
@@ -174,14 +174,14 @@ class _Reader(threading.Thread):
                     if latest.stopped:
                         return
                     latest.put(frame)
-        except BaseException as problem:  # told in the thread that is waited for
+        except BaseException as problem:  # raised in the thread that waits
             self.problem = problem
         finally:
             latest.end()
 
 
 def _paced(frames: Iterator[Frame], latest: _Latest) -> Iterator[Frame]:
-    """Frames when their time has come."""
+    """Yield frames when they are due."""
     start: float | None = None
     for frame in frames:
         now = time.monotonic()
@@ -194,16 +194,15 @@ def _paced(frames: Iterator[Frame], latest: _Latest) -> Iterator[Frame]:
 _EVERY = 0.4  # seconds
 _LONGER_SIDE = 960
 _QUALITY = 80
-_PICTURES = 8  # kept, for who read a state three seconds ago
+_PICTURES = 8  # pictures kept for readers of a state a few seconds old
 _DELAYS = 50
 
 
 class SharedSession:
     """Writes ``session`` into a folder of its own below ``place`` while the ``with`` block runs.
 
-    ``ended``, set before its end, says why it ended. Nothing here stops a session: where it cannot
-    be written, that is said once on standard error. Raises :class:`ParameterError` where there is
-    no folder ``place``.
+    ``ended`` may be set before the end to give its cause. Failures to write never stop the session; they are
+    reported once on standard error. Raises :class:`ParameterError` if there is no folder ``place``.
     """
 
     def __init__(
@@ -240,7 +239,7 @@ class SharedSession:
         self._write()
 
     def scored(self, delay: float, dropped: int) -> None:
-        """A frame was scored ``delay`` seconds after it came; ``dropped`` were, of all until now."""
+        """Record the ``delay`` of a scored frame in seconds, and how many were ``dropped`` until now."""
         self._delays.append(delay)
         self._dropped = dropped
 
@@ -251,7 +250,7 @@ class SharedSession:
                 return
 
     def _write(self) -> None:
-        """The picture first: whoever reads the state finds it."""
+        """Write the picture, then the state, so that readers of the state find the picture."""
         try:
             snapshot, picture = self._session.snapshot()
             number = snapshot["frames"]
@@ -270,10 +269,10 @@ class SharedSession:
     def _state(self, snapshot: dict[str, Any]) -> LiveState:
         lanes = sorted(snapshot["lanes"], key=lambda lane: lane["scores"][-1][0])[-MOST_LANES:]
         for lane in lanes:
-            # Every second one, or third …, back from the latest, where there are too many.
+            # Thin out too many scores, counting back from the latest.
             step = math.ceil(len(lane["scores"]) / MOST_SCORES)
-            kept = lane["scores"][::-step][::-1]
-            lane["scores"] = [(round(at, 3), round(value, 4)) for at, value in kept]
+            thinned = lane["scores"][::-step][::-1]
+            lane["scores"] = [(round(at, 3), round(value, 4)) for at, value in thinned]
         return LiveState.model_validate(
             {
                 **self._fixed,
@@ -293,7 +292,7 @@ class SharedSession:
         )
 
     def _publish(self, name: str, data: bytes) -> None:
-        # Of use only while the session runs: nothing of it need outlive a power cut.
+        # Only needed while the session runs, so it need not survive a power cut.
         write_atomically(self.folder / name, data, durable=False)
 
     def _remove_old(self) -> None:
@@ -303,12 +302,12 @@ class SharedSession:
 
 
 def _text(text: str) -> str:
-    """What JSON can hold of it: a file's name need not be Unicode."""
+    """Replace characters that JSON cannot hold; a file's name need not be Unicode."""
     return text.encode(errors="backslashreplace").decode()[:MOST_TEXT]
 
 
 def _jpeg(picture: Image) -> bytes:
-    """``picture``, RGB, at most 960 px on its longer side and within what is read of one."""
+    """Encode ``picture`` (RGB) with at most 960 px on its longer side, within the size limit of readers."""
     height, width = picture.shape[:2]
     scale = min(1.0, _LONGER_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -23,7 +23,7 @@ from detector.segments.rules import is_long_enough
 
 @dataclass(frozen=True)
 class ClosedInterval:
-    """A flagged interval that nothing can be added to. Times in seconds."""
+    """A flagged interval to which nothing can be added; times in seconds."""
 
     start: float
     end: float
@@ -37,15 +37,15 @@ class ClosedInterval:
 class _Run:
     start: float
     end: float
-    before: tuple[float, int]  # sum and number of all logits of the track before it
-    after: tuple[float, int]  # and up to its end
+    before: tuple[float, int]  # sum and number of all logits of the track before the run
+    after: tuple[float, int]  # sum and number up to its end
     peak: float
     height: float
     reached: bool
 
 
 class OnlineSegments:
-    """Give it the scores of one track in order; ``probability`` turns a logit into one."""
+    """Applies the rules of segments to one track, score by score; ``probability`` converts a logit."""
 
     def __init__(self, parameters: Parameters, probability: Callable[[float], float]) -> None:
         self._parameters = parameters
@@ -53,9 +53,9 @@ class OnlineSegments:
         self._half = parameters.median_window / 2 + 1e-9
         self._least_gap = max(parameters.bridge_gap, 1.5 / parameters.sample_rate)
         self._most_gap = self._least_gap
-        # Scores that are not smoothed yet, and those before them that are needed for it.
+        # Scores not yet smoothed, and earlier ones that smoothing needs.
         self._kept: deque[tuple[float, float]] = deque()
-        self._next = 0  # index in them of the first that is not smoothed
+        self._next = 0  # index of the first score not yet smoothed
         self._total = (0.0, 0)
         self._last = 0.0
         self._run: _Run | None = None
@@ -63,7 +63,7 @@ class OnlineSegments:
 
     @property
     def open(self) -> tuple[float, float] | None:
-        """From when to when it is flagged at the moment; None if it is not."""
+        """Start and end of the interval flagged at present; None without one."""
         for run in (self._run, self._waiting):
             if run is not None and run.reached:
                 return run.start, run.end
@@ -72,9 +72,9 @@ class OnlineSegments:
     def add(
         self, time: float, logit: float, spacing: float = 0.0
     ) -> list[tuple[float, float] | ClosedInterval]:
-        """One more score. Returns, in order, smoothed scores (time, probability) and closed segments.
+        """Add one score; return smoothed scores (time, probability) and closed segments, in order.
 
-        ``spacing`` is how many seconds apart frames come at the moment: scores that far apart are neighbours.
+        ``spacing`` is the present distance of frames in seconds; scores that far apart are neighbours.
         """
         self._most_gap = max(self._least_gap, 1.5 * spacing)
         self._kept.append((time, logit))
@@ -84,7 +84,7 @@ class OnlineSegments:
         return out
 
     def end(self) -> list[tuple[float, float] | ClosedInterval]:
-        """There will be no more."""
+        """Finish the track."""
         out: list[tuple[float, float] | ClosedInterval] = []
         while self._next < len(self._kept):
             out += self._smooth()
@@ -93,7 +93,7 @@ class OnlineSegments:
 
     def _smooth(self) -> list[tuple[float, float] | ClosedInterval]:
         time, logit = self._kept[self._next]
-        # One neighbour on either side at least, and all within the window; see segments.rules.
+        # At least one neighbour on either side and all within the window, as in segments.rules.
         near = [
             value
             for index, (at, value) in enumerate(self._kept)
@@ -104,8 +104,8 @@ class OnlineSegments:
         while self._next > 1 and self._kept[0][0] < self._kept[self._next - 1][0] - 2 * self._half:
             self._kept.popleft()
             self._next -= 1
-        found = self._follow(time, logit, height)
-        return [(time, height), *found]
+        closed = self._follow(time, logit, height)
+        return [(time, height), *closed]
 
     def _follow(self, time: float, logit: float, height: float) -> list[ClosedInterval]:
         parameters = self._parameters
@@ -125,12 +125,12 @@ class OnlineSegments:
         return self._closed(time)
 
     def _end_run(self) -> None:
-        """The run is over: forgotten, or joined to the one that waits, or waiting itself."""
+        """End the run: discard it, join it to the waiting one, or let it wait."""
         run, self._run = self._run, None
         if run is None or not run.reached:
             return
         waiting = self._waiting
-        if waiting is not None:  # near enough, or it would have been closed
+        if waiting is not None:  # close enough, or it would have been closed
             waiting.end, waiting.after = run.end, run.after
             if run.height > waiting.height:
                 waiting.peak, waiting.height = run.peak, run.height
@@ -138,7 +138,7 @@ class OnlineSegments:
             self._waiting = run
 
     def _closed(self, time: float | None) -> list[ClosedInterval]:
-        """What waits, if nothing can be joined to it after ``time``, or at the end of the track."""
+        """Return the waiting run if nothing can join it after ``time``, or at the end of the track."""
         waiting = self._waiting
         if waiting is None:
             return []
@@ -159,12 +159,12 @@ _SPACINGS = 15
 
 @dataclass(frozen=True)
 class LiveSegment:
-    """A stretch of one track that was flagged, and that has closed. Times in seconds from the first frame."""
+    """A closed flagged stretch of one track; times in seconds from the first frame."""
 
     track: int
     start: float
     end: float
-    confidence: float  # calibrated for segments, as an analysis has it
+    confidence: float  # calibrated for segments, as in an analysis
     frames: int
     peak: float
     peak_probability: float
@@ -172,7 +172,7 @@ class LiveSegment:
 
 @dataclass(frozen=True)
 class LiveFace:
-    """One face of the latest frame; ``probability`` is that frame's alone, None where it was not judged."""
+    """One face of the latest frame; ``probability`` is of that frame alone, None if it was not judged."""
 
     track: int
     box: Box
@@ -180,12 +180,11 @@ class LiveFace:
 
 
 class LiveSession:
-    """Scores frames as they come. One thread gives it frames; any may ask for a :meth:`snapshot`.
+    """Scores frames as they arrive, in one thread; any thread may call :meth:`snapshot`.
 
-    Tracks are not joined to persons: that takes all of a recording. Memory depends on how many
-    faces are there at a time, not on how long it goes on.
-
-    Raises :class:`ParameterError` for a model that judges a face by the frames around it.
+    Tracks are not joined to persons, which needs the complete recording. Memory depends on the number of
+    faces at a time, not on the duration. Raises :class:`ParameterError` for a model that judges a face by
+    neighbouring frames.
     """
 
     def __init__(self, scorer: Scorer, parameters: Parameters) -> None:
@@ -207,29 +206,29 @@ class LiveSession:
         self.frames_scored = self.segments_closed = 0
 
     def process_frame(self, frame: Frame) -> list[LiveSegment]:
-        """Score one frame; returns the segments that closed with it."""
+        """Score one frame; return the segments that closed with it."""
         self._first_pass.process_frame(frame, self._first_pass.is_cut(frame))
         detections, going_on = self._first_pass.take()
         spacing = self._spacing(float(frame.time))
         closed = []
-        for one in detections:
-            if one.logit is not None:
-                online = self._tracks.setdefault(one.track, self._online())
-                closed += self._noted(one.track, online.add(one.time, one.logit, spacing))
+        for detection in detections:
+            if detection.logit is not None:
+                online = self._tracks.setdefault(detection.track, self._online())
+                closed += self._noted(detection.track, online.add(detection.time, detection.logit, spacing))
         for track in [track for track in self._tracks if track not in going_on]:
             closed += self._noted(track, self._tracks.pop(track).end())
         self._show(frame, detections)
         return closed
 
     def finish(self) -> list[LiveSegment]:
-        """The source has ended: the segments that were still open."""
+        """Return the segments still open at the end of the source."""
         closed = []
         for track in list(self._tracks):
             closed += self._noted(track, self._tracks.pop(track).end())
         return closed
 
     def snapshot(self) -> tuple[dict[str, Any], Image | None]:
-        """What is seen at the moment, as JSON can hold it, and the latest frame, RGB, which it is about."""
+        """Return the present state as JSON values, and its frame in RGB."""
         with self._lock:
             lanes: dict[int, list[tuple[float, float]]] = {}
             for track, time, probability in self._recent:
@@ -247,7 +246,7 @@ class LiveSession:
             return state, self._picture
 
     def _spacing(self, time: float) -> float:
-        """How many seconds apart frames come at the moment; 0 for the first."""
+        """Return the present distance of frames in seconds; 0 for the first."""
         self._times.append(time)
         times = list(self._times)
         return statistics.median(b - a for a, b in pairwise(times)) if len(times) > 1 else 0.0
@@ -255,17 +254,25 @@ class LiveSession:
     def _online(self) -> OnlineSegments:
         return OnlineSegments(self._parameters, self._scorer.probability)
 
-    def _noted(self, track: int, found: list[tuple[float, float] | ClosedInterval]) -> list[LiveSegment]:
+    def _noted(self, track: int, results: list[tuple[float, float] | ClosedInterval]) -> list[LiveSegment]:
         closed = []
         with self._lock:
-            for one in found:
-                if isinstance(one, ClosedInterval):
-                    confidence = self._scorer.segment_probability(one.level)
+            for result in results:
+                if isinstance(result, ClosedInterval):
+                    confidence = self._scorer.segment_probability(result.level)
                     closed.append(
-                        LiveSegment(track, one.start, one.end, confidence, one.frames, one.peak, one.height)
+                        LiveSegment(
+                            track,
+                            result.start,
+                            result.end,
+                            confidence,
+                            result.frames,
+                            result.peak,
+                            result.height,
+                        )
                     )
                 else:
-                    self._recent.append((track, *one))
+                    self._recent.append((track, *result))
             self._segments.extend(closed)
             self.segments_closed += len(closed)
         return closed
@@ -277,11 +284,11 @@ class LiveSession:
             self.frames_scored += 1
             self._faces = [
                 LiveFace(
-                    one.track,
-                    round_box(one.box),
-                    None if one.logit is None else self._scorer.probability(one.logit),
+                    detection.track,
+                    round_box(detection.box),
+                    None if detection.logit is None else self._scorer.probability(detection.logit),
                 )
-                for one in detections
+                for detection in detections
             ]
             while self._recent and self._recent[0][1] < self._time - SECONDS_SHOWN:
                 self._recent.popleft()

@@ -32,45 +32,45 @@ from detector.sandbox import AllowedPaths, CrashError, Sandbox
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.formatting import N_
 
-# What a network camera may speak, and in which wrappings. No playlists: they name further addresses.
+# Formats and protocols of network cameras. Playlists are excluded, because they name further addresses.
 _STREAM_FORMATS = ("rtsp", "sdp", "rtp", "mpegts", "mpjpeg", "h264", "hevc", *VIDEO_DEMUXERS)
-# Of these FFmpeg knows no times, and takes 25 frames a second for granted.
+# FFmpeg knows no timestamps for these and assumes 25 frames a second.
 _WITHOUT_CLOCK = ("mpjpeg", "h264", "hevc")
 _PROTOCOLS = "rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https,crypto"
 _ADDRESS = re.compile(r"(rtsps?|https?)://[^\s]+", re.IGNORECASE)
 _OPEN_WITHIN, _READ_WITHIN = 10.0, 10.0  # seconds
-# Streams lose packets, and some have key frames rarely: after so many seconds frames are scored without one.
+# Streams lose packets and may have few key frames; after this many seconds frames are scored without one.
 _UNKEYED = 10
 _ENDLESS = InputLimits(frames=2**62, seconds=float("inf"))
 
 
 @dataclass(frozen=True)
 class LiveSource:
-    """A camera by number or device, a stream by address, or a file. ``live``: it does not wait for us."""
+    """A camera by number or device, a stream by address, or a file."""
 
     kind: Literal["camera", "stream", "file"]
     name: str
 
     @property
     def live(self) -> bool:
-        """Whether frames that are not taken at once are gone."""
+        """Whether frames are lost unless they are taken at once."""
         return self.kind != "file"
 
     @property
     def label(self) -> str:
-        """What others may read: of an address no password and no path, of a file no folder."""
+        """A name for others to read, without password, path or folder."""
         if self.kind == "camera":
             return f"Camera {self.name}"
         if self.kind == "file":
             return Path(self.name).name
-        scheme, _, rest = self.name.partition("://")
-        host = re.split(r"[/?#]", rest)[0]
-        # A password with a slash in it: what comes before that is no host.
-        return f"{scheme}://{'…' if '@' in rest[len(host) :] else host.rpartition('@')[2]}"
+        scheme, _, remainder = self.name.partition("://")
+        host = re.split(r"[/?#]", remainder)[0]
+        # A password may contain a slash; the text before it is no host.
+        return f"{scheme}://{'…' if '@' in remainder[len(host) :] else host.rpartition('@')[2]}"
 
 
-def source_of(text: str) -> LiveSource:
-    """What somebody means by ``text``. Raises :class:`ParameterError` where that cannot be told."""
+def parse_source(text: str) -> LiveSource:
+    """Parse ``text`` as a source; raises :class:`ParameterError` if that fails."""
     if re.fullmatch(r"\d{1,3}", text) or re.fullmatch(r"/dev/video\d{1,3}", text):
         return LiveSource("camera", text)
     if _ADDRESS.fullmatch(text):
@@ -86,15 +86,15 @@ def source_of(text: str) -> LiveSource:
 
 
 def camera_device(source: LiveSource) -> Path:
-    """The device that a camera is."""
+    """Return the device of a camera."""
     return Path(f"/dev/video{_camera_number(source.name)}")
 
 
 @contextmanager
 def open_source(source: LiveSource, sample_rate: float) -> Iterator[Iterator[Frame]]:
-    """The sampled frames of a source, in order, decoded in this process: call it in a confined one.
+    """Yield the sampled frames of a source, decoded in this process; call it in a confined one.
 
-    Raises :class:`MediaError` when it cannot be opened.
+    Raises :class:`MediaError` if it cannot be opened.
     """
     if source.kind == "file":
         with open_media(Path(source.name)) as reader:
@@ -133,7 +133,7 @@ def _opened(address: str, options: dict[str, str]) -> av.container.InputContaine
 
 
 def _unbroken(reader: MediaReader, sample_rate: float) -> Iterator[Frame]:
-    """The sampled frames of a stream; raises :class:`MediaError` behind them where it broke off."""
+    """Yield the sampled frames of a stream; raises :class:`MediaError` at the end if it broke off."""
     yield from reader.frames(sample_rate)
     if reader.tally.broke_off:
         raise MediaError(
@@ -166,14 +166,14 @@ def _camera_number(name: str) -> int:
 
 def _captured(capture: cv2.VideoCapture) -> Iterator[Image]:
     while True:
-        there, picture = capture.read()
-        if not there:
+        success, picture = capture.read()
+        if not success:
             return
         yield np.ascontiguousarray(picture[..., ::-1])
 
 
 def _sampled(pictures: Iterator[Image], sample_rate: float) -> Iterator[Frame]:
-    """The first picture of each 1/``sample_rate`` seconds on this machine's clock, PTS in milliseconds."""
+    """Yield the first picture of each sampling interval by this machine's clock; PTS in milliseconds."""
     first = time.monotonic()
     last_interval = -1
     for picture in pictures:
@@ -184,12 +184,12 @@ def _sampled(pictures: Iterator[Image], sample_rate: float) -> Iterator[Frame]:
             yield Frame(pts, Fraction(pts, 1000), picture)
 
 
-# PTS, seconds as a fraction, height and width, and those before it was resized or 0; then the pixels.
+# PTS, seconds as a fraction, height, width, and the size before resizing or 0; the pixels follow.
 _HEAD = struct.Struct("<qQQIIII")
 _PIPE = 1 << 20  # bytes
 _LOOK_EVERY = 0.05  # seconds
-_ENDLESS_CONFINED_SOURCE = 10**9  # seconds: of processor time, and of what a source may last
-_NOTHING = 1_000_000  # bytes written: it has nowhere to
+_ENDLESS_CONFINED_SOURCE = 10**9  # seconds of processor time, and of a source
+_NOTHING = 1_000_000  # bytes that may be written to files
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 
@@ -197,10 +197,10 @@ _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 def open_confined(
     source: LiveSource, sample_rate: float, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Iterator[Frame]]:
-    """The sampled frames of a source, in order, until it ends or ``stopped`` says so.
+    """Yield the sampled frames of a source until it ends or ``stopped`` returns True.
 
-    Raises :class:`MediaError` when it cannot be opened, :class:`ParameterError` for an address that makes
-    no sense, and :mod:`detector.sandbox`'s errors for a source that takes too much or breaks what reads it.
+    Raises :class:`MediaError` if it cannot be opened, :class:`ParameterError` for an invalid address, and the
+    errors of :mod:`detector.sandbox` for a source that exceeds its limits or crashes the decoder.
     """
     source, places = _allowed(source)
     limits = replace(
@@ -222,11 +222,11 @@ def open_confined(
         finally:
             os.close(writer)
         stack.enter_context(confined)
-        yield received(reader, confined, stopped)
+        yield read_frames(reader, confined, stopped)
 
 
 def _allowed(source: LiveSource) -> tuple[LiveSource, AllowedPaths]:
-    """The source as it is called from another folder, and what its process may use."""
+    """Return the source as named from another folder, and what its process may access."""
     if source.kind == "camera":
         return source, AllowedPaths(writable=(camera_device(source),))
     if source.kind == "stream":
@@ -236,7 +236,7 @@ def _allowed(source: LiveSource) -> tuple[LiveSource, AllowedPaths]:
 
 
 def _ports(address: str) -> tuple[int, ...]:
-    """Where a stream's process may connect to; http may lead on to https."""
+    """Return the ports a stream's process may connect to; http may redirect to https."""
     try:
         parts = urlsplit(address)
         port = parts.port or _PORTS[parts.scheme.lower()]
@@ -248,7 +248,7 @@ def _ports(address: str) -> tuple[int, ...]:
 
 
 def _decode(source: LiveSource, sample_rate: float, writer: int, _report: Progress) -> int:
-    """Write each frame to the pipe; returns how many they were."""
+    """Write each frame to the pipe and return the number of frames."""
     number = 0
     with open_source(source, sample_rate) as frames:
         for frame in frames:
@@ -265,13 +265,13 @@ def _decode(source: LiveSource, sample_rate: float, writer: int, _report: Progre
 
 
 def _write(writer: int, data: bytes | memoryview) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(writer, rest) :]
+    remaining = memoryview(data)
+    while remaining:
+        remaining = remaining[os.write(writer, remaining) :]
 
 
-def received(reader: int, confined: Sandbox, stopped: Callable[[], bool]) -> Iterator[Frame]:
-    """What comes out of the pipe; raises :class:`CrashError` for what is no frame that may come next."""
+def read_frames(reader: int, confined: Sandbox, stopped: Callable[[], bool]) -> Iterator[Frame]:
+    """Yield frames from the pipe; raises :class:`CrashError` for invalid data."""
     bounds, latest = InputLimits(), Fraction(0)
     while head := _read(reader, _HEAD.size, confined, stopped):
         pts, numerator, denominator, height, width, rows, columns = _HEAD.unpack(head)
@@ -286,13 +286,13 @@ def received(reader: int, confined: Sandbox, stopped: Callable[[], bool]) -> Ite
 
 
 def _read(reader: int, size: int, confined: Sandbox, stopped: Callable[[], bool]) -> bytearray:
-    """So many bytes; none when the source has ended or ``stopped`` says so. Raises what ended the process."""
+    """Read a number of bytes; none if the source has ended or ``stopped``. Raises the process's error."""
     data = bytearray(size)
-    rest = memoryview(data)
+    remaining = memoryview(data)
     looked = 0.0
     poll = select.poll()
     poll.register(reader, select.POLLIN)
-    while rest:
+    while remaining:
         ready = poll.poll(_LOOK_EVERY * 1000)
         if time.monotonic() - looked >= _LOOK_EVERY:
             looked = time.monotonic()
@@ -301,10 +301,10 @@ def _read(reader: int, size: int, confined: Sandbox, stopped: Callable[[], bool]
                 return bytearray()
         if not ready:
             continue
-        if not (got := os.readv(reader, [rest])):
+        if not (count := os.readv(reader, [remaining])):
             confined.result()
-            if len(rest) < size:
+            if len(remaining) < size:
                 raise CrashError()
             return bytearray()
-        rest = rest[got:]
+        remaining = remaining[count:]
     return data

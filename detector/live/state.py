@@ -19,7 +19,7 @@ PICTURE_LIMIT = 2_000_000
 MOST_LANES, MOST_SCORES, MOST_FACES, MOST_SEGMENTS = 24, 600, 100, 200
 MOST_TEXT = 300
 SECONDS_SHOWN = 60.0
-_AT_FIRST = 16  # frames: two seconds at the usual rate
+_AT_FIRST = 16  # frames; two seconds at the usual rate
 _TOO_SLOW = N_(
     "More than half of the frames were dropped: this machine is too slow for the source, and a short "
     "manipulation may go unseen. End other programs, or record the source and analyse the recording: of that "
@@ -37,7 +37,7 @@ _Side = Annotated[int, Field(gt=0, le=100_000)]
 
 
 class SharedFace(Value):
-    """One face of the picture; ``probability`` is that frame's alone, null where it was not judged."""
+    """One face of the picture; ``probability`` is of that frame alone, null if it was not judged."""
 
     track: _Count
     box: tuple[_Pixel, _Pixel, _Pixel, _Pixel]
@@ -62,7 +62,7 @@ class SharedLane(Value):
 
 
 class OpenSegment(Value):
-    """A stretch of a track that is flagged so far and may still go on."""
+    """A flagged stretch of a track that may still continue."""
 
     track: _Count
     start: _Time
@@ -70,7 +70,7 @@ class OpenSegment(Value):
 
 
 class SharedSegment(Value):
-    """A stretch of a track that was flagged, and that has closed."""
+    """A closed flagged stretch of a track."""
 
     track: _Count
     start: _Time
@@ -82,7 +82,7 @@ class SharedSegment(Value):
 
 
 class LiveState(Value):
-    """What a session knows at one moment. Times in seconds from its first frame."""
+    """The state of a session; times in seconds from its first frame."""
 
     version: Literal[1] = 1
     source: _Text
@@ -103,47 +103,47 @@ class LiveState(Value):
 
     @property
     def slowness_warning(self) -> str:
-        """As of :func:`slowness_warning`."""
+        """Apply :func:`slowness_warning` to this state."""
         return slowness_warning(self.scored, self.dropped)
 
 
 def slowness_warning(scored: int, dropped: int) -> str:
-    """What to say and do where scoring is too slow for the source, in a sentence; empty where it keeps up.
+    """Return a warning if scoring is too slow for the source; empty if it keeps up.
 
-    It is where more frames were dropped than scored, not counting the first few, while scoring begins.
+    It is too slow if more frames were dropped than scored, except for the first few while scoring starts.
     """
     return _TOO_SLOW if dropped > max(scored, _AT_FIRST) else ""
 
 
 def is_id(name: str) -> bool:
-    """Whether ``name`` may be that of a session's folder."""
+    """Check whether ``name`` may be the folder of a session."""
     return _ID.fullmatch(name) is not None
 
 
 def picture_name(number: int) -> str:
-    """The name of a picture's file."""
+    """Return the file name of a picture."""
     return f"{number}.jpg"
 
 
 def read_state(folder: Path) -> tuple[LiveState, float] | None:
-    """A session's state and when it was written, in seconds since 1970; None without a sound one."""
-    found = _read(folder, STATE, STATE_LIMIT)
-    if found is None:
+    """Return a session's state and the time of writing, in seconds since 1970; None if missing or invalid."""
+    content = _read(folder, STATE, STATE_LIMIT)
+    if content is None:
         return None
     try:
-        return LiveState.model_validate_json(found[0]), found[1]
+        return LiveState.model_validate_json(content[0]), content[1]
     except ValidationError:
         return None
 
 
 def read_picture(folder: Path, number: int) -> bytes | None:
-    """One of a session's pictures, a JPEG; None if it is not there (any more) or not one."""
-    found = _read(folder, picture_name(number), PICTURE_LIMIT)
-    return found[0] if found is not None and found[0].startswith(_JPEG) else None
+    """Return one of a session's JPEG pictures; None if missing or invalid."""
+    content = _read(folder, picture_name(number), PICTURE_LIMIT)
+    return content[0] if content is not None and content[0].startswith(_JPEG) else None
 
 
 def _read(folder: Path, name: str, limit: int) -> tuple[bytes, float] | None:
-    """A file's bytes and age, if it is a plain file of at most ``limit`` bytes and no link leads there."""
+    """Return bytes and age of a plain file of at most ``limit`` bytes, without following links."""
     try:
         # Opening a pipe would wait for somebody to write to it.
         inside = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

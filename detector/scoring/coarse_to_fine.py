@@ -13,14 +13,14 @@ from detector.media.frame import Image
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
 
-_APART = 4, 0.5  # from one scored face to the next where the network is calm: faces, and seconds, at most
-_LOST = 2.0  # seconds without another face of a track, after which it begins anew
+_APART = 4, 0.5  # maximum distance of scored faces in calm stretches: faces, and seconds
+_LOST = 2.0  # seconds without a face after which a track starts anew
 
 
 class InterpolationRule(NamedTuple):
-    """Where faces are spared: both scored ones around lie below ``calm``, a logit, ``apart`` faces apart.
+    """When faces are skipped: both scored neighbours are below the logit ``calm``, ``apart`` faces apart.
 
-    ``rate`` is that of sampling, a second.
+    ``rate`` is the sampling rate.
     """
 
     calm: float
@@ -29,9 +29,9 @@ class InterpolationRule(NamedTuple):
 
     @classmethod
     def of(cls, scorer: Scorer, parameters: Parameters) -> Self | None:
-        """Where ``scorer`` is spared faces of a video; None where it sees every one.
+        """Return the rule for ``scorer`` in videos; None if every face is scored.
 
-        Where a face's score depends on those around it, as of sequence networks, none can be left out.
+        With sequence networks a face's score depends on its neighbours, so none can be skipped.
         """
         faces, seconds = _APART
         apart = min(faces, int(seconds * parameters.sample_rate))
@@ -40,15 +40,16 @@ class InterpolationRule(NamedTuple):
         return cls(scorer.frame_logit(parameters.interpolate_below), apart, parameters.sample_rate)
 
     def slow(self, seconds: float, frames: int) -> bool:
-        """Whether so many seconds are too long to spare a face, since the file has few of the ``frames``.
+        """Check whether a gap of so many seconds is too long to skip faces, because the file has few
+        ``frames``.
 
-        Not where a face could not be judged in some of them: these were sampled all the same.
+        Not if faces in some of the frames were unusable: these frames were sampled nevertheless.
         """
         return seconds >= _APART[1] and round(seconds * self.rate, 6) > frames + 1
 
 
 class NumberedCrop(NamedTuple):
-    """A crop, and which of all that were offered it is."""
+    """A crop and its number among all offered crops."""
 
     number: int
     crop: Image
@@ -64,55 +65,55 @@ class _Gap(NamedTuple):
 
 @dataclass
 class _Track:
-    """A track since its last scored face, after which others may wait."""
+    """A track since its last scored face."""
 
-    scored: int  # number of that face
+    scored: int  # number of the last scored face
     scored_time: float  # seconds
-    scored_frame: int  # the number of its frame
-    last_time: float  # of the last face, be it that one or one that waits
+    scored_frame: int  # number of its frame
+    last_time: float  # time of the last face, scored or waiting
     last_frame: int
     waiting: list[NumberedCrop] = field(default_factory=list)
 
 
 class CoarseToFine:
-    """Offer it the faces of all tracks in order of time; it gives back those to be scored now."""
+    """Takes the faces of all tracks in order of time and returns those to be scored now."""
 
     def __init__(self, sparing: InterpolationRule) -> None:
         self._sparing = sparing
         self._tracks: dict[int, _Track] = {}
         self._gaps: list[_Gap] = []
-        self._logits: dict[int, float] = {}  # of scored faces that others may wait for
+        self._logits: dict[int, float] = {}  # logits of scored faces for which others may wait
 
     def offer(self, face: NumberedCrop, track: int, time: float, frame: int) -> Iterator[NumberedCrop]:
-        """Take the next ``face`` of ``track``, in the sampled frame of this number."""
+        """Take the next ``face`` of ``track`` in the sampled frame of this number."""
         yield from self._end_lost(time)
-        known = self._tracks.get(track)
+        state = self._tracks.get(track)
         if (
-            known is not None
-            and frame == known.last_frame + 1
-            and self._sparing.slow(time - known.last_time, 1)
+            state is not None
+            and frame == state.last_frame + 1
+            and self._sparing.slow(time - state.last_time, 1)
         ):
-            yield from self._end(known)  # for so long its picture stood
+            yield from self._end(state)  # its picture was shown for this long
         if (
-            known is not None
-            and len(known.waiting) < self._sparing.apart - 1
-            and not self._sparing.slow(time - known.scored_time, frame - known.scored_frame)
+            state is not None
+            and len(state.waiting) < self._sparing.apart - 1
+            and not self._sparing.slow(time - state.scored_time, frame - state.scored_frame)
         ):
-            known.waiting.append(face)
-            known.last_time, known.last_frame = time, frame
+            state.waiting.append(face)
+            state.last_time, state.last_frame = time, frame
             return
-        if known is not None:
-            self._gaps.append(_Gap(known.scored, known.waiting, face.number))
+        if state is not None:
+            self._gaps.append(_Gap(state.scored, state.waiting, face.number))
         self._tracks[track] = _Track(face.number, time, frame, time, frame)
         yield face
 
     def _end_lost(self, now: float) -> Iterator[NumberedCrop]:
-        """The last faces of tracks that were lost, where they wait."""
+        """Return the waiting last faces of tracks that were lost."""
         for number in [number for number, track in self._tracks.items() if now - track.last_time > _LOST]:
             yield from self._end(self._tracks.pop(number))
 
     def _end(self, track: _Track) -> Iterator[NumberedCrop]:
-        """The last face of ``track``, where it waits: from now on it is the last one scored."""
+        """Return the waiting last face of ``track``, which becomes its last scored face."""
         if track.waiting:
             *waiting, last = track.waiting
             self._gaps.append(_Gap(track.scored, waiting, last.number))
@@ -121,40 +122,45 @@ class CoarseToFine:
             yield last
 
     def scored(self, numbers: Iterable[int], logits: NDArray[np.floating]) -> Iterator[NumberedCrop]:
-        """Take the ``logits`` (n,) of the faces of these ``numbers``; gives back what is not calm."""
+        """Take the ``logits`` (n,) of the faces ``numbers``; return waiting faces in stretches that are not
+        calm.
+        """
         self._logits.update(zip(numbers, logits.tolist(), strict=True))
-        known = self._logits
+        logits_by_number = self._logits
         still = []
         for gap in self._gaps:
-            if gap.before not in known or gap.after not in known:
+            if gap.before not in logits_by_number or gap.after not in logits_by_number:
                 still.append(gap)
-            elif gap.waiting and max(known[gap.before], known[gap.after]) >= self._sparing.calm:
+            elif (
+                gap.waiting
+                and max(logits_by_number[gap.before], logits_by_number[gap.after]) >= self._sparing.calm
+            ):
                 middle = len(gap.waiting) // 2
-                one = gap.waiting[middle]
-                still.append(_Gap(gap.before, gap.waiting[:middle], one.number))
-                still.append(_Gap(one.number, gap.waiting[middle + 1 :], gap.after))
-                yield one
+                crop = gap.waiting[middle]
+                still.append(_Gap(gap.before, gap.waiting[:middle], crop.number))
+                still.append(_Gap(crop.number, gap.waiting[middle + 1 :], gap.after))
+                yield crop
         self._gaps = still
         needed = {gap.before for gap in still} | {gap.after for gap in still}
         needed |= {track.scored for track in self._tracks.values()}
-        self._logits = {number: logit for number, logit in known.items() if number in needed}
+        self._logits = {number: logit for number, logit in logits_by_number.items() if number in needed}
 
     def flush(self) -> Iterator[NumberedCrop]:
-        """The last faces of all tracks, after which no other comes."""
+        """Return the last faces of all tracks at the end of the video."""
         yield from self._end_lost(np.inf)
 
 
-def spared(
+def skipped_faces(
     times: NDArray[np.float64],
     frames: NDArray[np.intp],
     logits: NDArray[np.float64],
     sparing: InterpolationRule,
 ) -> NDArray[np.bool_]:
-    """Which faces (n,) of a track :class:`CoarseToFine` would not have scored, where all of them are.
+    """Return which faces (n,) of a completely scored track :class:`CoarseToFine` would have skipped.
 
-    ``frames`` are the numbers of the sampled frames that they are in.
+    ``frames`` are the numbers of their sampled frames.
     """
-    found, coarse = np.ones(len(times), np.bool_), CoarseToFine(sparing)
+    skipped, coarse = np.ones(len(times), np.bool_), CoarseToFine(sparing)
     no_crop = np.empty((0, 0, 3), np.uint8)
     waiting: list[NumberedCrop] = []
     for number, (time, frame) in enumerate(zip(times.tolist(), frames.tolist(), strict=True)):
@@ -162,16 +168,16 @@ def spared(
     waiting += coarse.flush()
     while waiting:
         numbers = [face.number for face in waiting]
-        found[numbers] = False
+        skipped[numbers] = False
         waiting = list(coarse.scored(numbers, logits[numbers]))
-    return found
+    return skipped
 
 
-def fill_between(logits: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Put each of a track's ``logits`` (n,) that is no number on the line between those known; returns which.
+def interpolate_missing(logits: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Interpolate missing ``logits`` (n,) of a track linearly, in place; return which were missing.
 
-    The faces count as evenly spaced. The first and the last one are known, but where a track was split since:
-    there those beyond what is known are as the nearest that is.
+    Faces count as evenly spaced. First and last are known unless the track was split since; beyond known
+    logits the nearest one is used.
     """
     missing = np.isnan(logits)
     places, known = np.flatnonzero(missing), np.flatnonzero(~missing)
@@ -181,7 +187,7 @@ def fill_between(logits: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 class CropQueue:
-    """Crops that wait for ``scorer``. Where it is calm about a track it is not given every one (``coarse``).
+    """Crops waiting for ``scorer``, which skips some of them in calm stretches (``coarse``).
 
     Crops are numbered in order, from 0 after each :meth:`take_features`.
     """
@@ -190,15 +196,15 @@ class CropQueue:
         self.scorer = scorer
         self._coarse = coarse
         self._waiting: list[NumberedCrop] = []
-        self._scored: list[tuple[list[int], NDArray[np.float32]]] = []  # numbers and features, by batch
+        self._scored: list[tuple[list[int], NDArray[np.float32]]] = []  # numbers and features by batch
 
     @property
     def is_coarse(self) -> bool:
-        """Whether some crops are not scored, whose features are then no numbers."""
+        """Whether some crops are skipped, whose features are then NaN."""
         return self._coarse is not None
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Return how many crops wait."""
         return len(self._waiting)
 
     def offer(self, crop: NumberedCrop, track: int, time: float, frame: int) -> None:
@@ -206,12 +212,12 @@ class CropQueue:
         self._waiting += [crop] if self._coarse is None else self._coarse.offer(crop, track, time, frame)
 
     def take_batch(self) -> list[NumberedCrop]:
-        """All that wait."""
+        """Remove and return all waiting crops."""
         batch, self._waiting = self._waiting, []
         return batch
 
     def put_features(self, batch: Sequence[NumberedCrop], features: Sequence[NDArray[np.float32]]) -> None:
-        """Take the ``features``, (d,) each, of a ``batch``."""
+        """Store the ``features`` (d,) of each crop of a ``batch``."""
         if not batch:
             return
         numbers, stacked = [crop.number for crop in batch], np.stack(features)
@@ -220,15 +226,15 @@ class CropQueue:
             self._waiting += self._coarse.scored(numbers, stacked[:, 0])
 
     def flush(self) -> None:
-        """No other crop will come: none waits for a later one any more."""
+        """Release crops that wait for later ones: no more will come."""
         if self._coarse is not None:
             self._waiting += self._coarse.flush()
 
     def take_features(self, count: int) -> NDArray[np.float32]:
-        """The features (count, d) made since the last time; no numbers of crops that were not scored."""
+        """Return the features (count, d) since the last call; NaN for crops that were skipped."""
         width = self._scored[0][1].shape[1] if self._scored else 1
-        taken = np.full((count, width), np.nan, np.float32)
+        result = np.full((count, width), np.nan, np.float32)
         for numbers, features in self._scored:
-            taken[numbers] = features
+            result[numbers] = features
         self._scored = []
-        return taken
+        return result

@@ -24,7 +24,7 @@ from detector.scoring.coarse_to_fine import (
     CropQueue,
     InterpolationRule,
     NumberedCrop,
-    fill_between,
+    interpolate_missing,
 )
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
@@ -34,28 +34,28 @@ BATCH = 32  # crops scored at once
 
 @dataclass(frozen=True)
 class FirstPassResult:
-    """What a first pass leaves: detections in order of time, and what it saw on the way.
+    """The result of a first pass: detections in order of time, persons, cuts and counts.
 
-    Later stages fill in fields of their rows in place (:class:`~detector.faces.detections.Detections`): the
-    second look fused logits and its two answers, then come smoothed probabilities.
+    Later stages fill in fields of the rows in place (:class:`~detector.faces.detections.Detections`): the
+    second look's fused logits and answers, then smoothed probabilities.
     """
 
     detections: Detections
-    person_tracks: list[list[int]]  # of each person the numbers of their tracks
-    times: Sequence[float]  # of all sampled frames, in seconds from the first
-    cuts: Sequence[float]  # likewise
-    discarded: int  # faces that turned out to be none
-    from_damaged: int = 0  # frames not sampled because they rest on damaged or missing pictures
-    motionless: frozenset[int] | None = None  # tracks of one picture that does not move; None: not asked
+    person_tracks: list[list[int]]  # track numbers of each person
+    times: Sequence[float]  # times of all sampled frames, in seconds from the first
+    cuts: Sequence[float]  # times of cuts
+    discarded: int  # number of faces discarded as no faces
+    from_damaged: int = 0  # number of frames not sampled because they depend on damaged or missing pictures
+    motionless: frozenset[int] | None = None  # tracks that show a single still picture; None if not measured
 
 
 class FirstPass:
-    """Give it the sampled frames in order, each with :meth:`is_cut`, then :meth:`post_process`.
+    """Takes sampled frames in order, each with :meth:`is_cut`, then :meth:`post_process`.
 
     Without a ``reader``, frames are those of a live video, and none is held back. ``on_frame`` is called with
-    each frame, in order, and with its faces by track. Faces at moments spread over each track are kept in
-    ``keeper``, if given. ``others`` score the same faces, each in its own framing. ``on_first_face`` is
-    called when the first usable face was seen, in the thread that scores.
+    each frame, in order, and its faces by track. ``keeper`` stores moments spread over each track. ``others``
+    score the same faces, each in its own framing. ``on_first_face`` is called in the scoring thread when the
+    first usable face was found.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class FirstPass:
         self._video = reader is None or reader.kind is MediaKind.VIDEO
         self._search = FaceSearch(parameters, hold=reader is not None, still=not self._video)
         self._tracker = Tracker(parameters.bridge_gap)
-        # Of what has no end, nothing is said in the end.
+        # Endless sources have no final result.
         self._stillness = Stillness() if self._video and reader is not None else None
         self._covers = Covers() if reader is not None else None
         self._cut_detector = CutDetector(parameters.sample_rate)
@@ -83,33 +83,33 @@ class FirstPass:
         self._on_first_face = on_first_face
         self._gathered = DetectionBuffer()
         self._queues = [CropQueue(scorer, self._coarse(reader)), *map(CropQueue, others)]
-        self._usable = 0  # faces since they were taken last
+        self._usable = 0  # faces since the last call of take
         self._followed = 0  # sampled frames
-        # A batch is scored while faces of later frames are looked for.
+        # A batch is scored while faces are searched in later frames.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scoring")
-        self._batches: list[list[NumberedCrop]] = []  # being scored, one for each queue
+        self._batches: list[list[NumberedCrop]] = []  # scores in progress, one for each queue
         self._being_scored: Future[list[list[NDArray[np.float32]]]] | None = None
         self._times = array("d")
         self._cuts: list[float] = []
 
     def _coarse(self, reader: MediaReader | None) -> CoarseToFine | None:
-        """None where every face is scored: of what is live or a photo, and with some networks."""
+        """Return the rule for skipping faces; None for live video, photos and some networks."""
         if reader is None or reader.kind is MediaKind.IMAGE:
             return None
         sparing = InterpolationRule.of(self._scorer, self._parameters)
         return None if sparing is None else CoarseToFine(sparing)
 
     def with_cuts(self, frames: Iterable[Frame]) -> Generator[tuple[Frame, bool]]:
-        """The sampled frames in order, each with whether it begins a new scene: for a thread of its own."""
+        """Yield the sampled frames, each with whether it starts a new scene; runs in a separate thread."""
         for frame in frames:
             yield frame, self.is_cut(frame)
 
     def is_cut(self, frame: Frame) -> bool:
-        """Whether the next frame begins a new scene."""
+        """Check whether the next frame starts a new scene."""
         return self._cut_detector.process_frame(frame.image, frame.shape) if self._video else False
 
     def process_frame(self, frame: Frame, is_cut: bool) -> None:
-        """Find, follow and queue the faces of one sampled frame; they may be settled with a later one."""
+        """Find, track and queue the faces of one sampled frame; some are settled with a later frame."""
         if is_cut:
             self._cuts.append(float(frame.time))
         self._times.append(float(frame.time))
@@ -150,24 +150,24 @@ class FirstPass:
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, shows)
 
     def post_process(self) -> list[FirstPassResult]:
-        """Score what still waits, forget what turned out to be no face, and judge and group the tracks.
+        """Score what still waits, discard non-faces, and group the tracks; one result for each scorer.
 
-        The first result has the logits of the scorer, the next those of each of the others.
-
-        A toy or a pattern can pass for a face, but never surely. A track wide enough to
-        judge in which the detector was never sure is dropped; small ones are kept,
-        because of a small face it seldom is.
+        A toy or a pattern can pass for a face, but never with confidence. A track wide enough to judge in
+        which the detector was never confident is discarded; small faces are kept, because the detector is
+        seldom confident about these.
         """
         self._follow(self._search.flush())
-        taken, features = self._taken()
-        tracks, flaws = taken.rows["track"], taken.rows["flaw"]
-        kept = np.isin(tracks, tracks[flaws != TOO_UNSURE])
-        # The place of each kept detection's features; of what is not usable it says nothing.
-        feature_of = np.cumsum(taken.rows["usable"])[kept] - 1
-        faces = taken.only(kept)
-        discarded = len(taken) - len(faces)
-        left = set(faces.rows["track"].tolist())
-        person_tracks = group_tracks([track for track in self._tracker.tracks if track.number in left])
+        pending, features = self._taken()
+        tracks, flaws = pending.rows["track"], pending.rows["flaw"]
+        is_face = np.isin(tracks, tracks[flaws != TOO_UNSURE])
+        # The index of each kept detection's features, meaningless for unusable ones.
+        feature_of = np.cumsum(pending.rows["usable"])[is_face] - 1
+        faces = pending.only(is_face)
+        discarded = len(pending) - len(faces)
+        track_numbers = set(faces.rows["track"].tolist())
+        person_tracks = group_tracks(
+            [track for track in self._tracker.tracks if track.number in track_numbers]
+        )
         copies = [Detections(faces.rows.copy()) for _ in self._queues[1:]]
         from_damaged = self._reader.tally.not_sampled if self._reader is not None else 0
         motionless = self._stillness.motionless() if self._stillness is not None else None
@@ -182,33 +182,33 @@ class FirstPass:
         return results
 
     def take(self) -> tuple[Detections, set[int]]:
-        """The detections since the last call, each judged by itself, and the tracks that may go on.
+        """Return the detections since the last call, each judged alone, and the tracks that may continue.
 
-        Nothing else is kept: for sources without an end, where :meth:`post_process` is never called.
-        Not for sequence networks, which judge frames by those around them.
+        For endless sources, where :meth:`post_process` is never called; nothing else is kept. Not for
+        sequence networks, which judge frames by their neighbours.
         """
-        taken, (features,) = self._taken()
-        taken.rows["logit"][taken.rows["usable"]] = self._scorer.track_logits(features)
+        detections, (features,) = self._taken()
+        detections.rows["logit"][detections.rows["usable"]] = self._scorer.track_logits(features)
         del self._times[:], self._cuts[:]
-        return taken, self._tracker.forget_ended()
+        return detections, self._tracker.forget_ended()
 
     def _taken(self) -> tuple[Detections, list[NDArray[np.float32]]]:
-        """All detections not yet taken, and each model's features (n, d) of the usable ones."""
+        """Return all detections not yet taken, and each model's features (n, d) of the usable ones."""
         for queue in self._queues:
             queue.flush()
         while any(map(len, self._queues)) or self._being_scored is not None:
             self._score()
         count, self._usable = self._usable, 0
-        taken = self._gathered.take()
+        detections = self._gathered.take()
         if self._tracker.splits:
-            self._tracker.fill_in_splits(taken.rows["track"], taken.rows["time"])
+            self._tracker.fill_in_splits(detections.rows["track"], detections.rows["time"])
             if self._keeper is not None:
                 self._keeper.split(self._tracker.splits)
             self._tracker.splits.clear()
-        return taken, [queue.take_features(count) for queue in self._queues]
+        return detections, [queue.take_features(count) for queue in self._queues]
 
     def _score(self) -> None:
-        """Begin to score what waits, once the batch before has its features."""
+        """Start scoring the waiting crops once the previous batch has its features."""
         if self._being_scored is not None:
             for queue, batch, features in zip(
                 self._queues, self._batches, self._being_scored.result(), strict=True
@@ -218,7 +218,7 @@ class FirstPass:
         if any(map(len, self._queues)):
             self._batches = [queue.take_batch() for queue in self._queues]
             crops = [
-                (queue.scorer, [one.crop for one in batch])
+                (queue.scorer, [numbered.crop for numbered in batch])
                 for queue, batch in zip(self._queues, self._batches, strict=True)
             ]
             self._being_scored = self._executor.submit(_features, crops)
@@ -231,12 +231,14 @@ def _features(batches: Sequence[tuple[Scorer, list[Image]]]) -> list[list[NDArra
 def _fill_in_logits(
     detections: Detections, queue: CropQueue, features: NDArray[np.float32], feature_of: NDArray[np.intp]
 ) -> None:
-    """Fill in the logits of what is usable, track by track; ``feature_of`` (n,) is the place of each one's
-    among ``features`` (m, d)."""
+    """Fill in the logits of usable detections, track by track.
+
+    ``feature_of`` (n,) is the index of each detection's features among ``features`` (m, d).
+    """
     rows = detections.rows
     for track in detections.by_track().values():
         usable = track[rows["usable"][track]]
         logits = queue.scorer.track_logits(features[feature_of[usable]])
         if queue.is_coarse:
-            rows["interpolated"][usable] = fill_between(logits)
+            rows["interpolated"][usable] = interpolate_missing(logits)
         rows["logit"][usable] = logits

@@ -32,57 +32,63 @@ from detector.scoring.fusion import (
     inputs_of,
     second_logits_of,
 )
-from detector.scoring.moments import AS_IT_IS, KeptMoment, MomentView, crop_in_view, in_frame, squares
-from detector.scoring.person_look import PersonLook, raised_by
+from detector.scoring.moments import (
+    AS_IT_IS,
+    KeptMoment,
+    MomentView,
+    crop_in_view,
+    square_in_frame,
+    squares_in_patch,
+)
+from detector.scoring.person_look import PersonLook, raise_at
 from detector.scoring.scorer import FusedLogits, Scorer, run_in_batches
 
 _run = partial(run_in_batches, batch=8)
 
 
 class SecondNetwork:
-    """``model`` in a back end; ``still`` is for the faces of a photograph."""
+    """The second network ``model`` in a back end; ``still`` for faces of a photograph."""
 
     def __init__(self, model: LoadedModel, backend: str | None, still: bool) -> None:
         self.model = model
         self._backend = backends.open_backend(model, backend)
         self._still = still
-        self._known: dict[bytes, Floats] = {}  # what it gave, by a photograph's crops
+        self._known: dict[bytes, Floats] = {}  # cached logits by crop of a photograph
 
     def outputs_of(self, framing: int) -> tuple[int, ...]:
-        """Which of the network's outputs are of ``framing``: whole heads of photographs have their own."""
+        """Return the outputs for ``framing``; whole heads in photographs have their own."""
         return graphs.outputs_of(graphs.PHOTOGRAPH if self._still and framing == HEAD else framing)
 
     def of_moments(
         self, moments: Sequence[KeptMoment], view: MomentView, framings: Sequence[Sequence[int]]
     ) -> Floats:
-        """The logits (m, 4): altered and synthesised of the inner face, then of the whole head.
+        """Return logits (m, 4): altered and synthesised of the inner face, then of the whole head.
 
-        ``framings`` are those of each moment that are looked at; logits of others are no numbers, and
-        cost nothing.
+        ``framings`` are the framings to score for each moment; other logits are NaN and cost nothing.
         """
         size = self.model.card.input.size
         places = [(i, framing) for i, own in enumerate(framings) for framing in own]
-        seen = np.full((len(moments), SECOND_LOGITS), np.nan)
+        result = np.full((len(moments), SECOND_LOGITS), np.nan)
         if not places:
-            return seen
+            return result
         crops = [crop_in_view(moments[i], view, framing, size) for i, framing in places]
         out = _run(self._backend, crops)
         if self._still and view is AS_IT_IS:
             self._known.update(zip(map(_key, crops), out[:, None], strict=True))
         for (i, framing), logits in zip(places, out, strict=True):
-            seen[i, second_logits_of(framing)] = logits[list(self.outputs_of(framing))]
-        return seen
+            result[i, second_logits_of(framing)] = logits[list(self.outputs_of(framing))]
+        return result
 
     def of_crops(self, crops: Sequence[Image]) -> Floats:
-        """The logits (n, c); what it has seen of a photograph it is not asked again."""
-        if len(crops) == 1 and (known := self._known.get(_key(crops[0]))) is not None:
-            return known
+        """Return the logits (n, c) of crops, cached for photographs."""
+        if len(crops) == 1 and (cached := self._known.get(_key(crops[0]))) is not None:
+            return cached
         return _run(self._backend, crops)
 
 
 @dataclass(frozen=True)
 class BothNetworks:
-    """The scan and the second network, and how their logits are fused."""
+    """The scan and the second network, and the fusion of their logits."""
 
     scan: Scorer
     second: SecondNetwork
@@ -90,7 +96,7 @@ class BothNetworks:
 
     @classmethod
     def of(cls, scan: Scorer, model: LoadedModel) -> Self:
-        """``scan`` beside the second network of ``model``, which has one."""
+        """Combine ``scan`` with the second network of ``model``."""
         assert model.second_look is not None and model.card.second_look is not None
         second = SecondNetwork(model.second_look, scan.requested_backend, scan.still)
         return cls(scan, second, Fusion.of(model.card.second_look, scan.still, scan.codec))
@@ -106,7 +112,7 @@ def _key(crop: Image) -> bytes:
 
 
 class FusedScorer(Scorer):
-    """The scan's scorer with logits fused by what ``looks`` found, one look a person."""
+    """The scan's scorer with logits fused with ``looks``, one for each person."""
 
     def __init__(self, networks: BothNetworks, looks: Sequence[PersonLook]) -> None:
         scan = networks.scan
@@ -116,9 +122,9 @@ class FusedScorer(Scorer):
         self._looks = tuple(looks)
 
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> FusedLogits:
-        """See :meth:`Scorer.fuse`; with what is raised of *altered*.
+        """Fuse the logits as :meth:`Scorer.fuse`, with raised intervals.
 
-        For people who were not looked at, the second network says nothing.
+        For persons without a look, the second network's inputs are neutral.
         """
         raised = self._raised_by(track, time)
         halves = self._networks.fusion.halves(self._inputs_at(track, time, logits), raised)
@@ -137,20 +143,24 @@ class FusedScorer(Scorer):
             contradiction=look.contradiction,
             contrasts=tuple(
                 schema.SecondLookContrast(
-                    track=one.track, start=one.start, end=one.end, contrast=one.contrast, raised=one.amount
+                    track=interval.track,
+                    start=interval.start,
+                    end=interval.end,
+                    contrast=interval.contrast,
+                    raised=interval.amount,
                 )
-                for one in look.raised
+                for interval in look.raised
             ),
             moments=tuple(map(_told, look.moments, look.second_logits.tolist(), look.headed.tolist())),
         )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
-        """See :func:`detector.scoring.fusion.explainable_of_fused`."""
+        """Return what :func:`~detector.scoring.explainable.explainable_of_fused` returns."""
         track, time = np.array([peak.track]), np.array([peak.time])
         scan = self._networks.scan
         scanned = scan.logits([crop_square(image, peak.square, scan.card.input.size)])
         look = self._look_of(peak.track)
-        raised = raised_by(look.raised if look else (), track, time)
+        raised = raise_at(look.raised if look else (), track, time)
         return explainable_of_fused(
             self._networks.fusion,
             self._inputs_at(track, time, scanned),
@@ -182,20 +192,22 @@ class FusedScorer(Scorer):
         )
 
     def _crop(self, image: Image, peak: Detection, part: NetworkPart) -> tuple[Image, CropSquare]:
-        """What ``part`` sees of ``peak``, and where: of a photograph the very crop that was judged."""
+        """Return what ``part`` sees of ``peak``, and where; for a photograph the crop that was judged."""
         size, look = part.model.card.input.size, self._look_of(peak.track)
         if self.still and SCAN not in part.columns and look is not None:
             moment = look.moments[0]
-            square = squares(moment, AS_IT_IS)[part.framing]
-            return crop_in_view(moment, AS_IT_IS, part.framing, size), in_frame(square, moment, peak.box)
+            square = squares_in_patch(moment, AS_IT_IS)[part.framing]
+            return crop_in_view(moment, AS_IT_IS, part.framing, size), square_in_frame(
+                square, moment, peak.box
+            )
         return crop_square(image, part.square, size), part.square
 
     def _raised_by(self, track: NDArray[np.int32], time: Floats) -> Floats:
-        """By how much (n,) the altered half is raised at ``time`` of ``track``."""
-        return raised_by([one for look in self._looks for one in look.raised], track, time)
+        """Return by how much (n,) the altered half is raised at ``time`` of ``track``."""
+        return raise_at([interval for look in self._looks for interval in look.raised], track, time)
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
-        """The fusion's inputs (n, 5) at ``time`` of ``track``; ``scanned`` are the scan's logits (n,)."""
+        """Return the fusion's inputs (n, 5) at ``time`` of ``track``, from the scan's logits ``scanned``."""
         fusion = self._networks.fusion
         out = fusion_inputs(scanned, fusion.neutral[SECOND_NETWORK])
         for look in self._looks:
@@ -209,9 +221,11 @@ class FusedScorer(Scorer):
 
 
 def _told(moment: KeptMoment, logits: Sequence[float], headed: bool) -> schema.SecondLookMoment:
-    told = [round(logit, 4) for logit in logits]
-    inner_altered, inner_synthesised = (told[column] for column in second_logits_of(INNER))
-    head_altered, head_synthesised = (told[column] if headed else None for column in second_logits_of(HEAD))
+    rounded = [round(logit, 4) for logit in logits]
+    inner_altered, inner_synthesised = (rounded[column] for column in second_logits_of(INNER))
+    head_altered, head_synthesised = (
+        rounded[column] if headed else None for column in second_logits_of(HEAD)
+    )
     return schema.SecondLookMoment(
         time=moment.time,
         pts=moment.pts,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-# What is called inputs (n, 5) has a column for each of FUSION_INPUTS.
+# Arrays called inputs (n, 5) have one column for each of FUSION_INPUTS.
 SCAN = 0
 """The scan's column of inputs."""
 SECOND_NETWORK = slice(SCAN + 1, len(FUSION_INPUTS))
@@ -29,34 +29,31 @@ SECOND_NETWORK = slice(SCAN + 1, len(FUSION_INPUTS))
 SECOND_LOGITS = len(FUSION_INPUTS[SECOND_NETWORK])
 _SAME_QUESTION = (SCAN, FUSION_INPUTS.index("inner altered"))  # is the inner face altered?
 _LEAST, _MOST = -6.0, 8.0  # standard deviations
-_HELD = 0.05  # slope of what a bound holds back
+_HELD = 0.05  # slope beyond a bound
 
 
 def fusion_inputs(scan: Floats, second: Floats) -> Floats:
-    """The scan's logits (n,) and the second network's (n, 4), or one row (4,) of these, as inputs (n, 5)."""
+    """Combine the scan's logits (n,) and the second network's (n, 4) or (4,) into inputs (n, 5)."""
     out = np.empty((len(scan), len(FUSION_INPUTS)))
     out[:, SCAN], out[:, SECOND_NETWORK] = scan, second
     return out
 
 
 def second_logits_of(framing: int) -> tuple[int, ...]:
-    """Which of the second network's logits (m, 4) are read from ``framing``.
-
-    They lie as the network gives them for footage; among the inputs they are :data:`SECOND_NETWORK`.
-    """
+    """Return the columns of the second network's logits (m, 4) that are read from ``framing``."""
     return outputs_of(framing)
 
 
 def inputs_of(framing: int) -> tuple[int, ...]:
-    """Which columns of the inputs are read from ``framing`` by the second network."""
+    """Return the columns of the inputs that the second network reads from ``framing``."""
     return tuple(SECOND_NETWORK.start + column for column in second_logits_of(framing))
 
 
 @dataclass(frozen=True)
 class Half:
-    """Constants of one half of the formula: inputs are standardised, weighted, added."""
+    """Constants of one half of the formula: inputs are standardised, weighted and added."""
 
-    columns: tuple[int, ...]  # of the inputs
+    columns: tuple[int, ...]  # weights of the inputs
     centre: Floats
     spread: Floats
     weight: Floats
@@ -64,24 +61,24 @@ class Half:
 
     @classmethod
     def of(cls, card: FusionHalf) -> Self:
-        """What a card says."""
+        """Build it from a card."""
         columns = tuple(map(FUSION_INPUTS.index, card.inputs))
         return cls(columns, np.array(card.centre), np.array(card.spread), np.array(card.weight), card.bias)
 
     def logit(self, inputs: Floats) -> Floats:
-        """Inputs (n, 5) to logits (n,)."""
-        return standardised(inputs[:, self.columns], self.centre, self.spread) @ self.weight + self.bias
+        """Compute logits (n,) from inputs (n, 5)."""
+        return standardise(inputs[:, self.columns], self.centre, self.spread) @ self.weight + self.bias
 
 
-def standardised(values: Floats, centre: Floats, spread: Floats) -> Floats:
-    """``values`` (n, d) in standard deviations, within bounds."""
+def standardise(values: Floats, centre: Floats, spread: Floats) -> Floats:
+    """Return ``values`` (n, d) in standard deviations, within bounds."""
     out: Floats = ((values - centre) / spread).clip(_LEAST, _MOST)
     return out
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """The whole formula."""
+    """The formula that fuses the logits of both networks."""
 
     altered: Half
     synthesised: Half
@@ -92,13 +89,13 @@ class Fusion:
     reserve: float = 0.0
     contrast: Contrast | None = None
     within: float = 1.0  # see the card
-    larger: bool = False  # of both halves, not their soft maximum
+    larger: bool = False  # sum of both halves instead of their soft maximum
     bounds: tuple[Bound, ...] = ()
     agreement: float | None = None  # see the card
 
     @classmethod
     def of(cls, card: SecondLookCard, still: bool = False, codec: str = "") -> Self:
-        """What a card says of videos in ``codec``; of photographs if ``still``, where it tells them apart."""
+        """Read the formula from a card, for videos in ``codec`` or for photographs if ``still``."""
         if still and card.photographs is not None:
             own = card.photographs
             return cls(
@@ -126,42 +123,42 @@ class Fusion:
 
     @property
     def neutral(self) -> Floats:
-        """Inputs (5,) that say nothing: those of unmanipulated faces on average."""
+        """Return inputs (5,) of an average unmanipulated face."""
         out = np.zeros(len(FUSION_INPUTS))
         for half in (self.synthesised, self.altered):
             out[list(half.columns)] = half.centre
         return out
 
     def apart(self, inputs: Floats) -> Floats:
-        """By how many standard deviations (n,) the scan lies above *inner altered*."""
+        """Return by how many standard deviations (n,) the scan exceeds *inner altered*."""
         half = self.altered
-        each = standardised(inputs[:, half.columns], half.centre, half.spread)
-        first, second = (each[:, half.columns.index(column)] for column in _SAME_QUESTION)
+        deviations = standardise(inputs[:, half.columns], half.centre, half.spread)
+        first, second = (deviations[:, half.columns.index(column)] for column in _SAME_QUESTION)
         difference: Floats = first - second
         return difference
 
     @property
     def altered_framings(self) -> tuple[int, ...]:
-        """The framings that the altered half's inputs are read from."""
+        """Return the framings that the altered half's inputs are read from."""
         heads = any(FUSION_INPUTS[column].startswith("head") for column in self.altered.columns)
         return (INNER, HEAD) if heads else (INNER,)
 
     def lead(self, inputs: Floats) -> Floats:
-        """By how much (n,) the altered half exceeds the other, as both enter the maximum."""
+        """Return by how much (n,) the altered half exceeds the other one, as both enter the maximum."""
         lead: Floats = self.altered.logit(inputs) - (self.synthesised.logit(inputs) - self.reserve)
         return lead
 
     def contradicts(self, inputs: Floats) -> NDArray[np.bool_]:
-        """Where (n,) the two networks contradict each other on the same question about the same pixels."""
+        """Return where (n,) the two networks contradict each other on the same question and pixels."""
         if self.agreement is None or not set(_SAME_QUESTION) <= set(self.altered.columns):
             return np.zeros(len(inputs), bool)
         beyond: NDArray[np.bool_] = np.abs(self.apart(inputs)) > self.agreement
         return beyond
 
     def halves(self, inputs: Floats, raised: Floats | float = 0.0) -> tuple[Floats, Floats]:
-        """Inputs (n, 5) to the published logits of both halves; the larger is that of both together.
+        """Compute the published logits of both halves; the larger one is that of both together.
 
-        ``raised`` is as of :meth:`logit`.
+        ``raised`` is as for :meth:`logit`.
         """
         fused = self.logit(inputs, raised)
         altered = np.minimum(self._published(self.altered.logit(inputs) + raised), fused)
@@ -170,15 +167,15 @@ class Fusion:
         return np.where(larger, fused, altered), np.where(larger, synthesised, fused)
 
     def logit(self, inputs: Floats, raised: Floats | float = 0.0) -> Floats:
-        """Inputs (n, 5) to published logits (n,); ``raised`` (n,) is added to the altered half."""
+        """Compute published logits (n,) from inputs (n, 5); ``raised`` (n,) is added to the altered half."""
         synthesised = self.synthesised.logit(inputs) - self.reserve
-        both: Floats = (np.maximum if self.larger else np.logaddexp)(
+        combined: Floats = (np.maximum if self.larger else np.logaddexp)(
             self.altered.logit(inputs) + raised, synthesised
         )
-        return self._published(both)
+        return self._published(combined)
 
     def unpublished(self, logit: float) -> float:
-        """The logit of a half of which this is the published one; of a formula without bounds."""
+        """Return the logit of a half whose published logit is given, for a formula without bounds."""
         if self.beyond is not None and logit > self.knee:
             logit = self.knee + (logit - self.knee) * self.scale / self.beyond
         return (logit - self.offset) / self.scale
@@ -186,7 +183,7 @@ class Fusion:
     def _published(self, logits: Floats) -> Floats:
         out: Floats = self.scale * logits + self.offset
         for bound in self.bounds:
-            # Sloping a little, so that what is held back keeps its order.
+            # A small slope preserves the order of values beyond the bound.
             line = bound.published + _HELD * (logits - bound.at)
             out = np.where(logits >= bound.at, np.maximum(out, line), np.minimum(out, line))
         if self.beyond is None:
@@ -201,8 +198,8 @@ class Fusion:
 class SeenCrop:
     """What one network saw of a face.
 
-    ``network`` is None where it is in an ONNX file: only its scores can be had. ``output`` is that of the
-    network's outputs which decided, or None for its only one.
+    ``network`` is None for an ONNX file, which yields only scores. ``output`` is the output that decided;
+    None if there is only one.
     """
 
     crop: Image
@@ -213,10 +210,10 @@ class SeenCrop:
 
 @dataclass(frozen=True)
 class Explainable:
-    """A face in a square of a frame, as each network that decided on it saw it, and their common logit.
+    """A face as each deciding network saw it, and the function that scores changed copies.
 
-    ``logits`` gives the logits (n,) of changed copies of these crops, n for each network; all that does not
-    depend on the square stays as it is.
+    ``logits`` computes the logits (n,) of changed copies of the crops, n for each network; everything outside
+    the square stays as it was.
     """
 
     square: CropSquare
@@ -226,25 +223,26 @@ class Explainable:
 
 
 class NetworkPart(NamedTuple):
-    """What one network sees of a face: ``run`` gives its logits (n, c) of the fusion's inputs ``columns``.
+    """The view of one network on a face: ``run`` computes its logits (n, c) of the fusion's inputs
+    ``columns``.
 
-    ``framing`` is :data:`~detector.faces.crop.INNER` or ``HEAD``.
+    ``framing`` is :data:`~detector.faces.framing.INNER` or ``HEAD``.
     """
 
     columns: tuple[int, ...]
     model: LoadedModel
-    outputs: tuple[int, ...] | None  # of the network, one for each column; None: it has one
+    outputs: tuple[int, ...] | None  # output of the network for each column; None if it has one output
     framing: int
     square: CropSquare
     run: Callable[[Sequence[Image]], Floats]
 
     def output(self, column: int) -> int | None:
-        """Which of the network's outputs is the fusion's input ``column``."""
+        """Return which output of the network is the fusion's input ``column``."""
         return None if self.outputs is None else self.outputs[self.columns.index(column)]
 
 
 class _Answer(NamedTuple):
-    column: int  # of the fusion's inputs
+    column: int  # logits of the fusion's inputs
     part: NetworkPart
     crop: Image
     square: CropSquare
@@ -261,16 +259,15 @@ def explainable_of_fused(
     parts: Sequence[NetworkPart],
     crop: Callable[[NetworkPart], tuple[Image, CropSquare]],
 ) -> Explainable:
-    """What was seen of a face whose fusion's ``inputs`` are (1, 5), by each network that raised its score.
+    """Return the parts of a face, by each network that raised its score, the strongest first.
 
-    The one that raised it most comes first. By ``raised`` (1,) the altered half is raised where something
-    stands out from the rest of the track; ``crop`` gives what a part sees and where. What is told of other
-    squares stays as it is.
+    ``inputs`` (1, 5) are the fusion's; ``raised`` (1,) raises the altered half where something stands out
+    from the rest of the track; ``crop`` returns what a part sees and where.
     """
     logit = float(fusion.logit(inputs, raised)[0])
 
     def without(*columns: int) -> float:
-        """The fused logit if the inputs of ``columns`` said nothing."""
+        """Return the fused logit with neutral inputs in ``columns``."""
         silent = inputs.copy()
         silent[0, columns] = fusion.neutral[list(columns)]
         return float(fusion.logit(silent, raised)[0])
@@ -280,20 +277,20 @@ def explainable_of_fused(
     by_weight = sorted(decided, key=without)
     chosen = [column for column in by_weight if without(column) < logit] or by_weight[:1]
     answers = [_Answer(column, by_column[column], *crop(by_column[column])) for column in chosen]
-    as_they_are = [one.part.run([one.crop]) for one in answers]
+    originals = [answer.part.run([answer.crop]) for answer in answers]
 
     def logits(changed: Sequence[Sequence[Image]]) -> Floats:
         rows = np.tile(inputs, (len(changed[0]), 1))
-        for one, before, copies in zip(answers, as_they_are, changed, strict=True):
-            counts = fusion.within if one.column == SCAN else 1.0
-            rows[:, one.part.columns] += counts * (one.part.run(copies) - before)
+        for answer, before, copies in zip(answers, originals, changed, strict=True):
+            counts = fusion.within if answer.column == SCAN else 1.0
+            rows[:, answer.part.columns] += counts * (answer.part.run(copies) - before)
         return fusion.logit(rows, raised)
 
-    return Explainable(answers[0].square, tuple(one.seen() for one in answers), logit, logits)
+    return Explainable(answers[0].square, tuple(answer.seen() for answer in answers), logit, logits)
 
 
 def _questions(fusion: Fusion, parts: Mapping[int, NetworkPart]) -> Iterator[tuple[int, ...]]:
-    """The fusion's inputs that answer one question about one square."""
+    """Return the fusion's inputs that answer one question about one square."""
     for half in (fusion.altered, fusion.synthesised):
         for framing in (INNER, HEAD):
             columns = tuple(column for column in half.columns if parts[column].framing == framing)

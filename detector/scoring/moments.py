@@ -16,13 +16,13 @@ from detector.faces.tracks import Split
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
-MOST_BYTES = 96 * 1024 * 1024  # of all patches together
-_IN_MEMORY = 8 * 1024 * 1024  # of them; the rest lies in a file
+MOST_BYTES = 96 * 1024 * 1024  # bytes of all patches together
+_IN_MEMORY = 8 * 1024 * 1024  # bytes kept in memory; the rest is in a file
 
 
 @dataclass(eq=False, slots=True)
 class KeptMoment:
-    """One face in one frame, with the pixels around it, in memory or in a file."""
+    """One face in one frame with the pixels around it, in memory or in a file."""
 
     track: int
     time: float
@@ -37,7 +37,7 @@ class KeptMoment:
 
     @property
     def size(self) -> int:
-        """Of the pixels, in bytes."""
+        """The size of the pixels in bytes."""
         return self.pixels.size if isinstance(self.pixels, PatchInFile) else self.pixels.image.nbytes
 
 
@@ -49,10 +49,10 @@ class _OfTrack:
 
 
 class MomentKeeper:
-    """Offer it every usable face; it keeps between ``most`` and twice as many a track, evenly spread.
+    """Takes every usable face and keeps between ``most`` and twice as many for each track, evenly spread.
 
-    Fewer where all together would take more than ``most_bytes``, of which ``in_memory`` lie in memory and the
-    rest in a file. ``still`` says that they are of a photograph.
+    It keeps fewer if all together exceed ``most_bytes``, of which ``in_memory`` stay in memory and the rest
+    goes to a file. ``still`` marks a photograph. No frame is decoded twice for the second look.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class MomentKeeper:
         self._most_bytes = most_bytes
         self._in_memory = in_memory
         self._bytes = 0
-        self._held: dict[KeptMoment, int] = {}  # in memory, the oldest first
+        self._held: dict[KeptMoment, int] = {}  # moments in memory, oldest first
         self._file: PatchFile | None = None
         self._tracks: dict[int, _OfTrack] = {}
 
     def offer(self, frame: Frame, track: int, face: Face) -> None:
-        """A usable ``face`` of ``track`` in ``frame``, later than those before."""
+        """Take a usable ``face`` of ``track`` in ``frame``, later than those before."""
         of_track = self._tracks.setdefault(track, _OfTrack())
-        wanted = of_track.offered % of_track.stride == 0
+        is_due = of_track.offered % of_track.stride == 0
         of_track.offered += 1
-        if not wanted:
+        if not is_due:
             return
         moment = KeptMoment(track, float(frame.time), frame.pts, self._cut(frame.image, face.box), roll(face))
         of_track.kept.append(moment)
@@ -86,14 +86,14 @@ class MomentKeeper:
             self._thin(of_track)
         self._put_aside()
         while self._bytes > self._most_bytes:
-            largest = max(self._tracks.values(), key=lambda each: len(each.kept))
+            largest = max(self._tracks.values(), key=lambda track_state: len(track_state.kept))
             if len(largest.kept) == 1:
                 self._drop([of_track.kept.pop()])
                 return
             self._thin(largest)
 
     def _put_aside(self) -> None:
-        """Put the oldest into the file, where memory holds more than it should."""
+        """Move the oldest moments to the file while memory exceeds its limit."""
         total = sum(self._held.values())
         while total > self._in_memory and len(self._held) > 1:
             oldest = next(iter(self._held))
@@ -101,7 +101,7 @@ class MomentKeeper:
             try:
                 self._file = self._file or PatchFile()
                 oldest.pixels = self._file.put(oldest.pixels)
-            except OSError:  # no room on the disk: all stay in memory, half as many
+            except OSError:  # disk full: keep half as many, all in memory
                 self._most_bytes, self._in_memory = self._most_bytes // 2, sys.maxsize
                 return
             total -= self._held.pop(oldest)
@@ -119,7 +119,7 @@ class MomentKeeper:
                 moment.pixels.give_up()
 
     def split(self, splits: Iterable[Split]) -> None:
-        """Moments that were offered as those of one track turned out to be of another."""
+        """Reassign moments of one track that turned out to belong to another."""
         for split in splits:
             of_track = self._tracks.get(split.track, _OfTrack())
             moved = [moment for moment in of_track.kept if moment.time >= split.since]
@@ -130,29 +130,29 @@ class MomentKeeper:
             into.kept = moved + into.kept
 
     def of(self, tracks: Iterable[int]) -> list[KeptMoment]:
-        """All that is kept of these tracks, in order of time."""
-        kept = [moment for track in tracks if track in self._tracks for moment in self._tracks[track].kept]
-        return sorted(kept, key=lambda moment: moment.time)
+        """Return all moments kept of these tracks, in order of time."""
+        moments = [moment for track in tracks if track in self._tracks for moment in self._tracks[track].kept]
+        return sorted(moments, key=lambda moment: moment.time)
 
 
 def spread(moments: list[KeptMoment], times: NDArray[np.float64], count: int) -> list[KeptMoment]:
-    """At most ``count`` of ``moments``, spread over ``times`` (n,), those of all usable faces, in order."""
+    """Select at most ``count`` of ``moments``, spread over ``times`` (n,), those of all usable faces."""
     if not moments or not count:
         return []
     places = ((np.arange(count) + 0.5) * len(times) / count).astype(int)
-    kept = np.array([moment.time for moment in moments])
-    nearest = {int(np.abs(kept - times[place]).argmin()) for place in places}
+    moment_times = np.array([moment.time for moment in moments])
+    nearest = {int(np.abs(moment_times - times[place]).argmin()) for place in places}
     return [moments[number] for number in sorted(nearest)]
 
 
-def evenly(count: int, most: int) -> NDArray[np.intp]:
-    """At most ``most`` places of ``count``, evenly spread, in order."""
+def evenly_spaced(count: int, most: int) -> NDArray[np.intp]:
+    """Return at most ``most`` evenly spread indices of ``count``."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))
 
 
 @dataclass(frozen=True)
 class MomentView:
-    """How the same moment is looked at once more; shift in sides of the square, ``quality`` of a JPEG."""
+    """A variation of a moment; shifts are in sides of the square, ``quality`` is that of a JPEG."""
 
     mirrored: bool = False
     dx: float = 0.0
@@ -171,8 +171,8 @@ OTHER_VIEWS = (
 
 
 def crop_in_view(moment: KeptMoment, view: MomentView, framing: int, size: int) -> Image:
-    """The inner face or the whole head, by its ``framing``, as ``view`` has it: (size, size, 3)."""
-    crop = crop_square(moment.patch.image, squares(moment, view)[framing], size)
+    """Return the inner face or whole head, by ``framing``, in ``view``: (size, size, 3)."""
+    crop = crop_square(moment.patch.image, squares_in_patch(moment, view)[framing], size)
     if view.quality is not None:
         _, data = cv2.imencode(
             ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]
@@ -181,8 +181,8 @@ def crop_in_view(moment: KeptMoment, view: MomentView, framing: int, size: int) 
     return np.ascontiguousarray(crop[:, ::-1]) if view.mirrored else crop
 
 
-def squares(moment: KeptMoment, view: MomentView) -> tuple[CropSquare, CropSquare]:
-    """Where both lie in the moment's patch."""
+def squares_in_patch(moment: KeptMoment, view: MomentView) -> tuple[CropSquare, CropSquare]:
+    """Return both squares in the moment's patch."""
     image, box, _ = moment.patch
     height, width = image.shape[:2]
     return (
@@ -191,8 +191,8 @@ def squares(moment: KeptMoment, view: MomentView) -> tuple[CropSquare, CropSquar
     )
 
 
-def in_frame(square: CropSquare, moment: KeptMoment, box: Box) -> CropSquare:
-    """A ``square`` of the moment's patch in its frame, where the face has ``box``."""
+def square_in_frame(square: CropSquare, moment: KeptMoment, box: Box) -> CropSquare:
+    """Return a ``square`` of the moment's patch in its frame, where the face has ``box``."""
     (left, top, *_), scale = moment.patch.box, moment.patch.scale
     return CropSquare(
         box[0] + (square.x - left) / scale,

@@ -13,15 +13,15 @@ from detector.models.card import Contrast
 from detector.scoring.fusion import Floats, Fusion, fusion_inputs
 from detector.scoring.moments import KeptMoment
 
-LEAST = 0.7  # seconds, of the interval and of what it is compared with
+LEAST = 0.7  # minimum seconds of the interval and of its comparison
 WINDOW = 60.0  # seconds
-_MOST = 8  # intervals in one window
-_PAIRS = 1 << 18  # intervals weighed at once: sampled 60 times a second, a window has six million
+_MOST = 8  # maximum number of intervals in one window
+_PAIRS = 1 << 18  # intervals weighed at once; at 60 samples a second a window has six million
 
 
 @dataclass(frozen=True)
 class Outlier:
-    """Samples ``first`` to ``last``, both inside; ``contrast`` is mean inside less mean of the rest."""
+    """Samples ``first`` to ``last``, inclusive; ``contrast`` is the mean inside minus the mean outside."""
 
     first: int
     last: int
@@ -39,7 +39,7 @@ class RaisedInterval:
     amount: float
 
     def moved(self, by: float, constants: Contrast) -> RaisedInterval:
-        """The same where the contrast is another."""
+        """Return the interval with another contrast."""
         contrast = self.contrast + by
         return replace(self, contrast=contrast, amount=constants.amount(contrast))
 
@@ -47,37 +47,37 @@ class RaisedInterval:
 def raised_intervals(
     track: int, times: Floats, logits: Floats, constants: Contrast | None
 ) -> list[RaisedInterval]:
-    """Where ``track`` is raised, with samples (n,) at ``times`` (n,)."""
+    """Find the intervals in which ``track`` is raised, from samples (n,) at ``times`` (n,)."""
     if constants is None:
         return []
-    # An end lies halfway between the last sample inside and the first outside.
+    # Ends lie halfway between the last sample inside and the first one outside.
     sides = np.concatenate([times[:1], (times[1:] + times[:-1]) / 2, times[-1:]])
     return [
         RaisedInterval(
             track,
-            float(sides[one.first]),
-            float(sides[one.last + 1]),
-            one.contrast,
-            constants.amount(one.contrast),
+            float(sides[outlier.first]),
+            float(sides[outlier.last + 1]),
+            outlier.contrast,
+            constants.amount(outlier.contrast),
         )
-        for one in outliers(times, logits, constants.least)
+        for outlier in find_outliers(times, logits, constants.least)
     ]
 
 
-def raised_by(intervals: Sequence[RaisedInterval], track: NDArray[np.int32], time: Floats) -> Floats:
-    """By how much ``intervals`` raise each of the altered half's logits (n,), at ``time`` of ``track``."""
+def raise_at(intervals: Sequence[RaisedInterval], track: NDArray[np.int32], time: Floats) -> Floats:
+    """Return by how much ``intervals`` raise each of the altered half's logits (n,)."""
     out = np.zeros(len(time))
-    for one in intervals:
-        out[(track == one.track) & (time >= one.start) & (time <= one.end)] += one.amount
+    for interval in intervals:
+        out[(track == interval.track) & (time >= interval.start) & (time <= interval.end)] += interval.amount
     return out
 
 
-def outliers(times: Floats, logits: Floats, least: float) -> list[Outlier]:
-    """Intervals whose contrast is at least ``least``, in order; none overlap.
+def find_outliers(times: Floats, logits: Floats, least: float) -> list[Outlier]:
+    """Find intervals whose contrast is at least ``least``, in order and without overlaps.
 
-    The clearest is found first; the next is compared with what is left without it.
+    The clearest is found first; the next is compared with the remaining samples.
     """
-    found: list[Outlier] = []
+    results: list[Outlier] = []
     for start, end in _windows(times):
         free = np.ones(end - start, np.bool_)
         for _ in range(_MOST):
@@ -85,12 +85,12 @@ def outliers(times: Floats, logits: Floats, least: float) -> list[Outlier]:
             if clearest is None or clearest.contrast < least:
                 break
             free[clearest.first : clearest.last + 1] = False
-            found.append(Outlier(start + clearest.first, start + clearest.last, clearest.contrast))
-    return _apart(found)
+            results.append(Outlier(start + clearest.first, start + clearest.last, clearest.contrast))
+    return _apart(results)
 
 
 def _windows(times: Floats) -> Iterator[tuple[int, int]]:
-    """First sample and end of windows of :data:`WINDOW` seconds that overlap by half."""
+    """Return first sample and end of windows of :data:`WINDOW` seconds that overlap by half."""
     start = float(times[0]) if len(times) else 0.0
     while len(times):
         first, end = np.searchsorted(times, [start, start + WINDOW]).tolist()
@@ -101,55 +101,55 @@ def _windows(times: Floats) -> Iterator[tuple[int, int]]:
 
 
 def _clearest(times: Floats, logits: Floats, free: NDArray[np.bool_]) -> Outlier | None:
-    """The interval of ``free`` samples that stands out most from the other free ones."""
+    """Return the interval of ``free`` samples that stands out most from the other free samples."""
     count = len(times)
     if count < 2:
         return None
     step = float(np.median(np.diff(times)))
     sums = np.concatenate([[0.0], np.cumsum(np.where(free, logits, 0.0))])
     counts = np.concatenate([[0], np.cumsum(free)])
-    clearest, most = None, -np.inf
+    clearest, highest = None, -np.inf
     rows = max(1, _PAIRS // count)
     for begin in range(0, count, rows):
         first, last = np.triu_indices(min(rows, count - begin), 0, count - begin)
         first, last = first + begin, last + begin
         inside = last - first + 1
-        rest = counts[-1] - inside
-        allowed = (times[last] - times[first] + step >= LEAST) & (rest * step >= LEAST)
+        outside = counts[-1] - inside
+        allowed = (times[last] - times[first] + step >= LEAST) & (outside * step >= LEAST)
         allowed &= counts[last + 1] - counts[first] == inside
         if not allowed.any():
             continue
-        first, last, inside, rest = first[allowed], last[allowed], inside[allowed], rest[allowed]
+        first, last, inside, outside = first[allowed], last[allowed], inside[allowed], outside[allowed]
         total = sums[last + 1] - sums[first]
-        contrast = total / inside - (sums[-1] - total) / rest
-        clear = contrast * np.sqrt(inside * rest / (inside + rest))
+        contrast = total / inside - (sums[-1] - total) / outside
+        clear = contrast * np.sqrt(inside * outside / (inside + outside))
         best = int(np.argmax(clear))
-        if clear[best] > most:
-            most = float(clear[best])
+        if clear[best] > highest:
+            highest = float(clear[best])
             clearest = Outlier(int(first[best]), int(last[best]), float(contrast[best]))
     return clearest
 
 
-def _apart(found: Sequence[Outlier]) -> list[Outlier]:
-    """Of those that overlap, from two windows, the one of higher contrast."""
-    kept: list[Outlier] = []
-    for one in sorted(found, key=lambda each: -each.contrast):
-        if all(one.last < other.first or one.first > other.last for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda each: each.first)
+def _apart(outliers: Sequence[Outlier]) -> list[Outlier]:
+    """Return of overlapping intervals, from two windows, the one with higher contrast."""
+    selected: list[Outlier] = []
+    for candidate in sorted(outliers, key=lambda outlier: -outlier.contrast):
+        if all(candidate.last < other.first or candidate.first > other.last for other in selected):
+            selected.append(candidate)
+    return sorted(selected, key=lambda outlier: outlier.first)
 
 
-_TELLING = 1.5  # of the scan's logit: from one moment to the next, it says where something changed
+_TELLING = 1.5  # minimum change of the scan's logit between two moments to locate a change
 _AROUND = 0.3  # seconds on either side of a moment
 
 
 @dataclass(frozen=True)
 class PersonLook:
-    """What the second look found of one person, at ``times`` of ``track``, both (m,).
+    """Results of the second look for one person, at ``times`` of ``track``, both (m,).
 
     ``second_logits`` (m, 4) are those of the second network: the columns of
-    :data:`~detector.models.card.FUSION_INPUTS` but for the first, the scan's.
-    Where the whole head was not looked at (``headed`` (m,) is false) its logits lie between those beside it.
+    :data:`~detector.models.card.FUSION_INPUTS` after the scan's. Where the whole head was not scored
+    (``headed`` (m,) is False) its logits are interpolated.
     """
 
     tracks: tuple[int, ...]
@@ -158,10 +158,10 @@ class PersonLook:
     times: Floats
     second_logits: Floats
     scan_at: Floats  # (m,): the scan's logits around the moments
-    scan_level: float  # their mean over all of the person's usable faces
+    scan_level: float  # mean of the scan's logits over all usable faces of the person
     headed: NDArray[np.bool_]
     stability: float | None = None
-    contradiction: bool = False  # the two networks lie too far apart
+    contradiction: bool = False  # the two networks contradict each other
     raised: tuple[RaisedInterval, ...] = ()
 
     @classmethod
@@ -172,10 +172,11 @@ class PersonLook:
         second_logits: Floats,
         faces: NDArray[np.void],
     ) -> Self:
-        """Of the person of the tracks ``group``, from ``second_logits`` (m, 4) of ``moments`` in order.
+        """Build it for the person of the tracks ``group`` from ``second_logits`` (m, 4) of ordered
+        ``moments``.
 
-        Those of whole heads are no numbers where only the inner face was looked at. ``faces`` are the rows of
-        the person's usable faces, with the scan's logits.
+        Logits of whole heads that were not scored are NaN. ``faces`` are the rows of the person's usable
+        faces, with the scan's logits.
         """
         track = np.array([moment.track for moment in moments], np.int32)
         times = np.array([moment.time for moment in moments])
@@ -186,41 +187,43 @@ class PersonLook:
         return cls(tuple(group), tuple(moments), track, times, filled, around, level, headed)
 
     def second_logits_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats) -> Floats:
-        """Logits (n, 4) at ``times`` of ``track``; their mean in a track without a moment.
+        """Return logits (n, 4) at ``times`` of ``track``; their mean in a track without a moment.
 
-        Between two moments they go over from one to the other as the scan's logits ``scanned`` (n,) do, where
-        these differ, and evenly in time where not.
+        Between two moments they change in proportion to the scan's logits ``scanned`` (n,), if these differ,
+        and linearly in time otherwise.
         """
         out: Floats = np.tile(self.second_logits.mean(axis=0), (len(times), 1))
         for number in np.unique(self.track):
-            asked, own = track == number, self.track == number
-            at, known, logits, scan = (
-                times[asked],
+            in_track, own = track == number, self.track == number
+            at, moment_times, logits, scan = (
+                times[in_track],
                 self.times[own],
                 self.second_logits[own],
                 self.scan_at[own],
             )
-            if len(known) == 1:
-                out[asked] = logits
+            if len(moment_times) == 1:
+                out[in_track] = logits
                 continue
-            after = np.searchsorted(known, at).clip(1, len(known) - 1)
+            after = np.searchsorted(moment_times, at).clip(1, len(moment_times) - 1)
             before = after - 1
-            share = ((at - known[before]) / (known[after] - known[before])).clip(0, 1)
+            share = ((at - moment_times[before]) / (moment_times[after] - moment_times[before])).clip(0, 1)
             step = scan[after] - scan[before]
             telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
-            share[telling] = ((scanned[asked] - scan[before])[telling] / step[telling]).clip(0, 1)
-            out[asked] = logits[before] + share[:, None] * (logits[after] - logits[before])
+            share[telling] = ((scanned[in_track] - scan[before])[telling] / step[telling]).clip(0, 1)
+            out[in_track] = logits[before] + share[:, None] * (logits[after] - logits[before])
         return out
 
     def inputs_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats, within: float) -> Floats:
-        """The inputs (n, 5) of the fusion; the scan's are the share ``within`` of the way from their mean."""
+        """Return the inputs (n, 5) of the fusion; ``within`` scales the scan's distance from its mean."""
         levelled = self.scan_level + within * (scanned - self.scan_level)
         return fusion_inputs(levelled, self.second_logits_at(track, times, scanned))
 
     def altered(
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, scanned: Floats
     ) -> Iterator[tuple[int, Floats, Floats]]:
-        """Each track with its times (n,) and the altered half's logits (n,); ``scanned`` are the scan's."""
+        """Yield each track with its times (n,) and the altered half's logits (n,); ``scanned`` are the
+        scan's.
+        """
         logits = fusion.altered.logit(fusion_inputs(scanned, self.second_logits_at(track, times, scanned)))
         for number in np.unique(track).tolist():
             yield number, times[track == number], logits[track == number]
@@ -228,21 +231,21 @@ class PersonLook:
     def raised_intervals(
         self, fusion: Fusion, track: NDArray[np.int32], times: Floats, scanned: Floats
     ) -> tuple[RaisedInterval, ...]:
-        """Where its tracks are raised; ``scanned`` are the scan's logits (n,) at ``times`` of ``track``."""
+        """Find raised intervals; ``scanned`` are the scan's logits (n,) at ``times`` of ``track``."""
         return tuple(
-            one
+            interval
             for number, at, altered in self.altered(fusion, track, times, scanned)
-            for one in raised_intervals(number, at, altered, fusion.contrast)
+            for interval in raised_intervals(number, at, altered, fusion.contrast)
         )
 
     @property
     def inputs(self) -> Floats:
-        """The inputs (1, 5) of the fusion, means over the person's time."""
+        """The inputs (1, 5) of the fusion, averaged over the person's time."""
         return fusion_inputs(np.array([self.scan_level]), self.second_logits.mean(axis=0))
 
 
 def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
-    """The scan's median logit around a moment; its mean where nothing of the track was usable."""
+    """Return the scan's median logit around a moment; its mean if no face of the track was usable."""
     own = faces[faces["track"] == track]
     if not len(own):
         return float(faces["logit"].mean())
@@ -251,10 +254,7 @@ def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
 
 
 def _filled(logits: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
-    """``logits`` (m, 4) with what was not looked at evenly between its neighbours of the same track.
-
-    In a track where none was looked at it is the mean of all.
-    """
+    """Interpolate NaN in ``logits`` (m, 4) between neighbours of the same track; the mean in other tracks."""
     out = logits.copy()
     for column in out.T:
         known = ~np.isnan(column)
@@ -262,6 +262,8 @@ def _filled(logits: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
             continue
         mean = column[known].mean()
         for number in np.unique(track[~known]):
-            there, missing = (track == number) & known, (track == number) & ~known
-            column[missing] = np.interp(times[missing], times[there], column[there]) if there.any() else mean
+            present, missing = (track == number) & known, (track == number) & ~known
+            column[missing] = (
+                np.interp(times[missing], times[present], column[present]) if present.any() else mean
+            )
     return out

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_WINDOWS = 256  # judged at once
+_WINDOWS = 256  # windows judged at once
 QUALITY_SIZE = 128
 """px; of the crops for which the thresholds of quality were measured."""
 
 
 class FusedLogits(NamedTuple):
-    """What a scorer that decides says of n faces."""
+    """The logits of n faces by a scorer that decides."""
 
     logit: FloatArray
     """The logits (n,) that decide."""
@@ -44,13 +44,12 @@ class FusedLogits(NamedTuple):
 
 
 class Scorer:
-    """A loaded model on the fastest back end present; preprocessing comes from its card.
+    """A loaded model on the fastest available back end; its card defines the preprocessing.
 
-    ``backend`` names another (:func:`detector.backends.selection.open_backend`); with a torch ``device``
-    it is torch.
-    With ``still`` a crop and its mirror image are scored and averaged: a photo has no
-    other frames that would even out chance. Sequence networks do without. ``codec`` is that of a video, by
-    FFmpeg's name.
+    ``backend`` names another (:func:`detector.backends.selection.open_backend`); a torch ``device`` selects
+    torch. With ``still``, the scores of a crop and its mirror image are averaged, because a photo has no
+    other frames to average out chance; sequence networks do not do this. ``codec`` is FFmpeg's name of a
+    video's codec.
     """
 
     def __init__(
@@ -78,22 +77,22 @@ class Scorer:
 
     @property
     def quality_size(self) -> int:
-        """The size of the crop by whose quality it is decided whether a face is judged.
+        """The crop size at which quality decides whether a face is judged.
 
-        Of networks in ONNX files that of the shipped ones, for which the thresholds were measured, so that
-        all models of an analysis judge the same faces.
+        For ONNX files it is that of the shipped networks, for which the thresholds were measured, so that all
+        models of an analysis judge the same faces.
         """
         return QUALITY_SIZE if self.card.onnx else self.card.input.size
 
     def square(self, box: Box, roll: float) -> CropSquare:
-        """What the network sees of a face in ``box`` with this roll, in degrees."""
+        """Return the square that the network sees of a face in ``box`` with this roll in degrees."""
         if self.card.onnx is None:
             return square_for_box(box, roll)
         framing = self.card.onnx.framing
         return square_for_box(box, roll, framing.box, framing.below, framing.upright)
 
     def crop_of(self, image: Image, face: Face, crop: Image) -> Image:
-        """The crop the network sees of ``face`` in ``image``; ``crop`` is that of its quality."""
+        """Return the crop of ``face`` that the network sees; ``crop`` is the crop used for quality."""
         size = self.card.input.size
         if self.card.onnx is None and crop.shape[0] == size:
             return crop
@@ -101,38 +100,38 @@ class Scorer:
 
     @cached_property
     def stills(self) -> Scorer:
-        """The same model, for photos and single crops."""
+        """The same model for photos and single crops."""
         other = copy.copy(self)
         other.still = True
         return other
 
     @cached_property
     def device(self) -> torch.device:
-        """Where :attr:`network` is."""
+        """The device of :attr:`network`."""
         from detector.backends.torch import choose_device
 
         return self._device or choose_device()
 
     @cached_property
     def network(self) -> Network:
-        """The network in torch, for what needs gradients."""
+        """The torch network, for gradients."""
         return self.loaded.network.to(self.device)
 
     def tensor(self, crops: Sequence[Image]) -> torch.Tensor:
-        """Crops (size, size, 3) as :attr:`network` wants them: (n, 3, size, size), normalised."""
+        """Convert crops (size, size, 3) to a normalised tensor (n, 3, size, size) for :attr:`network`."""
         from detector.backends.torch import prepare_images
 
         return prepare_images(crops, self.card.input, self.device)
 
     def logits(self, crops: Sequence[Image]) -> NDArray[np.float64]:
-        """One logit a crop, each on its own; an empty sequence gives an empty array."""
+        """Compute one logit for each crop independently; an empty sequence gives an empty array."""
         if not crops:
             return np.empty(0)
         out = self._run(crops)
         return self._judged(out, np.arange(len(out))[:, None]) if self.is_sequence else out.astype(np.float64)
 
     def features(self, crops: Sequence[Image]) -> list[NDArray[np.float32]]:
-        """What :meth:`track_logits` needs of each crop: the network's features (d,), or the logit (1,)."""
+        """Compute what :meth:`track_logits` needs of each crop: features (d,), or the logit (1,)."""
         if not crops:
             return []
         out = self._run(crops)
@@ -141,11 +140,11 @@ class Scorer:
     def track_logits(
         self, features: Sequence[NDArray[np.float32]] | NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """One logit a frame of one track, from the features of its usable frames in order of time.
+        """Compute one logit for each frame of a track from the features of its usable frames, in order of
+        time.
 
-        A sequence network judges each frame by the window of frames around it, shorter
-        at the track's ends; other networks judge it alone. Windows go through the
-        network some hundreds at a time, so memory does not grow with the track.
+        A sequence network judges each frame by a window of frames around it, shorter at the track's ends.
+        Windows are processed some hundreds at a time, so memory does not grow with the track.
         """
         if not len(features):
             return np.empty(0)
@@ -157,16 +156,16 @@ class Scorer:
         return self._judged(np.asarray(features), starts[:, None] + np.arange(span))
 
     def _judged(self, features: NDArray[np.float32], windows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Logits (w,) of a sequence network's windows: (w, t) numbers of features (n, d)."""
+        """Compute the logits (w,) of windows (w, t), given as indices of features (n, d)."""
         import torch
 
         network = cast("SequenceNetwork", self.network)
-        given = torch.from_numpy(features).to(self.device)
+        tensor = torch.from_numpy(features).to(self.device)
         logits = []
         with torch.inference_mode():
-            for some in torch.from_numpy(windows).to(self.device).split(_WINDOWS):
-                present = torch.ones(some.shape, dtype=torch.bool, device=self.device)
-                logits.append(network.judge(given[some], present).double().cpu())
+            for batch in torch.from_numpy(windows).to(self.device).split(_WINDOWS):
+                present = torch.ones(batch.shape, dtype=torch.bool, device=self.device)
+                logits.append(network.judge(tensor[batch], present).double().cpu())
         return torch.cat(logits).numpy()
 
     def _run(self, crops: Sequence[Image]) -> NDArray[np.float32]:
@@ -177,32 +176,35 @@ class Scorer:
         return out
 
     def probability(self, logit: float) -> float:
-        """Calibrated probability that one frame was manipulated (temperature scaling, Guo et al., 2017)."""
+        """Return the calibrated probability of frames (temperature scaling, Guo et al., 2017)."""
         return sigmoid(logit / self.card.temperature)
 
     def frame_logit(self, probability: float) -> float:
-        """The logit of a frame that has this calibrated probability: what :meth:`probability` undoes."""
+        """Return the frame logit with this calibrated probability: the inverse of :meth:`probability`."""
         return logit_of(probability) * self.card.temperature
 
     def segment_probability(self, mean_logit: float) -> float:
-        """The same of a segment, from the mean logit of its frames."""
+        """Return the calibrated probability of a segment from the mean logit of its frames."""
         return self._of_mean(mean_logit, self.card.segment)
 
     def person_probability(self, mean_logit: float) -> float:
-        """The same of a person, from that of the strongest segment or all frames: calibrated on exhibits."""
+        """Return the probability of a person from the logit of the strongest segment or of all frames.
+
+        It is calibrated on exhibits.
+        """
         return self._of_mean(mean_logit, self.card.exhibit)
 
     def fuse(self, track: NDArray[np.int32], time: FloatArray, logits: FloatArray) -> FusedLogits:
-        """What decides, from this network's ``logits`` (n,) at ``time`` of ``track``: the same."""
+        """Return the deciding logits at ``time`` of ``track``: this network's own ``logits`` (n,)."""
         unknown = np.full(len(logits), np.nan)
         return FusedLogits(logits, unknown, unknown)
 
     def second_look_of(self, track: int) -> SecondLook | None:
-        """What a second look found of the person of ``track``; without one, none."""
+        """Return the second look's result for the person of ``track``: none."""
         return None
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
-        """The crop of ``peak`` in its ``image`` (RGB), and the network whose map explains its score."""
+        """Return the crop of ``peak`` in its ``image`` (RGB) and the network that explains its score."""
         square = self.square(peak.box, peak.roll)
         crop = crop_square(image, square, self.card.input.size)
         network = None if self.card.onnx else self.network
@@ -221,24 +223,24 @@ class Scorer:
 
 
 def run_in_batches(backend: backends.Backend, crops: Sequence[Image], batch: int) -> FloatArray:
-    """What ``backend`` gives of ``crops`` (n, ...), so many at once."""
+    """Run ``backend`` on ``crops`` (n, ...) in batches."""
     pieces = [np.stack(crops[i : i + batch]) for i in range(0, len(crops), batch)]
     out: FloatArray = np.concatenate([backend.run(piece) for piece in pieces]).astype(np.float64)
     return out
 
 
-# The framing of whole frames takes in a little less than the DFDC crops do (crop.SIDE_PER_BOX).
+# The framing in whole frames is slightly tighter than that of the DFDC crops (crop.SIDE_PER_BOX).
 CROP_SCALE = 0.96
 
 
 def framed_crop(image: Image, size: int, scale: float = CROP_SCALE) -> Image:
-    """A ready-made crop as the network sees faces: its middle square, at the framing's scale."""
+    """Return the central square of a ready-made crop at the framing's scale."""
     height, width = image.shape[:2]
     return crop_square(image, CropSquare(width / 2, height / 2, min(height, width) * scale, 0.0), size)
 
 
 def crop_for(image: Image, card: Card) -> Image:
-    """Likewise for the network of ``card``. One that wants more than the crop shows gets all there is."""
+    """Return the part of a crop that the network of ``card`` sees, at most the whole crop."""
     scale = CROP_SCALE
     if card.onnx:
         scale = min(1.0, card.onnx.framing.box * CROP_SCALE / SIDE_PER_BOX)
@@ -246,7 +248,7 @@ def crop_for(image: Image, card: Card) -> Image:
 
 
 class CropScorer:
-    """Probabilities of ready-made crops by ``model``."""
+    """Scores ready-made crops with ``model``."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._scan = Scorer(model.alone, still=True)
@@ -254,7 +256,7 @@ class CropScorer:
         self._calibration = second.crops if second is not None else None
 
     def probabilities(self, images: Sequence[Image]) -> list[float]:
-        """The probability that each crop's face was manipulated; ``images`` (h, w, 3) are RGB."""
+        """Return the probability of manipulation of each crop; ``images`` (h, w, 3) are RGB."""
         logits = self.logits(images).tolist() if images else []
         own = self._calibration
         if own is None:
@@ -262,5 +264,5 @@ class CropScorer:
         return [sigmoid(own.scale * logit + own.offset) for logit in logits]
 
     def logits(self, images: Sequence[Image]) -> Floats:
-        """The scan's logits (n,), not calibrated."""
+        """Return the scan's uncalibrated logits (n,)."""
         return self._scan.logits([crop_for(image, self._scan.card) for image in images])

@@ -24,9 +24,9 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import fill_in_fused
 from detector.segments import candidates
 
-_HELD = 192 * 1024 * 1024  # bytes of frames between two sampled ones, at most
-_APART = 1.5  # seconds between neighbouring sampled frames, at most
-_EYES = 0.45  # of a face's width: how far they are apart, about
+_HELD = 192 * 1024 * 1024  # maximum bytes of frames held between two sampled ones
+_APART = 1.5  # maximum seconds between neighbouring sampled frames
+_EYES = 0.45  # approximate distance of the eyes, as a share of the face's width
 
 
 _ByTrack = dict[int, list[tuple[float, float]]]  # start and end of intervals, in seconds
@@ -34,7 +34,7 @@ _Pair = tuple[int, int]  # PTS of the frames of two neighbouring detections
 
 
 class _Gap(NamedTuple):
-    """Two neighbouring detections of one track, by their places; the frames in between are to be judged."""
+    """Two neighbouring detections of one track between which frames are to be judged."""
 
     before: int
     after: int
@@ -47,18 +47,22 @@ def refine_boundaries(
     parameters: Parameters,
     progress: ReportShare,
 ) -> Detections:
-    """The detections of ``first_pass`` and those in all frames near the ends of its candidates.
+    """Add detections in all frames near the ends of the candidates of ``first_pass``.
 
-    ``reader`` has been read to the end; ``progress`` is told the share done. Sequence networks judge a
-    frame by the sampled frames around it: with them nothing is added.
+    ``reader`` has been read to the end; ``progress`` receives the share done. Sequence networks judge a frame
+    by the sampled frames around it, so nothing is added for them.
     """
     detections = first_pass.detections
     if not parameters.edge_window or scorer.is_sequence:
         return detections
-    found = {track: here for track, here in _intervals(detections, scorer, parameters).items() if here}
+    by_track = {
+        track: intervals
+        for track, intervals in _intervals(detections, scorer, parameters).items()
+        if intervals
+    }
     reach = parameters.edge_window + 1 / parameters.sample_rate
     gaps: dict[_Pair, list[_Gap]] = defaultdict(list)
-    for gap in _gaps(detections, first_pass.times, found, reach):
+    for gap in _gaps(detections, first_pass.times, by_track, reach):
         first, last = detections.rows["pts"][[gap.before, gap.after]].tolist()
         if not reader.tally.damage.is_spoilt_between(first, last):
             gaps[first, last].append(gap)
@@ -66,54 +70,56 @@ def refine_boundaries(
         return detections
     scoring = _GapScorer(detections, scorer, parameters)
     _judge_between(gaps, reader, scoring, progress)
-    return _supported(scoring.post_process(), found, reach, scorer, parameters)
+    return _supported(scoring.post_process(), by_track, reach, scorer, parameters)
 
 
 def _judge_between(
     gaps: Mapping[_Pair, Sequence[_Gap]], reader: MediaReader, scoring: _GapScorer, progress: ReportShare
 ) -> None:
-    """Read the frames of all ``gaps`` once, in order, and have each gap judged in them."""
-    wanted = sorted(gaps)
-    with prefetch(reader.spans(_joined(wanted)), 1) as frames:
-        for pair, shown in _by_pair(frames, wanted):
-            progress((pair[0] - wanted[0][0]) / (wanted[-1][1] - wanted[0][0]))
+    """Read the frames of all ``gaps`` once, in order, and judge the face in each."""
+    pairs = sorted(gaps)
+    with prefetch(reader.spans(_joined(pairs)), 1) as frames:
+        for pair, images in _by_pair(frames, pairs):
+            progress((pair[0] - pairs[0][0]) / (pairs[-1][1] - pairs[0][0]))
             for gap in gaps[pair]:
-                scoring.process_gap(gap, shown)
-            del shown  # or they would be held while the next are gathered
+                scoring.process_gap(gap, images)
+            del images  # release them before the next are gathered
 
 
 def _supported(
-    refined: Detections, found: _ByTrack, reach: float, scorer: Scorer, parameters: Parameters
+    refined: Detections, by_track: _ByTrack, reach: float, scorer: Scorer, parameters: Parameters
 ) -> Detections:
-    """``refined`` without what was added where all frames do not bear out what sampled ones ``found``."""
-    while True:  # what is dropped may leave less of another interval
-        holding = refined.only(np.isin(refined.rows["track"], list(found)))
-        unsupported = _unsupported(refined, found, _intervals(holding, scorer, parameters), reach)
+    """Remove detections added where the candidates found in sampled frames do not hold in all frames."""
+    while True:  # dropping frames may shrink another interval
+        holding = refined.only(np.isin(refined.rows["track"], list(by_track)))
+        unsupported = _unsupported(refined, by_track, _intervals(holding, scorer, parameters), reach)
         if not unsupported.any():
             return refined
         refined = refined.only(~unsupported)
 
 
 def _intervals(detections: Detections, scorer: Scorer, parameters: Parameters) -> _ByTrack:
-    """Start and end of the candidates of each track, in seconds."""
+    """Return start and end of the candidates of each track, in seconds."""
     smoothed = candidates.smooth(detections, scorer, parameters)[detections.rows["usable"]]
     usable = detections.only(detections.rows["usable"])
     times = usable.rows["time"].tolist()
     return defaultdict(
         list,
         {
-            track: [(times[one.first], times[one.last]) for one in intervals]
+            track: [(times[interval.first], times[interval.last]) for interval in intervals]
             for track, intervals in candidates.track_intervals(usable, smoothed, parameters).items()
         },
     )
 
 
-def _gaps(detections: Detections, times: Sequence[float], found: _ByTrack, reach: float) -> Iterator[_Gap]:
-    """Between which detections frames are wanted: both usable, neighbouring sampled frames, near an end."""
+def _gaps(
+    detections: Detections, times: Sequence[float], intervals_by_track: _ByTrack, reach: float
+) -> Iterator[_Gap]:
+    """Find usable neighbouring sampled detections near an end, between which frames are to be judged."""
     rows = detections.rows
     number = np.searchsorted(np.asarray(times), rows["time"])
     by_track = detections.by_track()
-    for track, intervals in found.items():
+    for track, intervals in intervals_by_track.items():
         places = by_track[track][rows["usable"][by_track[track]]]
         before, after = places[:-1], places[1:]
         start, end = rows["time"][before], rows["time"][after]
@@ -125,14 +131,14 @@ def _gaps(detections: Detections, times: Sequence[float], found: _ByTrack, reach
         yield from map(_Gap, before[near].tolist(), after[near].tolist())
 
 
-def _unsupported(refined: Detections, found: _ByTrack, left: _ByTrack, reach: float) -> NDArray[np.bool_]:
-    """What was added around intervals of which nothing is left, and around such as were not there before."""
+def _unsupported(refined: Detections, before: _ByTrack, after: _ByTrack, reach: float) -> NDArray[np.bool_]:
+    """Return intervals to remove: those that vanished, and those that were not there before."""
     rows = refined.rows
     unsupported = np.zeros(len(rows), np.bool_)
-    for track, intervals in found.items():
+    for track, intervals in before.items():
         added = np.flatnonzero(rows["between"] & (rows["track"] == track))
         times = rows["time"][added]
-        for start, end in _without(intervals, left[track]) + _without(left[track], intervals):
+        for start, end in _without(intervals, after[track]) + _without(after[track], intervals):
             unsupported[added[(times >= start - reach - _APART) & (times <= end + reach + _APART)]] = True
     return unsupported
 
@@ -140,7 +146,7 @@ def _unsupported(refined: Detections, found: _ByTrack, left: _ByTrack, reach: fl
 def _without(
     intervals: Sequence[tuple[float, float]], others: Sequence[tuple[float, float]]
 ) -> list[tuple[float, float]]:
-    """Those that overlap none of the others."""
+    """Return the intervals that overlap none of the others."""
     return [
         (start, end)
         for start, end in intervals
@@ -149,7 +155,7 @@ def _without(
 
 
 def _joined(pairs: Sequence[_Pair]) -> list[_Pair]:
-    """Pairs in order, those made one in which one begins where the other ends."""
+    """Sort pairs and join those that share an end."""
     out: list[_Pair] = []
     for first, last in pairs:
         if out and out[-1][1] == first:
@@ -159,13 +165,13 @@ def _joined(pairs: Sequence[_Pair]) -> list[_Pair]:
 
 
 def _by_pair(frames: Iterator[Frame], pairs: Sequence[_Pair]) -> Iterator[tuple[_Pair, list[Frame]]]:
-    """The frames of each pair, from the one to the other; not of one that breaks off or fills the memory."""
+    """Yield the frames of each pair, except of pairs that break off or exceed the memory limit."""
     held: list[Frame] = []
-    left = iter(pairs)
-    pair = next(left, None)
+    remaining = iter(pairs)
+    pair = next(remaining, None)
     for frame in frames:
         while pair is not None and frame.pts > pair[1]:
-            pair = next(left, None)
+            pair = next(remaining, None)
         if pair is None:
             return
         held = [frame] if frame.pts == pair[0] else [*held, frame]
@@ -178,7 +184,7 @@ def _by_pair(frames: Iterator[Frame], pairs: Sequence[_Pair]) -> Iterator[tuple[
 
 
 class _GapScorer:
-    """Adds to detections those in the frames between them."""
+    """Adds detections in the frames between given detections."""
 
     def __init__(self, detections: Detections, scorer: Scorer, parameters: Parameters) -> None:
         self._detections = detections
@@ -190,10 +196,10 @@ class _GapScorer:
         self._logits = [np.empty(0)]
 
     def process_gap(self, gap: _Gap, frames: Sequence[Frame]) -> None:
-        """Judge the face in ``frames``, which reach from the one detection to the other."""
+        """Judge the face in ``frames``, which span from one detection to the other."""
         rows = self._detections.rows[[gap.before, gap.after]]
         first, last = rows["index"].tolist()
-        # Read again, a damaged file may give other frames; then nobody knows which these are.
+        # A damaged file may yield other frames when read again, which cannot be identified.
         if first < 0 or last - first != len(frames) - 1:
             return
         faces = faces_between(frames, _face(rows[0]), _face(rows[1]), self._find_near)
@@ -208,7 +214,7 @@ class _GapScorer:
             self._score()
 
     def post_process(self) -> Detections:
-        """All detections in order of time."""
+        """Return all detections in order of time."""
         self._score()
         added = self._gathered.take().rows
         usable = added["usable"]
@@ -223,7 +229,7 @@ class _GapScorer:
 
 
 def _face(row: np.void) -> Face:
-    """A detection as a face whose eyes lie as they lay; of its other landmarks nothing is known any more."""
+    """Return a detection as a face with level eyes in their usual place; other landmarks are unknown."""
     x0, y0, x1, y1 = row["box"].tolist()
     roll = np.radians(row["roll"])
     apart = _EYES * (x1 - x0) / 2 * np.array([np.cos(roll), np.sin(roll)])

@@ -29,10 +29,7 @@ from detector.segments.rules import Floats, mean_per_interval, sample_weights
 
 @dataclass(frozen=True)
 class Candidate:
-    """An interval of a person that reaches the threshold for a finding, before its peaks are explained.
-
-    ``level`` is its :func:`mean_logit`.
-    """
+    """An interval of a person that reaches the threshold; ``level`` is its :func:`mean_logit`."""
 
     name: str
     person: str
@@ -42,17 +39,17 @@ class Candidate:
 
     @property
     def covered(self) -> float | None:
-        """Share of the faces judged in sampled frames of which mouth or eyes are covered."""
+        """The share of judged faces in sampled frames whose mouth or eyes are covered."""
         return self.detections.sampled.share_of("covered")
 
 
 def fill_in_smoothed(detections: Detections, scorer: Scorer, parameters: Parameters) -> None:
-    """Fill in ``smoothed`` of all rows, by :func:`smooth`."""
+    """Fill in ``smoothed`` of all rows with :func:`smooth`."""
     detections.rows["smoothed"] = smooth(detections, scorer, parameters)
 
 
 def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> rules.Floats:
-    """Probability of each detection after the median along its track, ``(n,)``; NaN without a logit."""
+    """Return the probability of each detection after the median along its track; NaN without a logit."""
     rows = detections.rows
     probabilities = np.full(len(rows), np.nan)
     for track in detections.by_track().values():
@@ -67,7 +64,7 @@ def smooth(detections: Detections, scorer: Scorer, parameters: Parameters) -> ru
 def track_intervals(
     usable: Detections, smoothed: rules.Floats, parameters: Parameters
 ) -> dict[int, list[rules.IndexRange]]:
-    """Candidates of each track by their places in ``usable``, whose probabilities are ``smoothed``."""
+    """Find the candidates of each track, as indices of ``usable``, from ``smoothed`` probabilities."""
     times = usable.rows["time"]
     return {
         number: rules.find_in_track(times, smoothed, track, parameters)
@@ -75,84 +72,88 @@ def track_intervals(
     }
 
 
-def candidates_of(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[Candidate]:
-    """Intervals of one person that reach the threshold (:func:`rules.find_in_person`)."""
+def find_candidates(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[Candidate]:
+    """Find the intervals of one person that reach the threshold (:func:`rules.find_in_person`)."""
     usable = group.only(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (usable.known(field) for field in ("time", "smoothed", "logit"))
     tracks = list(usable.by_track().values())
     intervals = rules.find_in_person(times, smoothed, tracks, parameters, kind is MediaKind.IMAGE)
-    found = []
+    candidates = []
     for rank, interval in enumerate(intervals, start=1):
         inside = usable.only(slice(interval.first, interval.last + 1))
-        peaks = [usable[i] for i in rules.peaks(times, smoothed, raw, interval)]
-        found.append(
+        peaks = [usable[i] for i in rules.find_peaks(times, smoothed, raw, interval)]
+        candidates.append(
             Candidate(f"{name}{rank}", name, inside, peaks, mean_logit(inside, parameters.sample_rate))
         )
-    return found
+    return candidates
 
 
 def mean_logit(detections: Detections, rate: float) -> float:
-    """The mean logit of the judged ones; each 1/``rate`` seconds in which any was judged counts alike.
+    """Return the mean logit, in which each sampling interval with a judged frame counts the same.
 
-    So frames around boundaries, all of which are judged, weigh no more than sampled ones.
+    Frames around boundaries, all of which are judged, thus weigh no more than sampled ones.
     """
-    return mean_of(detections, "logit", rate)
+    return mean_field(detections, "logit", rate)
 
 
-def mean_of(detections: Detections, name: str, rate: float) -> float:
-    """The same of the field ``name``."""
+def mean_field(detections: Detections, name: str, rate: float) -> float:
+    """Return the same mean of the field ``name``."""
     judged = detections.rows[~np.isnan(detections.rows["logit"])]
     return float(np.mean(mean_per_interval(judged["time"], judged[name], rate)))
 
 
-def candidates_of_all(
+def find_all_candidates(
     people: Mapping[str, Detections], parameters: Parameters, kind: MediaKind
 ) -> list[Candidate]:
-    """Those of all persons, person by person."""
-    return [one for name, group in people.items() for one in candidates_of(name, group, parameters, kind)]
+    """Find the candidates of all persons."""
+    return [
+        candidate
+        for name, group in people.items()
+        for candidate in find_candidates(name, group, parameters, kind)
+    ]
 
 
 def reaching_in_few_frames(
     people: Mapping[str, Detections],
-    found: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     parameters: Parameters,
     times: Sequence[float],
     seconds: rules.Floats,
 ) -> dict[str, int]:
-    """Who reaches the threshold for as long as a finding takes, but in too few sampled frames for one.
+    """Find persons who reach the threshold for the minimum duration, but in too few sampled frames.
 
-    For each of them, in how many at most at a time. So it is where frames stand for long, as in slide shows
-    and time lapses: ``seconds`` (n,) are those for which the frames sampled at ``times`` stand.
+    Returns their largest number of frames in a row. This happens where frames are shown for long, as in slide
+    shows and time lapses; ``seconds`` are the durations of the frames sampled at ``times``.
     """
     few: dict[str, int] = {}
-    for name in people.keys() - {one.person for one in found}:
+    for name in people.keys() - {interval.person for interval in candidates}:
         group = people[name].sampled
         usable = group.only(~np.isnan(group.rows["smoothed"]))
         at, smoothed = usable.rows["time"], usable.rows["smoothed"]
         lasting = seconds[np.searchsorted(np.asarray(times), at)]
         for track in usable.by_track().values():
-            for one in rules.find_reaching(at[track], smoothed[track], parameters):
-                inside = track[one.first : one.last + 1]
+            for interval in rules.find_reaching(at[track], smoothed[track], parameters):
+                inside = track[interval.first : interval.last + 1]
                 if math.fsum(lasting[inside].tolist()) >= parameters.minimum_duration:
                     few[name] = max(few.get(name, 0), len(inside))
     return few
 
 
-_ROUNDING = 1e-6  # of a sampling interval
+_ROUNDING = 1e-6  # share of a sampling interval
 
 
 def seconds_shown(times: Sequence[float], duration: float, rate: float, damaged: Iterable[Span]) -> Floats:
-    """(n,): the seconds for which each of the frames sampled at ``times`` stands.
+    """Return for how many seconds each of the frames sampled at ``times`` is shown.
 
-    All alike where one frame was sampled in each 1/``rate`` seconds of the ``duration``. Else each lasts to
-    the next one, the last one to the end, without the ``damaged`` spans, in which pictures are missing.
+    With one frame in each sampling interval all last equally long. Otherwise each lasts to the next one,
+    without ``damaged`` spans, in which pictures are missing.
     """
     start = np.asarray(times, np.float64)
     end = np.append(start[1:], max(duration, start[-1]))
     seconds = end - start
     lost = [np.minimum(end, span.end) - np.maximum(start, span.start) for span in damaged]
-    for one in lost:
-        seconds -= np.maximum(one, 0.0)
+    for missing in lost:
+        seconds -= np.maximum(missing, 0.0)
     places = np.floor(np.append(start, duration) * rate + _ROUNDING)
     apart = np.diff(places)
     if not lost and apart.max() <= 1 and apart[:-1].all():
@@ -161,10 +162,7 @@ def seconds_shown(times: Sequence[float], duration: float, rate: float, damaged:
 
 
 def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[str, Detections]:
-    """Detections in order of time, by person, who are named in order of screen time.
-
-    ``seconds`` (n,) are those for which each sampled frame stands (:mod:`detector.segments.candidates`).
-    """
+    """Group detections by person, in order of time; persons are named in order of screen time."""
     by_track = first_pass.detections.by_track()
     groups = []
     for group in first_pass.person_tracks:
@@ -178,7 +176,7 @@ def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[st
 
 
 def screen_time(group: Detections, times: Sequence[float], seconds: rules.Floats) -> float:
-    """For how long a person is seen: the ``seconds`` of those of the frames sampled at ``times``."""
+    """Return for how long a person is visible: the ``seconds`` of its sampled frames."""
     places = np.searchsorted(np.asarray(times), group.sampled.rows["time"])
     return round(math.fsum(seconds[places].tolist()), 3)
 
@@ -186,23 +184,22 @@ def screen_time(group: Detections, times: Sequence[float], seconds: rules.Floats
 def published_person(
     name: str,
     group: Detections,
-    found: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     scorer: Scorer,
     rate: float,
     on_screen: float,
     motionless: Set[int] | None = None,
 ) -> Person:
-    """The published value of one person; ``found`` are the candidates of all.
+    """Build the published value of one person; ``candidates`` are the candidates of all persons.
 
-    ``rate`` is that of sampling, ``on_screen`` the person's :func:`screen_time`; ``motionless`` are tracks
-    that show one picture (:mod:`detector.faces.tracks`); None where that was not asked, as of photos.
+    ``motionless`` are the tracks that show a single still picture; None if not measured, as for photos.
     """
     sampled = group.sampled
     tracks = tuple(np.unique(group.rows["track"]).tolist())
-    own = [f for f in found if f.person == name]
-    # What covered faces say is nobody's figure where others say something.
-    counting = [f for f in own if not is_mostly_covered(f.covered)] or own
-    levels = [f.level for f in counting]
+    own = [candidate for candidate in candidates if candidate.person == name]
+    # Intervals with covered faces represent a person only if there are no others.
+    counting = [candidate for candidate in own if not is_mostly_covered(candidate.covered)] or own
+    levels = [candidate.level for candidate in counting]
     look = scorer.second_look_of(tracks[0])
     if look is not None:
         look = look.model_copy(update={"in_segments": _answers(counting, rate)})
@@ -220,49 +217,48 @@ def published_person(
         quality=sampled.face_quality(),
         probability=max(map(scorer.person_probability, levels), default=None),
         second_look=look,
-        scores=Scores(_score(each, scorer) for each in group),
+        scores=Scores(_score(detection, scorer) for detection in group),
     )
 
 
 def published_persons(
     people: Mapping[str, Detections],
-    found: Sequence[Candidate],
+    candidates: Sequence[Candidate],
     scorer: Scorer,
     rate: float,
     first_pass: FirstPassResult,
     seconds: rules.Floats,
 ) -> tuple[Person, ...]:
-    """The published values of all ``people``, of :func:`group_persons` with the same last two arguments.
-
-    Others are as of :func:`published_person`.
-    """
+    """Build the published values of all persons of :func:`group_persons`."""
     times, motionless = first_pass.times, first_pass.motionless
     return tuple(
-        published_person(name, group, found, scorer, rate, screen_time(group, times, seconds), motionless)
+        published_person(
+            name, group, candidates, scorer, rate, screen_time(group, times, seconds), motionless
+        )
         for name, group in people.items()
     )
 
 
-def _score(seen: Detection, scorer: Scorer) -> Score:
+def _score(detection: Detection, scorer: Scorer) -> Score:
     return Score(
-        time=seen.time,
-        pts=seen.pts,
-        track=seen.track,
-        box=round_box(seen.box),
-        usable=seen.usable,
-        logit=seen.logit,
-        probability=None if seen.logit is None else scorer.probability(seen.logit),
-        smoothed=seen.smoothed,
-        interpolated=seen.interpolated,
+        time=detection.time,
+        pts=detection.pts,
+        track=detection.track,
+        box=round_box(detection.box),
+        usable=detection.usable,
+        logit=detection.logit,
+        probability=None if detection.logit is None else scorer.probability(detection.logit),
+        smoothed=detection.smoothed,
+        interpolated=detection.interpolated,
     )
 
 
-def _answers(found: Sequence[Candidate], rate: float) -> Answers | None:
-    """The second look's answers within ``found``, which are of one person; None where nothing was found."""
-    if not found:
+def _answers(candidates: Sequence[Candidate], rate: float) -> Answers | None:
+    """Return the second look's answers within the candidates of one person; None without candidates."""
+    if not candidates:
         return None
-    rows = np.concatenate([one.detections.rows for one in found])
+    rows = np.concatenate([candidate.detections.rows for candidate in candidates])
     altered, synthesised = (
-        sigmoid(mean_of(Detections(rows), name, rate)) for name in ("altered", "synthesised")
+        sigmoid(mean_field(Detections(rows), name, rate)) for name in ("altered", "synthesised")
     )
     return Answers(altered=altered, synthesised=synthesised)

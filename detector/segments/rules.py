@@ -12,37 +12,37 @@ from numpy.typing import NDArray
 from detector.schema.analysis import Parameters
 
 Floats = NDArray[np.float64]
-_ROUNDING = 1e-9  # of times, which are fractions stored as the nearest float
+_ROUNDING = 1e-9  # times are fractions stored as the nearest float
 
 
 def sample_weights(times: Floats, rate: float) -> Floats:
-    """The weight of each of ``times`` such that each 1/``rate`` seconds that has any weighs 1.
+    """Weight ``times`` so that each interval of 1/``rate`` seconds with any frame has a total weight of 1.
 
-    So that where every frame is judged no more weight lies than where one of several was.
+    Stretches in which every frame is judged then weigh no more than stretches with sampled frames only.
     """
-    which, counts = numbered_intervals(times, rate)
-    weights: Floats = 1 / counts[which]
+    indices, counts = numbered_intervals(times, rate)
+    weights: Floats = 1 / counts[indices]
     return weights
 
 
 def mean_per_interval(times: Floats, values: Floats, rate: float) -> Floats:
-    """The mean of ``values`` in each 1/``rate`` seconds that has any, in order of time."""
-    which, counts = numbered_intervals(times, rate)
-    means: Floats = np.bincount(which, values) / counts
+    """Return the mean of ``values`` in each non-empty interval of 1/``rate`` seconds, in order of time."""
+    indices, counts = numbered_intervals(times, rate)
+    means: Floats = np.bincount(indices, values) / counts
     return means
 
 
 def interval_index(times: Floats, rate: float) -> Floats:
-    """The number of the 1/``rate`` seconds that each of ``times`` lies in, whose first frame is sampled."""
+    """Return the index of the sampling interval of each time."""
     numbers: Floats = np.floor(times * rate + _ROUNDING)
     return numbers
 
 
 def is_sampled(times: Floats, rate: float) -> NDArray[np.bool_]:
-    """(n,): which of the ``times`` of scores, in order, are of sampled frames.
+    """Return which of the ordered ``times`` belong to sampled frames.
 
-    Those are the first of each 1/``rate`` seconds, and each that is shown for longer. Others are scored
-    between two of them only.
+    Sampled are the first frame of each interval of 1/``rate`` seconds, and frames shown for longer. Other
+    frames are scored only between two of these.
     """
     sampled = np.zeros(len(times), np.bool_)
     sampled[np.unique(interval_index(times, rate), return_index=True)[1]] = True
@@ -50,50 +50,49 @@ def is_sampled(times: Floats, rate: float) -> NDArray[np.bool_]:
 
 
 def is_held(times: Floats, rate: float) -> NDArray[np.bool_]:
-    """(n,): which of the ``times`` are over 1/``rate`` seconds before the next; the last, as far as known."""
+    """Return which of the ``times`` are more than 1/``rate`` seconds before the next."""
     held = np.ones(len(times), np.bool_)
     held[:-1] = np.diff(times) > 1 / rate + _ROUNDING
     return held
 
 
 def numbered_intervals(times: Floats, rate: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(n,): which of the intervals that have any of ``times`` each lies in, from 0; and how many each has."""
+    """Number the non-empty intervals from 0; return the number of each time and the counts."""
     numbers = interval_index(times, rate)
-    _, which, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-    return which, counts
+    _, indices, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    return indices, counts
 
 
 def seconds_sampled(first: float, last: float, rate: float) -> float:
-    """How long samples from ``first`` to ``last`` last, the sampling interval of the last one included."""
+    """Return the duration of samples ``first`` to ``last``, including the sampling interval of the last."""
     return (math.floor(last * rate + _ROUNDING) - math.floor(first * rate + _ROUNDING) + 1) / rate
 
 
-# Peak frames of one segment: at most so many, at least so many seconds apart.
+# Maximum number of peak frames of one segment, and their minimum distance in seconds.
 MOST_PEAKS = 3
 PEAK_DISTANCE = 0.5
 
 
 @dataclass(frozen=True)
 class IndexRange:
-    """Entries ``first`` to ``last``, both inside, of the arrays it was found in."""
+    """Indices ``first`` to ``last``, inclusive."""
 
     first: int
     last: int
 
 
 def sliding_median(times: Floats, values: Floats, window: float, weights: Floats | None = None) -> Floats:
-    """Median of ``values`` within ``window`` seconds around each time; of two in the middle, the lower.
+    """Return the weighted median within ``window`` seconds around each time; the lower of two middle values.
 
-    With ``weights``, one for each value, it is the weighted one. All arrays have the shape (n,). The nearest
-    neighbour on either side is always taken in, however sparse the sampling, so that one frame alone never
-    stands out.
+    The nearest neighbour on either side is always included, however sparse the sampling, so that a single
+    frame never stands out.
     """
     starts = np.searchsorted(times, times - window / 2 - _ROUNDING, side="left")
     ends = np.searchsorted(times, times + window / 2 + _ROUNDING, side="right")
     weights = np.ones(len(values)) if weights is None else weights
     out = np.empty(len(values), np.float64)
     for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        # As many on one side as on the other, except at the ends of the track.
+        # As many neighbours on either side, except at the ends of the track.
         start, end = min(start, max(0, i - 1)), max(end, min(len(values), i + 2))
         order = np.argsort(values[start:end])
         reached = np.cumsum(weights[start:end][order])
@@ -104,7 +103,7 @@ def sliding_median(times: Floats, values: Floats, window: float, weights: Floats
 def hysteresis(
     times: Floats, values: Floats, enter: float, leave: float, most_gap: float
 ) -> list[IndexRange]:
-    """Runs at or above ``leave`` that somewhere reach ``enter``; a gap over ``most_gap`` ends a run."""
+    """Find runs at or above ``leave`` that reach ``enter`` somewhere; a gap over ``most_gap`` ends a run."""
     intervals = []
     start: int | None = None
     reached = False
@@ -121,8 +120,8 @@ def hysteresis(
     return intervals
 
 
-def merged(times: Floats, intervals: Sequence[IndexRange], gap: float) -> list[IndexRange]:
-    """Intervals less than ``gap`` seconds apart become one."""
+def merge_intervals(times: Floats, intervals: Sequence[IndexRange], gap: float) -> list[IndexRange]:
+    """Merge intervals less than ``gap`` seconds apart."""
     out: list[IndexRange] = []
     for interval in intervals:
         if out and times[interval.first] - times[out[-1].last] < gap:
@@ -133,36 +132,36 @@ def merged(times: Floats, intervals: Sequence[IndexRange], gap: float) -> list[I
 
 
 def find_reaching(times: Floats, smoothed: Floats, parameters: Parameters) -> list[IndexRange]:
-    """Intervals of one track that reach the threshold for a finding, however short."""
-    # Frames that are themselves far apart are neighbours all the same; how far is measured between the
-    # first ones of sampling intervals, as if no others had been judged.
-    which, _ = numbered_intervals(times, parameters.sample_rate)
-    apart = np.diff(times[np.flatnonzero(np.diff(which, prepend=-1))])
+    """Find intervals of one track that reach the threshold for a finding, however short."""
+    # Consecutive samples are neighbours however far apart they are. Measure their distance between the
+    # first frames of sampling intervals, as if no other frames had been judged.
+    indices, _ = numbered_intervals(times, parameters.sample_rate)
+    apart = np.diff(times[np.flatnonzero(np.diff(indices, prepend=-1))])
     most_gap = parameters.bridge_gap
     if len(apart):
         most_gap = max(most_gap, 1.5 * float(np.median(apart)))
-    found = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
-    return merged(times, found, parameters.merge_gap)
+    intervals = hysteresis(times, smoothed, parameters.enter_threshold, parameters.exit_threshold, most_gap)
+    return merge_intervals(times, intervals, parameters.merge_gap)
 
 
 def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> list[IndexRange]:
-    """Intervals of one track that reach the threshold for long enough, from smoothed probabilities."""
-    found = find_reaching(times, smoothed, parameters)
-    return [i for i in found if is_long_enough(times[i.first], times[i.last], parameters)]
+    """Find intervals of one track that reach the threshold for long enough, in smoothed probabilities."""
+    intervals = find_reaching(times, smoothed, parameters)
+    return [i for i in intervals if is_long_enough(times[i.first], times[i.last], parameters)]
 
 
 def find_in_track(
     times: Floats, smoothed: Floats, track: NDArray[np.intp], parameters: Parameters
 ) -> list[IndexRange]:
-    """:func:`find_intervals` of the track whose entries are ``track``, as entries of ``times``."""
+    """Apply :func:`find_intervals` to the entries ``track`` of ``times``."""
     return [
-        IndexRange(int(track[one.first]), int(track[one.last]))
-        for one in find_intervals(times[track], smoothed[track], parameters)
+        IndexRange(int(track[interval.first]), int(track[interval.last]))
+        for interval in find_intervals(times[track], smoothed[track], parameters)
     ]
 
 
 def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:
-    """Whether an interval is long enough for a finding. One sample alone never is, however sparse."""
+    """Check that an interval is long enough for a finding. A single sample never is."""
     if last <= first and parameters.minimum_duration > 0:
         return False
     lasts = seconds_sampled(first, last, parameters.sample_rate)
@@ -172,10 +171,10 @@ def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:
 def find_in_pieces(
     times: Floats, smoothed: Floats, tracks: Iterable[NDArray[np.intp]], parameters: Parameters
 ) -> list[IndexRange]:
-    """What reaches the threshold in ``tracks`` of one person, each too short to hold an interval by itself.
+    """Find intervals in tracks of one person that are too short to hold an interval each.
 
-    Frequent cuts make such tracks. Laid end to end they are smoothed and judged as one track is; what is
-    found is then given back piece by piece. ``tracks`` are the entries of each in the other arrays.
+    Frequent cuts produce such tracks. They are joined, smoothed and judged as one track; the result is split
+    at their boundaries again. ``tracks`` are the indices of each in the other arrays.
     """
     rate = parameters.sample_rate
     short = [
@@ -190,35 +189,35 @@ def find_in_pieces(
         numbers = interval_index(times[track], rate)
         laid.append(end + (numbers - numbers[0]) / rate)
         end += seconds_sampled(times[track[0]], times[track[-1]], rate)
-    line, places = np.concatenate(laid), np.concatenate(short)
-    heights = sliding_median(line, smoothed[places], parameters.median_window)
-    found = []
-    for one in find_intervals(line, heights, parameters):
-        inside = places[one.first : one.last + 1]
+    timeline, places = np.concatenate(laid), np.concatenate(short)
+    heights = sliding_median(timeline, smoothed[places], parameters.median_window)
+    intervals = []
+    for interval in find_intervals(timeline, heights, parameters):
+        inside = places[interval.first : interval.last + 1]
         pieces = (np.intersect1d(inside, track, assume_unique=True) for track in short)
-        found += [IndexRange(int(piece[0]), int(piece[-1])) for piece in pieces if len(piece) > 1]
-    return found
+        intervals += [IndexRange(int(piece[0]), int(piece[-1])) for piece in pieces if len(piece) > 1]
+    return intervals
 
 
 def find_in_person(
     times: Floats, smoothed: Floats, tracks: Sequence[NDArray[np.intp]], parameters: Parameters, still: bool
 ) -> list[IndexRange]:
-    """Intervals of one person that reach the threshold: of each track, of short ones together, then merged.
+    """Find intervals of one person: in each track, in short tracks joined, then merged.
 
-    ``tracks`` are the entries of each in the other arrays. Of a ``still`` each face at or above the
-    threshold is one.
+    ``tracks`` are the indices of each in the other arrays. In a ``still`` each face at or above the threshold
+    is one.
     """
     if still:
         return [IndexRange(i, i) for i in np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()]
-    along = [one for track in tracks for one in find_in_track(times, smoothed, track, parameters)]
+    along = [interval for track in tracks for interval in find_in_track(times, smoothed, track, parameters)]
     along += find_in_pieces(times, smoothed, tracks, parameters)
-    return merged(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
+    return merge_intervals(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
 
 
-def peaks(times: Floats, smoothed: Floats, raw: Floats, interval: IndexRange) -> list[int]:
-    """Entries of at most three local maxima of ``smoothed`` in ``interval``, 0.5 s apart, in order of time.
+def find_peaks(times: Floats, smoothed: Floats, raw: Floats, interval: IndexRange) -> list[int]:
+    """Return up to three local maxima of ``smoothed`` in ``interval``, 0.5 s apart, in order of time.
 
-    On a plateau the frame with the highest score of its own stands for it.
+    On a plateau the frame with the highest unsmoothed score is chosen.
     """
     inside = range(interval.first, interval.last + 1)
     tops = [

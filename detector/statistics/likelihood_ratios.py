@@ -17,7 +17,7 @@ from detector.statistics.metrics import Scored, fit_platt
 
 Floats = NDArray[np.float64]
 
-LEAST_OF_A_CLASS = 10  # fewer show nothing of a ratio
+LEAST_OF_A_CLASS = 10  # fewer items say nothing about a ratio
 ODDS = np.round(np.arange(-3.0, 3.01, 0.1), 1)  # log10 of prior odds
 _FOLDS = 20
 _MOST_POINTS = 120
@@ -26,7 +26,7 @@ _LOG10 = float(np.log(10))
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Log odds (n,), which are manipulated (n,), and groups (n,)."""
+    """Log odds (n,), whether each item is manipulated (n,), and its group (n,)."""
 
     scores: Floats
     manipulated: NDArray[np.bool_]
@@ -37,32 +37,39 @@ class _Labelled:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Manipulated and unmanipulated ones."""
+        """The numbers of manipulated and unmanipulated items."""
         return int(self.manipulated.sum()), int((~self.manipulated).sum())
 
 
 def log_odds(probabilities: Floats) -> Floats:
-    """Natural log of the odds; 0 and 1 are drawn in by a millionth."""
+    """Return the natural log of the odds, with probabilities limited to a millionth from 0 and 1."""
     inside = np.clip(probabilities, PROBABILITY_EDGE, 1 - PROBABILITY_EDGE)
     odds: Floats = np.log(inside / (1 - inside))
     return odds
 
 
 def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | None:
-    """Ratios and their measures; None for fewer than :data:`LEAST_OF_A_CLASS` of either class.
+    """Fit likelihood ratios and measure them; None if a class has too few items or a single group.
 
-    None as well where one group holds all of a class (:func:`of_one_group`): ratios of its files cannot be
-    tried on a fit that they had no part in, and ratios that were not tried are not stated.
+    The score is the log odds of the published probability. It becomes a ratio by logistic regression (Platt,
+    1999) or by pool-adjacent-violators (PAV; Zadrozny and Elkan, 2002), measured on groups left out of the
+    fit. Cllr is by Brümmer and du Preez (Computer Speech and Language 20, 2006), Cllr_min its value with PAV
+    fitted to all items; empirical cross-entropy is by Ramos et al. (2013), Tippett plots by Evett and
+    Buckleton (1996). The package ``lir`` of the Netherlands Forensic Institute is not used because it depends
+    on pandas, KDEpy and optuna.
+
+    No ratio is stated beyond what the number of groups can show: if no unmanipulated file of ``n`` groups
+    scores as high, the share of such files is known no better than one in ``n + 1``; likewise below one.
     """
     data = _Labelled(log_odds(scored.probabilities), scored.labels == 1, scored.groups)
     fakes, reals = data.counts
-    if min(fakes, reals) < LEAST_OF_A_CLASS or of_one_group(scored):
+    if min(fakes, reals) < LEAST_OF_A_CLASS or has_single_group_class(scored):
         return None
     of_fakes, of_reals = (len(np.unique(data.groups[data.manipulated == label])) for label in (True, False))
     bounds = (-float(np.log10(of_fakes + 1)), float(np.log10(of_reals + 1)))
     platt = _platt(data)
     best = _pav_ratios(data, data.scores)
-    # Bounded as it is stated, but for the cost of the order alone, which has no file too few.
+    # Bounded as published, except for the cost of the ordering, which needs no minimum of files.
     systems = (
         _system(N_("as published"), N_("probabilities as the model states them, at even prior odds"),
                 data.scores / _LOG10, data),
@@ -88,13 +95,13 @@ def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | Non
     )
 
 
-def of_one_group(scored: Scored) -> bool:
-    """Whether all of a class belong to one group; there must be some of either."""
+def has_single_group_class(scored: Scored) -> bool:
+    """Check whether all items of a class belong to one group."""
     return any(len(np.unique(scored.groups[scored.labels == label])) == 1 for label in (0, 1))
 
 
 def cllr(log10_ratios: Floats, manipulated: NDArray[np.bool_]) -> float:
-    """Log-likelihood-ratio cost of ratios (n,), given as log10."""
+    """Return the log-likelihood-ratio cost of log10 ratios (n,)."""
     natural = log10_ratios * _LOG10
     of_fakes = np.logaddexp(0, -natural[manipulated]).mean()
     of_reals = np.logaddexp(0, natural[~manipulated]).mean()
@@ -102,7 +109,7 @@ def cllr(log10_ratios: Floats, manipulated: NDArray[np.bool_]) -> float:
 
 
 def _platt(data: _Labelled) -> Platt:
-    """Log ratio (natural) of a score: the posterior's log odds without the prior of the material."""
+    """Fit natural log ratios: the posterior's log odds without the prior of the material."""
     fitted = fit_platt(data.manipulated, data.scores)
     fakes, reals = data.counts
     return Platt(scale=fitted.scale, offset=round(fitted.offset - float(np.log(fakes / reals)), 4))
@@ -115,7 +122,7 @@ def _platt_at(data: _Labelled, scores: Floats) -> Floats:
 
 
 def _pav_ratios(data: _Labelled, scores: Floats) -> Floats:
-    """log10 of the ratios at ``scores``; both classes count alike, and no ratio is quite without limit."""
+    """Return log10 ratios at ``scores``, fitted with equal class weights and kept finite."""
     fakes, reals = data.counts
     weights = np.where(data.manipulated, 1 / fakes, 1 / reals)
     fit = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
@@ -126,20 +133,20 @@ def _pav_ratios(data: _Labelled, scores: Floats) -> Floats:
 
 
 def _left_out(data: _Labelled, ratios_at: object) -> Floats:
-    """Ratios of each group by a fit to the others."""
+    """Return ratios of each fold by a fit to the others."""
     assert callable(ratios_at)
     folds = _folds(data)
-    found = np.empty(len(data.scores))
+    ratios = np.empty(len(data.scores))
     for fold in np.unique(folds):
         held = folds == fold
-        found[held] = ratios_at(data.only(~held), data.scores[held])
-    return found
+        ratios[held] = ratios_at(data.only(~held), data.scores[held])
+    return ratios
 
 
 def _folds(data: _Labelled) -> NDArray[np.int_]:
-    """The part (n,) that each file is left out with: groups are dealt to at most twenty.
+    """Return the fold (n,) in which each file is left out; groups are dealt to at most twenty folds.
 
-    Groups of one class alone are dealt one after another, so no part holds all of a class that several have.
+    Groups with a single class are dealt one after another, so that no fold holds all groups of a class.
     """
     _, numbers = np.unique(data.groups, return_inverse=True)
     has_fakes, has_reals = (
@@ -166,7 +173,7 @@ def _system(name: str, made: str, ratios: Floats, data: _Labelled) -> LrSystem:
 
 
 def _tippett(fakes: Floats, reals: Floats) -> tuple[TippettPoint, ...]:
-    """Both shares at every ratio that occurs, or at some of them where there are many."""
+    """Return both shares at every ratio that occurs, or at a selection of many."""
     levels = np.unique(np.concatenate([fakes, reals]))
     if len(levels) > _MOST_POINTS:
         levels = levels[np.linspace(0, len(levels) - 1, _MOST_POINTS).round().astype(int)]
@@ -181,18 +188,18 @@ def _tippett(fakes: Floats, reals: Floats) -> tuple[TippettPoint, ...]:
 
 
 def _entropies(ratios: Floats, manipulated: NDArray[np.bool_]) -> tuple[float, ...]:
-    """Empirical cross-entropy, bits, at each of :data:`ODDS`."""
-    found = []
+    """Return the empirical cross-entropy in bits at each of :data:`ODDS`."""
+    entropies = []
     for odds in ODDS * _LOG10:
         prior = sigmoid(odds)
         of_fakes = np.logaddexp(0, -(ratios[manipulated] * _LOG10 + odds)).mean()
         of_reals = np.logaddexp(0, ratios[~manipulated] * _LOG10 + odds).mean()
-        found.append(round(float((prior * of_fakes + (1 - prior) * of_reals) / np.log(2)), 5))
-    return tuple(found)
+        entropies.append(round(float((prior * of_fakes + (1 - prior) * of_reals) / np.log(2)), 5))
+    return tuple(entropies)
 
 
 def _steps(data: _Labelled, bounds: tuple[float, float]) -> tuple[PavStep, ...]:
-    """Where the fitted ratio rises, in order."""
+    """Return the steps at which the fitted ratio rises."""
     levels = np.unique(data.scores)
     ratios = np.clip(_pav_ratios(data, levels), *bounds)
     steps: list[PavStep] = []

@@ -16,9 +16,9 @@ BINS = 15
 
 
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
-    """The divisor of the logits with the least negative log-likelihood on ``labels`` (1 = manipulated).
+    """Fit the divisor of the logits by maximum likelihood on ``labels`` (1 = manipulated).
 
-    Targets are drawn in as those of :func:`fit_platt`.
+    This is temperature scaling (Guo et al., ICML 2017), with the targets of :func:`fit_platt`.
     """
     targets, values = _targets(np.asarray(labels, np.float64)), np.asarray(logits, np.float64)
 
@@ -30,10 +30,10 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
 
 
 def fit_platt(labels: ArrayLike, means: ArrayLike) -> Platt:
-    """Scale and offset of mean logits with the least negative log-likelihood on ``labels``.
+    """Fit scale and offset of mean logits by maximum likelihood on ``labels``.
 
-    Targets are Platt's own, drawn in from 0 and 1 by the number of examples, so that a few
-    examples which happen to separate do not give certainty.
+    Targets are Platt's, moved away from 0 and 1 according to the number of examples, so that a few examples
+    that happen to be separable do not give certainty.
     """
     targets, means = _targets(np.asarray(labels, np.float64)), np.asarray(means, np.float64)
 
@@ -42,24 +42,25 @@ def fit_platt(labels: ArrayLike, means: ArrayLike) -> Platt:
         return float((np.logaddexp(0, logits) - targets * logits).mean())
 
     fitted = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9}).x
-    # Where scores tell nothing the scale goes to 0, which says the same of all of them.
+    # Scores without information have scale 0; keep it positive.
     scale = max(round(float(np.exp(fitted[0])), 4), 0.0001)
     return Platt(scale=scale, offset=round(float(fitted[1]), 4))
 
 
 def _targets(labels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What stands for labels 1 and 0 in a fit (Platt, 1999): the fewer there are, the nearer to a half."""
+    """Return the target for each label (Platt, 1999): the fewer examples, the closer to one half."""
     fakes = labels.sum()
     return np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (len(labels) - fakes + 2))
 
 
 def expected_calibration_error(labels: ArrayLike, probabilities: ArrayLike, bins: int = BINS) -> float:
-    """ECE of the probability of manipulation over equal-width bins (Naeini et al., 2015)."""
+    """Return the ECE of the probability over equal-width bins (Naeini et al., 2015)."""
     labels, probabilities = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
-    which = np.minimum((probabilities * bins).astype(int), bins - 1)
+    bin_numbers = np.minimum((probabilities * bins).astype(int), bins - 1)
     gaps = [
-        abs(labels[which == b].mean() - probabilities[which == b].mean()) * (which == b).sum()
-        for b in np.unique(which)
+        abs(labels[bin_numbers == b].mean() - probabilities[bin_numbers == b].mean())
+        * (bin_numbers == b).sum()
+        for b in np.unique(bin_numbers)
     ]
     return float(sum(gaps) / len(labels))
 
@@ -69,14 +70,15 @@ Floats = NDArray[np.float64]
 RESAMPLES = 1000
 _CHUNK = 100  # resamples computed at once, to bound memory
 _LOW_RATES = (0.01, 0.05)
-_ALIKE = 1e-9  # draws that differ by less are the same but for rounding
+_ALIKE = 1e-9  # smaller differences between draws are rounding errors
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Items with a label (n,), a score (n,) that orders them, its probability (n,) and a group (n,).
+    """Items with label (n,), score (n,) that orders them, probability (n,) and group number (n,).
 
-    ``said`` (n,) is the decision on each where it is not made by a threshold.
+    A group is a unit that must not be split, such as a source video. ``said`` (n,) are decisions that were
+    not made by a threshold.
     """
 
     labels: NDArray[np.int_]
@@ -89,13 +91,13 @@ class Scored:
     def of(
         cls, labels: ArrayLike, logits: ArrayLike, groups: Sequence[str], temperature: float = 1.0
     ) -> Scored:
-        """From logits, calibrated by ``temperature``; group names become numbers."""
+        """Build it from logits calibrated by ``temperature``; group names become numbers."""
         _, numbers = np.unique(np.asarray(groups), return_inverse=True)
         values = np.asarray(logits, np.float64)
         return cls(np.asarray(labels, np.int_), values, sigmoid(values / temperature), numbers)
 
     def only(self, chosen: NDArray[np.bool_]) -> Scored:
-        """The items where ``chosen`` (n,) is True."""
+        """Return the items where ``chosen`` (n,) is True."""
         return Scored(
             self.labels[chosen],
             self.scores[chosen],
@@ -111,7 +113,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Figure:
-    """A value and its 95 % interval; the interval is None where resampling says nothing."""
+    """A value and its 95 % interval; the interval is None if resampling is not informative."""
 
     value: float
     low: float | None = None
@@ -122,31 +124,30 @@ class Figure:
 
 
 def measure(scored: Scored, threshold: float, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Figure]:
-    """Every figure of ``scored`` by name; ``threshold`` is a probability.
+    """Compute every metric of ``scored`` by name; ``threshold`` is a probability.
 
-    Intervals are percentiles (2.5 and 97.5) of the figure over ``resamples`` draws of
-    whole groups with replacement (Efron, 1979; Field and Welsh, 2007, for clusters). Draws
-    in which a figure is undefined, such as the AUC without one unmanipulated item, are left
-    out; so is the interval where all draws agree (:func:`interval`). Empty when one class is missing.
+    Intervals are percentiles (2.5 and 97.5) over ``resamples`` draws of whole groups with replacement (Efron,
+    1979; Field and Welsh, 2007, for clusters). Draws in which a metric is undefined are ignored, such as an
+    AUC without unmanipulated items. The result is empty if one class is missing.
     """
     if not scored.has_both:
         return {}
     ones = np.ones((1, len(scored.labels)))
     values = figures(scored, threshold, ones)
-    drawn: dict[str, list[Floats]] = {name: [] for name in values}
+    resampled: dict[str, list[Floats]] = {name: [] for name in values}
     for times in draws(scored.groups, resamples, seed):
-        for name, one in figures(scored, threshold, times[:, scored.groups]).items():
-            drawn[name].append(one)
+        for name, resampled_values in figures(scored, threshold, times[:, scored.groups]).items():
+            resampled[name].append(resampled_values)
     return {
         name: Figure(
-            float(value[0]), *(interval(np.concatenate(drawn[name])) if drawn[name] else (None, None))
+            float(value[0]), *(interval(np.concatenate(resampled[name])) if resampled[name] else (None, None))
         )
         for name, value in values.items()
     }
 
 
 def draws(groups: NDArray[np.int_], resamples: int = RESAMPLES, seed: int = 0) -> Iterator[Floats]:
-    """How often each group, by its number, is drawn: arrays (b, groups), ``resamples`` rows together."""
+    """Yield how often each group is drawn, as arrays (b, groups), ``resamples`` rows in total."""
     rng = np.random.default_rng(seed)
     present = np.unique(groups)
     for start in range(0, resamples, _CHUNK):
@@ -156,21 +157,25 @@ def draws(groups: NDArray[np.int_], resamples: int = RESAMPLES, seed: int = 0) -
         yield times
 
 
-def interval(drawn: Floats) -> tuple[float | None, float | None]:
-    """The middle 95 % of what was drawn (b,).
+def interval(values: Floats) -> tuple[float | None, float | None]:
+    """Return the central 95 % of the draws (b,).
 
-    None where fewer than two draws are defined, and where all of them agree: that shows what could not be
-    drawn otherwise, such as one group alone, and nothing of how well the figure is known.
+    None if fewer than two draws are defined, or if all agree: with a single group, for example, agreement
+    says nothing about the uncertainty.
     """
-    drawn = drawn[np.isfinite(drawn)]
-    if len(drawn) < 2 or np.ptp(drawn) < _ALIKE:
+    values = values[np.isfinite(values)]
+    if len(values) < 2 or np.ptp(values) < _ALIKE:
         return None, None
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
 def figures(scored: Scored, threshold: float, weights: Floats) -> dict[str, Floats]:
-    """Each figure for each row of ``weights`` (b, n), as arrays (b,); NaN where undefined."""
+    """Compute each metric for each row of ``weights`` (b, n), as arrays (b,); NaN if undefined.
+
+    A row says how often each item counts in a resample, so that a thousand resamples are a few array
+    operations; in the row of the metric itself every item counts once.
+    """
     true_positive, false_positive, levels = _curve(scored, weights)
     positives, negatives = true_positive[:, -1:], false_positive[:, -1:]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -207,22 +212,27 @@ def figures(scored: Scored, threshold: float, weights: Floats) -> dict[str, Floa
 
 
 def confusions(scored: Scored, threshold: float, weights: Floats) -> dict[str, Floats]:
-    """``tp``, ``fp``, ``fn`` and ``tn`` at ``threshold`` for each row of ``weights``, as arrays (b,)."""
-    said = scored.probabilities >= threshold if scored.said is None else scored.said
+    """Count ``tp``, ``fp``, ``fn`` and ``tn`` at ``threshold`` for each row of ``weights``."""
+    flagged = scored.probabilities >= threshold if scored.said is None else scored.said
     is_fake = scored.labels == 1
-    cells = {"tp": said & is_fake, "fp": said & ~is_fake, "fn": ~said & is_fake, "tn": ~said & ~is_fake}
+    cells = {
+        "tp": flagged & is_fake,
+        "fp": flagged & ~is_fake,
+        "fn": ~flagged & is_fake,
+        "tn": ~flagged & ~is_fake,
+    }
     return {name: weights @ cell.astype(np.float64) for name, cell in cells.items()}
 
 
 def confusion(scored: Scored, threshold: float) -> dict[str, int]:
-    """Counts of the four cells at ``threshold``."""
+    """Count the four cells at ``threshold``."""
     counts = confusions(scored, threshold, np.ones((1, len(scored.labels))))
     return {name: int(count[0]) for name, count in counts.items()}
 
 
 @dataclass(frozen=True)
 class Bin:
-    """One bar of a reliability diagram: probabilities said, share truly manipulated, how many items."""
+    """One bar of a reliability diagram: mean probability, share of manipulated items, and count."""
 
     said: float
     true: float
@@ -230,27 +240,27 @@ class Bin:
 
 
 def reliability(scored: Scored, bins: int = BINS) -> list[Bin]:
-    """The filled ones of ``bins`` equal-width bins, in order of probability."""
-    which = np.minimum((scored.probabilities * bins).astype(int), bins - 1)
+    """Return the non-empty bins of a reliability diagram, in order of probability."""
+    bin_numbers = np.minimum((scored.probabilities * bins).astype(int), bins - 1)
     return [
         Bin(
-            float(scored.probabilities[which == b].mean()),
-            float(scored.labels[which == b].mean()),
-            int((which == b).sum()),
+            float(scored.probabilities[bin_numbers == b].mean()),
+            float(scored.labels[bin_numbers == b].mean()),
+            int((bin_numbers == b).sum()),
         )
-        for b in np.unique(which)
+        for b in np.unique(bin_numbers)
     ]
 
 
 def roc(scored: Scored) -> tuple[Floats, Floats]:
-    """False and true positive rates from (0, 0) to (1, 1), one point a distinct score."""
+    """Return false and true positive rates from (0, 0) to (1, 1), one point for each distinct score."""
     true_positive, false_positive, _ = _curve(scored, np.ones((1, len(scored.labels))))
     tpr, fpr = true_positive / true_positive[:, -1:], false_positive / false_positive[:, -1:]
     return _from_zero(fpr)[0], _from_zero(tpr)[0]
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeaveOneOutResult:
     """Decisions with thresholds chosen on the other groups; ``thresholds`` by group number."""
 
     balanced_accuracy: float
@@ -259,13 +269,12 @@ class LeftOut:
     thresholds: dict[int, float]
 
 
-def leave_one_group_out(scored: Scored) -> LeftOut:
-    """For each group choose the threshold of best balanced accuracy on all others, and apply it.
+def leave_one_group_out(scored: Scored) -> LeaveOneOutResult:
+    """Apply to each group the threshold with the best balanced accuracy on all other groups.
 
-    Of equally good thresholds the one in the middle of the highest stretch is taken.
-    Raises ``ValueError`` when a class vanishes with some group.
+    Raises ``ValueError`` if the other groups lack a class.
     """
-    said = np.zeros(len(scored.labels), bool)
+    flagged = np.zeros(len(scored.labels), bool)
     thresholds = {}
     for group in np.unique(scored.groups):
         held = scored.groups == group
@@ -273,14 +282,14 @@ def leave_one_group_out(scored: Scored) -> LeftOut:
         if not others.has_both:
             raise ValueError("leaving one group out leaves one class only")
         thresholds[int(group)] = best_threshold(others)
-        said[held] = scored.scores[held] >= thresholds[int(group)]
+        flagged[held] = scored.scores[held] >= thresholds[int(group)]
     fake = scored.labels == 1
-    recall, wrong = float(said[fake].mean()), float(said[~fake].mean())
-    return LeftOut((recall + 1 - wrong) / 2, recall, wrong, thresholds)
+    recall, wrong = float(flagged[fake].mean()), float(flagged[~fake].mean())
+    return LeaveOneOutResult((recall + 1 - wrong) / 2, recall, wrong, thresholds)
 
 
 def best_threshold(scored: Scored) -> float:
-    """The score that parts the classes with the best balanced accuracy; ties go to the highest."""
+    """Return the threshold with the best balanced accuracy; ties go to the highest."""
     true_positive, false_positive, levels = _curve(scored, np.ones((1, len(scored.labels))))
     quality = true_positive[0] / true_positive[0, -1] - false_positive[0] / false_positive[0, -1]
     best = int(np.argmax(quality >= quality.max() - 1e-12))
@@ -290,16 +299,16 @@ def best_threshold(scored: Scored) -> float:
 
 
 def _calibration_errors(scored: Scored, weights: Floats) -> Floats:
-    """The expected calibration error for each row of ``weights``."""
-    which = np.minimum((scored.probabilities * BINS).astype(int), BINS - 1)
-    member = (which[:, None] == np.arange(BINS)).astype(np.float64)
+    """Return the expected calibration error for each row of ``weights``."""
+    bin_numbers = np.minimum((scored.probabilities * BINS).astype(int), BINS - 1)
+    member = (bin_numbers[:, None] == np.arange(BINS)).astype(np.float64)
     gaps = (weights * (scored.labels - scored.probabilities)) @ member
     result: Floats = np.abs(gaps).sum(axis=1) / weights.sum(axis=1)
     return result
 
 
 def _curve(scored: Scored, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """True and false positives (b, l) when the l highest distinct scores are said to be manipulated."""
+    """Return true and false positives (b, l) if the l highest distinct scores are flagged."""
     order = np.argsort(-scored.scores, kind="stable")
     ranked = scored.scores[order]
     ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
@@ -315,7 +324,7 @@ def _from_zero(rates: Floats) -> Floats:
 
 
 def _equal_error_rate(fpr: Floats, tpr: Floats) -> Floats:
-    """Where false positives and false negatives cross, interpolated along each row."""
+    """Return where false positives and false negatives cross, interpolated in each row."""
     difference = fpr - (1 - tpr)
     after = np.maximum(np.argmax(difference >= 0, axis=1), 1)
     rows = np.arange(len(fpr))

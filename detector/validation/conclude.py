@@ -34,18 +34,18 @@ from detector.statistics.likelihood_ratios import likelihood_ratios
 from detector.statistics.temporal_metrics import Timed
 from detector.validation import rates
 from detector.validation import rates as validation_rates
-from detector.validation.limits import limits_found
+from detector.validation.limits import find_limits
 from detector.validation.material import LabelledFile, Material, read_material
 from detector.validation.measuring import Measurements, Run, measure
-from detector.validation.validated_model import validated_model, why_not_comparable
-from detector.verdict.validated_domain import YES_OR_NO
+from detector.validation.validated_model import difference_to_validation, validated_model
+from detector.verdict.validated_domain import BINARY_PROPERTIES
 from detector.version import __version__
 
 
 def versions_of(made_with: Sequence[Software], backends: Sequence[str]) -> Versions:
-    """Those that made the analyses ``made_with`` them, of this process where there are none.
+    """Return the versions that made the analyses, or those of this process without any.
 
-    ``backends`` are the names of those that ran the network.
+    ``backends`` are the names of the back ends that ran the network.
     """
     return _of_analyses(made_with, backends) if made_with else _of_this_process(backends)
 
@@ -64,12 +64,14 @@ def _of_this_process(backends: Sequence[str]) -> Versions:
 
 
 def _of_analyses(made_with: Sequence[Software], backends: Sequence[str]) -> Versions:
-    """The versions that made analyses, by the newest of them.
+    """Return the versions that made analyses, from the newest of them.
 
-    Commit and source are left open where they are not those of all: then no single version was validated.
+    Commit and source hash are omitted if they differ, because then no single version was validated.
     """
-    newest = max(made_with, key=lambda each: each.created)
-    commits, sources = ({getattr(each, name) for each in made_with} for name in ("commit", "source_sha256"))
+    newest = max(made_with, key=lambda software: software.created)
+    commits, sources = (
+        {getattr(software, name) for software in made_with} for name in ("commit", "source_sha256")
+    )
     return Versions(
         reelproof=newest.reelproof,
         commit=newest.commit if len(commits) == 1 else None,
@@ -82,9 +84,9 @@ def _of_analyses(made_with: Sequence[Software], backends: Sequence[str]) -> Vers
     )
 
 
-def remarks_on(made_with: Sequence[Software]) -> list[str]:
-    """What is to be said where the analyses were not all made by one version of the program."""
-    sources = {each.source_sha256 for each in made_with}
+def version_remarks(made_with: Sequence[Software]) -> list[str]:
+    """Return a remark if the analyses were made by several versions of the program."""
+    sources = {software.source_sha256 for software in made_with}
     if len(sources) == 1:
         return []
     return [
@@ -113,29 +115,32 @@ def validate(
     laboratory: str | None = None,
     other_machine: Validation | None = None,
 ) -> Validation:
-    """Measure the model of ``run`` on ``data``; lines are kept in ``out``, which must be there.
+    """Measure the model of ``run`` on ``data``; result lines are stored in the existing folder ``out``.
 
-    ``other_machine`` is a validation of the same material made elsewhere, to be compared with. Raises
-    :class:`~detector.errors.ParameterError` where it is of another model, parameters or material,
-    :class:`~detector.validation.material.MaterialError`, and what analysing raises of model and parameters.
+    ``other_machine`` is a validation of the same material on another machine for comparison. Raises
+    :class:`~detector.errors.ParameterError` if it has another model, parameters or material,
+    :class:`~detector.validation.material.MaterialError`, and errors of the analysis about model and
+    parameters.
     """
     model = validated_model(run.model, run.parameters)
-    if other_machine is not None and (why := why_not_comparable(other_machine, model, run.parameters)):
-        raise ParameterError(_NOT_COMPARABLE % {"why": why})
+    if other_machine is not None and (
+        difference := difference_to_validation(other_machine, model, run.parameters)
+    ):
+        raise ParameterError(_NOT_COMPARABLE % {"why": difference})
     progress("reading the material", 0.0)
     material = read_material(data)
     if other_machine is not None and not _in_both(material.files, other_machine.items):
         raise ParameterError(_NOT_COMPARABLE % {"why": "it has no file of this material"})
-    found = measure(material, out, run, model.card_sha256, progress)
+    measurements = measure(material, out, run, model.card_sha256, progress)
     progress("working out the figures", 0.0)
-    return concluded(
-        material, found, run, model, title=title, laboratory=laboratory, other_machine=other_machine
+    return build_validation(
+        material, measurements, run, model, title=title, laboratory=laboratory, other_machine=other_machine
     )
 
 
-def concluded(
+def build_validation(
     material: Material,
-    found: Measurements,
+    measurements: Measurements,
     run: Run,
     model: ValidatedModel,
     *,
@@ -144,13 +149,15 @@ def concluded(
     other_machine: Validation | None = None,
     made_with: Sequence[Software] = (),
 ) -> Validation:
-    """The validation of what was measured: by this process, or by analyses ``made_with`` these versions."""
-    items = tuple(_item(each, found.first.get(str(each.path)), material.numbers) for each in material.files)
+    """Build the validation from measurements by this process, or by analyses ``made_with`` these versions."""
+    items = tuple(
+        _item(file, measurements.first.get(str(file.path)), material.numbers) for file in material.files
+    )
     threshold = run.parameters.enter_threshold
     ratios = tuple(filter(None, (_ratios(kind, items) for kind in _KINDS)))
-    levels = rates.levels(items, threshold)
-    beside, together = validation_rates.side_by_side(items, [*found.first.values()], threshold)
-    repetitions = _repetitions(material, found)
+    levels = rates.compute_levels(items, threshold)
+    beside, together = validation_rates.side_by_side(items, [*measurements.first.values()], threshold)
+    repetitions = _repetitions(material, measurements)
     if other_machine is not None:
         repetitions += _elsewhere(items, other_machine)
     return Validation(
@@ -159,19 +166,19 @@ def concluded(
         created=timestamps.iso_seconds(datetime.now(UTC)),
         model=model,
         parameters=run.parameters,
-        versions=versions_of(made_with, _backends(found.first)),
+        versions=versions_of(made_with, _backends(measurements.first)),
         labelled=material.labelled,
         remarks=material.remarks,
         levels=levels,
         others=beside,
         joint=together,
-        curves=tuple(filter(None, (rates.curve(kind, items) for kind in _KINDS))),
+        curves=tuple(filter(None, (rates.compute_curve(kind, items) for kind in _KINDS))),
         likelihood_ratios=ratios,
         temporal=_temporal(items),
         repetitions=repetitions,
         covered=_covered(items),
         codecs=_codecs(items),
-        limits=limits_found(items, levels, ratios, repetitions, material.labelled),
+        limits=find_limits(items, levels, ratios, repetitions, material.labelled),
         material_sha256=_material_sha256(items),
         items=items,
     )
@@ -203,28 +210,28 @@ def _item(labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str,
         segments=tuple(_segment(each) for each in told["segments"]),
         values=told["values"],
         outside=tuple(told["outside"]),
-        others=validation_rates.said(told),
+        others=validation_rates.read_other_results(told),
     )
 
 
-def _segment(given: Sequence[float]) -> LabelledSegment:
-    return LabelledSegment(start=given[0], end=given[1], confidence=given[2])
+def _segment(values: Sequence[float]) -> LabelledSegment:
+    return LabelledSegment(start=values[0], end=values[1], confidence=values[2])
 
 
 def _ratios(kind: MediaKind, items: Sequence[ValidationItem]) -> LikelihoodRatios | None:
-    return likelihood_ratios(kind, rates.scored_items([each for each in items if each.kind is kind]))
+    return likelihood_ratios(kind, rates.scored_items([item for item in items if item.kind is kind]))
 
 
 def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
-    """When within a clip, over those with labelled segments."""
+    """Compute temporal metrics over items with labelled segments."""
     timed = [
         Timed(
-            each.sha256,  # several may have the same name
-            tuple((s.start, s.end) for s in each.truth),
-            tuple((s.start, s.end, s.confidence or 0.0) for s in each.segments),
+            item.sha256,  # several files may have the same name
+            tuple((s.start, s.end) for s in item.truth),
+            tuple((s.start, s.end, s.confidence or 0.0) for s in item.segments),
         )
-        for each in items
-        if each.truth and each.kind is MediaKind.VIDEO
+        for item in items
+        if item.truth and item.kind is MediaKind.VIDEO
     ]
     if not timed:
         return {}
@@ -239,33 +246,37 @@ def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
     return {name: None if value is None else round(value, 4) for name, value in figures.items()}
 
 
-def _repetitions(material: Material, found: Measurements) -> tuple[Repetition, ...]:
-    here = N_("again, the same back end (%(backend)s)") % {"backend": ", ".join(_backends(found.first))}
-    passes = [(here, found.again)]
-    if found.other:
-        other = ", ".join(_backends(found.other)) or found.other_backend
-        passes.append((N_("again, another back end (%(backend)s)") % {"backend": other}, found.other))
+def _repetitions(material: Material, measurements: Measurements) -> tuple[Repetition, ...]:
+    same_backend = N_("again, the same back end (%(backend)s)") % {
+        "backend": ", ".join(_backends(measurements.first))
+    }
+    passes = [(same_backend, measurements.again)]
+    if measurements.other:
+        other_backend = ", ".join(_backends(measurements.other)) or measurements.other_backend
+        passes.append(
+            (N_("again, another back end (%(backend)s)") % {"backend": other_backend}, measurements.other)
+        )
     repeated = []
     for how, lines in passes:
         pairs = [
-            (_item(each, found.first.get(str(each.path)), material.numbers),
-             _item(each, lines.get(str(each.path)), material.numbers))
-            for each in material.files
-            if str(each.path) in lines
+            (_item(file, measurements.first.get(str(file.path)), material.numbers),
+             _item(file, lines.get(str(file.path)), material.numbers))
+            for file in material.files
+            if str(file.path) in lines
         ]  # fmt: skip
         repeated.append(_compared(how, pairs))
     return tuple(filter(None, repeated))
 
 
 def _elsewhere(items: Sequence[ValidationItem], other: Validation) -> tuple[Repetition, ...]:
-    known = {each.sha256: each for each in other.items}
-    pairs = [(each, known[each.sha256]) for each in items if each.sha256 in known]
-    where = N_("on another machine (%(processor)s, Reelproof %(version)s)") % {
+    other_items = {item.sha256: item for item in other.items}
+    pairs = [(item, other_items[item.sha256]) for item in items if item.sha256 in other_items]
+    description = N_("on another machine (%(processor)s, Reelproof %(version)s)") % {
         "processor": other.versions.processor,
         "version": other.versions.reelproof,
     }
-    found = _compared(where, pairs)
-    return (found,) if found else ()
+    repetition = _compared(description, pairs)
+    return (repetition,) if repetition else ()
 
 
 def _in_both(files: Sequence[LabelledFile], items: Sequence[ValidationItem]) -> set[str]:
@@ -273,27 +284,27 @@ def _in_both(files: Sequence[LabelledFile], items: Sequence[ValidationItem]) -> 
 
 
 def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) -> Repetition | None:
-    both = [(a, b) for a, b in pairs if a.error is None and b.error is None]
-    if not both:
+    compared = [(a, b) for a, b in pairs if a.error is None and b.error is None]
+    if not compared:
         return None
     differences = [
         abs(a.probability - b.probability)
-        for a, b in both
+        for a, b in compared
         if a.probability is not None and b.probability is not None
     ]
-    alike = [(a, b) for a, b in both if len(a.segments) == len(b.segments)]
+    alike = [(a, b) for a, b in compared if len(a.segments) == len(b.segments)]
     edges = [
-        abs(one - two)
+        abs(first - second)
         for a, b in alike
         for s, t in zip(a.segments, b.segments, strict=True)
-        for one, two in ((s.start, t.start), (s.end, t.end))
+        for first, second in ((s.start, t.start), (s.end, t.end))
     ]
     return Repetition(
         how=how,
-        items=len(both),
-        verdicts_changed=sum(a.verdict is not b.verdict for a, b in both),
+        items=len(compared),
+        verdicts_changed=sum(a.verdict is not b.verdict for a, b in compared),
         largest_difference=round(max(differences, default=0.0), 6),
-        segments_changed=len(both) - len(alike),
+        segments_changed=len(compared) - len(alike),
         largest_edge=round(max(edges, default=0.0), 3),
     )
 
@@ -308,7 +319,7 @@ def _covered(items: Sequence[ValidationItem]) -> tuple[CoveredRange, ...]:
         for each in of_kind:
             own = each.values | ({"duration": each.duration} if kind is MediaKind.VIDEO else {})
             for name, value in own.items():
-                if name not in YES_OR_NO:  # which has no percentiles
+                if name not in BINARY_PROPERTIES:  # which has no percentiles
                     columns.setdefault(name, []).append(value)
         for name, values in columns.items():
             ends = np.percentile(values, [0, 10, 50, 90, 100])
@@ -321,13 +332,13 @@ def _covered(items: Sequence[ValidationItem]) -> tuple[CoveredRange, ...]:
 
 
 def _codecs(items: Sequence[ValidationItem]) -> tuple[CoveredCodec, ...]:
-    counted = Counter(each.codec for each in items if each.codec is not None)
-    found = (CoveredCodec(name=name, items=count) for name, count in counted.items())
-    return tuple(sorted(found, key=lambda each: (-each.items, each.name)))
+    counts = Counter(codec.codec for codec in items if codec.codec is not None)
+    codecs = (CoveredCodec(name=name, items=count) for name, count in counts.items())
+    return tuple(sorted(codecs, key=lambda codec: (-codec.items, codec.name)))
 
 
 def _backends(lines: Mapping[str, ResultLine]) -> list[str]:
-    """Names of the back ends that ran the network."""
+    """Return the names of the back ends that ran the network."""
     return sorted({str(line["backend"]) for line in lines.values() if "backend" in line})
 
 

@@ -9,11 +9,11 @@ from itertools import product
 from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
 from detector.schema.laboratory import Level, LikelihoodRatios, Repetition, ValidationItem
-from detector.statistics.likelihood_ratios import LEAST_OF_A_CLASS, of_one_group
+from detector.statistics.likelihood_ratios import LEAST_OF_A_CLASS, has_single_group_class
 from detector.validation.rates import UNITS, scored_items
 from detector.verdict.validated_domain import OTHER_CODECS, STILL_AS_VIDEO
 
-FEW = 30  # files or groups of a class: with fewer, no error at all still allows for more than one in ten
+FEW = 30  # files or groups of a class; with fewer, zero errors are compatible with a rate above one in ten
 _MOST_NAMED = 5
 _MANIPULATED = {
     MediaKind.VIDEO: N_("manipulated clips"),
@@ -23,7 +23,7 @@ _UNMANIPULATED = {
     MediaKind.VIDEO: N_("unmanipulated clips"),
     MediaKind.IMAGE: N_("unmanipulated photographs"),
 }
-# Of one and of several; what an exhibit has or has not is no range that it could lie outside of.
+# Singular and plural; a property that an exhibit has or lacks has no range.
 _WITHOUT_RANGE = {
     OTHER_CODECS: (
         N_(
@@ -48,14 +48,14 @@ _WITHOUT_RANGE = {
 }
 
 
-def limits_found(
+def find_limits(
     items: Sequence[ValidationItem],
     levels: Sequence[Level],
     ratios: Sequence[LikelihoodRatios],
     repetitions: Sequence[Repetition],
     labelled: Sequence[str],
 ) -> tuple[str, ...]:
-    """One sentence each, the gravest first."""
+    """Return the limits, one sentence each, most serious first."""
     return (
         *_failed(items),
         *_few(levels),
@@ -69,7 +69,7 @@ def limits_found(
 
 
 def _failed(items: Sequence[ValidationItem]) -> Iterator[str]:
-    failed = [each for each in items if each.error is not None]
+    failed = [item for item in items if item.error is not None]
     if failed:
         words = N_("%(failed)s of %(items)s files could not be analysed and are in none of the figures.")
         if len(failed) == 1:
@@ -81,7 +81,7 @@ def _few(levels: Sequence[Level]) -> Iterator[str]:
     for level in levels:
         if level.attribute:
             continue
-        for what, outcomes in (
+        for noun, outcomes in (
             (_MANIPULATED[level.kind], level.manipulated),
             (_UNMANIPULATED[level.kind], level.unmanipulated),
         ):
@@ -91,7 +91,7 @@ def _few(levels: Sequence[Level]) -> Iterator[str]:
                     if outcomes.total == 1
                     else N_("Only %(count)s %(what)s were measured: rates over them are hardly known.")
                 )
-                yield words % {"count": f"{outcomes.total:,}", "what": what}
+                yield words % {"count": f"{outcomes.total:,}", "what": noun}
             silent = outcomes.inconclusive + outcomes.not_judged
             if outcomes.total and silent / outcomes.total > 0.1:
                 words = (
@@ -102,15 +102,15 @@ def _few(levels: Sequence[Level]) -> Iterator[str]:
                 yield words % {
                     "silent": f"{silent:,}",
                     "total": f"{outcomes.total:,}",
-                    "what": what,
+                    "what": noun,
                 }
 
 
 def _few_groups(items: Sequence[ValidationItem]) -> Iterator[str]:
-    """Where files depend on one another, as many figures are known as there are groups."""
+    """Report that dependent files count as one for each group."""
     for kind, manipulated in product(_MANIPULATED, (True, False)):
-        of_class = [each for each in items if each.kind is kind and each.manipulated is manipulated]
-        groups = len({each.group for each in of_class})
+        of_class = [item for item in items if item.kind is kind and item.manipulated is manipulated]
+        groups = len({item.group for item in of_class})
         if groups == len(of_class) or groups >= FEW:
             continue
         words = N_(
@@ -126,16 +126,16 @@ def _few_groups(items: Sequence[ValidationItem]) -> Iterator[str]:
 
 
 def _worse(levels: Sequence[Level]) -> Iterator[str]:
-    """Parts whose whole interval lies above the rate over all of their kind."""
+    """Report subgroups whose whole interval lies above the overall rate."""
     for level in levels:
-        whole = next(each for each in levels if each.kind is level.kind and not each.attribute)
+        overall = next(other for other in levels if other.kind is level.kind and not other.attribute)
         if not level.attribute:
             continue
         for figure in (N_("false positive rate"), N_("false negative rate")):
             # A generator has no unmanipulated files of its own.
             if level.attribute == "generator" and figure == "false positive rate":
                 continue
-            all_of, own = whole.rate_of(figure), level.rate_of(figure)
+            all_of, own = overall.rate_of(figure), level.rate_of(figure)
             if all_of and own and own.low is not None and own.low > all_of.value:
                 words = N_(
                     "%(clips)s with %(property)s %(name)s: the %(figure)s is %(own)s "
@@ -155,9 +155,9 @@ def _worse(levels: Sequence[Level]) -> Iterator[str]:
 
 def _outside(items: Sequence[ValidationItem]) -> Iterator[str]:
     for kind in (MediaKind.VIDEO, MediaKind.IMAGE):
-        of_kind = [each for each in items if each.kind is kind]
-        counted = Counter(name for each in of_kind for name in each.outside)
-        for name, count in counted.most_common(_MOST_NAMED):
+        of_kind = [item for item in items if item.kind is kind]
+        counts = Counter(name for item in of_kind for name in item.outside)
+        for name, count in counts.most_common(_MOST_NAMED):
             words = N_(
                 "%(count)s of %(all)s %(clips)s lie outside the range of %(property)s that the model's card "
                 "was measured in; here they were measured all the same."
@@ -183,7 +183,7 @@ def _without_ratios(
                 "No likelihood ratios for %(clips)s: that takes at least %(least)s judged ones of either "
                 "label."
             )
-            if scored.has_both and of_one_group(scored):
+            if scored.has_both and has_single_group_class(scored):
                 words = N_(
                     "No likelihood ratios for %(clips)s: all of one label belong to one group, so ratios "
                     "could not be tried on others than they were made of."
@@ -207,15 +207,19 @@ def _without_ratios(
 def _not_repeatable(repetitions: Sequence[Repetition]) -> Iterator[str]:
     if not repetitions:
         yield N_("Nothing was analysed twice, so nothing is known of repeatability.")
-    for each in repetitions:
-        if each.verdicts_changed:
+    for repetition in repetitions:
+        if repetition.verdicts_changed:
             words = N_("%(changed)s of %(items)s verdicts changed when analysed %(how)s.")
-            yield words % {"changed": each.verdicts_changed, "items": each.items, "how": each.how}
+            yield words % {
+                "changed": repetition.verdicts_changed,
+                "items": repetition.items,
+                "how": repetition.how,
+            }
 
 
 def _not_labelled(labelled: Sequence[str]) -> Iterator[str]:
-    every = N_("generator"), N_("group"), N_("segments"), N_("persons"), N_("skin tone"), N_("sex")
-    lacking = [name for name in every if name not in labelled]
+    attributes = N_("generator"), N_("group"), N_("segments"), N_("persons"), N_("skin tone"), N_("sex")
+    lacking = [name for name in attributes if name not in labelled]
     if lacking:
         yield N_("Not labelled, so nothing is known of it: %(lacking)s.") % {"lacking": ", ".join(lacking)}
     if "group" in lacking and "persons" in lacking:

@@ -29,21 +29,21 @@ ATTRIBUTES = {"skin_tone": "skin tone", "sex": "sex"}
 _KNOWN = frozenset({"file", "label", "generator", "group", "segments", "persons", *ATTRIBUTES})
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 _NO_GENERATOR = frozenset({"", "none", "-"})
-_SHOWN = 5  # names given in a message
+_SHOWN = 5  # maximum number of names in a message
 
 
 class MaterialError(ParameterError):
-    """The material cannot be used as it is; the message says what to change."""
+    """The material cannot be used; the message says what to change."""
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """One file with what the laboratory says of it."""
+    """One file with the laboratory's labels."""
 
     name: str
     path: Path
     manipulated: bool
-    group: str  # empty until one is given or made
+    group: str  # empty until given or assigned
     bytes: int = 0
     sha256: str = ""
     generator: str | None = None
@@ -54,7 +54,7 @@ class LabelledFile:
 
 @dataclass(frozen=True)
 class Material:
-    """All labelled files, in order of their names, and what is to be said of them."""
+    """All labelled files in order of their names, and remarks."""
 
     title: str
     files: tuple[LabelledFile, ...]
@@ -64,34 +64,35 @@ class Material:
     @property
     def numbers(self) -> dict[str, int]:
         """A number for each group."""
-        return {group: number for number, group in enumerate(sorted({each.group for each in self.files}))}
+        return {group: number for number, group in enumerate(sorted({file.group for file in self.files}))}
 
 
 def read_material(data: Path) -> Material:
-    """The labelled files of ``data``, hashed.
+    """Read and hash the labelled files of ``data``.
 
-    Raises :class:`MaterialError` for a folder or CSV that cannot be understood, files that are missing, and
-    material of one label only.
+    Raises :class:`MaterialError` for an invalid folder or CSV file, missing files, and material with a single
+    label.
     """
     remarks: list[str] = []
     if data.is_dir():
-        found = list(_of_folder(data))
+        files = list(_of_folder(data))
     elif data.is_file() and data.suffix.lower() == ".csv":
-        found = list(_of_table(data, remarks))
+        files = list(_of_table(data, remarks))
     else:
         raise MaterialError(
             f"{data}: there is no such folder or CSV. Name a folder with 'real' and 'manipulated' in it, or "
             "a CSV with the columns file,label."
         )
-    return material_of(printable_name(data.stem or data.name), [_hashed(each) for each in found], remarks)
+    return material_of(printable_name(data.stem or data.name), [_hashed(file) for file in files], remarks)
 
 
 def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str] = ()) -> Material:
-    """Material of hashed files.
+    """Build the material from hashed files.
 
-    Raises :class:`MaterialError` where all have the same label, and for the same bytes with different ones.
+    Raises :class:`MaterialError` if all have the same label, or if files with the same bytes have different
+    ones.
     """
-    if {each.manipulated for each in files} != {True, False}:
+    if {file.manipulated for file in files} != {True, False}:
         if not files:
             raise MaterialError(
                 N_("Nothing is labelled. A validation needs unmanipulated and manipulated files.")
@@ -102,13 +103,13 @@ def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str
                 "files."
             )
         )
-    said = list(remarks)
-    whole = _without_copies(files, said)
-    return Material(title, _joined(_grouped(whole)), _labelled(whole), tuple(said))
+    all_remarks = list(remarks)
+    distinct = _without_copies(files, all_remarks)
+    return Material(title, _joined(_grouped(distinct)), _labelled(distinct), tuple(all_remarks))
 
 
 def _of_folder(data: Path) -> Iterator[LabelledFile]:
-    """Every video and photo below folders named after a label; a folder below that names the generator."""
+    """Return the videos and photos below folders named after a label; a subfolder names the generator."""
     for path in sorted(data.rglob("*")):
         place = PurePosixPath(path.relative_to(data).as_posix())
         if not path.is_file() or any(part.startswith(".") for part in place.parts):
@@ -132,23 +133,23 @@ def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise MaterialError(f"{table}: cannot be read as a CSV in UTF-8: {error}") from None
-    for one in labelled_rows(text, str(table), remarks):
-        placed = replace(one, path=table.parent / one.name)
+    for row in labelled_rows(text, str(table), remarks):
+        placed = replace(row, path=table.parent / row.name)
         if not placed.path.is_file():
-            missing.append(one.name)
+            missing.append(row.name)
         yield placed
     if missing:
-        some = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" * (len(missing) > _SHOWN))
-        raise MaterialError(f"{table}: {len(missing)} of its files are missing: {some}.")
+        names = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" * (len(missing) > _SHOWN))
+        raise MaterialError(f"{table}: {len(missing)} of its files are missing: {names}.")
 
 
 def labelled_rows(
     text: str, where: str, remarks: list[str], *, empty_labels: bool = False
 ) -> Iterator[LabelledFile]:
-    """What the rows of a CSV say, with the name of each file as its path; ``where`` is what messages call it.
+    """Read the rows of a CSV file, with file names as paths; ``where`` names it in messages.
 
-    With ``empty_labels`` rows without a label are left out. Columns that are not known become a remark.
-    Raises :class:`MaterialError` for what is no such CSV.
+    With ``empty_labels``, rows without a label are skipped. Unknown columns become a remark. Raises
+    :class:`MaterialError` for an invalid CSV file.
     """
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
@@ -188,8 +189,8 @@ def _of_row(cells: dict[str, str], where: str) -> LabelledFile:
         group=cells.get("group", ""),
         generator=generator if manipulated and generator.lower() not in _NO_GENERATOR else None,
         truth=_spans(cells.get("segments", ""), where) if manipulated else None,
-        persons=tuple(filter(None, (each.strip() for each in cells.get("persons", "").split(";")))),
-        attributes={shown: cells[key] for key, shown in ATTRIBUTES.items() if cells.get(key)},
+        persons=tuple(filter(None, (person.strip() for person in cells.get("persons", "").split(";")))),
+        attributes={title: cells[key] for key, title in ATTRIBUTES.items() if cells.get(key)},
     )
 
 
@@ -207,26 +208,26 @@ def _spans(text: str, where: str) -> tuple[tuple[float, float], ...] | None:
     return tuple(spans)
 
 
-def _hashed(one: LabelledFile) -> LabelledFile:
+def _hashed(file: LabelledFile) -> LabelledFile:
     try:
-        size, sha256 = hash_file(one.path)
+        size, sha256 = hash_file(file.path)
     except OSError as error:
-        raise MaterialError(f"{one.path}: cannot be read: {error.strerror}.") from None
-    return replace(one, bytes=size, sha256=sha256)
+        raise MaterialError(f"{file.path}: cannot be read: {error.strerror}.") from None
+    return replace(file, bytes=size, sha256=sha256)
 
 
 def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[LabelledFile]:
-    """The same bytes count once; with two labels they are refused."""
+    """Drop files with the same bytes; raise if they have different labels."""
     first: dict[str, LabelledFile] = {}
     copies = 0
-    for one in files:
-        known = first.setdefault(one.sha256, one)
-        if known is one:
+    for file in files:
+        earlier = first.setdefault(file.sha256, file)
+        if earlier is file:
             continue
-        if known.manipulated != one.manipulated:
+        if earlier.manipulated != file.manipulated:
             raise MaterialError(
                 N_("%(one)s and %(other)s are the same bytes with different labels.")
-                % {"one": known.name, "other": one.name}
+                % {"one": earlier.name, "other": file.name}
             )
         copies += 1
     if copies:
@@ -234,23 +235,23 @@ def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[L
         if copies == 1:
             words = N_("%(copies)s file is a copy of another and was left out.")
         remarks.append(words % {"copies": copies})
-    return sorted(first.values(), key=lambda each: each.name)
+    return sorted(first.values(), key=lambda file: file.name)
 
 
 def _grouped(files: Sequence[LabelledFile]) -> list[LabelledFile]:
-    """Files without a group are one each, under their name, which others may give as their group.
+    """Assign files without a group to one of their own, or to the group that carries their name.
 
-    Where several have the same name it tells none of them.
+    A name that several files share does not identify a group.
     """
-    named = Counter(each.name for each in files)
+    name_counts = Counter(file.name for file in files)
     return [
-        replace(each, group=each.group or (each.name if named[each.name] == 1 else each.sha256))
-        for each in files
+        replace(file, group=file.group or (file.name if name_counts[file.name] == 1 else file.sha256))
+        for file in files
     ]
 
 
 def _joined(files: Sequence[LabelledFile]) -> tuple[LabelledFile, ...]:
-    """Groups that share a person become one, under the first one's name."""
+    """Join groups that share a person, under the name of the first."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -258,21 +259,21 @@ def _joined(files: Sequence[LabelledFile]) -> tuple[LabelledFile, ...]:
             name = parent[name]
         return name
 
-    seen: dict[str, str] = {}
-    for one in files:
-        for person in one.persons:
-            ends = sorted((root(one.group), root(seen.setdefault(person, one.group))))
-            parent[ends[1]] = ends[0]
-    return tuple(replace(one, group=root(one.group)) for one in files)
+    first_groups: dict[str, str] = {}
+    for file in files:
+        for person in file.persons:
+            roots = sorted((root(file.group), root(first_groups.setdefault(person, file.group))))
+            parent[roots[1]] = roots[0]
+    return tuple(replace(file, group=root(file.group)) for file in files)
 
 
 def _labelled(files: Sequence[LabelledFile]) -> tuple[str, ...]:
-    found: dict[str, int] = defaultdict(int)
-    for one in files:
-        found["generator"] += one.generator is not None
-        found["group"] += bool(one.group)
-        found["segments"] += one.truth is not None
-        found["persons"] += bool(one.persons)
-        for name in one.attributes:
-            found[name] += 1
-    return tuple(name for name, count in found.items() if count)
+    counts: dict[str, int] = defaultdict(int)
+    for file in files:
+        counts["generator"] += file.generator is not None
+        counts["group"] += bool(file.group)
+        counts["segments"] += file.truth is not None
+        counts["persons"] += bool(file.persons)
+        for name in file.attributes:
+            counts[name] += 1
+    return tuple(name for name, count in counts.items() if count)

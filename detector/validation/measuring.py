@@ -24,14 +24,14 @@ from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import Analysis, Parameters
 from detector.validation.material import LabelledFile, Material
-from detector.validation.rates import of_other
+from detector.validation.rates import other_model_fields
 from detector.verdict.judged_persons import flagged_segments
-from detector.verdict.validated_domain import criteria, measured
+from detector.verdict.validated_domain import criteria, measured_values
 
 MEASURED = "measured.jsonl"
 AGAIN = "again.jsonl"
 OTHER = "other-backend.jsonl"
-_PURPOSE = "validation 4"  # raise the number when `told` says other things
+_PURPOSE = "validation 4"  # raise the number when `told` returns other fields
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Run:
     model: str | None
     parameters: Parameters
     workers: int | None = None
-    repeated: int = 5  # files of each kind that are analysed again, by the first model alone
-    also: tuple[str, ...] = ()  # other models, which judge the same faces
+    repeated: int = 5  # files of each kind to analyse again, by the primary model only
+    also: tuple[str, ...] = ()  # further models, which judge the same faces
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """The line of each file by its path; of those repeated, with the back end of each pass."""
+    """The line of each file by path, and the lines of repetitions with the back end of each pass."""
 
     first: dict[str, ResultLine]
     again: dict[str, ResultLine]
@@ -55,44 +55,48 @@ class Measurements:
     other_backend: str | None
 
 
-def told(analysis: Analysis) -> ResultLine:
-    """What a validation wants of an analysis beside what ``score`` prints; runs in the confined process."""
-    values, _ = measured(analysis)
+def validation_fields(analysis: Analysis) -> ResultLine:
+    """Return the fields that a validation needs beside those of ``score``; runs in the confined process."""
+    values, _ = measured_values(analysis)
     software = analysis.software
     flagged = flagged_segments(analysis.persons, analysis.segments)
     return {
         "media": str(analysis.media.kind),
         "codec": None if analysis.media.still else analysis.media.codec,
-        "segments": [[each.start, each.end, each.confidence] for each in flagged],
+        "segments": [[item.start, item.end, item.confidence] for item in flagged],
         "values": {name: float(value) for name, value in values.items() if name != "still images"},
-        "outside": [each.name for each in criteria(analysis) if each.inside is False],
+        "outside": [item.name for item in criteria(analysis) if item.inside is False],
         "backend": f"{software.backend}, {software.precision}, {software.device}",
-        **({"models": [of_other(one.model) for one in analysis.others]} if analysis.others else {}),
+        **(
+            {"models": [other_model_fields(other.model) for other in analysis.others]}
+            if analysis.others
+            else {}
+        ),
     }
 
 
 def line_of_finished(analysis: Analysis) -> ResultLine:
-    """The line of an analysis that is there already, without the name of its file."""
-    return {**verdict_fields(analysis), **told(analysis)}
+    """Return the line of a finished analysis, without the name of its file."""
+    return {**verdict_fields(analysis), **validation_fields(analysis)}
 
 
 def measure(material: Material, out: Path, run: Run, card: str, progress: Progress) -> Measurements:
-    """Analyse what was not analysed yet; raises what :func:`~detector.batch.worker_pool.score_files` does.
+    """Analyse remaining files; raises what :func:`~detector.batch.worker_pool.score_files` raises.
 
-    ``card`` tells the model with its second look from any other.
+    ``card`` distinguishes the model and its second look from any other.
     """
     if run.workers is not None and run.workers < 1:
         raise ParameterError(f"--workers {run.workers}: at least one file is analysed at a time.")
     others = OtherModelNames(run.also)
     others.refuse(run.model)
     first = _pass(material.files, out / MEASURED, run, card, "files", progress, others)
-    some = _some(material.files, first, run.repeated)
-    again = _pass(some, out / AGAIN, run, card, "files again", progress)
+    repeated = _some(material.files, first, run.repeated)
+    again = _pass(repeated, out / AGAIN, run, card, "files again", progress)
     other: dict[str, ResultLine] = {}
-    name = _other_backend() if some else None
+    name = _other_backend() if repeated else None
     if name is not None:
         with _backend(name):
-            other = _pass(some, out / OTHER, run, f"{card} {name}", f"files again with {name}", progress)
+            other = _pass(repeated, out / OTHER, run, f"{card} {name}", f"files again with {name}", progress)
     return Measurements(first, again, other, name if other else None)
 
 
@@ -100,50 +104,50 @@ def _pass(
     files: Sequence[LabelledFile],
     path: Path,
     run: Run,
-    made: str,
-    what: str,
+    variant: str,
+    stage: str,
     progress: Progress,
     others: OtherModelNames = ALONE,
 ) -> dict[str, ResultLine]:
-    by = run_key(run.model, run.parameters, purpose=f"{_PURPOSE} {made}", others=others)
-    waiting = [File(str(each.path), each.path, each.path, sha256=each.sha256) for each in files]
-    with ResultsFile(path, by) as kept:
-        new = [file for file in waiting if not kept.has(file)]
-        done = len(waiting) - len(new)
-        progress(what, done / max(len(waiting), 1))
-        scored = score_files(new, run.model, run.parameters, run.workers, told, others)
+    by = run_key(run.model, run.parameters, purpose=f"{_PURPOSE} {variant}", others=others)
+    waiting = [File(str(item.path), item.path, item.path, sha256=item.sha256) for item in files]
+    with ResultsFile(path, by) as results_file:
+        new = [file for file in waiting if not results_file.has(file)]
+        count = len(waiting) - len(new)
+        progress(stage, count / max(len(waiting), 1))
+        scored = score_files(new, run.model, run.parameters, run.workers, validation_fields, others)
         with contextlib.closing(scored) as lines:
             for file, line in lines:
-                kept.add(file, line)
-                done += 1
-                progress(what, done / len(waiting))
-    found = read_lines(path, by)
-    known = {file.name: found.get(file.sha256) or found.get(file.name) for file in waiting}
-    return {name: line for name, line in known.items() if line is not None}
+                results_file.add(file, line)
+                count += 1
+                progress(stage, count / len(waiting))
+    stored = read_lines(path, by)
+    lines_by_name = {file.name: stored.get(file.sha256) or stored.get(file.name) for file in waiting}
+    return {name: line for name, line in lines_by_name.items() if line is not None}
 
 
 def _some(files: Sequence[LabelledFile], lines: dict[str, ResultLine], count: int) -> list[LabelledFile]:
-    """Of each kind of media the first ``count`` by SHA-256, which has nothing to do with what they show."""
+    """Return the first ``count`` files of each kind by SHA-256, which is independent of their content."""
     chosen: list[LabelledFile] = []
     for kind in ("video", "image"):
         of_kind = [
-            each
-            for each in files
-            if (line := lines.get(str(each.path), {})).get("media") == kind and "error" not in line
+            file
+            for file in files
+            if (line := lines.get(str(file.path), {})).get("media") == kind and "error" not in line
         ]
-        chosen += sorted(of_kind, key=lambda each: each.sha256)[:count]
+        chosen += sorted(of_kind, key=lambda file: file.sha256)[:count]
     return chosen
 
 
 def _other_backend() -> str | None:
-    """Another back end than the one that ran, of those that are here; None where there is no other."""
+    """Return an available back end other than the one that ran; None if there is none."""
     ran = backends.requested_backend() or backends.available_backends()[0]
     return next((name for name in backends.available_backends() if name != ran), None)
 
 
 @contextlib.contextmanager
 def _backend(name: str) -> Iterator[None]:
-    """By the environment, which also reaches the processes of the worker pool."""
+    """Select the back end through the environment, which also reaches the worker processes."""
     before = os.environ.get(backends.BACKEND_VARIABLE)
     os.environ[backends.BACKEND_VARIABLE] = name
     try:

@@ -32,20 +32,20 @@ from detector.schema.laboratory import (
     ValidationItem,
 )
 from detector.schema.method import JointRule
-from detector.statistics.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR, Selection, Share, shares
+from detector.statistics.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR, Selection, Share, wrong_shares
 from detector.statistics.metrics import Scored, measure
-from detector.verdict.verdict import decided
+from detector.verdict.verdict import combine_verdicts
 
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
 UNITS = {MediaKind.VIDEO: N_("clips"), MediaKind.IMAGE: N_("photographs")}
 ALL = {MediaKind.VIDEO: N_("all clips"), MediaKind.IMAGE: N_("all photographs")}
 _FIGURES = (N_("false positive rate"), N_("false negative rate"))
-_MOST_VALUES = 40  # of a labelled attribute, each with a level of its own
+_MOST_VALUES = 40  # maximum number of values of a labelled attribute, each with its own level
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A measured property in classes; ``edges`` are where they part."""
+    """A measured property divided into classes at ``edges``."""
 
     name: str
     unit: str
@@ -62,44 +62,44 @@ MEASURES = (
 
 
 def scored_items(items: Sequence[ValidationItem]) -> Scored:
-    """Items that were given a probability; what was decided is the verdict."""
-    judged = [each for each in items if each.probability is not None]
-    probabilities = np.array([float(each.probability or 0.0) for each in judged])
+    """Return the items with a probability; the decision is the verdict."""
+    judged = [item for item in items if item.probability is not None]
+    probabilities = np.array([float(item.probability or 0.0) for item in judged])
     return Scored(
-        np.array([int(each.manipulated) for each in judged], np.int_),
+        np.array([int(item.manipulated) for item in judged], np.int_),
         probabilities,
         probabilities,
-        np.array([each.group for each in judged], np.int_),
-        np.array([each.verdict is Verdict.MANIPULATED for each in judged], np.bool_),
+        np.array([item.group for item in judged], np.int_),
+        np.array([item.verdict is Verdict.MANIPULATED for item in judged], np.bool_),
     )
 
 
-def levels(items: Sequence[ValidationItem], threshold: float) -> tuple[Level, ...]:
-    """Figures of each kind: over all of it, then by each attribute."""
-    found = []
+def compute_levels(items: Sequence[ValidationItem], threshold: float) -> tuple[Level, ...]:
+    """Compute the rates of each kind: over all items, then by each attribute."""
+    results = []
     for kind in _BOTH:
-        of_kind = [each for each in items if each.kind is kind]
+        of_kind = [item for item in items if item.kind is kind]
         if not of_kind:
             continue
-        found.append(_level(kind, of_kind, threshold))
-        found += _by_measure(kind, of_kind, threshold)
-        reals = [each for each in of_kind if not each.manipulated]
-        for generator in _values(each.generator for each in of_kind):
-            made = [each for each in of_kind if each.generator == generator]
-            found.append(_level(kind, [*reals, *made], threshold, "generator", generator))
-        for name in _values(name for each in of_kind for name in each.attributes):
-            for value in _values(each.attributes.get(name) for each in of_kind):
-                some = [each for each in of_kind if each.attributes.get(name) == value]
-                found.append(_level(kind, some, threshold, name, value))
-    return tuple(found)
+        results.append(_level(kind, of_kind, threshold))
+        results += _by_measure(kind, of_kind, threshold)
+        reals = [item for item in of_kind if not item.manipulated]
+        for generator in _values(item.generator for item in of_kind):
+            generated = [item for item in of_kind if item.generator == generator]
+            results.append(_level(kind, [*reals, *generated], threshold, "generator", generator))
+        for name in _values(name for item in of_kind for name in item.attributes):
+            for value in _values(item.attributes.get(name) for item in of_kind):
+                subgroup = [item for item in of_kind if item.attributes.get(name) == value]
+                results.append(_level(kind, subgroup, threshold, name, value))
+    return tuple(results)
 
 
-def curve(kind: MediaKind, items: Sequence[ValidationItem]) -> Curve | None:
-    """Both rates at every hundredth; None where a class is missing."""
-    scored = scored_items([each for each in items if each.kind is kind])
+def compute_curve(kind: MediaKind, items: Sequence[ValidationItem]) -> Curve | None:
+    """Compute both rates at every hundredth; None if a class is missing."""
+    scored = scored_items([item for item in items if item.kind is kind])
     if not scored.has_both:
         return None
-    of_reals, of_fakes = (shares(scored, *wrong) for wrong in _wrong_by_threshold(scored, THRESHOLDS))
+    of_reals, of_fakes = (wrong_shares(scored, *wrong) for wrong in _wrong_by_threshold(scored, THRESHOLDS))
     points = map(_point, THRESHOLDS, of_reals, of_fakes)
     return Curve(
         kind=kind, manipulated=of_fakes[0].items, unmanipulated=of_reals[0].items, points=tuple(points)
@@ -109,54 +109,55 @@ def curve(kind: MediaKind, items: Sequence[ValidationItem]) -> Curve | None:
 def rates_at(
     kind: MediaKind, items: Sequence[ValidationItem], threshold: float, note: str
 ) -> tuple[Rate, Rate]:
-    """False positive and false negative rate if all of a kind from this probability on were flagged.
-
-    There must be judged files of both labels.
-    """
-    scored = scored_items([each for each in items if each.kind is kind])
-    both = [shares(scored, *wrong)[0] for wrong in _wrong_by_threshold(scored, (threshold,))]
+    """Return false positive and false negative rate at a threshold, for a kind with items of both labels."""
+    scored = scored_items([item for item in items if item.kind is kind])
+    class_shares = [wrong_shares(scored, *wrong)[0] for wrong in _wrong_by_threshold(scored, (threshold,))]
     groups = len(np.unique(scored.groups))
     of_reals, of_fakes = (
         _rate(figure, share, kind, ALL[kind], groups).model_copy(
             update={"threshold": threshold, "note": note}
         )
-        for figure, share in zip(_FIGURES, both, strict=True)
+        for figure, share in zip(_FIGURES, class_shares, strict=True)
     )
     return of_reals, of_fakes
 
 
 def class_of(measure_: Measure, value: float) -> tuple[float | None, float | None]:
-    """The ends of the class that ``value`` falls into."""
-    ends = (None, *measure_.edges, None)
+    """Return the bounds of the class that contains ``value``."""
+    bounds = (None, *measure_.edges, None)
     at = sum(value >= edge for edge in measure_.edges)
-    return ends[at], ends[at + 1]
+    return bounds[at], bounds[at + 1]
 
 
 def _by_measure(kind: MediaKind, items: Sequence[ValidationItem], threshold: float) -> list[Level]:
-    found = []
-    for each in MEASURES:
-        if kind not in each.kinds:
+    results = []
+    for measure_ in MEASURES:
+        if kind not in measure_.kinds:
             continue
-        known = [item for item in items if each.name in item.values]
-        for ends in pairwise((None, *each.edges, None)):
-            some = [item for item in known if class_of(each, item.values[each.name]) == ends]
-            if some:
-                found.append(_level(kind, some, threshold, each.name, _named(each, ends), ends))
-    return found
+        with_value = [item for item in items if measure_.name in item.values]
+        for bounds in pairwise((None, *measure_.edges, None)):
+            subgroup = [
+                item for item in with_value if class_of(measure_, item.values[measure_.name]) == bounds
+            ]
+            if subgroup:
+                results.append(
+                    _level(kind, subgroup, threshold, measure_.name, _named(measure_, bounds), bounds)
+                )
+    return results
 
 
-def _named(measure_: Measure, ends: tuple[float | None, float | None]) -> str:
+def _named(measure_: Measure, bounds: tuple[float | None, float | None]) -> str:
     unit = f" {measure_.unit}" if measure_.unit else ""
-    least, most = ends
-    if least is None:
-        return N_("below %(most)s") % {"most": f"{most:g}{unit}"}
-    if most is None:
-        return N_("%(least)s and more%(unit)s") % {"least": f"{least:g}", "unit": unit}
-    return N_("%(start)s to %(end)s") % {"start": f"{least:g}", "end": f"{most:g}{unit}"}
+    lower, upper = bounds
+    if lower is None:
+        return N_("below %(most)s") % {"most": f"{upper:g}{unit}"}
+    if upper is None:
+        return N_("%(least)s and more%(unit)s") % {"least": f"{lower:g}", "unit": unit}
+    return N_("%(start)s to %(end)s") % {"start": f"{lower:g}", "end": f"{upper:g}{unit}"}
 
 
-def _values(given: Iterable[str | None]) -> list[str]:
-    return sorted({each for each in given if each})[:_MOST_VALUES]
+def _values(values: Iterable[str | None]) -> list[str]:
+    return sorted({value for value in values if value})[:_MOST_VALUES]
 
 
 def _level(
@@ -165,63 +166,65 @@ def _level(
     threshold: float,
     attribute: str = "",
     name: str = "",
-    ends: tuple[float | None, float | None] = (None, None),
+    bounds: tuple[float | None, float | None] = (None, None),
 ) -> Level:
     return Level(
         kind=kind,
         attribute=attribute,
         name=name or ALL[kind],
-        least=ends[0],
-        most=ends[1],
-        manipulated=_outcomes(each for each in items if each.manipulated),
-        unmanipulated=_outcomes(each for each in items if not each.manipulated),
-        groups=len({each.group for each in items}),
+        least=bounds[0],
+        most=bounds[1],
+        manipulated=_outcomes(item for item in items if item.manipulated),
+        unmanipulated=_outcomes(item for item in items if not item.manipulated),
+        groups=len({item.group for item in items}),
         rates=_rates(kind, scored_items(items), threshold, name or f"all {UNITS[kind]}"),
     )
 
 
 def _outcomes(items: Iterable[ValidationItem]) -> Outcomes:
-    listed = list(items)
+    all_items = list(items)
 
-    def count(said: Callable[[ValidationItem], bool]) -> int:
-        return sum(map(said, listed))
+    def count(condition: Callable[[ValidationItem], bool]) -> int:
+        return sum(map(condition, all_items))
 
     return Outcomes(
-        flagged=count(lambda each: each.verdict is Verdict.MANIPULATED),
-        not_found=count(lambda each: each.verdict is Verdict.NOT_FOUND),
-        inconclusive=count(lambda e: e.verdict is Verdict.INCONCLUSIVE and e.probability is not None),
-        not_judged=count(lambda e: e.verdict is Verdict.INCONCLUSIVE and e.probability is None),
+        flagged=count(lambda item: item.verdict is Verdict.MANIPULATED),
+        not_found=count(lambda item: item.verdict is Verdict.NOT_FOUND),
+        inconclusive=count(
+            lambda item: item.verdict is Verdict.INCONCLUSIVE and item.probability is not None
+        ),
+        not_judged=count(lambda item: item.verdict is Verdict.INCONCLUSIVE and item.probability is None),
     )
 
 
 def _rates(kind: MediaKind, scored: Scored, threshold: float, data: str) -> tuple[Rate, ...]:
-    """Both error rates of those judged; AUC and calibration error where both classes are there."""
+    """Return both error rates, and AUC and calibration error if both classes exist."""
     if not len(scored.labels):
         return ()
     figures = measure(scored, threshold)
     groups = len(np.unique(scored.groups))
     assert scored.said is not None
-    said, is_fake = scored.said[:, None], scored.labels == 1
-    found = [
-        _rate(figure, shares(scored, of_class, wrong)[0], kind, data, groups)
-        for figure, of_class, wrong in zip(_FIGURES, (~is_fake, is_fake), (said, ~said), strict=True)
+    flagged, is_fake = scored.said[:, None], scored.labels == 1
+    rates = [
+        _rate(figure, wrong_shares(scored, of_class, wrong)[0], kind, data, groups)
+        for figure, of_class, wrong in zip(_FIGURES, (~is_fake, is_fake), (flagged, ~flagged), strict=True)
         if of_class.any()
     ]
-    for figure, made in (("AUC", BOOTSTRAP), ("expected calibration error", BOOTSTRAP_OF_ERROR)):
+    for figure, method in (("AUC", BOOTSTRAP), ("expected calibration error", BOOTSTRAP_OF_ERROR)):
         if figure in figures:
             value = figures[figure].as_json()
-            found.append(
+            rates.append(
                 Rate(figure=figure, data=data, value=value["value"] or 0.0, low=value["from"],
-                     high=value["to"], interval=made, items=len(scored.labels), unit=UNITS[kind],
+                     high=value["to"], interval=method, items=len(scored.labels), unit=UNITS[kind],
                      groups=groups)
             )  # fmt: skip
-    return tuple(found)
+    return tuple(rates)
 
 
 def _wrong_by_threshold(
     scored: Scored, thresholds: Sequence[float]
 ) -> tuple[tuple[Selection, Selection], tuple[Selection, Selection]]:
-    """Of unmanipulated and of manipulated ones: which they are (n,), and which are wrong (n, thresholds)."""
+    """Return for either class which items it has (n,), and which are wrong (n, thresholds)."""
     flagged, is_fake = scored.probabilities[:, None] >= np.array(thresholds), scored.labels == 1
     return (~is_fake, flagged), (is_fake, ~flagged)
 
@@ -249,8 +252,8 @@ def _point(threshold: float, of_reals: Share, of_fakes: Share) -> CurvePoint:
 _OF_VERDICTS = ("false positive rate", "false negative rate")
 
 
-def of_other(model: Model) -> dict[str, str | None]:
-    """What the line of a file keeps of another model, beside what it says."""
+def other_model_fields(model: Model) -> dict[str, str | None]:
+    """Return what the line of a file stores of another model."""
     look = model.second_look
     return {
         "name": model.name,
@@ -261,34 +264,35 @@ def of_other(model: Model) -> dict[str, str | None]:
     }
 
 
-def said(line: Mapping[str, Any]) -> tuple[SaidByOther, ...]:
-    """What other models say, of the line of a file that was analysed."""
+def read_other_results(line: Mapping[str, Any]) -> tuple[SaidByOther, ...]:
+    """Read the results of other models from the line of a file."""
     return tuple(
-        SaidByOther(verdict=Verdict(one["verdict"]), probability=one["probability"])
-        for one in line.get("others", ())
+        SaidByOther(verdict=Verdict(result["verdict"]), probability=result["probability"])
+        for result in line.get("others", ())
     )
 
 
 def side_by_side(
     items: Sequence[ValidationItem], lines: Sequence[Mapping[str, Any]], threshold: float
 ) -> tuple[tuple[ByOther, ...], tuple[ByRule, ...]]:
-    """Figures of each other model, and of all together; nothing unless all files were judged by the same."""
-    named = [line.get("models", []) for line in lines if "error" not in line]
-    if not named or not named[0] or any(each != named[0] for each in named):
+    """Compute the rates of each further model and of all together, if all files have the same ones."""
+    model_lists = [line.get("models", []) for line in lines if "error" not in line]
+    if not model_lists or not model_lists[0] or any(item != model_lists[0] for item in model_lists):
         return (), ()
-    models = [OtherValidated(**each) for each in named[0]]
-    judged = [each for each in items if each.error is None]
+    models = [OtherValidated(**item) for item in model_lists[0]]
+    analysed = [item for item in items if item.error is None]
     beside = tuple(
-        ByOther(model=model, levels=_levels(judged, number, threshold)) for number, model in enumerate(models)
+        ByOther(model=model, levels=_levels(analysed, number, threshold))
+        for number, model in enumerate(models)
     )
     rules = [JointRule.ANY, JointRule.MAJORITY, JointRule.ALL]
     if len(models) == 1:
-        rules.remove(JointRule.MAJORITY)  # more than half of two is both
-    return beside, tuple(ByRule(rule=rule, levels=_together(judged, rule, threshold)) for rule in rules)
+        rules.remove(JointRule.MAJORITY)  # a majority of two is all
+    return beside, tuple(ByRule(rule=rule, levels=_together(analysed, rule, threshold)) for rule in rules)
 
 
 def _levels(items: Sequence[ValidationItem], number: int, threshold: float) -> tuple[Level, ...]:
-    """Of what another model says, over all of each kind and by generator."""
+    """Compute the levels of another model, over all of each kind and by generator."""
     own = [
         each.model_copy(
             update={
@@ -298,27 +302,33 @@ def _levels(items: Sequence[ValidationItem], number: int, threshold: float) -> t
         )
         for each in items
     ]
-    return tuple(each for each in levels(own, threshold) if each.attribute in ("", "generator"))
+    return tuple(each for each in compute_levels(own, threshold) if each.attribute in ("", "generator"))
 
 
 def _together(items: Sequence[ValidationItem], rule: JointRule, threshold: float) -> tuple[Level, ...]:
-    """Of the joint verdict: rates of verdicts alone, since all together give no probability."""
+    """Compute the error rates of the joint verdict, which has no probability."""
     own = [
-        each.model_copy(
+        item.model_copy(
             update={
-                "verdict": decided(rule, [_verdict(each), *(one.verdict for one in each.others)]),
-                # Any number: it says only that the file counts, as soon as one of the models judged it.
+                "verdict": combine_verdicts(
+                    rule, [_verdict(item), *(other.verdict for other in item.others)]
+                ),
+                # The value is irrelevant: it only makes the file count if one of the models judged it.
                 "probability": next(
-                    (p for p in (each.probability, *(o.probability for o in each.others)) if p is not None),
+                    (
+                        p
+                        for p in (item.probability, *(other.probability for other in item.others))
+                        if p is not None
+                    ),
                     None,
                 ),
             }
         )
-        for each in items
+        for item in items
     ]
     return tuple(
         level.model_copy(update={"rates": tuple(r for r in level.rates if r.figure in _OF_VERDICTS)})
-        for level in levels(own, threshold)
+        for level in compute_levels(own, threshold)
         if not level.attribute
     )
 
@@ -327,20 +337,22 @@ def _verdict(item: ValidationItem) -> Verdict:
     return item.verdict or Verdict.INCONCLUSIVE
 
 
-def quoted(validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, ...] = ()) -> Laboratory:
-    """What reports quote of ``validation``, the exact bytes of which are ``text``."""
+def quoted_extract(
+    validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, ...] = ()
+) -> Laboratory:
+    """Build the extract of ``validation`` that reports quote; ``text`` are its exact bytes."""
     bare = {"tippett": (), "ece": ()}
-    ratios = tuple(
-        each.model_copy(
+    extract = tuple(
+        ratios.model_copy(
             update={
-                "systems": tuple(system.model_copy(update=bare) for system in each.systems),
+                "systems": tuple(system.model_copy(update=bare) for system in ratios.systems),
                 "pav": (),
                 "ece_odds": (),
                 "ece_neutral": (),
                 "ece_best": (),
             }
         )
-        for each in validation.likelihood_ratios
+        for ratios in validation.likelihood_ratios
     )
     return Laboratory(
         validation_sha256=hashlib.sha256(text).hexdigest(),
@@ -354,7 +366,7 @@ def quoted(validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, 
         levels=validation.levels,
         others=validation.others,
         joint=validation.joint,
-        likelihood_ratios=ratios,
+        likelihood_ratios=extract,
         covered=validation.covered,
         codecs=validation.codecs,
         limits=validation.limits,
@@ -362,10 +374,10 @@ def quoted(validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, 
     )
 
 
-def by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThreshold, ...]:
-    """For each kind the lowest threshold at which at most this share of unmanipulated files is flagged.
+def thresholds_by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThreshold, ...]:
+    """Return for each kind the lowest threshold with at most this false positive rate.
 
-    Raises :class:`ParameterError` for a rate that is none, or that no threshold keeps to.
+    Raises :class:`ParameterError` for an invalid rate, or one that no threshold reaches.
     """
     if not 0 <= most < 1:
         raise ParameterError(
@@ -374,10 +386,10 @@ def by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThre
         )
     rate = _percent(most)
     words = N_("a measured false positive rate of at most %(rate)s") % {"rate": rate}
-    found = []
+    thresholds = []
     for curve in _curves(validation):
-        kept = [point for point in curve.points if point.false_positive_rate <= most]
-        if not kept:
+        points = [point for point in curve.points if point.false_positive_rate <= most]
+        if not points:
             raise ParameterError(
                 N_(
                     "No threshold up to %(threshold)s keeps to a false positive rate of %(rate)s for "
@@ -389,15 +401,15 @@ def by_false_positive_rate(validation: Validation, most: float) -> tuple[OwnThre
                     "clips": UNITS[curve.kind],
                 }
             )
-        found.append(_own(validation, curve, kept[0], words))
-    return tuple(found)
+        thresholds.append(_own(validation, curve, points[0], words))
+    return tuple(thresholds)
 
 
-def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[OwnThreshold, ...]:
-    """For each kind the threshold of least expected cost; a false positive costs ``cost`` times as much.
+def thresholds_by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[OwnThreshold, ...]:
+    """Return for each kind the threshold with the lowest expected cost; ties go to the highest.
 
-    ``prior`` is the share of manipulated files among those to be expected. Of equally good thresholds the
-    highest is taken. Raises :class:`~detector.errors.ParameterError` unless ``cost`` is finite and above 0,
+    A false positive costs ``cost`` times as much as a false negative; ``prior`` is the expected share of
+    manipulated files. Raises :class:`~detector.errors.ParameterError` unless ``cost`` is finite and above 0,
     and ``prior`` between 0 and 1.
     """
     if not 0 < cost < math.inf or not 0 < prior < 1:
@@ -419,7 +431,7 @@ def by_cost(validation: Validation, cost: float, prior: float = 0.5) -> tuple[Ow
 
 
 def _percent(share: float) -> str:
-    """As it was asked for, which no decimals are too many for."""
+    """Format a requested share with all its decimals."""
     return f"{100 * share:.10g} %"
 
 

@@ -23,19 +23,19 @@ SHIPPED = Parameters()
 
 
 def validated_model(model: str | Path | None, parameters: Parameters = SHIPPED) -> ValidatedModel:
-    """The model named, with its second look where ``parameters`` ask for one.
+    """Describe the named model, with its second look if ``parameters`` use one.
 
     Raises :class:`~detector.errors.ModelError` as loading does.
     """
     card, weights = load_card(model)
     if not parameters.second_look:
-        return of_card(card.alone)
-    return of_card(card.model_copy(update={"second_look": read_second_look(card, weights)}))
+        return model_of_card(card.alone)
+    return model_of_card(card.model_copy(update={"second_look": read_second_look(card, weights)}))
 
 
-def of_card(card: Card) -> ValidatedModel:
-    """The same of a card with its second look."""
-    told = card.as_model()
+def model_of_card(card: Card) -> ValidatedModel:
+    """Describe the model of a card, with its second look."""
+    model = card.as_model()
     return ValidatedModel(
         name=card.name,
         title=card.title,
@@ -44,13 +44,13 @@ def of_card(card: Card) -> ValidatedModel:
         temperature=card.temperature,
         segment=card.segment,
         exhibit=card.exhibit,
-        second_look=told.second_look,
+        second_look=model.second_look,
         card_sha256=deciding_sha256(card),
     )
 
 
-def why_not_of_model(validation: Validation | Laboratory, now: ValidatedModel) -> str:
-    """Why a validation says nothing of a model as it is now; empty where it applies."""
+def difference_to_model(validation: Validation | Laboratory, now: ValidatedModel) -> str:
+    """Return why a validation does not apply to the current model; empty if it does."""
     then = validation.model
     if then.sha256 != now.sha256:
         return N_("it was made with other weights than those of %(model)s") % {"model": now.title}
@@ -59,9 +59,9 @@ def why_not_of_model(validation: Validation | Laboratory, now: ValidatedModel) -
     return ""
 
 
-def why_not_comparable(validation: Validation, now: ValidatedModel, parameters: Parameters) -> str:
-    """Why files come out otherwise than in a validation whatever the machine; empty where they should not."""
-    if why := why_not_of_model(validation, now):
+def difference_to_validation(validation: Validation, now: ValidatedModel, parameters: Parameters) -> str:
+    """Return why results may differ from a validation on any machine; empty if they should not."""
+    if why := difference_to_model(validation, now):
         return why
     kinds = {level.kind for level in validation.levels}
     if other := _other_parameters(validation.parameters, parameters, kinds):
@@ -69,13 +69,13 @@ def why_not_comparable(validation: Validation, now: ValidatedModel, parameters: 
     return ""
 
 
-def why_not_of_analysis(validation: Validation | Laboratory, analysis: Analysis) -> str:
-    """Why a validation does not speak for an analysis; empty where it does."""
-    return why_not_the_same(validation.model, validation.parameters, analysis)
+def difference_to_analysis(validation: Validation | Laboratory, analysis: Analysis) -> str:
+    """Return why a validation does not apply to an analysis; empty if it does."""
+    return difference_to_parameters(validation.model, validation.parameters, analysis)
 
 
-def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Analysis) -> str:
-    """Why an analysis was not made with this model and these parameters; empty where it was."""
+def difference_to_parameters(then: ValidatedModel, parameters: Parameters, analysis: Analysis) -> str:
+    """Return why an analysis was not made with this model and these parameters; empty if it was."""
     model = analysis.model
     if model.sha256 != then.sha256:
         return N_("the analysis was made with other weights (%(model)s)") % {"model": model.title}
@@ -88,11 +88,11 @@ def why_not_the_same(then: ValidatedModel, parameters: Parameters, analysis: Ana
     return ""
 
 
-def not_as_measured(analysis: Analysis) -> list[str]:
-    """Parameters of an analysis with which the figures on its model's card were not measured.
+def unmeasured_parameters(analysis: Analysis) -> list[str]:
+    """Return the parameters for which the model card has no measured error rates.
 
-    Measured were those shipped at the time: what a version did not have yet is in its analyses as before it.
-    Without a second look nothing that concerns it plays a part.
+    Error rates were measured with the parameters shipped at the time. Without a second look its parameters do
+    not matter.
     """
     without = (name for name, versions in LATER_PARAMETERS.items() if analysis.schema_version in versions)
     shipped = SHIPPED.model_copy(update=zero_values(without))
@@ -105,28 +105,25 @@ def not_as_measured(analysis: Analysis) -> list[str]:
 
 
 def _calibrations(then: ValidatedModel) -> list[tuple[float, Platt | None, Platt | None]]:
-    """What an analysis by the model may state: where its second look was taken, that of fused logits.
-
-    Without it (nobody was seen well enough) an analysis states the scan's own.
-    """
+    """Return the calibrations an analysis may state: fused, and the scan's if no second look was possible."""
     own = (then.temperature, then.segment, then.exhibit)
     return [own, (1.0, None, None)] if then.second_look else [own]
 
 
-def _is_another(one: SecondLookModel | None, other: SecondLookModel | None) -> bool:
-    """Whether two second looks differ; by their cards only where both were recorded."""
-    if one is None or other is None:
-        return one is not other
-    cards = {one.card_sha256, other.card_sha256} - {None}
-    return one.sha256 != other.sha256 or len(cards) > 1
+def _is_another(first: SecondLookModel | None, second: SecondLookModel | None) -> bool:
+    """Check whether two second looks differ; their cards count only if both were recorded."""
+    if first is None or second is None:
+        return first is not second
+    cards = {first.card_sha256, second.card_sha256} - {None}
+    return first.sha256 != second.sha256 or len(cards) > 1
 
 
-# Where random areas lie, and what is decoded although nothing is made of it
+# The seed of random areas, and decoding of frames that are not used
 _NO_RESULT = frozenset({"seed", "skip_unreferenced"})
 
 
 def _other_parameters(then: Parameters, now: Parameters, kinds: Set[MediaKind]) -> list[str]:
-    """Names of those that differ and change a result of exhibits of these kinds."""
+    """Return the names of different parameters that influence exhibits of these kinds."""
     without = _NO_RESULT
     if MediaKind.VIDEO not in kinds:
         without |= VIDEO_PARAMETERS

@@ -23,12 +23,11 @@ DAMAGED = frozenset({NOT_DECODED, FROM_DAMAGED})
 """Reasons of stretches in which nothing is known of what was recorded."""
 
 
-def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate: float) -> Coverage:
-    """The coverage of a finished first pass; ``missing`` is how many seconds the file breaks off early.
-
-    ``rate`` is that of sampling.
+def measure_coverage(first_pass: FirstPassResult, media: Media, missing: float, rate: float) -> Coverage:
+    """Measure the coverage of a first pass; ``missing`` is the number of seconds missing at the end of the
+    file.
     """
-    every, sampled = first_pass.detections.rows, first_pass.detections.sampled
+    all_rows, sampled = first_pass.detections.rows, first_pass.detections.sampled
     rows = sampled.rows
     usable = np.unique(rows["time"][rows["usable"]])
     flaws: dict[float, set[str]] = defaultdict(set)
@@ -38,7 +37,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
     spans: list[Span] = []
     if not media.still:
         spans = _without_usable_face(first_pass.times, usable, flaws, damaged, media.duration)
-    spans += [*damaged, *gaps_of(media, first_pass.times, rate)]
+    spans += [*damaged, *damage_gaps(media, first_pass.times, rate)]
     spans.sort(key=lambda span: span.start)
     spans += _behind_the_end(media, missing)
     return Coverage(
@@ -51,7 +50,7 @@ def coverage_of(first_pass: FirstPassResult, media: Media, missing: float, rate:
         flaws=dict(Counter(sorted(rows["flaw"][~rows["usable"]].tolist()))),
         faces_interpolated=int(np.count_nonzero(rows["interpolated"])),
         faces_discarded=first_pass.discarded,
-        frames_between=len(np.unique(every["pts"][every["between"] & every["usable"]])),
+        frames_between=len(np.unique(all_rows["pts"][all_rows["between"] & all_rows["usable"]])),
         cuts=tuple(first_pass.cuts),
         not_examined=tuple(spans),
         quality=sampled.face_quality(),
@@ -65,9 +64,9 @@ def _without_usable_face(
     damaged: Sequence[Span],
     duration: float,
 ) -> list[Span]:
-    """Stretches between those of the sampled ``times`` at which a face could be judged, joined by reason.
+    """Return the spans between sampled ``times`` without usable faces, joined by reason.
 
-    ``flaws`` are, by time, those of the faces at the others.
+    ``flaws`` are the flaws of the faces at those times.
     """
     spans: list[Span] = []
     for i in np.flatnonzero(~np.isin(times, usable)).tolist():
@@ -85,7 +84,7 @@ def _without_usable_face(
 
 
 def _behind_the_end(media: Media, missing: float) -> Iterator[Span]:
-    """What follows the last frame that was decoded."""
+    """Yield the spans after the last decoded frame."""
     end = media.duration
     if media.lost_at_end:
         yield Span(start=end, end=end + media.lost_at_end, reason=NOT_DECODED)
@@ -95,44 +94,43 @@ def _behind_the_end(media: Media, missing: float) -> Iterator[Span]:
 
 
 def damaged_spans(media: Media) -> Iterator[Span]:
-    """Where frames rest on damaged or missing pictures."""
+    """Yield the spans whose frames depend on damaged or missing pictures."""
     timing = media.details.timing if media.details else None
     for stretch in timing.from_damaged if timing else ():
         yield Span(start=stretch.start, end=stretch.start + stretch.length, reason=FROM_DAMAGED)
 
 
-def gaps_of(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]:
-    """Where the file is damaged and shows no frame for long: longer than usual, or than frames are apart.
-
-    ``times`` are those of the frames sampled at ``rate``. A frame before a gap is one of them.
+def damage_gaps(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]:
+    """Yield the spans without frames in a damaged file that are longer than usual and than the sampling
+    interval.
     """
     timing = media.details.timing if media.details else None
     if timing is None or not media.frames_undecodable:
         return
     usual = timing.median_interval or 0.0
-    found = [(gap.start, gap.start + gap.length) for gap in timing.gaps]
-    told = [*found, *((span.start, span.end) for span in damaged_spans(media))]
-    # Only the longest gaps are named there, and the first failures: what follows these may be damaged.
+    gaps = [(gap.start, gap.start + gap.length) for gap in timing.gaps]
+    excluded = [*gaps, *((span.start, span.end) for span in damaged_spans(media))]
+    # Metadata lists only the longest gaps and the first failures; anything after these may be damaged.
     failed = [failure.time for failure in timing.failures if failure.time is not None]
-    named = max(failed, default=0.0) if len(timing.failures) >= MOST_FAILURES else math.inf
+    last_listed = max(failed, default=0.0) if len(timing.failures) >= MOST_FAILURES else math.inf
     for start, end in pairwise(times):
-        if end - start <= max(2, 1 + usual * rate) / rate or any(a < end and start < b for a, b in told):
+        if end - start <= max(2, 1 + usual * rate) / rate or any(a < end and start < b for a, b in excluded):
             continue
-        if end > named or any(start < time < end for time in failed):
-            found.append((start, end))
-    for start, end in found:
+        if end > last_listed or any(start < time < end for time in failed):
+            gaps.append((start, end))
+    for start, end in gaps:
         yield Span(start=min(start + usual, end), end=end, reason=NOT_DECODED)
 
 
-# A few frames lost at a cut or at the start of a stream are not worth a sentence of the reason.
+# Up to this share of lost frames, as at a cut or the start of a stream, is not mentioned.
 _FEW_LOST = 0.02
-_FEW_SEEN = 0.01  # of a picture through which the ground is seen, as in round corners
+_FEW_SEEN = 0.01  # share of transparent pixels that is not mentioned, as in round corners
 
 
-def not_seen(media: Media, missing: float) -> list[str]:
-    """What of the file itself was not looked at, in sentences that follow the verdict's reason.
+def unexamined_sentences(media: Media, missing: float) -> list[str]:
+    """Return the sentences about parts of the file that were not examined.
 
-    ``missing`` is the number of seconds that its end breaks off early.
+    ``missing`` is the number of seconds missing at its end.
     """
     return [
         *_turned(media),
@@ -154,68 +152,70 @@ def _turned(media: Media) -> list[str]:
 
 
 def _other_pictures(media: Media) -> list[str]:
-    """Picture tracks beside the one that was examined, and pictures beside the photo."""
-    found = []
+    """Return the sentences about further picture tracks, and pictures beside the photo."""
+    sentences = []
     if media.details and (others := media.details.other_pictures):
-        named = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
-        found.append(
+        stream_names = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
+        sentences.append(
             N_("The file holds %(count)s, not looked at (%(named)s).")
-            % {"count": count_text(len(others), "more picture track"), "named": named}
+            % {"count": count_text(len(others), "more picture track"), "named": stream_names}
             if len(others) == 1
             else N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
-            % {"others": len(others), "named": named}
+            % {"others": len(others), "named": stream_names}
         )
     if media.details and media.details.picture and (end := media.details.picture.ends_at):
         words = N_("Its pictures end at %(share)s %% of the file; what follows was not looked at.")
-        found.append(words % {"share": f"{100 * end:.0f}"})
+        sentences.append(words % {"share": f"{100 * end:.0f}"})
     if media.still and media.details and (pages := media.details.other_pages):
-        found.append(
+        sentences.append(
             N_("The file holds %(count)s, not looked at.") % {"count": count_text(pages, "more picture")}
         )
-    return found
+    return sentences
 
 
 def _under_and_behind(media: Media) -> list[str]:
-    """What lies under transparent parts, and behind the picture."""
-    found = []
+    """Return the sentences about content below transparent parts and behind the picture."""
+    sentences = []
     if media.picture and (media.picture.transparent or 0) >= _FEW_SEEN:
-        found.append(
+        sentences.append(
             N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
         )
     if media.details and media.details.photo and media.details.photo.appended_video:
-        found.append(
+        sentences.append(
             N_("Behind the picture the file holds a video, as motion photos do; it was not looked at.")
         )
-    return found
+    return sentences
 
 
 def _damaged(media: Media, missing: float) -> list[str]:
     if media.still and media.frames_undecodable:
         return [N_("The file is damaged: a part of the picture is missing and was not looked at.")]
-    told = [*_lost_at_start(media), *_lost_within(media)]
+    clauses = [*_lost_at_start(media), *_lost_within(media)]
     if media.lost_at_end:
         words = N_("the last %(seconds)s s cannot be decoded")
-        told.append(words % {"seconds": f"{media.lost_at_end:.1f}"})
+        clauses.append(words % {"seconds": f"{media.lost_at_end:.1f}"})
     if missing:
-        told.append(N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"})
-    return [N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(told)}] if told else []
+        clauses.append(N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"})
+    return (
+        [N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(clauses)}] if clauses else []
+    )
 
 
 def _lost_within(media: Media) -> list[str]:
     if media.frames_undecodable + media.frames_from_damaged <= _FEW_LOST * media.frames:
         return []
-    told = []
+    clauses = []
     if media.frames_undecodable:
-        told.append(
+        clauses.append(
             N_("%(frames_undecodable)s of its frames or packets could not be used")
             % {"frames_undecodable": f"{media.frames_undecodable:,}"}
         )
     if media.frames_from_damaged:
-        told.append(
+        clauses.append(
             N_("frames that rest on damaged or missing ones were not looked at (%(frames)s)")
             % {"frames": f"{media.frames_from_damaged:,}"}
         )
-    return told
+    return clauses
 
 
 def _out_of_order(media: Media) -> list[str]:

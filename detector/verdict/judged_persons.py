@@ -23,7 +23,7 @@ from detector.schema.scores import finite_logit
 
 @dataclass(frozen=True)
 class JudgedExhibit:
-    """Persons and segments of an exhibit, how much of it was judged, and by which parameters."""
+    """What one model measured in an exhibit, as input to the rules of the verdict."""
 
     kind: MediaKind
     parameters: Parameters
@@ -33,52 +33,52 @@ class JudgedExhibit:
 
     @classmethod
     def of(cls, analysis: Analysis) -> JudgedExhibit:
-        """That of a finished analysis."""
+        """Build it from a finished analysis."""
         return cls(
             analysis.media.kind, analysis.parameters, analysis.coverage, analysis.persons, analysis.segments
         )
 
     @property
     def is_photo(self) -> bool:
-        """Whether it has no time, so that other rules hold."""
+        """Whether the exhibit is a photo, which has no time and follows other rules."""
         return self.kind is MediaKind.IMAGE
 
 
-# Below this share of detected faces good enough to judge, silence proves nothing.
+# Below this share of usable faces, finding nothing proves nothing.
 _LEAST_USABLE_SHARE = 0.5
 
 
 def mostly_judged(coverage: Coverage) -> bool:
-    """Whether most of the faces found could be judged, where any was found."""
-    usable, faces = usable_of_all(coverage)
+    """Check whether most of the detected faces could be judged."""
+    usable, faces = count_usable(coverage)
     return usable >= _LEAST_USABLE_SHARE * faces
 
 
-def mostly_whole(coverage: Coverage) -> bool:
-    """Whether most of what would have been sampled rests on no damaged or missing picture."""
+def mostly_undamaged(coverage: Coverage) -> bool:
+    """Check whether most of the frames to be sampled depend on no damaged or missing picture."""
     return coverage.frames_from_damaged <= coverage.frames_sampled
 
 
 def mostly_discarded(coverage: Coverage) -> bool:
-    """Where most faces were not judged: whether that is so only by those discarded as no faces."""
-    usable, _ = usable_of_all(coverage)
+    """Check whether too few faces were judged only because detections were discarded as no faces."""
+    usable, _ = count_usable(coverage)
     return usable >= _LEAST_USABLE_SHARE * coverage.faces_found
 
 
-def usable_of_all(coverage: Coverage) -> tuple[int, int]:
-    """How many faces could be judged, of how many detections, those discarded as no faces included."""
+def count_usable(coverage: Coverage) -> tuple[int, int]:
+    """Return the number of usable faces and of all detections, discarded ones included."""
     return coverage.faces_found - coverage.faces_unusable, coverage.faces_found + coverage.faces_discarded
 
 
 def is_judged_enough(parameters: Parameters, person: Person) -> bool:
-    """Whether a person was judged in so many frames of a video that finding nothing means something."""
+    """Check whether a person was judged in enough frames of a video that finding nothing is meaningful."""
     return person.usable_frames >= parameters.minimum_usable_frames
 
 
-def hardly_judged(parameters: Parameters, persons: Sequence[Person]) -> list[Person]:
-    """Those of a video who are on screen for long enough, but whose face could be judged too rarely.
+def rarely_judged_persons(parameters: Parameters, persons: Sequence[Person]) -> list[Person]:
+    """Return persons of a video who are visible for long enough, but whose face was rarely usable.
 
-    There are none in a photograph, whose faces are on screen for no time.
+    A photograph has none, because its faces have no screen time.
     """
     long = parameters.minimum_usable_frames / parameters.sample_rate
     return [
@@ -88,217 +88,222 @@ def hardly_judged(parameters: Parameters, persons: Sequence[Person]) -> list[Per
     ]
 
 
-def high_if_hardly_judged(parameters: Parameters, persons: Sequence[Person]) -> list[Person]:
-    """Those of them whose score, over two frames or more, reaches the threshold for a finding."""
+def high_scores_rarely_judged(parameters: Parameters, persons: Sequence[Person]) -> list[Person]:
+    """Return rarely judged persons whose score, over two frames or more, reaches the threshold."""
     return [
         person
-        for person in hardly_judged(parameters, persons)
+        for person in rarely_judged_persons(parameters, persons)
         if person.usable_frames > 1 and (person.probability or 0.0) >= parameters.enter_threshold
     ]
 
 
-def most_frames(persons: Sequence[Person]) -> int:
-    """Of the person with most usable frames."""
+def max_usable_frames(persons: Sequence[Person]) -> int:
+    """Return the largest number of usable frames of any person."""
     return max((person.usable_frames for person in persons), default=0)
 
 
 def motionless_persons(parameters: Parameters, persons: Sequence[Person]) -> list[str]:
-    """Names of those judged in enough frames of a video whose face is one picture that does not move."""
-    return [each.id for each in persons if each.motionless and is_judged_enough(parameters, each)]
+    """Return the ids of persons judged in enough frames whose face is a single still picture."""
+    return [person.id for person in persons if person.motionless and is_judged_enough(parameters, person)]
 
 
-def nobody_moves(parameters: Parameters, persons: Sequence[Person]) -> bool:
-    """Whether that is so of everybody who was judged in enough frames."""
-    judged = sum(is_judged_enough(parameters, each) for each in persons)
+def all_motionless(parameters: Parameters, persons: Sequence[Person]) -> bool:
+    """Check whether all persons judged in enough frames are motionless."""
+    judged = sum(is_judged_enough(parameters, person) for person in persons)
     return judged > 0 and len(motionless_persons(parameters, persons)) == judged
 
 
-def nobody_moves_in(analysis: Analysis) -> bool:
-    """The same of a finished analysis; unknown, and so not said, of those before schema 1.20."""
-    return nobody_moves(analysis.parameters, analysis.persons)
+def is_all_motionless(analysis: Analysis) -> bool:
+    """Apply :func:`nobody_moves` to a finished analysis; False before schema 1.20, where it is unknown."""
+    return all_motionless(analysis.parameters, analysis.persons)
 
 
-# Below this share of views that agree, nobody should rely on either side.
+# Below this share of agreeing views, the result is not reliable in either direction.
 _LEAST_STABILITY = 0.7
-# Above this share of faces without colour, a person's scores say what they say of footage without colour.
+# Above this share of faces without colour, a person is treated as footage without colour.
 MOST_GREY = 0.5
 
 
 def is_unstable(person: Person) -> bool:
-    """Whether too many views of the same pictures say otherwise; no where the second look was not asked."""
+    """Check whether too many views of the same pictures disagree; False without a second look."""
     look = person.second_look
     return look is not None and look.stability is not None and look.stability < _LEAST_STABILITY
 
 
 def is_colourless(person: Person) -> bool:
-    """Whether most faces of a video by which a person was judged are without colour, or toned in one.
+    """Check whether most judged faces of a person are without colour or toned in one.
 
     Networks score such faces higher, manipulated or not (docs/faces.md).
     """
     return person.grey is not None and person.grey > MOST_GREY
 
 
-def is_covered(one: Person | Segment) -> bool:
-    """Whether mouth or eyes were covered in most of the faces by which a person, or a segment, was judged.
+def is_covered(item: Person | Segment) -> bool:
+    """Check whether mouth or eyes are covered in most judged faces of a person or segment.
 
-    What lies there raises scores of unmanipulated faces and lowers those of manipulated ones
-    (docs/models.md). Unknown, and so not said, before schema 1.21.
+    Coverings raise scores of unmanipulated faces and lower those of manipulated ones (docs/models.md).
+    Unknown, and therefore False, before schema 1.21.
     """
-    return is_mostly_covered(one.covered)
+    return is_mostly_covered(item.covered)
 
 
-def bears_no_finding(person: Person) -> bool:
-    """Whether whatever is found of a person is looked at, and not flagged."""
+def cannot_support_finding(person: Person) -> bool:
+    """Check whether a person's segments are shown but cannot support a finding."""
     return is_unstable(person) or is_colourless(person)
 
 
-def weighed_faces(faces: Sequence[Person]) -> list[Person]:
-    """Those of a photograph that are asked for a finding: views agree on them, and they are not covered."""
+def eligible_faces(faces: Sequence[Person]) -> list[Person]:
+    """Return the faces of a photograph that may support a finding: stable in all views and not covered."""
     return [face for face in faces if not is_unstable(face) and not is_covered(face)]
 
 
 def is_flagged(persons: Sequence[Person], segment: Segment) -> bool:
-    """Whether a finding rests on ``segment``: of somebody who bears one, and of faces not covered."""
-    return bool(flagged_segments([each for each in persons if each.id == segment.person], (segment,)))
+    """Check whether ``segment`` supports a finding: its person may, and its faces are not covered."""
+    return bool(flagged_segments([person for person in persons if person.id == segment.person], (segment,)))
 
 
 def flagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Those on which a finding rests."""
-    barred = {person.id for person in persons if bears_no_finding(person)}
-    return tuple(one for one in segments if one.person not in barred and not is_covered(one))
+    """Return the segments that support a finding."""
+    barred = {person.id for person in persons if cannot_support_finding(person)}
+    return tuple(segment for segment in segments if segment.person not in barred and not is_covered(segment))
 
 
 def unflagged_segments(persons: Sequence[Person], segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """The others: looked at, and not flagged."""
-    barred = {person.id for person in persons if bears_no_finding(person)}
-    return tuple(one for one in segments if one.person in barred or is_covered(one))
+    """Return the segments that are examined, but support no finding."""
+    barred = {person.id for person in persons if cannot_support_finding(person)}
+    return tuple(segment for segment in segments if segment.person in barred or is_covered(segment))
 
 
 def flagged_persons(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
-    """On whom a finding rests."""
+    """Return the ids of persons with a flagged segment."""
     return sorted({segment.person for segment in flagged_segments(persons, segments)})
 
 
-def covered_alone(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
-    """Of whom something was found, but by covered faces alone."""
-    covered = {one.person for one in segments if is_covered(one)}
+def persons_with_covered_segments_only(persons: Sequence[Person], segments: Sequence[Segment]) -> list[str]:
+    """Return the ids of persons who have segments of covered faces but are not flagged."""
+    covered = {segment.person for segment in segments if is_covered(segment)}
     return sorted(covered - set(flagged_persons(persons, segments)))
 
 
-def who_reaches(persons: Sequence[Person], parameters: Parameters) -> list[str]:
-    """Names of those who reached the threshold for a finding at some moment, flagged or not."""
+def persons_reaching_threshold(persons: Sequence[Person], parameters: Parameters) -> list[str]:
+    """Return the ids of persons who reached the threshold at some moment, flagged or not."""
     return [person.id for person in persons if (person.scores.smoothed >= parameters.enter_threshold).any()]
 
 
 _ALMOST_SURE = 1 - 1e-9
 
 
-def averaged(probabilities: Sequence[float]) -> float:
-    """The probability whose odds are the mean of those of ``probabilities``, which are not empty."""
+def average_of_odds(probabilities: Sequence[float]) -> float:
+    """Return the probability whose odds are the mean of those of ``probabilities``.
+
+    A face's probability is calibrated on photographs of one person, half of them manipulated, so its odds are
+    its likelihood ratio. The highest of many unmanipulated faces is high more often than a single one. If no
+    face or exactly one face of a photograph was manipulated, each equally likely, the photograph's likelihood
+    ratio is the mean of its faces' ratios: that of a mixture of simple alternatives.
+    """
     if len(probabilities) == 1:
-        return probabilities[0]  # to the last digit
+        return probabilities[0]  # avoid rounding
     bounded = [min(probability, _ALMOST_SURE) for probability in probabilities]
     odds = sum(probability / (1 - probability) for probability in bounded) / len(bounded)
     return odds / (1 + odds)
 
 
-def could_be(figure: float, probabilities: Sequence[float], tolerance: float) -> bool:
-    """Whether ``figure`` may be their :func:`averaged` one, each of them and itself off by ``tolerance``.
+def could_be_average(figure: float, probabilities: Sequence[float], tolerance: float) -> bool:
+    """Check whether ``figure`` may be the :func:`averaged` probability, with each value off by ``tolerance``.
 
-    Near 1 a small difference of one probability is a large one of its odds.
+    Near 1 a small difference in probability is a large one in odds.
     """
-    least = averaged([max(probability - tolerance, 0.0) for probability in probabilities])
-    most = averaged([min(probability + tolerance, 1.0) for probability in probabilities])
-    return least - tolerance <= figure <= most + tolerance
+    low = average_of_odds([max(probability - tolerance, 0.0) for probability in probabilities])
+    high = average_of_odds([min(probability + tolerance, 1.0) for probability in probabilities])
+    return low - tolerance <= figure <= high + tolerance
 
 
-def applies(kind: MediaKind, parameters: Parameters) -> bool:
-    """Whether odds are averaged. Not in videos, where one face may count as several persons."""
+def averages_odds(kind: MediaKind, parameters: Parameters) -> bool:
+    """Check whether odds are averaged. Not in videos, where one face may count as several persons."""
     return kind is MediaKind.IMAGE and parameters.average_odds
 
 
 def outweighed_faces(exhibit: JudgedExhibit) -> list[str]:
-    """Names of the faces of a photo that reach the threshold alone, but are no finding among the others."""
-    if exhibit.segments or not applies(exhibit.kind, exhibit.parameters):
+    """Return the ids of a photo's faces that reach the threshold alone, but not among the other faces."""
+    if exhibit.segments or not averages_odds(exhibit.kind, exhibit.parameters):
         return []
-    return who_reaches(weighed_faces(exhibit.persons), exhibit.parameters)
+    return persons_reaching_threshold(eligible_faces(exhibit.persons), exhibit.parameters)
 
 
-def who_counts(exhibit: JudgedExhibit, verdict: Verdict) -> list[Person]:
-    """The persons who count in probability and answers of an exhibit.
+def representative_persons(exhibit: JudgedExhibit, verdict: Verdict) -> list[Person]:
+    """Return the persons whose scores represent the exhibit.
 
-    Of a video beside a finding those on whom it rests; else who could be judged in enough frames or has a
-    segment, which other views do not confirm, and all only where there is nobody else: who is seen too
-    briefly raises no doubt either. Of a photo all faces, beside a finding all that were asked for one.
+    In a video with a finding these are the flagged persons. Without one they are persons judged in enough
+    frames or with a segment, and all persons only if there are no others: somebody visible too briefly raises
+    no doubt. In a photo they are all faces, with a finding those that may support one.
     """
     finding, persons, segments = verdict is Verdict.MANIPULATED, exhibit.persons, exhibit.segments
     if exhibit.is_photo:
-        return weighed_faces(persons) if finding else list(persons)
+        return eligible_faces(persons) if finding else list(persons)
     if finding:
         flagged = flagged_persons(persons, segments)
         return [person for person in persons if person.id in flagged]
-    found = {segment.person for segment in segments}
-    known = [
-        person for person in persons if is_judged_enough(exhibit.parameters, person) or person.id in found
+    with_segment = {segment.person for segment in segments}
+    representative = [
+        person
+        for person in persons
+        if is_judged_enough(exhibit.parameters, person) or person.id in with_segment
     ]
-    return known or list(persons)
+    return representative or list(persons)
 
 
-def persons_averaged(analysis: Analysis) -> list[Person]:
-    """The faces of a photo over whose odds its figures are averaged; none where the highest one counts.
-
-    Where it was asked whether some face is a finding, they are those that could be one, else all.
-    """
-    if not applies(analysis.media.kind, analysis.parameters):
+def averaged_persons(analysis: Analysis) -> list[Person]:
+    """Return the faces of a photo whose odds are averaged; empty where the highest score counts."""
+    if not averages_odds(analysis.media.kind, analysis.parameters):
         return []
     exhibit = JudgedExhibit.of(analysis)
     verdict = Verdict.MANIPULATED if outweighed_faces(exhibit) else analysis.verdict
-    counting = who_counts(exhibit, verdict)
+    counting = representative_persons(exhibit, verdict)
     judged = [face for face in counting if face.probability is not None]
     return judged if len(judged) > 1 else []
 
 
-def figured_segment(analysis: Analysis) -> Segment | None:
-    """The segment that the figure of the whole analysis is of; None where it is of all frames of a person.
+def representative_segment(analysis: Analysis) -> Segment | None:
+    """Return the segment whose score represents the exhibit; None if a person's score over all frames does.
 
-    The strongest one of who has that figure. Its own confidence may be another figure of the same frames,
-    since segments are calibrated by themselves. Of a photo of several faces it is of all of them, and the
-    strongest one stands for them: an interval needs its calibration alone.
+    Its confidence may differ from the exhibit's probability, because segments are calibrated separately. For
+    a photo with several faces it is the strongest one, which stands for all: an interval needs only its
+    calibration.
     """
-    found = [segment for segment in analysis.segments if not is_covered(segment)] or analysis.segments
-    if persons_averaged(analysis):
-        return max(found, key=lambda each: each.confidence, default=None)
-    theirs = {person.id for person in analysis.persons if person.probability == analysis.probability}
+    candidates = [segment for segment in analysis.segments if not is_covered(segment)] or analysis.segments
+    if averaged_persons(analysis):
+        return max(candidates, key=lambda candidate: candidate.confidence, default=None)
+    person_ids = {person.id for person in analysis.persons if person.probability == analysis.probability}
     own = [
         segment
-        for segment in found
-        if segment.person in theirs or (not theirs and segment.confidence == analysis.probability)
+        for segment in candidates
+        if segment.person in person_ids or (not person_ids and segment.confidence == analysis.probability)
     ]
-    return max(own, key=lambda each: each.confidence, default=None)
+    return max(own, key=lambda segment: segment.confidence, default=None)
 
 
-def figured_person(analysis: Analysis) -> Person | None:
-    """Who has the figure of the whole analysis; None where it is averaged over several, or there is none."""
-    if analysis.probability is None or persons_averaged(analysis):
+def representative_person(analysis: Analysis) -> Person | None:
+    """Return the person whose score represents the exhibit; None if several are averaged or there is none."""
+    if analysis.probability is None or averaged_persons(analysis):
         return None
-    if (segment := figured_segment(analysis)) is not None:
+    if (segment := representative_segment(analysis)) is not None:
         return next((person for person in analysis.persons if person.id == segment.person), None)
     theirs = (person for person in analysis.persons if person.probability == analysis.probability)
     return next(theirs, None)
 
 
-# So much must one answer of the second look exceed the other to name the kind of manipulation by it: of the
-# logit, since probabilities near 1 hardly differ. Before schema 1.23 it was 0.15 of the probability, which in
-# the middle of the scale is the same.
+# One answer of the second look must exceed the other by this logit difference to name the kind of
+# manipulation; logits, because probabilities near 1 hardly differ. Before schema 1.23 it was 0.15 of
+# the probability, which is the same in the middle of the scale.
 _CLEARLY = 0.6
 _CLEARLY_BEFORE = 0.15
 
 
-def kind_of(look: SecondLook | None) -> ManipulationKind | None:
-    """Which of the two questions is answered with yes, where one clearly outweighs the other.
+def kind_from_second_look(look: SecondLook | None) -> ManipulationKind | None:
+    """Return the kind of manipulation if one answer of the second look clearly exceeds the other.
 
-    It is told where the threshold for a finding is reached: the rest of a video may be as it was. Analyses
-    before schema 1.23 hold the answers over all moments alone, and have told it by these.
+    It is decided within segments, because the rest of a video may be unmanipulated. Analyses before schema
+    1.23 have answers over all moments only.
     """
     if look is None:
         return None
@@ -308,27 +313,30 @@ def kind_of(look: SecondLook | None) -> ManipulationKind | None:
     return _larger(look.altered, look.synthesised) if clearly else None
 
 
-def is_near_border(look: SecondLook | None, by: float) -> bool:
-    """Whether the kind could be another one, or none, with both answers off by ``by``."""
+def is_kind_borderline(look: SecondLook | None, by: float) -> bool:
+    """Check whether the kind would change with both answers off by ``by``."""
     if look is None or look.in_segments is None:
         return False
-    told = look.in_segments
-    return len({_kind(told.altered + a, told.synthesised + b) for a, b in product((-by, by), repeat=2)}) > 1
+    answers = look.in_segments
+    return (
+        len({_kind(answers.altered + a, answers.synthesised + b) for a, b in product((-by, by), repeat=2)})
+        > 1
+    )
 
 
 def manipulation_kind(
     verdict: Verdict, persons: Sequence[Person], segments: Sequence[Segment]
 ) -> ManipulationKind | None:
-    """The kind of manipulation of all flagged persons; None where they differ, or it is not told of one."""
+    """Return the common kind of manipulation of all flagged persons, if there is one."""
     if verdict is not Verdict.MANIPULATED:
         return None
     return common_kind(persons, flagged_persons(persons, segments))
 
 
 def common_kind(persons: Sequence[Person], flagged: Sequence[str]) -> ManipulationKind | None:
-    """The kind that the second look tells of all of ``flagged``, given by their ids; else None."""
-    found = {kind_of(person.second_look) for person in persons if person.id in flagged}
-    return found.pop() if len(found) == 1 else None
+    """Return the kind that the second look gives for all persons with the ids ``flagged``, if it is one."""
+    kinds = {kind_from_second_look(person.second_look) for person in persons if person.id in flagged}
+    return kinds.pop() if len(kinds) == 1 else None
 
 
 def _kind(altered: float, synthesised: float) -> ManipulationKind | None:

@@ -11,51 +11,51 @@ from detector.schema.analysis import Analysis, MediaKind, Parameters, Person
 from detector.verdict import reasons
 from detector.verdict.judged_persons import (
     JudgedExhibit,
-    covered_alone,
+    all_motionless,
+    eligible_faces,
     flagged_persons,
-    high_if_hardly_judged,
+    high_scores_rarely_judged,
     is_colourless,
     is_covered,
     is_judged_enough,
     is_unstable,
-    most_frames,
+    max_usable_frames,
     mostly_judged,
-    mostly_whole,
-    nobody_moves,
+    mostly_undamaged,
     outweighed_faces,
-    weighed_faces,
-    who_reaches,
+    persons_reaching_threshold,
+    persons_with_covered_segments_only,
 )
 
 
 class LeftOpen(Enum):
-    """What keeps a verdict from being either of the others, in the order in which it is asked.
+    """What leaves a verdict inconclusive, in the order of the checks.
 
-    One cause is none of these, since a finished analysis does not tell it: who reaches the threshold for long
+    One more cause cannot be derived from a finished analysis: a person who reaches the threshold for long
     enough, but in too few sampled frames (:func:`~detector.segments.candidates.reaching_in_few_frames`).
     """
 
     NO_FACE = auto()
     NONE_USABLE = auto()
-    COLOURLESS = auto()  # people have segments, but their faces have no colour
-    UNCONFIRMED = auto()  # likewise, but views of the same pictures disagree
-    COVERED = auto()  # likewise, but something lies before mouth or eyes; of some they may have no colour
-    TOO_FEW_FRAMES = auto()  # of everybody, to find nothing
-    MOSTLY_DAMAGED = auto()  # most frames rest on pictures that are damaged or missing
-    OUTWEIGHED = auto()  # a face of a photo is above the threshold alone, not among the others
+    COLOURLESS = auto()  # persons have segments, but their faces have no colour
+    UNCONFIRMED = auto()  # persons have segments, but views of the same pictures disagree
+    COVERED = auto()  # persons have segments, but mouth or eyes are covered, or some have no colour
+    TOO_FEW_FRAMES = auto()  # too few frames of everybody to find nothing
+    MOSTLY_DAMAGED = auto()  # most frames depend on damaged or missing pictures
+    OUTWEIGHED = auto()  # a face of a photo reaches the threshold alone, but not among the others
     MOSTLY_NOT_JUDGED = auto()
-    ALL_COVERED = auto()  # nobody has a segment, and something lies before mouth or eyes of everybody
+    ALL_COVERED = auto()  # nobody has a segment, and mouth or eyes of everybody are covered
     UNSTABLE = auto()  # nobody has a segment, and views disagree on somebody
-    DOUBTFUL = auto()  # too high to rule a finding out
-    HIGH_IN_FEW_FRAMES = auto()  # of somebody beside others who could be judged
-    MOTIONLESS = auto()  # a still shown as a video, which the networks judge by what they know of footage
+    DOUBTFUL = auto()  # a score is too high to rule a finding out
+    HIGH_IN_FEW_FRAMES = auto()  # somebody scores high in too few frames, others could be judged
+    MOTIONLESS = auto()  # a still shown as a video; networks are trained on moving footage
 
 
-def whatever_the_scores(cause: LeftOpen) -> bool:
-    """Whether a verdict is left open by what could not be judged, or by what no finding can rest on.
+def is_independent_of_scores(cause: LeftOpen) -> bool:
+    """Check whether a cause is independent of how high the scores are.
 
-    False: by how high scores are, so that another threshold could change it. It decides what reports say of a
-    laboratory's own threshold (:mod:`reports.validation.laboratory`).
+    If it is not, another threshold could change the verdict. Reports use this for a laboratory's own
+    threshold (:mod:`reports.view.validation.laboratory`).
     """
     match cause:
         case (
@@ -83,7 +83,7 @@ def whatever_the_scores(cause: LeftOpen) -> bool:
 
 
 def left_open(exhibit: JudgedExhibit) -> LeftOpen | None:
-    """The first of :class:`LeftOpen` that is so; None where somebody is flagged, or nothing is in the way."""
+    """Return the first cause that applies; None if somebody is flagged or nothing leaves the verdict open."""
     kind, parameters, coverage = exhibit.kind, exhibit.parameters, exhibit.coverage
     persons, segments = exhibit.persons, exhibit.segments
     if not coverage.faces_found:
@@ -94,13 +94,13 @@ def left_open(exhibit: JudgedExhibit) -> LeftOpen | None:
         if flagged_persons(persons, segments):
             return None
         names = {segment.person for segment in segments}
-        found = [person for person in persons if person.id in names]
-        if all(map(is_colourless, found)):
+        with_segment = [person for person in persons if person.id in names]
+        if all(map(is_colourless, with_segment)):
             return LeftOpen.COLOURLESS
-        return LeftOpen.UNCONFIRMED if any(map(is_unstable, found)) else LeftOpen.COVERED
-    if not exhibit.is_photo and most_frames(persons) < parameters.minimum_usable_frames:
+        return LeftOpen.UNCONFIRMED if any(map(is_unstable, with_segment)) else LeftOpen.COVERED
+    if not exhibit.is_photo and max_usable_frames(persons) < parameters.minimum_usable_frames:
         return LeftOpen.TOO_FEW_FRAMES
-    if not mostly_whole(coverage):
+    if not mostly_undamaged(coverage):
         return LeftOpen.MOSTLY_DAMAGED
     if outweighed_faces(exhibit):
         return LeftOpen.OUTWEIGHED
@@ -112,25 +112,25 @@ def left_open(exhibit: JudgedExhibit) -> LeftOpen | None:
         return LeftOpen.UNSTABLE
     if doubtful_persons(kind, parameters, persons):
         return LeftOpen.DOUBTFUL
-    if high_if_hardly_judged(parameters, persons):
+    if high_scores_rarely_judged(parameters, persons):
         return LeftOpen.HIGH_IN_FEW_FRAMES
-    return LeftOpen.MOTIONLESS if nobody_moves(parameters, persons) else None
+    return LeftOpen.MOTIONLESS if all_motionless(parameters, persons) else None
 
 
 def all_covered(kind: MediaKind, parameters: Parameters, persons: Sequence[Person]) -> bool:
-    """Whether mouth or eyes are covered of everybody who was judged in enough frames."""
+    """Check whether mouth or eyes of everybody judged in enough frames are covered."""
     enough = 1 if kind is MediaKind.IMAGE else parameters.minimum_usable_frames
     judged = [person for person in persons if person.usable_frames >= enough]
     return bool(judged) and all(map(is_covered, judged))
 
 
-def why(analysis: Analysis) -> LeftOpen | None:
-    """The same of a finished analysis; None also where it is inconclusive by what is not among them."""
+def cause_of(analysis: Analysis) -> LeftOpen | None:
+    """Return the cause for a finished analysis; None also if it cannot be derived from it."""
     return left_open(JudgedExhibit.of(analysis))
 
 
 def doubtful_persons(kind: MediaKind, parameters: Parameters, persons: Sequence[Person]) -> list[str]:
-    """Names of those whose score over all frames is too high to rule a finding out."""
+    """Return the ids of persons whose score over all frames is too high to rule a finding out."""
     return [
         person.id
         for person in persons
@@ -140,8 +140,8 @@ def doubtful_persons(kind: MediaKind, parameters: Parameters, persons: Sequence[
     ]
 
 
-class Said(NamedTuple):
-    """Sentences, and the names of the persons of whom they speak."""
+class OpenReason(NamedTuple):
+    """Sentences, and the ids of the persons they mention."""
 
     sentences: list[str]
     names: list[str]
@@ -149,43 +149,43 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Undecided:
-    """An exhibit in which nobody is flagged.
+    """Selects the sentences for an exhibit in which nobody is flagged.
 
-    ``in_few_frames``: who reached the threshold, and in how many at a time
+    ``in_few_frames`` are the persons who reached the threshold, with the number of frames in a row
     (:func:`~detector.segments.candidates.reaching_in_few_frames`).
     """
 
     exhibit: JudgedExhibit
     in_few_frames: Mapping[str, int]
 
-    def why_open(self, cause: LeftOpen | None) -> Said:
-        """What is to be said of ``cause``; nothing where it is none, or is said with who scored high."""
-        if cause is LeftOpen.ALL_COVERED and (seen := self._seen_all_the_same()):
-            cause = seen
+    def why_open(self, cause: LeftOpen | None) -> OpenReason:
+        """Return the sentences for ``cause``; none if other sentences cover it."""
+        if cause is LeftOpen.ALL_COVERED and (stronger_cause := self._seen_all_the_same()):
+            cause = stronger_cause
         image, coverage = self.exhibit.is_photo, self.exhibit.coverage
         match cause:
             case LeftOpen.NO_FACE:
-                return Said([reasons.no_face(image, coverage)], [])
+                return OpenReason([reasons.no_face(image, coverage)], [])
             case LeftOpen.NONE_USABLE:
-                return Said([reasons.none_usable(image, self.exhibit.parameters, coverage)], [])
+                return OpenReason([reasons.none_usable(image, self.exhibit.parameters, coverage)], [])
             case LeftOpen.UNCONFIRMED | LeftOpen.COLOURLESS | LeftOpen.COVERED:
                 return self._flawed_segments()
             case LeftOpen.UNSTABLE:
-                return Said(self._views(self._unstable), names_of(self._unstable))
+                return OpenReason(self._views(self._unstable), person_ids(self._unstable))
             case LeftOpen.TOO_FEW_FRAMES:
                 return self._too_few_frames()
             case LeftOpen.MOSTLY_DAMAGED:
-                return Said([reasons.mostly_damaged(coverage)], [])
+                return OpenReason([reasons.mostly_damaged(coverage)], [])
             case LeftOpen.OUTWEIGHED:
                 return self._outweighed()
             case LeftOpen.MOSTLY_NOT_JUDGED:
-                return Said([reasons.mostly_not_judged(image, coverage)], [])
+                return OpenReason([reasons.mostly_not_judged(image, coverage)], [])
             case LeftOpen.DOUBTFUL:
                 return self._doubtful()
             case LeftOpen.MOTIONLESS | LeftOpen.ALL_COVERED:
                 return self._nothing_found()
             case None | LeftOpen.HIGH_IN_FEW_FRAMES:
-                return Said([], [])
+                return OpenReason([], [])
             case _:
                 assert_never(cause)
 
@@ -194,7 +194,7 @@ class Undecided:
         return sorted(filter(is_unstable, self.exhibit.persons), key=lambda person: person.id)
 
     def _seen_all_the_same(self) -> LeftOpen | None:
-        """What was seen of covered faces says more than that they are covered."""
+        """Return a cause that explains more than that faces are covered, if there is one."""
         if self._unstable:
             return LeftOpen.UNSTABLE
         return LeftOpen.DOUBTFUL if self._doubtful_names() else None
@@ -202,38 +202,50 @@ class Undecided:
     def _views(self, persons: Sequence[Person]) -> list[str]:
         return [reasons.unstable(self.exhibit.parameters, persons)] if persons else []
 
-    def _flawed_segments(self) -> Said:
-        """Everybody with a segment is unstable, without colour or covered."""
-        grey = who_reaches(list(filter(is_colourless, self.exhibit.persons)), self.exhibit.parameters)
+    def _flawed_segments(self) -> OpenReason:
+        """Return the sentences where everybody with a segment is unstable, without colour or covered."""
+        grey = persons_reaching_threshold(
+            list(filter(is_colourless, self.exhibit.persons)), self.exhibit.parameters
+        )
         hidden = [
-            name for name in covered_alone(self.exhibit.persons, self.exhibit.segments) if name not in grey
+            name
+            for name in persons_with_covered_segments_only(self.exhibit.persons, self.exhibit.segments)
+            if name not in grey
         ]
         others = [person for person in self._unstable if person.id not in (*grey, *hidden)]
         sentences = [*self._views(others), *reasons.colourless_doubt(grey), *reasons.covered_doubt(hidden)]
-        return Said(sentences, [*names_of(self._unstable), *grey, *hidden])
+        return OpenReason(sentences, [*person_ids(self._unstable), *grey, *hidden])
 
-    def _too_few_frames(self) -> Said:
+    def _too_few_frames(self) -> OpenReason:
         threshold = self.exhibit.parameters.enter_threshold
         high = [person for person in self.exhibit.persons if (person.probability or 0.0) >= threshold]
         if high:
-            return Said([reasons.too_few_frames(self.exhibit.parameters, high)], names_of(high))
-        return Said(
-            [reasons.nobody_in_enough_frames(self.exhibit.parameters, most_frames(self.exhibit.persons))], []
+            return OpenReason([reasons.too_few_frames(self.exhibit.parameters, high)], person_ids(high))
+        return OpenReason(
+            [
+                reasons.nobody_in_enough_frames(
+                    self.exhibit.parameters, max_usable_frames(self.exhibit.persons)
+                )
+            ],
+            [],
         )
 
-    def _outweighed(self) -> Said:
-        weighed = weighed_faces(self.exhibit.persons)
-        reaching = who_reaches(weighed, self.exhibit.parameters)
-        judged = [
-            sum(one.probability is not None for one in each) for each in (weighed, self.exhibit.persons)
+    def _outweighed(self) -> OpenReason:
+        weighed = eligible_faces(self.exhibit.persons)
+        reaching = persons_reaching_threshold(weighed, self.exhibit.parameters)
+        counts = [
+            sum(face.probability is not None for face in faces) for faces in (weighed, self.exhibit.persons)
         ]
         hides = any(map(is_covered, self.exhibit.persons))
-        said = reasons.one_of_many(reaching, *judged, some_covered=hides)
-        return Said([said, *self._views(self._unstable)], reaching)
+        sentence = reasons.one_of_many(reaching, *counts, some_covered=hides)
+        return OpenReason([sentence, *self._views(self._unstable)], reaching)
 
-    def _doubtful(self) -> Said:
-        names, reaching = self._doubtful_names(), who_reaches(self.exhibit.persons, self.exhibit.parameters)
-        return Said(
+    def _doubtful(self) -> OpenReason:
+        names, reaching = (
+            self._doubtful_names(),
+            persons_reaching_threshold(self.exhibit.persons, self.exhibit.parameters),
+        )
+        return OpenReason(
             reasons.doubtful(
                 self.exhibit.is_photo, self.exhibit.parameters, names, reaching, self.in_few_frames
             ),
@@ -243,14 +255,18 @@ class Undecided:
     def _doubtful_names(self) -> list[str]:
         return doubtful_persons(self.exhibit.kind, self.exhibit.parameters, self.exhibit.persons)
 
-    def _nothing_found(self) -> Said:
-        """What would be said if nothing were in the way."""
-        reaching = [] if self.exhibit.is_photo else who_reaches(self.exhibit.persons, self.exhibit.parameters)
+    def _nothing_found(self) -> OpenReason:
+        """Return the sentences for an exhibit without any cause."""
+        reaching = (
+            []
+            if self.exhibit.is_photo
+            else persons_reaching_threshold(self.exhibit.persons, self.exhibit.parameters)
+        )
         briefly = [name for name in reaching if name not in self.in_few_frames]
-        said = reasons.nothing_found(self.exhibit, briefly)
-        return Said([said], briefly)
+        sentence = reasons.nothing_found(self.exhibit, briefly)
+        return OpenReason([sentence], briefly)
 
 
-def names_of(persons: Sequence[Person]) -> list[str]:
-    """Names of ``persons``."""
+def person_ids(persons: Sequence[Person]) -> list[str]:
+    """Return the ids of ``persons``."""
     return [person.id for person in persons]

@@ -9,7 +9,13 @@ from detector.schema.analysis import Coverage, ManipulationKind, Parameters, Per
 from detector.schema.formatting import N_, codec_name
 from detector.schema.measurements import NEAR_THRESHOLD
 from detector.schema.scores import finite_logit
-from detector.verdict.judged_persons import MOST_GREY, JudgedExhibit, common_kind, is_judged_enough, kind_of
+from detector.verdict.judged_persons import (
+    MOST_GREY,
+    JudgedExhibit,
+    common_kind,
+    is_judged_enough,
+    kind_from_second_look,
+)
 from detector.verdict.validated_domain import MEASURED_CODECS
 
 
@@ -19,9 +25,9 @@ def persons_text(names: Sequence[str]) -> str:
 
 
 def count_text(number: int, noun: str) -> str:
-    """A number with what it counts, a noun that takes an s.
+    """Return a number with its noun, which takes a plural s.
 
-    Without separators of thousands: kept results have these words.
+    Without thousands separators, because stored results have none.
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -33,7 +39,7 @@ _TRACES = {
 
 
 def manipulated(image: bool, persons: Sequence[Person], segments: Sequence[Segment]) -> str:
-    """A finding rests on ``segments``, all of persons who are flagged."""
+    """Return the reason for a finding that rests on ``segments``."""
     flagged = sorted({segment.person for segment in segments})
     found = N_("%(who)s: %(count)s flagged as manipulated%(kind)s%(contrast)s.")
     if image:
@@ -47,14 +53,14 @@ def manipulated(image: bool, persons: Sequence[Person], segments: Sequence[Segme
 
 
 def _kind_words(persons: Sequence[Person], flagged: Sequence[str], image: bool) -> str:
-    """The kind as it follows what was found."""
+    """Return the clause about the kind of manipulation."""
     told = common_kind(persons, flagged)
     if told is not None:
         return N_("; the traces are those of a %(traces)s") % {"traces": _TRACES[told]}
     looks = [person for person in persons if person.id in flagged and person.second_look]
     if not image or not looks:
         return ""
-    each = [(person.id, kind_of(person.second_look)) for person in looks]
+    each = [(person.id, kind_from_second_look(person.second_look)) for person in looks]
     if all(kind is None for _, kind in each):
         return N_("; whether it was swapped or edited, or generated as a whole, the traces do not tell")
     untold = N_("kind not told")
@@ -62,7 +68,7 @@ def _kind_words(persons: Sequence[Person], flagged: Sequence[str], image: bool) 
 
 
 def _contrast_words(persons: Sequence[Person], segments: Sequence[Segment]) -> str:
-    """Said where a segment was raised because it stands out from the rest of its track."""
+    """Return the clause for a segment raised because it stands out from the rest of its track."""
     looks = {person.id: person.second_look for person in persons}
     for segment in segments:
         look = looks.get(segment.person)
@@ -71,11 +77,11 @@ def _contrast_words(persons: Sequence[Person], segments: Sequence[Segment]) -> s
     return ""
 
 
-_MOST_NAMED = 4  # persons of whom nothing is said
+_MOST_NAMED = 4  # maximum number of unjudged persons listed by name
 
 
 def nothing_found(exhibit: JudgedExhibit, briefly: Sequence[str]) -> str:
-    """Enough was judged and nothing flagged; ``briefly`` names who reached the threshold too briefly."""
+    """Return the reason where nothing was flagged; ``briefly`` names who reached the threshold."""
     parameters, coverage = exhibit.parameters, exhibit.coverage
     if exhibit.is_photo:
         usable = coverage.faces_found - coverage.faces_unusable
@@ -109,7 +115,7 @@ def nothing_found(exhibit: JudgedExhibit, briefly: Sequence[str]) -> str:
 
 
 def nothing_said_of(parameters: Parameters, unjudged: Sequence[Person]) -> list[str]:
-    """What follows a reason that found nothing where people were to be seen of whom that does not hold."""
+    """Return the sentence about persons who could not be judged, after a reason that found nothing."""
     if not unjudged:
         return []
     words = N_("Nothing is said of %(who)s, who could be judged in fewer than %(frames)s.")
@@ -126,7 +132,7 @@ def nothing_said_of(parameters: Parameters, unjudged: Sequence[Person]) -> list[
 
 
 def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
-    """Why the persons on whom views disagree leave the verdict open, by what the views disagree about."""
+    """Return why persons on whom views disagree leave the verdict open, by what the views disagree about."""
     contradicted, stretch, calm, moved = [], [], [], []
     for person in persons:
         look = person.second_look
@@ -172,7 +178,7 @@ def unstable(parameters: Parameters, persons: Sequence[Person]) -> str:
 
 
 def _calm(person: Person, parameters: Parameters) -> bool:
-    """Whether a person of a video scores so low that views were asked about a part of it alone."""
+    """Check whether a person of a video scores so low that views were computed for a part of it only."""
     if person.probability is None or person.usable_frames == 1:
         return False
     return finite_logit(person.probability) < finite_logit(parameters.enter_threshold) + NEAR_THRESHOLD[0]
@@ -185,9 +191,9 @@ def doubtful(
     reaching: Collection[str],
     in_few_frames: Mapping[str, int],
 ) -> list[str]:
-    """Nothing was flagged, but the scores of the persons ``names`` are too high to rule a finding out.
+    """Return the sentences for persons whose scores are too high to rule a finding out.
 
-    Of those ``reaching`` the threshold, some do for long, but ``in_few_frames`` at a time: in how many.
+    Of those ``reaching`` the threshold, some do for long enough, but only ``in_few_frames`` at a time.
     """
     if image:
         high = N_("%(who)s: the score is below the threshold for a finding, yet is too high to rule one out.")
@@ -218,7 +224,7 @@ def doubtful(
 
 
 def reached(parameters: Parameters, names: Sequence[str], in_few_frames: Mapping[str, int]) -> list[str]:
-    """Who reached the threshold and is not flagged: too briefly, or ``in_few_frames`` at a time."""
+    """Return the sentences about persons who reached the threshold too briefly or in too few frames."""
     briefly = [name for name in names if name not in in_few_frames]
     long = [name for name in names if name in in_few_frames]
     seconds = f"{parameters.minimum_duration:g}"
@@ -244,9 +250,10 @@ def _most_of(names: Sequence[str], in_few_frames: Mapping[str, int]) -> str:
 
 
 def one_of_many(names: Sequence[str], weighed: int, judged: int, *, some_covered: bool = False) -> str:
-    """The photo's faces ``names`` reach the threshold by themselves, but not among all that count.
+    """Return the sentence for faces of a photo that reach the threshold alone, but not among all judged
+    faces.
 
-    Of those ``judged``, ``weighed`` are the ones on which views agree and that are not covered.
+    ``weighed`` of the ``judged`` faces are stable in all views and not covered.
     """
     said = N_(
         "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s judged faces one is "
@@ -267,7 +274,7 @@ def one_of_many(names: Sequence[str], weighed: int, judged: int, *, some_covered
 
 
 def colourless_doubt(names: Sequence[str]) -> list[str]:
-    """The persons ``names`` reach the threshold by faces without colour, on which no finding rests."""
+    """Return the sentence for persons who reach the threshold with faces without colour."""
     words = N_(
         "%(who)s: the threshold for a finding is reached, but by faces without colour, or toned in one, "
         "which score higher, manipulated or not."
@@ -276,7 +283,7 @@ def colourless_doubt(names: Sequence[str]) -> list[str]:
 
 
 def covered_doubt(names: Sequence[str]) -> list[str]:
-    """The persons ``names`` reach the threshold by faces that are covered in part, likewise."""
+    """Return the sentence for persons who reach the threshold with partly covered faces."""
     words = N_(
         "%(who)s: the threshold for a finding is reached, but mouth or eyes seem covered, as by a mask, a "
         "hand or a caption, which can raise a score by itself."
@@ -285,7 +292,7 @@ def covered_doubt(names: Sequence[str]) -> list[str]:
 
 
 def no_face(image: bool, coverage: Coverage) -> str:
-    """No face was found at all."""
+    """Return the sentence for an exhibit in which no face was found."""
     where = (
         N_("in the picture")
         if image
@@ -295,7 +302,7 @@ def no_face(image: bool, coverage: Coverage) -> str:
 
 
 def none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
-    """Faces were found, and none could be judged."""
+    """Return the sentence for an exhibit with faces of which none could be judged."""
     if image and coverage.flaws:
         return _flaws_of_all(parameters, coverage)
     return N_(
@@ -305,7 +312,7 @@ def none_usable(image: bool, parameters: Parameters, coverage: Coverage) -> str:
 
 
 def _flaws_of_all(parameters: Parameters, coverage: Coverage) -> str:
-    """Why no face of a photograph was judged."""
+    """Return why no face of a photograph was judged."""
     one = coverage.faces_found == 1
     outside = [flaw for flaw in coverage.flaws if flaw in PHOTO_FLAWS]
     others = [flaw for flaw in coverage.flaws if flaw not in PHOTO_FLAWS]
@@ -330,14 +337,14 @@ def _flaws_of_all(parameters: Parameters, coverage: Coverage) -> str:
 
 
 def nobody_in_enough_frames(parameters: Parameters, most: int) -> str:
-    """Nobody was judged in enough frames to be cleared; ``most`` is in how many somebody was."""
+    """Return the sentence for a video in which nobody was judged in more than ``most`` frames."""
     return N_(
         "No person could be judged in more than %(count)s; %(needed)s before silence means anything."
     ) % {"count": count_text(most, "sampled frame"), "needed": _needed(parameters)}
 
 
 def too_few_frames(parameters: Parameters, high: Sequence[Person]) -> str:
-    """The scores of ``high`` reach the threshold for a finding, in too few frames to judge them."""
+    """Return the sentence for persons who score high in too few frames."""
     return N_(
         "%(who)s scored high, but could be judged in no more than %(frames)s, too few to judge: a finding "
         "takes several in a row over at least %(minimum_duration)s s, and %(needed)s to find none."
@@ -356,7 +363,7 @@ def _needed(parameters: Parameters) -> str:
 
 
 def mostly_damaged(coverage: Coverage) -> str:
-    """Nothing was flagged, but most frames rest on pictures that are damaged or missing."""
+    """Return the sentence for an exhibit most of whose frames depend on damaged or missing pictures."""
     damaged = coverage.frames_from_damaged
     return N_(
         "Nothing was flagged, but most frames that would have been sampled (%(damaged)s of %(frames)s) rest "
@@ -365,7 +372,7 @@ def mostly_damaged(coverage: Coverage) -> str:
 
 
 def mostly_not_judged(image: bool, coverage: Coverage) -> str:
-    """Nothing was flagged, but most faces seen were unfit to be judged, or taken for none."""
+    """Return the sentence for an exhibit most of whose faces were unusable or discarded."""
     not_judged, faces = coverage.faces_unusable, coverage.faces_found
     if coverage.faces_discarded:
         return _mostly_discarded(image, coverage)
@@ -384,7 +391,7 @@ def mostly_not_judged(image: bool, coverage: Coverage) -> str:
 
 
 def _mostly_discarded(image: bool, coverage: Coverage) -> str:
-    """The same where some were taken for no faces, which have none of the flaws of others."""
+    """Return the same sentence where detections were discarded as no faces."""
     said = N_(
         "Nothing was flagged, but most detections (%(left)s of %(all)s) were not judged: %(discarded)s taken "
         "for no faces, since the face detector was never sure of them%(not_judged)s."
@@ -405,7 +412,7 @@ def _mostly_discarded(image: bool, coverage: Coverage) -> str:
 
 
 def mostly_grey_note(coverage: Coverage) -> list[str]:
-    """What follows the reason where most faces of a video are such."""
+    """Return the note for a video with mostly grey faces."""
     if coverage.quality is None or coverage.quality.grey <= MOST_GREY:
         return []
     return [
@@ -417,7 +424,7 @@ def mostly_grey_note(coverage: Coverage) -> list[str]:
 
 
 def motionless_note(names: Sequence[str]) -> list[str]:
-    """What follows the reason where the faces of the persons ``names`` do not move."""
+    """Return the note about persons whose picture does not move."""
     words = N_(
         "%(who)s: the picture does not move, as where a photograph is shown in a video; hand a frame of it "
         "in as a photograph, which is judged by other rules."
@@ -426,7 +433,7 @@ def motionless_note(names: Sequence[str]) -> list[str]:
 
 
 def covered_note(names: Sequence[str]) -> list[str]:
-    """What follows the reason where the faces of the persons ``names``, not said of yet, are covered."""
+    """Return the note about persons with covered faces whom the reason does not mention."""
     words = N_(
         "%(who)s: mouth or eyes seem covered, as by a mask, a hand or a caption; what was altered beneath "
         "cannot be seen, and scores of the rest say little."
@@ -435,10 +442,7 @@ def covered_note(names: Sequence[str]) -> list[str]:
 
 
 def other_codec_note(codec: str, coverage: Coverage) -> list[str]:
-    """What follows the reason where faces of a video in another codec than those measured were judged.
-
-    ``codec`` is FFmpeg's name of it.
-    """
+    """Return the note for a video in a codec without measurements; ``codec`` is FFmpeg's name."""
     if codec in MEASURED_CODECS or not coverage.frames_with_usable_face:
         return []
     words = N_(

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Person, Range
 from detector.schema.formatting import N_, parse_ratio
 from detector.schema.measurements import Spread
-from detector.verdict.judged_persons import figured_person, nobody_moves_in
+from detector.verdict.judged_persons import is_all_motionless, representative_person
 
 OTHER_CODECS = N_("other codecs")
 STILL_AS_VIDEO = N_("a still shown as a video")
-YES_OR_NO = frozenset({OTHER_CODECS, STILL_AS_VIDEO, "still images"})
+BINARY_PROPERTIES = frozenset({OTHER_CODECS, STILL_AS_VIDEO, "still images"})
 """Properties that an exhibit has or has not: 1 or 0."""
 MEASURED_CODECS = frozenset({"h264", "mpeg4"})
 """Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
 _MOVING = N_("the clips were footage of people, who move")
-# By the kind of an exhibit, the ranges that are of the other kind alone.
+# Ranges to skip, by kind of exhibit, because they apply to the other kind only.
 _OTHER_KIND = {
     MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
     MediaKind.IMAGE: frozenset({N_("bits per pixel"), N_("frame rate"), OTHER_CODECS}),
@@ -29,15 +29,15 @@ _SPREAD_OF: dict[str, Callable[[FaceQuality], Spread]] = {
     "tilt": lambda faces: faces.tilt,
 }
 _GREY = "grey faces"
-OF_FACES = frozenset({*_SPREAD_OF, _GREY})
+FACE_PROPERTIES = frozenset({*_SPREAD_OF, _GREY})
 """Properties of faces, each person's own; the others are of the whole exhibit."""
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """One property of the exhibit; ``inside`` is None where it or the range is not known.
+    """One property of the exhibit; ``inside`` is None if its value or range is unknown.
 
-    ``person`` is whose faces it is of, where those of one of several judged persons count.
+    ``person`` is the person whose faces it describes, if only one of several judged persons counts.
     """
 
     name: str
@@ -52,45 +52,43 @@ class Criterion:
 
 
 def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
-    """Every range of the model's card against this exhibit, in the card's order.
+    """Compare the exhibit with every range of the model's card, in the card's order.
 
-    A property of many faces counts by its median, of the faces that :func:`measured` takes. Ranges for
-    videos alone are left out for photos, and the other way round. A still shown as a video is outside of
-    every card, none of which measured any.
+    Properties of faces count by their median. A still shown as a video is outside every card, because no
+    model was measured on any.
     """
-    values, spreads = measured(analysis)
-    whose = compared_person(analysis)
-    found = []
-    for each in analysis.model.validated:
-        if each.name in _OTHER_KIND[analysis.media.kind]:
+    values, spreads = measured_values(analysis)
+    person = compared_person(analysis)
+    results = []
+    for card_range in analysis.model.validated:
+        if card_range.name in _OTHER_KIND[analysis.media.kind]:
             continue
-        value = values.get(each.name)
-        found.append(
+        value = values.get(card_range.name)
+        results.append(
             Criterion(
-                each.name,
-                each.unit,
+                card_range.name,
+                card_range.unit,
                 value,
-                spreads.get(each.name),
-                each.least,
-                each.most,
-                None if value is None else _within(value, each),
-                each.basis,
-                whose if each.name in OF_FACES else None,
+                spreads.get(card_range.name),
+                card_range.least,
+                card_range.most,
+                None if value is None else _within(value, card_range),
+                card_range.basis,
+                person if card_range.name in FACE_PROPERTIES else None,
             )
         )
-    if found and nobody_moves_in(analysis):
-        found.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, inside=False, basis=_MOVING))
-    return tuple(found)
+    if results and is_all_motionless(analysis):
+        results.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, inside=False, basis=_MOVING))
+    return tuple(results)
 
 
-def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
-    """The exhibit's own values by the names that ranges have; what is not known is not there.
+def measured_values(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
+    """Return the exhibit's values by name of the range; unknown ones are missing.
 
-    Faces are those of the person whose figure the exhibit's probability is: what was validated has to hold
-    of these. They are all together where the figure is of several, or persons' own are not known, as before
-    schema 1.22.
+    Faces are those of the person whose score represents the exhibit, because the validation must hold for
+    these. If several persons represent it, or before schema 1.22, they are the faces of all persons.
     """
-    media, figured = analysis.media, figured_person(analysis)
+    media, figured = analysis.media, representative_person(analysis)
     values = {"shorter side": float(min(media.width, media.height)), "still images": 1.0}
     spreads: dict[str, Spread] = {}
     if faces := (figured and figured.quality) or analysis.coverage.quality:
@@ -99,7 +97,7 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
     details = media.details
     if not media.still:
         values[OTHER_CODECS] = float(media.codec not in MEASURED_CODECS)
-    # An encoder of another generation needs other rates for the same picture.
+    # Encoders of another generation need other bit rates for the same quality.
     if media.codec in MEASURED_CODECS and media.picture and media.picture.bit_rate and media.duration:
         rate = media.frames / media.duration
         values["bits per pixel"] = media.picture.bit_rate / (rate * media.width * media.height)
@@ -111,29 +109,28 @@ def measured(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spread]]:
 
 
 def compared_person(analysis: Analysis) -> str | None:
-    """Whose faces :func:`measured` takes; None where only one person was judged, or they are of all."""
-    figured = figured_person(analysis)
+    """Return the person whose faces :func:`measured` uses; None if all faces are used."""
+    figured = representative_person(analysis)
     if figured is None or figured.quality is None or len(_judged(analysis)) < 2:
         return None
     return figured.id
 
 
-def outside_by_own_faces(analysis: Analysis) -> dict[str, list[str]]:
-    """The other judged persons who lie outside, each with the properties of their faces by which they do.
-
-    Where the figure is of several faces, any judged person is another one.
-    """
-    ranges = [each for each in analysis.model.validated if each.name in OF_FACES]
-    figured = figured_person(analysis)
+def persons_outside(analysis: Analysis) -> dict[str, list[str]]:
+    """Return the other judged persons who lie outside, with the properties of their faces that do."""
+    ranges = [card_range for card_range in analysis.model.validated if card_range.name in FACE_PROPERTIES]
+    figured = representative_person(analysis)
     judged = _judged(analysis)
-    found: dict[str, list[str]] = {}
+    outside: dict[str, list[str]] = {}
     for person in judged if len(judged) > 1 else ():
         if person.quality is None or person is figured:
             continue
         values = _of_faces(person.quality)
-        if names := [each.name for each in ranges if _within(values[each.name], each) is False]:
-            found[person.id] = names
-    return found
+        if names := [
+            card_range.name for card_range in ranges if _within(values[card_range.name], card_range) is False
+        ]:
+            outside[person.id] = names
+    return outside
 
 
 def _judged(analysis: Analysis) -> list[Person]:
@@ -148,7 +145,9 @@ def _spreads(faces: FaceQuality) -> dict[str, Spread]:
     return {name: of(faces) for name, of in _SPREAD_OF.items()}
 
 
-def _within(value: float, wanted: Range) -> bool | None:
-    if wanted.least is None and wanted.most is None:  # the card says that it was not measured
+def _within(value: float, card_range: Range) -> bool | None:
+    if card_range.least is None and card_range.most is None:  # the card states that it was not measured
         return None
-    return (wanted.least is None or value >= wanted.least) and (wanted.most is None or value <= wanted.most)
+    return (card_range.least is None or value >= card_range.least) and (
+        card_range.most is None or value <= card_range.most
+    )

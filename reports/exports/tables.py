@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.formatting import N_, probability
-from detector.verdict.judged_persons import is_flagged, kind_of, unflagged_segments
+from detector.verdict.judged_persons import is_flagged, kind_from_second_look, unflagged_segments
 from reports.errors import ExportError
 from reports.language.formatting import file_name, timecode
 from reports.wording.verbal_scale import segment_phrase
@@ -232,7 +232,7 @@ def segments_csv(analysis: Analysis) -> bytes:
                 model_sha256=analysis.model.sha256,
                 player_start_s=_player_time(segment.start, analysis.media),
                 player_end_s=_player_time(segment.end, analysis.media),
-                kind=kind_of(look),
+                kind=kind_from_second_look(look),
                 altered=None if figures is None else figures.altered,
                 synthesised=None if figures is None else figures.synthesised,
             )
@@ -266,7 +266,8 @@ def segments_json(analysis: Analysis) -> bytes:
         if analysis.declarations is None
         else [declaration.model_dump(mode="json") for declaration in analysis.declarations],
         "segments": [
-            _object(segment, segment_phrase(analysis, segment)) | {"kind": kind_of(looks.get(segment.person))}
+            _object(segment, segment_phrase(analysis, segment))
+            | {"kind": kind_from_second_look(looks.get(segment.person))}
             for segment in in_order(analysis)
         ],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis
 from detector.verdict import left_open
-from detector.verdict.judged_persons import mostly_discarded, nobody_moves_in
+from detector.verdict.judged_persons import is_all_motionless, mostly_discarded
 from detector.verdict.left_open import LeftOpen
 from reports.language.translation import N_, gettext
 from reports.wording.photographs import excluded_kinds
@@ -124,7 +124,7 @@ def photograph_next_steps() -> str:
 
 def _reason(analysis: Analysis) -> str:
     """Explain why the verdict is inconclusive; on a page this may follow that nothing was flagged."""
-    cause, still = left_open.why(analysis), analysis.media.still
+    cause, still = left_open.cause_of(analysis), analysis.media.still
     if cause in _REASONS:
         return gettext(_REASONS[cause])
     # Faces of a photograph may be excluded as a kind the networks were not made for.
@@ -161,7 +161,7 @@ def _reason(analysis: Analysis) -> str:
 
 def _remedy(analysis: Analysis) -> _Remedy:
     """Return what may allow a finding."""
-    still, cause = analysis.media.still, left_open.why(analysis)
+    still, cause = analysis.media.still, left_open.cause_of(analysis)
     match cause:
         case LeftOpen.COLOURLESS:
             return _COLOUR_COPY
@@ -177,7 +177,7 @@ def _remedy(analysis: Analysis) -> _Remedy:
             return _AS_PHOTOGRAPH
         case LeftOpen.NO_FACE:
             return _ORIGINAL_PHOTOGRAPH if still else _BETTER_COPY_WITH_FACES
-        case LeftOpen.UNCONFIRMED | LeftOpen.UNSTABLE | LeftOpen.DOUBTFUL if nobody_moves_in(analysis):
+        case LeftOpen.UNCONFIRMED | LeftOpen.UNSTABLE | LeftOpen.DOUBTFUL if is_all_motionless(analysis):
             return _AS_PHOTOGRAPH
         case _:
             return _ORIGINAL_PHOTOGRAPH if still else _BETTER_COPY

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
-from detector.verdict.judged_persons import figured_segment, flagged_segments
+from detector.verdict.judged_persons import flagged_segments, representative_segment
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
 from reports.finding.other_models import rule_and_verdicts
@@ -61,7 +61,7 @@ def outside_words(analysis: Analysis) -> str:
 
 def figure_interval(analysis: Analysis) -> str:
     """Return the interval of the exhibit's probability as part of a sentence; "" if unknown."""
-    of = figured_segment(analysis)
+    of = representative_segment(analysis)
     interval = exhibit_interval(analysis, of) if of else None
     return interval_words(interval) if interval else ""
 

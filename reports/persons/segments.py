@@ -7,7 +7,13 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, Peak, Person, Segment
 from detector.verdict import reasons
-from detector.verdict.judged_persons import flagged_segments, is_colourless, is_covered, is_flagged, kind_of
+from detector.verdict.judged_persons import (
+    flagged_segments,
+    is_colourless,
+    is_covered,
+    is_flagged,
+    kind_from_second_look,
+)
 from reports.inputs.pictures import ShownPicture, find_picture
 from reports.language import formatting
 from reports.language.formatting import grouped, plural, shown, time_span, timecode
@@ -64,7 +70,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
         answered=look is not None,
         altered=formatting.probability(look.altered if look else None),
         synthesised=formatting.probability(look.synthesised if look else None),
-        kind=str(kind_of(look) or "") if segments else "",
+        kind=str(kind_from_second_look(look) or "") if segments else "",
     )
 
 

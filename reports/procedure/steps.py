@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import codec_name
-from detector.verdict.judged_persons import persons_averaged
+from detector.verdict.judged_persons import averaged_persons
 from reports.language.formatting import number, plural, shown
 from reports.language.translation import gettext
 from reports.wording.heatmaps import SEQUENCES, maps_of
@@ -95,7 +95,7 @@ def _scoring_of_photograph(analysis: Analysis) -> str:
 
 def _averaging(analysis: Analysis) -> str:
     """Describe how several faces are weighed together, in a sentence that another may follow."""
-    faces = len(persons_averaged(analysis))
+    faces = len(averaged_persons(analysis))
     if not faces:
         return ""
     judged = sum(face.probability is not None for face in analysis.persons)

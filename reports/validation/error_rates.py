@@ -7,13 +7,13 @@ from itertools import groupby
 
 from detector.schema.analysis import Analysis, MediaKind, Model, Rate
 from detector.schema.laboratory import Level
-from detector.validation.validated_model import not_as_measured
+from detector.validation.validated_model import unmeasured_parameters
 from detector.verdict.validated_domain import (
-    OF_FACES,
+    FACE_PROPERTIES,
     STILL_AS_VIDEO,
     Criterion,
     criteria,
-    outside_by_own_faces,
+    persons_outside,
 )
 from reports.language import formatting
 from reports.language.formatting import from_to, grouped, plural, shown
@@ -195,7 +195,7 @@ def measured_errors(analysis: Analysis) -> MeasuredErrors:
     domain = () if of_videos else criteria(analysis)
     rates = [rate for rate in analysis.model.rates if concerns(analysis.model, rate.data, still)]
     apart = ""
-    if rates and (names := not_as_measured(analysis)):
+    if rates and (names := unmeasured_parameters(analysis)):
         apart = gettext(
             "These rates were measured with the default parameters. This analysis used others (%(names)s), "
             "so the rates do not show how often its decision is wrong.",
@@ -236,14 +236,14 @@ def _outside(domain: tuple[Criterion, ...]) -> tuple[str, ...]:
 
 def property_of(name: str, person: str | None) -> str:
     """Name a property in a list, with its ``person`` for a property of faces."""
-    if person and name in OF_FACES:
+    if person and name in FACE_PROPERTIES:
         return gettext("%(name)s of person %(person)s", name=gettext(name), person=person)
     return translated(name)
 
 
 def _others_outside(analysis: Analysis) -> str:
     """Name other judged persons whose faces lie outside the ranges."""
-    outside = outside_by_own_faces(analysis)
+    outside = persons_outside(analysis)
     if not outside:
         return ""
     if len(outside) > _MOST_NAMED:

@@ -8,15 +8,15 @@ from detector.schema.analysis import Analysis, MediaKind, Verdict
 from detector.schema.formatting import codec_name
 from detector.schema.laboratory import Laboratory, Level, OwnThreshold, stated_log10
 from detector.schema.method import is_shipped_threshold
-from detector.validation.validated_model import why_not_of_analysis
+from detector.validation.validated_model import difference_to_analysis
 from detector.verdict import left_open
 from detector.verdict.validated_domain import (
+    BINARY_PROPERTIES,
+    FACE_PROPERTIES,
     MEASURED_CODECS,
-    OF_FACES,
     OTHER_CODECS,
-    YES_OR_NO,
     compared_person,
-    measured,
+    measured_values,
 )
 from reports.language import formatting
 from reports.language.formatting import plural, shown
@@ -66,7 +66,7 @@ class LaboratoryView:
 
 def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryView:
     """Describe what ``laboratory`` states about exhibits like that of ``analysis``."""
-    refused = why_not_of_analysis(laboratory, analysis)
+    refused = difference_to_analysis(laboratory, analysis)
     applies = not refused
     sources = {laboratory.source_sha256, analysis.software.source_sha256}
     is_other_version = all(sources) and len(sources) == 2
@@ -97,7 +97,7 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
 
 def fitting(laboratory: Laboratory, analysis: Analysis) -> list[Level]:
     """Return the rates of the exhibit's kind, and of the parts of the material it belongs to."""
-    values, _ = measured(analysis)
+    values, _ = measured_values(analysis)
     levels = []
     for level in laboratory.levels:
         if level.kind is not analysis.media.kind:
@@ -118,7 +118,7 @@ def _rows(laboratory: Laboratory, analysis: Analysis) -> tuple[LevelRow, ...]:
 
     def name(level: Level) -> str:
         text = full_level_name(level)
-        if person is None or level.attribute not in OF_FACES:
+        if person is None or level.attribute not in FACE_PROPERTIES:
             return text
         return Quoted(gettext("%(name)s, person %(person)s", name=text, person=person))
 
@@ -128,7 +128,7 @@ def _rows(laboratory: Laboratory, analysis: Analysis) -> tuple[LevelRow, ...]:
 def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
     """State the result by the laboratory's own threshold; "" without one."""
     own = next(iter(_own(laboratory, analysis)), None)
-    if own is None or why_not_of_analysis(laboratory, analysis):
+    if own is None or difference_to_analysis(laboratory, analysis):
         return ""
     if analysis.probability is None:
         return gettext(
@@ -145,8 +145,8 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
             "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
             "exhibit %(said)s. The verdict is based on the threshold used, %(enter_threshold)s."
         )
-    cause = left_open.why(analysis) if analysis.verdict is Verdict.INCONCLUSIVE else None
-    if cause is not None and left_open.whatever_the_scores(cause):
+    cause = left_open.cause_of(analysis) if analysis.verdict is Verdict.INCONCLUSIVE else None
+    if cause is not None and left_open.is_independent_of_scores(cause):
         words = N_(
             "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
             "exhibit %(said)s. The verdict is inconclusive for the stated reason, whatever the threshold."
@@ -216,9 +216,9 @@ def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
             "No %(kinds)s were measured, so the validation does not apply to this exhibit.",
             kinds=gettext(_KINDS[analysis.media.kind]),
         )
-    values, _ = measured(analysis)
+    values, _ = measured_values(analysis)
     values["duration"] = analysis.media.duration
-    covered = [entry for entry in covered if entry.name not in YES_OR_NO]
+    covered = [entry for entry in covered if entry.name not in BINARY_PROPERTIES]
     known = [entry for entry in covered if entry.name in values]
     unknown = [translated(entry.name) for entry in covered if entry.name not in values]
     codec = None if analysis.media.still else _codec_was_measured(laboratory, analysis.media.codec)

@@ -17,7 +17,7 @@ from detector.schema.laboratory import (
     stated_log10,
 )
 from detector.schema.method import is_shipped_threshold
-from detector.verdict.validated_domain import YES_OR_NO
+from detector.verdict.validated_domain import BINARY_PROPERTIES
 from reports.language import formatting
 from reports.language.formatting import from_to, grouped, plural, shown
 from reports.language.translation import N_, gettext, translated
@@ -123,7 +123,8 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
         covered=tuple(
             _covered(entry)
             for entry in validation.covered
-            if entry.kind is kind and entry.name not in YES_OR_NO  # which validations before schema 1.2 list
+            if entry.kind is kind
+            and entry.name not in BINARY_PROPERTIES  # which validations before schema 1.2 list
         ),
         codecs=codecs,
     )

@@ -39,12 +39,12 @@ def contradictions(comparison: Comparison) -> Iterator[str]:
 
 def _contradictions(comparison: Comparison) -> Iterator[str]:
     for segment in comparison.segments:
-        if segment.statement not in (statements.of_segment(segment), _segment_at_first(segment)):
+        if segment.statement not in (statements.segment_statement(segment), _segment_at_first(segment)):
             yield f"what it says of segment {segment.id} does not follow from its figures"
         if not _is_mean(segment, comparison):
             yield f"the differences of segment {segment.id} are not those of its frames"
     for part in comparison.regions:
-        if part.statement not in (statements.of_region(part), _region_at_first(part)):
+        if part.statement not in (statements.region_statement(part), _region_at_first(part)):
             yield f"what it says of {part.id} does not follow from its figures"
     if comparison.statement != statements.summary(comparison):
         yield "its overall statement does not follow from its figures"
@@ -83,8 +83,8 @@ def _remarks(remark: str, least: float) -> tuple[str, ...]:
     match = _COUNT.match(remark)
     count = int(match[1].replace(",", "")) if match else 1
     return (
-        statements.of_small_faces(count, least),
-        statements.of_faces_not_shown(count),
+        statements.small_faces_remark(count, least),
+        statements.hidden_faces_remark(count),
         f"{count} faces are less than {least:g} pixels wide in one of the files.",
         f"{count} faces lie where the reference shows nothing.",
     )
@@ -103,7 +103,7 @@ def _segment_at_first(segment: ComparedSegment) -> str:
 
 def _region_at_first(region: Region) -> str:
     doubled = region.model_copy(update={"difference": 2 * region.difference})
-    return statements.of_region(doubled)
+    return statements.region_statement(doubled)
 
 
 def check_comparisons(

@@ -18,11 +18,11 @@ from detector.schema.analysis import Analysis, Software
 from detector.verdict.reproducibility.agreement import (
     TOLERANCE,
     Agreement,
-    compare,
-    made_by_one_engine,
+    compare_analyses,
     same_arithmetic,
+    same_engine_version,
 )
-from detector.verdict.reproducibility.segment_agreement import chosen_otherwise
+from detector.verdict.reproducibility.segment_agreement import replaced_peaks
 from reports.errors import ReportError
 from reports.file_names import ANALYSIS
 from reports.verification.checks import CheckResults, ProblemKind, Source
@@ -166,7 +166,7 @@ def reanalyse(
         if pictures is not None and not other_engine and not rounded:
             compared = compare_pictures(recorded, repeated, pictures, Path(folder), results)
     pictures_fit = len(results.problems) == before
-    agreement = compare(recorded, repeated)
+    agreement = compare_analyses(recorded, repeated)
     made_otherwise = [note for note in (other_engine, rounded) if note]
     _tell_differences(recorded, repeated, agreement, made_otherwise, results)
     besides = _besides(bool(other_engine), bool(rounded), compared, pictures)
@@ -209,7 +209,7 @@ def _tell_differences(
     results: CheckResults,
 ) -> None:
     """Add the differences to ``results``; ``made_otherwise`` are notes on another engine or arithmetic."""
-    if not made_otherwise and (chosen := chosen_otherwise(recorded, repeated)):
+    if not made_otherwise and (chosen := replaced_peaks(recorded, repeated)):
         results.notes.append(
             f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
             "another frame was chosen here in its place."
@@ -245,7 +245,7 @@ def _besides(another: bool, rounded: bool, compared: int, pictures: Source | Non
 
 def another_engine(recorded: Software, current: Software) -> str:
     """Return a note if another version of the engine made the analysis."""
-    if made_by_one_engine(recorded, current):
+    if same_engine_version(recorded, current):
         return ""
     return (
         f"Another version of the engine made this analysis ({_version(recorded)}). It need not come to the "

@@ -7,10 +7,10 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Answers, ManipulationKind, Person, Verdict
 from detector.verdict.judged_persons import (
-    figured_segment,
+    averaged_persons,
     flagged_segments,
     is_judged_enough,
-    persons_averaged,
+    representative_segment,
 )
 from reports.language.formatting import plural, probability, shown, time_span, timecode
 from reports.language.translation import N_, gettext
@@ -104,11 +104,11 @@ def figure_name(analysis: Analysis) -> str:
     if analysis.probability is None:
         return ""
     name = gettext("Calibrated probability of manipulation")
-    if faces := len(persons_averaged(analysis)):
+    if faces := len(averaged_persons(analysis)):
         return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=faces)
     if analysis.media.still:
         return gettext("%(name)s, highest-scoring face", name=name)
-    if figured_segment(analysis) is not None:
+    if representative_segment(analysis) is not None:
         return gettext("%(name)s, strongest segment", name=name)
     brief = [person for person in analysis.persons if not is_judged_enough(analysis.parameters, person)]
     if any((person.probability or 0.0) > analysis.probability for person in brief):

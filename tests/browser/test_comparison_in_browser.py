@@ -50,7 +50,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         part = cv2.resize(picture, (512, 512))[20:320, x // 2 : x // 2 + 400]
         return np.clip(part + grain[number], 0, 255).astype(np.uint8)
 
-    altered = demo_clip.swapped(own, other)
+    altered = demo_clip.swap_face(own, other)
     shown = range(_BEFORE, _LENGTH)
     reference = write_clip(folder / "original.mp4", (frame(own, n) for n in range(_LENGTH)))
     exhibit = write_clip(

@@ -14,7 +14,7 @@ from detector.faces.search.networks import FaceDetector
 from detector.media.open import open_media
 
 
-def test_what_it_is(sample: Path) -> None:
+def test_clip_properties(sample: Path) -> None:
     with open_media(sample) as reader:
         frames = list(reader.frames(1.0))
         assert (reader.width, reader.height) == recipe.SIZE == (1280, 720)
@@ -25,7 +25,7 @@ def test_what_it_is(sample: Path) -> None:
     assert sample.stat().st_size < 5_000_000
 
 
-def test_two_faces_large_enough_all_along(sample: Path) -> None:
+def test_two_usable_faces_throughout(sample: Path) -> None:
     detector = FaceDetector()
     with open_media(sample) as reader:
         for frame in reader.frames(1.0):
@@ -34,9 +34,9 @@ def test_two_faces_large_enough_all_along(sample: Path) -> None:
             assert min(left.width, right.width) > 100
 
 
-def test_only_the_face_of_the_left_person_is_altered() -> None:
+def test_only_the_left_face_is_altered() -> None:
     collins, hopper = recipe.portraits()
-    blended = recipe.swapped(collins, hopper)
+    blended = recipe.swap_face(collins, hopper)
     (face,) = FaceDetector()(collins)
     x0, y0, x1, y1 = face.box
     changed = np.abs(blended.astype(int) - collins).sum(axis=2) > 0
@@ -45,15 +45,15 @@ def test_only_the_face_of_the_left_person_is_altered() -> None:
     assert columns.min() > x0 - 0.3 * wide and columns.max() < x1 + 0.3 * wide
     assert rows.min() > y0 - 0.3 * tall and rows.max() < y1 + 0.3 * tall
     assert changed[round(y0) : round(y1), round(x0) : round(x1)].mean() > 0.5
-    assert np.array_equal(blended, recipe.swapped(collins, hopper))
+    assert np.array_equal(blended, recipe.swap_face(collins, hopper))
 
 
-def test_the_interval_is_the_known_answer() -> None:
+def test_altered_interval_is_as_documented() -> None:
     assert recipe.MANIPULATED == (3.0, 6.0)
 
 
 @pytest.mark.slow
-def test_the_same_bytes_every_time(sample: Path, tmp_path: Path) -> None:
+def test_bytes_are_reproducible(sample: Path, tmp_path: Path) -> None:
     recipe.make_sample(tmp_path / "again.mp4")
     first, second = (hashlib.sha256(p.read_bytes()).digest() for p in (sample, tmp_path / "again.mp4"))
     assert first == second

@@ -38,7 +38,7 @@ def heads() -> tuple[np.ndarray, np.ndarray]:
     return room(collins[0:220, 150:370], side=220, x=50), room(hopper[20:420, 60:460], side=220, x=50)
 
 
-def test_two_persons_are_two(
+def test_two_persons_stay_separate(
     tmp_path: Path, heads: tuple[np.ndarray, np.ndarray], fused: LoadedModel
 ) -> None:
     analysis = analysed(dissolved(tmp_path / "two.mp4", *heads), fused)
@@ -57,7 +57,7 @@ def test_two_persons_are_two(
         assert all((score.logit is not None) is score.usable for score in person.scores)
 
 
-def test_the_same_person_in_another_pose_is_one(
+def test_same_person_in_another_pose_is_one(
     tmp_path: Path, heads: tuple[np.ndarray, np.ndarray], fused: LoadedModel
 ) -> None:
     one = heads[0]
@@ -67,7 +67,7 @@ def test_the_same_person_in_another_pose_is_one(
     assert person.usable_frames == analysis.coverage.frames_sampled
 
 
-def test_a_comparison_and_a_recording_tell_them_apart_too(
+def test_comparison_and_recording_separate_them_too(
     tmp_path: Path, heads: tuple[np.ndarray, np.ndarray]
 ) -> None:
     clip = dissolved(tmp_path / "two.mp4", *heads)

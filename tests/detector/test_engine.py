@@ -54,7 +54,7 @@ class TestNothingToJudge:
         ],
         ids=["dark", "blurred"],
     )
-    def test_a_face_that_shows_too_little(
+    def test_face_with_too_little_detail(
         self,
         tmp_path: Path,
         scan: LoadedModel,
@@ -73,7 +73,7 @@ class TestNothingToJudge:
         (span,) = analysis.coverage.not_examined
         assert (span.start, span.end, span.reason) == (0.0, 2.0, f"faces {reason} to judge")
 
-    def test_the_dark_half_of_a_clip_is_not_examined(
+    def test_dark_half_of_a_clip_is_not_examined(
         self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         """The rest is judged as ever."""
@@ -87,7 +87,7 @@ class TestNothingToJudge:
         for score in (score for person in analysis.persons for score in person.scores):
             assert score.usable == (score.time < span.start) == (score.logit is not None)
 
-    def test_the_same_face_is_judged_when_smaller_ones_are_asked_for(
+    def test_small_face_is_judged_with_a_lower_minimum(
         self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         path = write_clip(tmp_path / "far.mp4", [room(portrait, side=64)] * 50, options={"crf": "10"})
@@ -102,7 +102,9 @@ class TestNothingToJudge:
         assert analysis.probability is not None, "inconclusive for quality keeps its probability"
 
     @pytest.mark.parametrize("shape", [(1, 1), (2000, 40), (40, 2000)])
-    def test_pictures_of_odd_shape(self, tmp_path: Path, scan: LoadedModel, shape: tuple[int, int]) -> None:
+    def test_pictures_with_odd_dimensions(
+        self, tmp_path: Path, scan: LoadedModel, shape: tuple[int, int]
+    ) -> None:
         assert cv2.imwrite(str(tmp_path / "odd.png"), np.full((*shape, 3), 90, np.uint8))
         analysis = analyze(tmp_path / "odd.png", model=scan)
         assert analysis.verdict is Verdict.INCONCLUSIVE and "picture" in analysis.reason
@@ -118,7 +120,7 @@ class TestStill:
         assert analysis.segments == () and len(analysis.persons) == 1
         assert analysis.coverage.not_examined == ()
 
-    def test_flagged_is_a_segment_of_zero_length_with_heatmaps(
+    def test_flagged_photo_has_a_segment_of_zero_length_with_heatmaps(
         self, still: Path, fused: LoadedModel, tmp_path: Path
     ) -> None:
         analysis = analyze(still, model=fused, parameters=Parameters(**ALL_FLAGGED), images=tmp_path)
@@ -131,7 +133,9 @@ class TestStill:
         for name in (peak.frame, peak.overlay):
             assert cv2.imread(str(tmp_path / name)).shape == (512, 512, 3)
 
-    def test_pictures_are_not_kept_unasked(self, still: Path, scan: LoadedModel, tmp_path: Path) -> None:
+    def test_pictures_are_stored_only_on_request(
+        self, still: Path, scan: LoadedModel, tmp_path: Path
+    ) -> None:
         with_pictures, analysis = (
             analyze(still, name=name, model=scan, parameters=Parameters(**ALL_FLAGGED), images=images)
             for name, images in (("kept.png", tmp_path), ("exhibit.png", None))
@@ -147,7 +151,7 @@ class TestStill:
         assert analysis.persons == with_pictures.persons
 
     @pytest.mark.parametrize("degrees", [90, 180])
-    def test_one_that_lies_is_turned(
+    def test_photo_lying_on_its_side_is_rotated(
         self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray, degrees: int
     ) -> None:
         path = tmp_path / "lies.png"
@@ -157,7 +161,7 @@ class TestStill:
         assert f"turned by {degrees}° clockwise" in analysis.reason
         assert analysis.coverage.faces_found == 1
 
-    def test_one_that_lies_leaves_no_picture_of_how_it_lay(
+    def test_rotated_photo_stores_no_unrotated_picture(
         self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray
     ) -> None:
         """It is left as soon as its faces are seen to lie, before anything of it is explained."""
@@ -183,7 +187,7 @@ class TestStill:
         (person,) = analysis.persons
         assert (person.usable_frames, person.screen_time, len(person.scores)) == (1, 0, 1)
 
-    def test_one_segment_a_flagged_face(
+    def test_one_segment_for_each_flagged_face(
         self, tmp_path: Path, scan: LoadedModel, astronaut: np.ndarray
     ) -> None:
         """Four faces in one picture, each its own person; progress still ends at 1 and never runs past it."""
@@ -204,7 +208,7 @@ class TestStill:
 class TestFewFramesASecond:
     """A slow clip, or sparse sampling, must not make findings impossible."""
 
-    def test_a_clip_of_one_frame_a_second(
+    def test_clip_with_one_frame_per_second(
         self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         path = write_clip(
@@ -218,7 +222,7 @@ class TestFewFramesASecond:
         assert analysis.verdict is Verdict.MANIPULATED
         assert not analysis.coverage.faces_interpolated
 
-    def test_one_sample_a_second(self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
+    def test_one_sample_per_second(self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
         path = write_clip(
             tmp_path / "clip.mp4",
             [room(portrait, side=200, x=60 + i // 5) for i in range(50)],
@@ -239,7 +243,7 @@ class TestFewFramesASecond:
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9"])
-def test_a_codec_on_which_nothing_was_measured_stands_in_the_reason(
+def test_reason_names_an_unmeasured_codec(
     codec: str, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
 ) -> None:
     frames = [room(portrait, side=200, x=60 + i) for i in range(10)]
@@ -249,7 +253,7 @@ def test_a_codec_on_which_nothing_was_measured_stands_in_the_reason(
 
 
 class TestCutsAndPersons:
-    def test_a_cut_breaks_the_track_and_persons_go_by_screen_time(
+    def test_cut_breaks_tracks_and_persons_are_ordered_by_screen_time(
         self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         """One second of one face, then two of another: the second is on screen longer, so she is A."""
@@ -273,7 +277,7 @@ class TestCutsAndPersons:
 
 
 class TestAPictureThatChangesItsSize:
-    def test_it_is_examined_at_its_largest(self, tmp_path: Path, scan: LoadedModel) -> None:
+    def test_growing_video_is_examined_at_its_largest_size(self, tmp_path: Path, scan: LoadedModel) -> None:
         path = write_resized(tmp_path / "call.webm", [(96, 96), (WIDTH, HEIGHT), (320, 192)])
         told: list[float] = []
         media = analyze(path, model=scan, progress=lambda stage, done: told.append(done)).media
@@ -299,7 +303,7 @@ class TestRefusals:
         with pytest.raises(MediaError):
             analyze(tmp_path / "bad.mp4", model=scan)
 
-    def test_a_model_that_is_not_there(self, still: Path) -> None:
+    def test_missing_model(self, still: Path) -> None:
         with pytest.raises(ModelError):
             analyze(still, model="nosuch")
 
@@ -312,7 +316,7 @@ class TestRefusals:
         assert media.frames_undecodable >= 1
         assert media.frames + media.frames_undecodable == 50
 
-    def test_a_file_cut_off_in_the_middle_says_so(
+    def test_truncated_file_is_reported(
         self, tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
     ) -> None:
         """Half a clip must not pass for a short whole one."""

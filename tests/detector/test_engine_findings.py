@@ -44,7 +44,7 @@ def flagged(flagged_and_told: tuple[Analysis, Path, Told]) -> tuple[Analysis, Pa
 
 
 class TestOneTalkingFace:
-    def test_facts_of_the_exhibit(self, flagged: tuple[Analysis, Path], talking: Path) -> None:
+    def test_exhibit_facts(self, flagged: tuple[Analysis, Path], talking: Path) -> None:
         media = flagged[0].media
         assert media.file == "talking.mp4"
         assert media.sha256 == hashlib.sha256(talking.read_bytes()).hexdigest()
@@ -53,7 +53,7 @@ class TestOneTalkingFace:
         assert (media.codec, media.time_base, media.frame_rate) == ("h264", "1/12800", "25/1")
         assert (media.frames, media.frames_undecodable) == (50, 0)
 
-    def test_one_person_one_track_every_sampled_frame(self, flagged: tuple[Analysis, Path]) -> None:
+    def test_one_person_with_one_track(self, flagged: tuple[Analysis, Path]) -> None:
         """And of the others those near the ends of the segment, which has no other parts."""
         (person,) = flagged[0].persons
         sampled = [0, 4, 7, 10, 13, 16, 19, 22, 25, 29, 32, 35, 38, 41, 44, 47]
@@ -68,14 +68,14 @@ class TestOneTalkingFace:
         for score in person.scores:
             assert score.usable and score.logit is not None and score.smoothed is not None
 
-    def test_the_whole_is_one_segment(self, flagged: tuple[Analysis, Path]) -> None:
+    def test_whole_clip_is_one_segment(self, flagged: tuple[Analysis, Path]) -> None:
         analysis, _ = flagged
         (segment,) = analysis.segments
         assert (segment.id, segment.person) == ("A1", "A")
         assert (segment.start, segment.end, segment.frames) == (0.0, 47 / 25, 48)
         assert (segment.start_frame, segment.end_frame) == (0, 47)
 
-    def test_confidence_is_of_the_segments_own_frames(self, flagged: tuple[Analysis, Path]) -> None:
+    def test_confidence_uses_the_frames_of_the_segment(self, flagged: tuple[Analysis, Path]) -> None:
         analysis, _ = flagged
         by_interval: dict[int, list[float]] = {}
         for score in analysis.persons[0].scores:
@@ -103,7 +103,9 @@ class TestOneTalkingFace:
         # One scale, its top in use, unless nothing in any of these faces speaks for manipulation.
         assert max(peak.heat for peak in segment.peaks) in {0.0, 1.0}
 
-    def test_pictures_show_the_frame_of_the_pts(self, flagged: tuple[Analysis, Path], talking: Path) -> None:
+    def test_pictures_show_the_frame_with_the_pts(
+        self, flagged: tuple[Analysis, Path], talking: Path
+    ) -> None:
         analysis, folder = flagged
         with open_media(talking) as reader:
             frames = {frame.pts: frame.image for frame in reader.frames(1000)}
@@ -139,7 +141,7 @@ class TestProgress:
         "explaining",
     )
 
-    def test_monotone_from_nothing_to_all(self, flagged_and_told: tuple[Analysis, Path, Told]) -> None:
+    def test_progress_is_monotone(self, flagged_and_told: tuple[Analysis, Path, Told]) -> None:
         told = flagged_and_told[2]
         fractions = [done for _, done in told]
         assert fractions == sorted(fractions)
@@ -149,7 +151,7 @@ class TestProgress:
         assert stages == [*self.STAGES, "finishing"]
 
     @pytest.mark.parametrize("stage", STAGES)
-    def test_what_it_raises_ends_the_analysis(
+    def test_exception_in_progress_ends_the_analysis(
         self, talking: Path, fused: LoadedModel, scan: LoadedModel, stage: str
     ) -> None:
         loaded = fused if stage == "looking again" else scan
@@ -162,7 +164,7 @@ class TestProgress:
             analyze(talking, model=loaded, progress=stop, parameters=Parameters(**ALL_FLAGGED))
 
 
-def test_twice_the_same(
+def test_analysis_is_deterministic(
     flagged: tuple[Analysis, Path], talking: Path, fused: LoadedModel, tmp_path: Path
 ) -> None:
     """All but the time of day, heatmaps and their checks included."""
@@ -185,7 +187,7 @@ def reading(model: LoadedModel) -> LoadedModel:
 
 
 class TestSequences:
-    def test_each_frame_is_judged_by_those_around_it(self, talking: Path, reading: LoadedModel) -> None:
+    def test_sequence_model_uses_neighbouring_frames(self, talking: Path, reading: LoadedModel) -> None:
         analysis = analyze(talking, model=reading, parameters=Parameters(**ALL_FLAGGED))
         (person,) = analysis.persons
         assert person.usable_frames == analysis.coverage.frames_sampled == 16
@@ -196,7 +198,7 @@ class TestSequences:
         assert len(logits) == 32 and np.ptp(logits) > 1e-5
         assert analysis.segments[0].peaks, "peak frames are explained one by one"
 
-    def test_a_photo_is_a_sequence_of_one(self, still: Path, reading: LoadedModel) -> None:
+    def test_photo_is_a_sequence_of_one(self, still: Path, reading: LoadedModel) -> None:
         analysis = analyze(still, model=reading, parameters=Parameters(**ALL_FLAGGED))
         (segment,) = analysis.segments
         assert segment.frames == 1 and segment.peaks[0].check.area == pytest.approx(0.15, abs=0.01)

@@ -13,8 +13,8 @@ from engine_clips import ALL_FLAGGED, room
 from detector import Analysis, Parameters, analyze
 from detector.demo_clip import portraits
 from detector.models.loaded import LoadedModel
-from detector.verdict.judged_persons import figured_person
-from detector.verdict.validated_domain import criteria, outside_by_own_faces
+from detector.verdict.judged_persons import representative_person
+from detector.verdict.validated_domain import criteria, persons_outside
 
 
 def pair(near: np.ndarray, far: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ def of_two(
     return analyze(path, model=scan, parameters=parameters)
 
 
-def test_each_has_their_own(of_two: Analysis) -> None:
+def test_each_person_has_own_quality(of_two: Analysis) -> None:
     large, small = sorted(of_two.persons, key=lambda each: each.median_box[0])
     every = of_two.coverage.quality
     assert large.quality and small.quality and every
@@ -61,17 +61,17 @@ def test_each_has_their_own(of_two: Analysis) -> None:
     assert Analysis.from_json(of_two.to_json()) == of_two
 
 
-def test_the_figure_and_the_check_are_of_the_same_person(of_two: Analysis) -> None:
-    who = figured_person(of_two)
+def test_score_and_domain_check_use_the_same_person(of_two: Analysis) -> None:
+    who = representative_person(of_two)
     assert who is not None and who.quality is not None and who.probability == of_two.probability
     found = {each.name: each for each in criteria(of_two)}
     assert found["face width"].spread == who.quality.width and found["face width"].person == who.id
     assert found["shorter side"].person is None
     (other,) = (person for person in of_two.persons if person is not who)
-    assert outside_by_own_faces(of_two).keys() <= {other.id}
+    assert persons_outside(of_two).keys() <= {other.id}
 
 
-def test_of_one_person_they_are_all_faces(talking: Path, scan: LoadedModel) -> None:
+def test_single_person_uses_all_faces(talking: Path, scan: LoadedModel) -> None:
     analysis = analyze(talking, model=scan, parameters=Parameters(**ALL_FLAGGED))
     (one,) = analysis.persons
     assert one.quality is not None and one.quality == analysis.coverage.quality
@@ -80,7 +80,7 @@ def test_of_one_person_they_are_all_faces(talking: Path, scan: LoadedModel) -> N
     assert criteria(analysis.model_copy(update={"persons": (as_before,)})) == criteria(analysis)
 
 
-def test_who_was_not_judged_has_none(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
+def test_unjudged_person_has_no_quality(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
     path = write_clip(tmp_path / "dark.mp4", [(room(portrait, side=200) * 0.06).astype(np.uint8)] * 25)
     analysis = analyze(path, model=scan)
     assert analysis.persons and all(person.quality is None for person in analysis.persons)

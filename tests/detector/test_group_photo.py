@@ -13,7 +13,7 @@ from detector.demo_clip import portraits
 from detector.explain.overlays import read_png
 from detector.models.loaded import LoadedModel
 from detector.schema.scores import overlap
-from detector.verdict.judged_persons import averaged
+from detector.verdict.judged_persons import average_of_odds
 from reports.inputs.pictures import embed
 from reports.report_view import report_view
 
@@ -48,7 +48,7 @@ def analysed(
     return analyze(folder / "group.jpg", model=fused, parameters=parameters, images=folder), folder, middles
 
 
-def test_each_is_judged_and_boxed(analysed: Analysed) -> None:
+def test_each_face_is_judged_and_boxed(analysed: Analysed) -> None:
     analysis, _, middles = analysed
     assert analysis.verdict is Verdict.MANIPULATED
     assert len(analysis.persons) == analysis.coverage.faces_found == len(middles)
@@ -63,19 +63,17 @@ def test_each_is_judged_and_boxed(analysed: Analysed) -> None:
         assert len(inside) == 1
 
 
-def test_the_figures_of_the_photo_are_averaged_over_the_odds_of_its_faces(analysed: Analysed) -> None:
+def test_photo_probability_is_the_mean_of_odds(analysed: Analysed) -> None:
     analysis, _, _ = analysed
     of_faces = [person.probability for person in analysis.persons if person.probability is not None]
-    assert analysis.probability == pytest.approx(averaged(of_faces))
+    assert analysis.probability == pytest.approx(average_of_odds(of_faces))
     assert min(of_faces) < analysis.probability < max(of_faces)
     altered = [person.second_look.altered for person in analysis.persons if person.second_look]
     assert analysis.answers is not None
-    assert analysis.answers.altered == pytest.approx(averaged(altered))
+    assert analysis.answers.altered == pytest.approx(average_of_odds(altered))
 
 
-def test_a_face_that_reaches_the_threshold_alone_leaves_it_open_among_others(
-    tmp_path: Path, model: LoadedModel
-) -> None:
+def test_outweighed_face_leaves_the_verdict_open(tmp_path: Path, model: LoadedModel) -> None:
     """By the scan alone. Where the highest face counts, as in analyses before 1.17, it is flagged."""
     cv2.imwrite(str(tmp_path / "group.png"), group_photo(2, 1)[0][:, :, ::-1])
 
@@ -94,7 +92,7 @@ def test_a_face_that_reaches_the_threshold_alone_leaves_it_open_among_others(
     assert highest_counts.segments[0].person in among_others.reason.partition(":")[0]
 
 
-def test_each_has_a_heatmap_of_their_own_face(analysed: Analysed) -> None:
+def test_each_person_has_an_own_heatmap(analysed: Analysed) -> None:
     analysis, folder, middles = analysed
     assert {segment.person for segment in analysis.segments} == {person.id for person in analysis.persons}
     peaks = [segment.peaks[0] for segment in analysis.segments]
@@ -108,7 +106,7 @@ def test_each_has_a_heatmap_of_their_own_face(analysed: Analysed) -> None:
         assert nearest is peak
 
 
-def test_each_map_is_checked_and_says_with_how_many_areas(analysed: Analysed) -> None:
+def test_each_map_is_checked_with_recorded_areas(analysed: Analysed) -> None:
     analysis, _, middles = analysed
     checks = [segment.peaks[0].check for segment in analysis.segments]
     assert {check.areas for check in checks} == {4 if len(middles) == 4 else 2}
@@ -116,7 +114,7 @@ def test_each_map_is_checked_and_says_with_how_many_areas(analysed: Analysed) ->
         assert check.probability == pytest.approx(person.probability, abs=1e-3)
 
 
-def test_the_photo_is_kept_once_and_once_more_with_boxes(
+def test_photo_is_stored_with_and_without_boxes(
     analysed: Analysed,
 ) -> None:
     analysis, folder, _ = analysed
@@ -144,7 +142,7 @@ def small_face(
     return analyze(folder / "small.png", model=fused, parameters=parameters, images=folder), folder, picture
 
 
-def test_a_small_face_is_also_kept_at_full_size(small_face: tuple[Analysis, Path, np.ndarray]) -> None:
+def test_small_face_is_also_stored_at_full_size(small_face: tuple[Analysis, Path, np.ndarray]) -> None:
     analysis, folder, picture = small_face
     (peak,) = analysis.segments[0].peaks
     assert peak.close_up is not None
@@ -163,7 +161,7 @@ def test_a_small_face_is_also_kept_at_full_size(small_face: tuple[Analysis, Path
     assert set(peak.pictures) <= {str(path.relative_to(folder)) for path in folder.rglob("*.png")}
 
 
-def test_a_report_shows_it_at_full_size(small_face: tuple[Analysis, Path, np.ndarray]) -> None:
+def test_report_shows_small_face_at_full_size(small_face: tuple[Analysis, Path, np.ndarray]) -> None:
     analysis, folder, _ = small_face
     view = report_view(analysis, folder)
     near = analysis.segments[0].peaks[0].close_up
@@ -177,7 +175,7 @@ def test_a_report_shows_it_at_full_size(small_face: tuple[Analysis, Path, np.nda
     assert width > 1.4 * (x1 - x0), "not scaled down"
 
 
-def test_a_face_large_enough_has_no_close_up(analysed: Analysed) -> None:
+def test_large_face_has_no_close_up(analysed: Analysed) -> None:
     analysis, _, _ = analysed
     for segment in analysis.segments:
         x0, _, x1, _ = segment.peaks[0].box

@@ -45,14 +45,14 @@ def expected(model: LoadedModel, crops: np.ndarray) -> np.ndarray:
     return Scorer(model, torch.device("cpu")).logits(list(crops))
 
 
-def test_the_faces_it_is_checked_on(model: LoadedModel, crops: np.ndarray) -> None:
+def test_faces_for_the_check(model: LoadedModel, crops: np.ndarray) -> None:
     """Twenty-four that are not alike, and are not all judged alike."""
     assert crops.shape == (24, 128, 128, 3) and crops.dtype == np.uint8
     assert len({crop.tobytes() for crop in crops}) == 24
     assert expected(model, crops).std() > 0.5
 
 
-def test_a_card_names_no_file_elsewhere(tmp_path: Path) -> None:
+def test_card_cannot_name_a_file_elsewhere(tmp_path: Path) -> None:
     for ending in (".json", ".safetensors"):
         shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}{ending}", tmp_path / f"other{ending}")
     card = tmp_path / "other.json"
@@ -113,7 +113,7 @@ def test_a_sequence_network_becomes_two_parts(crops: np.ndarray, tmp_path: Path)
         assert logits[0] == pytest.approx(told[len(told) // 2], abs=TOLERANCE)
 
 
-def test_what_does_not_agree_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deviating_export_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A graph that is a little wrong: its preprocessing is another's."""
     bound = graphs.bind
 
@@ -128,7 +128,7 @@ def test_what_does_not_agree_is_not_written(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "reelproof.onnx").read_text() == "an earlier one"
 
 
-def test_values_that_are_no_numbers_are_no_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_is_a_deviation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bound = graphs.bind
     nan = float("nan")
     monkeypatch.setattr(exporting.graphs, "bound", lambda g, m, s, t: bound(g, (nan, nan, nan), s, t))
@@ -153,7 +153,7 @@ class Small(Network):
         return logits[:, 0]
 
 
-def test_a_size_without_a_shipped_graph(model: LoadedModel, crops: np.ndarray) -> None:
+def test_size_without_a_shipped_graph(model: LoadedModel, crops: np.ndarray) -> None:
     """It is traced then, and says the same as torch at that size."""
     torch.manual_seed(0)
     card = model.card.model_copy(update={"architecture": "small"})

@@ -60,7 +60,7 @@ def analysis(tiny: Path, material: Path, pictures: Path) -> Analysis:
     )
 
 
-def test_it_decides_alone(analysis: Analysis) -> None:
+def test_onnx_model_decides_alone(analysis: Analysis) -> None:
     """No second look is taken, although the parameters ask for one."""
     model = analysis.model
     assert model.name == "tiny" and model.onnx is not None and model.second_look is None
@@ -68,7 +68,7 @@ def test_it_decides_alone(analysis: Analysis) -> None:
     assert analysis.segments and analysis.others == () and analysis.joint is None
 
 
-def test_it_is_explained_by_occlusion(analysis: Analysis, pictures: Path) -> None:
+def test_onnx_model_is_explained_by_occlusion(analysis: Analysis, pictures: Path) -> None:
     peak = analysis.segments[0].peaks[0]
     assert peak.overlay is not None and (pictures / peak.overlay).is_file()
     terms = " ".join(words for _, words in glossary(analysis, section=5))
@@ -76,16 +76,16 @@ def test_it_is_explained_by_occlusion(analysis: Analysis, pictures: Path) -> Non
     assert "Grad-CAM" not in procedure(analysis) + terms
 
 
-def test_its_report_is_made(analysis: Analysis, pictures: Path) -> None:
+def test_report_of_an_onnx_model(analysis: Analysis, pictures: Path) -> None:
     assert "tiny" in {fact.value for fact in report_view(analysis, pictures).model.facts}
 
 
-def test_what_needs_a_network_of_torch_refuses(tiny: Path, tmp_path: Path) -> None:
+def test_torch_features_are_rejected(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="of which only scores can be had"):
         export(tiny, tmp_path / "out")
 
 
-def test_evaluate_judges_as_the_engine_does(tiny: Path, material: Path, tmp_path: Path) -> None:
+def test_evaluation_matches_the_engine(tiny: Path, material: Path, tmp_path: Path) -> None:
     """By sampled frames alone: without those around ends of segments."""
     parameters = Parameters()
     evaluated = {
@@ -106,7 +106,7 @@ def test_evaluate_judges_as_the_engine_does(tiny: Path, material: Path, tmp_path
         assert evaluated[name].probability == pytest.approx(wanted.probability, abs=1e-3)
 
 
-def test_evaluate_and_its_page(tiny: Path, material: Path, tmp_path: Path) -> None:
+def test_evaluation_page(tiny: Path, material: Path, tmp_path: Path) -> None:
     measured = evaluate(tiny, material, tmp_path / "out")
     assert measured.levels["clips"]["items"] == measured.levels["photographs"]["items"] == 2
     assert (tmp_path / "out" / "index.html").is_file()
@@ -114,12 +114,12 @@ def test_evaluate_and_its_page(tiny: Path, material: Path, tmp_path: Path) -> No
     assert crops.levels["crops"]["items"] == 2
 
 
-def test_a_batch_of_files(tiny: Path, material: Path) -> None:
+def test_batch_of_files(tiny: Path, material: Path) -> None:
     lines = list(BatchRun([material / "real" / "real.png"], str(tiny), Parameters(), workers=1).lines())
     assert lines[0]["faces"] == 1 and lines[0]["answers"] is None
 
 
-def test_a_row_of_the_leaderboard(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaderboard_row(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without speed, which compares networks of torch."""
     card, _ = load_card(tiny)
     kept = tmp_path / "out" / "evaluation-tiny" / "metrics.json"
@@ -133,7 +133,7 @@ def test_a_row_of_the_leaderboard(tiny: Path, tmp_path: Path, monkeypatch: pytes
     assert "`tiny`" in table.read_text()
 
 
-def test_a_validation_is_of_its_weights_framing_and_calibration(tiny: Path, tmp_path: Path) -> None:
+def test_validation_covers_weights_framing_and_calibration(tiny: Path, tmp_path: Path) -> None:
     then = validated_model(tiny)
     assert then.name == "tiny" and then.second_look is None
     output = {"gives": "logit"}

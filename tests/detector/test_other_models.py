@@ -17,9 +17,9 @@ from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
 from detector.schema.method import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
-from detector.verdict.reproducibility.agreement import compare
+from detector.verdict.reproducibility.agreement import compare_analyses
 from detector.verdict.reproducibility.derived_fields import contradictions
-from detector.verdict.verdict import joint
+from detector.verdict.verdict import joint_verdict
 from reports.report_view import report_view
 
 PARAMETERS = Parameters(**ALL_FLAGGED | {"second_look": 0})
@@ -54,12 +54,12 @@ def several(clip: Path, other: LoadedModel, model: LoadedModel, folder: Path) ->
     )
 
 
-def test_the_first_model_says_what_it_says_alone(several: Analysis, clip: Path, model: LoadedModel) -> None:
+def test_primary_model_is_unaffected_by_others(several: Analysis, clip: Path, model: LoadedModel) -> None:
     alone = analyze(clip, model=model, parameters=PARAMETERS)
-    assert not compare(alone, several.model_copy(update={"others": (), "joint": None})).problems
+    assert not compare_analyses(alone, several.model_copy(update={"others": (), "joint": None})).problems
 
 
-def test_each_judges_the_faces_of_sampled_frames(several: Analysis, clip: Path, other: LoadedModel) -> None:
+def test_each_model_judges_the_same_faces(several: Analysis, clip: Path, other: LoadedModel) -> None:
     first = several.persons[0]
     assert [each.model.name for each in several.others] == ["tiny", "reelproof-2"]
     for each in several.others:
@@ -81,7 +81,7 @@ def test_each_judges_the_faces_of_sampled_frames(several: Analysis, clip: Path, 
     assert score.logit == pytest.approx(scorer.logits([crop])[0], abs=0.02)
 
 
-def test_what_each_flags_is_explained(several: Analysis, folder: Path) -> None:
+def test_segments_of_each_model_are_explained(several: Analysis, folder: Path) -> None:
     for number, each in enumerate(several.others, start=2):
         (segment,) = each.segments
         assert segment.peaks
@@ -94,7 +94,7 @@ def test_what_each_flags_is_explained(several: Analysis, folder: Path) -> None:
         )
 
 
-def test_the_report_shows_all_and_keeps_their_pictures(several: Analysis, folder: Path) -> None:
+def test_report_shows_all_models_and_their_pictures(several: Analysis, folder: Path) -> None:
     view = report_view(several, folder)
     assert view.others is not None
     assert [row.title for row in view.others.rows] == [
@@ -119,10 +119,12 @@ def test_as_json_and_back(several: Analysis) -> None:
     )
 
 
-def test_a_difference_of_another_model_is_one(several: Analysis) -> None:
+def test_difference_of_a_further_model_is_reported(several: Analysis) -> None:
     one = several.others[0].model_copy(update={"verdict": Verdict.NOT_FOUND})
     again = several.model_copy(update={"others": (one, *several.others[1:])})
-    assert any(problem.startswith("by model 2, the verdict") for problem in compare(several, again).problems)
+    assert any(
+        problem.startswith("by model 2, the verdict") for problem in compare_analyses(several, again).problems
+    )
 
 
 def test_a_photograph(tmp_path: Path, astronaut: np.ndarray, model: LoadedModel, other: LoadedModel) -> None:
@@ -136,7 +138,7 @@ def test_a_photograph(tmp_path: Path, astronaut: np.ndarray, model: LoadedModel,
     assert view.timeline.lanes[1].figure == view.others.rows[1].figure  # type: ignore[union-attr]
 
 
-def test_another_with_a_second_look_tells_the_calibration_of_its_figures(
+def test_further_model_records_its_fused_calibration(
     tmp_path: Path, astronaut: np.ndarray, fused: LoadedModel, other: LoadedModel
 ) -> None:
     photo = tmp_path / "photo.png"
@@ -148,14 +150,14 @@ def test_another_with_a_second_look_tells_the_calibration_of_its_figures(
     assert list(contradictions(found, this_version=True)) == []
 
 
-def test_without_others_nothing_is_said_of_them(clip: Path, model: LoadedModel, tmp_path: Path) -> None:
+def test_no_joint_verdict_without_further_models(clip: Path, model: LoadedModel, tmp_path: Path) -> None:
     alone = analyze(clip, model=model.alone, parameters=PARAMETERS)
     assert alone.others == () and alone.joint is None
     view = report_view(alone, tmp_path)
     assert view.others is None and "others" not in view.sections
 
 
-def test_models_that_cannot_be_asked_for(clip: Path, model: LoadedModel) -> None:
+def test_invalid_further_models(clip: Path, model: LoadedModel) -> None:
     with pytest.raises(ModelError, match="named twice"):
         analyze(clip, model=model, also=["reelproof-2", "reelproof-2"])
     with pytest.raises(ModelError, match="named twice"):
@@ -184,6 +186,8 @@ M, N, U = Verdict.MANIPULATED, Verdict.NOT_FOUND, Verdict.INCONCLUSIVE
     ],
 )
 def test_the_rules(rule: JointRule, told: tuple[Verdict, ...], together: Verdict) -> None:
-    found = joint(rule, [(f"Model {number}", verdict) for number, verdict in enumerate(told, start=1)])
+    found = joint_verdict(
+        rule, [(f"Model {number}", verdict) for number, verdict in enumerate(told, start=1)]
+    )
     assert found.verdict is together and found.reason.startswith(f"Rule: {rule.words}")
     assert all(str(verdict) in found.reason.lower() for verdict in told)

@@ -47,7 +47,7 @@ OTHER_OF_PHOTOS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_each_parameter_is_known_by_what_it_concerns() -> None:
+def test_every_parameter_has_a_kind() -> None:
     names = set(Parameters.model_fields)
     where = "name it once here, or in a set beside `Parameters`"
     assert names == OF_BOTH_KINDS | VIDEO_PARAMETERS | PHOTO_PARAMETERS, where
@@ -57,7 +57,7 @@ def test_each_parameter_is_known_by_what_it_concerns() -> None:
     assert names >= set(LATER_PARAMETERS)
 
 
-def test_the_description_says_which_are_of_photographs_alone() -> None:
+def test_descriptions_mark_parameters_for_photographs() -> None:
     told = {name: str(field.description) for name, field in Parameters.model_fields.items()}
     assert {name for name in told if told[name].startswith("photos:")} == PHOTO_PARAMETERS
     assert {name for name in told if told[name].startswith("videos:")} <= VIDEO_PARAMETERS
@@ -75,7 +75,7 @@ def _found(analysis: Analysis) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("thresholds", [ALL_FLAGGED, NONE_FLAGGED], ids=["flagged", "calm"])
-def test_those_of_videos_change_nothing_of_a_photograph(
+def test_video_parameters_do_not_affect_photographs(
     still: Path, fused: LoadedModel, thresholds: dict[str, Any]
 ) -> None:
     assert OTHER_OF_VIDEOS.keys() == VIDEO_PARAMETERS
@@ -87,7 +87,7 @@ def test_those_of_videos_change_nothing_of_a_photograph(
     assert _found(as_shipped) == _found(otherwise)
 
 
-def test_those_of_photographs_change_nothing_of_a_video(talking: Path, scan: LoadedModel) -> None:
+def test_photograph_parameters_do_not_affect_videos(talking: Path, scan: LoadedModel) -> None:
     assert OTHER_OF_PHOTOS.keys() == PHOTO_PARAMETERS
     as_shipped, otherwise = (
         analyze(talking, model=scan, parameters=Parameters(**ALL_FLAGGED, **given))
@@ -112,7 +112,7 @@ def _asking(**given: Any) -> tuple[Parameters, set[str]]:
     return parameters, asked
 
 
-def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Path, scan: LoadedModel) -> None:
+def test_first_pass_uses_only_its_own_parameters(still: Path, talking: Path, scan: LoadedModel) -> None:
     """Or faces that were recorded for a replay would be taken for those of other parameters."""
     parameters, asked = _asking()
     for path in (still, talking):
@@ -125,7 +125,7 @@ def test_the_first_pass_asks_for_its_own_and_no_others(still: Path, talking: Pat
     assert asked == FIRST_PASS_PARAMETERS
 
 
-def test_those_of_the_second_look_are_asked_for_by_nothing_else(
+def test_second_look_parameters_are_used_nowhere_else(
     still: Path, talking: Path, fused: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a report says that an analysis without one was made otherwise than measured."""

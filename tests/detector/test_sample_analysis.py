@@ -20,14 +20,14 @@ from detector.models.loaded import LoadedModel
 class TestTheSample:
     """The core test's known answer. Not one number here is to be loosened for a network's sake."""
 
-    def test_two_persons_told_apart(self, analysed_sample: Analysed) -> None:
+    def test_two_persons_are_distinguished(self, analysed_sample: Analysed) -> None:
         persons = analysed_sample.analysis.persons
         assert len(persons) == 2
         left, right = sorted(persons, key=lambda person: person.median_box[0])
         assert left.median_box[2] < 640 < right.median_box[0]
         assert left.usable_frames >= 70 and right.usable_frames >= 70
 
-    def test_the_interval_is_found_on_the_right_person_and_no_other(self, analysed_sample: Analysed) -> None:
+    def test_interval_is_found_on_the_right_person_only(self, analysed_sample: Analysed) -> None:
         analysis = analysed_sample.analysis
         assert analysis.verdict is Verdict.MANIPULATED
         left = min(analysis.persons, key=lambda person: person.median_box[0])
@@ -36,7 +36,7 @@ class TestTheSample:
         assert segment.start == pytest.approx(MANIPULATED[0], abs=0.5)
         assert segment.end == pytest.approx(MANIPULATED[1], abs=0.5)
 
-    def test_searching_every_frame_whole_and_scoring_every_face_says_the_same(
+    def test_exhaustive_search_gives_the_same_result(
         self, sample: Path, scanned_alone: Analysis, scan: LoadedModel
     ) -> None:
         """The tolerance of what saves time: two sampled frames, 0.1 of probability, calibrated noise.
@@ -62,7 +62,7 @@ class TestTheSample:
             assert len(gaps) == len(pairs) and abs(gaps.mean()) < 0.56 and gaps.std() < 1.05
             assert not same.scores.interpolated.any()
 
-    def test_only_between_calm_faces_the_network_is_spared_one(self, scanned_alone: Analysis) -> None:
+    def test_faces_are_skipped_only_between_calm_faces(self, scanned_alone: Analysis) -> None:
         """With a second look logits are fused ones, and only the scan's would tell."""
         below = scanned_alone.parameters.interpolate_below
         count = 0
@@ -93,7 +93,7 @@ class TestTheSample:
             for peak in segment.peaks:
                 assert peak.time == real[peak.pts]
 
-    def test_peaks_have_their_pictures_on_disk(self, analysed_sample: Analysed) -> None:
+    def test_pictures_of_peaks_are_on_disk(self, analysed_sample: Analysed) -> None:
         assert analysed_sample.analysis.segments
         for segment in analysed_sample.analysis.segments:
             assert segment.peaks

@@ -12,7 +12,7 @@ from PIL import Image
 
 from detector import Parameters, analyze
 from detector.models.loaded import LoadedModel
-from detector.verdict.reproducibility.agreement import compare
+from detector.verdict.reproducibility.agreement import compare_analyses
 from detector.verdict.reproducibility.derived_fields import contradictions
 
 AT = 42  # number of the frame that stays: at 1.68 s, after one at 1.64 s in the same eighth of a second
@@ -33,7 +33,7 @@ def pictures(face: np.ndarray, *, there: bool, count: int = 60) -> list[np.ndarr
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
 @pytest.mark.parametrize("there", [True, False], ids=["a face", "no face"])
-def test_in_the_middle(
+def test_held_picture_in_the_middle(
     tmp_path: Path, scan: LoadedModel, portrait: np.ndarray, name: str, *, there: bool
 ) -> None:
     pts = [number + 124 * (number > AT) for number in range(60)]
@@ -51,7 +51,7 @@ def test_in_the_middle(
     assert analysis.media.duration == pytest.approx(7.36, abs=0.05)
 
 
-def test_at_the_end(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
+def test_held_picture_at_the_end(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> None:
     path = tmp_path / "clip.gif"
     first, *others = map(Image.fromarray, pictures(portrait, there=True, count=AT + 1))
     first.save(path, save_all=True, append_images=others, duration=[40] * AT + [5000])
@@ -61,7 +61,7 @@ def test_at_the_end(tmp_path: Path, scan: LoadedModel, portrait: np.ndarray) -> 
     assert [(span.start, span.end) for span in analysis.coverage.not_examined] == [(0.0, 1.68)]
 
 
-def test_what_follows_from_its_score_is_held_against_it_too(
+def test_derived_fields_of_a_held_picture_are_consistent(
     tmp_path: Path, scan: LoadedModel, portrait: np.ndarray
 ) -> None:
     """Where a person is in both samples of an interval, and frames around an end are judged besides."""
@@ -72,4 +72,4 @@ def test_what_follows_from_its_score_is_held_against_it_too(
     (person,) = analysis.persons
     assert 1.68 in person.scores.time and analysis.coverage.frames_between
     assert not list(contradictions(analysis, True))
-    assert compare(analysis, analysis).agree
+    assert compare_analyses(analysis, analysis).agree

@@ -77,14 +77,12 @@ def of_scored_crops(still: Path) -> set[str]:
     return imported_by("score", "--crops", str(still), "--backend", "openvino")
 
 
-def test_help_imports_next_to_nothing() -> None:
+def test_help_imports_almost_nothing() -> None:
     heavy = {"torch", "numpy", "cv2", "av", "pydantic", "openvino", "onnx", "scipy", "PIL", "tqdm"}
     assert not imported_by("--help") & heavy
 
 
-def test_a_photo_with_nothing_to_explain_is_scored_without_torch(
-    still: Path, of_scored_crops: set[str]
-) -> None:
+def test_photo_without_finding_does_not_import_torch(still: Path, of_scored_crops: set[str]) -> None:
     if backends.gpu_is_here():
         pytest.skip("torch scores where there is a GPU")
     found = imported_by("score", str(still))
@@ -92,7 +90,7 @@ def test_a_photo_with_nothing_to_explain_is_scored_without_torch(
     assert "openvino" in of_scored_crops and "torch" not in of_scored_crops
 
 
-def test_a_file_is_analysed_without_torch_until_something_is_explained() -> None:
+def test_torch_is_imported_only_for_explanations() -> None:
     code = (
         "import importlib, sys\n"
         "from detector import sandboxed_engine\n"
@@ -113,7 +111,7 @@ def test_a_file_is_analysed_without_torch_until_something_is_explained() -> None
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
-def test_what_a_command_confines_can_be_forked(still: Path) -> None:
+def test_confined_commands_can_fork(still: Path) -> None:
     """So that the confined process need not import again what the command has."""
     code = (
         "import sys\n"
@@ -134,31 +132,31 @@ def test_what_a_command_confines_can_be_forked(still: Path) -> None:
     assert done.stdout == "True 1\n", done.stderr
 
 
-def test_what_heatmaps_need_is_there_once_it_is_asked_for(ready: dict[str, Any]) -> None:
+def test_preload_heatmaps_loads_everything_needed(ready: dict[str, Any]) -> None:
     needed = {"torch", "timm", "pytorch_grad_cam"}
     assert not needed & set(ready["modules_at_first"]) and needed <= set(ready["modules"])
 
 
-def test_grad_cam_brings_no_drawings_and_leaves_their_names_to_others(ready: dict[str, Any]) -> None:
+def test_grad_cam_does_not_import_plotting(ready: dict[str, Any]) -> None:
     assert "detector.explain.grad_cam" in ready["modules"]
     assert not {"matplotlib", "sklearn"} & set(ready["modules"]), "loaded"
     assert ready["lines_are_classes"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
-def test_analyses_side_by_side_do_not_share_a_core(ready: dict[str, Any]) -> None:
+def test_parallel_analyses_use_separate_cores(ready: dict[str, Any]) -> None:
     """OpenVINO's threads may run on every core, whichever network they are of."""
     threads = ready["threads"]
     assert len(threads) > 1 and len(set(threads)) == 1, threads
 
 
-def test_networks_bring_no_compiler_and_leave_it_to_others(ready: dict[str, Any]) -> None:
+def test_networks_do_not_import_the_compiler(ready: dict[str, Any]) -> None:
     assert "timm" in ready["modules"] and "torch._dynamo" not in ready["modules"]
     assert ready["disable_kept"] and ready["disable_works"]
 
 
 @pytest.mark.fresh
-def test_onnx_runtime_tells_nobody(still: Path, tmp_path: Path) -> None:
+def test_onnx_runtime_sends_no_telemetry(still: Path, tmp_path: Path) -> None:
     """Its package keeps an identifier in the home folder and reports, unless it is kept from that."""
     home = tmp_path / "home"
     home.mkdir()
@@ -171,7 +169,7 @@ def test_onnx_runtime_tells_nobody(still: Path, tmp_path: Path) -> None:
     assert not [path for path in home.rglob("*") if "icrosoft" in path.name or "onnx" in path.name]
 
 
-def test_openvino_tells_nobody(of_scored_crops: set[str]) -> None:
+def test_openvino_sends_no_telemetry(of_scored_crops: set[str]) -> None:
     """Its package reports that it was imported, unless it is kept from that."""
     loaded = {name for name in of_scored_crops if name.startswith("openvino_telemetry.")}
     assert "openvino" in of_scored_crops and not loaded

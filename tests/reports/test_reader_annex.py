@@ -10,7 +10,7 @@ from analyses import build
 from detector.models.loaded import load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.model import LEARNT, Model, Rate
-from detector.validation.validated_model import not_as_measured
+from detector.validation.validated_model import unmeasured_parameters
 from reports.annex import reader_view_of_model
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
@@ -97,14 +97,14 @@ def test_rates_of_one_person_are_marked_if_several_faces_were_judged(
 def test_unused_and_newer_parameters_count_as_measured(tmp_path: Path) -> None:
     made = build(tmp_path, kept=False)
     alone = made.model_copy(update={"model": load_model().card.alone.as_model(), "parameters": Parameters()})
-    assert not_as_measured(with_parameters(alone, second_look=0)) == []
+    assert unmeasured_parameters(with_parameters(alone, second_look=0)) == []
     fused = alone.model_copy(update={"model": load_model().card.fused.as_model()})
-    assert not_as_measured(with_parameters(fused, second_look=0)) == ["second_look"]
+    assert unmeasured_parameters(with_parameters(fused, second_look=0)) == ["second_look"]
     document = json.loads(fused.to_json()) | {"schema_version": "1.13"}
     for name in ("interpolate_below", "alternate_heads", "average_odds"):
         del document["parameters"][name]
     old = Analysis.from_json(json.dumps(document))
-    assert old.parameters.interpolate_below == 0 and not_as_measured(old) == []
+    assert old.parameters.interpolate_below == 0 and unmeasured_parameters(old) == []
 
 
 def with_parameters(analysis: Analysis, **changed: object) -> Analysis:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from detector.explain.heatmaps import hide
-from detector.face_blending import Mask, self_blend, swap_blend
+from detector.face_blending import Mask
 from detector.faces.crop import SIDE_PER_BOX, CropSquare, crop_square
 from detector.faces.patch import decode_jpeg
 from detector.media.frame import Image
 from training.data.labelled_sets import DataSetError
 from training.data.research_faces import MARGIN, Sample
 from training.recipe import MixConfig
+from training.synthesis.blending import self_blend, swap_blend
 from training.synthesis.degradations import degrade
 
 UNKNOWN = -1.0  # in a map of where an example was manipulated

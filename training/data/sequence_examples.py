@@ -12,13 +12,13 @@ from pydantic import Field
 from torch.utils.data import Dataset
 
 from detector.errors import ParameterError
-from detector.face_blending import self_blend, swap_blend
 from detector.faces.crop import CropSquare, crop_square
 from detector.faces.patch import decode_jpeg
 from detector.media.frame import Image
 from detector.schema.analysis import Value
 from training.data.crop_examples import jittered_square, refuse_empty, stack_crops
 from training.data.research_faces import MovingFace, Sample
+from training.synthesis.blending import self_blend, swap_blend
 from training.synthesis.degradations import add_event, degrade_sequence, frame_order
 from training.synthesis.motion import Animation, drift
 from training.synthesis.video_blending import (

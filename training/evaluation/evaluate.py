@@ -16,7 +16,6 @@ from detector.progress import ReportText
 from detector.schema.analysis import MediaKind, Parameters
 from detector.scoring.scorer import Scorer
 from detector.statistics import metrics, temporal_metrics
-from detector.statistics.error_rates import measured_rates, with_own_loss
 from detector.statistics.metrics import Figure, Scored, measure
 from training.data.labelled_sets import marks_in_weights
 from training.evaluation import material as clips_
@@ -31,6 +30,7 @@ from training.evaluation.material import (
 )
 from training.evaluation.results import Evaluation, clip_failures, crop_failures, write_failures
 from training.model_card import limits_once_measured, write_card
+from training.published_rates import measured_rates, with_own_loss
 
 # What of each level goes into the card; the rest is in metrics.json.
 _CARD_CROPS = (

@@ -18,8 +18,7 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from torch import nn
 from torch.nn.functional import interpolate
 
-from detector.explain.heatmaps import joined_map, maps_of_crops
-from detector.face_blending import self_blend
+from detector.explain.heatmaps import joint_map, maps_of_crops
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.patch import decode_jpeg
 from detector.faces.search.networks import FaceDetector
@@ -29,6 +28,7 @@ from detector.progress import ReportText
 from detector.scoring.fusion import SeenCrop
 from detector.scoring.scorer import Scorer
 from training.data.labelled_sets import open_zip
+from training.synthesis.blending import self_blend
 
 Maps = NDArray[np.float32]  # (n, size, size), not negative
 
@@ -201,7 +201,7 @@ def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: 
             SeenCrop(crop, scorer.network, scorer.card.input),
             SeenCrop(larger, second.network, second.card.input, _INNER_ALTERED),
         )
-        maps.append(cv2.resize(joined_map(seen), (size, size), interpolation=cv2.INTER_AREA))
+        maps.append(cv2.resize(joint_map(seen), (size, size), interpolation=cv2.INTER_AREA))
     return np.stack(maps)
 
 

@@ -27,7 +27,7 @@ from detector.media.reader import MediaReader
 from detector.metadata.exhibit import media_facts
 from detector.schema.analysis import Analysis, Box, Media, Parameters
 from detector.schema.method import FIRST_PASS_PARAMETERS
-from detector.scoring.coarse_to_fine import InterpolationRule, fill_between, spared
+from detector.scoring.coarse_to_fine import InterpolationRule, interpolate_missing, skipped_faces
 from detector.scoring.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
@@ -198,8 +198,8 @@ def _score(
         if sparing is not None:
             seen = detections.rows["time"][places]
             frames = np.searchsorted(np.array(recording.times, np.float64), seen)
-            logits[spared(seen, frames, logits, sparing)] = np.nan
-            detections.rows["interpolated"][places] = fill_between(logits)
+            logits[skipped_faces(seen, frames, logits, sparing)] = np.nan
+            detections.rows["interpolated"][places] = interpolate_missing(logits)
         detections.rows["logit"][places] = logits
 
 

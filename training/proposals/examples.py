@@ -18,7 +18,7 @@ from detector.faces.search.networks import NARROWEST_PROPOSED, STRIDE, FaceDetec
 from detector.files import open_atomically
 from detector.media.frame import Image
 from detector.media.open import open_media
-from detector.scoring.moments import evenly
+from detector.scoring.moments import evenly_spaced
 from training.data.labelled_sets import DataSetError, open_zip
 from training.data.research_faces import read_csv
 
@@ -100,7 +100,7 @@ def spread_frames(path: Path, count: int) -> list[Image]:
             frames = [frame.image for frame in reader.frames(4.0)]
     except MediaError as error:
         raise DataSetError(f"{path}: {error}") from None
-    return [frames[i] for i in evenly(len(frames), count)]
+    return [frames[i] for i in evenly_spaced(len(frames), count)]
 
 
 SIDE = 320  # px of a canvas

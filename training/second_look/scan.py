@@ -22,11 +22,11 @@ from detector.models.card import Card
 from detector.models.loaded import LoadedModel
 from detector.networks.efficientnet import EfficientNetLite0
 from detector.networks.vit_small_14 import FramingNetwork
-from detector.statistics.error_rates import VALIDATED
 from detector.statistics.metrics import fit_temperature
 from training.data.research_faces import Sample
 from training.model_card import write_card
 from training.publish import interpolate_weights, to_half_precision
+from training.published_rates import VALIDATED
 from training.second_look.examples.patches import Patch
 from training.second_look.examples.sampling import SHARES, WithBlends
 from training.second_look.fitting.patch_scores import (

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.face_blending import TEMPLATE, outline
+from detector.face_blending import TEMPLATE, face_outline
 from detector.faces.crop import CropSquare, Landmarks
 from detector.media.frame import Image
 
@@ -32,8 +32,8 @@ class Animation:
         if landmarks is None:
             landmarks = TEMPLATE * np.array(image.shape[1::-1], np.float32)
         self._image, self._points = image, landmarks
-        self.side = max(8.0, float(np.ptp(outline(landmarks), axis=0).max()))
-        self._middle = outline(landmarks).mean(axis=0).astype(np.float64)
+        self.side = max(8.0, float(np.ptp(face_outline(landmarks), axis=0).max()))
+        self._middle = face_outline(landmarks).mean(axis=0).astype(np.float64)
         # From nearly frozen to lively; a person who listens hardly moves.
         lively, talking = np.exp(rng.uniform(np.log(0.15), np.log(1.2), 2))
         self._yaw = _TURN * lively * sway(rng, count)

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.face_blending import Blend, Mask, outline, self_blend, swap_blend
+from detector.face_blending import Mask, face_outline
 from detector.faces.crop import Landmarks
 from detector.media.frame import Image
+from training.synthesis.blending import Blend, self_blend, swap_blend
 from training.synthesis.motion import drift
 
 # What to do to (image, landmarks, moment), by one recipe for all moments.
@@ -89,7 +90,7 @@ def swap_footage(footage: Footage, other: Footage, rng: np.random.Generator) -> 
 def _carried(footage: Footage, blend: _Recipe, jitter: Jitter) -> CarriedBlend:
     frames, masks = [], []
     for moment, (image, landmarks) in enumerate(zip(*footage, strict=True)):
-        side = float(np.ptp(outline(landmarks), axis=0).max())
+        side = float(np.ptp(face_outline(landmarks), axis=0).max())
         blended = blend(image, (landmarks + side * jitter.outline[moment]).astype(np.float32), moment)
         frames.append(_shaken(blended, landmarks.mean(axis=0), side, jitter, moment))
         masks.append(blended.mask)

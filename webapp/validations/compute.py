@@ -21,11 +21,11 @@ from detector.process.signals import end_with_named_parent
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis, Parameters, Software
 from detector.schema.formatting import N_
-from detector.validation.conclude import concluded, remarks_on
+from detector.validation.conclude import build_validation, version_remarks
 from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
 from detector.validation.measuring import Measurements, Run, line_of_finished
-from detector.validation.rates import quoted
-from detector.validation.validated_model import validated_model, why_not_the_same
+from detector.validation.rates import quoted_extract
+from detector.validation.validated_model import difference_to_parameters, validated_model
 from reports.file_names import LABORATORY
 from reports.signing.validation_files import write_validation
 
@@ -65,11 +65,11 @@ class _Labelled:
 
 def _write(request: dict[str, Any], card: Path, out: Path) -> None:
     labelled = _find_analyses(request, card)
-    remarks = [*labelled.remarks, *remarks_on(labelled.software)]
+    remarks = [*labelled.remarks, *version_remarks(labelled.software)]
     material = material_of(request["title"], labelled.files, remarks)
     if labelled.parameters is None:
         raise MaterialError(_NOTHING_FINISHED)
-    validation = concluded(
+    validation = build_validation(
         material,
         Measurements(labelled.lines, {}, {}, None),
         Run(request["model"], labelled.parameters),
@@ -79,7 +79,7 @@ def _write(request: dict[str, Any], card: Path, out: Path) -> None:
         made_with=labelled.software,
     )
     text = validation.to_json().encode()
-    extract = quoted(validation, text).to_json().encode()
+    extract = quoted_extract(validation, text).to_json().encode()
     write_validation(validation, out, laboratory=extract, language_code=request["language"])
     assert (out / LABORATORY).is_file()
 
@@ -107,7 +107,7 @@ def _find_analyses(request: dict[str, Any], card: Path) -> _Labelled:
         if labelled.parameters is None:
             labelled.parameters = analysis.parameters
             model = validated_model(card, analysis.parameters)
-        if why := why_not_the_same(model, labelled.parameters, analysis):
+        if why := difference_to_parameters(model, labelled.parameters, analysis):
             raise MaterialError(_NOT_COMPARABLE % {"name": row.name, "why": why})
         labelled.files.append(replace(row, path=path, **exhibit))
         labelled.lines[str(path)] = line_of_finished(analysis)

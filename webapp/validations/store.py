@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError, ReelproofError
 from detector.files import flush_folder, write_atomically
 from detector.schema.laboratory import Laboratory, OwnThreshold
-from detector.validation.validated_model import validated_model, why_not_of_model
+from detector.validation.validated_model import difference_to_model, validated_model
 from reports.file_names import LABORATORY
 from reports.language.translation import gettext, translated
 from webapp import context
@@ -81,7 +81,7 @@ def _load(folders: Folders, validation_id: str) -> ListedValidation | None:
         default = model_service.default_model(session, folders)
     try:
         model = validated_model(model_service.card_path(folders, default), about.parameters)
-        ended = why_not_of_model(about, model)
+        ended = difference_to_model(about, model)
     except (ModelError, OSError) as problem:
         ended = str(problem)
     is_quoted = choice is not None and choice.value.startswith(validation_id)
@@ -107,7 +107,8 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     :class:`AlteredRecord` if the validation is not the one its extract was made from.
     """
     from detector.schema.laboratory import Validation
-    from detector.validation.rates import by_cost, by_false_positive_rate, quoted
+    from detector.validation.rates import quoted_extract as quoted
+    from detector.validation.rates import thresholds_by_cost, thresholds_by_false_positive_rate
 
     folders, listed = context.folders(), find_or_404(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
@@ -117,9 +118,9 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     thresholds: tuple[OwnThreshold, ...] = ()
     try:
         if rate is not None:
-            thresholds = by_false_positive_rate(validation, rate)
+            thresholds = thresholds_by_false_positive_rate(validation, rate)
         elif cost is not None:
-            thresholds = by_cost(validation, cost, share)
+            thresholds = thresholds_by_cost(validation, cost, share)
     except ReelproofError as problem:
         raise UserError(
             400,

@@ -30,7 +30,7 @@ def sound_packets(path: Path) -> list[tuple[float, bytes]]:
 
 
 class TestSound:
-    def test_is_copied_as_it_is(self, tmp_path: Path) -> None:
+    def test_is_copied_unchanged(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT), sound=True))
         result, frames = made.annotated()
         assert result.sound == "copied unchanged"
@@ -40,7 +40,7 @@ class TestSound:
         assert [data for _, data in copied] == [data for _, data in heard]
         assert [time for time, _ in copied] == pytest.approx([time for time, _ in heard], abs=1e-4)
 
-    def test_keeps_its_place_beside_a_picture_that_starts_late(self, tmp_path: Path) -> None:
+    def test_stays_in_sync_with_a_late_starting_picture(self, tmp_path: Path) -> None:
         path = write_clip(
             tmp_path / "clip.mkv", map(picture, CONSTANT), pts=[5 + n for n in CONSTANT], sound=True
         )
@@ -57,7 +57,7 @@ class TestSound:
         for time, data in copied:
             assert time == pytest.approx(where[data] - first, abs=0.002)
 
-    def test_that_does_not_fit_is_left_out_and_said_so(self, tmp_path: Path) -> None:
+    def test_unsupported_codec_is_dropped_and_reported(self, tmp_path: Path) -> None:
         path = tmp_path / "clip.mkv"
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=25)
@@ -79,7 +79,7 @@ class TestSound:
             assert not container.streams.audio
             assert "left out (pcm_s16le)" in container.metadata["comment"]
 
-    def test_of_joined_streams_is_left_out_and_said_so(self, tmp_path: Path) -> None:
+    def test_of_joined_streams_is_dropped_and_reported(self, tmp_path: Path) -> None:
         """On the second part's own clock it would count as heard before the first frame, and be lost."""
         path = tmp_path / "clip.ts"
         with path.open("wb") as joined:
@@ -96,7 +96,7 @@ class TestSound:
         assert result.sound == "left out (aac)"
         assert len(frames) == 60
 
-    def test_refused_by_the_container_is_left_out(
+    def test_rejected_by_the_container_is_dropped(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from detector.annotated_video import video

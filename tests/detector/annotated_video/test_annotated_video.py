@@ -29,7 +29,7 @@ from detector.schema.analysis import Media, MediaKind
 
 
 class TestRefusals:
-    def test_another_file_than_the_exhibit(self, tmp_path: Path) -> None:
+    def test_other_file_than_the_exhibit_is_rejected(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5])))
         other = write_clip(tmp_path / "other.mp4", map(picture, CONSTANT[:6]))
         out = tmp_path / "out.mp4"
@@ -40,13 +40,13 @@ class TestRefusals:
         assert made.analysis.media.sha256[:16] in str(refused.value)
         assert out.read_bytes() == b"earlier" and sorted(tmp_path.iterdir()) == before
 
-    def test_one_byte_more(self, tmp_path: Path) -> None:
+    def test_one_extra_byte_is_rejected(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5])))
         made.path.write_bytes(made.path.read_bytes() + b"\0")
         with pytest.raises(MediaError, match="not the exhibit"):
             annotate(made.path, made.analysis, tmp_path / "out.mp4", {})
 
-    def test_the_exhibit_is_never_overwritten(self, tmp_path: Path) -> None:
+    def test_exhibit_is_never_overwritten(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5])))
         before = made.path.read_bytes()
         (tmp_path / "link.mp4").hardlink_to(made.path)
@@ -55,13 +55,13 @@ class TestRefusals:
                 annotate(made.path, made.analysis, out, {})
         assert made.path.read_bytes() == before
 
-    def test_a_photo(self, tmp_path: Path) -> None:
+    def test_photo_is_rejected(self, tmp_path: Path) -> None:
         photo = build(tmp_path, kind=MediaKind.IMAGE, segments=0)
         with pytest.raises(MediaError, match="photo"):
             annotate(tmp_path / "photo.jpg", photo, tmp_path / "out.mp4", {})
 
     @pytest.mark.parametrize("kind", ["gone", "sound only"])
-    def test_what_cannot_be_decoded(self, tmp_path: Path, kind: str) -> None:
+    def test_undecodable_file_is_rejected(self, tmp_path: Path, kind: str) -> None:
         path = tmp_path / "clip.mp4"
         analysis = build(tmp_path, segments=0)
         if kind == "sound only":
@@ -73,7 +73,7 @@ class TestRefusals:
             annotate(path, analysis, tmp_path / "out.mp4", {})
         assert {each.name for each in tmp_path.iterdir()} <= {"clip.mp4"}
 
-    def test_what_is_broken_off_leaves_nothing(self, tmp_path: Path) -> None:
+    def test_interruption_leaves_no_file(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT)))
 
         def stop(done: float) -> None:
@@ -85,11 +85,11 @@ class TestRefusals:
         assert [each.name for each in tmp_path.iterdir()] == ["clip.mp4"]
 
 
-def test_the_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5])))
     (tmp_path / "out").mkdir()
     (tmp_path / "analysis.json").write_text(made.analysis.to_json())
-    real, here = video.hashed, os.getpid()
+    real, here = video.hash_file, os.getpid()
 
     def hashed(path: Path) -> tuple[int, str]:
         assert os.getpid() != here
@@ -98,7 +98,7 @@ def test_the_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: py
                 (tmp_path / "analysis.json").read_bytes()
         return real(path)
 
-    monkeypatch.setattr(video, "hashed", hashed)
+    monkeypatch.setattr(video, "hash_file", hashed)
     monkeypatch.setattr(confined_process, "native_threads", lambda: 1)  # forked, so that it has this function
     out = tmp_path / "out" / "annotated.mp4"
     assert main(["annotate", str(made.path), str(tmp_path / "analysis.json"), "--out", str(out)]) == 0
@@ -113,7 +113,7 @@ def test_the_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: py
         ("a.gif", "gif", "", 255),
     ],
 )
-def test_what_is_transparent_is_shown_as_it_was_examined(
+def test_transparent_parts_are_shown_as_analysed(
     tmp_path: Path, name: str, codec: str, pix_fmt: str, seen: int
 ) -> None:
     made = case(write_erased(tmp_path / name, codec, pix_fmt), lambda n: False)
@@ -124,7 +124,7 @@ def test_what_is_transparent_is_shown_as_it_was_examined(
 
 
 @pytest.mark.slow
-def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+def test_memory_is_independent_of_the_length(tmp_path: Path) -> None:
     """Twenty times the frames: what grows is the list of scores and the index of the file."""
 
     def peak(count: int) -> int:
@@ -163,7 +163,7 @@ class TestCommand:
         (tmp_path / "analysis.json").write_text(made.analysis.to_json(), "utf-8")
         return made
 
-    def test_says_what_it_made(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_command_reports_the_result(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         made = self.written(tmp_path)
         out = tmp_path / "annotated.mp4"
         assert main(["annotate", str(made.path), str(tmp_path / "analysis.json"), "--out", str(out)]) == 0
@@ -180,11 +180,11 @@ class TestCommand:
             ("gone", "cannot be opened"),
             ("no analysis", "not an analysis"),
             ("outside", "outside its folder"),
-            ("folder", "no such folder"),
+            ("folder", "does not exist"),
             ("ending", "ends in .mp4"),
         ],
     )
-    def test_refuses_in_one_line(
+    def test_errors_take_one_line(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, said: str
     ) -> None:
         made = self.written(tmp_path)

@@ -28,7 +28,7 @@ from annotated_clips import (
 from clips import HEIGHT, WIDTH, write_clip
 
 from detector.annotated_video import drawing
-from detector.annotated_video.drawing import FaceState, FrameLayout, arrange, lanes
+from detector.annotated_video.drawing import FaceState, FrameLayout, arrange, build_lanes
 from detector.schema.formatting import timecode
 
 GREEN = (0, 255, 0)
@@ -65,7 +65,7 @@ class TestHeatmaps:
         return list(np.flatnonzero((bottom[:, 1] - bottom[:, 0] > 80) & (bottom[:, 1] - bottom[:, 2] > 80)))
 
     @pytest.mark.parametrize("pts", [None, VARIABLE])
-    def test_on_their_peak_frames_and_no_others(self, tmp_path: Path, pts: list[int] | None) -> None:
+    def test_heatmaps_appear_on_peak_frames_only(self, tmp_path: Path, pts: list[int] | None) -> None:
         made, maps = self.prepared(tmp_path, pts)
         result, frames = made.annotated(maps)
         assert (result.heatmaps, result.heatmaps_missing) == (3, 0)
@@ -76,7 +76,7 @@ class TestHeatmaps:
             else:
                 assert not found, number
 
-    def test_a_map_of_another_size_lies_where_it_belongs(self, tmp_path: Path) -> None:
+    def test_map_of_another_size_is_scaled_into_place(self, tmp_path: Path) -> None:
         made, maps = self.prepared(tmp_path)
         path = next(iter(maps.values()))
         layer = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
@@ -84,7 +84,7 @@ class TestHeatmaps:
         found = self.green(made.annotated(maps)[1][3], made.layout)
         assert abs(found[0] - 46) <= 1 and abs(found[-1] - 53) <= 1
 
-    def test_beside_the_scores_until_two_seconds_later(self, tmp_path: Path) -> None:
+    def test_inset_is_shown_for_two_seconds(self, tmp_path: Path) -> None:
         """The picture in the panel is that of the last peak frame before; it starts with that frame."""
         made, maps = self.prepared(tmp_path)
         frames = made.annotated(maps)[1]
@@ -106,7 +106,7 @@ class TestHeatmaps:
         assert [differs(number) for number in range(3, 13)] == [False] * 6 + [True] * 4
 
     @pytest.mark.parametrize("how", ["gone", "text", "cut short", "without alpha", "vast", "not given"])
-    def test_one_that_cannot_be_read_is_counted(self, tmp_path: Path, how: str) -> None:
+    def test_unreadable_heatmaps_are_counted(self, tmp_path: Path, how: str) -> None:
         made, maps = self.prepared(tmp_path)
         name, path = next(iter(maps.items()))
         data = path.read_bytes()
@@ -128,7 +128,7 @@ class TestHeatmaps:
 
 
 class TestWhatIsSaid:
-    def test_states_differ_by_more_than_colour(self, tmp_path: Path) -> None:
+    def test_states_differ_in_more_than_colour(self, tmp_path: Path) -> None:
         """Dashed, dotted, plain and doubled lines: seen in black and white as well."""
         path = write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT))
         made = case(path, lambda n: True)
@@ -154,7 +154,7 @@ class TestWhatIsSaid:
         assert 0.5 < shares[FaceState.RAISED] < 0.9
         assert 0.15 < shares[FaceState.NOT_JUDGED] < 0.5
 
-    def test_a_flagged_face_is_framed_twice_and_only_in_its_segment(self, tmp_path: Path) -> None:
+    def test_flagged_face_has_a_double_frame_only_within_its_segment(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT)))
         frames = made.annotated(segments=flagged(made, 6, 18))[1]
         for number, frame in enumerate(frames):
@@ -166,7 +166,7 @@ class TestWhatIsSaid:
             expected = left_of(min(number, 27))  # the last frame sampled
             assert found[0] == pytest.approx(expected - outside, abs=0.9), number
 
-    def test_the_playhead_is_at_the_frames_time(self, tmp_path: Path) -> None:
+    def test_playhead_is_at_the_time_of_the_frame(self, tmp_path: Path) -> None:
         path = write_clip(
             tmp_path / "clip.mp4",
             map(picture, range(len(VARIABLE))),
@@ -183,7 +183,7 @@ class TestWhatIsSaid:
             share = float(frame.time) / made.analysis.media.duration
             assert middle == pytest.approx(strip.x + share * (strip.width - 1), abs=1.5)
 
-    def test_every_frame_says_that_it_is_no_exhibit(self, tmp_path: Path) -> None:
+    def test_every_frame_states_that_it_is_not_the_exhibit(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5])))
         frames = made.annotated()[1]
         header = made.layout.header
@@ -194,7 +194,7 @@ class TestWhatIsSaid:
             dark = part.max(axis=2) < 90
             assert yellow.mean() > 0.6 and dark.mean() > 0.04  # a bar with words in it
 
-    def test_the_note_names_exhibit_and_model(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_note_names_exhibit_and_model(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from detector.annotated_video import panel
 
         written: list[str] = []
@@ -215,7 +215,7 @@ class TestWhatIsSaid:
         assert {"00:00:00.000", "00:00:00.040", "00:00:00.080"} <= set(times)
         assert {"frame 0   PTS 0", "frame 1   PTS 512", "frame 2   PTS 1024"} <= set(written)
 
-    def test_the_file_says_so_too(self, tmp_path: Path) -> None:
+    def test_file_metadata_states_it_too(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:3])))
         made.annotated()
         with av.open(str(made.folder / "annotated.mp4")) as container:
@@ -232,7 +232,7 @@ class TestWhatIsSaid:
         )
         assert len(made.annotated(persons=people)[1]) == 3
 
-    def test_faces_at_and_over_the_edge_stay_in_the_picture(self, tmp_path: Path) -> None:
+    def test_faces_beyond_the_edge_stay_in_the_picture(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:3])), lambda n: True)
         edge = with_scores(made, lambda s: s.model_copy(update={"box": (-30, -20, WIDTH + 40, HEIGHT + 30)}))
         plain = made.annotated(persons=())[1]
@@ -252,7 +252,9 @@ class TestLayout:
     )
     @pytest.mark.parametrize("persons", [0, 1, 7])
     @pytest.mark.parametrize("heatmaps", [False, True])
-    def test_parts_lie_apart_and_inside(self, width: int, height: int, persons: int, heatmaps: bool) -> None:
+    def test_layout_parts_are_disjoint_and_inside(
+        self, width: int, height: int, persons: int, heatmaps: bool
+    ) -> None:
         layout = arrange(width, height, Fraction(1), persons, heatmaps)
         assert layout.width % 2 == layout.height % 2 == 0
         assert 640 <= layout.width <= 1280
@@ -269,7 +271,7 @@ class TestLayout:
             lane = layout.lane(row)
             assert layout.strip.y <= lane.y < lane.bottom <= layout.strip.bottom
 
-    def test_pixels_come_out_square(self) -> None:
+    def test_pixels_become_square(self) -> None:
         wide = arrange(720, 576, Fraction(64, 45), 1, False).picture
         assert wide.width / wide.height == pytest.approx(16 / 9, abs=0.01)
         tall = arrange(720, 576, Fraction(1, 2), 1, False).picture
@@ -278,15 +280,15 @@ class TestLayout:
     @pytest.mark.parametrize(
         ("seconds", "text"), [(0, "00:00:00.000"), (59.9996, "00:01:00.000"), (3661.25, "01:01:01.250")]
     )
-    def test_times_read_as_in_reports(self, seconds: float, text: str) -> None:
+    def test_times_are_formatted_as_in_reports(self, seconds: float, text: str) -> None:
         from reports.language.formatting import timecode as theirs
 
         assert timecode(seconds) == theirs(seconds) == text
 
 
-def test_nobody_is_said_to_be_flagged_whom_other_views_do_not_confirm(tmp_path: Path) -> None:
+def test_unstable_persons_are_not_labelled_as_flagged(tmp_path: Path) -> None:
     analysis = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=1.0, B=0.6)
-    states = [face.state for lane in lanes(analysis) if (face := lane.at(20.0))]
+    states = [face.state for lane in build_lanes(analysis) if (face := lane.at(20.0))]
     assert states == [FaceState.FLAGGED, FaceState.RAISED]
 
 
@@ -299,9 +301,9 @@ def test_nobody_is_said_to_be_flagged_whom_other_views_do_not_confirm(tmp_path: 
         ("\ufe0f", ""),
     ],
 )
-def test_what_has_no_glyph_is_not_written_as_a_question_mark(text: str, seen: str) -> None:
+def test_characters_without_glyph_are_omitted(text: str, seen: str) -> None:
     written = [np.zeros((40, 400, 3), np.uint8) for _ in range(2)]
     for image, each in zip(written, (text, seen), strict=True):
         drawing.write(image, each, 4, 26, 18)
     assert np.array_equal(*written) and written[0].any() == bool(seen)
-    assert drawing.width_of(text, 18) == drawing.width_of(seen, 18)
+    assert drawing.text_width(text, 18) == drawing.text_width(seen, 18)

@@ -88,7 +88,7 @@ class TestNothingOnTheWrongFrame:
         assert_in_step(made.annotated()[1], made)
 
     @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
-    def test_a_clip_that_starts_late(self, tmp_path: Path, name: str) -> None:
+    def test_clip_with_a_late_start(self, tmp_path: Path, name: str) -> None:
         pts = [100 + tick for tick in VARIABLE]
         path = write_clip(
             tmp_path / name, map(picture, range(len(VARIABLE))), pts=pts, time_base=Fraction(1, 120)
@@ -97,7 +97,7 @@ class TestNothingOnTheWrongFrame:
         assert made.times[0] == 0
         assert_in_step(made.annotated()[1], made)
 
-    def test_a_broken_frame_shifts_no_other(self, tmp_path: Path) -> None:
+    def test_broken_frame_does_not_shift_others(self, tmp_path: Path) -> None:
         path = write_clip(
             tmp_path / "clip.mp4", map(picture, CONSTANT), options={"crf": "12", "g": "1", "bf": "0"}
         )
@@ -111,7 +111,7 @@ class TestNothingOnTheWrongFrame:
         assert numbers == [number for number in CONSTANT if number != 12]
         assert [round(time * 25) for time in made.times] == numbers
 
-    def test_the_box_is_that_of_the_sampled_frame_itself(self, tmp_path: Path) -> None:
+    def test_sampled_frame_uses_its_own_box(self, tmp_path: Path) -> None:
         """Every frame sampled, boxes on no line at all."""
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT)), lambda n: True)
         lefts = [int(value) for value in np.random.default_rng(7).integers(8, 110, 30)]
@@ -132,7 +132,7 @@ class TestNothingOnTheWrongFrame:
             found = frame.columns(made.layout, FaceState.LOW)
             assert found is not None and found[0] == pytest.approx(left, abs=0.8)
 
-    def test_a_face_that_is_lost_has_no_box(self, tmp_path: Path) -> None:
+    def test_lost_face_has_no_box(self, tmp_path: Path) -> None:
         """Sampled at frames 0 to 5 and 24 to 29 only: shown for 0.15 s after, then not until it is back."""
         path = write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT))
         made = case(path, lambda n: n <= 5 or n >= 24)
@@ -140,7 +140,7 @@ class TestNothingOnTheWrongFrame:
         # 0.15 s after frame 5 (0.20 s) is 0.35 s; frame 8 is at 0.32 s, frame 9 at 0.36 s.
         assert [number for number, there in enumerate(shown) if not there] == list(range(9, 24))
 
-    def test_no_straight_line_from_one_track_to_the_next(self, tmp_path: Path) -> None:
+    def test_boxes_are_not_interpolated_across_tracks(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT)), lambda n: n % 6 == 0)
         changed = with_scores(
             made, lambda s: s.model_copy(update={"track": int(s.time > 0.3)})

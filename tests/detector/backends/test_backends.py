@@ -28,7 +28,7 @@ from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED_GRAPHS
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
-from detector.verdict.reproducibility.agreement import compare
+from detector.verdict.reproducibility.agreement import compare_analyses
 
 EXACT = [name for name in backends.BACKEND_NAMES if name not in backends.REDUCED_PRECISION]
 CLOSE = 5e-4
@@ -259,15 +259,15 @@ class TestFromAShell:
         analysis = Analysis.from_json(capsys.readouterr().out)
         assert (analysis.software.backend or "").lower().replace(" ", "").startswith(name)
         assert (usual.software.backend or "").startswith("OpenVINO") or backends.gpu_is_here()
-        assert compare(analysis, usual).agree
+        assert compare_analyses(analysis, usual).agree
 
     def test_different_precision_is_no_agreement(self, usual: Analysis) -> None:
         one = usual
         changed = one.software.model_copy(update={"precision": "bfloat16"})
-        told = compare(one, one.model_copy(update={"software": changed}))
+        told = compare_analyses(one, one.model_copy(update={"software": changed}))
         assert not told.agree and "bfloat16, where float32 is recorded" in told.problems[0]
         matrix = one.software.model_copy(update={"precision": "float32, matrix products highest"})
-        assert compare(one, one.model_copy(update={"software": matrix})).agree
+        assert compare_analyses(one, one.model_copy(update={"software": matrix})).agree
 
 
 @pytest.fixture(scope="module")

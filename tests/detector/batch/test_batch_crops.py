@@ -95,7 +95,7 @@ class TestCrops:
         assert alone["probability"] == pytest.approx(expected, abs=1e-3)
         assert len({round(float(str(line["probability"])), 4) for line in lines}) == 4
 
-    def test_the_verdict_goes_with_the_probability(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+    def test_verdict_follows_the_probability(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         path = tmp_path / "face.png"
         path.write_bytes(encoded(looks[0], ".png"))
         verdicts = [
@@ -106,7 +106,7 @@ class TestCrops:
         ]
         assert verdicts == ["manipulated", "inconclusive", "no manipulation found"]
 
-    def test_a_small_crop_is_inconclusive_and_keeps_its_probability(
+    def test_small_crop_is_inconclusive_but_has_a_probability(
         self, tmp_path: Path, looks: list[np.ndarray]
     ) -> None:
         path = tmp_path / "small.png"
@@ -123,7 +123,7 @@ class TestCrops:
         assert crop.shape == (96, 96, 3) and (crop == 200).all()
         assert np.array_equal(crop, crop_square(picture, CropSquare(100, 50, 100 * CROP_SCALE, 0), 96))
 
-    def test_what_a_crop_declares(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+    def test_declarations_of_a_crop(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         texts = PIL.PngImagePlugin.PngInfo()
         texts.add_text("parameters", "a portrait\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1")
         for name, info in (("plain.png", None), ("made.png", texts)):
@@ -135,7 +135,9 @@ class TestCrops:
         assert plain["probability"] == made["probability"]
 
     @pytest.mark.parametrize("content", [b"", b"not a picture", b"\xff\xd8\xff\xe0" + bytes(50), HUGE])
-    def test_what_is_no_picture(self, tmp_path: Path, looks: list[np.ndarray], content: bytes) -> None:
+    def test_files_that_are_not_pictures(
+        self, tmp_path: Path, looks: list[np.ndarray], content: bytes
+    ) -> None:
         (tmp_path / "bad.jpg").write_bytes(content)
         (tmp_path / "good.png").write_bytes(encoded(looks[0], ".png"))
         bad, missing, good = crops(tmp_path / "bad.jpg", tmp_path / "gone.jpg", tmp_path / "good.png")
@@ -143,7 +145,7 @@ class TestCrops:
             assert tuple(line) == ("file", "error") and line["error"]
         assert tuple(good) == KEYS
 
-    def test_more_than_a_batch(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+    def test_more_crops_than_a_batch(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         """Ninety entries, more than the two batches' worth of names they are unpacked under."""
         entries = {f"{i:03d}.png": encoded(looks[i % 3], ".png") for i in range(90)}
         lines = crops(zipped(tmp_path / "many.zip", entries))
@@ -152,7 +154,7 @@ class TestCrops:
         assert np.ptp(found, axis=0) == pytest.approx(np.zeros(3), abs=1e-3)
         assert len({round(p, 4) for p in found[0]}) == 3
 
-    def test_several_zips_do_not_mix(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+    def test_several_zips_stay_separate(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         zips = [
             zipped(tmp_path / f"{i}.zip", {f"face-{i}.png": encoded(look, ".png")})
             for i, look in enumerate(looks)
@@ -220,7 +222,7 @@ class TestZips:
         assert [line["file"] for line in lines] == ["a/face.png", "b/FACE.JPG"]
         assert all(tuple(line) == KEYS for line in lines)
 
-    def test_names_that_climb_write_nowhere(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
+    def test_path_traversal_names_write_nowhere(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         inside = tmp_path / "inside"
         inside.mkdir()
         names = ["../../climbed.png", f"{tmp_path}/absolute.png"]
@@ -228,7 +230,7 @@ class TestZips:
         assert [line["file"] for line in crops(path)] == names
         assert sorted(p.name for p in tmp_path.rglob("*.png")) == []
 
-    def test_zips_that_hold_nothing(self, tmp_path: Path) -> None:
+    def test_zips_without_pictures(self, tmp_path: Path) -> None:
         (tmp_path / "text.zip").write_text("no zip at all")
         (tmp_path / "empty.zip").touch()
         zipped(tmp_path / "words.zip", {"notes.txt": b"x"})
@@ -238,7 +240,7 @@ class TestZips:
         assert all(tuple(line) == ("file", "error") and line["error"] for line in lines)
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-    def test_a_damaged_entry_stops_no_other(
+    def test_damaged_entry_does_not_stop_others(
         self, tmp_path: Path, looks: list[np.ndarray], method: int
     ) -> None:
         good = encoded(looks[0], ".png")
@@ -258,7 +260,7 @@ class TestZips:
         nil, good = crops(path)
         assert tuple(nil) == ("file", "error") and tuple(good) == KEYS
 
-    def test_a_zip_cut_short(
+    def test_truncated_zip(
         self, tmp_path: Path, looks: list[np.ndarray]
     ) -> None:  # fmt: skip
         path = zipped(tmp_path / "short.zip", {"face.png": encoded(looks[0], ".png")})
@@ -278,7 +280,7 @@ class TestZips:
         assert line["file"] == "face.png" and "error" in line
 
 
-def test_nothing_is_left_in_the_temporary_folder(
+def test_temporary_folder_is_emptied(
     tmp_path: Path, looks: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
@@ -310,20 +312,20 @@ class TestZipTricks:
         lines = crops(path)
         return [str(line["error"]) for line in lines if "error" in line]
 
-    def test_a_link_is_no_photo(self, tmp_path: Path) -> None:
+    def test_links_are_not_photos(self, tmp_path: Path) -> None:
         entry = zipfile.ZipInfo("a.png")
         entry.external_attr = 0o120777 << 16
         with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
             archive.writestr(entry, "/etc/passwd")
         assert self.errors(tmp_path / "x.zip") == ["The entry is a link to another file, not a photo."]
 
-    def test_a_thousandfold(self, tmp_path: Path) -> None:
+    def test_zip_bomb(self, tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("a.png", bytes(20_000_000))
         (error,) = self.errors(tmp_path / "x.zip")
         assert "a thousand times its size" in error
 
-    def test_entries_on_top_of_each_other(self, tmp_path: Path) -> None:
+    def test_overlapping_entries(self, tmp_path: Path) -> None:
         """One piece of data, and a directory that names it a hundred times."""
         with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
             archive.writestr("a.png", bytes(range(256)) * 40)
@@ -336,7 +338,7 @@ class TestZipTricks:
         (error,) = self.errors(tmp_path / "x.zip")
         assert "entries overlap" in error
 
-    def test_too_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_too_many_entries(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("detector.batch.input_files._MOST_ENTRIES", 2)
         with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
             for number in range(3):

@@ -33,18 +33,18 @@ class TestFolders:
         os.mkfifo(folder / "below" / "pipe")
         return folder
 
-    def test_videos_and_photos_below_it_in_order(self, tmp_path: Path, folder: Path) -> None:
+    def test_videos_and_photos_of_a_folder_in_order(self, tmp_path: Path, folder: Path) -> None:
         found, handed_in = self.found(tmp_path, folder)
         names = ["a.jpg", "b.MP4", "photo-without-ending", "below/c.mkv", "below/deeper/d.webp"]
         assert [file.name for file in found] == [str(folder / name) for name in names]
         assert not any(file.error or file.unpacked for file in found)
         assert handed_in.left_out == {".txt": 1, ".jpg": 1, "without ending": 2}
 
-    def test_for_crops_only_images(self, tmp_path: Path, folder: Path) -> None:
+    def test_crops_take_images_only(self, tmp_path: Path, folder: Path) -> None:
         found, _ = self.found(tmp_path, folder, only_images=True)
         assert [file.path.name for file in found] == ["a.jpg", "d.webp"]
 
-    def test_a_file_given_by_name_is_taken_whatever_it_is(self, tmp_path: Path, folder: Path) -> None:
+    def test_file_given_by_name_is_always_taken(self, tmp_path: Path, folder: Path) -> None:
         found, handed_in = self.found(tmp_path, folder / "notes.txt", folder / "gone.mp4")
         assert [(file.path.name, file.error) for file in found] == [
             ("notes.txt", ""),
@@ -55,18 +55,18 @@ class TestFolders:
         ]  # fmt: skip
         assert not handed_in.left_out
 
-    def test_one_that_holds_nothing_is_an_error(self, tmp_path: Path) -> None:
+    def test_empty_folder_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         ((file,), _) = self.found(tmp_path, tmp_path / "empty")
         assert file.error == "The folder holds no video or photo."
 
-    def test_a_circle_of_links_ends(self, tmp_path: Path, folder: Path) -> None:
+    def test_circular_links_terminate(self, tmp_path: Path, folder: Path) -> None:
         (folder / "below" / "up").symlink_to(folder)
         (folder / ".up").symlink_to(folder)
         found, handed_in = self.found(tmp_path, folder)
         assert len(found) == 5 and handed_in.left_out["linked folder"] == 1
 
-    def test_nothing_is_looked_for_before_it_is_wanted(self, tmp_path: Path, folder: Path) -> None:
+    def test_search_is_lazy(self, tmp_path: Path, folder: Path) -> None:
         handed_in = iter(InputFiles([folder, tmp_path / "gone"], tmp_path))
         assert next(handed_in).path.name == "a.jpg"
         (folder / "below" / "c.mkv").unlink()
@@ -82,14 +82,14 @@ class TestZips:
 
     @pytest.mark.parametrize("odd", ODD_ZIPS)
     @pytest.mark.parametrize("only_images", [False, True])
-    def test_an_odd_one_ends_nothing(self, tmp_path: Path, odd: str, only_images: bool) -> None:
+    def test_odd_zip_does_not_end_the_run(self, tmp_path: Path, odd: str, only_images: bool) -> None:
         (tmp_path / "odd.zip").write_bytes(ODD_ZIPS[odd])
         (after,) = files(tmp_path, "after.jpg")
         (bad, good), _ = self.found(tmp_path / "odd.zip", after, only_images=only_images)
         assert bad.name == str(tmp_path / "odd.zip") and good.path == after
         assert bad.error == "The zip is damaged or of a kind not read here."
 
-    def test_an_odd_entry_ends_nothing(self, tmp_path: Path) -> None:
+    def test_odd_entry_does_not_end_the_run(self, tmp_path: Path) -> None:
         path = tmp_path / "odd.zip"
         with zipfile.ZipFile(path, "w") as archive:
             for name in ("\u00e9.jpg", "far.jpg", "good.jpg"):
@@ -116,7 +116,7 @@ class TestZips:
         assert good.name == "good.jpg" and not good.error
 
     @pytest.mark.parametrize("only_images", [False, True])
-    def test_what_is_hidden_and_what_a_mac_adds(self, tmp_path: Path, only_images: bool) -> None:
+    def test_hidden_files_and_macos_additions_are_ignored(self, tmp_path: Path, only_images: bool) -> None:
         names = ("a.jpg", "__MACOSX/._a.jpg", "b/._c.jpg", ".d/e.jpg", "b/__MACOSX/f.jpg", "../g.jpg")
         with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:
             for name in names:
@@ -125,7 +125,7 @@ class TestZips:
         assert [(file.name, file.error) for file in found] == [("a.jpg", ""), ("../g.jpg", "")]
 
     @pytest.mark.parametrize("only_images", [False, True])
-    def test_what_is_no_photo_is_counted(self, tmp_path: Path, only_images: bool) -> None:
+    def test_other_files_are_counted(self, tmp_path: Path, only_images: bool) -> None:
         names = (
             "a.jpg",
             "below/",

@@ -43,13 +43,13 @@ class TestKept:
         with ResultsFile(out, by) as kept:
             return kept.has(file)
 
-    def test_what_was_done_is_known(self, tmp_path: Path, file: File) -> None:
+    def test_finished_files_are_known(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file)
         assert self.has(tmp_path / "out.jsonl", file)
         line = json.loads((tmp_path / "out.jsonl").read_text())
         assert (line["verdict"], line["bytes"], line["by"]) == ("x", len(PHOTO), self.BY)
 
-    def test_a_file_that_changed_is_done_again(self, tmp_path: Path, file: File) -> None:
+    def test_changed_file_is_analysed_again(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file)
         before = file.path.stat().st_mtime_ns
         file.path.write_bytes(PHOTO + b"more")
@@ -61,7 +61,7 @@ class TestKept:
         os.utime(file.path, ns=(before, before))
         assert self.has(tmp_path / "out.jsonl", file)
 
-    def test_a_hashed_file_is_known_by_its_bytes(self, tmp_path: Path, file: File) -> None:
+    def test_hashed_file_is_known_by_its_bytes(self, tmp_path: Path, file: File) -> None:
         """Wherever it lies and however it is called; not by its name once it is another."""
         out = tmp_path / "out.jsonl"
         self.keep(out, dataclasses.replace(file, sha256="a" * 64))
@@ -71,9 +71,7 @@ class TestKept:
         assert not self.has(out, dataclasses.replace(file, sha256="b" * 64))
         assert list(read_lines(out, self.BY)) == ["a" * 64]
 
-    def test_a_file_that_changed_meanwhile_is_not_known_by_what_it_was(
-        self, tmp_path: Path, file: File
-    ) -> None:
+    def test_file_changed_meanwhile_is_not_known_by_its_old_bytes(self, tmp_path: Path, file: File) -> None:
         out, before = tmp_path / "out.jsonl", dataclasses.replace(file, sha256="a" * 64)
         with ResultsFile(out, self.BY) as kept:
             assert not kept.has(before)
@@ -82,11 +80,11 @@ class TestKept:
             assert kept.line_of("a" * 64) is None
         assert not self.has(out, before)
 
-    def test_a_hashed_file_is_known_of_a_line_without_sha256(self, tmp_path: Path, file: File) -> None:
+    def test_hashed_file_matches_a_line_without_sha256(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file)
         assert self.has(tmp_path / "out.jsonl", dataclasses.replace(file, sha256="a" * 64))
 
-    def test_another_model_or_parameter(self, tmp_path: Path, file: File) -> None:
+    def test_other_model_or_parameter_is_another_run(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file)
         assert not self.has(tmp_path / "out.jsonl", file, by="f" * 16)
         ways = [
@@ -99,7 +97,7 @@ class TestKept:
         ]
         assert len(set(ways)) == 6 and run_key("reelproof", Parameters()) == ways[0]
 
-    def test_another_second_look_but_not_other_figures(self, tmp_path: Path) -> None:
+    def test_second_look_weights_count_but_card_figures_do_not(self, tmp_path: Path) -> None:
         folder = tmp_path / "models"
         (folder / SECOND_LOOK_FOLDER).mkdir(parents=True)
         for path in (
@@ -122,31 +120,31 @@ class TestKept:
         assert run_key(card, DEFAULT) != before
 
     @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "notes", '{"file": "a", "bytes": []}\n'])
-    def test_a_file_of_something_else_is_left_alone(self, tmp_path: Path, text: str) -> None:
+    def test_foreign_file_is_not_touched(self, tmp_path: Path, text: str) -> None:
         """Without an end of line, too, where half a line of ours would be removed."""
         (tmp_path / "out.jsonl").write_text(text)
         with pytest.raises(ParameterError, match="something else"):
             ResultsFile(tmp_path / "out.jsonl", self.BY)
         assert (tmp_path / "out.jsonl").read_text() == text
 
-    def test_a_back_end_that_rounds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_rounding_back_end_is_another_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
         plain = run_key(None, DEFAULT)
         monkeypatch.setenv("REELPROOF_BACKEND", "onnxruntime")
         assert run_key(None, DEFAULT) == plain
         monkeypatch.setenv("REELPROOF_BACKEND", "openvino-bf16")
         assert run_key(None, DEFAULT) != plain
 
-    def test_what_failed_is_tried_again(self, tmp_path: Path, file: File) -> None:
+    def test_failures_are_tried_again(self, tmp_path: Path, file: File) -> None:
         self.keep(tmp_path / "out.jsonl", file, error="Out of memory.")
         assert not self.has(tmp_path / "out.jsonl", file)
 
-    def test_entries_of_two_zips_are_two_files(self, tmp_path: Path, file: File) -> None:
+    def test_entries_of_two_zips_are_distinct(self, tmp_path: Path, file: File) -> None:
         zips = files(tmp_path, "a.zip", "b.zip")
         first, second = (File("face.jpg", tmp_path / "1.jpg", path) for path in zips)
         self.keep(tmp_path / "out.jsonl", first)
         assert self.has(tmp_path / "out.jsonl", first) and not self.has(tmp_path / "out.jsonl", second)
 
-    def test_half_a_line_is_removed(self, tmp_path: Path, file: File) -> None:
+    def test_partial_line_is_removed(self, tmp_path: Path, file: File) -> None:
         out = tmp_path / "out.jsonl"
         self.keep(out, file)
         whole = out.read_bytes()
@@ -154,7 +152,7 @@ class TestKept:
         assert self.has(out, file)
         assert out.read_bytes() == whole
 
-    def test_what_is_no_such_file_is_left_alone(self, tmp_path: Path) -> None:
+    def test_other_content_is_rejected_untouched(self, tmp_path: Path) -> None:
         out = tmp_path / "thesis.txt"
         for text in ("years of work\n", '{"other": 1}\n', "[1]\n"):
             out.write_text(text)
@@ -162,7 +160,7 @@ class TestKept:
                 ResultsFile(out, self.BY)
             assert out.read_text() == text
 
-    def test_a_device_or_a_pipe_is_refused(self, tmp_path: Path) -> None:
+    def test_devices_and_pipes_are_rejected(self, tmp_path: Path) -> None:
         """They cannot be read again; ``--out /dev/stdout`` in a pipe is one."""
         os.mkfifo(tmp_path / "pipe")
         (tmp_path / "link").symlink_to("pipe")
@@ -170,7 +168,7 @@ class TestKept:
             with pytest.raises(ParameterError, match="device or a pipe"):
                 ResultsFile(path, self.BY)
 
-    def test_two_runs_do_not_add_to_one(self, tmp_path: Path) -> None:
+    def test_concurrent_runs_are_rejected(self, tmp_path: Path) -> None:
         with (
             ResultsFile(tmp_path / "out.jsonl", self.BY),
             pytest.raises(ParameterError, match="another run"),
@@ -186,7 +184,7 @@ class Told(BatchRun):
             yield file, {"file": file.name, "verdict": file.path.read_bytes()[len(PHOTO) :].decode()}
 
 
-def test_an_interrupted_run_goes_on_with_the_second_entry_of_a_name(tmp_path: Path) -> None:
+def test_interrupted_run_continues_with_the_second_entry_of_a_name(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for what in (b"first", b"second", b"third"):
             with warnings.catch_warnings():

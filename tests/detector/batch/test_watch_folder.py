@@ -57,7 +57,7 @@ def watching(folder: Path, clock: Clock, out: Path | None = None) -> Watch:
     return Watch(folder, out or folder / "results", lambda *_: None, clock=clock, sleep=clock.sleep)
 
 
-def test_what_is_there_is_done_once_and_in_order(tmp_path, analysed):
+def test_present_files_are_analysed_once_in_order(tmp_path, analysed):
     for name in ("b.mp4", "a.mp4", "broken.mp4", "c.mp4"):
         (tmp_path / name).write_bytes(b"broken" if name == "broken.mp4" else name.encode())
     lines = list(watching(tmp_path, Clock()).lines(once=True))
@@ -69,7 +69,7 @@ def test_what_is_there_is_done_once_and_in_order(tmp_path, analysed):
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"a.mp4", "b.mp4", "c.mp4", LOG}
 
 
-def test_segments_that_were_looked_at_alone_are_not_counted(tmp_path, monkeypatch):
+def test_unflagged_segments_are_not_counted(tmp_path, monkeypatch):
     def engine(path, folder, **_options):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         analysis = with_stability(build(folder, persons=3, segments=3, sha256=sha256), A=1.0, B=0.4)
@@ -82,7 +82,7 @@ def test_segments_that_were_looked_at_alone_are_not_counted(tmp_path, monkeypatc
     assert line["segments"] == 1
 
 
-def test_a_restart_does_nothing_twice(tmp_path, analysed):
+def test_restart_repeats_nothing(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (tmp_path / "bad.mp4").write_bytes(b"broken")
     list(watching(tmp_path, Clock()).lines(once=True))
@@ -100,9 +100,7 @@ def test_a_restart_does_nothing_twice(tmp_path, analysed):
         NotOpenedError("The file cannot be opened: Permission denied."),
     ],
 )
-def test_what_failed_for_another_reason_than_the_file_is_tried_after_a_restart(
-    tmp_path, analysed, monkeypatch, reason
-):
+def test_failures_unrelated_to_the_file_are_retried_after_a_restart(tmp_path, analysed, monkeypatch, reason):
     (tmp_path / "a.mp4").write_bytes(b"one")
 
     def limited(*_given, **_options):
@@ -117,7 +115,7 @@ def test_what_failed_for_another_reason_than_the_file_is_tried_after_a_restart(
     assert list(watching(tmp_path, Clock()).lines(once=True)) == []
 
 
-def test_a_result_that_was_removed_is_made_again(tmp_path, analysed):
+def test_removed_result_is_made_again(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     list(watching(tmp_path, Clock()).lines(once=True))
     (tmp_path / "results" / "a.mp4" / "analysis.json").unlink()
@@ -125,7 +123,7 @@ def test_a_result_that_was_removed_is_made_again(tmp_path, analysed):
     assert [line["file"] for line in watching(tmp_path, Clock()).lines(once=True)] == ["a.mp4"]
 
 
-def test_a_name_that_is_no_utf_8_ends_nothing(tmp_path, analysed):
+def test_name_that_is_not_utf_8_does_not_end_the_watch(tmp_path, analysed):
     name = os.fsdecode(b"a\xff.mp4")
     (tmp_path / name).write_bytes(b"one")
     (tmp_path / "b.mp4").write_bytes(b"two")
@@ -134,7 +132,7 @@ def test_a_name_that_is_no_utf_8_ends_nothing(tmp_path, analysed):
     assert list(watching(tmp_path, Clock()).lines(once=True)) == []
 
 
-def test_another_model_or_other_parameters_are_another_analysis(tmp_path, analysed):
+def test_other_model_or_parameters_are_another_analysis(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (first,) = watching(tmp_path, Clock()).lines(once=True)
     for model, parameters in (("reelproof-2", None), (None, Parameters(minimum_face=20))):
@@ -153,7 +151,7 @@ def test_another_model_or_other_parameters_are_another_analysis(tmp_path, analys
     assert list(watching(tmp_path, Clock()).lines(once=True)) == []
 
 
-def test_a_folder_that_is_away_for_a_while_is_waited_for(tmp_path, analysed):
+def test_temporarily_missing_folder_is_awaited(tmp_path, analysed):
     inbox, out, clock, said = tmp_path / "inbox", tmp_path / "out", Clock(), []
     inbox.mkdir()
     watch = watching(inbox, clock, out)
@@ -166,7 +164,7 @@ def test_a_folder_that_is_away_for_a_while_is_waited_for(tmp_path, analysed):
     assert len(said) == 1 and "cannot be read" in said[0]
 
 
-def test_a_file_that_is_moved_between_its_hash_and_its_analysis(tmp_path, analysed, monkeypatch):
+def test_file_moved_between_hash_and_analysis(tmp_path, analysed, monkeypatch):
     """By the real engine: it is not said to be broken, and done where it is found again."""
     inbox, out = tmp_path / "inbox", tmp_path / "out"
     inbox.mkdir()
@@ -178,7 +176,7 @@ def test_a_file_that_is_moved_between_its_hash_and_its_analysis(tmp_path, analys
         return told
 
     with monkeypatch.context() as patched:
-        patched.setattr(watch_module, "hashed", moving)
+        patched.setattr(watch_module, "hash_file", moving)
         patched.setattr(watch_module, "analyze_confined", analyze_confined)
         watch = watching(inbox, Clock(), out)
         watch.write = print  # something that another process knows
@@ -189,8 +187,8 @@ def test_a_file_that_is_moved_between_its_hash_and_its_analysis(tmp_path, analys
     assert line["result"] == "b.mp4"
 
 
-@pytest.mark.parametrize("where", ["hashed", "analyze_confined"])
-def test_a_folder_that_goes_away_while_a_file_is_read(tmp_path, analysed, monkeypatch, where):
+@pytest.mark.parametrize("where", ["hash_file", "analyze_confined"])
+def test_folder_disappears_during_an_analysis(tmp_path, analysed, monkeypatch, where):
     inbox, out, clock, read = tmp_path / "inbox", tmp_path / "out", Clock(), getattr(watch_module, where)
     inbox.mkdir()
     (inbox / "a.mp4").write_bytes(b"one")
@@ -207,7 +205,7 @@ def test_a_folder_that_goes_away_while_a_file_is_read(tmp_path, analysed, monkey
     assert [(line["file"], line["verdict"]) for line in watch.lines()] == [("a.mp4", "manipulated")]
 
 
-def test_a_file_that_cannot_be_read_yet_is_said_once_and_done_later(tmp_path, analysed, monkeypatch):
+def test_unreadable_file_is_reported_once_and_analysed_later(tmp_path, analysed, monkeypatch):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (tmp_path / "b.mp4").write_bytes(b"two")
     clock = Clock()
@@ -217,7 +215,7 @@ def test_a_file_that_cannot_be_read_yet_is_said_once_and_done_later(tmp_path, an
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return hash_file(path)
 
-    monkeypatch.setattr(watch_module, "hashed", denied)
+    monkeypatch.setattr(watch_module, "hash_file", denied)
     watch = watching(tmp_path, clock)
     watch.stopping = lambda: clock.now > 200
     first, second, third = watch.lines()
@@ -226,11 +224,11 @@ def test_a_file_that_cannot_be_read_yet_is_said_once_and_done_later(tmp_path, an
     assert third["result"] == "a.mp4" and analysed == ["b.mp4", "a.mp4"]
 
 
-def test_files_that_cannot_be_read_hold_up_no_end(tmp_path, analysed, monkeypatch):
+def test_unreadable_files_do_not_prevent_the_end(tmp_path, analysed, monkeypatch):
     clock = Clock()
     (tmp_path / "a.mp4").write_bytes(b"one")
     clock.plans = [lambda: (tmp_path / f"{len(clock.plans)}.mp4").write_bytes(b"more")] * 7
-    monkeypatch.setattr(watch_module, "hashed", lambda path: hash_file(path / "below"))
+    monkeypatch.setattr(watch_module, "hash_file", lambda path: hash_file(path / "below"))
     lines = list(watching(tmp_path, clock).lines(once=True))
     assert len(lines) == len({line["file"] for line in lines}) == 8 and clock.now < 60
 
@@ -239,7 +237,7 @@ def test_files_that_cannot_be_read_hold_up_no_end(tmp_path, analysed, monkeypatc
     ("error", "done"),
     [("The file cannot be opened: No such file or directory.", False), ("The file is damaged.", True)],
 )
-def test_a_file_that_an_earlier_version_could_not_open_is_tried(tmp_path, analysed, error, done):
+def test_file_an_earlier_version_could_not_open_is_tried(tmp_path, analysed, error, done):
     """Its line does not say that it is to be tried again."""
     (tmp_path / "a.mp4").write_bytes(b"one")
     line = {"file": "a.mp4", "sha256": hashlib.sha256(b"one").hexdigest(), "error": error}
@@ -249,7 +247,7 @@ def test_a_file_that_an_earlier_version_could_not_open_is_tried(tmp_path, analys
     assert list(watching(tmp_path, Clock()).lines(once=True)) == []
 
 
-def test_half_a_line_in_the_log(tmp_path, analysed):
+def test_partial_line_in_the_log(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / LOG).write_text('{"file": "a.mp4", "sha2')
@@ -257,7 +255,7 @@ def test_half_a_line_in_the_log(tmp_path, analysed):
     assert list(watching(tmp_path, Clock()).lines(once=True)) == []
 
 
-def test_a_file_that_grows_is_waited_for(tmp_path, analysed):
+def test_growing_file_is_awaited(tmp_path, analysed):
     path, clock = tmp_path / "a.mp4", Clock()
     path.write_bytes(b"x")
 
@@ -271,7 +269,7 @@ def test_a_file_that_grows_is_waited_for(tmp_path, analysed):
     assert line["file"] == "a.mp4" and analysed == ["a.mp4"]
 
 
-def test_a_file_that_goes_on_growing_while_it_is_analysed_is_waited_for(tmp_path, analysed, monkeypatch):
+def test_file_growing_during_its_analysis_is_awaited(tmp_path, analysed, monkeypatch):
     path, engine, clock = tmp_path / "a.mp4", watch_module.analyze_confined, Clock()
     path.write_bytes(b"the first half")
 
@@ -288,7 +286,7 @@ def test_a_file_that_goes_on_growing_while_it_is_analysed_is_waited_for(tmp_path
     assert {each.name for each in (tmp_path / "results").iterdir()} == {"a.mp4", LOG}
 
 
-def test_a_full_disk_ends_nothing(tmp_path, analysed, monkeypatch):
+def test_full_disk_does_not_end_the_watch(tmp_path, analysed, monkeypatch):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(name.encode())
     watched = watching(tmp_path, Clock())
@@ -310,7 +308,7 @@ def test_a_full_disk_ends_nothing(tmp_path, analysed, monkeypatch):
     assert again["result"] == "a.mp4"
 
 
-def test_what_arrives_later_and_what_goes_again(tmp_path, analysed):
+def test_files_that_arrive_later_or_disappear(tmp_path, analysed):
     clock, folder = Clock(), tmp_path
     watched = watching(folder, clock)
     clock.plans = [
@@ -321,7 +319,7 @@ def test_what_arrives_later_and_what_goes_again(tmp_path, analysed):
     assert next(watched.lines())["file"] == "late.mp4" and analysed == ["late.mp4"]
 
 
-def test_a_new_file_under_an_old_name(tmp_path, analysed):
+def test_new_file_under_an_old_name(tmp_path, analysed):
     clock = Clock()
     (tmp_path / "a.mp4").write_bytes(b"one")
     watched = watching(tmp_path, clock).lines()
@@ -332,7 +330,7 @@ def test_a_new_file_under_an_old_name(tmp_path, analysed):
     assert second["result"] == f"a.mp4-{second['sha256'][:12]}"
 
 
-def test_a_new_file_under_an_old_name_that_is_as_long_as_can_be(tmp_path, analysed):
+def test_new_file_under_an_old_name_of_maximum_length(tmp_path, analysed):
     clock, name = Clock(), "l" * 251 + ".mp4"
     (tmp_path / name).write_bytes(b"one")
     watched = watching(tmp_path, clock).lines()
@@ -342,7 +340,7 @@ def test_a_new_file_under_an_old_name_that_is_as_long_as_can_be(tmp_path, analys
     assert second.get("result") == f"{'l' * 242}-{second['sha256'][:12]}"
 
 
-def test_two_at_once_do_not_do_the_work_twice(tmp_path, analysed, monkeypatch):
+def test_concurrent_watches_do_not_repeat_work(tmp_path, analysed, monkeypatch):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(name.encode())
     one, other = watching(tmp_path, Clock()), watching(tmp_path, Clock())
@@ -361,7 +359,7 @@ def test_two_at_once_do_not_do_the_work_twice(tmp_path, analysed, monkeypatch):
     assert [line["file"] for line in watching(tmp_path, Clock()).lines(once=True)] == ["c.mp4"]
 
 
-def test_what_is_not_taken(tmp_path, analysed):
+def test_ignored_files(tmp_path, analysed):
     (tmp_path / "secret").mkdir()
     (tmp_path / "elsewhere").write_bytes(b"elsewhere")
     folder = tmp_path / "in"
@@ -375,7 +373,7 @@ def test_what_is_not_taken(tmp_path, analysed):
     assert list(watching(folder, Clock()).lines(once=True)) == [] and analysed == []
 
 
-def test_folders_that_cannot_be_watched(tmp_path):
+def test_unwatchable_folders(tmp_path):
     with pytest.raises(ParameterError, match="is no folder"):
         watching(tmp_path / "missing", Clock())
     with pytest.raises(ParameterError, match="another folder"):

@@ -74,7 +74,7 @@ worker_pool._PATIENCE = float(os.environ.get("PATIENCE", worker_pool._PATIENCE))
 confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
 worker_pool._one_thread = lambda: None
 worker_pool._make_networks = lambda loaded: None
-worker_pool.loaded = lambda model: SimpleNamespace()
+worker_pool.load_once = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
 sys.exit(main(["score", *sys.argv[1:]]))
 """)
@@ -100,7 +100,7 @@ def done(*arguments: str | Path) -> tuple[list[dict[str, Any]], str, int]:
 
 
 class TestProcesses:
-    def test_what_breaks_is_one_line_and_the_others_go_on(self, tmp_path: Path) -> None:
+    def test_crash_is_one_line_and_others_continue(self, tmp_path: Path) -> None:
         """A decoder that crashes, a whole process that is killed, and a mistake in the program."""
         files(tmp_path, "crash.jpg", "killed.jpg", "raise.jpg", *(f"good-{n}.jpg" for n in range(6)))
         lines, err, status = done(tmp_path, "--workers", "2")
@@ -112,7 +112,7 @@ class TestProcesses:
         assert all(tuple(found[name]) == ("file", "error") for name in ("crash", "killed", "raise"))
         assert all(found[f"good-{n}"]["verdict"] == "good" for n in range(6))
 
-    def test_several_at_a_time_and_each_as_it_is_finished(self, tmp_path: Path) -> None:
+    def test_lines_arrive_as_files_finish(self, tmp_path: Path) -> None:
         paths = files(tmp_path, "held.jpg", "held-2.jpg", "good.jpg")
         with acting(*paths, "--workers", "2") as run:
             assert run.stdout is not None
@@ -127,13 +127,13 @@ class TestProcesses:
         assert [line["file"] for line in one_by_one] == [str(path) for path in paths]
         assert all(a["to"] <= b["from"] for a, b in zip(one_by_one, one_by_one[1:], strict=False))
 
-    def test_a_few_files_share_the_cores(self, tmp_path: Path) -> None:
+    def test_few_files_share_the_cores(self, tmp_path: Path) -> None:
         """One analysis alone has all of them for its arithmetic."""
         (path,) = files(tmp_path, "good.jpg")
         ((line,), _, _) = done(path)
         assert line["faces"] == len(os.sched_getaffinity(0))
 
-    def test_a_killed_run_goes_on_where_it_was(self, tmp_path: Path) -> None:
+    def test_killed_run_resumes(self, tmp_path: Path) -> None:
         folder = tmp_path / "folder"
         folder.mkdir()
         for path in files(folder, "a.jpg", "b.jpg", "held.jpg"):
@@ -154,7 +154,7 @@ class TestProcesses:
         assert [line["file"] for line in kept] == [line["file"] for line in (*before, *lines)]
         assert done(folder, "--out", out)[0] == []
 
-    def test_a_file_is_known_by_its_bytes_however_it_is_named(self, tmp_path: Path) -> None:
+    def test_renamed_file_is_known_by_its_bytes(self, tmp_path: Path) -> None:
         """By a relative path, through a link, as a copy in a zip: it has a line each time, measured once."""
         folder, out = tmp_path / "folder", tmp_path / "out.jsonl"
         folder.mkdir()
@@ -175,7 +175,7 @@ class TestProcesses:
         assert line["from"] > measured["from"]
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-    def test_nothing_goes_on_after_it_was_stopped(self, tmp_path: Path, number: signal.Signals) -> None:
+    def test_nothing_runs_after_a_stop(self, tmp_path: Path, number: signal.Signals) -> None:
         paths = files(tmp_path, "good.jpg", "held.jpg", "held-2.jpg")
         run = acting(*paths, "--workers", "2", env=os.environ | {"TMPDIR": str(tmp_path)})
         with run:
@@ -193,7 +193,7 @@ class TestProcesses:
             assert run.returncode == 128 + number
             assert sorted(path for path in tmp_path.iterdir()) == sorted(paths)
 
-    def test_a_worker_that_has_to_be_killed_leaves_no_folder(self, tmp_path: Path) -> None:
+    def test_killed_worker_leaves_no_folder(self, tmp_path: Path) -> None:
         paths = files(tmp_path, "held.jpg", "held-2.jpg")
         run = acting(*paths, "--workers", "2", env=os.environ | {"TMPDIR": str(tmp_path), "PATIENCE": "0.5"})
         with run:
@@ -205,7 +205,7 @@ class TestProcesses:
         gone(run.pid)
         assert sorted(path for path in tmp_path.iterdir()) == sorted(paths)
 
-    def test_what_was_left_out_is_said(self, tmp_path: Path) -> None:
+    def test_skipped_files_are_reported(self, tmp_path: Path) -> None:
         files(tmp_path, "good.jpg", "notes.txt")
         (tmp_path / "notes.txt").write_text("words")
         with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
@@ -220,7 +220,7 @@ class TestProcesses:
             "Videos, photos and zips are taken from folders, photos alone from zips.\n"
         )
 
-    def test_no_more_is_unpacked_than_is_worked_on(self, tmp_path: Path) -> None:
+    def test_unpacking_keeps_pace_with_the_work(self, tmp_path: Path) -> None:
         given = tmp_path / "given.zip"
         with zipfile.ZipFile(given, "w") as archive:
             for number in range(12):
@@ -266,7 +266,7 @@ main(["score", *sys.argv[1:]])
 """
 
 
-def test_a_process_that_loaded_everything_still_has_one_thread(tmp_path: Path) -> None:
+def test_loaded_process_still_has_one_thread(tmp_path: Path) -> None:
     """Else the pool is started afresh and loads for itself, and each of its files may as well."""
     paths = files(tmp_path, "a.jpg", "b.jpg")  # for one file alone less is loaded
     # As it is started by people: with tests, arithmetic has one thread in any case.
@@ -276,7 +276,7 @@ def test_a_process_that_loaded_everything_still_has_one_thread(tmp_path: Path) -
     assert ended.stderr.split() == ["fork"]
 
 
-def test_a_second_look_beside_a_model_elsewhere_may_be_read(
+def test_second_look_beside_an_external_model_is_readable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a process that is started afresh, and so has loaded nothing before it is confined."""
@@ -297,7 +297,7 @@ def test_a_second_look_beside_a_model_elsewhere_may_be_read(
     )
 
 
-def test_all_workers_are_given_the_same_time_to_end() -> None:
+def test_workers_share_the_time_to_end() -> None:
     """Not one after the other: a machine may have a hundred of them."""
     pool, given = object.__new__(worker_pool._WorkerPool), list[float]()
     ended = SimpleNamespace(terminate=lambda: None)
@@ -314,7 +314,7 @@ class TestFromAProcessWithThreads:
 
         assert not multiprocessing.active_children()
 
-    def test_workers_are_started_afresh(self, tmp_path: Path, astronaut: np.ndarray) -> None:
+    def test_workers_are_restarted(self, tmp_path: Path, astronaut: np.ndarray) -> None:
         """As here, where torch has computed: a fork would take one thread along and all locks."""
         path = tmp_path / "astronaut.png"
         assert cv2.imwrite(str(path), astronaut[:, :, ::-1])
@@ -334,10 +334,10 @@ class TestFromAProcessWithThreads:
             ({"others": OtherModelNames(["reelproof-2"]), "crops": True}, "judged by one model"),
         ],
     )
-    def test_what_cannot_be_asked_for(self, tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    def test_invalid_requests(self, tmp_path: Path, options: dict[str, Any], words: str) -> None:
         with pytest.raises(ReelproofError, match=words):
             next(BatchRun([tmp_path], None, DEFAULT, **options).lines())
 
-    def test_an_unknown_model(self, tmp_path: Path) -> None:
+    def test_unknown_model(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="nosuch"):
             next(score_files([File("x", tmp_path, tmp_path)], "nosuch", DEFAULT))

@@ -22,7 +22,7 @@ from unconfined import Unconfined
 from unreadable_files import BAD, bad_files
 
 from detector import Analysis, engine
-from detector.cli.analyze import older_form
+from detector.cli.analyze import compact_form
 from detector.cli.main import argument_parser, main
 from detector.errors import ParameterError
 from detector.files import ROOT
@@ -69,9 +69,7 @@ class TestHelp:
         assert left.value.code == 0
         assert "usage: python -m detector" in capsys.readouterr().out
 
-    def test_the_only_format_of_lines_is_taken_and_not_offered(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_format_jsonl_is_accepted_but_hidden(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert argument_parser().parse_args(["score", "a.mp4", "--format", "jsonl"]).files == [Path("a.mp4")]
         with pytest.raises(SystemExit):
             main(["score", "--help"])
@@ -95,7 +93,7 @@ class TestAnalyze:
         assert "No face" in out.out
         assert "Traceback" not in out.err
 
-    def test_a_files_name_cannot_write_a_verdict(
+    def test_file_name_cannot_forge_a_verdict(
         self, capsys: pytest.CaptureFixture[str], blank: Path, tmp_path: Path
     ) -> None:
         hostile = tmp_path / "\x1b[8mclip\nclip.mp4: no manipulation found\u202e.mp4"
@@ -128,20 +126,18 @@ class TestAnalyze:
         assert analysis.parameters.sample_rate == 4 and analysis.coverage.frames_sampled == 5
 
     @pytest.mark.parametrize("rate", ["0", "-3", "nan", "inf", "1e9"])
-    def test_a_sample_rate_that_means_nothing(
-        self, capsys: pytest.CaptureFixture[str], blank: Path, rate: str
-    ) -> None:
+    def test_invalid_sample_rate(self, capsys: pytest.CaptureFixture[str], blank: Path, rate: str) -> None:
         assert main(["analyze", str(blank), f"--sample-rate={rate}"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "--sample-rate" in line
 
-    def test_an_unknown_model(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
+    def test_unknown_model(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
         assert main(["analyze", str(blank), "--model", "nosuch"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "nosuch.json" in line and "reelproof-lite0" in line
 
     @pytest.mark.parametrize("name", BAD)
-    def test_a_bad_file_is_one_line_on_standard_error(
+    def test_bad_file_is_one_line_on_standard_error(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
     ) -> None:
         assert main(["analyze", str(bad_files(tmp_path)[name])]) == 2
@@ -151,7 +147,7 @@ class TestAnalyze:
         assert line.startswith("reelproof: ") and name in line
         assert line.endswith(".")
 
-    def test_a_name_that_is_not_utf_8(
+    def test_name_that_is_not_utf_8(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
     ) -> None:
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
@@ -159,7 +155,7 @@ class TestAnalyze:
         assert main(["analyze", str(path), "--format", "json"]) == 0
         assert "caf" in Analysis.from_json(capsys.readouterr().out).media.file
 
-    def test_a_terminal_without_the_letters_of_a_name(
+    def test_terminal_without_the_characters_of_a_name(
         self, tmp_path: Path, still: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What was done stays done: words are printed with escapes, JSON as the UTF-8 it is."""
@@ -176,7 +172,7 @@ class TestAnalyze:
                 assert Analysis.from_json(printed.getvalue()).media.file == path.name
 
 
-def test_an_empty_file_is_refused_before_anything_is_loaded(
+def test_empty_file_is_rejected_before_loading(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "detector.sandboxed_engine", None)
@@ -186,7 +182,7 @@ def test_an_empty_file_is_refused_before_anything_is_loaded(
 
 
 @pytest.mark.parametrize("command", ["analyze", "score"])
-def test_a_rule_for_several_models_needs_others(
+def test_joint_rule_needs_further_models(
     capsys: pytest.CaptureFixture[str], still: Path, command: str
 ) -> None:
     assert main([command, str(still), "--joint", "majority"]) == 2
@@ -195,7 +191,7 @@ def test_a_rule_for_several_models_needs_others(
 
 
 class TestOut:
-    def test_everything_is_written_listed_and_replaced_whole(
+    def test_result_is_complete_listed_and_replaced_atomically(
         self,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
@@ -236,7 +232,7 @@ class TestOut:
         assert Analysis.from_json((folder / "analysis.json").read_bytes()).media.file == "blank.mp4"
         assert not (folder / "overlays" / "Z9-1.png").exists()
 
-    def test_comparisons_kept_there_are_part_of_the_next_result(
+    def test_stored_comparisons_become_part_of_the_next_result(
         self,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
@@ -267,7 +263,7 @@ class TestOut:
         assert "comparisons/reference/comparison.json compares another exhibit" in line
         assert (folder / "manifest.json").read_bytes() == before
 
-    def test_a_folder_of_other_things_is_left_alone(
+    def test_folder_with_other_content_is_not_touched(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
     ) -> None:
         (tmp_path / "thesis.txt").write_text("years of work")
@@ -275,7 +271,7 @@ class TestOut:
         assert "not empty" in capsys.readouterr().err
         assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
-    def test_a_file_where_the_folder_should_be(
+    def test_file_instead_of_the_output_folder(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, still: Path
     ) -> None:
         (tmp_path / "taken").write_text("")
@@ -288,7 +284,7 @@ class TestSummary:
     def test_times_in_minutes_and_seconds(self, analysed_sample: Any) -> None:
         analysis = analysed_sample.analysis
         segment = analysis.segments[0].model_copy(update={"start": 59.96, "end": 3725.2, "confidence": 0.75})
-        form = older_form(analysis.model_copy(update={"segments": (segment,)}))
+        form = compact_form(analysis.model_copy(update={"segments": (segment,)}))
         assert set(form) == {
             "input_type", "video_is_fake", "overall_confidence", "manipulated_segments"
         }  # fmt: skip
@@ -297,9 +293,9 @@ class TestSummary:
         (listed,) = form["manipulated_segments"]  # type: ignore[misc]
         assert listed == {"start_time": "00:59", "end_time": "62:05", "confidence": 0.75}
 
-    def test_only_those_whom_other_views_confirm(self, tmp_path: Path) -> None:
+    def test_only_stable_persons_are_flagged(self, tmp_path: Path) -> None:
         analysis = with_stability(build(tmp_path, persons=2, segments=3, kept=False), B=0.6)
-        listed = older_form(analysis)["manipulated_segments"]
+        listed = compact_form(analysis)["manipulated_segments"]
         assert [each["start_time"] for each in listed] == ["00:06", "00:36"]  # type: ignore[attr-defined]
 
 
@@ -308,7 +304,7 @@ def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == Analysis.schema_text()
 
 
-def test_sample_into_a_folder_that_is_not_there(
+def test_sample_into_a_missing_folder(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:  # fmt: skip
     assert main(["sample", str(tmp_path / "no" / "sample.mp4")]) == 2
@@ -316,20 +312,20 @@ def test_sample_into_a_folder_that_is_not_there(
     assert "sample.mp4" in line
 
 
-def test_sample_over_a_file_that_is_there(
+def test_sample_over_an_existing_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:  # fmt: skip
     monkeypatch.setattr("detector.demo_clip.make_sample", lambda path: path.write_bytes(b"clip"))
     path = tmp_path / "interview.mp4"
     path.write_bytes(b"evidence")
     assert main(["sample", str(path)]) == 2
-    assert "there already" in capsys.readouterr().err and path.read_bytes() == b"evidence"
+    assert "already exists" in capsys.readouterr().err and path.read_bytes() == b"evidence"
     path.unlink()
     assert main(["sample", str(path)]) == 0
     assert path.read_bytes() == b"clip"
 
 
-def test_a_sample_that_is_cut_off_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_interrupted_sample_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def cut_off(path: Path) -> None:
         path.write_bytes(b"half")
         raise ParameterError("cut off")
@@ -339,7 +335,7 @@ def test_a_sample_that_is_cut_off_leaves_nothing(monkeypatch: pytest.MonkeyPatch
     assert list(tmp_path.iterdir()) == []
 
 
-def test_train_with_a_recipe_that_is_not_one(
+def test_train_with_an_invalid_recipe(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:  # fmt: skip
     (tmp_path / "recipe.toml").write_text("name = 'x'\nspeed = 3\n")
@@ -348,7 +344,7 @@ def test_train_with_a_recipe_that_is_not_one(
     assert "speed" in line
 
 
-def test_train_reads_the_documents_own_set_and_says_how_to_measure(
+def test_train_reads_the_documented_own_set_and_names_the_next_step(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A shipped recipe with what docs/training.md says to put in place of its [mix]."""
@@ -365,11 +361,11 @@ def test_train_reads_the_documents_own_set_and_says_how_to_measure(
     card.rates = ("measured",)
     assert main(["train", str(recipe), "--data", "videos"]) == 0
     told_again = capsys.readouterr().out
-    assert "card stays as it is" in told_again and "measure it" not in told_again
+    assert "card is unchanged" in told_again and "measure it" not in told_again
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate"])
-def test_no_data_where_it_should_be(
+def test_missing_data(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
 ) -> None:  # fmt: skip
     """One line naming the missing file, no traceback."""

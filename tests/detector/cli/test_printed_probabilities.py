@@ -14,7 +14,7 @@ from detector.schema.analysis import OtherModel, Ran
 from detector.schema.formatting import count_noun
 
 
-def test_of_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = build(tmp_path, segments=2, kept=False)
     sure, near = (
         segment.model_copy(update={"confidence": value})
@@ -38,7 +38,7 @@ def test_of_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFi
     assert f"{made.model.title}: {made.verdict}, probability 0.796\n" in told
 
 
-def test_of_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = comparison_of(tmp_path, ("exhibit.mp4", "original.mp4"), ("a" * 64, "b" * 64))
     (segment,) = made.segments
     sure = segment.model_copy(update={"confidence": 0.999})
@@ -49,5 +49,5 @@ def test_of_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.parametrize(
     ("number", "printed"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (1234, "1,234 files")]
 )
-def test_counts_have_a_noun_in_number_and_separators(number: int, printed: str) -> None:
+def test_counts_have_separators_and_a_matching_noun(number: int, printed: str) -> None:
     assert count_noun(number, "file") == printed

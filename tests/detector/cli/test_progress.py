@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_sees_the_stage_and_a_bar_that_never_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_shows_stage_and_monotone_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     with progress_bar() as show:
@@ -24,13 +24,13 @@ def test_a_terminal_sees_the_stage_and_a_bar_that_never_goes_back(monkeypatch: p
     assert last.startswith("second pass") and " 50 %" in last
 
 
-def test_elsewhere_there_is_no_bar_and_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar() as show:
         show("first pass", 0.5)
     progress_line("crops measured")
     assert capsys.readouterr() == ("", "crops measured\n")
 
 
-def test_a_name_adds_no_lines_and_hides_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_cannot_add_or_hide_lines(capsys: pytest.CaptureFixture[str]) -> None:
     print_line("a\nb\x1b[8m\x9b8m\u202e\u2028\udcff ü.mp4")
     assert capsys.readouterr().out == r"a\nb\x1b[8m\x9b8m\u202e\u2028\udcff ü.mp4" + "\n"

@@ -50,7 +50,7 @@ class TestScore:
         *("reason", "kind", "answers", "declarations", "seconds"),
     )
 
-    def test_a_line_a_file(
+    def test_one_line_for_each_file(
         self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]
     ) -> None:
         names = {str(path) for name, path in given.items() if name != "photos.zip"}
@@ -73,15 +73,15 @@ class TestScore:
             assert tuple(line) == ("file", "error")
             assert line["error"] and "\n" not in line["error"]
 
-    def test_an_unknown_model_is_an_error_of_the_whole(
-        self, capsys: pytest.CaptureFixture[str], still: Path
-    ) -> None:
+    def test_unknown_model_ends_the_command(self, capsys: pytest.CaptureFixture[str], still: Path) -> None:
         assert main(["score", str(still), "--model", "nosuch"]) == 2
         out = capsys.readouterr()
         assert out.out == "" and len(out.err.splitlines()) == 1
 
     @pytest.mark.parametrize("number", ["0", "-2"])
-    def test_no_workers(self, capsys: pytest.CaptureFixture[str], still: Path, number: str) -> None:
+    def test_zero_workers_are_rejected(
+        self, capsys: pytest.CaptureFixture[str], still: Path, number: str
+    ) -> None:
         assert main(["score", str(still), "--workers", number]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "--workers" in line

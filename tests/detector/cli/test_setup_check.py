@@ -43,7 +43,7 @@ def states(findings: list[Finding]) -> dict[str, str]:
     return {finding.name: finding.state for finding in findings}
 
 
-def test_this_machine_has_what_it_needs() -> None:
+def test_this_machine_is_complete() -> None:
     """The tests could not run otherwise; a busy disk or a fresh pin is said here in words."""
     findings = check_setup()
     missing = [f for f in findings if f.state == "missing" and not f.name.startswith(("disk", "package "))]
@@ -52,7 +52,7 @@ def test_this_machine_has_what_it_needs() -> None:
     assert f"model {DEFAULT_MODEL}" in states(findings) and "GPU" in states(findings)
 
 
-def test_requirements_have_a_part_for_developers() -> None:
+def test_requirements_have_a_section_for_developers() -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     at = lines.index(setup_check.DEVELOPERS_PART)
     assert any(line.startswith("pytest==") for line in lines[at:])
@@ -63,21 +63,19 @@ def test_packages(requirements: Path) -> None:
     found = {f.name: f for f in setup_check._packages(requirements)}
     assert found["package no-such-package"].state == "missing"
     assert found["package no-such-package"].words == "1.2 is not installed"
-    assert (
-        found["package numpy"].state == "missing" and "0.1 is what was tested" in found["package numpy"].words
-    )
+    assert found["package numpy"].state == "missing" and "0.1 was tested" in found["package numpy"].words
     assert found["package pytest"].state == "optional"
     assert found["packages"].words == "1 of 4 are installed as pinned"
     assert {f.state for f in setup_check._packages(requirements.with_name("gone.txt"))} == {"missing"}
 
 
-def test_a_builds_own_mark_is_no_other_version(requirements: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_version_label_is_ignored(requirements: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "1.2+cpu")
     assert "package no-such-package" not in {f.name for f in setup_check._packages(requirements)}
 
 
 @pytest.mark.parametrize("package", ["torch", "torchvision"])
-def test_torch_missing_or_not_a_pair(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+def test_torch_missing_or_mismatched(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     finding = setup_check._torch_pair()
     assert finding.state == "missing" and package in finding.words and "same index" in finding.remedy
@@ -130,7 +128,7 @@ def test_models(models: Path) -> None:
     assert hashlib.sha256(data).hexdigest() not in (models / f"{DEFAULT_MODEL}.json").read_text()
 
 
-def test_weights_of_the_second_look_are_checked(models: Path) -> None:
+def test_second_look_weights_are_checked(models: Path) -> None:
     shutil.copytree(MODELS_FOLDER / SECOND_LOOK_FOLDER, models / SECOND_LOOK_FOLDER)
     (whole,) = setup_check._models(models)
     assert whole.state == "ok"
@@ -145,17 +143,17 @@ def test_weights_of_the_second_look_are_checked(models: Path) -> None:
         path.write_bytes(data)
 
 
-def test_no_default_model(tmp_path: Path) -> None:
+def test_missing_default_model(tmp_path: Path) -> None:
     assert states(list(setup_check._models(tmp_path))) == {f"model {DEFAULT_MODEL}": "missing"}
 
 
-def test_the_command_says_so_and_fails(
+def test_command_reports_missing_parts_and_fails(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fine, wanting = Finding("a", "ok", "is there", ""), Finding("GPU", "optional", "none", "")
     monkeypatch.setattr(setup_check, "check_setup", lambda: [fine, wanting])
     assert main(["setup-check"]) == 0
-    assert "Nothing that is needed is missing." in capsys.readouterr().out
+    assert "Nothing required is missing." in capsys.readouterr().out
     gone = Finding("long name", "missing", "is not there", "Run: make setup")
     monkeypatch.setattr(setup_check, "check_setup", lambda: [fine, gone])
     assert main(["setup-check"]) == 1
@@ -166,7 +164,7 @@ def test_the_command_says_so_and_fails(
     assert lines[-1] == "Missing: long name." == table([gone]).splitlines()[-1]
 
 
-def test_runs_without_the_heavy_packages() -> None:
+def test_runs_without_heavy_packages() -> None:
     """A fresh process in which none of them can be imported."""
     heavy = ("torch", "torchvision", "av", "cv2", "numpy", "timm", "weasyprint", "matplotlib", "safetensors")
     program = (

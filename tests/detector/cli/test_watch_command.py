@@ -29,7 +29,7 @@ sys.exit(main(["watch", *sys.argv[1:]]))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_ends_cleanly(tmp_path, sample, number):
+def test_command_ends_cleanly(tmp_path, sample, number):
     """Stopped while it analyses: nothing half-made stays, and the next start does it all."""
     shutil.copy(sample, tmp_path / "a.mp4")
     command = [sys.executable, "-c", IMPATIENT, str(tmp_path)]
@@ -43,20 +43,20 @@ def test_the_command_ends_cleanly(tmp_path, sample, number):
     assert {path.name: path.stat().st_size for path in results.iterdir()} == {LOG: 0}
 
 
-def test_its_help_says_that_subfolders_are_not_watched(capsys):
+def test_help_says_that_subfolders_are_ignored(capsys):
     with pytest.raises(SystemExit):
         main(["watch", "--help"])
-    assert "subfolders are not looked into" in " ".join(capsys.readouterr().out.split())
+    assert "subfolders are ignored" in " ".join(capsys.readouterr().out.split())
 
 
-def test_a_model_that_is_not_there_is_told_before_the_first_file(tmp_path, capsys):
+def test_missing_model_is_reported_before_the_first_file(tmp_path, capsys):
     (tmp_path / "a.mp4").write_bytes(b"one")
     assert main(["watch", str(tmp_path), "--once", "--model", "reelprof"]) == 2
     told = capsys.readouterr()
     assert "reelprof" in told.err and told.out == ""
 
 
-def test_the_command_once(tmp_path):
+def test_command_with_once(tmp_path):
     name = os.fsdecode(b"text\xff.mp4")  # no UTF-8, as names of other systems may be
     (tmp_path / name).write_text("no video")
     ended = subprocess.run(

@@ -35,12 +35,12 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def swapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same photo with another face, four fifths as large."""
-    picture = demo_clip.swapped(*demo_clip.portraits())
+    picture = demo_clip.swap_face(*demo_clip.portraits())
     small = cv2.resize(picture, None, fx=0.8, fy=0.8, interpolation=cv2.INTER_AREA)
     return write_photo(tmp_path_factory.mktemp("swapped") / "swapped.jpg", small)
 
 
-def test_a_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path) -> None:
+def test_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path) -> None:
     found = compare(swapped, original, images=tmp_path)
     assert found.related
     assert found.transform is not None
@@ -62,7 +62,7 @@ def test_a_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path
     assert heat[y0:y1, x0:x1].mean() > 5 * heat[:, : x0 // 2].mean() + 1
 
 
-def test_a_photo_saved_again(original: Path, tmp_path: Path) -> None:
+def test_resaved_photo(original: Path, tmp_path: Path) -> None:
     picture = demo_clip.portraits()[0][:, ::-1]  # mirrored
     brighter = cv2.convertScaleAbs(picture, alpha=1.1, beta=8)
     found = compare(write_photo(tmp_path / "again.jpg", brighter), original)
@@ -89,12 +89,12 @@ def short_samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path,
         patched.setattr(demo_clip, "SECONDS", 2)
         patched.setattr(demo_clip, "MANIPULATED", inside)
         demo_clip.make_sample(folder / "sample.mp4")
-        patched.setattr(demo_clip, "swapped", lambda image, other: image)
+        patched.setattr(demo_clip, "swap_face", lambda image, other: image)
         demo_clip.make_sample(folder / "original.mp4")
     return folder / "sample.mp4", folder / "original.mp4", inside
 
 
-def test_the_sample_against_its_original(short_samples: tuple[Path, Path, tuple[float, float]]) -> None:
+def test_sample_clip_against_its_original(short_samples: tuple[Path, Path, tuple[float, float]]) -> None:
     sample, original, inside = short_samples
     found = compare(sample, original)
     (segment,) = found.segments
@@ -107,13 +107,13 @@ def test_the_sample_against_its_original(short_samples: tuple[Path, Path, tuple[
     assert piece.reference.start == pytest.approx(piece.exhibit.start, abs=0.02)
 
 
-def test_a_video_is_not_compared_with_a_photo(original: Path, tmp_path: Path) -> None:
+def test_video_cannot_be_compared_with_a_photo(original: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", (numbered(n) for n in range(10)))
     with pytest.raises(MediaError, match="is a photo"):
         compare(clip, original)
 
 
-def test_a_broken_reference_is_named(original: Path, tmp_path: Path) -> None:
+def test_error_names_the_broken_reference(original: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
     with pytest.raises(MediaError, match=r"broken\.mp4: "):
         compare(original, tmp_path / "broken.mp4")
@@ -124,7 +124,7 @@ class TestCommand:
     def in_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("detector.comparison.compare.Sandbox", Unconfined)
 
-    def test_it_writes_comparison_and_pictures(
+    def test_command_writes_comparison_and_pictures(
         self, swapped: Path, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         out = tmp_path / "result"
@@ -138,7 +138,7 @@ class TestCommand:
         assert LIMITS in printed
 
     @pytest.mark.parametrize("which", [0, 1])
-    def test_files_that_are_none(
+    def test_files_that_are_no_media(
         self, which: int, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         files = [original, original]
@@ -147,7 +147,7 @@ class TestCommand:
         assert f"{tmp_path / 'gone.mp4'}: The file cannot be opened" in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
 
-    def test_a_folder_with_other_things_is_refused(
+    def test_folder_with_other_content_is_rejected(
         self, original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "notes.txt").write_text("mine")
@@ -156,7 +156,7 @@ class TestCommand:
 
 
 @pytest.mark.fresh
-def test_it_is_confined(original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_comparison_is_confined(original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         main(["compare", str(original), str(original), "--out", str(tmp_path / "out"), "--format", "json"])
         == 0
@@ -167,6 +167,6 @@ def test_it_is_confined(original: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert (tmp_path / "out" / found["example"]["side_by_side"]).is_file()
 
 
-def test_the_published_schema_is_this_one() -> None:
+def test_published_schema_is_current() -> None:
     published = (ROOT / "docs" / "comparison.schema.json").read_text(encoding="utf-8")
     assert published == Comparison.schema_text()

@@ -21,7 +21,7 @@ def piece(first: int, last: int, offset: float, uncertainty: float = 0.02) -> St
     return StripPiece(first, last, 1.0, offset, uncertainty, 0.9)
 
 
-def test_short_pieces_that_stand_alone_are_left_out() -> None:
+def test_isolated_short_pieces_are_dropped() -> None:
     times = np.arange(200) / RATE
     long, far, goes_on = piece(20, 80, 0.5), piece(100, 108, -3.0, 0.25), piece(85, 90, 0.52)
     goes_on_further = piece(95, 98, 0.48)
@@ -34,13 +34,13 @@ def test_short_pieces_that_stand_alone_are_left_out() -> None:
     assert _without_scraps([before, long], times, times) == [before, long]
 
 
-def test_an_exhibit_shorter_than_the_shortest_piece_is_one() -> None:
+def test_exhibit_shorter_than_the_minimum_is_one_piece() -> None:
     times = np.arange(200) / RATE
     for only in (piece(0, 7, 2.0), piece(0, 0, 2.0)):
         assert _without_scraps([only], times[: only.last + 1], times) == [only]
 
 
-def test_frames_after_the_reference_show_nothing_of_it() -> None:
+def test_frames_after_the_reference_do_not_match() -> None:
     """Unless its last one is held on."""
     seen, known = np.arange(200) / RATE, np.arange(100) / RATE
     matched = piece(60, 180, -60 / RATE, 0.1)
@@ -62,7 +62,7 @@ def segments_of(difference: float, surroundings: float) -> int:
     return len(found)
 
 
-def test_a_face_that_differs_no_more_than_its_surroundings_is_no_segment() -> None:
+def test_face_differing_like_its_surroundings_is_no_segment() -> None:
     """Frames were matched badly there: what differs is not the face."""
     assert segments_of(2.5, 0.3) == 1
     assert segments_of(-0.3, 0.6) == segments_of(0.7, 0.6) == 0

@@ -23,7 +23,9 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("before", "after"), [(90, 30), (300, 260)], ids=["a third", "a fifteenth"])
-def test_a_part_of_an_exhibit_is_found(tmp_path: Path, reference: Path, before: int, after: int) -> None:
+def test_matching_part_of_an_exhibit_is_found(
+    tmp_path: Path, reference: Path, before: int, after: int
+) -> None:
     """What is shown for two seconds of 24 lies between two of ten pictures."""
     shown = range(30, 70)
     other = [(number, 5 + number // 70) for number in range(before + after)]
@@ -39,6 +41,6 @@ def test_a_part_of_an_exhibit_is_found(tmp_path: Path, reference: Path, before: 
     assert [gap.file for gap in found.gaps] == ["exhibit"] * 2 + ["reference"] * 2
 
 
-def test_nothing_but_other_scenes_is_unrelated(tmp_path: Path, reference: Path) -> None:
+def test_other_scenes_only_are_unrelated(tmp_path: Path, reference: Path) -> None:
     frames = [(number, 5 + number // 25) for number in range(300)]
     assert not mapped(written(tmp_path / "exhibit.mp4", frames), reference).related

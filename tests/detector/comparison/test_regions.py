@@ -45,7 +45,7 @@ def regions(exhibit: Image, reference: Image) -> list[FoundRegion]:
     ids=["brighter", "much brighter", "darker", "gamma", "warmer"],
 )
 @pytest.mark.parametrize("of_exhibit", [True, False])
-def test_other_tones_are_no_region(
+def test_changed_tones_are_no_region(
     picture: Image, change: Callable[[Image], Image], of_exhibit: bool
 ) -> None:
     changed = change(picture)
@@ -54,7 +54,7 @@ def test_other_tones_are_no_region(
 
 @pytest.mark.parametrize("level", [10, 120, 255])
 @pytest.mark.parametrize("brighter", [1.0, 1.3])
-def test_what_was_painted_in_or_out_is(picture: Image, level: int, brighter: float) -> None:
+def test_painted_or_removed_objects_are_regions(picture: Image, level: int, brighter: float) -> None:
     changed = cv2.convertScaleAbs(picture, alpha=brighter)
     cv2.rectangle(changed, (330, 380), (410, 450), (level, level, level), -1)
     for found in (regions(changed, picture), regions(picture, changed)):
@@ -73,7 +73,7 @@ def test_bars_beside_the_picture_are_no_region(picture: Image, level: int, down:
     assert find_regions([grid], (barred.shape[1], barred.shape[0]), 0.5) == []
 
 
-def test_the_words_of_a_caption_are_one_region(picture: Image) -> None:
+def test_words_of_a_caption_form_one_region(picture: Image) -> None:
     height, width = picture.shape[:2]
     grids = []
     for number in range(24):
@@ -104,7 +104,7 @@ def test_regions_far_apart_in_time_are_two(picture: Image) -> None:
     assert len(find_regions(grids, (width, height), 0.5)) == 2
 
 
-def test_a_picture_of_one_colour(picture: Image) -> None:
+def test_uniform_picture(picture: Image) -> None:
     plain = np.full_like(picture, 255)
     assert regions(plain, plain) == []
 
@@ -120,7 +120,7 @@ def test_a_picture_of_one_colour(picture: Image) -> None:
     ids=["plain", "serif", "script"],
 )
 @pytest.mark.parametrize("ground", ["bar", "dark", "box", "none"])
-def test_a_caption_is_one_region_anywhere(
+def test_caption_is_one_region_anywhere(
     picture: Image, where: str, font: int, share: float, ground: str
 ) -> None:
     """An opaque bar, a darkened one, a box that ends before its text does, and letters alone."""
@@ -143,7 +143,7 @@ def test_a_caption_is_one_region_anywhere(
     assert x1 - x0 > 0.3 * width
 
 
-def test_what_is_side_by_side_without_being_a_line_stays_two(picture: Image) -> None:
+def test_adjacent_regions_that_form_no_line_stay_separate(picture: Image) -> None:
     changed = picture.copy()
     width = picture.shape[1]
     for left in (10, width - 70):

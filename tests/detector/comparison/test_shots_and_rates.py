@@ -95,13 +95,13 @@ def test_shots_in_another_order(tmp_path: Path, reference: Path) -> None:
 
 
 @pytest.mark.parametrize("every", [2, 12])
-def test_fewer_frames_a_second(tmp_path: Path, reference: Path, every: int) -> None:
+def test_lower_frame_rate(tmp_path: Path, reference: Path, every: int) -> None:
     """What moves is told by the same seconds of both, not by the same number of frames."""
     exhibit = copied(tmp_path, range(0, SHOTS[-1], every), Fraction(RATE, every))
     assert farthest(exhibit, reference, lambda time: time) <= 1.5
 
 
-def test_a_variable_frame_rate(tmp_path: Path, reference: Path) -> None:
+def test_variable_frame_rate(tmp_path: Path, reference: Path) -> None:
     rng = np.random.default_rng(1)
     kept = [n for n in range(SHOTS[-1]) if n == 0 or rng.random() < 0.6]
     exhibit = write_clip(
@@ -110,7 +110,7 @@ def test_a_variable_frame_rate(tmp_path: Path, reference: Path) -> None:
     assert farthest(exhibit, reference, lambda time: time) <= 1.5
 
 
-def test_two_shots_at_other_speeds(tmp_path: Path, reference: Path) -> None:
+def test_two_shots_at_different_speeds(tmp_path: Path, reference: Path) -> None:
     """One runs twice as fast, the next one half as fast: frames are looked for beside no straight line."""
     shown = [*range(60, 148, 2), *(150 + at // 2 for at in range(100))]
     exhibit = copied(tmp_path, shown)
@@ -121,7 +121,7 @@ def test_two_shots_at_other_speeds(tmp_path: Path, reference: Path) -> None:
     assert float((np.abs(found - shown)[times.places != NOWHERE] <= 3).mean()) > 0.9
 
 
-def test_other_pictures_that_stand_still_are_nowhere(tmp_path: Path, reference: Path) -> None:
+def test_unrelated_still_pictures_do_not_match(tmp_path: Path, reference: Path) -> None:
     """Neither they nor moments of the reference move, which does not make them the same."""
     card = np.full((SIZE[1], SIZE[0], 3), 30, np.uint8)
     cv2.putText(card, "Part two", (30, 76), cv2.FONT_HERSHEY_SIMPLEX, 1, (230, 230, 230), 2, cv2.LINE_AA)
@@ -196,14 +196,14 @@ WHOLE = list(range(TAKE))
     [WHOLE[:225], WHOLE[50:200], WHOLE[:90] + WHOLE[150:]],
     ids=["runs on a little", "begins earlier and runs on", "something inserted"],
 )
-def test_more_of_a_take_than_the_reference_has(take: Take, known: list[int]) -> None:
+def test_exhibit_with_more_of_a_take_than_the_reference(take: Take, known: list[int]) -> None:
     """It resembles the reference, as all of the take does, and shows nothing of it."""
     wrong, lost = beyond(mapped(take(WHOLE), take(known))[2], WHOLE, known)
     assert wrong <= 20 and lost <= 5  # of 35 to 110
 
 
 @pytest.mark.parametrize("first", [0, 60])
-def test_most_of_a_take_is_more_than_the_reference_has(take: Take, first: int) -> None:
+def test_exhibit_with_mostly_more_of_a_take(take: Take, first: int) -> None:
     """How well frames agree that show it is not told by most frames, which only resemble it."""
     known = WHOLE[first : first + 80]
     times = mapped(take(WHOLE), take(known))[2]
@@ -212,7 +212,7 @@ def test_most_of_a_take_is_more_than_the_reference_has(take: Take, first: int) -
 
 
 @pytest.mark.parametrize("shown", [WHOLE[:180] + WHOLE[50:130], WHOLE[130:] + WHOLE[:130]])
-def test_a_take_edited_anew_is_shown_throughout(take: Take, shown: list[int]) -> None:
+def test_re_edited_take_matches_throughout(take: Take, shown: list[int]) -> None:
     times = mapped(take(shown), take(WHOLE))[2]
     assert len(times.pieces) == 2
     wrong, lost = beyond(times, shown, WHOLE)
@@ -220,12 +220,12 @@ def test_a_take_edited_anew_is_shown_throughout(take: Take, shown: list[int]) ->
 
 
 @pytest.mark.parametrize("fake", [range(90, 170), range(TAKE)])
-def test_another_face_is_compared_in_its_own_moment(take: Take, fake: range) -> None:
+def test_other_face_is_compared_at_its_own_moment(take: Take, fake: range) -> None:
     times = mapped(take(WHOLE, fake), take(WHOLE))[2]
     assert len(times.pieces) == 1 and np.abs(times.places - WHOLE).max() <= 3
 
 
-def test_a_last_frame_that_is_held_on_is_shown(take: Take) -> None:
+def test_held_last_frame_matches(take: Take) -> None:
     shown = [*WHOLE[:150], *[149] * 8]
     times = mapped(take(shown), take(WHOLE[:150]))[2]
     assert beyond(times, shown, WHOLE[:150]) == (0, 0)

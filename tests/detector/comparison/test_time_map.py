@@ -51,7 +51,7 @@ def error_in_frames(found: Comparison, truth: Callable[[float], float]) -> float
     return max(errors)
 
 
-def test_another_start(tmp_path: Path, reference: Path) -> None:
+def test_different_start(tmp_path: Path, reference: Path) -> None:
     found = mapped(exhibit(tmp_path, range(60, 160)), reference)
     assert found.related
     assert len(found.time_map) == 1
@@ -63,7 +63,7 @@ def test_another_start(tmp_path: Path, reference: Path) -> None:
     ]
 
 
-def test_a_coarse_path_that_ends_half_a_second_early(
+def test_coarse_path_ending_half_a_second_early(
     tmp_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where little moves it may be as far off as that; every frame's own place is tried all the same."""
@@ -79,7 +79,7 @@ def test_a_coarse_path_that_ends_half_a_second_early(
     assert found.time_map[0].uncertainty <= 2 / RATE
 
 
-def test_a_stretch_cut_out(tmp_path: Path, reference: Path) -> None:
+def test_removed_stretch(tmp_path: Path, reference: Path) -> None:
     found = mapped(exhibit(tmp_path, [*range(20, 80), *range(110, 180)]), reference)
     first, second = found.time_map
     assert first.exhibit.end == pytest.approx(59 / RATE, abs=1.1 / RATE)
@@ -91,7 +91,7 @@ def test_a_stretch_cut_out(tmp_path: Path, reference: Path) -> None:
     assert between[0].end == pytest.approx(110 / RATE, abs=0.06)
 
 
-def test_another_frame_rate(tmp_path: Path, reference: Path) -> None:
+def test_different_frame_rate(tmp_path: Path, reference: Path) -> None:
     rate = 30
     numbers = [int(at * RATE / rate) for at in range(rate * 4)]
     found = mapped(exhibit(tmp_path, numbers, rate), reference)
@@ -99,7 +99,7 @@ def test_another_frame_rate(tmp_path: Path, reference: Path) -> None:
     assert error_in_frames(found, lambda t: t) <= 1
 
 
-def test_a_long_reference_is_read_in_part_and_then_exactly(
+def test_long_reference_is_read_partly(
     tmp_path: Path, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a long one, frames no other refers to are left out at first; what is shown is read again."""
@@ -163,9 +163,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def test_key_frames_tell_what_of_a_long_reference_need_not_be_read(
-    tmp_path: Path, scenes: Path, read: list[str]
-) -> None:
+def test_key_frames_limit_the_part_to_read(tmp_path: Path, scenes: Path, read: list[str]) -> None:
     found = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(355, 390)]), scenes)
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans"]
     assert int(read[1].split()[1]) < 250  # of 400
@@ -176,7 +174,7 @@ def test_key_frames_tell_what_of_a_long_reference_need_not_be_read(
     assert found.gaps[-1].end == pytest.approx(16.0)
 
 
-def test_what_key_frames_miss_is_looked_for_everywhere(tmp_path: Path, scenes: Path, read: list[str]) -> None:
+def test_full_search_when_key_frames_miss(tmp_path: Path, scenes: Path, read: list[str]) -> None:
     """The second part lies between two key frames."""
     found = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(302, 322)]), scenes)
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans", "read_strip"]
@@ -184,22 +182,20 @@ def test_what_key_frames_miss_is_looked_for_everywhere(tmp_path: Path, scenes: P
     assert error_in_frames(found, lambda t: t + (110 if t < 49.5 / RATE else 252) / RATE) <= 0.5
 
 
-def test_one_scene_throughout_is_read_whole(tmp_path: Path, reference: Path, read: list[str]) -> None:
+def test_single_scene_is_read_completely(tmp_path: Path, reference: Path, read: list[str]) -> None:
     """Where all key frames look alike they tell nothing."""
     found = mapped(exhibit(tmp_path, range(60, 110)), reference)
     assert read[-1] == f"read_strip {LENGTH}"
     assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
 
 
-def test_an_unrelated_long_reference(tmp_path: Path, scenes: Path, read: list[str]) -> None:
+def test_unrelated_long_reference(tmp_path: Path, scenes: Path, read: list[str]) -> None:
     unrelated = (scene(n, 40) for n in range(50))
     assert not mapped(write_clip(tmp_path / "exhibit.mp4", unrelated, rate=RATE), scenes).related
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_strip"]
 
 
-def test_a_long_reference_without_frames_to_leave_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_reference_without_skippable_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every frame may be referred to: then some a second are kept, and what is shown is read again."""
     monkeypatch.setattr(strips, "_EVERY_FRAME", 150)
     options = {"crf": "20", "bf": "0"}
@@ -213,7 +209,7 @@ def test_a_long_reference_without_frames_to_leave_out(
 @pytest.mark.parametrize(
     ("speed", "count"), [(Fraction(102, 100), LENGTH), (Fraction(24, 25), 90), (Fraction(5, 4), 90)]
 )
-def test_a_changed_speed(tmp_path: Path, reference: Path, speed: Fraction, count: int) -> None:
+def test_changed_speed(tmp_path: Path, reference: Path, speed: Fraction, count: int) -> None:
     """The same frames at a rate 2 % higher, lower as television is shown as film, and much higher."""
     found = mapped(exhibit(tmp_path, range(count), RATE * speed), reference)
     assert len(found.time_map) == 1
@@ -225,7 +221,7 @@ def test_a_changed_speed(tmp_path: Path, reference: Path, speed: Fraction, count
 
 
 @pytest.mark.parametrize("speed", [0.5, 2.0])
-def test_half_and_twice_as_fast(tmp_path: Path, reference: Path, speed: float) -> None:
+def test_half_and_double_speed(tmp_path: Path, reference: Path, speed: float) -> None:
     """Every other frame left out, or each shown twice."""
     found = mapped(exhibit(tmp_path, [int(at * speed) for at in range(round(120 / speed))]), reference)
     assert len(found.time_map) == 1
@@ -234,16 +230,14 @@ def test_half_and_twice_as_fast(tmp_path: Path, reference: Path, speed: float) -
     assert found.regions == ()
 
 
-def test_a_quarter_as_fast_is_not_found(tmp_path: Path, reference: Path) -> None:
+def test_quarter_speed_is_not_found(tmp_path: Path, reference: Path) -> None:
     """Its frames would not find their own moments."""
     found = mapped(exhibit(tmp_path, [at // 4 for at in range(200)]), reference)
     assert not found.related
     assert "more than twice as fast or as slowly" in found.limits
 
 
-def test_a_piece_whose_speed_changes_says_how_far_its_line_may_be_off(
-    tmp_path: Path, reference: Path
-) -> None:
+def test_changing_speed_raises_the_uncertainty(tmp_path: Path, reference: Path) -> None:
     slowed = [*range(60), *(60 + at // 2 for at in range(50)), *range(85, 120)]
     found = mapped(exhibit(tmp_path, slowed), reference)
     truth = np.array(slowed) / RATE
@@ -290,7 +284,7 @@ def test_unrelated(tmp_path: Path, reference: Path) -> None:
     assert "unrelated" in found.statement
 
 
-def test_something_painted_out(tmp_path: Path, reference: Path) -> None:
+def test_painted_out_object(tmp_path: Path, reference: Path) -> None:
     """A thing that stands in the reference from second 2 to second 5 is hidden in the exhibit."""
 
     def frame(number: int) -> np.ndarray:
@@ -308,13 +302,13 @@ def test_something_painted_out(tmp_path: Path, reference: Path) -> None:
     assert found.segments == ()
 
 
-def test_the_same_file_differs_nowhere(tmp_path: Path) -> None:
+def test_same_file_has_no_differences(tmp_path: Path) -> None:
     path = exhibit(tmp_path, range(60))
     found = compare(path, path)
     assert found.regions == found.segments == found.gaps == ()
 
 
-def test_the_way_jumps_where_it_has_to() -> None:
+def test_path_jumps_where_necessary() -> None:
     similarities = np.full((20, 60), 0.1, np.float32)
     truth = [*range(5, 15), *range(40, 50)]
     for row, column in enumerate(truth):
@@ -322,7 +316,7 @@ def test_the_way_jumps_where_it_has_to() -> None:
     assert best_path(similarities, None, None).tolist() == truth
 
 
-def test_the_way_leaves_what_shows_nothing() -> None:
+def test_path_leaves_unrelated_frames() -> None:
     similarities = np.full((24, 30), 0.1, np.float32)
     for row in [*range(8), *range(16, 24)]:
         similarities[row, row] = 0.9

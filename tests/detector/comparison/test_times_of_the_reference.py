@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from detector.comparison.result import gaps, time_pieces
+from detector.comparison.result import find_gaps, time_pieces
 from detector.comparison.similarity import StripPiece
 from detector.comparison.strips import Strip
 from detector.comparison.time_map import TimeMap
@@ -38,10 +38,12 @@ def published(offset: float, first: int, last: int) -> tuple[TimePiece, list[tup
     seen, known = strip(200), strip(100)
     times = TimeMap((StripPiece(first, last, 1.0, offset, 0.02, 0.9),), np.zeros(200, np.intp))
     (one,) = time_pieces(seen, known, times)
-    return one, [(gap.file, gap.start, gap.end) for gap in gaps(file(200), file(100), seen, known, times)]
+    return one, [
+        (gap.file, gap.start, gap.end) for gap in find_gaps(file(200), file(100), seen, known, times)
+    ]
 
 
-def test_times_are_those_that_the_reference_has() -> None:
+def test_times_lie_within_the_reference() -> None:
     """Its 100 frames are the 50th to the 149th of the exhibit; two more on each side count as it."""
     one, left = published(-50 / RATE, 48, 151)
     assert (one.exhibit.start, one.exhibit.end) == pytest.approx((50 / RATE, 149 / RATE))
@@ -59,7 +61,7 @@ def test_times_within_half_a_frame_are_kept() -> None:
     assert (one.reference.start, one.reference.end) == pytest.approx((0.4 / RATE, 99 / RATE))
 
 
-def test_a_last_frame_that_is_held_on_is_no_gap() -> None:
+def test_held_last_frame_is_no_gap() -> None:
     """The exhibit's last 110 frames show the reference, the last of them its last frame eleven times."""
     one, left = published(-90 / RATE, 90, 199)
     assert one.frames == 100 and one.reference.end == pytest.approx(99 / RATE)

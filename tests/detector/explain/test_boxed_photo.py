@@ -10,7 +10,7 @@ import pytest
 from analyses import build, with_stability
 
 from detector import engine
-from detector.explain.overlays import BOXED, boxed
+from detector.explain.overlays import BOXED, draw_boxes
 from detector.findings import OtherModels
 from detector.schema.analysis import MediaKind, Parameters
 
@@ -18,9 +18,7 @@ from detector.schema.analysis import MediaKind, Parameters
 @pytest.mark.parametrize(
     ("stability", "flagged"), [({}, "AB"), ({"B": 0.6}, "A"), ({"A": 0.6, "B": 0.6}, "")]
 )
-def test_only_those_are_flagged_whom_other_views_confirm(
-    tmp_path: Path, stability: dict[str, float], flagged: str
-) -> None:
+def test_only_stable_persons_are_flagged(tmp_path: Path, stability: dict[str, float], flagged: str) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, persons=2, segments=2, kept=False)
     analysis = with_stability(analysis, **stability)
     moved = analysis.persons[1].model_copy(update={"median_box": (1200, 420, 1500, 740)})
@@ -31,6 +29,7 @@ def test_only_those_are_flagged_whom_other_views_confirm(
     assert engine._pictures(job, photo, 1920, analysis)["boxed"] == BOXED
     written = cv2.imread(str(tmp_path / BOXED))
     drawn = {
-        names: boxed(photo, 1280 / 1920, analysis.persons, names)[..., ::-1] for names in ("", "A", "B", "AB")
+        names: draw_boxes(photo, 1280 / 1920, analysis.persons, names)[..., ::-1]
+        for names in ("", "A", "B", "AB")
     }
     assert [names for names, picture in drawn.items() if (picture == written).all()] == [flagged]

@@ -14,10 +14,10 @@ from explained_faces import with_heat
 from detector.explain.heatmaps import (
     HIDDEN_AREA,
     Explained,
-    areas_compared,
     heatmap_of,
     maps_of_crops,
     occlusion_check,
+    random_area_numbers,
     shared_maximum,
 )
 from detector.faces.crop import CropSquare
@@ -42,12 +42,12 @@ def hooks(scorer: Scorer) -> int:
 
 
 class TestHeatmaps:
-    def test_not_negative_and_of_the_crops_size(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_map_is_not_negative_and_has_the_size_of_the_crop(self, scorer: Scorer, crop: np.ndarray) -> None:
         (heat,) = maps_of_crops(scorer, [crop])
         assert heat.shape == crop.shape[:2]
         assert heat.min() >= 0 and np.isfinite(heat).all()
 
-    def test_it_is_gradcam_of_the_logit(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_map_is_gradcam_of_the_logit(self, scorer: Scorer, crop: np.ndarray) -> None:
         """Selvaraju et al. (2017), worked out again here: no stretching to the map's own range.
 
         At two layers, each averaged with the mirror image's map, less what is no hotter than average; of both
@@ -76,7 +76,7 @@ class TestHeatmaps:
         expected = np.maximum(common - common.mean(), 0)
         assert heat.any() and heat == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
-    def test_no_crop_changes_anothers_scale(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_crops_do_not_change_the_scale_of_others(self, scorer: Scorer, crop: np.ndarray) -> None:
         faint = cv2.addWeighted(crop, 0.2, np.full_like(crop, 128), 0.8, 0)
         alone = [maps_of_crops(scorer, [one])[0] for one in (crop, faint)]
         together = maps_of_crops(scorer, [crop, faint])
@@ -88,7 +88,7 @@ class TestHeatmaps:
         first, second = (maps_of_crops(scorer, [crop])[0] for _ in range(2))
         assert np.array_equal(first, second)
 
-    def test_nothing_is_left_behind(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_hooks_are_removed(self, scorer: Scorer, crop: np.ndarray) -> None:
         before = scorer.logits([crop])
         maps_of_crops(scorer, [crop])
         assert hooks(scorer) == 0
@@ -97,14 +97,14 @@ class TestHeatmaps:
         assert not scorer.network.training
         assert scorer.logits([crop]).tolist() == before.tolist()
 
-    def test_hooks_are_released_when_it_fails(self, scorer: Scorer) -> None:
+    def test_hooks_are_removed_on_failure(self, scorer: Scorer) -> None:
         with pytest.raises(RuntimeError):
             maps_of_crops(scorer, [np.zeros((4, 4, 0), np.uint8)])
         assert hooks(scorer) == 0
 
 
 class TestTransformers:
-    def test_it_is_hirescam_of_the_answer(self) -> None:
+    def test_map_is_hirescam_of_the_answer(self) -> None:
         """Draelos and Carin (2020), worked out again here: every token by its own gradient."""
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -136,7 +136,7 @@ class TestTransformers:
 
 
 class TestHideAndRescore:
-    def test_figures_fit_together(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_check_values_are_consistent(self, scorer: Scorer, crop: np.ndarray) -> None:
         (heat,) = maps_of_crops(scorer, [crop])
         check = occlusion_check(scorer, face_of(scorer, crop), heat, seed=0)
         assert check.area == pytest.approx(HIDDEN_AREA, abs=0.001) and HIDDEN_AREA == 0.15
@@ -155,7 +155,7 @@ class TestHideAndRescore:
         assert first.drop_highlight == pytest.approx(other.drop_highlight, abs=1e-3)
         assert first.drop_random != other.drop_random
 
-    def test_it_hides_the_hottest_area_and_no_other(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_check_hides_only_the_hottest_area(self, scorer: Scorer, crop: np.ndarray) -> None:
         """Where the hottest part is flat already, blurring it changes nothing; elsewhere it does."""
         size = crop.shape[0]
         flat = np.random.default_rng(3).integers(0, 255, crop.shape, np.uint8)
@@ -167,13 +167,13 @@ class TestHideAndRescore:
         assert abs(check.drop_highlight) < 1e-3
         assert abs(check.drop_random) > 10 * abs(check.drop_highlight)
 
-    def test_faces_of_a_photograph_share_what_two_would_take(self) -> None:
-        assert [len(areas_compared(0, n)) for n in (0, 1, 2, 3, 4, 8, 100)] == [8, 8, 8, 5, 4, 2, 2]
-        assert {areas_compared(number, 2) for number in range(2)} == {tuple(range(8))}
-        of_all = [area for number in range(20) for area in areas_compared(number, 20)]
+    def test_faces_of_a_photograph_share_the_random_areas(self) -> None:
+        assert [len(random_area_numbers(0, n)) for n in (0, 1, 2, 3, 4, 8, 100)] == [8, 8, 8, 5, 4, 2, 2]
+        assert {random_area_numbers(number, 2) for number in range(2)} == {tuple(range(8))}
+        of_all = [area for number in range(20) for area in random_area_numbers(number, 20)]
         assert {of_all.count(place) for place in range(8)} == {5}
 
-    def test_fewer_areas_are_scored_and_said(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_fewer_areas_are_scored_and_recorded(self, scorer: Scorer, crop: np.ndarray) -> None:
         (heat,) = maps_of_crops(scorer, [crop])
         asked: list[int] = []
 
@@ -186,7 +186,7 @@ class TestHideAndRescore:
         assert asked == [3, 9] and (few.areas, many.areas) == (2, 8)
         assert few.drop_highlight == pytest.approx(many.drop_highlight, abs=1e-3)
 
-    def test_a_picture_without_detail_loses_nothing(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_uniform_picture_has_no_drop(self, scorer: Scorer, crop: np.ndarray) -> None:
         grey = face_of(scorer, np.full_like(crop, 128))
         check = occlusion_check(scorer, grey, np.random.default_rng(0).random(crop.shape[:2]), seed=0)
         assert abs(check.drop_highlight) < 1e-3 and abs(check.drop_random) < 1e-3

@@ -51,7 +51,7 @@ class TestSeveralNetworks:
 
         return Explainable(CropSquare(0, 0, 1, 0), seen, float(logits([[c] for c in crops])[0]), logits)
 
-    def test_the_map_is_hot_where_all_are(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_map_is_hot_where_all_networks_are(self, scorer: Scorer, crop: np.ndarray) -> None:
         larger = cv2.resize(crop[:, ::-1], (192, 192), interpolation=cv2.INTER_CUBIC)
         one, other = (heatmap_of(self.face(scorer, each)) for each in (crop, larger))
         both = heatmap_of(self.face(scorer, crop, larger))
@@ -60,14 +60,14 @@ class TestSeveralNetworks:
         enlarged = np.maximum(cv2.resize(one, (192, 192), interpolation=cv2.INTER_CUBIC), 0)
         assert both == pytest.approx(np.sqrt(enlarged * other), rel=1e-3, abs=1e-5)
 
-    def test_without_anything_in_common_the_first_counts(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_first_map_is_used_without_common_heat(self, scorer: Scorer, crop: np.ndarray) -> None:
         alone = self.face(scorer, crop)
         blind = SeenCrop(crop, Blind().eval(), Input(size=crop.shape[0], mean=(0.0,) * 3, std=(1.0,) * 3))
         assert not heatmap_of(dataclasses.replace(alone, seen=(blind,))).any()
         together = dataclasses.replace(alone, seen=(*alone.seen, blind))
         assert np.array_equal(heatmap_of(together), heatmap_of(alone))
 
-    def test_the_check_hides_the_place_from_each(self, scorer: Scorer, crop: np.ndarray) -> None:
+    def test_check_hides_the_area_from_every_network(self, scorer: Scorer, crop: np.ndarray) -> None:
         """A patch of both crops in which one is flat: hiding it changes the other's logit alone."""
         larger = cv2.resize(crop, (192, 192), interpolation=cv2.INTER_CUBIC)
         heat = np.zeros((192, 192), np.float32)

@@ -30,11 +30,11 @@ def half() -> np.ndarray:
     return mask
 
 
-def test_nothing_masked_changes_nothing(crop: np.ndarray) -> None:
+def test_empty_mask_changes_nothing(crop: np.ndarray) -> None:
     assert np.array_equal(hide(crop, np.zeros((SIZE, SIZE), np.float32)), crop)
 
 
-def test_what_is_masked_is_beyond_recognition_and_the_rest_as_it_was(crop: np.ndarray) -> None:
+def test_masked_area_is_blurred_and_the_rest_unchanged(crop: np.ndarray) -> None:
     before = crop.copy()
     out = hide(crop, half())
     assert out.shape == crop.shape and out.dtype == np.uint8
@@ -47,7 +47,7 @@ def test_what_is_masked_is_beyond_recognition_and_the_rest_as_it_was(crop: np.nd
     assert np.array_equal(crop, before)
 
 
-def test_its_edge_is_soft() -> None:
+def test_edge_is_soft() -> None:
     """No step that was not in the crop: black above white, hidden on the right."""
     crop = np.zeros((SIZE, SIZE, 3), np.uint8)
     crop[SIZE // 2 :] = 255
@@ -56,7 +56,7 @@ def test_its_edge_is_soft() -> None:
     assert np.abs(np.diff(row)).max() < 0.5 * (row[0] - row[-1])
 
 
-def test_half_a_mask_hides_half() -> None:
+def test_partial_mask_hides_partially() -> None:
     crop = np.zeros((SIZE, SIZE, 3), np.uint8)
     crop[SIZE // 2 :] = 200
     place = (SIZE // 2 + 3, SIZE // 2)
@@ -65,12 +65,12 @@ def test_half_a_mask_hides_half() -> None:
 
 
 @pytest.mark.parametrize("level", [0, 255])
-def test_one_colour_stays_itself(level: int) -> None:
+def test_uniform_colour_is_unchanged(level: int) -> None:
     crop = np.full((SIZE, SIZE, 3), level, np.uint8)
     assert np.array_equal(hide(crop, half()), crop)
 
 
-def test_larger_crops_are_blurred_as_much() -> None:
+def test_blur_scales_with_the_crop() -> None:
     """The blur goes with the crop's size, so that a face is as unrecognisable in any."""
     left = []
     for size in (64, 256):
@@ -88,7 +88,7 @@ class TestOcclusionMap:
         """A network whose logit is the detail at one place."""
         return lambda crops: np.array([float(crop[place].std()) for crop in crops])
 
-    def test_it_is_hottest_where_the_network_looks(self) -> None:
+    def test_hottest_area_is_where_the_network_looks(self) -> None:
         crop = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
         heat = occlusion_map(crop, self.looks_at((slice(60, 84), slice(12, 36))))
         y, x = np.unravel_index(heat.argmax(), heat.shape)
@@ -96,12 +96,12 @@ class TestOcclusionMap:
         assert heat.shape == crop.shape[:2] and heat.dtype == np.float32
         assert heat.min() == 0 and heat[:30, 60:].max() == 0
 
-    def test_what_lowers_the_score_is_cold(self) -> None:
+    def test_areas_that_lower_the_score_are_cold(self) -> None:
         crop = np.random.default_rng(1).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
         look = self.looks_at((slice(60, 84), slice(12, 36)))
         assert not occlusion_map(crop, lambda crops: -look(crops)).any()
 
-    def test_the_check_agrees_with_it(self, tmp_path: Path) -> None:
+    def test_check_agrees_with_the_map(self, tmp_path: Path) -> None:
         scorer = Scorer(load_model(onnx_models.put(tmp_path, "tiny")))
         side = onnx_models.SIZE
         crop = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)

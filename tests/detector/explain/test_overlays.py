@@ -35,9 +35,7 @@ class TestOverlay:
         cv2.rectangle(near, (x0, y0), (x1, y1), 1, 2 * reach + 1)
         return near.astype(bool)
 
-    def test_it_differs_only_inside_the_square_and_on_the_box(
-        self, astronaut: np.ndarray, explained: Explained
-    ) -> None:
+    def test_overlay_changes_only_square_and_box(self, astronaut: np.ndarray, explained: Explained) -> None:
         hot = with_heat(explained, np.ones_like(explained.heat))
         out = drawn(astronaut, hot, 1.0, 1.0)
         changed = (out != astronaut).any(axis=2)
@@ -49,7 +47,7 @@ class TestOverlay:
         core = (np.abs(columns - square.x) <= reach - 4) & (np.abs(rows - square.y) <= reach - 4)
         assert changed[core].mean() > 0.99
 
-    def test_a_turned_square_too(self, astronaut: np.ndarray, explained: Explained) -> None:
+    def test_overlay_with_a_rotated_square(self, astronaut: np.ndarray, explained: Explained) -> None:
         turned = CropSquare(explained.square.x, explained.square.y, explained.square.side, 30.0)
         hot = with_heat(explained, np.ones_like(explained.heat), square=turned)
         changed = (drawn(astronaut, hot, 1.0, 1.0) != astronaut).any(axis=2)
@@ -60,7 +58,7 @@ class TestOverlay:
         core = ((back > 4) & (back < 96)).all(axis=-1)
         assert changed[core].mean() > 0.99
 
-    def test_where_it_is_hottest_is_where_the_map_says(self, explained: Explained) -> None:
+    def test_hottest_pixels_follow_the_map(self, explained: Explained) -> None:
         """One hot quarter of the map lights that quarter of the square."""
         size = explained.heat.shape[0]
         heat = np.zeros_like(explained.heat)
@@ -73,13 +71,13 @@ class TestOverlay:
         assert columns.mean() == pytest.approx(square.x + square.side / 4, abs=1.5)
         assert rows.mean() == pytest.approx(square.y - square.side / 4, abs=1.5)
 
-    def test_cold_shows_the_frame_itself(self, astronaut: np.ndarray, explained: Explained) -> None:
+    def test_cold_areas_show_the_frame(self, astronaut: np.ndarray, explained: Explained) -> None:
         out = drawn(astronaut, with_heat(explained, np.zeros_like(explained.heat)), 1.0, 1.0)
         changed = (out != astronaut).any(axis=2)
         assert changed.any(), "the box is drawn"
         assert not changed[~self.near_the_box(out.shape, explained.box, 3)].any()
 
-    def test_less_heat_on_the_shared_scale_is_fainter(self, explained: Explained) -> None:
+    def test_less_heat_is_fainter_on_the_shared_scale(self, explained: Explained) -> None:
         hot = with_heat(explained, np.ones_like(explained.heat))
         black = np.zeros((512, 512, 3), np.uint8)
         spot = (round(explained.square.y), round(explained.square.x))
@@ -87,7 +85,7 @@ class TestOverlay:
         assert lit == sorted(set(lit), reverse=True)
         assert lit[0] > 400 and lit[-1] < 10
 
-    def test_on_a_frame_kept_smaller(self, explained: Explained) -> None:
+    def test_overlay_on_a_reduced_frame(self, explained: Explained) -> None:
         small = np.full((256, 256, 3), 90, np.uint8)
         hot = with_heat(explained, np.ones_like(explained.heat), box=(220, 120, 230, 130))
         rows, columns = np.nonzero((drawn(small, hot, 1.0, 0.5) != small).any(axis=2))
@@ -96,14 +94,14 @@ class TestOverlay:
         assert columns.max() - columns.min() == pytest.approx(square.side / 2, abs=3)
         assert (rows.min() + rows.max()) / 2 == pytest.approx(square.y / 2, abs=1.5)
 
-    def test_a_face_at_the_edge(self, astronaut: np.ndarray, explained: Explained) -> None:
+    def test_face_at_the_edge(self, astronaut: np.ndarray, explained: Explained) -> None:
         hot = with_heat(
             explained, np.ones_like(explained.heat), square=CropSquare(0, 500, 90, 0), box=(-40, 460, 30, 540)
         )
         assert drawn(astronaut, hot, 1.0, 1.0).shape == astronaut.shape
 
     @pytest.mark.parametrize(("width", "seen"), [(20, 0.45), (63, 0.8), (400, 0.95)])
-    def test_the_box_leaves_the_face_to_be_seen(self, width: int, seen: float) -> None:
+    def test_box_does_not_cover_the_face(self, width: int, seen: float) -> None:
         """In a picture 1280 px wide, whose width alone would ask for a black line of 6 px."""
         picture = np.full((960, 1280, 3), 90, np.uint8)
         draw_box(picture, (600, 400, 600 + width, 400 + width), 1.0)
@@ -118,11 +116,11 @@ class TestKeptPictures:
         assert np.array_equal(cv2.imread(str(tmp_path / "frame.png"))[:, :, ::-1], astronaut)
         assert [p.name for p in tmp_path.iterdir()] == ["frame.png"]
 
-    def test_wide_frames_are_kept_smaller(self) -> None:
+    def test_wide_frames_are_reduced(self) -> None:
         assert to_kept_size(np.zeros((1080, 1920, 3), np.uint8)).shape == (720, 1280, 3)
         assert to_kept_size(np.zeros((720, 1280, 3), np.uint8)).shape == (720, 1280, 3)
 
-    def test_overlays_beside_the_frames(
+    def test_overlays_are_written_beside_the_frames(
         self, tmp_path: Path, astronaut: np.ndarray, explained: Explained
     ) -> None:
         wide = cv2.resize(astronaut, (2560, 2560), interpolation=cv2.INTER_LINEAR)

@@ -16,7 +16,7 @@ from detector.models.loaded import LoadedModel
 from detector.verdict import left_open
 from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.reproducibility.agreement import compare
+from detector.verdict.reproducibility.agreement import compare_analyses
 
 GREY, SEPIA, NIGHT = (1.0, 1.0, 1.0), (0.95, 0.78, 0.55), (0.35, 1.0, 0.45)
 
@@ -61,8 +61,8 @@ def test_grey_faces_cause_no_finding(
     assert analysis.segments
     assert analysis.verdict is (Verdict.INCONCLUSIVE if colourless else Verdict.MANIPULATED)
     assert flagged_persons(analysis.persons, analysis.segments) == ([] if colourless else ["A"])
-    assert left_open.why(analysis) is (LeftOpen.COLOURLESS if colourless else None)
+    assert left_open.cause_of(analysis) is (LeftOpen.COLOURLESS if colourless else None)
     said = "Person A: the threshold for a finding is reached, but by faces without colour"
     assert analysis.reason.startswith(said) is colourless
     assert ("Most faces judged are without colour" in analysis.reason) is colourless
-    assert compare(analysis, analysis).agree
+    assert compare_analyses(analysis, analysis).agree

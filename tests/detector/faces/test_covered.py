@@ -20,7 +20,7 @@ from detector.models.loaded import LoadedModel
 from detector.verdict import left_open
 from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.reproducibility.agreement import compare
+from detector.verdict.reproducibility.agreement import compare_analyses
 
 Draw = Callable[[Image], None]
 
@@ -108,11 +108,11 @@ def test_covered_faces_cause_no_finding(
     assert analysis.segments
     assert analysis.verdict is (Verdict.INCONCLUSIVE if covered else Verdict.MANIPULATED)
     assert flagged_persons(analysis.persons, analysis.segments) == ([] if covered else ["A"])
-    assert left_open.why(analysis) is (LeftOpen.COVERED if covered else None)
+    assert left_open.cause_of(analysis) is (LeftOpen.COVERED if covered else None)
     said = "Person A: the threshold for a finding is reached, but mouth or eyes seem covered"
     assert analysis.reason.startswith(said) is covered
     assert "what was altered beneath" not in analysis.reason, "it is said once"
-    assert compare(analysis, analysis).agree
+    assert compare_analyses(analysis, analysis).agree
 
 
 @pytest.mark.parametrize("draw", [None, draw_banner])
@@ -129,5 +129,5 @@ def test_photo_of_a_covered_face_is_inconclusive(
     assert person.covered == float(draw is not None)
     if draw is not None:
         assert analysis.verdict is Verdict.INCONCLUSIVE
-        assert left_open.why(analysis) is LeftOpen.ALL_COVERED
+        assert left_open.cause_of(analysis) is LeftOpen.ALL_COVERED
         assert "Person A: mouth or eyes seem covered" in analysis.reason

@@ -13,7 +13,7 @@ from clips import number_of, numbered, write_clip
 
 from detector.errors import MediaError, ParameterError
 from detector.live import sources
-from detector.live.sources import LiveSource, open_confined, open_source, received
+from detector.live.sources import LiveSource, open_confined, open_source, read_frames
 from detector.sandbox import CrashError, LimitError, capabilities
 
 
@@ -39,7 +39,7 @@ def children() -> list[Path]:
     return found
 
 
-def test_frames_are_those_of_the_file(clip):
+def test_frames_match_the_file(clip):
     with open_source(source(clip), 8.0) as frames:
         expected = [(frame.pts, frame.time, frame.image) for frame in frames]
     with open_confined(source(clip), 8.0) as frames:
@@ -49,7 +49,7 @@ def test_frames_are_those_of_the_file(clip):
     assert [number_of(image) for *_, image in got][:3] == [0, 4, 7]
 
 
-def test_it_is_decoded_in_a_process_that_is_confined(clip, monkeypatch):
+def test_decoding_is_confined(clip, monkeypatch):
     parent = os.getpid()
 
     def elsewhere(*what):
@@ -79,7 +79,7 @@ def test_files_are_found_by_any_name(clip, tmp_path, monkeypatch, name):
         assert len(list(frames)) == 2
 
 
-def test_what_cannot_be_read_is_said(tmp_path):
+def test_unreadable_source_is_reported(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     with (
         pytest.raises(MediaError, match="cannot be read"),
@@ -88,16 +88,16 @@ def test_what_cannot_be_read_is_said(tmp_path):
         next(f)
 
 
-def test_too_much_memory_ends_it(clip, monkeypatch):
+def test_memory_limit_ends_the_source(clip, monkeypatch):
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "20")
     # Where FFmpeg is refused the memory first, it calls the file unreadable.
     with pytest.raises((LimitError, CrashError, MediaError)), open_confined(source(clip), 8) as frames:
         list(frames)
 
 
-def test_it_stops_while_nothing_comes():
+def test_stop_works_while_no_frame_arrives():
     reader, writer = os.pipe()
-    assert list(received(reader, Quiet(), lambda: True)) == []
+    assert list(read_frames(reader, Quiet(), lambda: True)) == []
     os.close(reader)
     os.close(writer)
 
@@ -112,12 +112,12 @@ def test_it_stops_while_nothing_comes():
         ("https://camera.example:8443/a", (8443,)),
     ],
 )
-def test_a_stream_may_connect_to_its_own_port(address, ports):
+def test_stream_may_connect_to_its_own_port_only(address, ports):
     _, places = sources._allowed(LiveSource("stream", address))
     assert (places.readable, places.writable, places.ports) == ((), (), ports)
 
 
-def test_a_camera_may_open_its_device_alone():
+def test_camera_may_open_its_device_only():
     for name in ("3", "/dev/video3"):
         _, places = sources._allowed(LiveSource("camera", name))
         assert (places.readable, places.writable, places.ports) == ((), (Path("/dev/video3"),), ())
@@ -126,7 +126,7 @@ def test_a_camera_may_open_its_device_alone():
 @pytest.mark.parametrize(
     "address", ["rtsp://camera.example:many/1", "http://camera.example:99999/", "http://[camera.example/"]
 )
-def test_an_address_without_a_host_or_port_that_could_be(address):
+def test_address_without_valid_host_or_port(address):
     with (
         pytest.raises(ParameterError, match=r"camera\.example.*: its host or port makes no sense"),
         open_confined(LiveSource("stream", address), 8),
@@ -160,13 +160,13 @@ def told(data: bytes) -> list:
     try:
         return [
             (frame.pts, frame.time, frame.image.shape, frame.shape)
-            for frame in received(reader, Quiet(), lambda: False)
+            for frame in read_frames(reader, Quiet(), lambda: False)
         ]
     finally:
         os.close(reader)
 
 
-def test_what_is_told_is_a_frame():
+def test_valid_data_becomes_a_frame():
     data = head(7, (1, 8)) + bytes(12) + head(9, (2, 8), (1, 3), (4, 5)) + bytes(9)
     assert told(data) == [(7, Fraction(1, 8), (2, 2, 3), None), (9, Fraction(1, 4), (1, 3, 3), (4, 5))]
     assert told(b"") == []
@@ -186,6 +186,6 @@ def test_what_is_told_is_a_frame():
         b"[" * 32,
     ],
 )
-def test_what_a_hijacked_decoder_tells_is_refused(data):
+def test_data_of_a_hijacked_decoder_is_rejected(data):
     with pytest.raises(CrashError):
         told(data)

@@ -27,7 +27,7 @@ from detector.files import ROOT
 from detector.live import player, sources
 from detector.live.player import play
 from detector.live.session import LiveSegment, LiveSession
-from detector.live.sources import LiveSource, open_source, source_of
+from detector.live.sources import LiveSource, open_source, parse_source
 from detector.media.frame import Frame
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
@@ -65,10 +65,10 @@ def live(sample: Path, scanned_alone: Analysis, scorer: Scorer) -> Played:
     """It is looked at two seconds into its first segment."""
     session = Watched(scorer, min(segment.start for segment in scanned_alone.segments) + 2)
     found: list[LiveSegment] = []
-    return Played(session, found, play(source_of(str(sample)), session, 8.0, closed=found.append))
+    return Played(session, found, play(parse_source(str(sample)), session, 8.0, closed=found.append))
 
 
-def test_a_file_without_dropping_gives_the_segments_of_its_analysis(live: Played, scanned_alone: Analysis):
+def test_file_without_dropped_frames_matches_its_analysis(live: Played, scanned_alone: Analysis):
     """As its sampled frames give them, but for a sample at an end whose score lies at the threshold."""
     session, found, played = live.session, live.found, live.how
     expected = scanned_alone.segments
@@ -82,7 +82,7 @@ def test_a_file_without_dropping_gives_the_segments_of_its_analysis(live: Played
     assert session.segments_closed == len(found) and played.ended == "the source ended"
 
 
-def test_a_snapshot(live: Played, scanned_alone: Analysis):
+def test_snapshot(live: Played, scanned_alone: Analysis):
     first = min(segment.start for segment in scanned_alone.segments)
     assert live.session.shown is not None
     shown, picture, latest, count = live.session.shown
@@ -94,12 +94,10 @@ def test_a_snapshot(live: Played, scanned_alone: Analysis):
     assert picture is latest.image
 
 
-def test_a_machine_too_slow_for_the_source_finds_the_segment_all_the_same(
-    sample: Path, scanned_alone: Analysis, scorer: Scorer
-):
+def test_slow_machine_still_finds_the_segment(sample: Path, scanned_alone: Analysis, scorer: Scorer):
     """Ten of eleven frames are dropped: those scored are further apart than a gap in a track may be."""
     session = LiveSession(scorer, DEFAULT)
-    with open_source(source_of(str(sample)), DEFAULT.sample_rate) as frames:
+    with open_source(parse_source(str(sample)), DEFAULT.sample_rate) as frames:
         scored = list(islice(frames, 0, None, 11))
     apart = 11 / DEFAULT.sample_rate
     assert apart > 1.5 * DEFAULT.bridge_gap
@@ -146,7 +144,7 @@ class Held(Slow):
         return super().process_frame(frame)
 
 
-def test_too_slow_drops_frames_and_does_not_fall_behind(clip, monkeypatch):
+def test_slow_scoring_drops_frames_without_lag(clip, monkeypatch):
     ended = threading.Event()
 
     class Told(player._Latest):
@@ -162,18 +160,18 @@ def test_too_slow_drops_frames_and_does_not_fall_behind(clip, monkeypatch):
     assert 1 <= played.scored <= 2 and held.times[-1] == pytest.approx(15 / 8, abs=1 / 25)
 
 
-def test_a_file_that_is_not_paced_waits(clip):
+def test_unpaced_file_waits(clip):
     played = play(LiveSource("file", str(clip)), Slow(0.02), 8.0)
     assert (played.sampled, played.scored, played.dropped) == (16, 16, 0)
 
 
-def test_pace_is_the_files_own(clip):
+def test_paced_file_plays_at_its_own_speed(clip):
     started = time.monotonic()
     play(LiveSource("file", str(clip)), Slow(0), 8.0, pace=True)
     assert time.monotonic() - started >= 1.8
 
 
-def test_it_stops_when_told_to(clip):
+def test_stop_request_ends_the_session(clip):
     slow = Slow(0.01)
     played = play(
         LiveSource("file", str(clip)), slow, 8.0, pace=True, stopping=lambda: slow.frames_scored >= 3
@@ -181,9 +179,9 @@ def test_it_stops_when_told_to(clip):
     assert played.ended == "stopped" and 3 <= played.scored <= 5
 
 
-def test_memory_does_not_grow_with_time(sample: Path, scorer: Scorer):
+def test_memory_is_independent_of_the_duration(sample: Path, scorer: Scorer):
     """The sample over and over as one endless recording: what a session holds stays as it is."""
-    with open_source(source_of(str(sample)), 2.0) as frames:
+    with open_source(parse_source(str(sample)), 2.0) as frames:
         pictures = [cv2.resize(frame.image, (640, 360)) for frame in islice(frames, 3)]
     session = LiveSession(scorer, Parameters(sample_rate=2.0))
     sizes = []
@@ -207,22 +205,22 @@ def test_memory_does_not_grow_with_time(sample: Path, scorer: Scorer):
 
 def test_sources(tmp_path):
     (tmp_path / "a.mp4").touch()
-    assert source_of("0").kind == source_of("/dev/video2").kind == "camera"
-    assert source_of("rtsp://camera.example/1").kind == source_of("HTTP://x/y.mp4").kind == "stream"
-    assert source_of(str(tmp_path / "a.mp4")) == LiveSource("file", str(tmp_path / "a.mp4"))
+    assert parse_source("0").kind == parse_source("/dev/video2").kind == "camera"
+    assert parse_source("rtsp://camera.example/1").kind == parse_source("HTTP://x/y.mp4").kind == "stream"
+    assert parse_source(str(tmp_path / "a.mp4")) == LiveSource("file", str(tmp_path / "a.mp4"))
     for text in ("ftp://x/y", "file:///etc/passwd", "concat:a|b", str(tmp_path / "missing.mp4")):
         with pytest.raises(ParameterError):
-            source_of(text)
+            parse_source(text)
 
 
-def test_what_cannot_be_opened(tmp_path):
+def test_unopenable_sources(tmp_path):
     with pytest.raises(MediaError, match="Camera 97 cannot be opened"):
-        play(source_of("97"), Slow(0), 8.0)
+        play(parse_source("97"), Slow(0), 8.0)
     with pytest.raises(MediaError, match="stream cannot be opened"):
-        play(source_of("http://127.0.0.1:9/nothing.mp4"), Slow(0), 8.0)
+        play(parse_source("http://127.0.0.1:9/nothing.mp4"), Slow(0), 8.0)
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(MediaError, match="cannot be read"):
-        play(source_of(str(tmp_path / "text.mp4")), Slow(0), 8.0)
+        play(parse_source(str(tmp_path / "text.mp4")), Slow(0), 8.0)
 
 
 @pytest.fixture
@@ -250,11 +248,11 @@ def served(clip):
     server.server_close()
 
 
-def test_a_stream(served, tmp_path):
+def test_stream(served, tmp_path):
     address, contents = served
     path = write_clip(tmp_path / "clip.mkv", [numbered(n) for n in range(50)])
     contents["/clip.mkv"] = path.read_bytes()
-    played = play(source_of(f"{address}/clip.mkv"), Slow(0), 8.0)
+    played = play(parse_source(f"{address}/clip.mkv"), Slow(0), 8.0)
     assert played.sampled == 16 and played.scored + played.dropped == 16 and played.scored >= 1
 
 
@@ -289,28 +287,28 @@ def camera():
     server.server_close()
 
 
-def test_pictures_without_times_of_their_own_count_from_when_they_come(camera, monkeypatch):
+def test_frames_without_timestamps_use_their_arrival(camera, monkeypatch):
     monkeypatch.setattr(sources, "_READ_WITHIN", 4.0)
     times = []
-    with pytest.raises(MediaError, match="broke off"), open_source(source_of(camera), 8.0) as frames:
+    with pytest.raises(MediaError, match="broke off"), open_source(parse_source(camera), 8.0) as frames:
         times.extend(float(frame.time) for frame in frames)
     # Where the machine is busy some come at once, of which one is sampled.
     assert len(times) >= 2 and times[-1] > 0.5, "nine at 25 a second, as FFmpeg has it, are 0.36 s"
 
 
-def test_a_stream_that_is_a_playlist_opens_nothing(served):
+def test_playlists_open_nothing(served):
     address, _ = served
     with pytest.raises(MediaError, match="stream cannot be opened"):
-        play(source_of(f"{address}/list.m3u8"), Slow(0), 8.0)
+        play(parse_source(f"{address}/list.m3u8"), Slow(0), 8.0)
 
 
-def test_a_model_that_looks_ahead_is_refused():
+def test_sequence_model_is_rejected():
     ahead = SimpleNamespace(is_sequence=True, card=SimpleNamespace(name="ahead"))
     with pytest.raises(ParameterError, match="ahead judges a face by the frames after it"):
         LiveSession(ahead, DEFAULT)
 
 
-def test_the_command(sample: Path, tmp_path):
+def test_live_command(sample: Path, tmp_path):
     out = tmp_path / "segments.jsonl"
     rate = ["--sample-rate", "2"]
     command = [sys.executable, "-m", "detector", "live", str(sample), "--out", str(out), *rate]
@@ -323,7 +321,7 @@ def test_the_command(sample: Path, tmp_path):
     assert "too slow" not in ended.stderr
 
 
-def test_the_command_says_that_the_machine_is_too_slow(sample: Path, capsys, monkeypatch):
+def test_command_warns_about_a_slow_machine(sample: Path, capsys, monkeypatch):
     played = player.Played(60, 10, 50, 0, 7.5, 1.4, 1.5, "the source ended")
     monkeypatch.setattr(player, "play", lambda *_, **__: played)
     assert main(["live", str(sample)]) == 0
@@ -332,7 +330,7 @@ def test_the_command_says_that_the_machine_is_too_slow(sample: Path, capsys, mon
     assert "this machine is too slow for the source" in error
 
 
-def test_the_command_is_stopped(sample: Path):
+def test_command_can_be_stopped(sample: Path):
     command = [sys.executable, "-m", "detector", "live", str(sample), "--pace"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until(lambda: has_child(process.pid), "it does not decode", process=process)

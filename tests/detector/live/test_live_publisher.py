@@ -73,7 +73,7 @@ def shared(place: Path, session: object) -> SharedSession:
     return SharedSession(place, session, LiveSource("camera", "0"), "a model", Parameters())  # type: ignore[arg-type]
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_state_round_trip(tmp_path):
     began = time.time()
     with shared(tmp_path, Seen()) as told:
         until(lambda: read_state(told.folder), "nothing is written")
@@ -93,7 +93,7 @@ def test_what_is_written_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(2000, 3000), (4000, 500)])
-def test_the_largest_of_all_is_within_what_is_read(tmp_path, size):
+def test_largest_state_is_within_the_read_limit(tmp_path, size):
     """Noise, which compresses worst, with more of everything than is shown."""
     many = range(120)
     at = [(60 * n / 7200, 0.123456789) for n in range(7200)]
@@ -116,7 +116,7 @@ def test_the_largest_of_all_is_within_what_is_read(tmp_path, size):
     assert (state.picture.height, state.picture.width) == size
 
 
-def test_only_the_latest_pictures_are_kept(tmp_path, quick):
+def test_only_latest_pictures_are_kept(tmp_path, quick):
     session = Seen()
     with shared(tmp_path, session) as told:
         for number in range(6, 26):
@@ -127,13 +127,13 @@ def test_only_the_latest_pictures_are_kept(tmp_path, quick):
     assert {path.name for path in told.folder.iterdir()} == {STATE, *(f"{n}.jpg" for n in range(18, 26))}
 
 
-def test_a_reader_never_sees_half_a_state(tmp_path, quick):
+def test_readers_never_see_a_partial_state(tmp_path, quick):
     with shared(tmp_path, Seen(segments=[SEGMENT] * 200)) as told:
         until(lambda: (told.folder / STATE).exists(), "nothing is written")
         assert all(read_state(told.folder) for _ in range(300))
 
 
-def test_why_it_ended(tmp_path):
+def test_ended_names_the_cause(tmp_path):
     for problem, words in (
         (MediaError("The stream broke."), "The stream broke."),
         (OSError(), "it broke off"),
@@ -143,7 +143,7 @@ def test_why_it_ended(tmp_path):
         assert read_state(told.folder)[0].ended == words
 
 
-def test_a_folder_that_is_gone_stops_nothing(tmp_path, quick, capsys):
+def test_missing_folder_does_not_stop_the_session(tmp_path, quick, capsys):
     session = Seen()
     with shared(tmp_path, session) as told:
         until(lambda: (told.folder / STATE).exists(), "nothing is written")
@@ -154,7 +154,7 @@ def test_a_folder_that_is_gone_stops_nothing(tmp_path, quick, capsys):
     assert capsys.readouterr().err.count("the session cannot be shared") == 1
 
 
-def test_names_that_are_no_unicode_or_too_long(tmp_path):
+def test_names_that_are_not_unicode_or_too_long(tmp_path):
     for name in ("a\udcff.mp4", "x" * 400):
         with SharedSession(tmp_path, Seen(), LiveSource("file", name), name, Parameters()) as told:
             told.ended = name
@@ -162,7 +162,7 @@ def test_names_that_are_no_unicode_or_too_long(tmp_path):
         assert state.source == state.model == state.ended == name.replace("\udcff", "\\udcff")[:300]
 
 
-def test_no_folder_to_share_in(tmp_path):
+def test_missing_share_folder(tmp_path):
     with pytest.raises(ParameterError, match="there is no such folder"):
         shared(tmp_path / "missing", Seen())
 
@@ -178,7 +178,7 @@ def test_no_folder_to_share_in(tmp_path):
         (LiveSource("stream", "http://ada:sec?r@cam.example"), "http://…"),
     ],
 )
-def test_what_others_may_read_of_a_source(source, label):
+def test_source_label_hides_private_parts(source, label):
     assert source.label == label
 
 
@@ -195,7 +195,7 @@ def changed(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_a_state_that_is_not_whole(folder):
+def test_incomplete_state(folder):
     data = (folder / STATE).read_bytes()
     for length in (0, 1, len(data) // 2, len(data) - 1):
         (folder / STATE).write_bytes(data[:length])
@@ -229,7 +229,7 @@ def test_a_state_that_is_not_whole(folder):
         {"ended": {"__class__": "x"}},
     ],
 )
-def test_a_state_that_does_not_fit(folder, changes):
+def test_invalid_state(folder, changes):
     assert read_state(folder)
     changed(folder, **changes)
     assert read_state(folder) is None
@@ -238,12 +238,12 @@ def test_a_state_that_does_not_fit(folder, changes):
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, '{"a":' * 100_000, "null", "[]", "\xff", '"\\ud800"', "1" * 9000]
 )
-def test_no_state_at_all(folder, text):
+def test_missing_state(folder, text):
     (folder / STATE).write_bytes(text.encode("latin-1"))
     assert read_state(folder) is None
 
 
-def test_files_that_are_too_large(folder):
+def test_files_above_the_limit(folder):
     with (folder / STATE).open("ab") as file:
         file.write(b" " * STATE_LIMIT)
     assert read_state(folder) is None
@@ -251,7 +251,7 @@ def test_files_that_are_too_large(folder):
     assert read_picture(folder, 7) is None
 
 
-def test_what_is_no_plain_file(folder, tmp_path):
+def test_only_plain_files_are_read(folder, tmp_path):
     data = (folder / STATE).read_bytes()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(data)
@@ -269,7 +269,7 @@ def test_what_is_no_plain_file(folder, tmp_path):
     assert read_state(folder) is None
 
 
-def test_pictures_that_are_none(folder, tmp_path):
+def test_invalid_pictures(folder, tmp_path):
     for name, data in (("7", b"<svg onload=alert(1)>"), ("8", b"\x89PNG"), ("9", b"")):
         (folder / f"{name}.jpg").write_bytes(data)
         assert read_picture(folder, int(name)) is None

@@ -63,7 +63,7 @@ def same(times, logits, parameters, spacing=0.0) -> None:
         ]
     ),
 )
-def test_any_track(steps, parameters):
+def test_any_track_matches_the_offline_rules(steps, parameters):
     """Scores at eighths of a second with gaps of up to one and a half."""
     times = np.cumsum([step for step, _ in steps]) / 8 if steps else np.empty(0)
     logits = np.array([value for _, value in steps])
@@ -76,7 +76,7 @@ def test_any_track(steps, parameters):
     st.lists(st.sampled_from([-2.0, 0.2, 0.3, 2.0]), min_size=30, max_size=200),
     st.sampled_from([2.0, 8.0, 25.0]),
 )
-def test_runs_at_any_rate(logits, rate):
+def test_runs_match_at_any_rate(logits, rate):
     parameters = Parameters(sample_rate=rate)
     same(np.arange(len(logits)) / rate, np.array(logits), parameters)
 
@@ -95,7 +95,7 @@ def test_frames_far_apart_are_neighbours(logits, spacing):
     [DEFAULT, Parameters(median_window=0), Parameters(median_window=0, merge_gap=1.0, minimum_duration=1.5)],
     ids=["default", "no median", "other lengths"],
 )
-def test_what_is_joined_and_what_is_too_short_is_decided_as_in_the_whole_track(parameters):
+def test_merging_and_minimum_duration_match_the_offline_rules(parameters):
     """Tracks of stretches, high, low and missing ones, about as long as the rules ask for.
 
     Scores drawn one by one hardly ever make such tracks.
@@ -110,7 +110,7 @@ def test_what_is_joined_and_what_is_too_short_is_decided_as_in_the_whole_track(p
         same(np.cumsum(steps) / 8, np.array(logits), parameters)
 
 
-def test_a_segment_is_known_soon_after_it_ends():
+def test_segment_closes_soon_after_its_end():
     """Half the median's window and the gap in which another could be joined to it, and no more."""
     times = np.arange(400) / 8
     logits = np.where((times >= 10) & (times < 15), 3.0, -3.0)
@@ -119,7 +119,7 @@ def test_a_segment_is_known_soon_after_it_ends():
     assert known - closed.end <= DEFAULT.median_window / 2 + DEFAULT.merge_gap + 0.25
 
 
-def test_what_is_kept_does_not_grow():
+def test_memory_is_bounded():
     track = OnlineSegments(DEFAULT, probability)
     sizes = set()
     for index in range(20_000):

@@ -16,7 +16,7 @@ from detector.media.open import open_media
 from detector.metadata.anomalies import find_anomalies
 from detector.metadata.exhibit import collect_facts
 from detector.schema.analysis import MediaKind
-from detector.verdict.coverage import not_seen
+from detector.verdict.coverage import unexamined_sentences
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -110,7 +110,7 @@ def test_erased_pixels_are_not_examined(tmp_path: Path, name: str) -> None:
     media = facts(MediaKind.IMAGE, 0.0).model_copy(update={"details": details})
     (told,) = (one for one in find_anomalies(media, details, NOW) if one.kind == "transparent areas")
     assert "% of the picture is transparent" in told.observation
-    assert any("are transparent" in words for words in not_seen(media, 0.0))
+    assert any("are transparent" in words for words in unexamined_sentences(media, 0.0))
     few = details.model_copy(update={"picture": details.picture.model_copy(update={"transparent": 3e-6})})
     (told,) = (one for one in find_anomalies(media, few, NOW) if one.kind == "transparent areas")
     assert told.observation.startswith("Less than 0.1 % of the picture is transparent")

@@ -13,8 +13,8 @@ from detector.scoring.coarse_to_fine import (
     CoarseToFine,
     InterpolationRule,
     NumberedCrop,
-    fill_between,
-    spared,
+    interpolate_missing,
+    skipped_faces,
 )
 from detector.scoring.scorer import Scorer
 
@@ -61,25 +61,25 @@ def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) ->
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
-def test_of_a_calm_track_every_fourth_face_is_scored(batch: int) -> None:
+def test_every_fourth_face_of_a_calm_track_is_scored(batch: int) -> None:
     """The last one is, with nothing behind it to lie between."""
     found = scored({0: [LOW] * 12}, batch)[0]
     assert [place for place, logit in enumerate(found) if not np.isnan(logit)] == [0, 4, 8, 11]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
-def test_beside_a_face_that_is_not_calm_all_are_scored(batch: int) -> None:
+def test_all_faces_beside_a_face_that_is_not_calm_are_scored(batch: int) -> None:
     found = scored({0: [LOW] * 8 + [HIGH] + [LOW] * 8}, batch)[0]
     assert [place for place, logit in enumerate(found) if np.isnan(logit)] == [1, 2, 3, 5, 11, 13, 14, 15]
 
 
-def test_where_nothing_is_calm_every_face_is_scored() -> None:
+def test_every_face_is_scored_without_calm_stretches() -> None:
     logits = np.random.default_rng(3).uniform(CALM, HIGH, (3, 50))
     found = scored({track: row.tolist() for track, row in enumerate(logits)}, 32)
     assert np.allclose(list(found.values()), logits)
 
 
-def test_what_is_scored_does_not_depend_on_batches() -> None:
+def test_selection_is_independent_of_batches() -> None:
     rng = np.random.default_rng(7)
     tracks = {track: rng.normal(-1.5, 1, int(rng.integers(1, 60))).tolist() for track in range(9)}
     answers = [scored(tracks, batch) for batch in (1, 2, 7, 32)]
@@ -88,12 +88,12 @@ def test_what_is_scored_does_not_depend_on_batches() -> None:
         times = np.arange(len(logits)) / 8
         assert np.array_equal(
             np.isnan(answers[0][track]),
-            spared(times, np.arange(len(times)), np.array(logits, np.float32), SPARING),
+            skipped_faces(times, np.arange(len(times)), np.array(logits, np.float32), SPARING),
         )
     assert 60 < np.isnan(np.concatenate(list(answers[0].values()))).sum() < 180
 
 
-def test_a_face_of_a_lost_track_waits_no_longer() -> None:
+def test_face_of_a_lost_track_stops_waiting() -> None:
     """Or a film of many short tracks would keep a crop of each."""
     coarse = CoarseToFine(SPARING)
     assert [face.number for face in coarse.offer(NumberedCrop(0, crop_of(LOW)), 0, 0.0, 0)] == [0]
@@ -103,9 +103,9 @@ def test_a_face_of_a_lost_track_waits_no_longer() -> None:
     assert not list(coarse.flush())
 
 
-def test_a_track_that_was_lost_begins_anew() -> None:
+def test_lost_track_starts_anew() -> None:
     times = np.array([0.0, 0.1, 0.2, 0.3, 9.0, 9.1, 9.2])
-    places = spared(times, np.round(times * 8).astype(np.intp), np.full(7, LOW), SPARING)
+    places = skipped_faces(times, np.round(times * 8).astype(np.intp), np.full(7, LOW), SPARING)
     assert np.flatnonzero(places).tolist() == [1, 2, 5]
 
 
@@ -113,49 +113,45 @@ def test_a_track_that_was_lost_begins_anew() -> None:
     ("rate", "scored_ones"),
     [(25.0, [0, 4, 8, 11]), (9.0, [0, 4, 8, 11]), (6.0, [0, 4, 8, 11]), (5.0, [0, 3, 6, 9, 11])],
 )
-def test_of_few_frames_a_second_those_half_a_second_apart_are_scored(
-    rate: float, scored_ones: list[int]
-) -> None:
+def test_low_rates_score_faces_half_a_second_apart(rate: float, scored_ones: list[int]) -> None:
     every = np.arange(60) / rate
     times = every[np.unique(np.floor(every * 8), return_index=True)[1]][:12]
-    places = spared(times, np.arange(len(times)), np.full(len(times), LOW), SPARING)
+    places = skipped_faces(times, np.arange(len(times)), np.full(len(times), LOW), SPARING)
     assert np.flatnonzero(~places).tolist() == scored_ones
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
-def test_of_one_or_two_frames_a_second_every_face_is_scored(rate: float) -> None:
+def test_very_low_rates_score_every_face(rate: float) -> None:
     times = np.arange(20) / rate
-    assert not spared(times, np.arange(20), np.full(20, LOW), SPARING).any()
+    assert not skipped_faces(times, np.arange(20), np.full(20, LOW), SPARING).any()
 
 
-def test_a_face_in_a_picture_that_stood_still_and_the_one_after_it_are_scored() -> None:
+def test_face_in_a_held_picture_and_the_next_are_scored() -> None:
     times = np.array([0.0, 0.125, 0.25, 1.75, 1.875, 2.0, 2.125, 2.25])
-    places = spared(times, np.arange(8), np.full(8, LOW), SPARING)
+    places = skipped_faces(times, np.arange(8), np.full(8, LOW), SPARING)
     assert np.flatnonzero(places).tolist() == [1, 4, 5, 6], "and so is the one in that picture"
 
 
-def test_a_face_that_could_not_be_judged_for_a_while_is_spared_as_others_are() -> None:
+def test_temporarily_unusable_face_is_skipped_like_others() -> None:
     """The frames between were sampled: the file has no few of them."""
     frames = np.array([0, 1, 2, 9, 10, 11])
-    places = spared(frames / 8, frames, np.full(6, LOW), SPARING)
+    places = skipped_faces(frames / 8, frames, np.full(6, LOW), SPARING)
     assert np.flatnonzero(places).tolist() == [1, 2, 3]
 
 
-def test_what_lies_between_lies_on_the_line() -> None:
+def test_skipped_faces_are_interpolated_linearly() -> None:
     logits = np.array([-3.0, np.nan, -1.0, np.nan, np.nan, np.nan, -3.0, 4.0])
-    assert fill_between(logits).tolist() == [False, True, False, True, True, True, False, False]
+    assert interpolate_missing(logits).tolist() == [False, True, False, True, True, True, False, False]
     assert logits.tolist() == [-3.0, -2.0, -1.0, -1.5, -2.0, -2.5, -3.0, 4.0]
 
 
-def test_beyond_what_is_known_of_a_split_track_it_is_as_the_nearest() -> None:
+def test_ends_of_a_split_track_use_the_nearest_logit() -> None:
     logits = np.array([np.nan, -3.0, np.nan, -1.0, np.nan])
-    fill_between(logits)
+    interpolate_missing(logits)
     assert logits.tolist() == [-3.0, -3.0, -2.0, -1.0, -1.0]
 
 
 @pytest.mark.parametrize(("rate", "apart"), [(30.0, 4), (8.0, 4), (4.0, 2), (2.0, None)])
-def test_scored_faces_are_never_half_a_second_apart(
-    scan_scorer: Scorer, rate: float, apart: int | None
-) -> None:
+def test_gaps_stay_below_half_a_second(scan_scorer: Scorer, rate: float, apart: int | None) -> None:
     sparing = InterpolationRule.of(scan_scorer, Parameters(sample_rate=rate))
     assert (None if sparing is None else sparing.apart) == apart

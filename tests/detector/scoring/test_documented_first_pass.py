@@ -13,7 +13,7 @@ from engine_clips import room
 from detector.files import ROOT
 
 
-def test_the_example_of_the_document_says_why_faces_are_not_judged(
+def test_documented_example_names_flaws_of_unjudged_faces(
     tmp_path: Path, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A wall, then a face 26 px wide, then one of 91 px; a second each."""

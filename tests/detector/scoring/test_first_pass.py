@@ -91,7 +91,7 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
         assert one.time == one.index / 8 and one.pts == one.index * 100
 
 
-def test_the_first_usable_face_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_usable_face_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that networks are made ready for it, in the thread that scores."""
     monkeypatch.setattr(first_pass, "FaceSearch", Search)
     told: list[str] = []

@@ -13,7 +13,7 @@ from detector.schema.model import Platt
 from detector.scoring.fusion import Fusion, fusion_inputs, inputs_of
 
 
-def test_fused_is_a_soft_maximum_of_both_halves() -> None:
+def test_fused_logit_is_a_soft_maximum() -> None:
     fusion = Fusion.of(card())
     quiet = np.array([[-1.0, -2.0, -1.5, 0.5, -2.5]])  # the centres
     assert fusion.logit(quiet)[0] == pytest.approx(np.log(np.exp(-1.0) + np.exp(-2.0)))
@@ -26,7 +26,7 @@ def test_fused_is_a_soft_maximum_of_both_halves() -> None:
     assert fusion.neutral.tolist() == quiet[0].tolist()
 
 
-def test_a_reserve_holds_the_synthesised_half_back() -> None:
+def test_reserve_lowers_the_synthesised_half() -> None:
     """It alone must be so much surer; no answer is above what both say together."""
     fusion = Fusion.of(card().model_copy(update={"reserve": 2.0}))
     inputs = np.array([[-1.0, -2.0, -1.5, 0.5, 5.0]])
@@ -36,7 +36,7 @@ def test_a_reserve_holds_the_synthesised_half_back() -> None:
     assert altered[0] < synthesised[0] == fusion.logit(inputs)[0]
 
 
-def test_networks_that_lie_too_far_apart_contradict_each_other() -> None:
+def test_distant_networks_contradict_each_other() -> None:
     """In standard deviations of each; the centres of both are alike, whatever their logits."""
     fusion = Fusion.of(card().model_copy(update={"agreement": 2.0}))
     inputs = np.tile(fusion.neutral, (4, 1))
@@ -46,7 +46,7 @@ def test_networks_that_lie_too_far_apart_contradict_each_other() -> None:
     assert not Fusion.of(card()).contradicts(inputs).any(), "without a limit they may"
 
 
-def test_what_a_codec_adds_is_taken_off_the_altered_half() -> None:
+def test_codec_offset_is_subtracted_from_the_altered_half() -> None:
     told = card().model_copy(update={"codecs": {"hevc": 0.8}, "contrast": Contrast(least=1.0, gain=1.0)})
     usual, other = (Fusion.of(told, codec=codec) for codec in ("h264", "hevc"))
     inputs = np.array([[3.0, 2.0, -1.5, 0.5, -2.5]])
@@ -57,7 +57,7 @@ def test_what_a_codec_adds_is_taken_off_the_altered_half() -> None:
     assert card().deciding == card().model_copy(update={"codecs": {}}).deciding, "cards without stay the same"
 
 
-def test_a_published_logit_is_traced_back() -> None:
+def test_published_logit_can_be_inverted() -> None:
     bent = Fusion.of(card(Platt(scale=0.5, offset=-1.0)).model_copy(update={"knee": 0.6, "beyond": 1.5}))
     for logit in (-4.0, 1.0, 3.1, 3.3, 9.0):
         assert bent.unpublished(float(bent._published(np.array([logit]))[0])) == pytest.approx(logit)
@@ -81,7 +81,7 @@ def test_beyond_the_knee_published_logits_rise_faster() -> None:
     assert after[~below] - 0.6 == pytest.approx(3 * (before[~below] - 0.6))
 
 
-def test_no_input_counts_for_more_than_so_many_standard_deviations() -> None:
+def test_inputs_are_limited_in_standard_deviations() -> None:
     fusion = Fusion.of(card())
     inputs = np.tile(fusion.neutral, (6, 1))
     inputs[:, 1] += [-1000.0, -12.0, -11.0, 15.0, 16.0, 1000.0]  # its spread is 2
@@ -89,7 +89,7 @@ def test_no_input_counts_for_more_than_so_many_standard_deviations() -> None:
     assert low == least < above < below < most == high
 
 
-def test_what_was_raised_is_added_to_the_altered_half() -> None:
+def test_raise_is_added_to_the_altered_half() -> None:
     fusion = Fusion.of(card())
     altered, synthesised = fusion.altered, fusion.synthesised
     inputs = np.tile(fusion.neutral, (2, 1))
@@ -98,26 +98,26 @@ def test_what_was_raised_is_added_to_the_altered_half() -> None:
     assert fusion.logit(inputs, raised) == pytest.approx(due)
 
 
-def test_the_lead_is_over_what_enters_the_maximum() -> None:
+def test_lead_refers_to_the_inputs_of_the_maximum() -> None:
     reserved = Fusion.of(card().model_copy(update={"reserve": 2.0}))
     inputs = np.array([[-1.0, -2.0, -1.5, 0.5, 5.0]])
     assert reserved.lead(inputs) == pytest.approx(Fusion.of(card()).lead(inputs) + 2.0)
 
 
-def test_a_card_says_more_of_the_altered_half() -> None:
+def test_card_may_extend_the_altered_half() -> None:
     contrast = Contrast(least=1.5, gain=0.5)
     fusion = Fusion.of(card().model_copy(update={"contrast": contrast, "within": 0.25}))
     assert (fusion.contrast, fusion.within) == (contrast, 0.25)
 
 
-def test_a_card_with_an_input_that_no_fusion_has_is_refused() -> None:
+def test_card_with_an_unknown_input_is_rejected() -> None:
     with pytest.raises(
         ValidationError, match="no input of the fusion: 'outer altered'. Those are fast, inner"
     ):
         FusionHalf(inputs=("fast", "outer altered"), centre=(0, 0), spread=(1, 1), weight=(1, 1), bias=0)
 
 
-def test_inputs_are_the_scans_logit_and_all_of_the_second_networks() -> None:
+def test_inputs_combine_both_networks() -> None:
     inputs = fusion_inputs(np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0, 6.0]))
     assert inputs.tolist() == [[1.0, 3.0, 4.0, 5.0, 6.0], [2.0, 3.0, 4.0, 5.0, 6.0]]
     assert inputs[0, list(inputs_of(HEAD))].tolist() == [5.0, 6.0]
@@ -129,13 +129,13 @@ def without_head() -> FusionHalf:
     )
 
 
-def test_what_the_altered_half_is_read_from() -> None:
+def test_framings_of_the_altered_half() -> None:
     assert Fusion.of(card()).altered_framings == (INNER, HEAD)
     inner = card().model_copy(update={"altered": without_head()})
     assert Fusion.of(inner).altered_framings == (INNER,)
 
 
-def test_networks_that_are_not_asked_the_same_do_not_contradict_each_other() -> None:
+def test_different_questions_are_no_contradiction() -> None:
     of_scan = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
     fusion = Fusion.of(card().model_copy(update={"altered": of_scan, "agreement": 0.1}))
     assert fusion.contradicts(np.array([[9.0, -9.0, 0.0, 0.0, 0.0]])).tolist() == [False]
@@ -146,7 +146,7 @@ def photographs(**changed: object) -> PhotographFusion:
     return PhotographFusion(**own, probability=Platt(scale=2.0, offset=0.5), **changed)
 
 
-def test_photographs_are_judged_as_the_card_says_of_them() -> None:
+def test_photographs_use_their_own_constants() -> None:
     told = photographs(agreement=3.0, bounds=(Bound(at=1.0, published=4.0),))
     both = card().model_copy(update={"photographs": told, "reserve": 2.0, "agreement": 5.0})
     still, video = Fusion.of(both, still=True), Fusion.of(both)
@@ -162,7 +162,7 @@ def test_photographs_are_judged_as_the_card_says_of_them() -> None:
     assert Fusion.of(plain, still=True).altered.columns == Fusion.of(plain).altered.columns
 
 
-def test_a_bound_holds_logits_back_and_lifts_them_in_their_order() -> None:
+def test_bounds_preserve_the_order_of_logits() -> None:
     for at, published in ((1.0, 4.0), (1.0, 1.0)):  # above and below what the scaling gives, 2.5
         own = photographs(bounds=(Bound(at=at, published=published),))
         fusion = Fusion.of(card().model_copy(update={"photographs": own}), still=True)

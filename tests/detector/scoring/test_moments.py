@@ -25,7 +25,7 @@ def offered(keeper: MomentKeeper, count: int, track: int = 0) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 5, 15, 16, 17, 100, 1000])
-def test_moments_lie_evenly_however_long_the_track(count: int) -> None:
+def test_moments_are_evenly_spread(count: int) -> None:
     keeper = MomentKeeper(8)
     offered(keeper, count)
     pts = [moment.pts for moment in keeper.of([0])]
@@ -35,7 +35,7 @@ def test_moments_lie_evenly_however_long_the_track(count: int) -> None:
     assert count - pts[-1] <= max(1, 2 * count / len(pts))
 
 
-def test_of_which_so_many_are_chosen_over_the_time_of_all_faces() -> None:
+def test_selection_spreads_over_all_faces() -> None:
     keeper = MomentKeeper(8)
     offered(keeper, 100)
     chosen = spread(keeper.of([0]), np.arange(100) / 8, 8)
@@ -45,7 +45,7 @@ def test_of_which_so_many_are_chosen_over_the_time_of_all_faces() -> None:
     assert spread(keeper.of([7]), np.arange(100) / 8, 8) == []
 
 
-def test_tracks_are_kept_apart_and_asked_for_together() -> None:
+def test_tracks_are_separate_and_can_be_combined() -> None:
     keeper = MomentKeeper(4)
     offered(keeper, 6, track=3)
     offered(keeper, 6, track=5)
@@ -55,7 +55,7 @@ def test_tracks_are_kept_apart_and_asked_for_together() -> None:
     assert [moment.time for moment in both] == sorted(moment.time for moment in both)
 
 
-def test_moments_go_over_to_the_track_that_theirs_was_split_into() -> None:
+def test_moments_move_to_the_split_track() -> None:
     keeper = MomentKeeper(8)
     offered(keeper, 10, track=3)
     keeper.offer(Frame(10, Fraction(10, 8), PICTURE, 10), 4, FACE)
@@ -69,7 +69,7 @@ def in_file(moment: KeptMoment) -> bool:
     return isinstance(moment.pixels, PatchInFile)
 
 
-def test_memory_is_bounded_however_many_tracks_there_are() -> None:
+def test_memory_is_bounded_with_many_tracks() -> None:
     one = MomentKeeper(8)
     offered(one, 1)
     (moment,) = one.of([0])
@@ -84,7 +84,7 @@ def test_memory_is_bounded_however_many_tracks_there_are() -> None:
     assert sum(not in_file(each) for each in kept) <= 10
 
 
-def test_moments_in_the_file_are_as_they_were() -> None:
+def test_moments_in_the_file_are_unchanged() -> None:
     loose, apart = MomentKeeper(8), MomentKeeper(8, in_memory=0)
     for track in range(4):
         offered(loose, 12, track)
@@ -96,7 +96,7 @@ def test_moments_in_the_file_are_as_they_were() -> None:
     assert sum(in_file(each) for each in apart.of(range(4))) == len(apart.of(range(4))) - 1
 
 
-def test_the_file_grows_no_larger_than_what_is_kept() -> None:
+def test_file_size_is_bounded() -> None:
     keeper = MomentKeeper(8, most_bytes=1 << 20, in_memory=0)
     for track in range(300):
         offered(keeper, 40, track)
@@ -104,7 +104,7 @@ def test_the_file_grows_no_larger_than_what_is_kept() -> None:
     assert os.fstat(file._to).st_size <= 1.1 * (1 << 20)
 
 
-def test_without_room_on_the_disk_fewer_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_keeps_fewer_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*given: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -119,7 +119,7 @@ def test_without_room_on_the_disk_fewer_are_kept(monkeypatch: pytest.MonkeyPatch
     assert not any(in_file(each) for each in kept) and len(kept) == 20
 
 
-def test_of_a_photograph_pasted_onto_a_ground_nothing_beyond_its_edges_is_kept() -> None:
+def test_padding_around_a_photograph_is_not_kept() -> None:
     pasted = np.full((160, 160, 3), 255, np.uint8)
     pasted[72:112, 72:112] = np.random.default_rng(0).integers(0, 160, (40, 40, 3), np.uint8)
     face, kept = Face((80.0, 80.0, 104.0, 104.0), 0.9, FACE.landmarks), {}

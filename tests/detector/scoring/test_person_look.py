@@ -10,7 +10,7 @@ from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import PersonLook
 
 
-def test_between_moments_of_a_track_logits_are_interpolated() -> None:
+def test_logits_are_interpolated_between_moments() -> None:
     """Not across a cut; where a track has no moment the mean of all stands for it."""
     second_logits = np.array([[0.0] * 4, [2.0] * 4, [7.0] * 4])
     look = PersonLook(
@@ -29,7 +29,7 @@ def test_between_moments_of_a_track_logits_are_interpolated() -> None:
     assert look.inputs.tolist() == [[0.0, *[3.0] * 4]]
 
 
-def test_between_moments_that_differ_the_scan_says_when() -> None:
+def test_scan_locates_changes_between_moments() -> None:
     second_logits, times = np.array([[-4.0] * 4, [4.0] * 4]), np.array([1.0, 3.0])
     look = PersonLook(
         (0,), (), np.zeros(2, np.int32), times, second_logits, np.array([-3.0, 3.0]), 0.0, np.ones(2, bool)
@@ -39,7 +39,7 @@ def test_between_moments_that_differ_the_scan_says_when() -> None:
     assert at[:, 0] == pytest.approx([-4.0, -4.0, -3.6, 4.0, 4.0, 4.0])
 
 
-def test_the_scan_around_a_moment_is_that_of_its_own_track() -> None:
+def test_scan_around_a_moment_uses_its_own_track() -> None:
     seen = np.zeros(6, [("track", np.int32), ("time", float), ("logit", float)])
     seen["track"], seen["time"] = [0, 0, 0, 1, 1, 1], [0.0, 0.2, 2.0, 0.1, 0.2, 0.3]
     seen["logit"] = [1.0, 3.0, 8.0, -4.0, -5.0, -6.0]
@@ -51,7 +51,7 @@ def test_the_scan_around_a_moment_is_that_of_its_own_track() -> None:
     assert look.scan_at == pytest.approx([2.0, 8.0, -5.0, -0.5])
 
 
-def test_heads_not_looked_at_lie_between_those_of_their_track() -> None:
+def test_unscored_heads_are_interpolated_within_their_track() -> None:
     """Where a track has none the mean of all stands for them."""
     seen = np.zeros(4, [("track", np.int32), ("time", float), ("logit", float)])
     patch = cut_patch(np.zeros((90, 90, 3), np.uint8), (30.0, 30.0, 60.0, 60.0))

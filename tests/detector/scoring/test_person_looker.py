@@ -62,7 +62,7 @@ def _look(
     return look
 
 
-def test_half_of_eight_moments_or_more_are_enough_of_a_person_who_is_clearly_calm(
+def test_calm_person_needs_half_of_the_moments(
     calm: PersonLooker, loud: PersonLooker, kept: list[KeptMoment]
 ) -> None:
     assert Parameters().second_look == 8
@@ -75,7 +75,7 @@ def test_half_of_eight_moments_or_more_are_enough_of_a_person_who_is_clearly_cal
 
 
 @pytest.mark.parametrize(("below", "moments"), [(0.29, 8), (0.31, 4)])
-def test_calm_is_who_lies_below_the_threshold_of_doubt_by_0_3_of_the_logit(
+def test_calm_means_clearly_below_the_doubt_threshold(
     calm: PersonLooker, kept: list[KeptMoment], below: float, moments: int
 ) -> None:
     faces = _faces()
@@ -85,7 +85,7 @@ def test_calm_is_who_lies_below_the_threshold_of_doubt_by_0_3_of_the_logit(
 
 
 @pytest.mark.parametrize(("apart", "more"), [(0.59, False), (0.61, True)])
-def test_more_moments_are_seen_around_what_stands_out_where_they_lie_over_0_6_seconds_apart(
+def test_more_moments_are_scored_around_outliers(
     calm: PersonLooker, kept: list[KeptMoment], apart: float, more: bool
 ) -> None:
     slower = apart / (float(np.ptp(_faces()["time"])) / 8)
@@ -94,9 +94,7 @@ def test_more_moments_are_seen_around_what_stands_out_where_they_lie_over_0_6_se
     assert (len(look.moments) > 8) is more
 
 
-def test_a_moment_near_two_stretches_that_stand_out_is_seen_once(
-    calm: PersonLooker, kept: list[KeptMoment]
-) -> None:
+def test_moment_near_two_outliers_is_scored_once(calm: PersonLooker, kept: list[KeptMoment]) -> None:
     dense = [replace(moment, time=(moment.time + late) * 2) for moment in kept for late in (0.125, 0.375)]
     faces = _faces(slice(18, 22), slower=2.0)
     faces["logit"][29:33] = 6.0
@@ -105,7 +103,7 @@ def test_a_moment_near_two_stretches_that_stand_out_is_seen_once(
     assert len(set(look.times.tolist())) == len(look.moments)
 
 
-def test_whole_heads_are_looked_at_in_every_other_moment(
+def test_whole_heads_are_scored_in_every_other_moment(
     scan_scorer: Scorer, model: LoadedModel, kept: list[KeptMoment]
 ) -> None:
     seen = {}

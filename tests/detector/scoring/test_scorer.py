@@ -25,7 +25,7 @@ def crops(scorer: Scorer, astronaut: np.ndarray) -> list[np.ndarray]:
     return [face, np.ascontiguousarray(face[:, ::-1]), noise, np.zeros_like(face)]
 
 
-def test_preprocessing_is_the_cards(model: LoadedModel) -> None:
+def test_preprocessing_follows_the_card(model: LoadedModel) -> None:
     """Red, green and blue each by their own mean and spread."""
     changed = model.card.input.model_copy(update={"mean": (0.1, 0.2, 0.3), "std": (0.5, 0.25, 1.0)})
     scorer = Scorer(LoadedModel(model.card.model_copy(update={"input": changed}), model.network))
@@ -36,14 +36,14 @@ def test_preprocessing_is_the_cards(model: LoadedModel) -> None:
     assert tensor[0, :, 5, 7].tolist() == pytest.approx([(1 - 0.1) / 0.5, 0.0, -0.3], abs=1e-6)
 
 
-def test_rows_and_columns_stay_where_they_are(scorer: Scorer) -> None:
+def test_rows_and_columns_are_preserved(scorer: Scorer) -> None:
     crop = np.zeros((128, 128, 3), np.uint8)
     crop[10, 90] = 255
     tensor = scorer.tensor([crop]).cpu()
     assert (tensor[0, 0] > tensor[0, 0].min()).nonzero().tolist() == [[10, 90]]
 
 
-def test_one_logit_a_crop_whatever_the_batch(scorer: Scorer, crops: list[np.ndarray]) -> None:
+def test_logits_are_independent_of_the_batch(scorer: Scorer, crops: list[np.ndarray]) -> None:
     together = scorer.logits(crops)
     assert together.shape == (4,) and together.dtype == np.float64
     alone = [scorer.logits([crop])[0] for crop in crops]
@@ -103,7 +103,7 @@ def told(*frames: int) -> list[np.ndarray]:
 
 
 class TestTracks:
-    def test_other_networks_judge_each_frame_alone(self, scorer: Scorer, crops: list[np.ndarray]) -> None:
+    def test_frame_networks_judge_each_frame_alone(self, scorer: Scorer, crops: list[np.ndarray]) -> None:
         features = scorer.features(crops)
         assert [f.shape for f in features] == [(1,)] * 4 and features[0].dtype == np.float32
         logits = scorer.track_logits(features)
@@ -119,7 +119,7 @@ class TestTracks:
         means = listening.tensor(crops).mean(dim=(2, 3))
         assert np.stack(features) == pytest.approx(means.numpy(), abs=1e-5)
 
-    def test_each_frame_is_judged_by_those_around_it(self, listening: Scorer) -> None:
+    def test_sequence_network_uses_neighbouring_frames(self, listening: Scorer) -> None:
         """Windows of five, the frame in the middle; at the ends they stop moving."""
         assert listening.track_logits(told(1, 2, 3, 4, 5, 6, 7, 8)).tolist() == [
             *[12345, 12345, 12345],
@@ -130,17 +130,17 @@ class TestTracks:
     @pytest.mark.parametrize(
         ("frames", "logits"), [((7,), [7]), ((4, 2, 9), [429] * 3), (range(1, 6), [12345] * 5)]
     )
-    def test_a_short_track_is_one_window(
+    def test_short_track_is_one_window(
         self, listening: Scorer, frames: tuple[int, ...], logits: list[float]
     ) -> None:
         assert listening.track_logits(told(*frames)).tolist() == logits
 
-    def test_an_even_window(self, listening: Scorer) -> None:
+    def test_even_window(self, listening: Scorer) -> None:
         """There is no middle: one frame more lies before."""
         listening.network.window = 4
         assert listening.track_logits(told(1, 2, 3, 4, 5, 6)).tolist() == [1234, 1234, 1234, 2345, 3456, 3456]
 
-    def test_a_long_track_goes_through_in_parts_and_comes_out_the_same(
+    def test_long_track_in_parts_gives_the_same_logits(
         self, listening: Scorer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         frames = told(*np.random.default_rng(0).integers(1, 10, 600).tolist())

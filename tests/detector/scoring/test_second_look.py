@@ -22,7 +22,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import PersonLooker
 
 
-def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(talking: Path, model: LoadedModel) -> None:
+def test_clear_second_look_decides_and_is_recorded(talking: Path, model: LoadedModel) -> None:
     loud = judged(talking, model, Says((9.0, -9.0, 9.0, -9.0)))
     assert loud.verdict is Verdict.MANIPULATED
     assert loud.model.second_look is not None and loud.model.second_look.name == "says"
@@ -42,7 +42,7 @@ def test_a_clear_second_look_decides_and_the_analysis_tells_of_it(talking: Path,
     assert Analysis.from_json(loud.to_json()) == loud
 
 
-def test_what_is_synthesised_is_said_so(talking: Path, model: LoadedModel) -> None:
+def test_synthesised_faces_are_named_as_such(talking: Path, model: LoadedModel) -> None:
     analysis = judged(talking, model, Says((-9.0, 9.0, -9.0, 9.0)))
     assert analysis.verdict is Verdict.MANIPULATED
     (person,) = [p for p in analysis.persons if p.id == "A"]
@@ -53,7 +53,7 @@ def test_what_is_synthesised_is_said_so(talking: Path, model: LoadedModel) -> No
     assert look.moments[0].head_altered == pytest.approx(-9.0, abs=0.05)
 
 
-def test_the_map_is_of_what_the_deciding_network_sees(
+def test_map_shows_the_view_of_the_deciding_network(
     astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The inner face where the scan decides, by both networks where both do; the head where that does."""
@@ -83,7 +83,7 @@ def test_the_map_is_of_what_the_deciding_network_sees(
     assert sides["head"] == pytest.approx(head_square(face.box, *astronaut.shape[1::-1]).side)
 
 
-def test_without_a_second_look_all_is_as_it_was(talking: Path, model: LoadedModel) -> None:
+def test_disabled_second_look_changes_nothing(talking: Path, model: LoadedModel) -> None:
     """``second_look`` 0 gives what a model without one gives, whatever the other network would say."""
     flagged = Parameters(edge_window=0, enter_threshold=1e-12, exit_threshold=1e-13)
     loud = with_second_look(model, Says((9.0, -9.0, 9.0, -9.0)).eval())
@@ -93,7 +93,7 @@ def test_without_a_second_look_all_is_as_it_was(talking: Path, model: LoadedMode
     assert given.model.second_look is None and given.stability is None and given.answers is None
 
 
-def test_a_quiet_one_can_overrule_the_scan(photo: Path, model: LoadedModel) -> None:
+def test_low_second_look_can_overrule_the_scan(photo: Path, model: LoadedModel) -> None:
     quiet = judged(photo, model, Says((-9.0, -9.0, -9.0, -9.0)), Platt(scale=1.0, offset=-4.0))
     assert quiet.verdict is Verdict.NOT_FOUND
     look = quiet.persons[0].second_look
@@ -102,7 +102,7 @@ def test_a_quiet_one_can_overrule_the_scan(photo: Path, model: LoadedModel) -> N
 
 
 @pytest.mark.parametrize("said", [(-9.0, -9.0, -9.0, -9.0), (0.0, -2.0, 1.0, 2.0), (9.0, -9.0, 9.0, -9.0)])
-def test_the_probability_of_a_photo_is_the_larger_of_its_answers(
+def test_probability_of_a_photo_is_its_larger_answer(
     photo: Path, model: LoadedModel, said: tuple[float, ...]
 ) -> None:
     analysis = judged(photo, model, Says(said))
@@ -111,7 +111,7 @@ def test_the_probability_of_a_photo_is_the_larger_of_its_answers(
     assert analysis.probability == pytest.approx(larger, abs=1e-6)
 
 
-def test_of_a_photo_the_heads_for_photographs_count(photo: Path, talking: Path, model: LoadedModel) -> None:
+def test_photos_use_the_heads_for_photographs(photo: Path, talking: Path, model: LoadedModel) -> None:
     network = Says((-2.0, -1.5, 0.5, -2.5, 7.0, 8.0))
     for exhibit, told in ((photo, (7.0, 8.0)), (talking, (0.5, -2.5))):
         look = judged(exhibit, model, network).persons[0].second_look

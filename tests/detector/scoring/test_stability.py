@@ -25,9 +25,7 @@ from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import PersonLooker, StabilityCheck
 
 
-def test_a_scan_that_the_second_look_contradicts_leaves_the_verdict_open(
-    talking: Path, model: LoadedModel
-) -> None:
+def test_contradiction_leaves_the_verdict_open(talking: Path, model: LoadedModel) -> None:
     sure = Says((6.0, -3.0, 6.0, -3.0)).eval()
     agreeing, contradicted = (
         analyze(
@@ -56,7 +54,7 @@ class Reads(Says):
 
 
 @pytest.mark.parametrize("unsteady", [False, True])
-def test_what_stands_out_is_raised_if_other_views_agree(
+def test_outliers_are_raised_if_views_agree(
     astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel, unsteady: bool
 ) -> None:
     loaded = with_second_look(model, Reads((0.0,) * 4, unsteady).eval())
@@ -153,7 +151,7 @@ def checked_in_views(
         (True, 0.9, [0.7, 0.8, -0.1, 0.6], 4, 0.8),  # nor is it flagged before all were looked at
     ],
 )
-def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
+def test_views_are_scored_until_the_result_is_clear(
     astronaut: np.ndarray,
     still: bool,
     as_it_is: float,
@@ -175,7 +173,7 @@ def test_views_are_asked_until_they_leave_no_doubt_and_most_of_them_count(
         (1.0, [-0.5, -1.5, -2.0, -1.1], 2, 0.4),  # by so much the views lie lower
     ],
 )
-def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_views(
+def test_peaks_of_a_calm_person_are_checked_in_views(
     astronaut: np.ndarray,
     highest: float,
     others: list[float],
@@ -205,7 +203,7 @@ def test_a_few_moments_above_the_threshold_of_a_calm_person_are_looked_at_in_vie
 @pytest.mark.parametrize(
     ("synthesised", "framings"), [(-2.0, (INNER,)), (-1.0, (INNER, HEAD))], ids=["far below", "near"]
 )
-def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
+def test_irrelevant_heads_are_skipped_in_views(
     astronaut: np.ndarray, synthesised: float, framings: tuple[int, ...]
 ) -> None:
     asked: set[tuple[int, ...]] = set()
@@ -224,7 +222,7 @@ def test_heads_are_not_looked_at_in_views_where_what_they_say_decides_nothing(
 
 
 @pytest.mark.parametrize("alternate", [True, False])
-def test_in_views_the_heads_of_every_other_moment_stand_for_all(
+def test_every_other_head_represents_all_in_views(
     astronaut: np.ndarray, scan_scorer: Scorer, model: LoadedModel, alternate: bool
 ) -> None:
     """What a view changes in them on average it changes in all; of the inner faces each is looked at."""
@@ -253,7 +251,7 @@ def test_in_views_the_heads_of_every_other_moment_stand_for_all(
     assert asked == ([both, inner] * 2 if alternate else [both] * 4)
 
 
-def test_in_a_photograph_of_many_two_views_below_the_threshold_are_enough(astronaut: np.ndarray) -> None:
+def test_group_photographs_need_two_views_below_the_threshold(astronaut: np.ndarray) -> None:
     """However narrowly; but nobody is flagged before all views were looked at."""
     below, above = [-0.1, -0.3, 2.0, 2.0], [0.9, 0.8, 0.7, 0.6]
     for still_asked, sparing in ((4, False), (2, True)):
@@ -263,7 +261,7 @@ def test_in_a_photograph_of_many_two_views_below_the_threshold_are_enough(astron
     assert (asked, checked.stability) == (4, 1.0)
 
 
-def test_a_verdict_that_other_views_contradict_is_inconclusive(photo: Path, model: LoadedModel) -> None:
+def test_disagreeing_views_make_the_verdict_inconclusive(photo: Path, model: LoadedModel) -> None:
     """The mirrored view says the opposite; where the threshold lies between both, nobody should decide."""
     seen = {}
     for offset in (1.0, 2.0, 3.0):

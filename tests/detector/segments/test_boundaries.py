@@ -134,7 +134,7 @@ def test_ends_are_exact_to_a_frame() -> None:
     assert np.all(np.diff(all_.rows["time"]) > 0)
 
 
-def test_only_near_the_ends() -> None:
+def test_only_frames_near_the_ends_are_judged() -> None:
     _, all_ = run(
         Footage(lambda number: 40 <= number < 140),
         Parameters(**PARAMETERS.model_dump() | {"edge_window": 0.3}),
@@ -143,7 +143,7 @@ def test_only_near_the_ends() -> None:
     assert len(times) and not np.any((times > 2.3) & (times < 4.9))
 
 
-def test_each_face_in_the_picture() -> None:
+def test_every_face_in_the_picture_is_refined() -> None:
     footage = Footage(lambda number: 52 <= number < 99, tracks=2)
     _, all_ = run(footage)
     one, other = (all_.only(all_.rows["track"] == track) for track in (0, 1))
@@ -151,7 +151,7 @@ def test_each_face_in_the_picture() -> None:
     assert len(footage.asked) == len({first for first, _ in footage.asked}), "no frame is read twice"
 
 
-def test_few_samples_a_second() -> None:
+def test_low_sample_rate() -> None:
     """A sampling interval is no gap, however dense frames are elsewhere."""
     slow = Parameters(**PARAMETERS.model_dump() | {"sample_rate": 1.0, "bridge_gap": 0.1})
     sampled, all_ = run(Footage(lambda number: 80 <= number < 320, seconds=16), slow, rate=1)
@@ -162,7 +162,7 @@ def test_few_samples_a_second() -> None:
     assert np.max(np.diff(times[(times > 6) & (times < 11)])) == 1, "in its middle only samples"
 
 
-def test_more_samples_than_frames() -> None:
+def test_sample_rate_above_the_frame_rate() -> None:
     """There is nothing between samples, and nothing is read again for it."""
     fast = Parameters(**PARAMETERS.model_dump() | {"sample_rate": 50.0})
     footage = Footage(lambda number: 52 <= number < 99)
@@ -170,14 +170,14 @@ def test_more_samples_than_frames() -> None:
     assert len(sampled) == len(footage.frames) and all_ is sampled and not footage.asked
 
 
-def test_nothing_flagged_reads_nothing() -> None:
+def test_nothing_is_read_without_candidates() -> None:
     footage = Footage(lambda number: False)
     sampled, all_ = run(footage)
     assert all_ is sampled and not footage.asked
 
 
 @pytest.mark.parametrize("off", ["parameter", "sequence"])
-def test_where_it_is_not_wanted(off: str) -> None:
+def test_refinement_can_be_disabled(off: str) -> None:
     footage = Footage(lambda number: 52 <= number < 99)
     parameters = Parameters(**PARAMETERS.model_dump() | ({"edge_window": 0.0} if off == "parameter" else {}))
     sampled, all_ = run(footage, parameters, scorer(is_sequence=off == "sequence"))
@@ -187,7 +187,7 @@ def test_where_it_is_not_wanted(off: str) -> None:
 ALONE = {number for number in range(25, 50) if number == -(-(number * 8 // 25) * 25 // 8)}
 
 
-def test_an_interval_that_all_frames_would_undo_stays_as_it_was() -> None:
+def test_interval_contradicted_by_all_frames_is_unchanged() -> None:
     """Its sampled frames alone are manipulated; another interval, far from it, keeps what was added."""
     footage = Footage(lambda number: number in ALONE or 150 <= number < 190)
     sampled, all_ = run(footage)
@@ -197,7 +197,7 @@ def test_an_interval_that_all_frames_would_undo_stays_as_it_was() -> None:
     assert len(times) and np.all(times > kept[1] + PARAMETERS.edge_window)
 
 
-def test_an_interval_that_only_all_frames_show_is_none() -> None:
+def test_interval_visible_only_in_all_frames_is_dropped() -> None:
     """Beside one that sampled frames show: between two of them all frames are manipulated."""
     sampled_ones = {-(-(number * 8 // 25) * 25 // 8) for number in range(200)}
     footage = Footage(lambda number: 80 <= number < 130 or (58 <= number < 80 and number not in sampled_ones))
@@ -207,7 +207,7 @@ def test_an_interval_that_only_all_frames_show_is_none() -> None:
     assert now[0] <= alone[1] and now[1] >= alone[0]
 
 
-def test_noise_neither_makes_nor_undoes_intervals() -> None:
+def test_noise_does_not_change_intervals() -> None:
     """Frames that are manipulated at random, more of them here than there."""
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -220,7 +220,7 @@ def test_noise_neither_makes_nor_undoes_intervals() -> None:
                 assert any(first <= end and last >= start for first, last in others), seed
 
 
-def test_a_file_that_reads_otherwise_the_second_time() -> None:
+def test_file_that_decodes_differently_the_second_time() -> None:
     """Frames are known by how many came before them; where that does not fit, none is added."""
     whole = run(Footage(lambda number: 52 <= number < 99))[1]
     _, all_ = run(Footage(lambda number: 52 <= number < 99, missing=53))
@@ -228,7 +228,7 @@ def test_a_file_that_reads_otherwise_the_second_time() -> None:
     assert 53 in gone and gone <= {50, 51, 52, 53, 54, 55} and len(gone) <= 3
 
 
-def test_none_where_frames_rest_on_damaged_ones() -> None:
+def test_no_refinement_in_damaged_stretches() -> None:
     footage = Footage(lambda number: 75 <= number < 150)
     _, whole = run(footage)
     assert added_near(whole, 75)
@@ -250,14 +250,14 @@ def added_near(detections: Detections, number: int) -> bool:
     return bool((rows["between"] & (np.abs(rows["index"] - number) <= 1)).any())
 
 
-def test_frames_that_fill_the_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_beyond_the_memory_limit_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     footage = Footage(lambda number: 52 <= number < 99)
     monkeypatch.setattr(boundaries, "_HELD", 0)
     sampled, all_ = run(footage)
     assert len(all_) == len(sampled) and footage.asked
 
 
-def test_the_demonstration_clip(sample: Path, scanned_alone: Analysis, model: LoadedModel) -> None:
+def test_demonstration_clip(sample: Path, scanned_alone: Analysis, model: LoadedModel) -> None:
     """The same findings, with ends nearer to where they are; counts are those of sampled frames."""
     analysis = analyze(sample, model=model.alone)
     (found,), (rough,) = analysis.segments, scanned_alone.segments
@@ -272,7 +272,7 @@ def test_the_demonstration_clip(sample: Path, scanned_alone: Analysis, model: Lo
         assert set(other.scores.pts.tolist()) <= set(one.scores.pts.tolist())
 
 
-def test_letters_go_by_screen_time_all_the_same() -> None:
+def test_letters_still_follow_screen_time() -> None:
     """Not by how many frames were judged: whoever is flagged has more of those."""
     footage = Footage(lambda number: 20 <= number < 80)
     judge = scorer()

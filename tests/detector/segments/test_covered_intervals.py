@@ -32,9 +32,7 @@ SCORER = cast(
 
 
 @pytest.mark.parametrize(("covered", "figure"), [(10, HIGHER), (11, BARE), (19, BARE), (20, BARE)])
-def test_more_than_half_of_its_faces_make_an_interval_one_of_covered_faces(
-    covered: int, figure: float
-) -> None:
+def test_interval_is_covered_if_most_faces_are(covered: int, figure: float) -> None:
     """Of the second interval, which scores higher, so many of twenty faces are covered."""
     logits = [BARE] * 20 + [CALM] * 20 + [HIGHER] * 20
     buffer, face = DetectionBuffer(), Face((0, 0, 60, 60), 0.9, np.zeros((5, 2), np.float32))
@@ -45,7 +43,7 @@ def test_more_than_half_of_its_faces_make_an_interval_one_of_covered_faces(
     group.rows["logit"] = group.rows["altered"] = logits
     group.rows["synthesised"] = -1.0
     candidates.fill_in_smoothed(group, SCORER, Parameters())
-    found = candidates.candidates_of("A", group, Parameters(), MediaKind.VIDEO)
+    found = candidates.find_candidates("A", group, Parameters(), MediaKind.VIDEO)
     assert [one.covered for one in found] == [0.0, covered / 20]
     person = segments_candidates.published_person("A", group, found, SCORER, RATE, 7.5)
     assert person.probability == figure / 10

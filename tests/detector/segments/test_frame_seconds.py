@@ -23,17 +23,17 @@ def sampled(rate: float, seconds: float, every: float = 8.0) -> list[float]:
 
 
 @pytest.mark.parametrize("rate", [8.0, 12.5, 24000 / 1001, 25.0, 30.0])
-def test_of_a_constant_rate_each_frame_stands_for_the_same_time(rate: float) -> None:
+def test_constant_rate_frames_last_equally_long(rate: float) -> None:
     times = sampled(rate, 10.0)
     assert set(seconds_shown(times, 10.0, 8.0, ()).tolist()) == {10.0 / len(times)}
 
 
 @pytest.mark.parametrize("rate", [1.0, 2.0, 5.0])
-def test_so_it_does_of_few_frames_a_second(rate: float) -> None:
+def test_low_rate_frames_last_equally_long(rate: float) -> None:
     assert seconds_shown(sampled(rate, 10.0), 10.0, 8.0, ()) == pytest.approx(1 / rate)
 
 
-def test_of_a_varying_rate_each_frame_stands_until_the_next() -> None:
+def test_variable_rate_frames_last_until_the_next() -> None:
     seconds = seconds_shown(SLIDES, LASTS, 8.0, ())
     assert seconds.sum() == pytest.approx(LASTS)
     assert seconds[:16] == pytest.approx(1 / 8)
@@ -41,7 +41,7 @@ def test_of_a_varying_rate_each_frame_stands_until_the_next() -> None:
 
 
 @pytest.mark.parametrize("stays", [0.2, 6.0])
-def test_a_frame_that_stays_stands_for_itself_though_it_is_not_the_first_of_its_interval(
+def test_held_frame_counts_even_if_not_first_in_its_interval(
     stays: float,
 ) -> None:
     times = [n / 8 for n in range(8)] + [0.96, *(0.96 + stays + n / 8 for n in range(8))]
@@ -50,22 +50,22 @@ def test_a_frame_that_stays_stands_for_itself_though_it_is_not_the_first_of_its_
     assert seconds.sum() == pytest.approx(times[-1] + 1 / 8)
 
 
-def test_a_last_frame_that_is_shown_for_long_counts_as_long() -> None:
+def test_long_last_frame_counts_fully() -> None:
     assert seconds_shown(RECORDED, 32.0, 8.0, ())[-2:] == pytest.approx([1 / 8, 30 + 1 / 8])
 
 
-def test_what_could_not_be_decoded_is_nobody_s_time() -> None:
+def test_undecodable_time_is_not_counted() -> None:
     damaged = Span(start=1.0, end=9.0, reason="no picture could be decoded here")
     times = [n / 8 for n in range(80) if not 8 < n < 72]
     seconds = seconds_shown(times, 10.0, 8.0, [damaged])
     assert seconds[8] == 0 and seconds.sum() == pytest.approx(2.0)
 
 
-def test_a_photo_has_none() -> None:
+def test_photo_has_no_duration() -> None:
     assert seconds_shown([0.0], 0.0, 8.0, ()).tolist() == [0.0]
 
 
-def test_persons_go_by_the_time_that_they_are_seen() -> None:
+def test_persons_are_ordered_by_screen_time() -> None:
     """Not by how many frames they are in: one in sixteen frames for two seconds, one in three slides."""
     buffer, face = DetectionBuffer(), Face((0, 0, 60, 60), 0.9, np.zeros((5, 2), np.float32))
     for number, time in enumerate(SLIDES):

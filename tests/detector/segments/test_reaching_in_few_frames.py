@@ -11,7 +11,7 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
 from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind, Parameters
-from detector.segments.candidates import candidates_of_all, reaching_in_few_frames, seconds_shown
+from detector.segments.candidates import find_all_candidates, reaching_in_few_frames, seconds_shown
 
 DEFAULT = Parameters()
 
@@ -34,11 +34,11 @@ def people(
 def few(times: Sequence[float], lasts: float, smoothed: Mapping[str, Mapping[int, float]]) -> dict[str, int]:
     seconds = seconds_shown(times, lasts, DEFAULT.sample_rate, ())
     group = people(times, smoothed)
-    found = candidates_of_all(group, DEFAULT, MediaKind.VIDEO)
+    found = find_all_candidates(group, DEFAULT, MediaKind.VIDEO)
     return reaching_in_few_frames(group, found, DEFAULT, times, seconds)
 
 
-def test_one_frame_of_a_time_lapse_stands_for_two_seconds() -> None:
+def test_time_lapse_frame_lasts_two_seconds() -> None:
     times = [2.0 * number for number in range(26)]
     calm = dict.fromkeys((number for number in range(26) if number != 13), 0.1)
     assert few(times, 52.0, {"A": calm, "B": {13: 0.99}}) == {"B": 1}
@@ -46,7 +46,7 @@ def test_one_frame_of_a_time_lapse_stands_for_two_seconds() -> None:
     assert few(times, 52.0, {"A": calm, "B": {13: 0.99, 14: 0.99}}) == {}, "flagged"
 
 
-def test_frames_held_at_the_end_of_a_stretch_count_as_long_as_they_are_shown() -> None:
+def test_held_frames_count_for_their_duration() -> None:
     times = [number / 8 for number in range(16)]
     times += [8 + number / 8 for number in range(8)]
     assert few(times, 9.0, {"A": {14: 0.9, 15: 0.9}}) == {"A": 2}
@@ -55,7 +55,7 @@ def test_frames_held_at_the_end_of_a_stretch_count_as_long_as_they_are_shown() -
 
 @pytest.mark.parametrize("rate", [8.0, 12.5, 24000 / 1001, 25.0, 30.0])
 @pytest.mark.parametrize("frames", [1, 2, 3])
-def test_an_ordinary_video_has_nobody_of_the_kind(rate: float, frames: int) -> None:
+def test_ordinary_video_has_no_such_person(rate: float, frames: int) -> None:
     """Its sampled frames stand for an eighth of a second each."""
     shown = np.arange(round(6 * rate)) / rate
     times = shown[np.unique(np.floor(shown * 8 + 1e-9), return_index=True)[1]].tolist()
@@ -63,7 +63,7 @@ def test_an_ordinary_video_has_nobody_of_the_kind(rate: float, frames: int) -> N
         assert few(times, 6.0, {"A": dict.fromkeys(range(first, first + frames), 0.9)}) == {}
 
 
-def test_frames_between_those_sampled_do_not_count() -> None:
+def test_frames_between_samples_do_not_count() -> None:
     times = [0.0, 2.0, 4.0]
     group = people([*times, 2.04], {"A": {1: 0.9, 3: 0.9}}, between=[3])
     seconds = seconds_shown(times, 6.0, 8.0, ())

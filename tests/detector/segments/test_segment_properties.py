@@ -13,8 +13,8 @@ from detector.segments.rules import (
     PEAK_DISTANCE,
     IndexRange,
     find_intervals,
+    find_peaks,
     is_long_enough,
-    peaks,
     sliding_median,
 )
 
@@ -53,7 +53,7 @@ def flagged(intervals: list[IndexRange]) -> set[int]:
 
 
 @given(any_series(), any_parameters())
-def test_ordered_disjoint_inside_long_enough_and_apart(
+def test_segments_are_ordered_disjoint_and_long_enough(
     given_series: tuple[np.ndarray, np.ndarray], parameters: Parameters
 ) -> None:
     times, values = given_series
@@ -72,7 +72,7 @@ def test_ordered_disjoint_inside_long_enough_and_apart(
 
 
 @given(any_series(least=1), any_parameters())
-def test_no_frame_above_the_threshold_is_left_out_but_for_shortness(
+def test_frames_above_the_threshold_are_missed_only_in_short_runs(
     given_series: tuple[np.ndarray, np.ndarray], parameters: Parameters
 ) -> None:
     times, values = given_series
@@ -96,7 +96,7 @@ def test_a_higher_threshold_never_flags_more(
 @given(
     st.lists(probabilities, max_size=80), st.integers(1, 30), st.integers(0, 100_000), any_parameters()
 )  # fmt: skip
-def test_the_same_moments_later_give_the_same_segments_later(
+def test_shifted_times_shift_the_segments(
     values: list[float], rate: int, offset: int, parameters: Parameters
 ) -> None:
     """Times in exact binary fractions, so that the shift itself rounds nothing."""
@@ -108,7 +108,9 @@ def test_the_same_moments_later_give_the_same_segments_later(
     found = find_intervals(times, smooth, parameters)
     assert found == find_intervals(later, smooth, parameters)
     for interval in found:
-        assert peaks(times, smooth, series_values, interval) == peaks(later, smooth, series_values, interval)
+        assert find_peaks(times, smooth, series_values, interval) == find_peaks(
+            later, smooth, series_values, interval
+        )
 
 
 @given(
@@ -119,7 +121,7 @@ def test_the_same_moments_later_give_the_same_segments_later(
     high=st.floats(0.5, 30),
 )
 @example(count=2, place=0, rate=1.6, low=-1.0, high=6.0)
-def test_a_lone_spike_never_makes_a_segment_at_any_rate(
+def test_single_spike_is_never_a_segment(
     count: int, place: int, rate: float, low: float, high: float
 ) -> None:
     """As the engine does it: logits are smoothed, made probabilities, and cut."""
@@ -137,7 +139,9 @@ def test_a_lone_spike_never_makes_a_segment_at_any_rate(
     high=st.floats(0.5, 30),
 )
 @example(between=[0.1, 0.625], place=1, low=-2.0, high=8.0)
-def test_nor_among_frames_at_odd_times(between: list[float], place: int, low: float, high: float) -> None:
+def test_single_spike_at_irregular_times_is_never_a_segment(
+    between: list[float], place: int, low: float, high: float
+) -> None:
     """A face too small to judge in most frames leaves few, at irregular times."""
     logits = np.full(len(between), low)
     logits[place % len(between)] = high
@@ -147,7 +151,7 @@ def test_nor_among_frames_at_odd_times(between: list[float], place: int, low: fl
 
 
 @pytest.mark.parametrize("rate", [1.5, 2.0, 4.0, 8.0, 25.0, 60.0])
-def test_ten_seconds_of_certainty_are_found_at_any_rate(rate: float) -> None:
+def test_ten_certain_seconds_are_found_at_any_rate(rate: float) -> None:
     """A clip of few frames a second, or few samples, is no way to hide."""
     times = np.arange(0, 20, 1 / rate)
     logits = np.where((times >= 5) & (times < 15), 6.0, -6.0)
@@ -159,14 +163,14 @@ def test_ten_seconds_of_certainty_are_found_at_any_rate(rate: float) -> None:
 
 
 @given(any_series(least=1), st.data())
-def test_peaks_are_few_apart_inside_and_local_maxima(
+def test_peaks_are_separate_local_maxima_inside(
     given_series: tuple[np.ndarray, np.ndarray], data: st.DataObject
 ) -> None:
     times, smooth = given_series
     first = data.draw(st.integers(0, len(times) - 1))
     interval = IndexRange(first, data.draw(st.integers(first, len(times) - 1)))
     raw = np.array(data.draw(st.lists(probabilities, min_size=len(times), max_size=len(times))))
-    found = peaks(times, smooth, raw, interval)
+    found = find_peaks(times, smooth, raw, interval)
     assert 1 <= len(found) <= MOST_PEAKS
     assert found == sorted(set(found))
     for a, b in zip(found, found[1:], strict=False):

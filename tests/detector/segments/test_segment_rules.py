@@ -9,9 +9,9 @@ from detector.segments.rules import (
     IndexRange,
     find_in_pieces,
     find_intervals,
+    find_peaks,
     hysteresis,
-    merged,
-    peaks,
+    merge_intervals,
     sliding_median,
 )
 
@@ -30,28 +30,28 @@ def spans(text: str, parameters: Parameters = DEFAULT) -> list[tuple[int, int]]:
 
 
 class TestSlidingMedian:
-    def test_a_spike_vanishes_and_a_step_keeps_its_place(self) -> None:
+    def test_median_removes_spikes_and_keeps_steps(self) -> None:
         values = np.array([0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 5, 5, 5.0])
         smooth = sliding_median(EIGHTHS[: len(values)], values, 0.9)
         assert smooth.tolist() == [0.0] * 13 + [5.0] * 8
 
-    def test_the_window_is_in_seconds(self) -> None:
+    def test_window_is_in_seconds(self) -> None:
         """0.9 s hold seven frames at eight a second and three at three: half of it on either side."""
         values = np.array([0, 0, 0, 0, 0, 7, 7, 7, 0, 0, 0, 0, 0.0])
         assert sliding_median(np.arange(13) / 8, values, 0.9).tolist() == [0.0] * 13
         assert sliding_median(np.arange(13) / 3, values, 0.9).tolist() == values.tolist()
 
-    def test_a_neighbour_on_either_side_counts_however_far(self) -> None:
+    def test_neighbours_count_however_far(self) -> None:
         times = np.array([0, 10, 20, 30, 40.0])
         assert sliding_median(times, np.array([0, 0, 9, 0, 0.0]), 0.9)[2] == 0
 
-    def test_no_frames_have_no_median(self) -> None:
+    def test_median_of_no_frames_is_empty(self) -> None:
         assert len(sliding_median(np.empty(0), np.empty(0), 0.9)) == 0
 
-    def test_the_only_frame_keeps_its_score(self) -> None:
+    def test_single_frame_keeps_its_score(self) -> None:
         assert sliding_median(np.array([3.0]), np.array([0.4]), 0.9).tolist() == [0.4]
 
-    def test_scores_that_weigh_a_third_each_count_as_one(self) -> None:
+    def test_three_weights_of_a_third_count_as_one(self) -> None:
         """Three scores that weigh a third each are one; of two middles the lower is taken."""
         values = np.array([9, 9, 9, 1, 1.0])
         times = np.arange(5) / 100
@@ -62,70 +62,70 @@ class TestSlidingMedian:
 
 
 class TestFindIntervals:
-    def test_frames_at_the_threshold_or_above_are_one_segment(self) -> None:
+    def test_frames_at_or_above_the_threshold_form_a_segment(self) -> None:
         assert spans("1111 8888 8888 1111") == [(4, 11)]
 
-    def test_it_reaches_out_to_where_it_leaves(self) -> None:
+    def test_segment_extends_to_the_exit_threshold(self) -> None:
         """Opened at 0.7, it holds from the first frame at 0.5 or above to the last."""
         assert spans("1145 5688 8655 4111") == [(3, 11)]
 
-    def test_what_never_reaches_the_upper_threshold_is_nothing(self) -> None:
+    def test_run_below_the_enter_threshold_is_no_segment(self) -> None:
         assert spans("1166 6666 6666 6611") == []
 
-    def test_thresholds_are_reached_by_equality(self) -> None:
+    def test_equality_reaches_the_thresholds(self) -> None:
         assert spans("4555 5755 5554") == [(1, 10)]
 
-    def test_half_a_second_is_enough_and_less_is_not(self) -> None:
+    def test_minimum_duration_is_half_a_second(self) -> None:
         """The last sample lasts until the next: four of eight a second are half a second."""
         assert spans("1111 8888 1111 1111") == [(4, 7)]
         assert spans("1111 8881 1111 1111") == []
 
-    def test_half_a_second_at_frames_that_fit_no_eighths(self) -> None:
+    def test_minimum_duration_at_irregular_frames(self) -> None:
         """Of 25 frames a second, those sampled from 0.52 s on are 0.36 s apart, first and last."""
         times = np.array([0.52, 0.64, 0.76, 0.88])
         assert find_intervals(times, np.full(4, 0.98), DEFAULT) == [IndexRange(0, 3)]
 
-    def test_one_sample_alone_is_nothing_however_sparse(self) -> None:
+    def test_single_sample_is_no_segment(self) -> None:
         assert find_intervals(np.array([0.0]), np.array([0.98]), Parameters(sample_rate=1.0)) == []
 
-    def test_near_segments_become_one(self) -> None:
+    def test_close_segments_are_merged(self) -> None:
         """Three frames between are half a second from last to first: that is not near; two are."""
         assert spans("8888 8811 8888 8811") == [(0, 13)]
         assert spans("8888 8811 1888 8881") == [(0, 5), (9, 14)]
 
-    def test_short_ones_may_merge_to_a_long_one(self) -> None:
+    def test_short_segments_may_merge_into_a_long_one(self) -> None:
         assert spans("1118 8811 8881 1111") == [(3, 10)]
 
-    def test_a_segment_may_reach_from_end_to_end_of_a_track(self) -> None:
+    def test_segment_may_span_the_track(self) -> None:
         assert spans("8888 8888") == [(0, 7)]
 
-    def test_a_long_gap_in_the_series_ends_a_run(self) -> None:
+    def test_long_gap_ends_a_run(self) -> None:
         times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 3]
         found = find_intervals(times, np.full(16, 0.9), DEFAULT)
         assert found == [IndexRange(0, 7), IndexRange(8, 15)]
 
-    def test_a_gap_that_is_bridged_ends_no_run(self) -> None:
+    def test_bridged_gap_does_not_end_a_run(self) -> None:
         times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 7 / 8 + 0.75]
         assert find_intervals(times, np.full(16, 0.9), DEFAULT) == [IndexRange(0, 15)]
 
-    def test_a_gap_is_one_between_samples(self) -> None:
+    def test_gap_is_measured_between_samples(self) -> None:
         """Many scores close together do not make a gap of seconds between the others."""
         times = np.concatenate([np.arange(0, 3, 0.04), np.arange(3.0, 20.0)])
         found = find_intervals(times, np.full(len(times), 0.9), Parameters(sample_rate=1.0))
         assert [(one.first, one.last) for one in found] == [(0, len(times) - 1)]
 
-    def test_no_frames_have_no_segments(self) -> None:
+    def test_no_segments_without_frames(self) -> None:
         assert find_intervals(np.empty(0), np.empty(0), DEFAULT) == []
 
-    def test_a_run_opens_at_the_upper_threshold_and_holds_down_to_the_lower(self) -> None:
+    def test_run_enters_and_leaves_by_hysteresis(self) -> None:
         values = series("0587 5405 5055 7")
         assert hysteresis(EIGHTHS[:13], values, 0.7, 0.5, 0.75) == [IndexRange(1, 4), IndexRange(10, 12)]
 
-    def test_intervals_exactly_the_merge_gap_apart_stay_apart(self) -> None:
+    def test_intervals_exactly_the_merge_gap_apart_stay_separate(self) -> None:
         intervals = [IndexRange(0, 4), IndexRange(7, 9), IndexRange(13, 20)]
-        assert merged(EIGHTHS, intervals, 0.5) == [IndexRange(0, 9), IndexRange(13, 20)]
-        assert merged(EIGHTHS, intervals, 0.51) == [IndexRange(0, 20)]
-        assert merged(EIGHTHS, [], 0.5) == []
+        assert merge_intervals(EIGHTHS, intervals, 0.5) == [IndexRange(0, 9), IndexRange(13, 20)]
+        assert merge_intervals(EIGHTHS, intervals, 0.51) == [IndexRange(0, 20)]
+        assert merge_intervals(EIGHTHS, [], 0.5) == []
 
 
 class TestFindInPieces:
@@ -134,18 +134,18 @@ class TestFindInPieces:
     TRACKS = tuple(np.arange(6).reshape(2, 3))
     TIMES = np.array([0, 0.125, 0.25, 5, 5.125, 5.25])
 
-    def test_together_they_are_long_enough(self) -> None:
+    def test_short_tracks_are_long_enough_together(self) -> None:
         assert find_in_pieces(self.TIMES, np.full(6, 0.98), self.TRACKS, DEFAULT) == [
             IndexRange(0, 2),
             IndexRange(3, 5),
         ]
 
-    def test_a_single_high_one_among_others_is_not(self) -> None:
+    def test_single_high_score_among_short_tracks_is_no_segment(self) -> None:
         values = np.array([0.98] * 3 + [0.1] * 3)
         assert find_in_pieces(self.TIMES, values, self.TRACKS, DEFAULT) == []
         assert find_in_pieces(self.TIMES[:3], values[:3], self.TRACKS[:1], DEFAULT) == []
 
-    def test_tracks_that_are_long_enough_are_left_out(self) -> None:
+    def test_long_tracks_are_excluded_from_joining(self) -> None:
         times = np.concatenate([EIGHTHS[:8], self.TIMES + 10])
         tracks = (np.arange(8), *(track + 8 for track in self.TRACKS))
         found = find_in_pieces(times, np.full(14, 0.98), tracks, DEFAULT)
@@ -153,22 +153,22 @@ class TestFindInPieces:
 
 
 class TestPeaks:
-    def test_the_three_highest_apart_in_order_of_time(self) -> None:
+    def test_three_highest_peaks_in_order_of_time(self) -> None:
         values = series("7987 7777 8777 7797 7776 7777 8")
         whole = IndexRange(0, len(values) - 1)
-        assert peaks(EIGHTHS[: len(values)], values, values, whole) == [1, 8, 14]
+        assert find_peaks(EIGHTHS[: len(values)], values, values, whole) == [1, 8, 14]
 
-    def test_too_near_ones_give_way_to_the_higher(self) -> None:
+    def test_higher_of_two_close_peaks_wins(self) -> None:
         values = series("7879 7777")
-        assert peaks(EIGHTHS[:8], values, values, IndexRange(0, 7)) == [3, 7]
+        assert find_peaks(EIGHTHS[:8], values, values, IndexRange(0, 7)) == [3, 7]
 
-    def test_a_plateau_is_shown_by_its_own_strongest_frame(self) -> None:
+    def test_strongest_frame_represents_a_plateau(self) -> None:
         smooth, raw = series("8888 8"), series("6697 8")
-        assert peaks(EIGHTHS[:5], smooth, raw, IndexRange(0, 4))[0] == 2
+        assert find_peaks(EIGHTHS[:5], smooth, raw, IndexRange(0, 4))[0] == 2
 
-    def test_what_is_higher_outside_the_interval_is_no_peak(self) -> None:
+    def test_peaks_lie_inside_the_interval(self) -> None:
         values = series("9977 8779 9")
-        assert peaks(EIGHTHS[:9], values, values, IndexRange(2, 6)) == [4]
+        assert find_peaks(EIGHTHS[:9], values, values, IndexRange(2, 6)) == [4]
 
-    def test_the_only_frame_of_a_still_is_its_peak(self) -> None:
-        assert peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), IndexRange(0, 0)) == [0]
+    def test_single_frame_of_a_still_is_its_peak(self) -> None:
+        assert find_peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), IndexRange(0, 0)) == [0]

@@ -20,7 +20,7 @@ def table(folder: Path, text: str) -> Path:
     return file(folder / "material.csv", text)
 
 
-def test_a_folder_names_labels_and_generators(tmp_path: Path) -> None:
+def test_folders_name_labels_and_generators(tmp_path: Path) -> None:
     file(tmp_path / "real" / "a.mp4")
     file(tmp_path / "manipulated" / "swap" / "b.jpg")
     file(tmp_path / "manipulated" / "notes.txt")
@@ -32,7 +32,7 @@ def test_a_folder_names_labels_and_generators(tmp_path: Path) -> None:
     assert found.labelled == ("generator",)
 
 
-def test_files_of_a_folder_are_told_by_their_first_bytes_where_the_ending_does_not(tmp_path: Path) -> None:
+def test_files_are_recognised_by_their_first_bytes(tmp_path: Path) -> None:
     file(tmp_path / "real" / "a.mp4")
     file(tmp_path / "manipulated" / "source.ts", "export const not = 'a video'")
     ACCEPTED["ts"](tmp_path / "manipulated")
@@ -45,7 +45,7 @@ def test_files_of_a_folder_are_told_by_their_first_bytes_where_the_ending_does_n
     ]
 
 
-def test_a_table_holds_all_that_is_labelled(tmp_path: Path) -> None:
+def test_table_holds_all_labels(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         file(tmp_path / name)
     text = (
@@ -66,7 +66,7 @@ def test_a_table_holds_all_that_is_labelled(tmp_path: Path) -> None:
     assert {"generator", "group", "segments", "persons", "skin tone", "sex"} == set(found.labelled)
 
 
-def test_files_of_the_same_name_are_a_group_each() -> None:
+def test_files_of_the_same_name_are_separate_groups() -> None:
     """As exhibits may be called; a group may still be the name of the one file called so."""
 
     def one(name: str, sha256: str, group: str = "") -> LabelledFile:
@@ -80,7 +80,7 @@ def test_files_of_the_same_name_are_a_group_each() -> None:
     assert made_of.labelled == ("group",)
 
 
-def test_the_same_bytes_count_once(tmp_path: Path) -> None:
+def test_identical_files_count_once(tmp_path: Path) -> None:
     file(tmp_path / "real" / "a.mp4", "same")
     file(tmp_path / "real" / "b.mp4", "same")
     file(tmp_path / "manipulated" / "c.mp4")
@@ -100,7 +100,7 @@ def test_the_same_bytes_count_once(tmp_path: Path) -> None:
         ("file,label\na.mp4,real\ncopy.mp4,fake\n", "same bytes with different labels"),
     ],
 )
-def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, why: str) -> None:
+def test_invalid_material_is_rejected(tmp_path: Path, text: str, why: str) -> None:
     file(tmp_path / "a.mp4", "a")
     file(tmp_path / "copy.mp4", "a")
     file(tmp_path / "b.mp4")
@@ -108,7 +108,7 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, why: str) -> 
         read_material(table(tmp_path, text))
 
 
-def test_a_file_below_no_label_is_refused(tmp_path: Path) -> None:
+def test_file_without_label_is_rejected(tmp_path: Path) -> None:
     file(tmp_path / "real" / "a.mp4")
     file(tmp_path / "b.mp4")
     with pytest.raises(MaterialError, match=r"b\.mp4 has no known label"):

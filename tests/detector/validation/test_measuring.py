@@ -12,27 +12,27 @@ from detector.errors import ParameterError
 from detector.schema.analysis import MediaKind, Parameters, Verdict
 from detector.schema.laboratory import LabelledSegment, Validation
 from detector.validation import conclude
-from detector.validation.measuring import Run, told
+from detector.validation.measuring import Run, validation_fields
 from detector.validation.validated_model import validated_model
 
 
-def test_segments_are_those_that_a_finding_rests_on(tmp_path: Path) -> None:
+def test_only_flagged_segments_are_stored(tmp_path: Path) -> None:
     """Not those of people whose scores do not hold in other views."""
     analysis = build(tmp_path)
-    assert len(told(analysis)["segments"]) == len(analysis.segments) == 3  # type: ignore[arg-type]
+    assert len(validation_fields(analysis)["segments"]) == len(analysis.segments) == 3  # type: ignore[arg-type]
     unstable = with_stability(analysis, A=0.4, B=1.0)
     kept = [[each.start, each.end, each.confidence] for each in unstable.segments if each.person == "B"]
-    assert told(unstable)["segments"] == kept != []
+    assert validation_fields(unstable)["segments"] == kept != []
 
 
-def test_the_codec_of_a_video_is_kept(tmp_path: Path) -> None:
+def test_codec_of_a_video_is_stored(tmp_path: Path) -> None:
     analysis = build(tmp_path)
-    assert told(analysis)["codec"] == "h264"
+    assert validation_fields(analysis)["codec"] == "h264"
     photo = analysis.media.model_copy(update={"kind": MediaKind.IMAGE, "codec": "mjpeg"})
-    assert told(analysis.model_copy(update={"media": photo}))["codec"] is None
+    assert validation_fields(analysis.model_copy(update={"media": photo}))["codec"] is None
 
 
-def test_clips_of_the_same_name_are_timed_apart() -> None:
+def test_clips_of_the_same_name_stay_separate() -> None:
     span = LabelledSegment(start=1.0, end=2.0)
     met = LabelledSegment(start=1.0, end=2.0, confidence=0.9)
     some = [
@@ -42,7 +42,7 @@ def test_clips_of_the_same_name_are_timed_apart() -> None:
     assert conclude._temporal(some)["AP at tIoU 0.5"] == 1.0
 
 
-def test_what_has_no_probability_on_both_machines_counts_in_no_difference() -> None:
+def test_items_without_probability_do_not_count_as_different() -> None:
     some = items(10)
     there = [
         each.model_copy(update={"probability": None, "verdict": Verdict.INCONCLUSIVE} if n % 2 else {})
@@ -61,7 +61,7 @@ def test_what_has_no_probability_on_both_machines_counts_in_no_difference() -> N
         ({}, r"other parameters \(second_look\)"),
     ],
 )
-def test_only_a_validation_of_the_same_model_and_parameters_is_compared_with(
+def test_comparison_requires_the_same_model_and_parameters(
     tmp_path: Path, changed: dict[str, str], why: str
 ) -> None:
     """Before any work: differences would be taken for those of machines."""
@@ -74,7 +74,7 @@ def test_only_a_validation_of_the_same_model_and_parameters_is_compared_with(
         )
 
 
-def test_a_validation_of_other_material_is_not_compared_with(tmp_path: Path) -> None:
+def test_comparison_requires_the_same_material(tmp_path: Path) -> None:
     for label in ("real", "manipulated"):
         (tmp_path / "data" / label).mkdir(parents=True)
         (tmp_path / "data" / label / "a.mp4").write_text(label)

@@ -19,7 +19,7 @@ from warm import Script
 from detector.files import ROOT
 from detector.schema.laboratory import Laboratory, Validation
 from detector.schema.method import JointRule
-from detector.validation.validated_model import validated_model, why_not_of_model
+from detector.validation.validated_model import difference_to_model, validated_model
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives stands in for an analysis.
 ACTING = Script("""
@@ -49,7 +49,7 @@ confined_file._scored, confined_file.Sandbox = scored, Unconfined
 confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
 worker_pool._make_networks = lambda loaded: None
 worker_pool._one_thread = lambda: None
-worker_pool.loaded = lambda model: SimpleNamespace()
+worker_pool.load_once = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
 if sys.argv.pop(1) == "quick":  # rendering a PDF takes longer than all else
     from reports.render import validation
@@ -73,7 +73,7 @@ def material(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_a_run_writes_validation_and_report_and_goes_on_later(tmp_path: Path, material: Path) -> None:
+def test_run_writes_validation_and_report_and_resumes(tmp_path: Path, material: Path) -> None:
     out = tmp_path / "out"
     done = validated(
         material, "--out", out, "--workers", "1", "--repeat", "1", "--laboratory", "Lab", pdf=True
@@ -115,7 +115,7 @@ def test_a_run_writes_validation_and_report_and_goes_on_later(tmp_path: Path, ma
     assert later.level(later.items[0].kind) == made.level(made.items[0].kind)  # type: ignore[arg-type]
 
 
-def test_names_that_are_no_utf_8_do_not_lose_what_was_measured(tmp_path: Path, material: Path) -> None:
+def test_names_that_are_not_utf_8_keep_their_measurements(tmp_path: Path, material: Path) -> None:
     (material / "manipulated" / "manipulated-60-0.mp4").unlink()
     generator = material / "manipulated" / os.fsdecode(b"swap\xff")
     generator.mkdir()
@@ -130,7 +130,7 @@ def test_names_that_are_no_utf_8_do_not_lose_what_was_measured(tmp_path: Path, m
     assert one.probability == 0.6
 
 
-def test_another_model_stands_beside_the_first(tmp_path: Path, material: Path) -> None:
+def test_further_model_is_validated_too(tmp_path: Path, material: Path) -> None:
     out = tmp_path / "out"
     done = validated(material, "--out", out, "--workers", "1", "--repeat", "1", "--also", "reelproof-2")
     assert done.returncode == 0, done.stderr
@@ -147,23 +147,23 @@ def test_another_model_stands_beside_the_first(tmp_path: Path, material: Path) -
     assert f"{beside.model.title}:" in done.stdout
 
 
-def test_an_onnx_file_is_validated(tmp_path: Path, material: Path) -> None:
+def test_onnx_file_is_validated(tmp_path: Path, material: Path) -> None:
     out, tiny = tmp_path / "out", put(tmp_path, "tiny")
     done = validated(material, "--out", out, "--workers", "1", "--repeat", "0", "--model", tiny)
     assert done.returncode == 0, done.stderr
     made = Validation.from_json((out / "validation.json").read_bytes())
     assert made.model.name == "tiny" and made.model.second_look is None
     quoted = Laboratory.from_json((out / "laboratory.json").read_bytes())
-    assert not why_not_of_model(quoted, validated_model(tiny))
-    assert "weights" in why_not_of_model(quoted, validated_model(None))
+    assert not difference_to_model(quoted, validated_model(tiny))
+    assert "weights" in difference_to_model(quoted, validated_model(None))
 
 
-def test_a_model_named_twice_is_refused_before_any_work(tmp_path: Path, material: Path) -> None:
+def test_duplicate_model_is_rejected_early(tmp_path: Path, material: Path) -> None:
     done = validated(material, "--out", tmp_path / "out", "--also", "reelproof")
     assert done.returncode == 2 and "named twice" in done.stderr
 
 
-def test_another_machine_is_compared_with(tmp_path: Path, material: Path) -> None:
+def test_comparison_with_another_machine(tmp_path: Path, material: Path) -> None:
     out = tmp_path / "out"
     assert validated(material, "--out", out, "--workers", "1", "--repeat", "0").returncode == 0
     there = json.loads((out / "validation.json").read_text())
@@ -177,7 +177,7 @@ def test_another_machine_is_compared_with(tmp_path: Path, material: Path) -> Non
     assert found.largest_difference == pytest.approx(0.05)
 
 
-def test_what_is_wrong_is_told_before_any_work(tmp_path: Path, material: Path) -> None:
+def test_errors_are_reported_early(tmp_path: Path, material: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("mine")

@@ -12,12 +12,19 @@ from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.laboratory import Validation, ValidationItem
 from detector.statistics.error_rates import WIDER, clopper_pearson
 from detector.statistics.metrics import confusion, measure
-from detector.validation.rates import MEASURES, class_of, curve, levels, rates_at, scored_items
+from detector.validation.rates import (
+    MEASURES,
+    class_of,
+    compute_curve,
+    compute_levels,
+    rates_at,
+    scored_items,
+)
 
 
-def test_rates_are_those_of_an_evaluation() -> None:
+def test_rates_match_an_evaluation() -> None:
     some = items()
-    whole = levels(some, 0.65)[0]
+    whole = compute_levels(some, 0.65)[0]
     scored = scored_items(some)
     counts, figures = confusion(scored, 0.65), measure(scored, 0.65)
     rates = {rate.figure: rate for rate in whole.rates}
@@ -33,9 +40,9 @@ def test_rates_are_those_of_an_evaluation() -> None:
     )
 
 
-def test_files_that_depend_on_one_another_widen_the_interval() -> None:
+def test_dependent_files_widen_the_interval() -> None:
     some = [each.model_copy(update={"group": each.group // 10}) for each in items()]
-    rate = next(each for each in levels(some, 0.65)[0].rates if each.figure == "false negative rate")
+    rate = next(each for each in compute_levels(some, 0.65)[0].rates if each.figure == "false negative rate")
     assert rate.interval == WIDER
     low, high = clopper_pearson(rate.events or 0, rate.items)
     assert rate.low is not None and rate.high is not None
@@ -59,10 +66,10 @@ def copies(of_each: int = 10) -> list[ValidationItem]:
 def test_intervals_by_threshold_and_of_one_class_alone_keep_groups_together() -> None:
     """As those over all do; ten versions of each of six sources tell no more than the six."""
     some = copies()
-    found = levels(some, 0.65)
+    found = compute_levels(some, 0.65)
     whole = next(each for each in found[0].rates if each.figure == "false negative rate")
     assert (whole.interval, whole.low, whole.high) == (WIDER, 0.0, 0.6412)
-    drawn = curve(MediaKind.VIDEO, some)
+    drawn = compute_curve(MediaKind.VIDEO, some)
     assert drawn is not None
     point = next(each for each in drawn.points if each.threshold == 0.65)
     assert (point.false_negative_low, point.false_negative_high) == (0.0, 0.6412)
@@ -72,7 +79,7 @@ def test_intervals_by_threshold_and_of_one_class_alone_keep_groups_together() ->
     assert (alone.interval, alone.low, alone.high) == (WIDER, 0.0, 0.6412)
 
 
-def test_few_groups_are_a_limit_and_state_no_width() -> None:
+def test_few_groups_are_a_limit() -> None:
     said = " ".join(validation(tuple(copies())).limits)
     assert "The 60 manipulated clips belong to 6 groups only" in said
     one = [each.model_copy(update={"group": 0}) for each in items()]
@@ -83,8 +90,8 @@ def test_few_groups_are_a_limit_and_state_no_width() -> None:
     assert "belong to" not in " ".join(validation().limits), "each file stands for itself in its class"
 
 
-def test_levels_part_the_material() -> None:
-    found = levels(items(), 0.65)
+def test_levels_partition_the_material() -> None:
+    found = compute_levels(items(), 0.65)
     for name in ("face width", "bits per pixel", "sex"):
         parts = [each for each in found if each.attribute == name]
         assert sum(each.manipulated.total for each in parts) == 40
@@ -94,16 +101,16 @@ def test_levels_part_the_material() -> None:
     assert all(each.unmanipulated.total == 40 for each in generators)
 
 
-def test_what_has_no_probability_counts_in_no_rate() -> None:
+def test_items_without_probability_count_in_no_rate() -> None:
     some = [*items(12), item(99, manipulated=True, probability=None)]
-    whole = levels(some, 0.65)[0]
+    whole = compute_levels(some, 0.65)[0]
     assert whole.manipulated.not_judged == 1
     assert {rate.items for rate in whole.rates if rate.figure == "false negative rate"} == {12}
 
 
-def test_a_curve_counts_at_each_threshold() -> None:
+def test_curve_counts_at_each_threshold() -> None:
     some = items()
-    found = curve(MediaKind.VIDEO, some)
+    found = compute_curve(MediaKind.VIDEO, some)
     assert found is not None
     point = next(each for each in found.points if each.threshold == 0.5)
     reals = [each.probability or 0 for each in some if not each.manipulated]
@@ -119,7 +126,7 @@ def test_classes_have_no_gaps() -> None:
     assert class_of(width, 500) == (200, None)
 
 
-def test_limits_name_what_is_worse_and_what_is_missing() -> None:
+def test_limits_name_worse_and_missing_parts() -> None:
     some = [
         each.model_copy(update={"verdict": Verdict.NOT_FOUND}) if each.generator == "swap" else each
         for each in items()
@@ -134,7 +141,7 @@ def test_limits_name_what_is_worse_and_what_is_missing() -> None:
     assert "Of manipulated clips only one was measured" in one
 
 
-def test_what_a_clip_has_or_has_not_is_no_range() -> None:
+def test_binary_properties_have_no_range() -> None:
     """Neither of the card, in the limits, nor of the material, in its percentiles."""
     some = items(6)
 
@@ -161,7 +168,7 @@ def test_what_a_clip_has_or_has_not_is_no_range() -> None:
     assert [(each.name, each.items) for each in two.codecs] == [("h264", 10), ("vp9", 2)]
 
 
-def test_the_schema_is_published() -> None:
+def test_schema_is_published() -> None:
     published = (ROOT / "docs" / "validation.schema.json").read_text(encoding="utf-8")
     assert published == Validation.schema_text()
     made = validation()

@@ -14,7 +14,7 @@ from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import MediaKind
 from detector.scoring.first_pass import FirstPassResult
-from detector.verdict.coverage import NOT_DECODED, coverage_of
+from detector.verdict.coverage import NOT_DECODED, measure_coverage
 
 FACE = Face((0, 0, 50, 60), 0.9, np.zeros((5, 2), np.float32))
 CROP = np.zeros((8, 8, 3), np.uint8)
@@ -30,21 +30,21 @@ def stretches(
         buffer.add(round(time), time, round(time), 0, FACE, shows)
     first_pass = FirstPassResult(buffer.take(), [], np.arange(4.0), [], 0)
     clip = media(MediaKind.VIDEO, 4.0, lost_at_end=lost)
-    coverage = coverage_of(first_pass, clip, missing, 1.0)
+    coverage = measure_coverage(first_pass, clip, missing, 1.0)
     return [(span.start, span.end, span.reason) for span in coverage.not_examined]
 
 
-def test_neighbours_with_one_reason_are_one_stretch() -> None:
+def test_neighbours_with_the_same_reason_are_joined() -> None:
     found = stretches({0.0: JUDGED, 3.0: Assessment(quality.TOO_DARK)})
     assert found == [(1.0, 3.0, "no face found"), (3.0, 4.0, "faces too dark or too flat to judge")]
 
 
-def test_nothing_is_left_out_where_a_face_was_judged_in_each_sampled_frame() -> None:
+def test_complete_coverage_has_no_gaps() -> None:
     assert stretches(dict.fromkeys((0.0, 1.0, 2.0, 3.0), JUDGED)) == []
 
 
 @pytest.mark.parametrize(("lost", "missing"), [(2.0, 0.0), (0.0, 5.0), (2.0, 5.0)])
-def test_what_the_file_lacks_follows_its_end(lost: float, missing: float) -> None:
+def test_missing_end_follows_the_last_frame(lost: float, missing: float) -> None:
     found = stretches(dict.fromkeys((0.0, 1.0, 2.0, 3.0), JUDGED), lost=lost, missing=missing)
     expected = [(4.0, 4.0 + lost, NOT_DECODED)] if lost else []
     if missing:

@@ -59,7 +59,7 @@ GREY = FREE.model_copy(update={"grey": 0.9})
         (IMAGE, [person("A", 1.0, usable=1)], [segment("A")], LeftOpen.COVERED),
     ],
 )
-def test_what_covered_faces_leave_open(
+def test_covered_faces_leave_the_verdict_open(
     kind: MediaKind, persons: Sequence[Person], segments: Sequence[Segment], cause: LeftOpen | None
 ) -> None:
     assert left_open(exhibit(kind, DEFAULT, persons, segments)) is cause
@@ -67,13 +67,13 @@ def test_what_covered_faces_leave_open(
     assert (verdict is Verdict.INCONCLUSIVE) is (cause is not None)
 
 
-def test_a_finding_rests_on_segments_of_bare_faces() -> None:
+def test_finding_rests_on_uncovered_faces() -> None:
     bare, hidden = segment("A", 0.5), segment("A", 0.6, 2)
     assert flagged_segments([HIDDEN], [bare, hidden]) == (bare,)
     assert flagged_persons([HIDDEN], [bare, hidden]) == ["A"] and not flagged_persons([HIDDEN], [hidden])
 
 
-def test_the_reason_names_who_is_covered() -> None:
+def test_reason_names_covered_persons() -> None:
     _, reason = decide(VIDEO, DEFAULT, coverage(), [reaching(HIDDEN)], [segment("A")])
     assert reason == f"Person A: {SAID}"
     _, reason = decide(VIDEO, DEFAULT, coverage(), [HIDDEN], [])
@@ -85,14 +85,14 @@ def test_the_reason_names_who_is_covered() -> None:
     assert "none reached" not in reason
 
 
-def test_beside_a_finding_who_was_found_by_covered_faces_alone_is_named() -> None:
+def test_finding_mentions_persons_with_covered_segments_only() -> None:
     found = [segment("B", 0.0), segment("A"), segment("B", 1.0, 2)]
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [reaching(HIDDEN), reaching(FREE)], found)
     assert verdict is Verdict.MANIPULATED
     assert "1 segment flagged" in reason and reason.endswith(f"Person A: {SAID}")
 
 
-def test_a_covered_face_of_a_photograph_is_not_weighed_against_others() -> None:
+def test_covered_face_of_a_photograph_is_not_eligible() -> None:
     """Neither does it make a finding of somebody else, nor unmake one."""
     swap = reaching(person("A", 0.0, usable=1, probability=0.9))
     masked = [reaching(person(name, 1.0, usable=1, probability=0.3), 0.3) for name in "BCDEFG"]
@@ -110,5 +110,5 @@ def test_a_covered_face_of_a_photograph_is_not_weighed_against_others() -> None:
 
 
 @pytest.mark.parametrize(("covered", "most"), [(None, False), (0.5, False), (0.51, True)])
-def test_most_faces_count(covered: float | None, most: bool) -> None:
+def test_majority_of_faces_decides(covered: float | None, most: bool) -> None:
     assert is_covered(person("A", covered)) is most

@@ -21,7 +21,7 @@ from detector.verdict.verdict import exhibit_stability
         (Verdict.NOT_FOUND, {}, None),
     ],
 )
-def test_whose_stability_is_the_verdicts(
+def test_lowest_stability_of_relevant_persons(
     tmp_path: Path, verdict: Verdict, of_persons: dict[str, float], least: float | None
 ) -> None:
     analysis = with_stability(build(tmp_path, persons=2, segments=1, kept=False, count=20), **of_persons)

@@ -26,7 +26,7 @@ from detector.verdict.left_open import LeftOpen, left_open
         (0.6, True, True, "contradict each other"),
     ],
 )
-def test_it_says_what_views_disagree_about(
+def test_reason_says_what_views_disagree_about(
     probability: float, standing_out: bool, contradiction: bool, said: str
 ) -> None:
     contrast = SecondLookContrast(track=0, start=1.9, end=4.6, contrast=3.0, raised=1.4)
@@ -85,7 +85,7 @@ def still(probability: float = 0.1, name: str = "A", usable: int = 80) -> Person
         (coverage(), [still(0.9)], [segment()], None),
     ],
 )
-def test_the_first_cause_that_leaves_it_open_counts(
+def test_first_applicable_cause_counts(
     seen: Coverage, persons: Sequence[Person], segments: Sequence[Segment], cause: LeftOpen | None
 ) -> None:
     assert left_open(JudgedExhibit(VIDEO, DEFAULT, seen, persons, segments)) is cause
@@ -119,12 +119,12 @@ def test_too_few_usable_frames_are_inconclusive() -> None:
     assert decide(VIDEO, DEFAULT, seen, [person("A", 8)], [])[0] is Verdict.NOT_FOUND
 
 
-def test_silence_over_mostly_unusable_faces_is_inconclusive() -> None:
+def test_mostly_unusable_faces_are_inconclusive() -> None:
     for unusable, verdict in ((41, Verdict.INCONCLUSIVE), (40, Verdict.NOT_FOUND)):
         assert decide(VIDEO, DEFAULT, coverage(faces_unusable=unusable), [person()], [])[0] is verdict
 
 
-def test_doubt_is_no_silence() -> None:
+def test_doubt_is_inconclusive() -> None:
     least = DEFAULT.doubt_threshold
     high, low = person("B", probability=least), person("A", probability=least - 0.01)
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [low, high], [])
@@ -135,12 +135,12 @@ def test_doubt_is_no_silence() -> None:
     assert decide(IMAGE, DEFAULT, one, [person(usable=1, probability=least)], [])[0] is Verdict.INCONCLUSIVE
 
 
-def test_a_passer_by_seen_too_briefly_raises_no_doubt() -> None:
+def test_brief_passer_by_raises_no_doubt() -> None:
     brief = person("B", usable=DEFAULT.minimum_usable_frames - 1, probability=0.6)
     assert decide(VIDEO, DEFAULT, coverage(), [person(), brief], [])[0] is Verdict.NOT_FOUND
 
 
-def test_what_views_disagree_about_depends_on_where_the_threshold_lies() -> None:
+def test_disagreement_depends_on_the_threshold() -> None:
     """Views are asked near the threshold for a finding; of a photo nothing can stand out from the rest."""
     look = SecondLook(scan=0.3, altered=0.3, synthesised=0.2, stability=0.6, moments=())
     near = person(probability=0.34).model_copy(update={"second_look": look})
@@ -162,14 +162,14 @@ def brief(*smoothed: float, probability: float = 0.3, name: str = "A", usable: i
     return person(name, usable, probability).model_copy(update={"scores": Scores(scores)})
 
 
-def test_what_reached_the_threshold_too_briefly_is_said() -> None:
+def test_brief_threshold_crossing_is_mentioned() -> None:
     for probability, expected in ((0.3, Verdict.NOT_FOUND), (0.6, Verdict.INCONCLUSIVE)):
         verdict, reason = decide(VIDEO, DEFAULT, coverage(), [brief(0.1, 0.9, probability=probability)], [])
         assert verdict is expected
         assert "less than 0.5 s at a time" in reason and "none reached" not in reason
 
 
-def test_a_high_score_in_a_clip_too_short_to_judge() -> None:
+def test_high_score_in_a_too_short_clip() -> None:
     """One frame that scores 0.98 is no finding, and no silence either."""
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(usable=1, probability=0.98)], [])
     assert verdict is Verdict.INCONCLUSIVE
@@ -182,7 +182,7 @@ BRIEFLY = (
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-def test_detections_taken_for_no_faces_are_not_told_as_faces_too_small_to_judge(kind: MediaKind) -> None:
+def test_discarded_detections_are_not_called_small_faces(kind: MediaKind) -> None:
     seen = coverage(faces_found=4, faces_unusable=0, faces_discarded=5)
     verdict, reason = decide(kind, DEFAULT, seen, [person(usable=90)], [])
     never_sure = "5 taken for no faces, since the face detector was never sure of them"
@@ -195,7 +195,7 @@ def test_detections_taken_for_no_faces_are_not_told_as_faces_too_small_to_judge(
     assert reason.endswith(f"could not be judged ({flaws}).")
 
 
-def test_who_reached_the_threshold_briefly_is_named_beside_another_reason() -> None:
+def test_brief_threshold_crossing_is_named_beside_another_reason() -> None:
     """In a figure beside the reason this face scores highest."""
     passing = brief(0.9, 0.9, probability=0.99, name="B", usable=2)
     doubted = person(probability=0.41)
@@ -239,7 +239,7 @@ def hidden(who: str) -> Segment:
         (person(), brief(0.1, 0.9, probability=0.6, name="B"), [], "less than 0.5 s at a time"),
     ],
 )
-def test_of_each_person_the_first_thing_that_leaves_it_open_is_said(
+def test_each_person_is_mentioned_with_the_first_cause(
     other: Person, one: Person, segments: Sequence[Segment], said: str
 ) -> None:
     """All but the last scored high in few frames as well, and all reached the threshold for too short."""
@@ -253,7 +253,7 @@ def test_persons_on_whom_views_disagree_are_named_in_order() -> None:
     assert decide(VIDEO, DEFAULT, coverage(), both, [])[1].startswith("Persons A, B: ")
 
 
-def test_of_several_in_doubt_each_is_said_to_reach_the_threshold_or_not() -> None:
+def test_doubtful_persons_are_grouped_by_reaching_the_threshold() -> None:
     doubted = [person("A", probability=0.5), brief(0.1, 0.9, probability=0.6, name="B")]
     reason = decide(VIDEO, DEFAULT, coverage(), doubted, [])[1]
     assert reason.startswith("Person A: no stretch reaches") and "Person B: the threshold" in reason
@@ -269,7 +269,7 @@ def test_of_several_in_doubt_each_is_said_to_reach_the_threshold_or_not() -> Non
         (0, 3.0, 0, False),
     ],
 )
-def test_who_could_hardly_be_judged_is_not_cleared_by_others(
+def test_rarely_judged_person_is_not_cleared_by_others(
     usable: int, screen_time: float, probability: float, open_: bool
 ) -> None:
     other = person("B", usable, probability, screen_time)
@@ -289,14 +289,14 @@ def test_who_could_hardly_be_judged_is_not_cleared_by_others(
         ] * (screen_time >= 1)
 
 
-def test_a_crowd_in_the_background_is_counted() -> None:
+def test_background_crowd_is_counted() -> None:
     crowd = [person(name, 2, 0.2, 9.0) for name in "BCDEFG"]
     assert decide(VIDEO, DEFAULT, coverage(), [person(), *crowd], [])[1].endswith(
         "Nothing is said of 6 others, who could be judged in fewer than 8 sampled frames."
     )
 
 
-def test_who_was_shown_for_long_in_too_few_frames_is_no_silence() -> None:
+def test_high_score_in_few_long_frames_is_inconclusive() -> None:
     """A slide show or a time lapse: one sampled frame that stands for two seconds."""
     shown = brief(0.99, probability=0.99, name="B", usable=1)
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person(), shown], [], {"B": 1})
@@ -316,7 +316,7 @@ def test_who_was_shown_for_long_in_too_few_frames_is_no_silence() -> None:
     assert decide(VIDEO, DEFAULT, coverage(), [person(), passing], [])[0] is Verdict.NOT_FOUND
 
 
-def test_most_frames_resting_on_damage_is_never_nothing_found() -> None:
+def test_mostly_damaged_frames_are_inconclusive() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(frames_from_damaged=120), [person()], [])
     assert verdict is Verdict.INCONCLUSIVE
     assert reason == (

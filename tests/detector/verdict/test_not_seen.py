@@ -7,37 +7,39 @@ from analyses import media as media_facts
 
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.metadata import Details, Groups, Photo, Picture, Stream
-from detector.verdict.coverage import not_seen
+from detector.verdict.coverage import unexamined_sentences
 
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
 
 
-def test_what_of_the_file_was_not_seen() -> None:
+def test_unexamined_parts_are_described() -> None:
     video = media_facts(VIDEO, 10.0)
-    assert not_seen(video, 0.0) == []
+    assert unexamined_sentences(video, 0.0) == []
     streams = [Stream(index=i, kind="video", codec="h264", examined=i == 1, cover=i == 2) for i in range(3)]
     tracks = video.model_copy(update={"details": Details(streams=tuple(streams))})
-    assert not_seen(tracks, 0.0) == ["The file holds 1 more picture track, not looked at (stream 0)."]
+    assert unexamined_sentences(tracks, 0.0) == [
+        "The file holds 1 more picture track, not looked at (stream 0)."
+    ]
     damaged = video.model_copy(update={"frames_undecodable": 36})
-    assert "36 of its frames or packets" in not_seen(damaged, 0.0)[0]
-    assert "2.8 s are missing at its end" in not_seen(video, 2.76)[0]
+    assert "36 of its frames or packets" in unexamined_sentences(damaged, 0.0)[0]
+    assert "2.8 s are missing at its end" in unexamined_sentences(video, 2.76)[0]
     for kind, told in (("TIFF", ["The file holds 2 more pictures, not looked at."]), ("MPO", [])):
         pages = Details(photo=Photo(format=kind, mode="RGB", frames=3))
-        assert not_seen(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0) == told
+        assert (
+            unexamined_sentences(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0) == told
+        )
     photo = media_facts(IMAGE, 0.0).model_copy(update={"frames_undecodable": 1})
-    assert "part of the picture is missing" in not_seen(photo, 0.0)[0]
+    assert "part of the picture is missing" in unexamined_sentences(photo, 0.0)[0]
 
 
 @pytest.mark.parametrize(
     ("lost", "resting", "said"), [(1, 0, False), (1, 1, False), (1, 40, True), (0, 40, True)]
 )
-def test_few_lost_packets_count_with_the_frames_that_rest_on_them(
-    lost: int, resting: int, said: bool
-) -> None:
+def test_lost_packets_count_with_dependent_frames(lost: int, resting: int, said: bool) -> None:
     media = media_facts(VIDEO, 4.0).model_copy(
         update={"frames_decoded": 100, "frames_undecodable": lost, "frames_from_damaged": resting}
     )
-    told = " ".join(not_seen(media, 0.0))
+    told = " ".join(unexamined_sentences(media, 0.0))
     assert ("rest on damaged or missing ones were not looked at (40)" in told) is said
     assert ("could not be used" in told) is (said and lost > 0)
 
@@ -83,8 +85,8 @@ _START = _BROKEN % "the first 1.2 s cannot be decoded"
         ({"lost_at_end": 1.25, "frames_undecodable": 1}, _BROKEN % "the last 1.2 s cannot be decoded"),
     ],
 )
-def test_each_in_its_words(changed: dict[str, object], told: str | None) -> None:
-    found = not_seen(intact(**changed), 0.0)
+def test_each_part_has_its_sentence(changed: dict[str, object], told: str | None) -> None:
+    found = unexamined_sentences(intact(**changed), 0.0)
     if told is None:
         assert found == []
     else:
@@ -92,17 +94,17 @@ def test_each_in_its_words(changed: dict[str, object], told: str | None) -> None
         assert told in sentence
 
 
-def test_several_more_tracks_and_one_frame_out_of_order() -> None:
+def test_further_tracks_and_one_disordered_frame() -> None:
     streams = tuple(
         Stream(index=i, kind="video", codec="h264", examined=i == 1, cover=False) for i in range(3)
     )
     media = intact(frames_decoded=20, frames_out_of_order=1, details=Details(streams=streams))
-    assert not_seen(media, 0.0) == [
+    assert unexamined_sentences(media, 0.0) == [
         "The file holds 2 more picture tracks, not looked at (stream 0, stream 2).",
         "1 intact frame, at a time that is not after the one before, was not looked at.",
     ]
 
 
-def test_pages_are_those_of_a_photograph() -> None:
+def test_further_pages_of_a_photograph() -> None:
     pages = Details(photo=Photo(format="TIFF", mode="RGB", frames=3))
-    assert not_seen(intact(details=pages), 0.0) == []
+    assert unexamined_sentences(intact(details=pages), 0.0) == []

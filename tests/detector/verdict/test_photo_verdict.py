@@ -7,8 +7,8 @@ from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit, perso
 
 from detector.schema.analysis import Parameters, Person, Score, Scores, Verdict
 from detector.schema.measurements import SecondLook
-from detector.verdict.judged_persons import who_reaches
-from detector.verdict.verdict import answers, exhibit_probability, is_outweighed
+from detector.verdict.judged_persons import persons_reaching_threshold
+from detector.verdict.verdict import exhibit_answers, exhibit_probability, is_outweighed
 
 
 def test_a_flagged_photo() -> None:
@@ -28,11 +28,11 @@ def reaching(name: str, probability: float, stability: float | None = None) -> P
 
 def outweighed(*faces: Person, average_odds: bool = True) -> bool:
     parameters = Parameters(average_odds=average_odds)
-    over = who_reaches(faces, parameters)
+    over = persons_reaching_threshold(faces, parameters)
     return is_outweighed(exhibit(IMAGE, parameters, faces, ()), over, parameters.enter_threshold)
 
 
-def test_of_many_faces_of_a_photo_one_alone_is_no_finding() -> None:
+def test_one_of_many_faces_alone_is_no_finding() -> None:
     calm = [reaching(name, 0.2) for name in "BCDEFGHI"]
     assert outweighed(reaching("A", 0.9), *calm)
     assert not outweighed(reaching("A", 0.99), *calm)
@@ -42,7 +42,7 @@ def test_of_many_faces_of_a_photo_one_alone_is_no_finding() -> None:
     assert not is_outweighed(exhibit(VIDEO, DEFAULT, [reaching("A", 0.9), *calm], ()), {"A"}, 0.65)
 
 
-def test_who_is_unstable_neither_makes_a_finding_of_a_photo_nor_outweighs_one() -> None:
+def test_unstable_face_neither_makes_nor_outweighs_a_finding() -> None:
     calm = [reaching(name, 0.2) for name in "CDEFGHIJ"]
     unstable = reaching("B", 0.99, stability=0.4)
     assert not outweighed(reaching("A", 0.7), unstable), "A alone counts"
@@ -58,22 +58,22 @@ def test_who_is_unstable_neither_makes_a_finding_of_a_photo_nor_outweighs_one() 
     assert "of 9 judged faces one" in reason and reason.endswith("they do not reach it.")
 
 
-def test_answers_are_averaged_over_who_was_looked_at() -> None:
+def test_answers_are_averaged_over_examined_faces() -> None:
     unseen = person("B", usable=1, probability=0.9)
-    told = answers(exhibit(IMAGE, DEFAULT, [reaching("A", 0.9), unseen], []), Verdict.MANIPULATED)
+    told = exhibit_answers(exhibit(IMAGE, DEFAULT, [reaching("A", 0.9), unseen], []), Verdict.MANIPULATED)
     assert told is not None and told.altered == pytest.approx(0.9)
     nobody = person("C", usable=0)
     beside = exhibit(IMAGE, DEFAULT, [reaching("A", 0.3), nobody], [])
     assert exhibit_probability(beside, Verdict.NOT_FOUND) == 0.3
 
 
-def test_a_photo_outside_the_range_says_of_what_kind_it_is() -> None:
+def test_photo_of_another_kind_is_described() -> None:
     drawn = coverage(faces_found=1, faces_unusable=1, flaws={"drawn in areas of one colour": 1})
     verdict, reason = decide(IMAGE, DEFAULT, drawn, [person(usable=0)], [])
     assert verdict is Verdict.INCONCLUSIVE and "drawn" in reason and "no figure is given" in reason
 
 
-def test_a_photo_too_unclear_says_in_what_way() -> None:
+def test_flaws_of_an_unclear_photo_are_described() -> None:
     """Of a video it stays general: its spans say more."""
     found = coverage(faces_found=2, faces_unusable=2, flaws={"too blurred": 1, "too small": 1})
     _, reason = decide(IMAGE, DEFAULT, found, [person(usable=0)], [])
@@ -83,11 +83,11 @@ def test_a_photo_too_unclear_says_in_what_way() -> None:
     assert "none is large" in decide(VIDEO, DEFAULT, found, [person(usable=0)], [])[1]
 
 
-def test_nothing_flagged_in_a_photo() -> None:
+def test_photo_without_finding() -> None:
     seen = coverage(frames_sampled=1, frames_with_face=1, frames_with_usable_face=1, faces_found=2)
     assert decide(IMAGE, DEFAULT, seen, [person(usable=1), person("B", 1)], [])[0] is Verdict.NOT_FOUND
 
 
-def test_a_photo_needs_one_frame_only() -> None:
+def test_photo_needs_one_frame_only() -> None:
     seen = coverage(frames_sampled=1, frames_with_face=1, frames_with_usable_face=1, faces_found=1)
     assert decide(IMAGE, DEFAULT, seen, [person(usable=1)], [])[0] is Verdict.NOT_FOUND

@@ -12,9 +12,9 @@ from analyses import build
 from detector.faces.quality import is_grey
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread, Verdict
 from detector.schema.metadata import Details, Photo, Picture, Table
-from detector.statistics.error_rates import VALIDATED
-from detector.verdict.judged_persons import figured_person
-from detector.verdict.validated_domain import OF_FACES, criteria, measured, outside_by_own_faces
+from detector.verdict.judged_persons import representative_person
+from detector.verdict.validated_domain import FACE_PROPERTIES, criteria, measured_values, persons_outside
+from training.published_rates import VALIDATED
 
 
 def spread(median: float) -> Spread:
@@ -71,7 +71,7 @@ def figure_of(analysis: Analysis, who: str) -> Analysis:
     return analysis.model_copy(update={"persons": persons, "segments": segments, "probability": 0.96})
 
 
-def test_a_usual_video_is_inside(tmp_path: Path) -> None:
+def test_usual_video_is_inside(tmp_path: Path) -> None:
     found = answers(exhibit(tmp_path))
     assert found == dict.fromkeys(
         ("face width", "contrast", "sharpness", "tilt", "grey faces", "other codecs", "shorter side",
@@ -80,7 +80,7 @@ def test_a_usual_video_is_inside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["nonsense", "1/0"])
-def test_a_frame_rate_that_is_none_is_not_known(tmp_path: Path, text: str) -> None:
+def test_invalid_frame_rate_is_unknown(tmp_path: Path, text: str) -> None:
     assert answers(exhibit(tmp_path, frame_rate=text))["frame rate"] is None
 
 
@@ -100,28 +100,28 @@ def test_a_frame_rate_that_is_none_is_not_known(tmp_path: Path, text: str) -> No
         ("bits per pixel", {}, {"details": Details(picture=Picture(bit_rate=50_000))}),
     ],
 )
-def test_each_way_out(tmp_path: Path, name: str, faces: dict, media: dict) -> None:
+def test_each_criterion_can_be_outside(tmp_path: Path, name: str, faces: dict, media: dict) -> None:
     assert answers(exhibit(tmp_path, faces=quality(**faces), **media))[name] is False
 
 
 @pytest.mark.parametrize("rate", ["24000/1001", "25/1", "3001/100"])
-def test_film_and_phones_are_within(tmp_path: Path, rate: str) -> None:
+def test_film_and_phone_footage_is_inside(tmp_path: Path, rate: str) -> None:
     assert answers(exhibit(tmp_path, frame_rate=rate))["frame rate"] is True
 
 
-def test_bits_mean_another_thing_in_another_codec(tmp_path: Path) -> None:
+def test_bits_per_pixel_are_unknown_for_other_codecs(tmp_path: Path) -> None:
     found = answers(exhibit(tmp_path, codec="av1"))
     assert found["other codecs"] is False and found["bits per pixel"] is None
 
 
-def test_a_photo_has_its_own(tmp_path: Path) -> None:
+def test_photo_has_its_own_criteria(tmp_path: Path) -> None:
     found = answers(exhibit(tmp_path, MediaKind.IMAGE))
     assert found["JPEG quality"] is True
     assert found["still images"] is None, "whole photographs were not measured"
     assert not {"frame rate", "bits per pixel", "other codecs"} & found.keys()
 
 
-def test_what_is_not_known_is_neither(tmp_path: Path) -> None:
+def test_unknown_values_are_neither_inside_nor_outside(tmp_path: Path) -> None:
     analysis = exhibit(tmp_path, details=None, frame_rate=None)
     coverage = analysis.coverage.model_copy(update={"quality": None})
     found = answers(analysis.model_copy(update={"coverage": coverage}))
@@ -129,11 +129,11 @@ def test_what_is_not_known_is_neither(tmp_path: Path) -> None:
     assert found["shorter side"] is True
 
 
-def test_a_model_that_states_no_ranges_gives_no_criteria(tmp_path: Path) -> None:
+def test_model_without_ranges_has_no_criteria(tmp_path: Path) -> None:
     assert criteria(build(tmp_path, kept=False)) == ()
 
 
-def test_ends_belong_to_a_range(tmp_path: Path) -> None:
+def test_range_bounds_are_inclusive(tmp_path: Path) -> None:
     analysis = exhibit(tmp_path)
     sides = Range(name="shorter side", unit="px", least=1080, most=1080, basis="")
     model = analysis.model.model_copy(update={"validated": (sides,)})
@@ -157,50 +157,50 @@ class TestSeveralPersons:
     @pytest.mark.parametrize(
         ("who", "width", "outside"), [("A", 250, set()), ("B", 40, {"face width", "tilt", "grey faces"})]
     )
-    def test_faces_are_those_of_the_person_whose_figure_it_is(
+    def test_faces_of_the_representative_person_count(
         self, both: Analysis, who: str, width: float, outside: set[str]
     ) -> None:
         analysis = figure_of(both, who)
         found = {each.name: each for each in criteria(analysis)}
         assert {name for name, each in found.items() if each.inside is False} == outside
         assert (found["face width"].value, found["face width"].spread) == (width, spread(width))
-        assert {name for name, each in found.items() if each.person == who} == OF_FACES
-        assert all(each.person is None for name, each in found.items() if name not in OF_FACES)
+        assert {name for name, each in found.items() if each.person == who} == FACE_PROPERTIES
+        assert all(each.person is None for name, each in found.items() if name not in FACE_PROPERTIES)
 
-    def test_others_who_lie_outside_are_told_by_what(self, both: Analysis) -> None:
-        assert outside_by_own_faces(figure_of(both, "A")) == {"B": ["face width", "tilt", "grey faces"]}
-        assert outside_by_own_faces(figure_of(both, "B")) == {}
+    def test_other_persons_outside_are_listed_with_properties(self, both: Analysis) -> None:
+        assert persons_outside(figure_of(both, "A")) == {"B": ["face width", "tilt", "grey faces"]}
+        assert persons_outside(figure_of(both, "B")) == {}
 
-    def test_where_nothing_is_flagged_the_highest_figure_counts(self, both: Analysis) -> None:
+    def test_highest_score_represents_without_finding(self, both: Analysis) -> None:
         calm = {"verdict": Verdict.NOT_FOUND, "segments": ()}
         assert answers(figure_of(both, "B").model_copy(update=calm))["face width"] is False
 
-    def test_of_a_photo_whose_figure_is_of_all_faces_all_count(self, tmp_path: Path) -> None:
+    def test_averaged_photo_uses_all_faces(self, tmp_path: Path) -> None:
         made = exhibit(tmp_path, MediaKind.IMAGE)
         analysis = of_persons(made, A=quality(width=250), B=quality(width=40))
-        assert figured_person(analysis) is None
-        assert measured(analysis) == measured(made)
+        assert representative_person(analysis) is None
+        assert measured_values(analysis) == measured_values(made)
         assert {each.person for each in criteria(analysis)} == {None}
-        assert outside_by_own_faces(analysis) == {"B": ["face width"]}
+        assert persons_outside(analysis) == {"B": ["face width"]}
         highest = made.parameters.model_copy(update={"average_odds": False})
         small = figure_of(analysis.model_copy(update={"parameters": highest}), "B")
-        assert measured(small)[0]["face width"] == 40
+        assert measured_values(small)[0]["face width"] == 40
 
-    def test_the_only_one_who_was_judged_is_not_named(self, both: Analysis) -> None:
+    def test_single_judged_person_is_not_named(self, both: Analysis) -> None:
         analysis = of_persons(both, B=quality(width=40))
         one = figure_of(analysis, "B")
         assert answers(one)["face width"] is False
-        assert {each.person for each in criteria(one)} == {None} and outside_by_own_faces(one) == {}
+        assert {each.person for each in criteria(one)} == {None} and persons_outside(one) == {}
 
-    def test_analyses_that_do_not_tell_them_apart_are_judged_as_before(self, tmp_path: Path) -> None:
+    def test_analyses_without_person_quality_use_all_faces(self, tmp_path: Path) -> None:
         made = exhibit(tmp_path, faces=quality(width=40))
         assert all(person.quality is None for person in made.persons)
         found = {each.name: each for each in criteria(made)}
         assert found["face width"].value == 40 and found["face width"].person is None
-        assert outside_by_own_faces(made) == {}
+        assert persons_outside(made) == {}
 
-    def test_nobody_has_a_figure_that_there_is_not(self, both: Analysis) -> None:
+    def test_no_representative_without_probability(self, both: Analysis) -> None:
         nothing = of_persons(both).model_copy(update={"probability": None, "segments": ()})
-        assert figured_person(nothing) is None and measured(nothing) == measured(
+        assert representative_person(nothing) is None and measured_values(nothing) == measured_values(
             nothing.model_copy(update={"persons": ()})
         )

@@ -7,18 +7,18 @@ from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, exhibit, perso
 
 from detector.schema.analysis import Answers, MediaKind, Person, Segment, Verdict
 from detector.schema.measurements import ManipulationKind, SecondLook, SecondLookContrast
-from detector.verdict.judged_persons import kind_of, manipulation_kind
-from detector.verdict.verdict import answers, exhibit_probability
+from detector.verdict.judged_persons import kind_from_second_look, manipulation_kind
+from detector.verdict.verdict import exhibit_answers, exhibit_probability
 from reports.wording.verdict_sentence import second_look
 
 
-def test_a_segment_makes_it_manipulated() -> None:
+def test_segment_makes_the_verdict_manipulated() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person()], [segment()])
     assert verdict is Verdict.MANIPULATED
     assert "Person A" in reason and "1 segment " in reason
 
 
-def test_a_segment_that_stands_out_from_its_own_track_is_said_to() -> None:
+def test_contrast_is_mentioned() -> None:
     standing_out = SecondLookContrast(track=0, start=1.9, end=4.6, contrast=3.0, raised=1.4)
     look = SecondLook(
         scan=0.3, altered=0.4, synthesised=0.1, stability=1.0, moments=(), contrasts=(standing_out,)
@@ -31,14 +31,14 @@ def test_a_segment_that_stands_out_from_its_own_track_is_said_to() -> None:
     assert "and was raised: 00:00:01.900 to 00:00:04.600" in second_look(differs)
 
 
-def test_several_persons_are_named_once_each_in_order() -> None:
+def test_persons_are_named_once_in_order() -> None:
     found = [segment("B", 0, 1), segment("A", 2, 3), segment("B", 5, 6)]
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person("A"), person("B")], found)
     assert verdict is Verdict.MANIPULATED
     assert "Persons A, B" in reason and "3 segments" in reason
 
 
-def test_only_those_whom_other_views_confirm_count_in_a_finding() -> None:
+def test_only_stable_persons_count_in_a_finding() -> None:
     """Of B alone it would say that a stretch stands out from the rest of the same track."""
     standing_out = SecondLookContrast(track=0, start=5, end=6, contrast=3.0, raised=1.4)
     look = SecondLook(
@@ -51,17 +51,17 @@ def test_only_those_whom_other_views_confirm_count_in_a_finding() -> None:
     assert verdict is Verdict.MANIPULATED
     assert reason == "Person A: 2 segments flagged as manipulated."
     assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], found), verdict) == 0.8
-    assert answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found), verdict) is None
+    assert exhibit_answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found), verdict) is None
     for open_ in (Verdict.INCONCLUSIVE, Verdict.NOT_FOUND):
         assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], found[2:]), open_) == 0.95
-        told = answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found[2:]), open_)
+        told = exhibit_answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found[2:]), open_)
         assert told is not None and told.altered == 0.95
     calm = person("C", probability=0.9)  # over the whole video, and no stretch of it is flagged
     assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, calm], found[:2]), verdict) == 0.8
     assert exhibit_probability(exhibit(VIDEO, DEFAULT, [person(usable=0)], []), Verdict.INCONCLUSIVE) is None
 
 
-def test_who_is_seen_too_briefly_to_be_judged_does_not_count() -> None:
+def test_brief_appearances_do_not_count() -> None:
     """Neither beside a finding nor where none is; where there is nobody else, or in a photo, they do."""
     few = DEFAULT.minimum_usable_frames - 1
     flagged, calm = looked("A", 0.72, 0.1, probability=0.72), looked("C", 0.09, 0.05, probability=0.09)
@@ -70,7 +70,7 @@ def test_who_is_seen_too_briefly_to_be_judged_does_not_count() -> None:
     def figures(
         kind: MediaKind, verdict: Verdict, persons: list[Person], found: list[Segment]
     ) -> list[float]:
-        told = answers(exhibit(kind, DEFAULT, persons, found), verdict)
+        told = exhibit_answers(exhibit(kind, DEFAULT, persons, found), verdict)
         figure = exhibit_probability(exhibit(kind, DEFAULT, persons, found), verdict)
         assert told is not None and figure is not None
         return [figure, told.altered, told.synthesised]
@@ -89,7 +89,7 @@ def looked(
     return person(name, usable, probability).model_copy(update={"second_look": look})
 
 
-def test_the_kind_is_told_where_one_answer_outweighs_the_other_for_all_flagged() -> None:
+def test_kind_requires_one_clear_answer_for_all_flagged() -> None:
     edited, made, both = looked("A", 0.9, 0.2), looked("B", 0.1, 0.95), looked("C", 0.9, 0.85)
     found = coverage(faces_found=3, frames_sampled=1)
 
@@ -121,7 +121,7 @@ def test_the_kind_is_told_where_one_answer_outweighs_the_other_for_all_flagged()
         ((1.0, 1.0), None),
     ],
 )
-def test_the_kind_is_told_by_what_is_said_where_somebody_is_flagged(
+def test_kind_uses_answers_within_segments(
     where_flagged: tuple[float, float] | None, kind: ManipulationKind | None
 ) -> None:
     """Most of the video is as it was, and says of a person that they look a little generated."""
@@ -131,20 +131,20 @@ def test_the_kind_is_told_by_what_is_said_where_somebody_is_flagged(
         inside = Answers(altered=where_flagged[0], synthesised=where_flagged[1])
         look = flagged.second_look.model_copy(update={"in_segments": inside})
         flagged = flagged.model_copy(update={"second_look": look})
-    assert kind_of(flagged.second_look) is kind
+    assert kind_from_second_look(flagged.second_look) is kind
     assert manipulation_kind(Verdict.MANIPULATED, [flagged], [segment()]) is kind
 
 
-def test_nothing_flagged_among_enough_faces() -> None:
+def test_enough_faces_without_finding() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person()], [])
     assert verdict is Verdict.NOT_FOUND
     assert "1 person" in reason and "80 sampled frames" in reason
 
 
-def test_a_finding_stands_even_among_unusable_faces() -> None:
+def test_finding_stands_among_unusable_faces() -> None:
     verdict, _ = decide(VIDEO, DEFAULT, coverage(faces_unusable=70), [person(usable=5)], [segment()])
     assert verdict is Verdict.MANIPULATED
 
 
-def test_no_verdict_ever_says_real() -> None:
+def test_no_verdict_says_real() -> None:
     assert {str(v) for v in Verdict} == {"manipulated", "no manipulation found", "inconclusive"}

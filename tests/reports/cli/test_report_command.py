@@ -121,7 +121,7 @@ def test_render_puts_nothing_among_other_things(tmp_path: Path, capsys: pytest.C
     (out / "analysis.json").write_text("what another program analysed")
     (out / "report.pdf").write_text("somebody's own")
     command = ["render", str(source / "analysis.json"), "--out", str(out)]
-    assert main(command) == 2 and "is not empty and holds no earlier result" in capsys.readouterr().err
+    assert main(command) == 2 and "is not empty and contains no earlier result" in capsys.readouterr().err
     other = build(tmp_path / "other", segments=1, peaks=1, sha256="cd" * 32)
     manifest = new_manifest(other, "result").model_dump_json()
     for text in (manifest, '{"manifest_version": 3, "name": "a browser\'s"}'):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_comparison_results import comparison_of
 
-from detector.comparison.statements import of_faces_not_shown, of_small_faces
+from detector.comparison.statements import hidden_faces_remark, small_faces_remark
 from detector.schema.comparison import Comparison, Region
 from reports.comparison.comparison_section import ComparisonView, comparison_view
 from reports.language import translation
@@ -70,8 +70,8 @@ def test_omitted_parts_of_the_reference_are_no_difference(tmp_path: Path) -> Non
 
 def test_faces_that_were_not_compared_are_counted_by_frames_in_every_language(tmp_path: Path) -> None:
     made = comparison_of(tmp_path, ("a.mp4", "b.mp4"), ("1" * 64, "2" * 64))
-    small = (of_small_faces(1, 24.0), of_small_faces(1200, 24.0))
-    left_out = (*small, of_faces_not_shown(1), of_faces_not_shown(7))
+    small = (small_faces_remark(1, 24.0), small_faces_remark(1200, 24.0))
+    left_out = (*small, hidden_faces_remark(1), hidden_faces_remark(7))
     assert small == (
         "In one compared frame one face is less than 24 pixels wide in one of the files.",
         "1,200 faces, counted frame by frame, are less than 24 pixels wide in one of the files.",

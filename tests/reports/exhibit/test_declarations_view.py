@@ -11,7 +11,7 @@ from analyses import build
 from detector.cli.analyze import _print_analysis
 from detector.schema.analysis import Analysis
 from detector.schema.metadata import Declaration, DeclarationKind, Meaning, first_statements
-from detector.verdict.reproducibility.agreement import compare
+from detector.verdict.reproducibility.agreement import compare_analyses
 from reports.exports.tables import segments_json
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
@@ -91,12 +91,12 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
     )
     assert [each.short for each in first_statements(analysis.declarations)] == [GENERATED.short]
     assert json.loads(segments_json(analysis))["declarations"][0]["meaning"] == "generated"
-    assert compare(analysis, analysis).agree
-    assert not compare(analysis, build(tmp_path, kept=False)).agree
+    assert compare_analyses(analysis, analysis).agree
+    assert not compare_analyses(analysis, build(tmp_path, kept=False)).agree
     software = analysis.software.model_copy(update={"source_sha256": "b" * 64})
     earlier = build(tmp_path, kept=False).model_copy(update={"software": software})
-    assert compare(earlier, analysis).agree
-    (problem,) = compare(analysis, declaring(tmp_path, TABLES)).problems
+    assert compare_analyses(earlier, analysis).agree
+    (problem,) = compare_analyses(analysis, declaring(tmp_path, TABLES)).problems
     assert problem == "what the file declares differs: 1 gone, 0 new"
 
 

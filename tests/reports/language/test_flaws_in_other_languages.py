@@ -19,7 +19,7 @@ from detector.faces.quality import Assessment
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Verdict
 from detector.scoring.first_pass import FirstPassResult
 from detector.verdict import reasons
-from detector.verdict.coverage import coverage_of
+from detector.verdict.coverage import measure_coverage
 from reports.language import translation
 from reports.report_view import ReportInputs, report_view
 
@@ -43,7 +43,7 @@ def coverage(found: tuple[str, ...], faces: int) -> Coverage:
     for number in range(faces):
         buffer.add(0, 0.0, 0, number, face, Assessment(found[number % len(found)]))
     first_pass = FirstPassResult(buffer.take(), [], times, [], 0)
-    return coverage_of(first_pass, media(MediaKind.VIDEO, 2.0), 0.0, 1.0)
+    return measure_coverage(first_pass, media(MediaKind.VIDEO, 2.0), 0.0, 1.0)
 
 
 def told(image: bool, seen: Coverage) -> Iterator[str]:

@@ -64,7 +64,7 @@ def test_each_cause_has_its_own_sentences(
     because: dict[str, set[LeftOpen | None]] = defaultdict(set)
     remedies: dict[str, set[LeftOpen | None]] = defaultdict(set)
     for cause in {*LeftOpen, None} - (OF_PHOTOS if kind is MediaKind.VIDEO else OF_VIDEOS):
-        monkeypatch.setattr(left_open, "why", lambda _, cause=cause: cause)
+        monkeypatch.setattr(left_open, "cause_of", lambda _, cause=cause: cause)
         with translation.speaking(code):
             why, may_help = verdict_meaning(analysis)
             because[why].add(cause)
@@ -134,7 +134,7 @@ def test_a_better_copy_is_recommended_only_if_it_helps(
         hidden = tuple(each.model_copy(update={"covered": 0.9}) for each in made.segments)
         made = made.model_copy(update={"segments": hidden})
     analysis = decided(made, **of_persons)
-    assert analysis.verdict is Verdict.INCONCLUSIVE and left_open.why(analysis) is cause
+    assert analysis.verdict is Verdict.INCONCLUSIVE and left_open.cause_of(analysis) is cause
     told = [*verdict_meaning(analysis), next_steps(analysis)]
     for sentence, words in zip(told, said, strict=True):
         assert sentence.startswith(words) and "better copy" not in sentence

@@ -14,7 +14,13 @@ from analyses import EXHIBIT_SHA256, build
 from made_comparison_results import comparison_of
 from pdf_rules import broken
 
-from detector.comparison.statements import of_faces_not_shown, of_region, of_segment, of_small_faces, summary
+from detector.comparison.statements import (
+    hidden_faces_remark,
+    region_statement,
+    segment_statement,
+    small_faces_remark,
+    summary,
+)
 from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.comparison import Comparison, Region
 from reports import write_report
@@ -177,10 +183,10 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
     region = Region(
         id="R1", box=(1, 2, 30, 40), start=1.0, end=2.0, difference=2.0, frames=8, peaks=(), statement=""
     )
-    region = region.model_copy(update={"statement": of_region(region)})
+    region = region.model_copy(update={"statement": region_statement(region)})
     remarks = (
-        *(of_small_faces(count, 24.0) for count in (1, 1200)),
-        of_faces_not_shown(2),
+        *(small_faces_remark(count, 24.0) for count in (1, 1200)),
+        hidden_faces_remark(2),
         "12 faces are less than 24 pixels wide in one of the files.",  # as before 26 November 2026
     )
     one = one.model_copy(update={"regions": (region,), "not_compared": remarks})
@@ -206,7 +212,7 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
         assert [words in problem for problem in told(forged)] == [True], (forged, told(forged))
     assert "of segment A1" in told({"segments": (segment.model_copy(update=said),)})[0]
     stronger = segment.model_copy(update={"difference": 6.4})
-    stronger = stronger.model_copy(update={"statement": of_segment(stronger)})
+    stronger = stronger.model_copy(update={"statement": segment_statement(stronger)})
     assert told({"segments": (stronger,)})[0] == "the differences of segment A1 are not those of its frames"
     endless = segment.model_copy(update={"difference": 9e9})
     assert "none of which a sentence" in told({"segments": (endless,)})[-1]

@@ -11,7 +11,7 @@ from made_validation import items, of_analysis, of_sixty, validation
 
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread, Verdict
 from detector.schema.laboratory import Laboratory
-from detector.validation.rates import by_false_positive_rate, quoted
+from detector.validation.rates import quoted_extract, thresholds_by_false_positive_rate
 from reports.cli.main import main
 from reports.inputs.input_files import LaboratoryError, parse_laboratory
 from reports.language import translation
@@ -23,7 +23,7 @@ from reports.verification.verify import verify
 
 def laboratory_for(analysis: Analysis) -> Laboratory:
     made = of_analysis(of_sixty(), analysis)
-    return quoted(made, made.to_json().encode(), by_false_positive_rate(made, 0.01))
+    return quoted_extract(made, made.to_json().encode(), thresholds_by_false_positive_rate(made, 0.01))
 
 
 @pytest.fixture
@@ -120,7 +120,9 @@ def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
         codecs = [*measured, *(["vp9"] * (len(some) - len(measured)))]
         of = tuple(e.model_copy(update={"codec": c}) for e, c in zip(some, codecs, strict=True))
         made = of_analysis(validation(of), analysis)
-        return laboratory_view(quoted(made, made.to_json().encode()), in_codec(analysis, codec)).outside
+        return laboratory_view(
+            quoted_extract(made, made.to_json().encode()), in_codec(analysis, codec)
+        ).outside
 
     beyond = "This exhibit lies outside the measured ranges: duration, codec %s. Not known: "
     assert outside("mpeg2video", "h264").startswith(beyond % "MPEG-2")

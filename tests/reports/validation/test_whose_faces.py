@@ -9,13 +9,13 @@ from analyses import build
 from made_validation import of_analysis, of_sixty
 
 from detector.schema.analysis import Analysis, FaceQuality, Spread
-from detector.statistics.error_rates import VALIDATED
-from detector.validation.rates import quoted
+from detector.validation.rates import quoted_extract
 from reports.finding.summary import outside_words
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 from reports.validation.error_rates import MeasuredErrors, measured_errors
 from reports.validation.laboratory import laboratory_view
+from training.published_rates import VALIDATED
 
 OUTSIDE = "is unlike the material on which the model was validated"
 
@@ -104,7 +104,7 @@ def test_custody_section_is_translated(
 def test_persons_outside_a_laboratorys_ranges_are_named(tmp_path: Path) -> None:
     analysis = exhibit(tmp_path, faces(width=500), faces())
     made = of_analysis(of_sixty(), analysis)
-    said = laboratory_view(quoted(made, made.to_json().encode()), analysis).outside
+    said = laboratory_view(quoted_extract(made, made.to_json().encode()), analysis).outside
     assert said.startswith("This exhibit lies outside the measured ranges: face width of person A, ")
 
 
@@ -123,7 +123,7 @@ def test_rates_of_a_class_of_faces_name_the_person_whose_faces_are_of_it(
 
     def rows(analysis: Analysis) -> list[str]:
         made = of_analysis(of_sixty(), analysis)
-        own = quoted(made, made.to_json().encode()).to_json().encode()
+        own = quoted_extract(made, made.to_json().encode()).to_json().encode()
         inputs = ReportInputs(laboratory=own, language_code=language)
         view = report_view(analysis, tmp_path, inputs).laboratory
         assert view is not None

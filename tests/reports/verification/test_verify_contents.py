@@ -14,7 +14,7 @@ from made_comparison_results import comparison_of
 
 from detector.schema.analysis import MediaKind, OtherModel, Ran, Verdict
 from detector.schema.method import JointRule
-from detector.verdict.verdict import joint
+from detector.verdict.verdict import joint_verdict
 from reports.bundle import review_bundle
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.exports.tables import scores_csv
@@ -88,7 +88,7 @@ def test_the_verdict_fits_the_segments_and_what_views_say_of_their_persons(
         ran=Ran(backend="torch", precision="float32", device="cpu"),
     )
     for verdict in Verdict:
-        told = joint(JointRule.ANY, [("one", verdict), ("two", other.verdict)])
+        told = joint_verdict(JointRule.ANY, [("one", verdict), ("two", other.verdict)])
         for changed in ({}, {"others": (other,), "joint": told}):
             said = CheckResults()
             text = analysis.model_copy(update={"verdict": verdict, **changed}).to_json()

@@ -92,8 +92,8 @@ def test_where_it_was_blended(kind: str, least: float, most: float) -> None:
 
 def test_where_is_mirrored_with_the_crop(monkeypatch: pytest.MonkeyPatch) -> None:
     """A blend of the left half of the face lies left in the crop or, in a mirrored crop, right in both."""
-    from detector.face_blending import Blend
     from training.data import crop_examples
+    from training.synthesis.blending import Blend
 
     def left(image: np.ndarray, *_: object) -> Blend:
         mask = np.zeros(image.shape[:2], np.float32)

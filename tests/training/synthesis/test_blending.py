@@ -6,17 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from detector.face_blending import (
-    OUTLINE,
-    TEMPLATE,
-    align,
-    face_mask,
-    generated,
-    match_colour,
-    outline,
-    self_blend,
-    swap_blend,
-)
+from detector.face_blending import OUTLINE, TEMPLATE, align, face_outline, limit_detail, match_colour
+from training.synthesis.blending import face_mask, self_blend, swap_blend
 
 SEEDS = range(24)
 
@@ -44,8 +35,8 @@ class TestMask:
         assert mask.min() >= 0 and mask.max() == pytest.approx(1, abs=1e-5)
         assert ((mask > 0.02) & (mask < 0.98)).any(), "a hard edge is no seam"
         rows, columns = np.nonzero(mask > 0.5)
-        x0, y0 = outline(landmarks).min(axis=0) - 25
-        x1, y1 = outline(landmarks).max(axis=0) + 25
+        x0, y0 = face_outline(landmarks).min(axis=0) - 25
+        x1, y1 = face_outline(landmarks).max(axis=0) + 25
         assert x0 <= columns.min() and columns.max() <= x1
         assert y0 <= rows.min() and rows.max() <= y1
         assert 0.005 < (mask > 0.5).mean() < 0.8
@@ -62,10 +53,10 @@ class TestMask:
         assert mask.max() <= 1 and np.isfinite(mask).all()
 
     def test_the_outline_goes_where_the_landmarks_go(self, landmarks: np.ndarray) -> None:
-        assert outline(TEMPLATE) == pytest.approx(OUTLINE, abs=1e-5)
-        assert outline(landmarks) == pytest.approx(OUTLINE * 120 + 20, abs=1e-3)
+        assert face_outline(TEMPLATE) == pytest.approx(OUTLINE, abs=1e-5)
+        assert face_outline(landmarks) == pytest.approx(OUTLINE * 120 + 20, abs=1e-3)
         turned = landmarks[:, ::-1].copy()
-        assert outline(turned) == pytest.approx((OUTLINE * 120 + 20)[:, ::-1], abs=1e-3)
+        assert face_outline(turned) == pytest.approx((OUTLINE * 120 + 20)[:, ::-1], abs=1e-3)
 
 
 class TestSelfBlend:
@@ -155,6 +146,6 @@ class TestSteps:
 
     def test_a_generators_detail_ends_somewhere(self, landmarks: np.ndarray) -> None:
         noise = np.random.default_rng(0).integers(0, 255, (160, 160, 3), np.uint8)
-        soft = [generated(noise, landmarks, np.random.default_rng(seed)) for seed in SEEDS]
+        soft = [limit_detail(noise, landmarks, np.random.default_rng(seed)) for seed in SEEDS]
         assert all(image.shape == noise.shape and image.dtype == np.uint8 for image in soft)
         assert np.mean([image.std() for image in soft]) < 0.8 * noise.std()

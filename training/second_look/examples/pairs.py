@@ -10,12 +10,13 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from detector.face_blending import TEMPLATE, Mask, self_blend_pair
+from detector.face_blending import TEMPLATE, Mask
 from detector.faces.crop import HEAD, INNER, crop_square
 from detector.faces.patch import decode_jpeg
 from detector.media.frame import Image
 from training.second_look.examples.patches import Patch, require_training
 from training.second_look.examples.sampling import degrade_crop, degrade_crop_with_mask, square_of
+from training.synthesis.blending import self_blend_pair
 from training.synthesis.motion import transfer_motion
 
 

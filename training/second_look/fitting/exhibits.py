@@ -20,9 +20,9 @@ from detector.scoring.first_pass import FirstPass
 from detector.scoring.fused_scorer import BothNetworks
 from detector.scoring.fusion import SECOND_NETWORK, Floats, Fusion, fusion_inputs
 from detector.scoring.moments import MomentKeeper
-from detector.scoring.person_look import PersonLook, raised_by
+from detector.scoring.person_look import PersonLook, raise_at
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import PersonLooker, kept_of_persons
+from detector.scoring.second_look import PersonLooker, material_of_persons
 from training.data.research_faces import clip_rows
 from training.second_look.examples.patches import family
 from training.second_look.fitting.patch_scores import ClipScores
@@ -51,7 +51,7 @@ class PersonRecord:
             return formula.logit(fusion_inputs(self.scan, formula.neutral[SECOND_NETWORK]))
         inputs = self.look.inputs_at(self.track, self.time, self.scan, formula.within)
         intervals = self.look.raised_intervals(formula, self.track, self.time, self.scan)
-        return formula.logit(inputs, raised_by(intervals, self.track, self.time))
+        return formula.logit(inputs, raise_at(intervals, self.track, self.time))
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
         (left,) = first_pass.post_process()
     looker = PersonLooker(BothNetworks.of(scan, model), parameters.alternate_heads)
     out = []
-    for person in kept_of_persons(left, keeper, parameters):
+    for person in material_of_persons(left, keeper, parameters):
         if not len(person.faces):
             continue
         look = looker.look(person.group, person.faces, person.kept, person.most)

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from detector.models.card import FUSION_INPUTS, Contrast, FusionHalf
 from detector.schema.model import Platt
-from detector.scoring.fusion import Floats, Fusion, Half, standardised
+from detector.scoring.fusion import Floats, Fusion, Half, standardise
 
 _FURTHER = 1.1
 _SMOOTHED = 0.4  # logits
@@ -52,7 +52,7 @@ def fit_half(
     """
     chosen = inputs[:, columns]
     centre, spread = chosen[~fake].mean(axis=0), chosen.std(axis=0) + 1e-6
-    z = standardised(chosen, centre, spread)
+    z = standardise(chosen, centre, spread)
     sign = np.where(fake, 1.0, -1.0)
     share = np.where(fake, 0.5 / fake.sum(), 0.5 / (~fake).sum())
     # From what is fitted to the weights.

@@ -17,10 +17,11 @@ from detector.models.model_files import load_card, second_look_path
 from detector.progress import ReportText
 from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Verdict
 from detector.schema.model import WHOLE_PROGRAM
-from detector.statistics.error_rates import NOTES, counted_rate
+from detector.statistics.error_rates import counted_rate
 from detector.statistics.metrics import expected_calibration_error
 from training.evaluation.leaderboard import read_record, write_record
 from training.model_card import write_second_look_card
+from training.published_rates import NOTES
 from training.second_look.examples.patches import targets
 from training.second_look.fitting.exhibits import develop_clips
 

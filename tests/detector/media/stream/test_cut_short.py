@@ -15,7 +15,7 @@ from detector.media.completeness import lost_frames, missing_seconds
 from detector.media.open import open_media
 from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.analysis import MediaKind
-from detector.verdict.coverage import gaps_of
+from detector.verdict.coverage import damage_gaps
 
 EVERY_FRAME = 1000.0
 
@@ -98,7 +98,7 @@ class TestDamage:
             times = [float(frame.time) for frame in reader.frames(8.0)]
             media = media_facts(reader, "a.mp4", 1, "0" * 64)
             media = media.model_copy(update={"details": collect_facts(reader, path).details})
-        (gap,) = gaps_of(media, times, 8.0)
+        (gap,) = damage_gaps(media, times, 8.0)
         assert gap.reason == "no picture could be decoded here"
         assert gap.start == pytest.approx(1.0, abs=0.2) and gap.end == pytest.approx(2.0, abs=0.2)
 
@@ -114,7 +114,7 @@ class TestDamage:
             media = media.model_copy(update={"details": collect_facts(reader, path).details})
         assert media.details is not None and media.details.timing is not None
         assert len(media.details.timing.gaps) == 16
-        found = sorted(gaps_of(media, times, 8.0), key=lambda gap: gap.start)
+        found = sorted(damage_gaps(media, times, 8.0), key=lambda gap: gap.start)
         assert [gap.start for gap in found] == pytest.approx([start / 25 for start in starts], abs=0.05)
         assert [gap.end for gap in found] == pytest.approx([(start + 10) / 25 for start in starts], abs=0.05)
 

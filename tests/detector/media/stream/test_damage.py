@@ -17,7 +17,7 @@ from detector.media.open import open_media
 from detector.media.stream.packet_stats import Tally
 from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.analysis import Media
-from detector.verdict.coverage import FROM_DAMAGED, damaged_spans, gaps_of, not_seen
+from detector.verdict.coverage import FROM_DAMAGED, damage_gaps, damaged_spans, unexamined_sentences
 
 FRAMES = 120
 _X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "40", "keyint_min": "40"}
@@ -109,7 +109,7 @@ def read_facts(path: Path) -> Media:
         facts = media_facts(reader, path.name, 1, "0" * 64)
         media = facts.model_copy(update={"details": collect_facts(reader, path).details})
     assert not any(span.start < time < span.end for span in damaged_spans(media) for time in times)
-    assert not list(gaps_of(media, times, 8.0))
+    assert not list(damage_gaps(media, times, 8.0))
     return media
 
 
@@ -225,7 +225,7 @@ def test_reason_mentions_damaged_frames(tmp_path: Path) -> None:
     (span,) = damaged_spans(media)
     assert span.reason == FROM_DAMAGED
     assert (span.start, span.end) == pytest.approx((46 / 25, 80 / 25))
-    (said,) = not_seen(media, 0.0)
+    (said,) = unexamined_sentences(media, 0.0)
     assert "frames that rest on damaged or missing ones were not looked at (34)" in said
 
 

@@ -51,7 +51,7 @@ def as_it_follows(analysis: Analysis) -> Analysis:
     for number, one in enumerate(found, start=1):
         inside = slice(one.first, one.last + 1)
         level = float(mean_per_interval(times[inside], logits[inside], parameters.sample_rate).mean())
-        tops = [new[int(judged[at])] for at in rules.peaks(times, smoothed, logits, one)]
+        tops = [new[int(judged[at])] for at in rules.find_peaks(times, smoothed, logits, one)]
         start, end = float(times[one.first]), float(times[one.last])
         segments.append(
             Segment(
@@ -158,7 +158,7 @@ def told(analysis: Analysis, this_version: bool = True) -> list[str]:
     return list(contradictions(Analysis.from_json(analysis.to_json()), this_version))
 
 
-def test_what_follows_is_not_named(made: Analysis, tmp_path: Path) -> None:
+def test_consistent_analysis_has_no_contradictions(made: Analysis, tmp_path: Path) -> None:
     assert len(made.segments) == 1 and len(made.segments[0].peaks) > 1
     assert told(made) == told(made, this_version=False) == []
     still = build(tmp_path, persons=1, segments=1, kind=MediaKind.IMAGE, kept=False)
@@ -168,20 +168,20 @@ def test_what_follows_is_not_named(made: Analysis, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_a_forged_field_is_named(made: Analysis, name: str) -> None:
+def test_forged_field_is_reported(made: Analysis, name: str) -> None:
     words, forge = FORGED[name]
     for this_version in (True, False):
         assert any(words in each for each in told(forge(made), this_version)), told(forge(made))
 
 
 @pytest.mark.parametrize("name", BY_THESE_RULES)
-def test_earlier_versions_may_have_had_other_rules(made: Analysis, name: str) -> None:
+def test_rules_of_earlier_versions_are_tolerated(made: Analysis, name: str) -> None:
     words, forge = BY_THESE_RULES[name]
     assert any(words in each for each in told(forge(made))), told(forge(made))
     assert told(forge(made), this_version=False) == []
 
 
-def test_nothing_is_said_where_the_source_is_not_recorded(made: Analysis) -> None:
+def test_analysis_without_source_hash_is_not_checked(made: Analysis) -> None:
     software = made.software.model_copy(update={"source_sha256": None})
     assert told(FORGED["logits"][1](made).model_copy(update={"software": software})) == []
 

@@ -24,8 +24,8 @@ from detector.schema.analysis import (
 )
 from detector.schema.measurements import Span
 from detector.schema.metadata import Anomaly
-from detector.verdict.reproducibility.agreement import Agreement, compare
-from detector.verdict.reproducibility.segment_agreement import chosen_otherwise
+from detector.verdict.reproducibility.agreement import Agreement, compare_analyses
+from detector.verdict.reproducibility.segment_agreement import replaced_peaks
 
 FUTURE = Anomaly(kind="time in the future", observation="x", concern="x", innocent="x")
 CHANGED = Anomaly(kind="changed after it was made", observation="x", concern="x", innocent="x")
@@ -128,26 +128,26 @@ def fewer_peaks(analysis: Analysis) -> Analysis:
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_forged_grounds_are_named(recorded: Analysis, name: str) -> None:
+def test_forged_grounds_are_reported(recorded: Analysis, name: str) -> None:
     words, forge = FORGED[name]
-    told = compare(forge(recorded), recorded)
+    told = compare_analyses(forge(recorded), recorded)
     assert not told.agree and any(words in problem for problem in told.problems), told.problems
 
 
 @pytest.mark.parametrize("name", OF_FILE)
-def test_forged_facts_of_the_file_are_named_by_themselves(recorded: Analysis, name: str) -> None:
+def test_forged_file_facts_are_reported_separately(recorded: Analysis, name: str) -> None:
     words, forge = OF_FILE[name]
-    told = compare(forge(recorded), recorded)
+    told = compare_analyses(forge(recorded), recorded)
     assert not told.agree and not told.problems and any(words in each for each in told.of_file)
 
 
 @pytest.mark.parametrize("name", [*FORGED, *OF_FILE])
-def test_another_version_of_the_engine_may_tell_them_otherwise(recorded: Analysis, name: str) -> None:
+def test_other_engine_versions_may_differ(recorded: Analysis, name: str) -> None:
     _, forge = (FORGED | OF_FILE)[name]
-    assert compare(changed(forge(recorded), "software", source_sha256="b" * 64), recorded).agree
+    assert compare_analyses(changed(forge(recorded), "software", source_sha256="b" * 64), recorded).agree
 
 
-def test_what_another_machine_changes_agrees(recorded: Analysis) -> None:
+def test_differences_between_machines_are_tolerated(recorded: Analysis) -> None:
     (one,), coverage = recorded.persons, recorded.coverage
     assert one.probability is not None
     here = person(recorded, probability=one.probability - 0.009, usable_frames=one.usable_frames - 1)
@@ -155,22 +155,22 @@ def test_what_another_machine_changes_agrees(recorded: Analysis) -> None:
     check = recorded.segments[0].peaks[0].check
     near = check.model_copy(update={"drop_highlight": check.drop_highlight + 0.05})
     here = peak(here, check=near, heat=recorded.segments[0].peaks[0].heat - 0.01)
-    assert compare(recorded, here).agree and compare(here, recorded).agree
+    assert compare_analyses(recorded, here).agree and compare_analyses(here, recorded).agree
 
 
-def test_the_quality_of_a_persons_faces_is_compared_where_they_are_the_same_or_many(
+def test_face_quality_is_compared_for_equal_or_many_faces(
     recorded: Analysis,
 ) -> None:
     small, large = (person(recorded, quality=faces_of(width)) for width in (40.0, 300.0))
-    told = compare(large, small)
+    told = compare_analyses(large, small)
     assert told.problems == ("the quality of the faces of person A (width) differs",)
-    assert compare(small, person(recorded, quality=faces_of(41.0))).agree
+    assert compare_analyses(small, person(recorded, quality=faces_of(41.0))).agree
     few = person(large, usable_frames=4)
-    assert not compare(few, person(few, quality=faces_of(40.0))).agree
-    assert compare(few, person(small, usable_frames=3)).agree
+    assert not compare_analyses(few, person(few, quality=faces_of(40.0))).agree
+    assert compare_analyses(few, person(small, usable_frames=3)).agree
 
 
-def test_of_frames_that_score_alike_another_may_be_the_peak(recorded: Analysis) -> None:
+def test_equal_scores_may_have_another_peak(recorded: Analysis) -> None:
     """As high as those found, and as its own score has it; which is told."""
     (there,), (who,) = recorded.segments, recorded.persons
     first = there.peaks[0]
@@ -179,26 +179,26 @@ def test_of_frames_that_score_alike_another_may_be_the_peak(recorded: Analysis) 
     high = (score.model_copy(update=told) if score.pts == beside.pts else score for score in who.scores)
     here = person(recorded, scores=Scores(high))
     moved = peak(here, pts=beside.pts, time=beside.time, box=beside.box)
-    assert compare(moved, here).agree
-    assert chosen_otherwise(moved, here) == ["peak 1 of segment A1"] and chosen_otherwise(here, here) == []
+    assert compare_analyses(moved, here).agree
+    assert replaced_peaks(moved, here) == ["peak 1 of segment A1"] and replaced_peaks(here, here) == []
     for changed in (
         {"time": beside.time + 0.01},
         {"box": (900.0, 100.0, 1100.0, 300.0)},
         {"probability": 0.9},
     ):
-        assert not compare(peak(moved, **changed), here).agree
+        assert not compare_analyses(peak(moved, **changed), here).agree
     low = person(recorded, scores=who.scores)
-    assert not compare(moved, low).agree
+    assert not compare_analyses(moved, low).agree
 
 
-def test_a_boundary_that_moved_by_a_sampled_frame_has_other_numbers(recorded: Analysis) -> None:
+def test_moved_boundary_changes_frame_numbers(recorded: Analysis) -> None:
     here = segment(recorded, start_frame=360, end_frame=1079)
     (there,) = here.segments
-    assert compare(here, here).agree
-    assert compare(segment(here, start=there.start + 0.125, start_frame=364), here).agree
-    assert not compare(segment(here, start=there.start + 0.125, start_frame=390), here).agree
-    assert not compare(segment(here, start_frame=361), here).agree
-    assert not compare(segment(here, end_frame=None), here).agree
+    assert compare_analyses(here, here).agree
+    assert compare_analyses(segment(here, start=there.start + 0.125, start_frame=364), here).agree
+    assert not compare_analyses(segment(here, start=there.start + 0.125, start_frame=390), here).agree
+    assert not compare_analyses(segment(here, start_frame=361), here).agree
+    assert not compare_analyses(segment(here, end_frame=None), here).agree
 
 
 def contrasts(analysis: Analysis, *told: tuple[float, float]) -> Analysis:
@@ -210,22 +210,22 @@ def contrasts(analysis: Analysis, *told: tuple[float, float]) -> Analysis:
     return person(analysis, second_look=look(0.9, 0.3).model_copy(update={"contrasts": found}))
 
 
-def test_what_stands_out_of_a_track(recorded: Analysis) -> None:
+def test_contrasts_are_compared(recorded: Analysis) -> None:
     here = contrasts(recorded, (3.0, 2.0))
-    assert compare(here, here).agree
-    assert compare(contrasts(recorded, (3.1, 2.05)), here).agree
-    assert compare(contrasts(recorded, (3.0, 2.0), (9.0, 0.05)), here).agree  # hardly raised
+    assert compare_analyses(here, here).agree
+    assert compare_analyses(contrasts(recorded, (3.1, 2.05)), here).agree
+    assert compare_analyses(contrasts(recorded, (3.0, 2.0), (9.0, 0.05)), here).agree  # hardly raised
     for forged in (((0.5, 2.0),), ((3.0, 9.0),), (), ((3.0, 2.0), (9.0, 4.0))):
-        said = compare(contrasts(recorded, *forged), here).problems
+        said = compare_analyses(contrasts(recorded, *forged), here).problems
         assert said and all("stands out from" in each for each in said)
 
 
-def test_what_the_second_look_says_where_somebody_is_flagged(recorded: Analysis) -> None:
+def test_answers_in_segments_are_compared(recorded: Analysis) -> None:
     here = person(recorded, second_look=look(0.9, 0.3))
     (one,) = here.persons
     assert one.second_look is not None
     forged = one.second_look.model_copy(update={"in_segments": Answers(altered=0.3, synthesised=0.9)})
-    told = compare(person(here, second_look=forged), here)
+    told = compare_analyses(person(here, second_look=forged), here)
     assert any("second look (altered) in segments of person A" in each for each in told.problems)
 
 
@@ -238,31 +238,31 @@ def with_answers(analysis: Analysis, altered: float, kind: ManipulationKind | No
 def kinds(recorded: Analysis, altered: float) -> Agreement:
     """The kind left out of one of both."""
     there = with_answers(recorded, altered, ManipulationKind.EDITED)
-    return compare(there, with_answers(recorded, altered, None))
+    return compare_analyses(there, with_answers(recorded, altered, None))
 
 
-def test_answers_about_videos_are_compared_and_a_kind_may_differ_at_its_border(recorded: Analysis) -> None:
+def test_borderline_kind_may_differ(recorded: Analysis) -> None:
     there = with_answers(recorded, 0.9, ManipulationKind.EDITED)
-    assert compare(there, there).agree
-    assert not compare(with_answers(recorded, 0.8, ManipulationKind.EDITED), there).agree
-    assert not compare(recorded, there).agree
-    assert not compare(there, with_answers(recorded, 0.9, ManipulationKind.GENERATED)).agree
+    assert compare_analyses(there, there).agree
+    assert not compare_analyses(with_answers(recorded, 0.8, ManipulationKind.EDITED), there).agree
+    assert not compare_analyses(recorded, there).agree
+    assert not compare_analyses(there, with_answers(recorded, 0.9, ManipulationKind.GENERATED)).agree
     assert not kinds(recorded, 0.9).agree
     assert kinds(recorded, 0.5).agree and not kinds(recorded, 0.51).agree
 
 
-def test_a_kind_told_by_the_rule_of_an_earlier_version_is_not_held_against_it(recorded: Analysis) -> None:
+def test_kind_by_an_earlier_rule_is_tolerated(recorded: Analysis) -> None:
     """Before schema 1.23 it was told by all moments of a video."""
     there = person(with_answers(recorded, 0.4, ManipulationKind.GENERATED), second_look=before(0.4, 0.6))
     there = changed(there, "software", source_sha256="b" * 64)
-    assert compare(there, with_answers(recorded, 0.9, ManipulationKind.EDITED)).agree
+    assert compare_analyses(there, with_answers(recorded, 0.9, ManipulationKind.EDITED)).agree
 
 
 def before(altered: float, synthesised: float) -> SecondLook:
     return look(altered, synthesised).model_copy(update={"in_segments": None})
 
 
-def test_a_time_that_lay_in_the_future_may_have_passed(recorded: Analysis) -> None:
-    assert compare(changed(recorded, "media", anomalies=(FUTURE,)), recorded).agree
+def test_future_time_may_have_passed(recorded: Analysis) -> None:
+    assert compare_analyses(changed(recorded, "media", anomalies=(FUTURE,)), recorded).agree
     both = changed(recorded, "media", anomalies=(FUTURE, CHANGED))
-    assert compare(recorded, both).agree
+    assert compare_analyses(recorded, both).agree

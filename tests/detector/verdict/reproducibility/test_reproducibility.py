@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Scores, Verdict
-from detector.verdict.reproducibility.agreement import TOLERANCE, compare
+from detector.verdict.reproducibility.agreement import TOLERANCE, compare_analyses
 
 
 @pytest.fixture
@@ -38,35 +38,37 @@ def with_edges(analysis: Analysis, start: float) -> Analysis:
     return analysis.model_copy(update={"segments": (shifted, *others)})
 
 
-def test_the_same_agrees(recorded: Analysis) -> None:
-    agreement = compare(recorded, recorded)
+def test_identical_analyses_agree(recorded: Analysis) -> None:
+    agreement = compare_analyses(recorded, recorded)
     assert agreement.agree and agreement.scores > 800
     assert (agreement.score_difference, agreement.edge_difference, agreement.unmatched) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("by", "agree"), [(0.9, True), (1.1, False)])
 def test_scores_within_the_tolerance(recorded: Analysis, by: float, agree: bool) -> None:
-    agreement = compare(recorded, moved(recorded, -by * TOLERANCE.probability))
+    agreement = compare_analyses(recorded, moved(recorded, -by * TOLERANCE.probability))
     assert agreement.agree is agree
     assert agreement.score_difference == pytest.approx(by * TOLERANCE.probability)
 
 
-def test_an_edge_may_move_by_one_sampled_frame(recorded: Analysis) -> None:
+def test_edge_may_move_by_one_sampled_frame(recorded: Analysis) -> None:
     interval = 60.0 / 480
-    assert compare(recorded, with_edges(recorded, interval)).agree
-    (problem,) = compare(recorded, with_edges(recorded, 2 * interval)).problems
+    assert compare_analyses(recorded, with_edges(recorded, interval)).agree
+    (problem,) = compare_analyses(recorded, with_edges(recorded, 2 * interval)).problems
     assert problem.startswith("segment A1 is ")
 
 
-def test_other_names_of_persons_and_tracks_are_no_difference_of_scores(recorded: Analysis) -> None:
+def test_names_of_persons_and_tracks_are_irrelevant(recorded: Analysis) -> None:
     swapped = recorded.model_copy(update={"persons": tuple(reversed(recorded.persons))})
-    assert compare(recorded, swapped).score_difference == 0
+    assert compare_analyses(recorded, swapped).score_difference == 0
 
 
-def test_faces_that_one_of_both_judged(recorded: Analysis) -> None:
+def test_faces_judged_in_one_analysis_only(recorded: Analysis) -> None:
     one = recorded.persons[0]
     few = one.model_copy(update={"scores": one.scores[: len(one.scores) // 2]})
-    agreement = compare(recorded, recorded.model_copy(update={"persons": (few, *recorded.persons[1:])}))
+    agreement = compare_analyses(
+        recorded, recorded.model_copy(update={"persons": (few, *recorded.persons[1:])})
+    )
     assert agreement.unmatched > 100 and "judged in one of both only" in agreement.problems[0]
 
 
@@ -81,15 +83,17 @@ def test_segments_verdicts_and_premises(recorded: Analysis) -> None:
             "media": recorded.media.model_copy(update={"sha256": "1" * 64}),
         }
     )
-    said = " ".join(compare(recorded, other).problems)
+    said = " ".join(compare_analyses(recorded, other).problems)
     for words in ("exhibits", "models", "settings", "segments are", "verdict is", "in one of both only"):
         assert words in said
     weaker = recorded.segments[0].model_copy(update={"confidence": recorded.segments[0].confidence - 0.1})
-    agreement = compare(recorded, recorded.model_copy(update={"segments": (weaker, *recorded.segments[1:])}))
+    agreement = compare_analyses(
+        recorded, recorded.model_copy(update={"segments": (weaker, *recorded.segments[1:])})
+    )
     assert agreement.segment_difference == pytest.approx(0.1) and not agreement.agree
 
 
-def test_an_earlier_version_could_count_who_was_seen_too_briefly(tmp_path: Path) -> None:
+def test_earlier_versions_counted_brief_appearances(tmp_path: Path) -> None:
     """Its figure is then that of another person, whose own figure is the same in both."""
     built = build(tmp_path, segments=0, kept=False)
     calm, passing = built.persons
@@ -98,7 +102,9 @@ def test_an_earlier_version_could_count_who_was_seen_too_briefly(tmp_path: Path)
     assert again.probability == calm.probability == 0.06
     before = again.software.model_copy(update={"source_sha256": "e" * 64})
     stored = again.model_copy(update={"probability": 0.99, "software": before})
-    assert compare(stored, again).agree
-    assert not compare(stored, again.model_copy(update={"probability": 0.2})).agree
-    assert not compare(stored.model_copy(update={"software": again.software}), again).agree
-    assert not compare(stored.model_copy(update={"probability": 0.9}), again).agree, "nobody's figure"
+    assert compare_analyses(stored, again).agree
+    assert not compare_analyses(stored, again.model_copy(update={"probability": 0.2})).agree
+    assert not compare_analyses(stored.model_copy(update={"software": again.software}), again).agree
+    assert not compare_analyses(stored.model_copy(update={"probability": 0.9}), again).agree, (
+        "nobody's figure"
+    )

@@ -12,7 +12,7 @@ from detector.statistics.metrics import expected_calibration_error, fit_platt, f
 
 class TestTemperature:
     @pytest.mark.parametrize("true", [0.25, 1.0, 3.0])
-    def test_it_is_found_again(self, true: float) -> None:
+    def test_temperature_is_recovered(self, true: float) -> None:
         rng = np.random.default_rng(0)
         calibrated = rng.normal(0, 2.5, 20_000)
         labels = rng.random(20_000) < expit(calibrated)
@@ -23,7 +23,7 @@ class TestTemperature:
         labels, logits = [1, 1, 1, 0, 0, 0, 0, 1], [2, 2, 2, 2, -2, -2, -2, -2]
         assert fit_temperature(labels, logits) == pytest.approx(2 / np.log(2), rel=1e-3)
 
-    def test_few_that_separate_give_no_certainty(self) -> None:
+    def test_few_separable_examples_give_no_certainty(self) -> None:
         logits = np.array([-3, -2.5, -2, -1.5, -1, -0.5, 0.5, 1, 1.5, 2, 2.5, 3])
         temperature = fit_temperature([0] * 6 + [1] * 6, logits)
         assert sigmoid(logits[-1] / temperature) < 0.98, "Platt's targets for six of each are 1/8 and 7/8"
@@ -59,7 +59,7 @@ class TestExpectedCalibrationError:
 
 
 class TestPlatt:
-    def test_it_finds_what_made_the_labels(self) -> None:
+    def test_platt_recovers_its_parameters(self) -> None:
         rng = np.random.default_rng(0)
         means = rng.normal(0, 2, 20_000)
         labels = rng.random(20_000) < sigmoid(0.6 * means - 0.8)
@@ -67,11 +67,11 @@ class TestPlatt:
         assert fitted.scale == pytest.approx(0.6, abs=0.05)
         assert fitted.offset == pytest.approx(-0.8, abs=0.06)
 
-    def test_few_that_separate_give_no_certainty(self) -> None:
+    def test_few_separable_examples_give_no_certainty(self) -> None:
         fitted = fit_platt([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0])
         surest = sigmoid(fitted.scale * 2.0 + fitted.offset)
         assert 0.6 < surest < 0.8, "Platt's targets for two of each are 1/4 and 3/4"
 
-    def test_more_of_a_kind_gives_more(self) -> None:
+    def test_more_examples_give_more_certainty(self) -> None:
         few, many = (fit_platt([0] * n + [1] * n, [-1.0] * n + [1.0] * n) for n in (2, 50))
         assert sigmoid(many.scale + many.offset) > sigmoid(few.scale + few.offset)

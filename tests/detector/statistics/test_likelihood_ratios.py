@@ -11,7 +11,7 @@ from made_validation import items, validation
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory import LikelihoodRatios, stated_log10
 from detector.statistics.likelihood_ratios import _folds, _Labelled, cllr, likelihood_ratios
-from detector.validation.limits import limits_found
+from detector.validation.limits import find_limits
 from detector.validation.rates import scored_items
 
 
@@ -30,20 +30,20 @@ def test_cost_of_known_ratios() -> None:
     assert cllr(log10, manipulated) == pytest.approx(by_hand)
 
 
-def test_order_allows_no_more_than_the_ratios_say(ratios: LikelihoodRatios) -> None:
+def test_cllr_min_is_a_lower_bound(ratios: LikelihoodRatios) -> None:
     assert 0 < ratios.cllr_min < min(system.cllr for system in ratios.systems) < 1
     best = dict(zip(ratios.ece_odds, ratios.ece_best, strict=True))
     assert best[0.0] == pytest.approx(ratios.cllr_min, abs=1e-3), "at even odds the entropy is the cost"
     assert dict(zip(ratios.ece_odds, ratios.ece_neutral, strict=True))[0.0] == pytest.approx(1)
 
 
-def test_platt_finds_the_slope_the_scores_were_made_with(ratios: LikelihoodRatios) -> None:
+def test_platt_recovers_the_slope(ratios: LikelihoodRatios) -> None:
     # Two normal distributions of the same spread s, means apart by 2 m: ln LR = score · 2 m / s².
     assert ratios.platt.scale == pytest.approx(2 * 1.6 / 1.3**2, rel=0.35)
     assert abs(ratios.platt.offset) < 0.6
 
 
-def test_no_ratio_is_stated_beyond_what_the_files_show(ratios: LikelihoodRatios) -> None:
+def test_ratios_are_bounded_by_the_number_of_groups(ratios: LikelihoodRatios) -> None:
     assert ratios.most == pytest.approx(math.log10(61), abs=1e-3)
     assert stated_log10(ratios, 1.0) == ratios.most
     assert stated_log10(ratios, 0.0) == ratios.least
@@ -56,7 +56,7 @@ def test_few_files_give_no_ratios() -> None:
     assert likelihood_ratios(MediaKind.VIDEO, scored_items(items(9))) is None
 
 
-def test_ratios_that_cannot_be_tried_are_not_stated() -> None:
+def test_ratios_without_left_out_groups_are_not_stated() -> None:
     """Where all of a class belong to one group, no fit can leave it out."""
     for together in ((True, False), (True,), (False,)):
         some = tuple(
@@ -68,7 +68,7 @@ def test_ratios_that_cannot_be_tried_are_not_stated() -> None:
         assert "No likelihood ratios for clips: all of one label belong to one group" in said
 
 
-def test_every_file_is_left_out_with_files_of_both_labels_kept() -> None:
+def test_folds_keep_both_labels_for_fitting() -> None:
     """Also where all groups of a class would fall into one of the twenty parts if dealt by number."""
     groups = np.r_[np.zeros(5), np.arange(1, 20), np.full(5, 20)].astype(int)
     data = _Labelled(np.zeros(len(groups)), (groups > 0) & (groups < 20), groups)
@@ -79,17 +79,17 @@ def test_every_file_is_left_out_with_files_of_both_labels_kept() -> None:
         assert len(set(folds[groups == group])) == 1
 
 
-def test_ratios_as_costly_as_saying_nothing_are_a_limit(ratios: LikelihoodRatios) -> None:
+def test_uninformative_ratios_are_a_limit(ratios: LikelihoodRatios) -> None:
     made = validation(items(60))
     for cost, words in ((0.994, ""), (0.998, "cost as much (Cllr 1.00)"), (1.2, "cost more (Cllr 1.20)")):
         platt = ratios.systems[1].model_copy(update={"cllr": cost})
         dear = ratios.model_copy(update={"systems": (ratios.systems[0], platt, ratios.systems[2])})
-        said = " ".join(limits_found(made.items, made.levels, (dear,), made.repetitions, made.labelled))
+        said = " ".join(find_limits(made.items, made.levels, (dear,), made.repetitions, made.labelled))
         assert words in said
         assert ("do not use them" in said) == bool(words)
 
 
-def test_scores_that_tell_nothing_cost_about_one_bit() -> None:
+def test_uninformative_scores_cost_about_one_bit() -> None:
     some = items(60)
     rng = np.random.default_rng(5)
     blind = [each.model_copy(update={"probability": float(rng.uniform(0.1, 0.9))}) for each in some]

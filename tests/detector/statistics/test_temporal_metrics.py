@@ -80,26 +80,26 @@ def test_average_precision_worked_example() -> None:
     assert average_precision(videos, 0.95) == pytest.approx(1 / 3)
 
 
-def test_precision_is_made_falling() -> None:
+def test_precision_is_interpolated() -> None:
     """False alarm first, then two hits: precision 2/3 counts for both."""
     videos = [video("a", [(0, 1), (2, 3)], (8, 9, 0.9), (0, 1, 0.8), (2, 3, 0.7))]
     assert average_precision(videos, 0.5) == pytest.approx(2 / 3)
 
 
-def test_a_segment_is_found_once() -> None:
+def test_segment_is_matched_once() -> None:
     twice = [video("a", [(0, 2)], (0, 2, 0.9), (0, 2, 0.8)), video("b", [(0, 2)], (0, 2, 0.7))]
     # Hit, false alarm, hit of two: 1/2 + 1/2 · 2/3.
     assert average_precision(twice, 0.5) == pytest.approx(1 / 2 + 1 / 3)
 
 
-def test_other_videos_do_not_help() -> None:
+def test_matches_stay_within_a_video() -> None:
     assert average_precision([video("a", [(0, 2)]), video("b", [], (0, 2, 0.9))], 0.5) == 0
     assert average_precision([video("a", [(0, 2)])], 0.5) == 0
     with pytest.raises(ValueError, match="true segment"):
         average_precision([video("a", [])], 0.5)
 
 
-def test_the_best_free_segment_is_taken() -> None:
+def test_best_free_segment_is_matched() -> None:
     """A proposal over two true segments takes the nearer one, the next proposal the other."""
     near = [video("a", [(0, 3), (0, 4)], (0, 4, 0.9), (0, 3.5, 0.8))]
     assert average_precision(near, 0.5) == 1

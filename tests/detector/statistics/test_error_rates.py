@@ -8,15 +8,8 @@ from scipy.stats import binomtest
 
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SHIPPED_MODELS, load_card, read_card
 from detector.schema.model import LEARNT
-from detector.statistics.error_rates import (
-    BOOTSTRAP,
-    BOOTSTRAP_OF_ERROR,
-    EXACT,
-    VALIDATED,
-    clopper_pearson,
-    measured_rates,
-    with_own_loss,
-)
+from detector.statistics.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR, EXACT, clopper_pearson
+from training.published_rates import VALIDATED, measured_rates, with_own_loss
 from training.second_look.scan import VALIDATED_WITH_SECOND_LOOK
 
 
@@ -30,7 +23,7 @@ def test_known_intervals(events: int, items: int, low: float, high: float) -> No
     assert clopper_pearson(events, items) == pytest.approx((other.low, other.high), abs=1e-9)
 
 
-def test_it_covers_as_often_as_it_says() -> None:
+def test_coverage_of_the_interval() -> None:
     drawn = np.random.default_rng(0).binomial(24, 0.1, size=2000)
     covered = np.mean([low <= 0.1 <= high for low, high in (clopper_pearson(int(k), 24) for k in drawn)])
     assert covered >= 0.95
@@ -75,17 +68,17 @@ def test_photographs_are_counted_by_verdict_and_exactly_where_none_repeats() -> 
     assert each.interval == EXACT and each.events == 1 and each.items == 6
 
 
-def test_what_was_learnt_from_is_noted_on_every_rate() -> None:
+def test_training_data_is_noted_on_every_rate() -> None:
     assert {rate.note for rate in measured_rates({"crops": level(75, 5, 25, 95)}, learnt=True)} == {LEARNT}
     assert {rate.note for rate in measured_rates({"crops": level(75, 5, 25, 95)})} == {None}
 
 
-def test_none_of_many_has_an_interval_too() -> None:
+def test_zero_of_many_has_an_interval() -> None:
     rate = measured_rates({"dfdc-val crops": level(75, 0, 25, 100)})[0]
     assert (rate.interval, rate.low) == (EXACT, 0.0) and 0.03 < rate.high < 0.04
 
 
-def test_what_could_not_be_measured_is_left_out() -> None:
+def test_unmeasured_levels_are_omitted() -> None:
     assert measured_rates({"clips": {"items": 3, "figures": {}}}) == ()
 
 
@@ -106,21 +99,21 @@ def test_shipped_cards_have_rates_that_agree_with_their_figures(name: str) -> No
 
 
 @pytest.mark.parametrize("name", sorted(SHIPPED_MODELS))
-def test_what_small_faces_lose_is_by_the_figures_of_the_card(name: str) -> None:
+def test_loss_on_small_faces_follows_the_card(name: str) -> None:
     card, _ = load_card(name)
     lost = card.figures["dfdc-val crops, AUC"] - card.figures["dfdc-val crops reduced to 48 px, AUC"]
     (width,) = (one for one in card.validated if one.name == "face width")
     assert f"lose {lost:.2f} of AUC" in width.basis
 
 
-def test_what_is_measured_on_small_faces_goes_onto_the_card() -> None:
+def test_loss_on_small_faces_is_written_to_the_card() -> None:
     figures = {"dfdc-val crops, AUC": 0.9, "dfdc-val crops reduced to 48 px, AUC": 0.77}
     told = with_own_loss(VALIDATED, figures)
     assert told[0].basis.startswith("crops reduced to 48 px lose 0.13 of AUC; ")
     assert told[1:] == VALIDATED[1:] and with_own_loss(VALIDATED, {}) == VALIDATED
 
 
-def test_a_card_without_still_loads() -> None:
+def test_card_without_rates_loads() -> None:
     card, _ = load_card()
     old = card.model_dump_json(exclude={"rates", "validated"})
     assert read_card(old.encode(), "old.json").rates == ()
