@@ -44,6 +44,7 @@ from detector.segments.candidates import Candidate
 from detector.segments.explained_peaks import explain_peaks
 from detector.verdict.coverage import measure_coverage, unexamined_sentences
 from detector.verdict.judged_persons import flagged_persons, manipulation_kind
+from detector.verdict.sentences import Reason
 from detector.verdict.verdict import exhibit_stability
 
 # Progress at the end of each stage, as a share of the whole.
@@ -333,12 +334,14 @@ def conclude(
     coverage = measure_coverage(result, media, missing, parameters.sample_rate)
     findings = judge(result, scorer, parameters, media, coverage, explained)
     verdict, persons, segments = findings.verdict, findings.persons, findings.segments
+    reason = Reason(findings.reason, *unexamined_sentences(media, missing))
     return Analysis(
         answers=findings.answers,
         stability=exhibit_stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),
-        reason=" ".join([findings.reason, *unexamined_sentences(media, missing)]),
+        reason=str(reason),
+        causes=reason.causes,
         probability=findings.probability,
         segments=segments,
         persons=persons,

@@ -33,6 +33,7 @@ from detector.segments.explained_peaks import explain_peaks
 from detector.verdict import reasons
 from detector.verdict.coverage import DAMAGED
 from detector.verdict.judged_persons import JudgedExhibit, is_covered, motionless_persons
+from detector.verdict.sentences import Reason, Statement
 from detector.verdict.verdict import (
     decide,
     exhibit_answers,
@@ -47,7 +48,7 @@ class ModelFindings:
     """The findings of one model and its verdict."""
 
     verdict: Verdict
-    reason: str
+    reason: Reason
     probability: float | None
     answers: Answers | None
     segments: tuple[Segment, ...]
@@ -94,7 +95,7 @@ def judge(
     counting = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
-        " ".join([reason, *_following(exhibit, media)]),
+        Reason(reason, *_following(exhibit, media)),
         exhibit_probability(exhibit, counting),
         exhibit_answers(exhibit, counting),
         segments,
@@ -102,7 +103,7 @@ def judge(
     )
 
 
-def _following(exhibit: JudgedExhibit, media: Media) -> list[str]:
+def _following(exhibit: JudgedExhibit, media: Media) -> list[Statement]:
     """Return the sentences that follow the reason, whatever the verdict."""
     mentioned = {segment.person for segment in exhibit.segments}  # the reason already mentions these
     hidden = [person.id for person in exhibit.persons if is_covered(person) and person.id not in mentioned]
@@ -187,7 +188,8 @@ class OtherVerdicts:
         return OtherModel(
             model=scorer.card.as_model(),  # with the calibration used here
             verdict=findings.verdict,
-            reason=findings.reason,
+            reason=str(findings.reason),
+            causes=findings.reason.causes,
             probability=findings.probability,
             segments=findings.segments,
             persons=findings.persons,

@@ -29,7 +29,7 @@ from reports.inputs.input_files import ExhibitCheck, parse_laboratory
 from reports.inputs.pictures import ShownPicture, find_picture, heat_scale
 from reports.language import translation
 from reports.language.languages import DEFAULT
-from reports.language.translation import UNTRANSLATED, gettext
+from reports.language.translation import UNTRANSLATED, gettext, reason_text
 from reports.persons.segments import PeakView, PersonView, SegmentView, person_view, segment_view
 from reports.persons.timeline import Timeline, draw_timeline
 from reports.procedure.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views
@@ -222,7 +222,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         head=head_view(analysis, case),
         verdict=analysis.verdict.value,
         verdict_sentence=verdict_sentence(analysis),
-        reason=analysis.reason,
+        reason=reason_text(analysis),
         declared=declarations_view(analysis),
         answers=tuple(answers),
         next_steps=summary.next_steps(analysis),

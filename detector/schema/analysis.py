@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional  # noqa: F401
 from detector.schema.measurements import (  # noqa: F401
     Answers,
+    Cause,
     Coverage,
     FaceQuality,
     ManipulationKind,
@@ -34,7 +35,7 @@ from detector.schema.method import Library as Library
 from detector.schema.model import Model, Platt, Range, Rate  # noqa: F401
 from detector.schema.scores import Box, Score, Scores  # noqa: F401
 
-SCHEMA_VERSION = "1.24"
+SCHEMA_VERSION = "1.25"
 KEPT_WIDTH = 1280  # px, the largest width of stored frames, overlays and photographs
 FrameIndex = Annotated[
     int | None,
@@ -264,6 +265,7 @@ class OtherModel(Value):
     model: Model
     verdict: Verdict
     reason: str
+    causes: tuple[Cause, ...] = Field(default=(), description="as of the analysis; since 1.25")
     probability: Probability | None
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
@@ -292,6 +294,9 @@ class Analysis(Document):
         "outweighs the other, or no second look was taken; since 1.8"
     )
     reason: str = Field(description="the reason for the verdict in words")
+    causes: tuple[Cause, ...] = Field(
+        default=(), description="the sentences of the reason as codes with parameters; since 1.25"
+    )
     probability: Probability | None = Field(
         description="calibrated probability that some face was manipulated: the highest of any person that "
         "counts; in a photo (since 1.17) averaged over the odds of its judged faces; null: nothing could be "

@@ -8,6 +8,15 @@ from pydantic import Field
 
 from detector.schema.base import Probability, Seconds, Value, optional
 
+CauseParameter = bool | int | float | str | tuple[str, ...] | tuple[int, ...]
+
+
+class Cause(Value):
+    """One sentence of a reason as a code with parameters, from which it can be written in any language."""
+
+    code: str
+    parameters: dict[str, CauseParameter] = Field(default_factory=dict)
+
 
 class Span(Value):
     """An interval with a reason, such as one in which no face was usable."""
@@ -15,6 +24,9 @@ class Span(Value):
     start: Seconds
     end: Seconds
     reason: str
+    cause: Cause | None = Field(
+        default=None, description="the reason as code and parameters; null: an analysis before 1.25"
+    )
 
 
 class Spread(Value):

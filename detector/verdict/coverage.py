@@ -10,15 +10,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.quality import join_flaws
 from detector.media.stream.packet_stats import MOST_FAILURES
 from detector.schema.analysis import Coverage, Media, Span
-from detector.schema.formatting import N_
+from detector.schema.measurements import CauseParameter
 from detector.scoring.first_pass import FirstPassResult
-from detector.verdict.reasons import count_text
+from detector.verdict.sentences import Statement
 
-NOT_DECODED = "no picture could be decoded here"
-FROM_DAMAGED = "frames here rest on damaged or missing ones"
+NOT_DECODED = Statement("not_decoded")
+FROM_DAMAGED = Statement("from_damaged")
 DAMAGED = frozenset({NOT_DECODED, FROM_DAMAGED})
 """Reasons of stretches in which nothing is known of what was recorded."""
 
@@ -57,6 +56,10 @@ def measure_coverage(first_pass: FirstPassResult, media: Media, missing: float, 
     )
 
 
+def _span(start: float, end: float, reason: Statement) -> Span:
+    return Span(start=start, end=end, reason=str(reason), cause=reason.cause)
+
+
 def _without_usable_face(
     times: Sequence[float],
     usable: NDArray[np.float64],
@@ -71,15 +74,15 @@ def _without_usable_face(
     spans: list[Span] = []
     for i in np.flatnonzero(~np.isin(times, usable)).tolist():
         time = times[i]
-        reason = "no face found"
+        reason = Statement("no_face_found")
         if time in flaws:
-            reason = N_("faces %(flaws)s to judge") % {"flaws": join_flaws(sorted(flaws[time]))}
+            reason = Statement("unusable_faces", flaws=tuple(sorted(flaws[time])))
         end = times[i + 1] if i + 1 < len(times) else duration
         end = min([end, *(span.start for span in damaged if time < span.start)])
         if spans and spans[-1].reason == reason and spans[-1].end == time:
-            spans[-1] = Span(start=spans[-1].start, end=end, reason=reason)
+            spans[-1] = _span(spans[-1].start, end, reason)
         else:
-            spans.append(Span(start=time, end=max(end, time), reason=reason))
+            spans.append(_span(time, max(end, time), reason))
     return spans
 
 
@@ -87,17 +90,17 @@ def _behind_the_end(media: Media, missing: float) -> Iterator[Span]:
     """Yield the spans after the last decoded frame."""
     end = media.duration
     if media.lost_at_end:
-        yield Span(start=end, end=end + media.lost_at_end, reason=NOT_DECODED)
+        yield _span(end, end + media.lost_at_end, NOT_DECODED)
         end += media.lost_at_end
     if missing:
-        yield Span(start=end, end=end + missing, reason="the file breaks off here")
+        yield _span(end, end + missing, Statement("breaks_off"))
 
 
 def damaged_spans(media: Media) -> Iterator[Span]:
     """Yield the spans whose frames depend on damaged or missing pictures."""
     timing = media.details.timing if media.details else None
     for stretch in timing.from_damaged if timing else ():
-        yield Span(start=stretch.start, end=stretch.start + stretch.length, reason=FROM_DAMAGED)
+        yield _span(stretch.start, stretch.start + stretch.length, FROM_DAMAGED)
 
 
 def damage_gaps(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]:
@@ -119,7 +122,7 @@ def damage_gaps(media: Media, times: Sequence[float], rate: float) -> Iterator[S
         if end > last_listed or any(start < time < end for time in failed):
             gaps.append((start, end))
     for start, end in gaps:
-        yield Span(start=min(start + usual, end), end=end, reason=NOT_DECODED)
+        yield _span(min(start + usual, end), end, NOT_DECODED)
 
 
 # Up to this share of lost frames, as at a cut or the start of a stream, is not mentioned.
@@ -127,116 +130,40 @@ _FEW_LOST = 0.02
 _FEW_SEEN = 0.01  # share of transparent pixels that is not mentioned, as in round corners
 
 
-def unexamined_sentences(media: Media, missing: float) -> list[str]:
+def unexamined_sentences(media: Media, missing: float) -> list[Statement]:
     """Return the sentences about parts of the file that were not examined.
 
     ``missing`` is the number of seconds missing at its end.
     """
-    return [
-        *_turned(media),
-        *_other_pictures(media),
-        *_under_and_behind(media),
-        *_out_of_order(media),
-        *_damaged(media, missing),
-    ]
-
-
-def _turned(media: Media) -> list[str]:
-    if not media.turned:
-        return []
-    words = N_(
-        "Its faces do not stand upright as the file is stored; it was examined turned by %(turned)s° "
-        "clockwise."
-    )
-    return [words % {"turned": media.turned}]
-
-
-def _other_pictures(media: Media) -> list[str]:
-    """Return the sentences about further picture tracks, and pictures beside the photo."""
-    sentences = []
-    if media.details and (others := media.details.other_pictures):
-        stream_names = ", ".join(N_("stream %(index)s") % {"index": stream.index} for stream in others)
-        sentences.append(
-            N_("The file holds %(count)s, not looked at (%(named)s).")
-            % {"count": count_text(len(others), "more picture track"), "named": stream_names}
-            if len(others) == 1
-            else N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
-            % {"others": len(others), "named": stream_names}
-        )
-    if media.details and media.details.picture and (end := media.details.picture.ends_at):
-        words = N_("Its pictures end at %(share)s %% of the file; what follows was not looked at.")
-        sentences.append(words % {"share": f"{100 * end:.0f}"})
-    if media.still and media.details and (pages := media.details.other_pages):
-        sentences.append(
-            N_("The file holds %(count)s, not looked at.") % {"count": count_text(pages, "more picture")}
-        )
-    return sentences
-
-
-def _under_and_behind(media: Media) -> list[str]:
-    """Return the sentences about content below transparent parts and behind the picture."""
-    sentences = []
+    details, sentences = media.details, []
+    if media.turned:
+        sentences.append(Statement("rotated", turned=media.turned))
+    if details and (others := details.other_pictures):
+        sentences.append(Statement("other_tracks", streams=tuple(stream.index for stream in others)))
+    if details and details.picture and (end := details.picture.ends_at):
+        sentences.append(Statement("trailing_data", share=round(100 * end)))
+    if media.still and details and (pages := details.other_pages):
+        sentences.append(Statement("other_pages", pages=pages))
     if media.picture and (media.picture.transparent or 0) >= _FEW_SEEN:
-        sentences.append(
-            N_("Parts of the picture are transparent; what the file holds under them was not looked at.")
-        )
-    if media.details and media.details.photo and media.details.photo.appended_video:
-        sentences.append(
-            N_("Behind the picture the file holds a video, as motion photos do; it was not looked at.")
-        )
+        sentences.append(Statement("transparent"))
+    if details and details.photo and details.photo.appended_video:
+        sentences.append(Statement("appended_video"))
+    if media.frames_out_of_order > _FEW_LOST * media.frames:
+        sentences.append(Statement("out_of_order", frames=media.frames_out_of_order))
+    if media.still and media.frames_undecodable:
+        sentences.append(Statement("photo_damaged"))
+    elif damage := _damage(media, missing):
+        sentences.append(Statement("damaged", **damage))
     return sentences
 
 
-def _damaged(media: Media, missing: float) -> list[str]:
-    if media.still and media.frames_undecodable:
-        return [N_("The file is damaged: a part of the picture is missing and was not looked at.")]
-    clauses = [*_lost_at_start(media), *_lost_within(media)]
-    if media.lost_at_end:
-        words = N_("the last %(seconds)s s cannot be decoded")
-        clauses.append(words % {"seconds": f"{media.lost_at_end:.1f}"})
-    if missing:
-        clauses.append(N_("%(missing)s s are missing at its end") % {"missing": f"{missing:.1f}"})
-    return (
-        [N_("The file is damaged or incomplete: %(told)s.") % {"told": "; ".join(clauses)}] if clauses else []
-    )
-
-
-def _lost_within(media: Media) -> list[str]:
-    if media.frames_undecodable + media.frames_from_damaged <= _FEW_LOST * media.frames:
-        return []
-    clauses = []
-    if media.frames_undecodable:
-        clauses.append(
-            N_("%(frames_undecodable)s of its frames or packets could not be used")
-            % {"frames_undecodable": f"{media.frames_undecodable:,}"}
-        )
-    if media.frames_from_damaged:
-        clauses.append(
-            N_("frames that rest on damaged or missing ones were not looked at (%(frames)s)")
-            % {"frames": f"{media.frames_from_damaged:,}"}
-        )
-    return clauses
-
-
-def _out_of_order(media: Media) -> list[str]:
-    if media.frames_out_of_order <= _FEW_LOST * media.frames:
-        return []
-    return [
-        N_("%(frames)s, each at a time that is not after the one before, were not looked at.")
-        % {"frames": count_text(media.frames_out_of_order, "intact frame")}
-        if media.frames_out_of_order > 1
-        else N_("1 intact frame, at a time that is not after the one before, was not looked at.")
-    ]
-
-
-def _lost_at_start(media: Media) -> list[str]:
-    if not media.lost_at_start:
-        return []
-    seconds = f"{media.lost_at_start:.1f}"
+def _damage(media: Media, missing: float) -> dict[str, CauseParameter]:
+    """Return the parameters of the sentence about damage that are not zero."""
     groups = media.details.groups if media.details else None
-    if groups is None or groups.begins_with_key is not False:
-        return [N_("the first %(seconds)s s cannot be decoded") % {"seconds": seconds}]
-    return [
-        N_("the first %(seconds)s s cannot be decoded (they begin between two key frames)")
-        % {"seconds": seconds}
-    ]
+    damage: dict[str, CauseParameter] = {"lost_at_start": media.lost_at_start}
+    if media.lost_at_start and groups is not None and groups.begins_with_key is False:
+        damage["between_key_frames"] = True
+    if media.frames_undecodable + media.frames_from_damaged > _FEW_LOST * media.frames:
+        damage |= {"undecodable": media.frames_undecodable, "from_damaged": media.frames_from_damaged}
+    damage |= {"lost_at_end": media.lost_at_end, "missing": missing}
+    return {name: value for name, value in damage.items() if value}

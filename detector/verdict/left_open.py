@@ -26,6 +26,7 @@ from detector.verdict.judged_persons import (
     persons_reaching_threshold,
     persons_with_covered_segments_only,
 )
+from detector.verdict.sentences import Statement
 
 
 class LeftOpen(Enum):
@@ -143,7 +144,7 @@ def doubtful_persons(kind: MediaKind, parameters: Parameters, persons: Sequence[
 class OpenReason(NamedTuple):
     """Sentences, and the ids of the persons they mention."""
 
-    sentences: list[str]
+    sentences: list[Statement]
     names: list[str]
 
 
@@ -199,8 +200,8 @@ class Undecided:
             return LeftOpen.UNSTABLE
         return LeftOpen.DOUBTFUL if self._doubtful_names() else None
 
-    def _views(self, persons: Sequence[Person]) -> list[str]:
-        return [reasons.unstable(self.exhibit.parameters, persons)] if persons else []
+    def _views(self, persons: Sequence[Person]) -> list[Statement]:
+        return reasons.unstable(self.exhibit.parameters, persons)
 
     def _flawed_segments(self) -> OpenReason:
         """Return the sentences where everybody with a segment is unstable, without colour or covered."""

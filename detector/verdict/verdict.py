@@ -21,6 +21,7 @@ from detector.verdict.judged_persons import (
     representative_persons,
 )
 from detector.verdict.left_open import Undecided, left_open, person_ids
+from detector.verdict.sentences import Reason
 
 
 def exhibit_probability(exhibit: JudgedExhibit, verdict: Verdict) -> float | None:
@@ -69,7 +70,7 @@ def is_outweighed(exhibit: JudgedExhibit, over: Collection[str], threshold: floa
     return applies and figure is not None and figure < threshold
 
 
-def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Verdict, str]:
+def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Verdict, Reason]:
     """Return verdict and reason. Without usable faces it is inconclusive, never "no manipulation found".
 
     ``in_few_frames`` are persons who reached the threshold for the minimum duration, but in so few frames
@@ -79,9 +80,8 @@ def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Ve
     persons, segments = exhibit.persons, exhibit.segments
     if flagged_persons(persons, segments):
         sentence = reasons.manipulated(image, persons, flagged_segments(persons, segments))
-        return Verdict.MANIPULATED, " ".join(
-            [sentence, *reasons.covered_doubt(persons_with_covered_segments_only(persons, segments))]
-        )
+        covered = persons_with_covered_segments_only(persons, segments)
+        return Verdict.MANIPULATED, Reason(sentence, *reasons.covered_doubt(covered))
     cause = left_open(exhibit)
     undecided = Undecided(exhibit, in_few_frames)
     sentences, mentioned = undecided.why_open(cause)
@@ -96,10 +96,10 @@ def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Ve
     )
     if cause or in_few_frames:
         sentences = [*sentences, *reasons.reached(parameters, reaching, in_few_frames)]
-        return Verdict.INCONCLUSIVE, " ".join(sentences)
+        return Verdict.INCONCLUSIVE, Reason(*sentences)
     sentence = reasons.nothing_found(exhibit, reaching)
     unjudged_note = reasons.nothing_said_of(parameters, rarely_judged_persons(parameters, persons))
-    return Verdict.NOT_FOUND, " ".join([sentence, *unjudged_note])
+    return Verdict.NOT_FOUND, Reason(sentence, *unjudged_note)
 
 
 def joint_verdict(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:

@@ -10,7 +10,7 @@ from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method import SURELY_FOUND
 from detector.verdict.judged_persons import motionless_persons
 from reports.language.formatting import plural, shown, size, timecode
-from reports.language.translation import gettext, translated
+from reports.language.translation import gettext, reason_text, translated
 from reports.wording.photographs import made_since
 from reports.wording.verdict_sentence import person_list
 
@@ -43,7 +43,7 @@ def not_examined_view(analysis: Analysis) -> NotExaminedView:
         lines=not_examined(analysis),
         gaps=tuple(
             UnexaminedStretch(
-                timecode(span.start), timecode(span.end), timecode(span.end - span.start), span.reason
+                timecode(span.start), timecode(span.end), timecode(span.end - span.start), reason_text(span)
             )
             for span in analysis.coverage.not_examined
         ),

@@ -13,7 +13,7 @@ from detector.verdict.judged_persons import flagged_segments
 from reports.inputs.pictures import ShownPicture
 from reports.language import formatting
 from reports.language.names import model_title
-from reports.language.translation import N_, UNTRANSLATED, capitalize_first, gettext, translated
+from reports.language.translation import N_, UNTRANSLATED, capitalize_first, gettext, reason_text
 from reports.persons.segments import PeakView, SegmentView, segment_view
 from reports.procedure.method import ModelView, model_view
 from reports.wording.sections import Fact
@@ -150,7 +150,7 @@ def _other(number: int, analysis: Analysis, folder: Path) -> OtherView:
         model=model_view(analysis.model, still=analysis.media.still),
         onnx=onnx_facts(analysis.model),
         segments=tuple(_segment(analysis, segment, folder) for segment in analysis.segments),
-        reason=translated(analysis.reason),
+        reason=reason_text(analysis),
     )
 
 

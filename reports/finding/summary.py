@@ -13,7 +13,7 @@ from reports.finding.not_examined import was_judged_from_damaged
 from reports.finding.other_models import rule_and_verdicts
 from reports.language import formatting
 from reports.language.formatting import plural, shown, timecode
-from reports.language.translation import capitalize_first, gettext, translated
+from reports.language.translation import capitalize_first, gettext, reason_text, translated
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
 from reports.wording.sections import OTHERS, REFERENCE, Section
@@ -83,7 +83,7 @@ KeyAnswer = tuple[str, str]
 
 def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[KeyAnswer, ...]:
     """Return the questions and answers; ``sections`` has the numbers of the sections they refer to."""
-    answers: list[KeyAnswer] = [(gettext("Grounds"), analysis.reason)]
+    answers: list[KeyAnswer] = [(gettext("Grounds"), reason_text(analysis))]
     if segments := flagged_segments(analysis.persons, analysis.segments):
         if not analysis.media.still:
             answers.append((gettext("When"), _when(segments, sections["segments"].number)))

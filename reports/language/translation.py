@@ -14,7 +14,9 @@ from babel import Locale
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
+from detector.schema.analysis import Analysis, Span
 from detector.schema.formatting import N_ as N_
+from detector.verdict.sentences import Words, render
 from reports.language.catalogues import SCRIPTS, catalogue, locale_of
 from reports.language.filled_messages import translate
 from reports.language.languages import DEFAULT as DEFAULT
@@ -89,6 +91,39 @@ def translated(text: str) -> str:
     if current() == DEFAULT or not text or isinstance(text, Quoted):
         return text
     return translate(current(), text)
+
+
+class _TranslatedWords(Words):
+    """Renders sentences of reasons in the current language."""
+
+    def message(self, text: str) -> str:
+        return _from_catalogue(text)
+
+    def count(self, number: int, noun: str) -> str:
+        return f"{number} {_plural(noun, f'{noun}s', number)}"
+
+    def number(self, text: str) -> str:
+        symbols = locale().number_symbols["latn"]
+        return text.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
+
+
+WORDS = _TranslatedWords()
+
+
+def reason_text(result: Analysis | Span) -> str:
+    """Return the reason of an analysis or of a span in the current language.
+
+    Analyses before schema 1.25 have no causes, and later versions may have unknown ones; then the
+    English sentences are looked up in the catalogue.
+    """
+    causes = result.causes if isinstance(result, Analysis) else filter(None, (result.cause,))
+    sentences = []
+    if current() != DEFAULT:
+        try:
+            sentences = [render(cause, WORDS) for cause in causes]
+        except (KeyError, TypeError, ValueError):
+            sentences = []
+    return Quoted(" ".join(sentences)) if sentences else translated(result.reason)
 
 
 def in_parts(text: str) -> str:

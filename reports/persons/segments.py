@@ -14,10 +14,11 @@ from detector.verdict.judged_persons import (
     is_flagged,
     kind_from_second_look,
 )
+from detector.verdict.sentences import render
 from reports.inputs.pictures import ShownPicture, find_picture
 from reports.language import formatting
 from reports.language.formatting import grouped, plural, shown, time_span, timecode
-from reports.language.translation import gettext, ngettext, translated
+from reports.language.translation import WORDS, Quoted, gettext, ngettext
 from reports.wording.heatmaps import SEQUENCES, check_words, is_confirmed
 from reports.wording.intervals import ProbabilityInterval, segment_interval
 from reports.wording.sections import Fact
@@ -200,7 +201,8 @@ def _why_not(analysis: Analysis, segment: Segment) -> str:
     doubts = reasons.colourless_doubt([person.id for person in persons if is_colourless(person)])
     if not doubts and is_covered(segment):
         doubts = reasons.covered_doubt([segment.person])
-    return " ".join(map(translated, doubts or [reasons.unstable(analysis.parameters, persons)]))
+    doubts = doubts or reasons.unstable(analysis.parameters, persons)
+    return Quoted(" ".join(render(doubt.cause, WORDS) for doubt in doubts))
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[BoundingFrame, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Box, Media, OtherModel, Parameters, Peak, Person, Segment
 from reports.language.names import model_title
-from reports.language.translation import gettext, translated
+from reports.language.translation import gettext, reason_text, translated
 from reports.wording.verbal_scale import strength
 from webapp.analyses.results import LoadedResult
 
@@ -147,7 +147,7 @@ def desk_document(
         "rules": _rules(analysis.parameters),
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
         "gaps": [
-            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": translated(gap.reason)}
+            {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": reason_text(gap)}
             for gap in analysis.coverage.not_examined
         ],
         "outline": {"bucket": bucket, "stretch": length, "scores": scores} if length else None,

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from detector import Analysis, Parameters, Verdict
 from detector.files import ROOT
-from detector.schema.analysis import Answers, Joint, ManipulationKind, OtherModel, Ran, Scores
+from detector.schema.analysis import Answers, Cause, Joint, ManipulationKind, OtherModel, Ran, Scores
 from detector.schema.method import JointRule
 
 PUBLISHED = ROOT / "docs" / "analysis.schema.json"
@@ -242,6 +242,7 @@ def test_fields_belong_to_the_exhibit_or_a_model(tmp_path: Path) -> None:
         model=model,
         verdict=Verdict.NOT_FOUND,
         reason="other",
+        causes=(Cause(code="mostly_grey"),),
         probability=0.1,
         segments=one.segments[:1],
         persons=one.persons[:1],
