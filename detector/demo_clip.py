@@ -53,7 +53,11 @@ def make_sample(path: Path) -> None:
     collins, hopper = portraits()
     blended = swap_face(collins, hopper)
     rng = np.random.default_rng(_SEED)
-    shake = _shake(rng)
+    frames = FRAME_RATE * SECONDS
+    steps = rng.normal(0, 1, (frames + 40, 2, 4))
+    kernel = np.hanning(21) / np.hanning(21).sum()
+    smooth = np.apply_along_axis(lambda series: np.convolve(series, kernel, "same"), 0, steps)[20:-20]
+    shake = smooth * np.array([14.0, 10.0, 3.0, 0.05])
     grain = [_grain(rng) for _ in range(8)]
     with av.open(str(path), "w", format="mp4") as container:
         writer = H264Writer(
@@ -73,15 +77,6 @@ def make_sample(path: Path) -> None:
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             writer.write(frame, Fraction(number, FRAME_RATE))
         writer.finish()
-
-
-def _shake(rng: np.random.Generator) -> np.ndarray:
-    """Return hand-held drift of both halves, (frames, 2, 4): x and y in px, degrees, log zoom."""
-    frames = FRAME_RATE * SECONDS
-    steps = rng.normal(0, 1, (frames + 40, 2, 4))
-    kernel = np.hanning(21) / np.hanning(21).sum()
-    smooth = np.apply_along_axis(lambda series: np.convolve(series, kernel, "same"), 0, steps)[20:-20]
-    return smooth * np.array([14.0, 10.0, 3.0, 0.05])
 
 
 def _grain(rng: np.random.Generator) -> np.ndarray:

@@ -66,7 +66,17 @@ class Panel:
         self._base: Image = np.full((layout.height, layout.width, 3), 0, np.uint8)
         self._base[layout.clock.y :] = _BACK
         visible = shown_lanes(lanes, layout.lanes)
-        self._header(analysis)
+        base, header = self._base, self._layout.header
+        base[header.y : header.bottom] = _NOTE_BACK
+        write_bold(base, _NOTE, MARGIN, 23, 19, BLACK)
+        after = MARGIN + bold_text_width(_NOTE, 19) + 16
+        name = "".join(c if c.isprintable() else "?" for c in analysis.media.file)
+        write(base, fit_text(name, header.width - MARGIN - after, 15), after, 23, 15, BLACK)
+        text = (
+            f"Exhibit SHA-256 {analysis.media.sha256[:16]}…   Model {analysis.model.name}   "
+            f"Reelproof {analysis.software.reelproof}"
+        )
+        write(base, fit_text(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
         for row, lane in enumerate(visible):
             self._lane(lane, row)
         if not visible:
@@ -107,19 +117,6 @@ class Panel:
         caption = fit_text(inset.caption, INSET + MARGIN, 12)
         write(image, caption, place.right - text_width(caption, 12), place.bottom + 13, 12, WHITE)
 
-    def _header(self, analysis: Analysis) -> None:
-        base, header = self._base, self._layout.header
-        base[header.y : header.bottom] = _NOTE_BACK
-        write_bold(base, _NOTE, MARGIN, 23, 19, BLACK)
-        after = MARGIN + bold_text_width(_NOTE, 19) + 16
-        name = "".join(c if c.isprintable() else "?" for c in analysis.media.file)
-        write(base, fit_text(name, header.width - MARGIN - after, 15), after, 23, 15, BLACK)
-        text = (
-            f"Exhibit SHA-256 {analysis.media.sha256[:16]}…   Model {analysis.model.name}   "
-            f"Reelproof {analysis.software.reelproof}"
-        )
-        write(base, fit_text(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
-
     def _lane(self, lane: DrawnLane, row: int) -> None:
         base, area = self._base, self._layout.lane(row)
         base[area.y : area.bottom, area.x : area.right] = _PLOT
@@ -133,21 +130,6 @@ class Panel:
         enter = self._height(area, self._enter)
         for x in range(area.x, area.right, 10):
             cv2.line(base, (x, enter), (min(x + 4, area.right - 1), enter), _QUIET, 1)
-        self._curve(lane, area)
-        for segment in lane.segments:
-            left = min(
-                self._layout.across(segment.start, self._duration) + 4,
-                area.right - text_width(segment.id, 13) - 6,
-            )
-            wide = text_width(segment.id, 13)
-            cv2.rectangle(base, (left - 2, area.y + 1), (left + wide + 3, area.y + 15), BLACK, cv2.FILLED)
-            write(base, segment.id, left, area.y + 13, 13, COLOURS[FaceState.FLAGGED])
-
-    def _height(self, area: Rect, score: float) -> int:
-        return area.bottom - 2 - round(score * (area.height - 4))
-
-    def _curve(self, lane: DrawnLane, area: Rect) -> None:
-        """Draw the smoothed scores as a line, broken where the track changes or the face is lost."""
         points: list[tuple[int, int]] = []
         last: tuple[float, int] | None = None
 
@@ -168,6 +150,17 @@ class Panel:
             points.append((self._layout.across(time, self._duration), self._height(area, score)))
             last = (time, int(track))
         stroke()
+        for segment in lane.segments:
+            left = min(
+                self._layout.across(segment.start, self._duration) + 4,
+                area.right - text_width(segment.id, 13) - 6,
+            )
+            wide = text_width(segment.id, 13)
+            cv2.rectangle(base, (left - 2, area.y + 1), (left + wide + 3, area.y + 15), BLACK, cv2.FILLED)
+            write(base, segment.id, left, area.y + 13, 13, COLOURS[FaceState.FLAGGED])
+
+    def _height(self, area: Rect, score: float) -> int:
+        return area.bottom - 2 - round(score * (area.height - 4))
 
     def _foot(self, more: int) -> None:
         base, layout = self._base, self._layout

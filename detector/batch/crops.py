@@ -126,17 +126,13 @@ def _crop(path: Path) -> Crop:
     if not height or not width or len(data) != _SIZE + height * width * 3:
         raise ReelproofError(_NO_PICTURES)
     image = np.frombuffer(data, np.uint8, offset=_SIZE).reshape(height, width, 3)
-    return Crop(image, "", _declared(path.with_name(f"{path.name}.declared")))
-
-
-def _declared(path: Path) -> tuple[str, ...]:
     try:
-        texts = json.loads(path.read_bytes())
+        texts = json.loads(path.with_name(f"{path.name}.declared").read_bytes())
     except (OSError, ValueError):
         raise ReelproofError(_NO_PICTURES) from None
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ReelproofError(_NO_PICTURES)
-    return tuple(text[:LONGEST_DECLARED] for text in texts)
+    return Crop(image, "", tuple(text[:LONGEST_DECLARED] for text in texts))
 
 
 _BATCH = 32

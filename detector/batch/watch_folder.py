@@ -180,7 +180,18 @@ class Watch:
         if "error" in line and self._gone(path):
             return None
         line["seconds"] = round(time.monotonic() - started, 3)
-        self._note(line)
+        if not line.get("again"):
+            self._done.add(str(line["sha256"]))
+        self._unwritten += json.dumps(line) + "\n"  # ASCII, because names may not be valid UTF-8
+        try:
+            with (self.out / LOG).open("a", encoding="utf-8") as log:
+                log.write(self._unwritten)
+                log.flush()
+                os.fsync(log.fileno())
+        except OSError:  # it may end within a line, so the next attempt starts a new one
+            self._unwritten = "\n" + self._unwritten.lstrip("\n")
+        else:
+            self._unwritten = ""
         return line
 
     def _not_read(self, path: Path, problem: OSError) -> ResultLine | None:
@@ -247,20 +258,6 @@ class Watch:
     def _look_up(self, _stage: str, _fraction: float) -> None:
         if self.stopping():
             raise _Stopped
-
-    def _note(self, line: ResultLine) -> None:
-        if not line.get("again"):
-            self._done.add(str(line["sha256"]))
-        self._unwritten += json.dumps(line) + "\n"  # ASCII, because names may not be valid UTF-8
-        try:
-            with (self.out / LOG).open("a", encoding="utf-8") as log:
-                log.write(self._unwritten)
-                log.flush()
-                os.fsync(log.fileno())
-        except OSError:  # it may end within a line, so the next attempt starts a new one
-            self._unwritten = "\n" + self._unwritten.lstrip("\n")
-        else:
-            self._unwritten = ""
 
     def _read_log(self) -> set[str]:
         """Read the hashes of finished files; a removed result is made again."""

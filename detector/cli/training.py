@@ -13,13 +13,6 @@ _SPLITS = ("train", "val", "test")  # training.data.labelled_sets: not imported 
 
 
 def add_training_commands(commands: Any) -> None:
-    _add_train(commands)
-    _add_calibrate(commands)
-    _add_evaluate(commands)
-    _add_leaderboard(commands)
-
-
-def _add_train(commands: Any) -> None:
     train = commands.add_parser("train", help="train a recipe and publish the model")
     train.add_argument(
         "configs",
@@ -39,9 +32,6 @@ def _add_train(commands: Any) -> None:
         help="do not publish; another recipe continues from the checkpoint",
     )
     train.set_defaults(run=_train)
-
-
-def _add_calibrate(commands: Any) -> None:
     calibrate = commands.add_parser("calibrate", help="fit the calibration of segments and exhibits")
     calibrate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     calibrate.add_argument("data", type=Path, metavar="DATA", help="research folder")
@@ -49,9 +39,6 @@ def _add_calibrate(commands: Any) -> None:
         "--out", type=Path, default=Path("out"), metavar="DIR", help="cache of detected faces"
     )
     calibrate.set_defaults(run=_calibrate)
-
-
-def _add_evaluate(commands: Any) -> None:
     evaluate = commands.add_parser("evaluate", help="evaluate a model on crops, clips, segments and heatmaps")
     evaluate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     evaluate.add_argument(
@@ -74,9 +61,6 @@ def _add_evaluate(commands: Any) -> None:
         "--update-card", action="store_true", help="write the figures into the model's card"
     )
     evaluate.set_defaults(run=_evaluate)
-
-
-def _add_leaderboard(commands: Any) -> None:
     leaderboard = commands.add_parser(
         "leaderboard", help="evaluate all models in the same way: models/LEADERBOARD.md"
     )

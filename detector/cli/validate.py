@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 
 def add_validation_commands(commands: Any) -> None:
-    _add_validate(commands)
-    _add_threshold(commands)
-
-
-def _add_validate(commands: Any) -> None:
     validate = commands.add_parser("validate", help="measure error rates on a laboratory's own material")
     validate.add_argument(
         "data",
@@ -60,9 +55,6 @@ def _add_validate(commands: Any) -> None:
     add_engine_options(validate)
     add_other_models(validate, joint=False)
     validate.set_defaults(run=_validate)
-
-
-def _add_threshold(commands: Any) -> None:
     threshold = commands.add_parser("threshold", help="set a laboratory's own thresholds from its validation")
     threshold.add_argument("validation", type=Path, metavar="FILE", help="validation.json")
     chosen = threshold.add_mutually_exclusive_group(required=True)
@@ -112,7 +104,14 @@ def _validate(options: argparse.Namespace) -> int:
 
         laboratory = quoted_extract(validation, validation.to_json().encode()).to_json().encode()
         write_validation(validation, options.out, key, laboratory, options.language)
-    _print_validation(validation, options.out)
+    print_line(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
+    for level in validation.levels:
+        if not level.attribute:
+            _print_level(level.name, level)
+    _print_others(validation)
+    for sentence in validation.limits:
+        print_line(f"  {sentence}")
+    print_line(f"Report: {options.out / 'validation.pdf'}")
     return 1 if any(item.error for item in validation.items) else 0
 
 
@@ -164,17 +163,6 @@ def _read(path: Path) -> Validation:
         return Validation.from_json(path.read_bytes())
     except ValidationError:
         raise ParameterError(f"{path} is not a validation.json of this version.") from None
-
-
-def _print_validation(validation: Validation, out: Path) -> None:
-    print_line(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
-    for level in validation.levels:
-        if not level.attribute:
-            _print_level(level.name, level)
-    _print_others(validation)
-    for sentence in validation.limits:
-        print_line(f"  {sentence}")
-    print_line(f"Report: {out / 'validation.pdf'}")
 
 
 def _print_level(name: str, level: Level) -> None:

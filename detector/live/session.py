@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 from detector.errors import ParameterError
-from detector.faces.detections import Detections
 from detector.live.state import MOST_SEGMENTS, SECONDS_SHOWN
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, Parameters
@@ -104,10 +103,6 @@ class OnlineSegments:
         while self._next > 1 and self._kept[0][0] < self._kept[self._next - 1][0] - 2 * self._half:
             self._kept.popleft()
             self._next -= 1
-        closed = self._follow(time, logit, height)
-        return [(time, height), *closed]
-
-    def _follow(self, time: float, logit: float, height: float) -> list[ClosedInterval]:
         parameters = self._parameters
         before, (total, number) = self._total, self._total
         self._total = (total + logit, number + 1)
@@ -122,7 +117,8 @@ class OnlineSegments:
             run.reached = run.reached or height >= parameters.enter_threshold
             if height > run.height:
                 run.peak, run.height = time, height
-        return self._closed(time)
+        closed = self._closed(time)
+        return [(time, height), *closed]
 
     def _end_run(self) -> None:
         """End the run: discard it, join it to the waiting one, or let it wait."""
@@ -209,7 +205,9 @@ class LiveSession:
         """Score one frame; return the segments that closed with it."""
         self._first_pass.process_frame(frame, self._first_pass.is_cut(frame))
         detections, going_on = self._first_pass.take()
-        spacing = self._spacing(float(frame.time))
+        self._times.append(float(frame.time))
+        times = list(self._times)
+        spacing = statistics.median(b - a for a, b in pairwise(times)) if len(times) > 1 else 0.0
         closed = []
         for detection in detections:
             if detection.logit is not None:
@@ -217,7 +215,20 @@ class LiveSession:
                 closed += self._noted(detection.track, online.add(detection.time, detection.logit, spacing))
         for track in [track for track in self._tracks if track not in going_on]:
             closed += self._noted(track, self._tracks.pop(track).end())
-        self._show(frame, detections)
+        with self._lock:
+            self._time = float(frame.time)
+            self._picture = frame.image
+            self.frames_scored += 1
+            self._faces = [
+                LiveFace(
+                    detection.track,
+                    round_box(detection.box),
+                    None if detection.logit is None else self._scorer.probability(detection.logit),
+                )
+                for detection in detections
+            ]
+            while self._recent and self._recent[0][1] < self._time - SECONDS_SHOWN:
+                self._recent.popleft()
         return closed
 
     def finish(self) -> list[LiveSegment]:
@@ -245,12 +256,6 @@ class LiveSession:
             }
             return state, self._picture
 
-    def _spacing(self, time: float) -> float:
-        """Return the present distance of frames in seconds; 0 for the first."""
-        self._times.append(time)
-        times = list(self._times)
-        return statistics.median(b - a for a, b in pairwise(times)) if len(times) > 1 else 0.0
-
     def _online(self) -> OnlineSegments:
         return OnlineSegments(self._parameters, self._scorer.probability)
 
@@ -276,19 +281,3 @@ class LiveSession:
             self._segments.extend(closed)
             self.segments_closed += len(closed)
         return closed
-
-    def _show(self, frame: Frame, detections: Detections) -> None:
-        with self._lock:
-            self._time = float(frame.time)
-            self._picture = frame.image
-            self.frames_scored += 1
-            self._faces = [
-                LiveFace(
-                    detection.track,
-                    round_box(detection.box),
-                    None if detection.logit is None else self._scorer.probability(detection.logit),
-                )
-                for detection in detections
-            ]
-            while self._recent and self._recent[0][1] < self._time - SECONDS_SHOWN:
-                self._recent.popleft()

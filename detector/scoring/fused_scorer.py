@@ -126,7 +126,7 @@ class FusedScorer(Scorer):
 
         For persons without a look, the second network's inputs are neutral.
         """
-        raised = self._raised_by(track, time)
+        raised = raise_at([interval for look in self._looks for interval in look.raised], track, time)
         halves = self._networks.fusion.halves(self._inputs_at(track, time, logits), raised)
         return FusedLogits(np.maximum(*halves), *halves)
 
@@ -201,10 +201,6 @@ class FusedScorer(Scorer):
                 square, moment, peak.box
             )
         return crop_square(image, part.square, size), part.square
-
-    def _raised_by(self, track: NDArray[np.int32], time: Floats) -> Floats:
-        """Return by how much (n,) the altered half is raised at ``time`` of ``track``."""
-        return raise_at([interval for look in self._looks for interval in look.raised], track, time)
 
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
         """Return the fusion's inputs (n, 5) at ``time`` of ``track``, from the scan's logits ``scanned``."""

@@ -70,7 +70,13 @@ def refine_boundaries(
         return detections
     scoring = _GapScorer(detections, scorer, parameters)
     _judge_between(gaps, reader, scoring, progress)
-    return _supported(scoring.post_process(), by_track, reach, scorer, parameters)
+    refined = scoring.post_process()
+    while True:  # dropping frames may shrink another interval
+        holding = refined.only(np.isin(refined.rows["track"], list(by_track)))
+        unsupported = _unsupported(refined, by_track, _intervals(holding, scorer, parameters), reach)
+        if not unsupported.any():
+            return refined
+        refined = refined.only(~unsupported)
 
 
 def _judge_between(
@@ -84,18 +90,6 @@ def _judge_between(
             for gap in gaps[pair]:
                 scoring.process_gap(gap, images)
             del images  # release them before the next are gathered
-
-
-def _supported(
-    refined: Detections, by_track: _ByTrack, reach: float, scorer: Scorer, parameters: Parameters
-) -> Detections:
-    """Remove detections added where the candidates found in sampled frames do not hold in all frames."""
-    while True:  # dropping frames may shrink another interval
-        holding = refined.only(np.isin(refined.rows["track"], list(by_track)))
-        unsupported = _unsupported(refined, by_track, _intervals(holding, scorer, parameters), reach)
-        if not unsupported.any():
-            return refined
-        refined = refined.only(~unsupported)
 
 
 def _intervals(detections: Detections, scorer: Scorer, parameters: Parameters) -> _ByTrack:

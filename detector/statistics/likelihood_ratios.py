@@ -78,13 +78,20 @@ def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | Non
         _system("PAV", N_("isotonic regression on other groups"),
                 np.clip(_left_out(data, _pav_ratios), *bounds), data),
     )  # fmt: skip
+    levels = np.unique(data.scores)
+    ratios = np.clip(_pav_ratios(data, levels), *bounds)
+    steps: list[PavStep] = []
+    for score, ratio in zip(levels, ratios, strict=True):
+        value = round(float(ratio), 3)
+        if not steps or value > steps[-1].log10_lr:
+            steps.append(PavStep(probability=round(sigmoid(float(score)), 6), log10_lr=value))
     return LikelihoodRatios(
         kind=kind,
         manipulated=fakes,
         unmanipulated=reals,
         groups=len(np.unique(data.groups)),
         platt=platt,
-        pav=_steps(data, bounds),
+        pav=tuple(steps),
         least=round(bounds[0], 3),
         most=round(bounds[1], 3),
         cllr_min=round(cllr(best, data.manipulated), 4),
@@ -161,29 +168,24 @@ def _folds(data: _Labelled) -> NDArray[np.int_]:
 
 def _system(name: str, made: str, ratios: Floats, data: _Labelled) -> LrSystem:
     fakes, reals = ratios[data.manipulated], ratios[~data.manipulated]
+    levels = np.unique(np.concatenate([fakes, reals]))
+    if len(levels) > _MOST_POINTS:
+        levels = levels[np.linspace(0, len(levels) - 1, _MOST_POINTS).round().astype(int)]
     return LrSystem(
         name=name,
         made=made,
         cllr=round(cllr(ratios, data.manipulated), 4),
         misleading_manipulated=round(float((fakes < 0).mean()), 4),
         misleading_unmanipulated=round(float((reals > 0).mean()), 4),
-        tippett=_tippett(fakes, reals),
+        tippett=tuple(
+            TippettPoint(
+                log10_lr=round(float(level), 4),
+                manipulated=round(float((fakes >= level).mean()), 4),
+                unmanipulated=round(float((reals >= level).mean()), 4),
+            )
+            for level in levels
+        ),
         ece=_entropies(ratios, data.manipulated),
-    )
-
-
-def _tippett(fakes: Floats, reals: Floats) -> tuple[TippettPoint, ...]:
-    """Return both shares at every ratio that occurs, or at a selection of many."""
-    levels = np.unique(np.concatenate([fakes, reals]))
-    if len(levels) > _MOST_POINTS:
-        levels = levels[np.linspace(0, len(levels) - 1, _MOST_POINTS).round().astype(int)]
-    return tuple(
-        TippettPoint(
-            log10_lr=round(float(level), 4),
-            manipulated=round(float((fakes >= level).mean()), 4),
-            unmanipulated=round(float((reals >= level).mean()), 4),
-        )
-        for level in levels
     )
 
 
@@ -196,15 +198,3 @@ def _entropies(ratios: Floats, manipulated: NDArray[np.bool_]) -> tuple[float, .
         of_reals = np.logaddexp(0, ratios[~manipulated] * _LOG10 + odds).mean()
         entropies.append(round(float((prior * of_fakes + (1 - prior) * of_reals) / np.log(2)), 5))
     return tuple(entropies)
-
-
-def _steps(data: _Labelled, bounds: tuple[float, float]) -> tuple[PavStep, ...]:
-    """Return the steps at which the fitted ratio rises."""
-    levels = np.unique(data.scores)
-    ratios = np.clip(_pav_ratios(data, levels), *bounds)
-    steps: list[PavStep] = []
-    for score, ratio in zip(levels, ratios, strict=True):
-        value = round(float(ratio), 3)
-        if not steps or value > steps[-1].log10_lr:
-            steps.append(PavStep(probability=round(sigmoid(float(score)), 6), log10_lr=value))
-    return tuple(steps)

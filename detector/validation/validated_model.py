@@ -17,7 +17,7 @@ from detector.schema.method import (
     VIDEO_PARAMETERS,
     zero_values,
 )
-from detector.schema.model import Platt, SecondLookModel
+from detector.schema.model import SecondLookModel
 
 SHIPPED = Parameters()
 
@@ -81,7 +81,10 @@ def difference_to_parameters(then: ValidatedModel, parameters: Parameters, analy
         return N_("the analysis was made with other weights (%(model)s)") % {"model": model.title}
     if _is_another(model.second_look, then.second_look):
         return N_("the analysis was made with another second look")
-    if (model.temperature, model.segment, model.exhibit) not in _calibrations(then):
+    own = (then.temperature, then.segment, then.exhibit)
+    if (model.temperature, model.segment, model.exhibit) not in (
+        [own, (1.0, None, None)] if then.second_look else [own]
+    ):
         return N_("the analysis was made with another calibration")
     if other := _other_parameters(parameters, analysis.parameters, {analysis.media.kind}):
         return N_("the analysis was made with other parameters (%(names)s)") % {"names": ", ".join(other)}
@@ -102,12 +105,6 @@ def unmeasured_parameters(analysis: Analysis) -> list[str]:
         if analysis.model.second_look
         else [name for name in other if name not in SECOND_LOOK_PARAMETERS]
     )
-
-
-def _calibrations(then: ValidatedModel) -> list[tuple[float, Platt | None, Platt | None]]:
-    """Return the calibrations an analysis may state: fused, and the scan's if no second look was possible."""
-    own = (then.temperature, then.segment, then.exhibit)
-    return [own, (1.0, None, None)] if then.second_look else [own]
 
 
 def _is_another(first: SecondLookModel | None, second: SecondLookModel | None) -> bool:

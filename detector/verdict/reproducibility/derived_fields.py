@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.schema.analysis import Analysis, Peak, Person, Platt, Scores, Segment
+from detector.schema.analysis import Analysis, Person, Platt, Scores, Segment
 from detector.schema.scores import sigmoid
 from detector.segments import rules
 from detector.segments.rules import is_sampled, mean_per_interval, sample_weights
@@ -112,7 +112,12 @@ def _of_segment(segment: Segment, scores: Scores, analysis: Analysis) -> Iterato
     if recorded != sorted(recorded) or few or any(number >= frame_count for number in recorded):
         yield f"numbers of frames of {name} contradict each other"
     for rank, peak in enumerate(segment.peaks, start=1):
-        if not _is_scored(peak, scores, inside):
+        at = inside[scores.pts[inside] == peak.pts]
+        if not any(
+            max(abs(score.time - peak.time), abs((score.probability or 0.0) - peak.probability)) <= _EXACT
+            and np.allclose(score.box, peak.box, rtol=0, atol=_EXACT)
+            for score in (scores[int(place)] for place in at)
+        ):
             yield f"peak {rank} of {name} is no scored frame of its person"
 
 
@@ -120,16 +125,6 @@ def _inside(segment: Segment, scores: Scores) -> NDArray[np.intp]:
     """Return the indices of judged scores within a segment."""
     within = (scores.time >= segment.start - _EXACT) & (scores.time <= segment.end + _EXACT)
     return np.flatnonzero(within & ~np.isnan(scores.logit))
-
-
-def _is_scored(peak: Peak, scores: Scores, inside: NDArray[np.intp]) -> bool:
-    """Check that a peak's time, box and probability are those of a score."""
-    at = inside[scores.pts[inside] == peak.pts]
-    return any(
-        max(abs(score.time - peak.time), abs((score.probability or 0.0) - peak.probability)) <= _EXACT
-        and np.allclose(score.box, peak.box, rtol=0, atol=_EXACT)
-        for score in (scores[int(place)] for place in at)
-    )
 
 
 def _by_these_rules(
