@@ -17,7 +17,7 @@ from detector.schema.analysis import Box, Parameters
 from detector.schema.scores import round_box
 from detector.scoring.first_pass import FirstPass
 from detector.scoring.scorer import Scorer
-from detector.segments.rules import is_long_enough
+from detector.segments.rules import Hysteresis, is_long_enough
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,15 @@ class ClosedInterval:
 
 
 @dataclass
-class _Run:
+class _Interval:
+    """A run of :class:`~detector.segments.rules.Hysteresis` with its times and sums."""
+
     start: float
     end: float
     before: tuple[float, int]  # sum and number of all logits of the track before the run
     after: tuple[float, int]  # sum and number up to its end
     peak: float
     height: float
-    reached: bool
 
 
 class OnlineSegments:
@@ -56,17 +57,16 @@ class OnlineSegments:
         self._kept: deque[tuple[float, float]] = deque()
         self._next = 0  # index of the first score not yet smoothed
         self._total = (0.0, 0)
-        self._last = 0.0
-        self._run: _Run | None = None
-        self._waiting: _Run | None = None
+        self._runs = Hysteresis(parameters.enter_threshold, parameters.exit_threshold)
+        self._present: _Interval | None = None
+        self._waiting: _Interval | None = None
 
     @property
     def open(self) -> tuple[float, float] | None:
         """Start and end of the interval flagged at present; None without one."""
-        for run in (self._run, self._waiting):
-            if run is not None and run.reached:
-                return run.start, run.end
-        return None
+        reached = self._runs.run is not None and self._runs.run.reached
+        interval = self._present if reached else self._waiting
+        return None if interval is None else (interval.start, interval.end)
 
     def add(
         self, time: float, logit: float, spacing: float = 0.0
@@ -87,7 +87,9 @@ class OnlineSegments:
         out: list[tuple[float, float] | ClosedInterval] = []
         while self._next < len(self._kept):
             out += self._smooth()
-        self._end_run()
+        if self._runs.end() is not None:
+            self._end_interval()
+        self._present = None
         return out + self._closed(None)
 
     def _smooth(self) -> list[tuple[float, float] | ClosedInterval]:
@@ -103,42 +105,39 @@ class OnlineSegments:
         while self._next > 1 and self._kept[0][0] < self._kept[self._next - 1][0] - 2 * self._half:
             self._kept.popleft()
             self._next -= 1
-        parameters = self._parameters
         before, (total, number) = self._total, self._total
         self._total = (total + logit, number + 1)
-        if self._run and (height < parameters.exit_threshold or time - self._last > self._most_gap):
-            self._end_run()
-        self._last = time
-        if height >= parameters.exit_threshold:
-            if self._run is None:
-                self._run = _Run(time, time, before, self._total, time, height, reached=False)
-            run = self._run
-            run.end, run.after = time, self._total
-            run.reached = run.reached or height >= parameters.enter_threshold
-            if height > run.height:
-                run.peak, run.height = time, height
-        closed = self._closed(time)
-        return [(time, height), *closed]
-
-    def _end_run(self) -> None:
-        """End the run: discard it, join it to the waiting one, or let it wait."""
-        run, self._run = self._run, None
-        if run is None or not run.reached:
-            return
-        waiting = self._waiting
-        if waiting is not None:  # close enough, or it would have been closed
-            waiting.end, waiting.after = run.end, run.after
-            if run.height > waiting.height:
-                waiting.peak, waiting.height = run.peak, run.height
+        if self._runs.add(time, height, self._most_gap) is not None:
+            self._end_interval()
+        run = self._runs.run
+        if run is None:
+            self._present = None
+        elif self._present is None or run.first == run.last:
+            self._present = _Interval(time, time, before, self._total, time, height)
         else:
-            self._waiting = run
+            self._present.end, self._present.after = time, self._total
+            if height > self._present.height:
+                self._present.peak, self._present.height = time, height
+        return [(time, height), *self._closed(time)]
+
+    def _end_interval(self) -> None:
+        """Join the interval of the run that ended to the waiting one, or let it wait."""
+        interval, waiting = self._present, self._waiting
+        assert interval is not None
+        if waiting is None:
+            self._waiting = interval
+            return
+        # The waiting interval is close enough, or it would have been closed.
+        waiting.end, waiting.after = interval.end, interval.after
+        if interval.height > waiting.height:
+            waiting.peak, waiting.height = interval.peak, interval.height
 
     def _closed(self, time: float | None) -> list[ClosedInterval]:
         """Return the waiting run if nothing can join it after ``time``, or at the end of the track."""
         waiting = self._waiting
         if waiting is None:
             return []
-        following = self._run.start if self._run else time
+        following = self._present.start if self._present else time
         if following is not None and following - waiting.end < self._parameters.merge_gap:
             return []
         self._waiting = None

@@ -100,24 +100,49 @@ def sliding_median(times: Floats, values: Floats, window: float, weights: Floats
     return out
 
 
+@dataclass
+class Run:
+    """Samples ``first`` to ``last``, by number, at or above the exit threshold."""
+
+    first: int
+    last: int
+    reached: bool  # the enter threshold, somewhere
+
+
+class Hysteresis:
+    """Finds runs at or above ``leave`` that reach ``enter`` somewhere, one sample at a time."""
+
+    def __init__(self, enter: float, leave: float) -> None:
+        self._enter, self._leave = enter, leave
+        self._count, self._time = 0, 0.0
+        self.run: Run | None = None
+
+    def add(self, time: float, value: float, most_gap: float) -> Run | None:
+        """Add a sample; return the run that ended before it. A gap over ``most_gap`` ends a run."""
+        ended = None
+        if self.run is not None and (value < self._leave or time - self._time > most_gap):
+            ended = self.end()
+        if value >= self._leave:
+            if self.run is None:
+                self.run = Run(self._count, self._count, reached=False)
+            self.run.last = self._count
+            self.run.reached = self.run.reached or value >= self._enter
+        self._count, self._time = self._count + 1, time
+        return ended
+
+    def end(self) -> Run | None:
+        """End the present run and return it, if it reached ``enter``."""
+        run, self.run = self.run, None
+        return run if run is not None and run.reached else None
+
+
 def hysteresis(
     times: Floats, values: Floats, enter: float, leave: float, most_gap: float
 ) -> list[IndexRange]:
-    """Find runs at or above ``leave`` that reach ``enter`` somewhere; a gap over ``most_gap`` ends a run."""
-    intervals = []
-    start: int | None = None
-    reached = False
-    for i, value in enumerate(values):
-        if start is not None and (value < leave or times[i] - times[i - 1] > most_gap):
-            if reached:
-                intervals.append(IndexRange(start, i - 1))
-            start, reached = None, False
-        if value >= leave and start is None:
-            start = i
-        reached = reached or (start is not None and value >= enter)
-    if start is not None and reached:
-        intervals.append(IndexRange(start, len(values) - 1))
-    return intervals
+    """Find all runs of a track with :class:`Hysteresis`."""
+    runs = Hysteresis(enter, leave)
+    ended = [runs.add(time, value, most_gap) for time, value in zip(times, values, strict=True)]
+    return [IndexRange(run.first, run.last) for run in (*ended, runs.end()) if run is not None]
 
 
 def merge_intervals(times: Floats, intervals: Sequence[IndexRange], gap: float) -> list[IndexRange]:

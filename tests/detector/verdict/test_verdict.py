@@ -28,7 +28,7 @@ def test_contrast_is_mentioned() -> None:
         verdict, reason = decide(VIDEO, DEFAULT, coverage(), [differs], [segment(start=start, end=end)])
         assert verdict is Verdict.MANIPULATED
         assert ("differs from the rest of its track" in reason) is said
-    assert "and was raised: 00:00:01.900 to 00:00:04.600" in second_look(differs)
+    assert "stands out from the rest of its track: 00:00:01.900 to 00:00:04.600" in second_look(differs)
 
 
 def test_persons_are_named_once_in_order() -> None:
