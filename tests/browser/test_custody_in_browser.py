@@ -21,7 +21,7 @@ def test_the_log_is_read_and_saved(workbench: Workbench, page: Page, tmp_path: P
     address = f"{workbench.app.address}/analyses/{workbench.second}"
     page.goto(address)
     page.get_by_role("link", name="Who did what to it, and when").click()
-    expect(page.get_by_text("the chain is whole")).to_be_visible()
+    expect(page.get_by_text("the chain is intact")).to_be_visible()
     rows = page.locator(".custody-log tbody tr")
     expect(rows.last).to_contain_text("Intake")
     expect(rows.filter(has_text="View").first).to_contain_text("local user")

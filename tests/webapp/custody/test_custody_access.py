@@ -37,7 +37,7 @@ def test_sole_uploader_gets_the_whole_log(app, sent):
     ada = signed_in(app, "ada")
     hand_in(ada, "ada.mp4")
     assert hidden_from(app, "ada") == frozenset()
-    assert "the chain is whole" in ada.get(f"/analyses/{sent[0]}/custody").text
+    assert "the chain is intact" in ada.get(f"/analyses/{sent[0]}/custody").text
     assert check_export(ada.get(f"/analyses/{sent[0]}/custody.json").data) == []
 
 
@@ -56,7 +56,7 @@ def test_shared_bytes_show_only_the_own_entries(app, sent):
     page = ada.get(f"/analyses/{sent[0]}/custody").text
     assert "bob" not in page and "secret name of ada.mp4" in page
     everything = root.get(f"/analyses/{sent[1]}/custody")
-    assert "secret name" in everything.text and "the chain is whole" in everything.text
+    assert "secret name" in everything.text and "the chain is intact" in everything.text
     assert root.get(f"/analyses/{sent[1]}/custody.json").status_code == 200
 
 

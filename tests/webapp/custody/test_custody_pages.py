@@ -75,7 +75,7 @@ def test_page_shows_entries_and_the_intact_chain(app, client):
         "Analysis queued",
         "View",
         "local user",
-        "the chain is whole",
+        "the chain is intact",
         row.exhibit.sha256,
     ):
         assert words in page, words

@@ -81,7 +81,7 @@ def test_the_form_of_another_analysis_is_shown_again(app, client):
 def test_thresholds_of_alerts_are_shown_again(client):
     client.post("/operations", data={"queue": "5"})
     form = {"queue": "7", "disk": "much", "workers": ""}
-    page = again(client.post("/operations", data=form), "disk", "“much” is no whole number", **form)
+    page = again(client.post("/operations", data=form), "disk", "“much” is not a whole number", **form)
     assert page.links == ["#disk"]
     assert '"5"' in client.get("/operations").text
 

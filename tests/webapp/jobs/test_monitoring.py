@@ -77,7 +77,7 @@ def test_heartbeats_are_aged_by_the_clock_that_wrote_them(app, client, database,
     monkeypatch.setattr(recovery, "shared_clock", lambda _session: behind)
     recovery.record_worker(database, "here:1")
     assert metrics_text(client)["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] == 0
-    assert ", heard of just now" in client.get("/operations").text
+    assert ", last seen just now" in client.get("/operations").text
 
 
 def test_metrics_of_rows_and_disk(app, client, database, monkeypatch):

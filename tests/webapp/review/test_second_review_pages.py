@@ -218,7 +218,7 @@ def test_analyses_that_break_blinding_are_kept_out_of_the_case(lab: Review) -> N
 
 def test_closed_cases_accept_no_judgement(lab: Review) -> None:
     ada, close = lab.clients["ada"], f"/cases/{lab.case}/close"
-    assert "Although 1 second review is open" in ada.get(f"/cases/{lab.case}").text
+    assert "Close it although 1 second review is open" in ada.get(f"/cases/{lab.case}").text
     refused = ada.post(close)
     assert refused.status_code == 409 and "1 second review in this case is not finished." in refused.text
     assert "was closed" not in lab.clients["ben"].get(lab.page).text

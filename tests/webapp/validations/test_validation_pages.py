@@ -209,7 +209,7 @@ def test_rejected_forms_keep_entered_values(app, shipped):
         "language": "de",
     }
     page = again(
-        client.post("/validations", data=form), "title", "has no name", **form | {"case": str(case_id)}
+        client.post("/validations", data=form), "title", "needs a name", **form | {"case": str(case_id)}
     )
     form |= {"title": "Reference"}
     again(client.post("/validations", data=form), "table", "", **form)

@@ -31,7 +31,7 @@ def test_purge_leaves_entries_in_the_log(app, ada, root, case, monkeypatch, caps
     assert root.post(f"{case}/purge").status_code == 409  # open yet
     ada.post(f"{case}/close")
     page = root.get(f"{case}/purge")
-    assert "2 analyses" in page.text and "1 exhibit " in page.text and "not exported" in page.text
+    assert "2 analyses" in page.text and "1 exhibit " in page.text and "not been exported" in page.text
     assert root.post(f"{case}/purge").status_code == 303
     with app.extensions["database"].begin() as session:
         assert session.get(CaseRow, number) is None and not session.scalars(select(CaseMember)).all()
