@@ -189,7 +189,7 @@ class TestRemoving:
         assert shipped == {DEFAULT_MODEL: True, "lab-model": False}
         answer = client.post("/models/lab-model/remove")
         assert answer.status_code == 409
-        assert "came with Reelproof" not in answer.text and "lies in the program’s folder" in answer.text
+        assert "came with Reelproof" not in answer.text and "is in the program’s folder" in answer.text
         assert (model_service.MODELS_FOLDER / "lab-model.safetensors").is_file()
 
     def test_the_default_cannot_be_removed(self, app, client, folders):
