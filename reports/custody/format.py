@@ -262,4 +262,4 @@ def _number(values: object, otherwise: int) -> int:
 def _reason(error: ValidationError) -> str:
     first = error.errors()[0]
     field = next((str(part) for part in first["loc"] if isinstance(part, str)), "it")
-    return f"its {field} is missing" if first["type"] == "missing" else f"its {field} is not as it can be"
+    return f"its {field} is missing" if first["type"] == "missing" else f"its {field} is not valid"

@@ -75,12 +75,10 @@ def test_a_changed_mac_in_an_export_contradicts_the_log():
 
 def test_a_moment_is_one_of_the_calendar():
     document = json.loads(exported(log(), A)) | {"exported": "2020-02-31T03:59:03.705Z"}
-    assert "head cannot be read" in check_export(json.dumps(document).encode())[0]
+    assert "head of the custody log cannot be read" in check_export(json.dumps(document).encode())[0]
     document = json.loads(exported(log(), A))
     document["entries"][0]["made"] = "2026-11-20T24:61:00.000Z"
-    assert check_export(json.dumps(document).encode()) == [
-        "Entry 2 cannot be read: its made is not as it can be."
-    ]
+    assert check_export(json.dumps(document).encode()) == ["Entry 2 cannot be read: its made is not valid."]
 
 
 def test_an_entry_removed_from_an_export_contradicts_the_log():
@@ -178,4 +176,4 @@ def test_missing_fields_of_an_entry_are_named():
     del document["entries"][1]["actor"]
     assert check_export(json.dumps(document).encode()) == ["Entry 4 cannot be read: its actor is missing."]
     document["entries"][1]["actor"] = 7
-    assert "its actor is not as it can be" in check_export(json.dumps(document).encode())[0]
+    assert "its actor is not valid" in check_export(json.dumps(document).encode())[0]
