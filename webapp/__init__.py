@@ -1,4 +1,8 @@
-"""The web app; ``python -m webapp`` runs it."""
+"""The web app; ``python -m webapp`` runs it.
+
+``from webapp import create_app`` creates the Flask app. Nothing else is imported before it is needed, so that
+:mod:`webapp.client` needs the standard library alone.
+"""
 
 from __future__ import annotations
 
