@@ -126,7 +126,7 @@ class OtherModels:
     rule: JointRule = JointRule.FIRST
 
     def loaded(self, first: LoadedModel, parameters: Parameters) -> list[LoadedModel]:
-        """Load the models; raises what :func:`~detector.models.together.refuse_names` raises."""
+        """Load the models; raises what :func:`~detector.models.loaded.refuse_model_combination` raises."""
         refuse_without_others(self.rule, self.models)
         refuse_model_combination(first.card.name, self.models, _name_of)
         models = [model if isinstance(model, LoadedModel) else load_model(model) for model in self.models]

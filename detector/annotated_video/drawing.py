@@ -278,7 +278,7 @@ def place_box(box: Box, picture: Rect, size: tuple[int, int]) -> tuple[int, int,
 
 
 def draw_faces(image: Image, faces: Iterable[DrawnFace], picture: Rect, size: tuple[int, int]) -> None:
-    """Draw boxes, then labels, inside the picture; ``size`` is as for :func:`placed`."""
+    """Draw boxes, then labels, inside the picture; ``size`` is as for :func:`place_box`."""
     part = image[picture.y : picture.bottom, picture.x : picture.right]
     inner = Rect(0, 0, picture.width, picture.height)
     boxes = [(face, place_box(face.box, inner, size)) for face in faces]

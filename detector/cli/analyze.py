@@ -207,7 +207,7 @@ def _print_findings(analysis: Analysis) -> None:
 
 
 def compact_form(analysis: Analysis) -> dict[str, object]:
-    """Return the compact form for older tools (``--format summary``), not :mod:`detector.schema.summary`.
+    """Return the compact form for older tools (``--format summary``).
 
     ``video_is_fake`` is null if the analysis is inconclusive.
     """

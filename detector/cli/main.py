@@ -96,6 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _refuse(f"{prefix}{error}")
     except ReelproofError as error:
         _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "training":
+            raise
+        _refuse(
+            "this command needs the package training, which is not part of an installation: run it in a "
+            "checkout of the repository, with the dependencies of reelproof[training]."
+        )
     except OSError as error:
         _refuse(describe_os_error(error))
     except KeyboardInterrupt as stopped:

@@ -43,7 +43,7 @@ def remove_strays(
     """Set ``places`` (n,) of frames that only resemble the reference to :data:`NOWHERE`.
 
     Frames that are not part of the reference resemble it in a scene that does not change. ``runs`` are first
-    and last frames of stretches, ``around`` is as in :func:`~detector.comparison.alignment.pieces.fit_piece`.
+    and last frames of stretches, ``around`` is as in :func:`~detector.comparison.similarity.fit_piece`.
     """
     matched = places != NOWHERE
     if min(len(exhibit), len(known)) < _FEWEST or not matched.any():

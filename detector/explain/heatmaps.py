@@ -59,7 +59,7 @@ def occlusion_check(
 ) -> HideAndRescore:
     """Hide the hottest 15 % of ``face``, and for comparison the same shape in random areas.
 
-    ``areas`` are the numbers of the random areas (:func:`areas_compared`).
+    ``areas`` are the numbers of the random areas (:func:`random_area_numbers`).
     """
     size = heat.shape[0]
     rng = np.random.default_rng(seed)
@@ -132,7 +132,7 @@ def shared_maximum(explained: Iterable[Explained]) -> float:
 
 
 def heatmap_of(face: Explainable) -> Heat:
-    """Return the :func:`joined_map` of ``face``, or its occlusion map for an ONNX file."""
+    """Return the :func:`joint_map` of ``face``, or its occlusion map for an ONNX file."""
     if face.seen[0].network is None:
         return occlusion_map(face.seen[0].crop, lambda crops: face.logits([crops]))
     return joint_map(face.seen)

@@ -155,7 +155,7 @@ class FusedScorer(Scorer):
         )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
-        """Return what :func:`~detector.scoring.explainable.explainable_of_fused` returns."""
+        """Return what :func:`~detector.scoring.fusion.explainable_of_fused` returns."""
         track, time = np.array([peak.track]), np.array([peak.time])
         scan = self._networks.scan
         scanned = scan.logits([crop_square(image, peak.square, scan.card.input.size)])

@@ -114,7 +114,7 @@ def all_motionless(parameters: Parameters, persons: Sequence[Person]) -> bool:
 
 
 def is_all_motionless(analysis: Analysis) -> bool:
-    """Apply :func:`nobody_moves` to a finished analysis; False before schema 1.20, where it is unknown."""
+    """Apply :func:`all_motionless` to a finished analysis; False before schema 1.20, where it is unknown."""
     return all_motionless(analysis.parameters, analysis.persons)
 
 
@@ -209,7 +209,7 @@ def average_of_odds(probabilities: Sequence[float]) -> float:
 
 
 def could_be_average(figure: float, probabilities: Sequence[float], tolerance: float) -> bool:
-    """Check whether ``figure`` may be the :func:`averaged` probability, with each value off by ``tolerance``.
+    """Check whether ``figure`` may be the :func:`average_of_odds`, with each value off by ``tolerance``.
 
     Near 1 a small difference in probability is a large one in odds.
     """

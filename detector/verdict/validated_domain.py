@@ -109,7 +109,7 @@ def measured_values(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spr
 
 
 def compared_person(analysis: Analysis) -> str | None:
-    """Return the person whose faces :func:`measured` uses; None if all faces are used."""
+    """Return the person whose faces :func:`measured_values` uses; None if all faces are used."""
     figured = representative_person(analysis)
     if figured is None or figured.quality is None or len(_judged(analysis)) < 2:
         return None

@@ -149,7 +149,7 @@ class AnalysisRow(JobRow):
     file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
-    # A `detector.schema.summary.Summary` as JSON; earlier versions named the column "finding".
+    # A `detector.schema.analysis.Summary` as JSON; earlier versions named the column "finding".
     summary: Mapped[str | None] = mapped_column("finding", Text)
     # JSON: ids of segments a reviewer looked at and did not flag; None: no segment was annotated
     unflagged: Mapped[str | None] = mapped_column(Text)

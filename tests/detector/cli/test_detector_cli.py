@@ -375,3 +375,12 @@ def test_missing_data(
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "nowhere" in line
+
+
+def test_training_commands_need_the_package_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("training", "training.publish"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["train", "--data", str(tmp_path)]) == 2
+    assert "needs the package training" in capsys.readouterr().err
