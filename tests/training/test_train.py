@@ -84,8 +84,8 @@ def recipe(samples: int) -> Config:
 
 def trained(config: Config, data: Path, out: Path) -> str:
     """Train in a process of its own, as `python -m detector train` does; returns what it printed."""
-    script = "import sys; from pathlib import Path; from detector.training import config, train; "
-    script += "c = config.Config.model_validate_json(sys.argv[1]); "
+    script = "import sys; from pathlib import Path; from training import recipe, train; "
+    script += "c = recipe.Config.model_validate_json(sys.argv[1]); "
     script += "train.train(c, Path(sys.argv[2]), Path(sys.argv[3]))"
     command = [sys.executable, "-c", script, config.model_dump_json(), str(data), str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
