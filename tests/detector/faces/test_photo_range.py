@@ -75,7 +75,7 @@ def test_a_face_at_the_edge_or_beyond_it(astronaut: np.ndarray) -> None:
 def test_shown_photo_stays_upright_if_turning_did_not_help(
     astronaut: np.ndarray, tmp_path: Path, model: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "turn_with_faces", lambda *given, still: 1)
+    monkeypatch.setattr(engine, "find_upright_turn", lambda *given, still: 1)
     upright = to_grey(astronaut)[:, 60:460]
     Image.fromarray(upright).save(tmp_path / "grey.png")
     found = analyze(tmp_path / "grey.png", model=model, images=tmp_path)

@@ -119,8 +119,8 @@ class TestTiming:
     def test_memory_is_bounded(self) -> None:
         measured = PacketStats()
         for i in range(20_000):
-            measured.shown(2, 10**9 + i * i, i or None)
-            measured.failed(i, "a packet the decoder refused")
+            measured.add_frame(2, 10**9 + i * i, i or None)
+            measured.add_failure(i, "a packet the decoder refused")
         timing = measured.timing(10**9, Fraction(1, 1000))
         assert len(timing.failures) == 100 and len(timing.gaps) <= 16
         assert len(measured.intervals) <= 4096

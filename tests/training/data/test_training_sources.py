@@ -59,7 +59,7 @@ def gathered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return samples()
 
     monkeypatch.setattr(sources, "harvest", harvest)
-    monkeypatch.setattr(sources, "gather", lambda data, cache: [person(300), person(301)])
+    monkeypatch.setattr(sources, "gather_moving_faces", lambda data, cache: [person(300), person(301)])
 
 
 class TestMixed:

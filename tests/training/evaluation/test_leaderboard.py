@@ -66,7 +66,7 @@ def test_weights_that_are_not_there_are_noted() -> None:
 
 
 def test_a_second_look_has_its_figures_below_the_table(tmp_path: Path) -> None:
-    shutil.copytree(MODELS_FOLDER / board.SECOND_LOOKS, tmp_path / board.SECOND_LOOKS)
+    shutil.copytree(MODELS_FOLDER / board.SECOND_LOOK_FOLDER, tmp_path / board.SECOND_LOOK_FOLDER)
     board.write_record([row("reelproof", 0.9, 0.03)], tmp_path)
     table, _, below = (
         (tmp_path / "LEADERBOARD.md").read_text().partition("## `reelproof` with its second look")
