@@ -122,7 +122,7 @@ def test_disjoint_stretches_are_a_difference(lab: Review) -> None:
     ("form", "words"),
     [
         ({"reasons": " "}, "The text of the reasons is missing"),
-        ({"conclusion": "real"}, "The conclusion is none of"),
+        ({"conclusion": "real"}, "The conclusion must be one of"),
         ({"start": "x", "end": "2", "note": ""}, "is not a time"),
         ({"start": "3", "end": "2", "note": ""}, "ends before it starts"),
         ({"start": "1", "end": "9:00", "note": ""}, "ends after the exhibit does"),
