@@ -168,8 +168,8 @@ def test_a_one_time_password_works_for_a_week(app):
         ({"name": "../etc"}, "cannot be a user name"),
         ({"name": "carl", "display": "ada"}, "Somebody is called “ada” already"),
         ({"name": "carl", "display": "x" * 81}, "It has more than 80 characters."),
-        ({"name": "carl", "display": "Carl\u200d"}, "nobody sees (U+200D)"),
-        ({"name": "carl", "display": "C\u200carl"}, "nobody sees (U+200C)"),
+        ({"name": "carl", "display": "Carl\u200d"}, "invisible character (U+200D)"),
+        ({"name": "carl", "display": "C\u200carl"}, "invisible character (U+200C)"),
         ({"name": "carl", "role": "emperor"}, "no such role"),
     ],
 )

@@ -113,7 +113,7 @@ def test_tokens_expire_and_are_revoked(app, client):
     [
         ("", ("read",), "needs a name"),
         ("x" * 81, ("read",), "more than 80 characters"),
-        ("back\u200bup", ("read",), r"nobody sees \(U\+200B\)"),
+        ("back\u200bup", ("read",), r"invisible character \(U\+200B\)"),
         ("x", (), "scopes"),
         ("x", ("odd",), "scopes"),
     ],

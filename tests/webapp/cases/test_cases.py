@@ -95,9 +95,9 @@ def test_case_names_need_not_be_unique(ada, bob):
         ("", "A case needs a name."),
         ("   ", "A case needs a name."),
         ("x" * 121, "more than 120 characters"),
-        ("a\u202eb", "nobody sees (U+202E)"),
-        ("K\u200c-1", "nobody sees (U+200C)"),
-        ("می\u200c", "nobody sees (U+200C)"),
+        ("a\u202eb", "invisible character (U+202E)"),
+        ("K\u200c-1", "invisible character (U+200C)"),
+        ("می\u200c", "invisible character (U+200C)"),
     ],
 )
 def test_invalid_names_are_explained_and_kept_in_the_form(ada, name, told):

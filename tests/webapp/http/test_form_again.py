@@ -157,7 +157,7 @@ def test_forms_of_accounts_are_shown_again(tmp_path, sent):
     page = Page(root.post("/users/1/role", data={"role": "reader"}))
     assert page.focus == "problem" and page.values["name"] == [""]
     form = {"name": "CI", "scope": [], "expires": "soon"}
-    again(root.post("/account/tokens", data=form), "expires", "is no date", name="CI", expires="soon")
+    again(root.post("/account/tokens", data=form), "expires", "is not a date", name="CI", expires="soon")
     again(root.post("/account/tokens", data=form | {"expires": ""}), "scope", "needs scopes", name="CI")
     form = {"name": "", "scope": ["read", "annotate"], "expires": ""}
     page = again(root.post("/account/tokens", data=form), "name", "needs a name", scope=form["scope"])

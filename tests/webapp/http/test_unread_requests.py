@@ -9,10 +9,14 @@ from werkzeug.http import parse_options_header
 
 CASES = (
     (b"GET / HTTP/1.1\r\nX: ".ljust(1 << 18, b"x"), 431, "delete the cookies"),
-    (b"\x16\x03\x01 hello\r\n\r\n", 400, "This is no HTTP request"),
+    (b"\x16\x03\x01 hello\r\n\r\n", 400, "Reelproof cannot read this HTTP request"),
     (b"GET / HTTP/1.1\r\nno header\r\n\r\n", 400, "with a proxy in front"),
-    (b"POST /cases HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400, "This is no HTTP request"),
-    (b"POST /cases HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, "This is no HTTP request"),
+    (b"POST /cases HTTP/1.1\r\nContent-Length: many\r\n\r\n", 400, "Reelproof cannot read this HTTP request"),
+    (
+        b"POST /cases HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        400,
+        "Reelproof cannot read this HTTP request",
+    ),
     (b"POST /api/v1/analyses HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400, '"remedy":"Use a '),
     (b"POST /cases HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "Send it with Content-Length"),
 )

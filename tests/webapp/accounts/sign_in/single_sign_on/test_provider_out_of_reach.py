@@ -56,7 +56,7 @@ def test_concurrent_sign_ins_are_limited(app, provider):
     held = [room.acquire(blocking=False) for _ in range(openid._CONCURRENT_SIGN_INS)]
     provider.asked.clear()
     answer = through_provider(app.test_client())
-    assert all(held) and answer.status_code == 502 and "taking long" in answer.text
+    assert all(held) and answer.status_code == 502 and "busy with other sign-ins" in answer.text
     assert provider.asked == ["/authorize"]
     room.release(openid._CONCURRENT_SIGN_INS)
     assert through_provider(app.test_client()).status_code == 303
