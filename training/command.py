@@ -12,11 +12,13 @@ import av
 from detector.errors import ReelproofError
 from detector.schema.formatting import printable
 
+_MISSING = "Run the step that makes it first, or name another."
+
 
 def run_step(step: Callable[[], object], data: Path) -> int:
-    """Run ``step``, which reads the research folder ``data``: 0, or 2 with a line on standard error.
+    """Run ``step`` on the research folder ``data``; return 0, or 2 after one line on standard error.
 
-    That says what cannot be done, names the file where one is missing or cannot be read, and what to do.
+    The line says what failed, which file is missing or unreadable, and what to do.
     """
     try:
         step()
@@ -25,20 +27,15 @@ def run_step(step: Callable[[], object], data: Path) -> int:
     except zipfile.BadZipFile as error:
         message = f"{error}: a zip in {data} is damaged. Copy or download it again."
     except (OSError, av.FFmpegError) as error:
-        message = _of_file(error, data)
+        path = error.filename if isinstance(error.filename, str) else ""
+        message = f"{path}: " * bool(path) + (error.strerror or str(error))
+        if isinstance(error, FileNotFoundError):
+            inside = data in Path(path).parents
+            advice = "Give --data the whole research folder." if inside else _MISSING
+            message = f"{message}. {advice}"
+        elif isinstance(error, av.FFmpegError):
+            message = f"{message}. Copy or download it again."
     else:
         return 0
     print(printable(" ".join(message.split())), file=sys.stderr)
     return 2
-
-
-def _of_file(error: OSError | av.FFmpegError, data: Path) -> str:
-    path = error.filename if isinstance(error.filename, str) else ""
-    message = f"{path}: " * bool(path) + (error.strerror or str(error))
-    if isinstance(error, FileNotFoundError):
-        if data in Path(path).parents:
-            return f"{message}. Give --data the whole research folder."
-        return f"{message}. Run the step that makes it first, or name another."
-    if isinstance(error, av.FFmpegError):
-        return f"{message}. Copy or download it again."
-    return message

@@ -14,12 +14,11 @@ from training.recipe import Config
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples as the network wants them; labels are 1.0 for manipulated.
+    """Examples in the form the network takes; labels are 1.0 for manipulated.
 
-    ``crops`` are (n, 3, size, size), normalised. ``where`` (n, h, w) says where each was
-    blended, see ``crop_examples.Examples``. In a batch of sequences ``crops`` holds the frames
-    of all, one after the other, and ``present`` (b, t) says where they belong. A
-    ``featured`` batch has features (n, d) in their place.
+    ``crops`` are (n, 3, size, size), normalised. ``where`` (n, h, w) maps the blended places
+    (``crop_examples.Examples``). In a batch of sequences ``crops`` holds the frames of all sequences, one
+    after the other, and ``present`` (b, t) assigns them. A ``featured`` batch has features (n, d) instead.
     """
 
     crops: Tensor
@@ -29,15 +28,12 @@ class Batch:
     featured: bool = False
 
     def to(self, device: torch.device) -> Batch:
-        moved = [
-            None if value is None else value.to(device)
-            for value in (self.crops, self.labels, self.where, self.present)
-        ]
-        assert moved[0] is not None and moved[1] is not None
-        return Batch(moved[0], moved[1], moved[2], moved[3], self.featured)
+        where = None if self.where is None else self.where.to(device)
+        present = None if self.present is None else self.present.to(device)
+        return Batch(self.crops.to(device), self.labels.to(device), where, present, self.featured)
 
     def forward(self, network: Network) -> Tensor:
-        """Logits, one an example."""
+        """Return one logit per example."""
         if self.featured:
             assert isinstance(network, FeatureNetwork)
             return network.judge(self.crops)
@@ -45,7 +41,7 @@ class Batch:
             logits: Tensor = network(self.crops)
             return logits
         if not isinstance(network, SequenceNetwork):
-            raise ParameterError(f"{type(network).__name__} judges single faces: give it no [sequences]")
+            raise ParameterError(f"{type(network).__name__} takes single faces: remove [sequences].")
         if self.present.shape[1] > network.window:
             raise ParameterError(
                 f"{type(network).__name__} reads at most {network.window} frames at once, not "
@@ -58,9 +54,9 @@ class Batch:
 
 
 def loss_of(network: Network, batch: Batch, config: Config, soft_targets: Tensor | None) -> Tensor:
-    """Weighted binary cross-entropy with smoothed labels, and what else the recipe asks for.
+    """Compute weighted binary cross-entropy with smoothed labels, plus the further losses of the recipe.
 
-    ``soft_targets`` (n,) are a teacher's probabilities. Nothing here waits for the device.
+    ``soft_targets`` (n,) are a teacher's probabilities. Nothing here synchronises with the device.
     """
     if config.local_weight:
         logits, local = network.forward_local(batch.crops)
@@ -74,39 +70,37 @@ def loss_of(network: Network, batch: Batch, config: Config, soft_targets: Tensor
     if local is not None and batch.where is not None:
         loss = loss + config.local_weight * local_contrast(local.float(), batch.where)
     if soft_targets is not None:
-        # Distillation (Hinton et al., 2015): half of the loss is against them.
+        # Distillation (Hinton et al., 2015): half of the loss is agreement with the teacher.
         loss = (loss + nn.functional.binary_cross_entropy_with_logits(logits, soft_targets)) / 2
     return loss
 
 
-def question_loss(given: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy of logits ``given`` (n, questions) over the questions that are asked of each example.
+def question_loss(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    """Compute cross-entropy of logits (n, questions) over the questions that apply to each example.
 
-    Their targets ``wanted`` (n, questions) are 0 and 1, moved towards each other by ``smoothing``, half of a
-    recipe's ``label_smoothing``; targets of questions that are not asked are negative
-    (:mod:`training.second_look.examples.patches`).
+    ``targets`` (n, questions) are 0 and 1, moved towards each other by ``smoothing`` (half of a recipe's
+    ``label_smoothing``), and negative where a question does not apply (``NOT_ASKED`` in
+    :mod:`training.second_look.examples.patches`).
     """
-    asked = (wanted >= 0).float()
-    smooth = wanted.clamp(min=0) * (1 - 2 * smoothing) + smoothing
-    each = nn.functional.binary_cross_entropy_with_logits(given, smooth, reduction="none")
-    return (each * asked).sum() / asked.sum().clamp(min=1)
+    applies = (targets >= 0).float()
+    smooth = targets.clamp(min=0) * (1 - 2 * smoothing) + smoothing
+    losses = nn.functional.binary_cross_entropy_with_logits(logits, smooth, reduction="none")
+    return (losses * applies).sum() / applies.sum().clamp(min=1)
 
 
 def local_contrast(local: Tensor, where: Tensor) -> Tensor:
-    """Loss that asks blended places to score above an example's own mean, and the others below.
+    """Compute a loss by which blended places score above an example's own mean, and the others below.
 
-    ``local`` and ``where`` are (n, h, w), see ``crop_examples.Examples``. The mean itself, and
-    with it the example's logit, is left alone. Examples that are blended nowhere,
-    everywhere or nobody knows where do not count.
+    ``local`` and ``where`` are (n, h, w), see ``crop_examples.Examples``. The mean itself, and with it the
+    example's logit, is unaffected. Examples blended nowhere, everywhere or at unknown places do not count.
     """
     inside, outside = where > 0.5, (where >= 0) & (where < 0.1)
     partly = (inside.any(dim=2).any(dim=1) & outside.any(dim=2).any(dim=1))[:, None, None]
     above = local - local.mean(dim=(1, 2), keepdim=True)
-    return _mean_of(nn.functional.softplus(-above), inside & partly) + _mean_of(
-        nn.functional.softplus(above), outside & partly
-    )
 
+    def mean(values: Tensor, mask: Tensor) -> Tensor:
+        # Indexing by the mask would make a GPU wait for the count.
+        return (values * mask).sum() / mask.sum().clamp(min=1)
 
-def _mean_of(values: Tensor, chosen: Tensor) -> Tensor:
-    """The mean of the ``chosen``, 0 of none; picking them out would wait for a GPU to count them."""
-    return (values * chosen).sum() / chosen.sum().clamp(min=1)
+    softplus = nn.functional.softplus
+    return mean(softplus(-above), inside & partly) + mean(softplus(above), outside & partly)

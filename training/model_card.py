@@ -11,7 +11,7 @@ from typing import NamedTuple
 from detector.models.card import Card, SecondLookCard
 from detector.schema.formatting import N_
 from detector.schema.model import Range, Rate
-from training.data.labelled_sets import Item, open_zip
+from training.data.labelled_sets import open_zip
 from training.data.own_sets import OwnSetSplits, split_own_set
 from training.data.research_faces import FRAMES_A_CLIP, clip_names, read_csv
 from training.published_rates import VALIDATED
@@ -19,71 +19,49 @@ from training.recipe import Config
 
 
 def write_card(card: Card, folder: Path) -> None:
-    """Write ``folder/NAME.json`` and, made from it, ``folder/NAME.md``; the weights are the caller's."""
+    """Write ``folder/NAME.json`` and the ``folder/NAME.md`` generated from it; not the weights."""
     (folder / f"{card.name}.json").write_text(
         card.model_dump_json(indent=2, exclude_none=True) + "\n", encoding="utf-8"
     )
-    (folder / f"{card.name}.md").write_text(_markdown(card), encoding="utf-8")
+    page = _page(
+        card,
+        f"# {card.title} (`{card.name}`)",
+        f"Architecture `{card.architecture}`, input {card.input.size}×{card.input.size} px, "
+        f"temperature {card.temperature}, weights SHA-256 `{card.sha256}`.",
+        ("From `make evaluate MODEL=NAME`, which also writes intervals and figures by generator.", ""),
+        card.validated,
+        (f"Terms: {card.terms}", ""),
+    )
+    (folder / f"{card.name}.md").write_text(page, encoding="utf-8")
 
 
 def write_second_look_card(card: SecondLookCard, path: Path) -> None:
-    """The same of a second look, as ``path`` with the endings ``.json`` and ``.md``."""
+    """Write the card of a second look to ``path`` with the suffixes ``.json`` and ``.md``."""
     path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    path.with_suffix(".md").write_text(_second_look(card), encoding="utf-8")
-
-
-def _markdown(card: Card) -> str:
-    lines = [
-        f"# {card.title} (`{card.name}`)",
-        "",
-        f"Architecture `{card.architecture}`, input {card.input.size}×{card.input.size} px, "
-        f"temperature {card.temperature}, weights SHA-256 `{card.sha256}`.",
-        "",
-        *_validity(card),
-        "From `make evaluate MODEL=NAME`, which also writes intervals and figures by generator.",
-        "",
-        *_figures(card),
-        *_rates(card.rates, card.validated),
-        "## Data",
-        "",
-        *[f"- {line}" for line in card.data],
-        "",
-        f"Terms: {card.terms}",
-        "",
-        "## Recipe",
-        "",
-        *[f"- {line}" for line in card.recipe],
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _second_look(card: SecondLookCard) -> str:
-    lines = [
+    page = _page(
+        card,
         f"# Second look: `{card.name}`",
-        "",
         f"Architecture `{card.architecture}`, input {card.input.size}×{card.input.size} px, weights SHA-256 "
         f"`{card.sha256}`. Its logits are fused with those of the model whose weights have SHA-256 "
         f"`{card.of}`; figures are of all together.",
-        "",
-        *_validity(card),
-        *_figures(card),
-        *_rates(card.rates, ()),
-        "## Data",
-        "",
-        *[f"- {line}" for line in card.data],
-        "",
-        "## Recipe",
-        "",
-        *[f"- {line}" for line in card.recipe],
-        "",
-    ]
-    return "\n".join(lines)
+    )
+    path.with_suffix(".md").write_text(page, encoding="utf-8")
 
 
-def _validity(card: Card | SecondLookCard) -> list[str]:
-    """What a card speaks for, as Markdown, and the heading of its figures."""
-    return [
+def _page(
+    card: Card | SecondLookCard,
+    heading: str,
+    introduction: str,
+    source: Sequence[str] = (),
+    validated: Sequence[Range] = (),
+    terms: Sequence[str] = (),
+) -> str:
+    """Return a card as Markdown; ``source`` says where its figures come from."""
+    lines = [
+        heading,
+        "",
+        introduction,
+        "",
         "*Generated from the JSON card beside it; do not edit.*",
         "",
         "## Domain",
@@ -96,20 +74,27 @@ def _validity(card: Card | SecondLookCard) -> list[str]:
         "",
         "## Measured figures",
         "",
-    ]
-
-
-def _figures(card: Card | SecondLookCard) -> list[str]:
-    return [
+        *source,
         "| figure | value |",
         "|---|---|",
         *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
         "",
+        *_rates(card.rates, validated),
+        "## Data",
+        "",
+        *[f"- {line}" for line in card.data],
+        "",
+        *terms,
+        "## Recipe",
+        "",
+        *[f"- {line}" for line in card.recipe],
+        "",
     ]
+    return "\n".join(lines)
 
 
 def _rates(rates: Sequence[Rate], validated: Sequence[Range]) -> list[str]:
-    """Error rates and validated ranges as Markdown; nothing where there are none."""
+    """Return error rates and validated ranges as Markdown."""
     lines = []
     if rates:
         lines += [
@@ -137,9 +122,9 @@ def _rates(rates: Sequence[Rate], validated: Sequence[Range]) -> list[str]:
         lines.append("")
     if validated:
         lines += ["## Validated ranges", "", "| property | least | most | basis |", "|---|---|---|---|"]
-        for each in validated:
-            least, most = ("–" if end is None else f"{end:g}" for end in (each.least, each.most))
-            lines.append(f"| {each.name} | {least} | {most} | {each.basis} |")
+        for range_ in validated:
+            least, most = ("–" if end is None else f"{end:g}" for end in (range_.least, range_.most))
+            lines.append(f"| {range_.name} | {least} | {most} | {range_.basis} |")
         lines.append("")
     return lines
 
@@ -152,7 +137,7 @@ _DOMAIN = N_(
     "Faces at least as wide as the smallest face judged, roughly frontal, in video or photographs: face "
     "swaps and reenactment of the kinds in the Deepfake Detection Challenge and FaceForensics++."
 )
-# What holds whatever a model was trained on.
+# Limits that hold for any training data.
 _UNSEEN = N_("Methods unlike those it was trained and measured on may go unseen.")
 _NOT_EXAMINED = N_("Sound, lip-sync to altered sound, and anything outside the face are not examined.")
 _ALIKE = N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.")
@@ -171,11 +156,11 @@ _LIMITS = (
 _UNMEASURED = N_(
     "Its error rates are unknown until it is evaluated on labelled material that it did not learn from."
 )
-# How the cards of earlier versions ended the limit on thresholds.
-_UNMEASURED_BEFORE = "; its error rates are unknown until it is evaluated on a labelled set of its own."
+# The end of the limit on thresholds in cards of earlier versions.
+_UNMEASURED_SUFFIX = "; its error rates are unknown until it is evaluated on a labelled set of its own."
 
 DATA_SET = "Data set "
-"""How a card's lines on a set of somebody's own begin."""
+"""Prefix of a card's lines on a user's own data set."""
 
 _STARTS_WITHOUT_FACES = ("imagenet", "random")
 
@@ -191,12 +176,12 @@ class CardOrigin(NamedTuple):
 
 
 def card_origin(config: Config, data: Path, failures: Path | None = None) -> CardOrigin:
-    """What a card says of the data of ``config``, at ``data``, of which ``failures`` were gone over again."""
+    """Describe the training data of ``config`` at ``data``, of which ``failures`` were repeated."""
     if config.set is None:
-        return CardOrigin((*_research_data(data), *_before(config)), _TERMS, _DOMAIN, _LIMITS, VALIDATED)
+        return CardOrigin((*_research_data(data), *_start_model(config)), _TERMS, _DOMAIN, _LIMITS, VALIDATED)
     name = data.resolve().name
     return CardOrigin(
-        data=(*_described(data, split_own_set(data, failures)), *_before(config)),
+        data=(*_describe_splits(data, split_own_set(data, failures)), *_start_model(config)),
         terms="Not stated by the trainer.",
         domain=N_(
             "Faces and manipulations of the kinds in the data set %(data_set)s, given by whoever trained the "
@@ -215,18 +200,18 @@ def card_origin(config: Config, data: Path, failures: Path | None = None) -> Car
 
 
 def limits_once_measured(limits: Sequence[str]) -> tuple[str, ...]:
-    """``limits`` of a card without that the model was not measured."""
-    return tuple(limit.replace(_UNMEASURED_BEFORE, ".") for limit in limits if limit != _UNMEASURED)
+    """Return ``limits`` of a card without the one that the model was not measured."""
+    return tuple(limit.replace(_UNMEASURED_SUFFIX, ".") for limit in limits if limit != _UNMEASURED)
 
 
-def _before(config: Config) -> Iterator[str]:
-    """That the recipe goes on from a model which has learnt from faces itself, if it does."""
+def _start_model(config: Config) -> Iterator[str]:
+    """Mention the model that the recipe starts from, if it was trained on faces itself."""
     if config.start not in _STARTS_WITHOUT_FACES:
         yield f"Before that, what the model {config.start} was trained on: its card says what"
 
 
 def _research_data(data: Path) -> Iterator[str]:
-    """What a recipe without a set of its own learns from in the folder ``data``, a line for each set."""
+    """Describe each set in the research folder ``data`` that recipes without a [set] are trained on."""
     train, val = (_dfdc_crops(data.glob(f"dfdc-{split}.csv")) for split in ("train-*", "val"))
     yield (
         "Deepfake Detection Challenge training set: face crops of one frame a video, "
@@ -245,40 +230,36 @@ def _research_data(data: Path) -> Iterator[str]:
 
 
 def _dfdc_crops(listed: Iterable[Path]) -> Counter[str]:
-    """How many crops of each label there are in lists that lie beside their zips."""
+    """Count the crops of each label in the given CSV files."""
     return Counter(row["label"] for path in listed for row in read_csv(path))
 
 
-def _described(data: Path, parts: OwnSetSplits) -> list[str]:
-    """One line for each split: how many of what, of how many groups; and one for failures."""
+def _describe_splits(data: Path, splits: OwnSetSplits) -> list[str]:
+    """Return one line for each split with its numbers of files and groups, and one for failures."""
     name = data.resolve().name
-    again = Counter(item.split for item in parts.hard)
-    splits = (
-        ("training", [item for item in dict.fromkeys(parts.train) if item not in _moved(parts)]),
-        ("validation", parts.held_out),
-        ("test", parts.test),
+    moved = {replace(item, split="train") for item in splits.hard if item.split == "val"}
+    parts = (
+        ("training", [item for item in dict.fromkeys(splits.train) if item not in moved]),
+        ("validation", splits.held_out),
+        ("test", splits.test),
     )
-    lines = [f"{DATA_SET}{name}, {words} split: {_counted(some)}" for words, some in splits if some]
-    if parts.hard:
+    lines = []
+    for split, items in parts:
+        if not items:
+            continue
+        videos = sum(item.is_video for item in items)
+        labels = Counter(item.label for item in items)
+        counts = ((videos, "videos"), (len(items) - videos, "pictures"))
+        lines.append(
+            f"{DATA_SET}{name}, {split} split: "
+            f"{' and '.join(f'{count:,} {kind}' for count, kind in counts if count)}, "
+            f"{labels[0]:,} real and {labels[1]:,} manipulated, of {len({i.group for i in items}):,} groups"
+        )
+    if splits.hard:
+        repeated = Counter(item.split for item in splits.hard)
         lines.append(
             "Gone over again, since a model was wrong on them, the worse the oftener: "
-            f"{again['train']:,} of the training split and {again['val']:,} of the validation split, whose "
-            "groups it holds no longer"
+            f"{repeated['train']:,} of the training split and {repeated['val']:,} of the validation split, "
+            "whose groups it holds no longer"
         )
     return lines
-
-
-def _moved(parts: OwnSetSplits) -> set[Item]:
-    """Failures of the validation split, as they stand in the training split."""
-    return {replace(item, split="train") for item in parts.hard if item.split == "val"}
-
-
-def _counted(some: Sequence[Item]) -> str:
-    videos = sum(item.is_video for item in some)
-    labels = Counter(item.label for item in some)
-    kinds = [f"{count:,} {what}" for count, what in ((videos, "videos"), (len(some) - videos, "pictures"))
-             if count]  # fmt: skip
-    return (
-        f"{' and '.join(kinds)}, {labels[0]:,} real and {labels[1]:,} manipulated, of "
-        f"{len({item.group for item in some}):,} groups"
-    )

@@ -14,7 +14,7 @@ from detector.networks.efficientnet import EfficientNetSequence, GrownFromLite0
 
 @register("resnet18")
 class ResNet18(Network):
-    """timm's ``resnet18`` with one output; 11.2 million parameters."""
+    """ResNet-18 (He et al., CVPR 2016), one logit per crop; 11.2 million parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,11 +31,10 @@ class ResNet18(Network):
 
 @register("resnet18_features_mlp")
 class ResNet18FeaturesMLP(FeatureNetwork):
-    """ResNet-18 (1000 outputs, kept as they are), then 1000 → 512 → 256 → 1; 12.3 million parameters.
+    """Frozen ResNet-18 (1000 outputs), then 1000 → 512 → 256 → 1; 12.3 million parameters.
 
-    There are no ImageNet weights here whose thousand classes the outputs could be. Started
-    from a trained ResNet-18 they are a fixed random projection of its 512 features, which
-    loses nothing of them.
+    No ImageNet weights are available for the 1000 outputs. Started from a trained ResNet-18 they are a fixed
+    random projection of its 512 features, which loses nothing of them.
     """
 
     width = 1000
@@ -77,9 +76,9 @@ class ResNet18FeaturesMLP(FeatureNetwork):
 
 @register("efficientnet_b1")
 class EfficientNetB1(GrownFromLite0):
-    """timm's ``tf_efficientnet_b1``, then 1280 → 512 → 2 with ReLU and dropout 0.3; 7.2 million parameters.
+    """EfficientNet-B1 (Tan and Le, ICML 2019), then 1280 → 512 → 2; 7.2 million parameters.
 
-    The logit is the difference of the two outputs, manipulated less unmanipulated.
+    The logit is the difference of the outputs for manipulated and unmanipulated.
     """
 
     def __init__(self) -> None:
@@ -99,9 +98,9 @@ _WIDTH = 256
 
 @register("efficientnet_b3_transformer")
 class EfficientNetB3Transformer(EfficientNetSequence):
-    """B3 features (1536), projected to 256; two encoder layers; 12.2 million parameters.
+    """EfficientNet-B3 features (1536, projected to 256) in a Transformer encoder (Vaswani et al., 2017).
 
-    Sequences of 10 to 30 frames of 112 px are what it is meant for; padding is masked.
+    Two layers; 12.2 million parameters. Intended for sequences of 10 to 30 frames of 112 px.
     """
 
     window = 30
@@ -117,18 +116,19 @@ class EfficientNetB3Transformer(EfficientNetSequence):
         )
 
     def judge(self, features: Tensor, present: Tensor) -> Tensor:
-        # Places count the frames there are, so that padding in front moves nothing.
-        places = (present.long().cumsum(dim=1) - 1).clamp(min=0)
-        coded = features + _sinusoids(self.window, features)[places]
-        read = self.encoder(coded, src_key_padding_mask=~present)
-        weight = present[..., None].to(read.dtype)
-        pooled = (read * weight).sum(dim=1) / weight.sum(dim=1)
+        # Positions count present frames only, so that padding in front changes nothing.
+        positions = (present.long().cumsum(dim=1) - 1).clamp(min=0)
+        coded = features + _sinusoids(self.window, features)[positions]
+        encoded = self.encoder(coded, src_key_padding_mask=~present)
+        weight = present[..., None].to(encoded.dtype)
+        pooled = (encoded * weight).sum(dim=1) / weight.sum(dim=1)
         logits: Tensor = self.head(pooled)
         return logits.flatten()
 
 
-def _sinusoids(length: int, like: Tensor) -> Tensor:
-    """Sinusoidal positional encoding, (length, width)."""
-    place = torch.arange(length, device=like.device, dtype=torch.float32)[:, None]
-    rate = torch.exp(torch.arange(0, _WIDTH, 2, device=like.device) * (-math.log(10_000.0) / _WIDTH))
-    return torch.stack([torch.sin(place * rate), torch.cos(place * rate)], dim=-1).flatten(1).to(like.dtype)
+def _sinusoids(length: int, features: Tensor) -> Tensor:
+    """Return the sinusoidal positional encoding (length, width) in the type of ``features``."""
+    place = torch.arange(length, device=features.device, dtype=torch.float32)[:, None]
+    rate = torch.exp(torch.arange(0, _WIDTH, 2, device=features.device) * (-math.log(10_000.0) / _WIDTH))
+    waves = torch.stack([torch.sin(place * rate), torch.cos(place * rate)], dim=-1)
+    return waves.flatten(1).to(features.dtype)

@@ -26,20 +26,26 @@ from training.train import predict
 def publish(
     config: Config, checkpoint: Path, data: Path, failures: Path | None = None, folder: Path = MODELS_FOLDER
 ) -> Card:
-    """Write ``folder/NAME.safetensors`` and its card; the temperature is fitted on the validation split.
+    """Write ``folder/NAME.safetensors`` and its card, with a temperature fitted on the validation split.
 
-    ``failures`` are those that :func:`~training.train.train` was given. Figures are left to
-    ``training.evaluation.evaluate``, which measures what was published; the card of weights that are
-    published already stays as it is, with what was measured of them.
+    ``failures`` are those that :func:`~training.train.train` was given. :mod:`training.evaluation.evaluate`
+    adds the figures later. The card of weights that are published already stays as it is.
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    halves = to_half_precision(_interpolated(state["best"], config))
+    best = state["best"]
+    if config.interpolation < 1:  # fine-tuning loses elsewhere part of what it gains on its own data
+        best = interpolate_weights(load_model(config.start).network.state_dict(), best, config.interpolation)
+    halves = to_half_precision(best)
     network = create(config.architecture)
     network.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in halves.items()})
     weights = save(halves, marks_metadata(state.get("learnt_from", ())))
-    published = _published(folder / f"{config.name}.json", hashlib.sha256(weights).hexdigest())
-    if published is not None:
-        return published
+    digest = hashlib.sha256(weights).hexdigest()
+    try:
+        published, file = load_card(folder / f"{config.name}.json")
+        if published.sha256 == digest == hashlib.sha256(file.read_bytes()).hexdigest():
+            return published
+    except ModelError:
+        pass  # nothing is published under this name yet
     source = open_source(config, data, checkpoint.parent, config.samples, failures)
     labels, logits = predict(network, source.validation(), torch.device("cpu"))
     origin = card_origin(config, data, failures)
@@ -47,7 +53,7 @@ def publish(
         name=config.name,
         title=config.title,
         architecture=config.architecture,
-        sha256=hashlib.sha256(weights).hexdigest(),
+        sha256=digest,
         input=Input(size=config.size, mean=config.mean, std=config.std),
         temperature=round(fit_temperature(labels, logits), 4),
         data=origin.data,
@@ -64,28 +70,8 @@ def publish(
     return card
 
 
-def _published(card: Path, sha256: str) -> Card | None:
-    """The card of these weights, if they lie beside it."""
-    try:
-        found, weights = load_card(card)
-    except ModelError:
-        return None
-    whole = found.sha256 == sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
-    return found if whole else None
-
-
-def _interpolated(last: dict[str, Tensor], config: Config) -> dict[str, Tensor]:
-    """Weights part of the way from those the recipe starts with (WiSE-FT, Wortsman et al., CVPR 2022).
-
-    What fine-tuning gains on its own data it loses in part elsewhere; in between is the better of both.
-    """
-    if config.interpolation == 1:
-        return last
-    return interpolate_weights(load_model(config.start).network.state_dict(), last, config.interpolation)
-
-
 def interpolate_weights(first: dict[str, Tensor], last: dict[str, Tensor], share: float) -> dict[str, Tensor]:
-    """Weights ``share`` of the way from ``first`` to ``last``; what is no float is ``last``'s."""
+    """Interpolate weights from ``first`` towards ``last`` (WiSE-FT); integers are those of ``last``."""
     return {
         name: value.lerp(last[name], share) if value.is_floating_point() else last[name]
         for name, value in first.items()
@@ -93,7 +79,7 @@ def interpolate_weights(first: dict[str, Tensor], last: dict[str, Tensor], share
 
 
 def to_half_precision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``state`` as it is written: what is a float in half precision."""
+    """Convert the floats of ``state`` to half precision, as published weights are stored."""
     return {
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in state.items()

@@ -12,23 +12,22 @@ from pydantic import Field, ValidationError, model_validator
 from detector.errors import ParameterError
 from detector.schema.analysis import Value
 
-RECIPES = Path(__file__).parent / "configs"
+RECIPES = Path(__file__).parent / "recipes"
 DEFAULT_RECIPE = RECIPES / "reelproof-2.toml"
-"""What `train` runs where no recipe is named; the default model was trained on from it."""
+"""The recipe `train` runs by default; training of the default model started from its result."""
 MUTABLE_KEYS = {"title", "notes", "interpolation", "samples", "patience"}
-"""Keys that may change between two runs of a recipe: words, what is done when weights are published, and how
-long it goes on."""
+"""Keys that may differ between two runs of a recipe: texts, options of publishing, the training length."""
 
 
 class Schedule(StrEnum):
     """How the learning rate moves after warm-up."""
 
     LINEAR = "linear"  # down to a hundredth at the last example
-    PLATEAU = "plateau"  # halved at each check that brings nothing better
+    PLATEAU = "plateau"  # halved at each check without an improvement
 
 
 class Metric(StrEnum):
-    """What the best weights are chosen by, on the validation split."""
+    """The figure on the validation split that selects the best weights."""
 
     AUC = "auc"
     F1 = "f1"
@@ -55,32 +54,32 @@ class MixConfig(Value):
 
 
 class SequencesConfig(Value):
-    """Sequences of one face, see :class:`~training.data.sequence_examples.Sequences`."""
+    """Lengths of the sequences of :class:`~training.data.sequence_examples.Sequences`."""
 
     shortest: int = Field(ge=1, description="frames")
     longest: int = Field(ge=1, description="frames")
 
 
 class SetConfig(Value):
-    """A data set of one's own, see :mod:`training.data.own_sets`, ``streamed_videos``."""
+    """A user's own data set, see :mod:`training.data.own_sets` and :mod:`training.data.streamed_videos`."""
 
     frames: int = Field(
-        gt=0, description="evenly spaced frames taken of a video; of a streamed one at most two a second"
+        gt=0, description="evenly spaced frames of a video; of a streamed one at most two a second"
     )
-    streamed: bool = Field(description="decode videos anew each epoch, one by one, keeping nothing")
+    streamed: bool = Field(description="decode videos one by one in each epoch and store nothing")
     fake_share: float = Field(
-        gt=0, lt=1, description="of the examples drawn, whatever the set holds; streamed, 0.5"
+        gt=0, lt=1, description="share of fakes among the examples drawn; 0.5 if streamed"
     )
 
 
 class FeaturesConfig(Value):
     """Examples as features of a frozen backbone (:mod:`~training.data.sources`)."""
 
-    examples: int = Field(gt=0, description="kept; the recipe's samples go over them again and again")
+    examples: int = Field(gt=0, description="number stored; the recipe's samples repeat them")
 
 
 class Config(Value):
-    """One recipe; each key is explained in the shipped files."""
+    """A recipe; the shipped files explain each key."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
@@ -109,7 +108,7 @@ class Config(Value):
     seed: int
     seen_again: bool = Field(
         default=False,
-        description="each example a second time, mirrored and lit otherwise; samples counts it twice",
+        description="show each example a second time, mirrored and relit; samples counts both",
     )
     check_every: int = Field(gt=0)
     choose_by: Metric
@@ -121,18 +120,22 @@ class Config(Value):
 
     @model_validator(mode="after")
     def _one_source(self) -> Config:
-        given = [name for name in ("mix", "sequences", "set") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"exactly one of [mix], [sequences] and [set] is needed, not {given or 'none'}")
+        sources = [name for name in ("mix", "sequences", "set") if getattr(self, name) is not None]
+        if len(sources) != 1:
+            raise ValueError(
+                f"exactly one of [mix], [sequences] and [set] is needed, not {sources or 'none'}"
+            )
         return self
 
 
 def read_config(path: Path) -> Config:
-    """Read a recipe; raises :class:`ParameterError` naming the key that is unknown or out of range."""
+    """Read a recipe. Raise :class:`ParameterError` naming any key that is unknown or out of range."""
     try:
         return Config.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ParameterError(f"{path}: cannot be read as TOML: {error}") from None
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
-        raise ParameterError(f"{path}: {wrong}") from None
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()
+        )
+        raise ParameterError(f"{path}: {problems}") from None

@@ -25,12 +25,12 @@ from detector.models.model_files import SmallNetwork, SmallNetworkCard
 from training.command import run_step
 
 CHECKPOINT = "checkpoint.pt"
-RATE = 2e-3  # at most; rises over the first steps, then falls as a cosine to nothing
-_RISING = 200  # steps
+RATE = 2e-3  # maximum; rises over the first steps, then falls to zero along a cosine
+_WARM_UP = 200  # steps
 _SAVED_EVERY = 250  # steps
 
 DrawExample = Callable[[Any, np.random.Generator], Any]
-"""An example by chance, of what the examples are made from."""
+"""Draws a random example from the source material."""
 
 _TERMS = (
     "The data sets are for research; whoever trains or deploys on them is bound by their terms. These "
@@ -39,7 +39,7 @@ _TERMS = (
 
 
 class _Endless(IterableDataset[Any]):
-    """Examples without an end, each drawn from what ``load`` gives; ``seed`` says which."""
+    """An endless stream of examples drawn from the result of ``load``."""
 
     def __init__(self, load: Callable[[], Any], draw: DrawExample, seed: int) -> None:
         self._load, self._draw, self._seed = load, draw, seed
@@ -59,65 +59,49 @@ def train_network(
     steps: int,
     batch: int,
 ) -> Path:
-    """Train what ``make`` makes for so many steps, from where an earlier run in ``out`` ended.
+    """Train the network that ``make`` returns, resuming an earlier run in ``out``; return the checkpoint.
 
-    Returns the checkpoint's path.
-
-    In a process of its own, to which both are pickled, examples are drawn from what ``load`` gives; ``loss``
-    is of the network and a batch of them.
+    Examples are drawn from the result of ``load`` in a process of its own, to which ``load`` and ``draw`` are
+    pickled. ``loss`` takes the network and a batch of them.
     """
     path = out / CHECKPOINT
     torch.manual_seed(0)
     network = make().to(memory_format=torch.channels_last)  # a quarter faster on a processor
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
-    done = _restore(path, network, optimizer) if path.is_file() else 0
+    done = 0
+    if path.is_file():
+        state = torch.load(path, weights_only=True)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        done = int(state["step"])
     batches = iter(
         DataLoader(_Endless(load, draw, done), batch, num_workers=1, multiprocessing_context="spawn")
     )
-    told = 0.0
+    mean = 0.0
     for step in range(done, steps):
         for group in optimizer.param_groups:
-            group["lr"] = _rate(step, steps)
+            group["lr"] = RATE * min((step + 1) / _WARM_UP, 0.5 * (1 + math.cos(math.pi * step / steps)))
         value = loss(network, next(batches))
         optimizer.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        told = 0.98 * told + 0.02 * value.item() if told else value.item()
+        mean = 0.98 * mean + 0.02 * value.item() if mean else value.item()
         if (step + 1) % 50 == 0:
-            print(f"step {step + 1} of {steps}: loss {told:.3f}", flush=True)
+            print(f"step {step + 1} of {steps}: loss {mean:.3f}", flush=True)
         if (step + 1) % _SAVED_EVERY == 0 or step + 1 == steps:
-            _save(path, network, optimizer, step + 1)
+            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
+            with atomic_path(path) as temporary:
+                torch.save(state, temporary)
     return path
-
-
-def _rate(step: int, steps: int) -> float:
-    """The learning rate of a step: it rises for a while, then falls along a cosine."""
-    return RATE * min((step + 1) / _RISING, 0.5 * (1 + math.cos(math.pi * step / steps)))
-
-
-def _save(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    """Write a checkpoint, whole or not at all."""
-    kept = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-    with atomic_path(path) as part_path:
-        torch.save(kept, part_path)
-
-
-def _restore(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Put back what a checkpoint holds; returns the steps that are done."""
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What a command of steps does for one network; each but ``prepare`` needs the one before.
+    """The steps of one small network's command; each except ``prepare`` needs the one before.
 
-    ``prepare`` (data, out) says in words what it gathered; ``train`` (out, steps) leaves a checkpoint, of
-    which ``onnx_of`` makes a file; ``measure`` (data, file) gives figures by name, which ``ship`` puts on the
-    card.
+    ``prepare`` (data, out) describes what it gathered; ``train`` (out, steps) writes a checkpoint, which
+    ``onnx_of`` exports; ``measure`` (data, file) returns figures by name, which ``ship`` puts on the card.
     """
 
     network: SmallNetwork
@@ -130,17 +114,17 @@ class Steps:
 
 
 def run_command(steps: Steps, program: str, arguments: Sequence[str] | None = None) -> int:
-    """Run one step of the command line; 2 with one line on standard error for what cannot be done."""
+    """Run one step of the command line; return 2 after one line on standard error if it fails."""
     name = steps.network.name
     parser = argparse.ArgumentParser(prog=program, description=f"Train and ship models/{name}.")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     parser.add_argument("--out", type=Path, default=Path("out") / name, metavar="DIR")
-    shown = f"of training (default: {steps.steps})"
-    parser.add_argument("--steps", type=int, default=steps.steps, metavar="N", help=shown)
+    help_ = f"of training (default: {steps.steps})"
+    parser.add_argument("--steps", type=int, default=steps.steps, metavar="N", help=help_)
     parser.add_argument("step", choices=("prepare", "train", "measure", "ship"), help="`ship` measures too")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    torch.set_num_threads(1)  # the examples take another core
+    torch.set_num_threads(1)  # making examples takes another core
     return run_step(partial(_run, steps, options), options.data)
 
 
@@ -167,43 +151,45 @@ def export_onnx(
     outputs: Sequence[str],
     any_size: Mapping[int, str],
 ) -> bytes:
-    """``network`` with the weights of a ``checkpoint`` as ONNX.
+    """Export ``network`` with the weights of a ``checkpoint`` as ONNX.
 
-    Its input is called *images*; of their ``shape``, axes in ``any_size``, with their names, may have others.
-    Raises :class:`~detector.errors.ParameterError` where there is no checkpoint yet.
+    Its input is called *images* and has ``shape``; the axes in ``any_size``, given with their names, are
+    dynamic. Raises :class:`~detector.errors.ParameterError` if there is no checkpoint yet.
     """
     if not checkpoint.is_file():
         raise ParameterError(f"{checkpoint} is missing. Run the step `train` first.")
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["network"])
-    written = io.BytesIO()
+    buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's two exporters only this one folds normalisations
+        warnings.simplefilter(
+            "ignore"
+        )  # of torch's two exporters only the deprecated one folds normalisations
         torch.onnx.export(
             network.eval(),
             (torch.zeros(*shape),),
-            written,  # type: ignore[arg-type]  # a file will do
+            buffer,  # type: ignore[arg-type]  # a file object works
             input_names=["images"],
             output_names=list(outputs),
             dynamic_axes={"images": dict(any_size)},
             opset_version=17,
             dynamo=False,
         )
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 def ship(
-    which: SmallNetwork,
+    network: SmallNetwork,
     onnx: bytes,
     figures: Mapping[str, float],
     taught_by: str,
     labels: str,
     data: Sequence[str],
 ) -> None:
-    """Write network and card below ``models/``; ``labels`` says of the terms where labels came from."""
-    weights, card_path = which.files_in(FILES / "models")
+    """Write network and card below ``models/``; the card's terms name the source of the ``labels``."""
+    weights, card_path = network.files_in(FILES / "models")
     weights.parent.mkdir(exist_ok=True)
     card = SmallNetworkCard(
-        name=which.name,
+        name=network.name,
         sha256=hashlib.sha256(onnx).hexdigest(),
         taught_by=taught_by,
         data=tuple(data),

@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from engine_fixtures import (  # noqa: F401
+    astronaut,
+    model,
+    portrait,
+    scan,
+    scanned_alone,
+    scorer,
+    still,
+    talking,
+)
 
 from training.data import sources
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detector.errors import ParameterError
-from training.train import draw
+from training.train import draw_curves
 
 HISTORY = [
     {
@@ -23,7 +23,7 @@ HISTORY = [
 
 
 def test_png(tmp_path: Path) -> None:
-    draw(HISTORY, tmp_path / "curves.png", "a run")
+    draw_curves(HISTORY, tmp_path / "curves.png", "a run")
     picture = cv2.imread(str(tmp_path / "curves.png"))
     assert picture is not None and picture.shape == (640, 1600, 3)
     # Both panels hold a line in the first colour, and paper around it.
@@ -34,7 +34,7 @@ def test_png(tmp_path: Path) -> None:
 
 def test_svg_is_the_same_every_time(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg"):
-        draw(HISTORY, tmp_path / name)
+        draw_curves(HISTORY, tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
@@ -51,12 +51,12 @@ def test_svg_is_the_same_every_time(tmp_path: Path) -> None:
     ],
 )
 def test_figures_may_be_lacking(tmp_path: Path, history: list[dict[str, float]]) -> None:
-    draw(history, tmp_path / "curves.png")
+    draw_curves(history, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="no history"):
-        draw([], tmp_path / "curves.png")
+        draw_curves([], tmp_path / "curves.png")
     with pytest.raises(ParameterError, match=r"\.png or \.svg"):
-        draw(HISTORY, tmp_path / "curves.jpg")
+        draw_curves(HISTORY, tmp_path / "curves.jpg")

@@ -19,7 +19,7 @@ from training.data.labelled_sets import file_marks, marks_in_weights, read_set
 from training.model_card import write_card
 from training.publish import publish
 from training.recipe import RECIPES, FeaturesConfig, read_config
-from training.train import CheckpointOrigin, OriginMismatchError, draw, train
+from training.train import CheckpointOrigin, OriginMismatchError, draw_curves, train
 
 TINY = {"name": "lab", "title": "Lab", "architecture": "few_tensors", "start": "random", "samples": 8,
         "check_every": 8, "interpolation": 1.0, "frozen_stages": 0, "local_weight": 0.0}  # fmt: skip
@@ -62,7 +62,7 @@ def few_tensors(monkeypatch: pytest.MonkeyPatch, examples_made_here: None) -> No
     monkeypatch.setattr(base, "_ARCHITECTURES", dict(base._ARCHITECTURES))
     base.register("few_tensors")(FewTensors)
     base.register("few_features")(FewFeatures)
-    monkeypatch.setattr("training.train.draw", lambda *_given: None)
+    monkeypatch.setattr("training.train.draw_curves", lambda *_given: None)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def failures(folder: Path, **probabilities: float) -> Path:
 class TestOrigin:
     def refused(self, before: CheckpointOrigin, now: CheckpointOrigin) -> str:
         with pytest.raises(OriginMismatchError) as error:
-            now.refuse_other(before.kept, Path("out/lab.pt"))
+            now.require_match(before.stored, Path("out/lab.pt"))
         assert "Give the recipe another name, or remove out/lab.pt" in str(error.value)
         return str(error.value)
 
@@ -108,12 +108,12 @@ class TestOrigin:
         now = CheckpointOrigin.of(
             recipe(**TINY | {"samples": 80, "title": "New", "patience": 3}), pictures, None
         )
-        now.refuse_other(before.kept, Path("lab.pt"))
+        now.require_match(before.stored, Path("lab.pt"))
 
     def test_a_key_that_came_later_goes_on(self, pictures: Path) -> None:
-        kept = CheckpointOrigin.of(recipe(**TINY), pictures, None).kept
+        kept = CheckpointOrigin.of(recipe(**TINY), pictures, None).stored
         del kept["recipe"]["seen_again"]
-        CheckpointOrigin.of(recipe(**TINY), pictures, None).refuse_other(kept, Path("lab.pt"))
+        CheckpointOrigin.of(recipe(**TINY), pictures, None).require_match(kept, Path("lab.pt"))
 
     def test_a_mended_label_and_another_picture_are_other_data(self, pictures: Path) -> None:
         before = CheckpointOrigin.of(recipe(**TINY), pictures, None)
@@ -135,12 +135,12 @@ class TestOrigin:
         for i in range(2):
             put(pictures / "test" / ("fake" if i else "real") / f"more{i}.png", 80 + i, bool(i))
         moved = pictures.rename(tmp_path / "elsewhere")
-        CheckpointOrigin.of(recipe(**TINY), moved, None).refuse_other(before.kept, Path("lab.pt"))
+        CheckpointOrigin.of(recipe(**TINY), moved, None).require_match(before.stored, Path("lab.pt"))
 
 
 def test_from_training_to_the_card(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trained, published and measured; the same command again changes nothing, another is refused."""
-    monkeypatch.setattr("training.train.draw", draw)
+    monkeypatch.setattr("training.train.draw_curves", draw_curves)
     config, out, models = recipe(**TINY), tmp_path / "out", tmp_path / "models"
     checkpoint = train(config, pictures, out)
     assert (out / "lab-curves.png").read_bytes().startswith(b"\x89PNG")

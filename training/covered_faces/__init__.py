@@ -1,4 +1,1 @@
-"""The small network that recognises covered faces (:mod:`detector.faces.covered`).
-
-From examples to shipping.
-"""
+"""The small network that recognises covered faces, from examples to shipping."""

@@ -21,22 +21,19 @@ from training.recipe import MixConfig
 from training.synthesis.blending import self_blend, swap_blend
 from training.synthesis.degradations import degrade
 
-UNKNOWN = -1.0  # in a map of where an example was manipulated
-CELL = 32  # px of the crop to one place of that map, which is the network's own last stride
-# A group of so many faces is a clip of one person, and not a photo of several.
-_CLIP = 8
-
-# The DFDC crops' side in the units of `faces.SIDE_PER_BOX`; see there.
-_DFDC_SIDE = 1.01
+UNKNOWN = -1.0  # in a map of manipulated places
+CELL = 32  # px of the crop per place of that map: the network's last stride
+_CLIP = 8  # a group of so many faces is a clip of one person, not a photo of several
+_DFDC_SIDE = 1.01  # side of the DFDC crops in the units of `faces.SIDE_PER_BOX`
 
 
 class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
-    """Degraded crops, uint8 (3, size, size); labels, 1.0 is manipulated; and where, if known.
+    """Degraded crops, uint8 (3, size, size); labels, 1.0 is manipulated; and maps of the blended places.
 
-    Where is a map of ``size / CELL`` places a side: the share of each that was blended,
-    or ``UNKNOWN``. The share ``hidden`` of all examples has a part blurred away. After these
-    come the same crops at the sides ``also``, for networks that learn beside the first.
-    Raises :class:`~training.data.labelled_sets.DataSetError` as :func:`refuse_empty` does.
+    A map has ``size / CELL`` places a side: the blended share of each, or ``UNKNOWN``. The share ``hidden``
+    of all examples has a part blurred away. The same crops at the sides ``also`` follow, for networks trained
+    beside the first. Example ``i`` depends only on the seed and ``i``, so a resumed run sees the same
+    examples. Raises :class:`~training.data.labelled_sets.DataSetError` as :func:`refuse_empty` does.
     """
 
     def __init__(
@@ -93,72 +90,70 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
         if kind.endswith("self_blend") and sample.landmarks is not None:
             blend = self_blend(image, sample.landmarks, rng)
         elif kind in {"dfdc_swap", "other_swap", "other_reenacted"} and sample.landmarks is not None:
-            # Reenactment blends another moment of the same person, a swap another person.
+            # Reenactment blends another moment of the same person, a swap blends another person.
             others = self._clips[sample.group] if kind == "other_reenacted" else pool
             other = others[rng.integers(len(others))]
             assert other.landmarks is not None
             blend = swap_blend(image, sample.landmarks, decode_jpeg(other.data), other.landmarks, rng)
         if blend is not None:
             image, label = blend.image, 1.0
-        # Half of the examples keep the resolution they have; the rest pass through that
-        # of a smaller face and through degradation at that size, as in a video.
+        # Half of the examples keep their resolution; the rest pass through that of a smaller face and through
+        # degradation at that size, as in a video.
         square = jittered_square(image, sample.framed, rng)
         where = np.full((self._sizes[0] // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
         if blend is not None:
-            where = _reduced(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
+            where = _blended_shares(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
         if rng.random() < 0.5:
             return [crop_square(image, square, size) for size in self._sizes], label, where
         small = int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2
         crop = degrade(crop_square(image, square, small), rng)
-        # Drawn for the first side alone: further ones must change nothing about it.
-        drawn = small <= self._sizes[0]
-        enlarged = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])) if drawn else cv2.INTER_CUBIC
-        return [_resized(crop, size, enlarged) for size in self._sizes], label, where
+        # Drawn for the first side only: further sides must not change its examples.
+        enlarging = cv2.INTER_CUBIC
+        if small <= self._sizes[0]:
+            enlarging = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+        crops = []
+        for size in self._sizes:
+            how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
+            crops.append(cv2.resize(crop, (size, size), interpolation=how))
+        return crops, label, where
 
 
 def refuse_empty(kind: str, share: float, pool: Sequence[object]) -> None:
-    """Raise :class:`DataSetError` where a kind of example has a share and nothing to draw from."""
+    """Raise :class:`DataSetError` if a kind of example has a share but no faces to draw from."""
     if share and not pool:
         raise DataSetError(
-            f"{kind} has a share of {share:g}, but there are no faces to make it of. Is the research folder "
-            "whole (dfdc-train-*.zip with its CSV, photos-real.zip, videos)?"
+            f"{kind} has a share of {share:g}, but there are no faces to make it from. Is the research "
+            "folder complete (dfdc-train-*.zip with its CSV, photos-real.zip, videos)?"
         )
 
 
-def _resized(crop: Image, size: int, enlarged: int) -> Image:
-    how = cv2.INTER_AREA if crop.shape[0] > size else enlarged
-    return cv2.resize(crop, (size, size), interpolation=how)
-
-
-def _reduced(mask: Mask, square: CropSquare, places: int) -> Mask:
-    """``mask`` framed as the crop is, averaged over ``places`` by ``places``."""
+def _blended_shares(mask: Mask, square: CropSquare, places: int) -> Mask:
+    """Frame ``mask`` like the crop and average it over ``places`` by ``places``."""
     pixels = (mask * 255).astype(np.uint8)
     framed = crop_square(np.repeat(pixels[..., None], 3, axis=2), square, 8 * places)[..., 0]
     return cv2.resize(framed.astype(np.float32) / 255, (places, places), interpolation=cv2.INTER_AREA)
 
 
 def _partly_hidden(crops: list[Image], where: Mask, rng: np.random.Generator) -> list[Image]:
-    """Blur away a blob of 5 to 25 % of each crop, unless that takes most of what was blended."""
+    """Blur away a blob of 5 to 25 % of each crop, unless it covers most of the blend."""
     coarse, share = rng.normal(size=(4, 4)).astype(np.float32), rng.uniform(0.05, 0.25)
-    masks = [_blob(coarse, share, crop.shape[0]) for crop in crops]
+    masks = []
+    for crop in crops:
+        hills = cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC)
+        masks.append((hills > np.quantile(hills, 1 - share)).astype(np.float32))
     covered = cv2.resize(masks[0], where.shape[::-1], interpolation=cv2.INTER_AREA)
     if where.max() > 0 and (where * covered).sum() > 0.5 * where.sum():
         return crops
     return [hide(crop, mask) for crop, mask in zip(crops, masks, strict=True)]
 
 
-def _blob(coarse: Mask, share: float, size: int) -> Mask:
-    hills = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    return (hills > np.quantile(hills, 1 - share)).astype(np.float32)
-
-
 def jittered_square(image: Image, framed: bool, rng: np.random.Generator) -> CropSquare:
-    """The square a training example shows: a face's usual framing, moved, scaled and turned a little."""
+    """Return the square of a training example: a face's usual framing, moved, scaled and turned a little."""
     side = image.shape[0] if framed else image.shape[0] / MARGIN * (_DFDC_SIDE / SIDE_PER_BOX)
     x, y = image.shape[1] / 2 + rng.normal(0, 0.025, 2) * side
     return CropSquare(float(x), float(y), side * float(rng.uniform(0.87, 1.04)), float(rng.uniform(-8, 8)))
 
 
 def stack_crops(crops: list[Image]) -> NDArray[np.uint8]:
-    """Crops (h, w, 3) to one array (n, 3, h, w)."""
+    """Stack crops (h, w, 3) into one array (n, 3, h, w)."""
     return np.stack(crops).transpose(0, 3, 1, 2)

@@ -1,7 +1,4 @@
-"""Read labelled data sets from folders, CSV files and zip archives.
-
-And recognise files a model learned from.
-"""
+"""Read labelled data sets (folders, CSV files, zips), and recognise files a model learned from."""
 
 from __future__ import annotations
 
@@ -25,24 +22,25 @@ from detector.errors import ParameterError
 
 SPLITS = ("train", "val", "test")
 FRACTIONS = (0.8, 0.1, 0.1)  # of the groups, in the order of SPLITS
-# Fewer than an analysis takes (detector.media.acceptance): crops are read by OpenCV, and a set that
-# was trained on must not grow by files that lay beside it.
+# Fewer than an analysis takes: crops are read by OpenCV, and a set that was trained on must not grow by
+# files that merely lie beside it.
 IMAGES = {".jpg", ".jpeg", ".png", ".webp"}
 VIDEOS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 _LABELS = {"real": 0, "0": 0, "fake": 1, "1": 1}
 _FOLDERS = {"real": 0, "fake": 1}
-# The archives of this project call them so.
-_COLUMNS = {"file": "path", "source": "group"}
-_NAMED = 5  # examples given in a message
+_COLUMNS = {"file": "path", "source": "group"}  # names in the archives of this project
+_MOST_NAMED = 5  # examples in a message
+
+Fractions = tuple[float, float, float]
 
 
 class DataSetError(ParameterError):
-    """A data set cannot be trained on or measured as it is; the message says what to change."""
+    """A data set cannot be used for training or measuring; the message says what to change."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image or video: its file or, inside the zip ``path``, its ``member``; 1 is manipulated."""
+    """One image or video: its file or, inside the zip ``path``, its ``member``; label 1 is manipulated."""
 
     path: Path
     member: str | None
@@ -52,7 +50,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What to call it in a message."""
+        """The name used in messages."""
         return str(self.path) if self.member is None else f"{self.path}:{self.member}"
 
     @property
@@ -67,8 +65,11 @@ class _Listed(NamedTuple):
     split: str
 
 
-def read_set(path: Path, fractions: tuple[float, float, float] = FRACTIONS) -> list[Item]:
-    """The items of the set at ``path``, in order of name or of the table.
+def read_set(path: Path, fractions: Fractions = FRACTIONS) -> list[Item]:
+    """Return the items of the set at ``path``, ordered by name or as in the table.
+
+    Splits divide groups, never files: a group is what must not stand on both sides, such as a video and the
+    fakes made of it. A set is
 
     - a folder: ``{train,val,test}/{real,fake}/…`` or only ``{real,fake}/…``, at any depth;
       a video is a group of its own, by its name without suffix; images of one folder below
@@ -77,21 +78,24 @@ def read_set(path: Path, fractions: tuple[float, float, float] = FRACTIONS) -> l
       CSV, group by default the file's name without suffix;
     - a zip: with a CSV of the same name beside it, or with folders as above inside it.
 
-    ``fractions`` are the shares of groups in train, val and test where no split is given.
-    Raises :class:`DataSetError` when files are missing, a label is unknown, the set is
-    empty, a split holds only one class, or splits leak; see :func:`check_leakage`.
+    ``fractions`` are the shares of groups in train, val and test if no split is given: each group's name is
+    hashed into one, so that a growing set keeps its splits. Raises :class:`DataSetError` if files are
+    missing, a label is unknown, the set is empty, a split holds only one class, or splits leak
+    (:func:`check_leakage`).
     """
     if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise DataSetError(f"Split fractions {fractions} must not be negative and must add up to 1.")
     if path.is_dir():
         names = (p.relative_to(path).as_posix() for p in sorted(path.rglob("*")) if p.is_file())
-        items = [Item(path / one.name, None, *one[1:]) for one in _placed(names, fractions, path)]
+        items = [Item(path / row.name, None, *row[1:]) for row in _from_folders(names, fractions, path)]
     elif not path.is_file():
         raise DataSetError(f"{path}: there is no such data set. Name a folder, a CSV or a zip.")
     elif path.suffix.lower() == ".zip":
         items = _zip_items(path, fractions)
     elif path.suffix.lower() == ".csv":
-        items = _csv_items(path, fractions)
+        rows = list(_rows(path, fractions))
+        _require_files([row.name for row in rows if not (path.parent / row.name).is_file()], path)
+        items = [Item(path.parent / row.name, None, *row[1:]) for row in rows]
     else:
         raise DataSetError(f"{path}: a data set is a folder, a CSV or a zip of crops.")
     _check(items, path)
@@ -100,10 +104,9 @@ def read_set(path: Path, fractions: tuple[float, float, float] = FRACTIONS) -> l
 
 
 def check_leakage(items: Sequence[Item]) -> None:
-    """Refuse items whose splits overlap; give it all sets that are used together.
+    """Raise :class:`DataSetError` if splits overlap; pass all sets that are used together.
 
-    Raises :class:`DataSetError` naming groups that stand in two splits, and files that are
-    in two splits with the same bytes (SHA-256), whatever their groups.
+    Splits overlap if a group, or two files with the same bytes (SHA-256), stand in more than one.
     """
     splits: dict[str, set[str]] = defaultdict(set)
     for item in items:
@@ -111,35 +114,35 @@ def check_leakage(items: Sequence[Item]) -> None:
     shared = [f"{group} ({', '.join(sorted(of))})" for group, of in sorted(splits.items()) if len(of) > 1]
     if shared:
         raise DataSetError(
-            f"Splits leak, groups that stand in more than one: {_some(shared)}. Figures would be measured "
-            "on what was learned. Move each group into one split, or say in a CSV what the groups are."
+            f"Splits leak, groups that stand in more than one: {_examples(shared)}. Figures would be "
+            "measured on training data. Move each group into one split, or name the groups in a CSV."
         )
     first: dict[bytes, Item] = {}
     twins = []
     for item, digest in _digests(_of_equal_size(items)):
-        known = first.setdefault(digest, item)
-        if known.split != item.split:
-            twins.append(f"{known.name} ({known.split}) and {item.name} ({item.split})")
+        twin = first.setdefault(digest, item)
+        if twin.split != item.split:
+            twins.append(f"{twin.name} ({twin.split}) and {item.name} ({item.split})")
     if twins:
         raise DataSetError(
-            f"Splits leak, the same bytes stand in two: {_some(twins)}. Remove one of each, or put both "
+            f"Splits leak, the same bytes stand in two: {_examples(twins)}. Remove one of each, or put both "
             "into one group."
         )
 
 
 def contents(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
-    """Each item's bytes, in the order given; neighbours from one zip share its one opening."""
-    for (path, zipped), of in groupby(items, key=lambda item: (item.path, item.member is not None)):
+    """Yield each item with its bytes, in order; neighbours from one zip share one opening of it."""
+    for (path, zipped), group in groupby(items, key=_file_key):
         if not zipped:
-            yield from ((item, path.read_bytes()) for item in of)
+            yield from ((item, path.read_bytes()) for item in group)
             continue
         with open_zip(path) as archive:
-            yield from ((item, archive.read(item.member or "")) for item in of)
+            yield from ((item, archive.read(item.member or "")) for item in group)
 
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The zip at ``path``; raises :class:`DataSetError` where it, or what is read of it, is damaged."""
+    """Open the zip at ``path``; raise :class:`DataSetError` if it, or a member that is read, is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -147,8 +150,12 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         raise DataSetError(f"{path}: not a zip, or damaged. Copy or download it again.") from None
 
 
-def _placed(names: Iterable[str], fractions: tuple[float, float, float], where: Path) -> Iterator[_Listed]:
-    """Name, label, group and split of each image or video, by the folders above it."""
+def _file_key(item: Item) -> tuple[Path, bool]:
+    return item.path, item.member is not None
+
+
+def _from_folders(names: Iterable[str], fractions: Fractions, root: Path) -> Iterator[_Listed]:
+    """Derive label, group and split of each image or video from the folders above it."""
     in_splits: set[bool] = set()
     for name in names:
         place = PurePosixPath(name)
@@ -161,48 +168,37 @@ def _placed(names: Iterable[str], fractions: tuple[float, float, float], where: 
         labels = [i for i, folder in enumerate(folders) if folder in _FOLDERS]
         if len(labels) != 1:
             raise DataSetError(
-                f"{where}: {name} has no known label: it must lie below one folder 'real' or 'fake'."
+                f"{root}: {name} has no known label: it must lie below one folder 'real' or 'fake'."
             )
         at = labels[0]
-        given = [folder for folder in folders[:at] if folder in SPLITS]
-        in_splits.add(bool(given))
-        if len(given) > 1 or len(in_splits) > 1:
+        splits = [folder for folder in folders[:at] if folder in SPLITS]
+        in_splits.add(bool(splits))
+        if len(splits) > 1 or len(in_splits) > 1:
             raise DataSetError(
-                f"{where}: {name} lies in {len(given)} split folders. Put all files into exactly one of "
+                f"{root}: {name} lies in {len(splits)} split folders. Put all files into exactly one of "
                 "train, val and test, or none of them."
             )
         below = place.parts[at + 1 : -1]
         group = "/".join(below) if below and place.suffix.lower() in IMAGES else place.stem
-        split = given[0] if given else _split_of(group, fractions)
+        split = splits[0] if splits else _split_of(group, fractions)
         yield _Listed(name, _FOLDERS[folders[at]], group, split)
 
 
-def _csv_items(table: Path, fractions: tuple[float, float, float]) -> list[Item]:
-    items, missing = [], []
-    for one in _rows(table, fractions):
-        path = table.parent / one.name
-        if not path.is_file():
-            missing.append(one.name)
-        items.append(Item(path, None, *one[1:]))
-    _refuse_missing(missing, table)
-    return items
-
-
-def _zip_items(path: Path, fractions: tuple[float, float, float]) -> list[Item]:
+def _zip_items(path: Path, fractions: Fractions) -> list[Item]:
     with open_zip(path) as archive:
         members = [info.filename for info in archive.infolist() if not info.is_dir()]
     table = path.with_suffix(".csv")
     if table.is_file():
-        placed = list(_rows(table, fractions))
-        known = set(members)
-        _refuse_missing([one.name for one in placed if one.name not in known], table)
+        rows = list(_rows(table, fractions))
+        present = set(members)
+        _require_files([row.name for row in rows if row.name not in present], table)
     else:
-        placed = list(_placed(sorted(members), fractions, path))
-    return [Item(path, one.name, *one[1:]) for one in placed]
+        rows = list(_from_folders(sorted(members), fractions, path))
+    return [Item(path, row.name, *row[1:]) for row in rows]
 
 
-def _rows(table: Path, fractions: tuple[float, float, float]) -> Iterator[_Listed]:
-    """Path, label, group and split of each row, in order."""
+def _rows(table: Path, fractions: Fractions) -> Iterator[_Listed]:
+    """Yield path, label, group and split of each row of a CSV, in order."""
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
@@ -229,8 +225,8 @@ def _rows(table: Path, fractions: tuple[float, float, float]) -> Iterator[_Liste
         raise DataSetError(f"{table}: cannot be read as a CSV in UTF-8: {error}") from None
 
 
-def _split_of(group: str, fractions: tuple[float, float, float]) -> str:
-    """By the group's name alone: the same in every run, whatever else the set holds."""
+def _split_of(group: str, fractions: Fractions) -> str:
+    """Return the split by the group's name alone: the same in every run, whatever else the set holds."""
     place = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
     if place < fractions[0]:
         return "train"
@@ -238,12 +234,12 @@ def _split_of(group: str, fractions: tuple[float, float, float]) -> str:
     return "val" if place < fractions[0] + fractions[1] or not fractions[2] else "test"
 
 
-def _check(items: Sequence[Item], where: Path) -> None:
+def _check(items: Sequence[Item], path: Path) -> None:
     if not items:
-        raise DataSetError(f"{where}: the data set is empty: no images or videos that can be used are in it.")
-    twice = [name for name, times in Counter(item.name for item in items).items() if times > 1]
-    if twice:
-        raise DataSetError(f"{where}: listed more than once: {_some(twice)}.")
+        raise DataSetError(f"{path}: the data set is empty: it holds no images or videos that can be used.")
+    repeated = [name for name, times in Counter(item.name for item in items).items() if times > 1]
+    if repeated:
+        raise DataSetError(f"{path}: listed more than once: {_examples(repeated)}.")
     classes: dict[str, set[int]] = defaultdict(set)
     for item in items:
         classes[item.split].add(item.label)
@@ -251,18 +247,18 @@ def _check(items: Sequence[Item], where: Path) -> None:
         if len(labels) == 1:
             lacking = "real" if labels == {1} else "fake"
             raise DataSetError(
-                f"{where}: split {split} holds nothing labelled {lacking}. Both classes are needed: add "
+                f"{path}: split {split} holds nothing labelled {lacking}. Both classes are needed: add "
                 "files, or say which file is in which split."
             )
 
 
-def _refuse_missing(missing: Sequence[str], table: Path) -> None:
+def _require_files(missing: Sequence[str], table: Path) -> None:
     if missing:
-        raise DataSetError(f"{table}: {len(missing)} of its files are missing: {_some(missing)}.")
+        raise DataSetError(f"{table}: {len(missing)} of its files are missing: {_examples(missing)}.")
 
 
 def _of_equal_size(items: Sequence[Item]) -> list[Item]:
-    """Those whose size in bytes occurs in two splits; only they can be the same, and hashing is slow."""
+    """Return items whose size in bytes occurs in two splits: only they can be equal, and hashing is slow."""
     members: dict[Path, dict[str, int]] = {}
     sizes, splits = [], defaultdict(set)
     for item in items:
@@ -279,64 +275,59 @@ def _of_equal_size(items: Sequence[Item]) -> list[Item]:
 
 
 def _digests(items: Iterable[Item]) -> Iterator[tuple[Item, bytes]]:
-    """SHA-256 of each item's bytes, ordered by file; videos are not read into memory whole."""
-    for (path, zipped), of in groupby(
-        sorted(items, key=attrgetter("path")), key=lambda item: (item.path, item.member is not None)
-    ):
+    """Yield the SHA-256 of each item's bytes, ordered by file; videos are not read into memory whole."""
+    for (path, zipped), group in groupby(sorted(items, key=attrgetter("path")), key=_file_key):
         if not zipped:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
-            yield from ((item, digest) for item in of)
+            yield from ((item, digest) for item in group)
             continue
         with open_zip(path) as archive:
-            yield from ((item, hashlib.sha256(archive.read(item.member or "")).digest()) for item in of)
+            yield from ((item, hashlib.sha256(archive.read(item.member or "")).digest()) for item in group)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _examples(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
-_END = 1 << 20  # bytes read at either end: whole sets of videos are marked whenever training starts
+# Marks identify files that a model learned from, was chosen by or calibrated on, wherever they lie later.
+# They are in the metadata of its weights; only the owner of a file can tell that its mark is among them.
+_END = 1 << 20  # bytes read at either end: all videos of a set are marked whenever training starts
 _DIGITS = 16
 _KEY = "learnt_from"
 
 
 def file_marks(items: Sequence[Item]) -> list[str]:
-    """A mark for each item's bytes, in their order: of their number, and the first and the last MiB."""
-    return list(_marked(items))
-
-
-def _marked(items: Sequence[Item]) -> Iterator[str]:
-    for (path, zipped), some in groupby(items, key=lambda item: (item.path, item.member is not None)):
-        if not zipped:
-            yield from (_of_file(path) for _ in some)
+    """Return a mark for each item, in order: a digest of its size and its first and last MiB."""
+    marks = []
+    for (path, zipped), group in groupby(items, key=_file_key):
+        if zipped:
+            with open_zip(path) as archive:
+                for item in group:
+                    data = archive.read(item.member or "")
+                    marks.append(_mark(len(data), data[:_END], data[-_END:]))
             continue
-        with open_zip(path) as archive:
-            for item in some:
-                data = archive.read(item.member or "")
-                yield _mark(len(data), data[:_END], data[-_END:])
-
-
-def _of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        first = file.read(_END)
-        file.seek(max(0, size - _END))
-        return _mark(size, first, file.read(_END))
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            first = file.read(_END)
+            file.seek(max(0, size - _END))
+            mark = _mark(size, first, file.read(_END))
+        marks += [mark for _ in group]
+    return marks
 
 
 def _mark(size: int, first: bytes, last: bytes) -> str:
     return hashlib.sha256(b"%d " % size + first + last).hexdigest()[:_DIGITS]
 
 
-def marks_metadata(learnt_from: Sequence[str]) -> dict[str, str] | None:
-    """What to write into the head of weights: nothing for a model that learnt from no set of one's own."""
-    return {_KEY: " ".join(learnt_from)} if learnt_from else None
+def marks_metadata(marks: Sequence[str]) -> dict[str, str] | None:
+    """Return the metadata to write into weights; None for a model trained on the research data alone."""
+    return {_KEY: " ".join(marks)} if marks else None
 
 
 def marks_in_weights(weights: Path) -> frozenset[str]:
-    """The marks in the head of ``weights``; none of ONNX files, and of models that were published without."""
+    """Return the marks in the metadata of ``weights``; ONNX files and older models have none."""
     if weights.suffix != ".safetensors":
         return frozenset()
     with safe_open(weights, "numpy") as head:

@@ -30,14 +30,14 @@ from training.data.streamed_videos import StreamedVideos, largest_crop, video_cr
 from training.recipe import Config, MixConfig
 from training.synthesis.degradations import degrade_sequence
 
-_NAMED = 5  # examples given in a message
-_UNJUDGED = 0.5  # the error of what got no probability
-# Sets and splits with such a word in their name are there to measure on.
+_MOST_NAMED = 5  # examples in a message
+_UNJUDGED = 0.5  # the error of an item without a probability
+# Sets and splits with such a word in their name are reserved for measuring.
 _RESERVED = {"test", "develop"}
 
 
 class _Entry(BaseModel):
-    """What is needed of an entry of ``failures.json``; it holds more."""
+    """The fields of an entry of ``failures.json`` that are read."""
 
     path: str = Field(min_length=1)
     member: str | None = None
@@ -62,62 +62,56 @@ class WeightedFailure(NamedTuple):
     weight: float
 
 
-def read_failures(path: Path, known: Sequence[Item]) -> list[WeightedFailure]:
-    """The failures at ``path`` as weighted items, in their order, all of split ``train`` from now on.
+def read_failures(path: Path, items: Sequence[Item]) -> list[WeightedFailure]:
+    """Return the failures in the file ``path`` as weighted items of split ``train``, in order.
 
-    ``known`` are the items of every set evaluation was run on; a failure is found there by
-    the end of its path, of which evaluation may have been given more or less, and takes
-    its split from there. Those out of a validation split leave it: take their groups out
-    of validation too, which :func:`~training.data.labelled_sets.check_leakage` over both
-    insists on. The weight is in proportion to how far the probability lay from the label.
+    ``items`` are those of every set that was evaluated; a failure is found among them by the end of its path
+    and has its split from there. Failures of a validation split leave it: remove their groups from
+    validation too, as :func:`~training.data.labelled_sets.check_leakage` over both requires. The weight is
+    proportional to the distance of the probability from the label, which is online hard example mining
+    (Shrivastava et al., CVPR 2016) between runs instead of within one.
 
-    Raises :class:`DataSetError` when the file is no such list or lists nothing, when a
-    failure cannot be found or not told apart, or has another label, and when one comes
-    from a set or a split to measure on (test, develop) or shares its group with one.
+    Raises :class:`DataSetError` if the file is no such list or empty, if a failure is missing or ambiguous or
+    has another label, and if one comes from a set or a split for measuring (test, develop) or shares its
+    group with one.
     """
-    entries = _read(path)
     by_file: dict[str, list[Item]] = defaultdict(list)
-    for item in known:
+    for item in items:
         by_file[_place(item).rpartition("/")[2]].append(item)
-    tested = {item.group for item in known if item.split == "test"}
+    tested = {item.group for item in items if item.split == "test"}
     hard, unknown, forbidden = [], [], []
-    for entry in entries:
+    for entry in _read_entries(path):
         ending = "/" + entry.place.removeprefix("./").lstrip("/")
-        found = [i for i in by_file[ending.rpartition("/")[2]] if _place(i).endswith(ending)]
+        matches = [i for i in by_file[ending.rpartition("/")[2]] if _place(i).endswith(ending)]
         reserved = _RESERVED & set(re.split(r"[^a-z]+", entry.data.lower()))
-        if reserved or {entry.group, *(item.group for item in found)} & tested:
+        if reserved or {entry.group, *(item.group for item in matches)} & tested:
             forbidden.append(entry.place)
-        elif len(found) != 1:
+        elif len(matches) != 1:
             unknown.append(entry.place)
-        elif found[0].label != entry.truth:
+        elif matches[0].label != entry.truth:
             raise DataSetError(f"{path}: {entry.place} has another label now. Evaluate the model again.")
         else:
             error = _UNJUDGED if entry.probability is None else abs(entry.truth - entry.probability)
-            hard.append(WeightedFailure(replace(found[0], split="train"), error))
-    _refuse(path, forbidden, unknown)
+            hard.append(WeightedFailure(replace(matches[0], split="train"), error))
+    if forbidden:
+        raise DataSetError(
+            f"{path}: {len(forbidden)} failures belong to data reserved for measuring: "
+            f"{', '.join(forbidden[:_MOST_NAMED])}. A test split measures nothing once it was trained on. "
+            "Evaluate on train or val, and give those failures."
+        )
+    if unknown:
+        raise DataSetError(
+            f"{path}: {len(unknown)} failures are in none of the data sets given, or in several, so they may "
+            f"belong to a test split: {', '.join(unknown[:_MOST_NAMED])}. Give the sets that were "
+            "evaluated."
+        )
     mean = sum(error for _, error in hard) / len(hard)
     if not mean:
         raise DataSetError(f"{path}: each probability in it is exactly right; there is nothing to learn.")
     return [WeightedFailure(item, error / mean) for item, error in hard if error]
 
 
-def _refuse(path: Path, forbidden: Sequence[str], unknown: Sequence[str]) -> None:
-    """Raise :class:`DataSetError` for failures that may not be trained on, or that nobody can place."""
-    if forbidden:
-        raise DataSetError(
-            f"{path}: {len(forbidden)} failures belong to data that is there to measure on: "
-            f"{', '.join(forbidden[:_NAMED])}. Once trained on, a test split measures nothing any more. "
-            "Evaluate on train or val, and give those failures."
-        )
-    if unknown:
-        raise DataSetError(
-            f"{path}: {len(unknown)} failures are in none of the data sets given, or in several, so that "
-            f"nobody can tell whether they belong to a test split: {', '.join(unknown[:_NAMED])}. Give the "
-            "sets that were evaluated."
-        )
-
-
-def _read(path: Path) -> list[_Entry]:
+def _read_entries(path: Path) -> list[_Entry]:
     try:
         entries = TypeAdapter(list[_Entry]).validate_json(path.read_bytes())
     except OSError as error:
@@ -136,14 +130,14 @@ def _place(item: Item) -> str:
     return file if item.member is None else f"{file}/{item.member}"
 
 
-_KEPT_SIDE = 224  # px at which crops are held in memory, as JPEG
-_KEPT_QUALITY = 98
+_STORED_SIDE = 224  # px of crops in memory, stored as JPEG
+_STORED_QUALITY = 98
 
 LabelledTensor = tuple[torch.Tensor, float]
 
 
 class CroppedItem(NamedTuple):
-    """The face crops of one item, in order of time; one of a picture."""
+    """The face crops of one item, in order of time; a picture has one."""
 
     crops: tuple[bytes, ...]
     label: int
@@ -151,16 +145,16 @@ class CroppedItem(NamedTuple):
 
 
 class OwnSetExamples(NamedTuple):
-    """Examples still to be seen, and those to validate on."""
+    """Remaining training examples, and validation examples."""
 
     examples: Dataset[Any]
     validation: Dataset[Any]
 
 
 class OwnSetSplits(NamedTuple):
-    """A set as it is trained on: what is learnt from, failures as often as they are drawn, and the rest.
+    """The items to train on, failures repeated, and the other splits.
 
-    ``hard`` are the failures, once each and of the split they came from.
+    ``hard`` are the failures, once each and in their original split.
     """
 
     train: list[Item]
@@ -170,133 +164,122 @@ class OwnSetSplits(NamedTuple):
 
 
 def split_own_set(data: Path, failures: Path | None) -> OwnSetSplits:
-    """The set at ``data``, see :func:`~training.data.labelled_sets.read_set`.
+    """Read the set at ``data`` (:func:`~training.data.labelled_sets.read_set`) and split it.
 
-    ``failures`` names what an evaluation got wrong: about half of the examples then are
-    those, the worse the oftener. Raises :class:`~training.data.labelled_sets.DataSetError`.
+    ``failures`` is the ``failures.json`` of an evaluation: these then are about half of the examples, the
+    worst most often. Raises :class:`~training.data.labelled_sets.DataSetError`.
     """
     items = read_set(data)
     train, held_out, test = ([item for item in items if item.split == split] for split in SPLITS)
     if failures is None:
         return OwnSetSplits(train, held_out, test, [])
     hard = read_failures(failures, items)
-    learnt = {replace(one.item, split="") for one in hard}
-    groups = {one.item.group for one in hard}
+    failed = {replace(failure.item, split="") for failure in hard}
+    groups = {failure.item.group for failure in hard}
     held_out = [item for item in held_out if item.group not in groups]
     times = max(1, len(train)) / len(hard)
-    train = train + [one.item for one in hard for _ in range(max(1, round(times * one.weight)))]
+    for failure in hard:
+        train = train + [failure.item] * max(1, round(times * failure.weight))
     check_leakage(train + held_out)
-    return OwnSetSplits(train, held_out, test, [item for item in items if replace(item, split="") in learnt])
+    return OwnSetSplits(train, held_out, test, [item for item in items if replace(item, split="") in failed])
 
 
 def open_own_set(config: Config, data: Path, seen: int, failures: Path | None) -> OwnSetExamples:
-    """Examples of the set at ``data``, as :func:`divided` gives it; raises what it does."""
+    """Open the examples of the set at ``data``; raises what :func:`split_own_set` raises."""
     assert config.set is not None
     train, held_out, *_ = split_own_set(data, failures)
-    _refuse_one_class(data, "training", train)
-    _refuse_one_class(data, "validation", held_out)
+    _require_both_classes(data, "training", train)
+    _require_both_classes(data, "validation", held_out)
     reads_sequences = is_sequence(config.architecture)
     if config.set.streamed and reads_sequences:
         raise ParameterError("Streamed videos give single faces, and this architecture reads sequences.")
     if config.set.streamed and (config.set.fake_share != 0.5 or config.hidden):
         raise ParameterError(
-            "Of streamed videos both classes take turns and no part is hidden: "
+            "Streamed videos alternate between the classes and no part is hidden: "
             "set fake_share = 0.5 and hidden = 0.0, or streamed = false."
         )
     if reads_sequences and config.size % 2:
         raise ParameterError(f"size: {config.size} must be even, because sequences pass through H.264.")
-    tested = crop_items(held_out, config.set.frames)
-    # Once more: videos that show no face are gone.
-    _refuse_one_class(data, "validation", tested)
+    validation = crop_items(held_out, config.set.frames)
+    # Checked again, because videos without a face are gone.
+    _require_both_classes(data, "validation", validation)
+    faces = _PlainCrops([((crop,), float(i.label)) for i in validation for crop in i.crops], config.size)
     if config.set.streamed:
-        return OwnSetExamples(_Streamed(train, config, seen), _Faces(tested, config.size))
-    learned = crop_items(train, config.set.frames)
-    _refuse_one_class(data, "training", learned)
+        return OwnSetExamples(_Streamed(train, config, seen), faces)
+    items = crop_items(train, config.set.frames)
+    _require_both_classes(data, "training", items)
     if reads_sequences:
-        return OwnSetExamples(_Sequences(learned, config, seen), _Undegraded(tested, config.size))
-    return OwnSetExamples(_crops(learned, config, seen), _Faces(tested, config.size))
+        sequences = _PlainCrops([(i.crops, float(i.label)) for i in validation], config.size, sequences=True)
+        return OwnSetExamples(_Sequences(items, config, seen), sequences)
+    samples = [Sample(crop, i.label, i.group, None, framed=True) for i in items for crop in i.crops]
+    share = config.set.fake_share
+    shares = dict.fromkeys(MixConfig.model_fields, 0.0) | {"dfdc_real": 1 - share, "dfdc_fake": share}
+    mix = MixConfig(**shares)
+    examples = Examples(samples, mix, config.size, config.seed, seen, config.samples, config.hidden)
+    return OwnSetExamples(examples, faces)
 
 
-def _refuse_one_class(data: Path, split: str, some: Sequence[Item] | Sequence[CroppedItem]) -> None:
-    if {one.label for one in some} != {0, 1}:
+def _require_both_classes(data: Path, split: str, items: Sequence[Item] | Sequence[CroppedItem]) -> None:
+    if {item.label for item in items} != {0, 1}:
         raise DataSetError(
-            f"{data}: the {split} split needs both real and manipulated examples, with a face to see."
+            f"{data}: the {split} split needs both real and manipulated examples with a visible face."
         )
 
 
 def crop_items(items: Sequence[Item], frames: int) -> list[CroppedItem]:
-    """The largest face of each item: ``frames`` evenly spaced ones of a video, one of a picture.
+    """Crop the largest face of each item: from ``frames`` evenly spaced frames of a video, or a picture.
 
-    A picture in a zip is itself a crop, as is one in which no face is found. Items that
-    stand in the list again are read once; videos that show no face are left out.
+    A picture in a zip is itself a crop, as is one without a detected face. Repeated items are read once;
+    videos without a face are left out.
     """
     detect = FaceDetector()
-    known: dict[Item, CroppedItem] = {}
+    cropped: dict[Item, CroppedItem] = {}
     for item, data in contents([i for i in dict.fromkeys(items) if not i.is_video]):
         try:
             image = decode_jpeg(data)
         except cv2.error:
-            raise DataSetError(f"{item.name} is not a picture that can be read. Remove it.") from None
-        face = None if item.member else largest_crop(image, detect, _KEPT_SIDE)
-        known[item] = _kept(item, [framed_crop(image, _KEPT_SIDE) if face is None else face])
+            raise DataSetError(f"{item.name} is not a readable picture. Remove it.") from None
+        face = None if item.member else largest_crop(image, detect, _STORED_SIDE)
+        cropped[item] = _encode(item, [framed_crop(image, _STORED_SIDE) if face is None else face])
     for item in dict.fromkeys(items):
         if item.is_video:
-            crops = video_crops(item.path, _KEPT_SIDE, frames, detect)
+            crops = video_crops(item.path, _STORED_SIDE, frames, detect)
             if len(crops):
-                known[item] = _kept(item, list(crops))
-    return [known[item] for item in items if item in known]
+                cropped[item] = _encode(item, list(crops))
+    return [cropped[item] for item in items if item in cropped]
 
 
-def _kept(item: Item, crops: list[Image]) -> CroppedItem:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, _KEPT_QUALITY]
+def _encode(item: Item, crops: list[Image]) -> CroppedItem:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _STORED_QUALITY]
     encoded = (cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), quality)[1] for crop in crops)
     return CroppedItem(tuple(data.tobytes() for data in encoded), item.label, item.group)
 
 
-def _at_size(crop: Image, size: int) -> Image:
-    """A kept crop, which is framed already, as the network takes it."""
-    side = crop.shape[0]
-    return crop_square(crop, CropSquare(side / 2, side / 2, side, 0.0), size)
+def _decode(crops: Sequence[bytes], size: int) -> list[Image]:
+    """Decode stored crops, which are framed already, at the network's size."""
+    decoded = []
+    for data in crops:
+        crop = decode_jpeg(data)
+        side = crop.shape[0]
+        decoded.append(crop_square(crop, CropSquare(side / 2, side / 2, side, 0.0), size))
+    return decoded
 
 
-def _crops(items: Sequence[CroppedItem], config: Config, seen: int) -> Examples:
-    assert config.set is not None
-    samples = [Sample(data, i.label, i.group, None, framed=True) for i in items for data in i.crops]
-    share = config.set.fake_share
-    none = dict.fromkeys(MixConfig.model_fields, 0.0)
-    mix = MixConfig(**none | {"dfdc_real": 1 - share, "dfdc_fake": share})
-    return Examples(samples, mix, config.size, config.seed, seen, config.samples, config.hidden)
+class _PlainCrops(Dataset[LabelledTensor]):
+    """Crops without degradation, uint8 (3, size, size) or sequences (t, 3, size, size), with labels."""
 
-
-class _Faces(Dataset[LabelledTensor]):
-    """Crops undegraded, uint8 (3, size, size), and their labels."""
-
-    def __init__(self, items: Sequence[CroppedItem], size: int) -> None:
-        self._crops = [(data, float(item.label)) for item in items for data in item.crops]
-        self._size = size
-
-    def __len__(self) -> int:
-        return len(self._crops)
-
-    def __getitem__(self, index: int) -> LabelledTensor:
-        data, label = self._crops[index]
-        crop = _at_size(decode_jpeg(data), self._size)
-        return torch.from_numpy(stack_crops([crop])[0]), label
-
-
-class _Undegraded(Dataset[LabelledTensor]):
-    """Whole sequences as they are, uint8 (t, 3, size, size), and their labels."""
-
-    def __init__(self, items: Sequence[CroppedItem], size: int) -> None:
-        self._items, self._size = items, size
+    def __init__(
+        self, items: Sequence[tuple[tuple[bytes, ...], float]], size: int, sequences: bool = False
+    ) -> None:
+        self._items, self._size, self._sequences = items, size, sequences
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __getitem__(self, index: int) -> LabelledTensor:
-        item = self._items[index]
-        crops = [_at_size(decode_jpeg(data), self._size) for data in item.crops]
-        return torch.from_numpy(stack_crops(crops)), float(item.label)
+        crops, label = self._items[index]
+        stacked = torch.from_numpy(stack_crops(_decode(crops, self._size)))
+        return stacked if self._sequences else stacked[0], label
 
 
 class _Sequences(Dataset[LabelledTensor]):
@@ -316,7 +299,7 @@ class _Sequences(Dataset[LabelledTensor]):
         rng = np.random.default_rng((self._seed, self._first + index))
         items = self._by_label[int(rng.random() < self._share)]
         item = items[rng.integers(len(items))]
-        crops = [_at_size(decode_jpeg(data), self._size) for data in item.crops]
+        crops = _decode(item.crops, self._size)
         if rng.random() < 0.5:
             crops = degrade_sequence(crops, rng)
         if rng.random() < 0.5:
@@ -325,9 +308,9 @@ class _Sequences(Dataset[LabelledTensor]):
 
 
 class _Streamed(IterableDataset[LabelledTensor]):
-    """Epoch after epoch of :class:`StreamedVideos`, until the recipe's number of examples is reached.
+    """Epochs of :class:`StreamedVideos`, until the recipe's number of examples is reached.
 
-    A run that resumes begins its videos anew, in another order.
+    A resumed run starts its videos over, in another order.
     """
 
     def __init__(self, items: Sequence[Item], config: Config, seen: int) -> None:

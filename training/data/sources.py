@@ -30,16 +30,18 @@ from training.data.sequence_examples import Sequences, Shares, pad_sequences
 from training.losses import Batch
 from training.recipe import MUTABLE_KEYS, Config
 
-_VALIDATED_AT_ONCE = 50
-_LATER = 12  # further batches that are made before one is seen again
+_VALIDATION_BATCH = 50
+_DELAY = 12  # batches before one is shown again
 _VALIDATION_SEQUENCES = 240
 _VALIDATION_SEED = 1_000_003
-_VALIDATED_SHARES = Shares(**dict.fromkeys(Shares.model_fields, 0.0) | {"still_real": 0.5, "still_fake": 0.5})
+_VALIDATION_SHARES = Shares(
+    **dict.fromkeys(Shares.model_fields, 0.0) | {"still_real": 0.5, "still_fake": 0.5}
+)
 
 
 @dataclass(frozen=True)
 class BatchSource:
-    """Training batches, once through; and validation batches, as often as asked for."""
+    """Training batches, once through, and validation batches, as often as needed."""
 
     batches: Iterable[Batch]
     validation: Callable[[], list[Batch]]
@@ -48,35 +50,26 @@ class BatchSource:
 def open_source(
     config: Config, data: Path, out: Path, seen: int, failures: Path | None = None
 ) -> BatchSource:
-    """The examples from number ``seen`` on; ``out`` keeps what is slow to gather.
+    """Open the examples from number ``seen`` on; ``out`` caches what is slow to gather.
 
-    ``failures`` is an evaluation's ``failures.json``, for a pass of fine-tuning on them;
-    only a data set of one's own can be gone over like that.
+    ``failures`` is the ``failures.json`` of an evaluation, for fine-tuning on a user's own data set.
     """
     if config.set is not None:
         own = open_own_set(config, data, seen, failures)
-        validation = _Loaded(own.validation, config, drop_last=False)
-        return BatchSource(_Loaded(own.examples, config), lambda: list(validation))
-    if config.sequences is not None:
-        return _sequences(config, data, out, seen)
-    return _mixed(config, data, out, seen)
-
-
-def _mixed(config: Config, data: Path, out: Path, seen: int) -> BatchSource:
-    assert config.mix is not None
+        own_validation = _Loaded(own.validation, config, drop_last=False)
+        return BatchSource(_Loaded(own.examples, config), lambda: list(own_validation))
     validation = validation_crops(data)
     samples = harvest(data, out / "harvest")
-    examples = Examples(samples, config.mix, config.size, config.seed, seen, config.samples, config.hidden)
-    return BatchSource(_Loaded(examples, config), lambda: list(framed_batches(validation, config)))
-
-
-def _sequences(config: Config, data: Path, out: Path, seen: int) -> BatchSource:
-    """Validation is of animated validation crops: of the clips, ``develop`` must not choose weights."""
-    assert config.sequences is not None
-    validation = validation_crops(data)
-    clips, photos = gather_moving_faces(data, out / "harvest"), harvest(data, out / "harvest")
+    if config.sequences is None:
+        assert config.mix is not None
+        examples = Examples(
+            samples, config.mix, config.size, config.seed, seen, config.samples, config.hidden
+        )
+        return BatchSource(_Loaded(examples, config), lambda: list(framed_batches(validation, config)))
+    # Validated on animated validation crops: clips of role `develop` must not choose weights.
+    clips = gather_moving_faces(data, out / "harvest")
     lengths = (config.sequences.shortest, config.sequences.longest)
-    examples = Sequences(clips, photos, config.size, config.seed, seen, config.samples, *lengths)
+    sequences = Sequences(clips, samples, config.size, config.seed, seen, config.samples, *lengths)
     held_out = Sequences(
         [],
         validation,
@@ -85,16 +78,13 @@ def _sequences(config: Config, data: Path, out: Path, seen: int) -> BatchSource:
         0,
         _VALIDATION_SEQUENCES,
         *lengths,
-        _VALIDATED_SHARES,
+        _VALIDATION_SHARES,
     )
-    return BatchSource(_Loaded(examples, config), lambda: list(_Loaded(held_out, config, drop_last=False)))
+    return BatchSource(_Loaded(sequences, config), lambda: list(_Loaded(held_out, config, drop_last=False)))
 
 
 def validation_crops(data: Path) -> list[Sample]:
-    """The crops of the research data that choose weights; raises :class:`DataSetError` without both classes.
-
-    It is quick, and asked first.
-    """
+    """Read the research crops that choose weights; raise :class:`DataSetError` without both classes."""
     archive = data / "dfdc-val.zip"
     samples = dfdc_samples(archive)
     if {sample.label for sample in samples} != {0, 1}:
@@ -104,10 +94,10 @@ def validation_crops(data: Path) -> list[Sample]:
 
 @dataclass(frozen=True)
 class SharedBatches:
-    """One stream of examples for several recipes: in each batch, what each of them learns from.
+    """One stream of examples for several recipes; each element has a batch for each recipe.
 
-    With ``seen_again`` each batch comes a second time, mirrored and lit otherwise, once a dozen further ones
-    were made; the last dozen come at the end.
+    With ``seen_again`` each batch is repeated after a dozen further ones, mirrored and relit; the last dozen
+    are repeated at the end.
     """
 
     examples: Examples
@@ -120,10 +110,10 @@ class SharedBatches:
         loader: DataLoader[Any] = DataLoader(
             self.examples,
             first.batch,
-            num_workers=_workers(),
+            num_workers=max(1, len(os.sched_getaffinity(0)) - 1),  # all cores but the one that trains
             prefetch_factor=4,
             drop_last=True,
-            collate_fn=_collated,
+            collate_fn=_collate,
             pin_memory=device.type == "cuda",
         )
         waiting: deque[list[torch.Tensor]] = deque()
@@ -132,18 +122,18 @@ class SharedBatches:
             yield self._batches(moved)
             if first.seen_again:
                 waiting.append(moved)
-                if len(waiting) > _LATER:
-                    yield self._batches(_changed(waiting.popleft()))
+                if len(waiting) > _DELAY:
+                    yield self._batches(_relit(waiting.popleft()))
         for moved in waiting:
-            yield self._batches(_changed(moved))
+            yield self._batches(_relit(moved))
 
     def _batches(self, tensors: list[torch.Tensor]) -> list[Batch]:
         images, labels, where, *others = tensors
-        # Normalised on the device: four times less to copy, and no work for the process that trains.
-        sized = dict(zip(self.sizes, (images, *others), strict=True))
+        # Normalised on the device: four times less to copy, and no work for the training process.
+        by_size = dict(zip(self.sizes, (images, *others), strict=True))
         return [
             Batch(
-                _normalised(sized[config.size], config),
+                normalise_batch(by_size[config.size], config.mean, config.std),
                 labels,
                 where if config.size == self.sizes[0] else None,
             )
@@ -151,8 +141,8 @@ class SharedBatches:
         ]
 
 
-def _changed(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    """A batch to be seen again: mirrored, each example lit otherwise."""
+def _relit(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return a batch mirrored, with each example relit."""
     images, labels, where, *others = tensors
     gain = torch.empty(len(labels), 1, 1, 1, device=images.device).uniform_(0.88, 1.12)
     lift = torch.empty_like(gain).uniform_(-10, 10)
@@ -161,11 +151,11 @@ def _changed(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def open_shared(configs: Sequence[Config], data: Path, out: Path, seen: int) -> SharedBatches:
-    """The examples from number ``seen`` on, at each side that ``configs`` want; all else is the first's.
+    """Open the examples from number ``seen`` on, at each side that ``configs`` need.
 
-    Where an example was blended is told to recipes of the first's side only. With ``seen_again``, ``seen``
-    and ``samples`` count an example each time it is seen, and a run that resumes shows half of the batches
-    that waited for their second time anew, and the others not again.
+    All else is the first recipe's; only recipes of its side receive the places of blends. With
+    ``seen_again``, ``seen`` and ``samples`` count each repetition, and a resumed run shows half of the
+    waiting batches for the first time again and does not repeat the others.
     """
     first = configs[0]
     assert first.mix is not None
@@ -185,11 +175,6 @@ def open_shared(configs: Sequence[Config], data: Path, out: Path, seen: int) -> 
     return SharedBatches(examples, configs, sizes)
 
 
-def _workers() -> int:
-    """Processes that make examples: all cores but the one that trains."""
-    return max(1, len(os.sched_getaffinity(0)) - 1)
-
-
 @dataclass(frozen=True)
 class _Loaded:
     """Batches of a data set, made in another process while the network works."""
@@ -199,24 +184,26 @@ class _Loaded:
     drop_last: bool = True
 
     def __iter__(self) -> Iterator[Batch]:
+        config = self.config
         loader: DataLoader[tuple[torch.Tensor, ...]] = DataLoader(
             self.examples,
-            self.config.batch,
+            config.batch,
             num_workers=1,
             prefetch_factor=8,
             drop_last=self.drop_last,
-            collate_fn=_collated,
+            collate_fn=_collate,
         )
         for images, labels, *rest in loader:
             if images.dim() == 5:  # sequences, padded
                 (present,) = rest
-                yield Batch(_normalised(images[present], self.config), labels, present=present)
+                crops = normalise_batch(images[present], config.mean, config.std)
+                yield Batch(crops, labels, present=present)
             else:
-                yield Batch(_normalised(images, self.config), labels, *rest)
+                yield Batch(normalise_batch(images, config.mean, config.std), labels, *rest)
 
 
-def _collated(examples: list[Any]) -> tuple[torch.Tensor, ...]:
-    """Examples of one kind to a batch: sequences (t, 3, h, w) are padded, all else is stacked."""
+def _collate(examples: list[Any]) -> tuple[torch.Tensor, ...]:
+    """Collate examples of one kind: pad sequences (t, 3, h, w), stack all else."""
     if examples[0][0].dim() == 4:
         frames, present, labels = pad_sequences(examples)
         return frames, labels, present
@@ -224,76 +211,70 @@ def _collated(examples: list[Any]) -> tuple[torch.Tensor, ...]:
     return images, labels.float(), *rest
 
 
-def _normalised(images: torch.Tensor, config: Config) -> torch.Tensor:
-    return normalise_batch(images, config.mean, config.std)
-
-
 def framed_batches(samples: list[Sample], config: Config) -> Iterator[Batch]:
-    """Framed crops, undegraded, in the order given."""
-    for start in range(0, len(samples), _VALIDATED_AT_ONCE):
-        some = samples[start : start + _VALIDATED_AT_ONCE]
-        images = [decode_jpeg(sample.data) for sample in some]
-        squares = [CropSquare(i.shape[1] / 2, i.shape[0] / 2, i.shape[0], 0.0) for i in images]
-        crops = [
-            crop_square(image, square, config.size) for image, square in zip(images, squares, strict=True)
-        ]
-        labels = torch.tensor([float(sample.label) for sample in some])
-        yield Batch(_normalised(torch.from_numpy(stack_crops(crops)), config), labels)
+    """Yield batches of framed crops without degradation, in order."""
+    for start in range(0, len(samples), _VALIDATION_BATCH):
+        part = samples[start : start + _VALIDATION_BATCH]
+        crops = []
+        for sample in part:
+            image = decode_jpeg(sample.data)
+            square = CropSquare(image.shape[1] / 2, image.shape[0] / 2, image.shape[0], 0.0)
+            crops.append(crop_square(image, square, config.size))
+        labels = torch.tensor([float(sample.label) for sample in part])
+        images = normalise_batch(torch.from_numpy(stack_crops(crops)), config.mean, config.std)
+        yield Batch(images, labels)
+
+
+# Cached features, for networks whose backbone stays fixed. Two files a recipe are in the output folder,
+# ``NAME-DIGEST-features.npy`` (n, d) float16 and ``NAME-DIGEST-labels.npy`` (n,) float32, in the order of the
+# examples. The digest is of recipe and data, so that features of others are never used.
 
 
 def open_cached_features(
     source: BatchSource, network: Network, config: Config, out: Path, seen: int, data: str = ""
 ) -> BatchSource:
-    """``source``, opened at its first example, as features of ``network``, made unless ``out`` has them.
+    """Return ``source``, opened at its first example, as features of ``network``, computed once in ``out``.
 
-    ``data`` is a digest of the examples, where they are not the research data's.
-    Raises :class:`ParameterError` for an architecture whose features cannot be kept.
+    ``data`` is a digest of the examples, empty for the research data. Raises :class:`ParameterError` for an
+    architecture without separate features.
     """
     assert config.features is not None
     if not isinstance(network, FeatureNetwork):
-        raise ParameterError(f"{config.architecture} has no features to keep: leave [features] out.")
-    features, labels = _kept(source.batches, network, config, out, data)
-    tested = [_of(batch, network) for batch in source.validation()]
-    return BatchSource(_Drawn(features, labels, config, seen), lambda: tested)
-
-
-def _kept(
-    batches: Iterable[Batch], network: FeatureNetwork, config: Config, out: Path, data: str
-) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    assert config.features is not None
-    recipe = config.model_dump_json(exclude=MUTABLE_KEYS) + data
-    digest = hashlib.sha256(recipe.encode()).hexdigest()[:8]
-    paths = [out / f"{config.name}-{digest}-{what}.npy" for what in ("features", "labels")]
+        raise ParameterError(f"{config.architecture} has no features to cache: omit [features].")
+    digest = hashlib.sha256((config.model_dump_json(exclude=MUTABLE_KEYS) + data).encode()).hexdigest()[:8]
+    paths = [out / f"{config.name}-{digest}-{part}.npy" for part in ("features", "labels")]
     if not all(path.exists() for path in paths):
         count, done = config.features.examples, 0
-        # Beside their places until whole: a run that stops here must not be taken for done.
+        # Written beside their places until complete: an interrupted run must not be taken for finished.
         with atomic_path(paths[0]) as first, atomic_path(paths[1]) as second:
             features = open_memmap(first, "w+", np.float16, (count, network.width))
             labels = open_memmap(second, "w+", np.float32, (count,))
-            for batch in batches:
-                some = slice(done, min(count, done + len(batch.labels)))
-                features[some] = _of(batch, network).crops[: some.stop - done].numpy()
-                labels[some] = batch.labels[: some.stop - done].numpy()
-                done = some.stop
+            for batch in source.batches:
+                rows = slice(done, min(count, done + len(batch.labels)))
+                features[rows] = _features_of(batch, network).crops[: rows.stop - done].numpy()
+                labels[rows] = batch.labels[: rows.stop - done].numpy()
+                done = rows.stop
                 if done == count:
                     break
             if done < count:
                 raise ParameterError(f"There are only {done} examples, not the {count} of [features].")
             features.flush()
             labels.flush()
-    return np.load(paths[0], mmap_mode="r"), np.load(paths[1])
+    validation = [_features_of(batch, network) for batch in source.validation()]
+    batches = _FeatureBatches(np.load(paths[0], mmap_mode="r"), np.load(paths[1]), config, seen)
+    return BatchSource(batches, lambda: validation)
 
 
 @torch.inference_mode()
-def _of(batch: Batch, network: FeatureNetwork) -> Batch:
+def _features_of(batch: Batch, network: FeatureNetwork) -> Batch:
     network.eval()
     device = next(network.parameters()).device
     return Batch(network.features(batch.crops.to(device)).float().cpu(), batch.labels, featured=True)
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """Shuffled passes over the features, as many as it takes."""
+class _FeatureBatches:
+    """Shuffled passes over the features until the recipe's number of examples is reached."""
 
     features: NDArray[np.float16]
     labels: NDArray[np.float32]

@@ -25,66 +25,60 @@ from training.synthesis.degradations import degrade
 
 Detect = Callable[[Image], list[Face]]
 
-# What an analysis would not judge teaches nothing either.
-_JUDGED = Parameters()
+_DEFAULTS = Parameters()  # faces that an analysis would not judge are not trained on
 
 
 def largest_crop(image: Image, detect: Detect, size: int) -> Image | None:
-    """The largest face of a frame, (size, size, 3) RGB; None when there is none worth judging.
+    """Crop the largest face of a frame, (size, size, 3) RGB; return None if none is worth judging.
 
-    The largest alone, because a label speaks of the video: whoever passes in the background
-    of a manipulated one is likely not manipulated.
+    Only the largest, because a label describes the video: a passer-by in a manipulated one is likely not
+    manipulated.
     """
-    faces = [face for face in detect(image) if face_flaw(face, _JUDGED) is None]
+    faces = [face for face in detect(image) if face_flaw(face, _DEFAULTS) is None]
     if not faces:
         return None
     return crop_square(image, square_for_face(max(faces, key=lambda face: face.width)), size)
 
 
 def video_crops(path: Path, size: int, count: int = 10, detect: Detect | None = None) -> NDArray[np.uint8]:
-    """The largest face of each of ``count`` evenly spaced frames, (n, size, size, 3) RGB, in order.
+    """Crop the largest face of each of ``count`` evenly spaced frames, (n, size, size, 3) RGB, in order.
 
-    The frames are the first of each ``count``-th of the duration; n is smaller where frames
-    hold no face or the video has fewer frames, and 0 where no frame holds one. A still gives
-    at most one. ``detect`` lets many calls share one detector. Raises :class:`~detector.errors.MediaError`
-    when the file cannot be read.
+    n is smaller than ``count`` if frames show no face or the video has fewer frames; a still gives at most
+    one crop. ``detect`` lets several calls share one detector. Raises
+    :class:`~detector.errors.MediaError` if the file cannot be read.
     """
     detect = detect or FaceDetector()
     with open_media(path) as reader:
         seconds = reader.expected_duration
         if not seconds and reader.kind is MediaKind.VIDEO:
-            seconds = _measured(path)
+            # The container states no duration: read the whole file to measure it.
+            with open_media(path) as whole:
+                for _ in whole.frames(1.0):
+                    pass
+                seconds = float(whole.duration)
         rate = count / seconds if seconds else 1.0
         frames = islice(reader.frames(rate), count)
         crops = [crop for frame in frames if (crop := largest_crop(frame.image, detect, size)) is not None]
     return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
 
 
-def _measured(path: Path) -> float:
-    """Duration in seconds of a video whose container states none, by reading all of it."""
-    with open_media(path) as reader:
-        for _ in reader.frames(1.0):
-            pass
-        return float(reader.duration)
-
-
 class VideoSkippedWarning(UserWarning):
-    """A video could not be used and training goes on without it."""
+    """A video could not be used; training continues without it."""
 
 
 class StreamedVideos(IterableDataset[tuple[torch.Tensor, float]]):
     """Crops of videos as they are decoded: uint8 (3, size, size) and a label, 1.0 is manipulated.
 
-    An epoch takes each video of the larger class once; those of the smaller one come again
-    until the two are even, which is by videos, and by crops as far as videos are alike.
-    ``sample_rate`` is in frames a second; a video too long for ``most`` frames at that rate
-    is sampled more thinly over all its length. ``buffer`` is the number of crops held.
-    With ``augment`` crops are mirrored and degraded at random, both classes alike.
+    An epoch takes each video of the larger class once and repeats those of the smaller one. Real and
+    manipulated videos alternate, and a ``buffer`` of crops mixes neighbouring videos, since a batch from one
+    video teaches that video. Memory does not depend on the length or number of videos.
 
-    What comes, and in which order, depends on the seed, the epoch and the number of workers
-    alone. Workers share the videos out among themselves. A video that cannot be read or
-    shows no face is left out with a :class:`VideoLeftOut` warning and counted in
-    ``left_out`` (in a worker process: that worker's own copy).
+    ``sample_rate`` is in frames a second; a video too long for ``most`` frames at that rate is sampled more
+    thinly. With ``augment`` crops are mirrored and degraded at random, both classes alike.
+
+    Crops and their order depend only on the seed, the epoch and the number of workers, which divide the
+    videos among themselves. A video that cannot be read or shows no face is skipped with a
+    :class:`VideoSkippedWarning` and added to ``left_out`` (in a worker process: that worker's own copy).
     """
 
     def __init__(
@@ -98,11 +92,11 @@ class StreamedVideos(IterableDataset[tuple[torch.Tensor, float]]):
         augment: bool = True,
         detect: Detect | None = None,
     ) -> None:
-        """Raises :class:`DataSetError` unless ``videos`` are video files of both classes."""
+        """Raise :class:`DataSetError` unless ``videos`` are video files of both classes."""
         super().__init__()
-        wrong = [item.name for item in videos if item.member is not None or not item.is_video]
-        if wrong:
-            raise DataSetError(f"{wrong[0]} is not a video file; only those can be streamed.")
+        invalid = [item.name for item in videos if item.member is not None or not item.is_video]
+        if invalid:
+            raise DataSetError(f"{invalid[0]} is not a video file; only those can be streamed.")
         self._by_label = [[item.path for item in videos if item.label == label] for label in (0, 1)]
         if not all(self._by_label):
             raise DataSetError("Streaming needs at least one real and one manipulated video.")
@@ -122,18 +116,18 @@ class StreamedVideos(IterableDataset[tuple[torch.Tensor, float]]):
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         rng = np.random.default_rng((self._seed, self.epoch, number))
         pairs = self._pairs()[number::workers]
-        given = False
-        for crop, label in _mixed(self._crops(pairs, rng), self._buffer, rng):
-            given = True
+        empty = True
+        for crop, label in _shuffle(self._crops(pairs, rng), self._buffer, rng):
+            empty = False
             if self._augment:
-                crop = _augmented(crop, rng)
+                crop = _augment(crop, rng)
             yield torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), label
-        # One worker of several may have been given nothing but broken ones.
-        if workers == 1 and not given:
-            raise DataSetError("Not one video gave a face to train on; see the warnings above.")
+        # One worker of several may have received nothing but broken videos.
+        if workers == 1 and empty:
+            raise DataSetError("No video showed a face to train on; see the warnings above.")
 
     def _pairs(self) -> list[tuple[Path, Path]]:
-        """A real and a manipulated video each, in the epoch's order, the same in every worker."""
+        """Pair real and manipulated videos in the epoch's order, the same in every worker."""
         rng = np.random.default_rng((self._seed, self.epoch))
         longest = max(map(len, self._by_label))
         real, fake = (
@@ -145,17 +139,17 @@ class StreamedVideos(IterableDataset[tuple[torch.Tensor, float]]):
     def _crops(
         self, pairs: Sequence[tuple[Path, Path]], rng: np.random.Generator
     ) -> Iterator[tuple[Image, float]]:
-        # Made here and not before: a network of OpenCV's cannot be sent to a worker.
+        # Created here, because an OpenCV network cannot be sent to a worker.
         detect = self._detect or FaceDetector()
         for pair in pairs:
-            # Which comes first is drawn, or a batch's place would tell the label.
+            # The order is random, or a batch's place would reveal the label.
             for label in rng.permutation(2).tolist():
-                yield from ((crop, float(label)) for crop in self._of_one(pair[label], detect))
+                yield from ((crop, float(label)) for crop in self._crops_of(pair[label], detect))
 
-    def _of_one(self, path: Path, detect: Detect) -> Iterator[Image]:
+    def _crops_of(self, path: Path, detect: Detect) -> Iterator[Image]:
         if path in self.left_out:
             return
-        found, reason = False, "no face that can be judged was found in it."
+        empty, reason = True, "no face that can be judged was found in it."
         try:
             with open_media(path) as reader:
                 seconds = reader.expected_duration
@@ -163,32 +157,32 @@ class StreamedVideos(IterableDataset[tuple[torch.Tensor, float]]):
                 for frame in reader.frames(rate):
                     crop = largest_crop(frame.image, detect, self._size)
                     if crop is not None:
-                        found = True
+                        empty = False
                         yield crop
         except MediaError as error:
             reason = str(error)
-        if not found:
+        if empty:
             self.left_out.add(path)
             warnings.warn(f"{path} is left out of training: {reason}", VideoSkippedWarning, stacklevel=2)
 
 
-def _mixed(
+def _shuffle(
     crops: Iterator[tuple[Image, float]], size: int, rng: np.random.Generator
 ) -> Iterator[tuple[Image, float]]:
-    """Every crop once, out of order: each newcomer takes the place of one drawn from ``size`` held."""
-    held: list[tuple[Image, float]] = []
+    """Yield every crop once, in random order, through a buffer of ``size`` crops."""
+    buffer: list[tuple[Image, float]] = []
     for crop in crops:
-        if len(held) < size:
-            held.append(crop)
+        if len(buffer) < size:
+            buffer.append(crop)
             continue
         place = int(rng.integers(size))
-        yield held[place]
-        held[place] = crop
-    for place in rng.permutation(len(held)):
-        yield held[place]
+        yield buffer[place]
+        buffer[place] = crop
+    for place in rng.permutation(len(buffer)):
+        yield buffer[place]
 
 
-def _augmented(crop: Image, rng: np.random.Generator) -> Image:
+def _augment(crop: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
     size = crop.shape[0]

@@ -24,13 +24,13 @@ from training.data.research_faces import clip_rows, dfdc_samples, identity_pairs
 from training.evaluation.recorded_clips import Distortion, own_crops, record, replay, strongest_crop
 from training.model_card import DATA_SET
 
-WIDTHS = (16, 24, 32, 40, 48, 64, 96)  # px at which the smallest face worth judging is looked for
+WIDTHS = (16, 24, 32, 40, 48, 64, 96)  # px to which crops are reduced to find the smallest usable face
 _BATCH = 50
 
 
 @dataclass(frozen=True)
 class EncodedCrop:
-    """One encoded crop, what it is, and where it came from."""
+    """An encoded crop of one face with its label, group and path."""
 
     path: str
     data: bytes
@@ -39,7 +39,7 @@ class EncodedCrop:
 
 
 def read_archive(archive: Path) -> list[EncodedCrop]:
-    """The crops of a DFDC zip, in the order of its CSV."""
+    """Return the crops of a DFDC zip, in the order of its CSV."""
     names = [row["file"] for row in read_csv(archive.with_suffix(".csv"))]
     samples = dfdc_samples(archive)
     return [
@@ -49,7 +49,7 @@ def read_archive(archive: Path) -> list[EncodedCrop]:
 
 
 def scores(scorer: Scorer, crops: Sequence[EncodedCrop], width: int | None = None) -> NDArray[np.float64]:
-    """One logit a crop; ``width`` first reduces each to so many pixels."""
+    """Return one logit per crop; ``width`` first reduces each to so many pixels."""
     logits: list[float] = []
     for start in range(0, len(crops), _BATCH):
         images = [decode_jpeg(crop.data) for crop in crops[start : start + _BATCH]]
@@ -60,12 +60,12 @@ def scores(scorer: Scorer, crops: Sequence[EncodedCrop], width: int | None = Non
 
 
 def scored_crops(crops: Sequence[EncodedCrop], logits: NDArray[np.float64], temperature: float) -> Scored:
-    """Crops and their ``logits`` (n,) as items to measure; resampling keeps a source video together."""
+    """Return crops with their ``logits`` (n,) for measuring; resampling keeps a source video together."""
     return Scored.of([c.label for c in crops], logits, [c.group for c in crops], temperature)
 
 
 def small_faces(scorer: Scorer, crops: Sequence[EncodedCrop]) -> dict[str, float]:
-    """AUC when faces are first reduced to so many pixels, which says from where on they can be judged."""
+    """Return the AUC over crops reduced to each of :data:`WIDTHS`."""
     labels = [crop.label for crop in crops]
     return {
         f"dfdc-val crops reduced to {width} px, AUC": float(
@@ -77,7 +77,7 @@ def small_faces(scorer: Scorer, crops: Sequence[EncodedCrop]) -> dict[str, float
 
 @dataclass(frozen=True)
 class ListedClip:
-    """A clip before it is analysed. ``split_x`` parts two people of whom the right one is manipulated."""
+    """A clip to be analysed. ``split_x`` separates two people, of whom the right one is manipulated."""
 
     file: str
     path: Path
@@ -90,7 +90,7 @@ class ListedClip:
 
 @dataclass(frozen=True)
 class Clip:
-    """One analysed clip and what is known of it."""
+    """An analysed clip."""
 
     file: str
     fake: bool
@@ -102,12 +102,12 @@ class Clip:
 
     @property
     def whole(self) -> bool:
-        """Manipulated from end to end or not at all, and no control."""
+        """Whether it is manipulated from end to end or not at all, and no control."""
         return bool(self.generator) and not self.truth
 
 
 def listed_clips(folder: Path) -> list[ListedClip]:
-    """Every clip of ``folder`` (laid out as the research data's ``videos``) that is not for training."""
+    """List every clip of ``folder`` (such as the research data's ``videos``) that is not for training."""
     rows = [row for row in clip_rows(folder) if row["role"] == "develop"]
     clips = [
         ListedClip(
@@ -124,9 +124,8 @@ def listed_clips(folder: Path) -> list[ListedClip]:
     for entry in composed:
         truth = tuple((s["start"], s["end"]) for s in entry["segments"])
         file, generator = entry["file"], entry.get("generator", "")
-        clips.append(
-            ListedClip(file, folder / file, bool(truth), generator, truth, groups[file], entry.get("split_x"))
-        )
+        split_x = entry.get("split_x")
+        clips.append(ListedClip(file, folder / file, bool(truth), generator, truth, groups[file], split_x))
     return clips
 
 
@@ -139,9 +138,9 @@ def analyse_clips(
     thumbnails: Path | None = None,
     parameters: Parameters | None = None,
 ) -> list[Clip]:
-    """``clips`` judged by ``scorer``; faces found are kept below ``faces`` for the next model.
+    """Analyse ``clips`` with ``scorer``; detections are cached below ``faces`` for the next model.
 
-    Below ``thumbnails`` the strongest crop of each clip is written as ``FILE.jpg``.
+    The strongest crop of each clip is written below ``thumbnails`` as ``FILE.jpg``.
     """
     parameters = parameters or Parameters()
     out = []
@@ -149,75 +148,69 @@ def analyse_clips(
         report(f"{clip.file} ({number} of {len(clips)})")
         recording, crops = record(clip.path, scorer.quality_size, faces, parameters, distortion)
         judge = scorer.stills if recording.media.still else scorer
-        seen = own_crops(clip.path, recording, scorer, parameters, distortion) if scorer.card.onnx else None
-        analysis = replay(recording, crops, judge, parameters, seen)
+        own = own_crops(clip.path, recording, scorer, parameters, distortion) if scorer.card.onnx else None
+        analysis = replay(recording, crops, judge, parameters, own)
         if thumbnails:
-            shown = strongest_crop(recording, analysis, crops)
-            if shown is not None:
-                write_thumbnail(thumbnails / f"{clip.file.replace('/', '_')}.jpg", shown)
+            strongest = strongest_crop(recording, analysis, crops)
+            if strongest is not None:
+                write_thumbnail(thumbnails / f"{clip.file.replace('/', '_')}.jpg", strongest)
         out.append(Clip(clip.file, clip.fake, clip.generator, clip.truth, analysis, clip.group, clip.split_x))
     return out
 
 
 def write_thumbnail(path: Path, image: np.ndarray) -> None:
-    """A JPEG of an RGB image."""
-    import cv2
-
+    """Write an RGB image as JPEG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])
 
 
 def segment_spans(analysis: Analysis) -> list[Span]:
-    """Start and end of each segment, in seconds from the first frame."""
+    """Return start and end of each segment, in seconds from the first frame."""
     return [(s.start, s.end) for s in analysis.segments]
 
 
-def share_flagged(clips: Sequence[Clip]) -> float:
-    """Share of ``clips`` whose verdict is ``manipulated``."""
-    return float(np.mean([c.analysis.verdict is Verdict.MANIPULATED for c in clips]))
-
-
-def clip_auc(clips: Sequence[Clip]) -> float:
-    """Over clips that were given a probability."""
-    judged = [c for c in clips if c.analysis.probability is not None]
-    return float(roc_auc_score([c.fake for c in judged], [c.analysis.probability for c in judged]))
+def share_flagged(clips: Sequence[Clip], verdict: Verdict = Verdict.MANIPULATED) -> float:
+    """Return the share of ``clips`` with this ``verdict``."""
+    return float(np.mean([c.analysis.verdict is verdict for c in clips]))
 
 
 def clip_figures(clips: Sequence[Clip]) -> dict[str, float]:
-    """Figures over whole clips and over the segments within them."""
+    """Return figures over whole clips and over the segments within clips."""
     whole = [c for c in clips if c.whole]
-    c40 = [c for c in whole if c.file.startswith("ffpp-c40")]
     spliced = [c for c in clips if c.truth]
-    controls = [c for c in clips if not c.generator]
-    fakes, reals = [c for c in whole if c.fake], [c for c in whole if not c.fake]
+
+    def auc(some: Sequence[Clip]) -> float:
+        judged = [c for c in some if c.analysis.probability is not None]
+        return float(roc_auc_score([c.fake for c in judged], [c.analysis.probability for c in judged]))
+
     return {
-        "develop clips, AUC": clip_auc(whole),
-        "develop clips of FaceForensics++ c40, AUC": clip_auc(c40),
-        "develop clips, manipulated ones flagged": share_flagged(fakes),
-        "develop clips, unmanipulated ones flagged": share_flagged(reals),
-        "develop clips, inconclusive": float(
-            np.mean([c.analysis.verdict is Verdict.INCONCLUSIVE for c in whole])
-        ),
+        "develop clips, AUC": auc(whole),
+        "develop clips of FaceForensics++ c40, AUC": auc([c for c in whole if c.file.startswith("ffpp-c40")]),
+        "develop clips, manipulated ones flagged": share_flagged([c for c in whole if c.fake]),
+        "develop clips, unmanipulated ones flagged": share_flagged([c for c in whole if not c.fake]),
+        "develop clips, inconclusive": share_flagged(whole, Verdict.INCONCLUSIVE),
         "partly manipulated clips, mean temporal IoU": float(
             np.mean([overlap(c.truth, segment_spans(c.analysis)) for c in spliced])
         ),
         "partly manipulated clips, flagged": share_flagged(spliced),
-        "control clips (a cut or a stretch compressed again), flagged": share_flagged(controls),
+        "control clips (a cut or a stretch compressed again), flagged": share_flagged(
+            [c for c in clips if not c.generator]
+        ),
     }
 
 
 def scored_clips(clips: Sequence[Clip]) -> Scored:
-    """Clips that were given a probability, as items to measure; what was decided is the verdict."""
+    """Return clips with a probability, for measuring; the decision is the verdict."""
     judged = [c for c in clips if c.analysis.probability is not None]
     probabilities = np.array([float(c.analysis.probability or 0) for c in judged])
     _, groups = np.unique([c.group or c.file for c in judged], return_inverse=True)
     labels = np.array([int(c.fake) for c in judged])
-    said = np.array([c.analysis.verdict is Verdict.MANIPULATED for c in judged])
-    return Scored(labels, probabilities, probabilities, groups, said)
+    flagged = np.array([c.analysis.verdict is Verdict.MANIPULATED for c in judged])
+    return Scored(labels, probabilities, probabilities, groups, flagged)
 
 
 def left_out_figures(clips: Sequence[Clip]) -> dict[str, float]:
-    """Decisions on whole clips, with the threshold chosen leaving out the clip's own identity pair."""
+    """Return decisions on whole clips, each with a threshold chosen without the clip's identity pair."""
     left = leave_one_group_out(scored_clips(clips))
     name = "develop clips, threshold chosen leaving one identity pair out"
     return {
@@ -228,7 +221,7 @@ def left_out_figures(clips: Sequence[Clip]) -> dict[str, float]:
 
 
 def scored_frames(clips: Sequence[Clip], smoothed: bool = False) -> Scored:
-    """Every usable face of every sampled frame of whole clips; the group is the clip's."""
+    """Return every usable face of every sampled frame of whole clips; the group is the clip's."""
     labels, values, groups = [], [], []
     for clip in clips:
         for person in clip.analysis.persons:
@@ -244,27 +237,26 @@ def scored_frames(clips: Sequence[Clip], smoothed: bool = False) -> Scored:
 
 
 def timed_clips(clips: Sequence[Clip]) -> list[Timed]:
-    """Clips as the temporal figures want them; two people side by side are two of them."""
+    """Return clips for temporal figures; two people side by side count as two clips."""
     out = []
     for clip in clips:
         for side, truth in _sides(clip):
-            who = {p.id for p in clip.analysis.persons if _belongs(p, side, clip.split_x)}
-            proposals = tuple(
-                (s.start, s.end, s.confidence) for s in clip.analysis.segments if s.person in who
-            )
+            ids = {p.id for p in clip.analysis.persons if _is_on_side(p, side, clip.split_x)}
+            segments = [s for s in clip.analysis.segments if s.person in ids]
+            proposals = tuple((s.start, s.end, s.confidence) for s in segments)
             out.append(Timed(clip.file + side, truth, proposals))
     return out
 
 
 def inner_auc(clips: Sequence[Clip], *, smoothed: bool) -> dict[str, float]:
-    """AUC over the frames within each partly manipulated clip, by file; the manipulated person's only."""
+    """Return, by file, the AUC over the frames of the manipulated person in partly manipulated clips."""
     out = {}
     for clip in clips:
         side, truth = _sides(clip)[-1]
         scores = [
             (score.time, score.smoothed if smoothed else score.probability)
             for p in clip.analysis.persons
-            if _belongs(p, side, clip.split_x)
+            if _is_on_side(p, side, clip.split_x)
             for score in p.scores
             if score.probability is not None
         ]
@@ -275,7 +267,7 @@ def inner_auc(clips: Sequence[Clip], *, smoothed: bool) -> dict[str, float]:
 
 
 def flicker(clips: Sequence[Clip]) -> float:
-    """Crossings of the entry threshold a second, of all tracks of ``clips``."""
+    """Return how often a second the tracks of ``clips`` cross the entry threshold."""
     lines = []
     for clip in clips:
         for person in clip.analysis.persons:
@@ -287,15 +279,15 @@ def flicker(clips: Sequence[Clip]) -> float:
 
 
 def truth_of(clip: Clip, person: Person) -> tuple[Span, ...]:
-    """When ``person`` of a partly manipulated clip is; of two people, never the left one."""
-    return next(truth for side, truth in _sides(clip) if _belongs(person, side, clip.split_x))
+    """Return when ``person`` is manipulated; of two people, never the left one."""
+    return next(truth for side, truth in _sides(clip) if _is_on_side(person, side, clip.split_x))
 
 
 def _sides(clip: Clip) -> list[tuple[str, tuple[Span, ...]]]:
     return [("", clip.truth)] if clip.split_x is None else [(" left", ()), (" right", clip.truth)]
 
 
-def _belongs(person: Person, side: str, split_x: float | None) -> bool:
+def _is_on_side(person: Person, side: str, split_x: float | None) -> bool:
     if split_x is None:
         return True
     centre = (person.median_box[0] + person.median_box[2]) / 2
@@ -303,14 +295,14 @@ def _belongs(person: Person, side: str, split_x: float | None) -> bool:
 
 
 ALL = "all"
-_ALL_TO_MEASURE_ON = (0.0, 0.0, 1.0)  # shares of train, val and test where the set names no splits
+_ALL_FOR_TEST = (0.0, 0.0, 1.0)  # shares of train, val and test if the set names no splits
 
 
 @dataclass(frozen=True)
 class OwnSetPart:
-    """What of the set at ``data`` is measured; ``learnt`` says of how many the model learnt.
+    """The measured items of the set at ``data``; the model learned from ``learnt`` of them.
 
-    It also counts those that it was chosen by or calibrated on. ``notes`` say what was left out, and that.
+    ``learnt`` includes items it was chosen by or calibrated on. ``notes`` mention both, and what was omitted.
     """
 
     data: Path
@@ -320,76 +312,77 @@ class OwnSetPart:
 
 
 def own_set_part(data: Path, split: str | None, learnt_from: frozenset[str]) -> OwnSetPart:
-    """Items of the set at ``data``; ``learnt_from`` are the marks of what the model learnt from.
+    """Select the items of the set at ``data`` to measure; ``learnt_from`` are the marks of training files.
 
-    ``split`` is one of :data:`~training.data.labelled_sets.SPLITS`, by which training divides a set
-    that names none, or :data:`ALL`. None: of a set that names splits the test split; of others all but groups
-    that were learnt from. A folder ``train``, ``val`` or ``test`` is a split itself, and taken whole.
+    ``split`` is one of :data:`~training.data.labelled_sets.SPLITS`, by which training divides a set without
+    splits, or :data:`ALL`. By default it is the test split of a set with splits, and of others all groups
+    that the model did not learn from. A folder ``train``, ``val`` or ``test`` is a split itself.
 
-    Raises :class:`~training.data.labelled_sets.DataSetError` for a set that cannot be read, and
-    where nothing is left.
+    Raises :class:`~training.data.labelled_sets.DataSetError` for a set that cannot be read, and if nothing is
+    left.
     """
-    every = read_set(data, _ALL_TO_MEASURE_ON)
-    known = {item.group: False for item in every}
-    seen = [mark in learnt_from for mark in file_marks(every)] if learnt_from else [False] * len(every)
-    for item, one in zip(every, seen, strict=True):
-        known[item.group] |= one
-    names_splits = any(item.split != "test" for item in every)
+    items = read_set(data, _ALL_FOR_TEST)
+    marked = [mark in learnt_from for mark in file_marks(items)] if learnt_from else [False] * len(items)
+    learnt_groups = {item.group for item, learnt in zip(items, marked, strict=True) if learnt}
     if split is None and data.is_dir() and data.resolve().name.lower() in SPLITS:
         split = ALL
-    elif split is None and names_splits:
+    elif split is None and any(item.split != "test" for item in items):
         split = "test"
     if split is None:
-        what, places = "new to the model", {i.name for i in every if not known[i.group]}
+        part, names = "new to the model", {i.name for i in items if i.group not in learnt_groups}
     elif split == ALL:
-        what, places = "there", {item.name for item in every}
+        part, names = "there", {item.name for item in items}
     else:
-        what, places = f"in the {split} split", {i.name for i in read_set(data) if i.split == split}
-    chosen = [(item, one) for item, one in zip(every, seen, strict=True) if item.name in places]
+        part, names = f"in the {split} split", {i.name for i in read_set(data) if i.split == split}
+    chosen = [(item, learnt) for item, learnt in zip(items, marked, strict=True) if item.name in names]
     if not chosen:
         raise DataSetError(
-            f"{data}: nothing of it is {what}. Name the part to measure: --split {', --split '.join(SPLITS)} "
+            f"{data}: nothing of it is {part}. Name the part to measure: --split {', --split '.join(SPLITS)} "
             f"or --split {ALL}."
         )
-    learnt = sum(one for _, one in chosen)
+    count = sum(learnt for _, learnt in chosen)
     notes = []
-    if len(chosen) < len(every):
-        notes.append(f"Measured: what is {what}, {len(chosen):,} of {len(every):,} files.")
-    if learnt:
+    if len(chosen) < len(items):
+        notes.append(f"Measured: what is {part}, {len(chosen):,} of {len(items):,} files.")
+    if count:
         notes.append(
-            f"The model learnt from {learnt:,} of these {len(chosen):,} files, or was chosen or calibrated "
+            f"The model learnt from {count:,} of these {len(chosen):,} files, or was chosen or calibrated "
             "on them: the figures flatter."
         )
-    return OwnSetPart(data, tuple(item for item, _ in chosen), learnt, tuple(notes))
+    return OwnSetPart(data, tuple(item for item, _ in chosen), count, tuple(notes))
 
 
-def note_unmarked(described: Sequence[str], learnt_from: frozenset[str]) -> tuple[str, ...]:
-    """What to note of a model whose card ``described`` a set of one's own while its weights mark no file."""
-    if learnt_from or not any(line.startswith(DATA_SET) for line in described):
+def note_unmarked(card_data: Sequence[str], learnt_from: frozenset[str]) -> tuple[str, ...]:
+    """Return a note for a model whose card describes a user's own set while its weights mark no file."""
+    if learnt_from or not any(line.startswith(DATA_SET) for line in card_data):
         return ()
     return (
-        "An earlier version trained this model and did not note from which files: of a set that it learnt "
-        "from, name the part to measure (--split test).",
+        "An earlier version trained this model without recording its files: for a set that it learnt from, "
+        "name the part to measure (--split test).",
     )
 
 
 def own_set_clips(part: OwnSetPart) -> list[ListedClip]:
-    """Its videos and photos; raises :class:`DataSetError` for a zip, which holds crops."""
+    """Return its videos and photos; raise :class:`DataSetError` for a zip, which holds crops."""
     if any(item.member is not None for item in part.items):
         raise DataSetError(f"{part.data}: a zip holds face crops. Measure it with --crops.")
     return [
-        ListedClip(_named(i, part.data), i.path, bool(i.label), "given" if i.label else "none", group=i.group)
+        ListedClip(
+            _relative_name(i, part.data), i.path, bool(i.label), "given" if i.label else "none", group=i.group
+        )
         for i in part.items
     ]
 
 
 def own_set_crops(part: OwnSetPart) -> list[EncodedCrop]:
-    """Its pictures, which are themselves crops of one face each."""
+    """Return its pictures, each of which is a crop of one face."""
     items: Sequence[Item] = [item for item in part.items if not item.is_video]
-    return [EncodedCrop(_named(i, part.data), content, i.label, i.group) for i, content in contents(items)]
+    return [
+        EncodedCrop(_relative_name(i, part.data), content, i.label, i.group) for i, content in contents(items)
+    ]
 
 
-def _named(item: Item, data: Path) -> str:
+def _relative_name(item: Item, data: Path) -> str:
     base = data if data.is_dir() else data.parent
     place = item.path.relative_to(base).as_posix()
     return place if item.member is None else f"{place}/{item.member}"

@@ -25,7 +25,7 @@ from detector.faces.patch import decode_jpeg
 from detector.faces.search.networks import FaceDetector
 from detector.files import ROOT
 from training.data.labelled_sets import DataSetError
-from training.data.research_faces import MARGIN, Sample, _cached, dfdc_samples, read_csv
+from training.data.research_faces import MARGIN, Sample, _cached_samples, dfdc_samples, read_csv
 
 GATHER = Script("""
 import pickle, sys
@@ -163,7 +163,7 @@ def test_the_second_time_comes_from_the_cache(harvested: Harvested) -> None:
 
 
 def groups(folder: Path, cache: Path) -> list[str]:
-    return [s.group for s in _cached(folder / "videos", cache)]
+    return [s.group for s in _cached_samples(folder / "videos", cache)]
 
 
 def test_other_roles_and_other_clips_are_not_taken_from_the_cache(folder: Path, tmp_path: Path) -> None:
@@ -180,12 +180,12 @@ def test_other_roles_and_other_clips_are_not_taken_from_the_cache(folder: Path, 
 def test_other_labels_and_another_archive_are_not_taken_from_the_cache(tmp_path: Path) -> None:
     archive = tmp_path / "dfdc-train-0.zip"
     write_archive(archive, 1)
-    assert [s.label for s in _cached(archive, tmp_path)] == [0, 1]
+    assert [s.label for s in _cached_samples(archive, tmp_path)] == [0, 1]
     table = archive.with_suffix(".csv")
     table.write_text(table.read_text().replace("fake-0.jpg,fake", "fake-0.jpg,real"))
-    assert [s.label for s in _cached(archive, tmp_path)] == [0, 0]
+    assert [s.label for s in _cached_samples(archive, tmp_path)] == [0, 0]
     write_archive(archive, 2)
-    assert [s.label for s in _cached(archive, tmp_path)] == [0, 1, 0, 1]
+    assert [s.label for s in _cached_samples(archive, tmp_path)] == [0, 1, 0, 1]
 
 
 def test_a_run_that_is_stopped_while_it_keeps_them_leaves_nothing_to_be_read(
@@ -200,8 +200,8 @@ def test_a_run_that_is_stopped_while_it_keeps_them_leaves_nothing_to_be_read(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr("training.data.research_faces.pickle.dump", stopped)
-        _cached(archive, tmp_path)
-    assert [s.label for s in _cached(archive, tmp_path)] == [0, 1]
+        _cached_samples(archive, tmp_path)
+    assert [s.label for s in _cached_samples(archive, tmp_path)] == [0, 1]
 
 
 def test_csv(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_as_evaluation_writes_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", ["dfdc-test", "develop"])
 def test_nothing_of_a_set_to_measure_on(tmp_path: Path, known: list[Item], data: str) -> None:
-    with pytest.raises(DataSetError, match="there to measure on"):
+    with pytest.raises(DataSetError, match="reserved for measuring"):
         read_failures(write(tmp_path, failed(known[0], 0.9, data=data)), known)
 
 
@@ -98,12 +98,12 @@ def test_nothing_of_a_test_split(tmp_path: Path, known: list[Item], number: int)
 
 def test_nothing_of_a_group_in_test(tmp_path: Path, known: list[Item]) -> None:
     """The same person's other video is as much a leak."""
-    with pytest.raises(DataSetError, match="there to measure on"):
+    with pytest.raises(DataSetError, match="reserved for measuring"):
         read_failures(write(tmp_path, failed(known[0], 0.9, group="real-test")), known)
 
 
 def test_unknown_failures(tmp_path: Path, known: list[Item]) -> None:
-    with pytest.raises(DataSetError, match=r"nobody can tell.*train\.png"):
+    with pytest.raises(DataSetError, match=r"in none of the data sets.*train\.png"):
         read_failures(write(tmp_path, failed(known[0], 0.9)), known[2:])
 
 

@@ -155,7 +155,7 @@ class TestStreamed:
 
     def test_what_would_not_be_heeded_is_refused(self, videos: Path) -> None:
         for wish in (recipe(streamed=True, fake_share=0.3), recipe(streamed=True, hidden=0.5)):
-            with pytest.raises(ParameterError, match="take turns"):
+            with pytest.raises(ParameterError, match="alternate"):
                 open_own_set(wish, videos, 0, None)
 
     def test_of_a_video_so_many_frames_as_the_recipe_says(
@@ -225,5 +225,5 @@ class TestFailures:
     def test_nothing_of_a_test_split(self, pictures: Path) -> None:
         put(pictures / "test" / "real" / "tr.png", 70)
         put(pictures / "test" / "fake" / "tf.png", 170, True)
-        with pytest.raises(DataSetError, match="there to measure on"):
+        with pytest.raises(DataSetError, match="reserved for measuring"):
             open_own_set(recipe(), pictures, 0, self.listed(pictures, tr=0.9))

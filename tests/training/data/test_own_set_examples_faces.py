@@ -79,11 +79,11 @@ class TestShown:
     @pytest.mark.parametrize("data", [b"no picture", b""])
     def test_a_broken_picture_is_named(self, tmp_path: Path, data: bytes) -> None:
         (tmp_path / "broken.png").write_bytes(data)
-        with pytest.raises(DataSetError, match=r"broken\.png is not a picture"):
+        with pytest.raises(DataSetError, match=r"broken\.png is not a readable picture"):
             crop_items([Item(tmp_path / "broken.png", None, 1, "a", "train")], 1)
         with zipfile.ZipFile(tmp_path / "crops.zip", "w") as archive:
             archive.writestr("in/broken.png", data)
-        with pytest.raises(DataSetError, match=r"crops\.zip:in/broken\.png is not a picture"):
+        with pytest.raises(DataSetError, match=r"crops\.zip:in/broken\.png is not a readable picture"):
             crop_items([Item(tmp_path / "crops.zip", "in/broken.png", 1, "a", "train")], 1)
 
     @pytest.mark.usefixtures("every_frame_a_face")
@@ -95,5 +95,5 @@ class TestShown:
 
 def test_kept_pictures_lose_next_to_nothing() -> None:
     picture = cv2.resize(crop(3, True), (224, 224), interpolation=cv2.INTER_CUBIC)
-    kept = own_sets._kept(Item(Path("a"), None, 1, "g", "train"), [picture])
+    kept = own_sets._encode(Item(Path("a"), None, 1, "g", "train"), [picture])
     assert np.abs(decode_jpeg(kept.crops[0]).astype(float) - picture).mean() < 1.5

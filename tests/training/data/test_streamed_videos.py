@@ -19,7 +19,7 @@ from detector.faces.crop import Face
 from detector.media.frame import Image
 from training.data import streamed_videos
 from training.data.labelled_sets import DataSetError, Item, read_set
-from training.data.streamed_videos import StreamedVideos, VideoSkippedWarning, _augmented
+from training.data.streamed_videos import StreamedVideos, VideoSkippedWarning, _augment
 
 SIZE = 32
 FRAMES = 6
@@ -119,7 +119,7 @@ def test_broken_and_faceless_videos_are_left_out(tmp_path: Path) -> None:
 def test_nothing_to_train_on(tmp_path: Path) -> None:
     grey(tmp_path / "real" / "a.mp4", 0)
     grey(tmp_path / "fake" / "b.mp4", 1)
-    with pytest.warns(VideoSkippedWarning), pytest.raises(DataSetError, match="Not one video"):
+    with pytest.warns(VideoSkippedWarning), pytest.raises(DataSetError, match="No video"):
         list(stream(tmp_path))
 
 
@@ -181,7 +181,7 @@ def test_workers_share_the_videos(folder: Path, monkeypatch: pytest.MonkeyPatch)
 def test_augmentation_mirrors_and_degrades_and_keeps_the_size() -> None:
     crop = np.zeros((33, 33, 3), np.uint8)
     crop[:, :16] = 200
-    made = [_augmented(crop, np.random.default_rng(n)) for n in range(24)]
+    made = [_augment(crop, np.random.default_rng(n)) for n in range(24)]
     assert all(m.shape == crop.shape and m.dtype == np.uint8 for m in made)
     mirrored = sum(m[:, :12].mean() < m[:, 21:].mean() for m in made)
     assert 6 <= mirrored <= 18

@@ -11,7 +11,7 @@ from detector.files import ROOT
 from training.model_card import card_origin, limits_once_measured
 from training.recipe import Config, read_config
 
-CONFIGS = ROOT / "detector" / "training" / "configs"
+RECIPES = ROOT / "training" / "recipes"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def own_set(tmp_path: Path) -> Path:
 
 
 def own_recipe(start: str) -> Config:
-    shipped = read_config(CONFIGS / "reelproof-lite0.toml").model_dump()
+    shipped = read_config(RECIPES / "reelproof-lite0.toml").model_dump()
     shipped |= {
         "mix": None,
         "sequences": None,
@@ -85,7 +85,7 @@ def research(tmp_path: Path) -> Path:
 
 def test_of_the_research_data_it_counts_what_was_there(research: Path) -> None:
     """Whoever has less of it than the shipped models had must not publish their counts."""
-    config = read_config(CONFIGS / "reelproof-2.toml")
+    config = read_config(RECIPES / "reelproof-2.toml")
     found = card_origin(config, research)
     crops, *others, before = found.data
     assert "Deepfake Detection Challenge" in crops and "Deepfake Detection Challenge" in found.domain
