@@ -232,7 +232,7 @@ class TestSet:
 
 def test_framed_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scaled to the recipe's size, normalised channel by channel, in order, some at once."""
-    monkeypatch.setattr(sources, "_VALIDATED_AT_ONCE", 2)
+    monkeypatch.setattr(sources, "_VALIDATION_BATCH", 2)
     config = recipe(size=32, mean=(0.0, 0.5, 1.0), std=(1.0, 0.5, 0.25))
     pictures = [torch.full((side, side, 3), level, dtype=torch.uint8).numpy() for side, level in
                 ((40, 0), (32, 51), (90, 255))]  # fmt: skip

@@ -91,8 +91,8 @@ def test_the_card_gets_what_helps(
     groups = [f"g{i // 2}" for i in range(12)]
     means = [shift + 3.0 * (2 * label - 1) for label in labels]
     levels = Levels(means, labels, groups)
-    monkeypatch.setattr(calibrate.clips_, "listed_clips", lambda folder: [])
-    monkeypatch.setattr(calibrate.clips_, "analysed", lambda listed, *rest: listed)
+    monkeypatch.setattr(calibrate, "listed_clips", lambda folder: [])
+    monkeypatch.setattr(calibrate, "analyse_clips", lambda listed, *rest: listed)
     monkeypatch.setattr(calibrate, "window_levels", lambda clips: levels)
     monkeypatch.setattr(calibrate, "exhibit_levels", lambda clips: levels)
     figures = calibrate.calibrate(tmp_path / f"{DEFAULT_MODEL}.json", tmp_path, tmp_path / "out")
