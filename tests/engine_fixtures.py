@@ -1,4 +1,4 @@
-"""Fixtures shared by tests of the engine and of training: the shipped model, a photograph, the sample clip."""
+"""Fixtures of tests of the engine and of training: the shipped model, a photograph, the sample clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw what covers faces in footage (captions, masks, hands, …) and what lies on them without covering."""
+"""Draw what covers faces in footage (captions, masks, hands, …), and features that cover nothing."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from detector.schema.scores import sigmoid
 SIDE = 128  # px
 _T = TypeVar("_T")
 COVERED, FREE = 0.5, 0.1
-"""Share of the mouth, or of both eyes, that is hidden, from which a face is covered, and up to which free."""
+"""Hidden share of the mouth or eyes from which a face is covered, and up to which it is free."""
 _FREE_OF_ALL = 0.25  # of the crop, likewise
 
 
 class Cover(NamedTuple):
-    """A layer (h, w, 3) over a crop and its opacity (h, w), of 255."""
+    """A layer (h, w, 3) over a crop with its opacity (h, w), of 255."""
 
     layer: NDArray[np.uint8]
     opacity: NDArray[np.uint8]
 
     def hides(self, landmarks: NDArray[np.floating]) -> bool | None:
-        """Whether it hides mouth or eyes; None where that can be argued about.
+        """Return whether it hides mouth or eyes; None if that is debatable.
 
         ``landmarks`` (5, 2) are CenterFace's: eyes, nose, corners of the mouth.
         """
@@ -40,7 +40,7 @@ class Cover(NamedTuple):
         return False if max(mouth, eyes) <= FREE and hidden.mean() <= _FREE_OF_ALL else None
 
     def around(self, times: int) -> Cover:
-        """The same of a picture so many ``times`` as large, with the crop in its middle: ends go on."""
+        """Extend it to a picture ``times`` as large with the crop in its middle, repeating the edges."""
         beside = (times - 1) * SIDE // 2
         size = ((beside, beside), (beside, beside))
         return Cover(
@@ -49,7 +49,7 @@ class Cover(NamedTuple):
 
 
 DrawCover = Callable[[Image, Image, np.random.Generator], Cover]
-"""Of a crop and a piece of another picture, by chance."""
+"""Draws a random cover for a crop, with a piece of another picture."""
 
 _FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_COMPLEX
@@ -58,8 +58,8 @@ _LETTERS = np.array(list(string.ascii_letters + string.digits + "   .,!?'"))
 
 
 def caption(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """A bar with text, opaque or nearly, that reaches beyond the face or ends in it."""
-    opacity = _nothing()
+    """Draw a bar with text, nearly opaque, that extends beyond the face or ends in it."""
+    opacity = _empty()
     height = int(rng.uniform(0.08, 0.4) * SIDE)
     top = int(rng.uniform(0.1, 1.0) * SIDE)
     ends = sorted(rng.uniform(-0.3, 1.3, 2)) if rng.random() < 0.4 else [-0.1, 1.1]
@@ -75,8 +75,8 @@ def caption(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
 
 
 def letters(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """Large letters without a bar, with an outline."""
-    layer, opacity = np.zeros((SIDE, SIDE, 3), np.uint8), _nothing()
+    """Draw large letters with an outline, without a bar."""
+    layer, opacity = np.zeros((SIDE, SIDE, 3), np.uint8), _empty()
     height, top = rng.uniform(0.08, 0.3) * SIDE, rng.uniform(0.1, 0.9) * SIDE
     ink = _colour(rng) if rng.random() < 0.5 else np.array([255, 255, 255])
     for line in range(int(rng.integers(1, 4))):
@@ -88,7 +88,7 @@ def letters(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
 
 
 def mask(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """A surgical or a cloth mask from the nose to the chin, with folds, and the shadows of the face."""
+    """Draw a surgical or cloth mask from nose to chin, with folds and the shadows of the face."""
     w, jitter = SIDE, lambda: float(rng.normal(0, 0.02))
     nose, cheek = rng.uniform(0.42, 0.58), rng.uniform(0.45, 0.62)
     left, right = rng.uniform(-0.02, 0.1), rng.uniform(0.9, 1.02)
@@ -97,8 +97,8 @@ def mask(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
         (right, cheek + jitter()), (right - 0.06, 0.85 + jitter()), (0.72, 1.02), (0.28, 1.02),
         (left + 0.06, 0.85 + jitter()),
     ]  # fmt: skip
-    opacity = _filled(np.array(points) * w)
-    layer = _shaded(_cloth(piece, rng), crop, rng)
+    opacity = _fill(np.array(points) * w)
+    layer = _shade(_cloth(piece, rng), crop, rng)
     for fold in range(int(rng.integers(0, 4))):
         y = int((nose + (fold + 1) * rng.uniform(0.08, 0.14)) * w)
         shadow = tuple(int(v) for v in layer[min(y, w - 1), w // 2] * rng.uniform(0.7, 0.95))
@@ -108,19 +108,19 @@ def mask(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
 
 
 def scarf(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """Cloth from somewhere below the eyes downwards, or from the forehead upwards."""
+    """Draw cloth from below the eyes downwards, or from the forehead upwards."""
     level = rng.uniform(0.35, 0.85) + np.cumsum(rng.normal(0, 0.02, 9))
     edge = [(x, y) for x, y in zip(np.linspace(-0.05, 1.05, 9), level, strict=True)]
     points = np.array([*edge, (1.1, 1.1), (-0.1, 1.1)]) * SIDE
-    opacity = _filled(points)
+    opacity = _fill(points)
     if rng.random() < 0.15:
         opacity = np.ascontiguousarray(opacity[::-1])
-    return Cover(_shaded(_cloth(piece, rng), crop, rng), opacity)
+    return Cover(_shade(_cloth(piece, rng), crop, rng), opacity)
 
 
 def hand(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """Fingers and a palm in a tone of the face's own skin, from one side."""
-    opacity = _nothing()
+    """Draw fingers and a palm in a tone of the face's skin, from one side."""
+    opacity = _empty()
     skin = crop[int(0.5 * SIDE) : int(0.65 * SIDE), int(0.2 * SIDE) : int(0.8 * SIDE)].reshape(-1, 3)
     tone = np.median(skin, axis=0) * rng.uniform(0.75, 1.15) + rng.normal(0, 6, 3)
     layer = np.full((SIDE, SIDE, 3), tone.clip(0, 255), np.uint8)
@@ -138,12 +138,12 @@ def hand(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
         cv2.line(layer, _point(start + side), _point(end + side), shadow, 2, cv2.LINE_AA)
     palm, axes = _point(np.array([x, y]) - along * wide), (int(wide * 2.4), int(wide * 1.8))
     cv2.ellipse(opacity, palm, axes, np.degrees(towards), 0, 360, 255, -1, cv2.LINE_AA)
-    return Cover(_shaded(layer, crop, rng), opacity)
+    return Cover(_shade(layer, crop, rng), opacity)
 
 
 def held_object(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """A phone, a cup, a microphone: something before the face, often dark."""
-    opacity = _nothing()
+    """Draw an object before the face, such as a phone, a cup or a microphone, often dark."""
+    opacity = _empty()
     middle = _point(rng.uniform(0.15, 0.95, 2) * SIDE)
     size = rng.uniform(0.12, 0.45, 2) * SIDE
     if rng.random() < 0.4:  # a microphone on its stem
@@ -153,15 +153,15 @@ def held_object(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
         cv2.line(opacity, middle, foot, 255, max(2, radius), cv2.LINE_AA)
     else:
         corners = cv2.boxPoints((middle, tuple(size * 1.4), float(rng.uniform(0, 180))))
-        opacity = _filled(corners)
+        opacity = _fill(corners)
     layer = piece.copy() if rng.random() < 0.6 else np.full((SIDE, SIDE, 3), _colour(rng), np.uint8)
     dark = rng.uniform(0.15, 1.0)
     return Cover((layer * dark).astype(np.uint8), opacity)
 
 
 def sticker(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """An emoji, a logo, a patch of another picture."""
-    opacity, layer = _nothing(), np.full((SIDE, SIDE, 3), _colour(rng), np.uint8)
+    """Draw an emoji, a logo or a patch of another picture."""
+    opacity, layer = _empty(), np.full((SIDE, SIDE, 3), _colour(rng), np.uint8)
     middle = rng.uniform(0.1, 0.95, 2) * SIDE
     radius = rng.uniform(0.1, 0.45) * SIDE
     corners = int(rng.integers(3, 12))
@@ -170,7 +170,7 @@ def sticker(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
     if rng.random() < 0.5:
         cv2.circle(opacity, _point(middle), int(radius), 255, -1, cv2.LINE_AA)
     else:
-        opacity = _filled(middle + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None])
+        opacity = _fill(middle + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None])
     if rng.random() < 0.5:
         layer = piece.copy()
     else:
@@ -181,8 +181,8 @@ def sticker(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
 
 
 def censor(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """A part of the face in large squares or blurred beyond recognition, or a black bar."""
-    opacity, (x, y) = _nothing(), rng.uniform(0.1, 0.7, 2) * SIDE
+    """Pixelate or blur a part of the face beyond recognition, or draw a black bar."""
+    opacity, (x, y) = _empty(), rng.uniform(0.1, 0.7, 2) * SIDE
     w, h = rng.uniform(0.3, 0.9) * SIDE, rng.uniform(0.15, 0.5) * SIDE
     cv2.rectangle(opacity, (int(x - w / 4), int(y)), (int(x + w), int(y + h)), 255, -1)
     how = rng.random()
@@ -200,28 +200,28 @@ COVER_KINDS: tuple[tuple[DrawCover, float], ...] = (
     (caption, 0.26), (letters, 0.06), (mask, 0.2), (scarf, 0.1), (hand, 0.12), (held_object, 0.12),
     (sticker, 0.1), (censor, 0.04),
 )  # fmt: skip
-"""Each with its share of the examples."""
+"""Covers with their shares of the examples."""
 
 
 def draw_cover(crop: Image, piece: Image, rng: np.random.Generator) -> Cover:
-    """One of them by chance."""
+    """Draw a random cover."""
     return choose_by_share(COVER_KINDS, rng)(crop, piece, rng)
 
 
 def choose_by_share(shares: Sequence[tuple[_T, float]], rng: np.random.Generator) -> _T:
-    """One by chance of some, each with its share."""
+    """Choose randomly by share."""
     up_to = np.cumsum([share for _, share in shares])
     return shares[int(np.searchsorted(up_to, rng.random() * up_to[-1]))][0]
 
 
 def apply_cover(picture: Image, cover: Cover, rng: np.random.Generator) -> Image:
-    """``cover`` over a ``picture`` of its size, its edge as sharp as pictures have them."""
+    """Draw ``cover`` over a ``picture`` of its size, with realistically sharp edges."""
     share = cv2.GaussianBlur(cover.opacity, (0, 0), float(rng.uniform(0.3, 1.2))) / np.float32(255)
     return overlay(picture, cover.layer, share)
 
 
 def overlay(picture: Image, layer: Image, share: NDArray[np.floating]) -> Image:
-    """``layer`` over a ``picture`` (h, w, 3), as opaque as ``share`` (h, w), 0 to 1, says."""
+    """Draw ``layer`` over a ``picture`` (h, w, 3) with opacity ``share`` (h, w), 0 to 1."""
     both = picture * (1 - share[..., None]) + layer * share[..., None]
     return both.clip(0, 255).astype(np.uint8)
 
@@ -233,7 +233,7 @@ def _share(
     high: float,
     of: NDArray[np.floating],
 ) -> float:
-    """Of ellipses around ``middles``, with axes as shares of the length ``of`` a line, what is hidden."""
+    """Return the hidden share of ellipses around ``middles``, with axes relative to the line ``of``."""
     part, length = np.zeros(hidden.shape, np.uint8), float(np.linalg.norm(of))
     for x, y in middles:
         axes = max(1, round(wide * length)), max(1, round(high * length))
@@ -241,7 +241,7 @@ def _share(
     return float(hidden[part > 0].mean()) if part.any() else 0.0
 
 
-def _nothing() -> NDArray[np.uint8]:
+def _empty() -> NDArray[np.uint8]:
     return np.zeros((SIDE, SIDE), np.uint8)
 
 
@@ -249,14 +249,14 @@ def _point(at: NDArray[np.floating]) -> tuple[int, int]:
     return int(at[0]), int(at[1])
 
 
-def _filled(points: NDArray[np.floating]) -> NDArray[np.uint8]:
-    opacity = _nothing()
+def _fill(points: NDArray[np.floating]) -> NDArray[np.uint8]:
+    opacity = _empty()
     cv2.fillPoly(opacity, [np.round(points * 8).astype(np.int32)], 255, cv2.LINE_AA, 3)
     return opacity
 
 
 def _colour(rng: np.random.Generator) -> NDArray[np.integer]:
-    """Any colour, more often a dull one."""
+    """Draw a random colour, more often a dull one."""
     colour = rng.integers(0, 256, 3)
     grey = int(colour.mean())
     dull = rng.random()
@@ -264,7 +264,7 @@ def _colour(rng: np.random.Generator) -> NDArray[np.integer]:
 
 
 def _cloth(piece: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """White, blue, black or any colour, plain or with the pattern of another picture."""
+    """Draw cloth in a usual or random colour, plain or with the pattern of another picture."""
     usual = np.array([(235, 238, 240), (150, 190, 220), (30, 30, 34), (240, 240, 245), (120, 160, 150)])
     colour = usual[rng.integers(len(usual))] if rng.random() < 0.6 else _colour(rng)
     layer = np.full((SIDE, SIDE, 3), colour, np.float32)
@@ -273,8 +273,8 @@ def _cloth(piece: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
     return layer.clip(0, 255).astype(np.uint8)
 
 
-def _shaded(layer: NDArray[np.uint8], crop: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """``layer`` in the light of the crop: its own soft brightness, and a little noise."""
+def _shade(layer: NDArray[np.uint8], crop: Image, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Shade ``layer`` by the crop's soft brightness, and add a little noise."""
     light = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 14)
     share = rng.uniform(0.2, 1.0)
     shade = (1 - share) + share * light / max(float(light.max()), 1.0)
@@ -290,7 +290,7 @@ def _write(
     rng: np.random.Generator,
     outline: float = 1.0,
 ) -> None:
-    """A line of chance letters on ``base``, as high as ``height`` px with its spacing."""
+    """Write a line of random letters on ``base``, ``height`` px high including spacing."""
     text = "".join(rng.choice(_LETTERS, int(rng.integers(4, 24))))
     scale = max(0.15, height / 32)
     thick = max(1, round(scale * rng.uniform(1, 2.5)))
@@ -305,14 +305,18 @@ _LEFT, _RIGHT = 0.32, 0.68  # of the width: the eyes
 
 
 def add_bare_feature(face: Image, rng: np.random.Generator) -> Image:
-    """``face`` (SIDE, SIDE, 3) with one of them by chance, sometimes with two."""
+    """Draw one or sometimes two random features on ``face`` (SIDE, SIDE, 3).
+
+    Without them the network would take shadows, hair, beards and glasses for covers. Sunglasses count as
+    bare: skin and mouth below can be judged.
+    """
     for _ in range(1 if rng.random() < 0.8 else 2):
         face = choose_by_share(BARE_KINDS, rng)(face, rng)
     return face
 
 
 def shadow(face: Image, rng: np.random.Generator) -> Image:
-    """Dark on one side of a line, of a hat or of a lamp, with a hard or a soft edge."""
+    """Darken one side of a line, as a hat or a lamp does, with a hard or soft edge."""
     angle = rng.normal(np.pi / 2, 0.25) if rng.random() < 0.5 else rng.uniform(0, 2 * np.pi)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
     middle = rng.uniform(0.3, 0.7, 2)
@@ -320,17 +324,17 @@ def shadow(face: Image, rng: np.random.Generator) -> Image:
     bent = rng.normal(0, 0.4) * (np.cos(angle) * (y - middle[1]) - np.sin(angle) * (x - middle[0])) ** 2
     lit = sigmoid((beyond + bent) / rng.choice([0.004, 0.01, 0.03, 0.08]))
     left = rng.uniform(0.12, 0.7) * (1 + rng.normal(0, 0.05, 3))
-    return _seen(face * (left + (1 - left) * lit[..., None]))
+    return _to_pixels(face * (left + (1 - left) * lit[..., None]))
 
 
 def light(face: Image, rng: np.random.Generator) -> Image:
-    """Little light, too much, or light of one colour."""
+    """Change the light: too little, too much, or of one colour."""
     colour = rng.uniform(0.2, 1.0, 3) if rng.random() < 0.5 else np.ones(3)
-    return _seen(face * colour * np.exp(rng.uniform(-1.5, 0.8)))
+    return _to_pixels(face * colour * np.exp(rng.uniform(-1.5, 0.8)))
 
 
 def hair(face: Image, rng: np.random.Generator) -> Image:
-    """Strands from above: over the forehead, or down over one eye and cheek."""
+    """Draw strands from above: over the forehead, or down over one eye and cheek."""
     layer, opacity = face.copy(), np.zeros((SIDE, SIDE), np.uint8)
     dark = rng.uniform(10, 190) * np.array([1, rng.uniform(0.6, 1), rng.uniform(0.4, 1)])
     if rng.random() < 0.5:  # a fringe
@@ -347,11 +351,11 @@ def hair(face: Image, rng: np.random.Generator) -> Image:
         thick = int(rng.integers(1, 5))
         for image, ink in ((layer, shade), (opacity, (255.0,))):
             cv2.polylines(image, [along.astype(np.int32)], False, ink, thick, cv2.LINE_AA)
-    return _over(face, layer, opacity * rng.uniform(0.7, 1.0) / 255, rng)
+    return _draw_over(face, layer, opacity * rng.uniform(0.7, 1.0) / 255, rng)
 
 
 def beard(face: Image, rng: np.random.Generator) -> Image:
-    """On the chin, or up to the ears, with or without a moustache; the lips stay free."""
+    """Draw a beard on the chin or up to the ears, with or without a moustache; the lips stay free."""
     full, opacity = rng.random() < 0.6, np.zeros((SIDE, SIDE), np.uint8)
     wide = rng.uniform(0.36, 0.5) if full else rng.uniform(0.1, 0.3)
     top = _MOUTH - (rng.uniform(0.05, 0.25) if full else -0.03)
@@ -366,12 +370,12 @@ def beard(face: Image, rng: np.random.Generator) -> Image:
     soft = cv2.GaussianBlur(opacity, (0, 0), float(rng.uniform(1, 5))) / 255
     tone = rng.uniform(15, 210) * np.array([1, rng.uniform(0.75, 1), rng.uniform(0.6, 1)])
     grain = cv2.GaussianBlur(rng.normal(0, 1, (SIDE, SIDE)), (0, 0), rng.uniform(0.5, 1.5))
-    layer = _seen(tone + grain[..., None] / grain.std() * rng.uniform(6, 25))
-    return _over(face, layer, soft * rng.uniform(0.5, 1.0), rng)
+    layer = _to_pixels(tone + grain[..., None] / grain.std() * rng.uniform(6, 25))
+    return _draw_over(face, layer, soft * rng.uniform(0.5, 1.0), rng)
 
 
 def glasses(face: Image, rng: np.random.Generator) -> Image:
-    """Frames with clear, tinted, mirroring or dark lenses."""
+    """Draw glasses with clear, tinted, mirroring or dark lenses."""
     layer, opacity = face.copy(), np.zeros((SIDE, SIDE), np.uint8)
     level = _EYES + rng.normal(0, 0.03)
     wide, high = rng.uniform(0.12, 0.2), rng.uniform(0.08, 0.16)
@@ -388,25 +392,25 @@ def glasses(face: Image, rng: np.random.Generator) -> Image:
     for start, end in ((-0.05, _LEFT - wide), (_LEFT + wide, _RIGHT - wide), (_RIGHT + wide, 1.05)):
         for image, ink in ((layer, frame), (opacity, (255.0,))):
             cv2.line(image, _at(start, level - 0.02), _at(end, level - 0.02), ink, thick, cv2.LINE_AA)
-    return _over(face, layer, opacity / 255, rng)
+    return _draw_over(face, layer, opacity / 255, rng)
 
 
 BARE_KINDS: tuple[tuple[Callable[[Image, np.random.Generator], Image], float], ...] = (
     (shadow, 0.35), (light, 0.1), (hair, 0.25), (beard, 0.12), (glasses, 0.18)
 )  # fmt: skip
-"""Each with its share of them."""
+"""Features with their shares."""
 
 
 def _at(x: float, y: float) -> tuple[int, int]:
     return round(x * SIDE), round(y * SIDE)
 
 
-def _seen(values: NDArray[np.floating]) -> Image:
+def _to_pixels(values: NDArray[np.floating]) -> Image:
     return values.clip(0, 255).astype(np.uint8)
 
 
-def _over(face: Image, layer: Image, share: NDArray[np.floating], rng: np.random.Generator) -> Image:
-    """``layer`` over ``face``, turned and moved a little, as faces lie in their crops."""
+def _draw_over(face: Image, layer: Image, share: NDArray[np.floating], rng: np.random.Generator) -> Image:
+    """Draw ``layer`` over ``face``, turned and moved a little, as faces lie in their crops."""
     move = cv2.getRotationMatrix2D(
         (SIDE / 2, SIDE / 2), float(rng.normal(0, 6)), float(rng.uniform(0.9, 1.1))
     )

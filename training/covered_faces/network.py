@@ -30,7 +30,10 @@ from training.small_networks import train_network
 
 
 class CoveredNetwork(nn.Module):
-    """Crops (n, 3, s, s), RGB in 0 to 255, to the logit (n, 1) that a part of the face is covered."""
+    """Map crops (n, 3, s, s), RGB in 0 to 255, to the logit (n, 1) that part of the face is covered.
+
+    It consists of inverted residuals (Sandler et al., 2018).
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,8 +54,8 @@ BATCH = 64
 
 
 def train(out: Path, steps: int) -> Path:
-    """Train for so many steps on what ``out`` holds, from where an earlier run ended; the checkpoint."""
-    load(out)  # where nothing was prepared this says so, not the process that makes examples
+    """Train on the crops in ``out``, resuming an earlier run; return the checkpoint."""
+    load(out)  # fails here, not in the process that makes examples, if nothing was prepared
     return train_network(CoveredNetwork, partial(load, out), example, _loss, out, steps, BATCH)
 
 
@@ -66,11 +69,15 @@ _FRAMES = 10  # of each clip
 _NARROWEST = 48.0  # px
 _SAME = 0.1  # overlap of the boxes of one face, bare and covered
 _MASK = (175, 205, 225)  # RGB: a pale blue
-_WEAVE = 7.0  # levels; without, photographs would pass for drawn in areas of one colour
+_WEAVE = 7.0  # levels; plain areas of one colour would make photographs look drawn
 
 
 def measure(data: Path, onnx: Path) -> dict[str, float]:
-    """Shares of faces that count as covered below ``data``, by the network ``onnx``."""
+    """Return the shares of faces below ``data`` that count as covered by the network ``onnx``.
+
+    Covers are drawn by other rules than in training, before faces are detected: a woven mask as a polygon
+    between landmarks, and a news banner across the mouth.
+    """
     detect, net = FaceDetector(0.5), CoverNet(onnx)
     return _of_clips(data, detect, net) | _of_photographs(data, detect, net) | _of_crops(data, net)
 
@@ -87,9 +94,10 @@ def _of_clips(data: Path, detect: FaceDetector, net: CoverNet) -> dict[str, floa
             ]
             for clip in clips
         ]
-        told = [each for clip in by_clip for each in clip]
+        covered = [flag for clip in by_clip for flag in clip]
         mostly = sum(np.mean(clip) > 0.5 for clip in by_clip if clip)
-        figures[f"{len(told):,} faces of {len(clips)} {name} develop clips, covered"] = float(np.mean(told))
+        title = f"{len(covered):,} faces of {len(clips)} {name} develop clips, covered"
+        figures[title] = float(np.mean(covered))
         figures[f"{len(clips)} {name} develop clips, most faces covered"] = float(mostly)
     return figures
 
@@ -114,15 +122,15 @@ def _of_photographs(data: Path, detect: FaceDetector, net: CoverNet) -> dict[str
 def _of_crops(data: Path, net: CoverNet) -> dict[str, float]:
     names = [row["file"] for row in read_csv(data / "dfdc-test.csv")]
     crops = archive_images(data / "dfdc-test.zip", names)
-    told = [
+    covered = [
         net(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA)) >= COVERED_THRESHOLD
         for crop in crops
     ]
-    return {f"{len(names):,} dfdc-test crops, covered": float(np.mean(told))}
+    return {f"{len(names):,} dfdc-test crops, covered": float(np.mean(covered))}
 
 
 def masked_face(image: Image, face: Face) -> Image:
-    """A mask from the bridge of the nose to below the chin."""
+    """Draw a mask from the bridge of the nose to below the chin."""
     x0, _, x1, y1 = face.box
     eyes, nose, mouth = face.landmarks[:2].mean(axis=0), face.landmarks[2], face.landmarks[3:].mean(axis=0)
     wide, upper = x1 - x0, eyes[1] + 0.55 * (nose[1] - eyes[1])
@@ -140,7 +148,7 @@ def masked_face(image: Image, face: Face) -> Image:
 
 
 def bannered_face(image: Image, face: Face) -> Image:
-    """A dark banner with words across the mouth."""
+    """Draw a dark banner with words across the mouth."""
     x0, _, x1, _ = face.box
     wide, top = x1 - x0, int(face.landmarks[3:, 1].mean() - 0.08 * (x1 - x0))
     out = image.copy()
@@ -161,18 +169,15 @@ def _crops(image: Image, detect: FaceDetector) -> Iterator[Image]:
 
 
 def _again(image: Image, face: Face, detect: FaceDetector, net: CoverNet) -> list[bool]:
-    """Whether the face counts as covered now, if it is found at all."""
-    found = max(detect(image), key=lambda one: overlap(one.box, face.box), default=None)
-    if found is None or overlap(found.box, face.box) < _SAME or found.width < _NARROWEST:
+    """Return whether the face now counts as covered, if it is still detected."""
+    match = max(detect(image), key=lambda other: overlap(other.box, face.box), default=None)
+    if match is None or overlap(match.box, face.box) < _SAME or match.width < _NARROWEST:
         return []
-    return [net(crop_square(image, square_for_face(found), SIDE)) >= COVERED_THRESHOLD]
+    return [net(crop_square(image, square_for_face(match), SIDE)) >= COVERED_THRESHOLD]
 
 
 def onnx_of(checkpoint: Path) -> bytes:
-    """The network of a ``checkpoint`` as ONNX, for any number of crops.
-
-    Raises :class:`~detector.errors.ParameterError` where there is no checkpoint yet.
-    """
+    """Export the network of a ``checkpoint`` as ONNX, for any number of crops."""
     return small_networks.export_onnx(
         CoveredNetwork(), checkpoint, (1, 3, COVER_CROP_SIZE, COVER_CROP_SIZE), ("logit",), {0: "count"}
     )

@@ -47,8 +47,8 @@ _BATCH = 25
 def all_maps(
     scorer: Scorer, crops: Sequence[Image], methods: Sequence[str]
 ) -> Iterator[tuple[str, str, Maps]]:
-    """Method, layer and maps of ``crops``: the engine's own, then each method at each layer."""
-    yield ENGINE, "", np.stack([m for some in batches(crops) for m in maps_of_crops(scorer, list(some))])
+    """Yield method, layer and maps of ``crops``: the engine's own, then each method at each layer."""
+    yield ENGINE, "", np.stack([m for batch in batches(crops) for m in maps_of_crops(scorer, list(batch))])
     own = _own_maps(scorer, crops)
     if own is not None:
         yield OWN, "", own
@@ -58,77 +58,78 @@ def all_maps(
 def cam_maps(
     scorer: Scorer, crops: Sequence[Image], methods: Sequence[str], places: dict[str, nn.Module]
 ) -> Iterator[tuple[str, str, Maps]]:
-    """Maps of the logit by each method at each layer, with their own values, at the crops' size.
+    """Yield unscaled maps of the logit by each method at each layer, at the crops' size.
 
-    One pass of the network, there and back, serves them all.
+    All share one forward and one backward pass of the network.
     """
     size = crops[0].shape[0]
-    kept: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
+    by_method: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
     makers = {name: METHODS[name](scorer.network, []) for name in methods}
-    for some in batches(crops):
-        images = scorer.tensor(some).requires_grad_(True)
+    for batch in batches(crops):
+        images = scorer.tensor(batch).requires_grad_(True)
         recorder = ActivationsAndGradients(scorer.network, list(places.values()), None)
         recorder(images).sum().backward()
         activations, gradients = list(recorder.activations), list(recorder.gradients)
         recorder.release()
         for place, (name, layer) in enumerate(places.items()):
-            seen, slope = activations[place].numpy(), gradients[place].numpy()
+            values, slopes = activations[place].numpy(), gradients[place].numpy()
             for method, maker in makers.items():
-                if method == "Eigen-CAM" and seen.shape[1] > _MOST_CHANNELS:
+                if method == "Eigen-CAM" and values.shape[1] > _MOST_CHANNELS:
                     continue
-                image = maker.get_cam_image(images, layer, [], seen, slope, False)
-                kept.setdefault((method, name), []).extend(
-                    _enlarged(np.maximum(m, 0).astype(np.float32), size) for m in image
+                image = maker.get_cam_image(images, layer, [], values, slopes, False)
+                by_method.setdefault((method, name), []).extend(
+                    _enlarge(np.maximum(m, 0).astype(np.float32), size) for m in image
                 )
-    for (method, name), maps in kept.items():
+    for (method, name), maps in by_method.items():
         yield method, name, np.stack(maps)
 
 
 def random_maps(count: int, size: int, seed: int = 0) -> Maps:
-    """Smooth random hills of 4×4 places, like a map of the last layer without any knowledge."""
+    """Return smooth random hills of 4×4 places, like an uninformed map of the last layer."""
     rng = np.random.default_rng(seed)
-    return np.stack([_enlarged(rng.random((4, 4)).astype(np.float32), size) for _ in range(count)])
+    return np.stack([_enlarge(rng.random((4, 4)).astype(np.float32), size) for _ in range(count)])
 
 
 def centre_maps(count: int, size: int) -> Maps:
-    """A hill in the middle: what a map reaches that knows where faces lie, and nothing of this one."""
+    """Return a hill in the middle: a map that knows where faces lie, but nothing of this one."""
     away = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     hill = np.exp(-(away[:, None] ** 2 + away**2) / (2 * 0.2**2))
     return np.repeat(hill[None], count, axis=0)
 
 
 def layers(network: Network) -> dict[str, nn.Module]:
-    """Layers of ``network`` that a map may be drawn from, by name, from early to late."""
-    named = dict(network.named_modules())
-    found = {name: m for name, m in named.items() if _is_stage(name)}
-    # The last convolution before pooling, where HiResCAM is exact for a linear head.
-    found |= {"backbone.bn2": named["backbone.bn2"]} if "backbone.conv_head" in named else {}
-    return found
+    """Return the layers of ``network`` that maps are drawn from, by name, from early to late."""
+    modules = dict(network.named_modules())
+    stages = {name: module for name, module in modules.items() if _is_stage(name)}
+    if "backbone.conv_head" in modules:
+        # The last convolution before pooling, where HiResCAM is exact for a linear head.
+        stages["backbone.bn2"] = modules["backbone.bn2"]
+    return stages
 
 
 def _own_maps(scorer: Scorer, crops: Sequence[Image]) -> Maps | None:
-    """Where the network itself places its logit, if it can tell."""
+    """Return where the network itself places its logit, if its architecture supports that."""
     size = crops[0].shape[0]
     out: list[NDArray[np.float32]] = []
     try:
-        for some in batches(crops):
+        for batch in batches(crops):
             with torch.inference_mode():
-                _, local = scorer.network.forward_local(scorer.tensor(some))
-            out += [_enlarged(np.maximum(m, 0), size) for m in local.float().cpu().numpy()]
+                _, local = scorer.network.forward_local(scorer.tensor(batch))
+            out += [_enlarge(np.maximum(m, 0), size) for m in local.float().cpu().numpy()]
     except AttributeError:
         return None
     return np.stack(out)
 
 
 def _is_stage(name: str) -> bool:
-    """Names such as ``backbone.blocks.4`` and ``backbone.layer3``; the first stages see no shapes yet."""
+    """Match names such as ``backbone.blocks.4`` and ``backbone.layer3``; early stages see no shapes yet."""
     parts = name.split(".")
     if len(parts) == 3 and parts[1] == "blocks":
         return int(parts[2]) >= 2
     return len(parts) == 2 and parts[1] in {"layer2", "layer3", "layer4"}
 
 
-def _enlarged(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def _enlarge(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     # Cubic interpolation of a 4×4 map overshoots below zero.
     large: NDArray[np.float32] = np.maximum(
         cv2.resize(values, (size, size), interpolation=cv2.INTER_CUBIC), np.float32(0)
@@ -137,7 +138,7 @@ def _enlarged(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def batches(crops: Sequence[Image]) -> Iterator[Sequence[Image]]:
-    """``crops``, some at a time, for memory's sake."""
+    """Split ``crops`` into batches that fit into memory."""
     for start in range(0, len(crops), _BATCH):
         yield crops[start : start + _BATCH]
 
@@ -151,24 +152,24 @@ _ON_CARDS = {
     RANDOM: "random maps",
     PERFECT: "perfect maps",
 }
-_INNER_ALTERED = 0  # of the second look's outputs
-_REMOVED = (0.1, 0.3)  # shares of the pixels that ROAD takes away
-_ROAD_SIZE = 64  # px; solving for the removed pixels at the crop's own size takes ten times as long
+_INNER_ALTERED = 0  # output of the second look
+_REMOVED = (0.1, 0.3)  # shares of the pixels that ROAD removes
+_ROAD_SIZE = 64  # px; imputing at the crop's own size takes ten times as long
 _ROAD_FACES = 24
 _PAD = 64  # px around a photo, without which CenterFace misses faces that fill it
-_INSIDE = 0.5  # of the mask's highest value, from where on a pixel counts as blended
+_INSIDE = 0.5  # share of the mask's highest value from which a pixel counts as blended
 
 
 @dataclass(frozen=True)
 class BlendedCrops:
-    """Crops of self-blended faces, each with its mask of what was blended (n, size, size)."""
+    """Crops of self-blended faces with masks of the blends (n, size, size)."""
 
     crops: list[Image]
     masks: NDArray[np.bool_]
 
 
 def blended_faces(archive: Path, size: int, count: int = FACES) -> BlendedCrops:
-    """``count`` LFW photographs out of ``photos-real.zip``, self-blended with seeds 0, 1, 2 …"""
+    """Self-blend ``count`` LFW photographs of ``photos-real.zip``, with seeds 0, 1, 2 …"""
     detector = FaceDetector(0.5)
     crops, masks = [], []
     with open_zip(archive) as photos:
@@ -176,10 +177,10 @@ def blended_faces(archive: Path, size: int, count: int = FACES) -> BlendedCrops:
         for seed, number in enumerate(np.linspace(0, len(names) - 1, count).astype(int)):
             image = decode_jpeg(photos.read(names[number]))
             image = cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
-            found = detector(image)
-            if not found:
+            faces = detector(image)
+            if not faces:
                 continue
-            face = max(found, key=lambda f: f.width)
+            face = max(faces, key=lambda f: f.width)
             blend = self_blend(image, face.landmarks, np.random.default_rng(seed))
             square = square_for_face(face)
             crops.append(crop_square(blend.image, square, size))
@@ -189,9 +190,9 @@ def blended_faces(archive: Path, size: int, count: int = FACES) -> BlendedCrops:
 
 
 def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: int) -> Maps:
-    """What the engine shows where the scan and the second look's inner face decide together.
+    """Return the engine's maps where the scan and the second look's inner face decide together.
 
-    At the size of ``crops``, those of :func:`blended_faces`; it makes the second look's larger ones too.
+    They have the size of ``crops``, which are those of :func:`blended_faces`.
     """
     second, size = scorer.loaded.second_look, scorer.card.input.size
     assert second is not None
@@ -206,10 +207,9 @@ def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: 
 
 
 def energy_ratios(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of each map's energy inside its mask over the share of the crop the mask covers (n,).
+    """Return each map's share of energy inside its mask, relative to the mask's share of the crop (n,).
 
-    1 is what a uniform map has; one over the mask's share is the most there can be. An
-    empty map counts as a uniform one.
+    A uniform map has 1, as has an empty one; the maximum is one over the mask's share.
     """
     area = masks.mean(axis=(1, 2))
     total = maps.sum(axis=(1, 2), dtype=np.float64)
@@ -220,21 +220,24 @@ def energy_ratios(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def pointing_hits(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of each map's hottest pixels that lies in its mask (n,); an even map has no right to a hit."""
+    """Return the share of each map's hottest pixels that lies in its mask (n,).
+
+    This is the pointing game (Zhang et al., 2018), without a full hit for uniform maps.
+    """
     hottest = maps >= maps.max(axis=(1, 2), keepdims=True)
     hits: NDArray[np.float64] = (hottest & masks).sum(axis=(1, 2)) / hottest.sum(axis=(1, 2))
     return hits
 
 
 def road(scorer: Scorer, crops: Sequence[Image], maps: Maps, seed: int = 0) -> NDArray[np.float64]:
-    """Logit without the least relevant pixels minus logit without the most relevant, (n,).
+    """Return the logit without the least relevant pixels minus that without the most relevant (n,).
 
-    The mean over removing 10 and 30 %; more is better, a map without knowledge has 0. What
-    is removed is imputed at 64 px and enlarged; the pixels that stay are untouched.
+    This is ROAD (Rong et al., ICML 2022), averaged over removing 10 and 30 %; more is better, and an
+    uninformed map has 0. Removed pixels are imputed at 64 px and enlarged; the others are untouched.
     """
     torch.manual_seed(seed)
     impute = NoisyLinearImputer()
-    # Equal values, as in a map without any heat, go in random order.
+    # Equal values, as in a map without any heat, are removed in random order.
     ties = np.random.default_rng(seed)
     out = []
     for crop, heat in zip(crops, maps, strict=True):
@@ -245,16 +248,16 @@ def road(scorer: Scorer, crops: Sequence[Image], maps: Maps, seed: int = 0) -> N
         altered = []
         for share in _REMOVED:
             count = round(share * coarse.size)
-            for gone in (order[:count], order[-count:]):
-                kept = torch.ones(coarse.size)
-                kept[gone] = 0
-                kept = kept.reshape(1, 1, _ROAD_SIZE, _ROAD_SIZE)
-                # The package hands tensors to NumPy in a way that NumPy 2 warns of.
+            for removed in (order[:count], order[-count:]):
+                mask = torch.ones(coarse.size)
+                mask[removed] = 0
+                mask = mask.reshape(1, 1, _ROAD_SIZE, _ROAD_SIZE)
+                # The package hands tensors to NumPy in a way that NumPy 2 deprecates.
                 with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-                    imputed = impute(small, kept[0, 0])[None]
+                    imputed = impute(small, mask[0, 0])[None]
                 filled = interpolate(imputed, size=heat.shape, mode="bilinear")
-                stays = interpolate(kept, size=heat.shape)
-                altered.append(image * stays + filled * (1 - stays))
+                mask = interpolate(mask, size=heat.shape)
+                altered.append(image * mask + filled * (1 - mask))
         with torch.inference_mode():
             batch = torch.cat(altered).to(scorer.device).contiguous(memory_format=torch.channels_last)
             logits = scorer.network(batch).double().cpu().numpy().reshape(-1, 2)
@@ -269,10 +272,10 @@ def measure_maps(
     count: int = FACES,
     methods: Sequence[str] = tuple(METHODS),
 ) -> list[dict[str, Any]]:
-    """One row a method and layer, the engine's first, then references: random, centred, perfect.
+    """Return one row per method and layer, the engine's first, then references: random, centred, perfect.
 
-    ``energy`` is over all faces, ``energy, found`` over those the model gives 0.5 or more,
-    which are the ones that get explained; ROAD is over the first two dozen of all.
+    ``energy`` is over all faces, ``energy, found`` over those to which the model gives 0.5 or more; only
+    these are explained in use. ROAD is over the first two dozen.
     """
     faces = blended_faces(archive, scorer.card.input.size, count)
     logits = np.concatenate([scorer.logits(some) for some in batches(faces.crops)])
@@ -308,7 +311,7 @@ def measure_maps(
 
 
 def card_figures(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """What a card states of the rows that :func:`explanation` gives."""
+    """Return the figures for the card from the rows of :func:`measure_maps`."""
     figures = {}
     for row in rows:
         if name := _ON_CARDS.get(row["method"]):

@@ -25,12 +25,11 @@ from detector.models.model_files import (
 )
 from detector.models.onnx_file import read_onnx
 from detector.progress import ReportText
-from detector.schema.analysis import Sha256, Value
+from detector.schema.analysis import Parameters, Sha256, Value
 from detector.scoring.scorer import Scorer
 from training.evaluation.evaluate import evaluate
 
-# Not ``.json``: those are model cards.
-RECORD, TABLE = "leaderboard.jsonl", "LEADERBOARD.md"
+RECORD, TABLE = "leaderboard.jsonl", "LEADERBOARD.md"  # not ``.json``: those are model cards
 _FACES = 32  # a batch
 _ROUNDS = 5
 _BATCHES = 3  # a round
@@ -47,7 +46,7 @@ COLUMNS = (
 
 
 class Speed(Value):
-    """Faces a second on the CPU in batches of 32, and how many times the default's in the same run."""
+    """Faces a second on the CPU in batches of 32, and their ratio to the default in the same run."""
 
     one_thread: float
     all_threads: float
@@ -57,7 +56,7 @@ class Speed(Value):
 
 
 class Row(Value):
-    """One model's measurements. ``note`` says why it is not shipped, or what to know of it."""
+    """One model's measurements, with a ``note`` for the table, such as why it is not shipped."""
 
     name: str
     title: str
@@ -78,15 +77,17 @@ def leaderboard(
     report: ReportText = lambda text: None,
     folder: Path = MODELS_FOLDER,
 ) -> Path:
-    """Measure ``models`` (default: all in ``folder``), add them to the record, and write the table.
+    """Measure ``models`` (default: all in ``folder``), add them to the record, and return the table's path.
 
-    What ``out/evaluation-NAME/metrics.json`` holds of the same weights is not measured
-    again. Returns the path of ``LEADERBOARD.md``. Raises what :func:`evaluate` raises.
+    The record has one line of JSON per model; models whose weights are not shipped keep theirs. Figures of
+    the same weights in ``out/evaluation-NAME/metrics.json`` are not measured again. Speed is measured in one
+    run for all, in turns, beside the default, because a machine's pace varies. Raises what :func:`evaluate`
+    raises.
     """
-    given = list(models) or [str(folder / f"{card.name}.json") for card, _ in known_models([folder])]
+    names = list(models) or [str(folder / f"{card.name}.json") for card, _ in known_models([folder])]
     rows = {row.name: row for row in read_record(folder)}
-    speeds = _speeds([load_model(model) for model in given], report)
-    for model in given:
+    speeds = _speeds([load_model(model) for model in names], report)
+    for model in names:
         card, weights = load_card(model)
         figures = _known_figures(card, out)
         if figures is None:
@@ -99,7 +100,7 @@ def leaderboard(
 
 
 def read_record(folder: Path = MODELS_FOLDER) -> list[Row]:
-    """The rows kept in ``folder``, if any; raises :class:`ParameterError` when one is malformed."""
+    """Return the rows of the record in ``folder``; raise :class:`ParameterError` if one is malformed."""
     path = folder / RECORD
     if not path.is_file():
         return []
@@ -110,7 +111,7 @@ def read_record(folder: Path = MODELS_FOLDER) -> list[Row]:
 
 
 def write_record(rows: Sequence[Row], folder: Path = MODELS_FOLDER) -> None:
-    """Write the record, best on clips first, and the table made from it."""
+    """Write the record, best on clips first, and the table generated from it."""
     best = "develop clips, AUC"
     ordered = sorted(rows, key=lambda row: (-row.figures.get(best, 0.0), row.name))
     (folder / RECORD).write_text("".join(row.model_dump_json() + "\n" for row in ordered), encoding="utf-8")
@@ -120,7 +121,7 @@ def write_record(rows: Sequence[Row], folder: Path = MODELS_FOLDER) -> None:
 
 
 def second_looks(folder: Path) -> str:
-    """Figures of the models in ``folder`` that have a second look, as their cards state them."""
+    """Return the figures on the cards of second looks in ``folder``, as Markdown."""
     lines = []
     for path in sorted((folder / SECOND_LOOK_FOLDER).glob("*.json")):
         card = SecondLookCard.model_validate_json(path.read_bytes())
@@ -134,7 +135,7 @@ def second_looks(folder: Path) -> str:
 
 
 def markdown(rows: Sequence[Row], shipped: set[str]) -> str:
-    """The table; the best figure of a column is bold."""
+    """Return the table as Markdown; the best figure of a column is bold."""
     heads = ["model", "architecture", *(head for head, _, _ in COLUMNS)]
     heads += ["parameters, M", "file, MB", "faces a second, 1 thread", "all threads", "× default"]
     lines = [
@@ -167,7 +168,7 @@ def markdown(rows: Sequence[Row], shipped: set[str]) -> str:
 
 
 def _cells(row: Row, mark: str, best: Mapping[str, float | None]) -> list[str]:
-    """A line of the table; ``mark`` is that of its note, ``best`` the best figure of each column."""
+    """Return the cells of a row; ``mark`` refers to its note, ``best`` has the best figure of each column."""
     cells = [f"`{row.name}`{mark}", f"`{row.architecture}`, {row.size} px"]
     for _, name, _ in COLUMNS:
         value = row.figures.get(name)
@@ -181,7 +182,7 @@ def _cells(row: Row, mark: str, best: Mapping[str, float | None]) -> list[str]:
 
 
 def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
-    """Faces a second of each scorer's network, CPU, at ``threads``: the best of rounds taken in turns."""
+    """Measure faces a second of each scorer on the CPU at ``threads``: the best of rounds run in turns."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     rng = np.random.default_rng(0)
@@ -207,7 +208,7 @@ def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
 def _speeds(loaded: Sequence[LoadedModel], report: ReportText) -> dict[str, Speed]:
     report("measuring speed")
     cpu = torch.device("cpu")
-    # Other back ends than torch have threads of their own: an ONNX file's speed would compare with none.
+    # Other back ends than torch have threads of their own, so the speed of ONNX files is not comparable.
     scorers = {model.card.name: Scorer(model, cpu) for model in loaded if not model.card.onnx}
     if not scorers:
         return {}
@@ -228,39 +229,36 @@ def _speeds(loaded: Sequence[LoadedModel], report: ReportText) -> dict[str, Spee
 
 
 def _known_figures(card: Card, out: Path) -> dict[str, float] | None:
-    """Figures of the same weights and settings out of an earlier evaluation below ``out``."""
-    from detector.schema.analysis import Parameters
-
-    for path in (out / f"evaluation-{card.name}", out / "evaluation"):
-        kept = path / "metrics.json"
-        if not kept.is_file():
-            continue
-        found = json.loads(kept.read_text())
-        same = found.get("model", {}).get("sha256") == card.sha256
-        if same and found["model"]["temperature"] == card.temperature:
-            settings = found["parameters"] == Parameters().model_dump()
-            if settings and COLUMNS[0][1] in found["figures"]:
-                figures: dict[str, float] = found["figures"]
-                return figures
+    """Return figures of the same weights and settings from an earlier evaluation below ``out``."""
+    for folder in (out / f"evaluation-{card.name}", out / "evaluation"):
+        path = folder / "metrics.json"
+        metrics = json.loads(path.read_text()) if path.is_file() else {}
+        model = metrics.get("model", {})
+        if (
+            model.get("sha256") == card.sha256
+            and model["temperature"] == card.temperature
+            and metrics["parameters"] == Parameters().model_dump()
+            and COLUMNS[0][1] in metrics["figures"]
+        ):
+            figures: dict[str, float] = metrics["figures"]
+            return figures
     return None
-
-
-def _parameters(model: LoadedModel) -> int:
-    if not model.card.onnx:
-        return sum(p.numel() for p in model.network.parameters())
-    graph = read_onnx(model.weights or b"", model.card.name).graph
-    return sum(math.prod(tensor.dims) for tensor in graph.initializer)
 
 
 def _row(card: Card, weights: Path, figures: dict[str, float], speed: Speed | None, old: Row | None) -> Row:
     model = load_model(weights.with_suffix(".json"))
+    if card.onnx:
+        graph = read_onnx(model.weights or b"", card.name).graph
+        parameters = sum(math.prod(tensor.dims) for tensor in graph.initializer)
+    else:
+        parameters = sum(p.numel() for p in model.network.parameters())
     return Row(
         name=card.name,
         title=card.title,
         architecture=card.architecture,
         sha256=card.sha256,
         size=card.input.size,
-        parameters=_parameters(model),
+        parameters=parameters,
         megabytes=round(weights.stat().st_size / 1e6, 2),
         figures={name: figures[name] for _, name, _ in COLUMNS if name in figures},
         speed=speed,

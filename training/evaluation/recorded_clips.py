@@ -32,9 +32,9 @@ from detector.scoring.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
 from detector.segments.explained_peaks import without_peaks
 
-_VERSION = 10  # of the recording; raise it when face finding, tracking or these classes change
+_VERSION = 11  # of the recording; raise it when face detection, tracking or these classes change
 _BATCH = 64
-# What of the first pass's a recording is made without: what a crop shows is looked at in the replay.
+# Recordings keep crops of any quality: the replay judges it, at the network's own size.
 _ANY_CROP = {
     "minimum_contrast": 0.0,
     "minimum_sharpness": 0.0,
@@ -45,7 +45,7 @@ _ANY_CROP = {
 
 @dataclass(frozen=True)
 class RecordedFace:
-    """One face in one sampled frame; ``crop`` is its crop's number, None for one not worth cutting out."""
+    """One face in one sampled frame; ``crop`` is its crop's number, None for a face not worth cropping."""
 
     pts: int
     time: Fraction
@@ -57,7 +57,7 @@ class RecordedFace:
 
 @dataclass(frozen=True)
 class Recording:
-    """What the first pass saw of one file, before any network looked at it."""
+    """The detections of the first pass over one file, before any network scored them."""
 
     faces: list[RecordedFace]
     persons: list[list[int]]
@@ -70,20 +70,20 @@ class Recording:
 
 
 class Distortion:
-    """What is done to a file before faces are looked for; this one does nothing.
+    """A change to a file before faces are detected; this one changes nothing.
 
-    ``name`` goes into the key of the recording, so it has to say all there is to say.
+    ``name`` is part of the recording's key, so it has to identify the change completely.
     """
 
     name = ""
 
     def frames(self, reader: MediaReader, rate: float) -> Iterator[Frame]:
-        """Sampled frames of the distorted file."""
+        """Yield sampled frames of the distorted file."""
         return reader.frames(rate, all_decoded=False)
 
 
 class _Counter:
-    """Stands in for a scorer: the "logit" of a crop is how many came before it."""
+    """A substitute for a scorer: the "logit" of a crop is its number."""
 
     def __init__(self) -> None:
         self.quality_size = 8
@@ -104,23 +104,24 @@ class _Counter:
 def record(
     path: Path, size: int, folder: Path, parameters: Parameters, distortion: Distortion | None = None
 ) -> tuple[Recording, NDArray[np.uint8]]:
-    """The recording of ``path`` and its usable crops (n, size, size, 3), made or read from ``folder``.
+    """Return the recording of ``path`` and its usable crops (n, size, size, 3), cached in ``folder``.
 
-    Raises :class:`~detector.errors.MediaError` for a file that cannot be examined.
+    The cache key covers the file's SHA-256, the distortion, the parameters of the first pass, framing, and
+    the size of the crops. Raises :class:`~detector.errors.MediaError` for an unreadable file.
     """
     distortion = distortion or Distortion()
     key = _key(path, parameters, distortion.name)
-    kept, crops_kept = folder / f"{key}.pickle", folder / f"{key}-{size}.npy"
+    recording_path, crops_path = folder / f"{key}.pickle", folder / f"{key}-{size}.npy"
     folder.mkdir(parents=True, exist_ok=True)
-    if kept.exists():
-        with kept.open("rb") as file:  # this program's own, never a download
+    if recording_path.exists():
+        with recording_path.open("rb") as file:  # this program's own, never a download
             recording: Recording = pickle.load(file)
-        if not crops_kept.exists():
-            _write(crops_kept, _crops_again(path, recording, size, parameters, distortion))
-        return recording, np.load(crops_kept)
+        if not crops_path.exists():
+            _write(crops_path, _crop_again(path, recording, size, parameters, distortion))
+        return recording, np.load(crops_path)
     recording, crops = _first_pass(path, key, size, parameters, distortion)
-    _write(crops_kept, crops)
-    with open_atomically(kept) as out:
+    _write(crops_path, crops)
+    with open_atomically(recording_path) as out:
         pickle.dump(recording, out)
     return recording, crops
 
@@ -128,9 +129,9 @@ def record(
 def own_crops(
     path: Path, recording: Recording, scorer: Scorer, parameters: Parameters, distortion: Distortion | None
 ) -> NDArray[np.uint8]:
-    """The crops (n, size, size, 3) as the network of ``scorer`` has them; the file is read again."""
+    """Crop the file again, (n, size, size, 3), with the framing of the network of ``scorer``."""
     size = scorer.card.input.size
-    return _crops_again(path, recording, size, parameters, distortion or Distortion(), scorer.square)
+    return _crop_again(path, recording, size, parameters, distortion or Distortion(), scorer.square)
 
 
 def replay(
@@ -138,19 +139,18 @@ def replay(
     crops: NDArray[np.uint8],
     scorer: Scorer,
     parameters: Parameters,
-    seen: NDArray[np.uint8] | None = None,
+    own: NDArray[np.uint8] | None = None,
 ) -> Analysis:
-    """The analysis that ``scorer`` gives of a recording: what the engine says, without peak frames.
+    """Return the engine's analysis of a recording by ``scorer``, without peak frames.
 
-    ``crops`` (n, side, side, 3) are those of the recording, by which quality is judged; ``seen``, as many,
-    those its network is given where they are others.
-    Only sampled frames are recorded, so ends of segments are theirs (``edge_window`` 0), without a second
-    look.
+    ``crops`` (n, side, side, 3) are those of the recording, by which quality is judged; ``own`` are the
+    network's, if it has a framing of its own. Only sampled frames are recorded, so segments end with them
+    (``edge_window`` 0) and there is no second look.
     """
     parameters = parameters.model_copy(update={"edge_window": 0.0, "second_look": 0})
     detections = _judgeable(recording, crops, parameters)
     sparing = InterpolationRule.of(scorer, parameters)
-    _score(detections, recording, crops if seen is None else seen, scorer, sparing)
+    _score(detections, recording, crops if own is None else own, scorer, sparing)
     times = list(map(float, recording.times))
     first_pass = FirstPassResult(detections, recording.persons, times, recording.cuts, recording.discarded)
     return conclude(
@@ -164,13 +164,15 @@ def replay(
 
 
 def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Parameters) -> Detections:
-    gathered = DetectionBuffer()
-    for one in recording.faces:
-        flaw = face_flaw(one.face, parameters)
-        if flaw is None and one.crop is not None:
-            flaw = crop_flaw(crops[one.crop], parameters)
-        gathered.add(one.pts, float(one.time), None, one.track, one.face, Assessment(flaw))
-    return gathered.take()
+    detections = DetectionBuffer()
+    for recorded in recording.faces:
+        flaw = face_flaw(recorded.face, parameters)
+        if flaw is None and recorded.crop is not None:
+            flaw = crop_flaw(crops[recorded.crop], parameters)
+        detections.add(
+            recorded.pts, float(recorded.time), None, recorded.track, recorded.face, Assessment(flaw)
+        )
+    return detections.take()
 
 
 def _score(
@@ -180,7 +182,7 @@ def _score(
     scorer: Scorer,
     sparing: InterpolationRule | None,
 ) -> None:
-    """Fill in ``logit`` of what is usable, track by track, as the first pass does: coarse to fine."""
+    """Set the ``logit`` of usable detections, track by track, coarse to fine as the first pass does."""
     usable = [
         (place, face.crop)
         for place, face in enumerate(recording.faces)
@@ -188,23 +190,23 @@ def _score(
     ]
     by_track: dict[int, list[tuple[int, NDArray[np.float32]]]] = {}
     for start in range(0, len(usable), _BATCH):
-        some = usable[start : start + _BATCH]
-        features = scorer.features([crops[number] for _, number in some])
-        for (place, _), values in zip(some, features, strict=True):
+        batch = usable[start : start + _BATCH]
+        features = scorer.features([crops[number] for _, number in batch])
+        for (place, _), values in zip(batch, features, strict=True):
             by_track.setdefault(recording.faces[place].track, []).append((place, values))
     for track in by_track.values():
         places = [place for place, _ in track]
         logits = scorer.track_logits([values for _, values in track])
         if sparing is not None:
-            seen = detections.rows["time"][places]
-            frames = np.searchsorted(np.array(recording.times, np.float64), seen)
-            logits[skipped_faces(seen, frames, logits, sparing)] = np.nan
+            times = detections.rows["time"][places]
+            frames = np.searchsorted(np.array(recording.times, np.float64), times)
+            logits[skipped_faces(times, frames, logits, sparing)] = np.nan
             detections.rows["interpolated"][places] = interpolate_missing(logits)
         detections.rows["logit"][places] = logits
 
 
 def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.uint8]) -> Image | None:
-    """The one of ``crops`` (n, side, side, 3) with the highest logit, or None where no face was usable."""
+    """Return the crop of ``crops`` (n, side, side, 3) with the highest logit; None without a usable face."""
     numbers = {(s.pts, s.track): s.crop for s in recording.faces if s.crop is not None}
     scores = [s for p in analysis.persons for s in p.scores if s.logit is not None]
     if not scores:
@@ -217,27 +219,26 @@ def strongest_crop(recording: Recording, analysis: Analysis, crops: NDArray[np.u
 def _first_pass(
     path: Path, key: str, size: int, parameters: Parameters, distortion: Distortion
 ) -> tuple[Recording, NDArray[np.uint8]]:
-    # What a crop shows is looked at in the replay, at the network's own size.
     any_crop = parameters.model_copy(update=_ANY_CROP)
     with open_media(path) as reader:
         length, digest = hash_file(path)
         crops: list[Image] = []
         times: list[Fraction] = []
-        found: dict[tuple[int, Box], tuple[Fraction, Face]] = {}  # by box: a track may be split later
+        by_box: dict[tuple[int, Box], tuple[Fraction, Face]] = {}  # not by track, which may be split later
 
-        def settled(frame: Frame, faces: dict[int, Face]) -> None:
+        def add_faces(frame: Frame, faces: dict[int, Face]) -> None:
             times.append(frame.time)
             for face in faces.values():
-                found[frame.pts, face.box] = frame.time, face
+                by_box[frame.pts, face.box] = frame.time, face
                 if face_flaw(face, any_crop) is None:
                     crops.append(crop_square(frame.image, square_for_face(face), size))
 
-        first_pass = FirstPass(reader, any_crop, cast(Scorer, _Counter()), settled)
+        first_pass = FirstPass(reader, any_crop, cast(Scorer, _Counter()), add_faces)
         for frame, is_cut in first_pass.with_cuts(distortion.frames(reader, parameters.sample_rate)):
             first_pass.process_frame(frame, is_cut)
         (left,) = first_pass.post_process()
         recording = Recording(
-            faces=[_recorded(one, *found[one.pts, one.box]) for one in left.detections],
+            faces=[_record_face(face, *by_box[face.pts, face.box]) for face in left.detections],
             persons=left.person_tracks,
             times=times,
             cuts=list(left.cuts),
@@ -246,15 +247,15 @@ def _first_pass(
             missing=missing_seconds(reader),
             key=key,
         )
-    return recording, _stacked(crops, size)
+    return recording, np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
 
 
-def _recorded(one: Detection, time: Fraction, face: Face) -> RecordedFace:
-    crop = None if one.logit is None else int(one.logit)
-    return RecordedFace(one.pts, time, one.track, face, square_for_face(face), crop)
+def _record_face(detection: Detection, time: Fraction, face: Face) -> RecordedFace:
+    crop = None if detection.logit is None else int(detection.logit)
+    return RecordedFace(detection.pts, time, detection.track, face, square_for_face(face), crop)
 
 
-def _crops_again(
+def _crop_again(
     path: Path,
     recording: Recording,
     size: int,
@@ -262,13 +263,13 @@ def _crops_again(
     distortion: Distortion,
     square: Callable[[Box, float], CropSquare] = square_for_box,
 ) -> NDArray[np.uint8]:
-    """Crops of another size: the file is decoded again, and no faces are looked for."""
+    """Decode the file again and crop the recorded faces at another size."""
     at: dict[int, list[tuple[CropSquare, int]]] = {}
     for s in recording.faces:
         if s.crop is not None:
             at.setdefault(s.pts, []).append((square(s.face.box, crop.roll(s.face)), s.crop))
-    # Crops of tracks that were dropped keep their numbers, and stay black.
-    count = max((number + 1 for some in at.values() for _, number in some), default=0)
+    # Crops of dropped tracks keep their numbers, and stay black.
+    count = max((number + 1 for squares in at.values() for _, number in squares), default=0)
     crops = np.zeros((count, size, size, 3), np.uint8)
     with open_media(path) as reader:
         for frame in distortion.frames(reader, parameters.sample_rate):
@@ -277,20 +278,16 @@ def _crops_again(
     return crops
 
 
-def _stacked(crops: list[Image], size: int) -> NDArray[np.uint8]:
-    return np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
-
-
 def _key(path: Path, parameters: Parameters, distortion: str) -> str:
     _, digest = hash_file(path)
-    depends = {
+    dependencies = {
         "version": _VERSION,
         "file": digest,
         "distortion": distortion,
         "framing": [crop.SIDE_PER_BOX, crop.CENTRE_BELOW_BOX, crop.ROLL_KEPT],
         **{name: getattr(parameters, name) for name in FIRST_PASS_PARAMETERS - _ANY_CROP.keys()},
     }
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps(dependencies, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _write(path: Path, crops: NDArray[np.uint8]) -> None:

@@ -20,13 +20,20 @@ from detector.media.reader import MediaReader
 from detector.progress import ReportText
 from detector.schema.analysis import Parameters, Verdict
 from detector.scoring.scorer import Scorer
-from training.evaluation.material import Clip, ListedClip, analyse_clips, scored_clips, scored_frames
+from training.evaluation.material import (
+    Clip,
+    ListedClip,
+    analyse_clips,
+    scored_clips,
+    scored_frames,
+    share_flagged,
+)
 from training.evaluation.recorded_clips import Distortion
 
-SECONDS = 3  # of each clip
-_RATE = 4.0  # sampled frames a second: half of what the engine takes
-# One identity pair of FaceForensics++, the DFDC clips and two of VoxCeleb2: seven
-# manipulated and seven unmanipulated when the research data is complete.
+SECONDS = 3  # of each clip, so that a table takes minutes
+_RATE = 4.0  # sampled frames a second: half of the engine's
+# One identity pair of FaceForensics++, the DFDC clips and two of VoxCeleb2: seven manipulated and seven
+# unmanipulated clips when the research data is complete.
 _SUBSET = ("183", "253_183", "183_253", "original-253", "dfdc-", "voxceleb2-audio")
 _NOISE = 10.0
 _BLUR = 2.0  # standard deviation, px of a frame 640 px wide
@@ -36,12 +43,12 @@ _GAMMA_DARK, _GAIN_BRIGHT = 2.2, 1.7
 
 @dataclass(frozen=True)
 class Excerpt(Distortion):
-    """The first seconds, untouched: what the others are compared with."""
+    """The first seconds, unchanged: the reference for the others."""
 
     name: str = f"first {SECONDS} s"
 
     def frames(self, reader: MediaReader, rate: float) -> Iterator[Frame]:
-        # Read to the end, for what the reader counts on the way.
+        # Read to the end, for the reader's own counts.
         for frame in reader.frames(rate):
             if frame.time < SECONDS:
                 yield frame
@@ -49,7 +56,7 @@ class Excerpt(Distortion):
 
 @dataclass(frozen=True)
 class Altered(Excerpt):
-    """Every sampled frame through ``alter``."""
+    """Every sampled frame changed by ``alter`` and not compressed again."""
 
     alter: Callable[[Image], Image] = field(default=lambda image: image)
 
@@ -60,7 +67,7 @@ class Altered(Excerpt):
 
 @dataclass(frozen=True)
 class Compressed(Excerpt):
-    """H.264 at a constant rate factor, over every frame of the excerpt."""
+    """Every frame of the excerpt compressed with H.264 at a constant rate factor, as x264 does for upload."""
 
     crf: int = 23
 
@@ -73,28 +80,30 @@ class Compressed(Excerpt):
 
 
 def distortions() -> dict[str, Distortion]:
-    """Every distortion by the name its row carries; the first one does nothing."""
+    """Return every distortion by the name of its row; the first one changes nothing."""
 
     def altered(name: str, alter: Callable[[Image], Image]) -> Altered:
         return Altered(f"first {SECONDS} s, {name}", alter)
 
+    dark = (255 * (np.arange(256) / 255) ** _GAMMA_DARK + 0.5).astype(np.uint8)
+    bright = np.clip(np.arange(256) * _GAIN_BRIGHT, 0, 255).astype(np.uint8)
     return {
         "as it is": Excerpt(),
         **{
             f"H.264, crf {crf}": Compressed(f"first {SECONDS} s, x264 crf {crf}", crf)
             for crf in (23, 28, 33, 40)
         },
-        "half size": altered("half", lambda image: _scaled(image, 0.5)),
-        "quarter size": altered("quarter", lambda image: _scaled(image, 0.25)),
-        "blurred": altered(f"blur {_BLUR}", _blurred),
-        "noisy": altered(f"noise {_NOISE}", _noisy),
-        "dark": altered(f"gamma {_GAMMA_DARK}", _dark),
-        "bright": altered(f"gain {_GAIN_BRIGHT}", _bright),
+        "half size": altered("half", lambda image: _scale(image, 0.5)),
+        "quarter size": altered("quarter", lambda image: _scale(image, 0.25)),
+        "blurred": altered(f"blur {_BLUR}", _blur),
+        "noisy": altered(f"noise {_NOISE}", _add_noise),
+        "dark": altered(f"gamma {_GAMMA_DARK}", lambda image: dark[image]),
+        "bright": altered(f"gain {_GAIN_BRIGHT}", lambda image: bright[image]),
     }
 
 
 def robustness_subset(clips: Sequence[ListedClip]) -> list[ListedClip]:
-    """The whole clips that are distorted: those of the research data's subset, or else all."""
+    """Return the whole clips that are distorted: the research data's subset, or else all."""
     whole = [c for c in clips if c.generator and not c.truth]
     chosen = [c for c in whole if any(part in c.file for part in _SUBSET)]
     both = {c.fake for c in chosen} == {True, False}
@@ -108,10 +117,10 @@ def robustness(
     report: ReportText,
     chosen: Sequence[str] | None = None,
 ) -> list[dict[str, object]]:
-    """One row a distortion: AUC over clips and frames, shares flagged and inconclusive, and the costs.
+    """Return one row per distortion: AUC over clips and frames, shares flagged and inconclusive, and losses.
 
-    A cost is the AUC lost against the first row. Figures that cannot be had, such as the
-    AUC where no face is left to judge in one class, are None.
+    A loss is the AUC lost against the first row. Figures that cannot be computed, such as the AUC if no face
+    can be judged in one class, are None. Detections are cached in ``faces`` for each distorted clip.
     """
     rows: list[dict[str, object]] = []
     parameters = Parameters(sample_rate=_RATE)
@@ -136,9 +145,9 @@ def _row(clips: Sequence[Clip]) -> dict[str, object]:
     return {
         "clip AUC": _auc(per_clip.labels, per_clip.scores),
         "frame AUC": _auc(frames.labels, frames.scores),
-        "manipulated clips flagged": _share(fakes, Verdict.MANIPULATED),
-        "unmanipulated clips flagged": _share(reals, Verdict.MANIPULATED),
-        "clips inconclusive": _share(clips, Verdict.INCONCLUSIVE),
+        "manipulated clips flagged": round(share_flagged(fakes), 4),
+        "unmanipulated clips flagged": round(share_flagged(reals), 4),
+        "clips inconclusive": round(share_flagged(clips, Verdict.INCONCLUSIVE), 4),
         "faces judged": len(frames.labels),
     }
 
@@ -149,14 +158,10 @@ def _auc(labels: np.ndarray, values: np.ndarray) -> float | None:
     return round(float(roc_auc_score(labels, values)), 4)
 
 
-def _share(clips: Sequence[Clip], verdict: Verdict) -> float:
-    return round(float(np.mean([c.analysis.verdict is verdict for c in clips])), 4)
-
-
 def _compress(reader: MediaReader, path: Path, crf: int) -> None:
     with av.open(str(path), "w") as container:
         writer: H264Writer | None = None
-        # One frame a thirtieth of a second stands for every frame of what was made at 24 to 30.
+        # 30 frames a second cover every frame of footage made at 24 to 30.
         for frame in reader.frames(30):
             if frame.time >= SECONDS:
                 continue
@@ -176,28 +181,18 @@ def _compress(reader: MediaReader, path: Path, crf: int) -> None:
             writer.finish()
 
 
-def _scaled(image: Image, scale: float) -> Image:
+def _scale(image: Image, scale: float) -> Image:
     height, width = image.shape[:2]
     size = (max(16, round(width * scale)), max(16, round(height * scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def _blurred(image: Image) -> Image:
+def _blur(image: Image) -> Image:
     return cv2.GaussianBlur(image, (0, 0), max(0.5, _BLUR * image.shape[1] / 640))
 
 
-def _noisy(image: Image) -> Image:
-    # The same noise in every frame would be a pattern; a seed from the picture keeps it repeatable.
+def _add_noise(image: Image) -> Image:
+    # Equal noise in every frame would be a pattern; a seed from the picture keeps it repeatable.
     rng = np.random.default_rng(int(image[::16, ::16].sum()))
     noise = rng.standard_normal(image.shape, np.float32) * np.float32(_NOISE)
     return np.clip(image + noise, 0, 255).astype(np.uint8)
-
-
-def _dark(image: Image) -> Image:
-    table = (255 * (np.arange(256) / 255) ** _GAMMA_DARK + 0.5).astype(np.uint8)
-    return table[image]
-
-
-def _bright(image: Image) -> Image:
-    table = np.clip(np.arange(256) * _GAIN_BRIGHT, 0, 255).astype(np.uint8)
-    return table[image]

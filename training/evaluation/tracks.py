@@ -1,4 +1,7 @@
-"""Measure how often tracks are joined to the wrong person and which tracks count as still (docs/faces.md)."""
+"""Measure how often tracks are joined to the wrong person, and which count as still (docs/faces.md).
+
+python -m training.evaluation.tracks --data DATA
+"""
 
 from __future__ import annotations
 
@@ -35,10 +38,10 @@ _THIRDS = 3
 
 @dataclass(frozen=True)
 class FollowedClip:
-    """One clip: how many tracks it has, and how many of these do not move.
+    """A clip with the numbers of its tracks and of those that do not move.
 
-    ``ends`` are mean pictures (2, d) of the person seen most in its first third and, where followed until
-    then, in its last; None of a clip without one. Clips of one ``origin`` were published together.
+    ``ends`` are mean pictures (2, d) of the person seen most in its first third and, if followed until then,
+    in its last; None without such a person. Clips of one ``origin`` were published together.
     """
 
     file: str
@@ -50,17 +53,18 @@ class FollowedClip:
 
 
 def follow_clip(path: Path, row: Mapping[str, str]) -> FollowedClip:
-    """Search and follow the faces of the clip at ``path``, which its table describes in ``row``.
+    """Search and follow the faces of the clip at ``path``, described by ``row`` of its table.
 
-    Raises :class:`~detector.errors.MediaError` for one that cannot be read.
+    It is followed as an analysis does, and once more in its first and last thirds alone, as if its person had
+    been absent in between. Raises :class:`~detector.errors.MediaError` for an unreadable clip.
     """
     parameters = Parameters()
     whole, stillness = Tracker(parameters.bridge_gap), Stillness()
     thirds = [Tracker(parameters.bridge_gap) for _ in range(_THIRDS)]
-    same: dict[tuple[int, int], Counter[int]] = {}  # by third and its track: those of the whole clip
+    same: dict[tuple[int, int], Counter[int]] = {}  # tracks of the whole clip, by third and its track
     with open_media(path) as reader:
         length = reader.expected_duration
-        for frame, is_cut, faces in _searched(reader, parameters):
+        for frame, is_cut, faces in _search(reader, parameters):
             time = float(frame.time)
             numbers = whole.process_frame(time, frame.image, faces, is_cut)
             third = min(_THIRDS - 1, int(_THIRDS * time / length)) if length else 0
@@ -78,8 +82,7 @@ def follow_clip(path: Path, row: Mapping[str, str]) -> FollowedClip:
     )
 
 
-def _searched(reader: MediaReader, parameters: Parameters) -> Iterator[FoundFaces]:
-    """The faces of each sampled frame."""
+def _search(reader: MediaReader, parameters: Parameters) -> Iterator[FoundFaces]:
     search, cuts = FaceSearch(parameters), CutDetector(parameters.sample_rate)
     for frame in reader.frames(parameters.sample_rate, all_decoded=False):
         yield from search.process_frame(frame, cuts.process_frame(frame.image, frame.shape))
@@ -89,60 +92,61 @@ def _searched(reader: MediaReader, parameters: Parameters) -> Iterator[FoundFace
 def _ends(
     thirds: Sequence[Tracker], same: Mapping[tuple[int, int], Counter[int]]
 ) -> NDArray[np.float32] | None:
-    """Mean pictures of the face that is followed longest in the first third, there and in the last."""
-    first, last = (_by_whole(thirds[third], third, same) for third in (0, _THIRDS - 1))
+    """Return mean pictures of the face followed longest in the first third, there and in the last."""
+
+    def by_track(third: int) -> dict[int, Track]:
+        """Return tracks that are long enough by the number of the whole clip's track they belong to."""
+        return {
+            same[third, track.number].most_common(1)[0][0]: track
+            for track in thirds[third].tracks
+            if track.detections >= _FEWEST and (third, track.number) in same
+        }
+
+    first, last = by_track(0), by_track(_THIRDS - 1)
     both = first.keys() & last.keys()
     if not both:
         return None
-    number = max(both, key=lambda one: (first[one].detections, -one))
-    return np.stack([one[number].thumbnail.ravel() for one in (first, last)])
-
-
-def _by_whole(tracker: Tracker, third: int, same: Mapping[tuple[int, int], Counter[int]]) -> dict[int, Track]:
-    """Tracks of one third that are long enough, by the number of the whole clip's track they are part of."""
-    return {
-        same[third, track.number].most_common(1)[0][0]: track
-        for track in tracker.tracks
-        if track.detections >= _FEWEST and (third, track.number) in same
-    }
+    number = max(both, key=lambda track: (first[track].detections, -track))
+    return np.stack([tracks[number].thumbnail.ravel() for tracks in (first, last)])
 
 
 def figures(clips: Sequence[FollowedClip]) -> dict[str, float]:
-    """How many tracks there are and do not move; and for each threshold which share of one person's pairs of
-    tracks is not joined, and which of two people's is."""
-    told: dict[str, float] = {
+    """Count tracks and still tracks; and for each threshold the pairs of tracks joined wrongly or not at all.
+
+    Both tracks of one person should be joined; those of different people, from clips of different groups,
+    should not. Constants were chosen without these clips, so all roles may be used.
+    """
+    counts: dict[str, float] = {
         "clips": len(clips),
         "tracks": sum(clip.tracks for clip in clips),
         "tracks that do not move": sum(clip.motionless for clip in clips),
     }
-    seen = [(clip, clip.ends) for clip in clips if clip.ends is not None]
-    if not seen:
-        return told
-    first, last = (normalise_rows(np.stack([ends[end] for _, ends in seen])) for end in (0, 1))
-    alike = first @ last.T
-    groups, origins = (np.array([getattr(clip, of) for clip, _ in seen]) for of in ("group", "origin"))
-    of_one = np.diag(alike)
+    followed = [(clip, clip.ends) for clip in clips if clip.ends is not None]
+    if not followed:
+        return counts
+    first, last = (normalise_rows(np.stack([ends[end] for _, ends in followed])) for end in (0, 1))
+    similarity = first @ last.T
+    groups, origins = (np.array([getattr(clip, of) for clip, _ in followed]) for of in ("group", "origin"))
     others = groups[:, None] != groups
-    told["pairs of one person"] = len(of_one)
+    counts["pairs of one person"] = len(followed)
     kinds = {"two people": others, "two people published together": others & (origins[:, None] == origins)}
-    told |= {f"pairs of {kind}": int(chosen.sum()) for kind, chosen in kinds.items()}
+    counts |= {f"pairs of {kind}": int(chosen.sum()) for kind, chosen in kinds.items()}
     for threshold in THRESHOLDS:
-        told[f"{threshold:g}: one person, not joined"] = int((of_one < threshold).sum())
+        counts[f"{threshold:g}: one person, not joined"] = int((np.diag(similarity) < threshold).sum())
         for kind, chosen in kinds.items():
-            told[f"{threshold:g}: {kind}, joined"] = int((alike[chosen] >= threshold).sum())
-    return told
+            counts[f"{threshold:g}: {kind}, joined"] = int((similarity[chosen] >= threshold).sum())
+    return counts
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Follow the clips of the research folder, print the figures and write them to ``figures.json``; 2 where
-    that cannot be done."""
+    """Measure the clips of the research folder and write ``figures.json``; return 2 if that fails."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluation.tracks",
         description="Measure which tracks are joined to persons, and which do not move.",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     parser.add_argument("--out", type=Path, default=Path("out/tracks"), metavar="DIR")
-    parser.add_argument("--role", choices=["develop", "train"], help="clips of one role alone (default: all)")
+    parser.add_argument("--role", choices=["develop", "train"], help="clips of one role (default: all)")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     return run_step(partial(_measure, options, partial(print, flush=True)), options.data)
@@ -161,11 +165,11 @@ def _measure(options: argparse.Namespace, report: ReportText) -> None:
         clips.append(clip)
         still = f", {clip.motionless} of them do not move" if clip.motionless else ""
         report(f"{number} of {len(listed)}: {clip.file}: {clip.tracks} tracks{still}")
-    told = figures(clips)
-    for name, value in told.items():
+    counts = figures(clips)
+    for name, value in counts.items():
         report(f"{name}: {value:g}")
     options.out.mkdir(parents=True, exist_ok=True)
-    write_atomically(options.out / "figures.json", (json.dumps(told, indent=2) + "\n").encode())
+    write_atomically(options.out / "figures.json", (json.dumps(counts, indent=2) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -22,17 +22,17 @@ from detector.scoring.moments import evenly_spaced
 from training.data.labelled_sets import DataSetError, open_zip
 from training.data.research_faces import read_csv
 
-LARGEST = 448  # px, the longer side of a picture that is kept
-UNSURE = 0.2  # confidence: what CenterFace is less sure of is no face
-SURE_FACE = 0.5  # and from here on it is one; in between nothing is learnt
+LARGEST = 448  # px, the longer side of a stored picture
+UNSURE = 0.2  # CenterFace's confidence below which there is no face
+SURE_FACE = 0.5  # and from which there is one; detections in between are ignored
 _FRAMES = {"clips": 10, "videos": 24}
-_CROPS = 1500  # of the many crops of one set, so many are enough
-_SEARCHED = 640  # px, the width at which CenterFace searches
+_CROPS = 1500  # enough of the many crops of one set
+_SEARCH_WIDTH = 640  # px
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An encoded picture, and the boxes (n, 4) of its faces in its pixels, each with a confidence (n,)."""
+    """An encoded picture with the boxes (n, 4) of its faces and their confidence (n,)."""
 
     data: bytes
     boxes: NDArray[np.float32]
@@ -40,10 +40,10 @@ class Picture:
 
 
 def prepare(data: Path, out: Path) -> list[Picture]:
-    """Gather the pictures of role ``train`` below ``data``, once; kept below ``out``."""
+    """Gather the pictures of role ``train`` below ``data``, once, and store them below ``out``."""
     path = out / "pictures.pickle"
     if not path.is_file():
-        detect = FaceDetector(UNSURE, _SEARCHED)
+        detect = FaceDetector(UNSURE, _SEARCH_WIDTH)
         pictures = [picture_of(image, detect) for image in training_images(data)]
         out.mkdir(parents=True, exist_ok=True)
         with open_atomically(path) as file:
@@ -52,17 +52,19 @@ def prepare(data: Path, out: Path) -> list[Picture]:
 
 
 def load(out: Path) -> list[Picture]:
-    """What :func:`prepare` kept; raises :class:`~detector.errors.ParameterError` where there is nothing."""
+    """Load the pictures of :func:`prepare`; raise :class:`~detector.errors.ParameterError` without any."""
     try:
         with (out / "pictures.pickle").open("rb") as file:
             pictures: list[Picture] = pickle.load(file)
     except FileNotFoundError:
         raise ParameterError(f"{out}: no pictures yet. Run the step `prepare` first.") from None
+    except (AttributeError, ModuleNotFoundError):
+        raise ParameterError(f"{out}: pictures of an earlier version. Remove it and run `prepare`.") from None
     return pictures
 
 
 def picture_of(image: Image, detect: FaceDetector) -> Picture:
-    """``image`` (RGB), made smaller where it is large, and what CenterFace finds in it."""
+    """Detect the faces of ``image`` (RGB) with CenterFace, and reduce it if it is large."""
     scale = min(1.0, LARGEST / max(image.shape[:2]))
     faces = detect(image)
     if scale < 1:
@@ -72,7 +74,7 @@ def picture_of(image: Image, detect: FaceDetector) -> Picture:
 
 
 def training_images(data: Path) -> Iterator[Image]:
-    """Frames of clips, photographs, stills and crops of role ``train``, as RGB."""
+    """Yield frames of clips, photographs, stills and crops of role ``train``, as RGB."""
     for folder, count in _FRAMES.items():
         for row in read_csv(data / folder / "labels.csv"):
             if row["role"] == "train":
@@ -85,16 +87,16 @@ def training_images(data: Path) -> Iterator[Image]:
 
 
 def archive_images(path: Path, names: Iterable[str] | None) -> Iterator[Image]:
-    """The JPEG pictures of an archive as RGB; ``names`` are those wanted, None: all."""
+    """Yield the JPEG pictures of an archive as RGB, all or those with the given ``names``."""
     with open_zip(path) as archive:
-        wanted = None if names is None else set(names)
+        chosen = None if names is None else set(names)
         for name in archive.namelist():
-            if name.endswith(".jpg") and (wanted is None or Path(name).name in wanted):
+            if name.endswith(".jpg") and (chosen is None or Path(name).name in chosen):
                 yield decode_jpeg(archive.read(name))
 
 
 def spread_frames(path: Path, count: int) -> list[Image]:
-    """So many frames of a clip, evenly spread."""
+    """Return ``count`` evenly spaced frames of a clip."""
     try:
         with open_media(path) as reader:
             frames = [frame.image for frame in reader.frames(4.0)]
@@ -105,16 +107,16 @@ def spread_frames(path: Path, count: int) -> list[Image]:
 
 SIDE = 320  # px of a canvas
 _WIDTHS = NARROWEST_PROPOSED, 280.0  # px of a face on a canvas
-_LEAST = 12.0  # px; of narrower faces nothing is learnt
-_VISIBLE = 0.75  # share of a face that must be in its piece to be learnt
-_HIDDEN = 0.35  # and that may be there without its being a face
+_LEAST = 12.0  # px; narrower faces are ignored
+_VISIBLE = 0.75  # share of a face that must be visible to be learned
+_HIDDEN = 0.35  # share below which it counts as no face
 
 LabelledImage = tuple[Image, NDArray[np.float32], NDArray[np.float32]]
-"""A picture, the boxes (n, 4) of its faces and their confidence (n,)."""
+"""A picture with the boxes (n, 4) of its faces and their confidence (n,)."""
 
 
 class ProposalExample(NamedTuple):
-    """A canvas (SIDE, SIDE, 3) and what :func:`training.proposals.network.loss` wants of it."""
+    """A canvas (SIDE, SIDE, 3) with the targets of :func:`training.proposals.network.loss`."""
 
     canvas: Image
     wanted: NDArray[np.float32]
@@ -123,28 +125,28 @@ class ProposalExample(NamedTuple):
 
 
 def example(sources: Sequence[LabelledImage], rng: np.random.Generator) -> ProposalExample:
-    """A canvas of pieces of random ``sources``."""
+    """Compose a canvas from pieces of random ``sources``."""
     canvas = np.full((SIDE, SIDE, 3), rng.integers(0, 256, 3), np.uint8)
-    found: list[NDArray[np.float64]] = []  # rows: box, confidence, share that can be seen
+    faces: list[NDArray[np.float64]] = []  # rows: box, confidence, visible share
     for left, top, width, height in _pieces(rng):
         piece = canvas[top : top + height, left : left + width]
         ground = _ground(sources[int(rng.integers(len(sources)))], rng)
         if ground is not None:
             piece[:] = cv2.resize(ground, (width, height), interpolation=cv2.INTER_AREA)
         source = sources[int(rng.integers(len(sources)))]
-        found += _fill(piece, (left, top), source, rng)
+        faces += _fill(piece, (left, top), source, rng)
     mirrored = bool(rng.integers(2))
-    canvas = _recoloured(canvas[:, ::-1] if mirrored else canvas, rng)
+    canvas = _recolour(canvas[:, ::-1] if mirrored else canvas, rng)
     cells = SIDE // STRIDE
     wanted = np.zeros((1, cells, cells), np.float32)
     ignored = np.zeros((1, cells, cells), np.bool_)
     boxes = np.zeros((4, cells, cells), np.float32)
-    for x0, y0, x1, y1, confidence, seen in found:
+    for x0, y0, x1, y1, confidence, visible in faces:
         if mirrored:
             x0, x1 = SIDE - x1, SIDE - x0
-        if seen < _HIDDEN:
+        if visible < _HIDDEN:
             continue
-        if confidence < SURE_FACE or seen < _VISIBLE or x1 - x0 < _LEAST:
+        if confidence < SURE_FACE or visible < _VISIBLE or x1 - x0 < _LEAST:
             at = [int(np.clip(edge, 0, SIDE)) // STRIDE for edge in (x0, y0, x1, y1)]
             ignored[0, at[1] : at[3] + 1, at[0] : at[2] + 1] = True
             continue
@@ -155,7 +157,7 @@ def example(sources: Sequence[LabelledImage], rng: np.random.Generator) -> Propo
 def _mark(
     wanted: NDArray[np.float32], boxes: NDArray[np.float32], x0: float, y0: float, x1: float, y1: float
 ) -> None:
-    """Enter a face: 1 in the cell of its middle, falling around it as its size allows."""
+    """Mark a face: 1 in the cell of its middle, falling off around it according to its size."""
     cells = wanted.shape[0]
     x, y = (x0 + x1) / 2 / STRIDE, (y0 + y1) / 2 / STRIDE
     if not (0 <= x < cells and 0 <= y < cells):
@@ -171,7 +173,7 @@ def _mark(
 
 
 def _pieces(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
-    """The canvas in one to some nine pieces: left, top, width, height."""
+    """Divide the canvas into one to nine pieces: left, top, width, height."""
     pieces = [(0, 0, SIDE, SIDE)]
     for _ in range(int(rng.choice([0, 1, 2, 4, 8], p=[0.35, 0.2, 0.2, 0.15, 0.1]))):
         largest = max(range(len(pieces)), key=lambda i: pieces[i][2] * pieces[i][3])
@@ -189,29 +191,31 @@ def _pieces(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
 def _fill(
     piece: Image, at: tuple[int, int], source: LabelledImage, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """Show part of a source in ``piece`` of the canvas; its faces in pixels of the canvas."""
+    """Draw part of a source into ``piece`` of the canvas; return its faces in pixels of the canvas."""
     image, boxes, confidence = source
     height, width = piece.shape[:2]
-    scale, middle = _chosen(source, width, rng)
+    scale, middle = _choose_view(source, width, rng)
     stretch = scale * np.exp(rng.normal(0, 0.06, 2))
     turn = np.radians(rng.normal(0, 8) if rng.random() < 0.5 else 0.0)
     matrix = np.zeros((2, 3))
     matrix[:, :2] = np.diag(stretch) @ [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
     matrix[:, 2] = rng.uniform(0.1, 0.9, 2) * (width, height) - matrix[:, :2] @ middle
-    _show(piece, image, matrix, scale)
-    found = []
+    _draw(piece, image, matrix, scale)
+    faces = []
     for box, sure in zip(boxes, confidence, strict=True):
         centre = matrix[:, :2] @ ((box[:2] + box[2:]) / 2) + matrix[:, 2]
         half = (box[2:] - box[:2]) / 2 * stretch
         low, high = centre - half, centre + half
         inside = np.clip(np.minimum(high, (width, height)) - np.maximum(low, 0), 0, None)
-        seen = inside.prod() / max(1e-6, (2 * half).prod())
-        found.append(np.array([*(low + at), *(high + at), sure, seen]))
-    return found
+        visible = inside.prod() / max(1e-6, (2 * half).prod())
+        faces.append(np.array([*(low + at), *(high + at), sure, visible]))
+    return faces
 
 
-def _chosen(source: LabelledImage, width: int, rng: np.random.Generator) -> tuple[float, NDArray[np.float64]]:
-    """How large a source is shown in a piece so wide, and which of its points is put somewhere in it."""
+def _choose_view(
+    source: LabelledImage, width: int, rng: np.random.Generator
+) -> tuple[float, NDArray[np.float64]]:
+    """Choose the scale of a source in a piece of this ``width``, and the point to place in it."""
     image, boxes, _ = source
     size = np.array(image.shape[1::-1], np.float64)
     anywhere: NDArray[np.float64] = rng.uniform(0, 1, 2) * size
@@ -225,8 +229,8 @@ def _chosen(source: LabelledImage, width: int, rng: np.random.Generator) -> tupl
     return scale, anywhere if rng.random() < 0.25 else (box[:2] + box[2:]) / 2
 
 
-def _show(piece: Image, image: Image, matrix: NDArray[np.float64], scale: float) -> None:
-    """Draw ``image`` into ``piece`` by ``matrix``, averaged where it is made smaller, as frames are."""
+def _draw(piece: Image, image: Image, matrix: NDArray[np.float64], scale: float) -> None:
+    """Draw ``image`` into ``piece`` by ``matrix``, averaging if it is reduced, as frames are."""
     height, width = piece.shape[:2]
     if scale < 0.7:
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -239,7 +243,7 @@ def _show(piece: Image, image: Image, matrix: NDArray[np.float64], scale: float)
 
 
 def _ground(source: LabelledImage, rng: np.random.Generator) -> Image | None:
-    """A part of a source without a face, if one is found soon."""
+    """Return a part of a source without a face, or None after six attempts."""
     image, boxes, _ = source
     for _ in range(6):
         size = rng.uniform(0.15, 0.7, 2) * image.shape[1::-1]
@@ -252,8 +256,8 @@ def _ground(source: LabelledImage, rng: np.random.Generator) -> Image | None:
     return None
 
 
-def _recoloured(canvas: Image, rng: np.random.Generator) -> Image:
-    """Brightness, contrast, colour, blur, noise and JPEG, each now and then."""
+def _recolour(canvas: Image, rng: np.random.Generator) -> Image:
+    """Change brightness, contrast, colour, blur, noise and JPEG quality, each sometimes."""
     if rng.random() < 0.6:
         gain, lift = np.exp(rng.normal(0, 0.25, 3 if rng.random() < 0.3 else 1)), rng.normal(0, 18)
         canvas = np.clip(canvas * gain.astype(np.float32) + np.float32(lift), 0, 255).astype(np.uint8)

@@ -26,11 +26,11 @@ from training.small_networks import train_network
 
 
 class ProposalNetwork(nn.Module):
-    """Pictures (n, 3, h, w), RGB in 0 to 255, both sides multiples of 32, to a heat map and boxes.
+    """Map pictures (n, 3, h, w), RGB in 0 to 255, both sides multiples of 32, to a heat map and boxes.
 
     Both have a cell for every :data:`~detector.faces.search.networks.STRIDE` px: heat (n, 1, ...) is the
-    logit that a face has its middle there; boxes (n, 4, ...) are the middle's offset from the cell's own, in
-    cells, and the logarithms of width and height in cells.
+    logit that a face has its middle there; boxes (n, 4, ...) are the middle's offset from the cell's centre,
+    in cells, and the logarithms of width and height in cells.
     """
 
     def __init__(self) -> None:
@@ -92,9 +92,9 @@ def convolution(channels: int, out: int, size: int, stride: int = 1, groups: int
 
 
 def loss(heat: Tensor, box: Tensor, wanted: Tensor, ignored: Tensor, boxes: Tensor) -> Tensor:
-    """CenterNet's focal loss of the heat, and the L1 loss of ``boxes`` (n, 4, h, w) at faces' middles.
+    """Compute CenterNet's focal loss of the heat plus the L1 loss of ``boxes`` (n, 4, h, w) at middles.
 
-    ``wanted`` (n, 1, h, w) is 1 at a middle and falls to 0 around it; cells ``ignored`` teach nothing.
+    ``wanted`` (n, 1, h, w) is 1 at a middle and falls to 0 around it; ``ignored`` cells do not count.
     """
     logits = heat.clamp(-12, 12)
     probability = torch.sigmoid(logits)
@@ -112,8 +112,8 @@ BATCH = 32
 
 
 def train(out: Path, steps: int) -> Path:
-    """Train for so many steps on what ``out`` holds, from where an earlier run ended; the checkpoint."""
-    load(out)  # where nothing was prepared this says so, not the process that makes examples
+    """Train on the pictures in ``out``, resuming an earlier run; return the checkpoint."""
+    load(out)  # fails here, not in the process that makes examples, if nothing was prepared
     return train_network(ProposalNetwork, partial(_sources, out), example, _loss, out, steps, BATCH)
 
 
@@ -134,26 +134,26 @@ _JUDGED = 48.0  # px, the narrowest face that is judged
 
 
 def measure(data: Path, onnx: Path) -> dict[str, float]:
-    """Shares of faces found in frames below ``data``, with the network ``onnx``."""
+    """Return the shares of CenterFace's faces in develop frames that the network ``onnx`` leads to."""
     parameters = Parameters()
     detect = FaceDetector(parameters.detection_threshold, parameters.detection_width)
     propose, look = FaceProposals(parameters.detection_width, onnx), PlaceSearch(parameters)
-    found: dict[float, list[bool]] = {sure: [] for sure in _SURE}
+    hits: dict[float, list[bool]] = {sure: [] for sure in _SURE}
     proposed, places = 0, 0
     for image in _frames(data):
         boxes = propose(image)
-        seen = [face for face in (look(image, box) for box in boxes) if face is not None]
+        faces = [face for face in (look(image, box) for box in boxes) if face is not None]
         proposed, places = proposed + len(boxes), places + 1
         for face in detect(image):
             if face.width >= _JUDGED:
-                led = any(overlap(face.box, one.box) >= _SAME for one in seen)
+                hit = any(overlap(face.box, other.box) >= _SAME for other in faces)
                 for sure in _SURE:
-                    found[sure] += [led] if face.confidence >= sure else []
+                    hits[sure] += [hit] if face.confidence >= sure else []
     return {
-        "faces of develop frames, 48 px and wider, confidence 0.7": float(len(found[_SURE[0]])),
-        "of these led to": float(np.mean(found[_SURE[0]])),
-        "faces with confidence 0.5": float(len(found[_SURE[1]])),
-        "of these led to as well": float(np.mean(found[_SURE[1]])),
+        "faces of develop frames, 48 px and wider, confidence 0.7": float(len(hits[_SURE[0]])),
+        "of these led to": float(np.mean(hits[_SURE[0]])),
+        "faces with confidence 0.5": float(len(hits[_SURE[1]])),
+        "of these led to as well": float(np.mean(hits[_SURE[1]])),
         "places proposed a frame": proposed / places,
     }
 
@@ -175,10 +175,7 @@ DATA = (
 
 
 def onnx_of(checkpoint: Path) -> bytes:
-    """The network of a ``checkpoint`` as ONNX, for pictures of any size.
-
-    Raises :class:`~detector.errors.ParameterError` where there is no checkpoint yet.
-    """
+    """Export the network of a ``checkpoint`` as ONNX, for pictures of any size."""
     sides = {2: "height", 3: "width"}
     return small_networks.export_onnx(ProposalNetwork(), checkpoint, (1, 3, 384, 640), ("heat", "box"), sides)
 

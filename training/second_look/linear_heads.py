@@ -6,6 +6,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -30,17 +31,20 @@ from training.second_look.examples.sampling import (
     resaved_crop,
 )
 
+Features = NDArray[np.float32]  # (n, f)
+Weights = NDArray[np.float64]  # (n,)
+
 _BATCH = 8
 _REPORT_EVERY = 50  # batches
 
 
 @torch.inference_mode()
-def features_of(network: ViTSmall14, crops: Iterable[Image], report: ReportText) -> NDArray[np.float32]:
-    """Features (n, f) of crops of the network's size, not standardised."""
+def features_of(network: ViTSmall14, crops: Iterable[Image], report: ReportText) -> Features:
+    """Return unstandardised features (n, f) of crops of the network's size."""
     network.eval()
-    out: list[NDArray[np.float32]] = []
-    for some in in_batches(crops):
-        out.append(pool_tokens(taps_of(network, some)).numpy())
+    out: list[Features] = []
+    for batch in in_batches(crops):
+        out.append(pool_tokens(taps_of(network, batch)).numpy())
         if len(out) % _REPORT_EVERY == 0:
             report(f"features of {len(out) * _BATCH} crops")
     return np.concatenate(out)
@@ -48,39 +52,31 @@ def features_of(network: ViTSmall14, crops: Iterable[Image], report: ReportText)
 
 @torch.inference_mode()
 def taps_of(network: ViTSmall14, crops: Sequence[Image]) -> list[Tensor]:
-    """Tokens (n, 1 + patches, width) of crops of the network's size after each tap, in single precision."""
-    # Twice as fast where the processor knows bfloat16; features differ by a hundredth.
+    """Return tokens (n, 1 + patches, width) of crops of the network's size after each tap, in float32."""
+    # Twice as fast on processors with bfloat16; features differ by a hundredth.
     with torch.autocast("cpu", torch.bfloat16, enabled=knows_bfloat16()):
         taps = network.collect_all_taps(network.normalise(torch.from_numpy(np.stack(crops))))
     return [tokens.float() for tokens in taps]
 
 
 def in_batches(crops: Iterable[Image]) -> Iterator[list[Image]]:
-    """Lists of ``_BATCH`` crops; the last may be shorter."""
-    some: list[Image] = []
-    for crop in crops:
-        some.append(crop)
-        if len(some) == _BATCH:
-            yield some
-            some = []
-    if some:
-        yield some
+    """Yield lists of ``_BATCH`` crops; the last may be shorter."""
+    iterator = iter(crops)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch
 
 
 STRENGTH = 0.001
-"""C of the logistic regression, unless another is given."""
+"""Default C of the logistic regression."""
 _CLIPPED = 8.0  # as in the network
 
 
 def fit_linear_heads(
-    network: ViTSmall14,
-    features: NDArray[np.float32],
-    framings: NDArray[np.int64],
-    targets: NDArray[np.float32],
+    network: ViTSmall14, features: Features, framings: NDArray[np.int64], targets: NDArray[np.float32]
 ) -> None:
-    """Set heads that say nothing yet, from features (n, f) of ``framings`` (n,) and targets (n, questions).
+    """Fit the empty heads of a network to features (n, f) of ``framings`` (n,) and targets (n, questions).
 
-    With the first ones the standardisation is set. The heads of a framing without examples stay as they are.
+    The first heads also set the standardisation. Heads of framings without examples stay empty.
     """
     weights, biases = (
         part.detach().view(READINGS, QUESTIONS, -1) for part in (network.judge.weight, network.judge.bias)
@@ -93,24 +89,25 @@ def fit_linear_heads(
             continue
         chosen = framings == framing
         z = standardise_for_heads(network, features[chosen])
-        weight, bias = linear_heads(z, targets[chosen])
-        weights[framing], biases[framing] = torch.from_numpy(weight), torch.from_numpy(bias)[:, None]
+        for question, labels in enumerate(targets[chosen].T):
+            applies = labels >= 0
+            weight, bias = linear_head(z[applies], labels[applies])
+            weights[framing, question] = torch.from_numpy(weight)
+            biases[framing, question] = bias
 
 
-def standardise(
-    features: NDArray[np.float32], centre: NDArray[np.float32], spread: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Features (n, f) less ``centre`` (f,), divided by ``spread`` (f,), clipped."""
+def standardise(features: Features, centre: NDArray[np.float32], spread: NDArray[np.float32]) -> Features:
+    """Subtract ``centre`` (f,) from features (n, f), divide by ``spread`` (f,), and clip."""
     return np.clip((features - centre) / spread, -_CLIPPED, _CLIPPED)
 
 
-def standardise_for_heads(network: ViTSmall14, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Features (n, f) of crops by ``network``, standardised as its heads take them."""
+def standardise_for_heads(network: ViTSmall14, features: Features) -> Features:
+    """Standardise features (n, f) of crops as the heads of ``network`` read them."""
     return standardise(features, network.centre.numpy(), network.spread.numpy())
 
 
 def get_head(network: ViTSmall14, reading: int, question: int) -> tuple[NDArray[np.float32], float]:
-    """Weights (f,) and bias of one head of ``network``, for standardised features."""
+    """Return weights (f,) and bias of one head of ``network``, for standardised features."""
     row = outputs_of(reading)[question]
     return network.judge.weight[row].detach().numpy().copy(), network.judge.bias[row].item()
 
@@ -118,120 +115,118 @@ def get_head(network: ViTSmall14, reading: int, question: int) -> tuple[NDArray[
 def set_head(
     network: ViTSmall14, reading: int, question: int, weight: NDArray[np.float32], bias: float
 ) -> None:
-    """Let one head of ``network`` say what weights (f,) and ``bias`` make of standardised features."""
+    """Set weights (f,) and bias of one head of ``network``, for standardised features."""
     row = outputs_of(reading)[question]
     with torch.no_grad():
         network.judge.weight[row] = torch.from_numpy(weight)
         network.judge.bias[row] = bias
 
 
-def linear_heads(
-    features: NDArray[np.float32], targets: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Weights (questions, f) and biases of a logistic regression for each question."""
-    weight = np.zeros((QUESTIONS, features.shape[1]), np.float32)
-    bias = np.zeros(QUESTIONS, np.float32)
-    for question in range(QUESTIONS):
-        asked = targets[:, question] >= 0
-        weight[question], bias[question] = linear_head(features[asked], targets[asked, question])
-    return weight, bias
-
-
 def linear_head(
-    features: NDArray[np.float32],
+    features: Features,
     labels: NDArray[np.generic],
     strength: float = STRENGTH,
-    weights: NDArray[np.float64] | None = None,
+    weights: Weights | None = None,
 ) -> tuple[NDArray[np.float32], float]:
-    """Weights (f,) and bias of a logistic regression on ``features`` (n, f) with ``labels`` (n,).
+    """Fit a logistic regression to features (n, f) with ``labels`` (n,); return weights (f,) and bias.
 
-    Classes count alike; ``weights`` (n,) say what an example counts among those of its class. ``strength`` is
-    the regression's C, for weights that add up to the number of examples.
+    Classes have equal weight; ``weights`` (n,) divide it among the examples of a class. ``strength`` is the
+    regression's C, for weights that add up to the number of examples.
     """
-    among = np.ones(len(features)) if weights is None else weights.copy()
+    shares = np.ones(len(features)) if weights is None else weights.copy()
     for chosen in (labels == 1, labels != 1):
-        scale_to_total(among, chosen, len(features) / 2)
-    model = LogisticRegression(C=strength, max_iter=300).fit(features, labels, sample_weight=among)
+        scale_to_total(shares, chosen, len(features) / 2)
+    model = LogisticRegression(C=strength, max_iter=300).fit(features, labels, sample_weight=shares)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])
 
 
 def head_with_pairs(
-    features: NDArray[np.float32],
+    features: Features,
     labels: NDArray[np.generic],
-    pairs: NDArray[np.float32],
+    pairs: Features,
     share: float,
     strength: float,
-    weights: NDArray[np.float64] | None = None,
+    weights: Weights | None = None,
 ) -> tuple[NDArray[np.float32], float]:
-    """Weights (f,) and bias of a logistic regression on ``features`` (n, f) of ``labels`` (n,) and on pairs.
+    """Fit a logistic regression to features (n, f) with ``labels`` (n,) and to pairs.
 
-    Of the ``pairs`` (2 m, f) every other row is of something made. They have ``share`` of the weight, which
-    adds up to one; ``strength`` is the regression's C for that. In both parts the classes count alike;
-    ``weights`` (n,) say what an example counts among those of its class.
+    Every other row of ``pairs`` (2 m, f) is synthetic. They have ``share`` of the total weight of one;
+    ``strength`` is the regression's C for that. In both parts classes have equal weight; ``weights`` (n,)
+    divide it among the examples of a class.
     """
     every = np.concatenate([features, pairs])
-    is_made = np.concatenate([labels, np.tile([0, 1], len(pairs) // 2)]) == 1
-    among = np.concatenate([np.ones(len(features)) if weights is None else weights, np.ones(len(pairs))])
+    fake = np.concatenate([labels, np.tile([0, 1], len(pairs) // 2)]) == 1
+    shares = np.concatenate([np.ones(len(features)) if weights is None else weights, np.ones(len(pairs))])
     is_pair = np.arange(len(every)) >= len(features)
-    for part, of_all in ((~is_pair, 1 - share), (is_pair, share)):
-        for chosen in (part & is_made, part & ~is_made):
-            scale_to_total(among, chosen, of_all / 2)
-    model = LogisticRegression(C=strength, max_iter=500).fit(every, is_made, sample_weight=among)
+    for part, total in ((~is_pair, 1 - share), (is_pair, share)):
+        for chosen in (part & fake, part & ~fake):
+            scale_to_total(shares, chosen, total / 2)
+    model = LogisticRegression(C=strength, max_iter=500).fit(every, fake, sample_weight=shares)
     return model.coef_[0].astype(np.float32), float(model.intercept_[0])
 
 
-def scale_to_total(weights: NDArray[np.float64], chosen: NDArray[np.bool_], total: float) -> None:
-    """Scale the ``chosen`` of ``weights`` (n,) in place, so that they add up to ``total``."""
+def scale_to_total(weights: Weights, chosen: NDArray[np.bool_], total: float) -> None:
+    """Scale the ``chosen`` ones of ``weights`` (n,) in place to add up to ``total``."""
     weights[chosen] *= total / max(weights[chosen].sum(), 1e-9)
 
 
+# The head `altered` of inner faces. Nine in ten examples are crops of the two large sets, whose people were
+# filmed alike, altered or not: a head that learns from clips of many places learns the places instead, and
+# hardly recognises unknown generators (docs/training/experiments.md).
 BLENDED = {"clips": 300, "videos": 66, "ffpp": 333, "dfdc": 233, "lfw": 116, "utkface": 116}
-"""How many unmanipulated faces of each source are blended."""
+"""Numbers of blended unmanipulated faces by source."""
 BLENDS = 0.5
-"""Share of the weight that pairs with blends have in the head that learns from them."""
+"""Share of weight of the pairs with blends in the head that learns from them."""
 EXAMPLES_STRENGTH = 0.0003
-"""C of the logistic regression on examples alone, for weights that add up to their number."""
-_KEPT = 0.25  # of the head that the network has
+"""C of the logistic regression on examples only, for weights that add up to their number."""
+_KEPT = 0.25  # share of the network's previous head, which knows the generators of the clips better
 _EXAMPLES = 6000  # of generators and unmanipulated faces
 _BLENDS_STRENGTH = 8.0  # C of the one with blends, for weights that add up to one
 _SEED = 41
 
 
 def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: ReportText) -> None:
-    """Let the head *altered* of inner faces be mostly the mean of one on examples and one on blends as well.
+    """Fit the head *altered* of inner faces on ``patches`` of role ``train``.
 
-    ``patches`` are those of role ``train``.
+    Three quarters are the mean of one head on generators' examples and one on blends as well. A blend of a
+    face with an altered copy of itself (Shiohara and Yamasaki, CVPR 2022) has the traces of many generators
+    and is typical of none. Each blend stands against the same face without it, changed in colour and
+    sharpness and degraded likewise: otherwise these changes would be the sign.
     """
     examples = Sampler(patches, shares=ALTERED_SHARES).batch(np.random.default_rng(_SEED), _EXAMPLES)
     examples = [example for example in examples if example.targets[ALTERED] >= 0]
     labels = np.array([example.targets[ALTERED] for example in examples])
-    known = features_of(network, (example.crop(network.size) for example in examples), report)
+    features = features_of(network, (example.crop(network.size) for example in examples), report)
     blended = features_of(network, pair_crops(blend_pairs(patches, BLENDED), network.size), report)
-    z, pairs = standardise_for_heads(network, known), standardise_for_heads(network, blended)
-    before = get_head(network, INNER, ALTERED)
-    learnt = [
+    z, pairs = standardise_for_heads(network, features), standardise_for_heads(network, blended)
+    heads = zip(
+        get_head(network, INNER, ALTERED),
         linear_head(z, labels, EXAMPLES_STRENGTH),
         head_with_pairs(z, labels, pairs, BLENDS, _BLENDS_STRENGTH),
-    ]
-    weight, bias = (
-        _KEPT * was + (1 - _KEPT) * (one + two) / 2 for was, one, two in zip(before, *learnt, strict=True)
+        strict=True,
     )
+    weight, bias = (_KEPT * old + (1 - _KEPT) * (first + second) / 2 for old, first, second in heads)
     set_head(network, INNER, ALTERED, weight, bias)
 
 
+# The head `synthesised` of whole heads in footage. While the blocks were tuned, it learned from stills as
+# well, half of them by generators of portraits, whose traces most footage has lost: a head that learns from
+# clips only recognises talking heads of other people better. One that also learns from moved frames
+# (examples.pairs.MotionPair) recognises unknown generators that animate a picture better; the mean has most
+# of either (docs/training/experiments.md).
 MOVED = 0.7
-"""Share of the weight that pairs have in the head that learns from them."""
-_FRAMES = 6  # of each clip: of twelve patches every other one, of eight the first ones
-_EVENING = 0.25  # 0: each clip counts alike; 1: each generator or place
+"""Share of weight of the pairs in the head that learns from them."""
+_FRAMES = 6  # of each clip: every other one of twelve patches, the first ones of eight
+_EVENING = 0.25  # 0: clips count alike; 1: generators or places count alike
 _CLIPS_STRENGTH = 0.0005  # C of the logistic regression, for weights that add up to the number of clips
-_STRENGTH_WITH_PAIRS = 2.0  # that of the head which learns from pairs, for weights that add up to one
+_STRENGTH_WITH_PAIRS = 2.0  # C of the head that learns from pairs, for weights that add up to one
 
 
 def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
-    """Some frames of each clip and video of which it is known whether they were synthesised."""
+    """Choose some frames of each clip and video for which the question of synthesis has an answer."""
     frames = defaultdict[str, list[Patch]](list)
     for patch in patches:
-        if patch.source in {"clips", "videos"} and _target(patch) != NOT_ASKED:
+        if patch.source in {"clips", "videos"} and _synthesised(patch) != NOT_ASKED:
             frames[patch.file].append(patch)
     chosen = []
     for of_file in frames.values():
@@ -243,32 +238,34 @@ def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
 def fit_clip_head(
     network: ViTSmall14, patches: Sequence[Patch], pairs: Sequence[Pair], report: ReportText
 ) -> None:
-    """Set the head *synthesised* of whole heads anew, from ``patches`` as they are and degraded once each.
+    """Fit the head *synthesised* of whole heads to ``patches``, each as it is and degraded once.
 
-    It is the mean of one fitted on these and of one fitted on ``pairs`` as well. Raises
+    It is the mean of one head fitted to these and one fitted to ``pairs`` as well. Raises
     :class:`~training.second_look.examples.patches.RoleError` for a patch of another role.
     """
-    z = standardise_for_heads(network, features_of(network, _crops(patches, network.size), report))
-    moved = standardise_for_heads(network, features_of(network, pair_crops(pairs, network.size), report))
+
+    def crops() -> Iterator[Image]:
+        for patch in patches:
+            # The seed follows from the frame's name alone.
+            degraded = Example(patch, HEAD, zlib.crc32(f"{patch.file}/{patch.frame}".encode()))
+            yield plain_crop(patch, HEAD, network.size)
+            yield degraded.crop(network.size)
+
+    z = standardise_for_heads(network, features_of(network, crops(), report))
+    moved = features_of(network, pair_crops(pairs, network.size), report)
     twice = [patch for patch in patches for _ in range(2)]
-    labels, weights = np.array([_target(patch) for patch in twice]), _places_alike(twice)
+    labels, weights = np.array([_synthesised(patch) for patch in twice]), _clip_weights(twice)
     model = LogisticRegression(C=_CLIPS_STRENGTH, max_iter=500).fit(z, labels, sample_weight=weights)
-    weight, bias = head_with_pairs(z, labels, moved, MOVED, _STRENGTH_WITH_PAIRS, weights)
+    weight, bias = head_with_pairs(
+        z, labels, standardise_for_heads(network, moved), MOVED, _STRENGTH_WITH_PAIRS, weights
+    )
     mean = (model.coef_[0].astype(np.float32) + weight) / np.float32(2)
     set_head(network, HEAD, SYNTHESISED, mean, (float(model.intercept_[0]) + bias) / 2)
 
 
-def _crops(patches: Sequence[Patch], size: int) -> Iterator[Image]:
-    for patch in patches:
-        # What is drawn follows from the frame's name alone.
-        degraded = Example(patch, HEAD, zlib.crc32(f"{patch.file}/{patch.frame}".encode()))
-        yield plain_crop(patch, HEAD, size)
-        yield degraded.crop(size)
-
-
-def _places_alike(patches: Sequence[Patch]) -> NDArray[np.float64]:
-    """Weights (n,): both classes alike; in one, a clip counts less the more its generator or place has."""
-    places = [(_target(patch), place_of(patch)) for patch in patches]
+def _clip_weights(patches: Sequence[Patch]) -> Weights:
+    """Weight classes equally; within one, a clip counts less the more clips its generator or place has."""
+    places = [(_synthesised(patch), place_of(patch)) for patch in patches]
     clips = Counter(
         place for place, _ in {(place, patch.file) for place, patch in zip(places, patches, strict=True)}
     )
@@ -282,11 +279,11 @@ def _places_alike(patches: Sequence[Patch]) -> NDArray[np.float64]:
     return weights
 
 
-def _target(patch: Patch) -> int:
+def _synthesised(patch: Patch) -> int:
     return targets(patch.generator, patch.fake)[SYNTHESISED]
 
 
-_FRAME = 3  # which of a clip's patches is taken: the first may be a title's
+_FRAME = 3  # patch taken of a clip: the first may show a title
 
 
 @dataclass(frozen=True)
@@ -304,7 +301,7 @@ class PhotographPatch:
         return targets(self.patch.generator, self.patch.fake)
 
     def crop(self, size: int) -> Image:
-        """The whole head; what is drawn follows from the file's name alone."""
+        """Return the whole head; the seed follows from the file's name alone."""
         if not self.resaved:
             return plain_crop(self.patch, HEAD, size)
         seed = zlib.crc32(f"{self.patch.source}/{self.patch.file}/{self.patch.frame}/0".encode())
@@ -312,15 +309,17 @@ class PhotographPatch:
 
 
 def photograph_examples(patches: Iterable[Patch]) -> list[PhotographPatch]:
-    """Pictures made of ``patches``, all of role ``train``: of stills and clips."""
+    """Make examples from ``patches`` of role ``train``: stills, also as platforms share them, and clips.
+
+    One frame of each clip makes the heads know pictures taken from videos as well.
+    """
     stills, frames = [], defaultdict[str, list[Patch]](list)
     for patch in patches:
         if patch.source == "stills":
             stills.append(patch)
         elif patch.source in {"clips", "videos"}:
             frames[patch.file].append(patch)
-    saved = (False, True)
-    return [PhotographPatch(patch, resaved) for resaved in saved for patch in stills] + [
+    return [PhotographPatch(patch, resaved) for resaved in (False, True) for patch in stills] + [
         PhotographPatch(of_file[min(_FRAME, len(of_file) - 1)]) for of_file in frames.values()
     ]
 
@@ -328,15 +327,15 @@ def photograph_examples(patches: Iterable[Patch]) -> list[PhotographPatch]:
 def fit_photograph_heads(
     network: ViTSmall14, pictures: Sequence[PhotographPatch], report: ReportText
 ) -> None:
-    """Set the heads of ``network`` for photographs, which say nothing yet; its other heads stay."""
+    """Fit the empty heads of ``network`` for photographs; its other heads stay."""
     features = features_of(network, (picture.crop(network.size) for picture in pictures), report)
-    wanted = np.array([picture.targets for picture in pictures], np.float32)
-    fit_linear_heads(network, features, np.full(len(pictures), PHOTOGRAPH), wanted)
+    labels = np.array([picture.targets for picture in pictures], np.float32)
+    fit_linear_heads(network, features, np.full(len(pictures), PHOTOGRAPH), labels)
 
 
 def without_photograph_heads(network: ViTSmall14) -> None:
-    """Let the heads for photographs say nothing, to fit them anew."""
-    own = list(outputs_of(PHOTOGRAPH))
+    """Empty the heads for photographs, to fit them again."""
+    rows = list(outputs_of(PHOTOGRAPH))
     with torch.no_grad():
-        network.judge.weight[own] = 0.0
-        network.judge.bias[own] = 0.0
+        network.judge.weight[rows] = 0.0
+        network.judge.bias[rows] = 0.0

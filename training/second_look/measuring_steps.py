@@ -32,125 +32,120 @@ from training.second_look.measuring.verdicts import (
     update_card,
     verdict_figures,
 )
-from training.second_look.runs import Recipe, pretrained, run_folder, say, scan_model
+from training.second_look.runs import Recipe, pretrained, report_line, run_folder, scan_model
 from training.second_look.scan import ScanNetwork
 from training.second_look.ship import load_with_checkpoint
 from training.second_look.ship import ship as ship_network
 
 
 def report(options: argparse.Namespace) -> None:
-    """Measure on the develop clips; the fusion fitted for it is not kept."""
+    """Measure on the develop clips; the fusion fitted for it is not stored."""
     scorer = Scorer(scan_model(options))
     folder = run_folder(options)
     inputs = Inputs(options.weights, scorer, options.out, folder, options.every, options.architecture)
-    report_checkpoint(inputs, say)
+    report_checkpoint(inputs, report_line)
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Run the engine on a share of the develop clips; fit fusion and thresholds once all are done."""
+    """Run the engine on a share of the develop clips; fit fusion and thresholds when all are done."""
     model = load_with_checkpoint(scan_model(options), options.weights, options.architecture)
     card = model.card.second_look
     assert card is not None
-    records = record_shares(options.data, model, _fitted(options), tuple(options.share), say)
+    records = record_shares(options.data, model, _fitted_path(options), tuple(options.share), report_line)
     if records is not None:
-        fitted = measure_card(records, fit_card(records, card, Parameters()), Parameters(), say)
+        fitted = measure_card(records, fit_card(records, card, Parameters()), Parameters(), report_line)
         network = read_network(options.weights, options.architecture)
         fitted = photographs_card(
-            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), say
+            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), report_line
         )
-        fitted = crops_card(model, fitted, options.out, Parameters(), say)
+        fitted = crops_card(model, fitted, options.out, Parameters(), report_line)
         develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
-        fitted = measure_attacks(Scorer(model.alone), network, fitted, develop, Parameters(), say)
-        write_atomically(_fitted(options), (fitted.model_dump_json(indent=2) + "\n").encode())
+        fitted = measure_attacks(Scorer(model.alone), network, fitted, develop, Parameters(), report_line)
+        write_atomically(_fitted_path(options), (fitted.model_dump_json(indent=2) + "\n").encode())
 
 
 def composed(options: argparse.Namespace) -> None:
     """Compose splices and duos, and measure the model on them."""
-    figures = measure_composed(options.data, load_model(options.scan), options.out / "composed", say)
+    figures = measure_composed(options.data, load_model(options.scan), options.out / "composed", report_line)
     if options.update_card:
-        say(str(update_card(options.scan, composed_figures(figures))))
+        report_line(str(update_card(options.scan, composed_figures(figures))))
 
 
 def stability(options: argparse.Namespace) -> None:
-    """Measure how often a verdict changes with shift, scale and encoding."""
+    """Measure how often shift, scale and encoding change a verdict."""
     folder = options.out / "changed"
-    measure_stability(options.data, load_model(options.scan), folder, options.every, say)
+    measure_stability(options.data, load_model(options.scan), folder, options.every, report_line)
 
 
 def verdicts(options: argparse.Namespace) -> None:
-    """Measure verdicts of the whole engine against those of its slow way."""
+    """Compare verdicts of the whole engine with those of its slow path."""
     folder = options.out / "verdicts"
-    answers = measure_verdicts(options.data, load_model(options.scan), folder, options.every, say)
+    answers = measure_verdicts(options.data, load_model(options.scan), folder, options.every, report_line)
     if options.update_card:
         shipped = answers[AS_SHIPPED]
-        say(str(update_card(options.scan, verdict_figures(shipped), shipped)))
+        report_line(str(update_card(options.scan, verdict_figures(shipped), shipped)))
 
 
 def codecs(options: argparse.Namespace) -> None:
-    """Measure what encoding by other codecs adds, and verdicts of such clips."""
+    """Measure what other codecs add to scores, and verdicts of such clips."""
     model, folder = load_model(options.scan), options.out / "codecs"
-    added = measure_codecs(options.data, model, folder, options.every, options.manipulated, say)
-    say(str(added))
+    added = measure_codecs(options.data, model, folder, options.every, options.manipulated, report_line)
+    report_line(str(added))
     if options.update_card:
-        say(str(update_codecs(options.scan, added)))
+        report_line(str(update_codecs(options.scan, added)))
 
 
 def attacked_clips(options: argparse.Namespace) -> None:
     """Measure verdicts of clips attacked against the scan."""
     folder = options.out / "attacked"
-    measure_attacked_clips(options.data, load_model(options.scan), folder, options.count, say)
+    measure_attacked_clips(options.data, load_model(options.scan), folder, options.count, report_line)
 
 
 def heatmaps(options: argparse.Namespace) -> None:
-    """Measure whether hiding what a heatmap shows lowers the answer."""
-    measure_heatmaps(options.out, load_model(options.scan), options.every, say)
+    """Measure whether hiding a heatmap's hottest region lowers the answer."""
+    measure_heatmaps(options.out, load_model(options.scan), options.every, report_line)
 
 
 def composite_maps(options: argparse.Namespace) -> None:
-    """Measure whether maps of composites lie on what was replaced."""
-    measure_composite_maps(options.data, options.out, load_model(options.scan), say)
+    """Measure whether maps of composites mark the replaced parts."""
+    measure_composite_maps(options.data, options.out, load_model(options.scan), report_line)
 
 
 def left_out(options: argparse.Namespace) -> None:
-    """Measure how well a generator is told that was not learnt from."""
+    """Measure how well generators left out of training are recognised."""
     network = ViTSmall14(PRETRAINED)
     network.load_pretrained(pretrained(options.data))
     faces = training_patches(options.data, options.out)
-    measure_left_out(options.out, faces, network, run_folder(options), say)
+    measure_left_out(options.out, faces, network, run_folder(options), report_line)
 
 
 def left_out_scan(options: argparse.Namespace) -> None:
-    """Train the scan's network without some generators, and measure how well it tells them."""
+    """Train the scan's network without some generators, and measure how well it recognises them."""
     start = ScanNetwork.from_model(scan_model(options), options.put_back)
     patches, recipe = training_patches(options.data, options.out), Recipe(examples=options.examples)
     samples = harvest(options.data, options.out / "harvest")
-    last = train_without(start, patches, samples, options.generators, recipe, run_folder(options), say)
-    measure_shares(start, last, options.out, options.generators, say)
+    last = train_without(
+        start, patches, samples, options.generators, recipe, run_folder(options), report_line
+    )
+    measure_shares(start, last, options.out, options.generators, report_line)
 
 
 def probe_sources(options: argparse.Namespace) -> None:
-    """Measure how well labels are told by sharpness, size and bytes alone."""
-    probe_labels(training_patches(options.data, options.out), say)
+    """Measure how well sharpness, size and bytes alone predict labels."""
+    probe_labels(training_patches(options.data, options.out), report_line)
 
 
 def ship(options: argparse.Namespace) -> None:
-    """Write weights and description."""
-    if not _fitted(options).is_file():
-        raise ParameterError(f"{_fitted(options)} is missing. Run the step `fit` first.")
-    fitted = SecondLookCard.model_validate_json(_fitted(options).read_bytes())
-    say(
-        ship_network(
-            options.weights,
-            fitted,
-            options.data,
-            options.to,
-            options.scan,
-            options.recipe,
-            say,
-        )
+    """Write weights and card."""
+    if not _fitted_path(options).is_file():
+        raise ParameterError(f"{_fitted_path(options)} is missing. Run the step `fit` first.")
+    fitted = SecondLookCard.model_validate_json(_fitted_path(options).read_bytes())
+    path = ship_network(
+        options.weights, fitted, options.data, options.to, options.scan, options.recipe, report_line
     )
+    report_line(path)
 
 
-def _fitted(options: argparse.Namespace) -> Path:
+def _fitted_path(options: argparse.Namespace) -> Path:
     weights: Path = options.weights
     return run_folder(options) / f"{weights.stem}.fitted.json"

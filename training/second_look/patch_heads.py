@@ -1,4 +1,8 @@
-"""Train the heads that judge single patches; the blocks and linear heads stay fixed."""
+"""Train the heads that judge single patches; the blocks and linear heads stay fixed.
+
+A patch is here what the transformer reads as one token, 14 px wide; a :class:`Patch` is a face cut from its
+picture.
+"""
 
 from __future__ import annotations
 
@@ -26,22 +30,24 @@ Patches = NDArray[np.float16]
 Masks = NDArray[np.float32]
 
 _BLENDED = {"clips": 1000, "videos": 216, "ffpp": 1133, "dfdc": 833, "lfw": 316, "utkface": 316}
-"""How many unmanipulated faces of each source are blended."""
+"""Numbers of blended unmanipulated faces by source."""
 _SEED = 77
 SHARE = 0.5
-"""Spread of what the patches add, over unmanipulated faces, in that of the logit to which it is added."""
-_ROW = outputs_of(INNER)[ALTERED]  # of the network's logits
+"""Spread of the patches' contribution over unmanipulated faces, relative to the logit it is added to."""
+_ROW = outputs_of(INNER)[ALTERED]  # in the network's logits
 _REPORT_EVERY = 50  # batches
-_MOSTLY = 0.3  # blended share of a patch from which on it is taken for blended
-_TOUCHED = 0.05  # from which on its weight is that of blended ones: both kinds count alike
-_SAMPLED = 7  # every seventh crop is enough for mean and standard deviation of patches
+_MOSTLY = 0.3  # blended share from which a patch counts as blended
+_TOUCHED = 0.05  # blended share from which a patch has the weight of blended ones
+_SAMPLED = 7  # every seventh crop suffices for mean and standard deviation of patches
 
 
 @dataclass(frozen=True)
 class PatchTraining:
-    """How the perceptron is trained."""
+    """Settings of training the perceptron."""
 
-    passes: int = 2  # over all pairs; a third of the pairs, twice as often, taught less (docs/experiments.md)
+    passes: int = (
+        2  # over all pairs; a third of the pairs, twice as often, is worse (docs/training/experiments.md)
+    )
     pairs: int = 16  # in a batch
     rate: float = 1e-3  # falls to zero by a cosine
     decay: float = 1e-2
@@ -50,16 +56,16 @@ class PatchTraining:
 
 
 def with_patch_heads(network: ViTSmall14) -> ViTSmall14PatchHeads:
-    """``network`` with heads for patches that say nothing yet, also in place of such as it has."""
+    """Return ``network`` with empty heads for patches, replacing existing ones."""
     out = ViTSmall14PatchHeads(network.shape)
-    others = {name: kept for name, kept in network.state_dict().items() if not name.startswith("patch_")}
+    others = {name: value for name, value in network.state_dict().items() if not name.startswith("patch_")}
     missing, unknown = out.load_state_dict(others, strict=False)
     assert not unknown and all(name.startswith("patch_") for name in missing)
     return out.eval()
 
 
 def training_pairs(patches: Sequence[Patch]) -> list[BlendPair]:
-    """What it learns from, of ``patches`` of role ``train``."""
+    """Make training pairs from ``patches`` of role ``train``."""
     return blend_pairs(patches, _BLENDED, _SEED)
 
 
@@ -71,32 +77,36 @@ def fit_patch_heads(
     report: ReportText,
     training: PatchTraining | None = None,
 ) -> None:
-    """Let inner faces' *altered* say what single patches show of blends as well.
+    """Train the perceptron on single patches and add its mean to the head *altered* of inner faces.
 
-    The patches of ``pairs`` are kept in ``folder`` while it learns (1.2 MB a pair at full size). By
-    ``unmanipulated`` faces, which it does not learn from, what is added is scaled.
+    Each pair is an unmanipulated face without and with a blend, so the blended patches are known. No
+    generator is among them: only traces of blending are learned. The patches are stored in ``folder`` during
+    training (1.2 MB a pair at full size). ``unmanipulated`` faces, which are not trained on, scale the
+    contribution.
     """
     path = folder / "patches.npy"
     try:
-        patches, masks = _kept(network, pairs, path, report)
+        patches, masks = _store_patches(network, pairs, path, report)
         sampled = torch.from_numpy(np.asarray(patches[::_SAMPLED])).float()
         network.patch_centre.copy_(sampled.mean(dim=(0, 1)))
         network.patch_spread.copy_(sampled.std(dim=(0, 1)) + 1e-3)
-        judge = _trained(network, patches, masks, training or PatchTraining(), report)
+        judge = _train(network, patches, masks, training or PatchTraining(), report)
     finally:
         path.unlink(missing_ok=True)
-    linear, added = _said(network, judge, (plain_crop(patch, INNER, network.size) for patch in unmanipulated))
+    linear, added = _outputs(
+        network, judge, (plain_crop(patch, INNER, network.size) for patch in unmanipulated)
+    )
     weight = SHARE * float(linear.std() / added.std())
     with torch.no_grad():
         network.patch_judge.weight[_ROW] = judge.weight[0] * weight
         network.patch_judge.bias[_ROW] = (judge.bias[0] - float(added.mean())) * weight
-    report(f"what patches say is multiplied by {weight:.3f}")
+    report(f"the contribution of patches is multiplied by {weight:.3f}")
 
 
-def _kept(
+def _store_patches(
     network: ViTSmall14PatchHeads, pairs: Sequence[BlendPair], path: Path, report: ReportText
 ) -> tuple[Patches, Masks]:
-    """Patches (2 n, patches, f) of ``pairs`` in a file, without and with a blend in turn; and their masks."""
+    """Store patches (2 n, patches, f) of ``pairs``, without and with a blend in turn, and return masks."""
     side = network.size // PATCH
     width = len(network.shape.taps) * network.shape.width
     patches = np.lib.format.open_memmap(
@@ -111,40 +121,40 @@ def _kept(
             yield from (without, blend)
 
     at = 0
-    for count, some in enumerate(in_batches(crops()), 1):
-        patches[at : at + len(some)] = network.patches(taps_of(network, some)).numpy()
-        at += len(some)
+    for count, batch in enumerate(in_batches(crops()), 1):
+        patches[at : at + len(batch)] = network.patches(taps_of(network, batch)).numpy()
+        at += len(batch)
         if count % _REPORT_EVERY == 0:
             report(f"patches of {at} crops")
     return patches, masks
 
 
-def _trained(
+def _train(
     network: ViTSmall14PatchHeads, patches: Patches, masks: Masks, training: PatchTraining, report: ReportText
 ) -> nn.Linear:
-    """Train the network's perceptron and the one unit above it that is given back."""
+    """Train the network's perceptron and the output unit above it; return the latter."""
     torch.manual_seed(training.seed)
     rng = np.random.default_rng(training.seed)
     hidden, judge = network.patch_hidden, nn.Linear(network.patch_hidden.out_features, 1)
     hidden.reset_parameters()
-    learnt = [*hidden.parameters(), *judge.parameters()]
-    optimizer = torch.optim.AdamW(learnt, training.rate, weight_decay=training.decay)
+    parameters = [*hidden.parameters(), *judge.parameters()]
+    optimizer = torch.optim.AdamW(parameters, training.rate, weight_decay=training.decay)
     count = len(patches) // 2
     steps = max(1, training.passes * count // training.pairs)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     order = np.concatenate([rng.permutation(count) for _ in range(training.passes)])
     mean = 0.0
     for step in range(steps):
-        of = np.sort(order[step * training.pairs : (step + 1) * training.pairs])
-        rows = np.stack([2 * of, 2 * of + 1], axis=1).reshape(-1)
-        read = network.standardise_patches(torch.from_numpy(patches[rows]).float())
-        read = functional.dropout(read, training.dropped[0])
-        units = functional.dropout(functional.gelu(hidden(read)), training.dropped[1])
+        numbers = np.sort(order[step * training.pairs : (step + 1) * training.pairs])
+        rows = np.stack([2 * numbers, 2 * numbers + 1], axis=1).reshape(-1)
+        inputs = network.standardise_patches(torch.from_numpy(patches[rows]).float())
+        inputs = functional.dropout(inputs, training.dropped[0])
+        units = functional.dropout(functional.gelu(hidden(inputs)), training.dropped[1])
         loss = _loss(judge(units)[..., 0], torch.from_numpy(masks[rows]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        falling.step()
+        schedule.step()
         mean += (loss.item() - mean) / min(step + 1, _REPORT_EVERY)
         if (step + 1) % _REPORT_EVERY == 0:
             report(f"{step + 1} of {steps} steps, loss {mean:.3f}")
@@ -152,7 +162,7 @@ def _trained(
 
 
 def _loss(logits: Tensor, masks: Tensor) -> Tensor:
-    """Cross entropy of patches (n, patches); those touched by a blend count about as much as others."""
+    """Compute cross-entropy of patches; those touched by a blend have about half of the weight."""
     touched = masks > _TOUCHED
     weights = torch.where(touched, 1 / touched.float().mean().clamp(min=0.02), 1.0)
     blended = (masks > _MOSTLY).float()
@@ -161,11 +171,13 @@ def _loss(logits: Tensor, masks: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _said(network: ViTSmall14PatchHeads, judge: nn.Linear, crops: Iterable[Image]) -> tuple[Tensor, Tensor]:
-    """Of each crop the linear head's logit, and the mean of what ``judge`` says of its patches, both (n,)."""
+def _outputs(
+    network: ViTSmall14PatchHeads, judge: nn.Linear, crops: Iterable[Image]
+) -> tuple[Tensor, Tensor]:
+    """Return the linear head's logit of each crop, and the mean of ``judge`` over its patches, both (n,)."""
     linear, added = [], []
-    for some in in_batches(crops):
-        taps = taps_of(network, some)
+    for batch in in_batches(crops):
+        taps = taps_of(network, batch)
         linear.append(network.classify(pool_tokens(taps))[:, _ROW])
         units = network.patch_units(network.patches(taps))
         added.append(judge(units)[..., 0].mean(dim=1))

@@ -27,18 +27,18 @@ from detector.progress import ReportText
 from training.data.crop_examples import UNKNOWN
 from training.losses import local_contrast, question_loss
 
-say = partial(print, flush=True)
+report_line = partial(print, flush=True)
 
 
 def run_folder(options: argparse.Namespace) -> Path:
-    """Where a run keeps its checkpoints and figures; is made."""
+    """Return the folder of a run for checkpoints and figures, creating it if necessary."""
     path: Path = options.out / "runs" / options.name
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def pretrained(data: Path) -> Path:
-    """The pretrained start in the research folder; raises :class:`ParameterError` where it is missing."""
+    """Return the pretrained start in the research folder; raise :class:`ParameterError` if it is missing."""
     path = data / "pretrained" / "vit-small-14.int8.safetensors"
     if not path.is_file():
         raise ParameterError(f"{path}: the pretrained start is missing.")
@@ -46,7 +46,7 @@ def pretrained(data: Path) -> Path:
 
 
 def scan_model(options: argparse.Namespace) -> LoadedModel:
-    """The scan alone, whatever second look the card of the model names."""
+    """Return the scan alone, whatever second look the card of the model names."""
     card, weights = load_card(options.scan)
     return load_pair(card.alone, weights)
 
@@ -57,7 +57,7 @@ _LOSSES_KEPT = 100
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the network is trained; as given, what ships."""
+    """Settings of the scan's training; the defaults are those of the shipped scan."""
 
     examples: int = 150_000
     batch: int = 32
@@ -67,7 +67,7 @@ class Recipe:
     weight_decay: float = 0.02
     warm_up: int = 60  # steps
     smoothing: float = 0.03
-    where: float = 0.15  # weight of the loss that asks blended places to score above the others
+    where: float = 0.15  # weight of the loss by which blended places score above the others
     average: float = 0.997
     clip_norm: float = 1.0
     check_every: float = 600  # seconds
@@ -87,24 +87,24 @@ class TrainingExample(Protocol):
 
     @property
     def where(self) -> NDArray[np.float32] | None:
-        """The share of each place that is blended, or None where that is not known."""
+        """The blended share of each place, or None if it is unknown."""
 
     @property
     def targets(self) -> tuple[int, ...]:
-        """One a question."""
+        """One target per question."""
 
     def crop(self, size: int) -> Image:
-        """What the network sees."""
+        """Return the network's input."""
 
 
 class ExampleSource(Protocol):
-    """Where examples come from."""
+    """A source of examples."""
 
     def batch(self, rng: np.random.Generator, count: int) -> Sequence[TrainingExample]: ...
 
 
 def parameter_groups(network: FramingNetwork, recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters with their highest rates (``peak``), which fall from block to block towards the input."""
+    """Group parameters by their highest rate (``peak``), which falls block by block towards the input."""
     depth = len(network.backbone.blocks)  # type: ignore[union-attr,arg-type]
     by_rate: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -122,7 +122,10 @@ def parameter_groups(network: FramingNetwork, recipe: Recipe) -> list[dict[str, 
 
 
 class Trainer:
-    """The network, its averaged weights and the optimiser, at one step of a recipe."""
+    """The network, its averaged weights and the optimiser at one step of a recipe.
+
+    All random draws of a step follow from the seed and the step's number, so a run resumes exactly.
+    """
 
     def __init__(self, network: FramingNetwork, recipe: Recipe) -> None:
         self.network = network
@@ -133,7 +136,7 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(parameter_groups(network, recipe), betas=(0.9, 0.999))
 
     def train_step(self, source: ExampleSource) -> float:
-        """One step on the examples ``source`` draws for it; the loss before it."""
+        """Train on the examples ``source`` draws for this step; return the loss before it."""
         recipe = self.recipe
         cosine = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.step / recipe.steps))
         for group in self._optimiser.param_groups:
@@ -147,27 +150,27 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
         self._optimiser.step()
         self.step += 1
-        kept = min(recipe.average, (1 + self.step) / (10 + self.step))
+        decay = min(recipe.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(now, 1 - kept)
-            for kept_buffer, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                kept_buffer.copy_(buffer)
+                mean.lerp_(now, 1 - decay)
+            for mean_buffer, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
+                mean_buffer.copy_(buffer)
         return float(loss.detach())
 
-    def _loss(self, drawn: Sequence[TrainingExample]) -> Tensor:
+    def _loss(self, examples: Sequence[TrainingExample]) -> Tensor:
         network, recipe = self.network, self.recipe
-        crops = torch.from_numpy(np.stack([example.crop(network.size) for example in drawn]))
-        wanted = torch.tensor([example.targets for example in drawn], dtype=torch.float32)
-        given, local = network.forward_local(network.normalise(crops))
+        crops = torch.from_numpy(np.stack([example.crop(network.size) for example in examples]))
+        targets = torch.tensor([example.targets for example in examples], dtype=torch.float32)
+        logits, local = network.forward_local(network.normalise(crops))
         unknown = np.full(local.shape[1:], UNKNOWN, np.float32)
-        where = np.stack([unknown if example.where is None else example.where for example in drawn])
-        return question_loss(given[:, None], wanted, recipe.smoothing) + recipe.where * local_contrast(
+        where = np.stack([unknown if example.where is None else example.where for example in examples])
+        return question_loss(logits[:, None], targets, recipe.smoothing) + recipe.where * local_contrast(
             local, torch.from_numpy(where)
         )
 
     def save(self, path: Path) -> None:
-        """Write all that :meth:`resume` needs."""
+        """Write everything that :meth:`resume` needs."""
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -179,23 +182,23 @@ class Trainer:
             torch.save(state, temporary)
 
     def resume(self, path: Path) -> bool:
-        """Go on from ``path`` with this recipe's rates; False where the optimiser's moments do not fit.
+        """Resume from ``path`` with this recipe's rates; return False if the optimiser's moments do not fit.
 
-        Another ``falling`` can make other groups of rates; the moments then start anew.
+        Another ``falling`` can make other groups of rates; the moments then start over.
         """
         state = torch.load(path, map_location="cpu", weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.step, self.best = state["step"], float(state["best"])
-        own = [(group["peak"], group["weight_decay"]) for group in self._optimiser.param_groups]
-        fits = [len(group["params"]) for group in self._optimiser.param_groups] == [
-            len(group["params"]) for group in state["optimiser"]["param_groups"]
-        ]
-        if fits:
-            self._optimiser.load_state_dict(state["optimiser"])
-            for group, (peak, decay) in zip(self._optimiser.param_groups, own, strict=True):
-                group["peak"], group["weight_decay"] = peak, decay
-        return fits
+        groups = self._optimiser.param_groups
+        rates = [(group["peak"], group["weight_decay"]) for group in groups]
+        stored = state["optimiser"]["param_groups"]
+        if [len(group["params"]) for group in groups] != [len(group["params"]) for group in stored]:
+            return False
+        self._optimiser.load_state_dict(state["optimiser"])
+        for group, (peak, decay) in zip(self._optimiser.param_groups, rates, strict=True):
+            group["peak"], group["weight_decay"] = peak, decay
+        return True
 
 
 Figures = dict[str, Any]
@@ -210,33 +213,33 @@ def tune(
 ) -> None:
     """Train to the recipe's end, with checkpoints, averaged weights (``best.pt``) and a log in ``folder``.
 
-    ``measure`` gives the figure that chooses ``best.pt``, and all figures for the log. Raises
-    :class:`~detector.errors.ParameterError` where there are fewer examples than one batch holds.
+    ``measure`` returns the figure that chooses ``best.pt``, and all figures for the log. Raises
+    :class:`~detector.errors.ParameterError` if there are fewer examples than one batch holds.
     """
     recipe, last = trainer.recipe, folder / LAST
     if last.exists() and not trainer.resume(last):
-        report("other groups of rates than the checkpoint's: the optimiser's moments start anew")
+        report("other groups of rates than the checkpoint's: the optimiser's moments start over")
     if not recipe.steps:
         raise ParameterError("There are fewer examples than one batch holds.")
-    first, started = trainer.step, time.monotonic()
-    saved = checked = started
+    first, start = trainer.step, time.monotonic()
+    saved = checked = start
     losses: list[float] = []
     while trainer.step < recipe.steps:
         losses = [*losses, trainer.train_step(source)][-_LOSSES_KEPT:]
         now = time.monotonic()
         if trainer.step % 10 == 0:
-            rate = recipe.batch * (trainer.step - first) / (now - started)
+            rate = recipe.batch * (trainer.step - first) / (now - start)
             loss = np.mean(losses[-20:])
             report(f"step {trainer.step} of {recipe.steps}, loss {loss:.4f}, {rate:.1f} a second")
         if now - checked > recipe.check_every or trainer.step == recipe.steps:
-            reached, figures = measure(trainer.average)
+            figure, figures = measure(trainer.average)
             line = {"step": trainer.step, "loss": float(np.mean(losses)), **figures}
             with (folder / LOG).open("a") as log:
                 log.write(json.dumps(line) + "\n")
             report(json.dumps(line))
             _save_average(trainer, folder / f"step-{trainer.step}.pt")
-            if reached >= trainer.best:
-                trainer.best = reached
+            if figure >= trainer.best:
+                trainer.best = figure
                 _save_average(trainer, folder / "best.pt")
             trainer.save(last)
             saved = checked = time.monotonic()

@@ -93,12 +93,12 @@ _RANGES: dict[str, dict[str, float | str]] = {
     "JPEG quality": {"basis": "with the second generation quality 30 lost 0.01 of AUC, quality 10 0.11"},
 }
 VALIDATED_WITH_SECOND_LOOK = tuple(one.model_copy(update=_RANGES.get(one.name, {})) for one in VALIDATED)
-"""What the second generation's card says, but for what the clips of the second look had."""
+"""The ranges of the second generation's card, with those of the second look's clips."""
 _FROZEN = 2  # stages
 
 
 class ScanNetwork(EfficientNetLite0, FramingNetwork):
-    """The scan's network as the trainer wants it: one framing, one head; the first stages are frozen."""
+    """The scan's network for the trainer: one framing, one head; the first stages are frozen."""
 
     architecture = "efficientnet_lite0"
     size = 128
@@ -106,7 +106,7 @@ class ScanNetwork(EfficientNetLite0, FramingNetwork):
 
     @classmethod
     def from_model(cls, model: LoadedModel, reserve: float) -> Self:
-        """With the weights of ``model``; the ``reserve`` taken off its logits is put back."""
+        """Create it with the weights of ``model``, restoring the ``reserve`` subtracted from its logits."""
         network = cls()
         network.load_state_dict(model.network.state_dict())
         with torch.no_grad():
@@ -123,8 +123,8 @@ class ScanNetwork(EfficientNetLite0, FramingNetwork):
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """An example asked one question: manipulated, in whatever way?"""
+class _OneQuestion:
+    """An example with a single question: manipulated, in whatever way?"""
 
     example: TrainingExample
 
@@ -145,20 +145,20 @@ class _Asked:
 
 
 class ScanSource:
-    """Examples of patches and blends, asked one question."""
+    """Examples of patches and blends with a single question: the inner face at 128 px, one logit."""
 
     def __init__(self, patches: Sequence[Patch], samples: list[Sample], seed: int) -> None:
         self._both = WithBlends(patches, samples, ScanNetwork.size, seed, SCAN_SHARES, BLENDS)
 
     def batch(self, rng: np.random.Generator, count: int) -> list[TrainingExample]:
-        """So many examples."""
-        return [_Asked(example) for example in self._both.batch(rng, count)]
+        """Draw ``count`` examples."""
+        return [_OneQuestion(example) for example in self._both.batch(rng, count)]
 
 
 def measure(
     develop: Sequence[Patch], crops: Mapping[str, Sequence[Patch]], network: FramingNetwork
 ) -> tuple[float, Figures]:
-    """AUC over the clips of ``develop`` and over each set of validation crops; first the mean of all."""
+    """Return the mean AUC over develop clips and each set of validation crops, and all figures."""
     patches = every_nth_frame(develop, WHILE_TRAINING)
     clips = by_clip(patches, logits(network, patches, INNER))
     figures = clip_aucs(clips, clips.scores[:, 0])
@@ -169,7 +169,7 @@ def measure(
 
 
 def interpolate_scan(first: ScanNetwork, last: Path, share: float) -> dict[str, Tensor]:
-    """Weights ``share`` of the way from ``first`` to a checkpoint (WiSE-FT, Wortsman et al., CVPR 2022)."""
+    """Interpolate from ``first`` towards a checkpoint (WiSE-FT, Wortsman et al., CVPR 2022)."""
     start = first.state_dict()
     end = torch.load(last, map_location="cpu", weights_only=True)
     return interpolate_weights(start, end, share)
@@ -183,10 +183,10 @@ def publish_scan(
     folder: Path,
     reserve: float = 0.0,
 ) -> Card:
-    """Write ``state`` as the model ``before`` anew; its temperature is fitted on ``validation`` crops.
+    """Write ``state`` as a new version of the model ``before``, with a temperature fitted on ``validation``.
 
-    Then ``reserve`` is taken off every logit, so that few unmanipulated clips reach the thresholds.
-    Figures and the calibration of segments are left to ``detector calibrate`` and ``detector evaluate``.
+    Then ``reserve`` is subtracted from every logit, so that few unmanipulated clips reach the thresholds.
+    ``detector calibrate`` and ``detector evaluate`` add the calibration of segments and the figures.
     """
     halves = to_half_precision(state)
     network = ScanNetwork()

@@ -23,6 +23,9 @@ from training.publish import to_half_precision
 from training.second_look.fitting.patch_scores import read_network
 from training.second_look.runs import pretrained
 
+# Sentences of the card, written whatever was fitted, with figures typed in: review them before `ship`, since
+# `--update-card` does not change them (docs/training/training.md). A test recomputes those that follow from
+# the card. Changed sentences need a translation (card words in reports).
 DOMAIN = (
     "Faces at least as wide as the smallest face judged, roughly frontal, in video: face swaps, reenactment, "
     "lip-sync and talking heads of the generators and the kinds of footage named under Data; photographs of "
@@ -118,7 +121,7 @@ class PrecisionError(ModelError):
 
 
 def relative_changes(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -> dict[str, float]:
-    """How far each matrix of ``state`` lies from the nearest of ``start`` of the same shape."""
+    """Return the distance of each matrix of ``state`` from the nearest one of ``start`` of the same shape."""
     matrices = [value.float() for name, value in start.items() if name.endswith("weight") and value.ndim > 1]
     out = {}
     for name, value in state.items():
@@ -129,7 +132,7 @@ def relative_changes(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -
 
 
 def tensors_of(weights: Path, architecture: str | None = None) -> tuple[FramingNetwork, bytes]:
-    """What :func:`read_network` gives, and its safetensors file (float16); raises :class:`PrecisionError`."""
+    """Return the network and its safetensors file (float16), or raise :class:`PrecisionError`."""
     network = read_network(weights, architecture)
     tensors = to_half_precision(network.state_dict())
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
@@ -138,8 +141,11 @@ def tensors_of(weights: Path, architecture: str | None = None) -> tuple[FramingN
 
 
 def load_with_checkpoint(scan: LoadedModel, weights: Path, architecture: str | None = None) -> LoadedModel:
-    """``scan`` with the checkpoint as its second look, neither fused nor calibrated yet."""
-    file, data = _network_file(weights, architecture)
+    """Return ``scan`` with the checkpoint as its second look, neither fused nor calibrated yet."""
+    network, data = tensors_of(weights, architecture)
+    input_ = Input(size=network.size, mean=network.mean, std=network.std)
+    digest = hashlib.sha256(data).hexdigest()
+    file = NetworkFile(architecture=network.architecture, sha256=digest, input=input_)
     name = file.architecture.replace("_", "-")
     idle = FusionHalf(inputs=("fast",), centre=(0.0,), spread=(1.0,), weight=(1.0,), bias=0.0)
     columns = ("inner altered", "head altered", "inner synthesised", "head synthesised")
@@ -157,15 +163,8 @@ def load_with_checkpoint(scan: LoadedModel, weights: Path, architecture: str | N
     return LoadedModel(card, weights=scan.weights, second_look=second)
 
 
-def _network_file(weights: Path, architecture: str | None) -> tuple[NetworkFile, bytes]:
-    network, data = tensors_of(weights, architecture)
-    given = Input(size=network.size, mean=network.mean, std=network.std)
-    digest = hashlib.sha256(data).hexdigest()
-    return NetworkFile(architecture=network.architecture, sha256=digest, input=given), data
-
-
 def require_trained(data: bytes, start: Path, report: ReportText) -> None:
-    """Raise :class:`NotTrainedError` where the transformer's matrices are still those of its start."""
+    """Raise :class:`NotTrainedError` if the transformer's matrices are still those of its start."""
     distances = relative_changes(load(data), pretrained_state(start))
     least = min(distances, key=lambda key: distances[key])
     report(f"least moved of {len(distances)} matrices: {least}, by {distances[least]:.2%}")
@@ -186,22 +185,20 @@ def ship(
     recipe: Sequence[str],
     report: ReportText,
 ) -> Path:
-    """Write the checkpoint and what was ``fitted`` to ``models``/second-look, under the name of ``model``.
+    """Write the checkpoint and the ``fitted`` card to ``models``/second-look, under the name of ``model``.
 
-    ``recipe`` says in words how it was trained. The pretrained start, which the shipped architecture alone
-    is compared with, lies in the folder ``data``.
-
-    Raises :class:`NotTrainedError`, :class:`PrecisionError` or, where it was fitted for other weights,
-    :class:`~detector.errors.ModelError`.
+    ``recipe`` describes the training. The shipped architecture is compared with the pretrained start in the
+    folder ``data``. Raises :class:`NotTrainedError`, :class:`PrecisionError` or, if it was fitted for other
+    weights, :class:`~detector.errors.ModelError`.
     """
     network, tensors = tensors_of(weights, fitted.architecture)
     refuse_wrong_weights(weights.name, hashlib.sha256(tensors).hexdigest(), fitted.sha256)
     if isinstance(network, ViTSmall14):
         require_trained(tensors, pretrained(data), report)
-    card, scan_weights = load_card(models / f"{model}.json")
-    told = fitted.model_copy(
+    scan_card, scan_weights = load_card(models / f"{model}.json")
+    card = fitted.model_copy(
         update={
-            "of": card.sha256,
+            "of": scan_card.sha256,
             "domain": DOMAIN,
             "limits": LIMITS,
             "learnt": LEARNT,
@@ -212,5 +209,5 @@ def ship(
     path = second_look_path(scan_weights)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path.with_suffix(".safetensors"), tensors)
-    write_second_look_card(told, path)
+    write_second_look_card(card, path)
     return path.with_suffix(".safetensors")

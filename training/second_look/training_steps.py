@@ -48,7 +48,7 @@ from training.second_look.linear_heads import (
     without_photograph_heads,
 )
 from training.second_look.patch_heads import fit_patch_heads, training_pairs, with_patch_heads
-from training.second_look.runs import Recipe, Trainer, pretrained, run_folder, say, scan_model, tune
+from training.second_look.runs import Recipe, Trainer, pretrained, report_line, run_folder, scan_model, tune
 from training.second_look.scan import ScanNetwork, ScanSource, interpolate_scan, measure
 from training.second_look.scan import publish_scan as publish_network
 from training.second_look.transformer_blocks import (
@@ -69,20 +69,20 @@ START, TOKENS = "start.pt", "tokens"
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Cut the patches of every source; raises :class:`~detector.errors.ParameterError` for an unknown one."""
+    """Cut the patches of every source; raise :class:`~detector.errors.ParameterError` for an unknown one."""
     unknown = sorted(set(options.sources) - set(SOURCES))
     if unknown:
         raise ParameterError(f"No such source: {', '.join(unknown)}. There are {', '.join(SOURCES)}.")
-    prepare_sources(options.data, options.out, options.sources, say)
+    prepare_sources(options.data, options.out, options.sources, report_line)
 
 
 def tokens(options: argparse.Namespace) -> None:
-    """Keep what the transformer makes of whole heads, or of inner faces and blends as well."""
+    """Store the transformer's tokens of whole heads, or of inner faces and blends as well."""
     if options.of is None:
         network, seed = ViTSmall14(PRETRAINED), Recipe().seed
         network.load_pretrained(pretrained(options.data))
-    else:  # other examples than those its upper blocks know
-        network, seed = _network_of(options.of), Recipe().seed + 1
+    else:  # other examples than those its upper blocks were trained on
+        network, seed = _read_transformer(options.of), Recipe().seed + 1
     patches = training_patches(options.data, options.out)
     if options.inner:
         samples = harvest(options.data, options.out / "harvest")
@@ -90,16 +90,16 @@ def tokens(options: argparse.Namespace) -> None:
         examples = source.batch(np.random.default_rng(seed), options.count)
     else:
         examples = head_examples(Sampler(patches, shares=HEAD_SHARES), options.count, seed)
-    store_tokens(network, examples, run_folder(options) / TOKENS, say)
+    store_tokens(network, examples, run_folder(options) / TOKENS, report_line)
 
 
 def upper(options: argparse.Namespace) -> None:
-    """Train the transformer's upper blocks on kept tokens."""
+    """Train the transformer's upper blocks on stored tokens."""
     _train_blocks(options, tune_upper, UPPER_AGAIN if options.of else UPPER, "upper.pt")
 
 
 def lower(options: argparse.Namespace) -> None:
-    """Train the transformer's lower blocks on kept tokens."""
+    """Train the transformer's lower blocks on stored tokens."""
     _train_blocks(options, distil_lower, DISTILLED, "lower.pt")
 
 
@@ -111,62 +111,66 @@ def _train_blocks(
 ) -> None:
     folder = run_folder(options)
     kept = StoredTokens.read(folder / TOKENS)
-    network = _network_of(options.of) if options.of else new_network(pretrained(options.data))
-    train(network, kept, dataclasses.replace(recipe, examples=options.examples or recipe.examples), say)
-    _keep(network, folder / name)
+    network = _read_transformer(options.of) if options.of else new_network(pretrained(options.data))
+    train(
+        network, kept, dataclasses.replace(recipe, examples=options.examples or recipe.examples), report_line
+    )
+    _save(network, folder / name)
 
 
 def heads(options: argparse.Namespace) -> None:
-    """Fit linear heads that say nothing yet on kept features."""
+    """Fit empty linear heads on stored features."""
     folder = run_folder(options)
-    kept, network = StoredTokens.read(folder / TOKENS), _network_of(options.of)
+    kept, network = StoredTokens.read(folder / TOKENS), _read_transformer(options.of)
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
-    _keep(network, folder / "heads.pt")
+    _save(network, folder / "heads.pt")
 
 
 def photographs(options: argparse.Namespace) -> None:
     """Fit the linear heads for photographs on features of the finished network."""
-    network = _finished(options.of)
+    network = _read_finished(options.of)
     without_photograph_heads(network)
-    fit_photograph_heads(network, photograph_examples(training_patches(options.data, options.out)), say)
-    _keep(network, run_folder(options) / "photographs.pt")
+    fit_photograph_heads(
+        network, photograph_examples(training_patches(options.data, options.out)), report_line
+    )
+    _save(network, run_folder(options) / "photographs.pt")
 
 
 def clips(options: argparse.Namespace) -> None:
-    """Fit what whole heads of footage say of synthesis on features of the finished network."""
-    network, patches = _finished(options.of), training_patches(options.data, options.out)
-    fit_clip_head(network, clip_frames(patches), motion_pairs(patches), say)
-    _keep(network, run_folder(options) / "clips.pt")
+    """Fit the head *synthesised* of whole heads in footage on features of the finished network."""
+    network, patches = _read_finished(options.of), training_patches(options.data, options.out)
+    fit_clip_head(network, clip_frames(patches), motion_pairs(patches), report_line)
+    _save(network, run_folder(options) / "clips.pt")
 
 
 def altered(options: argparse.Namespace) -> None:
-    """Fit what inner faces say of alteration on features of the finished network."""
-    network = _finished(options.of)
-    fit_altered_head(network, training_patches(options.data, options.out), say)
-    _keep(network, run_folder(options) / "altered.pt")
+    """Fit the head *altered* of inner faces on features of the finished network."""
+    network = _read_finished(options.of)
+    fit_altered_head(network, training_patches(options.data, options.out), report_line)
+    _save(network, run_folder(options) / "altered.pt")
 
 
 def patch_heads(options: argparse.Namespace) -> None:
-    """Train the heads for single patches on blends, and let inner faces' *altered* say that as well.
+    """Train the heads for single patches on blends, and add them to the head *altered* of inner faces.
 
-    Of weights that have such heads, as the shipped ones, these alone are trained anew.
+    Weights that have such heads, as the shipped ones, get only these trained again.
     """
-    network, folder = with_patch_heads(_finished(options.of)), run_folder(options)
+    network, folder = with_patch_heads(_read_finished(options.of)), run_folder(options)
     pairs = training_pairs(training_patches(options.data, options.out))
     held_out = [patch for crops in _validation_crops(options.out).values() for patch in crops]
-    fit_patch_heads(network, pairs, [patch for patch in held_out if not patch.fake], folder, say)
-    _keep(network, folder / "patch-heads.pt")
+    fit_patch_heads(network, pairs, [patch for patch in held_out if not patch.fake], folder, report_line)
+    _save(network, folder / "patch-heads.pt")
 
 
 def join(options: argparse.Namespace) -> None:
-    """Make the start of a training of both halves."""
+    """Join both halves into the start of further training."""
     folder = run_folder(options)
     join_halves(folder / "lower.pt", folder / "upper.pt", folder / START)
-    say(str(_measure(options.out, _network_of(folder / START))))
+    report_line(str(_measure(options.out, _read_transformer(folder / START))))
 
 
 def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
-    """AUC over develop clips: of the larger output in each framing, and of their sum."""
+    """Return the AUC over develop clips of the larger output in each framing, and of their sum."""
     patches = every_nth_frame([p for p in load(out, "clips") if p.role == "develop"], WHILE_TRAINING)
     both = [logits(network, patches, framing).max(axis=1) for framing in (INNER, HEAD)]
     clips = by_clip(patches, np.column_stack(both))
@@ -176,53 +180,51 @@ def _measure(out: Path, network: FramingNetwork) -> dict[str, Any]:
 
 
 def _validation_crops(out: Path) -> dict[str, list[Patch]]:
-    """Those of role ``val`` of each large set of crops."""
+    """Return the patches of role ``val`` of each large set of crops."""
     return {name: [patch for patch in load(out, name) if patch.role == "val"] for name in ("dfdc", "ffpp")}
 
 
-def _keep(network: ViTSmall14, path: Path) -> None:
+def _save(network: ViTSmall14, path: Path) -> None:
     with atomic_path(path) as temporary:
         torch.save(network.state_dict(), temporary)
 
 
-def _network_of(weights: Path) -> ViTSmall14:
-    """A transformer as these steps train it."""
+def _read_transformer(weights: Path) -> ViTSmall14:
+    """Read a transformer as these steps train it."""
     network = read_network(weights, ViTSmall14.architecture)
     assert isinstance(network, ViTSmall14)
     return network
 
 
-def _finished(weights: Path) -> ViTSmall14:
-    """A transformer whose blocks are trained; also as it ships, with heads for patches, which then stay.
+def _read_finished(weights: Path) -> ViTSmall14:
+    """Read a transformer with trained blocks, also as it ships, with heads for patches, which then stay.
 
     Raises :class:`~detector.errors.ParameterError` for another network.
     """
     network = read_network(weights)
     if not isinstance(network, ViTSmall14):
         raise ParameterError(
-            f"{weights} is of {network.architecture}. These steps fit heads of {ViTSmall14.architecture}."
+            f"{weights} is a {network.architecture}. These steps fit heads of {ViTSmall14.architecture}."
         )
     return network
 
 
 def scan(options: argparse.Namespace) -> None:
-    """Train the scan's network on from the one it has."""
+    """Train the scan's network further."""
     folder, recipe = run_folder(options), Recipe(examples=options.examples)
     patches = training_patches(options.data, options.out)
     source = ScanSource(patches, harvest(options.data, options.out / "harvest"), recipe.seed)
     develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]
     network = ScanNetwork.from_model(scan_model(options), options.put_back)
     crops = _validation_crops(options.out)
-    say(str(measure(develop, crops, network)[1]))
-    tune(Trainer(network, recipe), source, folder, partial(measure, develop, crops), say)
+    report_line(str(measure(develop, crops, network)[1]))
+    tune(Trainer(network, recipe), source, folder, partial(measure, develop, crops), report_line)
 
 
 def publish_scan(options: argparse.Namespace) -> None:
-    """Write the scan's network as a model of another name; the one it began with stays."""
+    """Write the scan's network as a model of another name; the starting model stays."""
     if not is_model_name(options.model):
-        raise ParameterError(
-            f"{options.model}: names of models have small letters, digits and hyphens alone."
-        )
+        raise ParameterError(f"{options.model}: names of models have small letters, digits and hyphens only.")
     last = run_folder(options) / "best.pt"
     if not last.is_file():
         raise ParameterError(f"{last} is missing. Run the step `scan` first.")
@@ -231,7 +233,7 @@ def publish_scan(options: argparse.Namespace) -> None:
     validation = [patch for crops in _validation_crops(options.out).values() for patch in crops]
     card, _ = load_card(options.scan)
     if options.model == card.name:
-        raise ParameterError(f"{card.name} is the model that the scan began with. Give it a name of its own.")
+        raise ParameterError(f"{card.name} is the model that the scan started from. Choose another name.")
     named = card.model_copy(update={"name": options.model})
     written = publish_network(state, named, validation, options.recipe, options.to, options.reserve)
-    say(written.sha256)
+    report_line(written.sha256)

@@ -25,15 +25,14 @@ from training.second_look.linear_heads import fit_linear_heads
 from training.second_look.runs import TrainingExample
 
 UPPER_BLOCKS = 4
-"""Blocks above the kept tokens."""
+"""Blocks above the stored tokens."""
 _BATCH = 8
 _REPORT_EVERY_EXAMPLES = 400
 
 
 @dataclass(frozen=True)
 class StoredTokens:
-    """``count`` examples: crops (n, s, s, 3), tokens below the upper blocks (n, t, d), features (n, f),
-    framings (n,), targets (n, questions)."""
+    """Crops (n, s, s, 3), tokens below the upper blocks (n, t, d), features, framings, targets."""
 
     crops: NDArray[np.uint8]
     tokens: NDArray[np.float16]
@@ -43,7 +42,7 @@ class StoredTokens:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """What :func:`keep_tokens` left in ``folder``; raises :class:`ParameterError`."""
+        """Read the tokens of :func:`store_tokens`; raise :class:`ParameterError` without any."""
         if not (folder / "targets.npy").is_file():
             raise ParameterError(f"{folder} holds no tokens. Run the step `tokens` first.")
         crops, tokens, features = (
@@ -57,7 +56,7 @@ class StoredTokens:
 
 
 def head_examples(sampler: Sampler, count: int, seed: int) -> list[TrainingExample]:
-    """``count`` examples of whole heads, drawn by a sampler of ``HEAD_SHARES`` (``examples.sampling``)."""
+    """Draw ``count`` examples of whole heads by a sampler of ``HEAD_SHARES``."""
     rng = np.random.default_rng(seed)
     out: list[TrainingExample] = []
     while len(out) < count:
@@ -69,11 +68,15 @@ def head_examples(sampler: Sampler, count: int, seed: int) -> list[TrainingExamp
 def store_tokens(
     network: ViTSmall14, examples: Sequence[TrainingExample], folder: Path, report: ReportText
 ) -> None:
-    """Write crops, tokens and features of ``examples`` to ``folder``."""
+    """Store crops, tokens and features of ``examples`` in ``folder``.
+
+    They are computed once, so that the upper blocks can be tuned without the lower ones, and other lower ones
+    distilled without the upper ones.
+    """
     network.eval()
     folder.mkdir(parents=True, exist_ok=True)
-    whole = folder / "targets.npy"  # written last: it says that the rest is whole
-    whole.unlink(missing_ok=True)
+    last = folder / "targets.npy"  # written last, as a sign that the rest is complete
+    last.unlink(missing_ok=True)
     side, shape = network.size, network.shape
     lower = shape.depth - UPPER_BLOCKS
     sizes = {
@@ -81,44 +84,45 @@ def store_tokens(
         "tokens": ((1 + (side // PATCH) ** 2, shape.width), np.float16),
         "features": ((shape.features,), np.float32),
     }
-    kept = {
+    arrays = {
         name: open_memmap(folder / f"{name}.npy", "w+", dtype, (len(examples), *size))
         for name, (size, dtype) in sizes.items()
     }
     for start in range(0, len(examples), _BATCH):
-        some = examples[start : start + _BATCH]
-        crops = np.stack([example.crop(side) for example in some])
+        batch = examples[start : start + _BATCH]
+        crops = np.stack([example.crop(side) for example in batch])
         embedded = network.embed(network.normalise(torch.from_numpy(crops)))
         tokens, low = network.run_blocks(embedded, range(lower))
         _, high = network.run_blocks(tokens, range(lower, shape.depth))
-        end = start + len(some)
-        kept["crops"][start:end], kept["features"][start:end] = crops, torch.cat([low, high], dim=1).numpy()
-        kept["tokens"][start:end] = tokens.half().numpy()
+        end = start + len(batch)
+        arrays["crops"][start:end] = crops
+        arrays["features"][start:end] = torch.cat([low, high], dim=1).numpy()
+        arrays["tokens"][start:end] = tokens.half().numpy()
         if start % _REPORT_EVERY_EXAMPLES == 0:
             report(f"tokens of {end} of {len(examples)} examples")
     np.save(folder / "framings.npy", np.array([e.framing for e in examples], np.int64))
-    with atomic_path(whole) as temporary, temporary.open("wb") as file:
+    with atomic_path(last) as temporary, temporary.open("wb") as file:
         np.save(file, np.array([e.targets for e in examples], np.float32))
 
 
 LEFT_OUT = 4
-"""The pretrained block the distilled half does without, counted from 0: tokens differ least without it."""
+"""The pretrained block omitted from the distilled half, from 0: tokens differ least without it."""
 _LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1  # blocks of the lower half
 _REPORT_EVERY_STEPS = 20  # steps
 _CLIP_NORM = 1.0
-# Of the upper half.
+# Upper half
 _HEAD_RATE = 1e-5
-_KEEP = 0.7  # share of the patches in training
+_KEEP = 0.7  # share of the patches used in training
 _SMOOTHING = 0.03  # of labels
-_AVERAGE = 0.99  # share of the average that stays at a step
-# Of the lower half.
-_FEW = 50  # pieces of stored tokens by whose every fourth their spread is measured
+_AVERAGE = 0.99  # decay of the average
+# Lower half
+_FEW = 50  # stored examples, every fourth one, by which the spread of tokens is measured
 _FEATURES = 0.3  # weight of the lowest tap's features beside the tokens
 
 
 @dataclass(frozen=True)
 class BlockTraining:
-    """How the blocks of a half are trained; as given, what ships."""
+    """Settings of training the blocks of a half."""
 
     examples: int
     batch: int
@@ -128,7 +132,7 @@ class BlockTraining:
     falling: float = 1.0  # of the upper blocks' rates, from block to block towards the input
     warm_up: int = 40  # steps
     weight_decay: float = 0.02
-    share: float = 1.0  # of the way from the first weights of the upper half to the tuned ones is kept
+    share: float = 1.0  # of the way from the first weights of the upper half to the tuned ones
     seed: int = 5
 
     @property
@@ -136,7 +140,7 @@ class BlockTraining:
         return self.examples // self.batch
 
     def rate_at(self, step: int) -> float:
-        """The share of each rate at ``step``: a cosine after a warm-up."""
+        """Return the share of each rate at ``step``: a cosine after a warm-up."""
         cosine = 0.5 * (1 + np.cos(np.pi * step / self.steps))
         return float(min(1.0, (step + 1) / self.warm_up) * (self.least + (1 - self.least) * cosine))
 
@@ -150,13 +154,10 @@ DISTILLED = BlockTraining(examples=4_800, batch=8, rate=1.5e-4, betas=(0.9, 0.98
 
 
 def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
-    """Give ``network`` the pretrained blocks but :data:`LEFT_OUT`, and heads that say nothing."""
+    """Give ``network`` the pretrained blocks except :data:`LEFT_OUT`, and empty heads."""
     state = pretrained.backbone.state_dict()
     kept = [block for block in range(PRETRAINED.depth) if block != LEFT_OUT]
-    own = {}
-    for name, value in state.items():
-        if not name.startswith("blocks."):
-            own[name] = value
+    own = {name: value for name, value in state.items() if not name.startswith("blocks.")}
     for number, block in enumerate(kept):
         prefix = f"blocks.{block}."
         own |= {
@@ -171,9 +172,10 @@ def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
 
 
 def tune_upper(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, report: ReportText) -> None:
-    """Tune heads and blocks above the ``kept`` tokens; the average is kept, or the recipe's share of it.
+    """Tune heads and blocks above the stored tokens; keep their average, or the recipe's share of it.
 
-    Heads that say nothing yet are first fitted on the kept features.
+    The share is a step from the first weights to the average (WiSE-FT, Wortsman et al., CVPR 2022). Empty
+    heads are first fitted on the stored features.
     """
     torch.manual_seed(recipe.seed)  # which patches are seen, and what dropout leaves
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
@@ -190,18 +192,18 @@ def tune_upper(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, r
         low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
         _, high = network.run_blocks(_some_patches(tokens), blocks)
         judged = network.classify(torch.cat([low, high], dim=1))
-        given = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
-        loss = question_loss(given, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
+        logits = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
+        loss = question_loss(logits, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
         _step(optimiser, trained, loss, recipe.rate_at(step))
         average.add(step)
         losses = [*losses, float(loss.detach())][-_REPORT_EVERY_STEPS:]
         if step % _REPORT_EVERY_STEPS == 0:
             report(f"upper blocks: step {step} of {recipe.steps}, loss {np.mean(losses):.4f}")
-    average.give_back(recipe.share)
+    average.restore(recipe.share)
 
 
 def _upper_groups(network: ViTSmall14, recipe: BlockTraining) -> list[dict[str, Any]]:
-    """What of the upper half is trained, with the highest rate of each: blocks, last norm, heads."""
+    """Return the trained parts of the upper half with their highest rates: blocks, last norm, heads."""
     upper = network.backbone.blocks[_LOWER:]
     groups = [
         {
@@ -218,34 +220,34 @@ def _upper_groups(network: ViTSmall14, recipe: BlockTraining) -> list[dict[str, 
 
 
 class _Average:
-    """A moving average of parameters while they are trained."""
+    """A moving average of parameters during training."""
 
-    def __init__(self, trained: Sequence[nn.Parameter]) -> None:
-        self._trained = trained
-        self._first = [parameter.detach().clone() for parameter in trained]
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        self._parameters = parameters
+        self._first = [parameter.detach().clone() for parameter in parameters]
         self._means = [parameter.clone() for parameter in self._first]
 
     @torch.no_grad()
     def add(self, step: int) -> None:
-        """Take in the parameters after ``step``; at first the average follows them faster."""
+        """Add the parameters after ``step``; at first the average follows them faster."""
         share = min(_AVERAGE, (1 + step) / (10 + step))
-        for mean, now in zip(self._means, self._trained, strict=True):
+        for mean, now in zip(self._means, self._parameters, strict=True):
             mean.lerp_(now, 1 - share)
 
     @torch.no_grad()
-    def give_back(self, share: float) -> None:
-        """Put in the parameters' place what lies ``share`` of the way from the first ones to the average."""
-        for first, mean, now in zip(self._first, self._means, self._trained, strict=True):
+    def restore(self, share: float) -> None:
+        """Set the parameters ``share`` of the way from their first values to the average."""
+        for first, mean, now in zip(self._first, self._means, self._parameters, strict=True):
             now.copy_(mean.lerp(first, 1 - share))
 
 
 def _tap_width(network: ViTSmall14) -> int:
-    """How many of the features are those of the lowest tap, which come first."""
+    """Return the number of features of the lowest tap, which come first."""
     return 3 * network.shape.width
 
 
 def distil_lower(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, report: ReportText) -> None:
-    """Train the blocks below the ``kept`` tokens, and the embeddings, until they give tokens like them."""
+    """Distil the embeddings and the blocks below the stored tokens until their tokens resemble these."""
     blocks, width = range(_LOWER), _tap_width(network)
     of_token, of_feature = _spread(kept, width)
     above = ("norm.", *(f"blocks.{n}." for n in range(_LOWER, network.shape.depth)))
@@ -273,7 +275,7 @@ def distil_lower(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining,
 
 
 def join(lower: Path, upper: Path, start: Path) -> None:
-    """Write to ``start`` the weights of a network of which each half was trained alone."""
+    """Write the weights of a network whose halves were trained separately to ``start``."""
     whole = torch.load(lower, map_location="cpu", weights_only=True)
     of_upper = tuple(f"backbone.blocks.{n}." for n in range(_LOWER, PRETRAINED.depth))
     of_upper += ("backbone.norm.", "judge.", "centre", "spread")
@@ -284,7 +286,7 @@ def join(lower: Path, upper: Path, start: Path) -> None:
 
 
 def new_network(pretrained: Path) -> ViTSmall14:
-    """The network to train, with the weights of the pretrained file."""
+    """Return the network to train, with the weights of the pretrained file."""
     first, network = ViTSmall14(PRETRAINED), ViTSmall14()
     first.load_pretrained(pretrained)
     start_from(first, network)
@@ -292,7 +294,7 @@ def new_network(pretrained: Path) -> ViTSmall14:
 
 
 def _batches(count: int, recipe: BlockTraining) -> Iterable[NDArray[np.int64]]:
-    """Rows of each step: every example once before any comes again."""
+    """Yield the rows of each step: every example once before any repeats."""
     rng = np.random.default_rng(recipe.seed)
     order: list[int] = []
     for _ in range(recipe.steps):
@@ -303,14 +305,14 @@ def _batches(count: int, recipe: BlockTraining) -> Iterable[NDArray[np.int64]]:
 
 
 def _some_patches(tokens: Tensor) -> Tensor:
-    """The class token and a random share of the patches."""
+    """Return the class token and a random share of the patches."""
     patches = tokens.shape[1] - 1
     chosen = 1 + torch.randperm(patches)[: int(patches * _KEEP)]
     return torch.cat([tokens[:, :1], tokens[:, chosen]], dim=1)
 
 
 def _spread(kept: StoredTokens, width: int) -> tuple[Tensor, Tensor]:
-    """Standard deviations of tokens, without outliers, and of the lowest tap's features."""
+    """Return standard deviations of tokens, without outliers, and of the lowest tap's features."""
     tokens = np.concatenate(kept.tokens[: 4 * _FEW : 4]).astype(np.float32)
     low, high = np.percentile(tokens, [1, 99], axis=0)
     of_token = np.clip(tokens, low, high).std(axis=0) + 1e-3
@@ -319,11 +321,11 @@ def _spread(kept: StoredTokens, width: int) -> tuple[Tensor, Tensor]:
 
 
 def _step(
-    optimiser: torch.optim.Optimizer, trained: Sequence[nn.Parameter], loss: Tensor, share: float
+    optimiser: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], loss: Tensor, share: float
 ) -> None:
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * share
     optimiser.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(trained, _CLIP_NORM)
+    nn.utils.clip_grad_norm_(parameters, _CLIP_NORM)
     optimiser.step()

@@ -13,7 +13,11 @@ _VIDEO = 0.55  # share of compressions that are a video codec's; most exhibits a
 
 
 def degrade(crop: Image, rng: np.random.Generator) -> Image:
-    """Colour, blur, noise and up to two rounds of compression, each only sometimes."""
+    """Change colour, blur, add noise and compress up to twice, each only sometimes.
+
+    Every step draws from the same distribution whatever the label: a network shown sharp photographs and
+    compressed video would learn that difference instead of manipulation. The size may change.
+    """
     if rng.random() < 0.6:
         crop = _colour(crop, rng)
     if rng.random() < 0.2:
@@ -53,14 +57,14 @@ def _noise(crop: Image, rng: np.random.Generator) -> Image:
 
 
 def _jpeg(crop: Image, rng: np.random.Generator) -> Image:
-    # JPEG does not mind the order of channels being RGB here, it only has to be undone.
+    # The order of channels does not matter to JPEG, as long as it is undone.
     quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 96))]
     out: Image = cv2.imdecode(cv2.imencode(".jpg", crop, quality)[1], cv2.IMREAD_COLOR)  # type: ignore[assignment]
     return out
 
 
 def degrade_h264(crop: Image, rng: np.random.Generator) -> Image:
-    """Through x264 and back; the last of one to three frames, so predicted ones are met too."""
+    """Encode with x264 and decode the last of one to three frames, so that some are predicted ones."""
     side = crop.shape[0] // 2 * 2
     crop = crop[:side, :side]
     options = {"preset": "veryfast", "crf": str(int(rng.integers(18, 43))), "tune": "zerolatency"}
@@ -71,9 +75,9 @@ _RATE = 8  # frames a second of a sequence
 
 
 def frame_order(count: int, available: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Which of ``available`` moments are shown as ``count`` frames, in order.
+    """Choose which of ``available`` moments are shown as ``count`` frames, in order.
 
-    Mostly a run of neighbours; one time in six a jump cut, frames dropped, or frames shown twice.
+    Mostly a run of neighbours; one time in six with a jump cut, dropped or repeated frames.
     """
     spare = available - count
     how = rng.random()
@@ -90,11 +94,10 @@ def frame_order(count: int, available: int, rng: np.random.Generator) -> NDArray
 
 
 def degrade_sequence(crops: list[Image], rng: np.random.Generator) -> list[Image]:
-    """All ``crops`` (one size, its side even) degraded alike: one camera, one way through the network.
+    """Degrade all ``crops`` (of one even side) alike: one camera, one transmission.
 
-    The steps of :func:`degrade` with what they drew the same in each frame, grain that is not,
-    and, more often than not, H.264 over the whole sequence, so that what a codec does over
-    time is seen.
+    The steps of :func:`degrade` are the same in each frame, grain is not; and mostly H.264 compresses the
+    whole sequence, so that the effects of a codec over time occur.
     """
     if rng.random() < 0.5:
         seed = int(rng.integers(2**32))
@@ -111,14 +114,14 @@ def degrade_sequence(crops: list[Image], rng: np.random.Generator) -> list[Image
 
 
 def compress(crops: list[Image], crf: int, gop: int) -> list[Image]:
-    """``crops`` through x264 at ``crf`` with a key frame every ``gop`` frames, and back."""
+    """Encode ``crops`` with x264 at ``crf``, a key frame every ``gop`` frames, and decode them."""
     # Without the flag the same pictures of 50 to 160 px gave up to 12 different streams in 12 tries.
     options = {"preset": "veryfast", "crf": str(crf), "x264-params": "cpu-independent=1"}
     return h264_round_trip(crops, _RATE, options, key_frame_every=gop)
 
 
 def add_event(crops: list[Image], rng: np.random.Generator) -> list[Image]:
-    """A stretch compressed once more, or another exposure from a frame on; beside cuts of `frame_order`."""
+    """Compress a stretch once more, or change the exposure from a frame on."""
     crops = list(crops)
     start = int(rng.integers(1, len(crops) - 3))
     end = int(rng.integers(start + 3, len(crops) + 1))

@@ -23,18 +23,23 @@ _GRID = 32  # places a side at which displacements are computed: they are smooth
 
 
 class Animation:
-    """``image`` at ``count`` moments 1/8 s apart; each frame is sampled from it only once."""
+    """``image`` at ``count`` moments 1/8 s apart, moving plausibly; each frame is sampled from it only once.
+
+    The motion is a smooth field of displacements: a similarity for the sway, the parallax of a rounded face
+    for its turns, and bumps at mouth, chin and brows for expression. Real and manipulated stills are animated
+    by the same draw, so that animation reveals nothing.
+    """
 
     def __init__(
         self, image: Image, landmarks: Landmarks | None, count: int, rng: np.random.Generator
     ) -> None:
-        """Without ``landmarks`` the face is taken to fill the image as it fills a DFDC crop."""
+        """Without ``landmarks`` the face is assumed to fill the image as it fills a DFDC crop."""
         if landmarks is None:
             landmarks = TEMPLATE * np.array(image.shape[1::-1], np.float32)
         self._image, self._points = image, landmarks
         self.side = max(8.0, float(np.ptp(face_outline(landmarks), axis=0).max()))
         self._middle = face_outline(landmarks).mean(axis=0).astype(np.float64)
-        # From nearly frozen to lively; a person who listens hardly moves.
+        # From nearly frozen to lively: listeners hardly move.
         lively, talking = np.exp(rng.uniform(np.log(0.15), np.log(1.2), 2))
         self._yaw = _TURN * lively * sway(rng, count)
         self._pitch = 0.7 * _TURN * lively * sway(rng, count)
@@ -47,7 +52,7 @@ class Animation:
         self._reach = np.array([reach for _, reach, _ in _EXPRESSION]) * self.side
 
     def frame(self, moment: int, square: CropSquare, size: int) -> Image:
-        """The crop of ``square`` (in pixels of the still) at ``moment``, (size, size, 3)."""
+        """Return the crop of ``square`` (in pixels of the still) at ``moment``, (size, size, 3)."""
         times = max(1, round(square.side / size))
         big = size * times
         back = cv2.invertAffineTransform(square.matrix(big))
@@ -63,25 +68,25 @@ class Animation:
         return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA) if times > 1 else crop
 
     def whole(self, moment: int) -> Image:
-        """All of the still at ``moment``, in its own geometry (it has to be square)."""
+        """Return the whole, square still at ``moment``."""
         size = self._image.shape[0]
         return self.frame(moment, CropSquare(size / 2, size / 2, size, 0.0), size)
 
     def landmarks(self, moment: int) -> Landmarks:
-        """Where the landmarks are at ``moment``, (5, 2); by iteration: the field is a contraction."""
+        """Return the landmarks (5, 2) at ``moment``, by iteration: the field is a contraction."""
         points = self._points.astype(np.float64)
         for _ in range(4):
             points = self._points - self._displaced(points, moment)
         return points.astype(np.float32)
 
     def _displaced(self, points: NDArray[np.float64], moment: int) -> NDArray[np.float64]:
-        """How far from each of ``points`` (n, 2) lies, in the still, what is seen there at ``moment``."""
+        """Return the displacements (n, 2) in the still of the pixels seen at ``points`` at ``moment``."""
         from_middle = points - self._middle
         lean, grow = self._lean[moment], self._grow[moment]
         spin = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]]) * (1 + grow)
         out = from_middle @ (spin - np.eye(2))
         radius = (from_middle**2).sum(axis=1) / self.side**2
-        # A rounded face before a background, less the part by which the detector follows it.
+        # A rounded face before a background, minus the part by which the detector follows it.
         depth = 0.35 * np.exp(-radius / (2 * 0.38**2)) + 0.09 * np.exp(-radius / (2 * 0.13**2)) - 0.2
         out += self.side * depth[:, None] * np.array([self._yaw[moment], self._pitch[moment]])
         away = ((points[:, None] - self._places) ** 2).sum(axis=2)
@@ -90,23 +95,20 @@ class Animation:
 
 
 def sway(rng: np.random.Generator, count: int, rate: float = 8.0) -> NDArray[np.float64]:
-    """A smooth series of ``count``, about unit spread: three waves of 1.2 to 8 seconds."""
+    """Draw a smooth series with about unit spread: three waves of 1.2 to 8 seconds."""
     time = np.arange(count)[:, None] / rate
     period, phase, size = rng.uniform(1.2, 8, 3), rng.uniform(0, 2 * np.pi, 3), rng.normal(0, 0.8, 3)
     return (size * np.sin(2 * np.pi * time / period + phase)).sum(axis=1)
 
 
 def drift(
-    rng: np.random.Generator, count: int, width: tuple[int, ...], kept: float, white: float = 0.3
+    rng: np.random.Generator, count: int, width: tuple[int, ...], correlation: float, white: float = 0.3
 ) -> NDArray[np.float64]:
-    """``width`` series of ``count``, unit spread: each remembers ``kept`` of itself, plus ``white`` noise.
-
-    The shape is (count, *width).
-    """
+    """Draw autocorrelated series (count, *width) of unit spread plus ``white`` noise."""
     steps = rng.normal(size=(count, *width))
     series = steps.copy()
     for i in range(1, count):
-        series[i] = kept * series[i - 1] + np.sqrt(1 - kept**2) * steps[i]
+        series[i] = correlation * series[i - 1] + np.sqrt(1 - correlation**2) * steps[i]
     return np.sqrt(1 - white**2) * series + white * rng.normal(size=series.shape)
 
 
@@ -117,7 +119,13 @@ _SIZES = 256, 320, 384, 512
 
 
 def transfer_motion(still: Image, driving: Image, rng: np.random.Generator) -> Image:
-    """``still`` moved as ``driving`` is, and of its size; both RGB, of one person and framed alike."""
+    """Move ``still`` like ``driving``, at its size; both are RGB, of one person and framed alike.
+
+    Generators that animate one picture (Siarohin et al., First Order Motion Model, 2019, and later ones) move
+    its pixels to follow a driving video. Here the motion between two frames of a clip is measured by dense
+    inverse search (Kroeger et al., 2016) and smoothed, so that the result shows the second frame in the
+    texture of the first.
+    """
     height, width = driving.shape[:2]
     if still.shape != driving.shape:
         still = cv2.resize(still, (width, height), interpolation=cv2.INTER_AREA)

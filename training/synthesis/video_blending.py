@@ -15,26 +15,33 @@ from detector.media.frame import Image
 from training.synthesis.blending import Blend, self_blend, swap_blend
 from training.synthesis.motion import drift
 
-# What to do to (image, landmarks, moment), by one recipe for all moments.
+# Blends (image, landmarks, moment), by one recipe for all moments.
 _Recipe = Callable[[Image, Landmarks, int], Blend]
 
 
 class Footage(NamedTuple):
-    """A face over time: frames of one size and (frames, 5, 2) landmarks in their pixels."""
+    """A face over time: RGB uint8 frames of one size with landmarks (frames, 5, 2) in pixels."""
 
     frames: list[Image]
     landmarks: NDArray[np.float32]
 
 
 class CarriedBlend(NamedTuple):
-    """Pseudo-fake frames and the mask each was blended with."""
+    """Pseudo-fake frames with their blending masks.
+
+    A face-swap program treats every frame alike and separately: the mask has one shape, the colours are off
+    by the same amount, and all of it jitters with the detected landmarks. So a recipe is drawn once (each
+    frame gets an equally seeded generator), and landmarks, place and colour of the blended face drift from
+    frame to frame. The idea is that of Zheng et al. (ICCV 2021, FTCN) and Yan et al. (CVPR 2025): without
+    such examples a network over time learns only what single frames show.
+    """
 
     frames: list[Image]
     masks: list[Mask]
 
 
 class Jitter(NamedTuple):
-    """What varies from frame to frame, all (frames, ...)."""
+    """Variation from frame to frame, all (frames, ...)."""
 
     outline: NDArray[np.float64]  # (n, 5, 2) landmark errors, shares of the face's side
     place: NDArray[np.float64]  # (n, 2) shift of the blended face, shares of the face's side
@@ -43,7 +50,7 @@ class Jitter(NamedTuple):
 
 
 def draw_jitter(count: int, rng: np.random.Generator) -> Jitter:
-    """Three levels, log-uniform and each for itself: from next to nothing to plain to see."""
+    """Draw jitter at three independent log-uniform levels, from negligible to obvious."""
     outline_level, place_level, colour_level = np.exp(rng.uniform(np.log(0.05), np.log(1.5), 3))
     common = drift(rng, count, (1, 2), 0.8)
     own = drift(rng, count, (5, 2), 0.6, white=0.5)
@@ -56,21 +63,21 @@ def draw_jitter(count: int, rng: np.random.Generator) -> Jitter:
 
 
 def self_blend_footage(footage: Footage, rng: np.random.Generator) -> CarriedBlend:
-    """Each frame blended with an altered copy of itself: whole face or, one time in four, a part."""
+    """Blend each frame with an altered copy of itself: the whole face or, one time in four, a part."""
     recipe = int(rng.integers(2**32))
     jitter = draw_jitter(len(footage.frames), rng)
 
     def blend(image: Image, landmarks: Landmarks, moment: int) -> Blend:
         return self_blend(image, landmarks, np.random.default_rng(recipe))
 
-    return _carried(footage, blend, jitter)
+    return _carry(footage, blend, jitter)
 
 
 def swap_footage(footage: Footage, other: Footage, rng: np.random.Generator) -> CarriedBlend:
-    """The face of ``other`` carried into ``footage``, frame by frame.
+    """Blend the face of ``other`` into ``footage``, frame by frame.
 
-    With another person's footage this is a face swap, with another moment of the same
-    person a reenactment. ``other`` is played to and fro if it is the shorter.
+    With another person's footage this is a face swap, with another moment of the same person a reenactment.
+    ``other`` is played back and forth if it is shorter.
     """
     recipe = int(rng.integers(2**32))
     jitter = draw_jitter(len(footage.frames), rng)
@@ -84,21 +91,21 @@ def swap_footage(footage: Footage, other: Footage, rng: np.random.Generator) -> 
         aligned = cv2.warpAffine(other.frames[there], move, size, borderMode=cv2.BORDER_REFLECT_101)
         return swap_blend(image, landmarks, aligned, landmarks, np.random.default_rng(recipe))
 
-    return _carried(footage, blend, jitter)
+    return _carry(footage, blend, jitter)
 
 
-def _carried(footage: Footage, blend: _Recipe, jitter: Jitter) -> CarriedBlend:
+def _carry(footage: Footage, blend: _Recipe, jitter: Jitter) -> CarriedBlend:
     frames, masks = [], []
     for moment, (image, landmarks) in enumerate(zip(*footage, strict=True)):
         side = float(np.ptp(face_outline(landmarks), axis=0).max())
         blended = blend(image, (landmarks + side * jitter.outline[moment]).astype(np.float32), moment)
-        frames.append(_shaken(blended, landmarks.mean(axis=0), side, jitter, moment))
+        frames.append(_shake(blended, landmarks.mean(axis=0), side, jitter, moment))
         masks.append(blended.mask)
     return CarriedBlend(frames, masks)
 
 
-def _shaken(blend: Blend, middle: NDArray[np.float32], side: float, jitter: Jitter, moment: int) -> Image:
-    """``blend`` with its face moved and its colour shifted, by as much as the mask says."""
+def _shake(blend: Blend, middle: NDArray[np.float32], side: float, jitter: Jitter, moment: int) -> Image:
+    """Move the face of ``blend`` and shift its colour, in proportion to the mask."""
     out = blend.image
     dx, dy = side * jitter.place[moment]
     lean = jitter.lean[moment]
@@ -117,7 +124,7 @@ def _shaken(blend: Blend, middle: NDArray[np.float32], side: float, jitter: Jitt
 
 
 def similarity(points: Landmarks, onto: Landmarks) -> NDArray[np.float64]:
-    """2×3 similarity that carries ``points`` onto ``onto`` with the least squared error (Umeyama, 1991)."""
+    """Return the 2×3 least-squares similarity from ``points`` to ``onto`` (Umeyama, 1991)."""
     a = points.astype(np.float64) @ [1, 1j]
     b = onto.astype(np.float64) @ [1, 1j]
     a_mean, b_mean = a.mean(), b.mean()
@@ -128,7 +135,7 @@ def similarity(points: Landmarks, onto: Landmarks) -> NDArray[np.float64]:
 
 
 def ping_pong_index(moment: int, count: int) -> int:
-    """Index of ``moment`` in a sequence of ``count`` played forwards, backwards, and so on."""
+    """Return the index of ``moment`` in a sequence of ``count`` played back and forth."""
     if count == 1:
         return 0
     turn = moment % (2 * count - 2)
@@ -136,7 +143,7 @@ def ping_pong_index(moment: int, count: int) -> int:
 
 
 def interval(count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which of ``count`` frames a partly manipulated sequence has manipulated: 40 to 75 %, in one piece."""
+    """Flag the manipulated 40 to 75 % of ``count`` frames of a partly manipulated sequence, in one piece."""
     length = round(count * rng.uniform(0.4, 0.75))
     start = int(rng.integers(0, count - length + 1))
     moments = np.arange(count)

@@ -85,7 +85,7 @@ def test_heads_are_fitted_anew_on_what_ships(
     kept: dict[str, ViTSmall14] = {}
     monkeypatch.setattr(training_steps, "training_patches", lambda data, out: [])
     monkeypatch.setattr(training_steps, fit, lambda network, *_given: fitted.append(network))
-    monkeypatch.setattr(training_steps, "_keep", lambda network, path: kept.update({path.name: network}))
+    monkeypatch.setattr(training_steps, "_save", lambda network, path: kept.update({path.name: network}))
     shipped = ROOT / "models" / "second-look" / "reelproof.safetensors"
     place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main([*place, "--run", "try", step, "--of", str(shipped)]) == 0

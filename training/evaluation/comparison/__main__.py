@@ -1,4 +1,7 @@
-"""Measure comparisons with a reference: the table of docs/comparison.md."""
+"""Measure comparisons with a reference: the table of docs/comparison.md.
+
+python -m training.evaluation.comparison --data DATA --out out/comparison
+"""
 
 from __future__ import annotations
 
@@ -12,22 +15,23 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from detector.comparison.compare import compare
-from detector.schema.comparison import ComparedPerson, ComparedSegment, Comparison
+from detector.schema.comparison import ComparedSegment, Comparison
 from detector.statistics.error_rates import clopper_pearson
 from detector.statistics.temporal_metrics import Timed, average_precision
 from training.command import run_step
 from training.evaluation.comparison.pairs import KnownPair, clip_spans, known_pairs
 
-_LINES = "outcomes.jsonl"
+_OUTCOMES = "outcomes.jsonl"  # one line per pair, so that an interrupted run can be resumed
 
 
 @dataclass(frozen=True)
 class PairOutcome:
-    """What one comparison said, beside what is true."""
+    """The result of one comparison beside the truth."""
 
     name: str
     kind: str
@@ -37,73 +41,78 @@ class PairOutcome:
     found: tuple[tuple[float, float, float], ...]  # start, end, confidence of the right person's segments
     others: int  # segments of other persons
     regions: int
-    time_error: float | None  # frames of the reference, mean over the exhibit; None where nothing is matched
-    uncertainty: float | None  # likewise, as stated
+    time_error: float | None  # frames of the reference, mean over the exhibit; None without any match
+    uncertainty: float | None  # as stated, in the same unit
     seconds: float  # of processor time
 
     @property
     def flagged(self) -> bool:
         return bool(self.found)
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.name, self.kind, self.variant
+
 
 def measure_pair(pair: KnownPair) -> PairOutcome:
-    """One pair, compared."""
+    """Compare one pair."""
     with tempfile.TemporaryDirectory() as folder:
         exhibit, reference = pair.write(Path(folder)), pair.reference(Path(folder))
-        began = time.process_time()
-        found = compare(exhibit, reference)
-        seconds = time.process_time() - began
-    right, others = _by_person(found, pair.side)
+        start = time.process_time()
+        comparison = compare(exhibit, reference)
+        seconds = time.process_time() - start
+    people = {person.id: person for person in comparison.persons}
+
+    def is_right(segment: ComparedSegment) -> bool:
+        x0, _, x1, _ = people[segment.person].median_box
+        return not pair.side or ((x0 + x1) / 2 > comparison.exhibit.width / 2) == (pair.side == "right")
+
+    right = [segment for segment in comparison.segments if is_right(segment)]
     return PairOutcome(
         pair.name,
         pair.kind,
         pair.variant,
-        found.related,
-        clip_spans(pair.spans, found.exhibit.duration),
-        tuple((one.start, one.end, one.confidence) for one in right),
-        len(others),
-        len(found.regions),
-        None if pair.shift is None else time_error(found, pair.shift, pair.speed),
-        max((piece.uncertainty * _rate(found) for piece in found.time_map), default=None),
+        comparison.related,
+        clip_spans(pair.spans, comparison.exhibit.duration),
+        tuple((segment.start, segment.end, segment.confidence) for segment in right),
+        len(comparison.segments) - len(right),
+        len(comparison.regions),
+        None if pair.shift is None else time_error(comparison, pair.shift, pair.speed),
+        max((piece.uncertainty * _rate(comparison) for piece in comparison.time_map), default=None),
         seconds,
     )
 
 
-def _by_person(found: Comparison, side: str) -> tuple[list[ComparedSegment], list[ComparedSegment]]:
-    """Segments of whoever is on ``side``, of anybody for "", and those of others."""
-    people = {person.id: person for person in found.persons}
-
-    def meant(person: ComparedPerson) -> bool:
-        middle = (person.median_box[0] + person.median_box[2]) / 2
-        return not side or (middle > found.exhibit.width / 2) == (side == "right")
-
-    right = [one for one in found.segments if meant(people[one.person])]
-    return right, [one for one in found.segments if one not in right]
-
-
-def _rate(found: Comparison) -> float:
-    over, under = (found.reference.frame_rate or "25/1").split("/")
+def _rate(comparison: Comparison) -> float:
+    over, under = (comparison.reference.frame_rate or "25/1").split("/")
     return int(over) / int(under)
 
 
-def time_error(found: Comparison, shift: float, speed: float) -> float | None:
-    """Mean error of the time map in frames of the reference, which shows ``speed * time + shift``."""
+def time_error(comparison: Comparison, shift: float, speed: float) -> float | None:
+    """Return the mean error of the time map in frames of the reference (``speed * time + shift``)."""
     errors = []
-    for piece in found.time_map:
+    for piece in comparison.time_map:
         for share in np.linspace(0, 1, 20):
             here = piece.exhibit.start + share * (piece.exhibit.end - piece.exhibit.start)
             there = piece.reference.start + share * (piece.reference.end - piece.reference.start)
-            errors.append(abs(there - speed * here - shift) * _rate(found))
+            errors.append(abs(there - speed * here - shift) * _rate(comparison))
     return float(np.mean(errors)) if errors else None
 
 
 @dataclass(frozen=True)
 class TableFigure:
-    """One number of the table; of a share also how many pairs, and its exact interval of 95 %."""
+    """One number of the table; a share also has its number of pairs and its exact 95 % interval."""
 
     value: float
     pairs: int | None = None
     interval: tuple[float, float] | None = None
+
+    @classmethod
+    def share(cls, values: Iterable[bool]) -> Self:
+        flags = list(values)
+        if not flags:
+            return cls(float("nan"), 0)
+        return cls(sum(flags) / len(flags), len(flags), clopper_pearson(sum(flags), len(flags)))
 
     def __str__(self) -> str:
         if self.interval is None:
@@ -113,51 +122,44 @@ class TableFigure:
 
 
 def figures(outcomes: Iterable[PairOutcome]) -> dict[str, TableFigure]:
-    """The table's numbers."""
-    every = list(outcomes)
+    """Return the numbers of the table."""
+    every, share = list(outcomes), TableFigure.share
 
     def of(*kinds: str) -> list[PairOutcome]:
-        return [one for one in every if one.kind in kinds]
+        return [outcome for outcome in every if outcome.kind in kinds]
 
     out: dict[str, TableFigure] = {}
     fakes, originals, duos = of("fake"), of("original", "control"), of("two people")
-    for variant in sorted({one.variant for one in fakes}):
-        own = [one for one in fakes if one.variant == variant]
-        out[f"fake flagged, {variant}"] = _share(one.flagged for one in own)
-        own = [one for one in originals if one.variant == variant]
-        out[f"original flagged, {variant}"] = _share(one.flagged for one in own)
-    out["fake flagged"] = _share(one.flagged for one in fakes)
-    out["original flagged"] = _share(one.flagged for one in originals)
-    out["two people: right person alone"] = _share(one.flagged and not one.others for one in duos)
+    for variant in sorted({fake.variant for fake in fakes}):
+        out[f"fake flagged, {variant}"] = share(o.flagged for o in fakes if o.variant == variant)
+        out[f"original flagged, {variant}"] = share(o.flagged for o in originals if o.variant == variant)
+    out["fake flagged"] = share(o.flagged for o in fakes)
+    out["original flagged"] = share(o.flagged for o in originals)
+    out["two people: right person alone"] = share(o.flagged and not o.others for o in duos)
     spliced = of("splice")
     if spliced:
-        timed = [Timed(f"{n}", one.truth, one.found) for n, one in enumerate(spliced)]
+        timed = [Timed(f"{number}", o.truth, o.found) for number, o in enumerate(spliced)]
         for least in (0.5, 0.75):
             out[f"splices, AP at tIoU {least:g}"] = TableFigure(average_precision(timed, least), len(spliced))
-    errors = [one.time_error for one in every if one.time_error is not None and one.kind != "unrelated"]
+    related = [o for o in every if o.kind != "unrelated"]
+    errors = [o.time_error for o in related if o.time_error is not None]
     if errors:
         out["time map, mean error in frames"] = TableFigure(float(np.mean(errors)), len(errors))
         out["time map, largest error in frames"] = TableFigure(float(np.max(errors)), len(errors))
-        out["time map, error of at most half a frame"] = _share(error <= 0.5 for error in errors)
-    out["unrelated, said to be"] = _share(not one.related for one in of("unrelated"))
-    related = [one for one in every if one.kind != "unrelated"]
-    out["related, said to be"] = _share(one.related for one in related)
-    plain = [one for one in originals if one.variant != "caption bar"]
-    out["original with a region that differs"] = _share(one.regions > 0 for one in plain)
-    captioned = [one for one in every if one.variant == "caption bar" and one.related]
-    out["caption bar: one region"] = _share(one.regions == 1 for one in captioned)
+        out["time map, error of at most half a frame"] = share(error <= 0.5 for error in errors)
+    out["unrelated, said to be"] = share(not o.related for o in of("unrelated"))
+    out["related, said to be"] = share(o.related for o in related)
+    out["original with a region that differs"] = share(
+        o.regions > 0 for o in originals if o.variant != "caption bar"
+    )
+    out["caption bar: one region"] = share(
+        o.regions == 1 for o in every if o.variant == "caption bar" and o.related
+    )
     return out
 
 
-def _share(values: Iterable[bool]) -> TableFigure:
-    listed = list(values)
-    if not listed:
-        return TableFigure(float("nan"), 0)
-    return TableFigure(sum(listed) / len(listed), len(listed), clopper_pearson(sum(listed), len(listed)))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare all pairs of a role, print the table and write it to ``figures.json``; 2 where it cannot."""
+    """Compare all pairs of a role and write the table to ``figures.json``; return 2 if that fails."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluation.comparison",
         description="Measure comparisons on aligned research clips.",
@@ -172,39 +174,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
-    lines = options.out / _LINES
-    done = {_key(one): one for one in _kept(lines)}
+    path = options.out / _OUTCOMES
+    done = {outcome.key: outcome for outcome in _read_outcomes(path)}
     pairs = list(known_pairs(options.data, options.role, options.each))
-    # Mixed, so that a run that was stopped has met all kinds.
+    # Mixed, so that an interrupted run has seen all kinds.
     pairs.sort(key=lambda pair: sha256(f"{pair.kind} {pair.name} {pair.variant}".encode()).digest())
     for number, pair in enumerate(pairs, start=1):
         key = (pair.name, pair.kind, pair.variant)
         if key not in done:
             print(f"{number} of {len(pairs)}:", *key, file=sys.stderr, flush=True)
             done[key] = measure_pair(pair)
-            with lines.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(done[key])) + "\n")
     table = figures(done.values())
-    told = json.dumps({name: asdict(one) for name, one in table.items()}, indent=2)
-    (options.out / "figures.json").write_text(told + "\n", encoding="utf-8")
-    for name, value in table.items():
-        print(f"{name:45} {value}")
+    text = json.dumps({name: asdict(figure) for name, figure in table.items()}, indent=2)
+    (options.out / "figures.json").write_text(text + "\n", encoding="utf-8")
+    for name, figure in table.items():
+        print(f"{name:45} {figure}")
 
 
-def _key(one: PairOutcome) -> tuple[str, str, str]:
-    return one.name, one.kind, one.variant
-
-
-def _kept(lines: Path) -> list[PairOutcome]:
-    if not lines.exists():
-        return []
-    read = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-    return [
-        PairOutcome(
-            **{**one, "truth": tuple(map(tuple, one["truth"])), "found": tuple(map(tuple, one["found"]))}
-        )
-        for one in read
-    ]
+def _read_outcomes(path: Path) -> list[PairOutcome]:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    outcomes = []
+    for line in lines:
+        fields = json.loads(line)
+        spans = {name: tuple(map(tuple, fields[name])) for name in ("truth", "found")}
+        outcomes.append(PairOutcome(**{**fields, **spans}))
+    return outcomes
 
 
 if __name__ == "__main__":

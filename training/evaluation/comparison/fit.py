@@ -28,13 +28,13 @@ from training.command import run_step
 from training.evaluation.comparison.pairs import aligned_sets
 
 _CHANGES = ((1.0, 28), (1.0, 40), (0.5, 23))  # scale and crf
-_FRAMES, _FIRST, _STEP = 26, 6, 6  # read, the first measured, and every so many
-_HELD_BACK = 0.99  # of original clips that have to stay below the threshold
+_FRAMES, _FIRST, _STEP = 26, 6, 6  # number read, first one measured, and step
+_HELD_BACK = 0.99  # share of original clips that must stay below the threshold
 
 
 @dataclass(frozen=True)
 class FrameRow:
-    """Features of one frame; ``clip`` is a clip with one change made to it."""
+    """Features of one frame; ``clip`` names a clip with one change."""
 
     group: str
     clip: str
@@ -43,17 +43,20 @@ class FrameRow:
 
 
 def rows(data: Path, role: str) -> Iterator[FrameRow]:
-    """Of all aligned clips."""
+    """Measure frames of all aligned clips, re-encoded and scaled, against their originals."""
     detect = FaceDetector()
     for name, (real, fakes) in aligned_sets(data / "clips", role).items():
         original = _frames(real)
-        found = {at: detect(original[at]) for at in range(_FIRST, len(original), _STEP)}
-        boxes = {at: np.array(faces[0].box) for at, faces in found.items() if faces}
+        detections = {at: detect(original[at]) for at in range(_FIRST, len(original), _STEP)}
+        boxes = {at: np.array(faces[0].box) for at, faces in detections.items() if faces}
         for path in (real, *fakes):
             frames = _frames(path)
             for scale, crf in _CHANGES:
                 clip = f"{path.name} {scale:g} crf {crf}"
-                for features in _features(_changed(frames, scale, crf), original, boxes):
+                height, width = (2 * round(side * scale / 2) for side in frames[0].shape[:2])
+                scaled = [cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames]
+                changed = h264_round_trip(scaled, 25, {"crf": str(crf), "preset": "veryfast"})
+                for features in _features(changed, original, boxes):
                     yield FrameRow(name, clip, path != real, features)
         print(name, file=sys.stderr, flush=True)
 
@@ -61,7 +64,7 @@ def rows(data: Path, role: str) -> Iterator[FrameRow]:
 def _features(
     changed: Sequence[Image], original: Sequence[Image], boxes: Mapping[int, NDArray[np.float64]]
 ) -> Iterator[tuple[float, ...]]:
-    """Features of the face in each frame with a box, of the original's pixels, that ``changed`` has too."""
+    """Yield features of the face in each frame of ``changed`` that has a box in the original."""
     (height, width), (there, across) = changed[0].shape[:2], original[0].shape[:2]
     view = AffineView(np.diag([across / width, there / height, 0])[:2])
     for at, box in boxes.items():
@@ -73,7 +76,11 @@ def _features(
 
 
 def fit(found: list[FrameRow]) -> tuple[list[float], float, dict[str, float]]:
-    """Weights, constant, and how well clips are told apart when their set was left out."""
+    """Return weights, constant, and how well clips are separated without their set.
+
+    The constant of a logistic regression is lowered until hardly any original is taken for another face. The
+    result goes into :mod:`detector.comparison`.
+    """
     x, y = np.array([row.features for row in found]), np.array([row.fake for row in found])
     groups, clips = np.array([row.group for row in found]), np.array([row.clip for row in found])
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
@@ -101,14 +108,8 @@ def _frames(path: Path) -> list[Image]:
         return [frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), _FRAMES)]
 
 
-def _changed(frames: list[Image], scale: float, crf: int) -> list[Image]:
-    height, width = (2 * round(side * scale / 2) for side in frames[0].shape[:2])
-    scaled = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA) for frame in frames]
-    return h264_round_trip(scaled, 25, {"crf": str(crf), "preset": "veryfast"})
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the weights; 2 where that cannot be done."""
+    """Print the weights; return 2 if that fails."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluation.comparison.fit",
         description=__doc__,

@@ -24,19 +24,20 @@ from training.evaluation.short_clips import (
     write_short_clip,
 )
 
-_SPLICE = (0.3, 0.65)  # of a clip's frames that are taken from the fake
-_MIDDLE = (0.33, 0.67)  # of a clip's frames that are all that exhibit and reference have in common
+_SPLICE = (0.3, 0.65)  # range of a clip's frames taken from the fake
+_MIDDLE = (0.33, 0.67)  # range of a clip's frames that exhibit and reference share
 _TO_THE_END = 1e9  # seconds: ends a span with its clip (:func:`clipped`)
 
 
 @dataclass(frozen=True)
 class KnownPair:
-    """One exhibit with its reference, and the truth about both.
+    """An exhibit with its reference, and the truth about both.
 
-    ``write`` and ``reference`` give their files, made below a folder unless they are there already.
-    ``spans`` are the manipulated times of the person on ``side`` (of ``left``, ``right``; "" for a single
-    one). The reference shows a ``time`` of the exhibit at ``speed * time + shift``; ``shift`` is None where
-    the two are unrelated, or no one line is right.
+    Clips with one ``aligned`` value in ``clips/labels.csv`` match frame by frame: an original, and fakes of
+    it. An exhibit is one of them, changed in some way; the reference is the original. ``write`` and
+    ``reference`` return their files, written to a folder if necessary. ``spans`` are the manipulated times of
+    the person on ``side`` (``left``, ``right``; "" for a single one). The reference shows a ``time`` of the
+    exhibit at ``speed * time + shift``; ``shift`` is None if the two are unrelated or no single line fits.
     """
 
     name: str
@@ -52,7 +53,7 @@ class KnownPair:
 
 
 def aligned_sets(clips: Path, role: str) -> dict[str, tuple[Path, tuple[Path, ...]]]:
-    """The original and its fakes, by the name of each set of aligned clips of ``role``."""
+    """Return the original and its fakes, by the name of each set of aligned clips of ``role``."""
     sets: dict[str, list[tuple[str, Path]]] = defaultdict(list)
     for row in read_csv(clips / "labels.csv"):
         if row["role"] == role and row["aligned"]:
@@ -67,7 +68,7 @@ def aligned_sets(clips: Path, role: str) -> dict[str, tuple[Path, tuple[Path, ..
 
 
 def known_pairs(data: Path, role: str, each: int) -> Iterator[KnownPair]:
-    """All pairs of ``role``; of the variants ``each`` a clip, in turn, so that all are met equally often."""
+    """Yield all pairs of ``role``, with ``each`` variants per clip in turn: all are equally frequent."""
     sets = aligned_sets(data / "clips", role)
     turn = 0
     for real, fakes in sets.values():
@@ -86,8 +87,8 @@ def known_pairs(data: Path, role: str, each: int) -> Iterator[KnownPair]:
             f"{real.name} against {other.name}",
             "unrelated",
             "",
-            _as_it_is(other),
-            _as_it_is(real),
+            _unchanged(other),
+            _unchanged(real),
             (),
             related=False,
             shift=None,
@@ -96,15 +97,15 @@ def known_pairs(data: Path, role: str, each: int) -> Iterator[KnownPair]:
             yield _duo(real, other, other_fakes[0])
         before = sets[names[rank - 1]][0]
         for shot in (real, fakes[rank % len(fakes)]):
-            yield _shot(before, real, other, shot)
-            yield _among_others(before, real, other, shot)
-            yield _more_of_a_take(real, shot)
-        yield _only_others(before, real, other)
+            yield _one_shot_of_three(before, real, other, shot)
+            yield _part_among_others(before, real, other, shot)
+            yield _longer_take(real, shot)
+        yield _two_others(before, real, other)
     if role == "develop":
         yield from _published(data / "videos")
 
 
-def _as_it_is(path: Path) -> Callable[[Path], Path]:
+def _unchanged(path: Path) -> Callable[[Path], Path]:
     return lambda folder: path
 
 
@@ -117,7 +118,7 @@ def _changed(path: Path, real: Path, kind: str, variant: Variant) -> KnownPair:
     rate, _ = _rate_and_count(path)
     shift = float(round(variant.shift * rate) / rate)  # whole frames are cut off
     return KnownPair(
-        path.name, kind, variant.name, _as_it_is(real), write, spans, shift=shift, speed=variant.speed
+        path.name, kind, variant.name, _unchanged(real), write, spans, shift=shift, speed=variant.speed
     )
 
 
@@ -137,7 +138,7 @@ def _spliced(real: Path, fake: Path) -> KnownPair:
         return write_short_clip(ShortClip(frames, original.rate), folder / "exhibit.mp4", 23)
 
     return KnownPair(
-        fake.name, "splice", "crf 23", _as_it_is(real), write, ((float(first / rate), float(last / rate)),)
+        fake.name, "splice", "crf 23", _unchanged(real), write, ((float(first / rate), float(last / rate)),)
     )
 
 
@@ -170,12 +171,12 @@ def _duo(left: Path, right: Path, right_fake: Path) -> KnownPair:
     )
 
 
-def _shot(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
-    """One shot alone against a reference in which it stands between two others."""
+def _one_shot_of_three(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
+    """Compare a single shot with a reference in which it stands between two others."""
 
     def edited(folder: Path) -> Path:
         films = [read_short_clip(path) for path in (before, real, after)]
-        return write_short_clip(_joined(films, films[1]), folder / "reference.mp4", 18)
+        return write_short_clip(_join(films, films[1]), folder / "reference.mp4", 18)
 
     def write(folder: Path) -> Path:
         return write_short_clip(read_short_clip(shot), folder / "exhibit.mp4", 28)
@@ -186,8 +187,8 @@ def _shot(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
     return KnownPair(shot.name, kind, "one shot of three", edited, write, spans, shift=float(count / rate))
 
 
-def _joined(films: Sequence[ShortClip], like: ShortClip) -> ShortClip:
-    """One after the other, at the size and rate of ``like``."""
+def _join(films: Sequence[ShortClip], like: ShortClip) -> ShortClip:
+    """Join films at the size and rate of ``like``."""
     height, width = like.frames[0].shape[:2]
     frames = [
         np.asarray(cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
@@ -202,8 +203,8 @@ def _middle(count: int) -> slice:
     return slice(first, last)
 
 
-def _among_others(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
-    """A little over a second of a clip between two others, as in a news item, against the whole original."""
+def _part_among_others(before: Path, real: Path, after: Path, shot: Path) -> KnownPair:
+    """Compare a second of a clip between two others, as in a news item, with the whole original."""
     rate, count = _rate_and_count(real)
     _, ahead = _rate_and_count(before)
     part = _middle(count)
@@ -211,26 +212,26 @@ def _among_others(before: Path, real: Path, after: Path, shot: Path) -> KnownPai
     def write(folder: Path) -> Path:
         films = [read_short_clip(path) for path in (before, shot, after)]
         films[1] = ShortClip(films[1].frames[part], films[1].rate)
-        return write_short_clip(_joined(films, films[1]), folder / "exhibit.mp4", 28)
+        return write_short_clip(_join(films, films[1]), folder / "exhibit.mp4", 28)
 
     start, end = float(ahead / rate), float((ahead + part.stop - part.start) / rate)
     return KnownPair(
         shot.name,
         "original" if shot == real else "fake",
         "a sixth of the exhibit",
-        _as_it_is(real),
+        _unchanged(real),
         write,
         () if shot == real else ((start, end),),
         shift=float((part.start - ahead) / rate),
     )
 
 
-def _more_of_a_take(real: Path, shot: Path) -> KnownPair:
-    """A whole clip against a reference that holds only its middle."""
+def _longer_take(real: Path, shot: Path) -> KnownPair:
+    """Compare a whole clip with a reference that holds only its middle."""
     rate, count = _rate_and_count(real)
     part = _middle(count)
 
-    def held(folder: Path) -> Path:
+    def middle(folder: Path) -> Path:
         film = read_short_clip(real)
         return write_short_clip(ShortClip(film.frames[part], film.rate), folder / "reference.mp4", 18)
 
@@ -242,27 +243,27 @@ def _more_of_a_take(real: Path, shot: Path) -> KnownPair:
         shot.name,
         "original" if shot == real else "fake",
         "a third of its take",
-        held,
+        middle,
         write,
         () if shot == real else spans,
         shift=-float(part.start / rate),
     )
 
 
-def _only_others(before: Path, real: Path, after: Path) -> KnownPair:
-    """Two clips in a row against a third one."""
+def _two_others(before: Path, real: Path, after: Path) -> KnownPair:
+    """Compare two clips in a row with a third one."""
 
     def write(folder: Path) -> Path:
         films = [read_short_clip(path) for path in (before, after)]
-        return write_short_clip(_joined(films, films[0]), folder / "exhibit.mp4", 28)
+        return write_short_clip(_join(films, films[0]), folder / "exhibit.mp4", 28)
 
     return KnownPair(
-        real.name, "unrelated", "two others", _as_it_is(real), write, (), related=False, shift=None
+        real.name, "unrelated", "two others", _unchanged(real), write, (), related=False, shift=None
     )
 
 
 def _published(videos: Path) -> Iterator[KnownPair]:
-    """Spliced clips and controls in full frame, against the originals of their targets."""
+    """Yield spliced clips and controls in full frame with the originals of their targets."""
     for name in ("splices", "controls"):
         for entry in json.loads((videos / f"{name}.json").read_text()):
             file = entry["file"]
@@ -273,13 +274,13 @@ def _published(videos: Path) -> Iterator[KnownPair]:
                 file,
                 "splice" if spans else "control",
                 "as published",
-                _as_it_is(original),
-                _as_it_is(videos / file),
+                _unchanged(original),
+                _unchanged(videos / file),
                 spans,
-                shift=None,  # not recorded, and one of them begins later in its original
+                shift=None,  # not recorded, and one of them starts later in its original
             )
 
 
 def clip_spans(spans: Sequence[Span], end: float) -> tuple[Span, ...]:
-    """``spans`` within a clip that lasts until ``end``."""
+    """Clip ``spans`` to a clip that lasts until ``end``."""
     return tuple((start, min(stop, end)) for start, stop in spans)

@@ -21,15 +21,15 @@ from training.synthesis.motion import transfer_motion
 
 
 class Pair(Protocol):
-    """A face that is framed and degraded alike with and without what was made."""
+    """A face that is framed and degraded alike before and after a change."""
 
     def crops(self, size: int) -> tuple[Image, Image]:
-        """As it is and made, (size, size, 3)."""
+        """Return it before and after the change, (size, size, 3)."""
         ...
 
 
 def pair_crops(pairs: Iterable[Pair], size: int) -> Iterator[Image]:
-    """As it is, made, as it is, made."""
+    """Yield the crops of all pairs, before and after the change in turn."""
     for pair in pairs:
         yield from pair.crops(size)
 
@@ -40,8 +40,7 @@ _BLEND_SEED = 41
 
 @dataclass(frozen=True)
 class BlendPair:
-    """An unmanipulated inner face of role ``train`` without and with a blend; what is drawn follows from
-    ``seed``. Raises :class:`~training.second_look.examples.patches.RoleError` for another role."""
+    """An unmanipulated inner face of role ``train``, to be blended with an altered copy of itself."""
 
     patch: Patch
     seed: int
@@ -50,11 +49,14 @@ class BlendPair:
         require_training([self.patch], None)
 
     def crops(self, size: int) -> tuple[Image, Image]:
-        """Without and with it, (size, size, 3)."""
+        """Return it without and with the blend, (size, size, 3)."""
         return self.masked(size, 1)[:2]
 
     def masked(self, size: int, cells: int) -> tuple[Image, Image, Mask]:
-        """The same, and how much of each of ``cells`` × ``cells`` equal parts of the second is blended."""
+        """Return them with the blended share of each of ``cells`` × ``cells`` equal parts of the second.
+
+        Both are changed in colour and sharpness and degraded alike, so that the blend is the only sign.
+        """
         rng = np.random.default_rng(self.seed)
         face = crop_square(decode_jpeg(self.patch.data), square_of(self.patch, INNER, rng), _SIDE)
         landmarks = (TEMPLATE * _SIDE).astype(np.float32)  # where an inner face has them
@@ -65,7 +67,7 @@ class BlendPair:
 
 
 def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _BLEND_SEED) -> list[BlendPair]:
-    """So many of the unmanipulated ``patches`` of each source, or all there are."""
+    """Choose up to ``counts`` of the unmanipulated ``patches`` of each source."""
     rng = np.random.default_rng(seed)
     pairs = []
     for source, count in counts.items():
@@ -75,15 +77,18 @@ def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _B
     return pairs
 
 
-_CANDIDATES = 20  # pairs of frames of a clip that are tried
-_APART = 3  # patches of a clip: so far apart are both frames at least
-_ALIKE = 5.5  # levels: mean difference of a frame and what is made in its place, at most
+_CANDIDATES = 20  # pairs of frames tried per clip
+_APART = 3  # least distance of both frames, in patches of a clip
+_ALIKE = 5.5  # levels: largest mean difference of a frame and its replacement
 _MOTION_SEED = 43
 
 
 @dataclass(frozen=True)
 class MotionPair:
-    """A frame of role ``train``, another one of the same clip, and the seed of what is drawn.
+    """A frame of role ``train``, and the same frame made by moving another one of its clip.
+
+    Generators that animate one picture move its pixels; a head that learns this recognises unknown ones of
+    them (docs/training/experiments.md).
 
     Raises :class:`~training.second_look.examples.patches.RoleError` for another role.
     """
@@ -97,12 +102,12 @@ class MotionPair:
 
     @property
     def alike(self) -> bool:
-        """Whether what is made resembles the frame. Where a head turns far it does not, as anyone can see."""
+        """Whether the moved frame resembles the original; where a head turns far it visibly does not."""
         frame, made = self._pictures()
         return float(np.abs(frame.astype(np.int16) - made).mean()) <= _ALIKE
 
     def crops(self, size: int) -> tuple[Image, Image]:
-        """The whole head in the frame and in what is made, (size, size, 3)."""
+        """Return the whole head in the original and in the moved frame, (size, size, 3)."""
         square = square_of(self.driving, HEAD, np.random.default_rng((self.seed, 1)))
         side = min(size, max(2, int(square.side) // 2 * 2))
 
@@ -114,13 +119,13 @@ class MotionPair:
         return shown(frame), shown(made)
 
     def _pictures(self) -> tuple[Image, Image]:
-        """The frame as it is, and as made from the other one. Not kept: all pairs would fill memory."""
+        """Return the original and the moved frame; not cached, because all pairs would fill memory."""
         frame = decode_jpeg(self.driving.data)
         return frame, transfer_motion(decode_jpeg(self.still.data), frame, np.random.default_rng(self.seed))
 
 
 def motion_pairs(patches: Iterable[Patch]) -> list[MotionPair]:
-    """Pairs of the unmanipulated clips and videos among ``patches`` whose frames are alike."""
+    """Make pairs from unmanipulated clips and videos whose moved frames resemble the original."""
     clips = defaultdict[str, list[Patch]](list)
     for patch in patches:
         if patch.source in {"clips", "videos"} and not patch.fake:

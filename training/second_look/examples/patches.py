@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -22,7 +23,8 @@ from detector.progress import ReportText
 from training.data.labelled_sets import open_zip
 from training.data.research_faces import clip_rows, read_csv
 
-NOT_ASKED = -1
+NOT_ASKED = -1  # target of an output that is not trained on the example
+# Families of manipulation
 REAL = "real"
 SWAP = "swap"
 REENACTMENT = "reenactment"
@@ -41,7 +43,7 @@ _BY_NAME = {
 
 
 def family(generator: str, fake: bool) -> str:
-    """The family of ``generator`` that figures are reported by."""
+    """Return the family of ``generator``, by which figures are reported."""
     if not fake:
         return REAL
     name = generator.lower()
@@ -52,7 +54,10 @@ def family(generator: str, fake: bool) -> str:
 
 
 def targets(generator: str, fake: bool) -> tuple[int, int]:
-    """Targets of the outputs (altered, synthesised)."""
+    """Return the targets of the outputs (altered, synthesised).
+
+    *altered* is a face replaced or altered in real footage, *synthesised* a face generated as a whole.
+    """
     kind = family(generator, fake)
     if kind == REAL:
         return 0, 0
@@ -76,7 +81,7 @@ class NotPreparedError(ParameterError):
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """One face: encoded pixels, where it lies in them, and what is known."""
+    """One face: encoded pixels, its place in them, and its labels."""
 
     data: bytes
     width: int
@@ -94,11 +99,11 @@ class Patch:
     aligned: str  # name of the set of clips aligned frame by frame, "" for none
     role: str  # train, develop, val, test
     origin: str
-    native: float = 0.0  # px across the inner square in the source, where the data set says so
+    native: float = 0.0  # px across the inner square in the source, if the data set states it
 
 
 def store(out: Path, source: str, patches: list[Patch]) -> None:
-    """Keep the patches of a source below ``out``."""
+    """Store the patches of a source below ``out``."""
     path = _path(out, source)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_atomically(path) as file:
@@ -106,17 +111,26 @@ def store(out: Path, source: str, patches: list[Patch]) -> None:
 
 
 def load(out: Path, source: str) -> list[Patch]:
-    """The patches of a source, as :func:`store` kept them; raises :class:`NotPreparedError`."""
+    """Load the stored patches of a source; raise :class:`NotPreparedError` without any."""
     try:
         with _path(out, source).open("rb") as file:
-            found: list[Patch] = pickle.load(file)
+            patches: list[Patch] = _Unpickler(file).load()
     except FileNotFoundError:
         raise NotPreparedError(f"{out}: no patches of {source} yet. Run the step `prepare` first.") from None
-    return found
+    return patches
+
+
+class _Unpickler(pickle.Unpickler):
+    """Loads patches that were stored when this module lay below ``detector.training``, too."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "detector.training.second_look.examples.patches":
+            module = __name__
+        return super().find_class(module, name)
 
 
 def training_patches(data: Path, out: Path) -> list[Patch]:
-    """Patches of role ``train``, checked against the present label files; raises :class:`RoleError`."""
+    """Load patches of role ``train``, checked against the current label files; raises :class:`RoleError`."""
     chosen = []
     for source in SOURCES:
         of_source = [patch for patch in load(out, source) if patch.role == TRAIN]
@@ -126,9 +140,9 @@ def training_patches(data: Path, out: Path) -> list[Patch]:
 
 
 def require_training(patches: Iterable[Patch], roles: dict[str, str] | None) -> None:
-    """Raise :class:`RoleError` unless each patch, and the file it is of, has role ``train``.
+    """Raise :class:`RoleError` unless each patch and its file have role ``train``.
 
-    ``roles`` are those of files; a file that is not listed is refused. None: every file may be trained on.
+    ``roles`` are those of files, of which unlisted ones are refused; None allows every file.
     """
     for patch in patches:
         role = TRAIN if roles is None else roles.get(patch.file, "unknown")
@@ -138,12 +152,12 @@ def require_training(patches: Iterable[Patch], roles: dict[str, str] | None) -> 
 
 
 def is_of(patch: Patch, generators: Iterable[str]) -> bool:
-    """Whether it is a fake by one of ``generators``, parts of their names in small letters."""
+    """Return whether it is a fake by one of ``generators``, given as parts of names in small letters."""
     return patch.fake and any(name in patch.generator.lower() for name in generators)
 
 
 def roles(data: Path, source: str) -> dict[str, str] | None:
-    """The role of each file of a source by its label file; None where all are for training."""
+    """Return the role of each file of a source by its label file; None if all are for training."""
     if source == "photos":
         return None
     if source == "dfdc":
@@ -167,8 +181,8 @@ _CROP_SIDE = 224  # px; crops of DFDC and FaceForensics++
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is known of a picture before its face is found."""
+class _Labels:
+    """The labels of a picture before its face is detected."""
 
     source: str
     file: str
@@ -190,7 +204,7 @@ class _Known:
 
 
 def prepare(data: Path, out: Path, sources: Sequence[str], report: ReportText) -> None:
-    """Cut the patches of ``sources`` from the research folder ``data`` and keep them below ``out``."""
+    """Cut the patches of ``sources`` from the research folder ``data`` and store them below ``out``."""
     for source in sources:
         made = list(_MAKERS[source](data))
         store(out, source, made)
@@ -198,7 +212,7 @@ def prepare(data: Path, out: Path, sources: Sequence[str], report: ReportText) -
 
 
 def moments(path: Path, count: int) -> list[tuple[int, Image]]:
-    """``count`` frames spread evenly over a clip, with their numbers."""
+    """Return ``count`` evenly spaced frames of a clip, with their numbers."""
     with av.open(str(path)) as container:
         total = sum(1 for packet in container.demux(video=0) if packet.size)
     wanted = {int((i + 0.5) * total / count) for i in range(count)}
@@ -212,71 +226,75 @@ def moments(path: Path, count: int) -> list[tuple[int, Image]]:
 
 
 def clip_patches(data: Path, folder: str) -> Iterator[Patch]:
-    """Faces of the clips of ``clips`` or ``videos``."""
+    """Cut the faces of the clips of ``clips`` or ``videos``.
+
+    Boxes detected in an unmanipulated clip also serve the fakes aligned with it, so that framing does not
+    distinguish them.
+    """
     detector = FaceDetector(0.5)
     listed = clip_rows(data / folder)
-    # Originals first: their boxes are those of the fakes aligned with them.
+    # Originals first: the fakes aligned with them use their boxes.
     listed.sort(key=lambda row: (row.get("aligned", ""), row["label"] == "fake", row["file"]))
     boxes: dict[tuple[str, int], list[tuple[Box, float]]] = {}
     for row in listed:
         fake, aligned, role = row["label"] == "fake", row.get("aligned", ""), row["role"]
         origin = row.get("origin", "")
-        known = _Known(folder, row["file"], fake, row["generator"], row["group"], role, origin, aligned)
+        labels = _Labels(folder, row["file"], fake, row["generator"], row["group"], role, origin, aligned)
         count = FRAMES[role] * (2 if folder == "videos" and role == TRAIN else 1)
         for number, image in moments(data / folder / row["file"], count):
-            kept = boxes.get((aligned, number)) if aligned else None
-            if kept is None:
-                # The largest face is the one that is meant; in unmanipulated training clips any will do.
-                kept = _faces(image, detector, 2 if role == TRAIN and not fake else 1)
+            faces = boxes.get((aligned, number)) if aligned else None
+            if faces is None:
+                # The label refers to the largest face; in unmanipulated training clips any face serves.
+                faces = _faces(image, detector, 2 if role == TRAIN and not fake else 1)
                 if aligned:
-                    boxes[aligned, number] = kept
-            for box, roll in kept:
+                    boxes[aligned, number] = faces
+            for box, roll in faces:
                 patch, moved, scale = cut_patch(image, box)
-                yield known.patch(encode_jpeg(patch), patch.shape[1::-1], moved, roll, scale, number)
+                yield labels.patch(encode_jpeg(patch), patch.shape[1::-1], moved, roll, scale, number)
 
 
 def _faces(image: Image, detector: FaceDetector, most: int) -> list[tuple[Box, float]]:
-    """Box and roll of the largest faces, at ``most`` so many."""
+    """Return box and roll of at ``most`` so many of the largest faces."""
     faces = [face for face in detector(image) if face.width >= SMALLEST_FACE]
     faces.sort(key=lambda face: -face.width)
     return [(face.box, crop.roll(face)) for face in faces[:most]]
 
 
-def _photograph(data: bytes, detector: FaceDetector, known: _Known) -> Iterator[Patch]:
-    """The largest face of a photograph, which is kept whole and as encoded."""
+def _photograph(data: bytes, detector: FaceDetector, labels: _Labels) -> Iterator[Patch]:
+    """Cut the largest face of a photograph, which is stored whole and as encoded."""
     image = decode_jpeg(data)
     padded = cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
     for (x0, y0, x1, y1), roll in _faces(np.ascontiguousarray(padded), detector, 1):
         box = (x0 - _PAD, y0 - _PAD, x1 - _PAD, y1 - _PAD)
-        yield known.patch(data, image.shape[1::-1], box, roll)
+        yield labels.patch(data, image.shape[1::-1], box, roll)
 
 
 def still_patches(data: Path) -> Iterator[Patch]:
-    """Faces of generated and retouched pictures and of the photographs beside them."""
+    """Cut the faces of generated and retouched pictures and of the photographs beside them."""
     detector = FaceDetector(0.4)
     with open_zip(data / "stills.zip") as archive:
         names = {Path(name).name: name for name in archive.namelist()}
         for row in read_csv(data / "stills.csv"):
             fake = row["label"] == "fake"
-            known = _Known(
+            labels = _Labels(
                 "stills", row["file"], fake, row["generator"], row["group"], row["split"], "stills"
             )
-            yield from _photograph(archive.read(names[Path(row["file"]).name]), detector, known)
+            yield from _photograph(archive.read(names[Path(row["file"]).name]), detector, labels)
 
 
 def photo_patches(data: Path) -> Iterator[Patch]:
-    """Faces of unmanipulated photographs, all for training."""
+    """Cut the faces of unmanipulated photographs, all for training."""
     detector = FaceDetector(0.4)
     with open_zip(data / "photos-real.zip") as archive:
         for name in archive.namelist():
             if name.endswith(".jpg"):
                 source = "lfw" if "lfw/" in name else "utkface"
-                known = _Known(source, name, False, "none", name, TRAIN, source)
-                yield from _photograph(archive.read(name), detector, known)
+                labels = _Labels(source, name, False, "none", name, TRAIN, source)
+                yield from _photograph(archive.read(name), detector, labels)
 
 
 def crop_patches(data: Path, source: str) -> Iterator[Patch]:
-    """Ready-made crops of one face each, which are stored as they come."""
+    """Read ready-made crops of one face each, which are stored as they are."""
     for name in ("ffpp-crops",) if source == "ffpp" else DFDC_SETS:
         with open_zip(data / f"{name}.zip") as archive:
             names = {Path(member).name: member for member in archive.namelist()}
@@ -284,9 +302,9 @@ def crop_patches(data: Path, source: str) -> Iterator[Patch]:
                 fake = row["label"] == "fake"
                 generator = row.get("method", "DFDC") if fake else "none"
                 group, role = row.get("group") or row["source"], row.get("split") or name.split("-")[1]
-                known = _Known(source, row["file"], fake, generator, group, role, source)
+                labels = _Labels(source, row["file"], fake, generator, group, role, source)
                 pixels = archive.read(names[Path(row["file"]).name])
-                yield known.patch(
+                yield labels.patch(
                     pixels, (_CROP_SIDE, _CROP_SIDE), None, native=float(row.get("crop_width") or 0)
                 )
 

@@ -47,7 +47,7 @@ _NO_MASK: Mask = np.zeros((1, 1), np.float32)
 
 
 def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None) -> CropSquare:
-    """The square of ``framing`` in ``patch``; with ``rng`` as a training example, jittered."""
+    """Return the square of ``framing`` in ``patch``, jittered by ``rng`` for training."""
     scale, dx, dy, turn = 1.0, 0.0, 0.0, 0.0
     if rng is not None:
         scale, turn = float(rng.uniform(0.9, 1.1)), float(rng.uniform(-8, 8))
@@ -64,13 +64,12 @@ def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None
 
 
 def plain_crop(patch: Patch, framing: int, size: int) -> Image:
-    """The crop as at run time."""
+    """Crop as at run time."""
     return crop_square(decode_jpeg(patch.data), square_of(patch, framing), size)
 
 
 def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:
-    """The crop of a photograph that a platform has handed on: the whole picture smaller, saved once or twice;
-    jittered."""
+    """Crop a photograph as a platform shares it: the whole picture reduced, saved once or twice; jittered."""
     image = decode_jpeg(patch.data)
     if (share := float(np.exp(rng.uniform(np.log(0.45), 0.05)))) < 1:
         how = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_CUBIC
@@ -88,7 +87,7 @@ def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator
 
 
 def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:
-    """A training example. What is drawn does not depend on the label, only on the source."""
+    """Make a training crop; random draws depend on the source, not on the label."""
     image = decode_jpeg(patch.data)
     square = square_of(patch, framing, rng)
     if patch.source in _WITHOUT_VIDEO and (kind := rng.random()) < _PHOTOGRAPH:
@@ -107,14 +106,14 @@ def augmented_crop(patch: Patch, framing: int, size: int, rng: np.random.Generat
 
 
 def degrade_crop(crop: Image, patch: Patch, size: int, rng: np.random.Generator) -> Image:
-    """A ``crop`` of ``patch`` that is already made, degraded much as :func:`augmented_crop` does."""
+    """Degrade an existing ``crop`` of ``patch`` much as :func:`augmented_crop` does."""
     return degrade_crop_with_mask(crop, _NO_MASK, patch, size, rng)[0]
 
 
 def degrade_crop_with_mask(
     crop: Image, mask: Mask, patch: Patch, size: int, rng: np.random.Generator
 ) -> tuple[Image, Mask]:
-    """The same, and a ``mask`` of any size mirrored as the crop is."""
+    """Degrade a crop, and mirror a ``mask`` of any size with it."""
     crop = _through_video(crop, patch, rng)
     if rng.random() >= _CLEAN:
         side = int(np.clip(crop.shape[0] * np.exp(rng.uniform(np.log(0.45), 0.0)), 56, _LARGEST)) // 2 * 2
@@ -126,7 +125,7 @@ def degrade_crop_with_mask(
 
 
 def _through_video(crop: Image, patch: Patch, rng: np.random.Generator) -> Image:
-    """``crop`` through a video codec, mostly, where it is of a photograph; footage has passed one."""
+    """Mostly encode a photograph's ``crop`` by a video codec; footage has passed one."""
     if patch.source in _WITHOUT_VIDEO and rng.random() < _AS_VIDEO:
         return degrade_h264(crop, rng)
     return crop
@@ -139,7 +138,7 @@ def _at_size(crop: Image, size: int, linear: bool) -> Image:
 
 
 def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generator) -> Image:
-    """As a platform would hand a photograph on: smaller, and saved as JPEG once or twice."""
+    """Crop as a platform shares photographs: reduced, and saved as JPEG once or twice."""
     side = int(np.clip(square.side * np.exp(rng.uniform(np.log(0.5), 0.0)), 64, _LARGEST)) // 2 * 2
     crop = crop_square(image, square, side)
     for _ in range(1 + int(rng.random() < _TWICE)):
@@ -150,7 +149,7 @@ def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generat
     return cv2.resize(crop, (size, size), interpolation=enlarging)
 
 
-# Shares of (pool, framing). The two classes of a pool that has both are drawn alike.
+# Shares of (pool, framing). Pools with both classes draw them equally.
 SHARES = {
     ("ffpp", INNER): 0.24,
     ("dfdc", INNER): 0.13,
@@ -168,7 +167,7 @@ SHARES = {
     ("photos", HEAD): 0.01,
 }
 
-# Of both framings, for the transformer's last training; whole heads show what is synthesised.
+# Both framings, for the transformer's last training; whole heads show synthesis.
 TRANSFORMER_SHARES = {
     ("ffpp", INNER): 0.20,
     ("dfdc", INNER): 0.14,
@@ -186,7 +185,7 @@ TRANSFORMER_SHARES = {
 }
 TRANSFORMER_BLENDS = 0.1  # of the examples; the rest by these shares
 
-# Of whole heads alone, for the transformer before it.
+# Whole heads only, for the transformer's first training.
 HEAD_SHARES = {
     ("aligned", HEAD): 0.13,
     ("deepfacelive", HEAD): 0.07,
@@ -196,8 +195,8 @@ HEAD_SHARES = {
     ("photos", HEAD): 0.10,
 }
 
-# Of inner faces alone, of which it is asked whether they were altered. Where many people were filmed alike
-# and altered in many ways, a head learns the alterations; from a few clips of each place, the places.
+# Inner faces only, for the head `altered`. Where many people were filmed alike and altered in many ways, a
+# head learns the alterations; from a few clips of each place, the places.
 ALTERED_SHARES = {
     ("ffpp", INNER): 0.45,
     ("dfdc", INNER): 0.45,
@@ -212,7 +211,7 @@ _Places = dict[str, _Files]  # by generator, or by origin of what is unmanipulat
 
 @dataclass(frozen=True)
 class Example:
-    """A patch of role ``train``, how it is framed, and the seed of its jitter and degradation.
+    """A patch of role ``train``, its framing, and the seed of its jitter and degradation.
 
     Raises :class:`~training.second_look.examples.patches.RoleError` for a patch of another role.
     """
@@ -226,21 +225,21 @@ class Example:
 
     @property
     def where(self) -> None:
-        """Nobody knows which places a generator altered."""
+        """None: the places a generator altered are unknown."""
 
     @property
     def targets(self) -> tuple[int, ...]:
         return targets(self.patch.generator, self.patch.fake)
 
     def crop(self, size: int) -> Image:
-        """The crop, jittered and degraded."""
+        """Return the crop, jittered and degraded."""
         return augmented_crop(self.patch, self.framing, size, np.random.default_rng(self.seed))
 
 
 class Sampler:
     """Draws lists of one or two examples from ``patches``, all of role ``train``.
 
-    A pool without patches is left out of ``shares``.
+    Pools without patches are ignored in ``shares``.
     """
 
     def __init__(
@@ -264,23 +263,23 @@ class Sampler:
         self._weights = weights / weights.sum()
 
     def counts(self) -> dict[str, tuple[int, int]]:
-        """Patches (real, fake) of each pool."""
+        """Count the patches (real, fake) of each pool."""
         return {name: (_count(by[False]), _count(by[True])) for name, by in self._pools.items()}
 
     def batch(self, rng: np.random.Generator, count: int) -> list[Example]:
-        """So many examples."""
+        """Draw ``count`` examples."""
         out: list[Example] = []
         while len(out) < count:
             out += self.draw(rng)
         return out[:count]
 
     def draw(self, rng: np.random.Generator) -> list[Example]:
-        """One example; of aligned clips also the same frame of the other class, framed and degraded alike."""
+        """Draw one example; for aligned clips also the same frame of the other class, degraded alike."""
         pool, framing = self._kinds[rng.choice(len(self._kinds), p=self._weights)]
         seed = int(rng.integers(2**31))
         by_class = self._pools[pool]
         fake = bool(rng.random() < 0.5) and bool(by_class[True])
-        patch = _one(by_class[fake or not by_class[False]], rng)
+        patch = _choose(by_class[fake or not by_class[False]], rng)
         if framing == HEAD and patch.source == "utkface":
             framing = INNER  # these are cut too tightly to show a head
         examples = [Example(patch, framing, seed)]
@@ -294,7 +293,7 @@ class Sampler:
 
 
 def _pools(patch: Patch) -> list[str]:
-    """The pools a training patch belongs to; footage of no particular set stands against two of them."""
+    """Return the pools of a training patch; footage of no particular set belongs to two of them."""
     if patch.source in {"ffpp", "dfdc", "stills"}:
         return [patch.source]
     if patch.source in {"lfw", "utkface"}:
@@ -311,15 +310,15 @@ def _pools(patch: Patch) -> list[str]:
 
 
 def place_of(patch: Patch) -> str:
-    """The generator, or where unmanipulated footage is from: of each place as much is drawn as of others."""
+    """Return the generator, or the origin of unmanipulated footage: all are drawn equally often."""
     if patch.fake:
         return patch.generator
     return {"clips": patch.origin, "stills": patch.generator}.get(patch.source, patch.source)
 
 
-def _one(places: _Places, rng: np.random.Generator) -> Patch:
+def _choose(places: _Places, rng: np.random.Generator) -> Patch:
     names = list(places)
-    # Between every generator alike and every clip alike: the square root of the number of clips.
+    # A compromise between equal generators and equal clips: the square root of the number of clips.
     weights = np.sqrt([len(places[name]) for name in names])
     files = places[names[rng.choice(len(names), p=weights / weights.sum())]]
     patches = files[list(files)[rng.integers(len(files))]]
@@ -339,12 +338,12 @@ MIX = MixConfig(
     other_swap=0.04,
     other_reenacted=0.06,
 )
-HIDDEN = 0.1  # share of these with a part hidden
+HIDDEN = 0.1  # share of blends with a part hidden
 
 
 @dataclass(frozen=True)
 class Blended:
-    """An inner face as :class:`~training.data.crop_examples.Examples` makes it."""
+    """An inner face made by :class:`~training.data.crop_examples.Examples`."""
 
     image: Image
     targets: tuple[int, ...]
@@ -357,9 +356,9 @@ class Blended:
 
 
 class WithBlends:
-    """Examples of ``patches``, drawn by ``shares``; of all, the share ``blends`` is made of ``samples``.
+    """Examples of ``patches``, drawn by ``shares``, mixed with the share ``blends`` made from ``samples``.
 
-    Of a blend it is known that it is altered, not whether it is synthesised.
+    A blend is altered; whether it is synthesised is not asked.
     """
 
     def __init__(
@@ -376,12 +375,12 @@ class WithBlends:
         self._share = blends
 
     def batch(self, rng: np.random.Generator, count: int) -> list[TrainingExample]:
-        """So many examples."""
+        """Draw ``count`` examples."""
         blends = round(self._share * count)
-        drawn: list[TrainingExample] = [*self.sampler.batch(rng, count - blends)]
+        examples: list[TrainingExample] = [*self.sampler.batch(rng, count - blends)]
         for _ in range(blends):
             crop, label, where, *_ = self._blends[int(rng.integers(2**31))]
             assert isinstance(crop, Tensor) and isinstance(where, Tensor)
             targets = (1, NOT_ASKED) if label else (0, 0)
-            drawn.append(Blended(crop.permute(1, 2, 0).numpy(), targets, where.numpy()))
-        return drawn
+            examples.append(Blended(crop.permute(1, 2, 0).numpy(), targets, where.numpy()))
+        return examples

@@ -28,12 +28,12 @@ from training.second_look.examples.patches import family
 from training.second_look.fitting.patch_scores import ClipScores
 
 FOLDERS = ("clips", "videos")
-_VERSION = 2  # of the records kept; raise it when these classes change
+_VERSION = 3  # of the records; raise it when these classes change
 
 
 @dataclass(frozen=True)
 class PersonRecord:
-    """One person: the scan's logits (n,) at ``time`` of ``track``, and the second network's."""
+    """One person: the scan's logits (n,) at ``time`` of ``track``, and the second network's look."""
 
     track: NDArray[np.int32]
     time: Floats
@@ -42,11 +42,11 @@ class PersonRecord:
 
     @property
     def inputs(self) -> Floats | None:
-        """The fusion's inputs (1, 5) over all the person's time."""
+        """Return the fusion's inputs (1, 5) over all of the person's time."""
         return self.look.inputs if self.look is not None else None
 
     def fused(self, formula: Fusion) -> Floats:
-        """Fused logits (n,)."""
+        """Return the fused logits (n,)."""
         if self.look is None:
             return formula.logit(fusion_inputs(self.scan, formula.neutral[SECOND_NETWORK]))
         inputs = self.look.inputs_at(self.track, self.time, self.scan, formula.within)
@@ -72,16 +72,17 @@ def record_shares(
     share: tuple[int, int],
     report: ReportText,
 ) -> list[ClipRecord] | None:
-    """Records of all develop clips below ``data``; kept ``beside`` that file.
+    """Record all develop clips below ``data``, with files ``beside`` the given path.
 
-    ``share`` (k, n) makes every n-th, from the k-th on, for several processes; None while others are missing.
+    Records keep everything a fusion needs, so that fits and thresholds take seconds. ``share`` (k, n) records
+    every n-th clip from the k-th on, for several processes; returns None while others are missing.
     """
     count = share[1]
     networks = [part for part in (model, model.second_look) if part is not None]
     digest = "-".join(part.card.sha256[:8] for part in networks)
     places = [beside.with_name(f"{digest}.{k}-{count}.records-{_VERSION}.pickle") for k in range(count)]
     if not places[share[0]].exists():
-        made = _recorded(data, model, share, report)
+        made = _record(data, model, share, report)
         with open_atomically(places[share[0]]) as file:
             pickle.dump(made, file)
     if not all(place.exists() for place in places):
@@ -92,7 +93,7 @@ def record_shares(
     return sorted(records, key=lambda clip: clip.file)
 
 
-def _recorded(data: Path, model: LoadedModel, share: tuple[int, int], report: ReportText) -> list[ClipRecord]:
+def _record(data: Path, model: LoadedModel, share: tuple[int, int], report: ReportText) -> list[ClipRecord]:
     clips = develop_clips(data)[share[0] :: share[1]]
     records = []
     for number, (path, row) in enumerate(clips):
@@ -104,7 +105,7 @@ def _recorded(data: Path, model: LoadedModel, share: tuple[int, int], report: Re
 
 
 def develop_clips(data: Path) -> list[tuple[Path, dict[str, str]]]:
-    """All develop clips below ``data`` with their rows of the label files, groups included."""
+    """Return all develop clips below ``data`` with their rows of the label files, groups included."""
     return [
         (data / folder / row["file"], row)
         for folder in FOLDERS
@@ -114,11 +115,11 @@ def develop_clips(data: Path) -> list[tuple[Path, dict[str, str]]]:
 
 
 def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
-    """Everyone in the video ``path``, in the moments of :func:`detector.engine.analyze` by its defaults.
+    """Record everyone in the video ``path``, at the moments of :func:`detector.engine.analyze`.
 
-    Of a calm person in all of them, though an analysis takes half: who is calm is for the fusion to say,
-    which is fitted on these records. So is who is looked at in further views, and around what every frame is
-    judged: neither is done. Frames whose faces lie on their side are not turned.
+    Calm persons are recorded at all of them, although an analysis uses half: the fusion, which is fitted on
+    these records, decides who is calm. For the same reason there are no further views and no edges judged
+    frame by frame. Frames with faces on their side are not turned.
     """
     parameters = Parameters()
     with open_media(path) as reader:
@@ -143,7 +144,7 @@ def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
 
 
 def clip_inputs(records: Sequence[ClipRecord]) -> ClipScores:
-    """The fusion's inputs of each clip's person of longest screen time; clips without a face are left out."""
+    """Return the fusion's inputs of each clip's person of longest screen time; omit clips without a face."""
     seen = [r for r in records if r.persons and r.persons[0].inputs is not None]
     return ClipScores(
         [r.file for r in seen],
@@ -155,6 +156,6 @@ def clip_inputs(records: Sequence[ClipRecord]) -> ClipScores:
 
 
 def everyone_inputs(records: Sequence[ClipRecord]) -> Floats:
-    """The fusion's inputs (n, 5) of every person of every clip."""
+    """Return the fusion's inputs (n, 5) of every person of every clip."""
     seen = [person.inputs for clip in records for person in clip.persons]
     return np.concatenate([inputs for inputs in seen if inputs is not None])

@@ -14,22 +14,22 @@ from detector.models.card import FUSION_INPUTS, Contrast, FusionHalf
 from detector.schema.model import Platt
 from detector.scoring.fusion import Floats, Fusion, Half, standardise
 
-_FURTHER = 1.1
-_SMOOTHED = 0.4  # logits
+_MARGIN = 1.1  # on the largest measured disagreement of both networks
+_SMOOTHING = 0.4  # logits
 _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
-# Columns of FUSION_INPUTS, and what is taken from the second half; chosen on generators that nothing has
-# learnt from and on the develop clips, whose generators are all learnt (docs/experiments.md).
+# Columns of FUSION_INPUTS, and the reserve subtracted from the second half; chosen on unknown generators and
+# on the develop clips, whose generators are known (docs/training/experiments.md).
 _ALTERED, _SYNTHESISED, RESERVE = (0, 1), (4,), 2.0
-# The scan tells generators that it learnt from best and others hardly; the inner face's head tells both.
-_COUNTS = (1.0, 1.5)  # of _ALTERED
+# The scan hardly recognises unknown generators, the inner face's head does.
+_PROPORTIONS = (1.0, 1.5)  # of _ALTERED
 WITHIN = 0.75
 CONTRAST = Contrast(least=2.8, gain=2.0)
 
 
 def half_of_card(half: Half) -> FusionHalf:
-    """Constants of a half as a card has them."""
+    """Return the constants of a half for a card."""
     return FusionHalf(
         inputs=tuple(FUSION_INPUTS[column] for column in half.columns),
         centre=tuple(half.centre.tolist()),
@@ -44,11 +44,12 @@ def fit_half(
     inputs: Floats,
     fake: Flags,
     ridge: float = 0.05,
-    counts: tuple[float, ...] | None = None,
+    proportions: tuple[float, ...] | None = None,
 ) -> Half:
-    """On ``columns`` of the inputs (n, 5): logistic regression with weights ≥ 0, drawn towards equal ones.
+    """Fit a logistic regression with weights ≥ 0, drawn towards equal ones, to ``columns`` of inputs (n, 5).
 
-    Both classes count alike. With ``counts`` the weights have these proportions, and one strength is fitted.
+    Classes have equal weight. With ``proportions`` only one strength is fitted. Inputs are standardised
+    around the unmanipulated clips; the regression calibrates at the same time.
     """
     chosen = inputs[:, columns]
     centre, spread = chosen[~fake].mean(axis=0), chosen.std(axis=0) + 1e-6
@@ -56,7 +57,9 @@ def fit_half(
     sign = np.where(fake, 1.0, -1.0)
     share = np.where(fake, 0.5 / fake.sum(), 0.5 / (~fake).sum())
     # From what is fitted to the weights.
-    weights_of = np.eye(len(columns)) if counts is None else np.array([counts]).T / np.mean(counts)
+    weights_of = (
+        np.eye(len(columns)) if proportions is None else np.array([proportions]).T / np.mean(proportions)
+    )
 
     def loss(p: Floats) -> float:
         weight = weights_of @ p[:-1]
@@ -71,20 +74,23 @@ def fit_half(
 
 
 def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
-    """Fit both halves on clips; ``talking`` are those whose whole face is generated."""
+    """Fit both halves on clips; ``talking`` flags those whose whole face is generated.
+
+    Each half is fitted on all unmanipulated clips and the manipulated ones it is about.
+    """
     about, others = ~fake | talking, ~fake | ~talking
-    altered = fit_half(_ALTERED, inputs[others], fake[others], counts=_COUNTS)
+    altered = fit_half(_ALTERED, inputs[others], fake[others], proportions=_PROPORTIONS)
     synthesised = fit_half(_SYNTHESISED, inputs[about], fake[about], ridge=0.0)
     return Fusion(altered, synthesised, reserve=RESERVE, contrast=CONTRAST, within=WITHIN)
 
 
 def agreement(formula: Fusion, inputs: Floats) -> float:
-    """How far both networks may lie apart: a tenth further than on any of the ``inputs`` (n, 5) measured."""
-    return _FURTHER * float(np.abs(formula.apart(inputs)).max())
+    """Return how far both networks may disagree: a tenth more than on any of the ``inputs`` (n, 5)."""
+    return _MARGIN * float(np.abs(formula.apart(inputs)).max())
 
 
 def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequence[str]) -> Floats:
-    """Fused logits of each clip by a fit that has not seen its group."""
+    """Return the fused logit of each clip by a fit without its group."""
     out, of = np.empty(len(inputs)), np.array(groups)
     for group in sorted(set(groups)):
         mine = of == group
@@ -93,16 +99,16 @@ def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequenc
 
 
 def platt(scores: Floats, fake: Flags) -> Platt:
-    """A logistic regression of the label, both classes counted alike: how the odds rise with ``scores``."""
+    """Fit a logistic regression of the label to ``scores``, with equal weight of both classes."""
     model = LogisticRegression(C=10.0, class_weight="balanced")
     model.fit(np.clip(scores, -_FAR, _FAR)[:, None], fake)
     return Platt(scale=float(model.coef_[0, 0]), offset=float(model.intercept_[0]))
 
 
 def threshold_for(scores: Floats, fake: Flags, flagged: float = 0.03) -> float:
-    """The lowest threshold that flags at most the share ``flagged`` of the unmanipulated ones.
+    """Return the lowest threshold that flags at most the share ``flagged`` of the unmanipulated clips.
 
-    Halfway to the next score below, so that it does not rest on one clip.
+    It lies halfway to the next score below, so that it does not depend on one clip.
     """
     real = np.sort(scores[~fake])[::-1]
     allowed = int(np.floor(flagged * len(real)))
@@ -111,22 +117,22 @@ def threshold_for(scores: Floats, fake: Flags, flagged: float = 0.03) -> float:
 
 
 def smooth_threshold_for(scores: Floats, fake: Flags, flagged: float) -> float:
-    """The threshold that flags the share ``flagged`` of unmanipulated ones that are like these.
+    """Return the threshold that flags the share ``flagged`` of unmanipulated pictures like these.
 
-    Each score stands for a normal distribution around it, so that neither a cluster just below the threshold
-    nor a single one far above it decides.
+    Each score represents a normal distribution around it, so that neither a cluster just below the threshold
+    nor a single score far above it decides.
     """
     real = scores[~fake]
 
     def excess(threshold: float) -> float:
-        return float(ndtr((real - threshold) / _SMOOTHED).mean()) - flagged
+        return float(ndtr((real - threshold) / _SMOOTHING).mean()) - flagged
 
     least, most = float(real.min()) - _FAR, float(real.max()) + _FAR
     return float(brentq(excess, least, most))
 
 
 def left_out_decisions(scores: Floats, fake: Flags, groups: Sequence[str], flagged: float = 0.03) -> Flags:
-    """Flagged or not, each by a threshold chosen without the clip's group."""
+    """Decide on each clip by a threshold chosen without its group."""
     of, out = np.array(groups), np.zeros(len(scores), bool)
     for group in sorted(set(groups)):
         mine = of == group

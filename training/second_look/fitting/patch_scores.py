@@ -32,14 +32,14 @@ FAMILIES = {
     "reenactment": (REENACTMENT,),
     "talking heads and lip-sync": (TALKING_HEAD, LIP_SYNC),
 }
-WHILE_TRAINING = 3  # every third frame of a develop clip is looked at
+WHILE_TRAINING = 3  # every third frame of a develop clip is used
 _BATCH = 8
 _SCAN_BATCH = 32
 
 
 @torch.inference_mode()
 def logits(network: FramingNetwork, patches: Sequence[Patch], reading: int) -> NDArray[np.float32]:
-    """Logits (n, questions) of plain crops."""
+    """Return logits (n, questions) of plain crops."""
     network.eval()
     framing = HEAD if reading == PHOTOGRAPH else reading
     out = []
@@ -54,7 +54,7 @@ def logits(network: FramingNetwork, patches: Sequence[Patch], reading: int) -> N
 
 
 def scan_logits(scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]:
-    """One logit of the scan for each patch."""
+    """Return one logit of the scan per patch."""
     size, out = scorer.card.input.size, []
     for start in range(0, len(patches), _SCAN_BATCH):
         some = patches[start : start + _SCAN_BATCH]
@@ -64,7 +64,7 @@ def scan_logits(scorer: Scorer, patches: Sequence[Patch]) -> NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClipScores:
-    """``scores`` (clips, columns), means over a clip's frames: of one network, or the fusion's inputs."""
+    """Mean ``scores`` (clips, columns) over each clip's frames: of one network, or the fusion's inputs."""
 
     files: list[str]
     fake: NDArray[np.bool_]
@@ -74,12 +74,12 @@ class ClipScores:
 
     @property
     def talking(self) -> NDArray[np.bool_]:
-        """Which clips (n,) are talking heads, whose whole face is generated."""
+        """Flags (n,) of talking heads, whose whole face is generated."""
         return np.array([kind == TALKING_HEAD for kind in self.family])
 
 
 def by_clip(patches: Sequence[Patch], scores: NDArray[np.floating]) -> ClipScores:
-    """Mean of the scores (n, columns) of each clip's patches."""
+    """Average the scores (n, columns) of each clip's patches."""
     rows: dict[str, list[int]] = defaultdict(list)
     for number, patch in enumerate(patches):
         rows[patch.file].append(number)
@@ -94,9 +94,9 @@ def by_clip(patches: Sequence[Patch], scores: NDArray[np.floating]) -> ClipScore
 
 
 def clip_aucs(clips: ClipScores, score: NDArray[np.floating]) -> dict[str, float]:
-    """AUC of ``score`` (n,), one a clip: overall, by family (against all real clips), and by source.
+    """Return the AUC of ``score`` (n,) over clips: of all, by family (against all real clips), by source.
 
-    The sources are FaceForensics++ alone, and all without it.
+    The sources are FaceForensics++, and all others.
     """
     families = np.array(clips.family)
     from_ffpp = np.array([group.startswith("ffpp") for group in clips.group])
@@ -111,7 +111,7 @@ def clip_aucs(clips: ClipScores, score: NDArray[np.floating]) -> dict[str, float
 
 
 def every_nth_frame(patches: Sequence[Patch], n: int) -> list[Patch]:
-    """Of each clip, every ``n``-th of its patches."""
+    """Return every ``n``-th patch of each clip."""
     seen: dict[str, int] = defaultdict(int)
     out = []
     for patch in patches:
@@ -122,17 +122,17 @@ def every_nth_frame(patches: Sequence[Patch], n: int) -> list[Patch]:
 
 
 def read_network(weights: Path, architecture: str | None = None) -> FramingNetwork:
-    """The network of a checkpoint, or of weights as they ship, in evaluation mode.
+    """Read the network of a checkpoint or of shipped weights, in evaluation mode.
 
-    Without a name its ``architecture`` is what the head of a safetensors file says, or that
-    of the shipped ones, with heads for patches or without.
-    Raises :class:`~detector.errors.ModelError` for tensors or a name that are of no such network.
+    By default its ``architecture`` is the one stated in a safetensors file, or the shipped one, with or
+    without heads for patches. Raises :class:`~detector.errors.ModelError` for tensors or a name of another
+    kind of network.
     """
     stated, state = _stored(weights)
     name = architecture or stated or _shipped(state)
     network = create(name)
     if not isinstance(network, FramingNetwork):
-        raise ModelError(f"{name} is no FramingNetwork, as those of the second look are. Name another.")
+        raise ModelError(f"{name} is not a FramingNetwork, which a second look needs. Name another.")
     given = {
         tensor: StoredTensor("F32" if kind.floating else "I64", kind.shape, b"")
         for tensor, kind in tensor_kinds(state).items()
@@ -152,7 +152,7 @@ def _shipped(state: Mapping[str, Tensor]) -> str:
 
 
 def _stored(weights: Path) -> tuple[str | None, dict[str, Tensor]]:
-    """The architecture that a file of weights states, and its tensors."""
+    """Return the architecture stated in a file of weights, and its tensors."""
     if weights.suffix == ".safetensors":
         with safe_open(weights, "pt") as head:
             stated = (head.metadata() or {}).get("architecture")
@@ -160,7 +160,7 @@ def _stored(weights: Path) -> tuple[str | None, dict[str, Tensor]]:
     state = torch.load(weights, map_location="cpu", weights_only=True)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(
-            f"{weights} holds more than a network's tensors. Give a file of its state_dict alone."
+            f"{weights} holds more than a network's tensors. Give a file of its state_dict only."
         )
     return None, dict(state)
 
@@ -168,6 +168,6 @@ def _stored(weights: Path) -> tuple[str | None, dict[str, Tensor]]:
 def fusion_columns(
     network: FramingNetwork, scorer: Scorer, patches: Sequence[Patch], head: int = HEAD
 ) -> NDArray[np.float64]:
-    """The inputs (n, 5) of the fusion for each patch, the whole head as the reading ``head`` has it."""
+    """Return the inputs (n, 5) of the fusion for each patch, with the reading ``head`` of the whole head."""
     seen = [logits(network, patches, reading) for reading in (INNER, head)]
     return fusion_inputs(scan_logits(scorer, patches), np.column_stack(seen))

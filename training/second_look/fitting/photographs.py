@@ -1,4 +1,11 @@
-"""Fit and measure the fusion for photographs, and the scan's calibration on ready-made crops."""
+"""Fit and measure the fusion for photographs, and the scan's calibration on ready-made crops.
+
+Photographs are judged by two halves of their own, of which the larger counts. They are fitted on the stills
+of role ``val``, as they are and as messengers share them, and on one frame of each develop clip, and measured
+once on the stills of role ``test``. The published probability is the share of manipulated ones if both
+classes are equally frequent; it is held back only where unmanipulated pictures would reach a threshold too
+often.
+"""
 
 from __future__ import annotations
 
@@ -36,13 +43,13 @@ from training.second_look.fitting.thresholds import DOUBTED
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of FUSION_INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
-_FLAGGED = 0.02  # of the unmanipulated pictures; other photographs differ more than other clips
+_FLAGGED = 0.02  # of unmanipulated pictures: photographs vary more than clips
 TEST, HANDED_ON = "stills test", "stills test at half size, JPEG 60"
 
 
 @dataclass(frozen=True)
 class PhotographScores:
-    """Inputs (n, 5) of the fusion, and what the pictures are."""
+    """Inputs (n, 5) of the fusion with labels and families of pictures."""
 
     inputs: Floats
     fake: Flags
@@ -50,7 +57,7 @@ class PhotographScores:
 
     @classmethod
     def of(cls, patches: Sequence[Patch], scorer: Scorer, network: FramingNetwork) -> PhotographScores:
-        """What both networks say of ``patches``."""
+        """Score ``patches`` with both networks."""
         return cls(
             fusion_columns(network, scorer, patches, PHOTOGRAPH),
             np.array([patch.fake for patch in patches]),
@@ -58,7 +65,7 @@ class PhotographScores:
         )
 
     def are(self, *families: str) -> Flags:
-        """Which of them are of one of ``families``."""
+        """Flag pictures of one of ``families``."""
         return np.isin(self.family, families)
 
 
@@ -70,7 +77,7 @@ def photographs_card(
     parameters: Parameters,
     report: ReportText,
 ) -> SecondLookCard:
-    """``card`` with the fusion for photographs and its figures; patches lie below ``out``."""
+    """Add the fusion for photographs and its figures to ``card``; patches lie below ``out``."""
     stills, clips = load(out, "stills"), load(out, "clips") + load(out, "videos")
     chosen = [patch for patch in stills if patch.role == "val"]
     frames = first_patches([patch for patch in clips if patch.role == "develop"])
@@ -98,7 +105,7 @@ def measure_photographs(
     parameters: Parameters,
     report: ReportText,
 ) -> SecondLookCard:
-    """``card`` with the figures of its rule for photographs on ``pictures``, called ``name``."""
+    """Add figures of its rule for photographs on ``pictures``, called ``name``, to ``card``."""
     formula, figures, real = Fusion.of(card, still=True), dict(card.figures), ~pictures.fake
     published = formula.logit(pictures.inputs)
     altered, synthesised = formula.halves(pictures.inputs)
@@ -119,7 +126,7 @@ def measure_photographs(
 
 
 def as_shared(patch: Patch) -> Patch:
-    """The picture at half its size, saved as JPEG of quality 60, as a messenger would hand it on."""
+    """Return the picture at half its size, saved as JPEG of quality 60, as messengers share it."""
     image = decode_jpeg(patch.data)
     half = cv2.resize(image, (patch.width // 2, patch.height // 2), interpolation=cv2.INTER_AREA)
     quality = [cv2.IMWRITE_JPEG_QUALITY, 60]
@@ -133,8 +140,7 @@ def _published(card: SecondLookCard, pictures: PhotographScores) -> Floats:
 
 
 def fit_photographs(pictures: PhotographScores, parameters: Parameters) -> PhotographFusion:
-    """Both halves, the scaling, and the bounds that let few unmanipulated ones reach the thresholds of
-    ``parameters``."""
+    """Fit both halves, the scaling, and bounds by which few unmanipulated pictures reach the thresholds."""
     generated = pictures.are(*_GENERATED)
 
     def half(columns: tuple[int, ...], fakes: Flags) -> Half:
@@ -162,7 +168,7 @@ def fit_photographs(pictures: PhotographScores, parameters: Parameters) -> Photo
 
 
 def first_patches(patches: Sequence[Patch]) -> list[Patch]:
-    """The first patch of each file."""
+    """Return the first patch of each file."""
     return list({patch.file: patch for patch in reversed(patches)}.values())
 
 
@@ -181,7 +187,10 @@ def crops_card(
     parameters: Parameters,
     report: ReportText,
 ) -> SecondLookCard:
-    """``card`` with the calibration of ``model`` for crops and its figures; patches lie below ``out``."""
+    """Add the calibration of ``model`` for crops and its figures to ``card``; patches lie below ``out``.
+
+    It is calibrated on validation crops of DFDC and FaceForensics++ and measured once on their test crops.
+    """
     scorer = CropScorer(model)
     of = {source: load(out, source) for source in _NAMES}
     chosen = {source: [p for p in patches if p.role == "val"] for source, patches in of.items()}
@@ -211,7 +220,7 @@ def crops_card(
 
 
 def fit_crop_calibration(sets: Sequence[LabelledLogits]) -> Platt:
-    """A Platt scaling in which all ``sets``, and both classes of each, count alike."""
+    """Fit a Platt scaling with equal weight of all ``sets`` and of both classes of each."""
     weights = [np.where(fake, 0.5 / fake.mean(), 0.5 / (~fake).mean()) / len(fake) for _, fake in sets]
     logits, labels = (np.concatenate(part) for part in zip(*sets, strict=True))
     sample_weight = np.concatenate(weights) * len(labels) / len(sets)

@@ -1,4 +1,8 @@
-"""Fit thresholds of the second look on develop clips, and measure them for its card."""
+"""Fit thresholds of the second look on develop clips, and measure them for its card.
+
+Fused logits are scaled such that :data:`FLAGGED` and :data:`DOUBTED` of the unmanipulated clips reach the
+thresholds that all models share.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ FLAGGED, DOUBTED = 0.03, 0.10  # of the unmanipulated clips: flagged, and flagge
 
 
 def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:
-    """The highest smoothed logit of any of its people: the threshold above which nothing is flagged."""
+    """Return the highest smoothed logit of any person: the threshold above which nothing is flagged."""
     highest = -np.inf
     for person in clip.persons:
         logits = person.fused(formula)
@@ -43,12 +47,12 @@ def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:
 
 
 def level(clip: ClipRecord, formula: Fusion) -> float:
-    """The highest mean fused logit of any of its people."""
+    """Return the highest mean fused logit of any person."""
     return max((float(p.fused(formula).mean()) for p in clip.persons), default=-np.inf)
 
 
 def left_out_peaks_and_levels(records: Sequence[ClipRecord], parameters: Parameters) -> tuple[Floats, Floats]:
-    """Peak and level of every clip, by fusions that have not seen its group."""
+    """Return peak and level of every clip, by fusions without its group."""
     clips = clip_inputs(records)
     groups = np.array(clips.group)
     out = {}
@@ -63,15 +67,14 @@ def left_out_peaks_and_levels(records: Sequence[ClipRecord], parameters: Paramet
 
 
 def probability_for(flagged: float, doubted: float, parameters: Parameters) -> Platt:
-    """The scaling that puts the thresholds ``flagged`` and ``doubted`` of fused logits where the shipped
-    parameters have theirs, so that every model is judged at the same probabilities."""
+    """Return the scaling that maps the thresholds ``flagged`` and ``doubted`` to those of ``parameters``."""
     enter, doubt = (logit_of(p) for p in (parameters.enter_threshold, parameters.doubt_threshold))
     scale = float(np.clip((enter - doubt) / max(flagged - doubted, 1e-3), 0.4, 2.0))
     return Platt(scale=scale, offset=enter - scale * flagged)
 
 
 def thresholds(peaks: Floats, levels: Floats, fake: NDArray[np.bool_]) -> tuple[float, float]:
-    """Fused logits at which a segment opens, and from which a person's mean leaves doubt.
+    """Return the fused logits at which a segment opens, and from which a person's mean leaves doubt.
 
     ``peaks`` (n,) are the highest smoothed logits of the clips, ``levels`` (n,) their highest means.
     """
@@ -79,9 +82,9 @@ def thresholds(peaks: Floats, levels: Floats, fake: NDArray[np.bool_]) -> tuple[
 
 
 def fit_card(records: Sequence[ClipRecord], card: SecondLookCard, parameters: Parameters) -> SecondLookCard:
-    """``card`` with fusion and thresholds fitted on all ``records``; thresholds on left-out scores.
+    """Fit fusion and thresholds of ``card`` on all ``records``; thresholds on left-out scores.
 
-    Below the threshold of a finding the probability falls as slowly as the threshold of doubt asks for; above
+    Below the threshold of a finding the probability falls as slowly as the threshold of doubt requires; above
     it, it rises as a logistic regression of the label does.
     """
     clips = clip_inputs(records)
@@ -107,7 +110,7 @@ def fit_card(records: Sequence[ClipRecord], card: SecondLookCard, parameters: Pa
 def _left_out_verdicts(
     records: Sequence[ClipRecord], parameters: Parameters
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which clips (n,) are flagged, and which are not but in doubt; each judged without its group."""
+    """Flag clips (n,), and other clips in doubt, each judged without its group."""
     peaks, levels = left_out_peaks_and_levels(records, parameters)
     fake, groups = np.array([r.fake for r in records]), np.array([r.group for r in records])
     flagged, doubted = np.zeros(len(fake), bool), np.zeros(len(fake), bool)
@@ -122,9 +125,9 @@ def _left_out_verdicts(
 def measure_card(
     records: Sequence[ClipRecord], card: SecondLookCard, parameters: Parameters, report: ReportText
 ) -> SecondLookCard:
-    """``card`` with its figures over the develop clips, which are reported as well.
+    """Add figures over the develop clips to ``card``, and report them.
 
-    Every clip is judged by a fusion and thresholds that have not seen its group.
+    Every clip is judged by a fusion and thresholds without its group.
     """
     clips = clip_inputs(records)
     for number, name in enumerate(FUSION_INPUTS):

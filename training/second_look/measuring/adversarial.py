@@ -40,7 +40,10 @@ FACES = 100  # of develop clips, half of them manipulated
 
 @dataclass(frozen=True)
 class Attack:
-    """``steps`` of the sign of the gradient, at most ``budget`` of 255 levels away from the picture."""
+    """``steps`` along the sign of the gradient, at most ``budget`` of 255 levels away from the picture.
+
+    FGSM is Goodfellow et al. (ICLR 2015), PGD Madry et al. (ICLR 2018), here started from the picture itself.
+    """
 
     name: str
     steps: int
@@ -48,7 +51,7 @@ class Attack:
 
     @property
     def stride(self) -> float:
-        """Levels a step; what several steps could reach is twice the budget."""
+        """Levels a step; several steps could reach twice the budget."""
         return float(self.budget) if self.steps == 1 else 2 * self.budget / self.steps
 
 
@@ -61,7 +64,7 @@ ATTACKS = (
 
 
 def crop_of(picture: Tensor, square: CropSquare, size: int) -> Tensor:
-    """:func:`detector.faces.crop.crop_square` on (3, h, w), with a gradient; equal up to rounding."""
+    """Crop (3, h, w) with a gradient, equal to :func:`detector.faces.crop.crop_square` up to rounding."""
     times = max(1, round(square.side / size))
     inverse = cv2.invertAffineTransform(square.matrix(size * times))
     at = torch.arange(size * times, dtype=torch.float32)
@@ -76,7 +79,11 @@ def crop_of(picture: Tensor, square: CropSquare, size: int) -> Tensor:
 
 
 def attack_picture(scorer: Scorer, picture: Image, square: CropSquare, fake: bool, attack: Attack) -> Image:
-    """``picture`` changed so that the scan's logit moves away from the truth."""
+    """Change ``picture`` such that the scan's logit moves away from the truth.
+
+    White box: the attack knows the scan's weights and framing. The second look is not attacked: its answer
+    shows whether such changes carry over.
+    """
     given = scorer.card.input
     mean, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (given.mean, given.std))
     network = scorer.loaded.network
@@ -101,9 +108,9 @@ def measure_attacks(
     parameters: Parameters,
     report: ReportText,
 ) -> SecondLookCard:
-    """``card`` with figures under every attack on faces of ``develop``.
+    """Add figures under every attack on faces of ``develop`` to ``card``.
 
-    They are of the scan, of the fused score, of the same with the scan's answer to the picture as it was, and
+    They are of the scan, of the fused score, of the same with the scan's answer to the unchanged picture, and
     how often the two networks contradict each other.
     """
     chosen, figures = faces(develop, FACES), dict(card.figures)
@@ -135,7 +142,7 @@ def measure_attacks(
 
 
 def faces(develop: Sequence[Patch], count: int) -> list[Patch]:
-    """One patch of each clip, from its middle; at most ``count``, half of them manipulated."""
+    """Return a patch from the middle of each clip; at most ``count``, half of them manipulated."""
     by_clip: dict[str, list[Patch]] = {}
     for patch in develop:
         by_clip.setdefault(patch.file, []).append(patch)
@@ -150,22 +157,23 @@ def _attacked_patch(scorer: Scorer, patch: Patch, attack: Attack) -> Patch:
 
 
 def _lossless(picture: Image) -> bytes:
-    """PNG: JPEG would undo part of an attack."""
+    """Encode as PNG; JPEG would undo part of an attack."""
     stored: NDArray[np.uint8] = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
     return stored.tobytes()
 
 
 _CRF = 10
-_FRAMES = 75  # of a clip: three seconds, enough for any verdict, a quarter of the time of some clips
+_FRAMES = 75  # of a clip: three seconds suffice for a verdict
 _WHOLE = (ATTACKS[0], ATTACKS[2], ATTACKS[3])
 
 
 def measure_attacked_clips(
     data: Path, model: LoadedModel, folder: Path, count: int, report: ReportText
 ) -> dict[str, dict[bool, Counter[Verdict]]]:
-    """Verdicts of ``count`` develop clips, half of them manipulated, by attack and by truth.
+    """Count verdicts on ``count`` develop clips, half of them manipulated, by attack and by truth.
 
-    Attacked clips are written to ``folder`` one at a time.
+    Every face of every frame is attacked, and the clip is encoded again at a low rate factor, as an attacker
+    would; the effect of that alone is measured, too. Attacked clips are written to ``folder`` one at a time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path, detector, scorer = folder / "attacked.mp4", FaceDetector(0.5), Scorer(model.alone)
@@ -193,7 +201,7 @@ def measure_attacked_clips(
 
 
 def attack_frame(scorer: Scorer, detector: FaceDetector, frame: Image, fake: bool, attack: Attack) -> Image:
-    """``frame`` with every face attacked, one after the other."""
+    """Attack every face of ``frame``, one after the other."""
     changed = frame.copy()
     for face in detector(frame):
         if face.width >= SMALLEST_FACE:
@@ -206,7 +214,7 @@ def attack_frame(scorer: Scorer, detector: FaceDetector, frame: Image, fake: boo
 
 
 def _around(square: CropSquare, frame: Image) -> tuple[slice, slice]:
-    """Rows and columns of ``frame`` that hold ``square``, however turned: gradients cost by the pixel."""
+    """Return rows and columns of ``frame`` that contain ``square``: gradients cost by the pixel."""
     reach = square.side * 0.75  # half its diagonal, and a little
     rows, columns = (
         slice(max(0, int(middle - reach)), min(size, int(middle + reach) + 1))
@@ -216,7 +224,7 @@ def _around(square: CropSquare, frame: Image) -> tuple[slice, slice]:
 
 
 def balanced_clips(clips: Sequence[tuple[Path, bool]], count: int) -> list[tuple[Path, bool]]:
-    """``count`` of ``clips``, half of them manipulated, evenly from the whole list."""
+    """Choose ``count`` of ``clips``, half of them manipulated, evenly from the whole list."""
     out = []
     for side in (True, False):
         mine = [clip for clip in clips if clip[1] is side]

@@ -42,7 +42,7 @@ _COUNT, _SEED = 240, 5  # patches of each source
 
 
 def numbers(crop: Image, native: float | None = None) -> list[float]:
-    """Sharpness at three scales, contrast, brightness, saturation, bytes as JPEG; and the native side."""
+    """Return sharpness at three scales, contrast, brightness, saturation, JPEG bytes, and native side."""
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     out = []
     for _ in range(3):
@@ -54,7 +54,7 @@ def numbers(crop: Image, native: float | None = None) -> list[float]:
 
 
 def clip_covariates(patches: Sequence[Patch], files: Sequence[str]) -> NDArray[np.float64]:
-    """Sharpness and logarithm of the face's size of each clip, medians over its patches."""
+    """Return sharpness and log face size of each clip, as medians over its patches."""
     by_file: dict[str, list[list[float]]] = defaultdict(list)
     for patch in patches:
         sharpness = numbers(plain_crop(patch, INNER, 128))[0]
@@ -68,7 +68,7 @@ def matched_auc(
     covariates: NDArray[np.float64],
     kept: NDArray[np.bool_],
 ) -> float:
-    """AUC of the ``kept`` fakes, each against the six real ones nearest to it in ``covariates``."""
+    """Return the AUC of the ``kept`` fakes, each against the six nearest real ones in ``covariates``."""
     z = (covariates - covariates.mean(axis=0)) / covariates.std(axis=0)
     reals = np.flatnonzero(~fake)
     out = []
@@ -79,7 +79,10 @@ def matched_auc(
 
 
 def probe_sources(patches: Sequence[Patch], report: ReportText) -> None:
-    """Report the probe's AUC by source and framing, as stored and as trained on (0.5 is the aim)."""
+    """Report how well a linear classifier predicts labels without the face, by source and framing.
+
+    It uses sharpness, size and bytes, of patches as stored and as trained on; an AUC of 0.5 is the aim.
+    """
     rng = np.random.default_rng(_SEED)
     pools: dict[str, list[Patch]] = defaultdict(list)
     for patch in patches:
@@ -96,7 +99,7 @@ def probe_sources(patches: Sequence[Patch], report: ReportText) -> None:
 
 
 def label_auc(x: NDArray[np.float64], patches: Sequence[Patch]) -> float:
-    """Cross-validated AUC of a linear classifier of the label on ``x`` (n, numbers), groups kept apart."""
+    """Return the AUC of a linear classifier of the label on ``x`` (n, numbers), cross-validated by group."""
     y, groups = np.array([p.fake for p in patches]), np.array([p.group for p in patches])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced"))
     several = len(set(groups.tolist())) >= _FOLDS
@@ -115,9 +118,9 @@ def _pool(patch: Patch) -> str:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the scores of one checkpoint come from. Of a clip's frames, every ``every``-th is looked at.
+    """Scores of a checkpoint on every ``every``-th frame of the develop clips.
 
-    Patches lie below ``out``; scores are kept in ``folder``, since ``weights`` may be those that ship.
+    Patches lie below ``out``; scores are stored in ``folder``, since ``weights`` may be the shipped ones.
     """
 
     weights: Path
@@ -128,11 +131,11 @@ class Inputs:
     architecture: str | None = None
 
     def patches(self, source: str) -> list[Patch]:
-        """Patches of the develop clips."""
+        """Return the patches of the develop clips."""
         return every_nth_frame([p for p in load(self.out, source) if p.role == "develop"], self.every)
 
     def clips(self, source: str) -> ClipScores:
-        """Inputs (clips, 5) of the fusion; scores of frames are kept."""
+        """Return the inputs (clips, 5) of the fusion; scores of frames are stored."""
         patches = self.patches(source)
         kept = self._scores_path(source)
         if not kept.exists():
@@ -143,7 +146,7 @@ class Inputs:
         return by_clip(patches, np.load(kept))
 
     def _scores_path(self, source: str) -> Path:
-        """Named after the weights' bytes too: training goes on and replaces ``best.pt``."""
+        """Name the file after the weights' bytes too, because training replaces ``best.pt``."""
         digest = hash_file(self.weights)[1][:12]
         name = f"{self.weights.stem}-{digest}.{self.scorer.card.name}.{source}-{self.every}.npy"
         return self.folder / name
@@ -169,13 +172,13 @@ def report_checkpoint(inputs: Inputs, report: ReportText) -> None:
 
 
 def describe_flagged(said: NDArray[np.bool_], fake: NDArray[np.bool_]) -> str:
-    """How many of each class are flagged, in words."""
+    """Describe how many of each class are flagged."""
     real = f"{said[~fake].sum()} of {(~fake).sum()} real"
     return f"flagged {real}, {said[fake].sum()} of {fake.sum()} fake"
 
 
 def _report_extremes(clips: ClipScores, scores: NDArray[np.float64], report: ReportText) -> None:
-    """The clips that are judged worst, to be looked at frame by frame."""
+    """Report the clips judged worst, for inspection frame by frame."""
     ranked = sorted(zip(scores.round(2).tolist(), clips.files, clips.fake, strict=True), reverse=True)
     report(f"real, highest: {[(file, score) for score, file, fake in ranked if not fake][:8]}")
     report(f"fake, lowest: {[(file, score) for score, file, fake in ranked[::-1] if fake][:14]}")

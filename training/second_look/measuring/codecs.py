@@ -25,19 +25,19 @@ from training.model_card import write_second_look_card
 from training.second_look.fitting.exhibits import develop_clips
 
 Encoder = tuple[str, dict[str, str]]
-"""FFmpeg's name of one, and options."""
+"""FFmpeg's name of an encoder, and its options."""
 
 ENCODERS: dict[str, Encoder] = {
     "hevc": ("libx265", {"crf": "28", "preset": "medium", "x265-params": "log-level=error:pools=1"}),
     "av1": ("libsvtav1", {"crf": "35", "preset": "8", "svtav1-params": "lp=1"}),
     "vp9": ("libvpx-vp9", {"crf": "33", "b:v": "0", "cpu-used": "4", "deadline": "good"}),
 }
-"""By FFmpeg's name of a codec its encoder: its usual quality, with one thread."""
+"""Encoders by FFmpeg's name of the codec: usual quality, one thread."""
 _AS_IT_IS = "as it is"
 _VERSIONS: dict[str, tuple[Encoder, ...]] = {
     _AS_IT_IS: (("libx264", {"crf": "4"}),),
     **{codec: (encoder,) for codec, encoder in ENCODERS.items()},
-    # As phones record and platforms hand on: nothing in the file tells.
+    # Recorded by phones, shared by platforms: nothing in the file reveals it.
     "hevc, then h264": (ENCODERS["hevc"], ("libx264", {"crf": "23", "preset": "medium"})),
 }
 _SECONDS = 4  # of each clip
@@ -45,23 +45,24 @@ _SECONDS = 4  # of each clip
 
 @dataclass(frozen=True)
 class Encoded:
-    """A clip in a codec, or as it is; the altered half's logit is that of the person who scores highest."""
+    """A clip in a codec, or as it is, with the altered half's logit of the person who scores highest."""
 
     file: str
     codec: str
     fake: bool
     verdict: Verdict
-    altered: float | None  # None where nobody was looked at
+    altered: float | None  # None if no second look took place
 
 
 def measure_codecs(
     data: Path, model: LoadedModel, folder: Path, every: int, manipulated: bool, report: ReportText
 ) -> dict[str, float]:
-    """By codec, how much higher the altered half's logit is of unmanipulated clips encoded by it, on average.
+    """Return how much each codec raises the altered half's logit of unmanipulated clips, on average.
 
-    Of develop clips every ``every``-th, its first seconds; of ``manipulated`` ones the verdicts alone.
-    Copies are written to ``folder`` one at a time; results are kept there for this fusion, so that an
-    interrupted run goes on.
+    Both networks were trained on footage that H.264 had encoded; traces of HEVC, VP9 and AV1 raise their
+    answers, and remain where H.264 follows. The first seconds of every ``every``-th develop clip are used; of
+    ``manipulated`` ones only verdicts are reported. Copies are written to ``folder`` one at a time, and
+    results stored there for this fusion, so that a run can be resumed.
     """
     assert model.card.second_look is not None
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,25 +76,25 @@ def measure_codecs(
             if (path.name, codec) in known:
                 continue
             film = film or _beginning(read_short_clip(path))
-            copy = _through(film, chain, folder / "copy.mp4")
-            one = _told(path.name, codec, fake, analyze(copy, model=model), model.card.second_look)
+            copy = _encode(film, chain, folder / "copy.mp4")
+            one = _measure(path.name, codec, fake, analyze(copy, model=model), model.card.second_look)
             known[path.name, codec] = one
             with kept.open("a") as file:
                 file.write(json.dumps(asdict(one)) + "\n")
     for codec in _VERSIONS:
-        report(f"{codec}: {_counted([one for one in known.values() if one.codec == codec])}")
+        report(f"{codec}: {_describe([one for one in known.values() if one.codec == codec])}")
     return {codec: _added(list(known.values()), codec) for codec in ENCODERS}
 
 
-def _through(film: ShortClip, encoders: Sequence[Encoder], path: Path) -> Path:
-    """``film`` through each of them in turn; what the last one made is at ``path``."""
+def _encode(film: ShortClip, encoders: Sequence[Encoder], path: Path) -> Path:
+    """Encode ``film`` by each encoder in turn; write the last result to ``path``."""
     for number, encoder in enumerate(encoders):
         write_encoded(film if number == 0 else read_short_clip(path), path, *encoder)
     return path
 
 
 def write_encoded(film: ShortClip, path: Path, encoder: str, options: dict[str, str]) -> Path:
-    """``film`` in mp4 by ``encoder``, of even sides and an even rate."""
+    """Write ``film`` as mp4 by ``encoder``, with even sides and a constant rate."""
     height, width = (side - side % 2 for side in film.frames[0].shape[:2])
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream(encoder, rate=film.rate, options=options)
@@ -108,7 +109,7 @@ def write_encoded(film: ShortClip, path: Path, encoder: str, options: dict[str, 
 
 
 def update_codecs(model: str, added: dict[str, float]) -> Path:
-    """Put what codecs add, to a tenth, onto the card of the second look of ``model``."""
+    """Write what codecs add, rounded to a tenth, to the second look's card."""
     _, weights = load_card(model)
     path = second_look_path(weights)
     card = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
@@ -121,7 +122,7 @@ def _beginning(film: ShortClip) -> ShortClip:
     return replace(film, frames=film.frames[: round(_SECONDS * film.rate)])
 
 
-def _told(file: str, codec: str, fake: bool, analysis: Analysis, card: SecondLookCard) -> Encoded:
+def _measure(file: str, codec: str, fake: bool, analysis: Analysis, card: SecondLookCard) -> Encoded:
     looks = [person.second_look for person in analysis.persons if person.second_look is not None]
     fusion = Fusion.of(card, codec=codec)
     taken = card.codecs.get(codec, 0.0)
@@ -129,17 +130,17 @@ def _told(file: str, codec: str, fake: bool, analysis: Analysis, card: SecondLoo
     return Encoded(file, codec, fake, analysis.verdict, max(levels, default=None))
 
 
-def _added(told: Sequence[Encoded], codec: str) -> float:
-    level = {(one.file, one.codec): one.altered for one in told if not one.fake}
+def _added(encoded: Sequence[Encoded], codec: str) -> float:
+    level = {(one.file, one.codec): one.altered for one in encoded if not one.fake}
     pairs = [(level.get((file, _AS_IT_IS)), high) for (file, of), high in level.items() if of == codec]
     differences = [high - low for low, high in pairs if low is not None and high is not None]
     return float(np.mean(differences)) if differences else 0.0
 
 
-def _counted(told: Sequence[Encoded]) -> str:
+def _describe(encoded: Sequence[Encoded]) -> str:
     found = []
     for fake, truth in ((True, "manipulated"), (False, "unmanipulated")):
-        verdicts = [one.verdict for one in told if one.fake is fake]
+        verdicts = [one.verdict for one in encoded if one.fake is fake]
         counts = (f"{verdicts.count(each)} {each}" for each in Verdict)
         found.append(f"of {len(verdicts)} {truth} ones {', '.join(counts)}")
     return "; ".join(found)
@@ -158,7 +159,7 @@ _SHIFT = (1, 3)  # px: down and to the right
 
 @dataclass(frozen=True)
 class FrameChange:
-    """What is done to every frame, and x264's rate factor afterwards."""
+    """A change to every frame, and x264's rate factor afterwards."""
 
     name: str
     of: Callable[[Image], Image]
@@ -195,7 +196,7 @@ def measure_stability(
     every: int,
     report: ReportText,
 ) -> dict[str, float]:
-    """The share of changed copies of develop clips, every ``every``-th, whose verdict is another.
+    """Return the share of changed copies of every ``every``-th develop clip whose verdict changes.
 
     Copies are written to ``folder`` one at a time.
     """

@@ -21,7 +21,7 @@ from training.evaluation.material import Clip, ListedClip, listed_clips, share_f
 from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip
 
 _SEED = 22
-_RATE = Fraction(25)  # pictures a second of what is written
+_RATE = Fraction(25)  # frames a second of composed clips
 _CRF = 20
 _SHORTEST, _LONGEST = 1.2, 3.0  # seconds of an interval
 _MARGIN = 0.7  # seconds before and after it
@@ -31,7 +31,7 @@ _SMALLER = (0.55, 0.95)  # of the larger one's side
 
 @dataclass(frozen=True)
 class ClipPair:
-    """A fake and the unmanipulated clip it matches frame by frame."""
+    """A fake with the unmanipulated clip that it matches frame by frame."""
 
     real: Path
     fake: Path
@@ -40,7 +40,7 @@ class ClipPair:
 
 @dataclass(frozen=True)
 class Duo:
-    """A clip of two people parted at ``split_x``, of whom one, at most, is manipulated."""
+    """A clip of two people separated at ``split_x``, of whom one is manipulated."""
 
     path: Path
     split_x: float
@@ -48,7 +48,7 @@ class Duo:
 
 
 def develop_pairs(data: Path) -> list[ClipPair]:
-    """One pair of each aligned set of role ``develop`` below ``data``, generators in turn."""
+    """Choose one pair of each aligned set of role ``develop`` below ``data``, generators in turn."""
     rows = [row for row in read_csv(data / "clips" / "labels.csv") if row["role"] == "develop"]
     sets: dict[str, list[dict[str, str]]] = {}
     for row in rows:
@@ -67,7 +67,7 @@ def develop_pairs(data: Path) -> list[ClipPair]:
 
 
 def write_splices(pairs: Sequence[ClipPair], folder: Path) -> list[ListedClip]:
-    """One splice of each pair that is long enough in ``folder``, with the interval that is manipulated."""
+    """Write a splice of each pair that is long enough to ``folder``: one interval is that of the fake."""
     rng = np.random.default_rng(_SEED)
     out = []
     for pair in pairs:
@@ -87,7 +87,7 @@ def write_splices(pairs: Sequence[ClipPair], folder: Path) -> list[ListedClip]:
 
 
 def write_duos(pairs: Sequence[ClipPair], folder: Path) -> list[Duo]:
-    """As many clips of two people in ``folder``: the fake of each pair beside the next pair's real clip."""
+    """Write as many clips of two people to ``folder``: each fake beside the next pair's real clip."""
     rng = np.random.default_rng(_SEED)
     out = []
     for number, pair in enumerate(pairs):
@@ -97,7 +97,7 @@ def write_duos(pairs: Sequence[ClipPair], folder: Path) -> list[Duo]:
         people = [(pair.fake, _SIDE if larger else small), (other.real, small if larger else _SIDE)]
         left_to_right = people[::-1] if right else people
         sides = [
-            [_on_grey(picture, side) for picture in read_short_clip(clip).frames]
+            [_place_on_grey(picture, side) for picture in read_short_clip(clip).frames]
             for clip, side in left_to_right
         ]
         pictures = [np.hstack(both) for both in zip(*sides, strict=False)]
@@ -108,7 +108,7 @@ def write_duos(pairs: Sequence[ClipPair], folder: Path) -> list[Duo]:
 
 
 def measure_composed(data: Path, model: LoadedModel, folder: Path, report: ReportText) -> dict[str, float]:
-    """AP of segments over the splices of ``data`` and new ones; of duos, whom a finding is of.
+    """Measure the AP of segments over splices of ``data`` and new ones, and whom findings of duos flag.
 
     New clips are written to ``folder``.
     """
@@ -145,7 +145,7 @@ def measure_composed(data: Path, model: LoadedModel, folder: Path, report: Repor
 
 
 def _flagged_sides(duo: Duo, model: LoadedModel, report: ReportText) -> set[bool]:
-    """For everyone who is flagged: whether that person is the manipulated one."""
+    """Return for all flagged persons whether they are the manipulated one."""
     analysis = analyze(duo.path, model=model)
     who = {segment.person for segment in analysis.segments}
     found = set()
@@ -158,8 +158,8 @@ def _flagged_sides(duo: Duo, model: LoadedModel, report: ReportText) -> set[bool
     return found
 
 
-def _on_grey(picture: Image, side: int) -> Image:
-    """``picture`` at ``side`` px in the middle of a grey field as high as the larger person's."""
+def _place_on_grey(picture: Image, side: int) -> Image:
+    """Place ``picture`` at ``side`` px in the middle of a grey field of full height."""
     out = np.full((_SIDE, side, 3), 96, np.uint8)
     top = (_SIDE - side) // 2
     out[top : top + side] = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

@@ -39,7 +39,7 @@ _FRAMING_NAMES = {INNER: "inner face", HEAD: "whole head"}
 
 @dataclass(frozen=True)
 class LogitDrops:
-    """By how much logits (n,) fall when the hottest part is hidden, and when other parts are."""
+    """Drops of logits (n,) when the hottest part is hidden, and when other parts are."""
 
     hottest: NDArray[np.float64]
     elsewhere: NDArray[np.float64]
@@ -53,19 +53,23 @@ class LogitDrops:
 
 
 def measure_heatmaps(out: Path, model: LoadedModel, every: int, report: ReportText) -> dict[str, LogitDrops]:
-    """Falls by framing, of every ``every``-th manipulated develop clip whose patches lie below ``out``."""
+    """Measure drops by framing for every ``every``-th manipulated develop clip with patches below ``out``.
+
+    In each framing the higher answer of the transformer is checked, and the altered half of the fusion, as in
+    reports (:mod:`detector.explain`): the hottest 15 % are hidden, and as much elsewhere.
+    """
     chosen = middle_patches(load(out, "clips"))[::every]
     falls = {}
     for framing, name in _FRAMING_NAMES.items():
-        falls[name] = _falls([_checked(model, patch, framing) for patch in chosen])
-    falls[_TOGETHER] = _falls([_checked_together(model, patch) for patch in chosen])
+        falls[name] = _drops([_check_framing(model, patch, framing) for patch in chosen])
+    falls[_TOGETHER] = _drops([_check_together(model, patch) for patch in chosen])
     for name, fall in falls.items():
         report(f"{name}, {fall}")
     return falls
 
 
 def middle_patches(patches: Sequence[Patch]) -> list[Patch]:
-    """One patch of each manipulated develop clip, from its middle."""
+    """Return a patch from the middle of each manipulated develop clip."""
     by_clip: dict[str, list[Patch]] = {}
     for patch in patches:
         if patch.role == "develop" and patch.fake:
@@ -73,14 +77,14 @@ def middle_patches(patches: Sequence[Patch]) -> list[Patch]:
     return [of_clip[len(of_clip) // 2] for _, of_clip in sorted(by_clip.items())]
 
 
-def _falls(checks: Sequence[HideAndRescore]) -> LogitDrops:
+def _drops(checks: Sequence[HideAndRescore]) -> LogitDrops:
     return LogitDrops(
         np.array([check.drop_highlight for check in checks]),
         np.array([check.drop_random for check in checks]),
     )
 
 
-def _checked(model: LoadedModel, patch: Patch, framing: int) -> HideAndRescore:
+def _check_framing(model: LoadedModel, patch: Patch, framing: int) -> HideAndRescore:
     second = model.second_look
     assert second is not None
     scorer = Scorer(second)
@@ -93,7 +97,7 @@ def _checked(model: LoadedModel, patch: Patch, framing: int) -> HideAndRescore:
     return _check(model, (seen,), lambda changed: run(changed[0])[:, output])
 
 
-def _checked_together(model: LoadedModel, patch: Patch) -> HideAndRescore:
+def _check_together(model: LoadedModel, patch: Patch) -> HideAndRescore:
     scan, second, card = Scorer(model.alone), model.second_look, model.card.second_look
     assert second is not None and card is not None
     fusion, run = Fusion.of(card), partial(run_in_batches, Scorer(second).backend, batch=_BATCH)
@@ -129,28 +133,32 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class CompositeMap:
-    """A composite's map (s, s), the places of its four parts (4, s, s), and which of them were replaced."""
+    """A composite's map (s, s), the places of its four parts (4, s, s), and flags of the replaced ones."""
 
     heat: NDArray[np.float32]
     places: Mask
     replaced: tuple[bool, ...]
 
     def on(self, replaced: Sequence[bool]) -> Mask:
-        """Where these parts lie."""
+        """Return the mask of these parts."""
         return np.asarray(self.places[list(replaced)].any(axis=0))
 
     def hit(self, replaced: Sequence[bool]) -> bool:
-        """Whether the hottest place lies on these parts."""
+        """Return whether the hottest place lies on these parts."""
         return bool(self.on(replaced).flat[int(self.heat.argmax())])
 
     def energy(self, replaced: Sequence[bool]) -> float:
-        """Heat on these parts, in times that of an even map."""
+        """Return the heat on these parts, relative to an even map."""
         mask = self.on(replaced)
         return float(self.heat[mask].sum() / max(self.heat.sum(), 1e-9) / max(mask.mean(), 1e-9))
 
 
 def measure_composite_maps(data: Path, out: Path, model: LoadedModel, report: ReportText) -> dict[str, float]:
-    """Hits and energy over composites of roles ``val`` and ``test`` of which some parts were not replaced."""
+    """Measure hits and energy on partly replaced composites of roles ``val`` and ``test``.
+
+    The references are the area of the parts, and the parts replaced in other composites, since networks
+    attend to eyes and mouths anyway.
+    """
     parts = {row["file"]: row["parts"] for row in read_csv(data / "stills.csv")}
     detector, placed = FaceDetector(_LEAST_CONFIDENCE), []
     for patch in load(out, "stills"):
@@ -164,7 +172,7 @@ def measure_composite_maps(data: Path, out: Path, model: LoadedModel, report: Re
 
 
 def composite_figures(placed: Sequence[CompositeMap]) -> dict[str, float]:
-    """Shares of hits and energy, on what was replaced and on what was in the others."""
+    """Return shares of hits and energy on replaced parts, and on those replaced in other composites."""
     pairs = [(one, other.replaced) for one in placed for other in placed if other is not one]
     return {
         "composites": float(len(placed)),
@@ -179,7 +187,7 @@ def composite_figures(placed: Sequence[CompositeMap]) -> dict[str, float]:
 def map_of(
     model: LoadedModel, detector: FaceDetector, image: NDArray[np.uint8], parts: str
 ) -> CompositeMap | None:
-    """The map that a report would show of a photograph's largest face; None where there is no face."""
+    """Return the map that a report would show of a photograph's largest face; None without a face."""
     face = max(detector(image), key=lambda face: face.width, default=None)
     if face is None:
         return None
@@ -196,7 +204,7 @@ def map_of(
 
 
 def _place(face: Face, number: int, square: CropSquare, size: int) -> Mask:
-    """Where a part lies in the crop of ``square``, as a disc around its landmarks."""
+    """Return the mask of a part in the crop of ``square``, as a disc around its landmarks."""
     points = face.landmarks
     middle = points[3:].mean(axis=0) if _PART_NAMES[number] == "mouth" else points[number]
     between = float(np.linalg.norm(points[1] - points[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -55,10 +56,10 @@ from training.second_look.scan import ScanNetwork, ScanSource, interpolate_scan
 PICTURES = ("stylegan1", "stylegan2", "flux", "photoshop")
 TALKING_HEADS = ("float", "hunyuan", "edtalk", "aniportrait", "biodeep", "sadtalker", "fomm")
 ALTERED_FACES = ("wav2lip", "hyperlips", "deepfacelive", "deepfakes", "faceswap", "face2face")
-"""Parts of generators' names, in small letters; those that share one are left out together."""
-LEARNT_FRAMES, TOLD_FRAMES = 6, 3  # every sixth and every third frame of a clip
+"""Parts of generators' names, in small letters; matching ones are left out together."""
+LEARNT_FRAMES, TOLD_FRAMES = 6, 3  # every sixth frame of training clips, every third of others
 _LARGE = {pool: share for (pool, _), share in ALTERED_SHARES.items() if pool in {"ffpp", "dfdc"}}
-"""Of the large sets of crops, each one's share among the examples of altered faces."""
+"""Shares of the large sets of crops among the examples of altered faces."""
 _CROPS_EVERY = 2  # of their crops
 _SYNTHESISED = (PICTURE, TALKING_HEAD)
 
@@ -73,7 +74,7 @@ class PatchFeatures:
     features: Features
 
     def of(self, chosen: Callable[[Patch], bool]) -> PatchFeatures:
-        """Those that are ``chosen``."""
+        """Return the ``chosen`` ones."""
         rows = [row for row, patch in enumerate(self.patches) if chosen(patch)]
         return PatchFeatures([self.patches[row] for row in rows], self.features[rows])
 
@@ -83,7 +84,7 @@ class PatchFeatures:
 
 @dataclass(frozen=True)
 class PairFeatures:
-    """Features (2 n, f) of pairs, one as it is, one made, and so on; and their share of a head's weight."""
+    """Features (2 n, f) of pairs, originals and changed ones in turn, with their share of a head's weight."""
 
     features: Features
     share: float
@@ -91,19 +92,19 @@ class PairFeatures:
 
 @dataclass(frozen=True)
 class _FeatureStore:
-    """Features by ``network``, made once and kept in files of ``folder``."""
+    """Features by ``network``, computed once and stored in ``folder``."""
 
     network: ViTSmall14
     folder: Path
     report: ReportText
 
     def patches(self, name: str, patches: Sequence[Patch], framing: int) -> PatchFeatures:
-        """Those of the set of patches that is called ``name``, in one framing."""
+        """Return those of the set of patches called ``name``, in one framing."""
         crops = (plain_crop(patch, framing, self.network.size) for patch in patches)
         return PatchFeatures(patches, self._kept(f"{name}{'-inner' if framing == INNER else ''}", crops))
 
     def pairs(self, name: str, pairs: Iterable[Pair], share: float) -> PairFeatures:
-        """Those of pairs, with ``share`` of a head's weight."""
+        """Return those of pairs, with ``share`` of a head's weight."""
         return PairFeatures(self._kept(name, pair_crops(pairs, self.network.size)), share)
 
     def _kept(self, name: str, crops: Iterable[Image]) -> Features:
@@ -123,10 +124,11 @@ def measure_left_out(
     folder: Path,
     report: ReportText,
 ) -> dict[str, tuple[float, int]]:
-    """AUC of each generator when left out, and how many pictures or clips of it were told.
+    """Return the AUC of each generator when left out, and its number of pictures or clips.
 
-    Patches lie below ``out``; ``faces`` are all of role ``train``, of which crops are learnt from and
-    unmanipulated ones blended and moved. Features are kept in ``folder``.
+    The shipped network's blocks were tuned on all generators, so the pretrained start is used here, with
+    linear heads fitted as in what ships, without one generator at a time. Patches lie below ``out``;
+    ``faces`` are all of role ``train``. Features are stored in ``folder``.
     """
     stills, clips = load(out, "stills"), [*load(out, "clips"), *load(out, "videos")]
     train_stills = [p for p in stills if p.role == TRAIN]
@@ -160,7 +162,7 @@ def _each_left_out(
     pairs: PairFeatures | None = None,
     strength: float = STRENGTH,
 ) -> dict[str, tuple[float, int]]:
-    """:func:`left_out_auc` of each of ``generators``, by its name."""
+    """Return the :func:`left_out_auc` of each of ``generators``, by its name."""
     told = {}
     for name in generators:
         auc, count = told[name] = left_out_auc(learnt, held_out, name, pairs, strength)
@@ -175,18 +177,15 @@ def left_out_auc(
     pairs: PairFeatures | None = None,
     strength: float = STRENGTH,
 ) -> tuple[float, int]:
-    """AUC of all pictures or clips of ``generator``, none of which was learnt, against unmanipulated ones of
-    ``held_out``; and how many there are of it.
+    """Return the AUC of ``generator``, not learned, against unmanipulated ``held_out`` ones, and its count.
 
-    Of both heads the one that is asked about its family is fitted, with ``pairs`` if there are any.
+    The head that is asked about its family is fitted, with ``pairs`` if there are any.
     """
 
-    def of_it(patch: Patch) -> bool:
-        return is_of(patch, [generator])
-
-    mine = (learnt + held_out).of(lambda patch: of_it(patch) and patch.source not in _LARGE)
+    is_of_it = partial(is_of, generators=[generator])
+    mine = (learnt + held_out).of(lambda patch: is_of_it(patch) and patch.source not in _LARGE)
     asked = SYNTHESISED if mine.patches[0].family in _SYNTHESISED else ALTERED
-    others = learnt.of(lambda patch: not of_it(patch) and _target(patch, asked) != NOT_ASKED)
+    others = learnt.of(lambda patch: not is_of_it(patch) and _target(patch, asked) != NOT_ASKED)
     centre, spread = others.features.mean(axis=0), others.features.std(axis=0) + 1e-3
     z = standardise(others.features, centre, spread)
     labels = np.array([_target(patch, asked) for patch in others.patches])
@@ -204,7 +203,7 @@ def left_out_auc(
 
 
 def _by_source(patches: Sequence[Patch], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weights (n,) by which each large set of crops has its share of each class; clips share the rest."""
+    """Return weights (n,) that give each large set of crops its share of each class; clips have the rest."""
     sources = np.array([patch.source if patch.source in _LARGE else "" for patch in patches])
     weights = np.ones(len(patches))
     for source, share in {"": 1 - sum(_LARGE.values()), **_LARGE}.items():
@@ -230,11 +229,10 @@ def train_without(
     folder: Path,
     report: ReportText,
 ) -> Path:
-    """Train a copy of ``start`` on ``patches`` but fakes of ``generators``; its weights, in a folder of their
-    own below ``folder``.
+    """Train a copy of ``start`` on ``patches`` except fakes of ``generators``; return its weights' path.
 
-    Generators are named by parts of their names, in small letters. Raises
-    :class:`~detector.errors.ParameterError` for one of which there is nothing.
+    They are stored in a folder of their own below ``folder``. Generators are given as parts of their names,
+    in small letters. Raises :class:`~detector.errors.ParameterError` for one without training examples.
     """
     require_training(patches, None)
     for generator in generators:
@@ -253,11 +251,11 @@ def train_without(
 def measure_shares(
     start: ScanNetwork, last: Path, out: Path, generators: Sequence[str], report: ReportText
 ) -> dict[float, dict[str, float]]:
-    """AUC over clips for each share of the way from ``start`` to ``last``: of each of ``generators``, of all
-    of them (``left out``), and of other altered faces of role ``develop`` (``learnt``).
+    """Return AUCs over clips for each share of the way from ``start`` to ``last`` (WiSE-FT).
 
-    All against unmanipulated clips of role ``develop``. Of what was left out, clips of role ``train`` count
-    as well. Patches lie below ``out``.
+    They are of each of ``generators``, of all of them (``left out``, including clips of role ``train``), and
+    of other altered faces of role ``develop`` (``learnt``), against unmanipulated clips of role ``develop``.
+    Patches lie below ``out``.
     """
     clips = [*load(out, "clips"), *load(out, "videos")]
     unknown = [patch for patch in clips if patch.role == TRAIN and is_of(patch, generators)]
@@ -277,12 +275,12 @@ def measure_shares(
 
 
 def _auc(shown: Sequence[Patch], scores: NDArray[np.float32], fakes: Sequence[bool]) -> float:
-    """AUC of the clips of ``fakes`` against unmanipulated ones."""
+    """Return the AUC of the clips of ``fakes`` against unmanipulated ones."""
     rows = [row for row, fake in enumerate(fakes) if fake or not shown[row].fake]
     clips = by_clip([shown[row] for row in rows], scores[rows][:, None])
     return round(float(roc_auc_score(clips.fake, clips.scores[:, 0])), 3)
 
 
 def _unmeasured(network: FramingNetwork) -> tuple[float, Figures]:
-    """Nothing chooses a checkpoint here: the last one counts."""
+    """Measure nothing: the last checkpoint is used."""
     return 0.0, {}

@@ -32,9 +32,9 @@ _WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
 
 @dataclass(frozen=True)
 class ClipVerdict:
-    """What was said of a clip; a ``probability`` of 0 where there was no face to judge.
+    """The verdict on a clip; ``probability`` is 0 without a face to judge.
 
-    ``kind`` says whether the kind of manipulation is the clip's; None where none was named.
+    ``kind`` tells whether the stated kind of manipulation is correct; None if none was stated.
     """
 
     file: str
@@ -47,10 +47,11 @@ class ClipVerdict:
 def measure_verdicts(
     data: Path, model: LoadedModel, folder: Path, every: int, report: ReportText
 ) -> dict[str, list[ClipVerdict]]:
-    """Answers for every ``every``-th develop clip, both ways.
+    """Return verdicts on every ``every``-th develop clip, as shipped and by the slow path.
 
-    They are kept in ``folder`` for these weights and this fusion, so that an interrupted run goes on: empty
-    it after a change of the engine.
+    The slow path decodes every frame, has CenterFace search each sampled one whole and the scan score every
+    face. Verdicts are stored in ``folder`` for these weights and this fusion, so that a run can be resumed:
+    empty it after a change of the engine.
     """
     folder.mkdir(parents=True, exist_ok=True)
     answers: dict[str, list[ClipVerdict]] = {}
@@ -74,7 +75,7 @@ def measure_verdicts(
 
 
 def _kind(analysis: Analysis, row: Mapping[str, str]) -> bool | None:
-    """Whether the kind that was named is one that a clip of this ``row`` is of."""
+    """Return whether the stated kind applies to a clip of this ``row``."""
     if analysis.kind is None:
         return None
     altered, synthesised = targets(row["generator"], row["label"] == "fake")
@@ -89,12 +90,12 @@ def _read(kept: Path) -> list[ClipVerdict]:
 
 
 def auc_of(answers: Sequence[ClipVerdict]) -> float:
-    """AUC of the published probability."""
+    """Return the AUC of the published probability."""
     return float(roc_auc_score([each.fake for each in answers], [each.probability for each in answers]))
 
 
 def describe_verdicts(answers: list[ClipVerdict]) -> str:
-    """AUC of the published probability, how many clips of each truth got which verdict, and of what kind."""
+    """Describe the AUC of the published probability and the counts of verdicts and kinds by truth."""
     counted = Counter((each.fake, each.verdict) for each in answers)
     verdicts = (
         f"{'manipulated' if fake else 'unmanipulated'} {verdict} {counted[fake, verdict]}"
@@ -106,7 +107,7 @@ def describe_verdicts(answers: list[ClipVerdict]) -> str:
 
 
 def changed_verdicts(before: list[ClipVerdict], after: list[ClipVerdict]) -> list[str]:
-    """A line for each clip whose verdict is another."""
+    """Return a line for each clip whose verdict changed."""
     return [
         f"{one.file}: {one.verdict} {one.probability:.2f}, then {other.verdict} {other.probability:.2f}"
         for one, other in zip(before, after, strict=True)
@@ -115,21 +116,21 @@ def changed_verdicts(before: list[ClipVerdict], after: list[ClipVerdict]) -> lis
 
 
 def verdict_figures(answers: Sequence[ClipVerdict]) -> dict[str, float]:
-    """Of what was said of the develop clips, by the names of a card."""
-    of = f"{WHOLE_PROGRAM}, {len(answers)} develop clips"
+    """Return figures of the verdicts on develop clips, under the names of a card."""
+    data = f"{WHOLE_PROGRAM}, {len(answers)} develop clips"
     error = expected_calibration_error(
         [each.fake for each in answers], [each.probability for each in answers]
     )
-    figures = {f"{of}, AUC": auc_of(answers), f"{of}, expected calibration error": error}
+    figures = {f"{data}, AUC": auc_of(answers), f"{data}, expected calibration error": error}
     for truth, name in ((True, "manipulated ones"), (False, "unmanipulated ones")):
         verdicts = [answer.verdict for answer in answers if answer.fake is truth]
         for verdict, word in ((Verdict.MANIPULATED, "flagged"), (Verdict.INCONCLUSIVE, "inconclusive")):
-            figures[f"{of}, {name} {word}"] = verdicts.count(verdict) / len(verdicts)
+            figures[f"{data}, {name} {word}"] = verdicts.count(verdict) / len(verdicts)
     return figures
 
 
 def with_rates(card: SecondLookCard, answers: Sequence[ClipVerdict]) -> SecondLookCard:
-    """``card`` with the error rates of what was said of the develop clips, after the step's on the same."""
+    """Add error rates of the verdicts on develop clips to ``card``, after those of the step `fit`."""
     clips = f"{len(answers)} develop clips"
     data = f"{WHOLE_PROGRAM}, {clips}"
     stated = [rate for rate in card.rates if rate.data != data]
@@ -145,7 +146,7 @@ def with_rates(card: SecondLookCard, answers: Sequence[ClipVerdict]) -> SecondLo
 
 
 def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
-    """Of what :func:`~training.second_look.measuring.composed_clips.measure_composed` measured."""
+    """Return the card's figures from those of ``composed_clips.measure_composed``."""
     partly, duos = (int(measured[name]) for name in ("splices", "duos"))
     of_splices = f"{WHOLE_PROGRAM}, {partly} partly manipulated clips"
     of_duos = f"{WHOLE_PROGRAM}, {duos} clips of two people"
@@ -157,10 +158,9 @@ def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
 
 
 def update_card(model: str, figures: Mapping[str, float], answers: Sequence[ClipVerdict] = ()) -> Path:
-    """Put ``figures`` onto the card of the second look of ``model``, and into the leaderboard beside it.
+    """Write ``figures``, and the error rates of ``answers``, to the second look's card and the leaderboard.
 
-    With them go the error rates of ``answers``. ``model`` is a name or path as
-    :func:`~detector.models.model_files.load_card` takes it.
+    ``model`` is a name or path as :func:`~detector.models.model_files.load_card` takes it.
     """
     _, weights = load_card(model)
     path = second_look_path(weights)
