@@ -3,12 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
-CONFIG ?= training/recipes/reelproof-2.toml
-MODEL ?= reelproof
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint train train-scan train-second-look evaluate evaluate-comparison evaluate-fingerprints leaderboard bench schema screenshots routes settings translations dist fuzz FORCE
+.PHONY: setup run check test durations test-slow test-faults test-load lint bench schema screenshots routes settings translations dist fuzz FORCE
 
 setup: $(READY)
 
@@ -68,76 +66,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-train: $(READY)
-	$(BIN)/python -m detector train $(CONFIG) --data $(DATA)
-
-# Scan and second look (docs/training.md): prepared once; what was stopped goes on with the step it was in. Removing
-# out/second-look/runs/vit begins anew. `publish-scan` and `ship` are left to you. The second look is fitted to the scan of
-# MODEL, which is in models/, not to one in out/.
-SECOND_LOOK := $(BIN)/python -m training.second_look --data $(DATA)
-PATCHES := out/second-look/patches/dfdc.pickle
-VIT := out/second-look/runs/vit
-INNER := out/second-look/runs/inner
-
-$(PATCHES): | $(READY)
-	$(SECOND_LOOK) prepare
-
-train-scan: $(PATCHES)
-	$(SECOND_LOOK) --scan reelproof-2 --run scan scan
-	@echo "Publish it under a name of its own: the step publish-scan (docs/training.md)."
-
-# Tokens and upper blocks are trained once before start.pt and once after it, into the same files.
-$(VIT)/start.pt: | $(PATCHES)
-	test -f $(VIT)/tokens/targets.npy || $(SECOND_LOOK) --run vit tokens
-	test $(VIT)/upper.pt -nt $(VIT)/tokens/targets.npy || $(SECOND_LOOK) --run vit upper
-	test $(VIT)/lower.pt -nt $(VIT)/upper.pt || $(SECOND_LOOK) --run vit lower
-	$(SECOND_LOOK) --run vit join
-
-$(VIT)/tokens/targets.npy: $(VIT)/start.pt
-	$(SECOND_LOOK) --run vit tokens --of $< --count 5200
-
-$(VIT)/upper.pt: $(VIT)/tokens/targets.npy
-	$(SECOND_LOOK) --run vit upper --of $(VIT)/start.pt
-
-$(INNER)/tokens/targets.npy: $(VIT)/upper.pt
-	$(SECOND_LOOK) --run inner tokens --inner --of $< --count 8400
-
-$(INNER)/heads.pt: $(INNER)/tokens/targets.npy
-	$(SECOND_LOOK) --run inner heads --of $(VIT)/upper.pt
-
-$(INNER)/photographs.pt: $(INNER)/heads.pt
-	$(SECOND_LOOK) --run inner photographs --of $<
-
-$(INNER)/clips.pt: $(INNER)/photographs.pt
-	$(SECOND_LOOK) --run inner clips --of $<
-
-$(INNER)/altered.pt: $(INNER)/clips.pt
-	$(SECOND_LOOK) --run inner altered --of $<
-
-$(INNER)/patch-heads.pt: $(INNER)/altered.pt
-	$(SECOND_LOOK) --run inner patch-heads --of $<
-
-train-second-look: $(INNER)/patch-heads.pt
-	$(SECOND_LOOK) --scan $(MODEL) fit $<
-
-evaluate: $(READY)
-	$(BIN)/python -m detector calibrate $(MODEL) $(DATA)
-	$(BIN)/python -m detector evaluate $(MODEL) $(DATA) --out out/evaluation-$(MODEL) --update-card
-
-# Comparisons with a reference (docs/comparison.md); goes on where it was stopped
-evaluate-comparison: $(READY)
-	$(BIN)/python -m training.evaluation.comparison --data $(DATA) --out out/comparison
-
-# Copies found again (docs/copies.md). The two libraries of hashes are what others use; they are fetched to be
-# compared with, and not installed.
-evaluate-fingerprints: $(READY)
-	test -d out/fingerprints-packages || $(BIN)/pip install -q --no-deps --target out/fingerprints-packages \
-		pdqhash==0.2.8 ImageHash==4.3.2
-	PYTHONPATH=out/fingerprints-packages $(BIN)/python -m training.evaluation.fin --data $(DATA) --out out/fingerprints
-	$(BIN)/python -m tests.bench_fingerprints
-
-leaderboard: $(READY)
-	$(BIN)/python -m detector leaderboard --data $(DATA)
+-include training/Makefile
 
 # facenet-pytorch is what others use; it is fetched to be compared with, and not installed.
 bench: $(BROWSER)

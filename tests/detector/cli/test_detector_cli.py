@@ -347,12 +347,12 @@ def test_train_with_an_invalid_recipe(
 def test_train_reads_the_documented_own_set_and_names_the_next_step(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shipped recipe with what docs/training.md says to put in place of its [mix]."""
+    """A shipped recipe with what docs/training/training.md says to put in place of its [mix]."""
     monkeypatch.setattr("training.train.train", lambda *_: tmp_path / "checkpoint")
     card = SimpleNamespace(temperature=1.5, rates=())
     monkeypatch.setattr("training.publish.publish", lambda *_: card)
     shipped = (ROOT / "training/recipes/resnet18.toml").read_text().partition("[mix]")[0]
-    told = re.search(r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training.md").read_text(), re.MULTILINE)
+    told = re.search(r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training/training.md").read_text(), re.MULTILINE)
     assert told is not None
     recipe = tmp_path / "my.toml"
     recipe.write_text(shipped + told[0])

@@ -55,6 +55,8 @@ echo > $file
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "training").mkdir()
+    shutil.copy(ROOT / "training" / "Makefile", tmp_path / "training")
     (tmp_path / "step").write_text(STEP)
     return tmp_path
 

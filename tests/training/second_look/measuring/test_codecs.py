@@ -54,7 +54,7 @@ def test_clips_are_encoded_and_results_kept(tmp_path: Path, monkeypatch: pytest.
         with av.open(str(path)) as container:
             return container.streams.video[0].codec_context.codec.canonical_name
 
-    monkeypatch.setattr(codecs, "_told", told)
+    monkeypatch.setattr(codecs, "_measure", told)
     monkeypatch.setattr(codecs, "analyze", codec_of)
     model = load_model("reelproof")
     said: list[str] = []
