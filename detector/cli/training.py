@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +33,14 @@ def add_training_commands(commands: Any) -> None:
         action="store_true",
         help="do not publish; another recipe continues from the checkpoint",
     )
-    train.set_defaults(run=_train)
+    train.set_defaults(run=_from_checkout(_train))
     calibrate = commands.add_parser("calibrate", help="fit the calibration of segments and exhibits")
     calibrate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     calibrate.add_argument("data", type=Path, metavar="DATA", help="research folder")
     calibrate.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="cache of detected faces"
     )
-    calibrate.set_defaults(run=_calibrate)
+    calibrate.set_defaults(run=_from_checkout(_calibrate))
     evaluate = commands.add_parser("evaluate", help="evaluate a model on crops, clips, segments and heatmaps")
     evaluate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     evaluate.add_argument(
@@ -60,14 +62,28 @@ def add_training_commands(commands: Any) -> None:
     evaluate.add_argument(
         "--update-card", action="store_true", help="write the figures into the model's card"
     )
-    evaluate.set_defaults(run=_evaluate)
+    evaluate.set_defaults(run=_from_checkout(_evaluate))
     leaderboard = commands.add_parser(
         "leaderboard", help="evaluate all models in the same way: models/LEADERBOARD.md"
     )
     leaderboard.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: models/)")
     leaderboard.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     leaderboard.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="evaluations")
-    leaderboard.set_defaults(run=_leaderboard)
+    leaderboard.set_defaults(run=_from_checkout(_leaderboard))
+
+
+def _from_checkout(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Refuse to ``run`` a command without the package ``training``, which the wheel omits."""
+
+    def checked(options: argparse.Namespace) -> int:
+        if find_spec("training") is None:
+            raise ParameterError(
+                "This command needs the package training, which is not installed. Run it from a checkout of "
+                "the source."
+            )
+        return run(options)
+
+    return checked
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -57,10 +57,10 @@ def test_weights_of_another_architecture_are_refused_in_a_line(weights: Path, tm
     message = str(refused.value)
     assert message.startswith(f"{weights} does not fit architecture vit_small_14: tensor ")
     assert "--architecture" in message and "\n" not in message and len(message) < 400
-    with pytest.raises(ModelError, match="efficientnet_lite0 is no FramingNetwork"):
+    with pytest.raises(ModelError, match="efficientnet_lite0 is not a FramingNetwork"):
         read_network(weights, "efficientnet_lite0")
     torch.save({"network": SmallFramings().state_dict(), "step": 3}, tmp_path / "last.pt")
-    with pytest.raises(ModelError, match="state_dict alone"):
+    with pytest.raises(ModelError, match="state_dict only"):
         read_network(tmp_path / "last.pt", NAME)
 
 

@@ -99,7 +99,7 @@ def test_heads_of_another_network_are_not_fitted(tmp_path: Path, capsys: pytest.
     save_file(SmallFramings().state_dict(), tmp_path / "own.safetensors", {"architecture": "small_framings"})
     place = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main([*place, "altered", "--of", str(tmp_path / "own.safetensors")]) == 2
-    assert "is of small_framings. These steps fit heads of vit_small_14." in capsys.readouterr().err
+    assert "is a small_framings. These steps fit heads of vit_small_14." in capsys.readouterr().err
 
 
 def test_older_names_of_the_scan_and_of_stability_still_work(
