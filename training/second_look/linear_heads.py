@@ -199,13 +199,11 @@ def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Repo
     features = features_of(network, (example.crop(network.size) for example in examples), report)
     blended = features_of(network, pair_crops(blend_pairs(patches, BLENDED), network.size), report)
     z, pairs = standardise_for_heads(network, features), standardise_for_heads(network, blended)
-    heads = zip(
-        get_head(network, INNER, ALTERED),
-        linear_head(z, labels, EXAMPLES_STRENGTH),
-        head_with_pairs(z, labels, pairs, BLENDS, _BLENDS_STRENGTH),
-        strict=True,
-    )
-    weight, bias = (_KEPT * old + (1 - _KEPT) * (first + second) / 2 for old, first, second in heads)
+    old = get_head(network, INNER, ALTERED)
+    first = linear_head(z, labels, EXAMPLES_STRENGTH)
+    second = head_with_pairs(z, labels, pairs, BLENDS, _BLENDS_STRENGTH)
+    weight = _KEPT * old[0] + (1 - _KEPT) * (first[0] + second[0]) / 2
+    bias = _KEPT * old[1] + (1 - _KEPT) * (first[1] + second[1]) / 2
     set_head(network, INNER, ALTERED, weight, bias)
 
 
