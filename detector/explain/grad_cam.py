@@ -71,7 +71,8 @@ class UnscaledHiResCAM(UnscaledGradCAM):
     """HiResCAM (Draelos and Carin, 2020), which weights every place by its own gradient.
 
     For transformers, where the meaning of a token and its gradient differ from place to place. With the mean
-    over places, hiding the hottest area had no more effect than hiding any other (docs/training/experiments.md).
+    over places, hiding the hottest area had no more effect than hiding any other
+    (docs/training/experiments.md).
     """
 
     @staticmethod

@@ -352,7 +352,9 @@ def test_train_reads_the_documented_own_set_and_names_the_next_step(
     card = SimpleNamespace(temperature=1.5, rates=())
     monkeypatch.setattr("training.publish.publish", lambda *_: card)
     shipped = (ROOT / "training/recipes/resnet18.toml").read_text().partition("[mix]")[0]
-    told = re.search(r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training/training.md").read_text(), re.MULTILINE)
+    told = re.search(
+        r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training/training.md").read_text(), re.MULTILINE
+    )
     assert told is not None
     recipe = tmp_path / "my.toml"
     recipe.write_text(shipped + told[0])
