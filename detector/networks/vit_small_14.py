@@ -20,8 +20,8 @@ from detector.networks.graphs import QUESTIONS, READINGS
 class FramingNetwork(Network):
     """Base of networks of the second look: normalised crops to logits (n, readings · questions).
 
-    Another architecture than the shipped one is fitted and shipped in the same way (docs/training/training.md).
-    It is registered under its ``architecture`` and has ``forward`` and, for heatmaps, ``cam_layers``.
+    Another architecture than the shipped one is fitted and shipped in the same way
+    (docs/training/training.md). It is registered under its ``architecture`` and has ``forward`` and, for heatmaps, ``cam_layers``.
     """
 
     architecture: str

@@ -31,7 +31,8 @@ def test_a_group_of_the_table_is_kept(tmp_path: Path) -> None:
 
 def test_pairs_of_both_folders_are_the_same_groups(tmp_path: Path) -> None:
     """A fusion that leaves a pair's clips at c23 out must not have seen its clips at c40."""
-    for folder, file in (("clips", "ffpp-c40-deepfakes-183_253.mp4"), ("videos", "ffpp-c23-faceswap-253_183.mp4")):
+    files = {"clips": "ffpp-c40-deepfakes-183_253.mp4", "videos": "ffpp-c23-faceswap-253_183.mp4"}
+    for folder, file in files.items():
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "labels.csv").write_text(HEADER + f"{file},fake,x,develop,\n")
     assert [row["group"] for _, row in develop_clips(tmp_path)] == ["ffpp-183-253"] * 2
