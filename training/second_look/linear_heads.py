@@ -204,7 +204,7 @@ def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Repo
     second = head_with_pairs(z, labels, pairs, BLENDS, _BLENDS_STRENGTH)
     weight = _KEPT * old[0] + (1 - _KEPT) * (first[0] + second[0]) / 2
     bias = _KEPT * old[1] + (1 - _KEPT) * (first[1] + second[1]) / 2
-    set_head(network, INNER, ALTERED, weight, bias)
+    set_head(network, INNER, ALTERED, weight.astype(np.float32), bias)
 
 
 # The head `synthesised` of whole heads in footage. While the blocks were tuned, it learned from stills as
