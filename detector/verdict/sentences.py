@@ -51,6 +51,9 @@ class Statement(str):
         statement.cause = cause
         return statement
 
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, CauseParameter]]:
+        return (self.cause.code,), self.cause.parameters
+
 
 class Reason(str):
     """The sentences of a reason as one English text."""

@@ -11,6 +11,7 @@ from detector.schema.analysis import Analysis, Person, Platt, Scores, Segment
 from detector.schema.scores import sigmoid
 from detector.segments import rules
 from detector.segments.rules import is_sampled, mean_per_interval, sample_weights
+from detector.verdict.sentences import render
 
 _EXACT = 1e-6  # seconds and probabilities, both stored as the nearest float
 _ROUNDED = 0.02  # px; boxes are rounded to hundredths before and after their median
@@ -27,6 +28,8 @@ def contradictions(analysis: Analysis, this_version: bool) -> Iterator[str]:
     if analysis.software.source_sha256 is None:
         return
     yield from _of_one_model(analysis, has_calibration=True, this_version=this_version)
+    if this_version:
+        yield from _of_reasons(analysis)
     for number, other in enumerate(analysis.others, start=2):
         # Earlier versions recorded the scan's calibration even for fused logits.
         has_calibration = this_version or other.model.second_look is None
@@ -34,6 +37,19 @@ def contradictions(analysis: Analysis, this_version: bool) -> Iterator[str]:
             analysis.by(other), has_calibration=has_calibration, this_version=this_version
         )
         yield from (f"by model {number}, {problem}" for problem in problems)
+
+
+def _of_reasons(analysis: Analysis) -> Iterator[str]:
+    """Check that reasons are the sentences of their codes, which reports in other languages show."""
+    spans = analysis.coverage.not_examined
+    pairs = [((span.cause,), span.reason) for span in spans if span.cause is not None]
+    for causes, reason in ((analysis.causes, analysis.reason), *pairs):
+        try:
+            differs = bool(causes) and " ".join(map(render, causes)) != reason
+        except (KeyError, TypeError, ValueError):
+            differs = True
+        if differs:
+            yield f"the codes of the reason “{reason[:60]}” are not those of its sentences"
 
 
 def _of_one_model(analysis: Analysis, *, has_calibration: bool, this_version: bool) -> Iterator[str]:

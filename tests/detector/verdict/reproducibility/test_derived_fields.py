@@ -21,6 +21,7 @@ from detector.schema.analysis import (
     Scores,
     Segment,
 )
+from detector.schema.measurements import Cause
 from detector.schema.model import SecondLookModel
 from detector.schema.scores import sigmoid
 from detector.segments import rules
@@ -136,6 +137,14 @@ BY_THESE_RULES: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
         lambda a: segment(a, peaks=(a.segments[0].peaks[0],) * 2),
     ),
     "confidence": ("the confidence of segment A1", lambda a: segment(a, confidence=0.5)),
+    "cause": (
+        "the codes of the reason",
+        lambda a: a.model_copy(update={"causes": (Cause(code="no_face"),)}),
+    ),
+    "unknown cause": (
+        "the codes of the reason",
+        lambda a: a.model_copy(update={"causes": (Cause(code="invented"),)}),
+    ),
 }
 
 
