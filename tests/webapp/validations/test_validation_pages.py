@@ -43,7 +43,7 @@ def test_create_and_quote_a_validation(app, shipped, tmp_path):
     assert own.thresholds[0].false_positive.events == 0
     report = client.get(f"/analyses/{rows[0].id}/report.html").text
     assert f"validation of {found.created[:10]}" in report
-    assert f"From {own.thresholds[0].threshold:g}, chosen by a measured false positive rate" in report
+    assert f"Flagged from {own.thresholds[0].threshold:g}, chosen by" in report
     with app.extensions["database"].begin() as session:
         said = [e.details for e in custody_log.iter_entries(session) if "validation" in e.details]
     said = [each for each in said if "file" not in each]
