@@ -70,6 +70,7 @@ def test_programs_read_english(client: FlaskClient) -> None:
     assert "The file is a PDF document" in hand_in(client, b"%PDF-1.7\n" + bytes(400), "/api/v1/analyses")
 
 
+@pytest.mark.real_kinds
 @pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
 def test_every_refused_kind_of_file_has_a_name(code: str) -> None:
     heads = [start + bytes(64) for start, _, _ in (*acceptance._OTHERS, *acceptance._TEXTS)]
