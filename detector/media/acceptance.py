@@ -55,8 +55,9 @@ _OTHERS = (
     (b"\x7fELF", N_("a program"), N_("Hand in the video or photo itself.")),
     (b"MZ", N_("a program"), N_("Hand in the video or photo itself.")),
 )
+# In lower case, as the text they are compared with.
 _TEXTS = (
-    (b"#EXTM3U", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
+    (b"#extm3u", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
     (b"ffconcat version", N_("a list of files for FFmpeg"), N_("Hand in the videos it names.")),
     (b"[playlist]", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
     (b"<?xml", N_("an XML text, such as a playlist or a drawing"), N_("Hand in the video or photo itself.")),

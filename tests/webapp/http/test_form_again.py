@@ -103,7 +103,9 @@ def test_second_reviews_are_shown_again(lab: Review) -> None:
     assert "“x” is not a time" in page.wrong["start-1"] and page.links == ["#start-1"]
     page = Page(lab.judge("ada", "manipulated", **typed | {"end": "1:00:00"}))
     assert page.wrong["end-1"] == "A stretch ends after the exhibit does."
-    again(lab.judge("ada", "real"), "conclusion", "The conclusion must be one of", reasons="As is plain to see.")
+    again(
+        lab.judge("ada", "real"), "conclusion", "The conclusion must be one of", reasons="As is plain to see."
+    )
     lab.judge("ada", "manipulated")
     lab.judge("ben", "inconclusive")
     long = "word " * 900
