@@ -143,7 +143,7 @@ def _verify(database: Database, settings: Settings, args: argparse.Namespace) ->
         )
         return UNUSABLE
     print("Results, annotations, case details and roles are as the log says.")
-    fits = f", and it fits {plural(len(earlier), 'earlier export', 'earlier exports')}" if earlier else ""
+    fits = f", and it fits {len(earlier)} earlier export{'s'[: len(earlier) != 1]}" if earlier else ""
     print(f"The chain is whole and every entry was written with this log's key{fits}.")
     return FITS
 

@@ -287,7 +287,8 @@ def error_response(
         if texts is None:
             texts = unsent_texts() if g.get("principal") is not None else ()
             if texts:
-                remedy = f"{gettext('Copy what you wrote first.')} {remedy}"
+                copy_first = gettext("Copy what you wrote first.")  # Babel reads no call inside an f-string
+                remedy = f"{copy_first} {remedy}"
         response = make_response(
             render_template(
                 "error.html",
