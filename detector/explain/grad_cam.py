@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -33,16 +33,20 @@ def token_map(tokens: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def limit_gradients(layer: nn.Module) -> Iterator[None]:
-    """Stop gradients at the output of ``layer``, which takes a fraction of the time.
+def limit_gradients(layers: Sequence[nn.Module]) -> Iterator[None]:
+    """Stop gradients at the outputs of ``layers``, which takes a fraction of the time.
 
-    For networks whose weights need no gradients. Enter it before Grad-CAM inspects the layer.
+    For networks whose weights need no gradients. Enter it before Grad-CAM inspects the layers.
     """
-    hook = layer.register_forward_hook(lambda _layer, _given, out: out.detach().requires_grad_(True))
+    hooks = [
+        layer.register_forward_hook(lambda _layer, _given, out: out.detach().requires_grad_(True))
+        for layer in layers
+    ]
     try:
         yield
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
 
 
 class UnscaledGradCAM(GradCAM):

@@ -170,7 +170,7 @@ def _of_network(seen: SeenCrop) -> Heat:
     target = (lambda logit: logit) if seen.output is None else (lambda logits: logits[..., seen.output])
     method, places = (UnscaledHiResCAM, token_map) if network.gives_tokens else (UnscaledGradCAM, None)
     layers = network.cam_layers
-    with limit_gradients(layers[0]), method(network, list(layers), reshape_transform=places) as cam:
+    with limit_gradients(network.cam_starts), method(network, list(layers), reshape_transform=places) as cam:
         of_layers = cam(images, targets=[target] * len(crops))
     size = seen.crop.shape[0]
     if network.gives_tokens:

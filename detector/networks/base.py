@@ -54,6 +54,11 @@ class Network(nn.Module):
         """The layers for Grad-CAM, from early to late; all maps have the same size."""
         raise AttributeError(f"{type(self).__name__} names no layer for Grad-CAM")
 
+    @property
+    def cam_starts(self) -> tuple[nn.Module, ...]:
+        """The layers where gradients stop: the first of each path through the network."""
+        return self.cam_layers[:1]
+
     def forward(self, crops: Tensor) -> Tensor:
         """Map crops (n, 3, size, size) to logits (n,)."""
         raise AttributeError(f"{type(self).__name__} has no forward pass")
@@ -138,6 +143,7 @@ _MODULES = {
     "efficientnet_lite0": "detector.networks.efficientnet",
     "efficientnet_lstm": "detector.networks.efficientnet",
     "vit_small_14": "detector.networks.vit_small_14",
+    "vit_small_14_branch": "detector.networks.vit_small_14_branch",
     "vit_small_14_patch_heads": "detector.networks.vit_small_14",
     # Without shipped weights: these need the package ``training``, which is not part of an installation.
     "efficientnet_b1": "training.networks",
@@ -146,7 +152,7 @@ _MODULES = {
     "resnet18_features_mlp": "training.networks",
 }
 # Architectures of the second look, which give several logits a crop and decide nothing alone.
-_SECOND_LOOK = frozenset({"vit_small_14", "vit_small_14_patch_heads"})
+_SECOND_LOOK = frozenset({"vit_small_14", "vit_small_14_branch", "vit_small_14_patch_heads"})
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:

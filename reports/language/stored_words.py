@@ -264,6 +264,11 @@ SECOND_LOOK = (
         "%(quality)s."
     ),
     N_(
+        "Families of generators that nothing had learnt from were left out: talking heads were told with a "
+        "mean AUC of %(talking)s, swaps of %(swaps)s, text-to-video of %(video)s; where %(share)s in 100 "
+        "unmanipulated clips are flagged, %(found)s, %(of_swaps)s and %(of_video)s in 100 of them were found."
+    ),
+    N_(  # of cards before
         "Generators of a new kind: of seventeen left out of what linear heads on the untuned start learnt"
         " from, twelve were told with an AUC of %(told)s or more, portraits by FLUX with %(flux)s, "
         "DeepFaceLive with %(deepfacelive)s."
@@ -335,13 +340,17 @@ SECOND_LOOK = (
     N_("Sound, and anything outside the head, are not examined."),
     N_("portraits by StyleGAN 1 and StyleGAN 2"),
     N_("portraits by FLUX.1 with LoRA, of four people"),
+    N_("portraits by FLUX.1 with InfiniteYou and by GPT-4o, 29 pictures"),
     N_("composites by experts with Photoshop, in which eyes, nose or mouth were replaced"),
     N_(
         "fusion and thresholds chosen each time without the clip's own group; an early stop of the "
         "training was chosen on these clips"
     ),
     N_("calibrated on validation crops of the same sets"),
-    N_("fitted on stills of role val, twice each, and %(frames)s frames of develop clips"),
+    N_("fitted on stills of role val and other portraits, twice each, and %(frames)s frames of clips"),
+    N_(  # of cards before
+        "fitted on stills of role val, twice each, and %(frames)s frames of develop clips"
+    ),
     N_("ffpp-crops test"),
     N_("stills test"),
     N_("stills test at half size"),

@@ -87,6 +87,7 @@ def store_patches(out: Path) -> None:
     store(out, "stills", [dataclasses.replace(p, file=f"{n}-{p.file}") for n, p in enumerate(stills)])
     store(out, "clips", [patch(n, fake, role="develop") for n in range(2) for fake in (False, True)])
     store(out, "videos", [])
+    store(out, "photos2", [])
     for source in ("dfdc", "ffpp"):
         roles = ("val", "test")
         crops = [patch(n, n % 2 == 1, role=role, box=None, source=source) for role in roles for n in range(4)]

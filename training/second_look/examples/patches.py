@@ -33,13 +33,34 @@ TALKING_HEAD = "talking head"
 PICTURE = "generated picture"
 COMPOSITE = "composite"
 
-_BY_NAME = {
-    LIP_SYNC: ("wav2lip", "hyperlips"),
-    REENACTMENT: ("face2face", "neuraltextures"),
-    TALKING_HEAD: ("aniportrait", "biodeep", "edtalk", "float", "fomm", "hunyuan", "sadtalker"),
-    PICTURE: ("stylegan", "flux"),
-    COMPOSITE: ("photoshop",),
-}
+# Parts of names in small letters; the first row that matches counts, and what none matches is a talking head,
+# as which text-to-video counts too: neither has a recording of this face behind it.
+_BY_NAME = (
+    (TALKING_HEAD, ("biodeepav",)),
+    (SWAP, ("face swap", "styleswap", "unstated")),
+    (LIP_SYNC, ("wav2lip", "hyperlips", "latentsync", "musetalk", "stylesync", "resyncer")),
+    (REENACTMENT, ("face2face", "neuraltextures")),
+    (PICTURE, ("stylegan1", "stylegan2", "flux", "kolors", "gpt-4o", "sdxl", "midjourney")),
+    (COMPOSITE, ("photoshop",)),
+    (
+        SWAP,
+        (
+            "ff++",
+            "deepfakes",
+            "faceswap",
+            "dfdc",
+            "stit",
+            "e4s",
+            "face-adapter",
+            "faceshifter",
+            "hires",
+            "canonswap",
+            "fsgan",
+            "simswap",
+            "vividface",
+        ),
+    ),
+)
 
 
 def family(generator: str, fake: bool) -> str:
@@ -47,10 +68,7 @@ def family(generator: str, fake: bool) -> str:
     if not fake:
         return REAL
     name = generator.lower()
-    for kind, parts in _BY_NAME.items():
-        if any(part in name for part in parts):
-            return kind
-    return SWAP
+    return next((kind for kind, parts in _BY_NAME if any(part in name for part in parts)), TALKING_HEAD)
 
 
 def targets(generator: str, fake: bool) -> tuple[int, int]:

@@ -21,9 +21,10 @@ Flags = NDArray[np.bool_]
 
 # Columns of FUSION_INPUTS, and the reserve subtracted from the second half; chosen on unknown generators and
 # on the develop clips, whose generators are known (docs/training/experiments.md).
-_ALTERED, _SYNTHESISED, RESERVE = (0, 1), (4,), 2.0
+_ALTERED, _SYNTHESISED, RESERVE = (0, 1), (2, 4), 1.0
 # The scan hardly recognises unknown generators, the inner face's head does.
 _PROPORTIONS = (1.0, 1.5)  # of _ALTERED
+_SYNTHESISED_PROPORTIONS = (1.0, 1.0)  # of _SYNTHESISED: the inner face and the whole head
 WITHIN = 0.75
 CONTRAST = Contrast(least=2.8, gain=2.0)
 
@@ -80,7 +81,9 @@ def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
     """
     about, others = ~fake | talking, ~fake | ~talking
     altered = fit_half(_ALTERED, inputs[others], fake[others], proportions=_PROPORTIONS)
-    synthesised = fit_half(_SYNTHESISED, inputs[about], fake[about], ridge=0.0)
+    synthesised = fit_half(
+        _SYNTHESISED, inputs[about], fake[about], ridge=0.0, proportions=_SYNTHESISED_PROPORTIONS
+    )
     return Fusion(altered, synthesised, reserve=RESERVE, contrast=CONTRAST, within=WITHIN)
 
 

@@ -22,6 +22,7 @@ from detector.models.model_files import StoredTensor, find_mismatch
 from detector.networks.base import create
 from detector.networks.graphs import PHOTOGRAPH
 from detector.networks.vit_small_14 import FramingNetwork, ViTSmall14, ViTSmall14PatchHeads
+from detector.networks.vit_small_14_branch import ViTSmall14Branch
 from detector.scoring.fusion import fusion_inputs
 from detector.scoring.scorer import Scorer
 from training.second_look.examples.patches import LIP_SYNC, REENACTMENT, SWAP, TALKING_HEAD, Patch
@@ -147,6 +148,8 @@ def read_network(weights: Path, architecture: str | None = None) -> FramingNetwo
 
 
 def _shipped(state: Mapping[str, Tensor]) -> str:
+    if any(name.startswith("branch_") for name in state):
+        return ViTSmall14Branch.architecture
     has_patch_heads = any(name.startswith("patch_") for name in state)
     return (ViTSmall14PatchHeads if has_patch_heads else ViTSmall14).architecture
 

@@ -44,6 +44,7 @@ from training.second_look.fitting.thresholds import DOUBTED
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of FUSION_INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
 _FLAGGED = 0.02  # of unmanipulated pictures: photographs vary more than clips
+PORTRAITS = "photos2"
 TEST, HANDED_ON = "stills test", "stills test at half size, JPEG 60"
 
 
@@ -80,6 +81,7 @@ def photographs_card(
     """Add the fusion for photographs and its figures to ``card``; patches lie below ``out``."""
     stills, clips = load(out, "stills"), load(out, "clips") + load(out, "videos")
     chosen = [patch for patch in stills if patch.role == "val"]
+    chosen += [patch for patch in load(out, PORTRAITS) if patch.role == "develop"]
     frames = first_patches([patch for patch in clips if patch.role == "develop"])
     chosen += [as_shared(patch) for patch in chosen]
     found = fit_photographs(PhotographScores.of([*chosen, *frames], scorer, network), parameters)
@@ -87,7 +89,7 @@ def photographs_card(
     stills = [patch for patch in stills if patch.role == "test"]
     tested = PhotographScores.of(stills, scorer, network)
     handed_on = PhotographScores.of([as_shared(patch) for patch in stills], scorer, network)
-    note = f"fitted on stills of role val, twice each, and {len(frames)} frames of develop clips"
+    note = f"fitted on stills of role val and other portraits, twice each, and {len(frames)} frames of clips"
     judged = measure_photographs(judged, tested, TEST, parameters, report)
     judged = measure_photographs(judged, handed_on, HANDED_ON, parameters, report)
     flagged, real = _published(judged, tested) >= logit_of(parameters.enter_threshold), ~tested.fake

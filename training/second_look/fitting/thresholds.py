@@ -26,8 +26,8 @@ from training.second_look.fitting import fusion
 from training.second_look.fitting.exhibits import ClipRecord, clip_inputs, everyone_inputs
 from training.second_look.fitting.patch_scores import clip_aucs
 
-DATA = "126 develop clips"
-FLAGGED, DOUBTED = 0.03, 0.10  # of the unmanipulated clips: flagged, and flagged or in doubt
+DATA = "211 develop clips"
+FLAGGED, DOUBTED = 0.022, 0.10  # of the unmanipulated clips: flagged, and flagged or in doubt
 
 
 def peak(clip: ClipRecord, formula: Fusion, parameters: Parameters) -> float:

@@ -1,0 +1,123 @@
+"""The branch: upper blocks distilled from the start's, beside the shipped ones.
+
+The start's upper blocks tell generators that nobody learnt from better than any that were tuned on labels
+(docs/experiments.md). The branch is initialised with the shipped blocks, which have been tuned, and trained
+until its taps give what the start's give. No label is used, so families held out cannot leak into it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from detector.backends.runtimes import knows_bfloat16
+from detector.networks.vit_small_14 import ViTSmall14, pool_tokens
+from detector.networks.vit_small_14_branch import ViTSmall14Branch
+from training.unseen.token_cache import UPPER
+
+Tokens = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How the branch is trained."""
+
+    steps: int = 160
+    batch: int = 8
+    rate: float = 1e-4
+    warm_up: int = 20  # steps
+    least: float = 0.02  # share of the rate at the end of the cosine
+    decay: float = 0.01
+    feature_weight: float = 1.0  # of pooled features beside tokens
+    kept: float = 0.6  # share of the patches
+    seed: int = 11
+
+
+class Branch(nn.Module):
+    """Upper blocks and last norm of ``network``, to be trained."""
+
+    def __init__(self, network: ViTSmall14) -> None:
+        super().__init__()
+        depth = network.shape.depth
+        self.blocks = copy.deepcopy(network.backbone.blocks[depth - UPPER :])
+        self.norm = copy.deepcopy(network.backbone.norm)
+        self._taps = tuple(tap - (depth - UPPER) for tap in network.shape.taps if tap > depth - UPPER)
+
+    @classmethod
+    def of(cls, network: ViTSmall14Branch) -> Self:
+        """The branch of a network that has one."""
+        made = cls(network)
+        made.blocks.load_state_dict(network.branch_blocks.state_dict())
+        made.norm.load_state_dict(network.branch_norm.state_dict())
+        return made.eval()
+
+    def forward(self, tokens: Tensor) -> list[Tensor]:
+        """Tokens (n, t, d) to tokens after each tap, in single precision."""
+        taps = []
+        for number, block in enumerate(self.blocks, 1):
+            tokens = block(tokens)
+            if number in self._taps:
+                taps.append((self.norm(tokens) if number == len(self.blocks) else tokens).float())
+        return taps
+
+
+def distil(
+    start: ViTSmall14,
+    shipped: ViTSmall14,
+    tokens: Callable[[NDArray[np.int64]], Tokens],
+    count: int,
+    recipe: Distillation,
+    report: Callable[[str], None],
+) -> Branch:
+    """A branch with the shipped blocks' weights, trained to give the start's taps on ``count`` samples."""
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng(recipe.seed)
+    teacher, branch = Branch(start).eval(), Branch(shipped).train()
+    optimiser = torch.optim.AdamW(branch.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    losses: list[float] = []
+    for step in range(recipe.steps):
+        given = torch.from_numpy(tokens(np.sort(rng.choice(count, recipe.batch, replace=False)))).float()
+        patches = given.shape[1] - 1
+        chosen = 1 + torch.randperm(patches)[: int(patches * recipe.kept)]
+        given = torch.cat([given[:, :1], given[:, chosen]], dim=1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=knows_bfloat16()):
+            with torch.no_grad():
+                wanted = teacher(given)
+            made = branch(given)
+        loss = torch.zeros(())
+        for one, other in zip(made, wanted, strict=True):
+            spread = other.std(dim=(0, 1)) + 1e-3
+            loss = loss + functional.smooth_l1_loss(one / spread, other / spread)
+            of_one, of_other = pool_tokens([one]), pool_tokens([other])
+            scale = of_other.std(dim=0) + 1e-2
+            loss = loss + recipe.feature_weight * functional.smooth_l1_loss(of_one / scale, of_other / scale)
+        cosine = 0.5 * (1 + np.cos(np.pi * step / recipe.steps))
+        share = min(1.0, (step + 1) / recipe.warm_up) * (recipe.least + (1 - recipe.least) * cosine)
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.rate * share
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(branch.parameters(), 1.0)
+        optimiser.step()
+        losses.append(float(loss.detach()))
+        if (step + 1) % 20 == 0:
+            report(f"distillation: step {step + 1} of {recipe.steps}, loss {np.mean(losses[-20:]):.4f}")
+    return branch.eval()
+
+
+def distances(branch: Branch, start: ViTSmall14) -> dict[str, float]:
+    """How far each matrix of the branch lies from the start's, relative to its norm."""
+    given = Branch(start).state_dict()
+    return {
+        name: float((value - given[name]).norm() / given[name].norm())
+        for name, value in branch.state_dict().items()
+        if value.ndim > 1
+    }

@@ -1,0 +1,124 @@
+"""What ships, with each fold of families held out: heads fitted anew without it, fused as the card fuses.
+
+The branch's blocks have learnt from no label, so features of them are kept once for all folds. The scan and
+the inner face's *altered* come as they ship. They have learnt from generators of the first collection of
+clips; families of the second alone (*new*) are those that nothing in the fusion has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.models.card import FUSION_INPUTS
+from detector.scoring.fusion import Fusion
+from training.unseen.branch_features import FeatureSet
+from training.unseen.evaluation import Floats, FoldScores
+from training.unseen.folds import FOLDS, Item, fold_of_families, held_out, learnable
+from training.unseen.heads import LinearHead, fitted, mean_of
+
+HEAD_STRENGTH, INNER_STRENGTH, TWIN_STRENGTH = 1e-2, 1e-2, 1e-3
+"""C of the regressions, for weights that add up to 5,000."""
+TWIN_SHARE = 0.5
+"""Of the weight, in the head that learns from twins."""
+WITH_TWINS = 0.3
+"""Share of that head in the mean, in spreads over unmanipulated faces."""
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Sets that heads are fitted on, with features of the branch; ``scores`` (n, 2) of plain clips are the
+    logits of the scan and of the inner face's *altered*."""
+
+    head: FeatureSet
+    head_augmented: FeatureSet
+    inner: FeatureSet
+    inner_augmented: FeatureSet
+    twins: FeatureSet
+    scores: Floats
+
+
+def head_model(learnt: FeatureSet, twins: FeatureSet) -> LinearHead:
+    """What the whole head says of synthesis: mostly a head on clips, a share of one on twins as well."""
+    alone = fitted(learnt.samples, learnt.features, HEAD_STRENGTH)
+    both = learnt + twins
+    with_twins = fitted(both.samples, both.features, TWIN_STRENGTH, TWIN_SHARE)
+    real = learnt.features[[not sample.fake for sample in learnt.samples]]
+    wider = float(alone(real).std() / with_twins(real).std())
+    return mean_of([alone, with_twins], [1 - WITH_TWINS, WITH_TWINS * wider])
+
+
+def inner_model(learnt: FeatureSet) -> LinearHead:
+    """What the inner face says of synthesis."""
+    return fitted(learnt.samples, learnt.features, INNER_STRENGTH)
+
+
+def without(chosen: FeatureSet, folds: dict[str, int], fold: int, groups: set[str]) -> FeatureSet:
+    """Those of ``chosen`` that may be learnt from while ``fold`` and ``groups`` are held out."""
+    items = [sample.item for sample in chosen.samples]
+    kept = learnable(items, folds, fold) & np.array([item.group not in groups for item in items])
+    return chosen.of(kept)
+
+
+def fold_scores(caches: Caches, formula: Fusion) -> tuple[list[FoldScores], list[Item]]:
+    """Fused scores of each fold's clips held out and of the unmanipulated develop clips; and all clips."""
+    samples = caches.head.samples
+    files = sorted({sample.file for sample in samples})
+    number = {file: row for row, file in enumerate(files)}
+    rows = np.array([number[sample.file] for sample in samples])
+    of_file = {sample.file: sample.item for sample in samples}
+    items = [of_file[file] for file in files]
+    folds = fold_of_families(items)
+    real = np.array([not item.fake and item.role == "develop" for item in items])
+    known = np.column_stack([_mean(column, rows, len(files)) for column in caches.scores.T])
+    out = []
+    for fold in range(FOLDS):
+        outside = held_out(items, folds, fold)
+        groups = {item.group for item, is_out in zip(items, outside, strict=True) if is_out and item.group}
+        head = head_model(
+            without(caches.head, folds, fold, groups) + without(caches.head_augmented, folds, fold, groups),
+            without(caches.twins, folds, fold, groups),
+        )
+        inner = inner_model(
+            without(caches.inner, folds, fold, groups) + without(caches.inner_augmented, folds, fold, groups)
+        )
+        inputs = np.zeros((len(files), len(FUSION_INPUTS)))
+        inputs[:, [FUSION_INPUTS.index("fast"), FUSION_INPUTS.index("inner altered")]] = known
+        for name, model, of in (
+            ("head synthesised", head, caches.head),
+            ("inner synthesised", inner, caches.inner),
+        ):
+            inputs[:, FUSION_INPUTS.index(name)] = _mean(model(of.features), rows, len(files))
+        scores = formula.logit(inputs)
+        out.append(FoldScores(_those(items, outside), scores[outside], _those(items, real), scores[real]))
+    return out, items
+
+
+def new_families(items: Sequence[Item]) -> set[str]:
+    """Families that none but clips of the second collection show."""
+    return {item.family for item in items if item.fake} - {
+        item.family for item in items if item.fake and not item.group.startswith("t3-")
+    }
+
+
+def only(folds: Sequence[FoldScores], families: set[str]) -> list[FoldScores]:
+    """The same without clips of other families."""
+    out = []
+    for fold in folds:
+        kept = np.array([item.family in families for item in fold.items])
+        out.append(FoldScores(_those(fold.items, kept), fold.scores[kept], fold.real_items, fold.real))
+    return out
+
+
+def _mean(values: NDArray[np.floating], rows: NDArray[np.int64], count: int) -> Floats:
+    """Means of ``values`` (n,) by clip, leaving out what is no number."""
+    there = ~np.isnan(values)
+    total = np.bincount(rows[there], values[there], count)
+    return total / np.bincount(rows[there], minlength=count)
+
+
+def _those(items: Sequence[Item], chosen: NDArray[np.bool_]) -> list[Item]:
+    return [item for item, keep in zip(items, chosen, strict=True) if keep]
