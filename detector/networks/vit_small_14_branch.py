@@ -1,4 +1,4 @@
-"""The vision transformer with a branch: upper blocks of its own beside those that were tuned, and linear heads.
+"""The vision transformer with a branch: a second set of upper blocks, with linear heads.
 
 The tuned upper blocks tell the generators that they learnt from, and altered inner faces. The branch's were
 distilled from the encoder that the network started from, without any label: linear heads on its features tell
@@ -24,7 +24,10 @@ UPPER_BLOCKS = 4
 
 @register("vit_small_14_branch")
 class ViTSmall14Branch(ViTSmall14PatchHeads):
-    """See :class:`~detector.networks.vit_small_14.ViTSmall14`; the branch's heads say nothing until fitted."""
+    """Add a branch to :class:`~detector.networks.vit_small_14.ViTSmall14PatchHeads`.
+
+    The outputs of its heads are zero until they are fitted.
+    """
 
     architecture = "vit_small_14_branch"
 
@@ -52,7 +55,7 @@ class ViTSmall14Branch(ViTSmall14PatchHeads):
 
     def lower(self, crops: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Crops to tokens (n, 1 + patches, width) below both, and tokens after each tap up to there."""
-        return self.tapped(self.embedded(crops), range(self.shape.depth - UPPER_BLOCKS))
+        return self.collect_taps(self.embed(crops), range(self.shape.depth - UPPER_BLOCKS))
 
     def branch_taps(self, tokens: Tensor) -> list[Tensor]:
         """Tokens below the branch to tokens after each of its taps."""
@@ -78,10 +81,10 @@ class ViTSmall14Branch(ViTSmall14PatchHeads):
         """Tokens after each tap of the tuned blocks to their logits (n, readings · questions)."""
         # The last layer is linear: of the mean of its inputs it says the mean of what it says of each.
         of_patches: Tensor = self.patch_judge(self.patch_units(self.patches(taps)).mean(dim=1))
-        return self.judged(pool_tokens(taps)) + of_patches
+        return self.classify(pool_tokens(taps)) + of_patches
 
     def forward(self, crops: Tensor) -> Tensor:
         tokens, low = self.lower(crops)
         upper = range(self.shape.depth - UPPER_BLOCKS, self.shape.depth)
-        tuned = self.tuned_judged([*low, *self.tapped(tokens, upper)[1]])
+        tuned = self.tuned_judged([*low, *self.collect_taps(tokens, upper)[1]])
         return tuned + self.branch_judged(pool_tokens([*low, *self.branch_taps(tokens)]))

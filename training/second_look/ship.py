@@ -36,8 +36,8 @@ LIMITS = (
     "measured, a share given in the error rates was not flagged. The whole program, which leaves more "
     "verdicts open than the step that measured the rates, did not flag 22 of the 62, 16 of them "
     "inconclusive.",
-    "Talking heads of recent generators (FLOAT above all) are seen least surely: 17 of 52 clips were flagged, "
-    "11 more inconclusive; strongly compressed Face2Face likewise.",
+    "Talking heads of recent generators (FLOAT above all) are seen least surely: 17 of 52 clips were "
+    "flagged, 11 more inconclusive; strongly compressed Face2Face likewise.",
     "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
     "manipulated clips in any collection.",
     "Fusion and thresholds rest on 211 clips, 90 of them unmanipulated, 2 to 12 seconds long. They come from "
@@ -105,7 +105,8 @@ DATA = (
     "each beside the same face without the blend, for half of what the inner face as a whole says of "
     "alteration; 3,814 others, likewise, for what its single patches say",
     STILLS,
-    "Portraits of many sources (photos2): 243 real studio, staff, speaker and press photographs, 29 generated",
+    "Portraits of many sources (photos2): 243 real studio, staff, speaker and press photographs, "
+    "29 generated",
     "The branch: four upper blocks distilled from the start's, without labels, on tokens of the clips and "
     "photographs named here",
     "Linear heads of the branch for the whole head and the inner face in footage: four frames of each "

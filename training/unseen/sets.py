@@ -22,7 +22,8 @@ _TWINS_EVERY = 5  # of the photographs of other sets than photos2
 
 def prepare_photos2(data: Path, out: Path) -> None:
     """Find the faces of ``photos2``, keep their patches below ``out``; a patch has its source as origin."""
-    detector, patches = FaceDetector(0.4), []
+    detector = FaceDetector(0.4)
+    patches: list[Patch] = []
     with open_zip(data / "photos2.zip") as archive:
         names = {Path(name).name: name for name in archive.namelist()}
         for row in read_csv(data / "photos2.csv"):

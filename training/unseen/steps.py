@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from detector.files import atomic_path, write_atomically
 from detector.models.loaded import load_model, load_pair
 from detector.models.model_files import load_card
 from detector.networks.graphs import ALTERED, HEAD, INNER, PHOTOGRAPH, SYNTHESISED, outputs_of
+from detector.networks.vit_small_14 import ViTSmall14
 from detector.networks.vit_small_14_branch import ViTSmall14Branch
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import Scorer
@@ -69,7 +71,7 @@ def branch(options: argparse.Namespace) -> None:
     ]
     made = distil(
         start_network(options.data, options.weights),
-        read_network(options.weights),
+        _transformer(options.weights),
         lambda chosen: np.stack([sets[rows[at][0]].tokens[rows[at][1]] for at in chosen]),
         len(rows),
         Distillation(),
@@ -98,7 +100,8 @@ def scores(options: argparse.Namespace) -> None:
         return
     patches = clips(options.out)
     card, weights = load_card(options.scan)
-    network, seen = _network(options), {}
+    network = _network(options)
+    seen: dict[tuple[str, str], int] = {}
     out = np.full((len(patches), 2), np.nan)
     out[:, 0] = scan_logits(Scorer(load_pair(card.alone, weights)), patches)
     chosen = []
@@ -113,7 +116,7 @@ def scores(options: argparse.Namespace) -> None:
         rows = chosen[first : first + _BATCH]
         crops = np.stack([plain_crop(patches[row], INNER, network.size) for row in rows])
         padded = np.concatenate([crops, np.repeat(crops[-1:], _BATCH - len(crops), axis=0)])
-        logits = model([network.normalised(torch.from_numpy(padded)).numpy()])[0]
+        logits = model([network.normalise(torch.from_numpy(padded)).numpy()])[0]
         out[rows, 1] = logits[: len(rows), outputs_of(INNER)[ALTERED]]
         if first % (25 * _BATCH) == 0:
             say(f"inner faces: {first} of {len(chosen)}")
@@ -132,7 +135,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if card.second_look is None:
         raise ParameterError(f"{options.scan} has no second look.")
     folds, items = fold_scores(caches, Fusion.of(card.second_look))
-    table = {}
+    table: dict[str, dict[str, Any]] = {}
     for name, chosen in (("all", folds), ("new", only(folds, new_families(items)))):
         rows, bounds = families(chosen), intervals(chosen)
         table[name] = {
@@ -160,6 +163,15 @@ def evaluate(options: argparse.Namespace) -> None:
     write_atomically(options.out / "unseen.json", (json.dumps(table, indent=1) + "\n").encode())
 
 
+def _transformer(weights: Path) -> ViTSmall14:
+    network = read_network(weights)
+    if not isinstance(network, ViTSmall14):
+        raise ParameterError(
+            f"{weights} are not weights of a vision transformer. Name those of the second look."
+        )
+    return network
+
+
 def _tokens(options: argparse.Namespace) -> Path:
     path: Path = options.out / "tokens"
     return path
@@ -175,7 +187,7 @@ def _branch(options: argparse.Namespace) -> Branch:
     """That of the option ``branch``, a file of the step of that name, else of the weights."""
     if options.branch is None:
         return Branch.of(_network(options))
-    made = Branch(read_network(options.weights))
+    made = Branch(_transformer(options.weights))
     made.load_state_dict(torch.load(options.branch, weights_only=True))
     return made.eval()
 
@@ -202,7 +214,7 @@ def _network(options: argparse.Namespace) -> ViTSmall14Branch:
 
 def heads(options: argparse.Namespace) -> None:
     """Fit the branch's heads on all of role ``train``: ``unseen.pt``, for the steps `fit` and `ship`."""
-    read, shipped = _reader(options), read_network(options.weights)
+    read, shipped = _reader(options), _transformer(options.weights)
     training = [_of_training(read(name)) for name in ("clips-head", "clips-inner")]
     footage = head_model(training[0] + read("clips-head-augmented"), read("twins"))
     inner = inner_model(training[1] + read("clips-inner-augmented"))

@@ -60,8 +60,8 @@ class _LowerAndUpper(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         depth = self.network.shape.depth
-        tokens, low = self.network.tapped(self.network.embedded(crops), range(depth - UPPER))
-        _, high = self.network.tapped(tokens, range(depth - UPPER, depth))
+        tokens, low = self.network.collect_taps(self.network.embed(crops), range(depth - UPPER))
+        _, high = self.network.collect_taps(tokens, range(depth - UPPER, depth))
         return tokens, pool_tokens([*low, *high])
 
 
@@ -75,7 +75,7 @@ def runner(network: ViTSmall14, threads: int) -> Runner:
         model = compiled(_LowerAndUpper(network), example, knows_bfloat16(), threads)
 
     def run(crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        out = model([network.normalised(torch.from_numpy(crops)).numpy()])
+        out = model([network.normalise(torch.from_numpy(crops)).numpy()])
         return out[0], out[1]
 
     return run

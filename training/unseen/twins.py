@@ -101,13 +101,13 @@ def reconstructed(image: Image, rng: np.random.Generator, module: Autoencoder) -
     """``image`` (RGB, sides multiples of 8 px) after one or two passes through the autoencoder."""
     noise = float(rng.uniform(0, _NOISE)) if rng.random() < _NOISY else 0.0
     passes = 2 if rng.random() < _TWICE else 1
-    x = image.transpose(2, 0, 1)[None].astype(np.float32) / 255
+    x = image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
     for _ in range(passes):
         latents = module.encode(x)
         if noise:
             added = rng.standard_normal(latents.shape).astype(np.float32)
             latents = latents + np.float32(noise * latents.std()) * added
-        x = module.decode(latents).clip(0, 1)
+        x = module.decode(latents).clip(0, 1).astype(np.float32).astype(np.float32)
     out: Image = (x[0].transpose(1, 2, 0) * 255).round().astype(np.uint8)
     return out
 
