@@ -183,7 +183,7 @@ class PersonLook:
         around = np.array([_scan_around(faces, moment.track, moment.time) for moment in moments])
         level = float(faces["logit"].mean())
         headed = np.isfinite(second_logits[:, -1])
-        filled = _filled(second_logits, track, times)
+        filled = _filled(second_logits, track, times, around)
         return cls(tuple(group), tuple(moments), track, times, filled, around, level, headed)
 
     def second_logits_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats) -> Floats:
@@ -204,13 +204,8 @@ class PersonLook:
             if len(moment_times) == 1:
                 out[in_track] = logits
                 continue
-            after = np.searchsorted(moment_times, at).clip(1, len(moment_times) - 1)
-            before = after - 1
-            share = ((at - moment_times[before]) / (moment_times[after] - moment_times[before])).clip(0, 1)
-            step = scan[after] - scan[before]
-            telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
-            share[telling] = ((scanned[in_track] - scan[before])[telling] / step[telling]).clip(0, 1)
-            out[in_track] = logits[before] + share[:, None] * (logits[after] - logits[before])
+            before, share = _between(at, moment_times, scanned[in_track], scan)
+            out[in_track] = logits[before] + share[:, None] * (logits[before + 1] - logits[before])
         return out
 
     def inputs_at(self, track: NDArray[np.int32], times: Floats, scanned: Floats, within: float) -> Floats:
@@ -253,7 +248,24 @@ def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
     return float(np.median(own["logit"][apart <= max(_AROUND, float(apart.min()))]))
 
 
-def _filled(logits: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
+def _between(
+    times: Floats, known_times: Floats, scanned: Floats, known_scan: Floats
+) -> tuple[NDArray[np.intp], Floats]:
+    """Return for each of ``times`` (n,) the known moment before it, and the share of the way to the next.
+
+    The share follows the scan's logits ``scanned`` (n,) if those of both moments differ clearly, so that the
+    scan says when something changed, and otherwise time.
+    """
+    after = np.searchsorted(known_times, times).clip(1, len(known_times) - 1)
+    before = after - 1
+    share = ((times - known_times[before]) / (known_times[after] - known_times[before])).clip(0, 1)
+    step = known_scan[after] - known_scan[before]
+    telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
+    share[telling] = ((scanned - known_scan[before])[telling] / step[telling]).clip(0, 1)
+    return before, share
+
+
+def _filled(logits: Floats, track: NDArray[np.int32], times: Floats, scan: Floats) -> Floats:
     """Interpolate NaN in ``logits`` (m, 4) between neighbours of the same track; the mean in other tracks."""
     out = logits.copy()
     for column in out.T:
@@ -263,7 +275,10 @@ def _filled(logits: Floats, track: NDArray[np.int32], times: Floats) -> Floats:
         mean = column[known].mean()
         for number in np.unique(track[~known]):
             present, missing = (track == number) & known, (track == number) & ~known
-            column[missing] = (
-                np.interp(times[missing], times[present], column[present]) if present.any() else mean
-            )
+            values = column[present]
+            if len(values) < 2:
+                column[missing] = values[0] if len(values) else mean
+                continue
+            before, share = _between(times[missing], times[present], scan[missing], scan[present])
+            column[missing] = values[before] + share * (values[before + 1] - values[before])
     return out
