@@ -9,7 +9,7 @@ from detector.faces.crop import HEAD
 from detector.faces.search.networks import FaceDetector
 from training.data.labelled_sets import open_zip
 from training.data.research_faces import read_csv
-from training.second_look.examples.patches import Patch, _Known, _photograph, load, store
+from training.second_look.examples.patches import Patch, _Labels, _photograph, load, store
 from training.unseen.samples import FRAMING_OF, Draw, Sample, augmented, plain, resaved, spread
 from training.unseen.twins import Autoencoder, twin_pair
 
@@ -27,11 +27,11 @@ def prepare_photos2(data: Path, out: Path) -> None:
     with open_zip(data / "photos2.zip") as archive:
         names = {Path(name).name: name for name in archive.namelist()}
         for row in read_csv(data / "photos2.csv"):
-            known = _Known(
+            labels = _Labels(
                 PHOTOS2, row["file"], row["label"] == "fake", row["generator"], row["group"], row["role"],
                 f"{row['kind']}/{row['source']}",
             )  # fmt: skip
-            patches += _photograph(archive.read(names[Path(row["file"]).name]), detector, known)
+            patches += _photograph(archive.read(names[Path(row["file"]).name]), detector, labels)
     store(out, PHOTOS2, patches)
 
 

@@ -107,7 +107,7 @@ def reconstructed(image: Image, rng: np.random.Generator, module: Autoencoder) -
         if noise:
             added = rng.standard_normal(latents.shape).astype(np.float32)
             latents = latents + np.float32(noise * latents.std()) * added
-        x = module.decode(latents).clip(0, 1).astype(np.float32).astype(np.float32)
+        x = module.decode(latents).clip(0, 1).astype(np.float32).astype(np.float32).astype(np.float32)
     out: Image = (x[0].transpose(1, 2, 0) * 255).round().astype(np.uint8)
     return out
 
