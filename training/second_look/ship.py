@@ -34,7 +34,7 @@ DOMAIN = (
 LIMITS = (
     "Generators and kinds of footage that were in no training set may go unseen: of the manipulated clips "
     "measured, a share given in the error rates was not flagged. The whole program, which leaves more "
-    "verdicts open than the step that measured the rates, did not flag 22 of the 62, 16 of them "
+    "verdicts open than the step that measured the rates, did not flag 70 of the 121, 39 of them "
     "inconclusive.",
     "Talking heads of recent generators (FLOAT above all) are seen least surely: 17 of 52 clips were "
     "flagged, 11 more inconclusive; strongly compressed Face2Face likewise.",
