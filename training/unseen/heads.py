@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detector.networks.graphs import ALTERED, HEAD, INNER, PHOTOGRAPH, SYNTHESISED, outputs_of
+from detector.networks.graphs import outputs_of
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.networks.vit_small_14_branch import ViTSmall14Branch
 from training.unseen.linear import Features, Standardisation, example_weights, regression
@@ -107,7 +107,3 @@ def network_with(
                 old.weight[row] *= (kept or {}).get((reading, question), 0.0)
                 old.bias[row] *= (kept or {}).get((reading, question), 0.0)
     return network.eval()
-
-
-FOOTAGE = {(HEAD, SYNTHESISED): "head", (INNER, SYNTHESISED): "inner"}
-PHOTOGRAPHS = {(PHOTOGRAPH, ALTERED): "altered", (PHOTOGRAPH, SYNTHESISED): "synthesised"}
