@@ -34,7 +34,7 @@ from detector.process.resources import release_memory, share_arenas
 from detector.progress import Progress, ReportShare
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Segment
 from detector.schema.formatting import never_rounding_up_to, printable_name
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer

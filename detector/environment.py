@@ -18,7 +18,8 @@ from detector.backends.selection import REDUCED_PRECISION
 from detector.files import ROOT
 from detector.models.model_files import COVERED_FACES, FACE_PROPOSALS
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.method import JointRule, Library, Software
+from detector.schema.joint import JointRule
+from detector.schema.method import Library, Software
 from detector.version import __version__
 
 # Libraries that affect results, by their names on the package index.

@@ -21,7 +21,8 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
-from detector.schema.method import JointRule, Ran, refuse_without_others
+from detector.schema.joint import JointRule, refuse_without_others
+from detector.schema.method import Ran
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer

@@ -17,7 +17,7 @@ from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.kernel import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 
 if TYPE_CHECKING:
     from detector.models.loaded import LoadedModel

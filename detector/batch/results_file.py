@@ -19,7 +19,7 @@ from detector.models.card import deciding_sha256
 from detector.models.loaded import refuse_model_combination
 from detector.models.model_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, Parameters
-from detector.schema.method import JointRule, refuse_without_others
+from detector.schema.joint import JointRule, refuse_without_others
 
 
 @dataclass(frozen=True)

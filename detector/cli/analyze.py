@@ -25,7 +25,7 @@ from detector.errors import MediaError, ParameterError
 from detector.media.acceptance import refuse_by_first_bytes
 from detector.process.console import print_json
 from detector.schema.formatting import count_noun
-from detector.schema.method import JointRule, refuse_without_others
+from detector.schema.joint import JointRule, refuse_without_others
 from reports.cli.case_options import add_case_options, given_case
 
 if TYPE_CHECKING:

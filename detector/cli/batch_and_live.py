@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from detector.cli.analyze import import_report
 from detector.cli.common import add_engine_options, add_other_models, parameters_from
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 
 if TYPE_CHECKING:
     from detector.schema.analysis import Analysis

@@ -15,7 +15,7 @@ from detector.errors import ParameterError
 from detector.files import temporary_folder
 from detector.progress import Progress
 from detector.schema.formatting import printable
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 
 if TYPE_CHECKING:
     from detector.schema.analysis import Parameters

@@ -28,7 +28,7 @@ from detector.models.model_files import (
 from detector.models.onnx_file import FILE_LIMIT, find_shape, read_onnx
 from detector.networks import graphs
 from detector.schema.formatting import N_, find_invisible, printable_name
-from detector.schema.method import MOST_OTHERS
+from detector.schema.joint import MOST_OTHERS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 # Other modules import most names of an analysis from here.
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional  # noqa: F401
+from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.measurements import (  # noqa: F401
     Answers,
     Cause,
@@ -22,15 +23,7 @@ from detector.schema.measurements import (  # noqa: F401
     Spread,
 )
 from detector.schema.metadata import Anomaly, Credentials, Declaration, Details, Picture, first_statements
-from detector.schema.method import (
-    LATER_PARAMETERS,
-    MOST_OTHERS,
-    JointRule,
-    Parameters,
-    Ran,
-    Software,
-    zero_values,
-)
+from detector.schema.method import LATER_PARAMETERS, Parameters, Ran, Software, zero_values
 from detector.schema.method import Library as Library
 from detector.schema.model import Model, Platt, Range, Rate  # noqa: F401
 from detector.schema.scores import Box, Score, Scores  # noqa: F401

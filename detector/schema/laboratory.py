@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional
-from detector.schema.method import JointRule, Library, Parameters, add_missing_parameters
+from detector.schema.joint import JointRule
+from detector.schema.method import Library, Parameters, add_missing_parameters
 from detector.schema.model import Platt, Rate, SecondLookModel
 
 VALIDATION_SCHEMA_VERSION = "1.2"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
-from enum import StrEnum
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import Field
 
-from detector.errors import ParameterError
 from detector.schema.base import Sha256, Value
 from detector.schema.formatting import N_
 
@@ -57,38 +55,6 @@ class Ran(Value):
     backend: str
     precision: str
     device: str = Field(description="cpu or cuda, and the device's name")
-
-
-class JointRule(StrEnum):
-    """The rule that combines the verdicts of several models, by its name in commands and programs."""
-
-    FIRST = "first"
-    ANY = "any"
-    MAJORITY = "majority"
-    ALL = "all"
-
-    @property
-    def words(self) -> str:
-        """Description of the rule that completes a sentence."""
-        return _WORDS[self]
-
-
-_WORDS = {
-    JointRule.FIRST: "the first model decides; the others are shown.",
-    JointRule.ANY: "manipulated if any model says so.",
-    JointRule.MAJORITY: "what more than half of the models say; else inconclusive.",
-    JointRule.ALL: "what all models say; else inconclusive.",
-}
-MOST_OTHERS = 8  # models of one analysis besides the first
-
-
-def refuse_without_others(rule: JointRule, others: Sized) -> None:
-    """Raise :class:`ParameterError` if a rule for several models is given for one."""
-    if rule != JointRule.FIRST and not others:
-        raise ParameterError(
-            N_("The rule “%(rule)s” is for several models. Name others beside the first, or leave it out.")
-            % {"rule": str(rule)}
-        )
 
 
 LATER_PARAMETERS = {

@@ -17,6 +17,7 @@ import numpy as np
 from detector.errors import ParameterError
 from detector.schema.analysis import MediaKind, Model, Rate, Verdict
 from detector.schema.formatting import N_
+from detector.schema.joint import JointRule
 from detector.schema.laboratory import (
     ByOther,
     ByRule,
@@ -31,7 +32,6 @@ from detector.schema.laboratory import (
     Validation,
     ValidationItem,
 )
-from detector.schema.method import JointRule
 from detector.statistics.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR, Selection, Share, wrong_shares
 from detector.statistics.metrics import Scored, measure
 from detector.verdict.verdict import combine_verdicts

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import assert_never
 
 from detector.schema.analysis import Answers, Joint, Person, Segment, Verdict
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from detector.verdict import judged_persons, reasons
 from detector.verdict.judged_persons import (
     JudgedExhibit,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Model, Segment
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from detector.schema.model import OnnxNetwork
 from detector.verdict.judged_persons import flagged_segments
 from reports.inputs.pictures import ShownPicture

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from detector.schema.analysis import MediaKind, Parameters
+from detector.schema.joint import JointRule
 from detector.schema.laboratory import ByOther, ByRule, Level, Validation, ValidationItem
-from detector.schema.method import JointRule
 from reports.language import formatting, translation
 from reports.language.formatting import grouped, plural, shown
 from reports.language.names import model_title

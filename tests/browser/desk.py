@@ -17,6 +17,7 @@ from clips import Analysed
 from flask import Flask
 from unconfined import Unconfined
 
+from detector import sandboxed_engine
 from detector.schema.analysis import Analysis
 from webapp import create_app
 from webapp.analyses.media import previews
@@ -24,7 +25,7 @@ from webapp.analyses.uploads import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority
-from webapp.worker import run_analysis, run_job
+from webapp.worker import run_job
 
 CLIP = "two people.mp4"
 # How an mp4 file begins: taken in, where what follows cannot be read.
@@ -65,7 +66,7 @@ class Served:
         """The id of a finished analysis of a file."""
         analysis = self.handed_in(file, priority=Priority.HIGH, **given)  # before what is left waiting
         with contextlib.ExitStack() as patched:
-            for module in (run_analysis, previews, previews):
+            for module in (sandboxed_engine, previews):
                 patched.enter_context(mock.patch.object(module, "Sandbox", Unconfined))
             run_job.work(self.app.extensions["settings"])
         return analysis

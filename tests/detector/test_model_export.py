@@ -120,7 +120,7 @@ def test_deviating_export_is_not_written(tmp_path: Path, monkeypatch: pytest.Mon
     def wrong(graph: Any, mean: Any, std: Any, tensors: Any) -> bytes:
         return bound(graph, tuple(value + 0.02 for value in mean), std, tensors)
 
-    monkeypatch.setattr(exporting.graphs, "bound", wrong)
+    monkeypatch.setattr(exporting.graphs, "bind", wrong)
     (tmp_path / "reelproof.onnx").write_text("an earlier one")
     with pytest.raises(ModelError, match="from torch's on 24 faces; at most 0.001"):
         export("reelproof", tmp_path)
@@ -131,7 +131,7 @@ def test_deviating_export_is_not_written(tmp_path: Path, monkeypatch: pytest.Mon
 def test_nan_is_a_deviation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bound = graphs.bind
     nan = float("nan")
-    monkeypatch.setattr(exporting.graphs, "bound", lambda g, m, s, t: bound(g, (nan, nan, nan), s, t))
+    monkeypatch.setattr(exporting.graphs, "bind", lambda g, m, s, t: bound(g, (nan, nan, nan), s, t))
     with pytest.raises(ModelError, match="Nothing was written"):
         export("reelproof", tmp_path)
 

@@ -15,7 +15,7 @@ from detector import analyze
 from detector.errors import ModelError, ParameterError
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
-from detector.schema.method import MOST_OTHERS, JointRule
+from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
 from detector.verdict.reproducibility.agreement import compare_analyses
 from detector.verdict.reproducibility.derived_fields import contradictions

@@ -37,13 +37,13 @@ def test_the_documented_rate_limits_match() -> None:
             r"^\| (?:changes of one's )?([a-z ]+?)(?: \(.+\))? \| ([\d,]+) \|$", table, re.MULTILINE
         )
     }
-    dear = {permission: parse(text) for permission, text in request_guard._DEAR.items()}
-    assert told.pop("password") == parse(request_guard._DEAR_FORMS["account.password"])
+    dear = {permission: parse(text) for permission, text in request_guard._COSTLY.items()}
+    assert told.pop("password") == parse(request_guard._COSTLY_ENDPOINTS["account.password"])
     assert told == {
-        "in all": parse(request_guard._ANYTHING),
+        "in all": parse(request_guard._ALL_REQUESTS),
         "downloads": dear.pop(Permission.EXPORT),
         "starting work": dear.pop(Permission.ANALYSE),
         "configuring": dear.pop(Permission.CONFIGURE),
         "administering": dear.pop(Permission.ADMINISTER),
     }
-    assert not dear and len(request_guard._DEAR_FORMS) == 1
+    assert not dear and len(request_guard._COSTLY_ENDPOINTS) == 1

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from detector.schema.analysis import EMPTY_SUMMARY
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from webapp import context
 from webapp.accounts.permissions import Permission, current
 from webapp.accounts.visibility import visible_session

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, Json
 
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Score, Segment, Value, Verdict
-from detector.schema.method import MOST_OTHERS, JointRule
+from detector.schema.joint import MOST_OTHERS, JointRule
 from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
 

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from sqlalchemy.orm import Session
 
-from detector.schema.method import MOST_OTHERS, JointRule
+from detector.schema.joint import MOST_OTHERS, JointRule
 from reports.inputs.case import CaseDetails
 from reports.language.translation import gettext
 from webapp import context

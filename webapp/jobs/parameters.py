@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 from detector.schema.analysis import Parameters
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from reports.language import formatting
 from reports.language.translation import N_, capitalize_first, gettext, translated
 from webapp.errors import UserError

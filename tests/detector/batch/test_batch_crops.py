@@ -169,9 +169,9 @@ CONFINED = """
 import json, os, signal, sys
 from pathlib import Path
 import cv2
-from detector.batch import crop_pictures
+from detector.batch import crops
 from detector.batch.input_files import File
-from detector.sandbox import process
+from detector.sandbox import confined_process as process
 
 real, here = cv2.imdecode, os.getpid()
 
@@ -184,8 +184,8 @@ def imdecode(data, flags):
 cv2.imdecode = imdecode
 process.native_threads = lambda: 1  # forked, so that it has this function
 paths = [Path(name) for name in sys.argv[2:]]
-crop_pictures._ENOUGH = int(sys.argv[1])
-pictures = crop_pictures.read_crops(File(path.name, path, path) for path in paths)
+crops._ENOUGH = int(sys.argv[1])
+pictures = crops.read_crops(File(path.name, path, path) for path in paths)
 means = [[f.name, None if c.image is None else c.image.mean(), c.error] for f, c in pictures]
 print(json.dumps(means))
 """

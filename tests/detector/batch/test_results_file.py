@@ -21,7 +21,7 @@ from detector.batch.results_file import OtherModelNames, ResultLine, ResultsFile
 from detector.batch.run import BatchRun
 from detector.errors import ParameterError
 from detector.models.model_files import MODELS_FOLDER, SECOND_LOOK_FOLDER
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 
 DEFAULT = Parameters()
 

@@ -37,7 +37,7 @@ from detector.batch.worker_pool import score_files
 from detector.errors import ModelError, ReelproofError
 from detector.files import ROOT
 from detector.sandbox import Limits
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 
 DEFAULT = Parameters()
 SCAN = Parameters(second_look=0)
@@ -48,7 +48,7 @@ ACTING = Script("""
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may begin without
 from types import SimpleNamespace
-from detector.batch import confined_file, worker_pool
+from detector.batch import worker_pool
 from detector.cli.main import main
 
 def scored(path, name, asked, threads, report):
@@ -69,9 +69,9 @@ def line(file, work, real=worker_pool.line_of):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(file, work)
 
-confined_file._scored, worker_pool.line_of = scored, line
+worker_pool._scored, worker_pool.line_of = scored, line
 worker_pool._PATIENCE = float(os.environ.get("PATIENCE", worker_pool._PATIENCE))
-confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
+worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
 worker_pool._one_thread = lambda: None
 worker_pool._make_networks = lambda loaded: None
 worker_pool.load_once = lambda model: SimpleNamespace()

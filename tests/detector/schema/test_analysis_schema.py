@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from detector import Analysis, Parameters, Verdict
 from detector.files import ROOT
 from detector.schema.analysis import Answers, Cause, Joint, ManipulationKind, OtherModel, Ran, Scores
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 
 PUBLISHED = ROOT / "docs" / "analysis.schema.json"
 

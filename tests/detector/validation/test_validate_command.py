@@ -17,15 +17,15 @@ from onnx_models import put
 from warm import Script
 
 from detector.files import ROOT
+from detector.schema.joint import JointRule
 from detector.schema.laboratory import Laboratory, Validation
-from detector.schema.method import JointRule
 from detector.validation.validated_model import difference_to_model, validated_model
 
 # A name is `LABEL-PROBABILITY-NUMBER`; what it gives stands in for an analysis.
 ACTING = Script("""
 import sys
 from types import SimpleNamespace
-from detector.batch import confined_file, worker_pool
+from detector.batch import worker_pool
 from detector.cli.main import main
 from detector.sandbox import UnexpectedError
 from tests.unconfined import Unconfined
@@ -45,15 +45,15 @@ def scored(path, name, asked, threads, report, more=None):
             "segments": [[0.5, 1.5, probability]] if probability >= 0.65 else [], "outside": [],
             "codec": "h264", "values": {"face width": 90.0}, "backend": "OpenVINO"}
 
-confined_file._scored, confined_file.Sandbox = scored, Unconfined
-confined_file.MODULES = worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
+worker_pool._scored, worker_pool.Sandbox = scored, Unconfined
+worker_pool.MODULES = worker_pool._FOR_SEVERAL = ()
 worker_pool._make_networks = lambda loaded: None
 worker_pool._one_thread = lambda: None
 worker_pool.load_once = lambda model: SimpleNamespace()
 worker_pool.backends.needs_torch = lambda model: False
 if sys.argv.pop(1) == "quick":  # rendering a PDF takes longer than all else
-    from reports.render import validation
-    validation.render_document = lambda *given: b"%PDF-"
+    from reports.signing import validation_files
+    validation_files.render_document = lambda *given: b"%PDF-"
 sys.exit(main(["validate", *sys.argv[1:]]))
 """)
 

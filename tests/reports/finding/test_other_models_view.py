@@ -8,7 +8,7 @@ import pytest
 from analyses import build, with_stability
 
 from detector.schema.analysis import Analysis, Joint, MediaKind, OtherModel, Ran, Verdict
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from reports.finding.other_models import other_models_view
 from reports.language import translation
 from reports.report_view import ReportInputs, report_view

@@ -164,7 +164,7 @@ def test_first_page_answers_and_leads_on(whole: tuple[bytes, tuple[Attachment, .
         "2025-11-20 14:11:02 UTC+05:30",
         "Which person Persons A and B",
         "How certain Strong indication",
-        "Not looked at Sound",
+        "Not examined Sound",
         "What to do next",
     ):
         assert words in pages[0], words

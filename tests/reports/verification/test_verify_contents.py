@@ -13,7 +13,7 @@ from evidence import EXHIBIT, contents, custody, small_analysis, small_bundle, s
 from made_comparison_results import comparison_of
 
 from detector.schema.analysis import MediaKind, OtherModel, Ran, Verdict
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from detector.verdict.verdict import joint_verdict
 from reports.bundle import review_bundle
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest

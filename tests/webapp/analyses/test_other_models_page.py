@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from made_results import finished
 
 from detector.schema.analysis import Joint, OtherModel, Ran, Verdict
-from detector.schema.method import JointRule
+from detector.schema.joint import JointRule
 from reports.render.html import render_html
 from reports.report_view import report_view
 

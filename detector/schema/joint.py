@@ -1,0 +1,41 @@
+"""The rule by which several models decide together. Imports nothing heavy: command-line parsers need it."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from enum import StrEnum
+
+from detector.errors import ParameterError
+from detector.schema.formatting import N_
+
+
+class JointRule(StrEnum):
+    """The rule that combines the verdicts of several models, by its name in commands and programs."""
+
+    FIRST = "first"
+    ANY = "any"
+    MAJORITY = "majority"
+    ALL = "all"
+
+    @property
+    def words(self) -> str:
+        """Description of the rule that completes a sentence."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    JointRule.FIRST: "the first model decides; the others are shown.",
+    JointRule.ANY: "manipulated if any model says so.",
+    JointRule.MAJORITY: "what more than half of the models say; else inconclusive.",
+    JointRule.ALL: "what all models say; else inconclusive.",
+}
+MOST_OTHERS = 8  # models of one analysis besides the first
+
+
+def refuse_without_others(rule: JointRule, others: Sized) -> None:
+    """Raise :class:`ParameterError` if a rule for several models is given for one."""
+    if rule != JointRule.FIRST and not others:
+        raise ParameterError(
+            N_("The rule “%(rule)s” is for several models. Name others beside the first, or leave it out.")
+            % {"rule": str(rule)}
+        )
