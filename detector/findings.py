@@ -64,15 +64,15 @@ def judge(
     coverage: Coverage,
     explained: Callable[[Sequence[candidates.Candidate]], tuple[Segment, ...]],
 ) -> ModelFindings:
-    """Conclude a verdict from a first pass whose rows have the logits of ``scorer``.
+    """Decide the verdict from a first pass that ``scorer`` has scored.
 
-    ``coverage`` is that of the primary model, which decides what is judged; ``explained`` turns candidates
-    into segments. Fills in the smoothed probabilities of ``first_pass``.
+    The ``coverage`` of the primary model decides what is judged; ``explained`` turns candidates into
+    segments. Fills in the smoothed probabilities of ``first_pass``.
     """
     candidates.fill_in_smoothed(first_pass.detections, scorer, parameters)
     times = first_pass.times
-    damaged = [span for span in coverage.not_examined if span.reason in DAMAGED]
-    seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged)
+    damaged_spans = [span for span in coverage.not_examined if span.reason in DAMAGED]
+    seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged_spans)
     groups = segments_candidates.group_persons(first_pass, seconds)
     found_candidates = candidates.find_all_candidates(groups, parameters, media.kind)
     persons = segments_candidates.published_persons(
@@ -91,14 +91,14 @@ def judge(
             groups, found_candidates, parameters, times, seconds
         )
     verdict, reason = decide(exhibit, in_few_frames)
-    # Report the probability on which the decision was based: where one of twenty faces of a photograph is
-    # above the threshold but outweighed, that is the averaged odds of the faces eligible for a finding.
-    counting = Verdict.MANIPULATED if outweighed else verdict
+    # Report the probability on which the decision was based. If one of twenty faces of a photograph is above
+    # the threshold but outweighed, this is the averaged odds of the faces eligible for a finding.
+    decisive_verdict = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
         Reason(reason, *_following(exhibit, media)),
-        exhibit_probability(exhibit, counting),
-        exhibit_answers(exhibit, counting),
+        exhibit_probability(exhibit, decisive_verdict),
+        exhibit_answers(exhibit, decisive_verdict),
         segments,
         persons,
     )
@@ -107,15 +107,17 @@ def judge(
 def _following(exhibit: JudgedExhibit, media: Media) -> list[Statement]:
     """Return the sentences that follow the reason, whatever the verdict."""
     mentioned = {segment.person for segment in exhibit.segments}  # the reason already mentions these
-    hidden = [person.id for person in exhibit.persons if is_covered(person) and person.id not in mentioned]
-    still = motionless_persons(exhibit.parameters, exhibit.persons)
-    following = [*reasons.motionless_note(still), *reasons.covered_note(hidden)]
+    covered_persons = [
+        person.id for person in exhibit.persons if is_covered(person) and person.id not in mentioned
+    ]
+    motionless = motionless_persons(exhibit.parameters, exhibit.persons)
+    notes = [*reasons.motionless_note(motionless), *reasons.covered_note(covered_persons)]
     if media.still:
-        return following
+        return notes
     return [
         *reasons.mostly_grey_note(exhibit.coverage),
         *reasons.other_codec_note(media.codec, exhibit.coverage),
-        *following,
+        *notes,
     ]
 
 
@@ -142,8 +144,8 @@ def _name_of(model: str | Path | LoadedModel) -> str:
 class OtherVerdicts:
     """Judges an exhibit with further models, after the primary model has made ``analysis``.
 
-    The second look uses the moments of ``keeper``. Peak frames are read again from ``reader`` and drawn below
-    ``images``, if given.
+    The second look uses the moments of ``keeper``. Peak frames are read again from ``reader``; their
+    pictures are written to the folder ``images``, if given.
     """
 
     analysis: Analysis
@@ -155,13 +157,13 @@ class OtherVerdicts:
         self, first_passes: Sequence[FirstPassResult], scorers: Sequence[Scorer], rule: JointRule
     ) -> dict[str, object]:
         """Return the fields of the analysis about further models; ``scorers`` scored ``first_passes``."""
-        others = tuple(
+        other_models = tuple(
             self._judged(first_pass, scorer, number)
             for number, (first_pass, scorer) in enumerate(zip(first_passes, scorers, strict=True), start=2)
         )
         verdicts = [(self.analysis.model.title, self.analysis.verdict)]
-        verdicts += [(other.model.title, other.verdict) for other in others]
-        return {"others": others, "joint": joint_verdict(rule, verdicts)}
+        verdicts += [(other.model.title, other.verdict) for other in other_models]
+        return {"others": other_models, "joint": joint_verdict(rule, verdicts)}
 
     def _judged(self, first_pass: FirstPassResult, scorer: Scorer, number: int) -> OtherModel:
         """Judge by the rules of the primary model, on sampled frames only."""
@@ -174,7 +176,7 @@ class OtherVerdicts:
             )
             fill_in_fused(first_pass.detections, scorer)
 
-        def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
+        def explain_candidates(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
             return explain_peaks(
                 candidates,
                 self.reader,
@@ -185,7 +187,9 @@ class OtherVerdicts:
                 prefix=f"model{number}-",
             )
 
-        findings = judge(first_pass, scorer, parameters, analysis.media, analysis.coverage, explained)
+        findings = judge(
+            first_pass, scorer, parameters, analysis.media, analysis.coverage, explain_candidates
+        )
         return OtherModel(
             model=scorer.card.as_model(),  # with the calibration used here
             verdict=findings.verdict,

@@ -38,7 +38,7 @@ from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Peak, Segment
 from detector.schema.formatting import never_rounding_up_to, timecode
 
-# FFmpeg's names of audio codecs that MP4 files hold and common players support.
+# FFmpeg's names of audio codecs that MP4 files can contain and common players support.
 _IN_MP4 = {"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"}
 
 
@@ -47,7 +47,7 @@ class SoundRefused(Exception):
 
 
 class Sound:
-    """The first audio track of an exhibit; ``state`` describes what becomes of it."""
+    """The first audio track of an exhibit; ``state`` describes how it is used."""
 
     def __init__(self, exhibit: av.container.InputContainer, wanted: bool) -> None:
         self._container = exhibit
@@ -69,7 +69,7 @@ class Sound:
 
     @property
     def is_copied(self) -> bool:
-        """Whether it goes into the video."""
+        """True if the track is copied into the video."""
         return self._source is not None
 
     def begin(self, container: av.container.OutputContainer, first: Fraction) -> None:
@@ -88,7 +88,7 @@ class Sound:
         self._advance()
 
     def until(self, container: av.container.OutputContainer, time: Fraction | None) -> None:
-        """Write the audio before ``time`` in seconds from the first frame, or all the rest for None.
+        """Write the audio before ``time`` in seconds from the first frame, or the remaining audio for None.
 
         Raises :class:`SoundRefused` if it cannot be written.
         """
@@ -114,7 +114,7 @@ class Sound:
         while True:
             try:
                 packet = next(self._packets, None)
-            except (av.FFmpegError, IndexError):  # the file breaks off; other streams began within it
+            except (av.FFmpegError, IndexError):  # the file is truncated, or has further streams
                 packet = None
             if packet is None or (packet.pts is not None and packet.size):
                 self._next = packet
@@ -122,7 +122,7 @@ class Sound:
 
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
-_HIGH_DEFINITION = 720  # rows from which undeclared colours are taken for BT.709
+_HIGH_DEFINITION = 720  # minimum rows for which undeclared colours are assumed to be BT.709
 _MOST_MAP_PIXELS = 1280 * 16_384
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -144,8 +144,7 @@ def annotate(
     maps: Mapping[str, Path],
     progress: ReportShare | None = None,
 ) -> Annotated:
-    """Draw ``analysis`` into a copy of ``exhibit``, an MP4 file at ``out``, which appears complete or not at
-    all.
+    """Draw ``analysis`` into a copy of ``exhibit``, and write it to the MP4 file ``out`` atomically.
 
     ``maps`` are the stored heatmap files by the name in the analysis
     (:func:`reports.exports.overlays.kept_maps`). Raises :class:`MediaError` if the file is not the analysed
@@ -187,8 +186,8 @@ def _make(
         reader.turned = analysis.media.turned // 90
         # Open the file twice, because audio and pictures are read at different paces.
         file = stack.enter_context(exhibit.open("rb"))
-        beside = stack.enter_context(open_container(file, cut_fragment(file)))
-        sound = Sound(beside, with_sound)
+        second_container = stack.enter_context(open_container(file, cut_fragment(file)))
+        sound = Sound(second_container, with_sound)
         container = stack.enter_context(
             av.open(str(to), "w", format="mp4", options={"movflags": "+faststart"})
         )
@@ -210,7 +209,7 @@ class _Making:
         maps: Mapping[str, Path],
         sound: Sound,
     ) -> None:
-        # One for all frames, because creating one is slow.
+        # Share the reformatters between frames, because creating one is slow.
         self._to_rgb, self._to_yuv = VideoReformatter(), VideoReformatter()
         self._reader, self._analysis, self._container = reader, analysis, container
         self._maps, self._sound = maps, sound
@@ -233,7 +232,7 @@ class _Making:
                 writer = self._writer(layout)
                 self._sound.begin(self._container, first * self._reader.time_base)
             if self._reader.clock_restarts and self._sound.is_copied:
-                raise SoundRefused  # at the joint only the clock of the pictures continues
+                raise SoundRefused  # only the times of pictures continue after a restart
             moment = (pts - first) * self._reader.time_base
             image = self._drawing(frame, pts, float(moment), count, layout, panel)
             picture = self._to_yuv.reformat(
@@ -251,16 +250,16 @@ class _Making:
             raise MediaError("Not one frame could be decoded: the file is damaged.")
         writer.finish()
         self._sound.until(self._container, None)
-        kept = sum(len(peaks) for peaks in self._peaks.values())
-        return Annotated(count, self._drawn, kept - self._drawn, self._sound.state)
+        peak_count = sum(len(peaks) for peaks in self._peaks.values())
+        return Annotated(count, self._drawn, peak_count - self._drawn, self._sound.state)
 
     def _layout(self, frame: av.VideoFrame) -> FrameLayout:
         if _changes_size(self._analysis):
             media = self._analysis.media
             return arrange(media.width, media.height, Fraction(1), len(self._lanes), bool(self._maps))
-        turned = self._reader.orientation(frame)[0] % 2
-        width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
-        aspect = 1 / self._reader.pixel_aspect if turned else self._reader.pixel_aspect
+        is_turned = self._reader.orientation(frame)[0] % 2
+        width, height = (frame.height, frame.width) if is_turned else (frame.width, frame.height)
+        aspect = 1 / self._reader.pixel_aspect if is_turned else self._reader.pixel_aspect
         return arrange(width, height, aspect, len(self._lanes), bool(self._maps))
 
     def _writer(self, layout: FrameLayout) -> H264Writer:
@@ -276,10 +275,10 @@ class _Making:
     def _drawing(
         self, frame: av.VideoFrame, pts: int, time: float, number: int, layout: FrameLayout, panel: Panel
     ) -> Image:
-        """Return the annotated frame; its picture contains only data of this very frame."""
+        """Return the annotated frame; its picture contains only data of this frame."""
         area = layout.picture
         upright = self._upright(frame, layout)
-        # Boxes refer to the analysed frames; earlier versions did not square their pixels.
+        # Boxes refer to the analysed frames; earlier versions did not convert these to square pixels.
         size = (self._analysis.media.width, self._analysis.media.height)
         image = panel.frame(time, number, pts)
         image[area.y : area.bottom, area.x : area.right] = upright
@@ -305,18 +304,18 @@ class _Making:
         width, height = layout.picture.width, layout.picture.height
         if _changes_size(self._analysis):
             return self._reader.upright(frame, (width, height))
-        turns, mirrored = self._reader.orientation(frame)
+        turns, is_mirrored = self._reader.orientation(frame)
         if turns % 2:
             width, height = height, width
         guess = Colorspace.ITU709 if frame.height >= _HIGH_DEFINITION else Colorspace.ITU601
-        unknown = frame.colorspace in (0, 2) and not frame.format.is_rgb
+        needs_guess = frame.colorspace in (0, 2) and not frame.format.is_rgb
         if self._reader.is_converted(frame):
             frame = av.VideoFrame.from_ndarray(self._reader.rgb(frame, width, height), format="rgb24")
-            unknown = False
+            needs_guess = False
         small = self._to_rgb.reformat(
-            frame, width=width, height=height, format="rgb24", src_colorspace=guess if unknown else None
+            frame, width=width, height=height, format="rgb24", src_colorspace=guess if needs_guess else None
         ).to_ndarray()
-        if mirrored:
+        if is_mirrored:
             small = small[:, ::-1]
         return np.rot90(small, -turns)
 

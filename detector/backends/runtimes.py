@@ -60,7 +60,7 @@ def import_onnxruntime() -> ModuleType:
 
 
 class OnnxRuntime:
-    """Runs the ONNX model that ``network`` returns, which is called when crops come."""
+    """Runs the ONNX model that ``network`` returns; the first crops trigger that call."""
 
     name = "onnxruntime"
     device = "cpu"
@@ -105,8 +105,9 @@ def import_openvino() -> ModuleType:
 def openvino_core() -> Any:
     """Return the only ``openvino.Core`` of this process, which is never released.
 
-    With its last core OpenVINO unloads its plug-in, and the next worker process that torch's DataLoader joins
-    ends this one with a segmentation fault (OpenVINO 2026.4.1, torch 2.14.1).
+    When the last core is released, OpenVINO unloads its plug-in. This process then crashes with a
+    segmentation fault when torch's DataLoader joins its next worker process (OpenVINO 2026.4.1,
+    torch 2.14.1).
     """
     core = import_openvino().Core()
     # Otherwise the threads of all networks, and of all processes, would be pinned to the same first cores.
@@ -115,14 +116,14 @@ def openvino_core() -> Any:
 
 
 def knows_bfloat16() -> bool:
-    """Return whether the processor supports bfloat16, which is slower than float32 elsewhere."""
+    """Return whether the processor supports bfloat16; on others it is slower than float32."""
     return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _read(network: bytes | UnboundGraph) -> Any:
     """Read a network as an OpenVINO model."""
-    # Separate constants are inserted by reference. A complete ONNX file would be a third copy of them, and
-    # OpenVINO's own a fourth.
+    # Insert separate constants by reference. A complete ONNX file would be a third copy of them, and
+    # OpenVINO would make a fourth.
     if isinstance(network, bytes):
         return openvino_core().read_model(network)
     model = openvino_core().read_model(network.graph)
@@ -141,8 +142,8 @@ _PIXELS_PER_THREAD = 8 * 128 * 128  # pixels of crops that one thread takes at a
 class OpenVINO:
     """Runs the model that ``network`` returns: ONNX bytes, or a graph and its constants separately.
 
-    It is read and compiled when crops come, because many files have no face. With ``rough`` it computes in
-    bfloat16 if the processor supports that.
+    The first crops trigger reading and compiling, because many files have no face. With ``rough`` it computes
+    in bfloat16 if the processor supports that.
     """
 
     device = "cpu"
@@ -156,7 +157,7 @@ class OpenVINO:
         self.version = metadata.version("openvino")
         self.threads = threads
         self._network = network
-        # Not a cached property, because those of all instances share a lock before Python 3.12.
+        # A cached property would share its lock with all instances before Python 3.12.
         self._compiling = Lock()
         self._compiled: list[Any] = []
 
@@ -179,10 +180,10 @@ class OpenVINO:
 
     def run(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See :class:`detector.backends.runtimes.Backend`."""
-        # Threads with a few crops each take two thirds of the time of all threads on one batch. Two large
-        # crops at a time are as fast as more, and activations take 15 MB for a crop of 224 px.
-        most = max(1, _PIXELS_PER_THREAD // (crops.shape[1] * crops.shape[2]))
-        size = min(most, -(-len(crops) // self.threads))
+        # Threads with a few crops each take two thirds of the time of all threads on one batch. Larger
+        # pieces than two large crops are no faster, and activations take 15 MB for a crop of 224 px.
+        maximum = max(1, _PIXELS_PER_THREAD // (crops.shape[1] * crops.shape[2]))
+        size = min(maximum, -(-len(crops) // self.threads))
         pieces = [np.ascontiguousarray(crops[i : i + size]) for i in range(0, len(crops), size)]
         results: list[NDArray[np.float32]] = []
         for i in range(0, len(pieces), len(self._requests)):
@@ -191,7 +192,7 @@ class OpenVINO:
                 request.start_async({0: piece}, share_inputs=True)
             for request, _ in busy:
                 request.wait()
-                # Copied, because the next run writes to the same memory.
+                # Copy the tensor, because the next run writes to the same memory.
                 results.append(request.get_output_tensor(0).data.copy())
         return np.concatenate(results)
 
@@ -225,8 +226,8 @@ def convert_to_logits(
 ) -> NDArray[np.float32]:
     """Convert the output of a network for ``count`` crops to logits (n,).
 
-    With one number a crop, (n,) or (n, 1), that is the score. With one for each class, (n, classes), the
-    logit is that of the class ``manipulated`` against all others. Raises :class:`ModelError` for other shapes
+    An output with one number per crop, (n,) or (n, 1), is the score. For one number per class, (n, classes),
+    the logit compares the class ``manipulated`` with all others. Raises :class:`ModelError` for other shapes
     and NaN.
     """
     classes = out.size // count if count else 0
@@ -261,9 +262,9 @@ def convert_to_logits(
 def _logit_of_classes(values: NDArray[np.float64], meaning: Output) -> NDArray[np.float64]:
     match meaning.gives:
         case Gives.LOGITS:
-            others = np.delete(values, meaning.manipulated, axis=1)
-            top = others.max(axis=1)
-            rest: NDArray[np.float64] = top + np.log(np.exp(others - top[:, None]).sum(axis=1))
+            other_logits = np.delete(values, meaning.manipulated, axis=1)
+            top = other_logits.max(axis=1)
+            rest: NDArray[np.float64] = top + np.log(np.exp(other_logits - top[:, None]).sum(axis=1))
             return values[:, meaning.manipulated] - rest
         case Gives.PROBABILITIES:
             return _logit(values[:, meaning.manipulated])

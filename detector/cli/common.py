@@ -43,7 +43,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_other_models(parser: argparse.ArgumentParser, joint: bool = True) -> None:
-    """Add the options for further models, and with ``joint`` for their rule."""
+    """Add the options for further models; with ``joint`` also the option for their joint rule."""
     parser.add_argument(
         "--also",
         action="append",
@@ -86,11 +86,11 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
         )
         raise ParameterError(f"{option}: {first['msg']}.") from None
     if parameters.inverted_thresholds:
-        name, other = parameters.inverted_thresholds
-        limit = f"{getattr(parameters, other):g}"
+        name, other_name = parameters.inverted_thresholds
+        limit = f"{getattr(parameters, other_name):g}"
         raise ParameterError(
-            f"--set {name}: {getattr(parameters, name):g} must not be above {other}, {limit}. "
-            f"Set both, as --set {other}={limit} --set {name}={limit}."
+            f"--set {name}: {getattr(parameters, name):g} must not be above {other_name}, {limit}. "
+            f"Set both, as --set {other_name}={limit} --set {name}={limit}."
         )
     return parameters
 
@@ -128,7 +128,7 @@ def progress_bar(*, stages: bool = False) -> Iterator[Progress]:
 
 
 def print_line(text: str) -> None:
-    """Print one line. File names in it come from others, so control characters are escaped."""
+    """Print one line. File names in it are untrusted, so control characters are escaped."""
     print(printable(text))
 
 
@@ -138,7 +138,7 @@ def progress_line(text: str) -> None:
 
 
 def refuse_occupied_folder(folder: Path, mark: str, earlier: str) -> None:
-    """Raise :class:`ParameterError` for a file, and for a folder with other content than a result.
+    """Raise :class:`ParameterError` for a file, or for a folder that has content but no result.
 
     ``mark`` is the file that identifies an earlier result, ``earlier`` its name in messages.
     """
@@ -158,7 +158,7 @@ def replace_folder(result: Path, folder: Path, *, pictures: str, earlier: Iterab
     """Move a finished result into ``folder``, replacing an earlier one.
 
     ``pictures`` is a subfolder that is removed first, because the earlier result may have had more files.
-    ``earlier`` are files to remove if the new result has none of the name.
+    ``earlier`` are names of files to remove if the new result does not contain them.
     """
     folder.mkdir(exist_ok=True)
     for name in earlier:

@@ -59,7 +59,7 @@ from detector.schema.formatting import N_
 from detector.version import __version__
 
 RELATED = 0.5
-"""Similarity of the surroundings at the refined view from which on two files show the same picture."""
+"""Minimum similarity of the surroundings at the refined view for files that show the same picture."""
 _FOUND, _REFINED, _COMPARED = 0.45, 0.5, 0.95
 _THREADS = 2  # threads that measure pairs of frames
 _PAIRS = 6  # number of frames for refining the view
@@ -96,7 +96,7 @@ def compare(
 
 @dataclass(frozen=True)
 class _Found:
-    """What two related files share, and how they differ."""
+    """The common parts of two related files, and their differences."""
 
     time_map: tuple[TimePiece, ...] = ()
     gaps: tuple[UnmatchedInterval, ...] = ()
@@ -110,7 +110,7 @@ class _Found:
 
 @dataclass(frozen=True, eq=False)
 class _Matched:
-    """Both opened files and their strips, with the reference's frame for each of the exhibit's."""
+    """Both opened files, their strips, and the reference's frame for each frame of the exhibit."""
 
     exhibit: MediaReader
     reference: MediaReader
@@ -145,14 +145,14 @@ class _Comparing:
                     )
                     % {"photo": self.names[1], "video": self.names[0]}
                 )
-            exhibit_strip, located = self._located(exhibit, reference)
+            exhibit_strip, location = self._located(exhibit, reference)
             files = [
                 file_facts(reader, strip, name, path)
                 for reader, strip, name, path in zip(
-                    readers, (exhibit_strip, located.strip), self.names, self.paths, strict=True
+                    readers, (exhibit_strip, location.strip), self.names, self.paths, strict=True
                 )
             ]
-            return self._compared(exhibit, reference, exhibit_strip, located, files[0], files[1])
+            return self._compared(exhibit, reference, exhibit_strip, location, files[0], files[1])
 
     def _located(self, exhibit: MediaReader, reference: MediaReader) -> tuple[Strip, Located]:
         """Return the exhibit's strip, and the part of the reference it shows."""
@@ -161,45 +161,45 @@ class _Comparing:
                 read_strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
             )
         with _about(self.names[1]):
-            located = locate(
+            location = locate(
                 exhibit_strip,
                 reference,
                 lambda share: self.progress(
                     "finding what the exhibit shows of the reference", 0.1 + (_FOUND - 0.1) * share
                 ),
             )
-            _with_frames(located.strip)
-        return exhibit_strip, located
+            _with_frames(location.strip)
+        return exhibit_strip, location
 
     def _compared(
         self,
         exhibit: MediaReader,
         reference: MediaReader,
         exhibit_strip: Strip,
-        located: Located,
+        location: Located,
         exhibit_file: ComparedFile,
         reference_file: ComparedFile,
     ) -> Comparison:
-        view, times = located.view, located.times
+        view, times = location.view, location.times
         if view is None or times is None:
             return self._finished(self._result(exhibit_file, reference_file, None))
-        matched = _Matched(exhibit, reference, exhibit_strip, located.strip, times)
+        pairing = _Matched(exhibit, reference, exhibit_strip, location.strip, times)
         self.progress("finding how its picture lies in the reference's", _FOUND)
-        refined = _refined(matched, view)
-        if not times.pieces or refined is None or refined.similarity < RELATED:
+        refinement = _refined(pairing, view)
+        if not times.pieces or refinement is None or refinement.similarity < RELATED:
             return self._finished(self._result(exhibit_file, reference_file, None))
-        tracker = self._tracked(matched, refined)
+        tracker = self._tracked(pairing, refinement)
         persons, segments = find_segments(tracker, self.parameters)
         regions = find_regions(tracker.grids, exhibit_strip.size, self.parameters.minimum_duration)
         comparison = self._result(
             exhibit_file,
             reference_file,
             _Found(
-                time_map=tuple(time_pieces(exhibit_strip, matched.reference_strip, times)),
+                time_map=tuple(time_pieces(exhibit_strip, pairing.reference_strip, times)),
                 gaps=tuple(
-                    find_gaps(exhibit_file, reference_file, exhibit_strip, matched.reference_strip, times)
+                    find_gaps(exhibit_file, reference_file, exhibit_strip, pairing.reference_strip, times)
                 ),
-                transform=describe_transform(refined, exhibit_strip.size, matched.reference_strip.size),
+                transform=describe_transform(refinement, exhibit_strip.size, pairing.reference_strip.size),
                 persons=persons,
                 segments=segments,
                 regions=tuple(
@@ -212,24 +212,24 @@ class _Comparing:
         )
         self.progress("drawing", _COMPARED)
         if self.images is not None:
-            comparison = write_peaks(comparison, exhibit, reference, refined.view, self.images)
+            comparison = write_peaks(comparison, exhibit, reference, refinement.view, self.images)
         return self._finished(comparison)
 
-    def _tracked(self, matched: _Matched, refined: Refined) -> PersonTracker:
+    def _tracked(self, pairing: _Matched, refinement: Refined) -> PersonTracker:
         """Compare frame by frame."""
-        exhibit_strip, times = matched.exhibit_strip, matched.times
-        wanted = sample_pairs(exhibit_strip, matched.reference_strip, times, self.parameters.sample_rate)
+        exhibit_strip, times = pairing.exhibit_strip, pairing.times
+        pts_pairs = sample_pairs(exhibit_strip, pairing.reference_strip, times, self.parameters.sample_rate)
         starts = [int(exhibit_strip.pts[piece.first]) for piece in times.pieces[1:]]
-        breaks = {next((pts for pts, _ in wanted if pts >= start), start) for start in starts}
+        breaks = {next((pts for pts, _ in pts_pairs if pts >= start), start) for start in starts}
         with (
             ThreadPoolExecutor(_THREADS, thread_name_prefix="measuring") as executor,
-            prefetch(frame_pairs(matched.exhibit, matched.reference, wanted), 2) as pairs,
+            prefetch(frame_pairs(pairing.exhibit, pairing.reference, pts_pairs), 2) as pairs,
         ):
-            kind = matched.exhibit.kind
-            tracker = PersonTracker(refined.view, refined.shown, self.parameters, kind, executor)
+            kind = pairing.exhibit.kind
+            tracker = PersonTracker(refinement.view, refinement.shown, self.parameters, kind, executor)
             for number, (seen_frame, known_frame) in enumerate(pairs):
                 tracker.process(seen_frame, known_frame, seen_frame.pts in breaks)
-                share = (_COMPARED - _REFINED) * number / len(wanted)
+                share = (_COMPARED - _REFINED) * number / len(pts_pairs)
                 self.progress("comparing faces and surroundings", _REFINED + share)
             tracker.finish()
         return tracker
@@ -239,14 +239,14 @@ class _Comparing:
         return comparison.model_copy(update={"statement": statements.summary(comparison)})
 
     def _result(
-        self, exhibit_file: ComparedFile, reference_file: ComparedFile, found: _Found | None
+        self, exhibit_file: ComparedFile, reference_file: ComparedFile, findings: _Found | None
     ) -> Comparison:
-        """Build the result of both files, without its sentence; ``found`` is None for unrelated files."""
-        result = found or _Found()
+        """Build the result without its statement; ``findings`` is None for unrelated files."""
+        result = findings or _Found()
         return Comparison(
-            related=found is not None,
+            related=findings is not None,
             statement="",
-            limits=statements.LIMITS if found else statements.UNRELATED_LIMITS,
+            limits=statements.LIMITS if findings else statements.UNRELATED_LIMITS,
             exhibit=exhibit_file,
             reference=reference_file,
             time_map=result.time_map,
@@ -281,42 +281,44 @@ def _with_frames(strip: Strip) -> Strip:
     return strip
 
 
-def _refined(matched: _Matched, view: AffineView) -> Refined | None:
+def _refined(pairing: _Matched, view: AffineView) -> Refined | None:
     """Refine the view with a few pairs of frames spread over the shown part; None if that fails."""
-    exhibit, reference, places = matched.exhibit, matched.reference, matched.times.places
-    shown = np.flatnonzero(places != NOWHERE)
-    if not len(shown):
+    exhibit, reference, places = pairing.exhibit, pairing.reference, pairing.times.places
+    matches = np.flatnonzero(places != NOWHERE)
+    if not len(matches):
         return None
-    # Take the pair of each part that needs the least decoding.
-    wanted = []
-    for part in np.array_split(shown, min(len(shown), _PAIRS)):
+    # From each part take the pair of frames that needs the least decoding.
+    pts_pairs = []
+    for part in np.array_split(matches, min(len(matches), _PAIRS)):
         pairs = [
-            (int(matched.exhibit_strip.pts[at]), int(matched.reference_strip.pts[places[at]])) for at in part
+            (int(pairing.exhibit_strip.pts[at]), int(pairing.reference_strip.pts[places[at]])) for at in part
         ]
-        wanted.append(min(pairs, key=lambda pair: exhibit.since_key(pair[0]) + reference.since_key(pair[1])))
+        pts_pairs.append(
+            min(pairs, key=lambda pair: exhibit.since_key(pair[0]) + reference.since_key(pair[1]))
+        )
     detect = FaceDetector()
-    decoded = [
+    frames = [
         _pair(seen_frame, known_frame, detect)
-        for seen_frame, known_frame in frame_pairs(exhibit, reference, wanted)
+        for seen_frame, known_frame in frame_pairs(exhibit, reference, pts_pairs)
     ]
-    return refine_view(view, decoded) if decoded else None
+    return refine_view(view, frames) if frames else None
 
 
 def _pair(seen_frame: Frame, known_frame: Frame, detect: FaceDetector) -> FramePair:
     """Prepare two frames for :func:`refine_view`, with the faces of the exhibit hidden."""
     grey = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in (seen_frame, known_frame)]
     small = [reduce_grey(image) for image in grey]
-    hidden = np.zeros(small[0].shape, bool)
+    face_mask = np.zeros(small[0].shape, bool)
     scale = small[0].shape[1] / grey[0].shape[1]
     for face in detect(seen_frame.image):
         x0, y0, x1, y1 = face.box
         dx, dy = _FACE_ROOM * (x1 - x0), _FACE_ROOM * (y1 - y0)
         left, top, right, bottom = (round(v * scale) for v in (x0 - dx, y0 - dy, x1 + dx, y1 + dy))
-        hidden[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
-    if hidden.mean() > 0.8:  # a face fills the frame, so use it
-        hidden[:] = False
+        face_mask[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+    if face_mask.mean() > 0.8:  # a face fills the frame, so use it
+        face_mask[:] = False
     sizes = tuple((image.shape[1], image.shape[0]) for image in grey)
-    return FramePair(small[0], small[1], (sizes[0], sizes[1]), hidden)
+    return FramePair(small[0], small[1], (sizes[0], sizes[1]), face_mask)
 
 
 RESULT = "comparison.json"
@@ -332,7 +334,7 @@ def compare_confined(
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Run :func:`compare` in a confined process, with its files in ``folder``, an empty one.
+    """Run :func:`compare` in a confined process, with its files in the empty ``folder``.
 
     Also raises the errors of :mod:`detector.sandbox` for a file that exceeds its limits or crashes the
     process.
@@ -349,8 +351,8 @@ def compare_confined(
         limits=limits or limits_of_environment(),
         places=AllowedPaths(readable=paths, writable=(folder,)),
         modules=("detector.comparison.compare",),
-    ) as confined:
-        confined.result(progress)
+    ) as sandbox:
+        sandbox.result(progress)
     refuse_links(folder)
     return Comparison.from_json((folder / RESULT).read_bytes())
 

@@ -33,45 +33,45 @@ def remainder(seen: GreyLevels, known: GreyLevels, background: Mask) -> GreyLeve
     """Subtract from ``seen`` the mixture of ``known`` that fits best on ``background``, ignoring outliers."""
     blurred = [cv2.GaussianBlur(known, (0, 0), blur) for blur in _BLURS]
     layers = [known, *blurred, np.ones_like(known)]
-    # Some thousand pixels determine four weights as well as all of them.
+    # A few thousand pixels determine four weights as well as all pixels do.
     places = np.flatnonzero(background)
     places = places[:: max(1, len(places) // _FITTED)]
     values = np.stack([layer.ravel()[places] for layer in layers], axis=-1).astype(np.float64)
-    wanted = seen.ravel()[places].astype(np.float64)
+    target = seen.ravel()[places].astype(np.float64)
     weights = np.array([1.0, 0.0, 0.0, 0.0])
-    used = np.ones(len(places), bool)
+    inliers = np.ones(len(places), bool)
     for _ in range(_ROUNDS):
-        near, count = values[used], int(used.sum())
+        near, count = values[inliers], int(inliers.sum())
         if count < _FEWEST:
             break
-        held = _HELD * count * np.array([1, 1, 1, 0.0])
+        strength = _HELD * count * np.array([1, 1, 1, 0.0])
         weights = np.linalg.solve(
-            near.T @ near + np.diag(held + 1e-6), near.T @ wanted[used] + held * _MIXTURE
+            near.T @ near + np.diag(strength + 1e-6), near.T @ target[inliers] + strength * _MIXTURE
         )
-        error = np.abs(wanted - values @ weights)
-        used = error < _OUTLIER * (1.4826 * float(np.median(error)) + _LEAST_NOISE)
+        error = np.abs(target - values @ weights)
+        inliers = error < _OUTLIER * (1.4826 * float(np.median(error)) + _LEAST_NOISE)
     mixture = sum(float(weight) * layer for weight, layer in zip(weights, layers, strict=True))
     return np.asarray(seen - mixture, np.float32)
 
 
 def expected_energy(energy: GreyLevels, known: GreyLevels, background: Mask) -> GreyLevels:
-    """Return the expected square of a remainder everywhere, from ``energy`` on the background."""
+    """Estimate the expected square of a remainder at every pixel from ``energy`` on the background."""
     window = (_STRUCTURE, _STRUCTURE)
     mean = cv2.blur(known, window)
     structure = np.maximum(cv2.blur(known * known, window) - mean * mean, 0)
     energies, rise = energy[background], structure[background]
     if not len(energies):
         return np.full(energy.shape, _FLOOR, np.float32)
-    kept = energies <= np.quantile(energies, _TRIMMED)
+    typical = energies <= np.quantile(energies, _TRIMMED)
     # Use relative errors, otherwise a few edges dominate.
-    weight = 1 / (1 + rise[kept] / (float(rise.mean()) + 1))
-    basis = np.stack([weight, rise[kept] * weight], axis=-1).astype(np.float64)
-    (level, slope), _ = nnls(basis, (energies[kept] * weight).astype(np.float64))
+    weight = 1 / (1 + rise[typical] / (float(rise.mean()) + 1))
+    basis = np.stack([weight, rise[typical] * weight], axis=-1).astype(np.float64)
+    (level, slope), _ = nnls(basis, (energies[typical] * weight).astype(np.float64))
     return np.asarray(level + slope * structure + _FLOOR, np.float32)
 
 
 _BLACK, _WHITE = 6.0, 249.0  # levels at which a channel is clipped, allowing for compression
-_SHARE, _LEVELS = 0.0005, 3.0  # share of pixels, and levels, from which a change of tones counts
+_SHARE, _LEVELS = 0.0005, 3.0  # minimum share of pixels, and levels, of a change of tones
 _ALIKE = 6.0  # maximum levels by which most pixels differ without a change of tones
 _MOST = 2000  # number of pixels to which a curve is fitted
 _FEWEST_TONES = 200
@@ -83,8 +83,8 @@ _LEAST_SPREAD = 5.0  # levels; with hardly any spread no curve can be fitted
 class Tones:
     """The tone curves (256, 3) from the reference to the exhibit, not clipped yet.
 
-    ``changed``: the curves are no straight line equal in all channels. ``reference_cut``: the reference has
-    lost levels that the exhibit has.
+    ``changed``: the curves are not the same straight line in all channels. ``reference_cut``: the reference
+    has lost levels that the exhibit has.
     """
 
     curves: Floats
@@ -99,15 +99,15 @@ class Tones:
             return cls(np.arange(256.0)[:, None].repeat(3, axis=1), False, False)
         unclipped = (x > _BLACK) & (x < _WHITE) & (y > _BLACK) & (y < _WHITE)
         curves = np.stack([_curve(x[unclipped[:, c], c], y[unclipped[:, c], c]) for c in range(3)], axis=1)
-        lost = (x >= _WHITE) & (y > curves[-1] + _LEVELS) | (x <= _BLACK) & (y < curves[0] - _LEVELS)
+        loss = (x >= _WHITE) & (y > curves[-1] + _LEVELS) | (x <= _BLACK) & (y < curves[0] - _LEVELS)
         levels = x.round().astype(np.intp).clip(0, 255)
-        become = np.take_along_axis(curves.clip(0, 255), levels, axis=0)
-        straight = np.polyval(np.polyfit(x.ravel(), become.ravel(), 1), x) if x.std() > 1 else become
-        bent = np.abs(become - straight) > _LEVELS
-        return cls(curves, *(bool(mask.any(axis=1).mean() > _SHARE) for mask in (bent, lost)))
+        new_levels = np.take_along_axis(curves.clip(0, 255), levels, axis=0)
+        line = np.polyval(np.polyfit(x.ravel(), new_levels.ravel(), 1), x) if x.std() > 1 else new_levels
+        bend = np.abs(new_levels - line) > _LEVELS
+        return cls(curves, *(bool(mask.any(axis=1).mean() > _SHARE) for mask in (bend, loss)))
 
     def of_reference(self, image: Image) -> Image:
-        """Return the reference in the tones of the exhibit, clipped like it."""
+        """Return the reference in the tones of the exhibit, with the same clipping."""
         return _changed(image, self.curves)
 
     def of_exhibit(self, image: Image) -> Image:
@@ -120,22 +120,22 @@ def _changed(image: Image, levels: Floats) -> Image:
 
 
 def _curve(x: NDArray[np.float32], y: NDArray[np.float32]) -> Floats:
-    """Fit a rising curve of 256 levels from ``x`` to ``y`` that most pixels lie near."""
+    """Fit a rising curve of 256 levels from ``x`` to ``y`` that is close to most pixels."""
     step = max(1, len(x) // _MOST)
-    levels, wanted = x[::step].astype(np.float64), y[::step].astype(np.float64)
+    levels, target = x[::step].astype(np.float64), y[::step].astype(np.float64)
     if len(levels) < _FEWEST_TONES or levels.std() < _LEAST_SPREAD:
-        shift = float(np.median(wanted - levels)) if len(levels) else 0.0
+        shift = float(np.median(target - levels)) if len(levels) else 0.0
         return np.arange(256.0) + shift
-    kept = np.ones(len(levels), bool)
+    inliers = np.ones(len(levels), bool)
     best = np.array([1.0, 0.0])
     # Fit the bend last: a painted-out bright object would bend a curve fitted in one step.
     for degree in (*[1] * _ROUNDS_TONES, 2, 2):
-        fitted = np.polyfit(levels[kept], wanted[kept], degree)
-        if min(np.polyval(np.polyder(fitted), [0.0, 255.0])) <= 0:
+        coefficients = np.polyfit(levels[inliers], target[inliers], degree)
+        if min(np.polyval(np.polyder(coefficients), [0.0, 255.0])) <= 0:
             break  # tone curves never fall
-        best = fitted
-        error = np.abs(wanted - np.polyval(best, levels))
-        kept = error <= np.quantile(error, _KEPT)
+        best = coefficients
+        error = np.abs(target - np.polyval(best, levels))
+        inliers = error <= np.quantile(error, _KEPT)
     return np.polyval(best, np.arange(256.0))
 
 
@@ -143,11 +143,11 @@ SIDE = 192  # px; longer side of the compared pictures
 _SMOOTH = 2.0  # px
 _CELL = 4  # px; side of a grid cell
 THRESHOLD = 3.5
-"""Log of how much more a cell differs than compression explains, from which on it stands out."""
+"""Minimum log ratio of a cell's difference to the difference that compression explains, to stand out."""
 _LEAST_LEVELS = 5.0  # minimum mean difference in levels
 _LEAST_CELLS = 6
 _APART = 3  # maximum cells between two parts of one region
-# Share of the lower of two regions that must be beside the other for one line of text.
+# Minimum overlap of two regions in one line of text, as a share of the smaller height.
 _SAME_ROWS = 0.5
 _LETTERS = 2.5  # maximum distance of words in a line, in line heights
 _STANDS_OUT_A_LITTLE = 2.5  # excess above which region-sized areas are excluded from the noise estimate
@@ -161,7 +161,7 @@ GridPart = tuple[slice, slice, slice]  # time range, rows and columns of grids
 
 @dataclass(frozen=True, eq=False)
 class FrameGrid:
-    """How much each cell of one frame differs, (rows, columns): log ratio; 0 if it was not compared."""
+    """The differences of the cells of one frame (rows, columns) as log ratios; 0 for cells not compared."""
 
     time: float
     excess: NDArray[np.float32]
@@ -184,43 +184,49 @@ def compare_frame(
     """Return the grid of one pair of frames."""
     height, width = exhibit.shape[:2]
     size = small_size((width, height), SIDE)
-    seen_picture, known_picture, inside = align_pictures(exhibit, reference, view, size)
-    away = np.ones(inside.shape, bool)
+    exhibit_picture, reference_picture, inside = align_pictures(exhibit, reference, view, size)
+    outside_faces = np.ones(inside.shape, bool)
     scale = np.array(size) / (width, height)
     for x0, y0, x1, y1 in faces:
         dx, dy = _FACE_ROOM * (x1 - x0), _FACE_ROOM * (y1 - y0)
         left, top = ((np.array([x0 - dx, y0 - dy])) * scale).astype(int).clip(0)
         right, bottom = np.ceil(np.array([x1 + dx, y1 + dy]) * scale).astype(int).clip(0)
-        away[top:bottom, left:right] = False
-    tones = Tones.between(seen_picture, known_picture, inside & away)
+        outside_faces[top:bottom, left:right] = False
+    tones = Tones.between(exhibit_picture, reference_picture, inside & outside_faces)
     if tones.changed or tones.reference_cut:
-        # Before averaging, because a small highlight is clipped as well.
+        # Correct the tones before averaging, because small highlights are clipped as well.
         reference = tones.of_reference(reference) if tones.changed else reference
         exhibit = tones.of_exhibit(exhibit) if tones.reference_cut else exhibit
-        seen_picture, known_picture, _ = align_pictures(exhibit, reference, view, size)
-    seen, known, background = _grey(seen_picture), _grey(known_picture), inside & away
-    excess = _excess(seen, known, background, background)
+        exhibit_picture, reference_picture, _ = align_pictures(exhibit, reference, view, size)
+    exhibit_grey, reference_grey, background = (
+        _grey(exhibit_picture),
+        _grey(reference_picture),
+        inside & outside_faces,
+    )
+    excess = _excess(exhibit_grey, reference_grey, background, background)
     plain = background
     for _ in range(_ROUNDS_REGIONS):
-        # A bar over an eighth of the picture would be taken for compression and hide part of itself.
-        less = background & ~_differing(excess, background.shape)
-        if less.sum() < _LEAST_PLAIN * background.sum() or not (plain & ~less).any():
+        # Otherwise a bar over an eighth of the picture would raise the noise estimate and partly hide itself.
+        similar_part = background & ~_differing(excess, background.shape)
+        if similar_part.sum() < _LEAST_PLAIN * background.sum() or not (plain & ~similar_part).any():
             break
-        plain = plain & less
-        excess = np.maximum(excess, _excess(seen, known, background, plain))
+        plain = plain & similar_part
+        excess = np.maximum(excess, _excess(exhibit_grey, reference_grey, background, plain))
     return FrameGrid(time, excess)
 
 
-def _excess(seen: GreyLevels, known: GreyLevels, compared: Mask, background: Mask) -> NDArray[np.float32]:
+def _excess(
+    exhibit: GreyLevels, reference: GreyLevels, comparable: Mask, background: Mask
+) -> NDArray[np.float32]:
     """Return how much more each cell differs than compression explains, estimated on ``background``."""
     # Exclude added bars from blurring, so that they do not affect their neighbourhood.
-    weight = compared.astype(np.float32)
-    difference = cv2.GaussianBlur(remainder(seen, known, background) * weight, (0, 0), _SMOOTH)
+    weight = comparable.astype(np.float32)
+    difference = cv2.GaussianBlur(remainder(exhibit, reference, background) * weight, (0, 0), _SMOOTH)
     difference /= np.maximum(cv2.GaussianBlur(weight, (0, 0), _SMOOTH), 0.05)
     energy = np.asarray(difference * difference, np.float32)
-    noise = expected_energy(energy, known, background)
+    noise = expected_energy(energy, reference, background)
     excess = np.log((_celled(energy) + 0.25) / (_celled(noise) + 0.25))
-    counts = (_celled(compared.astype(np.float32)) > 0.9) & (_celled(energy) > _LEAST_LEVELS**2)
+    counts = (_celled(comparable.astype(np.float32)) > 0.9) & (_celled(energy) > _LEAST_LEVELS**2)
     return np.where(counts, excess, 0).astype(np.float32)
 
 
@@ -271,15 +277,15 @@ def _joined(parts: Sequence[GridPart], times: Sequence[float], gap: float) -> li
     """
     out, count = list(parts), -1
     while len(out) != count:  # a joined region may be near others that its parts were not near
-        count, remaining, out = len(out), out, []
-        while remaining:
-            part = remaining.pop()
+        count, rest, out = len(out), out, []
+        while rest:
+            part = rest.pop()
             while near := [
                 other
-                for other in remaining
+                for other in rest
                 if _are_near(part, other, times, gap) or _are_line(part, other, times, gap)
             ]:
-                remaining = [other for other in remaining if other not in near]
+                rest = [other for other in rest if other not in near]
                 part = _around([part, *near])
             out.append(part)
     return out
@@ -318,18 +324,22 @@ def _around(parts: Sequence[GridPart]) -> GridPart:
 def align_pictures(
     exhibit: Image, reference: Image, view: AffineView, size: tuple[int, int]
 ) -> tuple[ColourLevels, ColourLevels, Mask]:
-    """Return both at ``size``, the reference warped to the exhibit, and where it is visible."""
-    seen = _reduced(exhibit, size)
+    """Return both pictures at ``size``, the reference warped to the exhibit, and the mask of its extent."""
+    exhibit_picture = _reduced(exhibit, size)
     scale: Floats = np.array(size) / (exhibit.shape[1], exhibit.shape[0])
     # Reduce the reference by averaging first, because warping only samples.
     shrink = min(1.0, float(np.sqrt(scale.prod())) * view.scale)
-    known_size = max(8, round(reference.shape[1] * shrink)), max(8, round(reference.shape[0] * shrink))
-    known = _reduced(reference, known_size)
-    known_scale: Floats = np.array(known_size) / (reference.shape[1], reference.shape[0])
-    matrix = cv2.invertAffineTransform(view.between(scale, known_scale))
-    picture = cv2.warpAffine(known, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpAffine(np.ones(known.shape[:2], np.float32), matrix, size, flags=cv2.INTER_LINEAR)
-    return seen, np.asarray(picture, np.float32), cv2.erode(inside, np.ones((3, 3))) > 0.99
+    reference_size = max(8, round(reference.shape[1] * shrink)), max(8, round(reference.shape[0] * shrink))
+    small_reference = _reduced(reference, reference_size)
+    reference_scale: Floats = np.array(reference_size) / (reference.shape[1], reference.shape[0])
+    matrix = cv2.invertAffineTransform(view.between(scale, reference_scale))
+    picture = cv2.warpAffine(
+        small_reference, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    inside = cv2.warpAffine(
+        np.ones(small_reference.shape[:2], np.float32), matrix, size, flags=cv2.INTER_LINEAR
+    )
+    return exhibit_picture, np.asarray(picture, np.float32), cv2.erode(inside, np.ones((3, 3))) > 0.99
 
 
 def _reduced(image: Image, size: tuple[int, int]) -> ColourLevels:

@@ -33,7 +33,7 @@ from detector.schema.formatting import N_, person_letters, printable_name
 from detector.schema.scores import round_box, sigmoid
 from detector.segments import rules
 
-_CLEARLY = 0.5  # log by which faces of a segment must differ more than their surroundings: 1.3 times
+_CLEARLY = 0.5  # minimum log by which faces differ more than their surroundings: a factor of 1.3
 
 
 def find_segments(
@@ -71,11 +71,11 @@ def _smoothed(faces: list[ComparedFace], parameters: ComparisonParameters) -> ru
     out = np.empty(len(faces))
     tracks = np.array([face.track for face in faces])
     for number in np.unique(tracks):
-        own = np.flatnonzero(tracks == number)
-        times = np.array([faces[at].at.time for at in own])
-        logits = np.array([faces[at].measure.logit for at in own])
+        indices = np.flatnonzero(tracks == number)
+        times = np.array([faces[at].at.time for at in indices])
+        logits = np.array([faces[at].measure.logit for at in indices])
         medians = rules.sliding_median(times, logits, parameters.median_window)
-        out[own] = [sigmoid(logit) for logit in medians]
+        out[indices] = [sigmoid(logit) for logit in medians]
     return out
 
 
@@ -83,14 +83,16 @@ def _intervals(
     faces: list[ComparedFace], smoothed: rules.Floats, rule: Parameters, kind: MediaKind
 ) -> list[rules.IndexRange]:
     if kind is MediaKind.IMAGE:
-        over = np.flatnonzero(smoothed >= rule.enter_threshold).tolist()
-        return [rules.IndexRange(at, at) for at in over]
+        indices = np.flatnonzero(smoothed >= rule.enter_threshold).tolist()
+        return [rules.IndexRange(at, at) for at in indices]
     times = np.array([face.at.time for face in faces])
     tracks = np.array([face.track for face in faces])
-    along = []
+    intervals = []
     for number in np.unique(tracks):
-        along += rules.find_in_track(times, smoothed, np.flatnonzero(tracks == number), rule)
-    return rules.merge_intervals(times, sorted(along, key=lambda interval: interval.first), rule.merge_gap)
+        intervals += rules.find_in_track(times, smoothed, np.flatnonzero(tracks == number), rule)
+    return rules.merge_intervals(
+        times, sorted(intervals, key=lambda interval: interval.first), rule.merge_gap
+    )
 
 
 def _stands_out(faces: list[ComparedFace]) -> bool:
@@ -98,8 +100,8 @@ def _stands_out(faces: list[ComparedFace]) -> bool:
 
     If the surroundings differ as much, frames were matched badly or the whole picture was changed.
     """
-    beyond = [face.measure.difference - face.measure.surroundings for face in faces]
-    return float(np.mean(beyond)) >= _CLEARLY
+    differences = [face.measure.difference - face.measure.surroundings for face in faces]
+    return float(np.mean(differences)) >= _CLEARLY
 
 
 def _segment(
@@ -178,23 +180,23 @@ def file_facts(reader: MediaReader, strip: Strip, name: str, path: Path) -> Comp
 def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece]:
     """Return the pieces of a time map in seconds, within the reference.
 
-    A piece may extend beyond the reference's first or last frame, where that is held or by the error of its
-    line.
+    A piece may extend beyond the reference's first or last frame if that frame is repeated, or by the error
+    of its line.
     """
     for piece in times.pieces:
-        seen_times = seen.times[piece.first : piece.last + 1]
-        known_times = piece.speed * seen_times + piece.offset
+        exhibit_times = seen.times[piece.first : piece.last + 1]
+        reference_times = piece.speed * exhibit_times + piece.offset
         slack = min(piece.uncertainty, known.interval)  # half a frame, or one if the line is uncertain
-        inside = (known_times >= known.times[0] - slack) & (known_times <= known.times[-1] + slack)
+        inside = (reference_times >= known.times[0] - slack) & (reference_times <= known.times[-1] + slack)
         if inside.any():
-            seen_times, known_times = seen_times[inside], known_times[inside]
-        known_times = known_times.clip(known.times[0], known.times[-1])
+            exhibit_times, reference_times = exhibit_times[inside], reference_times[inside]
+        reference_times = reference_times.clip(known.times[0], known.times[-1])
         yield TimePiece(
-            exhibit=Interval(start=float(seen_times[0]), end=float(seen_times[-1])),
-            reference=Interval(start=float(known_times[0]), end=float(known_times[-1])),
+            exhibit=Interval(start=float(exhibit_times[0]), end=float(exhibit_times[-1])),
+            reference=Interval(start=float(reference_times[0]), end=float(reference_times[-1])),
             speed=piece.speed,
             uncertainty=piece.uncertainty,
-            frames=len(seen_times),
+            frames=len(exhibit_times),
             agreement=min(1.0, piece.similarity),  # name in the published schema
         )
 
@@ -202,11 +204,11 @@ def time_pieces(seen: Strip, known: Strip, times: TimeMap) -> Iterator[TimePiece
 def find_gaps(
     seen_file: ComparedFile, known_file: ComparedFile, seen: Strip, known: Strip, times: TimeMap
 ) -> Iterator[UnmatchedInterval]:
-    """Find parts that only one file has, longer than a frame or two."""
+    """Find parts of more than a frame or two that only one file has."""
     if seen_file.kind is MediaKind.IMAGE:
         return
     pieces = list(time_pieces(seen, known, times))
-    # Frames that hold the reference's first or last frame are no gap, although their times lie outside.
+    # Repeated first or last frames of the reference are not a gap, although their times are outside it.
     firsts = [*(float(seen.times[piece.first]) for piece in times.pieces), seen_file.duration]
     lasts = [0.0, *(float(seen.times[piece.last]) for piece in times.pieces)]
     ends = [0.0, *(piece.exhibit.end for piece in pieces)]
@@ -216,11 +218,11 @@ def find_gaps(
             yield UnmatchedInterval(
                 file="exhibit", start=start, end=end, reason=N_("shows nothing of the reference")
             )
-    shown = sorted((piece.reference.start, piece.reference.end) for piece in pieces)
-    least = _FRAMES * max(seen.interval, known.interval)
+    reference_intervals = sorted((piece.reference.start, piece.reference.end) for piece in pieces)
+    minimum = _FRAMES * max(seen.interval, known.interval)
     at = 0.0
-    for start, end in [*shown, (known_file.duration, known_file.duration)]:
-        if start - at > least:
+    for start, end in [*reference_intervals, (known_file.duration, known_file.duration)]:
+        if start - at > minimum:
             reason = N_("is left out of the exhibit")
             if at == 0.0:
                 reason = N_("comes before what the exhibit shows")
@@ -235,7 +237,7 @@ def describe_transform(refined: Refined, seen: tuple[int, int], known: tuple[int
     view = refined.view
     matrix = view.matrix
     (a, b, c), (d, e, f) = matrix.tolist()
-    back = cv2.invertAffineTransform(matrix)
+    inverse = cv2.invertAffineTransform(matrix)
     across, down = (float(np.linalg.norm(matrix[:, axis])) for axis in (0, 1))
     return Transform(
         matrix=((a, b, c), (d, e, f)),
@@ -244,7 +246,7 @@ def describe_transform(refined: Refined, seen: tuple[int, int], known: tuple[int
         rotation=view.rotation,
         mirror=view.mirrored,
         crop=_shared(matrix, seen, known),
-        shown=_within(_shared(back, known, seen), refined.shown),
+        shown=_within(_shared(inverse, known, seen), refined.shown),
         uncertainty=refined.error,
         agreement=min(1.0, refined.similarity),
     )

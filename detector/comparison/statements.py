@@ -22,9 +22,9 @@ UNRELATED_LIMITS = N_(
 
 
 def segment_statement(segment: ComparedSegment) -> str:
-    """Return what one segment shows."""
+    """Return the sentence about one segment."""
     still = segment.start == segment.end
-    when = (
+    interval = (
         N_("In the photo")
         if still
         else N_("Between %(start)s and %(end)s")
@@ -35,7 +35,7 @@ def segment_statement(segment: ComparedSegment) -> str:
         "%(face_times)s what compression, colour and scaling explain, while its "
         "surroundings differ by %(surroundings_times)s that."
     ) % {
-        "when": when,
+        "when": interval,
         "person": segment.person,
         "face_times": _times(segment.difference),
         "surroundings_times": _times(segment.surroundings),
@@ -48,9 +48,9 @@ def _times(difference: float) -> str:
 
 
 def region_statement(region: Region) -> str:
-    """Return what one region shows."""
+    """Return the sentence about one region."""
     x0, y0, x1, y1 = (round(v) for v in region.box)
-    when = (
+    interval = (
         ""
         if region.start == region.end
         else N_("between %(start)s and %(end)s ")
@@ -59,7 +59,7 @@ def region_statement(region: Region) -> str:
     return N_(
         "Part of the picture %(when)s(x %(x0)s to %(x1)s, y %(y0)s to %(y1)s) differs "
         "from the reference by %(times)s what compression, colour and scaling explain."
-    ) % {"when": when, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "times": _times(region.difference)}
+    ) % {"when": interval, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "times": _times(region.difference)}
 
 
 def small_faces_remark(count: int, least: float) -> str:
@@ -77,7 +77,7 @@ def small_faces_remark(count: int, least: float) -> str:
 
 
 def hidden_faces_remark(count: int) -> str:
-    """Return the remark on faces that the reference does not show."""
+    """Return the remark on faces outside the reference."""
     if count == 1:
         return N_("In one compared frame one face lies where the reference shows nothing.")
     return N_("%(count)s faces, counted frame by frame, lie where the reference shows nothing.") % {
@@ -98,12 +98,12 @@ def summary(comparison: Comparison) -> str:
         parts.append(N_("No face was found that could be compared."))
     if comparison.regions:
         count = len(comparison.regions)
-        differ = (
+        sentence = (
             N_("1 part of the picture beside the faces differs.")
             if count == 1
             else N_("%(count)s parts of the picture beside the faces differ.")
         )
-        parts.append(differ % {"count": count})
+        parts.append(sentence % {"count": count})
     return " ".join(parts)
 
 
@@ -122,17 +122,17 @@ def _shown(comparison: Comparison) -> str:
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
     if share < 0.98:
         ways.append(N_("cropped to %(share)s of its picture") % {"share": f"{share:.0%}"})
-    how = f", {', '.join(ways)}" if ways else ""
+    changes = f", {', '.join(ways)}" if ways else ""
     if comparison.reference.duration == 0:
-        return N_("The exhibit shows the picture of the reference%(how)s.") % {"how": how}
+        return N_("The exhibit shows the picture of the reference%(how)s.") % {"how": changes}
     if comparison.exhibit.duration == 0:
         at = comparison.time_map[0].reference.start
-        return N_("The exhibit shows the reference at %(at)s%(how)s.") % {"at": timecode(at), "how": how}
+        return N_("The exhibit shows the reference at %(at)s%(how)s.") % {"at": timecode(at), "how": changes}
     count = len(comparison.time_map)
     seconds = sum(piece.exhibit.end - piece.exhibit.start for piece in comparison.time_map)
     stretches = N_("one stretch") if count == 1 else N_("%(count)s stretches") % {"count": count}
     return N_("The exhibit shows %(stretches)s of the reference, %(shown)s seconds together%(how)s.") % {
         "stretches": stretches,
         "shown": f"{seconds:.1f}",
-        "how": how,
+        "how": changes,
     }

@@ -1,4 +1,4 @@
-"""Read small grey pictures of a whole file, from which times and views are found."""
+"""Read small grey pictures of a whole file, used to find times and views."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGE_SIDE = 384  # px; longer side of pictures searched for features
 _LARGE = 240  # maximum number of these over a whole file
 _BYTES = 512 * 1024 * 1024  # maximum bytes of small pictures
 _EVERY_FRAME = 6000  # files with up to this many frames are read completely
-_KEYS_APART = 0.5  # minimum seconds between key frames, because some files hold key frames only
+_KEYS_APART = 0.5  # minimum seconds between key frames, because some files have only key frames
 _MOST_RATE = 12.0  # maximum small pictures per second of longer files
 # Pixel formats whose first plane is brightness with one byte per pixel.
 _BRIGHTNESS_FIRST = frozenset(
@@ -62,21 +62,21 @@ class Strip:
 
 
 def read_strip(reader: MediaReader, report: ReportShare) -> Strip:
-    """Read the strip of a whole file; of a long one some frames per second."""
+    """Read the strip of a whole file; for a long file only some frames per second."""
     if reader.kind is MediaKind.IMAGE:
         return _of_photo(reader)
-    expected, count = expected_length(reader)
+    seconds, count = expected_length(reader)
     if count <= _EVERY_FRAME:
-        return _gathered(reader, reader.every_frame(), 0.0, expected, report)
-    affordable = _BYTES / (SIDE * SIDE) / max(expected, 1.0)
+        return _gathered(reader, reader.every_frame(), 0.0, seconds, report)
+    affordable = _BYTES / (SIDE * SIDE) / max(seconds, 1.0)
     frames = reader.some_frames("NONREF") if reader.can_skip else reader.every_frame()
-    return _gathered(reader, frames, 1 / min(_MOST_RATE, affordable), expected, report)
+    return _gathered(reader, frames, 1 / min(_MOST_RATE, affordable), seconds, report)
 
 
 def read_key_frames(reader: MediaReader) -> Strip:
     """Read only key frames of a video, one every few seconds."""
-    expected, _ = expected_length(reader)
-    return _gathered(reader, reader.some_frames("NONKEY"), _KEYS_APART, expected, lambda share: None)
+    seconds, _ = expected_length(reader)
+    return _gathered(reader, reader.some_frames("NONKEY"), _KEYS_APART, seconds, lambda share: None)
 
 
 def read_spans(reader: MediaReader, spans: Iterable[tuple[int, int]], size: tuple[int, int]) -> Strip:
@@ -114,7 +114,7 @@ def _gathered(
     *,
     size: tuple[int, int] = (0, 0),
 ) -> Strip:
-    kept: list[int] = []  # PTS
+    pts_values: list[int] = []  # PTS
     pictures: list[Grey] = []
     large: list[Grey] = []
     next_large = next_small = 0.0
@@ -130,12 +130,14 @@ def _gathered(
             next_large = time + max(0.25, expected / _LARGE)
             large.append(picture)
             picture = _reduced(picture, small_size(size, SIDE))
-        kept.append(pts)
+        pts_values.append(pts)
         pictures.append(picture)
         report(min(1.0, time / expected) if expected else 0.0)
     return Strip(
-        np.array(kept, np.int64),
-        np.asarray((np.array(kept) - (reader.tally.first_pts or 0)) * float(reader.time_base), np.float64),
+        np.array(pts_values, np.int64),
+        np.asarray(
+            (np.array(pts_values) - (reader.tally.first_pts or 0)) * float(reader.time_base), np.float64
+        ),
         np.array(pictures, np.uint8) if pictures else np.zeros((0, 1, 1), np.uint8),
         size,
         tuple(large),

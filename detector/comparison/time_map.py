@@ -29,12 +29,12 @@ _LACKS_ALONE = 0.04  # likewise for an entire run
 _LACKS_BESIDE_CUTS = 0.08  # likewise for a stretch that continues its neighbours in time
 _SMOOTHED = 0.3  # seconds over which similarity is averaged
 _EXACT = 2.0  # tolerance of a path in frames
-_EDGE = 1  # distance in frames from the reference's last one at which a path stands there
+_EDGE = 1  # maximum distance in frames at which a path is considered to be on the reference's last frame
 _FEWEST = 3  # minimum frames to judge a stretch or its neighbour
-_STOPS = 0.4  # maximum seconds for which a path may stand on one frame
+_STOPS = 0.4  # maximum seconds for which a path may stay on one frame
 _NEIGHBOURS = 15  # frames beside a stretch that extrapolate its time
 _HELD = 3  # maximum change in levels of a repeated picture
-_SHOWN = 0.5  # share of a stray's moments that other frames show
+_SHOWN = 0.5  # minimum share of a stray's moments that other frames show
 
 
 def remove_strays(
@@ -45,57 +45,61 @@ def remove_strays(
     Frames that are not part of the reference resemble it in a scene that does not change. ``runs`` are first
     and last frames of stretches, ``around`` is as in :func:`~detector.comparison.similarity.fit_piece`.
     """
-    matched = places != NOWHERE
-    if min(len(exhibit), len(known)) < _FEWEST or not matched.any():
+    is_match = places != NOWHERE
+    if min(len(exhibit), len(known)) < _FEWEST or not is_match.any():
         return places
-    seen, own = exhibit.times, around[:, KEPT]
-    kept = matched & ~_standing(seen, known, places, runs) & ~_stopped(seen, known, places, runs)
-    level = _level(seen, known, around, places, kept, runs)
+    exhibit_times, similarity = exhibit.times, around[:, KEPT]
+    is_shown = (
+        is_match
+        & ~_standing(exhibit_times, known, places, runs)
+        & ~_stopped(exhibit_times, known, places, runs)
+    )
+    level = _level(exhibit_times, known, around, places, is_shown, runs)
     low = np.zeros(len(places), bool)
     for first, last in runs:
-        rows = np.arange(first, last + 1)[kept[first : last + 1]]
-        lacks = level - _averaged(own[rows], seen[rows])
-        low[rows] = lacks > (_LACKS_ALONE if (lacks > _LACKS_ALONE).all() else _LACKS)
-    sure = kept & ~low
-    shown = np.zeros(len(known), bool)
-    shown[places[sure]] = True
-    path = _Path(seen, known, around, places, sure, shown, level)
+        rows = np.arange(first, last + 1)[is_shown[first : last + 1]]
+        deficit = level - _averaged(similarity[rows], exhibit_times[rows])
+        low[rows] = deficit > (_LACKS_ALONE if (deficit > _LACKS_ALONE).all() else _LACKS)
+    is_reliable = is_shown & ~low
+    is_visible = np.zeros(len(known), bool)
+    is_visible[places[is_reliable]] = True
+    path = _Path(exhibit_times, known, around, places, is_reliable, is_visible, level)
     for first, last in _stretches(low, runs):
         if path.only_resembles(first, last):
-            kept[first : last + 1] = False
-    # A held picture shows the same moment for longer.
-    same = np.flatnonzero(same_as_before(exhibit) & matched & np.roll(matched, 1))
-    for row in same:
-        kept[row] |= kept[row - 1]
-    for row in same[::-1]:
-        kept[row - 1] |= kept[row]
-    return np.where(kept, places, NOWHERE)
+            is_shown[first : last + 1] = False
+    # Repeated pictures show the same moment, so treat them alike.
+    repeats = np.flatnonzero(same_as_before(exhibit) & is_match & np.roll(is_match, 1))
+    for row in repeats:
+        is_shown[row] |= is_shown[row - 1]
+    for row in repeats[::-1]:
+        is_shown[row - 1] |= is_shown[row]
+    return np.where(is_shown, places, NOWHERE)
 
 
 def _level(
-    seen: Floats,
-    known: Floats,
+    exhibit_times: Floats,
+    reference_times: Floats,
     around: Matrix,
     places: Places,
-    kept: NDArray[np.bool_],
+    is_shown: NDArray[np.bool_],
     runs: list[tuple[int, int]],
 ) -> float:
-    """Return the similarity of most of the ``kept`` frames that show the reference.
+    """Return the similarity of most frames that show the reference, marked in ``is_shown``.
 
     Stretches with an exact time count if there are any, because most of an exhibit may be strays.
     """
-    exact = np.zeros(len(places), bool)
-    most = _EXACT * float(np.median(np.diff(known)))
-    for first, last in _stretches(kept, runs):
-        piece = fit_piece(seen, known, around, places, first, last)
-        exact[first : last + 1] = piece is not None and piece.uncertainty <= most
-    own = around[:, KEPT]
-    return float(np.median(own[exact if exact.any() else kept]))
+    is_exact = np.zeros(len(places), bool)
+    maximum = _EXACT * float(np.median(np.diff(reference_times)))
+    for first, last in _stretches(is_shown, runs):
+        piece = fit_piece(exhibit_times, reference_times, around, places, first, last)
+        is_exact[first : last + 1] = piece is not None and piece.uncertainty <= maximum
+    similarity = around[:, KEPT]
+    return float(np.median(similarity[is_exact if is_exact.any() else is_shown]))
 
 
 @dataclass(frozen=True, eq=False)
 class _Path:
-    """Times of both files (n,), (m,), with places and similarities as in :func:`without_strays`.
+    """Times of both files (n,), (m,), with places and similarities as in :func:`remove_strays`.
 
     ``sure`` (n,) are frames with a similarity of about ``level``; ``shown`` (m,) are the frames they show.
     """
@@ -109,24 +113,26 @@ class _Path:
     level: float
 
     def only_resembles(self, first: int, last: int) -> bool:
-        """Check whether these frames, which agree less than most, have no moment of their own."""
+        """Check whether these frames, which are less similar than most, show no moment of the reference."""
         rows = np.arange(first, last + 1)
         if len(rows) < _FEWEST:
             return False
-        exact = _EXACT * float(np.median(np.diff(self.known)))
-        beside = self._beside(first, -1), self._beside(last, 1)
-        goes_on = [self._off(near, rows) <= exact for near in beside]
-        # Motion depends on the seconds around a frame, which differ in the reference beside a cut.
-        lacks = self.level - float(np.median(self.around[rows, KEPT]))
-        if all(goes_on) or (any(goes_on) and lacks < _LACKS_BESIDE_CUTS):
+        tolerance = _EXACT * float(np.median(np.diff(self.known)))
+        neighbours = self._beside(first, -1), self._beside(last, 1)
+        continues = [self._off(near, rows) <= tolerance for near in neighbours]
+        # Motion depends on the seconds around a frame; next to a cut these differ in the reference.
+        deficit = self.level - float(np.median(self.around[rows, KEPT]))
+        if all(continues) or (any(continues) and deficit < _LACKS_BESIDE_CUTS):
             return False
         piece = fit_piece(self.seen, self.known, self.around, self.places, first, last)
         if piece is None:
             return True
         reference_rows = self.places[rows]
-        off = np.abs(self.known[reference_rows] - piece.speed * self.seen[rows] - piece.offset)
-        wanders = 2 * float(np.median(off)) > exact
-        return piece.uncertainty > exact and (wanders or float(self.shown[reference_rows].mean()) >= _SHOWN)
+        distance = np.abs(self.known[reference_rows] - piece.speed * self.seen[rows] - piece.offset)
+        is_erratic = 2 * float(np.median(distance)) > tolerance
+        return piece.uncertainty > tolerance and (
+            is_erratic or float(self.shown[reference_rows].mean()) >= _SHOWN
+        )
 
     def _beside(self, row: int, step: int) -> Places:
         """Return the frames next to ``row`` on one side that agree, up to the first that does not."""
@@ -142,45 +148,58 @@ class _Path:
         return float(np.median(np.abs(self.known[self.places[rows]] - speed * self.seen[rows] - offset)))
 
 
-def _standing(seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Return frames that stand on the reference's first frame at the start of a run, or its last at the end.
+def _standing(
+    exhibit_times: Floats, reference_times: Floats, places: Places, runs: list[tuple[int, int]]
+) -> NDArray[np.bool_]:
+    """Find frames that stay on the reference's first frame at the start of a run, or its last at the end.
 
-    As many frames as the reference has there, at the run's speed, are excluded.
+    Frames that the reference itself shows there, at the run's speed, are not included.
     """
     last = len(places) - 1
     backwards = [(last - end, last - start) for start, end in runs]
     return (
-        _overstaying(seen, known, places, runs)
-        | _overstaying(-seen[::-1], -known[::-1], len(known) - 1 - places[::-1], backwards)[::-1]
+        _overstaying(exhibit_times, reference_times, places, runs)
+        | _overstaying(
+            -exhibit_times[::-1], -reference_times[::-1], len(reference_times) - 1 - places[::-1], backwards
+        )[::-1]
     )
 
 
-def _stopped(seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]) -> NDArray[np.bool_]:
-    """Return frames of a path that stops on one frame of the reference for long, except the first."""
+def _stopped(
+    exhibit_times: Floats, reference_times: Floats, places: Places, runs: list[tuple[int, int]]
+) -> NDArray[np.bool_]:
+    """Return frames, except the first, of each long stop of a path on one frame of the reference."""
     out = np.zeros(len(places), bool)
-    most = _STOPS + MOST_SPEED * float(np.median(np.diff(known)))
+    maximum = _STOPS + MOST_SPEED * float(np.median(np.diff(reference_times)))
     for first, last in runs:
-        moves = first + 1 + np.flatnonzero(np.diff(places[first : last + 1]))
-        for start, end in pairwise([first, *moves.tolist(), last + 1]):
-            out[start + 1 : end] = seen[end - 1] - seen[start] > most
+        changes = first + 1 + np.flatnonzero(np.diff(places[first : last + 1]))
+        for start, end in pairwise([first, *changes.tolist(), last + 1]):
+            out[start + 1 : end] = exhibit_times[end - 1] - exhibit_times[start] > maximum
     return out
 
 
 def _overstaying(
-    seen: Floats, known: Floats, places: Places, runs: list[tuple[int, int]]
+    exhibit_times: Floats, reference_times: Floats, places: Places, runs: list[tuple[int, int]]
 ) -> NDArray[np.bool_]:
-    """Return frames that stand on the reference's last frame longer than it lasts."""
+    """Return frames that stay on the reference's last frame beyond its duration."""
     out = np.zeros(len(places), bool)
-    frames = float(np.median(np.diff(seen))) + float(np.median(np.diff(known)))
+    frames = float(np.median(np.diff(exhibit_times))) + float(np.median(np.diff(reference_times)))
     for first, last in runs:
-        before = np.flatnonzero(places[first : last + 1] < len(known) - 1 - _EDGE)
+        before = np.flatnonzero(places[first : last + 1] < len(reference_times) - 1 - _EDGE)
         at = first + (int(before[-1]) + 1 if len(before) else 0)
         if at > last:
             continue
-        lasts, shows = seen[at] - seen[first], known[places[at]] - known[places[first]]
-        speed = float(np.clip(shows / lasts, 1 / MOST_SPEED, MOST_SPEED)) if lasts > 0 else 1.0
-        allowed = (known[-1] - known[places[at]]) / speed + frames
-        out[at : last + 1] = seen[at : last + 1] - seen[at] > allowed
+        exhibit_seconds, reference_seconds = (
+            exhibit_times[at] - exhibit_times[first],
+            reference_times[places[at]] - reference_times[places[first]],
+        )
+        speed = (
+            float(np.clip(reference_seconds / exhibit_seconds, 1 / MOST_SPEED, MOST_SPEED))
+            if exhibit_seconds > 0
+            else 1.0
+        )
+        maximum = (reference_times[-1] - reference_times[places[at]]) / speed + frames
+        out[at : last + 1] = exhibit_times[at : last + 1] - exhibit_times[at] > maximum
     return out
 
 
@@ -192,10 +211,10 @@ def _averaged(values: NDArray[np.float32], times: Floats) -> Floats:
     return np.asarray((sums[end] - sums[first]) / (end - first), np.float64)
 
 
-def _stretches(marked: NDArray[np.bool_], runs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Return first and last of neighbouring marked frames of one run."""
+def _stretches(mask: NDArray[np.bool_], runs: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Return the first and last frame of each group of neighbours in ``mask`` within one run."""
     for first, last in runs:
-        edges = np.flatnonzero(np.diff(np.pad(marked[first : last + 1].astype(np.int8), 1)))
+        edges = np.flatnonzero(np.diff(np.pad(mask[first : last + 1].astype(np.int8), 1)))
         for start, end in edges.reshape(-1, 2).tolist():
             yield first + start, first + end - 1
 
@@ -210,12 +229,12 @@ def same_as_before(exhibit: Strip) -> NDArray[np.bool_]:
 
 _RATE = 8.0  # steps per second of the coarse path
 _COARSE = 2  # small pictures are halved for the coarse path
-_AROUND = 1.5  # seconds; pictures that stand still for this long do not define the time
+_AROUND = 1.5  # seconds; the time of pictures that are motionless for this long is undefined
 _FEWEST_STEPS = 4  # minimum steps of a piece of the coarse path
 _SHORTEST = 0.5  # minimum seconds of a piece that does not continue its neighbour in time
 _GOES_ON = 2.0  # tolerance in frames of the reference for continuing in time
 _SEARCHED = 0.45  # seconds around the coarse path in which frames are compared
-_BEYOND = 0.75  # seconds by which its stretches may continue
+_BEYOND = 0.75  # maximum seconds by which stretches of the coarse path are extended
 _MOST_CELLS = 20_000_000  # maximum pairs of pictures for the coarse path
 _ROWS = 1500  # frames of the exhibit mapped at once
 
@@ -224,7 +243,7 @@ _ROWS = 1500  # frames of the exhibit mapped at once
 class MappedStretch:
     """Times of the exhibit in seconds, and the approximate times of the reference that it shows.
 
-    ``path`` are moments of both from start to end, whose speed may change.
+    ``path`` contains times of both files from start to end; its speed may change.
     """
 
     start: float
@@ -246,37 +265,39 @@ class TimeMap:
 
 
 def coarse_path(exhibit: Strip, reference: Strip, view: AffineView) -> list[MappedStretch]:
-    """Find the stretches that are shown, with a few pictures per second."""
+    """Find the stretches of the reference that the exhibit shows, with a few pictures per second."""
     rate = _RATE
     while rate > 1 and len(_ticks(exhibit, rate)) * len(_ticks(reference, rate)) > _MOST_CELLS:
         rate /= 2
-    seen_at, known_at = _ticks(exhibit, rate), _ticks(reference, rate)
-    seen, known = comparable_rows(exhibit, reference, view, seen_at, known_at, _COARSE)
-    moments = exhibit.times[seen_at], reference.times[known_at]
-    path = best_path(similarity_matrix(seen, known, *moments, _AROUND), None, None)
+    exhibit_rows, reference_rows = _ticks(exhibit, rate), _ticks(reference, rate)
+    exhibit_pictures, reference_pictures = comparable_rows(
+        exhibit, reference, view, exhibit_rows, reference_rows, _COARSE
+    )
+    moments = exhibit.times[exhibit_rows], reference.times[reference_rows]
+    path = best_path(similarity_matrix(exhibit_pictures, reference_pictures, *moments, _AROUND), None, None)
     runs = _runs(path)
     for hole in reference.holes:
-        column = int(np.searchsorted(known_at, hole, side="right")) - 1
+        column = int(np.searchsorted(reference_rows, hole, side="right")) - 1
         runs = [part for run in runs for part in _cut(path, run, column)]
     out = []
     for first, last in runs:
         if last - first + 1 >= min(_FEWEST_STEPS, len(path)):
-            seen_times = exhibit.times[seen_at[first : last + 1]]
-            known_times = reference.times[known_at[path[first : last + 1]]]
+            exhibit_times = exhibit.times[exhibit_rows[first : last + 1]]
+            reference_times = reference.times[reference_rows[path[first : last + 1]]]
             out.append(
                 MappedStretch(
-                    float(seen_times[0]),
-                    float(seen_times[-1]),
-                    float(known_times[0]),
-                    float(known_times[-1]),
-                    (seen_times, known_times),
+                    float(exhibit_times[0]),
+                    float(exhibit_times[-1]),
+                    float(reference_times[0]),
+                    float(reference_times[-1]),
+                    (exhibit_times, reference_times),
                 )
             )
     return out
 
 
 def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequence[MappedStretch]) -> TimeMap:
-    """Map frame by frame along the ``coarse`` path; ``reference`` holds every frame around it."""
+    """Map frame by frame along the ``coarse`` path; ``reference`` contains every frame near it."""
     count = len(exhibit)
     places = np.full(count, NOWHERE, np.intp)
     around = np.full((count, 2 * KEPT + 1), -1.0, np.float32)
@@ -286,11 +307,11 @@ def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequen
         columns = np.flatnonzero(near.any(axis=0))
         if not len(columns):
             continue
-        seen, known = comparable_rows(exhibit, reference, view, rows, columns, 1)
+        exhibit_pictures, reference_pictures = comparable_rows(exhibit, reference, view, rows, columns, 1)
         moments = exhibit.times[rows], reference.times[columns]
-        similarities = similarity_matrix(seen, known, *moments, _AROUND)
-        found = best_path(np.where(near[:, columns], similarities, np.float32(-1)), *moments)
-        for row, at in zip(rows, found, strict=True):
+        similarities = similarity_matrix(exhibit_pictures, reference_pictures, *moments, _AROUND)
+        path = best_path(np.where(near[:, columns], similarities, np.float32(-1)), *moments)
+        for row, at in zip(rows, path, strict=True):
             if at != NOWHERE:
                 places[row] = columns[at]
                 first, last = max(0, at - KEPT), min(len(columns), at + KEPT + 1)
@@ -302,47 +323,58 @@ def map_times(exhibit: Strip, reference: Strip, view: AffineView, coarse: Sequen
         for first, last in _runs(places, *times)
         if (piece := fit_piece(*times, around, places, first, last)) is not None
     ]
-    same = same_as_before(exhibit)
-    held = same | np.roll(same, -1)
-    pieces = [_within(piece, *times, held) for piece in _without_scraps(pieces, *times)]
-    kept = np.zeros(count, bool)
+    repeats = same_as_before(exhibit)
+    is_repeated = repeats | np.roll(repeats, -1)
+    pieces = [_within(piece, *times, is_repeated) for piece in _without_scraps(pieces, *times)]
+    in_piece = np.zeros(count, bool)
     for piece in pieces:
-        kept[piece.first : piece.last + 1] = True
-    return TimeMap(tuple(pieces), np.where(kept, places, NOWHERE))
+        in_piece[piece.first : piece.last + 1] = True
+    return TimeMap(tuple(pieces), np.where(in_piece, places, NOWHERE))
 
 
-def _without_scraps(pieces: list[StripPiece], seen: Floats, known: Floats) -> list[StripPiece]:
+def _without_scraps(
+    pieces: list[StripPiece], exhibit_times: Floats, reference_times: Floats
+) -> list[StripPiece]:
     """Drop short pieces whose time differs from that of their neighbours.
 
-    So short a likeness may be chance, except if the whole exhibit is no longer.
+    Such a short similarity may be chance, unless the whole exhibit is as short.
     """
-    frame = float(np.median(np.diff(seen))) if len(seen) > 1 else 0.0
-    least = min(_SHORTEST, float(seen[-1]) + frame) - frame / 2
-    exact = _GOES_ON * float(np.median(np.diff(known))) if len(known) > 1 else 0.0
-    kept = {at for at, piece in enumerate(pieces) if seen[piece.last] - seen[piece.first] + frame >= least}
+    frame = float(np.median(np.diff(exhibit_times))) if len(exhibit_times) > 1 else 0.0
+    minimum = min(_SHORTEST, float(exhibit_times[-1]) + frame) - frame / 2
+    tolerance = _GOES_ON * float(np.median(np.diff(reference_times))) if len(reference_times) > 1 else 0.0
+    indices = {
+        at
+        for at, piece in enumerate(pieces)
+        if exhibit_times[piece.last] - exhibit_times[piece.first] + frame >= minimum
+    }
 
-    def goes_on(piece: StripPiece, neighbour: StripPiece) -> bool:
-        middle = (seen[piece.first] + seen[piece.last]) / 2
-        off = (piece.speed - neighbour.speed) * middle + piece.offset - neighbour.offset
-        return bool(abs(off) <= max(exact, neighbour.uncertainty))
+    def continues(piece: StripPiece, neighbour: StripPiece) -> bool:
+        middle = (exhibit_times[piece.first] + exhibit_times[piece.last]) / 2
+        distance = (piece.speed - neighbour.speed) * middle + piece.offset - neighbour.offset
+        return bool(abs(distance) <= max(tolerance, neighbour.uncertainty))
 
     for places in (range(len(pieces)), range(len(pieces) - 1, -1, -1)):
         for before, at in pairwise(places):
-            if before in kept and at not in kept and goes_on(pieces[at], pieces[before]):
-                kept.add(at)
-    return [pieces[at] for at in sorted(kept)]
+            if before in indices and at not in indices and continues(pieces[at], pieces[before]):
+                indices.add(at)
+    return [pieces[at] for at in sorted(indices)]
 
 
-def _within(piece: StripPiece, seen: Floats, known: Floats, held: NDArray[np.bool_]) -> StripPiece:
-    """Cut frames off ``piece`` whose line lies before or after the reference.
+def _within(
+    piece: StripPiece, exhibit_times: Floats, reference_times: Floats, is_repeated: NDArray[np.bool_]
+) -> StripPiece:
+    """Remove frames from ``piece`` whose line is before or after the reference.
 
-    Frames ``held`` (n,), which repeat a neighbour's picture, remain.
+    Frames that repeat a neighbour's picture, marked in ``is_repeated`` (n,), remain.
     """
     rows = np.arange(piece.first, piece.last + 1)
-    reference_times = piece.speed * seen[rows] + piece.offset
-    slack = piece.uncertainty + (float(np.median(np.diff(known))) / 2 if len(known) > 1 else 0.0)
+    line_times = piece.speed * exhibit_times[rows] + piece.offset
+    slack = piece.uncertainty + (
+        float(np.median(np.diff(reference_times))) / 2 if len(reference_times) > 1 else 0.0
+    )
     inside = rows[
-        ((reference_times >= known[0] - slack) & (reference_times <= known[-1] + slack)) | held[rows]
+        ((line_times >= reference_times[0] - slack) & (line_times <= reference_times[-1] + slack))
+        | is_repeated[rows]
     ]
     return replace(piece, first=int(inside[0]), last=int(inside[-1])) if len(inside) else piece
 
@@ -355,53 +387,66 @@ def _cut(path: Places, run: tuple[int, int], hole: int) -> list[tuple[int, int]]
 
 
 def _ticks(strip: Strip, rate: float) -> Places:
-    """Return the nearest pictures at ``rate`` even steps per second, without holes."""
+    """Return the nearest picture of each of ``rate`` even steps per second, outside holes."""
     if len(strip) < 2:
         return np.zeros(1, np.intp)
-    wanted = np.arange(0.0, strip.times[-1] + 0.5 / rate, 1 / rate)
-    after = np.searchsorted(strip.times, wanted).clip(1, len(strip) - 1)
-    earlier = wanted - strip.times[after - 1] < strip.times[after] - wanted
-    read = np.ones(len(wanted), bool)
+    ticks = np.arange(0.0, strip.times[-1] + 0.5 / rate, 1 / rate)
+    after = np.searchsorted(strip.times, ticks).clip(1, len(strip) - 1)
+    previous_is_nearer = ticks - strip.times[after - 1] < strip.times[after] - ticks
+    outside_holes = np.ones(len(ticks), bool)
     for hole in strip.holes:
-        read &= (wanted < strip.times[hole] + 0.5 / rate) | (wanted > strip.times[hole + 1] - 0.5 / rate)
-    return np.asarray((after - earlier)[read], np.intp)
+        outside_holes &= (ticks < strip.times[hole] + 0.5 / rate) | (
+            ticks > strip.times[hole + 1] - 0.5 / rate
+        )
+    return np.asarray((after - previous_is_nearer)[outside_holes], np.intp)
 
 
-def _near(seen: Floats, known: Floats, coarse: Sequence[MappedStretch]) -> NDArray[np.bool_]:
+def _near(
+    exhibit_times: Floats, reference_times: Floats, coarse: Sequence[MappedStretch]
+) -> NDArray[np.bool_]:
     """Return which frames of the reference each frame of the exhibit is compared with.
 
-    These lie around the path of a stretch, around the line from its first to its last picture, and around
-    lines at the same speed through either: with little motion the coarse path may end half a second early or
-    late.
+    These are near the path of a stretch, near the line from its first to its last picture, or near lines at
+    original speed through either picture, because with little motion the coarse path may end half a second
+    early or late.
     """
-    out = np.zeros((len(seen), len(known)), bool)
+    out = np.zeros((len(exhibit_times), len(reference_times)), bool)
     for stretch in coarse:
-        lasts = stretch.end - stretch.start
-        speed = (stretch.reference_end - stretch.reference_start) / lasts if lasts > 0 else 1.0
-        expected = stretch.reference_start + (seen - stretch.start) * speed
-        alike = seen + stretch.reference_start - stretch.start, seen + stretch.reference_end - stretch.end
-        lines = np.stack([expected, np.interp(seen, *stretch.path), *alike])
-        least, most = lines.min(axis=0) - _SEARCHED, lines.max(axis=0) + _SEARCHED
-        row = (seen >= stretch.start - _BEYOND) & (seen <= stretch.end + _BEYOND)
-        out |= row[:, None] & (known[None] >= least[:, None]) & (known[None] <= most[:, None])
+        seconds = stretch.end - stretch.start
+        speed = (stretch.reference_end - stretch.reference_start) / seconds if seconds > 0 else 1.0
+        expected = stretch.reference_start + (exhibit_times - stretch.start) * speed
+        original_speed = (
+            exhibit_times + stretch.reference_start - stretch.start,
+            exhibit_times + stretch.reference_end - stretch.end,
+        )
+        lines = np.stack([expected, np.interp(exhibit_times, *stretch.path), *original_speed])
+        lowest, highest = lines.min(axis=0) - _SEARCHED, lines.max(axis=0) + _SEARCHED
+        row = (exhibit_times >= stretch.start - _BEYOND) & (exhibit_times <= stretch.end + _BEYOND)
+        out |= (
+            row[:, None]
+            & (reference_times[None] >= lowest[:, None])
+            & (reference_times[None] <= highest[:, None])
+        )
     return out
 
 
-def _runs(path: Places, seen: Floats | None = None, known: Floats | None = None) -> list[tuple[int, int]]:
-    """Return first and last row of each stretch in which time runs on in both files."""
+def _runs(
+    path: Places, exhibit_times: Floats | None = None, reference_times: Floats | None = None
+) -> list[tuple[int, int]]:
+    """Return first and last row of each stretch in which time continues in both files."""
     out: list[tuple[int, int]] = []
     for row, at in enumerate(path):
         if at == NOWHERE:
             continue
         if out and out[-1][1] == row - 1:
             before = path[row - 1]
-            if seen is None or known is None:
-                runs_on = 0 <= at - before <= 2
+            if exhibit_times is None or reference_times is None:
+                continues = 0 <= at - before <= 2
             else:
-                moved = known[at] - known[before]
-                step = seen[row] - seen[row - 1]
-                runs_on = 0 <= moved <= 2 * step + 0.1
-            if runs_on:
+                reference_step = reference_times[at] - reference_times[before]
+                exhibit_step = exhibit_times[row] - exhibit_times[row - 1]
+                continues = 0 <= reference_step <= 2 * exhibit_step + 0.1
+            if continues:
                 out[-1] = (out[-1][0], row)
                 continue
         out.append((row, row))

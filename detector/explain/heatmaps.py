@@ -41,10 +41,10 @@ _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # random areas for all maps of 
 
 
 def random_area_numbers(number: int, faces: int) -> tuple[int, ...]:
-    """Return which of the eight random areas check ``number`` uses if ``faces`` are explained.
+    """Return the numbers of the random areas for check ``number`` if ``faces`` faces are explained.
 
-    Each area costs one more crop of the slowest network, so several faces of one photograph share the areas,
-    which take turns.
+    Each area costs one more crop of the slowest network, so the areas are distributed over the faces of one
+    photograph in turn.
     """
     count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
     return tuple((number * count + area) % RANDOM_AREAS for area in range(count))
@@ -63,22 +63,25 @@ def occlusion_check(
     """
     size = heat.shape[0]
     rng = np.random.default_rng(seed)
-    # Order equal values randomly, as in a map without heat, rather than from the top.
+    # Order equal values randomly, not from the top; in a map without heat all values are equal.
     order = np.lexsort((rng.random(size * size), heat.ravel()))
     mask = np.zeros(size * size, np.float32)
     mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
     mask = mask.reshape(size, size)
     # Rolling wraps around the edge, so each random area has exactly the same size.
     moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(areas)]
-    elsewhere = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
-    before, (hidden, *others) = face.logit, face.logits(_hidden_in(face, [mask, *elsewhere]))
+    random_masks = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
+    before, (highlight_logit, *random_logits) = (
+        face.logit,
+        face.logits(_hidden_in(face, [mask, *random_masks])),
+    )
     return HideAndRescore(
         area=float(mask.mean()),
         probability=scorer.probability(before),
-        hidden_highlight=scorer.probability(hidden),
-        hidden_random=float(np.mean([scorer.probability(logit) for logit in others])),
-        drop_highlight=float(before - hidden),
-        drop_random=float(before - np.mean(others)),
+        hidden_highlight=scorer.probability(highlight_logit),
+        hidden_random=float(np.mean([scorer.probability(logit) for logit in random_logits])),
+        drop_highlight=float(before - highlight_logit),
+        drop_random=float(before - np.mean(random_logits)),
         areas=len(areas),
     )
 
@@ -88,8 +91,10 @@ def _hidden_in(face: Explainable, masks: Sequence[NDArray[np.float32]]) -> list[
     copies = []
     for seen_crop in face.seen:
         size = seen_crop.crop.shape[:2]
-        fitting = [cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks]
-        copies.append(hide_each(seen_crop.crop, fitting))
+        crop_masks = [
+            cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks
+        ]
+        copies.append(hide_each(seen_crop.crop, crop_masks))
     return copies
 
 
@@ -139,7 +144,7 @@ def heatmap_of(face: Explainable) -> Heat:
 
 
 def joint_map(seen_crops: Sequence[SeenCrop]) -> Heat:
-    """Return the map common to all networks of ``seen_crops``; that of the first if there is none."""
+    """Return the map common to all networks of ``seen_crops``; if it is empty, the map of the first."""
     size = max(seen_crop.crop.shape[0] for seen_crop in seen_crops)
     return _in_common([_resized(_of_network(seen_crop), size) for seen_crop in seen_crops])
 
@@ -154,46 +159,49 @@ def maps_of_crops(scorer: Scorer, crops: list[Image]) -> list[Heat]:
     return [_of_network(SeenCrop(crop, scorer.network, scorer.card.input)) for crop in crops]
 
 
-def _of_network(seen: SeenCrop) -> Heat:
-    """Return the map of one network, enlarged to its crop from 4 × 4 (scan) or 16 × 16 (second network)
-    places.
+def _of_network(seen_crop: SeenCrop) -> Heat:
+    """Return the map of one network at the size of its crop.
+
+    The network computes 4 × 4 (scan) or 16 × 16 (second network) places.
     """
     # Imported lazily: few files need explanations, and importing torch takes seconds.
     from detector.backends.torch import prepare_images
     from detector.explain.grad_cam import UnscaledGradCAM, UnscaledHiResCAM, limit_gradients, token_map
 
-    network = seen.network
+    network = seen_crop.network
     assert network is not None
     # Average with the mirror image; a transformer does not need it, because its maps combine many layers.
-    crops = [seen.crop] if network.gives_tokens else [seen.crop, seen.crop[:, ::-1]]
-    images = prepare_images(crops, seen.input, next(network.parameters()).device)
-    target = (lambda logit: logit) if seen.output is None else (lambda logits: logits[..., seen.output])
+    crops = [seen_crop.crop] if network.gives_tokens else [seen_crop.crop, seen_crop.crop[:, ::-1]]
+    images = prepare_images(crops, seen_crop.input, next(network.parameters()).device)
+    target = (
+        (lambda logit: logit) if seen_crop.output is None else (lambda logits: logits[..., seen_crop.output])
+    )
     method, places = (UnscaledHiResCAM, token_map) if network.gives_tokens else (UnscaledGradCAM, None)
     layers = network.cam_layers
     with limit_gradients(network.cam_starts), method(network, list(layers), reshape_transform=places) as cam:
         of_layers = cam(images, targets=[target] * len(crops))
-    size = seen.crop.shape[0]
+    size = seen_crop.crop.shape[0]
     if network.gives_tokens:
         # Single tokens stand out by chance, so smooth the map.
         shares = of_layers[:, 0].sum(axis=0)
-        together = cv2.GaussianBlur(shares, (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE)
-        return _above_mean(together, size)
+        smooth = cv2.GaussianBlur(shares, (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE)
+        return _above_mean(smooth, size)
     direct, back = np.maximum(of_layers, 0).swapaxes(0, 1)
     common = _in_common([_above_mean(layer_map, size) for layer_map in (direct + back[..., ::-1]) / 2])
     return _above_mean(common, size)
 
 
 def _in_common(maps: Sequence[Heat]) -> Heat:
-    """Return the geometric mean of ``maps``; the first of them if it is empty."""
+    """Return the geometric mean of ``maps``; the first map if the mean is zero everywhere."""
     common: Heat = np.prod(maps, axis=0) ** np.float32(1 / len(maps))
     return common if common.any() else maps[0]
 
 
 def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
-    """Return by how much the logit of ``crop`` falls where a part of it is hidden.
+    """Return the fall of the logit of ``crop`` when each part of it is hidden.
 
-    Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down. Each place has the
-    mean fall over the squares that cover it.
+    Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down. The value of a
+    pixel is the mean fall over the squares that cover it.
     """
     size = crop.shape[0]
     side = round(size * _HIDDEN_SIDE)
@@ -205,13 +213,13 @@ def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
             mask[top : top + side, left : left + side] = 1
             masks.append(mask)
     before = float(logits([crop])[0])
-    fall, covered = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    fall, coverage = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
     for first in range(0, len(masks), _AT_ONCE):
         batch = masks[first : first + _AT_ONCE]
         for mask, logit in zip(batch, logits(hide_each(crop, batch)), strict=True):
             fall += np.float32(before - logit) * mask
-            covered += mask
-    smooth = cv2.GaussianBlur(fall / covered, (0, 0), side / 4)
+            coverage += mask
+    smooth = cv2.GaussianBlur(fall / coverage, (0, 0), side / 4)
     return _above_mean(smooth, size)
 
 

@@ -1,6 +1,6 @@
-"""Decide whether a face is good enough to be judged, and whether networks can judge a photo of its kind.
+"""Decide whether a face is good enough to judge, and whether the networks can judge such a photo.
 
-The thresholds in :class:`~detector.schema.method.Parameters` are where the measured AUC falls to about 0.7;
+At the thresholds in :class:`~detector.schema.method.Parameters` the measured AUC has fallen to about 0.7;
 docs/faces.md has the tables.
 """
 
@@ -42,12 +42,12 @@ def measure_colour(face: Image, size: int) -> float:
     """Return the mean distance of colours from the best cubic function of their brightness, in levels of 255.
 
     It is low in grey and evenly toned pictures, such as sepia or night vision. ``face`` is reduced to
-    ``size`` px first; the smaller, the less chroma compression matters.
+    ``size`` px first; a smaller size reduces the effect of chroma compression.
     """
     small = cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
     brightness = small.sum(axis=1) / 765
     powers = np.stack([brightness**power for power in range(_POWERS)]).astype(np.float64)
-    # Solve the normal equations, in half the time.
+    # Solve the normal equations, which takes half the time.
     best = np.linalg.lstsq(powers @ powers.T, powers @ small, rcond=None)[0]
     return float(np.abs(small - powers.T @ best).mean())
 
@@ -55,8 +55,8 @@ def measure_colour(face: Image, size: int) -> float:
 _FINE = 1.5  # px
 # Mean difference between the largest and smallest channel of a pixel, in levels; 15 and more in colour.
 _COLOURLESS = 4.0
-# A crop is toned below this distance from one tone, in levels and as a share of brightness (in the dark all
-# colours are near), compared at a size in px at which compression adds little.
+# A crop whose colours are closer to one tone than this is toned. The distance is in levels, and a share of
+# brightness because all dark colours are similar. At this size in px compression adds little to it.
 _TONED, _TONED_SHARE, _TONE_SIZE = 1.5, 0.03, 32
 
 
@@ -73,7 +73,7 @@ class Quality(NamedTuple):
 
 
 class Assessment(NamedTuple):
-    """The flaw that keeps a detected face from being judged, or its crop."""
+    """The flaw that prevents a detected face from being judged; without a flaw, the crop of the face."""
 
     flaw: str | None
     quality: Quality | None = None
@@ -104,14 +104,14 @@ def measure_quality(crop: Image) -> Quality:
 def is_grey(crop: Image) -> bool:
     """Return whether an RGB crop is grey or monochrome, apart from effects of compression."""
     red, green, blue = cv2.split(crop)
-    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    if float(cv2.subtract(most, least).mean()) < _COLOURLESS:
+    maximum, minimum = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    if float(cv2.subtract(maximum, minimum).mean()) < _COLOURLESS:
         return True
     return measure_colour(crop, _TONE_SIZE) < min(_TONED, _TONED_SHARE * float(crop.mean()))
 
 
 def face_flaw(face: Face, parameters: Parameters) -> str | None:
-    """Return the flaw of a detected face that shows before cutting it out, if any."""
+    """Return the flaw, if any, that is visible before a detected face is cut out."""
     if face.width < parameters.minimum_face:
         return TOO_SMALL
     if face.confidence < parameters.minimum_confidence:
@@ -120,7 +120,7 @@ def face_flaw(face: Face, parameters: Parameters) -> str | None:
 
 
 def crop_flaw(crop: Image, parameters: Parameters) -> str | None:
-    """Return the flaw that keeps ``crop`` from being judged, if any."""
+    """Return the flaw that prevents ``crop`` from being judged, if any."""
     return quality_flaw(measure_quality(crop), parameters)
 
 
@@ -141,7 +141,7 @@ _NEIGHBOURS = np.ones((3, 3), np.uint8)
 
 
 class PhotoMeasures(NamedTuple):
-    """Measures by which photographs are recognised that the networks were not made for."""
+    """Measures that identify photographs for which the networks were not made."""
 
     colour: float  # from measure_colour
     detail: float  # loss of the grey face when reduced to a width of 32 px, as a share of its contrast
@@ -177,5 +177,5 @@ def _detail(grey: Image, width: float) -> float:
         return float("inf")
     size = max(2, round(columns * scale)), max(2, round(rows * scale))
     small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    again = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC)
-    return float(np.abs(grey - again).mean() / max(1.0, float(grey.std())))
+    enlargement = cv2.resize(small, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    return float(np.abs(grey - enlargement).mean() / max(1.0, float(grey.std())))

@@ -18,7 +18,7 @@ from detector.media.frame import Image
 from detector.schema.analysis import Box
 from detector.schema.scores import grow_box
 
-_CUT_WIDTH = 160  # px; cuts show at any size
+_CUT_WIDTH = 160  # px; cuts are visible at any size
 # A Gaussian of 3 px as a separable filter, with a sixth of the work of OpenCV's function.
 _BLUR = cv2.getGaussianKernel(19, 3.0)
 
@@ -42,34 +42,32 @@ class CutDetector:
         small = cv2.resize(coarse, (_CUT_WIDTH, min(height, 4 * _CUT_WIDTH)), interpolation=cv2.INTER_AREA)
         # Remove noise, which changes the hue of grey and dark areas most.
         small = cv2.sepFilter2D(small, -1, _BLUR, _BLUR)
-        resized = bool(self._shape) and small.shape != self._shape
+        new_shape = bool(self._shape) and small.shape != self._shape
         self._shape = small.shape
-        if resized:  # another shape is another scene, and cannot be compared
+        if new_shape:  # frames of different shapes cannot be compared, so begin a new scene
             self._detector = _content_detector()
         cuts = self._detector.process_frame(
             FrameTimecode(self._number, fps=self._rate), cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         )
         self._number += 1
-        return resized or (bool(cuts) and self._number > 1)
+        return new_shape or (bool(cuts) and self._number > 1)
 
 
 def _content_detector() -> ContentDetector:
     return ContentDetector(min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS)
 
 
-# Dissolves. A track is followed by place, and the next person is often where the last one was. During a
-# dissolve the whole picture is a mixture of both scenes, which no movement or panning camera resembles. After
+# Dissolves. A track is followed by its position, and the next person is often at the same position. During a
+# dissolve the whole picture is a mixture of both scenes, unlike movement or a panning camera. After
 # a dissolve, or any other complete change of scene, a track must look as it did before (docs/faces.md).
 _SPANS = 8, 16  # samples from one scene to the other
 _SCENE_SIMILARITY = 0.7  # correlation of whole pictures below which scenes differ
-_LARGEST_UNMIXED = 0.06  # largest share of the pictures between that is no mixture of both
+_LARGEST_UNMIXED = 0.06  # maximum share of the intermediate pictures that mixtures do not explain
 _FACE_SIMILARITY = (
-    0.75  # least correlation of a face before and after a dissolve, whose background changes too
+    0.75  # minimum correlation of a face before and after a dissolve, which also changes the background
 )
-_ABRUPT_SCENE_SIMILARITY = (
-    0.4  # correlation of whole pictures below which the scene changed, however it came about
-)
-_ABRUPT_FACE_SIMILARITY = 0.55  # least correlation of a face after that, since it may have turned
+_ABRUPT_SCENE_SIMILARITY = 0.4  # correlation of whole pictures below which the scene changed, abruptly or not
+_ABRUPT_FACE_SIMILARITY = 0.55  # minimum correlation of a face after such a change; it may turn
 _AVERAGED = 4  # latest samples that are averaged, and least number of samples before them
 
 _Picture = NDArray[np.float32]  # (d,), from normalised_pixels: the product of two is their correlation
@@ -87,7 +85,7 @@ class SceneMemory:
         self._frames.append(normalised_pixels(image, (0.0, 0.0, float(width), float(height))))
 
     def likeness_needed(self) -> float:
-        """Return the correlation with its past that a face now needs to stay in its track."""
+        """Return the minimum correlation with its earlier pictures for a face to stay in its track."""
         frames = np.array(self._frames)
         if any(_is_dissolve(frames[-span - 1 :]) for span in _SPANS if len(frames) > span):
             return _FACE_SIMILARITY
@@ -102,10 +100,10 @@ def _is_dissolve(frames: NDArray[np.float32]) -> bool:
     likeness = max(float(first @ last), -0.99)  # a picture and its negative would span no plane
     if likeness >= _SCENE_SIMILARITY:
         return False
-    between = frames[1:-1]
-    on_first, on_last = between @ first, between @ last
-    mixed = (on_first**2 + on_last**2 - 2 * likeness * on_first * on_last) / (1 - likeness**2)
-    return float(((between**2).sum(axis=1) - mixed).mean()) <= _LARGEST_UNMIXED * (1 - likeness)
+    intermediate = frames[1:-1]
+    on_first, on_last = intermediate @ first, intermediate @ last
+    mixture = (on_first**2 + on_last**2 - 2 * likeness * on_first * on_last) / (1 - likeness**2)
+    return float(((intermediate**2).sum(axis=1) - mixture).mean()) <= _LARGEST_UNMIXED * (1 - likeness)
 
 
 class Sighting(NamedTuple):
@@ -146,22 +144,22 @@ class TrackMemory:
         self._kept.append(sighting)
 
     def change(self, needed: float) -> Change | None:
-        """Return where the track passes to another face, with a likeness below ``needed``, if it does.
+        """Return the change to another face, if the likeness of the track is below ``needed``.
 
-        Reported once the likeness stops falling, when nothing of the first face is mixed into the second.
+        The change is returned when the likeness stops falling and the second face is free of the first.
         """
-        kept = list(self._kept)
-        if self._count + len(kept) < 2 * _AVERAGED or len(kept) <= _AVERAGED:
+        sightings = list(self._kept)
+        if self._count + len(sightings) < 2 * _AVERAGED or len(sightings) <= _AVERAGED:
             return None
-        pictures = np.array([sighting.picture for sighting in kept])
+        pictures = np.array([sighting.picture for sighting in sightings])
         before = _unit(self._before + pictures[:-_AVERAGED].sum(axis=0))
         now = _unit(pictures[-_AVERAGED:].sum(axis=0))
-        falling, self._likeness = self._likeness, float(before @ now)
-        if self._likeness >= needed or self._likeness < falling:
+        previous_likeness, self._likeness = self._likeness, float(before @ now)
+        if self._likeness >= needed or self._likeness < previous_likeness:
             return None
         older = np.flatnonzero(pictures @ before >= pictures @ now)
         first = int(older[-1]) + 1 if len(older) else 1
-        return Change(kept[first - 1].time, kept[first:]) if first < len(kept) else None
+        return Change(sightings[first - 1].time, sightings[first:]) if first < len(sightings) else None
 
 
 def _unit(total: _Picture) -> _Picture:

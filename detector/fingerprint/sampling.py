@@ -16,7 +16,7 @@ from detector.media.open import open_media
 from detector.media.reader import MediaReader
 from detector.schema.analysis import MediaKind
 
-_HELD = 2 * RATE  # pictures that a frame may represent while a damaged file shows no other
+_HELD = 2 * RATE  # maximum pictures that one frame of a damaged file may represent
 
 
 class FingerprintSampler:
@@ -25,7 +25,7 @@ class FingerprintSampler:
     def __init__(self, *, still: bool) -> None:
         self._still = still
         self._pictures: list[NDArray[np.uint8]] = []
-        self._later: Frame | None = None  # the latest frame after that of the last picture
+        self._later: Frame | None = None  # the latest frame after the frame of the last picture
         self._size = (0, 0)
         self._gaps: list[tuple[int, int]] = []  # start and end of long gaps
 
@@ -44,18 +44,18 @@ class FingerprintSampler:
 
     def _fill_gap(self, place: int) -> None:
         """Repeat the latest frame until ``place``."""
-        start, missing = len(self._pictures), min(place, MOST_PICTURES - 1) - len(self._pictures)
-        if start and missing > 0:
+        start, length = len(self._pictures), min(place, MOST_PICTURES - 1) - len(self._pictures)
+        if start and length > 0:
             picture = self._pictures[-1] if self._later is None else shrink_picture(self._later.image)
-            self._pictures += [picture] * missing
-            if missing > _HELD:
-                self._gaps.append((start, start + missing))
+            self._pictures += [picture] * length
+            if length > _HELD:
+                self._gaps.append((start, start + length))
 
     def post_process(self, duration: Fraction = Fraction(0), damaged: bool = False) -> Fingerprint | None:
         """Return the fingerprint of all frames, which end at ``duration``; None without frames.
 
-        A long gap in an intact file is a motionless picture, as programs record slides. In a ``damaged`` one
-        nothing is known about that time.
+        A long gap in an intact file is a motionless picture, such as a recorded slide. In a ``damaged`` file
+        the content of a gap is unknown.
         """
         if not self._pictures:
             return None
@@ -74,7 +74,7 @@ class FingerprintSampler:
 
 
 def shrink_picture(image: Image) -> NDArray[np.uint8]:
-    """Reduce a picture (RGB) to its brightness at SIDE px both ways."""
+    """Reduce a picture (RGB) to its brightness at SIDE × SIDE px."""
     # Sampling is sufficient; averaging all pixels of a large picture takes many times as long.
     step = max(1, min(image.shape[:2]) // (8 * SIDE))
     coarse = np.ascontiguousarray(image[::step, ::step])

@@ -29,7 +29,7 @@ from detector.schema.analysis import Parameters, Sha256, Value
 from detector.scoring.scorer import Scorer
 from training.evaluation.evaluate import evaluate
 
-RECORD, TABLE = "leaderboard.jsonl", "LEADERBOARD.md"  # not ``.json``: those are model cards
+RECORD, TABLE = "leaderboard.jsonl", "LEADERBOARD.md"  # ``.json`` files are model cards
 _FACES = 32  # a batch
 _ROUNDS = 5
 _BATCHES = 3  # a round
@@ -79,10 +79,10 @@ def leaderboard(
 ) -> Path:
     """Measure ``models`` (default: all in ``folder``), add them to the record, and return the table's path.
 
-    The record has one line of JSON per model; models whose weights are not shipped keep theirs. Figures of
-    the same weights in ``out/evaluation-NAME/metrics.json`` are not measured again. Speed is measured in one
-    run for all, in turns, beside the default, because a machine's pace varies. Raises what :func:`evaluate`
-    raises.
+    The record has one line of JSON per model; lines of models whose weights are not shipped remain. Figures
+    of the same weights in ``out/evaluation-NAME/metrics.json`` are not measured again. The speed of all
+    models and the default is measured alternately in one run, because a machine's speed varies. Raises the
+    errors of :func:`evaluate`.
     """
     names = list(models) or [str(folder / f"{card.name}.json") for card, _ in known_models([folder])]
     rows = {row.name: row for row in read_record(folder)}
@@ -113,10 +113,12 @@ def read_record(folder: Path = MODELS_FOLDER) -> list[Row]:
 def write_record(rows: Sequence[Row], folder: Path = MODELS_FOLDER) -> None:
     """Write the record, best on clips first, and the table generated from it."""
     best = "develop clips, AUC"
-    ordered = sorted(rows, key=lambda row: (-row.figures.get(best, 0.0), row.name))
-    (folder / RECORD).write_text("".join(row.model_dump_json() + "\n" for row in ordered), encoding="utf-8")
+    sorted_rows = sorted(rows, key=lambda row: (-row.figures.get(best, 0.0), row.name))
+    (folder / RECORD).write_text(
+        "".join(row.model_dump_json() + "\n" for row in sorted_rows), encoding="utf-8"
+    )
     shipped = {path.stem for path in folder.glob("*.safetensors")}
-    table = markdown(ordered, shipped) + second_looks(folder)
+    table = markdown(sorted_rows, shipped) + second_looks(folder)
     (folder / TABLE).write_text(table, encoding="utf-8")
 
 
@@ -153,8 +155,10 @@ def markdown(rows: Sequence[Row], shipped: set[str]) -> str:
         "|" + "---|" * len(heads),
     ]
     best = {
-        name: (max if more else min)([r.figures[name] for r in rows if name in r.figures], default=None)
-        for _, name, more in COLUMNS
+        name: (max if higher_is_better else min)(
+            [r.figures[name] for r in rows if name in r.figures], default=None
+        )
+        for _, name, higher_is_better in COLUMNS
     }
     notes: list[str] = []
     for row in rows:
@@ -177,12 +181,12 @@ def _cells(row: Row, mark: str, best: Mapping[str, float | None]) -> list[str]:
     cells += [f"{row.parameters / 1e6:.1f}", f"{row.megabytes:.1f}"]
     if (speed := row.speed) is None:
         return [*cells, *["–"] * 3]
-    both = f"{speed.one_thread:.0f}", f"{speed.all_threads:.0f} ({speed.threads})"
-    return [*cells, *both, f"{speed.ratio_one:.2f}"]
+    speeds = f"{speed.one_thread:.0f}", f"{speed.all_threads:.0f} ({speed.threads})"
+    return [*cells, *speeds, f"{speed.ratio_one:.2f}"]
 
 
 def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
-    """Measure faces a second of each scorer on the CPU at ``threads``: the best of rounds run in turns."""
+    """Measure faces a second of each scorer on the CPU at ``threads``: the best of alternating rounds."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     rng = np.random.default_rng(0)
@@ -196,33 +200,33 @@ def measure_speed(scorers: dict[str, Scorer], threads: int) -> dict[str, float]:
             scorer.logits(crops[name])  # the first batch plans and allocates
         for _ in range(_ROUNDS):
             for name, scorer in scorers.items():
-                started = time.perf_counter()
+                start = time.perf_counter()
                 for _ in range(_BATCHES):
                     scorer.logits(crops[name])
-                fastest[name] = min(fastest[name], time.perf_counter() - started)
+                fastest[name] = min(fastest[name], time.perf_counter() - start)
     finally:
         torch.set_num_threads(before)
     return {name: _BATCHES * _FACES / seconds for name, seconds in fastest.items()}
 
 
-def _speeds(loaded: Sequence[LoadedModel], report: ReportText) -> dict[str, Speed]:
+def _speeds(models: Sequence[LoadedModel], report: ReportText) -> dict[str, Speed]:
     report("measuring speed")
     cpu = torch.device("cpu")
     # Other back ends than torch have threads of their own, so the speed of ONNX files is not comparable.
-    scorers = {model.card.name: Scorer(model, cpu) for model in loaded if not model.card.onnx}
+    scorers = {model.card.name: Scorer(model, cpu) for model in models if not model.card.onnx}
     if not scorers:
         return {}
     default = scorers.get(DEFAULT_MODEL) or Scorer(load_model(DEFAULT_MODEL), cpu)
     threads = os.cpu_count() or 1
-    all_ = {**scorers, DEFAULT_MODEL: default}
-    one, many = measure_speed(all_, 1), measure_speed(all_, threads)
+    all_scorers = {**scorers, DEFAULT_MODEL: default}
+    single_thread, multi_thread = measure_speed(all_scorers, 1), measure_speed(all_scorers, threads)
     return {
         name: Speed(
-            one_thread=round(one[name], 1),
-            all_threads=round(many[name], 1),
+            one_thread=round(single_thread[name], 1),
+            all_threads=round(multi_thread[name], 1),
             threads=threads,
-            ratio_one=round(one[name] / one[DEFAULT_MODEL], 3),
-            ratio_all=round(many[name] / many[DEFAULT_MODEL], 3),
+            ratio_one=round(single_thread[name] / single_thread[DEFAULT_MODEL], 3),
+            ratio_all=round(multi_thread[name] / multi_thread[DEFAULT_MODEL], 3),
         )
         for name in scorers
     }

@@ -1,8 +1,8 @@
-"""The family and the kind of a generator, by the name that a label file gives it.
+"""Find the family and the kind of a generator by its name in a label file.
 
-A *family* holds the versions and applications of one generator (``AniPortrait`` and ``AniPortrait
+A *family* contains the versions and applications of one generator (``AniPortrait`` and ``AniPortrait
 (video-driven)``), or generators of the same authors that are applied together (StyleSwap with StyleSync). A
-classifier that has learnt from one member knows the others, so a family is left out as a whole.
+classifier trained on one member recognises the others, so a whole family is left out at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Family(NamedTuple):
     kind: str
 
 
-# Parts of names in small letters; the first row that matches counts. Later rows are more general.
+# Parts of names in lower case. The first matching row applies; later rows are more general.
 _ROWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("ReSyncer", SWAP, ("resyncer (face swap",)),
     ("ReSyncer", LIPS, ("resyncer",)),
@@ -89,9 +89,10 @@ _BESIDE_NAME = re.compile(r"\s*(\(.*\)|\+.*)$")
 
 
 def family_of(generator: str) -> Family:
-    """The family of ``generator``. One that no row names is a talking head, as most in the label files are.
+    """Return the family of ``generator``.
 
-    Of such a name, what stands in parentheses or after a plus sign is left out.
+    A generator without a row is a talking head, as most generators in the label files are. Its family has the
+    generator's name, without text in parentheses or after a plus sign.
     """
     name = generator.lower()
     for family, kind, parts in _ROWS:

@@ -1,11 +1,11 @@
-"""Twins: an unmanipulated head, and the same sent through the decoder of a diffusion model's autoencoder.
+"""Make twins: an unmanipulated head, and its copy decoded by a diffusion model's autoencoder.
 
-Both are framed, scaled and compressed alike, so that neither background, light nor framing tells them apart:
-what is left are the decoder's traces. The autoencoder is TAEF2 (Ollin Boer Bohan, MIT), a small one of
-FLUX.2's latent space; it lies in the research folder and does not ship. A linear classifier on frozen
-features that learns from twins tells generators that nobody learnt from; free blocks learn this one decoder
-(docs/experiments.md). Variants make the traces less those of one decoder: latents with noise, as a diffusion
-model leaves them; two passes; a blend into the inner face only.
+Both are framed, scaled and compressed alike, so they do not differ in background, light or framing, only in
+traces of the decoder. The autoencoder is TAEF2 (Ollin Boer Bohan, MIT), a small one for the latent space of
+FLUX.2; it is in the research folder and is not shipped. A linear classifier on frozen features that is
+trained on twins recognises unseen generators; unfrozen blocks learn only this decoder (docs/experiments.md).
+Variants make the traces less specific to one decoder: latents with noise, as a diffusion model leaves them;
+two passes; a blend into the inner face only.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ Floats = NDArray[np.float32]
 _SIDES = (192, 224, 256, 288, 320)  # px of the head when it is encoded
 _JPEG, _H264 = 0.4, 0.4  # shares of pairs; the others are not compressed again
 _NOISY, _TWICE = 0.35, 0.15  # shares of twins
-_NOISE = 0.12  # most standard deviation of the noise, in those of the latents
+_NOISE = 0.12  # maximum standard deviation of the noise, relative to that of the latents
 
 
 class Autoencoder:
-    """The autoencoder of the research folder ``data``, by OpenVINO, one model for each side of picture.
+    """The autoencoder of the research folder ``data`` in OpenVINO, with one model for each picture size.
 
-    The encoder runs in bfloat16 where the processor has it, whose noise is that of latents. The decoder runs
-    in single precision: its own rounding would be a trace that no generator leaves.
+    The encoder runs in bfloat16 if the processor supports it, which adds noise to the latents. The decoder
+    runs in single precision, because its rounding would be a trace that no generator leaves.
     """
 
     def __init__(self, data: Path) -> None:
@@ -54,11 +54,11 @@ class Autoencoder:
         self._compiled: dict[tuple[str, int], Callable[[Floats], Floats]] = {}
 
     def encode(self, picture: Floats) -> Floats:
-        """A picture (1, 3, s, s) from 0 to 1 to latents (1, 32, s / 8, s / 8)."""
+        """Encode a picture (1, 3, s, s) from 0 to 1 as latents (1, 32, s / 8, s / 8)."""
         return self._half("encode", picture, knows_bfloat16())(picture)
 
     def decode(self, latents: Floats) -> Floats:
-        """Latents to a picture, both as of :meth:`encode`."""
+        """Decode latents to a picture; shapes as in :meth:`encode`."""
         return self._half("decode", latents, False)(latents)
 
     def _half(self, name: str, example: Floats, bfloat16: bool) -> Callable[[Floats], Floats]:
@@ -83,7 +83,7 @@ class _Half(nn.Module):
 
 
 def twin_pair(patch: Patch, number: int, module: Autoencoder) -> tuple[list[Sample], Draw]:
-    """Samples of an unmanipulated head and its twin, and what makes their crops."""
+    """Return samples of an unmanipulated head and its twin, and a function that makes their crops."""
 
     def draw() -> list[Image]:
         rng = np.random.default_rng(seed_of(patch, "twin"))
@@ -98,33 +98,33 @@ def twin_pair(patch: Patch, number: int, module: Autoencoder) -> tuple[list[Samp
 
 
 def reconstructed(image: Image, rng: np.random.Generator, module: Autoencoder) -> Image:
-    """``image`` (RGB, sides multiples of 8 px) after one or two passes through the autoencoder."""
+    """Pass ``image`` (RGB, sides multiples of 8 px) through the autoencoder once or twice."""
     noise = float(rng.uniform(0, _NOISE)) if rng.random() < _NOISY else 0.0
     passes = 2 if rng.random() < _TWICE else 1
     x = image.transpose(2, 0, 1)[None].astype(np.float32) / np.float32(255)
     for _ in range(passes):
         latents = module.encode(x)
         if noise:
-            added = rng.standard_normal(latents.shape).astype(np.float32)
-            latents = latents + np.float32(noise * latents.std()) * added
+            noise_sample = rng.standard_normal(latents.shape).astype(np.float32)
+            latents = latents + np.float32(noise * latents.std()) * noise_sample
         x = module.decode(latents).clip(0, 1).astype(np.float32).astype(np.float32).astype(np.float32)
     out: Image = (x[0].transpose(1, 2, 0) * 255).round().astype(np.uint8)
     return out
 
 
 def handed_on(image: Image, rng: np.random.Generator) -> Image:
-    """``image`` compressed by a draw of ``rng``, scaled to the network's size, perhaps mirrored."""
-    how = rng.random()
+    """Compress ``image`` at random, scale it to the network's size, and mirror half of the images."""
+    codec_draw = rng.random()
     if rng.random() < 0.4:
         side = int(image.shape[0] * rng.uniform(0.5, 1.0)) // 2 * 2
         image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-    if how < _JPEG:
+    if codec_draw < _JPEG:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 99))]
         data = cv2.imencode(".jpg", np.ascontiguousarray(image), quality)[1]
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    elif how < _JPEG + _H264:
+    elif codec_draw < _JPEG + _H264:
         image = degrade_h264(image, rng)
-    enlarging = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-    way = cv2.INTER_AREA if image.shape[0] > SIZE else enlarging
-    image = cv2.resize(image, (SIZE, SIZE), interpolation=way)
+    enlargement = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+    interpolation = cv2.INTER_AREA if image.shape[0] > SIZE else enlargement
+    image = cv2.resize(image, (SIZE, SIZE), interpolation=interpolation)
     return np.ascontiguousarray(image[:, ::-1] if rng.random() < 0.5 else image)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reports.report_view import ReportView
 
 
-_MAX_CACHED_BYTES = 12_000_000  # of analysis.json; they need four times as much memory
+_MAX_CACHED_BYTES = 12_000_000  # bytes of analysis.json; a loaded result takes four times as much memory
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Pat
     """
     folder = folders.result(row.id)
     with database.begin() as session:
-        logged = job_records.refuse_altered_analysis(session, row)
+        log_entry = job_records.refuse_altered_analysis(session, row)
     if not folder.exists():
-        folders.store.fetch_folder(folder, lambda fetched: refuse_damaged(fetched, logged))
-    if problem := job_records.manifest_problem(folder, logged):
+        folders.store.fetch_folder(folder, lambda copy: refuse_damaged(copy, log_entry))
+    if problem := job_records.manifest_problem(folder, log_entry):
         raise AlteredRecord(problem)
     return folder
 
@@ -105,7 +105,7 @@ _Key = tuple[Path, str]  # folder of the result and language of its view
 
 
 class _ResultCache:
-    """The results used last, limited by bytes: an hour of video weighs as much as hundreds of short clips."""
+    """The most recently used results, limited by bytes; an hour of video equals hundreds of short clips."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -126,8 +126,8 @@ class _ResultCache:
             self._results[key] = result, size
             self._bytes += size
             while self._bytes > _MAX_CACHED_BYTES and len(self._results) > 1:
-                _, (_, dropped) = self._results.popitem(last=False)
-                self._bytes -= dropped
+                _, (_, old_size) = self._results.popitem(last=False)
+                self._bytes -= old_size
 
     def clear(self) -> None:
         with self._lock:
@@ -140,12 +140,12 @@ result_cache = _ResultCache()
 
 def load_result(folder: Path) -> LoadedResult:
     """Load the finished result in a folder, with its view in the current language."""
-    # Loads OpenCV, which only result pages need.
+    # Imported lazily: this loads OpenCV, which only result pages need.
     from reports.report_view import ReportInputs, report_view
 
     language = translation.current()
-    if (cached := result_cache.get((folder, language))) is not None:
-        return cached
+    if (cache_entry := result_cache.get((folder, language))) is not None:
+        return cache_entry
     text = read_analysis_json(folder)
     with gc_paused():
         analysis = Analysis.from_json(text)
@@ -190,10 +190,10 @@ def get_finished(
         case State.DONE:
             return row, result_folder(context.database(), context.folders(), row)
         case State.FAILED | State.CANCELLED:
-            ended = gettext("failed") if state is State.FAILED else gettext("was cancelled")
+            outcome = gettext("failed") if state is State.FAILED else gettext("was cancelled")
             raise UserError(
                 404,
-                gettext("This analysis %(ended)s, so it has no report.", ended=ended),
+                gettext("This analysis %(ended)s, so it has no report.", ended=outcome),
                 gettext("Its page says what to do."),
             )
         case State.QUEUED | State.RUNNING | State.PAUSED:
@@ -211,6 +211,6 @@ def download_name(row: AnalysisRow, file: str) -> str:
 
 
 def record_view(row: AnalysisRow) -> None:
-    """Record that somebody looked at an analysis, at most once in a while."""
+    """Record that somebody viewed an analysis; repeated views within a short time are recorded once."""
     with context.database().begin() as session:
         custody_log.append_view(session, row.exhibit.sha256, row.id)

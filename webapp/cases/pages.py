@@ -62,11 +62,11 @@ def show(case_id: int, problem: UserError | None = None) -> str:
         if problem and case.closed:
             raise access.closed_case_error()
         review = session.get(CaseReview, case_id)
-        arranges = user.may(Permission.ARRANGE)
-        names_reviewers = arranges and not (review and review.second_id == user.user_id)
+        may_arrange = user.may(Permission.ARRANGE)
+        names_reviewers = may_arrange and not (review and review.second_id == user.user_id)
         if problem and request.endpoint == "second_reviews.name" and not names_reviewers:
             raise problem
-        changing = request.endpoint == "cases.change"
+        is_change = request.endpoint == "cases.change"
         return render_template(
             "cases/case.html",
             case=case,
@@ -74,15 +74,15 @@ def show(case_id: int, problem: UserError | None = None) -> str:
             reviewers=review_queries.reviewers_by_part(session, review) if review else {},
             reviews={r.row.id: r for r in review_queries.reviews_in_case(session, case)} if review else {},
             hidden=blinding.hidden_exhibit_ids(session, None if user.sees_all else user.user_id),
-            able=access.possible_reviewers(session) if arranges else [],
+            able=access.possible_reviewers(session) if may_arrange else [],
             names_reviewers=names_reviewers,
             members=access.list_members(session, case),
-            others=access.possible_members(session, case) if arranges else [],
+            others=access.possible_members(session, case) if may_arrange else [],
             analyses=access.list_analyses(session, case),
             people=login_is_on(),
             problem=problem,
-            name=_entered("name", case.name) if changing else case.name,
-            description=_entered("description", case.description) if changing else case.description,
+            name=_entered("name", case.name) if is_change else case.name,
+            description=_entered("description", case.description) if is_change else case.description,
         )
 
 
@@ -93,9 +93,9 @@ def change(case_id: int) -> Response:
     """Change the name and description of a case."""
     with context.database().alone() as session:
         case = access.find_or_404(session, current(), case_id)
-        shown = {field: request.form.get(f"{SHOWN}{field}") for field in ("name", "description")}
+        form_defaults = {field: request.form.get(f"{SHOWN}{field}") for field in ("name", "description")}
         name, description = _entered("name", case.name), _entered("description", case.description)
-        service.change_case(session, case, name, description, shown)
+        service.change_case(session, case, name, description, form_defaults)
     return _redirect(case_id)
 
 
@@ -128,7 +128,7 @@ def dismiss(case_id: int, user_id: int) -> Response:
 @blueprint.get("/analyses/<analysis_id>/assign")
 @require(Permission.ARRANGE)
 def ask(analysis_id: str) -> str:
-    """Show the form that puts an analysis into a case, another case, or none."""
+    """Show the form that puts an analysis into a case or removes it from its case."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         access.refuse_changes(session, row.case_id)
@@ -140,7 +140,7 @@ def ask(analysis_id: str) -> str:
 @blueprint.post("/analyses/<analysis_id>/assign")
 @require(Permission.ARRANGE)
 def assign(analysis_id: str) -> Response:
-    """Put an analysis into a ``case``; an empty one takes it out and leaves it to the uploader."""
+    """Put an analysis into a ``case``; an empty value returns it to the uploader."""
     analysis_queries.get_or_404(analysis_id)
     with context.database().alone() as session:
         case_id = access.case_from_form(session, current(), request.form.get("case"))

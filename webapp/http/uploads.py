@@ -1,8 +1,8 @@
 """Uploaded files: hashed while they are received, then kept read-only.
 
-The server first keeps the whole request in ``incoming/``. From there the uploaded file is copied in chunks,
-so that its size never matters to memory, but the disk needs room for it twice. Only a complete, flushed file
-gets its place under ``exhibits/``, named by its SHA-256; anything else is removed.
+The server first keeps the whole request in ``incoming/``. From there the uploaded file is copied in chunks.
+Memory use therefore does not depend on its size, but the disk needs room for two copies. Only a complete,
+flushed file gets its place under ``exhibits/``, named by its SHA-256; anything else is removed.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from webapp.storage.tables import now
 
 CHUNK = 1 << 20
 FORM_OVERHEAD = 64 * 1024  # room for the multipart frame around the largest exhibit
-# One large upload is hashed and copied at a time, so that pages do not compete with ten for the processor.
+# Hash and copy one large upload at a time, so that several uploads do not slow down pages.
 _LARGE_UPLOAD = threading.BoundedSemaphore(1)
 
 
 @dataclass(frozen=True)
 class UploadLimit:
-    """What one form may contain: number of files, bytes of each, and remedies for more.
+    """Limits of one form: the number of files, the bytes of each file, and advice if a limit is exceeded.
 
-    ``larger`` names the limit that is exceeded if it is not the usual one of each file.
+    ``larger`` is the message for a limit other than the usual size limit of each file.
     """
 
     files: int
@@ -72,7 +72,7 @@ class UploadLimit:
 
 
 class KeptFile(NamedTuple):
-    """An exhibit's file in its place; ``newly_kept`` tells whether this upload put it there."""
+    """An exhibit's stored file; ``newly_kept`` is True if this upload stored it."""
 
     sha256: str
     bytes: int
@@ -122,7 +122,7 @@ class Incoming:
     def keep(self, damaged: bool = False) -> KeptFile:
         """Flush the file and move it to its place; an exhibit with the same bytes stays as it is.
 
-        With ``damaged`` the stored file is known to hold other bytes; those are kept under another name.
+        With ``damaged`` the stored file is known to have other bytes; it is renamed and kept.
         """
         self.send(damaged)
         return _put_in_place(self._folders, self, damaged, os.rename)
@@ -130,7 +130,7 @@ class Incoming:
     def send(self, damaged: bool = False) -> None:
         """Send a complete file to the object store unless the store has it.
 
-        Call it before :meth:`keep`, which checks again: sending takes a while, in which others want to write.
+        Call it before :meth:`keep`, which checks again: sending takes a while and must not block writers.
         """
         self.complete()
         self.newly_kept |= _send(self._folders, self, damaged and not self.newly_kept)
@@ -164,7 +164,7 @@ class Incoming:
 
 
 class AssembledFile:
-    """A complete, flushed file in the data folder that came in parts. Creating one hashes it.
+    """A complete, flushed file in the data folder that was received in parts. The constructor hashes it.
 
     The file stays where it is: an exhibit made of it is a hard link to the same bytes.
     """
@@ -254,7 +254,7 @@ def private_file(path: str, flags: int) -> int:
 
 
 class _FormParser(FormDataParser):
-    """Refuse a form that is not UTF-8, which Werkzeug returns as an empty one."""
+    """Refuse a form that is not UTF-8; Werkzeug would return an empty form."""
 
     def parse(
         self,
@@ -272,14 +272,14 @@ class _FormParser(FormDataParser):
                 gettext("The form is not in UTF-8: most likely the name of a file in it is not."),
                 gettext("Give the file another name, then send it again."),
             ) from None
-        except ValueError:  # a form that broke off, as Werkzeug does by default
+        except ValueError:  # an incomplete form; return an empty one, as Werkzeug does by default
             return stream, self.cls(), self.cls()
 
 
 class UploadRequest(Request):
-    """A request that hashes its uploaded files into ``incoming/`` and removes them if it breaks off.
+    """A request that hashes its uploaded files into ``incoming/`` and removes them if it is interrupted.
 
-    A view with another limit than that of one exhibit sets :attr:`upload_limit` before it reads the form.
+    A view with a limit other than one exhibit sets :attr:`upload_limit` before it reads the form.
     """
 
     form_data_parser_class = _FormParser
@@ -319,7 +319,7 @@ class UploadRequest(Request):
 
     @property
     def form_is_read(self) -> bool:
-        """Whether the form was parsed; it was not if it broke off or was refused unread."""
+        """True if the form was parsed; False if it was incomplete, or refused before it was read."""
         return "form" in self.__dict__
 
     def allowed(self) -> UploadLimit:
@@ -327,7 +327,7 @@ class UploadRequest(Request):
         return self.upload_limit or UploadLimit(1, context.settings().upload_limit)
 
     def close(self) -> None:
-        """Remove what was not kept. Werkzeug forgets the streams of a form that broke off."""
+        """Remove files that were not kept. Werkzeug does not close the streams of an incomplete form."""
         for stream in self._incoming:
             stream.close()
         super().close()

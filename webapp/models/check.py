@@ -13,7 +13,7 @@ from detector.process.signals import end_with_named_parent, environment_of_child
 from detector.schema.formatting import N_
 
 _TIME_LIMIT = 240  # seconds; an idle machine takes four
-_REFUSED = 3  # exit status of a refusal with a reason; other ones are crashes
+_REFUSED = 3  # exit status of a refusal with a reason; any other failure is a crash
 
 
 def check_model(card: Path) -> None:

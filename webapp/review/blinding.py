@@ -20,7 +20,7 @@ from webapp.storage.second_reviews import (
 
 
 class Disclosure(IntEnum):
-    """The most that a response about an analysis tells."""
+    """The information that a response about an analysis contains at most."""
 
     EXHIBIT = 0  # the file and its name
     FINDINGS = 1  # findings of the machine, and one's own annotations
@@ -29,7 +29,7 @@ class Disclosure(IntEnum):
 
 @dataclass(frozen=True)
 class PendingJudgement:
-    """A judgement that a second reviewer owes, and what is hidden until then."""
+    """A judgement that a second reviewer has yet to make, and the information hidden until then."""
 
     case_id: int
     exhibit_id: int
@@ -37,23 +37,23 @@ class PendingJudgement:
 
     @property
     def sees(self) -> Disclosure:
-        """The most that the reviewer may see."""
+        """The maximum disclosure to the reviewer."""
         return Disclosure.EXHIBIT if self.hidden == "findings" else Disclosure.FINDINGS
 
 
 class BlindedError(UserError):
-    """The response would tell a second reviewer what is still hidden from them."""
+    """The response would disclose information that is still hidden from a second reviewer."""
 
-    def __init__(self, session: Session, awaited: PendingJudgement) -> None:
-        reviewed = analysis_under_review(session, awaited.case_id, awaited.exhibit_id)
-        self.analysis_id = None if reviewed is None else reviewed.id  # of the analysis under review
+    def __init__(self, session: Session, pending: PendingJudgement) -> None:
+        analysis = analysis_under_review(session, pending.case_id, pending.exhibit_id)
+        self.analysis_id = None if analysis is None else analysis.id  # of the analysis under review
         super().__init__(
             403,
             gettext(
                 "You are the second reviewer of this exhibit. What others say of it is not shown to you "
                 "until your own judgement is in."
             )
-            if awaited.hidden == "judgements"
+            if pending.hidden == "judgements"
             else gettext(
                 "You are the second reviewer of this exhibit. What was found in it is not shown to you until "
                 "your own judgement is in."
@@ -69,7 +69,7 @@ class BlindedError(UserError):
 
 
 def pending_judgement(session: Session, user_id: int | None, exhibit_id: int) -> PendingJudgement | None:
-    """Return the judgement of an exhibit that an account owes; of several, the one that hides most."""
+    """Return the pending judgement of an account on an exhibit that hides most, if any."""
     if user_id is None:
         return None
     row = session.execute(awaited_judgements(user_id, exhibit_id)).first()
@@ -77,14 +77,14 @@ def pending_judgement(session: Session, user_id: int | None, exhibit_id: int) ->
 
 
 def refuse_blinded(session: Session, user_id: int | None, exhibit_id: int, disclosure: Disclosure) -> None:
-    """Raise :class:`BlindedError` if a response tells an account more of an exhibit than it may see."""
+    """Raise :class:`BlindedError` if a response about an exhibit discloses more than an account may see."""
     pending = pending_judgement(session, user_id, exhibit_id)
     if pending is not None and disclosure > pending.sees:
         raise BlindedError(session, pending)
 
 
 def would_unblind_first(session: Session, user_id: int | None, exhibit_id: int) -> bool:
-    """Tell whether the first reviewer, with a judgement to make, could read annotations of this account."""
+    """Return whether a first reviewer who has yet to judge could read annotations of this account."""
     return user_id is not None and session.execute(unjudged_by_first(user_id, exhibit_id)).first() is not None
 
 

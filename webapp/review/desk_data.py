@@ -65,29 +65,29 @@ def score_columns(person: Person) -> Columns:
 def outline(person: Columns, width: float) -> dict[str, Any]:
     """Thin a person's scores out to buckets of ``width`` seconds, with fields ``low`` and ``high``."""
     buckets = (person.time / width).astype(np.int64)
-    judged = np.flatnonzero(~np.isnan(person.smooth))
+    judged_indices = np.flatnonzero(~np.isnan(person.smooth))
     low, high = np.full(len(buckets), np.nan), np.full(len(buckets), np.nan)
-    indices = [_run_starts(person.track)]  # something of every track, because persons can be split by track
-    if len(judged):
-        order = judged[np.lexsort((person.smooth[judged], buckets[judged]))]
+    indices = [_run_starts(person.track)]  # a score of every track, because persons can be split by track
+    if len(judged_indices):
+        order = judged_indices[np.lexsort((person.smooth[judged_indices], buckets[judged_indices]))]
         start = _run_starts(buckets[order])
         end = np.append(start[1:], len(order)) - 1
         indices += [order[start], order[end]]
-        # The same buckets in the same order, each sorted by single scores.
-        by_score = judged[np.lexsort((person.score[judged], buckets[judged]))]
+        # Keep the order of the buckets, and sort each by the scores of single frames.
+        by_score = judged_indices[np.lexsort((person.score[judged_indices], buckets[judged_indices]))]
         lower, upper = start + (end - start) // 4, start + -(-3 * (end - start) // 4)
         of_bucket = np.repeat(np.arange(len(start)), end - start + 1)
         low[order] = person.score[by_score[lower]][of_bucket]
         high[order] = person.score[by_score[upper]][of_bucket]
-    judged_buckets = np.isin(buckets, buckets[judged])
-    unjudged = np.flatnonzero(~judged_buckets)
-    indices.append(unjudged[_run_starts(buckets[unjudged])])
-    chosen = np.unique(np.concatenate(indices))
-    return person.listed(chosen) | {"low": _listed(low[chosen]), "high": _listed(high[chosen])}
+    judged_buckets = np.isin(buckets, buckets[judged_indices])
+    unjudged_indices = np.flatnonzero(~judged_buckets)
+    indices.append(unjudged_indices[_run_starts(buckets[unjudged_indices])])
+    selection = np.unique(np.concatenate(indices))
+    return person.listed(selection) | {"low": _listed(low[selection]), "high": _listed(high[selection])}
 
 
 def score_stretch(person: Columns, start: float, end: float) -> dict[str, Any]:
-    """Return all scores from ``start`` to before ``end``, in seconds."""
+    """Return all scores from ``start`` up to but excluding ``end``, in seconds."""
     first, last = np.searchsorted(person.time.round(4), [start, end])
     return person.listed(slice(first, last))
 
@@ -117,7 +117,7 @@ _ROOM = 1.5  # side of a close-up relative to the face
 
 @dataclass(frozen=True)
 class DeskAddresses:
-    """Addresses of what the data do not contain; by default those in a bundle without the exhibit."""
+    """Addresses of content outside the data; the defaults suit a bundle without the exhibit."""
 
     pictures: str = ""  # prefix of paths of pictures
     media: str | None = None  # the playable exhibit
@@ -130,14 +130,14 @@ def desk_document(
     playback: Playback | None = None,
     addresses: DeskAddresses = DeskAddresses(),
 ) -> dict[str, Any]:
-    """Build the data of the review desk; ``playback`` is what plays of the exhibit.
+    """Build the data of the review desk; ``playback`` describes the playable exhibit.
 
     Texts are in the current language, which must be that of the view of ``result``.
     """
     analysis, view, pictures, scores = result.analysis, result.view, addresses.pictures, addresses.scores
     length = stretch_length(analysis) if scores is not None else None
     bucket = analysis.media.duration / BUCKETS if length else None
-    shown = {segment.id: segment for segment in view.segments}
+    segment_views = {segment.id: segment for segment in view.segments}
     still = analysis.media.still
     return {
         "review": DESK_DATA_VERSION,
@@ -152,22 +152,22 @@ def desk_document(
         ],
         "outline": {"bucket": bucket, "stretch": length, "scores": scores} if length else None,
         "persons": [_person(person, bucket) for person in analysis.persons],
-        "segments": [_segment(analysis, s, shown[s.id], pictures) for s in analysis.segments],
+        "segments": [_segment(analysis, s, segment_views[s.id], pictures) for s in analysis.segments],
         "others": [_other(number, other, bucket) for number, other in enumerate(analysis.others, start=2)],
         "words": {"meaning": view.meaning.on_desk},
     }
 
 
 def _media(media: Media, file: str, playback: Playback | None, address: str | None) -> dict[str, Any]:
-    plays = playback is not None and playback.source != "none"
+    is_playable = playback is not None and playback.source != "none"
     return {
         "kind": media.kind.value,
         "file": file,
         "width": media.width,
         "height": media.height,
         "duration": round(media.duration, 4),
-        "source": address if plays else None,
-        "offset": playback.offset if plays and playback else 0.0,
+        "source": address if is_playable else None,
+        "offset": playback.offset if is_playable and playback else 0.0,
         "reason": translated(playback.reason) if playback else "",
         "rotation": media.rotation,
     }
@@ -219,35 +219,39 @@ def _other(number: int, other: OtherModel, bucket: float | None) -> dict[str, An
     }
 
 
-def _segment(analysis: Analysis, segment: Segment, shown: SegmentView, pictures: str) -> dict[str, Any]:
+def _segment(
+    analysis: Analysis, segment: Segment, segment_view: SegmentView, pictures: str
+) -> dict[str, Any]:
     still = analysis.media.still
     return {
         "id": segment.id,
         "person": segment.person,
         "start": round(segment.start, 4),
         "end": round(segment.end, 4),
-        "from": shown.start,
-        "to": shown.end,
-        "length": shown.duration,
-        "scored": shown.scored,
+        "from": segment_view.start,
+        "to": segment_view.end,
+        "length": segment_view.duration,
+        "scored": segment_view.scored,
         "confidence": segment.confidence,
-        "confidence_words": shown.confidence,
-        "flagged": shown.flagged,
-        "strength": shown.strength,
-        "meaning": strength(analysis, segment.confidence).definition if shown.flagged else shown.meaning,
+        "confidence_words": segment_view.confidence,
+        "flagged": segment_view.flagged,
+        "strength": segment_view.strength,
+        "meaning": strength(analysis, segment.confidence).definition
+        if segment_view.flagged
+        else segment_view.meaning,
         "peaks": [
-            _peak(shown, peak, view, pictures, "" if still else f", {view.time}")
-            for peak, view in zip(segment.peaks, shown.peaks, strict=True)
+            _peak(segment_view, peak, view, pictures, "" if still else f", {view.time}")
+            for peak, view in zip(segment.peaks, segment_view.peaks, strict=True)
         ],
     }
 
 
-def _peak(shown: SegmentView, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
+def _peak(segment_view: SegmentView, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
     def address(picture: ShownPicture) -> str | None:
         return pictures + picture.path if picture.path else None
 
     return {
-        "id": f"{shown.id}-{view.number}",
+        "id": f"{segment_view.id}-{view.number}",
         "number": view.number,
         "time": round(peak.time, 4),
         "at": view.time,
@@ -263,8 +267,8 @@ def _peak(shown: SegmentView, peak: Peak, view: PeakView, pictures: str, when: s
         "check": [list(row) for row in view.check],
         "caption": gettext(
             "%(segment)s, person %(person)s%(when)s, score %(score)s",
-            segment=shown.title,
-            person=shown.person,
+            segment=segment_view.title,
+            person=segment_view.person,
             when=when,
             score=view.score,
         ),

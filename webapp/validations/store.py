@@ -1,6 +1,6 @@
 """Validations of the data folder: list them, set thresholds, quote them in reports, remove them.
 
-Each has a folder of its own, as written by ``python -m detector validate``.
+Each validation has its own folder, written by ``python -m detector validate``.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ def _load(folders: Folders, validation_id: str) -> ListedValidation | None:
         default = model_service.default_model(session, folders)
     try:
         model = validated_model(model_service.card_path(folders, default), about.parameters)
-        ended = difference_to_model(about, model)
+        difference = difference_to_model(about, model)
     except (ModelError, OSError) as problem:
-        ended = str(problem)
+        difference = str(problem)
     is_quoted = choice is not None and choice.value.startswith(validation_id)
-    return ListedValidation(validation_id, about, is_quoted, ended)
+    return ListedValidation(validation_id, about, is_quoted, difference)
 
 
 def validation_file(validation_id: str, name: str) -> Path:
@@ -110,9 +110,9 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
     from detector.validation.rates import quoted_extract as quoted
     from detector.validation.rates import thresholds_by_cost, thresholds_by_false_positive_rate
 
-    folders, listed = context.folders(), find_or_404(validation_id)
+    folders, entry = context.folders(), find_or_404(validation_id)
     text = (folders.validation(validation_id) / "validation.json").read_bytes()
-    if sha256_of(text) != listed.about.validation_sha256:
+    if sha256_of(text) != entry.about.validation_sha256:
         raise AlteredRecord(gettext("The validation is not the one its extract was made from."))
     validation = Validation.from_json(text)
     thresholds: tuple[OwnThreshold, ...] = ()
@@ -145,15 +145,15 @@ def set_thresholds(validation_id: str, rate: float | None, cost: float | None, s
             quoted_extract.choose_extract(session, validation_id, extract)
         custody_log.append(session, "configuration", details)
         session.flush()
-        write_atomically(pending, extract)  # last, when only the commit is left
+        write_atomically(pending, extract)  # the last step before the commit
     _move_into_place(pending, path)
 
 
 def _finish_interrupted(session: Session, path: Path) -> None:
     """Move an extract that a crash left beside ``path`` into place, or remove it."""
     for pending in path.parent.glob(quoted_extract.pending_path(path, "*").name):
-        logged = quoted_extract.thresholds_extract(session, path.parent.name) or ""
-        if pending == quoted_extract.pending_path(path, logged):
+        log_sha256 = quoted_extract.thresholds_extract(session, path.parent.name) or ""
+        if pending == quoted_extract.pending_path(path, log_sha256):
             _move_into_place(pending, path)
         else:
             pending.unlink(missing_ok=True)
@@ -166,7 +166,7 @@ def _move_into_place(pending: Path, path: Path) -> None:
 
 
 def quote(validation_id: str | None) -> None:
-    """Let reports from now on quote this validation; None: none."""
+    """Make future reports quote this validation, or no validation for None."""
     folders = context.folders()
     with context.database().alone() as session:  # nobody removes it meanwhile
         if validation_id is None:
@@ -212,9 +212,9 @@ def finish_interrupted_changes(database: Database, folders: Folders) -> None:
     Does nothing if entries of the log were forged; ``verify-log`` reports that.
     """
     with contextlib.suppress(AlteredRecord), database.alone() as session:
-        made = quoted_extract.made_validations(session, keyed=True)
+        log_states = quoted_extract.made_validations(session, keyed=True)
         for folder in _validation_folders(folders):
-            if made.get(folder.name) is False:
+            if log_states.get(folder.name) is False:
                 _remove_files(folders, folder.name)
             else:
                 _finish_interrupted(session, folder / LABORATORY)
@@ -222,9 +222,9 @@ def finish_interrupted_changes(database: Database, folders: Folders) -> None:
 
 def _remove_files(folders: Folders, validation_id: str) -> None:
     """Hide the folder in one step, then delete it; the next start removes what a crash leaves."""
-    hidden = folders.validations / f".{validation_id}"
-    folders.validation(validation_id).rename(hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
+    hidden_folder = folders.validations / f".{validation_id}"
+    folders.validation(validation_id).rename(hidden_folder)
+    shutil.rmtree(hidden_folder, ignore_errors=True)
 
 
 def _validation_folders(folders: Folders) -> list[Path]:
@@ -232,17 +232,17 @@ def _validation_folders(folders: Folders) -> list[Path]:
 
 
 def validation_problems(session: Session, folders: Folders) -> Iterator[str]:
-    """Yield why reports cannot quote the chosen validation, and which validations are not in the custody log.
+    """Yield the reasons why reports cannot quote the chosen validation, and validations missing in the log.
 
     The caller checks the MACs of the log's entries.
     """
     try:
         quoted_extract.read_quoted_extract(session, folders, keyed=False)
-    except AlteredRecord as altered:
-        yield altered.error
-    made = quoted_extract.made_validations(session, keyed=False)
+    except AlteredRecord as problem:
+        yield problem.error
+    log_states = quoted_extract.made_validations(session, keyed=False)
     for folder in _validation_folders(folders):
-        if folder.name not in made:
+        if folder.name not in log_states:
             yield f"Validation {folder.name}: the custody log does not say that it was made."
-        elif not made[folder.name]:
+        elif not log_states[folder.name]:
             yield f"Validation {folder.name}: the custody log says that it was removed."

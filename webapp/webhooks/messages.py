@@ -1,7 +1,7 @@
 """Register webhooks, and queue the messages they subscribed to.
 
 Webhooks only go to addresses that begin with one of ``REELPROOF_WEBHOOKS``; by default there are none, and
-nothing is sent. Finished jobs are found in their own rows, so every way in which a job can end is covered;
+nothing is sent. Finished jobs are read from their rows, which covers every way in which a job can end;
 :mod:`webapp.webhooks.delivery` sends what is queued.
 """
 
@@ -42,8 +42,9 @@ EVENTS = ANALYSIS_EVENTS + COMPARISON_EVENTS + OPERATIONS_EVENTS
 MAX_WEBHOOKS = 50
 MAX_QUEUED = 50  # messages per transaction, which locks out other writers
 _RETENTION = timedelta(days=30)
-_OVERLAP = timedelta(hours=1)  # jobs that ended this long before the sender's last look are still reported
-# So are jobs that ended this long before the sender started: remote workers go on while the pages are down.
+_OVERLAP = timedelta(hours=1)  # jobs that ended this long before the sender's last query are still reported
+# Jobs that ended this long before the sender started are reported too, because remote workers continue while
+# the web server is down.
 # It must be shorter than the retention, since stored messages show what was reported already.
 _BACKLOG = _RETENTION - timedelta(days=1)
 
@@ -86,11 +87,11 @@ def remove_webhook(session: Session, webhook_id: str) -> bool:
     return True
 
 
-def _record(session: Session, what: str, row: WebhookRow) -> None:
-    """Append to the custody log. Of the address only its server: the rest may be secret."""
+def _record(session: Session, act: str, row: WebhookRow) -> None:
+    """Append to the custody log. Record only the server of the address, because the rest may be secret."""
     parts = urlsplit(row.url)
     details = {
-        "what": what,
+        "what": act,
         "webhook": row.id,
         "server": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
         "address sha256": hashlib.sha256(row.url.encode()).hexdigest(),
@@ -100,7 +101,7 @@ def _record(session: Session, what: str, row: WebhookRow) -> None:
 
 
 def initial_since() -> datetime:
-    """Return the time since which finished jobs may be unreported when the sender starts."""
+    """Return the earliest time of finished jobs that the sender reports when it starts."""
     return now() - _BACKLOG
 
 
@@ -142,21 +143,21 @@ def _queue_jobs(
     limit: int,
 ) -> int:
     """Queue messages about up to ``limit`` ended jobs of one kind for one webhook; return their number."""
-    subscribed = [state for state in ENDED if f"{table.noun}.{state}" in hook.events.split()]
-    queued = select(Delivery.id).where(
+    states = [state for state in ENDED if f"{table.noun}.{state}" in hook.events.split()]
+    deliveries = select(Delivery.id).where(
         Delivery.webhook_id == hook.id,
         Delivery.about == table.id,
         Delivery.happened == table.finished,
     )
-    ended = select(table).where(
-        table.state.in_(subscribed), table.finished >= max(since - _OVERLAP, hook.made), ~queued.exists()
+    query = select(table).where(
+        table.state.in_(states), table.finished >= max(since - _OVERLAP, hook.made), ~deliveries.exists()
     )
-    rows: Sequence[Any] = session.scalars(ended.order_by(table.finished).limit(limit)).all()
+    rows: Sequence[Any] = session.scalars(query.order_by(table.finished).limit(limit)).all()
     exhibits = {exhibit_id for row in rows for exhibit_id in _exhibit_ids(row)}
     is_hidden = Exhibit.id.in_(hidden_exhibits(None, "findings"))  # from a second reviewer
-    hidden = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), is_hidden)))
+    hidden_ids = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), is_hidden)))
     for row in rows:
-        withheld = not hidden.isdisjoint(_exhibit_ids(row))
+        withheld = not hidden_ids.isdisjoint(_exhibit_ids(row))
         session.add(_job_delivery(session, hook, row, withheld))
     return len(rows)
 
@@ -168,9 +169,9 @@ def _exhibit_ids(row: AnalysisRow | ComparisonRow) -> tuple[int, ...]:
 def _job_delivery(
     session: Session, hook: WebhookRow, row: AnalysisRow | ComparisonRow, withheld: bool
 ) -> Delivery:
-    """Return a message about a job: what happened and where to look; of the exhibit only its SHA-256.
+    """Return a message about a job: the event, an address, and only the SHA-256 of the exhibit.
 
-    ``withheld``: without the finding, since a second reviewer who must not know it may see the message.
+    With ``withheld`` it omits the finding, because a second reviewer who must not know it may see it.
     """
     assert row.finished is not None, "ended jobs were selected by this time"
     message_id, event, happened = secrets.token_hex(16), f"{row.noun}.{row.state}", row.finished

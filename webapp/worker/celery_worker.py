@@ -40,11 +40,11 @@ from webapp.worker.run_job import work
 log = logging.getLogger(__name__)
 
 _POOL_INTERVAL = 0.05  # seconds, as often as the broker's folder is polled
-# At the start, until the pool is complete, and after a child that failed: a child that cannot even begin is
-# not forked in a tight loop.
+# Pause at the start, until the pool is complete, and after a failed child, so that a child that cannot start
+# is not forked in a tight loop.
 _POOL_PAUSE = 0.8
-# Imported before the fork, so that children share them. Without torch, half a gigabyte that only heatmaps
-# need, and most exhibits are unsuspicious: the process that waits for the next analysis imports it.
+# Imported before the fork, so that children share them. Torch is not included: it takes half a gigabyte, and
+# most exhibits need no heatmaps. The process that waits for the next analysis imports it.
 _PRELOADED = (
     "cv2",
     "av",
@@ -113,7 +113,7 @@ def make_worker(settings: Settings, slot: EngineSlot) -> Celery:
 
 
 def _send_if_missing(app: Celery, settings: Settings, database: Database) -> None:
-    """Request missing fingerprints, as of exhibits of earlier versions, if no job waits."""
+    """Request missing fingerprints, such as those of exhibits from earlier versions, if no job is waiting."""
     try:
         if job_queue.next_job_id(database, settings.queues) is None:
             with database.begin() as session:
@@ -155,9 +155,9 @@ def _handle_dead_child(settings: Settings, process: int, error: BaseException) -
 def main() -> None:
     """Run a worker with the settings of the environment until it is told to stop."""
     end_with_named_parent()
-    # Celery warns root of pickled messages; these are JSON.
+    # Celery warns about pickled messages when it runs as root; these messages are JSON.
     warnings.filterwarnings("ignore", category=SecurityWarning)
-    # The row and this module's own line say what happened; Celery's traceback shows only billiard.
+    # The job's row and this module's log line describe failures; Celery's traceback shows only billiard.
     logging.getLogger("celery.worker.request").setLevel(logging.CRITICAL)
     settings = read_settings()
     logs.configure(as_json=settings.log_json)
@@ -173,10 +173,10 @@ def main() -> None:
 
     # Connected strongly (weak=False): Celery would drop a local function at once.
     signals.worker_process_init.connect(begin, weak=False)
-    capabilities()  # tried once here, not by every child
+    capabilities()  # test them once here, not in every child
     for module in _PRELOADED:
-        # Nothing may run yet, only load: threads do not survive a fork. A module that fails to load fails
-        # again, with an explanation, in its analysis.
+        # Only import modules, and start nothing: threads do not survive a fork. A module that fails to load
+        # fails again, with an explanation, in its analysis.
         with contextlib.suppress(Exception), gc_paused():
             importlib.import_module(module)
     worker = app.Worker(

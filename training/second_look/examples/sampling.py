@@ -1,4 +1,4 @@
-"""Sample training examples: sources and classes by their shares, aligned pairs together."""
+"""Sample training examples: draw sources and classes by their shares, and aligned clips in pairs."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from training.synthesis.degradations import degrade, degrade_h264
 _IN_CROPS = {"dfdc": (0.96, 0.5, 0.5), "ffpp": (0.90, 0.5, 0.555)}
 _WITHOUT_VIDEO = {"stills", "lfw", "utkface"}
 _CLEAN = 0.55  # share of examples of footage that are not degraded
-_PHOTOGRAPH, _RESAVED = 0.6, 0.25  # share of photographs that no video codec passes; of all, saved again
-_TWICE = 0.3  # share of those that are saved twice
+_PHOTOGRAPH, _RESAVED = 0.6, 0.25  # shares of photographs: without a video codec; saved again
+_TWICE = 0.3  # share of photographs saved again that are saved twice
 _WEBP = 0.15  # share of savings of whole photographs that are WebP
 _AS_VIDEO = 0.85  # share of the other photographs that go through a video codec
 _LARGEST = 240  # px; of a degraded crop
@@ -64,7 +64,7 @@ def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None
 
 
 def plain_crop(patch: Patch, framing: int, size: int) -> Image:
-    """Crop as at run time."""
+    """Make a crop in the same way as the engine."""
     return crop_square(decode_jpeg(patch.data), square_of(patch, framing), size)
 
 
@@ -72,13 +72,13 @@ def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator
     """Crop a photograph as a platform shares it: the whole picture reduced, saved once or twice; jittered."""
     image = decode_jpeg(patch.data)
     if (share := float(np.exp(rng.uniform(np.log(0.45), 0.05)))) < 1:
-        how = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_CUBIC
-        image = cv2.resize(image, None, fx=share, fy=share, interpolation=how)
+        interpolation = cv2.INTER_AREA if rng.random() < 0.7 else cv2.INTER_CUBIC
+        image = cv2.resize(image, None, fx=share, fy=share, interpolation=interpolation)
     for _ in range(1 + int(rng.random() < _TWICE)):
         webp = rng.random() < _WEBP
         ending, key = (".webp", cv2.IMWRITE_WEBP_QUALITY) if webp else (".jpg", cv2.IMWRITE_JPEG_QUALITY)
-        saved = cv2.imencode(ending, np.ascontiguousarray(image), [key, int(rng.uniform(50, 96))])[1]
-        image = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)
+        data = cv2.imencode(ending, np.ascontiguousarray(image), [key, int(rng.uniform(50, 96))])[1]
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     height, width = image.shape[:2]
     box = None if patch.box is None else cast(Box, tuple(edge * width / patch.width for edge in patch.box))
     smaller = dataclasses.replace(patch, width=width, height=height, box=box)
@@ -125,16 +125,16 @@ def degrade_crop_with_mask(
 
 
 def _through_video(crop: Image, patch: Patch, rng: np.random.Generator) -> Image:
-    """Mostly encode a photograph's ``crop`` by a video codec; footage has passed one."""
+    """Encode most crops of photographs with a video codec; footage is already encoded."""
     if patch.source in _WITHOUT_VIDEO and rng.random() < _AS_VIDEO:
         return degrade_h264(crop, rng)
     return crop
 
 
 def _at_size(crop: Image, size: int, linear: bool) -> Image:
-    enlarging = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
-    how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
-    return cv2.resize(crop, (size, size), interpolation=how)
+    enlargement = cv2.INTER_LINEAR if linear else cv2.INTER_CUBIC
+    interpolation = cv2.INTER_AREA if crop.shape[0] > size else enlargement
+    return cv2.resize(crop, (size, size), interpolation=interpolation)
 
 
 def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generator) -> Image:
@@ -143,13 +143,13 @@ def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generat
     crop = crop_square(image, square, side)
     for _ in range(1 + int(rng.random() < _TWICE)):
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(50, 96))]
-        saved = cv2.imencode(".jpg", np.ascontiguousarray(crop), quality)[1]
-        crop = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)
-    enlarging = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-    return cv2.resize(crop, (size, size), interpolation=enlarging)
+        data = cv2.imencode(".jpg", np.ascontiguousarray(crop), quality)[1]
+        crop = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    enlargement = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+    return cv2.resize(crop, (size, size), interpolation=enlargement)
 
 
-# Shares of (pool, framing). Pools with both classes draw them equally.
+# Shares of (pool, framing). Both classes of a pool are drawn equally often.
 SHARES = {
     ("ffpp", INNER): 0.24,
     ("dfdc", INNER): 0.13,
@@ -183,7 +183,7 @@ TRANSFORMER_SHARES = {
     ("aligned", HEAD): 0.02,
     ("deepfacelive", HEAD): 0.01,
 }
-TRANSFORMER_BLENDS = 0.1  # of the examples; the rest by these shares
+TRANSFORMER_BLENDS = 0.1  # share of blends; the other examples have the shares above
 
 # Whole heads only, for the transformer's first training.
 HEAD_SHARES = {
@@ -195,8 +195,8 @@ HEAD_SHARES = {
     ("photos", HEAD): 0.10,
 }
 
-# Inner faces only, for the head `altered`. Where many people were filmed alike and altered in many ways, a
-# head learns the alterations; from a few clips of each place, the places.
+# Inner faces only, for the head `altered`. A head learns alterations from sets of many people who were filmed
+# alike and altered in many ways; from a few clips of each place it learns the places.
 ALTERED_SHARES = {
     ("ffpp", INNER): 0.45,
     ("dfdc", INNER): 0.45,
@@ -206,7 +206,7 @@ ALTERED_SHARES = {
 }
 
 _Files = dict[str, list[Patch]]  # by file
-_Places = dict[str, _Files]  # by generator, or by origin of what is unmanipulated
+_Places = dict[str, _Files]  # by generator, or by origin of unmanipulated footage
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class Example:
 
     @property
     def where(self) -> None:
-        """None: the places a generator altered are unknown."""
+        """Always None, because the altered areas are unknown."""
 
     @property
     def targets(self) -> tuple[int, ...]:
@@ -264,7 +264,9 @@ class Sampler:
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """Count the patches (real, fake) of each pool."""
-        return {name: (_count(by[False]), _count(by[True])) for name, by in self._pools.items()}
+        return {
+            name: (_count(classes[False]), _count(classes[True])) for name, classes in self._pools.items()
+        }
 
     def batch(self, rng: np.random.Generator, count: int) -> list[Example]:
         """Draw ``count`` examples."""
@@ -284,16 +286,16 @@ class Sampler:
             framing = INNER  # these are cut too tightly to show a head
         examples = [Example(patch, framing, seed)]
         if patch.aligned:
-            others = self._aligned[patch.aligned, patch.frame]
-            names = [name for name in others if (name != "none") != patch.fake]
+            counterparts = self._aligned[patch.aligned, patch.frame]
+            names = [name for name in counterparts if (name != "none") != patch.fake]
             if names:
-                other = others[names[rng.integers(len(names))]]
-                examples.append(Example(other[0], framing, seed))
+                patches = counterparts[names[rng.integers(len(names))]]
+                examples.append(Example(patches[0], framing, seed))
         return examples
 
 
 def _pools(patch: Patch) -> list[str]:
-    """Return the pools of a training patch; footage of no particular set belongs to two of them."""
+    """Return the pools of a training patch; other footage can belong to two pools."""
     if patch.source in {"ffpp", "dfdc", "stills"}:
         return [patch.source]
     if patch.source in {"lfw", "utkface"}:
@@ -356,9 +358,9 @@ class Blended:
 
 
 class WithBlends:
-    """Examples of ``patches``, drawn by ``shares``, mixed with the share ``blends`` made from ``samples``.
+    """Examples of ``patches``, drawn by ``shares``, and a share ``blends`` of blends made from ``samples``.
 
-    A blend is altered; whether it is synthesised is not asked.
+    A blend is altered; the question *synthesised* is not asked.
     """
 
     def __init__(
@@ -379,8 +381,8 @@ class WithBlends:
         blends = round(self._share * count)
         examples: list[TrainingExample] = [*self.sampler.batch(rng, count - blends)]
         for _ in range(blends):
-            crop, label, where, *_ = self._blends[int(rng.integers(2**31))]
-            assert isinstance(crop, Tensor) and isinstance(where, Tensor)
+            crop, label, mask, *_ = self._blends[int(rng.integers(2**31))]
+            assert isinstance(crop, Tensor) and isinstance(mask, Tensor)
             targets = (1, NOT_ASKED) if label else (0, 0)
-            examples.append(Blended(crop.permute(1, 2, 0).numpy(), targets, where.numpy()))
+            examples.append(Blended(crop.permute(1, 2, 0).numpy(), targets, mask.numpy()))
         return examples

@@ -34,7 +34,7 @@ _WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
 class ClipVerdict:
     """The verdict on a clip; ``probability`` is 0 without a face to judge.
 
-    ``kind`` tells whether the stated kind of manipulation is correct; None if none was stated.
+    ``kind`` is True if the stated kind of manipulation is correct; None if none was stated.
     """
 
     file: str
@@ -49,25 +49,25 @@ def measure_verdicts(
 ) -> dict[str, list[ClipVerdict]]:
     """Return verdicts on every ``every``-th develop clip, as shipped and by the slow path.
 
-    The slow path decodes every frame, has CenterFace search each sampled one whole and the scan score every
-    face. Verdicts are stored in ``folder`` for these weights and this fusion, so that a run can be resumed:
-    empty it after a change of the engine.
+    The slow path decodes every frame, searches each whole sampled frame with CenterFace, and scores every
+    face with the scan. Verdicts are stored in ``folder`` for these weights and this fusion, so that a run can
+    be resumed; empty the folder after a change of the engine.
     """
     folder.mkdir(parents=True, exist_ok=True)
     answers: dict[str, list[ClipVerdict]] = {}
     for name, parameters in _WAYS.items():
-        kept = folder / f"{deciding_sha256(model.card)[:12]}, {name}.jsonl"
-        known = {answer.file: answer for answer in _read(kept)}
+        file_path = folder / f"{deciding_sha256(model.card)[:12]}, {name}.jsonl"
+        verdicts_by_file = {answer.file: answer for answer in _read(file_path)}
         for path, row in develop_clips(data)[::every]:
-            if path.name not in known:
+            if path.name not in verdicts_by_file:
                 fake = row["label"] == "fake"
                 analysis = analyze(path, model=model, parameters=parameters)
-                known[path.name] = ClipVerdict(
+                verdicts_by_file[path.name] = ClipVerdict(
                     path.name, fake, analysis.verdict, analysis.probability or 0.0, _kind(analysis, row)
                 )
-                with kept.open("a") as file:
-                    file.write(json.dumps(asdict(known[path.name])) + "\n")
-            answers.setdefault(name, []).append(known[path.name])
+                with file_path.open("a") as file:
+                    file.write(json.dumps(asdict(verdicts_by_file[path.name])) + "\n")
+            answers.setdefault(name, []).append(verdicts_by_file[path.name])
         report(f"{name}: {describe_verdicts(answers[name])}")
     for line in changed_verdicts(answers["slow"], answers[AS_SHIPPED]):
         report(line)
@@ -82,26 +82,30 @@ def _kind(analysis: Analysis, row: Mapping[str, str]) -> bool | None:
     return (altered if analysis.kind is ManipulationKind.EDITED else synthesised) == 1
 
 
-def _read(kept: Path) -> list[ClipVerdict]:
-    if not kept.exists():
+def _read(path: Path) -> list[ClipVerdict]:
+    if not path.exists():
         return []
-    told_before = [json.loads(line) for line in kept.read_text().splitlines()]
-    return [ClipVerdict(**{**each, "verdict": Verdict(each["verdict"])}) for each in told_before]
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    return [ClipVerdict(**{**record, "verdict": Verdict(record["verdict"])}) for record in records]
 
 
 def auc_of(answers: Sequence[ClipVerdict]) -> float:
     """Return the AUC of the published probability."""
-    return float(roc_auc_score([each.fake for each in answers], [each.probability for each in answers]))
+    return float(
+        roc_auc_score([answer.fake for answer in answers], [answer.probability for answer in answers])
+    )
 
 
 def describe_verdicts(answers: list[ClipVerdict]) -> str:
     """Describe the AUC of the published probability and the counts of verdicts and kinds by truth."""
-    counted = Counter((each.fake, each.verdict) for each in answers)
+    counts = Counter((answer.fake, answer.verdict) for answer in answers)
     verdicts = (
-        f"{'manipulated' if fake else 'unmanipulated'} {verdict} {counted[fake, verdict]}"
-        for fake, verdict in sorted(counted)
+        f"{'manipulated' if fake else 'unmanipulated'} {verdict} {counts[fake, verdict]}"
+        for fake, verdict in sorted(counts)
     )
-    kinds = Counter(each.kind for each in answers if each.fake and each.verdict is Verdict.MANIPULATED)
+    kinds = Counter(
+        answer.kind for answer in answers if answer.fake and answer.verdict is Verdict.MANIPULATED
+    )
     of_kind = f"their kind right {kinds[True]}, wrong {kinds[False]}, not told {kinds[None]}"
     return f"AUC {auc_of(answers):.3f}; {', '.join(verdicts)}; {of_kind}"
 
@@ -109,9 +113,9 @@ def describe_verdicts(answers: list[ClipVerdict]) -> str:
 def changed_verdicts(before: list[ClipVerdict], after: list[ClipVerdict]) -> list[str]:
     """Return a line for each clip whose verdict changed."""
     return [
-        f"{one.file}: {one.verdict} {one.probability:.2f}, then {other.verdict} {other.probability:.2f}"
-        for one, other in zip(before, after, strict=True)
-        if one.verdict is not other.verdict
+        f"{old.file}: {old.verdict} {old.probability:.2f}, then {new.verdict} {new.probability:.2f}"
+        for old, new in zip(before, after, strict=True)
+        if old.verdict is not new.verdict
     ]
 
 
@@ -119,7 +123,7 @@ def verdict_figures(answers: Sequence[ClipVerdict]) -> dict[str, float]:
     """Return figures of the verdicts on develop clips, under the names of a card."""
     data = f"{WHOLE_PROGRAM}, {len(answers)} develop clips"
     error = expected_calibration_error(
-        [each.fake for each in answers], [each.probability for each in answers]
+        [answer.fake for answer in answers], [answer.probability for answer in answers]
     )
     figures = {f"{data}, AUC": auc_of(answers), f"{data}, expected calibration error": error}
     for truth, name in ((True, "manipulated ones"), (False, "unmanipulated ones")):
@@ -133,22 +137,24 @@ def with_rates(card: SecondLookCard, answers: Sequence[ClipVerdict]) -> SecondLo
     """Add error rates of the verdicts on develop clips to ``card``, after those of the step `fit`."""
     clips = f"{len(answers)} develop clips"
     data = f"{WHOLE_PROGRAM}, {clips}"
-    stated = [rate for rate in card.rates if rate.data != data]
-    at = max((n for n, rate in enumerate(stated, start=1) if rate.data == clips), default=len(stated))
+    rates = [rate for rate in card.rates if rate.data != data]
+    at = max((n for n, rate in enumerate(rates, start=1) if rate.data == clips), default=len(rates))
     for figure, truth in (("false negative rate", True), ("false positive rate", False)):
-        flagged = [answer.verdict is Verdict.MANIPULATED for answer in answers if answer.fake is truth]
-        wrong = flagged.count(not truth)
-        same = (rate.groups for rate in card.rates if (rate.figure, rate.data) == (figure, clips))
-        groups, note = next(same, None), NOTES["develop clips"]
-        rate = counted_rate(figure, wrong, len(flagged), data=data, unit="clips", groups=groups, note=note)
-        stated.insert(at, rate)
-    return card.model_copy(update={"rates": tuple(stated)})
+        flags = [answer.verdict is Verdict.MANIPULATED for answer in answers if answer.fake is truth]
+        error_count = flags.count(not truth)
+        group_choices = (rate.groups for rate in card.rates if (rate.figure, rate.data) == (figure, clips))
+        groups, note = next(group_choices, None), NOTES["develop clips"]
+        rate = counted_rate(
+            figure, error_count, len(flags), data=data, unit="clips", groups=groups, note=note
+        )
+        rates.insert(at, rate)
+    return card.model_copy(update={"rates": tuple(rates)})
 
 
 def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
     """Return the card's figures from those of ``composed_clips.measure_composed``."""
-    partly, duos = (int(measured[name]) for name in ("splices", "duos"))
-    of_splices = f"{WHOLE_PROGRAM}, {partly} partly manipulated clips"
+    splices, duos = (int(measured[name]) for name in ("splices", "duos"))
+    of_splices = f"{WHOLE_PROGRAM}, {splices} partly manipulated clips"
     of_duos = f"{WHOLE_PROGRAM}, {duos} clips of two people"
     return {
         **{f"{of_splices}, {name}": measured[name] for name in ("AP at tIoU 0.5", "AP at tIoU 0.75")},
@@ -160,7 +166,7 @@ def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
 def update_card(model: str, figures: Mapping[str, float], answers: Sequence[ClipVerdict] = ()) -> Path:
     """Write ``figures``, and the error rates of ``answers``, to the second look's card and the leaderboard.
 
-    ``model`` is a name or path as :func:`~detector.models.model_files.load_card` takes it.
+    ``model`` is a name or path for :func:`~detector.models.model_files.load_card`.
     """
     _, weights = load_card(model)
     path = second_look_path(weights)

@@ -45,17 +45,17 @@ _POLL_INTERVAL = 0.05  # seconds
 
 @contextlib.contextmanager
 def hold_report_lock(folders: Folders, analysis_id: str, patience: float) -> Iterator[bool]:
-    """Hold the lock for rendering reports of an analysis; False if it was taken for ``patience`` seconds.
+    """Hold the lock for rendering reports of an analysis; yield False after ``patience`` seconds.
 
-    On file systems without locks of folders everybody gets it; then a report may be rendered twice.
+    File systems that cannot lock folders always grant it; then a report may be rendered twice.
     """
     folder = folders.reports_of(analysis_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock, deadline = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + patience
     try:
-        while not (locked := _try_lock(lock, fcntl.LOCK_EX)) and time.monotonic() < deadline:
+        while not (is_locked := _try_lock(lock, fcntl.LOCK_EX)) and time.monotonic() < deadline:
             time.sleep(_POLL_INTERVAL)
-        yield locked
+        yield is_locked
     finally:
         os.close(lock)
 
@@ -71,7 +71,7 @@ def report_status(folders: Folders, row: AnalysisRow) -> Literal["being made", "
 
 
 def is_rendering(folders: Folders, analysis_id: str) -> bool:
-    """Tell whether a report is being rendered, on this machine or one that shares its locks."""
+    """Return whether a report is being rendered, on this machine or one that shares its locks."""
     try:
         lock = os.open(folders.reports_of(analysis_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
@@ -113,21 +113,25 @@ class RenderedFrom:
 
 def rendered_from(place: Path) -> RenderedFrom:
     """Read the inputs of the unaltered report in the folder ``place``."""
-    stored = json.loads((place / _INPUTS).read_bytes())
+    inputs = json.loads((place / _INPUTS).read_bytes())
     return RenderedFrom(
-        tuple(map(parse, stored["annotations"])), parsed_case(stored["case"]), tuple(stored["comparisons"])
+        tuple(map(parse, inputs["annotations"])), parsed_case(inputs["case"]), tuple(inputs["comparisons"])
     )
 
 
 def log_beside(session: Session, sha256: str, place: Path) -> bytes:
     """Export the log of an exhibit to go with the report in ``place``, which contains an earlier export.
 
-    It ends before the first entry that the report does not reflect: files beside it would lack, for instance,
-    a newer annotation.
+    It ends before the first entry that the report does not reflect. Otherwise it could mention, for instance,
+    an annotation that the other files lack.
     """
     count = CustodyHead.model_validate_json((place / CUSTODY).read_bytes()).count
-    newer = CustodyRow.exhibit == sha256, CustodyRow.number > count, CustodyRow.action.not_in(_PASSING)
-    first = session.scalar(select(func.min(CustodyRow.number)).where(*newer))
+    newer_entries = (
+        CustodyRow.exhibit == sha256,
+        CustodyRow.number > count,
+        CustodyRow.action.not_in(_PASSING),
+    )
+    first = session.scalar(select(func.min(CustodyRow.number)).where(*newer_entries))
     return custody_log.export_log(session, sha256, until=None if first is None else first - 1)
 
 
@@ -161,7 +165,7 @@ class KeptReport:
     def kept(self) -> Path | None:
         """Return the folder of an unaltered report for the current inputs, if there is one.
 
-        It is kept for at least as long as it takes to send it.
+        The folder remains long enough to send the report.
         """
         with self.database.begin() as session:
             place = self._place(self._inputs(session))
@@ -177,17 +181,18 @@ class KeptReport:
         """
         row = self.row
         check = integrity.check_exhibit(self.database, self.folders, row.exhibit, stopping=stopping)
-        # After the check, whose outcome is an input. In one snapshot, so that log and inputs agree.
+        # Read the inputs after the check, whose outcome is one of them; one snapshot keeps log and inputs
+        # consistent.
         with self.database.snapshot() as session:
             inputs = self._inputs(session)
             log_text = custody_log.export_log(session, row.exhibit.sha256) if self.with_log else None
         place = self._place(inputs)
-        stored = {
+        stored_inputs = {
             "annotations": inputs.annotations,
             "case": inputs.case,
             "comparisons": list(self.compared),
         }
-        all_inputs: dict[str, object] = stored | {
+        all_inputs: dict[str, object] = stored_inputs | {
             "language": self.language_code,
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
             "laboratory": inputs.laboratory.decode() if inputs.laboratory is not None else None,
@@ -196,7 +201,7 @@ class KeptReport:
         if place.exists():
             shutil.rmtree(place)
         render(self.folders.result(row.id) / "analysis.json", all_inputs, log_text, place)
-        (place / _INPUTS).write_text(json.dumps(stored))
+        (place / _INPUTS).write_text(json.dumps(stored_inputs))
         (place / _SUMS).write_text(json.dumps(self._sums(place)))
         self._refuse_deleted()
         return place
@@ -235,7 +240,7 @@ class KeptReport:
         return self.folders.reports_of(self.row.id) / name
 
     def _unaltered(self, place: Path) -> bool:
-        """Tell whether the folder holds the report that was rendered into it."""
+        """Return whether the folder contains the report as it was rendered."""
         try:
             sums = self._sums(place)
             # Earlier versions did not store the inputs.
@@ -244,7 +249,7 @@ class KeptReport:
             return False
 
     def _refuse_deleted(self) -> None:
-        """Remove the report if its analysis was deleted during rendering; nobody else would."""
+        """Remove the report if its analysis was deleted during rendering, because nothing else removes it."""
         with self.database.begin() as session:
             if session.get(AnalysisRow, self.row.id) is not None:
                 return
@@ -253,11 +258,13 @@ class KeptReport:
         raise error
 
     def _sums(self, place: Path) -> dict[str, str]:
-        """Compute a MAC of each file in a folder of reports; altering one unnoticed takes the key."""
-        of = "/".join(place.parts[-2:])  # binds the MAC to this report
+        """Compute a MAC of each file in a folder of reports; undetected changes require the key."""
+        report_path = "/".join(place.parts[-2:])  # binds the MAC to this report
         files = sorted(path for path in place.iterdir() if path.name != _SUMS)
         return {
-            path.name: mac(key_files.read_key(self.key), "report", f"{of}/{path.name}\0{hash_file(path)[1]}")
+            path.name: mac(
+                key_files.read_key(self.key), "report", f"{report_path}/{path.name}\0{hash_file(path)[1]}"
+            )
             for path in files
         }
 
@@ -277,10 +284,10 @@ def unfinished_folder(log_text: bytes | None, place: Path) -> Iterator[Path]:
         publish_folder(temporary, place)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for older in place.parent.iterdir():
-        abandoned = older.name.startswith(".")  # its renderer was killed
-        if older != place and (abandoned or time.time() - older.stat().st_mtime > _GRACE):
-            shutil.rmtree(older, ignore_errors=True)
+    for folder in place.parent.iterdir():
+        is_abandoned = folder.name.startswith(".")  # its renderer was killed
+        if folder != place and (is_abandoned or time.time() - folder.stat().st_mtime > _GRACE):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _last_act(session: Session, sha256: str) -> str | None:
