@@ -138,15 +138,18 @@ MEANINGS = (
     ),
 )
 _MOST_NAMED = 4  # persons who lie outside by their own faces
+_CLIPS = N_(
+    "whole clips of FaceForensics++ (c23, c40), DFDC, DeepFaceLive, lip-sync, "
+    "talking heads and unmanipulated footage of many kinds, by both networks "
+    "together"
+)
+_CLIPS_BY_VERDICT = N_("the same clips by the verdicts of the whole program: every view, stability, segments")
+# The second look of earlier versions was measured on the first 126 clips.
 _DATA = {
     "develop clips": N_("whole clips of FaceForensics++ (c40), DFDC, VoxCeleb2 and HDTF, by verdict"),
-    "126 develop clips": N_(
-        "whole clips of FaceForensics++ (c23, c40), DFDC, DeepFaceLive, lip-sync, "
-        "talking heads and unmanipulated footage of many kinds, by both networks "
-        "together"
-    ),
-    "whole program, 126 develop clips": N_(
-        "the same clips by the verdicts of the whole program: every view, stability, segments"
+    **dict.fromkeys(("126 develop clips", "211 develop clips"), _CLIPS),
+    **dict.fromkeys(
+        ("whole program, 126 develop clips", "whole program, 211 develop clips"), _CLIPS_BY_VERDICT
     ),
     "frames of develop clips": N_("single frames of the same clips"),
     "dfdc-test crops": N_("single faces of the Deepfake Detection Challenge, test part"),

@@ -108,7 +108,7 @@ def test_report_shows_all_models_and_their_pictures(several: Analysis, folder: P
     assert pictures == set(view.kept)
     assert ("3 models together", view.answers[-1][1]) == view.answers[-1]
     assert "all three" not in view.answers[-1][1] and view.answers[-1][1].startswith(
-        "Manipulated. Rule: what all"
+        "Manipulated. Rule: the verdict on which all models agree"
     )
 
 

@@ -216,7 +216,7 @@ def test_a_checkpoint_of_an_earlier_version_goes_on(
         {key: value for key, value in state.items() if key not in {"made_from", "learnt_from"}}, checkpoint
     )
     train(config.model_copy(update={"samples": 16}), pictures, out)
-    assert "did not say from what" in capsys.readouterr().out
+    assert "does not state its origin" in capsys.readouterr().out
     assert torch.load(checkpoint, weights_only=True)["made_from"]["data"]
 
 

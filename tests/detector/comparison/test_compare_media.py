@@ -152,7 +152,7 @@ class TestCommand:
     ) -> None:
         (tmp_path / "notes.txt").write_text("mine")
         assert main(["compare", str(original), str(original), "--out", str(tmp_path)]) == 2
-        assert "holds no earlier comparison" in capsys.readouterr().err
+        assert "contains no earlier comparison" in capsys.readouterr().err
 
 
 @pytest.mark.fresh

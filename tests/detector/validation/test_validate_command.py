@@ -181,7 +181,7 @@ def test_errors_are_reported_early(tmp_path: Path, material: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("mine")
-    assert "holds no validation" in validated(material, "--out", other).stderr
+    assert "contains no validation" in validated(material, "--out", other).stderr
     assert "no such folder or CSV" in validated(tmp_path / "gone", "--out", tmp_path / "out").stderr
     key = tmp_path / "key.p12"
     key.write_bytes(b"no key")

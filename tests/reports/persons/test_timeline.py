@@ -176,7 +176,7 @@ def test_omitted_labels_are_mentioned(tmp_path: Path) -> None:
 
 
 def test_the_review_desk_has_the_same_ruler_and_lane_limit() -> None:
-    scripts = ROOT / "static" / "js" / "desk"
+    scripts = ROOT / "static" / "js" / "review"
     drawing, timeline = (
         (scripts / name).read_text(encoding="utf-8") for name in ("timeline_drawing.js", "timeline.js")
     )

@@ -140,7 +140,7 @@ def test_invalid_files_are_refused_with_a_reason(app, client, row, address):
         (saved(app, row, said(1), said(2, made=ahead)), "lies in the future"),
         (saved(app, row, said(1), said(2, made=early)), "before this analysis ended"),
         (saved(app, row, said(1), said(2, segment="Z9")), "There is no segment Z9"),
-        (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "is not there"),
+        (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "does not exist"),
         (saved(app, row, known | {"verdict": "disagree"}), "differs from the one kept here"),
         (b"no annotations", "not an annotation file"),
         (b"", "No file came"),
@@ -298,7 +298,7 @@ def test_imported_annotations_of_others_are_marked(lab):
     result = load_result(Folders.local(app.extensions["settings"].data).result(row.id))
     view = reviewer_view(result.analysis, everything)
     assert [(each.author, each.mark) for each in view.annotations] == [("Ben", "agree"), ("Ada", "agree")]
-    assert [each.verdict for each in view.persons] == ["Is called “Eve”"]
+    assert [each.verdict for each in view.persons] == ["Named “Eve”"]
     assert {(each.author, each.imported_by) for each in view.unverified} == {("Ada", "Ben"), ("Carl", "Ben")}
     assert len(view.unverified) == 4, "withdrawals without effect are shown too"
     with app.extensions["database"].begin() as session:

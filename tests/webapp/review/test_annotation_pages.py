@@ -71,7 +71,7 @@ def test_every_kind_of_annotation_is_listed_in_order(client, row, address):
         ({"segment": "Z1"}, "There is no segment Z1 in this analysis."),
         ({"author": ""}, "The name of the reviewer is missing."),
         ({"note": "x" * 4001}, "The note is longer than 4,000 characters."),
-        ({"verdict": "real"}, "The verdict is none of"),
+        ({"verdict": "real"}, "The verdict must be one of"),
         ({"id": "0" * 32}, "must not have the fields “id”"),
         ({"made": "2026-11-20T00:00:00Z"}, "must not have the fields “id”"),
         ({"imported_by": "Ben"}, "must not have the fields “id”"),
