@@ -28,14 +28,14 @@ def test_the_higher_rate_of_networks_and_program_is_shown() -> None:
     model = load_model().card.fused.as_model()
     false_alarms, misses = reader_view_of_model(model, still=False).errors
     by = {(rate.data, rate.figure): rate for rate in model.rates if rate.unit == "clips"}
-    step, program = "126 develop clips", "whole program, 126 develop clips"
+    step, program = "211 develop clips", "whole program, 211 develop clips"
     alarms, missed = (
         {data: by[data, figure].events for data in (step, program)}
         for figure in ("false positive rate", "false negative rate")
     )
-    assert alarms[step] > alarms[program] and missed[program] > missed[step]
-    assert f"measured: {alarms[step]} of 64 clips" in false_alarms.words
-    assert f"measured: {missed[program]} of 62 clips" in misses.words and misses.filled == 35
+    assert alarms[step] >= alarms[program] and missed[program] > missed[step]
+    assert f"measured: {alarms[step]} of 90 clips" in false_alarms.words
+    assert f"measured: {missed[program]} of 121 clips" in misses.words and misses.filled == 58
 
 
 def test_figures_not_measured_on_photographs_come_from_videos() -> None:

@@ -69,7 +69,7 @@ def test_actions_on_a_deleted_analysis(app, client, deleted_before, act):
 
 @pytest.mark.parametrize(
     ("of", "name"),
-    [(job_records, "manifest_problem"), (results, "analysis_text"), (downloads_reports, "send")],
+    [(job_records, "manifest_problem"), (results, "read_analysis_json"), (downloads_reports, "send_export")],
     ids=["before its manifest is read", "before its findings are read", "before they are handed out"],
 )
 @pytest.mark.parametrize("prefix", ["", "/api/v1"], ids=["page", "API"])

@@ -31,8 +31,8 @@ _sign(read_settings(), folder / "report.pdf", folder / "made")
 """
 _SAMPLE = """
 from pathlib import Path
-from webapp.analyses.uploads.sample import _make
-_make(Path({folder!r}, "made"))
+from webapp.analyses.uploads.sample import _create_clip
+_create_clip(Path({folder!r}, "made"))
 """
 
 

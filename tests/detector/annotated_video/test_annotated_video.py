@@ -169,7 +169,7 @@ class TestCommand:
         assert main(["annotate", str(made.path), str(tmp_path / "analysis.json"), "--out", str(out)]) == 0
         assert capsys.readouterr().out.splitlines() == [
             f"{out}: 30 frames, 0 with a heatmap. Sound: copied unchanged.",
-            "Heatmaps that were not kept or cannot be read: 1.",
+            "Missing or unreadable heatmaps: 1.",
         ]
         assert [frame.time for frame in read(out)] == made.times
 

@@ -116,7 +116,7 @@ class TestKept:
 
         change(figures={}, rates=[])
         assert run_key(card, DEFAULT) == before
-        change(reserve=1.0)
+        change(reserve=1.25)
         assert run_key(card, DEFAULT) != before
 
     @pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "notes", '{"file": "a", "bytes": []}\n'])

@@ -35,4 +35,4 @@ def test_a_name_that_is_not_listed_is_refused(folder: Path, capsys: pytest.Captu
     with pytest.raises(SystemExit) as ended:
         trace_graphs.main(["resnet18", "my_network"])
     assert ended.value.code == 2 and not list(folder.iterdir())
-    assert "my_network: name it with its size in SHIPPED" in capsys.readouterr().err
+    assert "my_network: add it with its size to SHIPPED_GRAPHS" in capsys.readouterr().err

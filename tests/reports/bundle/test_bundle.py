@@ -166,7 +166,7 @@ def test_many_outside_persons_are_counted(bundle: Path) -> None:
 
 
 def test_a_zip_without_manifest_or_annotations_is_no_bundle(bundle: Path, tmp_path: Path) -> None:
-    assert "no manifest.json" in refusal(
+    assert "does not contain the manifest.json" in refusal(
         remade(bundle, lambda content: content.pop("manifest.json") and None)
     )
     given = files(tmp_path)

@@ -87,7 +87,8 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
     analysis = declaring(tmp_path, GENERATED, TABLES)
     _print_analysis(analysis, None)
     assert (
-        "no part of the verdict: generated: <b>ComfyUI</b> (PNG text, parameters)" in capsys.readouterr().out
+        "not used for the verdict): generated: <b>ComfyUI</b> (PNG text, parameters)"
+        in capsys.readouterr().out
     )
     assert [each.short for each in first_statements(analysis.declarations)] == [GENERATED.short]
     assert json.loads(segments_json(analysis))["declarations"][0]["meaning"] == "generated"

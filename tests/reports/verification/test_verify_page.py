@@ -100,7 +100,7 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     assert wrong.file == "report.html" and "0.01" in wrong.why and figure in wrong.why
     image = re.search(r"base64,([A-Za-z0-9+/=]{40,})", page)
     other = base64.b64encode(cv2.imencode(".jpg", np.zeros((9, 16, 3), np.uint8))[1].tobytes()).decode()
-    assert image and "other pictures" in found(page.replace(image[1], other, 1))[0].why
+    assert image and "pictures differ" in found(page.replace(image[1], other, 1))[0].why
     assert "another version" in found(page.replace(renderer(), "0" * 32))[0].why
 
 

@@ -152,7 +152,7 @@ class TestAdding:
             ({}, "No file came"),
             ({"card": (io.BytesIO(b"{}"), "c.json")}, "only one was sent"),
             ({"card": "text", "weights": "text"}, "No file came"),
-            ({n: (io.BytesIO(b"x"), n) for n in ("card", "weights", "third")}, "More than 2 files"),
+            ({n: (io.BytesIO(b"x"), n) for n in ("card", "weights", "third")}, "more than 2 files"),
         ):
             answer = client.post("/models", data=data, content_type="multipart/form-data")
             assert answer.status_code == 400 and words in answer.text
