@@ -27,7 +27,7 @@ def test_the_log_is_read_and_saved(workbench: Workbench, page: Page, tmp_path: P
     expect(rows.filter(has_text="View").first).to_contain_text("local user")
     expect(rows.filter(has_text="Analysis finished").first).to_contain_text("model sha256")
     rows.first.get_by_text("Hashes").click()
-    expect(rows.first.get_by_text("of the previous entry")).to_be_visible()
+    expect(rows.first.get_by_text("of the previous entry", exact=True)).to_be_visible()
     with page.expect_download() as saved:
         page.get_by_role("link", name="custody.json").click()
     saved.value.save_as(tmp_path / "custody.json")

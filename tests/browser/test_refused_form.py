@@ -19,7 +19,7 @@ def test_a_refused_form_leads_to_the_field_at_fault(workbench: Workbench, browse
     page.keyboard.press("Enter")
     problem = page.get_by_role("alert")
     expect(problem).to_be_focused()
-    expect(problem).to_contain_text("Delete that, or type the name anew.")
+    expect(problem).to_contain_text("Delete it, or type the name again.")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     name = page.get_by_label("Name or number")

@@ -111,7 +111,7 @@ def test_the_timeline_tells_scores_in_between_from_those_of_the_network(desk: Pa
 def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
     go_to(desk, 1.0)
     frames = of_desk(desk, "[...desk.data.frames]")
-    first, second = (f for f in frames if f > now(desk) + 0.002 and f < now(desk) + 0.3)
+    first, second, *_ = (f for f in frames if f > now(desk) + 0.002)
     # From the second frame on, the player hears of a frame only once the next key has been pressed.
     desk.evaluate(
         """() => {

@@ -169,8 +169,8 @@ def test_a_held_key_or_a_second_press_records_nothing_twice(reviewed: tuple[Serv
     desk.keyboard.press("d")  # with nothing new, and no note in place of the one before
     desk.locator("#inspector [data-verdict=unsure]").dblclick()
     desk.get_by_role("tab", name="Annotations").click()
-    desk.locator("#span-start").fill("1")
-    desk.locator("#span-end").fill("2")
+    desk.locator("#span-start").fill("0.5")
+    desk.locator("#span-end").fill("1.5")
     desk.get_by_role("button", name="Mark the stretch").dblclick()
     expect(desk.locator("#history li").first).to_contain_text("missed by the machine")
     # What is asked for while another is under way waits, and is not lost.
