@@ -143,7 +143,8 @@ def _verify(database: Database, settings: Settings, args: argparse.Namespace) ->
         )
         return UNUSABLE
     print("Results, annotations, case details and roles are as the log says.")
-    fits = f", and it fits {len(earlier)} earlier export{'s'[: len(earlier) != 1]}" if earlier else ""
+    noun = "earlier export" if len(earlier) == 1 else "earlier exports"
+    fits = f", and it fits {len(earlier)} {noun}" if earlier else ""
     print(f"The chain is whole and every entry was written with this log's key{fits}.")
     return FITS
 
