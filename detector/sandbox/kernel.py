@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from detector.files import FILES, ROOT
@@ -154,6 +155,9 @@ def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: boo
     :func:`capabilities` determined, because a half-created one cannot be undone. Returns the means that took
     effect; those that the kernel does not offer are skipped.
     """
+    with contextlib.suppress(ModuleNotFoundError):
+        # Python lists the folder above the packages again when it has changed, and in here it is not readable.
+        import_module("training")
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
     libc = ctypes.CDLL(None, use_errno=True)

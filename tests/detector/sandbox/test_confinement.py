@@ -39,6 +39,17 @@ except OSError as problem:
     print(commit(root), errno.errorcode[problem.errno])
 """
 
+_IMPORTS_AN_ARCHITECTURE = """
+import os, sys
+from pathlib import Path
+from detector.files import ROOT
+from detector.sandbox import AllowedPaths, Limits, kernel
+kernel.confine(Limits(), AllowedPaths(), Path(sys.argv[1]), network=False)
+os.utime(ROOT)  # as if somebody had just created a file beside the packages
+from detector.networks.base import create
+print(type(create("resnet18")).__name__)
+"""
+
 
 class TestRefusals:
     """What a hijacked decoder would try. Each needs a means of the kernel, without which it skips."""
@@ -137,6 +148,15 @@ class TestRefusals:
             [sys.executable, "-c", _READS_GIT, str(tmp_path)], capture_output=True, text=True, check=True
         )
         assert ran.stdout.split() == ["0123456789" * 4, "EACCES"]
+
+    def test_architectures_are_imported_after_the_repository_changed(self, tmp_path):
+        ran = subprocess.run(
+            [sys.executable, "-c", _IMPORTS_AN_ARCHITECTURE, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ran.stdout.split() == ["ResNet18"]
 
     @pytest.mark.parametrize("user", ["as it is", "nobody"])
     def test_nothing_is_changed_shared_or_watched(self, run, tmp_path, user):
