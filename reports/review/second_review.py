@@ -83,7 +83,11 @@ class _Said(Value):
 
 
 class Judgement(_Said):
-    """Conclusion of one of the two reviewers; ``hidden`` is what the second could not see until then."""
+    """Conclusion of one of the two reviewers; ``hidden`` is what the second could not see until then.
+
+    ``salt`` is random and part of the SHA-256 in the custody log, which is public before the judgement is:
+    without it, the usual words could be found by trying. Judgements of earlier versions have none.
+    """
 
     kind: Literal["judgement"]
     part: Literal["first", "second"]
@@ -91,6 +95,7 @@ class Judgement(_Said):
     reasons: Words
     stretches: Annotated[tuple[Stretch, ...], Field(max_length=MOST_STRETCHES)] = ()
     hidden: Hidden | None = None
+    salt: Id | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Judgement:

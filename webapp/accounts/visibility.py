@@ -17,7 +17,15 @@ from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from webapp import context
 from webapp.accounts.permissions import Principal, current
 from webapp.storage.second_reviews import hidden_exhibits
-from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, ComparisonRow, Exhibit
+from webapp.storage.tables import (
+    AnalysisRow,
+    AnnotationRow,
+    CaseMember,
+    CaseRow,
+    ComparisonRow,
+    Exhibit,
+    State,
+)
 
 # The clip that everybody may see, made of public-domain portraits on the first start.
 SAMPLE_FILE = "Reelproof sample.mp4"
@@ -26,6 +34,7 @@ _Statement = TypeVar("_Statement", bound=Select[Any])
 
 # Aliases, or they would be taken for tables of the enclosing select.
 _inner = AnalysisRow.__table__.alias()
+_finished = AnalysisRow.__table__.alias()
 _member, _fellow = CaseMember.__table__.alias(), CaseMember.__table__.alias()
 
 
@@ -91,6 +100,18 @@ def visible_to_current(row: Any) -> ColumnElement[bool]:
     """Return the condition for analyses visible to the caller; ``row`` are columns of an alias."""
     principal = current()
     return true() if principal.sees_all else _visible_analyses(principal, row)
+
+
+def exhibits_with_copies() -> Select[Any]:
+    """Select ids of the exhibits whose copies the caller may know: those they see a finished analysis of.
+
+    Bytes that are handed in again have their fingerprint and its matches at once, so copies of an exhibit
+    whose analysis waits, failed or was cancelled would reveal that somebody else had handed it in before.
+    """
+    principal, ids = current(), select(_finished.c.exhibit_id)
+    if principal.sees_all:
+        return ids
+    return ids.where(_finished.c.state == State.DONE, _visible_analyses(principal, _finished.c))
 
 
 def reachable(statement: _Statement, principal: Principal) -> _Statement:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from detector.schema.analysis import Verdict
 from reports.language.names import normalized
 from reports.language.translation import N_
-from webapp.accounts.visibility import visible_to_current
+from webapp.accounts.visibility import exhibits_with_copies, visible_to_current
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
 PAGE_SIZE = 25
@@ -183,11 +183,12 @@ def _like(analysis_id: str, row: Any) -> ColumnElement[bool]:
     """Match analyses of the same exhibit as the named one, or of a matching exhibit."""
     named = aliased(AnalysisRow)
     own = select(named.exhibit_id).where(named.id == analysis_id).scalar_subquery()
-    return or_(
-        row.exhibit_id == own,
+    known = exhibits_with_copies()
+    matching = or_(
         row.exhibit_id.in_(select(MatchRow.other_id).where(MatchRow.exhibit_id == own)),
         row.exhibit_id.in_(select(MatchRow.exhibit_id).where(MatchRow.other_id == own)),
     )
+    return or_(row.exhibit_id == own, and_(own.in_(known), row.exhibit_id.in_(known), matching))
 
 
 def _better_copy(search: LibrarySearch) -> ColumnElement[bool]:
@@ -199,7 +200,9 @@ def _better_copy(search: LibrarySearch) -> ColumnElement[bool]:
     """
     # As a table, not as an entity, because a visible session adds its filter to entities.
     better = AnalysisRow.__table__.alias("better").c
-    whole = MatchRow.of_all.is_(True)
+    # An unfinished analysis is hidden behind those of its own exhibit only, or it would reveal copies that
+    # are not known yet (:func:`~webapp.accounts.visibility.exhibits_with_copies`).
+    whole = and_(MatchRow.of_all.is_(True), AnalysisRow.state == State.DONE)
     same = or_(
         better.exhibit_id == AnalysisRow.exhibit_id,
         better.exhibit_id.in_(

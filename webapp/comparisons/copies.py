@@ -18,7 +18,7 @@ from detector.fingerprint.match import ABOUT_ALL, Match
 from reports.language.formatting import shown
 from reports.language.translation import N_, gettext
 from reports.review.annotations import ANNOTATION, Annotation, WithVerdict, current
-from webapp.accounts.visibility import visible_session
+from webapp.accounts.visibility import exhibits_with_copies, visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, MatchRow, State
 
 _MAX_ANNOTATIONS = 4  # shown for each copy
@@ -124,6 +124,8 @@ def copies_of(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, .
             row.other_id if row.exhibit_id == exhibit_id else row.exhibit_id: row
             for row in session.scalars(select(MatchRow).where(either))
         }
+        known = _with_copies(session, [exhibit_id, *matches])
+        matches = {other: row for other, row in matches.items() if {exhibit_id, other} <= known}
         analyses = _representative_analyses(session, matches)
         uploads = _first_uploads(session, analyses)
         annotations = _current_annotations(session, [row.id for row in analyses.values()])
@@ -171,15 +173,26 @@ def count_copies(exhibit_id: int) -> int:
 
 def count_copies_by_exhibit(session: Session, exhibits: Iterable[int]) -> Counter[int]:
     """Like :func:`count_copies` for several exhibits, in a session of :func:`visible_session`."""
-    pairs = session.execute(_matching_pairs(exhibits)).all()
-    others = {other for _, other in pairs}
-    visible = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(others)))) if others else set()
-    return Counter(own for own, other in pairs if other in visible)
+    return Counter(own for own, _ in _known_pairs(session, exhibits))
 
 
 def matching_exhibits(session: Session, exhibit_id: int) -> frozenset[int]:
-    """Return ids of all matching exhibits, even those that the user may not see."""
-    return frozenset(other for _, other in session.execute(_matching_pairs([exhibit_id])))
+    """Return ids of the matching exhibits that the current user may see, as :func:`count_copies` does."""
+    return frozenset(other for _, other in _known_pairs(session, [exhibit_id]))
+
+
+def _known_pairs(session: Session, exhibits: Iterable[int]) -> list[tuple[int, int]]:
+    """Return each exhibit with each match, where the current user may know both."""
+    pairs = [(own, other) for own, other in session.execute(_matching_pairs(exhibits))]
+    known = _with_copies(session, {exhibit for pair in pairs for exhibit in pair})
+    return [pair for pair in pairs if known.issuperset(pair)]
+
+
+def _with_copies(session: Session, exhibits: Iterable[int]) -> set[int]:
+    """Return those of the exhibits whose copies the current user may know."""
+    ids = list(exhibits)
+    query = select(Exhibit.id).where(Exhibit.id.in_(ids), Exhibit.id.in_(exhibits_with_copies()))
+    return set(session.scalars(query)) if ids else set()
 
 
 def _matching_pairs(exhibits: Iterable[int]) -> Select[int, int]:

@@ -193,12 +193,16 @@ def representative_analysis(exhibit_id: int) -> AnalysisRow:
     return row
 
 
-def is_photo(session: Session, exhibit_id: int) -> bool | None:
-    """Return whether an exhibit is a photo; None while no analysis of it has finished."""
+def is_photo(exhibit_id: int) -> bool | None:
+    """Return whether an exhibit is a photo; None while no analysis that the user may see has finished.
+
+    Analyses of others do not count: they would reveal that somebody else has the exhibit.
+    """
     own = select(AnalysisRow.duration).where(
         AnalysisRow.exhibit_id == exhibit_id, AnalysisRow.duration.is_not(None)
     )
-    duration = session.scalar(own.limit(1))
+    with visible_session() as session:
+        duration = session.scalar(own.limit(1))
     return None if duration is None else duration == 0
 
 

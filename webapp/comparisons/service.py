@@ -38,7 +38,7 @@ def start(
         row = session.get(ComparisonRow, wanted_id) if wanted_id else None
         if row is None:
             case_rules.refuse_starting(session, exhibit)
-            _refuse_photo_as_reference(session, exhibit, reference)
+            _refuse_photo_as_reference(exhibit, reference)
             exhibits = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
             files = exhibit.file, reference.file
             row = create_comparison(session, *exhibits, files, current().name, wanted_id, priority)
@@ -69,13 +69,13 @@ def delete(comparison_id: str) -> None:
     deletion.delete_comparison(context.database(), context.folders(), comparison_id)
 
 
-def _refuse_photo_as_reference(session: Session, exhibit: AnalysisRow, reference: AnalysisRow) -> None:
+def _refuse_photo_as_reference(exhibit: AnalysisRow, reference: AnalysisRow) -> None:
     """Raise :class:`UserError` for a photo as the reference of a video.
 
     The kinds are known once each has a finished analysis; otherwise the job finds out.
     """
-    is_video = reference_comparisons.is_photo(session, exhibit.exhibit_id) is False
-    if is_video and reference_comparisons.is_photo(session, reference.exhibit_id):
+    is_video = reference_comparisons.is_photo(exhibit.exhibit_id) is False
+    if is_video and reference_comparisons.is_photo(reference.exhibit_id):
         raise UserError(
             400,
             gettext(

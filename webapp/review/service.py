@@ -70,7 +70,8 @@ def judge(
                 gettext("Say more below it."),
             )
         hidden = {"hidden": review.naming.blind} if part == "second" else {}
-        judgement = _parse({**values, **hidden}, who, part, "judgement", review, statement_id)
+        own = {**values, **hidden, "salt": secrets.token_hex(16)}
+        judgement = _parse(own, who, part, "judgement", review, statement_id)
         assert isinstance(judgement, Judgement)
         length = review.row.duration or 0.0
         if judgement.stretches and not length:

@@ -71,3 +71,25 @@ class TestWhoMaySee:
                 client.get("/analyses")
                 found = reference_comparisons.comparisons_for_report(pair[0].exhibit_id)
             assert [row.id for row in found] == wanted
+
+    def test_kind_of_an_exhibit_is_not_known_from_analyses_of_others(self, lab):
+        """Ben hands in the bytes of a photo that only the boss has analysed."""
+        app, pair, _done, again = lab
+        photo = finished(app, file="photo.jpg", segments=0)
+        with app.extensions["database"].begin() as session:
+            kept = session.get_one(AnalysisRow, photo.id)
+            kept.duration, exhibit = 0.0, kept.exhibit
+            probe = states.create_analysis(session, exhibit, "probe.jpg")
+            own = session.get_one(AnalysisRow, again["ben", pair[1].file])
+            probe.owner_id, own.duration = own.owner_id, 8.0
+        ben = signed_in(app, "ben")
+        chosen = ben.post(f"/analyses/{own.id}/compare", data={"reference": probe.id})
+        assert chosen.status_code == 303
+        posted = ben.post(
+            f"/api/v1/exhibits/{pair[1].exhibit.sha256}/comparisons", json={"reference": exhibit.sha256}
+        )
+        assert posted.status_code == 202
+        with app.extensions["database"].begin() as session:
+            session.get_one(AnalysisRow, probe.id).duration = 0.0
+        chosen = ben.post(f"/analyses/{own.id}/compare", data={"reference": probe.id})
+        assert chosen.status_code == 400 and "is a photo" in chosen.text

@@ -17,7 +17,7 @@ from reports.language import translation
 from webapp.accounts.permissions import Role
 from webapp.comparisons.copies import describe_changes
 from webapp.jobs import states
-from webapp.storage.tables import AnalysisRow, State
+from webapp.storage.tables import AnalysisRow, State, User
 
 
 @pytest.fixture
@@ -266,6 +266,45 @@ def test_hidden_copies_are_not_shown(people):
     assert "known.mp4" not in bob.get(f"/analyses?like={rows['ada'].id}").text
     account(people, "root", Role.ADMINISTRATOR)
     assert "secret.mp4" in signed_in(people, "root").get(f"/analyses/{rows['bob'].id}").text
+
+
+@pytest.mark.parametrize("ended", [State.QUEUED, State.RUNNING, State.CANCELLED, State.FAILED, State.PAUSED])
+def test_bytes_of_somebody_else_reveal_no_copies_until_they_are_analysed(people, ended):
+    """Bob has a near copy of Ada's exhibit, and hands in its exact bytes to learn whether they are here."""
+    hidden, near = (
+        finished(people, file="secret.mp4", segments=0),
+        finished(people, file="near.mp4", segments=0),
+    )
+    matched(people, near, hidden)
+    with people.extensions["database"].begin() as session:
+        ids = {user.name: user.id for user in session.query(User)}
+        session.get_one(AnalysisRow, hidden.id).owner_id = ids["ada"]
+        session.get_one(AnalysisRow, near.id).owner_id = ids["bob"]
+        exhibit = session.get_one(AnalysisRow, hidden.id).exhibit
+        probe = states.create_analysis(session, exhibit, "probe.mp4", None)
+        probe.owner_id, probe.state = ids["bob"], ended
+    bob = signed_in(people, "bob")
+    assert bob.get(f"/analyses/{probe.id}/state.json").json["copies"] == 0
+    assert bob.get(f"/api/v1/analyses/{probe.id}").json["copies"] == 0
+    for row, other in ((probe, near), (near, probe)):
+        for address in (f"/analyses/{row.id}", f"/analyses/{row.id}/copies"):
+            page = bob.get(address).text
+            assert other.file not in page and "copy-list" not in page, address
+        assert bob.get(f"/api/v1/exhibits/{row.exhibit.sha256}/copies").json["copies"] == []
+        assert other.file not in bob.get(f"/analyses?like={row.id}").text
+        listed = bob.get(f"/api/v1/analyses?like={row.id}").json["items"]
+        assert [item["id"] for item in listed] == [row.id]
+    assert "like it" not in bob.get("/analyses").text
+    grouped = bob.get("/analyses?grouped=yes").text
+    assert all(f'data-id="{row.id}"' in grouped for row in (probe, near))
+    choices = bob.get(f"/analyses/{near.id}/compare").text
+    assert "shows the same" not in choices
+    with people.extensions["database"].begin() as session:
+        row = session.get_one(AnalysisRow, probe.id)
+        row.state, row.verdict = State.DONE, "no manipulation found"
+    assert bob.get(f"/api/v1/analyses/{near.id}").json["copies"] == 1
+    assert "probe.mp4" in bob.get(f"/analyses/{near.id}/copies").text
+    assert "shows the same" in bob.get(f"/analyses/{near.id}/compare").text
 
 
 def test_photo_of_a_moment_of_a_video(app, client, original):

@@ -21,12 +21,13 @@ from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from reports.review.annotation_file import file_text
+from reports.review.annotation_file import checksum, file_text
 from reports.review.annotations import ANNOTATION
+from reports.review.second_review import parse, statement_json
 from webapp.accounts.request_guard import Rates
 from webapp.analyses.results import load_result
 from webapp.storage.data_folder import Folders
-from webapp.storage.tables import AnalysisRow, AnnotationRow, KeyedRequest, State, now
+from webapp.storage.tables import AnalysisRow, AnnotationRow, KeyedRequest, ReviewStatement, State, now
 
 # These would end the walker's session, change its password, or take half a minute.
 _ENDS = ("/sample", "/logout", "/account/password", "/account/sessions", "/account/second-factor", "/login")
@@ -316,3 +317,28 @@ def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monke
     assert BENS in ada.get(f"/analyses/{row.id}/annotations.json").text
     assert "Annotate it once" not in ben.get(f"/analyses/{row.id}").text
     database.close()
+
+
+def test_custody_log_does_not_confirm_guesses_of_a_hidden_judgement(lab: Review) -> None:
+    """Everything but the salt is in the log or can be guessed; once both have judged, the hash fits."""
+    assert (
+        lab.judge("ben", "manipulated", "The mouth does not fit the sound.", salt="0" * 32).status_code == 303
+    )
+    address = f"/api/v1/exhibits/{lab.row.exhibit.sha256}/custody.json"
+    (entry,) = (
+        entry
+        for entry in lab.clients["ada"].get(address).json["entries"]
+        if entry["action"] == "second review"
+    )
+    with lab.app.extensions["database"].begin() as session:
+        judgement = json.loads(session.scalars(select(ReviewStatement.body)).one())
+    salt = judgement.pop("salt")
+    assert len(salt) == 32 and salt != "0" * 32
+    for guess in (judgement, judgement | {"salt": None}, judgement | {"salt": "0" * 32}):
+        assert checksum([guess]) != entry["details"]["sha256"]
+    assert salt not in lab.clients["ada"].get(f"/api/v1/analyses/{lab.row.id}/review").text
+    assert lab.judge("ada", "manipulated").status_code == 303
+    disclosed = lab.clients["ada"].get(f"/api/v1/analyses/{lab.row.id}/review").json["review"]["statements"]
+    (told,) = (statement for statement in disclosed if statement["part"] == "second")
+    assert told["salt"] == salt
+    assert checksum([statement_json(parse(told))]) == entry["details"]["sha256"]
