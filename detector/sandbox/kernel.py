@@ -156,7 +156,7 @@ def confine(limits: Limits, places: AllowedPaths, scratch: Path, *, network: boo
     effect; those that the kernel does not offer are skipped.
     """
     with contextlib.suppress(ModuleNotFoundError):
-        # Python lists the folder above the packages again when it has changed, and in here it is not readable.
+        # Python lists the folder above the packages again when it has changed, which in here it cannot read.
         import_module("training")
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)
