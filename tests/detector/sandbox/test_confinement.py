@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from confined import error_of
 
+from detector.files import ROOT
 from detector.sandbox import (
     AllowedPaths,
     Limits,
@@ -40,12 +41,12 @@ except OSError as problem:
 """
 
 _IMPORTS_AN_ARCHITECTURE = """
-import os, sys
+import sys
 from pathlib import Path
-from detector.files import ROOT
 from detector.sandbox import AllowedPaths, Limits, kernel
 kernel.confine(Limits(), AllowedPaths(), Path(sys.argv[1]), network=False)
-os.utime(ROOT)  # as if somebody had just created a file beside the packages
+print("confined", flush=True)
+sys.stdin.readline()
 from detector.networks.base import create
 print(type(create("resnet18")).__name__)
 """
@@ -150,13 +151,16 @@ class TestRefusals:
         assert ran.stdout.split() == ["0123456789" * 4, "EACCES"]
 
     def test_architectures_are_imported_after_the_repository_changed(self, tmp_path):
-        ran = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-c", _IMPORTS_AN_ARCHITECTURE, str(tmp_path)],
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
             text=True,
-            check=True,
-        )
-        assert ran.stdout.split() == ["ResNet18"]
+        ) as process:
+            assert process.stdout.readline() == "confined\n"
+            os.utime(ROOT)  # as if a file beside the packages had just been created
+            assert process.communicate("\n")[0] == "ResNet18\n"
 
     @pytest.mark.parametrize("user", ["as it is", "nobody"])
     def test_nothing_is_changed_shared_or_watched(self, run, tmp_path, user):
