@@ -312,23 +312,24 @@ def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) 
 def _covered(items: Sequence[ValidationItem]) -> tuple[CoveredRange, ...]:
     units = {"face width": "px", "contrast": "levels", "tilt": "°", "shorter side": "px",
              "frame rate": "frames/s", "duration": "s"}  # fmt: skip
-    found = []
+    ranges = []
     for kind in _KINDS:
-        of_kind = [each for each in items if each.kind is kind]
         columns: dict[str, list[float]] = {}
-        for each in of_kind:
-            own = each.values | ({"duration": each.duration} if kind is MediaKind.VIDEO else {})
+        for item in items:
+            if item.kind is not kind:
+                continue
+            own = item.values | ({"duration": item.duration} if kind is MediaKind.VIDEO else {})
             for name, value in own.items():
                 if name not in BINARY_PROPERTIES:  # which has no percentiles
                     columns.setdefault(name, []).append(value)
         for name, values in columns.items():
             ends = np.percentile(values, [0, 10, 50, 90, 100])
-            least, tenth, median, ninetieth, most = (round(float(each), 4) for each in ends)
-            found.append(
+            least, tenth, median, ninetieth, most = (round(float(end), 4) for end in ends)
+            ranges.append(
                 CoveredRange(kind=kind, name=name, unit=units.get(name, ""), items=len(values), least=least,
                        tenth=tenth, median=median, ninetieth=ninetieth, most=most)
             )  # fmt: skip
-    return tuple(found)
+    return tuple(ranges)
 
 
 def _codecs(items: Sequence[ValidationItem]) -> tuple[CoveredCodec, ...]:

@@ -302,7 +302,7 @@ def _levels(items: Sequence[ValidationItem], number: int, threshold: float) -> t
         )
         for each in items
     ]
-    return tuple(each for each in compute_levels(own, threshold) if each.attribute in ("", "generator"))
+    return tuple(level for level in compute_levels(own, threshold) if level.attribute in ("", "generator"))
 
 
 def _together(items: Sequence[ValidationItem], rule: JointRule, threshold: float) -> tuple[Level, ...]:

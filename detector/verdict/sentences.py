@@ -456,9 +456,9 @@ def _damaged(
         (N_("the last %(seconds)s s cannot be decoded"), "seconds", lost_at_end, ".1f"),
         (N_("%(missing)s s are missing at its end"), "missing", missing, ".1f"),
     )
-    told = "; ".join(
+    damage = "; ".join(
         words.fill(text, **{name: words.number(f"{value:{form}}")})
         for text, name, value, form in clauses
         if value
     )
-    return words.fill(N_("The file is damaged or incomplete: %(told)s."), told=told)
+    return words.fill(N_("The file is damaged or incomplete: %(told)s."), told=damage)

@@ -118,9 +118,10 @@ def _exact(code: str, text: str) -> str | None:
 def _listed(code: str, text: str) -> str | None:
     """A list, each entry of which is a message; None where one is not."""
     entries = text.split(", ")
-    found = [_one(code, each) if each else each for each in entries]
-    known = [each for each in found if each is not None]
-    return ", ".join(known) if known[1:] and len(known) == len(entries) else None
+    translations = [_one(code, entry) if entry else entry for entry in entries]
+    if len(entries) < 2 or any(translation is None for translation in translations):
+        return None
+    return ", ".join(map(str, translations))
 
 
 def _one(code: str, text: str) -> str | None:
@@ -144,59 +145,61 @@ def _look_up(code: str, text: str) -> str | None:
     for form in _forms(code):
         if form.piece not in text or 0 < form.own < shortest:
             continue
-        if (found := _placeholders(form, text)) is not None:
+        if (placeholders := _placeholders(form, text)) is not None:
             if form.own and (behind := _behind_name(code, text)) is not None:
                 return behind
-            values = {name: _value(code, name, value) for name, value in found.items()}
+            values = {name: _value(code, name, value) for name, value in placeholders.items()}
             return form.translation % values
     return _behind_name(code, text)
 
 
 def _behind_name(code: str, text: str) -> str | None:
     """Sentences behind the name of the file that they are about; None where one is no message."""
-    found = _ABOUT.fullmatch(text)
-    if found is None or _one(code, found[1]) is not None:
+    match = _ABOUT.fullmatch(text)
+    if match is None or _one(code, match[1]) is not None:
         return None
-    told = [_one(code, each) for each in SENTENCES.split(found[2])]
-    return f"{found[1]}: {' '.join(map(str, told))}" if all(told) else None
+    sentences = [_one(code, sentence) for sentence in SENTENCES.split(match[2])]
+    return f"{match[1]}: {' '.join(map(str, sentences))}" if all(sentences) else None
 
 
 def _clause(code: str, text: str) -> str | None:
     """A clause that begins with a semicolon, or what one says of each of several persons."""
     if (known := _one(code, text)) is not None:
         return known
-    each = [_OF_ONE.fullmatch(part) for part in text.removeprefix("; ").split(", ")]
-    told = [f"{one[1]}: {known}" for one in each if one and (known := _one(code, one[2])) is not None]
-    return "; " + ", ".join(told) if len(told) == len(each) else None
+    matches = [_OF_ONE.fullmatch(part) for part in text.removeprefix("; ").split(", ")]
+    clauses = [
+        f"{match[1]}: {known}" for match in matches if match and (known := _one(code, match[2])) is not None
+    ]
+    return "; " + ", ".join(clauses) if len(clauses) == len(matches) else None
 
 
 def _clauses(code: str, text: str) -> str | None:
     """Clauses, each of which is a message; None where one is not. Adjoining placeholders share them."""
-    found = [_clause(code, each) for each in _CLAUSES.split(text)[1:]] if text.startswith("; ") else []
-    return "".join(map(str, found)) if found and all(found) else None
+    clauses = [_clause(code, clause) for clause in _CLAUSES.split(text)[1:]] if text.startswith("; ") else []
+    return "".join(map(str, clauses)) if clauses and all(clauses) else None
 
 
 def _each(code: str, text: str) -> str | None:
     """Several messages with semicolons between them; None where one is none."""
-    found = [_one(code, each) for each in text.split("; ")]
-    return "; ".join(map(str, found)) if found[1:] and all(found) else None
+    messages = [_one(code, message) for message in text.split("; ")]
+    return "; ".join(map(str, messages)) if messages[1:] and all(messages) else None
 
 
 def _either(code: str, text: str) -> str:
     """Messages with “or” between them, and one “or” in some themselves; what is no message stays as it is."""
-    parts, told = _OR.split(text), []
+    parts, alternatives = _OR.split(text), []
     while parts:
         longer = _exact(code, "".join(parts[:3]))
-        told.append(longer or _exact(code, parts[0]) or parts[0])
+        alternatives.append(longer or _exact(code, parts[0]) or parts[0])
         parts = parts[4 if longer else 2 :]
-    return catalogue(code).ugettext(", or ").join(told)
+    return catalogue(code).ugettext(", or ").join(alternatives)
 
 
 def _both(code: str, text: str) -> str:
     """Messages or figures with “and” between them."""
     both = catalogue(code).ugettext("%(first)s and %(second)s")
-    told = (_translate(code, each) for each in text.split(" and "))
-    return reduce(lambda first, second: both % {"first": first, "second": second}, told)
+    parts = (_translate(code, part) for part in text.split(" and "))
+    return reduce(lambda first, second: both % {"first": first, "second": second}, parts)
 
 
 def _length_of_clauses(code: str, text: str) -> int:
@@ -215,21 +218,21 @@ def _value(code: str, name: str, value: str) -> str:
         return _both(code, value)
     if (quotations := _QUOTATIONS.get(name)) is not None and quotations.search(value):
         marked = catalogue(code).ugettext(_QUOTATION)
-        value = quotations.sub(lambda found: marked % {"text": found[1]}, value)
+        value = quotations.sub(lambda match: marked % {"text": match[1]}, value)
     if (ours := _OF_FILES.get(name)) is not None and ours.search(value):
-        return ours.sub(lambda found: _translate(code, found[0]), value)
+        return ours.sub(lambda match: _translate(code, match[0]), value)
     if (clauses := _clauses(code, value)) is not None:
         return clauses
-    if (told_each := _each(code, value)) is not None:
-        return told_each
+    if (messages := _each(code, value)) is not None:
+        return messages
     if "version" not in name and _FIGURE.fullmatch(value):
         symbols = locale_of(code).number_symbols["latn"]
         value = value.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
         return value[:-1].rstrip() + "\u00a0%" if value.endswith("%") else value
-    told = _translate(code, value)
-    if told == value and ", " in value:  # a list of words
+    translation = _translate(code, value)
+    if translation == value and ", " in value:  # a list of words
         return ", ".join(_translate(code, each) for each in value.split(", "))
-    return told
+    return translation
 
 
 class _Form(NamedTuple):
@@ -250,7 +253,7 @@ class _Form(NamedTuple):
 @cache
 def _forms(code: str) -> tuple[_Form, ...]:
     """Those of all messages with placeholders; with most words of their own first."""
-    found: list[tuple[int, _Form]] = []
+    forms: list[tuple[int, _Form]] = []
     for key, message in catalogue(code)._catalog.items():
         # A plural is kept under its English singular with an index.
         english = key[0] if isinstance(key, tuple) else key
@@ -263,8 +266,8 @@ def _forms(code: str) -> tuple[_Form, ...]:
         pieces = tuple(piece.replace("%%", "%") for piece in parts[::2])
         own = len(literal) if english.startswith("%(") else 0
         form = _Form(max(pieces, key=len), own, pieces, tuple(parts[1::2]), str(message))
-        found.append((len(literal), form))
-    return tuple(form for _, form in sorted(found, key=lambda each: -each[0]))
+        forms.append((len(literal), form))
+    return tuple(form for _, form in sorted(forms, key=lambda entry: -entry[0]))
 
 
 def _placeholders(form: _Form, text: str) -> dict[str, str] | None:
@@ -289,9 +292,9 @@ def _placeholders(form: _Form, text: str) -> dict[str, str] | None:
 @cache
 def _counted(code: str) -> dict[str, str]:
     """Nouns as they stand after a count, by their English."""
-    found: dict[str, str] = {}
+    nouns: dict[str, str] = {}
     for message in source(code):
         forms = message.string
         if message.pluralizable and isinstance(forms, tuple) and all(forms) and "%" not in message.id[0]:
-            found.update(zip(message.id, forms, strict=False))
-    return found
+            nouns.update(zip(message.id, forms, strict=False))
+    return nouns

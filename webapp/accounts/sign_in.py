@@ -62,7 +62,7 @@ def check_password(name: str, password: str) -> tuple[User | None, timedelta]:
 
     A zero wait means that they do not match or that nobody may sign in to the account. Every check of a
     password uses this function, so that all attempts at an account are counted together. Names that no
-    account can have share one count. Raises :class:`~webapp.custody.altered.AlteredRecord` if the account
+    account can have share one count. Raises :class:`~webapp.custody.job_records.AlteredRecord` if the account
     differs from the custody log.
     """
     passwords: Passwords = current_app.extensions["passwords"]

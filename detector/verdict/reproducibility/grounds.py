@@ -157,7 +157,7 @@ def _apart(first: float | None, second: float | None) -> float:
 def _of_persons(
     recorded: Analysis, again: Analysis, persons: Mapping[str, str], tolerance: Tolerance
 ) -> Iterator[str]:
-    old, new = ({each.id: each for each in one.persons} for one in (recorded, again))
+    old, new = ({person.id: person for person in analysis.persons} for analysis in (recorded, again))
     interval = recorded.media.duration / max(recorded.coverage.frames_sampled, 1)
     for name, person in old.items():
         match = new.get(persons.get(name, ""))

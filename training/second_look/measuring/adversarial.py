@@ -195,8 +195,8 @@ def measure_attacked_clips(
             report(f"{clip.name}, {'manipulated' if fake else 'unmanipulated'}, {name}: {verdict}")
     for name, by_truth in verdicts.items():
         for fake, counted in by_truth.items():
-            told = ", ".join(f"{verdict} {number}" for verdict, number in sorted(counted.items()))
-            report(f"{name}, {'manipulated' if fake else 'unmanipulated'} clips: {told}")
+            counts = ", ".join(f"{verdict} {number}" for verdict, number in sorted(counted.items()))
+            report(f"{name}, {'manipulated' if fake else 'unmanipulated'} clips: {counts}")
     return verdicts
 
 

@@ -138,12 +138,12 @@ def _added(encoded: Sequence[Encoded], codec: str) -> float:
 
 
 def _describe(encoded: Sequence[Encoded]) -> str:
-    found = []
+    counts = []
     for fake, truth in ((True, "manipulated"), (False, "unmanipulated")):
         verdicts = [one.verdict for one in encoded if one.fake is fake]
-        counts = (f"{verdicts.count(each)} {each}" for each in Verdict)
-        found.append(f"of {len(verdicts)} {truth} ones {', '.join(counts)}")
-    return "; ".join(found)
+        by_verdict = (f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict)
+        counts.append(f"of {len(verdicts)} {truth} ones {', '.join(by_verdict)}")
+    return "; ".join(counts)
 
 
 def _read(kept: Path) -> list[Encoded]:

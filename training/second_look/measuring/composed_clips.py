@@ -120,9 +120,10 @@ def measure_composed(data: Path, model: LoadedModel, folder: Path, report: Repor
     for listed in [*given, *controls, *write_splices(pairs, folder)]:
         analysis = analyze(listed.path, model=model)
         clips.append(Clip(listed.file, listed.fake, listed.generator, listed.truth, analysis))
-        found = [(round(s.start, 2), round(s.end, 2), round(s.confidence, 2)) for s in analysis.segments]
+        segments = [(round(s.start, 2), round(s.end, 2), round(s.confidence, 2)) for s in analysis.segments]
         report(
-            f"{listed.file}: manipulated {listed.truth}, found {found}, kind {analysis.kind or 'not told'}"
+            f"{listed.file}: manipulated {listed.truth}, segments {segments}, "
+            f"kind {analysis.kind or 'not stated'}"
         )
     partly = timed_clips([clip for clip in clips if clip.truth])
     figures = {f"AP at tIoU {least}": average_precision(partly, least) for least in (0.5, 0.75)}

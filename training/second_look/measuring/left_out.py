@@ -141,17 +141,17 @@ def measure_left_out(
     store = _FeatureStore(network, folder, report)
     heads = store.patches("train-clips", train_clips, HEAD)
     pictures = store.patches("train-stills", train_stills, HEAD) + heads
-    told = _each_left_out(PICTURES, pictures, store.patches("val-stills", val_stills, HEAD), report)
+    aucs = _each_left_out(PICTURES, pictures, store.patches("val-stills", val_stills, HEAD), report)
     moved = store.pairs("moved", motion_pairs(faces), MOVED)
     held_out = store.patches("develop-clips", develop_clips, HEAD)
-    told |= _each_left_out(TALKING_HEADS, heads, held_out, report, moved)
+    aucs |= _each_left_out(TALKING_HEADS, heads, held_out, report, moved)
     blends = store.pairs("blends", blend_pairs(faces, BLENDED), BLENDS)
     inner = store.patches("train-crops", train_crops, INNER) + store.patches(
         "train-clips", train_clips, INNER
     )
     held_out = store.patches("develop-clips", develop_clips, INNER)
-    told |= _each_left_out(ALTERED_FACES, inner, held_out, report, blends, EXAMPLES_STRENGTH)
-    return told
+    aucs |= _each_left_out(ALTERED_FACES, inner, held_out, report, blends, EXAMPLES_STRENGTH)
+    return aucs
 
 
 def _each_left_out(
@@ -163,11 +163,11 @@ def _each_left_out(
     strength: float = STRENGTH,
 ) -> dict[str, tuple[float, int]]:
     """Return the :func:`left_out_auc` of each of ``generators``, by its name."""
-    told = {}
+    aucs = {}
     for name in generators:
-        auc, count = told[name] = left_out_auc(learnt, held_out, name, pairs, strength)
+        auc, count = aucs[name] = left_out_auc(learnt, held_out, name, pairs, strength)
         report(f"{name}: AUC {auc:.3f} over {count} of it")
-    return told
+    return aucs
 
 
 def left_out_auc(
@@ -265,12 +265,12 @@ def measure_shares(
     for share in SHARES:
         network.load_state_dict(interpolate_scan(start, last, share))
         scores = logits(network, shown, INNER)[:, 0]
-        told = {name: _auc(shown, scores, [is_of(patch, [name]) for patch in shown]) for name in generators}
-        told["left out"] = _auc(shown, scores, [is_of(patch, generators) for patch in shown])
+        aucs = {name: _auc(shown, scores, [is_of(patch, [name]) for patch in shown]) for name in generators}
+        aucs["left out"] = _auc(shown, scores, [is_of(patch, generators) for patch in shown])
         learnt = [patch.family in _ALTERED and not is_of(patch, generators) for patch in shown]
-        told["learnt"] = _auc(shown, scores, learnt)
-        figures[share] = told
-        report(f"{share:.2f} of the way: {told}")
+        aucs["learnt"] = _auc(shown, scores, learnt)
+        figures[share] = aucs
+        report(f"{share:.2f} of the way: {aucs}")
     return figures
 
 
